@@ -1,0 +1,104 @@
+"""The interfaces an extension implements. Structural: nothing here needs to be inherited from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+
+from memedit.types import Batch, Call, Decision, Edit, Hit, Payload, Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from torch import Tensor
+
+    from memedit.sites import Sites
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where in a call an intervention stands.
+
+    Attributes:
+        prefill: True for the pass over the prompt, False for each decode step.
+        last: [B] column of each row's last prompt token in this pass; None when decoding.
+        mask: [B, T] True at real tokens of this pass, False at padding.
+    """
+
+    prefill: bool
+    last: Tensor | None
+    mask: Tensor
+
+
+Apply: TypeAlias = "Callable[[Tensor, Tensor, Step], Tensor]"
+"""(input [B, T, d_in], output [B, T, d_out], step) -> new output [B, T, d_out]; never in place."""
+
+
+@runtime_checkable
+class Intervention(Protocol):
+    """``y' = f(x, y)`` at one module of the base model, described, not installed."""
+
+    @property
+    def site(self) -> str:
+        """Path of the module, as in ``model.get_submodule``."""
+
+    def bind(self, rows: Sequence[Row]) -> Apply:
+        """The function for one engine call: one row per tensor row. State lives in the closure."""
+
+
+class LM(Protocol):
+    """What an editor's ``fit`` may use of the base model."""
+
+    @property
+    def tokenizer(self) -> Any: ...
+
+    @property
+    def sites(self) -> Sites: ...
+
+    def generate(self, batch: Batch) -> list[Any]: ...
+
+    def nll(self, batch: Batch) -> Tensor:
+        """[B] negative log-likelihood of each row's target, summed over tokens; differentiable."""
+
+    def read(self, prompts: Sequence[str], site: str, column: Callable[[str], int]) -> Tensor:
+        """[B, d_in] input of module ``site`` at character ``column(prompt)`` of each prompt."""
+
+
+@runtime_checkable
+class Editor(Protocol):
+    """A method: how an edit in scope changes the answer. Frozen; its fields are its settings."""
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[str]]
+    """Of {"subject", "target"}: an edit without them is refused when it is added."""
+
+    def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
+        """Compile the edits, one payload each, in order. Reads ``lm``, never changes it."""
+
+    def run(self, batch: Batch, call: Call) -> list[Any]:
+        """Wrap the call: use it 0..n times. Rows without my payload pass unchanged."""
+
+
+@runtime_checkable
+class Scope(Protocol):
+    """Which of the candidate edits, if any, a query concerns."""
+
+    def decide(
+        self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]
+    ) -> list[Decision]: ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Texts to unit vectors."""
+
+    @property
+    def id(self) -> str:
+        """Names model and revision; recorded in every memory built with it."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """[n, dimension] float32, each row of unit length (a zero row for a text with no content)."""

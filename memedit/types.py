@@ -1,0 +1,329 @@
+"""The data that everything passes around: frozen, comparable, free of behaviour that needs torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from memedit.errors import InvalidEditError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from memedit.protocols import Intervention
+
+DEFAULT_NAMESPACE = "default"
+MAX_TEXT = 8_192
+"""Longest prompt, target or query of an edit, in characters: an edit is one fact, not a document."""
+
+_DANGLING = frozenset(
+    "a an the is are was were be of in on at by to for from with and or as than that its their".split()
+)
+
+Payload: TypeAlias = "Mapping[str, Tensor | str | float]"
+"""What an editor must remember of one edit: flat, so that it is stored as safetensors and JSON."""
+
+Result = TypeVar("Result")
+
+
+def check_text(name: str, text: object) -> str:
+    """``text`` if it can be stored, searched and tokenised, else :class:`InvalidEditError`."""
+    if not isinstance(text, str):
+        raise InvalidEditError(f"{name} must be a string, not {type(text).__name__}.")
+    if not text.strip():
+        raise InvalidEditError(f"{name} is empty.", hint="Give the text of the fact.")
+    if len(text) > MAX_TEXT:
+        raise InvalidEditError(
+            f"{name} has {len(text):,} characters; at most {MAX_TEXT:,} are allowed.",
+            hint="An edit is one fact: split longer text into one edit per fact.",
+        )
+    if "\x00" in text:
+        raise InvalidEditError(f"{name} contains a NUL character.", hint="Remove it.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidEditError(
+            f"{name} contains a lone surrogate at position {error.start}.",
+            hint="The text was decoded wrongly: read it as UTF-8.",
+        ) from None
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One fact to hold: after ``prompt`` the model shall say ``target_new``.
+
+    Attributes:
+        prompt: Text the fact is keyed by, e.g. ``"The capital of France is"`` or a question.
+        target_new: The new continuation, without the separating space. ``None`` for a statement:
+            a fact with no prompt/target split, whose whole text is ``prompt``.
+        subject: The entity the fact is about; must occur in ``prompt``. Without it only vector
+            similarity can put a query in scope.
+        target_true: What the unedited model is expected to say (used by evaluation and by some
+            weight editors).
+        queries: Further texts that shall find this edit (paraphrases, questions).
+        id: Content hash of the other fields when left empty: adding the same edit twice is a no-op.
+
+    Raises:
+        InvalidEditError: a text is empty, too long, or holds NUL or lone surrogates; the subject
+            does not occur in the prompt; a statement that ends like an unfinished prompt.
+    """
+
+    prompt: str
+    target_new: str | None
+    subject: str | None = None
+    target_true: str | None = None
+    queries: tuple[str, ...] = ()
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        check_text("prompt", self.prompt)
+        for name in ("target_new", "subject", "target_true"):
+            if (value := getattr(self, name)) is not None:
+                check_text(name, value)
+        if isinstance(self.queries, str):
+            raise InvalidEditError("queries must be a sequence of strings, not one string.")
+        object.__setattr__(self, "queries", tuple(self.queries))
+        for query in self.queries:
+            check_text("queries", query)
+        if self.subject is not None and self.subject.casefold() not in self.prompt.casefold():
+            raise InvalidEditError(
+                f"subject {self.subject!r} does not occur in prompt {self.prompt!r}.",
+                hint="Write the subject as it stands in the prompt, or leave it out.",
+            )
+        last = self.prompt.split()[-1].casefold()
+        if self.target_new is None and last in _DANGLING:
+            raise InvalidEditError(
+                f"{self.prompt!r} looks like a prompt whose target_new is missing.",
+                hint="Pass target_new, or write the statement out.",
+            )
+        if not self.id:
+            object.__setattr__(self, "id", self._content_hash())
+
+    def _content_hash(self) -> str:
+        content = [self.prompt, self.target_new, self.subject, self.target_true, self.queries]
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @classmethod
+    def from_statement(
+        cls, text: str, subject: str | None = None, *, queries: Sequence[str] = ()
+    ) -> Edit:
+        """A fact with no prompt/target split, e.g. ``"Our refund window is 60 days."``."""
+        return cls(text, None, subject, queries=tuple(queries))
+
+    @property
+    def is_statement(self) -> bool:
+        return self.target_new is None
+
+    @property
+    def statement(self) -> str:
+        """The fact as one text: ``prompt`` and ``target_new`` joined by a single space."""
+        if self.target_new is None:
+            return self.prompt.strip()
+        return f"{self.prompt.rstrip()} {self.target_new.strip()}"
+
+    @property
+    def template(self) -> str | None:
+        """``prompt`` with the last occurrence of the subject replaced by ``{}``; None without one."""
+        if self.subject is None:
+            return None
+        start = self.prompt.casefold().rfind(self.subject.casefold())
+        return f"{self.prompt[:start]}{{}}{self.prompt[start + len(self.subject) :]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored edit. ``sequence`` orders records by arrival and never changes.
+
+    ``valid_from``/``valid_until`` (aware datetimes, half-open interval) say when the fact holds;
+    ``version`` is the memory version at which it was added.
+    """
+
+    edit: Edit
+    sequence: int
+    version: int
+    namespace: str = DEFAULT_NAMESPACE
+    source: str = ""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    payloads: Mapping[str, Payload] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def id(self) -> str:
+        return self.edit.id
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Whether the fact is valid at ``moment`` (an aware datetime)."""
+        return (self.valid_from is None or self.valid_from <= moment) and (
+            self.valid_until is None or moment < self.valid_until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record that a query may concern, with the evidence both doors found.
+
+    Attributes:
+        record: The stored edit.
+        similarity: Cosine of the query view and the nearest key text of the edit, in [-1, 1].
+        view: The part of the query that was compared.
+        mention: The words of the query that name the edit's subject; None when they do not occur
+            (or the edit has no subject).
+        relation: Cosine of query view and edit prompt, both with the subject masked; None without
+            a mention.
+    """
+
+    record: Record
+    similarity: float
+    view: str = ""
+    mention: str | None = None
+    relation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the scope said of one query. No hits: out of scope.
+
+    ``score`` is that of the best candidate, fired or not; ``candidates`` are all that were weighed.
+    """
+
+    hits: tuple[Hit, ...] = ()
+    score: float = 0.0
+    threshold: float = 0.0
+    candidates: tuple[Hit, ...] = field(default=(), repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.hits)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What stands before and after the last user turn of a chat prompt, template tokens included."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One prompt of a batch.
+
+    Attributes:
+        prompt: What the model reads (for a chat: the content of the last user turn).
+        target: None to generate, else the continuation to score (without the separating space).
+        decision: What the scope said of it.
+        turn: The rest of the chat around ``prompt``; None for plain text.
+        ids: [T] token ids of the prompt exactly as the caller gave them; None once the prompt has
+            been rewritten.
+    """
+
+    prompt: str
+    target: str | None = None
+    decision: Decision = Decision()
+    turn: Turn | None = None
+    ids: Tensor | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The whole text the model reads, chat template included."""
+        return self.prompt if self.turn is None else self.turn.before + self.prompt + self.turn.after
+
+
+Recall: TypeAlias = "Callable[[Sequence[str]], list[Decision]]"
+
+
+def _nothing(prompts: Sequence[str]) -> list[Decision]:
+    return [Decision() for _ in prompts]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows for one call of the engine, and everything that shall be done to that call. Immutable.
+
+    Attributes:
+        rows: The prompts.
+        interventions: Installed for this call only, in order.
+        recall: Asks memory and scope about further texts (multi-hop editors).
+        prefix: Text put before every row; its keys and values are computed once and reused.
+        stop: Generation ends at the first token containing one of these strings; the token is
+            not part of the answer.
+        options: Generation options, passed to the base model's ``generate`` untouched.
+    """
+
+    rows: tuple[Row, ...]
+    interventions: tuple[Intervention, ...] = ()
+    recall: Recall = _nothing
+    prefix: str = ""
+    stop: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def map_rows(self, change: Callable[[Row], Row]) -> Batch:
+        return replace(self, rows=tuple(change(row) for row in self.rows))
+
+    def map_prompts(self, change: Callable[[Row], str]) -> Batch:
+        """Every row's prompt replaced by ``change(row)``; untouched rows keep the caller's ids."""
+
+        def rewritten(row: Row) -> Row:
+            prompt = change(row)
+            return row if prompt == row.prompt else replace(row, prompt=prompt, ids=None)
+
+        return self.map_rows(rewritten)
+
+    def intervene(self, *interventions: Intervention) -> Batch:
+        return replace(self, interventions=(*self.interventions, *interventions))
+
+    def with_prefix(self, prefix: str) -> Batch:
+        """``prefix`` put before every row, inside any prefix already there."""
+        return replace(self, prefix=self.prefix + prefix)
+
+    def with_stop(self, *stop: str) -> Batch:
+        return replace(self, stop=(*self.stop, *stop))
+
+    def only(self, rows: Sequence[int]) -> Batch:
+        """The batch of the rows at these positions."""
+        return replace(self, rows=tuple(self.rows[i] for i in rows))
+
+    def route(
+        self,
+        mine: Callable[[Row], bool],
+        inside: Callable[[Batch], list[Result]],
+        outside: Callable[[Batch], list[Result]],
+    ) -> list[Result]:
+        """Rows for which ``mine`` holds go to ``inside``, the others to ``outside``; order is kept."""
+        taken = [bool(mine(row)) for row in self.rows]
+        results: dict[int, Result] = {}
+        for answer, which in ((inside, True), (outside, False)):
+            if positions := [i for i, mine_ in enumerate(taken) if mine_ is which]:
+                results |= dict(zip(positions, answer(self.only(positions)), strict=True))
+        return [results[i] for i in range(len(self))]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer.
+
+    Attributes:
+        text: The generated continuation (or the scored target).
+        ids: [n, T] generated token ids, right-padded; n is ``num_return_sequences``.
+        logprob: Sum over the target's tokens of log p, natural log; None for a generation.
+        decision: What the scope said.
+        editor: Name of the editor that answered; "" for the untouched base.
+    """
+
+    text: str
+    ids: Tensor | None = field(default=None, compare=False, repr=False)
+    logprob: float | None = None
+    decision: Decision = Decision()
+    editor: str = ""
+
+
+Call: TypeAlias = "Callable[[Batch], list[Any]]"
+"""The engine (or the next editor): one result per row, in order. Its results are opaque."""
