@@ -22,7 +22,7 @@ class MemeditError(Exception):
 
 
 class InvalidEditError(MemeditError, ValueError):
-    """An edit that cannot be stored: empty prompt, missing target, unusable characters, too long."""
+    """An edit that cannot be stored: no prompt or target, unusable characters, too long."""
 
 
 class InvalidInputError(MemeditError, ValueError):
@@ -46,7 +46,7 @@ class EntangledEditError(MemeditError, ValueError):
 
 
 class MemoryStoreError(MemeditError, OSError):
-    """The memory cannot be read or written: locked, read-only, disk full, not a memory, newer format."""
+    """The memory cannot be used: locked, read-only, disk full, not a memory, a newer format."""
 
 
 class EncoderMismatchError(MemeditError, ValueError):

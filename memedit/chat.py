@@ -1,0 +1,103 @@
+"""Finding the last user turn in a rendered chat prompt, for any chat template.
+
+A deployed model is called with token ids, so a conversation arrives already rendered. The
+template's markers are learned once, by rendering a probe conversation and looking at what stands
+between its turns.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from memedit.types import Turn
+
+_USER, _REPLY, _AGAIN = "QZUSERZQ", "QZREPLYZQ", "QZAGAINZQ"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFormat:
+    """The markers of one chat template.
+
+    Attributes:
+        user_open: What stands directly before a user's words.
+        user_close: What stands directly after them.
+        reply_open: What opens the assistant's turn.
+        reply_close: What closes it.
+        opening: What the template puts before the first user turn when there is no system prompt.
+    """
+
+    user_open: str
+    user_close: str
+    reply_open: str
+    reply_close: str
+    opening: str
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> ChatFormat | None:
+        """The tokenizer's format; None when it has no template or a template without markers."""
+        if not getattr(tokenizer, "chat_template", None):
+            return None
+        user = {"role": "user", "content": _USER}
+        reply = {"role": "assistant", "content": _REPLY}
+        again = {"role": "user", "content": _AGAIN}
+
+        def render(*messages: dict[str, str], prompt: bool) -> str:
+            return str(
+                tokenizer.apply_chat_template(
+                    list(messages), tokenize=False, add_generation_prompt=prompt
+                )
+            )
+
+        try:
+            full = render(user, reply, again, prompt=True)
+            closed = render(user, reply, prompt=False)
+            bare = render(user, prompt=False)
+        except Exception:  # templates raise their own errors, e.g. for an unknown role
+            return None
+        pieces = re.split(f"{_USER}|{_REPLY}|{_AGAIN}", full)
+        if len(pieces) != 4:
+            return None
+        opening, to_reply, to_user, tail = pieces
+        reply_close = _shared_start(closed.split(_REPLY)[-1], to_user)
+        user_close = _shared_start(bare.split(_USER)[-1], to_reply)
+        user_open = to_user[len(reply_close) :] or to_user
+        if not user_open.strip() or not tail.strip():
+            return None
+        if opening.endswith(user_open):
+            opening = opening[: -len(user_open)]
+        return cls(user_open, user_close, to_reply[len(user_close) :], reply_close, opening)
+
+    def split(self, text: str) -> tuple[str, Turn, str] | None:
+        """(earlier words, frame of the last user turn, its words); None if ``text`` is no chat.
+
+        The earlier words are the user's and the assistant's, one turn a line, without the system
+        prompt and without template tokens.
+        """
+        start = text.rfind(self.user_open)
+        if start < 0:
+            return None
+        start += len(self.user_open)
+        close = self.user_close.rstrip() or self.reply_open.strip()
+        end = text.find(close, start)
+        if end < 0:
+            return None
+        turn = Turn(text[:start], text[end:])
+        return self._earlier(turn.before), turn, text[start:end]
+
+    def _earlier(self, before: str) -> str:
+        turns = before.split(self.user_open)[1:-1]
+        marks = [m.strip() for m in (self.user_close, self.reply_open, self.reply_close)]
+        pattern = "|".join(re.escape(m) for m in sorted(filter(None, marks), key=len, reverse=True))
+        words = (re.sub(pattern, "\n", turn) if pattern else turn for turn in turns)
+        return "\n".join(
+            line.strip() for turn in words for line in turn.split("\n") if line.strip()
+        )
+
+
+def _shared_start(a: str, b: str) -> str:
+    n = 0
+    while n < min(len(a), len(b)) and a[n] == b[n]:
+        n += 1
+    return a[:n]

@@ -1,0 +1,73 @@
+"""The methods, one file each: the file's name is the editor's name.
+
+An editor in another package registers through the entry-point group ``memedit.editors``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import fields
+from importlib.metadata import entry_points
+from typing import Any
+
+from memedit.errors import InvalidInputError, unknown_name
+from memedit.protocols import Editor
+
+__all__ = ["available", "editor_class", "load_editor"]
+
+_GROUP = "memedit.editors"
+
+
+def available() -> list[str]:
+    """Names that :func:`load_editor` takes; nothing is imported."""
+    own = {m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")}
+    own.discard("chain")
+    return sorted(own | {point.name for point in entry_points(group=_GROUP)})
+
+
+def editor_class(name: str) -> type[Any]:
+    """The class registered under ``name``.
+
+    Raises:
+        UnknownNameError: no such editor; the message lists those there are.
+    """
+    if name not in available():
+        raise unknown_name("editor", name, available())
+    for point in entry_points(group=_GROUP):
+        if point.name == name:
+            cls: type[Any] = point.load()
+            return cls
+    module = importlib.import_module(f"{__name__}.{name}")
+    found = [c for c in vars(module).values() if isinstance(c, type) and _named(c, name)]
+    return found[0]
+
+
+def _named(cls: type[Any], name: str) -> bool:
+    return getattr(cls, "name", None) == name and hasattr(cls, "run")
+
+
+def load_editor(name: str, **settings: Any) -> Editor:
+    """The editor registered under ``name``, with its settings; ``"a+b"`` is a chain of editors.
+
+    Raises:
+        UnknownNameError: no such editor.
+        InvalidInputError: it has no such setting, or settings were given for a chain.
+    """
+    if "+" in name:
+        from memedit.editors.chain import Chain
+
+        if settings:
+            raise InvalidInputError(
+                "A chain takes no settings.", hint="Build it: Chain(load_editor(...), ...)."
+            )
+        return Chain(*(load_editor(part.strip()) for part in name.split("+")))
+    cls = editor_class(name)
+    names = {f.name for f in fields(cls)}
+    if extra := sorted(set(settings) - names):
+        raise InvalidInputError(
+            f"Editor {name!r} has no setting {', '.join(extra)}.",
+            hint=f"It has: {', '.join(sorted(names)) or 'none'}.",
+        )
+    editor: Editor = cls(**settings)
+    return editor

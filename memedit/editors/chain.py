@@ -1,0 +1,50 @@
+"""Several editors on one model, the first outermost: programs, then prompts, then activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from memedit.errors import InvalidInputError
+from memedit.protocols import LM, Editor
+from memedit.types import Batch, Call, Edit, Payload
+
+
+class Chain:
+    """``Chain(a, b).run(batch, call)`` is ``a.run(batch, b.run(·, call))``.
+
+    Every member sees the rows that hold its own payload; payloads are stored per member.
+
+    Raises:
+        InvalidInputError: no editors, or two of one name (their payloads would collide).
+    """
+
+    def __init__(self, *editors: Editor) -> None:
+        self.editors: tuple[Editor, ...] = tuple(
+            leaf for editor in editors for leaf in getattr(editor, "editors", (editor,))
+        )
+        names = [editor.name for editor in self.editors]
+        if not names or len(set(names)) < len(names):
+            raise InvalidInputError(f"A chain needs distinct editors, not {names}.")
+
+    @property
+    def name(self) -> str:
+        return "+".join(editor.name for editor in self.editors)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset().union(*(editor.needs for editor in self.editors))
+
+    def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
+        """Not used: the model fits and stores each member's payloads under its own name.
+
+        Raises:
+            InvalidInputError: always.
+        """
+        raise InvalidInputError("A chain has no payload of its own; fit its editors.")
+
+    def run(self, batch: Batch, call: Call) -> list[Any]:
+        for editor in reversed(self.editors):
+            call = partial(editor.run, call=call)
+        return call(batch)

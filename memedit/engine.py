@@ -1,0 +1,356 @@
+"""Runs batches on the base model: the only module that touches hooks, prefix keys and values, and
+``generate``.
+
+An editor describes what shall happen (prompts, a prefix, interventions, stops); the engine makes it
+happen for one call and leaves nothing behind. Three mechanisms carry everything:
+
+- *Prefix reuse.* The keys and values of ``Batch.prefix`` are computed once and copied into each
+  call. The layout of a call is ``[prefix][padding][row]`` with a full-length attention mask, so
+  positions count real tokens only and a padded row equals the same row alone.
+- *Interventions* are forward hooks that live from just before the call to its end, also when it
+  fails, and that act only in the thread that installed them.
+- *The caller's view.* A repetition penalty or a user's own logits processor must not see the text
+  an editor added (it would forbid the very answer): processors are shown the caller's prompt and
+  the tokens generated since.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache, LogitsProcessorList, StoppingCriteriaList
+from transformers.generation.logits_process import (
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+)
+
+from memedit.errors import ContextOverflowError, InvalidInputError
+from memedit.models import pad_id
+from memedit.processors import CallerCriterion, CallerProcessor, CallerStreamer
+from memedit.protocols import Apply, Step
+from memedit.sites import Sites, find
+from memedit.tokens import Codec, left_pad, right_pad
+from memedit.types import Batch, Completion, Row
+
+_KEPT_PREFIXES = 4
+
+
+class Engine:
+    """One base model and its tokenizer; implements :class:`memedit.protocols.LM`.
+
+    Args:
+        base: A Hugging Face causal language model (PEFT-wrapped is fine). Never modified.
+        tokenizer: Its tokenizer.
+    """
+
+    def __init__(self, base: Any, tokenizer: Any) -> None:
+        self.base = base
+        self.tokenizer = tokenizer
+        self.codec = Codec(tokenizer, pad_id(tokenizer, base.config))
+        self._prefixes: OrderedDict[tuple[object, ...], tuple[int, DynamicCache]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @cached_property
+    def sites(self) -> Sites:
+        return find(self.base)
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = self.base.device
+        return device
+
+    @cached_property
+    def window(self) -> int | None:
+        """Longest sequence the base accepts, in tokens; None if its config does not say."""
+        config = self.base.config
+        for name in ("max_position_embeddings", "n_positions", "n_ctx"):
+            if isinstance(size := getattr(config, name, None), int):
+                return size
+        return None
+
+    # The calls
+
+    def generate(self, batch: Batch) -> list[Completion]:
+        """Continue every row; ``batch.options`` are those of the base model's ``generate``.
+
+        Raises:
+            ContextOverflowError: prefix and prompt exceed the model's window.
+        """
+        rows = [self.codec.prompt(row, prefixed=bool(batch.prefix)) for row in batch.rows]
+        ids, mask = (t.to(self.device) for t in left_pad(rows, self.codec.pad))
+        setting = _Settings(batch.options, self.base.generation_config)
+        copies = max(setting("num_beams", 1), setting("num_return_sequences", 1))
+        stops = self.codec.stops(batch.stop)
+        options = self._options(batch, setting, stops, width=ids.shape[1])
+        full = mask
+        if batch.prefix:
+            length, cache = self._prefix(batch.prefix, len(batch) * copies)
+            options["past_key_values"] = cache
+            full = torch.cat([mask.new_ones(len(batch), length), mask], dim=1)
+        self._check_window(full.shape[1])
+        repeated = [row for row in batch.rows for _ in range(copies)]
+        with self._installed(batch, repeated, mask.repeat_interleave(copies, 0)):
+            out = self.base.generate(input_ids=ids, attention_mask=full, **options)
+        sequences = out if isinstance(out, Tensor) else out.sequences
+        new = _seal(sequences[:, ids.shape[1] :], stops, setting.eos, self.codec.pad)
+        each = setting("num_return_sequences", 1)
+        return [self._completion(row, new[i * each :][:each]) for i, row in enumerate(batch.rows)]
+
+    def score(self, batch: Batch) -> list[Completion]:
+        """Sum of log p of every row's target after its prompt."""
+        with torch.no_grad():
+            values = -self.nll(batch)
+        return [
+            Completion(row.target or "", logprob=float(value), decision=row.decision)
+            for row, value in zip(batch.rows, values, strict=True)
+        ]
+
+    def nll(self, batch: Batch) -> Tensor:
+        """[B] negative log-likelihood of the targets, summed over tokens; differentiable."""
+        prefixed = bool(batch.prefix)
+        pairs = [self.codec.with_target(row, prefixed=prefixed) for row in batch.rows]
+        ids, mask = right_pad([torch.cat(pair) for pair in pairs], self.codec.pad)
+        logits = self._forward(batch, ids, mask)
+        losses = []
+        for i, (prompt, target) in enumerate(pairs):
+            start = len(prompt) - 1
+            here = logits[i, start : start + len(target)].float().log_softmax(-1)
+            losses.append(-here.gather(-1, target.to(here.device)[:, None]).sum())
+        return torch.stack(losses)
+
+    def logits(self, batch: Batch, originals: Sequence[str]) -> list[Tensor]:
+        """Per row [T, V]: the logits at the caller's own T tokens, whatever was inserted.
+
+        Args:
+            batch: Rows with ``ids``; each prompt may have had one text inserted.
+            originals: The prompts before the rewriting, in order.
+        """
+        prefixed = bool(batch.prefix)
+        rows = [
+            self.codec.insertion(row, original, prefixed=prefixed)
+            for row, original in zip(batch.rows, originals, strict=True)
+        ]
+        ids, mask = right_pad([tokens for tokens, _ in rows], self.codec.pad)
+        logits = self._forward(batch, ids, mask)
+        return [logits[i, : len(own)][own.to(logits.device)] for i, (_, own) in enumerate(rows)]
+
+    def read(self, prompts: Sequence[str], site: str, column: Callable[[str], int]) -> Tensor:
+        """[B, d_in] input of module ``site`` at the token holding character ``column(prompt)``."""
+        encoded = [
+            self.tokenizer(p, return_offsets_mapping=True, add_special_tokens=True) for p in prompts
+        ]
+        columns = [
+            _token_of(e.offset_mapping, column(p)) for e, p in zip(encoded, prompts, strict=True)
+        ]
+        ids, mask = right_pad([torch.tensor(e.input_ids) for e in encoded], self.codec.pad)
+        seen: list[Tensor] = []
+
+        def collect(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            seen.append(_first(args, kwargs).detach())
+
+        handle = self.base.get_submodule(site).register_forward_pre_hook(collect, with_kwargs=True)
+        try:
+            with torch.no_grad():
+                self._forward(Batch(tuple(Row(p) for p in prompts)), ids, mask)
+        finally:
+            handle.remove()
+        return seen[0][torch.arange(len(prompts)), torch.tensor(columns)]
+
+    # How they are done
+
+    def _completion(self, row: Row, ids: Tensor) -> Completion:
+        return Completion(self.codec.text(ids[0]), ids=ids, decision=row.decision)
+
+    def _forward(self, batch: Batch, ids: Tensor, mask: Tensor) -> Tensor:
+        """[B, T, V] logits of right-padded rows after the prefix, interventions installed."""
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+        if batch.prefix:
+            length, cache = self._prefix(batch.prefix, len(batch))
+            full = torch.cat([mask.new_ones(len(batch), length), mask], dim=1)
+            inputs |= {"attention_mask": full, "past_key_values": cache}
+            if "position_ids" in inspect.signature(self.base.forward).parameters:
+                inputs["position_ids"] = (full.cumsum(-1) - 1).clamp(min=0)[:, length:]
+        self._check_window(inputs["attention_mask"].shape[1])
+        with self._installed(batch, batch.rows, mask):
+            logits: Tensor = self.base(**inputs).logits
+        return logits
+
+    def _check_window(self, length: int) -> None:
+        if self.window is not None and length > self.window:
+            raise ContextOverflowError(
+                f"The prompt with its edit needs {length:,} tokens, not {self.window:,}.",
+                hint="Shorten the prompt, or use an editor with fewer demonstrations.",
+            )
+
+    def _options(
+        self, batch: Batch, setting: _Settings, stops: tuple[int, ...], *, width: int
+    ) -> dict[str, Any]:
+        """The generation options of this call: stops added, processors given the caller's view."""
+        options = dict(batch.options)
+        options.setdefault("pad_token_id", self.codec.pad)
+        if stops:
+            options["eos_token_id"] = [*setting.eos, *stops]
+            options["min_new_tokens"] = max(1, setting("min_new_tokens", 0))
+        if not batch.prefix and not any(row.rewritten for row in batch.rows):
+            return options
+        prompts = [row.ids if row.ids is not None else torch.tensor([]) for row in batch.rows]
+        own, _ = left_pad([p.cpu().long() for p in prompts], self.codec.pad)
+        own = own.to(self.device)
+        processors = [
+            *_repetition(setting, options),
+            *(options.pop("logits_processor", None) or ()),
+        ]
+        if processors:
+            wrapped = [CallerProcessor(p, own, width) for p in processors]
+            options["logits_processor"] = LogitsProcessorList(wrapped)
+        if criteria := options.pop("stopping_criteria", None):
+            seen = [CallerCriterion(c, own, width) for c in criteria]
+            options["stopping_criteria"] = StoppingCriteriaList(seen)
+        if streamer := options.pop("streamer", None):
+            options["streamer"] = CallerStreamer(streamer, own, stops)
+        return options
+
+    def _prefix(self, prefix: str, copies: int) -> tuple[int, DynamicCache]:
+        """(length, keys and values for ``copies`` rows) of a prefix; computed on first use."""
+        key = (prefix, *self._state())
+        with self._lock:
+            if key not in self._prefixes:
+                self._prefixes[key] = self._compute(prefix)
+                while len(self._prefixes) > _KEPT_PREFIXES:
+                    self._prefixes.popitem(last=False)
+            self._prefixes.move_to_end(key)
+            length, cache = self._prefixes[key]
+        fresh = copy.deepcopy(cache)
+        if copies > 1:
+            fresh.batch_repeat_interleave(copies)
+        return length, fresh
+
+    def _compute(self, prefix: str) -> tuple[int, DynamicCache]:
+        ids = self.codec.ids(prefix, special=True)[None].to(self.device)
+        cache = DynamicCache(config=self.base.config.get_text_config())
+        with torch.no_grad():
+            self.base(input_ids=ids, past_key_values=cache, use_cache=True)
+        return ids.shape[1], cache
+
+    def _state(self) -> Iterator[object]:
+        """What the prefix's keys depend on besides its text: weights, device, dtype, adapters."""
+        for parameter in self.base.parameters():
+            yield parameter.data_ptr(), parameter._version, parameter.dtype
+        if hasattr(self.base, "peft_config"):
+            for module in self.base.modules():
+                if hasattr(module, "_disable_adapters"):
+                    yield module._disable_adapters, tuple(module.active_adapters)
+
+    @contextmanager
+    def _installed(self, batch: Batch, rows: Sequence[Row], mask: Tensor) -> Iterator[None]:
+        """The batch's interventions, hooked in for the duration of the block."""
+        with ExitStack() as stack:
+            for intervention in batch.interventions:
+                try:
+                    module = self.base.get_submodule(intervention.site)
+                except AttributeError:
+                    raise InvalidInputError(
+                        f"The base model has no module {intervention.site!r}.",
+                        hint="Take paths from engine.sites.",
+                    ) from None
+                hook = _hook(intervention.bind(rows), mask)
+                handle = module.register_forward_hook(hook, with_kwargs=True)
+                stack.callback(handle.remove)
+            yield
+
+
+class _Settings:
+    """Generation settings as ``generate`` resolves them: options, their config, the base's."""
+
+    def __init__(self, options: Mapping[str, Any], default: Any) -> None:
+        self._options = options
+        self._configs = [c for c in (options.get("generation_config"), default) if c is not None]
+
+    def __call__(self, name: str, default: Any) -> Any:
+        if (value := self._options.get(name)) is not None:
+            return value
+        for config in self._configs:
+            if (value := getattr(config, name, None)) is not None:
+                return value
+        return default
+
+    @property
+    def eos(self) -> list[int]:
+        eos = self("eos_token_id", [])
+        if isinstance(eos, Tensor):
+            eos = eos.tolist()
+        return list(eos) if isinstance(eos, Sequence) else [int(eos)]
+
+
+def _repetition(setting: _Settings, options: dict[str, Any]) -> list[Any]:
+    """The built-in processors that look back at the prompt, taken out of the options."""
+    found: list[Any] = []
+    penalty, size = setting("repetition_penalty", 1.0), setting("no_repeat_ngram_size", 0)
+    if penalty != 1.0:
+        found.append(RepetitionPenaltyLogitsProcessor(float(penalty)))
+        options["repetition_penalty"] = 1.0
+    if size:
+        found.append(NoRepeatNGramLogitsProcessor(size))
+        options["no_repeat_ngram_size"] = 0
+    return found
+
+
+def _seal(ids: Tensor, stops: tuple[int, ...], eos: list[int], pad: int) -> Tensor:
+    """Ids [n, T] cut at each row's first stop, which becomes end-of-sequence; then padding."""
+    if not stops or not ids.numel():
+        return ids
+    ids = ids.clone()
+    ends = torch.isin(ids, torch.tensor([*stops, *eos], device=ids.device))
+    stopped = torch.isin(ids, torch.tensor(stops, device=ids.device))
+    after = ends.cumsum(-1) - ends.long() > 0
+    ids[stopped] = eos[0] if eos else pad
+    ids[after] = pad
+    return ids
+
+
+def _first(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    value = args[0] if args else next(iter(kwargs.values()))
+    assert isinstance(value, Tensor)
+    return value
+
+
+def _hook(apply: Apply, mask: Tensor) -> Callable[..., Any]:
+    """A forward hook for one call; the first pass it sees is the prompt's."""
+    thread, prompt = threading.get_ident(), [True]
+    real = mask.bool()
+    last = real.shape[1] - 1 - real.flip(1).long().argmax(1)
+
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
+        if threading.get_ident() != thread:
+            return None
+        y = out[0] if isinstance(out, tuple) else out
+        x = _first(args, kwargs)
+        prefill = prompt[0]
+        prompt[0] = False
+        here = real if prefill else torch.ones(y.shape[:2], dtype=torch.bool, device=y.device)
+        changed = apply(x, y, Step(prefill, last if prefill else None, here.to(y.device)))
+        return (changed, *out[1:]) if isinstance(out, tuple) else changed
+
+    return hook
+
+
+def _token_of(offsets: Sequence[tuple[int, int]], character: int) -> int:
+    """The token whose span holds a character.
+
+    Raises:
+        InvalidInputError: no token does.
+    """
+    for i, (start, end) in enumerate(offsets):
+        if start <= character < end:
+            return i
+    raise InvalidInputError(f"No token holds character {character}.")

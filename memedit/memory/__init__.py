@@ -1,0 +1,9 @@
+"""Where edits are kept: a journal in SQL, a FAISS index derived from it, and search."""
+
+from __future__ import annotations
+
+from memedit.memory.memory import EditMemory
+from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
+from memedit.memory.view import MemoryView
+
+__all__ = ["EditMemory", "Event", "ImportReport", "MemoryView", "Receipt", "VerifyReport"]

@@ -1,0 +1,270 @@
+"""Edits in files: JSON lines, JSON lists, CSV and TSV, and CounterFact's own form."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from memedit.errors import InvalidEditError, InvalidInputError, unknown_name
+from memedit.memory.planning import Request
+from memedit.types import DEFAULT_NAMESPACE, Edit, Record
+
+COLUMNS = (
+    "prompt",
+    "target_new",
+    "subject",
+    "target_true",
+    "queries",
+    "statement",
+    "namespace",
+    "source",
+    "valid_from",
+    "valid_until",
+    "id",
+)
+_EXCERPT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a file: a request, or why there is none."""
+
+    number: int
+    text: str
+    request: Request | None
+    reason: str = ""
+
+
+def sha256(path: Path) -> str:
+    """Hash of the file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read(path: Path, *, namespace: str | None = None, source: str = "") -> Iterator[Line]:
+    """The file's edits in order; blank lines are skipped. By suffix: ``.csv``, ``.tsv``, ``.json``
+    (one list), anything else one JSON object a line.
+
+    Args:
+        namespace, source: For lines that name none.
+
+    Raises:
+        InvalidInputError: the file as a whole is unusable: an unknown CSV column, not a JSON list.
+    """
+    suffix = path.suffix.casefold()
+    if suffix in (".csv", ".tsv"):
+        rows = _csv_rows(path, "\t" if suffix == ".tsv" else ",")
+    elif suffix == ".json":
+        rows = _json_rows(path)
+    else:
+        rows = _jsonl_rows(path)
+    for number, text, row in rows:
+        yield _line(number, text, row, namespace or DEFAULT_NAMESPACE, source)
+
+
+_Row = tuple[int, str, "Mapping[str, Any] | str"]  # line number, text, object or reason
+
+
+def _jsonl_rows(path: Path) -> Iterator[_Row]:
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            text = raw.decode("utf-8-sig", errors="replace").strip()
+            if not text:
+                continue
+            try:
+                raw.decode("utf-8-sig")
+                yield number, text, _object(json.loads(text))
+            except UnicodeDecodeError as error:
+                yield number, text, f"not UTF-8: {error.reason} at byte {error.start}"
+            except (ValueError, RecursionError) as error:
+                yield number, text, f"not JSON: {error}"
+
+
+def _object(value: Any) -> Mapping[str, Any] | str:
+    return value if isinstance(value, dict) else f"not a JSON object but {type(value).__name__}"
+
+
+def _json_rows(path: Path) -> Iterator[_Row]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        hint = "Give a JSON list of objects, or JSON lines in a file ending in .jsonl."
+        raise InvalidInputError(f"{path} is not JSON: {error}.", hint=hint) from error
+    if not isinstance(content, list):
+        raise InvalidInputError(f"{path} holds no JSON list.", hint="Wrap the objects in [ ].")
+    for number, value in enumerate(content, start=1):
+        yield number, json.dumps(value, ensure_ascii=False), _object(value)
+
+
+def _csv_rows(path: Path, delimiter: str) -> Iterator[_Row]:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        header = [name.strip() for name in next(reader, [])]
+        for name in header:
+            if name not in COLUMNS:
+                raise InvalidInputError(str(unknown_name(f"column of {path}", name, COLUMNS)))
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield reader.line_num, "", f"not CSV: {error}"
+                continue
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, delimiter.join(cells), _cells(header, cells)
+
+
+def _cells(header: list[str], cells: list[str]) -> Mapping[str, Any] | str:
+    if len(cells) != len(header):
+        return f"{len(cells)} cells where the header has {len(header)}"
+    row: dict[str, Any] = {k: v for k, v in zip(header, cells, strict=True) if v.strip()}
+    if "queries" in row:
+        row["queries"] = [part.strip() for part in row["queries"].split("|") if part.strip()]
+    return row
+
+
+def _line(
+    number: int, text: str, row: Mapping[str, Any] | str, namespace: str, source: str
+) -> Line:
+    excerpt = text.encode("utf-8", errors="replace").decode()[:_EXCERPT]
+    if isinstance(row, str):
+        return Line(number, excerpt, None, row)
+    try:
+        return Line(number, excerpt, request(row, namespace, source))
+    except InvalidEditError as error:
+        return Line(number, excerpt, None, str(error))
+
+
+def request(row: Mapping[str, Any], namespace: str, source: str) -> Request:
+    """The request of one object.
+
+    Raises:
+        InvalidEditError: unknown or missing keys, or values no edit can have.
+    """
+    if "requested_rewrite" in row:
+        row = _counterfact(row["requested_rewrite"])
+    unknown = [name for name in row if name not in COLUMNS]
+    if unknown:
+        raise InvalidEditError(str(unknown_name("column", str(unknown[0]), COLUMNS)))
+    return Request(
+        _edit(row),
+        namespace=_text(row, "namespace") or namespace,
+        source=_text(row, "source") or source,
+        valid_from=_moment(row, "valid_from"),
+        valid_until=_moment(row, "valid_until"),
+    )
+
+
+def _counterfact(rewrite: Any) -> Mapping[str, Any]:
+    try:
+        prompt, subject = rewrite["prompt"], rewrite["subject"]
+        row = {
+            "prompt": prompt.replace("{}", subject, 1),
+            "subject": subject,
+            "target_new": rewrite["target_new"]["str"],
+        }
+        if "target_true" in rewrite:
+            row["target_true"] = rewrite["target_true"]["str"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidEditError(
+            f"requested_rewrite lacks or garbles {error}.",
+            hint='It needs "prompt" with {}, "subject" and "target_new": {"str": …}.',
+        ) from None
+    return row
+
+
+def _edit(row: Mapping[str, Any]) -> Edit:
+    statement, prompt, target = (_text(row, name) for name in ("statement", "prompt", "target_new"))
+    if (statement is None) == (prompt is None):
+        raise InvalidEditError("Give either prompt and target_new, or statement.")
+    if prompt is not None and target is None:
+        raise InvalidEditError("target_new is missing.", hint="A full sentence is a statement.")
+    if statement is not None and target is not None:
+        raise InvalidEditError("A statement has no target_new.")
+    return Edit(
+        prompt or statement or "",
+        target,
+        _text(row, "subject"),
+        _text(row, "target_true"),
+        _queries(row.get("queries")),
+        _text(row, "id") or "",
+    )
+
+
+def _queries(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise InvalidEditError("queries must be a list of strings.")
+    return tuple(value)
+
+
+def _text(row: Mapping[str, Any], name: str) -> str | None:
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidEditError(f"{name} must be a string, not {type(value).__name__}.")
+    return value
+
+
+def _moment(row: Mapping[str, Any], name: str) -> datetime | None:
+    text = _text(row, name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        hint = "Write it as 2025-01-31 or 2025-01-31T12:00:00+00:00."
+        raise InvalidEditError(f"{name} {text!r} is not an ISO 8601 date.", hint=hint) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def write(path: Path, records: Iterable[Record]) -> int:
+    """Write one JSON object a line, replacing ``path`` at the end; the number of lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    count = 0
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            for record in records:
+                count += 1
+                file.write(json.dumps(_exported(record), ensure_ascii=False) + "\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def _exported(record: Record) -> dict[str, Any]:
+    edit = record.edit
+    row: dict[str, Any] = (
+        {"statement": edit.prompt}
+        if edit.is_statement
+        else {"prompt": edit.prompt, "target_new": edit.target_new}
+    )
+    optional = {
+        "subject": edit.subject,
+        "target_true": edit.target_true,
+        "queries": list(edit.queries),
+        "id": edit.id if edit.id != _content_id(edit) else None,
+        "source": record.source,
+        "valid_from": record.valid_from and record.valid_from.isoformat(),
+        "valid_until": record.valid_until and record.valid_until.isoformat(),
+    }
+    return row | {k: v for k, v in optional.items() if v} | {"namespace": record.namespace}
+
+
+def _content_id(edit: Edit) -> str:
+    return Edit(edit.prompt, edit.target_new, edit.subject, edit.target_true, edit.queries).id

@@ -1,0 +1,75 @@
+"""Imports that can be interrupted: how far a file is, kept in the journal with what it added."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+
+from memedit.errors import InvalidInputError
+from memedit.memory import files
+from memedit.memory.planning import Request
+from memedit.memory.reports import ImportReport, Receipt
+
+CHUNK = 1_024
+_LISTED = 1_000
+
+
+class Import:
+    """One file on its way into a memory.
+
+    ``name`` is the meta name under which :attr:`state` is to be stored in the transaction that adds
+    a chunk; it depends on the file's content, not on its path.
+
+    Raises:
+        InvalidInputError: there is no such file.
+    """
+
+    def __init__(self, path: Path, namespace: str | None, source: str) -> None:
+        if not path.is_file():
+            raise InvalidInputError(f"No file {str(path)!r}.", hint="Check the path.")
+        key = json.dumps([files.sha256(path), namespace, source])
+        self.name = f"import:{hashlib.sha256(key.encode()).hexdigest()}"
+        self.report = ImportReport()
+        self.done = 0
+        self._lines = files.read(path, namespace=namespace, source=source)
+
+    def resume(self, state: str | None) -> None:
+        """Go on after the chunk that stored ``state``."""
+        if state is None:
+            return
+        content = json.loads(state)
+        self.done = content["done"]
+        report = content["report"] | {"resumed_at": self.done}
+        report["refused"] = [tuple(item) for item in report["refused"]]
+        self.report = ImportReport(**report)
+        for _ in islice(self._lines, self.done):
+            pass
+
+    def chunks(self) -> Iterator[list[Request]]:
+        """The requests of each further chunk; refused lines are in the report already."""
+        while lines := list(islice(self._lines, CHUNK)):
+            self.done += len(lines)
+            refused = [(line.number, line.text, line.reason) for line in lines if not line.request]
+            room = _LISTED - len(self.report.refused)
+            self.report = replace(
+                self.report,
+                refused=self.report.refused + refused[: max(0, room)],
+                refused_total=self.report.refused_total + len(refused),
+            )
+            yield [line.request for line in lines if line.request]
+
+    def state(self, receipts: Sequence[Receipt]) -> dict[str, str | None]:
+        """Count the chunk's receipts; the meta entry to store with them."""
+        added = sum(receipt.status == "added" for receipt in receipts)
+        self.report = replace(
+            self.report,
+            added=self.report.added + added,
+            duplicate=self.report.duplicate + len(receipts) - added,
+            superseded=self.report.superseded + sum(len(r.superseded) for r in receipts),
+        )
+        content = {"done": self.done, "report": asdict(self.report)}
+        return {self.name: json.dumps(content, ensure_ascii=False)}

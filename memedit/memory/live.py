@@ -1,0 +1,234 @@
+"""The live set in RAM: what is true now (or was at one version), ready to be searched."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from memedit.memory.index import FLAT_LIMIT, VectorIndex, Vectors
+from memedit.memory.journal import Journal
+from memedit.memory.payloads import LazyPayloads, LazyReader
+from memedit.memory.rows import RelationRow, from_bytes
+from memedit.memory.subjects import SubjectIndex, masked, subject_key, subject_span
+from memedit.types import Edit, Record
+
+_SPACE = re.compile(r"\s+")
+_CLOSING = " .?!:,;…。？！："
+
+
+def normalised(text: str) -> str:
+    """Folded case and white space, no closing punctuation."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return _SPACE.sub(" ", folded).strip().rstrip(_CLOSING)
+
+
+def key_texts(edit: Edit) -> list[str]:
+    """The texts that shall find this edit; the prompt (or statement) first."""
+    return [edit.prompt, *edit.queries]
+
+
+def masked_prompt(edit: Edit) -> str | None:
+    """The prompt with its subject masked; None without a subject."""
+    if edit.subject is None:
+        return None
+    return masked(edit.prompt, *subject_span(edit.prompt, edit.subject))
+
+
+def topics(edit: Edit) -> list[str]:
+    """Two edits with a topic in common say something about the same thing: the newer replaces
+    the older. The normalised prompt and, with a subject, subject and normalised template."""
+    if edit.is_statement:
+        return [f"statement\0{normalised(edit.prompt)}"]
+    found = [f"prompt\0{normalised(edit.prompt)}"]
+    if edit.subject is not None:
+        start, end = subject_span(edit.prompt, edit.subject)
+        template = normalised(f"{edit.prompt[:start]}\0{edit.prompt[end:]}")
+        found.append(f"relation\0{subject_key(edit.subject)}\0{template}")
+    return found
+
+
+class Relations:
+    """Vectors of masked prompts, each text once. Row ``id - 1`` is relation ``id``."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._matrix: Vectors = np.empty((0, 0), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, text: object) -> bool:
+        return text in self._rows
+
+    def extend(self, rows: Sequence[RelationRow], dimension: int) -> None:
+        """Take in the journal's next rows."""
+        if not rows:
+            return
+        count = len(self) + len(rows)
+        if count > len(self._matrix):
+            grown = np.empty((max(count, 2 * len(self._matrix)), dimension), np.float32)
+            if len(self):
+                grown[: len(self)] = self._matrix[: len(self)]
+            self._matrix = grown
+        self._matrix[len(self) : count] = from_bytes([row[2] for row in rows], dimension)
+        self._rows.update((text, id - 1) for id, text, _ in rows)
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """[n, dimension] of known texts."""
+        return self._matrix[[self._rows[text] for text in texts]]
+
+    def by_id(self, ids: Sequence[int]) -> Vectors:
+        """[n, dimension] of relation ids."""
+        return self._matrix[np.asarray(ids, dtype=np.int64) - 1]
+
+
+class Space:
+    """The live records of one namespace."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, int] = {}
+        self.by_topic: dict[str, set[int]] = {}
+        self.subjects = SubjectIndex()
+        self.owner: dict[int, int] = {}  # key id -> sequence
+        self.keys: dict[int, list[int]] = {}  # sequence -> key ids, the prompt's first
+        self.index: VectorIndex | None = None
+
+    def add(self, record: Record) -> None:
+        """Enter a record; its keys come separately (:meth:`own`)."""
+        self.by_id[record.id] = record.sequence
+        for topic in topics(record.edit):
+            self.by_topic.setdefault(topic, set()).add(record.sequence)
+        if record.edit.subject is not None:
+            self.subjects.add(record.sequence, record.edit.subject)
+
+    def own(self, key: int, sequence: int) -> None:
+        """Key ``key`` finds record ``sequence``."""
+        self.owner[key] = sequence
+        self.keys.setdefault(sequence, []).append(key)
+
+    def remove(self, record: Record) -> list[int]:
+        """Undo :meth:`add`; the keys that found the record, still in the index."""
+        if self.by_id.get(record.id) == record.sequence:
+            del self.by_id[record.id]
+        for topic in topics(record.edit):
+            left = self.by_topic.get(topic, set())
+            left.discard(record.sequence)
+            if not left:
+                self.by_topic.pop(topic, None)
+        if record.edit.subject is not None:
+            self.subjects.remove(record.sequence, record.edit.subject)
+        keys = self.keys.pop(record.sequence, [])
+        for key in keys:
+            del self.owner[key]
+        return keys
+
+
+class LiveSet:
+    """Records that are live, their keys and masked prompts, by namespace.
+
+    Follows the journal: :meth:`catch_up` reads what happened since the last call.
+    """
+
+    def __init__(self, *, upto: int | None = None, flat_limit: int = FLAT_LIMIT) -> None:
+        self.upto, self.flat_limit = upto, flat_limit
+        self.version = self.event = 0
+        self.records: dict[int, Record] = {}
+        self.spaces: dict[str, Space] = {}
+        self.relations = Relations()
+        self.relation_ids: dict[int, int] = {}  # sequence -> relation id
+        self.dimension = 0
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def space(self, namespace: str) -> Space:
+        """The namespace's records (an empty, unattached space for an unknown one)."""
+        return self.spaces.get(namespace) or Space()
+
+    def in_order(self, namespace: str | None = None) -> list[Record]:
+        """Live records by sequence."""
+        chosen: Iterable[int] = self.records
+        if namespace is not None:
+            chosen = self.space(namespace).by_id.values()
+        return [self.records[sequence] for sequence in sorted(chosen)]
+
+    def counts(self) -> dict[str, int]:
+        """Number of live records by namespace."""
+        return {name: len(space.by_id) for name, space in sorted(self.spaces.items())}
+
+    def catch_up(
+        self, journal: Journal, lazy: LazyReader, ready: Mapping[str, VectorIndex] | None = None
+    ) -> None:
+        """Read the events after the last one seen. Needs an open read or write of ``journal``.
+
+        Args:
+            lazy: Reads a record's payloads when asked.
+            ready: Indexes of an older state, by namespace, to start from.
+        """
+        head = journal.head()
+        self.dimension = int(journal.meta("dimension") or 0)
+        if head.event == self.event:
+            return
+        for sequence in journal.dead(self.event, self.upto):
+            self._retire(sequence)
+        found = journal.live(self.event, self.upto)
+        fresh = {row[0].sequence for row in found if row[0].sequence not in self.records}
+        for record, relation in found:
+            if record.sequence in fresh:
+                self._enter(record, relation, lazy)
+        self.relations.extend(journal.relation_rows(len(self.relations)), self.dimension)
+        owners = journal.live_keys(self.event, self.upto)
+        self._take_keys(journal, [pair for pair in owners if pair[1] in fresh], ready or {})
+        self.event, self.version = head.event, head.version
+
+    def _enter(self, record: Record, relation: int | None, lazy: LazyReader) -> None:
+        record = replace(record, payloads=LazyPayloads(record.sequence, lazy))
+        self.records[record.sequence] = record
+        self.spaces.setdefault(record.namespace, Space()).add(record)
+        if relation is not None:
+            self.relation_ids[record.sequence] = relation
+
+    def _retire(self, sequence: int) -> None:
+        record = self.records.pop(sequence, None)
+        if record is None:
+            return
+        self.relation_ids.pop(sequence, None)
+        space = self.spaces[record.namespace]
+        keys = space.remove(record)
+        if space.index is not None:
+            space.index.remove(keys)
+        if not space.by_id:
+            del self.spaces[record.namespace]
+
+    def _take_keys(
+        self,
+        journal: Journal,
+        owners: Sequence[tuple[int, int]],
+        ready: Mapping[str, VectorIndex],
+    ) -> None:
+        fresh: dict[str, list[int]] = {}
+        for key, sequence in sorted(owners):
+            namespace = self.records[sequence].namespace
+            self.spaces[namespace].own(key, sequence)
+            fresh.setdefault(namespace, []).append(key)
+        for namespace, keys in fresh.items():
+            space = self.spaces[namespace]
+            if space.index is None:
+                space.index = ready.get(namespace) or self._new_index()
+                stale = set(space.index.ids.tolist()) - space.owner.keys()
+                space.index.remove(sorted(stale))
+            missing = [key for key in keys if key not in space.index]
+            space.index.add(missing, journal.vectors(missing, self.dimension))
+
+    def _new_index(self) -> VectorIndex:
+        return VectorIndex(self.dimension, flat_limit=self.flat_limit)
+
+    def key_vectors(self, record: Record) -> Vectors:
+        """[keys, d] vectors of a live record, the prompt's first."""
+        space = self.spaces[record.namespace]
+        assert space.index is not None
+        return space.index.reconstruct(space.keys[record.sequence])

@@ -1,0 +1,397 @@
+"""EditMemory: the edits a model shall hold. Durable, versioned, shared between processes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+
+from memedit.errors import InvalidInputError, MemoryStoreError, UnknownEditError
+from memedit.memory import files
+from memedit.memory.importing import Import
+from memedit.memory.live import LiveSet
+from memedit.memory.planning import Request, checked
+from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
+from memedit.memory.rows import Entry, Head
+from memedit.memory.search import NAIVE_HINT, Search, prepare_all, texts_of
+from memedit.memory.store import Store
+from memedit.memory.verify import verify
+from memedit.memory.view import MemoryView
+from memedit.protocols import Encoder
+from memedit.types import DEFAULT_NAMESPACE, Edit, Hit, Payload, Record
+
+
+class EditMemory:
+    """Edits with their vectors and payloads, in a directory or in RAM.
+
+    Every change is one transaction: durable when the call returns, undone entirely if it raises.
+    May be used by many threads; several processes may open one directory and see each other's
+    changes at their next call. A memory is true even when it is empty.
+
+    Args:
+        path: The memory's directory, made by the first change; None keeps everything in RAM.
+        encoder: Turns texts into vectors; None loads the default when the first text is encoded.
+        read_only: Refuse every change, and work in directories that cannot be written.
+
+    Raises:
+        MemoryStoreError: the path cannot be used as a memory.
+        EncoderMismatchError: the memory was built with another encoder.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        encoder: Encoder | None = None,
+        *,
+        read_only: bool = False,
+    ) -> None:
+        self.path = None if path is None else Path(path)
+        self._store = Store(self.path, encoder, read_only=read_only)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder; the default one is loaded when first asked for."""
+        return self._store.encoder
+
+    @property
+    def version(self) -> int:
+        """Grows by one with every change; 0 for a new memory."""
+        with self._current() as live:
+            return live.version
+
+    def __len__(self) -> int:
+        """Number of live records, in all namespaces."""
+        with self._current() as live:
+            return len(live)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __enter__(self) -> EditMemory:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write an index snapshot where that saves time, and let go of the files."""
+        self._store.close()
+
+    @contextmanager
+    def _current(self) -> Iterator[LiveSet]:
+        """The live set, up to date, and nobody changes it."""
+        with self._store.lock:
+            self._store.refresh()
+            yield self._store.live
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def add(
+        self,
+        edit: Edit,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        source: str = "",
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        payloads: Mapping[str, Payload] | None = None,
+    ) -> Receipt:
+        """Store one edit; an older one about the same thing, valid at the same time, is retired.
+
+        An edit that is live already is a duplicate and changes nothing. Where ``valid_from`` is
+        given and the older edit began before, the older one stays live up to that date.
+
+        Raises:
+            InvalidEditError: a date without time zone or an empty interval.
+            MemoryStoreError: it could not be stored; the memory is as before.
+        """
+        request = Request(edit, namespace, source, valid_from, valid_until, payloads or {})
+        return self._add([request])[0]
+
+    def add_many(
+        self,
+        edits: Sequence[Edit],
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        source: str = "",
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        payloads: Sequence[Mapping[str, Payload]] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Receipt]:
+        """:meth:`add` for many edits in one transaction: all or nothing.
+
+        Later edits retire earlier ones as if added one by one. ``progress`` is told how many of
+        the edits have been encoded.
+        """
+        if payloads is not None and len(payloads) != len(edits):
+            raise InvalidInputError(f"{len(payloads)} payloads for {len(edits)} edits.")
+        held = payloads if payloads is not None else [{}] * len(edits)
+        requests = [
+            Request(edit, namespace, source, valid_from, valid_until, mine)
+            for edit, mine in zip(edits, held, strict=True)
+        ]
+        return self._add(requests, progress=progress)
+
+    def _add(
+        self,
+        requests: Sequence[Request],
+        *,
+        progress: Callable[[int], None] | None = None,
+        meta: Callable[[Sequence[Receipt]], Mapping[str, str | None]] | None = None,
+    ) -> list[Receipt]:
+        requests = [checked(request) for request in requests]
+        store = self._store
+        vectors = store.vectors_for(requests, progress)
+        with store.lock:
+            if not vectors and meta is None:
+                plan = store.plan(Head(), vectors)
+                if all(plan.duplicate(request) for request in requests):
+                    return plan.add_all(requests)  # changes nothing
+            with store.change() as head:
+                plan = store.plan(head, vectors)
+                receipts = plan.add_all(requests)
+                store.store(head, plan, vectors)
+                store.journal.put_meta({} if meta is None else meta(receipts))
+            return store.followed(receipts)
+
+    def supersede(
+        self, id: str, edit: Edit, *, namespace: str = DEFAULT_NAMESPACE, source: str = ""
+    ) -> Receipt:
+        """Retire edit ``id`` and add ``edit`` in its place, in one transaction.
+
+        Raises:
+            UnknownEditError: no live edit has this id.
+        """
+        request = checked(Request(edit, namespace, source))
+        self.get(id, namespace=namespace)
+        store = self._store
+        vectors = store.vectors_for([request])
+        with store.lock:
+            with store.change() as head:
+                plan = store.plan(head, vectors)
+                receipt = plan.replace(store.known(id, namespace), request)
+                store.store(head, plan, vectors)
+            return store.followed([receipt])[0]
+
+    def forget(self, id: str, *, namespace: str = DEFAULT_NAMESPACE, reason: str = "") -> Record:
+        """Take an edit out of the live set; the record that was.
+
+        Raises:
+            UnknownEditError: no live edit has this id.
+        """
+        self.get(id, namespace=namespace)
+        store = self._store
+        with store.lock:
+            with store.change() as head:
+                record = store.known(id, namespace)
+                store.journal.log(head, [Entry("forget", record.sequence, reason)])
+            store.follow()
+            return record
+
+    def restore(self, version: int) -> int:
+        """Make the live set exactly what it was at ``version``, as a new version.
+
+        Returns:
+            The memory's version now (unchanged if the live set was that one already).
+        """
+        store = self._store
+        with store.lock:
+            if self._version_of(version) == store.live.version:
+                return version
+            with store.change() as head:
+                wanted = store.journal.live_sequences(version)
+                there = store.live.records.keys()
+                reason = f"restore {version}"
+                gone = [Entry("forget", s, reason) for s in sorted(there - wanted)]
+                back = [Entry("restore", s, reason) for s in sorted(wanted - there)]
+                store.journal.log(head, gone + back)
+            store.follow()
+            return store.live.version
+
+    def put_payloads(self, payloads: Mapping[int, Mapping[str, Payload]]) -> None:
+        """Store payloads compiled later: sequence -> editor name -> payload. No new version.
+
+        Raises:
+            UnknownEditError: no record has this sequence.
+        """
+        store = self._store
+        with store.lock:
+            if not payloads:
+                return
+            with store.change() as head:
+                unknown = [s for s in payloads if not 1 <= s <= head.sequence]
+                if unknown:
+                    raise UnknownEditError(f"No record has sequence {unknown[0]}.")
+                store.journal.put_payloads(payloads)
+            store.payloads.clear()
+
+    def reembed(self, encoder: Encoder) -> None:
+        """Encode every text anew with ``encoder``, dead records' too, in one transaction."""
+        self._store.reembed(encoder)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def get(self, id: str, *, namespace: str = DEFAULT_NAMESPACE) -> Record:
+        """The live record of this id.
+
+        Raises:
+            UnknownEditError: there is none.
+        """
+        with self._current():
+            return self._store.known(id, namespace)
+
+    def records(self, namespace: str | None = None) -> Iterator[Record]:
+        """Live records in sequence order, as they are at the time of the call."""
+        with self._current() as live:
+            return iter(live.in_order(namespace))
+
+    def namespaces(self) -> dict[str, int]:
+        """Number of live records by namespace."""
+        with self._current() as live:
+            return live.counts()
+
+    def search(
+        self,
+        queries: Sequence[str],
+        *,
+        k: int = 16,
+        namespace: str = DEFAULT_NAMESPACE,
+        as_of: datetime | None = None,
+    ) -> list[list[Hit]]:
+        """The records each query may concern, best similarity first.
+
+        Args:
+            queries: Texts; a blank one finds nothing.
+            k: Records wanted by similarity. Records whose subject the query mentions (at most 64)
+                come in addition.
+            as_of: Only records that hold at this moment; None: now.
+
+        Raises:
+            EncoderMismatchError: the memory was built with another encoder.
+            InvalidInputError: ``k`` below one, or a moment without time zone.
+        """
+        with self._current() as live:
+            prepared = prepare_all(live, namespace, queries)
+            texts = texts_of(prepared)
+        if not texts:
+            return [[] for _ in queries]
+        vectors = self._store.encode_checked(texts)
+        moment = as_of or datetime.now(timezone.utc)
+        with self._store.lock:
+            return Search(self._store.live, namespace, vectors, k, moment).run(prepared)
+
+    def history(self, id: str | None = None, *, namespace: str | None = None) -> list[Event]:
+        """Everything that happened (to the edits of this id), oldest first."""
+        journal = self._store.journal
+        with self._store.lock, journal.read() as anything:
+            return journal.history(id, namespace) if anything else []
+
+    def at(self, moment: int | datetime) -> MemoryView:
+        """The memory as it was at a version, or at a moment.
+
+        Raises:
+            InvalidInputError: no such version, or a moment without time zone.
+        """
+        store = self._store
+        with store.lock:
+            version = self._version_of(moment)
+            live = LiveSet(upto=version, flat_limit=sys.maxsize)
+            with store.journal.read() as anything:
+                if anything:
+                    live.catch_up(store.journal, store.payloads)
+        as_of = moment if isinstance(moment, datetime) else None
+        return MemoryView(live, version, as_of, store.encode_checked)
+
+    def _version_of(self, moment: int | datetime) -> int:
+        self._store.refresh()
+        journal, newest = self._store.journal, self._store.live.version
+        if isinstance(moment, datetime):
+            if moment.tzinfo is None:
+                raise InvalidInputError("The moment has no time zone.", hint=NAIVE_HINT)
+            with journal.read() as anything:
+                return journal.version_at(moment) if anything else 0
+        if not 0 <= moment <= newest:
+            hint = f"Versions go from 0 to {newest}."
+            raise InvalidInputError(f"There is no version {moment}.", hint=hint)
+        return moment
+
+    def verify(self) -> VerifyReport:
+        """Check file, hashes, keys, live set and index against each other; reads everything."""
+        with self._current() as live, self._store.journal.read() as anything:
+            return verify(self._store.journal, live) if anything else VerifyReport(0, 0, 0)
+
+    # -- files --------------------------------------------------------------------------------
+
+    def export(self, path: str | Path) -> int:
+        """Write every live edit as one JSON line, without vectors and payloads; their number.
+
+        Raises:
+            MemoryStoreError: the file cannot be written.
+        """
+        try:
+            return files.write(Path(path), self.records())
+        except OSError as error:
+            hint = "Check the path, its permissions and the free space."
+            raise MemoryStoreError(f"Cannot write {str(path)!r}: {error}.", hint=hint) from error
+
+    def import_file(
+        self,
+        path: str | Path,
+        *,
+        namespace: str | None = None,
+        source: str = "",
+        progress: Callable[[int], None] | None = None,
+    ) -> ImportReport:
+        """Add the edits of a JSONL, JSON, CSV or TSV file, 1,024 lines a transaction.
+
+        A line that cannot be used is reported and left out. An import that was interrupted goes on
+        where it stopped when the same file is imported again.
+
+        Args:
+            path: By suffix: ``.csv``, ``.tsv``, ``.json`` (a list), else one JSON object a line.
+            namespace: For lines that name none.
+            source: For lines that name none.
+            progress: Told how many lines have been dealt with.
+
+        Raises:
+            InvalidInputError: no such file, or one that is unusable as a whole.
+        """
+        store = self._store
+        work = Import(Path(path), namespace, source)
+        with store.lock, store.journal.read() as anything:
+            work.resume(store.journal.meta(work.name) if anything else None)
+        for requests in work.chunks():
+            self._add(requests, meta=work.state)
+            if progress is not None:
+                progress(work.done)
+        if work.done:
+            with store.lock, store.change():
+                store.journal.put_meta({work.name: None})
+        return work.report
+
+    def save(self, path: str | Path) -> None:
+        """Copy the memory, with its history, into directory ``path``; its own: only a snapshot.
+
+        Raises:
+            MemoryStoreError: the directory holds another memory, or newer changes.
+        """
+        target = Path(path)
+        if self.path is not None and target.resolve() == self.path.resolve():
+            self.snapshot()
+        else:
+            self._store.copy_to(target)
+
+    def snapshot(self) -> None:
+        """Write the index beside the journal, so that opening need not rebuild it."""
+        with self._current():
+            if self.path is not None:
+                self._store.snapshot(self.path)

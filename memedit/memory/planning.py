@@ -1,0 +1,325 @@
+"""What a batch of new edits does to the live set: duplicates, retirements, conflicts.
+
+A plan reads the live set and changes nothing; the memory writes it in one transaction. Edits of one
+batch see the earlier ones of the same batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+
+import numpy as np
+
+from memedit.errors import InvalidEditError
+from memedit.memory.index import VectorIndex, Vectors
+from memedit.memory.live import LiveSet, Space, key_texts, masked_prompt, normalised, topics
+from memedit.memory.reports import EventKind, Receipt
+from memedit.memory.rows import Entry, Head, Stored
+from memedit.memory.subjects import subject_key
+from memedit.types import DEFAULT_NAMESPACE, Edit, Payload, Record, check_text
+
+SAME_RELATION = 0.85
+"""Cosine of two masked prompts about one subject from which they seem to ask the same."""
+SAME_STATEMENT = 0.9
+"""Cosine of two key texts from which edits without a subject seem to be about the same."""
+_NEAREST = 8
+_NEWEST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One edit to add."""
+
+    edit: Edit
+    namespace: str = DEFAULT_NAMESPACE
+    source: str = ""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    payloads: Mapping[str, Payload] = field(default_factory=dict)
+
+    def texts(self) -> list[str]:
+        """Every text whose vector is needed to add the edit."""
+        relation = masked_prompt(self.edit)
+        return key_texts(self.edit) + ([] if relation is None else [relation])
+
+
+def checked(request: Request) -> Request:
+    """``request`` with its dates in UTC.
+
+    Raises:
+        InvalidEditError: a date without time zone, an empty interval, an unusable name.
+    """
+    check_text("namespace", request.namespace)
+    if request.source:
+        check_text("source", request.source)
+    start, end = request.valid_from, request.valid_until
+    for moment in (start, end):
+        if moment is not None and moment.tzinfo is None:
+            raise InvalidEditError(
+                f"{moment.isoformat()} has no time zone.",
+                hint="Give an aware datetime, e.g. datetime(2025, 1, 1, tzinfo=timezone.utc).",
+            )
+    if start is not None and end is not None and start >= end:
+        raise InvalidEditError(f"valid_from {start} is not before valid_until {end}.")
+    return replace(
+        request,
+        valid_from=start and start.astimezone(timezone.utc),
+        valid_until=end and end.astimezone(timezone.utc),
+    )
+
+
+class Plan:
+    """Decides about requests one by one; afterwards ``stored`` and ``entries`` are to be written.
+
+    Args:
+        live: The live set, up to date.
+        head: Where the journal stands.
+        vectors: Vector by text, for every text of every request.
+        now: What counts as now for a request without dates.
+    """
+
+    def __init__(
+        self, live: LiveSet, head: Head, vectors: Mapping[str, Vectors], now: datetime
+    ) -> None:
+        self.stored: list[Stored] = []
+        self.entries: list[Entry] = []
+        self._live, self._vectors, self._now = live, vectors, now
+        self._version, self._sequence = head.version + 1, head.sequence
+        self._retired: set[int] = set()
+        self._added: dict[int, Stored] = {}
+        self._spaces: dict[str, Space] = {}
+
+    def add_all(self, requests: Sequence[Request]) -> list[Receipt]:
+        """A receipt per request, in order."""
+        near = self._near(requests)
+        earlier = self._near_in_batch(requests)
+        receipts: list[Receipt] = []
+        for at, request in enumerate(requests):
+            staged = [receipts[i].record.sequence for i in earlier.get(at, ())]
+            receipts.append(self._add(request, near.get(at, []) + staged))
+        return receipts
+
+    def replace(self, old: Record, request: Request) -> Receipt:
+        """Retire ``old`` and add the request in its place."""
+        known = self.duplicate(request)
+        if known is not None and known.sequence == old.sequence:
+            return self._add(request, [])
+        if known is not None:
+            self.retire(old, "", known.sequence)
+            return Receipt(known.id, "duplicate", self._version, known, (old,))
+        return self._add(request, self._near([request]).get(0, []), old)
+
+    def duplicate(self, request: Request) -> Record | None:
+        """The live record that already says this, with this validity.
+
+        Without dates in the request, any live record of that id that holds now will do.
+        """
+        sequence = self._find(request.namespace, request.edit.id)
+        if sequence is None:
+            return None
+        record = self._record(sequence)
+        given = (request.valid_from, request.valid_until)
+        same = given == (record.valid_from, record.valid_until)
+        return record if same or (given == (None, None) and record.holds_at(self._now)) else None
+
+    def retire(self, record: Record, reason: str, other: int | None) -> None:
+        """Take ``record`` out; ``other`` replaces it."""
+        kind: EventKind = "forget" if other is None else "supersede"
+        self.entries.append(Entry(kind, record.sequence, reason, other))
+        self._retired.add(record.sequence)
+        if record.sequence in self._added:
+            self._spaces[record.namespace].remove(record)
+
+    # -- one edit -----------------------------------------------------------------------------
+
+    def _add(self, request: Request, near: Sequence[int], old: Record | None = None) -> Receipt:
+        known = self.duplicate(request)
+        if known is not None:
+            version = self._version if known.sequence in self._added else self._live.version
+            return Receipt(known.id, "duplicate", version, known)
+        rivals = [self._record(sequence) for sequence in self._rivals(request, old)]
+        conflicts = self._conflicts(request, near, {record.sequence for record in rivals})
+        superseded = [r for r in rivals if _overlap(r, request) or r is old]
+        displaced = [r for r in rivals if r.id == request.edit.id and r not in superseded]
+        copies = [(r, r.valid_until) for r in displaced]
+        copies += [(r, request.valid_from) for r in superseded if _starts_earlier(r, request)]
+        sequence = self._sequence + len(copies) + 1
+        for record in superseded + displaced:
+            self.retire(record, "" if record in superseded else "renamed", sequence)
+        for record, until in copies:
+            self._store_copy(record, until, request.edit.id)
+        record = self._store(request)
+        return Receipt(
+            record.id, "added", self._version, record, tuple(superseded), tuple(conflicts)
+        )
+
+    def _store(self, request: Request) -> Record:
+        edit = request.edit
+        record = Record(
+            edit=edit,
+            sequence=self._next(),
+            version=self._version,
+            namespace=request.namespace,
+            source=request.source,
+            valid_from=request.valid_from,
+            valid_until=request.valid_until,
+            payloads=request.payloads,
+        )
+        texts = key_texts(edit)
+        vectors = np.stack([self._vectors[text] for text in texts])
+        self._enter(Stored(record, texts, vectors, masked_prompt(edit), request.payloads))
+        return record
+
+    def _store_copy(self, old: Record, until: datetime | None, taken: str) -> None:
+        """``old`` again, valid up to ``until``: its past must stay visible to ``as_of``.
+
+        Ids are unique among live records: where the new edit has the old one's id, the copy is
+        known as ``<id>~<sequence>``.
+        """
+        sequence = self._next()
+        edit = replace(old.edit, id=f"{old.id}~{sequence}") if old.id == taken else old.edit
+        record = replace(
+            old, edit=edit, sequence=sequence, version=self._version, valid_until=until
+        )
+        source = self._added.get(old.sequence)
+        if source is not None:
+            copy = replace(source, record=record)
+        else:
+            vectors = self._live.key_vectors(old)
+            relation = masked_prompt(edit)
+            copy = Stored(record, key_texts(edit), vectors, relation, {}, old.sequence)
+        self._enter(copy, "shortened" if until != old.valid_until else "renamed", old.sequence)
+
+    def _enter(self, stored: Stored, reason: str = "", other: int | None = None) -> None:
+        record = stored.record
+        self.stored.append(stored)
+        self._added[record.sequence] = stored
+        self.entries.append(Entry("add", record.sequence, reason, other))
+        self._spaces.setdefault(record.namespace, Space()).add(record)
+
+    def _next(self) -> int:
+        self._sequence += 1
+        return self._sequence
+
+    # -- looking up: the live set less what is retired, and what this plan added -----------------
+
+    def _record(self, sequence: int) -> Record:
+        added = self._added.get(sequence)
+        return self._live.records[sequence] if added is None else added.record
+
+    def _both(self, namespace: str) -> Iterator[Space]:
+        yield self._live.space(namespace)
+        yield self._spaces.get(namespace) or Space()
+
+    def _find(self, namespace: str, id: str) -> int | None:
+        for space in self._both(namespace):
+            sequence = space.by_id.get(id)
+            if sequence is not None and sequence not in self._retired:
+                return sequence
+        return None
+
+    def _rivals(self, request: Request, old: Record | None) -> list[int]:
+        found = set() if old is None else {old.sequence}
+        for space in self._both(request.namespace):
+            for topic in topics(request.edit):
+                found |= space.by_topic.get(topic, set())
+            if request.edit.id in space.by_id:
+                found.add(space.by_id[request.edit.id])
+        return sorted(found - self._retired)
+
+    # -- conflicts ----------------------------------------------------------------------------
+
+    def _conflicts(self, request: Request, near: Sequence[int], rivals: set[int]) -> list[Record]:
+        if request.edit.subject is not None:
+            near = self._same_relation(request)
+        found = dict.fromkeys(near)
+        records = [self._record(s) for s in found if s not in self._retired and s not in rivals]
+        return [
+            record
+            for record in records
+            if _overlap(record, request) and not _agree(record.edit, request.edit)
+        ]
+
+    def _same_relation(self, request: Request) -> list[int]:
+        key = subject_key(request.edit.subject or "")
+        known = self._live.space(request.namespace).subjects.sequences(key)[:_NEWEST]
+        vectors = self._live.relations.by_id([self._live.relation_ids[s] for s in known])
+        added = self._spaces.get(request.namespace, Space()).subjects.sequences(key)[:_NEWEST]
+        relation = self._vectors[masked_prompt(request.edit) or ""]
+        found = [s for s, v in zip(known, vectors, strict=True) if v @ relation >= SAME_RELATION]
+        for sequence in added:
+            vector = self._relation_vector(self._added[sequence])
+            if vector @ relation >= SAME_RELATION:
+                found.append(sequence)
+        return sorted(found)
+
+    def _relation_vector(self, stored: Stored) -> Vectors:
+        text = stored.relation or ""
+        if text in self._vectors:
+            return self._vectors[text]
+        vector: Vectors = self._live.relations.vectors([text])[0]
+        return vector
+
+    def _near(self, requests: Sequence[Request]) -> dict[int, list[int]]:
+        """Live records with a key near a request without a subject, by its position."""
+        near: dict[int, list[int]] = {}
+        for namespace, positions in self._without_subject(requests).items():
+            space = self._live.space(namespace)
+            if space.index is not None:
+                ids, similarities = space.index.search(self._prompts(requests, positions), _NEAREST)
+                for at, row, cosines in zip(positions, ids, similarities, strict=True):
+                    close = row[(cosines >= SAME_STATEMENT) & (row >= 0)].tolist()
+                    near[at] = [space.owner[key] for key in close]
+        return near
+
+    def _near_in_batch(self, requests: Sequence[Request]) -> dict[int, list[int]]:
+        """The same among the requests themselves: positions of earlier ones."""
+        near: dict[int, list[int]] = {}
+        for positions in self._without_subject(requests).values():
+            if len(positions) == 1:
+                continue
+            vectors = self._prompts(requests, positions)
+            index = VectorIndex(vectors.shape[1])
+            index.add(positions, vectors)
+            ids, similarities = index.search(vectors, 2 * _NEAREST)
+            for at, row, cosines in zip(positions, ids, similarities, strict=True):
+                close = row[(cosines >= SAME_STATEMENT) & (row >= 0) & (row < at)]
+                near[at] = close.tolist()
+        return near
+
+    def _without_subject(self, requests: Sequence[Request]) -> dict[str, list[int]]:
+        """Positions of requests to add that have no subject, by namespace."""
+        found: dict[str, list[int]] = {}
+        for at, request in enumerate(requests):
+            if request.edit.subject is None and self.duplicate(request) is None:
+                found.setdefault(request.namespace, []).append(at)
+        return found
+
+    def _prompts(self, requests: Sequence[Request], positions: Sequence[int]) -> Vectors:
+        return np.stack([self._vectors[requests[at].edit.prompt] for at in positions])
+
+
+def _overlap(record: Record, request: Request) -> bool:
+    return (
+        record.valid_until is None
+        or request.valid_from is None
+        or request.valid_from < record.valid_until
+    ) and (
+        request.valid_until is None
+        or record.valid_from is None
+        or record.valid_from < request.valid_until
+    )
+
+
+def _starts_earlier(record: Record, request: Request) -> bool:
+    start = request.valid_from
+    return start is not None and (record.valid_from is None or record.valid_from < start)
+
+
+def _agree(one: Edit, other: Edit) -> bool:
+    """Whether two edits give the same answer (statements: say the same)."""
+    if one.target_new is None or other.target_new is None:
+        return normalised(one.statement) == normalised(other.statement)
+    return normalised(one.target_new) == normalised(other.target_new)

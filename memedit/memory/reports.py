@@ -1,0 +1,78 @@
+"""What the memory's verbs answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from memedit.types import Record
+
+EventKind = Literal["add", "forget", "supersede", "restore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one edit.
+
+    Attributes:
+        id: The edit's id.
+        status: ``"duplicate"``: it was live already and nothing was written.
+        version: The memory's version that holds it.
+        record: The live record.
+        superseded: Records this edit retired.
+        conflicts: Live records that seem to say otherwise about the same thing; both stay live.
+    """
+
+    id: str
+    status: Literal["added", "duplicate"]
+    version: int
+    record: Record
+    superseded: tuple[Record, ...] = ()
+    conflicts: tuple[Record, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the journal. ``other`` is the record that replaced ``record`` (supersede), or
+    the one it is a shortened copy of (add)."""
+
+    version: int
+    kind: EventKind
+    record: Record
+    at: datetime
+    reason: str = ""
+    other: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of a file's lines. A resumed import counts the lines of earlier runs too.
+
+    Attributes:
+        added, duplicate, superseded: Number of edits.
+        refused: (line number, start of the line, reason) of the first 1,000 refused lines.
+        refused_total: Number of refused lines.
+        resumed_at: Number of edits or lines that an interrupted import had already dealt with.
+    """
+
+    added: int = 0
+    duplicate: int = 0
+    superseded: int = 0
+    refused: list[tuple[int, str, str]] = field(default_factory=list)
+    refused_total: int = 0
+    resumed_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """``problems`` is empty for a sound memory."""
+
+    version: int
+    records: int
+    keys: int
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems

@@ -1,0 +1,119 @@
+"""What goes into the journal's tables and comes out of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from memedit.memory.index import Vectors
+from memedit.memory.reports import EventKind
+from memedit.memory.schema import records
+from memedit.types import Edit, Payload, Record
+
+KeyRow = tuple[int, int, str, bytes]
+"""(id, sequence, text, vector)"""
+RelationRow = tuple[int, str, bytes]
+"""(id, masked prompt, vector)"""
+
+
+@dataclass(slots=True)
+class Stored:
+    """A record with what the journal keeps beside it. ``vectors``: [keys, d]; the first is the
+    prompt's. ``relation`` is the masked prompt, None without a subject."""
+
+    record: Record
+    texts: Sequence[str]
+    vectors: Vectors
+    relation: str | None = None
+    payloads: Mapping[str, Payload] = field(default_factory=dict)
+    copy_of: int | None = None  # committed record whose payloads hold for this one too
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event to write; ``at`` and ``version`` are the transaction's."""
+
+    kind: EventKind
+    sequence: int
+    reason: str = ""
+    other: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the journal stands: the largest version, event, sequence, key and relation ids."""
+
+    version: int = 0
+    event: int = 0
+    sequence: int = 0
+    key: int = 0
+    relation: int = 0
+    at: str = ""
+
+
+def utc(moment: datetime) -> str:
+    """Sortable text of an aware datetime."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def to_record(row: Any) -> Record:
+    """The record of a row, its payloads not yet read."""
+    queries = tuple(json.loads(row.queries)) if row.queries != "[]" else ()
+    return Record(
+        edit=Edit(row.prompt, row.target_new, row.subject, row.target_true, queries, row.id),
+        sequence=row.sequence,
+        version=row.version,
+        namespace=row.namespace,
+        source=row.source,
+        valid_from=_moment(row.valid_from),
+        valid_until=_moment(row.valid_until),
+    )
+
+
+def to_bytes(vector: Vectors) -> bytes:
+    """Little-endian float32."""
+    return np.asarray(vector, dtype="<f4").tobytes()
+
+
+def from_bytes(blobs: Sequence[bytes], dimension: int) -> Vectors:
+    """[n, dimension] of :func:`to_bytes` rows."""
+    flat = np.frombuffer(b"".join(blobs), dtype="<f4")
+    return flat.reshape(len(blobs), dimension).astype(np.float32, copy=False)
+
+
+def record_row(record: Record, relation: int | None) -> dict[str, Any]:
+    """What :func:`to_record` needs, with its hash."""
+    edit = record.edit
+    row: dict[str, Any] = {
+        "sequence": record.sequence,
+        "version": record.version,
+        "namespace": record.namespace,
+        "id": edit.id,
+        "prompt": edit.prompt,
+        "target_new": edit.target_new,
+        "subject": edit.subject,
+        "target_true": edit.target_true,
+        "queries": json.dumps(edit.queries, ensure_ascii=False),
+        "source": record.source,
+        "valid_from": None if record.valid_from is None else utc(record.valid_from),
+        "valid_until": None if record.valid_until is None else utc(record.valid_until),
+        "relation": relation,
+    }
+    return row | {"digest": digest(row)}
+
+
+def digest(row: Mapping[str, Any]) -> str:
+    """Hash of a record row's content, to notice a damaged file."""
+    content = [row[column.name] for column in records.columns if column.name != "digest"]
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

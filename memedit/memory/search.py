@@ -1,0 +1,175 @@
+"""Candidates for a query, from two doors: near vectors, and mentions of known subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+import numpy as np
+
+from memedit.errors import InvalidInputError
+from memedit.memory.index import Vectors
+from memedit.memory.live import LiveSet, Space
+from memedit.memory.subjects import Mention, View, masked, subject_key, views
+from memedit.types import Hit, Record
+
+SUBJECT_CAP = 64
+"""Most records the subject door gives for one query."""
+_MASKED_MENTIONS = 8
+NAIVE_HINT = "Give an aware datetime, e.g. datetime.now(timezone.utc)."
+
+
+@dataclass(slots=True)
+class Query:
+    """A query cut into views, and the masked text of each subject it mentions."""
+
+    views: list[View]
+    masked: dict[str, str] = field(default_factory=dict)  # subject key -> masked view
+    mentions: dict[str, Mention] = field(default_factory=dict)
+
+    def texts(self) -> list[str]:
+        """What must be encoded to answer it."""
+        return [view.text for view in self.views] + list(self.masked.values())
+
+
+def prepare(live: LiveSet, namespace: str, text: str) -> Query:
+    """Views and masked views of one query; no views for a blank one."""
+    query = Query(views(text, live.space(namespace).subjects.mentions))
+    for view in query.views:
+        for mention in view.mentions[-_MASKED_MENTIONS:]:
+            query.mentions[mention.key] = mention  # the last mention of a subject counts
+            query.masked[mention.key] = masked(view.text, mention.start, mention.end)
+    return query
+
+
+def prepare_all(live: LiveSet, namespace: str, texts: Sequence[str]) -> list[Query]:
+    """:func:`prepare` for each text; nothing to search for in an empty namespace."""
+    if isinstance(texts, str):
+        raise InvalidInputError("search takes a list of queries.", hint="Write search([query]).")
+    if not live.space(namespace).by_id:
+        return [Query([]) for _ in texts]
+    return [prepare(live, namespace, _encodable(text)) for text in texts]
+
+
+def texts_of(queries: Sequence[Query]) -> list[str]:
+    """What must be encoded to answer them, each text once."""
+    return list(dict.fromkeys(text for query in queries for text in query.texts()))
+
+
+def _encodable(text: str) -> str:
+    """Lone surrogates, which no encoder takes, replaced by question marks."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+@dataclass(slots=True)
+class _Candidate:
+    similarity: float
+    view: int
+
+
+class Search:
+    """One search over one state of the live set.
+
+    Args:
+        vectors: Vector by text, for the texts of every query.
+        k: Records wanted from the vector door.
+        as_of: Only records that hold then are found.
+    """
+
+    def __init__(
+        self, live: LiveSet, namespace: str, vectors: dict[str, Vectors], k: int, as_of: datetime
+    ) -> None:
+        if k < 1:
+            raise InvalidInputError(f"k must be at least 1, not {k}.")
+        if as_of.tzinfo is None:
+            raise InvalidInputError("as_of has no time zone.", hint=NAIVE_HINT)
+        self._live, self._vectors, self._k, self._as_of = live, vectors, k, as_of
+        self._space: Space = live.space(namespace)
+
+    def run(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        """Both doors' records per query, best similarity first, then newest first."""
+        views = [
+            (at, n, view) for at, query in enumerate(queries) for n, view in enumerate(query.views)
+        ]
+        found: list[dict[int, _Candidate]] = [{} for _ in queries]
+        if not views or self._space.index is None:
+            return [[] for _ in queries]
+        matrix = np.stack([self._vectors[view.text] for _, _, view in views])
+        for (at, n, _), near in zip(views, self._vector_door(matrix), strict=True):
+            _merge(found[at], near, n)
+        for at, query in enumerate(queries):
+            self._subject_door(query, found[at])
+        return [self._hits(query, rows) for query, rows in zip(queries, found, strict=True)]
+
+    def _vector_door(self, matrix: Vectors) -> list[dict[int, float]]:
+        """The ``k`` valid records nearest to each row; asks for more keys until found."""
+        answers: list[dict[int, float]] = [{} for _ in matrix]
+        rows = np.arange(len(matrix))
+        index = self._space.index
+        wanted = self._k + 8
+        while index is not None and len(rows):
+            ids, similarities = index.search(matrix[rows], wanted)
+            for row, keys, cosines in zip(rows, ids, similarities, strict=True):
+                answers[row] = self._valid(keys.tolist(), cosines.tolist())
+            if wanted >= len(index):
+                break
+            rows = rows[[len(answers[row]) < self._k for row in rows]]
+            wanted *= 4
+        return answers
+
+    def _valid(self, keys: list[int], cosines: list[float]) -> dict[int, float]:
+        best: dict[int, float] = {}
+        for key, cosine in zip(keys, cosines, strict=True):
+            if key < 0 or len(best) == self._k:
+                break
+            sequence = self._space.owner[key]
+            if sequence not in best and self._holds(sequence):
+                best[sequence] = cosine
+        return best
+
+    def _holds(self, sequence: int) -> bool:
+        return self._live.records[sequence].holds_at(self._as_of)
+
+    def _subject_door(self, query: Query, found: dict[int, _Candidate]) -> None:
+        """Every valid record about a mentioned subject, newest first, up to the cap."""
+        share = max(8, SUBJECT_CAP // max(1, len(query.mentions)))
+        about: list[int] = []
+        for key in query.mentions:
+            valid = (s for s in self._space.subjects.sequences(key) if self._holds(s))
+            about += islice(valid, share)
+        fresh = [sequence for sequence in sorted(about, reverse=True) if sequence not in found]
+        fresh = fresh[:SUBJECT_CAP]
+        if not fresh or self._space.index is None:
+            return
+        keys = [self._space.keys[sequence] for sequence in fresh]
+        vectors = self._space.index.reconstruct([key for group in keys for key in group])
+        cosines = vectors @ np.stack([self._vectors[view.text] for view in query.views]).T
+        start = 0
+        for sequence, group in zip(fresh, keys, strict=True):
+            block = cosines[start : start + len(group)]
+            start += len(group)
+            view = int(block.max(axis=0).argmax())
+            found[sequence] = _Candidate(float(block.max()), view)
+
+    def _hits(self, query: Query, found: dict[int, _Candidate]) -> list[Hit]:
+        order = sorted(found, key=lambda sequence: (-found[sequence].similarity, -sequence))
+        return [self._hit(query, self._live.records[s], found[s]) for s in order]
+
+    def _hit(self, query: Query, record: Record, candidate: _Candidate) -> Hit:
+        view = query.views[candidate.view].text
+        similarity = max(-1.0, min(1.0, candidate.similarity))
+        subject = record.edit.subject
+        key = None if subject is None else subject_key(subject)
+        if key is None or key not in query.mentions:
+            return Hit(record, similarity, view)
+        theirs = self._live.relations.by_id([self._live.relation_ids[record.sequence]])[0]
+        cosine = float(np.clip(theirs @ self._vectors[query.masked[key]], -1.0, 1.0))
+        return Hit(record, similarity, view, query.mentions[key].text, cosine)
+
+
+def _merge(found: dict[int, _Candidate], near: dict[int, float], view: int) -> None:
+    for sequence, cosine in near.items():
+        if sequence not in found or cosine > found[sequence].similarity:
+            found[sequence] = _Candidate(cosine, view)

@@ -1,0 +1,120 @@
+"""SQLite behind SQLAlchemy: one connection, real transactions, errors that say what to do.
+
+pysqlite opens transactions late and behind one's back; here the driver is in autocommit mode and
+SQLAlchemy's ``begin`` event sends ``BEGIN`` itself: deferred for reads, ``IMMEDIATE`` for writes,
+so that a write never fails half-way because another process wrote first.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from memedit.errors import MemeditError, MemoryStoreError
+
+BUSY_SECONDS = 30.0
+"""How long a statement waits for another process's write to end."""
+
+_HINTS = {
+    "locked": "Another process is writing. Try again, or stop that process.",
+    "busy": "Another process is writing. Try again, or stop that process.",
+    "full": "The disk is full: free some space. Nothing of this change was stored.",
+    "readonly": "The directory cannot be written: open the memory with read_only=True, or copy it.",
+    "unable to open": "Check that the directory exists and may be written, or open it read_only.",
+    "not a database": "Its journal.sqlite is no memedit journal: give another directory.",
+    "malformed": "The journal is damaged: restore it from a backup or from an export.",
+    "closed": "Open it again with EditMemory(path).",
+}
+
+
+def open_engine(path: Path | None, *, read_only: bool) -> Engine:
+    """An engine of exactly one connection to the file (or to RAM). Connects lazily."""
+    engine = create_engine(
+        "sqlite://", creator=lambda: _connect(path, read_only=read_only), poolclass=StaticPool
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("memedit_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _connect(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
+    if path is None:
+        connection = _open(":memory:")
+    elif read_only:
+        return _connect_read_only(path)
+    else:
+        connection = _open(f"{path.absolute().as_uri()}?mode=rwc")
+        _use_wal(connection)
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def _open(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
+    )
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """Plain read-only; where not even the lock files can be made, the file is taken as frozen.
+
+    A frozen read would miss what is still in the write-ahead log, so a log that cannot be read is
+    an error, never ignored.
+    """
+    connection = _open(f"{path.absolute().as_uri()}?mode=ro")
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError:
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if not path.exists() or (log.exists() and log.stat().st_size):
+            raise
+        return _open(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+    return connection
+
+
+def backup(source: sqlite3.Connection, path: Path) -> None:
+    """Overwrite the database at ``path`` with ``source``, in one transaction of the target."""
+    with closing(_open(f"{path.absolute().as_uri()}?mode=rwc")) as target:
+        source.backup(target)
+        _use_wal(target)
+
+
+@contextmanager
+def store_errors(path: Path | None) -> Iterator[None]:
+    """Turns what the driver or the file system raises into :class:`MemoryStoreError`."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        raise _translated(error, path) from error
+    except MemeditError:  # some are OSErrors, and say what to do already
+        raise
+    except OSError as error:
+        hint = "Check the path, its permissions and the free space."
+        raise MemoryStoreError(f"Memory {_name(path)}: {error}.", hint=hint) from error
+
+
+def _translated(error: Any, path: Path | None) -> MemoryStoreError:
+    reason = str(getattr(error, "orig", None) or error)
+    hint = next((hint for part, hint in _HINTS.items() if part in reason.casefold()), "")
+    return MemoryStoreError(f"Memory {_name(path)}: {reason}.", hint=hint)
+
+
+def _name(path: Path | None) -> str:
+    return "in RAM" if path is None else f"at {str(path)!r}"

@@ -1,0 +1,376 @@
+"""Journal, live set and encoder kept in step: what every verb of a memory is made of."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memedit.errors import (
+    EncoderMismatchError,
+    InvalidInputError,
+    MemoryStoreError,
+    UnknownEditError,
+)
+from memedit.memory import snapshots
+from memedit.memory.index import VectorIndex, Vectors
+from memedit.memory.journal import Journal
+from memedit.memory.live import LiveSet
+from memedit.memory.payloads import LazyReader
+from memedit.memory.planning import Plan, Request
+from memedit.memory.reports import Receipt
+from memedit.memory.rows import Head
+from memedit.protocols import Encoder
+from memedit.types import Payload, Record
+
+ENCODE_CHUNK = 1_024
+SNAPSHOT_EVERY = 20_000
+"""Keys written between two snapshots of an index that is slow to rebuild."""
+
+log = logging.getLogger(__name__)
+
+
+class VectorTable(dict[str, Vectors]):
+    """Vector by text; a text that was not foreseen is encoded when asked for."""
+
+    def __init__(self, encode: Callable[[Sequence[str]], dict[str, Vectors]]) -> None:
+        super().__init__()
+        self._encode_texts = encode
+
+    def __missing__(self, text: str) -> Vectors:
+        self.update(self._encode_texts([text]))
+        return self[text]
+
+
+class Store:
+    """The state of one open memory. ``lock`` guards it; methods that need it held say so."""
+
+    def __init__(self, path: Path | None, encoder: Encoder | None, *, read_only: bool) -> None:
+        self.path = path
+        self.lock = threading.RLock()
+        self.journal = Journal(path, read_only=read_only)
+        self.payloads = LazyReader(self._read_payloads)
+        self._encoder = encoder
+        self._unsaved = 0
+        self.reset()
+        try:
+            self.refresh()
+            if encoder is not None:
+                self.check_encoder()
+        except BaseException:
+            self.journal.close()
+            raise
+
+    # -- following the journal ----------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Forget what was read; the next :meth:`refresh` reads everything."""
+        self.live = LiveSet()
+        self._seen: int | None = None
+        self._embedding: str | None = None
+        self._built_with: tuple[str, int] | None = None
+
+    def refresh(self) -> None:
+        """Take in what others wrote; microseconds when nothing was. Lock held."""
+        changed = self.journal.changed()
+        if changed == self._seen:
+            return
+        with self.journal.read() as anything:
+            if anything:
+                self.catch_up()
+        self._seen = changed
+
+    def catch_up(self) -> None:
+        """Read the journal's news, within a transaction. Lock held."""
+        try:
+            embedding = self.journal.meta("embedding")
+            ready: Mapping[str, VectorIndex] = {}
+            if embedding != self._embedding:  # the first time, or re-encoded by another process
+                self.reset()
+                self._embedding = embedding
+                ready = self._snapshot_indexes()
+            name, size = self.journal.meta("encoder"), self.journal.meta("dimension")
+            self._built_with = (name, int(size)) if name and size else None
+            self.payloads.clear()
+            self.live.catch_up(self.journal, self.payloads, ready)
+        except BaseException:  # half-read: begin anew at the next call
+            self.reset()
+            raise
+
+    def follow(self) -> None:
+        """Take in one's own change. It is stored: a failure here costs a reload. Lock held."""
+        try:
+            with self.journal.read():
+                self.catch_up()
+        except Exception as error:
+            log.warning("The change is stored, but reading it back failed: %s", error)
+        if self._unsaved >= SNAPSHOT_EVERY:
+            self.snapshot_if_slow_to_rebuild()
+
+    def followed(self, receipts: Sequence[Receipt]) -> list[Receipt]:
+        """:meth:`follow`, and the receipts with the records as they now are. Lock held."""
+        self.follow()
+        live = self.live.records
+        return [
+            replace(receipt, record=live.get(receipt.record.sequence, receipt.record))
+            for receipt in receipts
+        ]
+
+    def known(self, id: str, namespace: str) -> Record:
+        """The live record of this id, else :class:`UnknownEditError`. Lock held."""
+        sequence = self.live.space(namespace).by_id.get(id)
+        if sequence is None:
+            raise UnknownEditError(
+                f"No live edit {id!r} in namespace {namespace!r}.",
+                hint="history() says what came and went; namespaces() lists the others.",
+            )
+        return self.live.records[sequence]
+
+    def _read_payloads(self, sequence: int) -> dict[str, Payload]:
+        with self.lock, self.journal.read():
+            return self.journal.payloads(sequence)
+
+    # -- encoding -----------------------------------------------------------------------------
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder; the default one is loaded when first asked for."""
+        with self.lock:
+            if self._encoder is None:
+                from memedit.encoders import load_encoder
+
+                self._encoder = load_encoder()
+            return self._encoder
+
+    def check_encoder(self) -> None:
+        """:class:`EncoderMismatchError` unless the memory's vectors are this encoder's."""
+        if self._built_with is None:
+            return
+        name, size = self._built_with
+        mine = (self.encoder.id, self.encoder.dimension)
+        if mine != self._built_with:
+            raise EncoderMismatchError(
+                f"This memory was built with encoder {name!r} ({size} dimensions), "
+                f"not with {mine[0]!r} ({mine[1]}).",
+                hint="Open it with that encoder, or re-encode it: memedit edit reembed --memory "
+                f"{self.path or 'DIR'} (in Python: EditMemory(path).reembed(encoder)).",
+            )
+
+    def encode(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """Vector by text, in one call of the encoder."""
+        encoder = self.encoder
+        vectors = np.asarray(encoder.encode(texts), dtype=np.float32)
+        if vectors.shape != (len(texts), encoder.dimension) or not np.isfinite(vectors).all():
+            raise InvalidInputError(
+                f"Encoder {encoder.id!r} gave {vectors.shape} for {len(texts)} texts of dimension "
+                f"{encoder.dimension}, or values that are not finite.",
+                hint="encode() must return finite float32 [n, dimension].",
+            )
+        return dict(zip(texts, vectors, strict=True))
+
+    def encode_checked(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """:meth:`check_encoder`, then :meth:`encode`."""
+        with self.lock:
+            self.check_encoder()
+        return self.encode(texts)
+
+    def _fill(
+        self,
+        vectors: VectorTable,
+        texts: Sequence[str],
+        report: Callable[[int], None] | None = None,
+    ) -> None:
+        for start in range(0, len(texts), ENCODE_CHUNK):
+            chunk = texts[start : start + ENCODE_CHUNK]
+            vectors.update(self.encode(chunk))
+            if report is not None:
+                report(start + len(chunk))
+
+    def vectors_for(
+        self, requests: Sequence[Request], progress: Callable[[int], None] | None = None
+    ) -> VectorTable:
+        """Vectors of every text that is new, encoded without holding the lock.
+
+        Empty if every request is a duplicate. ``progress`` is told how many requests are ready.
+        """
+        vectors = VectorTable(self.encode)
+        with self.lock:
+            self.refresh()
+            needed = self._new_texts(requests)
+            if needed:
+                self.check_encoder()
+            relations = self.live.relations
+            known = [text for text in needed if text in relations]
+            if known:
+                vectors.update(zip(known, relations.vectors(known), strict=True))
+        missing = [text for text in needed if text not in vectors]
+        report = None if progress is None else lambda n: progress(needed[missing[n - 1]])
+        self._fill(vectors, missing, report)
+        if progress is not None:
+            progress(len(requests))
+        return vectors
+
+    def _new_texts(self, requests: Sequence[Request]) -> dict[str, int]:
+        """Text -> number of requests up to the first that needs it. Lock held."""
+        plan = self.plan(Head(), VectorTable(self.encode))
+        needed: dict[str, int] = {}
+        for count, request in enumerate(requests):
+            if plan.duplicate(request) is None:
+                for text in request.texts():
+                    needed.setdefault(text, count)
+        return needed
+
+    # -- changing -----------------------------------------------------------------------------
+
+    @contextmanager
+    def change(self) -> Iterator[Head]:
+        """A write transaction, begun with the live set up to date. Lock held."""
+        with self.journal.write():
+            self.catch_up()
+            yield self.journal.head()
+
+    def plan(self, head: Head, vectors: Mapping[str, Vectors]) -> Plan:
+        """A plan on the live set as it is. Lock held."""
+        return Plan(self.live, head, vectors, datetime.now(timezone.utc))
+
+    def store(self, head: Head, plan: Plan, vectors: Mapping[str, Vectors]) -> None:
+        """Write what a plan decided, within :meth:`change`."""
+        if plan.stored:
+            self.check_encoder()
+            if self._built_with is None:
+                self.journal.put_meta(self._embedding_meta())
+            self.journal.append(head, plan.stored, vectors)
+        self.journal.log(head, plan.entries)
+        self._unsaved += sum(len(stored.texts) for stored in plan.stored)
+
+    def _embedding_meta(self) -> dict[str, str | None]:
+        return {
+            "encoder": self.encoder.id,
+            "dimension": str(self.encoder.dimension),
+            "embedding": uuid.uuid4().hex,
+        }
+
+    def reembed(self, encoder: Encoder) -> None:
+        """Encode every text anew, dead records' too, and keep ``encoder``."""
+        with self.lock, self.journal.read() as anything:
+            texts = self._stored_texts() if anything else []
+        old, self._encoder = self._encoder, encoder
+        try:
+            vectors = VectorTable(self.encode)
+            self._fill(vectors, texts)
+            with self.lock:
+                self._replace_vectors(vectors)
+                self._seen = None
+                self.refresh()
+        except BaseException:
+            self._encoder = old
+            raise
+
+    def _stored_texts(self) -> list[str]:
+        keys = [row[2] for row in self.journal.key_rows()]
+        return list(dict.fromkeys(keys + [row[1] for row in self.journal.relation_rows()]))
+
+    def _replace_vectors(self, vectors: VectorTable) -> None:
+        if not self.journal.exists():
+            return
+        with self.journal.write():
+            keys = [vectors[row[2]] for row in self.journal.key_rows()]
+            relations = [vectors[row[1]] for row in self.journal.relation_rows()]
+            self.journal.replace_vectors(keys, relations)
+            if keys:
+                self.journal.put_meta(self._embedding_meta())
+
+    # -- snapshots ----------------------------------------------------------------------------
+
+    def _identity(self) -> dict[str, Any]:
+        return {name: self.journal.meta(name) for name in ("memory", "embedding", "encoder")}
+
+    def _snapshot_indexes(self) -> dict[str, VectorIndex]:
+        manifest = None if self.path is None else snapshots.manifest(self.path)
+        if manifest is None or self.path is None:
+            return {}
+        identity = self._identity()
+        if any(manifest.get(name) != value for name, value in identity.items()):
+            log.warning("Index snapshot in %s is another memory's: rebuilding.", self.path)
+            return {}
+        event = manifest.get("event")
+        if not isinstance(event, list) or len(event) != 2 or not isinstance(event[0], int):
+            return {}
+        if self.journal.event_time(event[0]) != event[1]:
+            log.warning("Index snapshot in %s is of another history: rebuilding.", self.path)
+            return {}
+        return snapshots.load(self.path, manifest, int(self.journal.meta("dimension") or 0))
+
+    def snapshot(self, path: Path) -> None:
+        """Write the indexes into memory directory ``path``. Lock held, live set up to date."""
+        with self.journal.read() as anything:
+            if not anything:
+                return
+            self.catch_up()
+            identity = self._identity() | {"event": list(self.journal.last_event())}
+        spaces = self.live.spaces.items()
+        indexes = {name: space.index for name, space in spaces if space.index is not None}
+        try:
+            snapshots.write(path, identity, indexes)
+        except OSError as error:
+            raise MemoryStoreError(
+                f"The index snapshot in {str(path)!r} cannot be written: {error}.",
+                hint="The edits are safe: the index is rebuilt from the journal.",
+            ) from error
+        self._unsaved = 0
+
+    def snapshot_if_slow_to_rebuild(self) -> None:
+        """Snapshot an index whose cells took long to learn; a failure is only logged. Lock held."""
+        spaces = self.live.spaces.values()
+        large = any(space.index is not None and not space.index.exact for space in spaces)
+        if self.path is None or not large:
+            return
+        self._unsaved = 0
+        try:
+            self.snapshot(self.path)
+        except MemoryStoreError as error:
+            log.warning("%s", error)
+
+    def close(self) -> None:
+        """Snapshot where that saves time, and let go of the files."""
+        with self.lock:
+            if self._unsaved and not self.journal.read_only and not self.journal.closed:
+                self.snapshot_if_slow_to_rebuild()
+            self.journal.close()
+
+    def copy_to(self, path: Path) -> None:
+        """Journal and snapshot into another directory, over an older copy of this memory."""
+        with self.lock:
+            self.refresh()
+            if not self.journal.ready:
+                with self.journal.write():
+                    pass
+            self._check_target(path)
+            self.journal.copy_to(path)
+            self.snapshot(path)
+
+    def _check_target(self, path: Path) -> None:
+        target = Journal(path)
+        try:
+            with target.read() as anything:
+                if not anything:
+                    return
+                event, at = target.last_event()
+                theirs = target.meta("memory")
+        finally:
+            target.close()
+        with self.journal.read():
+            same = theirs == self.journal.meta("memory")
+            if event and not (same and self.journal.event_time(event) == at):
+                raise MemoryStoreError(
+                    f"{str(path)!r} holds another memory, or changes that this one lacks.",
+                    hint="Save into an empty directory, or export and import the edits.",
+                )

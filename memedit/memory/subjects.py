@@ -1,0 +1,271 @@
+"""The subject door: which known subjects a text names, and which part of a text to compare.
+
+Subjects and texts are cut into words the same way, so a lookup costs one dictionary access per
+word plus one per word sequence that begins like a known subject. Scripts written without spaces
+(and Hangul, whose particles are attached) count one word per character.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+MASK = "it"
+"""Stands for the subject in a masked prompt or query."""
+TAIL = 2_000
+"""Characters at the end of a query that are looked at."""
+SHORT_TAIL = 400
+"""Up to this length the whole tail is a view of its own when it names no known subject."""
+
+_NO_SPACES = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u200c\u200d"
+_WORD = re.compile(rf"[{_NO_SPACES}]|(?:(?![{_NO_SPACES}_])[\w{_MARKS}])+[+#]*")
+_POSSESSIVE = re.compile(r"(?<=\w)['’ʼ＇][sS]\b")
+_KEEP_THE = frozenset("who what it one end all that this there us we they band week".split())
+
+_END = re.compile(r"\n+|[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘«(\[¿¡]*\w)|[。！？]+[」』”]*")
+_ABBREVIATIONS = frozenset(
+    "mr mrs ms dr prof st mt sr jr rev hon gen col capt lt sgt maj gov sen rep pres fr vs etc vol "
+    "no fig inc ltd co corp dept est approx ca cf "
+    "jan feb mar apr jun jul aug sep sept oct nov dec".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """``text[start:end]`` names the subject of the records ``sequences`` (newest first)."""
+
+    text: str
+    start: int
+    end: int
+    key: str
+    sequences: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of a query to compare with edits; ``mentions`` count characters from its start."""
+
+    text: str
+    mentions: tuple[Mention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    text: str
+    start: int
+    end: int
+
+
+def _words(text: str) -> list[_Word]:
+    possessives = {match.start() + 1 for match in _POSSESSIVE.finditer(text)}
+    words: list[_Word] = []
+    for match in _WORD.finditer(text):
+        if match.start() in possessives:
+            continue
+        folded = unicodedata.normalize("NFKC", match.group()).casefold()
+        words.append(_Word(unicodedata.normalize("NFC", folded), *match.span()))
+    return words
+
+
+def subject_key(subject: str) -> str:
+    """The words of a subject, folded, without possessive ``'s`` and leading "the".
+
+    A subject without any word (an emoji) is its own key, folded.
+    """
+    words = [word.text for word in _words(subject)]
+    if len(words) > 1 and words[0] == "the" and (len(words) > 2 or words[1] not in _KEEP_THE):
+        del words[0]
+    return " ".join(words) or unicodedata.normalize("NFKC", subject).casefold().strip()
+
+
+def subject_span(prompt: str, subject: str) -> tuple[int, int]:
+    """Where ``subject`` last occurs in ``prompt``, whatever its case; (0, 0) if nowhere."""
+    start = prompt.rfind(subject)
+    if start >= 0:
+        return start, start + len(subject)
+    found = list(re.finditer(re.escape(subject), prompt, re.IGNORECASE))
+    if found:
+        return found[-1].span()
+    return _folded_span(prompt, subject.casefold())
+
+
+def _folded_span(prompt: str, folded: str) -> tuple[int, int]:
+    """Case folding may change lengths (ß, İ): fold character by character and map back."""
+    parts = [character.casefold() for character in prompt]
+    starts = [0]
+    for part in parts:
+        starts.append(starts[-1] + len(part))
+    found = "".join(parts).rfind(folded)
+    if found < 0:
+        return 0, 0
+    first = bisect_right(starts, found) - 1
+    last = bisect_right(starts, found + len(folded) - 1) - 1
+    return first, last + 1
+
+
+def masked(text: str, start: int, end: int) -> str:
+    """``text`` with the subject at ``[start, end)`` replaced by :data:`MASK`."""
+    return f"{text[:start]}{MASK}{text[end:]}"
+
+
+class SubjectIndex:
+    """Known subjects and the records about them."""
+
+    def __init__(self) -> None:
+        self._sequences: dict[str, set[int]] = {}
+        self._lengths: dict[str, Counter[int]] = {}  # first word -> lengths of subjects, in words
+        self._the: Counter[str] = Counter()  # keys whose subject was written with a leading "the"
+        self._literal: set[str] = set()  # keys without a word
+
+    def __len__(self) -> int:
+        return len(self._sequences)
+
+    def __contains__(self, subject: object) -> bool:
+        return isinstance(subject, str) and subject_key(subject) in self._sequences
+
+    def add(self, sequence: int, subject: str) -> None:
+        """Record ``sequence`` is about ``subject``."""
+        key = subject_key(subject)
+        known = self._sequences.setdefault(key, set())
+        if not known:
+            self._enter(key)
+        known.add(sequence)
+        self._the[key] += _has_the(subject, key)
+
+    def remove(self, sequence: int, subject: str) -> None:
+        """Undo :meth:`add`; unknown pairs are ignored."""
+        key = subject_key(subject)
+        known = self._sequences.get(key, set())
+        if sequence not in known:
+            return
+        known.remove(sequence)
+        self._the[key] -= _has_the(subject, key)
+        if not known:
+            del self._sequences[key], self._the[key]
+            self._leave(key)
+
+    def _enter(self, key: str) -> None:
+        words = key.split(" ")
+        if not _WORD.match(key):
+            self._literal.add(key)
+        self._lengths.setdefault(words[0], Counter())[len(words)] += 1
+
+    def _leave(self, key: str) -> None:
+        words = key.split(" ")
+        self._literal.discard(key)
+        lengths = self._lengths[words[0]]
+        lengths[len(words)] -= 1
+        if not lengths[len(words)]:
+            del lengths[len(words)]
+        if not lengths:
+            del self._lengths[words[0]]
+
+    def sequences(self, key: str) -> tuple[int, ...]:
+        """Records about the subject with this :func:`subject_key`, newest first."""
+        return tuple(sorted(self._sequences.get(key, ()), reverse=True))
+
+    def mentions(self, text: str) -> list[Mention]:
+        """The known subjects that ``text`` names, in order; none lies inside a longer one."""
+        if not self._sequences:
+            return []
+        words = _words(text)
+        spans = [span for at in range(len(words)) for span in self._spans(words, at)]
+        for key in self._literal:
+            spans += [(*match.span(), key) for match in re.finditer(re.escape(key), text)]
+        return [
+            Mention(text[start:end], start, end, key, self.sequences(key))
+            for start, end, key in _outermost(spans)
+        ]
+
+    def _spans(self, words: Sequence[_Word], at: int) -> Iterable[tuple[int, int, str]]:
+        for length in self._lengths.get(words[at].text, ()):
+            key = " ".join(word.text for word in words[at : at + length])
+            if key in self._sequences and at + length <= len(words):
+                first = at - 1 if at and words[at - 1].text == "the" and self._the[key] else at
+                yield words[first].start, words[at + length - 1].end, key
+
+
+def _has_the(subject: str, key: str) -> bool:
+    words = _words(subject)
+    return bool(words) and words[0].text == "the" and not key.startswith("the ")
+
+
+def _outermost(spans: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """The spans that lie in no other one, in order of their start."""
+    kept: list[tuple[int, int, str]] = []
+    reached = -1
+    for start, end, key in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if end > reached:
+            kept.append((start, end, key))
+            reached = end
+    return kept
+
+
+def sentence_starts(text: str) -> list[int]:
+    """Positions at which the sentences of ``text`` begin; the first is 0."""
+    starts = [0]
+    for match in _END.finditer(text):
+        end = match.end()
+        if match.group()[0] == "." and not _ends_sentence(text, starts[-1], match.start(), end):
+            continue
+        if match.group()[0] in "!?…" and _next_is_lower(text, end):
+            continue
+        if text[end:].strip():
+            starts.append(end + len(text[end:]) - len(text[end:].lstrip()))
+    return starts
+
+
+def _ends_sentence(text: str, since: int, dot: int, end: int) -> bool:
+    before = re.search(r"\w+$", text[max(since, dot - 24) : dot])
+    word = before.group() if before else ""
+    initial = len(word) == 1 and word.isalpha() and word.isupper()
+    return not (initial or word.casefold() in _ABBREVIATIONS or _next_is_lower(text, end))
+
+
+def _next_is_lower(text: str, end: int) -> bool:
+    following = text[end:].lstrip().lstrip("\"'“‘«([¿¡")
+    return following[:1].islower()
+
+
+def views(text: str, mentions: Callable[[str], list[Mention]]) -> list[View]:
+    """The parts of a query to compare with edits; [] for a blank query.
+
+    The last sentence, extended backwards sentence by sentence until it holds a known mention.
+    Without any mention: the last sentence, and the whole tail where that is short.
+    """
+    tail = _tail(text)
+    if not tail:
+        return []
+    starts = sentence_starts(tail)
+    found = mentions(tail)
+    if not found:
+        last = tail[starts[-1] :]
+        return [View(last)] if last == tail or len(tail) > SHORT_TAIL else [View(last), View(tail)]
+    latest = max(mention.start for mention in found)
+    start = starts[bisect_right(starts, latest) - 1]
+    return [View(tail[start:], _shifted(found, start))]
+
+
+def _shifted(mentions: Iterable[Mention], start: int) -> tuple[Mention, ...]:
+    return tuple(
+        replace(mention, start=mention.start - start, end=mention.end - start)
+        for mention in mentions
+        if mention.start >= start
+    )
+
+
+def _tail(text: str) -> str:
+    text = text.rstrip()
+    if len(text) <= TAIL:
+        return text.lstrip()
+    tail = text[-TAIL:]
+    cut = re.search(r"\s", tail[:64]) if not text[-TAIL - 1].isspace() else None
+    return tail[cut.end() if cut else 0 :].lstrip()

@@ -1,0 +1,88 @@
+"""Checks that a memory is what it should be: file, content, live set and index agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from memedit.memory.journal import Journal
+from memedit.memory.live import LiveSet, key_texts, masked_prompt
+from memedit.memory.reports import VerifyReport
+from memedit.memory.rows import KeyRow, digest
+
+
+def verify(journal: Journal, live: LiveSet) -> VerifyReport:
+    """Compare everything with everything. Needs an open read; ``live`` must be up to date."""
+    damaged = journal.integrity()
+    if damaged:  # reading on could fail anywhere
+        return VerifyReport(live.version, len(live), 0, tuple(damaged))
+    rows = journal.key_rows()
+    problems = [*_content(journal), *_keys(journal, live, rows), *_live(journal, live)]
+    problems += _indexes(live, rows)
+    return VerifyReport(live.version, len(live), len(rows), tuple(problems))
+
+
+def _content(journal: Journal) -> Iterator[str]:
+    for at, row in enumerate(journal.record_rows(), start=1):
+        if row.sequence != at:
+            yield f"record {row.sequence} stands where {at} should"
+            return
+        if digest(row._mapping) != row.digest:
+            yield f"record {row.sequence} ({row.id}) was changed: its hash does not match"
+
+
+def _keys(journal: Journal, live: LiveSet, rows: Sequence[KeyRow]) -> Iterator[str]:
+    texts: dict[int, list[str]] = {}
+    for key, sequence, text, vector in rows:
+        texts.setdefault(sequence, []).append(text)
+        yield from _vector(f"key {key}", vector, live.dimension)
+    relations = {id: text for id, text, _ in journal.relation_rows()}
+    for id, _, vector in journal.relation_rows():
+        yield from _vector(f"relation {id}", vector, live.dimension)
+    for sequence, record in live.records.items():
+        if texts.get(sequence) != key_texts(record.edit):
+            yield f"record {sequence} ({record.id}) lacks keys or has wrong ones"
+        if relations.get(live.relation_ids.get(sequence, 0)) != masked_prompt(record.edit):
+            yield f"record {sequence} ({record.id}) has a wrong masked prompt"
+
+
+def _vector(name: str, content: bytes, dimension: int) -> Iterator[str]:
+    if len(content) != 4 * dimension:
+        yield f"{name} has a vector of {len(content)} bytes instead of {4 * dimension}"
+    elif not np.isfinite(np.frombuffer(content, dtype="<f4")).all():
+        yield f"{name} has a vector with NaN or infinity"
+
+
+def _live(journal: Journal, live: LiveSet) -> Iterator[str]:
+    stored = {record.sequence: record for record, _ in journal.live()}
+    if stored != live.records:
+        both = stored.keys() | live.records.keys()
+        wrong = sorted(s for s in both if stored.get(s) != live.records.get(s))
+        yield f"the live set in RAM differs from the journal's at records {wrong[:10]}"
+    names = Counter((record.namespace, record.id) for record in stored.values())
+    for name, count in names.items():
+        if count > 1:
+            yield f"{count} live records share namespace and id {name}"
+
+
+def _indexes(live: LiveSet, rows: Sequence[KeyRow]) -> Iterator[str]:
+    owners: dict[str, dict[int, int]] = {}
+    for key, sequence, _, _ in rows:
+        if sequence in live.records:
+            owners.setdefault(live.records[sequence].namespace, {})[key] = sequence
+    vectors = {row[0]: row[3] for row in rows}
+    if owners.keys() != live.spaces.keys():
+        yield f"namespaces differ: {sorted(owners)} and {sorted(live.spaces)}"
+        return
+    for namespace, expected in owners.items():
+        space = live.spaces[namespace]
+        index = space.index
+        if space.owner != expected or index is None or index.ids.tolist() != sorted(expected):
+            yield f"the index of namespace {namespace!r} holds other keys than the journal"
+            continue
+        ids = index.ids
+        stored = b"".join(vectors[int(id)] for id in ids)
+        if index.reconstruct(ids).astype("<f4").tobytes() != stored:
+            yield f"the index of namespace {namespace!r} holds other vectors than the journal"

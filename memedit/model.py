@@ -1,0 +1,590 @@
+"""``EditableModel``: a deployed model with an edit memory, used as the model was used before."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from memedit import models
+from memedit.chat import ChatFormat
+from memedit.dropin import Budget, Request, merge
+from memedit.editors import load_editor
+from memedit.engine import Engine
+from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
+from memedit.protocols import Editor, Encoder, Scope
+from memedit.scope import load_scope
+from memedit.types import (
+    DEFAULT_NAMESPACE,
+    Batch,
+    Completion,
+    Decision,
+    Edit,
+    Hit,
+    Record,
+    Row,
+)
+
+_UNSET: Any = object()
+_SETTINGS_FILE = "model.json"
+_CANDIDATES = 16
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a request sees: which namespace, at which date, in which state of the memory."""
+
+    edited: bool = True
+    namespace: str = DEFAULT_NAMESPACE
+    as_of: datetime | None = None
+    memory: MemoryView | None = None
+
+
+_EVERYTHING = View()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a query was answered as it was.
+
+    ``answer`` is what the model says, ``base_answer`` what it would have said without edits;
+    ``version`` is the memory's at the time.
+    """
+
+    query: str
+    answer: str
+    base_answer: str
+    decision: Decision
+    editor: str
+    version: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON: hits and candidates with facts, scores and the words matched."""
+        return {
+            "query": self.query,
+            "answer": self.answer,
+            "base_answer": self.base_answer,
+            "in_scope": bool(self.decision),
+            "score": self.decision.score,
+            "threshold": self.decision.threshold,
+            "editor": self.editor,
+            "version": self.version,
+            "hits": [_plain(hit) for hit in self.decision.hits],
+            "candidates": [_plain(hit) for hit in self.decision.candidates],
+        }
+
+
+def _plain(hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.record.id,
+        "fact": hit.record.edit.statement,
+        "similarity": hit.similarity,
+        "relation": hit.relation,
+        "mention": hit.mention,
+        "view": hit.view,
+    }
+
+
+class EditableModel(nn.Module):
+    """A causal language model whose facts can be edited at runtime; its weights stay as they are.
+
+    Args:
+        base: Any Hugging Face causal LM, already loaded. It is wrapped, never changed.
+        tokenizer: Its tokenizer; found through ``base.config`` when left out.
+        memory: A directory (created on the first write), an open :class:`EditMemory`, or None for
+            a memory in RAM.
+        editor: Name or instance of the method that answers in scope; default: what the memory was
+            saved with, else ``"ike"``. ``"a+b"`` chains editors.
+        scope: Name or instance of what decides whether an edit is concerned.
+        encoder: Name or instance of the sentence encoder; default the packaged MiniLM.
+
+    With no edit in scope, ``generate`` and ``forward`` hand the caller's own tensors to ``base``:
+    the result is the base's, bit for bit.
+
+    Raises:
+        EncoderMismatchError: the memory was built with another encoder.
+        MemoryStoreError: the memory cannot be opened.
+        UnknownNameError: no such editor or scope.
+    """
+
+    def __init__(
+        self,
+        base: Any,
+        tokenizer: Any = None,
+        *,
+        memory: EditMemory | str | Path | None = None,
+        editor: Editor | str | None = None,
+        scope: Scope | str | None = None,
+        encoder: Encoder | str | None = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(base, str | Path):
+            raise InvalidInputError(
+                "base must be a loaded model.", hint="Use EditableModel.from_pretrained(name)."
+            )
+        self.base = base
+        self.tokenizer = tokenizer if tokenizer is not None else models.find_tokenizer(base)
+        self.engine = Engine(base, self.tokenizer)
+        self.memory = memory if isinstance(memory, EditMemory) else _open(memory, encoder)
+        saved = _saved_settings(self.memory.path)
+        self.editor: Editor = _build(load_editor, editor, saved.get("editor"), "ike")
+        self.scope: Scope = _build(load_scope, scope, saved.get("scope"), "default")
+        self._chat = ChatFormat.of(self.tokenizer)
+        self._view: ContextVar[View] = ContextVar("memedit_view", default=_EVERYTHING)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path | None = None,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        memory: EditMemory | str | Path | None = None,
+        editor: Editor | str | None = None,
+        scope: Scope | str | None = None,
+        encoder: Encoder | str | None = None,
+    ) -> EditableModel:
+        """Load a base model and wrap it: a hub id, a folder, a GGUF file, or the packaged default.
+
+        Raises:
+            ModelNotFoundError: it cannot be found; the message names the offline alternatives.
+        """
+        base, tokenizer = models.load(model, dtype=dtype, device=device)
+        return cls(base, tokenizer, memory=memory, editor=editor, scope=scope, encoder=encoder)
+
+    # Editing
+
+    @overload
+    def edit(self, prompt: Edit, **options: Any) -> Receipt: ...
+    @overload
+    def edit(self, prompt: Path, **options: Any) -> ImportReport: ...
+    @overload
+    def edit(self, prompt: str, target_new: str = ..., **options: Any) -> Receipt: ...
+    @overload
+    def edit(self, prompt: Sequence[Edit], **options: Any) -> list[Receipt]: ...
+
+    def edit(self, prompt: Any, target_new: Any = _UNSET, **options: Any) -> Any:
+        """Add a fact: from now on it is in force.
+
+        Args:
+            prompt: The prompt (``"The capital of France is"``), or a statement when no
+                ``target_new`` is given, or an :class:`Edit`, or several, or a ``Path`` to a JSONL
+                or CSV file.
+            target_new: What the model shall say after the prompt.
+            **options: ``subject``, ``target_true``, ``queries`` of the edit; ``namespace``,
+                ``source``, ``valid_from``, ``valid_until`` of the record.
+
+        Returns:
+            A receipt saying what was added, superseded, and what it conflicts with (one per edit),
+            or the report of an import.
+
+        Raises:
+            InvalidEditError: nothing was stored; the message says why.
+        """
+        about = {k: options.pop(k) for k in ("subject", "target_true", "queries") if k in options}
+        if isinstance(prompt, str):
+            target = None if target_new is _UNSET else target_new
+            if target is None and target_new is not _UNSET:
+                raise InvalidEditError("target_new is None.", hint="Leave it out for a statement.")
+            return self._add([Edit(prompt, target, **about)], **options)[0]
+        if about or target_new is not _UNSET:
+            raise InvalidInputError(f"An {type(prompt).__name__} already says what is edited.")
+        if isinstance(prompt, Edit):
+            return self._add([prompt], **options)[0]
+        if isinstance(prompt, Path):
+            return self.import_edits(prompt, **options)
+        return self.edit_many(prompt, **options)
+
+    def edit_many(
+        self,
+        edits: Sequence[Edit],
+        *,
+        progress: Callable[[int], None] | None = None,
+        **options: Any,
+    ) -> list[Receipt]:
+        """Add many edits in one transaction: all or none. ``progress`` hears of each step."""
+        if not all(isinstance(edit, Edit) for edit in edits):
+            raise InvalidInputError("edit_many takes Edit objects.", hint="Edit(prompt, target).")
+        return self._add(list(edits), progress=progress, **options)
+
+    def import_edits(
+        self,
+        path: str | Path,
+        *,
+        namespace: str | None = None,
+        source: str = "",
+        progress: Callable[[int], None] | None = None,
+    ) -> ImportReport:
+        """Add the edits of a JSONL or CSV file; refused lines are reported, the others kept.
+
+        An interrupted import continues where it stopped when it is run again.
+        """
+        return self.memory.import_file(
+            path, namespace=namespace or self._now.namespace, source=source, progress=progress
+        )
+
+    def forget(self, id: str, *, namespace: str | None = None) -> Record:
+        """Remove an edit: afterwards it is as if it had never been added.
+
+        Raises:
+            UnknownEditError: no such edit in force.
+        """
+        return self.memory.forget(id, namespace=namespace or self._now.namespace)
+
+    def history(self, id: str | None = None) -> list[Event]:
+        """All that happened to one edit, or to the memory, in order."""
+        return self.memory.history(id)
+
+    def restore(self, version: int) -> int:
+        """Bring back the edits that were in force at ``version``; returns the new version."""
+        return self.memory.restore(version)
+
+    def _add(self, edits: list[Edit], **options: Any) -> list[Receipt]:
+        for edit in edits:
+            for editor in self._leaves():
+                _check_needs(edit, editor)
+        options.setdefault("namespace", self._now.namespace)
+        fitted = [editor.fit(edits, self.engine) for editor in self._leaves()]
+        payloads = [
+            {editor.name: each[i] for editor, each in zip(self._leaves(), fitted, strict=True)}
+            for i in range(len(edits))
+        ]
+        if len(edits) == 1:
+            options.pop("progress", None)
+            return [self.memory.add(edits[0], payloads=payloads[0], **options)]
+        return self.memory.add_many(edits, payloads=payloads, **options)
+
+    def _leaves(self) -> tuple[Editor, ...]:
+        leaves: tuple[Editor, ...] = getattr(self.editor, "editors", (self.editor,))
+        return leaves
+
+    # What a request sees
+
+    @property
+    def _now(self) -> View:
+        return self._view.get()
+
+    @contextmanager
+    def _seen_as(self, **changes: Any) -> Iterator[EditableModel]:
+        token = self._view.set(replace(self._now, **changes))
+        try:
+            yield self
+        finally:
+            self._view.reset(token)
+
+    def unedited(self) -> Any:
+        """Context manager: the base model answers, whatever is in memory."""
+        return self._seen_as(edited=False)
+
+    def using(self, *, namespace: str | None = None, as_of: datetime | None = None) -> Any:
+        """Context manager: requests see this namespace, and the facts valid at ``as_of``."""
+        now = self._now
+        return self._seen_as(namespace=namespace or now.namespace, as_of=as_of or now.as_of)
+
+    def at(self, moment: int | datetime) -> Any:
+        """Context manager: requests see the memory as it was at a version or time."""
+        return self._seen_as(memory=self.memory.at(moment))
+
+    def decide(self, queries: Sequence[str]) -> list[Decision]:
+        """What the scope says of each query, in the current view."""
+        view = self._now
+        store = view.memory if view.memory is not None else self.memory
+        if not view.edited or not len(store):
+            return [Decision() for _ in queries]
+        if getattr(self.scope, "wants_all", False):
+            every = tuple(Hit(r, 1.0) for r in self._live(store, view))
+            candidates: Sequence[Sequence[Hit]] = [every for _ in queries]
+        else:
+            candidates = store.search(
+                queries, k=_CANDIDATES, namespace=view.namespace, as_of=view.as_of
+            )
+        return [self._ready(decision) for decision in self.scope.decide(queries, candidates)]
+
+    @staticmethod
+    def _live(store: EditMemory | MemoryView, view: View) -> list[Record]:
+        moment = view.as_of or datetime.now().astimezone()
+        return [r for r in store.records(view.namespace) if r.holds_at(moment)]
+
+    def _ready(self, decision: Decision) -> Decision:
+        """The decision with every hit's payloads compiled for the editors in use."""
+        if not decision:
+            return decision
+        hits = tuple(replace(hit, record=self._compiled(hit.record)) for hit in decision.hits)
+        return replace(decision, hits=hits)
+
+    def _compiled(self, record: Record) -> Record:
+        """A record written without these editors (an import, another editor), fitted now."""
+        missing = [
+            e
+            for e in self._leaves()
+            if e.name not in record.payloads and not _lacking(record.edit, e)
+        ]
+        if not missing:
+            return record
+        new = {e.name: e.fit([record.edit], self.engine)[0] for e in missing}
+        if not self.memory.read_only:
+            self.memory.put_payloads({record.sequence: new})
+        return replace(record, payloads={**record.payloads, **new})
+
+    # Asking
+
+    @overload
+    def ask(self, prompts: str, *, chat: bool = ..., **options: Any) -> Completion: ...
+    @overload
+    def ask(
+        self, prompts: Sequence[str], *, chat: bool = ..., **options: Any
+    ) -> list[Completion]: ...
+
+    def ask(self, prompts: Any, *, chat: bool = False, **options: Any) -> Any:
+        """Answer one text or a batch of texts; greedy unless the options say otherwise.
+
+        Args:
+            prompts: The text or texts to continue.
+            chat: Put each into the model's chat template as a user's message.
+            **options: Options of ``generate``; 24 new tokens by default.
+
+        Raises:
+            InvalidInputError: an empty prompt, or ``chat`` without a chat template.
+        """
+        single = isinstance(prompts, str)
+        texts = [prompts] if single else list(prompts)
+        options = {"max_new_tokens": 24, "do_sample": False, **options}
+        rows = [self._row(self._encode(text, chat=chat)) for text in texts]
+        answers = self._answer(self._decided(rows), options) if rows else []
+        answers = [replace(a, text=a.text.strip()) for a in answers]
+        return answers[0] if single else answers
+
+    def explain(self, query: str, *, chat: bool = False, **options: Any) -> Explanation:
+        """The answer, the base's answer, and the decision behind them."""
+        edited = self.ask(query, chat=chat, **options)
+        with self.unedited():
+            base = self.ask(query, chat=chat, **options)
+        decision = edited.decision
+        return Explanation(
+            query, edited.text, base.text, decision, edited.editor, self.memory.version
+        )
+
+    def _encode(self, text: str, *, chat: bool) -> Tensor:
+        if not text.strip():
+            raise InvalidInputError("The prompt is empty.")
+        if not chat:
+            return self.engine.codec.ids(text, special=True)
+        if not getattr(self.tokenizer, "chat_template", None):
+            raise InvalidInputError(
+                "The tokenizer has no chat template.", hint="Ask without chat, or set one."
+            )
+        rendered = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+        )
+        return self.engine.codec.ids(rendered)
+
+    def _row(self, ids: Tensor) -> Row:
+        """One prompt's ids [T] as a row: its text, or the last user turn of a chat."""
+        if self._chat is not None:
+            split = self._chat.split(self.engine.codec.text(ids, special=True))
+            if split is not None:
+                _, turn, words = split
+                return Row(words, turn=turn, ids=ids)
+        return Row(self.engine.codec.text(ids), ids=ids)
+
+    def _decided(self, rows: Sequence[Row]) -> list[Row]:
+        decisions = self.decide([self._query(row) for row in rows])
+        return [replace(row, decision=d) for row, d in zip(rows, decisions, strict=True)]
+
+    def _query(self, row: Row) -> str:
+        """What the scope reads of a row: for a chat, what was said before and the last turn."""
+        if row.turn is None or self._chat is None:
+            return row.prompt
+        split = self._chat.split(row.text)
+        earlier = split[0] if split else ""
+        return f"{earlier}\n{row.prompt}" if earlier else row.prompt
+
+    def _answer(self, rows: Sequence[Row], options: Mapping[str, Any]) -> list[Completion]:
+        batch = Batch(tuple(rows), recall=self.decide, options=options)
+        return batch.route(lambda row: bool(row.decision), self._edited, self.engine.generate)
+
+    def _edited(self, batch: Batch) -> list[Completion]:
+        answers: list[Completion] = self.editor.run(batch, self.engine.generate)
+        return [
+            replace(answer, decision=row.decision, editor=self._who(row))
+            for row, answer in zip(batch.rows, answers, strict=True)
+        ]
+
+    def _who(self, row: Row) -> str:
+        """The editors that held a payload for this row; "" when none did."""
+        stored = {name for hit in row.decision.hits for name in hit.record.payloads}
+        return "+".join(editor.name for editor in self._leaves() if editor.name in stored)
+
+    # The drop-in
+
+    def generate(self, inputs: Tensor | None = None, **options: Any) -> Any:
+        """As the base model's ``generate``, with the edits in memory in force.
+
+        Out of scope the call goes to the base unchanged. The added context of an edited row is
+        never part of what is returned; its answer ends where the editor's form ends.
+
+        Raises:
+            InvalidInputError: an option that cannot be honoured for a row in scope.
+            ContextOverflowError: a row in scope does not fit the model's window with its edit.
+        """
+        request = Request.of(inputs, options, self.base.generation_config)
+        rows = self._rows(request.ids, request.mask)
+        if not any(row.decision for row in rows):
+            arguments = () if inputs is None else (inputs,)
+            return self.base.generate(*arguments, **options)
+        request.check_supported()
+        inside = [i for i, row in enumerate(rows) if row.decision]
+        outside = [i for i, row in enumerate(rows) if not row.decision]
+        budget = Budget.of(options, self.base.generation_config, width=request.width)
+        batch = Batch(tuple(rows[i] for i in inside), recall=self.decide, options=budget.options)
+        new = {i: c.ids for i, c in zip(inside, self._edited(batch), strict=True)}
+        if outside:
+            tail = request.generate(self.base, outside)
+            each = len(tail) // len(outside)
+            new |= {i: tail[n * each :][:each] for n, i in enumerate(outside)}
+        return request.result([new[i] for i in range(len(rows))], self.engine.codec.pad)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        **options: Any,
+    ) -> Any:
+        """As the base model's ``forward``: logits [B, T, V] of the caller's own tokens.
+
+        A call that continues from ``past_key_values``, or that passes embeddings, is the base's.
+
+        Raises:
+            InvalidInputError: an output other than logits and loss is asked for of a row in scope.
+        """
+        known = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+        given = {k: v for k, v in known.items() if v is not None} | options
+        past = options.get("past_key_values")
+        if input_ids is None or (past is not None and past.get_seq_length()):
+            return self.base(**given)
+        rows = self._rows(input_ids, attention_mask)
+        if not any(row.decision for row in rows):
+            return self.base(**given)
+        logits = merge(self.base, given, rows, self._edited_logits)
+        loss = None
+        if labels is not None:
+            size = self.base.config.get_text_config().vocab_size
+            loss = self.base.loss_function(logits=logits, labels=labels, vocab_size=size)
+        if keep := options.get("logits_to_keep", 0):
+            logits = logits[:, -keep:] if isinstance(keep, int) else logits[:, keep]
+        return CausalLMOutputWithPast(loss=loss, logits=logits)
+
+    def _edited_logits(self, rows: Sequence[Row]) -> list[Tensor]:
+        """[T, V] logits of each row in scope, at the caller's own tokens."""
+        originals = {id(row.ids): row.prompt for row in rows}
+
+        def call(batch: Batch) -> list[Tensor]:
+            return self.engine.logits(batch, [originals[id(row.ids)] for row in batch.rows])
+
+        batch = Batch(tuple(replace(row, target="") for row in rows), recall=self.decide)
+        logits: list[Tensor] = self.editor.run(batch, call)
+        return logits
+
+    def _rows(self, ids: Tensor | None, mask: Tensor | None) -> list[Row]:
+        """The rows of a call with their decisions; none while there is nothing in memory."""
+        if ids is None or ids.dim() != 2 or not self._now.edited or not len(self.memory):
+            return []
+        real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+        return self._decided([self._row(i[m]) for i, m in zip(ids, real, strict=True)])
+
+    # Keeping
+
+    def save(self, path: str | Path) -> Path:
+        """Write memory, editor and scope settings to a directory. Weights are not part of it."""
+        folder = Path(path)
+        self.memory.save(folder)
+        settings = {
+            "editor": _settings_of(self.editor),
+            "scope": _settings_of(self.scope),
+            "base": models.fingerprint(self.base),
+        }
+        _write_atomically(folder / _SETTINGS_FILE, json.dumps(settings, indent=2) + "\n")
+        return folder
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "base":
+                raise
+            return getattr(self.base, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("config", "generation_config"):
+            setattr(self.base, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        return (
+            f"EditableModel({type(self.base).__name__}, editor={self.editor.name!r}, "
+            f"scope={getattr(self.scope, 'name', type(self.scope).__name__)!r}, "
+            f"edits={len(self.memory)})"
+        )
+
+
+def _open(memory: str | Path | None, encoder: Encoder | str | None) -> EditMemory:
+    if isinstance(encoder, str):
+        from memedit.encoders import load_encoder
+
+        encoder = load_encoder(encoder)
+    return EditMemory(memory, encoder)
+
+
+def _saved_settings(path: Path | None) -> dict[str, Any]:
+    file = path / _SETTINGS_FILE if path is not None else None
+    if file is None or not file.is_file():
+        return {}
+    settings: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return settings
+
+
+def _build(load: Callable[..., T], given: T | str | None, saved: Any, default: str) -> T:
+    """What was asked for, else what was saved, else the default."""
+    if given is None:
+        return load(saved["name"], **saved["settings"]) if saved else load(default)
+    return load(given) if isinstance(given, str) else given
+
+
+def _settings_of(part: Any) -> dict[str, Any]:
+    settings = asdict(part) if is_dataclass(part) and not isinstance(part, type) else {}
+    return {"name": part.name, "settings": settings}
+
+
+def _write_atomically(file: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as out:
+        out.write(text)
+    os.replace(out.name, file)
+
+
+def _lacking(edit: Edit, editor: Editor) -> list[str]:
+    """What the editor needs of an edit and this one does not have."""
+    has = {"subject": edit.subject is not None, "target": edit.target_new is not None}
+    return sorted(need for need in editor.needs if not has[need])
+
+
+def _check_needs(edit: Edit, editor: Editor) -> None:
+    if lacking := _lacking(edit, editor):
+        raise InvalidEditError(
+            f"Editor {editor.name!r} needs a {' and a '.join(lacking)}; {edit.prompt!r} has none.",
+            hint="Pass subject= and target_new=, or use an editor that takes statements (ike).",
+        )

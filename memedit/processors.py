@@ -1,0 +1,67 @@
+"""Shows a user's processors, criteria and streamers what the base would have shown them.
+
+An editor may have rewritten the prompt. What the user passed to ``generate`` shall see the user's
+own prompt followed by the generated tokens, and nothing of the text that was added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor, StoppingCriteria
+
+
+def _seen(own: Tensor, ids: Tensor, width: int) -> Tensor:
+    """[n, W + t] the caller's prompts [B, W], each repeated n / B times, and the t new tokens."""
+    prompts = own.repeat_interleave(len(ids) // len(own), 0)
+    return torch.cat([prompts, ids[:, width:]], dim=1)
+
+
+class CallerProcessor(LogitsProcessor):  # type: ignore[misc]
+    """``inner`` on the caller's view of the sequence.
+
+    Args:
+        inner: The logits processor.
+        own: [B, W] the caller's prompts, left-padded.
+        width: Number of prompt columns in the engine's sequence.
+    """
+
+    def __init__(self, inner: Any, own: Tensor, width: int) -> None:
+        self.inner, self.own, self.width = inner, own, width
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        result: Tensor = self.inner(_seen(self.own, input_ids, self.width), scores)
+        return result
+
+
+class CallerCriterion(StoppingCriteria):  # type: ignore[misc]
+    """``inner`` on the caller's view of the sequence; arguments as in :class:`CallerProcessor`."""
+
+    def __init__(self, inner: Any, own: Tensor, width: int) -> None:
+        self.inner, self.own, self.width = inner, own, width
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Any:
+        return self.inner(_seen(self.own, input_ids, self.width), scores, **kwargs)
+
+
+class CallerStreamer:
+    """Streams the caller's prompt and the answer up to its stop, never the added context."""
+
+    def __init__(self, inner: Any, own: Tensor, stops: Sequence[int]) -> None:
+        self.inner, self.own, self.stops = inner, own, frozenset(stops)
+        self._started = self._stopped = False
+
+    def put(self, value: Tensor) -> None:
+        if not self._started:
+            self._started = True
+            self.inner.put(self.own)
+        elif not self._stopped:
+            self._stopped = bool(self.stops.intersection(value.flatten().tolist()))
+            if not self._stopped:
+                self.inner.put(value)
+
+    def end(self) -> None:
+        self.inner.end()

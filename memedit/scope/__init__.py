@@ -1,0 +1,45 @@
+"""Who is affected by an edit: from candidates to decisions."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from memedit.errors import InvalidInputError, unknown_name
+from memedit.protocols import Scope
+from memedit.scope.rules import Everything, Mention, Nearest, Threshold
+
+__all__ = ["Everything", "Mention", "Nearest", "Threshold", "available", "load_scope"]
+
+DEFAULT = "mention"
+
+
+def _known() -> dict[str, type[Any]]:
+    return {cls.name: cls for cls in (Everything, Mention, Nearest, Threshold)}
+
+
+def available() -> list[str]:
+    """Names that :func:`load_scope` takes."""
+    return sorted(_known())
+
+
+def load_scope(name: str = "default", **settings: Any) -> Scope:
+    """The scope registered under ``name``, with its settings.
+
+    Raises:
+        UnknownNameError: no such scope.
+        InvalidInputError: it has no such setting.
+    """
+    known = _known()
+    name = DEFAULT if name == "default" else name
+    if name not in known:
+        raise unknown_name("scope", name, known)
+    cls = known[name]
+    names = {f.name for f in fields(cls)}
+    if extra := sorted(set(settings) - names):
+        raise InvalidInputError(
+            f"Scope {name!r} has no setting {', '.join(extra)}.",
+            hint=f"It has: {', '.join(sorted(names)) or 'none'}.",
+        )
+    scope: Scope = cls(**settings)
+    return scope

@@ -1,0 +1,100 @@
+"""Scopes that need no training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from memedit.types import Decision, Hit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everything:
+    """Every edit concerns every query: the ungated form of the weight editors' papers.
+
+    ``wants_all`` asks the caller to pass all live edits as candidates, not the nearest ones.
+    """
+
+    name: ClassVar[str] = "everything"
+    wants_all: ClassVar[bool] = True
+
+    def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
+        return [Decision(tuple(hits), 1.0, 0.0, tuple(hits)) for hits in candidates]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """The edit with the highest similarity always fires: retrieval without a gate."""
+
+    name: ClassVar[str] = "nearest"
+
+    def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
+        return [
+            _fired(hits, [h.similarity for h in hits], [-1.0] * len(hits)) for hits in candidates
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """Fires when the cosine of query and edit reaches ``similarity``. Simple, and not selective."""
+
+    name: ClassVar[str] = "threshold"
+    similarity: float = 0.8
+
+    def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
+        return [
+            _fired(hits, [h.similarity for h in hits], [self.similarity] * len(hits))
+            for hits in candidates
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """Fires when the query names the edit's subject and asks a similar thing of it.
+
+    The default. An edit with a subject fires when the subject is mentioned and the cosine with the
+    subject masked reaches ``relation`` (or, unmentioned, when the texts are as good as equal:
+    ``verbatim``). An edit without a subject has only the cosine of the texts: ``similarity``.
+    """
+
+    name: ClassVar[str] = "mention"
+    relation: float = 0.4
+    similarity: float = 0.7
+    verbatim: float = 0.97
+
+    def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
+        return [
+            _fired(hits, [self._score(h) for h in hits], [self._threshold(h) for h in hits])
+            for hits in candidates
+        ]
+
+    @staticmethod
+    def _score(hit: Hit) -> float:
+        return hit.similarity if hit.relation is None else hit.relation
+
+    def _threshold(self, hit: Hit) -> float:
+        if hit.relation is not None:
+            return self.relation
+        return self.similarity if hit.record.edit.subject is None else self.verbatim
+
+
+def _fired(hits: Sequence[Hit], scores: Sequence[float], thresholds: Sequence[float]) -> Decision:
+    """The hits that reach their threshold, by margin; a tie goes to the newer edit.
+
+    The decision's score and threshold are those of the candidate with the largest margin.
+    """
+    order = sorted(
+        range(len(hits)),
+        key=lambda i: (scores[i] - thresholds[i], hits[i].record.sequence),
+        reverse=True,
+    )
+    if not order:
+        return Decision()
+    best = order[0]
+    return Decision(
+        hits=tuple(hits[i] for i in order if scores[i] >= thresholds[i]),
+        score=scores[best],
+        threshold=thresholds[best],
+        candidates=tuple(hits[i] for i in order),
+    )

@@ -1,0 +1,170 @@
+"""From rows to token ids: targets and their leading space, padding, stop tokens, insertions.
+
+The rules are those of the field's usual mistakes: the target takes exactly one leading space when
+the prompt does not end in white space; special tokens never enter a target; masks are explicit and
+never derived from ``ids == pad``, because many tokenizers pad with the end-of-sequence token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from memedit.errors import InvalidInputError
+from memedit.types import Row
+
+
+def left_pad(rows: Sequence[Tensor], pad: int) -> tuple[Tensor, Tensor]:
+    """Ids [B, T] and mask [B, T] (int64, 1 at real tokens), padded on the left."""
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for i, row in enumerate(rows):
+        ids[i, width - len(row) :] = row
+        mask[i, width - len(row) :] = 1
+    return ids, mask
+
+
+def right_pad(rows: Sequence[Tensor], pad: int) -> tuple[Tensor, Tensor]:
+    """Ids [B, T] and mask [B, T] (int64, 1 at real tokens), padded on the right."""
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+        mask[i, : len(row)] = 1
+    return ids, mask
+
+
+def _common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
+    n = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        n += 1
+    return n
+
+
+def inserted(original: str, rewritten: str) -> tuple[int, str]:
+    """Where and what was inserted: ``rewritten == original[:at] + text + original[at:]``.
+
+    Raises:
+        InvalidInputError: ``rewritten`` is not ``original`` with one text inserted.
+    """
+    at = _common_prefix(original, rewritten)
+    extra = len(rewritten) - len(original)
+    if extra < 0 or original[at:] != rewritten[at + extra :]:
+        raise InvalidInputError(
+            "The editor rewrote the prompt so that the caller's own tokens have no logits.",
+            hint="Call generate(), or pass the prompt and the target to score() separately.",
+        )
+    return at, rewritten[at : at + extra]
+
+
+class Codec:
+    """One tokenizer, seen the way the engine needs it."""
+
+    def __init__(self, tokenizer: Any, pad: int) -> None:
+        self.tokenizer = tokenizer
+        self.pad = pad
+        self._stops: dict[str, tuple[int, ...]] = {}
+
+    def ids(self, text: str, *, special: bool = False) -> Tensor:
+        """[T] int64 token ids; ``special`` adds what the tokenizer puts before a text."""
+        return torch.tensor(
+            self.tokenizer(text, add_special_tokens=special).input_ids, dtype=torch.long
+        )
+
+    def text(self, ids: Tensor, *, special: bool = False) -> str:
+        """Ids [T] back to text, verbatim; ``special`` keeps the special tokens visible."""
+        decoded: str = self.tokenizer.decode(
+            ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False
+        )
+        return decoded
+
+    def prompt(self, row: Row, *, prefixed: bool) -> Tensor:
+        """[T] ids of a row's whole text; the caller's own ids while the prompt is as it was.
+
+        ``prefixed`` rows follow a prefix, which already carries the special tokens.
+        """
+        if row.ids is None or row.rewritten:
+            return self.ids(row.text, special=not prefixed and row.turn is None)
+        ids = row.ids.cpu()
+        if (
+            prefixed
+            and len(ids)
+            and int(ids[0]) == self.tokenizer.bos_token_id
+            and row.turn is None
+        ):
+            ids = ids[1:]
+        return ids
+
+    def with_target(self, row: Row, *, prefixed: bool) -> tuple[Tensor, Tensor]:
+        """(prompt ids [P], target ids [T]) of a row to score, tokenised jointly.
+
+        The target is what follows the longest common prefix of prompt and prompt + target, so
+        merges over the boundary and sentencepiece's extra space fall on the right side.
+
+        Raises:
+            InvalidInputError: the row has no target.
+        """
+        if not row.target:
+            raise InvalidInputError("A row without a target cannot be scored.")
+        special = not prefixed and row.turn is None
+        text = row.text
+        space = "" if row.turn is not None or not text or text[-1].isspace() else " "
+        prompt = self.prompt(row, prefixed=prefixed)
+        joint = self.ids(text + space + row.target.strip(), special=special)
+        shared = _common_prefix(prompt.tolist(), joint.tolist())
+        return joint[:shared], joint[shared:]
+
+    def insertion(self, row: Row, original: str, *, prefixed: bool) -> tuple[Tensor, Tensor]:
+        """Ids [T'] of a rewritten row with the caller's ids kept verbatim, and a mask of them.
+
+        Returns:
+            (ids [T'], own [T'] bool: True at the caller's own tokens, in order).
+        """
+        ids = self.prompt(Row(original, turn=row.turn, ids=row.ids), prefixed=prefixed)
+        if not row.rewritten:
+            return ids, torch.ones(len(ids), dtype=torch.bool)
+        at, text = inserted(original, row.prompt)
+        at += len(row.turn.before) if row.turn else 0
+        cut = self._token_at(ids, at, special=row.turn is not None)
+        extra = self.ids(text)
+        own = torch.ones(len(ids) + len(extra), dtype=torch.bool)
+        own[cut : cut + len(extra)] = False
+        return torch.cat([ids[:cut], extra, ids[cut:]]), own
+
+    def _token_at(self, ids: Tensor, character: int, *, special: bool) -> int:
+        """First token that starts at or after a character of the decoded text (bisection)."""
+        low, high = 0, len(ids)
+        while low < high:
+            middle = (low + high) // 2
+            if len(self.text(ids[:middle], special=special)) < character:
+                low = middle + 1
+            else:
+                high = middle
+        if special or low:
+            return low
+        bos = self.tokenizer.bos_token_id
+        return int(len(ids) > 0 and int(ids[0]) == bos)
+
+    def stops(self, texts: Sequence[str]) -> tuple[int, ...]:
+        """Ids of all ordinary tokens whose text contains one of ``texts``; sorted."""
+        found: set[int] = set()
+        for text in texts:
+            if text not in self._stops:
+                self._stops[text] = self._containing(text)
+            found.update(self._stops[text])
+        return tuple(sorted(found))
+
+    def _containing(self, text: str) -> tuple[int, ...]:
+        special = set(self.tokenizer.all_special_ids)
+        size = len(self.tokenizer)
+        pieces = self.tokenizer.batch_decode(
+            [[i] for i in range(size)], clean_up_tokenization_spaces=False
+        )
+        return tuple(i for i, piece in enumerate(pieces) if text in piece and i not in special)

@@ -1,0 +1,224 @@
+"""Behaviours every editor must have, on two architectures. Editors are discovered, not listed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from memedit import Edit, EditableModel
+from memedit.editors import available, editor_class, load_editor
+from memedit.errors import InvalidInputError
+from memedit.scope import Mention
+from memedit.types import Batch, Decision, Hit, Row
+
+Tiny = Callable[[str], Any]
+FACTS = (
+    Edit("The capital of France is", "Lyon", subject="France"),
+    Edit("The mother tongue of Ada Byron is", "Dutch", subject="Ada Byron"),
+    Edit("Which sport does Bo Ek play?", "chess", subject="Bo Ek"),
+)
+IN = (
+    "The capital of France is",
+    "It rained. The mother tongue of Ada Byron is",
+    "Which sport does Bo Ek play?",
+)
+OUT = ("The colour of the sky is", "Two and two make", "My favourite river is the")
+OPTIONS = {"max_new_tokens": 5, "do_sample": False}
+
+
+@pytest.fixture(params=["llama", "gpt2"])
+def base(request: pytest.FixtureRequest, tiny: Tiny) -> Any:
+    return tiny(request.param)
+
+
+@pytest.fixture(params=[*available(), "ike+ike2"])
+def editor(request: pytest.FixtureRequest) -> Any:
+    if request.param == "ike+ike2":
+        return _chain()
+    return load_editor(request.param)
+
+
+def _chain() -> Any:
+    """A chain of two prompt editors, the second under another name."""
+    from dataclasses import dataclass
+    from typing import ClassVar
+
+    from memedit.editors.chain import Chain
+    from memedit.editors.ike import Ike
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Second(Ike):
+        name: ClassVar[str] = "ike2"
+
+    return Chain(Ike(demonstrations=2), Second(demonstrations=0))
+
+
+@pytest.fixture
+def model(base: Any, editor: Any, tiny_tokenizer: Any) -> EditableModel:
+    return EditableModel(
+        base, tiny_tokenizer, editor=editor, scope=Mention(relation=0.2), encoder="hashing"
+    )
+
+
+@pytest.fixture
+def edited(model: EditableModel) -> EditableModel:
+    model.edit_many(FACTS)
+    return model
+
+
+def state(base: Any) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    for parameter in base.parameters():
+        digest.update(parameter.detach().numpy().tobytes())
+    hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in base.modules())
+    return digest.hexdigest(), hooks
+
+
+def texts(model: EditableModel, prompts: tuple[str, ...], **options: Any) -> list[str]:
+    return [c.text for c in model.ask(list(prompts), **{**OPTIONS, **options})]
+
+
+def test_empty_memory_is_the_base_bit_for_bit(model: EditableModel) -> None:
+    given = model.tokenizer(list(IN), return_tensors="pt", padding=True)
+    with torch.no_grad():
+        assert torch.equal(model(**given).logits, model.base(**given).logits)
+    ours = model.generate(**given, **OPTIONS)
+    assert torch.equal(ours, model.base.generate(**given, **OPTIONS))
+
+
+def test_no_weight_is_written_and_no_hook_left(edited: EditableModel) -> None:
+    before = state(edited.base)
+    texts(edited, IN)
+    given = edited.tokenizer(list(IN), return_tensors="pt", padding=True)
+    edited(**given)
+    with pytest.raises(Exception):  # noqa: B017,PT011 - any error of the base will do
+        edited.generate(**given, max_new_tokens=-3)
+    assert state(edited.base) == before
+    assert before[1] == 0
+
+
+def test_rows_out_of_scope_equal_the_base(edited: EditableModel) -> None:
+    mixed = (OUT[0], IN[0], OUT[1], IN[1], OUT[2])
+    answers = texts(edited, mixed)
+    with edited.unedited():
+        assert [answers[i] for i in (0, 2, 4)] == texts(edited, OUT)
+    given = edited.tokenizer(list(OUT), return_tensors="pt", padding=True)
+    with torch.no_grad():
+        assert torch.equal(edited(**given).logits, edited.base(**given).logits)
+
+
+def test_every_edit_is_in_scope_of_its_own_prompt(edited: EditableModel) -> None:
+    for answer, fact in zip(edited.ask(list(IN), **OPTIONS), FACTS, strict=True):
+        assert answer.decision.hits[0].record.edit == fact
+        assert answer.editor
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_batch_equals_its_rows(edited: EditableModel, beams: int) -> None:
+    prompts = (*IN, *OUT)
+    together = texts(edited, prompts, num_beams=beams)
+    assert together == [texts(edited, (p,), num_beams=beams)[0] for p in prompts]
+
+
+def test_sampling_repeats_under_one_seed(edited: EditableModel) -> None:
+    runs = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        runs.append(texts(edited, IN, do_sample=True, temperature=1.5))
+    assert runs[0] == runs[1]
+
+
+def test_order_of_edits_is_irrelevant(edited: EditableModel, tiny_tokenizer: Any) -> None:
+    other = EditableModel(
+        edited.base, tiny_tokenizer, editor=edited.editor, scope=edited.scope, encoder="hashing"
+    )
+    for fact in reversed(FACTS):
+        other.edit(fact)
+    assert texts(other, (*IN, *OUT)) == texts(edited, (*IN, *OUT))
+
+
+def test_forgotten_is_never_added_and_restored_is_as_before(edited: EditableModel) -> None:
+    before, version = texts(edited, (*IN, *OUT)), edited.memory.version
+    edited.forget(FACTS[0].id)
+    with edited.unedited():
+        base = texts(edited, IN[:1])
+    assert texts(edited, (*IN, *OUT)) == base + before[1:]
+    edited.restore(version)
+    assert texts(edited, (*IN, *OUT)) == before
+
+
+def test_saved_and_loaded_answers_the_same(
+    edited: EditableModel, tiny_tokenizer: Any, tmp_path: Path
+) -> None:
+    edited.save(tmp_path)
+    again = EditableModel(
+        edited.base,
+        tiny_tokenizer,
+        memory=tmp_path,
+        editor=edited.editor,
+        scope=edited.scope,
+        encoder="hashing",
+    )
+    assert texts(again, (*IN, *OUT)) == texts(edited, (*IN, *OUT))
+
+
+def test_payloads_are_flat_storable_and_reproducible(edited: EditableModel) -> None:
+    for editor in getattr(edited.editor, "editors", (edited.editor,)):
+        first, second = (editor.fit(FACTS, edited.engine) for _ in range(2))
+        for one, two in zip(first, second, strict=True):
+            assert one.keys() == two.keys()
+            for value, other in zip(one.values(), two.values(), strict=True):
+                if isinstance(value, torch.Tensor):
+                    assert torch.equal(value, other)
+                else:
+                    assert isinstance(value, str | float | int) and value == other
+            save({k: v for k, v in one.items() if isinstance(v, torch.Tensor)})
+
+
+def test_scoring_agrees_with_generation(edited: EditableModel) -> None:
+    """Where the greedy answer's first token is t, no other token scores higher as a target."""
+    for prompt, fact in zip(IN, FACTS, strict=True):
+        decision = edited.decide([prompt])[0]
+        row = Row(prompt, decision=decision, ids=edited.engine.codec.ids(prompt, special=True))
+        answer = edited.editor.run(
+            Batch((row,), options={"max_new_tokens": 3, "do_sample": False}), edited.engine.generate
+        )[0].text.strip()
+        if not answer:
+            continue
+        scored = [
+            edited.editor.run(
+                Batch((Row(prompt, target=target, decision=decision),)), edited.engine.score
+            )[0].logprob
+            for target in (answer, fact.target_new or "")
+        ]
+        assert all(value is not None and value <= 0 for value in scored)
+
+
+def test_a_row_without_my_payload_passes_unchanged(base: Any, editor: Any) -> None:
+    from memedit.types import Record
+
+    bare = Record(FACTS[0], 1, 1)
+    row = Row(IN[0], decision=Decision((Hit(bare, 1.0),)))
+    seen: list[Batch] = []
+
+    def call(batch: Batch) -> list[str]:
+        seen.append(batch)
+        return ["answer"] * len(batch)
+
+    assert editor.run(Batch((row, row)), call) == ["answer"] * 2
+    assert all(r == row for batch in seen for r in batch.rows)
+    assert all(not b.interventions and not b.prefix for b in seen)
+
+
+@pytest.mark.parametrize("name", available())
+def test_defaults_construct_and_unknown_settings_are_refused(name: str) -> None:
+    editor = load_editor(name)
+    assert editor.name == name == editor_class(name).name
+    with pytest.raises(InvalidInputError, match="no setting"):
+        load_editor(name, no_such_setting=1)

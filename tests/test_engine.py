@@ -1,0 +1,320 @@
+"""The engine on tiny random models: what it returns equals the straightforward computation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor, StoppingCriteria
+
+from memedit.engine import Engine
+from memedit.errors import ContextOverflowError, InvalidInputError
+from memedit.protocols import Apply, Step
+from memedit.types import Batch, Row
+
+ARCHITECTURES = (
+    "gpt2 gptj gpt_neox llama mistral qwen2 qwen3 gemma2 gemma3_text phi3 opt".split()
+)
+PREFIX = "A fact: one.\nAnother fact: two.\n\n"
+PROMPTS = ("The capital of France is", "Who?", "A much longer prompt than the two others: tell me")
+
+Tiny = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Adds ``amount`` to the output of ``site`` and remembers what it saw."""
+
+    site: str
+    amount: float
+    seen: list[tuple[bool, list[int] | None, tuple[int, ...]]]
+    fail: bool = False
+
+    def bind(self, rows: Sequence[Row]) -> Apply:
+        def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
+            last = None if step.last is None else step.last.tolist()
+            self.seen.append((step.prefill, last, tuple(y.shape[:2])))
+            if self.fail:
+                raise RuntimeError("broken intervention")
+            return y + self.amount
+
+        return apply
+
+
+def engine_of(tiny: Tiny, tokenizer: Any, arch: str = "llama") -> Engine:
+    return Engine(tiny(arch), tokenizer)
+
+
+def batch_of(*prompts: str, **kwargs: Any) -> Batch:
+    options = {"max_new_tokens": 8, "do_sample": False, **kwargs.pop("options", {})}
+    return Batch(tuple(Row(p) for p in prompts), options=options, **kwargs)
+
+
+def hooks(base: Any) -> int:
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in base.modules())
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("beams", [1, 3])
+def test_prefix_reuse_equals_the_uncached_run(
+    tiny: Tiny, tiny_tokenizer: Any, arch: str, beams: int
+) -> None:
+    engine = engine_of(tiny, tiny_tokenizer, arch)
+    options = {"num_beams": beams}
+    for _ in range(2):  # computed, then reused
+        together = engine.generate(batch_of(*PROMPTS, prefix=PREFIX, options=options))
+        for prompt, answer in zip(PROMPTS, together, strict=True):
+            ids = torch.cat([engine.codec.ids(PREFIX, special=True), engine.codec.ids(prompt)])
+            plain = engine.base.generate(
+                ids[None],
+                attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+                max_new_tokens=8,
+                do_sample=False,
+                num_beams=beams,
+                pad_token_id=engine.codec.pad,
+            )[0, len(ids) :]
+            assert answer.ids is not None
+            assert answer.ids[0, : len(plain)].tolist() == plain.tolist()
+
+
+@pytest.mark.parametrize("arch", ["llama", "gpt2", "gemma3_text", "opt"])
+def test_logits_after_a_prefix_equal_the_uncached_logits(
+    tiny: Tiny, tiny_tokenizer: Any, arch: str
+) -> None:
+    engine = engine_of(tiny, tiny_tokenizer, arch)
+    rows = tuple(Row(p, ids=engine.codec.ids(p)) for p in PROMPTS)
+    with torch.no_grad():
+        ours = engine.logits(Batch(rows, prefix=PREFIX), PROMPTS)
+        for row, logits in zip(rows, ours, strict=True):
+            assert row.ids is not None
+            ids = torch.cat([engine.codec.ids(PREFIX, special=True), row.ids])
+            plain = engine.base(ids[None]).logits[0, -len(row.ids) :]
+            torch.testing.assert_close(logits, plain, atol=2e-5, rtol=1e-4)
+
+
+def test_inserted_text_keeps_the_callers_tokens(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    codec, text, extra = engine.codec, "It rains. The sky is", "Fact: green\n"
+    ids = codec.ids(text)
+    row = Row("It rains. " + extra + "The sky is", ids=ids, rewritten=True)
+    with torch.no_grad():
+        (logits,) = engine.logits(Batch((row,)), [text])
+        cut = len(codec.ids("It rains. "))
+        whole = torch.cat([ids[:cut], codec.ids(extra), ids[cut:]])
+        plain = engine.base(whole[None]).logits[0]
+    expected = torch.cat([plain[:cut], plain[cut + len(codec.ids(extra)) :]])
+    torch.testing.assert_close(logits, expected)
+    with pytest.raises(InvalidInputError, match="no logits"):
+        engine.logits(Batch((Row("something else", ids=ids, rewritten=True),)), [text])
+
+
+def test_sampling_is_reproducible_and_sequences_belong_to_their_row(
+    tiny: Tiny, tiny_tokenizer: Any
+) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    options = {"do_sample": True, "num_return_sequences": 3, "temperature": 1.5}
+    runs = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        runs.append(engine.generate(batch_of(*PROMPTS, prefix=PREFIX, options=options)))
+    assert [c.text for c in runs[0]] == [c.text for c in runs[1]]
+    assert all(c.ids is not None and c.ids.shape[0] == 3 for c in runs[0])
+
+
+def test_an_answer_ends_at_its_stop_and_never_begins_with_it(
+    tiny: Tiny, tiny_tokenizer: Any
+) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    free = engine.generate(batch_of("abc", options={"max_new_tokens": 20}))[0]
+    assert free.ids is not None
+    stop = engine.codec.text(free.ids[0, 3:4])
+    cut = free.ids[0].tolist().index(int(free.ids[0, 3]))
+    answer = engine.generate(batch_of("abc", options={"max_new_tokens": 20}, stop=(stop,)))[0]
+    assert answer.ids is not None
+    if cut:
+        assert answer.ids[0, :cut].tolist() == free.ids[0, :cut].tolist()
+        assert int(answer.ids[0, cut]) == engine.base.generation_config.eos_token_id
+        assert stop not in answer.text
+    first = engine.codec.text(free.ids[0, :1])
+    forced = engine.generate(batch_of("abc", stop=(first,)))[0]
+    assert forced.ids is not None
+    assert int(forced.ids[0, 0]) != int(free.ids[0, 0])
+
+
+def test_processors_see_the_callers_prompt(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    own = engine.codec.ids("question")
+    seen: list[list[int]] = []
+
+    class Spy(LogitsProcessor):  # type: ignore[misc]
+        def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+            seen.append(input_ids[0].tolist())
+            return scores
+
+    class Stop(StoppingCriteria):  # type: ignore[misc]
+        def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
+            return torch.tensor([input_ids.shape[1] >= len(own) + 2])
+
+    row = Row("fact\nquestion", ids=own, rewritten=True)
+    options = {"max_new_tokens": 6, "logits_processor": [Spy()], "stopping_criteria": [Stop()]}
+    answer = engine.generate(Batch((row,), prefix=PREFIX, options=options))[0]
+    assert answer.ids is not None and answer.ids.shape[1] == 2
+    assert seen[0] == own.tolist()
+    assert seen[1] == own.tolist() + answer.ids[0, :1].tolist()
+
+
+def test_repetition_options_do_not_forbid_words_of_the_fact(
+    tiny: Tiny, tiny_tokenizer: Any
+) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    own = engine.codec.ids("q")
+    row = Row("abcabcabc\nq", ids=own, rewritten=True)
+    plain = engine.generate(Batch((row,), options={"max_new_tokens": 1, "do_sample": False}))[0]
+    assert plain.ids is not None
+    fact = engine.codec.text(plain.ids[0])
+    row = Row(f"{fact}{fact}\nq", ids=own, rewritten=True)
+    free = engine.generate(Batch((row,), options={"max_new_tokens": 1, "do_sample": False}))[0]
+    penalised = engine.generate(
+        Batch(
+            (row,), options={"max_new_tokens": 1, "do_sample": False, "repetition_penalty": 1e9}
+        )
+    )[0]
+    assert free.ids is not None and penalised.ids is not None
+    assert penalised.ids.tolist() == free.ids.tolist()
+
+
+@pytest.mark.parametrize("arch", ["llama", "gpt2"])
+def test_interventions_act_for_one_call_with_padding_known(
+    tiny: Tiny, tiny_tokenizer: Any, arch: str
+) -> None:
+    engine = engine_of(tiny, tiny_tokenizer, arch)
+    site = engine.sites.mlp_out(1)
+    before = engine.generate(batch_of(*PROMPTS))
+    shift = Shift(site, 3.0, [])
+    batch = batch_of(*PROMPTS, interventions=(shift,), options={"num_beams": 2})
+    engine.generate(batch)
+    width = max(len(engine.codec.ids(p, special=True)) for p in PROMPTS)
+    prefill = [entry for entry in shift.seen if entry[0]]
+    assert prefill == [(True, [width - 1] * 6, (6, width))]
+    assert {entry[2] for entry in shift.seen if not entry[0]} == {(6, 1)}
+    assert hooks(engine.base) == 0
+    assert [c.text for c in engine.generate(batch_of(*PROMPTS))] == [c.text for c in before]
+
+
+def test_no_hook_stays_after_an_error(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    good = Shift(engine.sites.mlp_out(0), 1.0, [])
+    bad = Shift(engine.sites.mlp_out(1), 1.0, [], fail=True)
+    with pytest.raises(RuntimeError, match="broken"):
+        engine.generate(batch_of("a", interventions=(good, bad)))
+    with pytest.raises(InvalidInputError, match="no module"):
+        engine.generate(batch_of("a", interventions=(good, Shift("no.such", 1.0, []))))
+    assert hooks(engine.base) == 0
+
+
+def test_hooks_do_not_reach_other_threads(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    ids = engine.codec.ids("hello")[None]
+    with torch.no_grad():
+        plain = engine.base(ids).logits
+    others: list[Tensor] = []
+
+    @dataclass(frozen=True)
+    class Ask(Shift):
+        def bind(self, rows: Sequence[Row]) -> Apply:
+            def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
+                def ask() -> None:
+                    with torch.no_grad():
+                        others.append(engine.base(ids).logits)
+
+                thread = threading.Thread(target=ask)
+                thread.start()
+                thread.join()
+                return y + 5.0
+
+            return apply
+
+    ask = Ask(engine.sites.mlp_out(1), 5.0, [])
+    engine.generate(batch_of("a", interventions=(ask,), options={"max_new_tokens": 1}))
+    assert len(others) == 1
+    assert torch.equal(others[0], plain)
+
+
+def test_nll_equals_the_naive_sum_and_carries_gradients(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    rows = (Row("The capital of France is", "Lyon"), Row("Two plus two =", "four of them"))
+    losses = engine.nll(Batch(rows))
+    for row, loss in zip(rows, losses, strict=True):
+        prompt = engine.codec.ids(row.prompt, special=True)
+        target = engine.codec.ids(f" {row.target}")
+        logits = engine.base(torch.cat([prompt, target])[None]).logits[0].log_softmax(-1)
+        naive = -sum(logits[len(prompt) - 1 + i, t] for i, t in enumerate(target))
+        torch.testing.assert_close(loss, naive, atol=1e-4, rtol=1e-5)
+    (gradient,) = torch.autograd.grad(losses.sum(), [next(engine.base.parameters())])
+    assert gradient.abs().sum() > 0
+    scored = engine.score(Batch(rows))
+    torch.testing.assert_close(
+        torch.tensor([-c.logprob for c in scored if c.logprob is not None]), losses.detach()
+    )
+    with pytest.raises(InvalidInputError, match="target"):
+        engine.nll(Batch((Row("no target"),)))
+
+
+def test_greedy_text_has_the_score_of_its_tokens(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    ids = torch.cat([engine.codec.ids(PREFIX, special=True), engine.codec.ids("The sky is")])
+    scored = engine.score(Batch((Row("The sky is", "blue"),), prefix=PREFIX))[0]
+    target = engine.codec.ids(" blue")
+    with torch.no_grad():
+        logits = engine.base(torch.cat([ids, target])[None]).logits[0].log_softmax(-1)
+    naive = sum(float(logits[len(ids) - 1 + i, t]) for i, t in enumerate(target))
+    assert scored.logprob == pytest.approx(naive, abs=1e-4)
+
+
+def test_read_returns_the_modules_input_at_the_subject(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    prompts = ["In Rome it rains", "The river of Paris"]
+    site = engine.sites.mlp_out(1)
+    vectors = engine.read(prompts, site, lambda p: p.index("Rome" if "Rome" in p else "Paris") + 3)
+    seen: list[Tensor] = []
+    handle = engine.base.get_submodule(site).register_forward_pre_hook(
+        lambda module, args: seen.append(args[0].detach())
+    )
+    for prompt in prompts:
+        with torch.no_grad():
+            engine.base(engine.codec.ids(prompt, special=True)[None])
+    handle.remove()
+    for prompt, vector, states in zip(prompts, vectors, seen, strict=True):
+        end = prompt.index("Rome" if "Rome" in prompt else "Paris") + 4
+        column = len(engine.codec.ids(prompt[:end], special=True)) - 1
+        torch.testing.assert_close(vector, states[0, column], atol=1e-5, rtol=1e-4)
+
+
+def test_a_prompt_beyond_the_window_is_refused(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    assert engine.window is not None
+    with pytest.raises(ContextOverflowError, match="tokens"):
+        engine.generate(batch_of("x" * (engine.window + 1)))
+
+
+def test_prefix_follows_a_change_of_weights(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    row = Row("abc", ids=engine.codec.ids("abc"))
+    with torch.no_grad():
+        before = engine.logits(Batch((row,), prefix=PREFIX), ["abc"])[0]
+        weight = engine.base.get_submodule(engine.sites.mlp_out(0)).weight
+        saved = weight.clone()
+        try:
+            weight.mul_(3.0)
+            after = engine.logits(Batch((row,), prefix=PREFIX), ["abc"])[0]
+            whole = torch.cat([engine.codec.ids(PREFIX, special=True), engine.codec.ids("abc")])
+            plain = engine.base(whole[None]).logits[0, -3:]
+        finally:
+            weight.copy_(saved)
+    assert not torch.allclose(before, after)
+    torch.testing.assert_close(after, plain, atol=2e-5, rtol=1e-4)

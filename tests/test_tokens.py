@@ -1,0 +1,76 @@
+"""Token ids: targets, padding, insertions and stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from memedit.errors import InvalidInputError
+from memedit.tokens import Codec, inserted, left_pad, right_pad
+from memedit.types import Row, Turn
+
+
+@pytest.fixture
+def codec(tiny_tokenizer: Any) -> Codec:
+    return Codec(tiny_tokenizer, tiny_tokenizer.pad_token_id)
+
+
+def test_padding_keeps_rows_and_says_where_they_are() -> None:
+    rows = [torch.tensor([1, 2, 3]), torch.tensor([4])]
+    ids, mask = left_pad(rows, 9)
+    assert ids.tolist() == [[1, 2, 3], [9, 9, 4]]
+    assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
+    ids, mask = right_pad(rows, 9)
+    assert ids.tolist() == [[1, 2, 3], [4, 9, 9]]
+    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "target", "joined"),
+    [
+        ("The sky is", "blue", "The sky is blue"),
+        ("The sky is ", "blue", "The sky is blue"),
+        ("Answer:\n", "blue", "Answer:\nblue"),
+        ("The sky is", " blue ", "The sky is blue"),
+    ],
+)
+def test_a_target_takes_exactly_one_space(
+    codec: Codec, prompt: str, target: str, joined: str
+) -> None:
+    before, after = codec.with_target(Row(prompt, target=target), prefixed=True)
+    assert codec.text(torch.cat([before, after])) == joined
+    assert codec.text(after).strip() == "blue"
+
+
+def test_a_chat_target_takes_no_space(codec: Codec) -> None:
+    row = Row("Sky?", target="blue", turn=Turn("<|im_start|>user\n", "<|im_end|>\nassistant\n"))
+    _, after = codec.with_target(row, prefixed=False)
+    assert codec.text(after) == "blue"
+    with pytest.raises(InvalidInputError):
+        codec.with_target(Row("Sky?"), prefixed=False)
+
+
+def test_the_callers_ids_are_used_until_the_prompt_is_rewritten(codec: Codec) -> None:
+    odd = torch.tensor([5, 6, 7])
+    assert codec.prompt(Row("abc", ids=odd), prefixed=False) is odd
+    rewritten = codec.prompt(Row("abc", ids=odd, rewritten=True), prefixed=True)
+    assert rewritten.tolist() == codec.ids("abc").tolist()
+
+
+def test_stops_are_the_tokens_that_contain_the_text(codec: Codec) -> None:
+    stops = codec.stops(["\n"])
+    assert codec.ids("\n").tolist()[0] in stops
+    assert not set(stops) & set(codec.ids("plain words").tolist())
+    assert not set(stops) & set(codec.tokenizer.all_special_ids)
+    assert set(codec.stops(["\n", "q"])) == set(stops) | set(codec.stops(["q"]))
+
+
+def test_an_insertion_is_found_or_refused() -> None:
+    assert inserted("ab cd", "ab X cd") in [(3, "X "), (2, " X")]
+    assert inserted("abc", "Xabc") == (0, "X")
+    assert inserted("abc", "abc") == (3, "")
+    for rewritten in ("ab", "Xac", "XabYc"):
+        with pytest.raises(InvalidInputError):
+            inserted("abc", rewritten)
