@@ -86,6 +86,8 @@ class Engine:
             ContextOverflowError: prefix and prompt exceed the model's window.
         """
         rows = [self.codec.prompt(row, prefixed=bool(batch.prefix)) for row in batch.rows]
+        if batch.prefix and self._sliding and len({len(row) for row in rows}) > 1:
+            return self._by_length(batch, [len(row) for row in rows])
         ids, mask = (t.to(self.device) for t in left_pad(rows, self.codec.pad))
         setting = _Settings(batch.options, self.base.generation_config)
         copies = max(setting("num_beams", 1), setting("num_return_sequences", 1))
@@ -166,6 +168,22 @@ class Engine:
         return seen[0][torch.arange(len(prompts)), torch.tensor(columns)]
 
     # How they are done
+
+    @cached_property
+    def _sliding(self) -> bool:
+        """Whether some layer sees a window of columns: padding after a prefix would use it up."""
+        config = self.base.config.get_text_config()
+        return bool(getattr(config, "sliding_window", None)) and bool(
+            getattr(config, "use_sliding_window", True)
+        )
+
+    def _by_length(self, batch: Batch, lengths: Sequence[int]) -> list[Completion]:
+        """Rows of one length at a time, so that no row is padded."""
+        results: dict[int, Completion] = {}
+        for length in set(lengths):
+            which = [i for i, n in enumerate(lengths) if n == length]
+            results |= dict(zip(which, self.generate(batch.only(which)), strict=True))
+        return [results[i] for i in range(len(batch))]
 
     def _completion(self, row: Row, ids: Tensor) -> Completion:
         return Completion(self.codec.text(ids[0]), ids=ids, decision=row.decision)

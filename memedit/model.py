@@ -277,6 +277,10 @@ class EditableModel(nn.Module):
     def _now(self) -> View:
         return self._view.get()
 
+    @property
+    def _store(self) -> EditMemory | MemoryView:
+        return self.memory if self._now.memory is None else self._now.memory
+
     @contextmanager
     def _seen_as(self, **changes: Any) -> Iterator[EditableModel]:
         token = self._view.set(replace(self._now, **changes))
@@ -300,8 +304,7 @@ class EditableModel(nn.Module):
 
     def decide(self, queries: Sequence[str]) -> list[Decision]:
         """What the scope says of each query, in the current view."""
-        view = self._now
-        store = view.memory if view.memory is not None else self.memory
+        view, store = self._now, self._store
         if not view.edited or not len(store):
             return [Decision() for _ in queries]
         if getattr(self.scope, "wants_all", False):
@@ -501,7 +504,7 @@ class EditableModel(nn.Module):
 
     def _rows(self, ids: Tensor | None, mask: Tensor | None) -> list[Row]:
         """The rows of a call with their decisions; none while there is nothing in memory."""
-        if ids is None or ids.dim() != 2 or not self._now.edited or not len(self.memory):
+        if ids is None or ids.dim() != 2 or not self._now.edited or not len(self._store):
             return []
         real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
         return self._decided([self._row(i[m]) for i, m in zip(ids, real, strict=True)])

@@ -130,20 +130,27 @@ def test_an_answer_ends_at_its_stop_and_never_begins_with_it(
     tiny: Tiny, tiny_tokenizer: Any
 ) -> None:
     engine = engine_of(tiny, tiny_tokenizer)
-    free = engine.generate(batch_of("abc", options={"max_new_tokens": 20}))[0]
-    assert free.ids is not None
-    stop = engine.codec.text(free.ids[0, 3:4])
-    cut = free.ids[0].tolist().index(int(free.ids[0, 3]))
-    answer = engine.generate(batch_of("abc", options={"max_new_tokens": 20}, stop=(stop,)))[0]
-    assert answer.ids is not None
-    if cut:
-        assert answer.ids[0, :cut].tolist() == free.ids[0, :cut].tolist()
-        assert int(answer.ids[0, cut]) == engine.base.generation_config.eos_token_id
+    long = {"max_new_tokens": 20, "suppress_tokens": list(range(256, 300))}  # one byte a token
+    checked = 0
+    for prompt in ("abc", "The sky", "xyz 123", "hello there", "Q: 1?"):
+        free = engine.generate(batch_of(prompt, options=long))[0]
+        assert free.ids is not None
+        tokens = free.ids[0].tolist()
+        new = next((i for i in range(1, 20) if tokens[i] not in tokens[:i]), None)
+        stop = engine.codec.text(free.ids[0, new : new + 1]) if new else "\ufffd"
+        if stop == "\ufffd":
+            continue
+        checked += 1
+        answer = engine.generate(batch_of(prompt, options=long, stop=(stop,)))[0]
+        assert answer.ids is not None
+        eos = engine.base.generation_config.eos_token_id
+        assert answer.ids[0].tolist() == [*tokens[:new], eos]
         assert stop not in answer.text
+    assert checked
     first = engine.codec.text(free.ids[0, :1])
-    forced = engine.generate(batch_of("abc", stop=(first,)))[0]
-    assert forced.ids is not None
-    assert int(forced.ids[0, 0]) != int(free.ids[0, 0])
+    if first != "\ufffd":
+        forced = engine.generate(batch_of(prompt, options=long, stop=(first,)))[0]
+        assert forced.ids is not None and int(forced.ids[0, 0]) != tokens[0]
 
 
 def test_processors_see_the_callers_prompt(tiny: Tiny, tiny_tokenizer: Any) -> None:

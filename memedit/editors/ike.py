@@ -36,5 +36,7 @@ class Ike:
             at = max(row.prompt.rfind(hit.view), 0)
             fact = hit.record.payloads[self.name]["fact"]
             gap = "\n" if at else ""
-            return f"{row.prompt[:at].rstrip()}{gap}Fact: {fact}\n{row.prompt[at:]}"
+            head = row.prompt[:at] if row.target == "" else row.prompt[:at].rstrip()
+            return f"{head}{gap}Fact: {fact}\n{row.prompt[at:]}"
+
         return call(batch.map_prompts(form).with_stop("\n"))

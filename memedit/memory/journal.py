@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import (
+    Column,
     Connection,
     Engine,
     Select,
@@ -30,6 +31,7 @@ from sqlalchemy import (
 from memedit.errors import MemoryStoreError
 from memedit.memory import payloads as payload_bytes
 from memedit.memory.index import Vectors
+from memedit.memory.payloads import LazyReader
 from memedit.memory.reports import Event, EventKind
 from memedit.memory.rows import (
     Entry,
@@ -48,6 +50,7 @@ from memedit.memory.sqlite import backup, open_engine, store_errors
 from memedit.types import Payload, Record
 
 FILE = "journal.sqlite"
+_FEW = 2_000
 LIVE: tuple[EventKind, EventKind] = ("add", "restore")
 
 
@@ -187,6 +190,17 @@ class Journal:
     def _all(self, statement: Select[Any]) -> Sequence[Any]:
         return cast(Connection, self._connection).execute(statement).all()
 
+    def identity(self) -> dict[str, str]:
+        """Which memory, and which encoder's vectors: "memory", "encoder", "dimension",
+        "embedding"; the last three once there are vectors."""
+        names = ("memory", "encoder", "dimension", "embedding")
+        rows = self._all(select(meta.c.name, meta.c.value).where(meta.c.name.in_(names)))
+        return {row[0]: row[1] for row in rows}
+
+    def dimension(self) -> int:
+        """Length of the vectors; 0 while there are none."""
+        return int(self.meta("dimension") or 0)
+
     def meta(self, name: str) -> str | None:
         """The value stored under ``name``."""
         rows = self._all(select(meta.c.value).where(meta.c.name == name))
@@ -222,63 +236,55 @@ class Journal:
         latest = select(func.max(events.c.version)).where(events.c.at <= utc(moment))
         return self._all(latest)[0][0] or 0
 
-    def _latest(self, since: int, upto: int | None) -> Any:
-        latest = select(events.c.sequence, func.max(events.c.id).label("last"))
-        latest = latest.where(events.c.id > since).group_by(events.c.sequence)
+    def changes(self, since: int = 0, upto: int | None = None) -> tuple[list[int], list[int]]:
+        """(live, dead): sequences by whether their last event after event ``since``, in versions
+        up to ``upto``, put them into the live set or took them out. Ascending."""
+        latest = select(func.max(events.c.id).label("last")).where(events.c.id > since)
         if upto is not None:
             latest = latest.where(events.c.version <= upto)
-        chosen = latest.subquery()
-        joined = select(events.c.sequence, events.c.kind).join(chosen, events.c.id == chosen.c.last)
-        return joined.subquery()
+        chosen = latest.group_by(events.c.sequence).subquery()
+        rows = select(events.c.sequence, events.c.kind).join(chosen, events.c.id == chosen.c.last)
+        found = sorted((row[0], row[1]) for row in self._all(rows))
+        live = [sequence for sequence, kind in found if kind in LIVE]
+        return live, [sequence for sequence, kind in found if kind not in LIVE]
 
-    def dead(self, since: int = 0, upto: int | None = None) -> list[int]:
-        """Sequences whose last event after event ``since`` took them out of the live set."""
-        latest = self._latest(since, upto)
-        return [row[0] for row in self._all(select(latest).where(latest.c.kind.not_in(LIVE)))]
+    def _chosen(self, statement: Select[Any], column: Column[int], ids: Sequence[int]) -> list[Any]:
+        """Rows whose ``column`` is among ``ids`` (ascending): by name if few, else by range."""
+        if not ids:
+            return []
+        if len(ids) <= _FEW:
+            return list(self._all(statement.where(column.in_(ids))))
+        wanted, name = set(ids), column.name
+        rows = self._all(statement.where(column.between(ids[0], ids[-1])))
+        return [row for row in rows if row._mapping[name] in wanted]
 
-    def live_sequences(self, upto: int) -> set[int]:
-        """Sequences of the records that were live at version ``upto``."""
-        latest = self._latest(0, upto)
-        return {row[0] for row in self._all(select(latest).where(latest.c.kind.in_(LIVE)))}
-
-    def live(
-        self, since: int = 0, upto: int | None = None, *, namespace: str | None = None
+    def records(
+        self, sequences: Sequence[int], lazy: LazyReader | None = None
     ) -> list[tuple[Record, int | None]]:
-        """(record, relation id) of records whose last event after ``since``, in versions up to
-        ``upto``, put them into the live set; by sequence."""
-        latest = self._latest(since, upto)
-        rows = select(records).join(latest, records.c.sequence == latest.c.sequence)
-        rows = rows.where(latest.c.kind.in_(LIVE)).order_by(records.c.sequence)
-        if namespace is not None:
-            rows = rows.where(records.c.namespace == namespace)
-        return [(to_record(row), row.relation) for row in self._all(rows)]
+        """(record, relation id) of these sequences (ascending). ``lazy`` reads their payloads."""
+        rows = self._chosen(select(records), records.c.sequence, sequences)
+        return [(to_record(row, lazy), row.relation) for row in rows]
 
-    def live_keys(self, since: int = 0, upto: int | None = None) -> list[tuple[int, int]]:
-        """(key id, sequence) of the records :meth:`live` gives."""
-        latest = self._latest(since, upto)
-        rows = select(keys.c.id, keys.c.sequence).join(latest, keys.c.sequence == latest.c.sequence)
-        return [tuple(row) for row in self._all(rows.where(latest.c.kind.in_(LIVE)))]
+    def keys(self, sequences: Sequence[int]) -> list[tuple[int, int]]:
+        """(key id, sequence) of the keys of these records (ascending)."""
+        rows = self._chosen(select(keys.c.id, keys.c.sequence), keys.c.sequence, sequences)
+        return [(row[0], row[1]) for row in rows]
 
     def vectors(self, ids: Sequence[int], dimension: int) -> Vectors:
-        """[n, dimension] vectors of these keys."""
-        found: dict[int, bytes] = {}
-        for start in range(0, len(ids), 10_000):
-            chunk = ids[start : start + 10_000]
-            found.update(
-                (row[0], row[1])
-                for row in self._all(select(keys.c.id, keys.c.vector).where(keys.c.id.in_(chunk)))
-            )
+        """[n, dimension] vectors of these keys (ascending)."""
+        rows = self._chosen(select(keys.c.id, keys.c.vector), keys.c.id, ids)
+        found: dict[int, bytes] = {row[0]: row[1] for row in rows}
         return from_bytes([found[id] for id in ids], dimension)
 
     def key_rows(self, after: int = 0) -> list[KeyRow]:
         """(id, sequence, text, vector) of every key with a larger id, dead records' too."""
         rows = select(keys).where(keys.c.id > after).order_by(keys.c.id)
-        return [row._tuple() for row in self._all(rows)]
+        return [tuple(row) for row in self._all(rows)]
 
     def relation_rows(self, after: int = 0) -> list[RelationRow]:
         """(id, masked prompt, vector) of every relation with a larger id."""
         rows = select(relations).where(relations.c.id > after).order_by(relations.c.id)
-        return [row._tuple() for row in self._all(rows)]
+        return [tuple(row) for row in self._all(rows)]
 
     def record_rows(self) -> Sequence[Any]:
         """Every row of ``records``, dead ones too."""
@@ -327,6 +333,8 @@ class Journal:
 
     def put_meta(self, values: Mapping[str, str | None]) -> None:
         """Set these meta values; None deletes."""
+        if not values:
+            return
         self._execute(delete(meta).where(meta.c.name.in_(list(values))))
         rows = [{"name": k, "value": v} for k, v in values.items() if v is not None]
         self._execute(insert(meta), rows)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from memedit.memory.index import FLAT_LIMIT, VectorIndex, Vectors
 from memedit.memory.journal import Journal
-from memedit.memory.payloads import LazyPayloads, LazyReader
+from memedit.memory.payloads import LazyReader
 from memedit.memory.rows import RelationRow, from_bytes
 from memedit.memory.subjects import SubjectIndex, masked, subject_key, subject_span
 from memedit.types import Edit, Record
 
-_SPACE = re.compile(r"\s+")
 _CLOSING = " .?!:,;…。？！："
 
 
 def normalised(text: str) -> str:
     """Folded case and white space, no closing punctuation."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _SPACE.sub(" ", folded).strip().rstrip(_CLOSING)
+    folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return " ".join(folded.casefold().split()).rstrip(_CLOSING)
 
 
 def key_texts(edit: Edit) -> list[str]:
@@ -91,7 +88,8 @@ class Space:
 
     def __init__(self) -> None:
         self.by_id: dict[str, int] = {}
-        self.by_topic: dict[str, set[int]] = {}
+        self._by_topic: dict[str, set[int]] = {}
+        self._new: dict[int, Record] = {}  # not yet in _by_topic: only writers need it
         self.subjects = SubjectIndex()
         self.owner: dict[int, int] = {}  # key id -> sequence
         self.keys: dict[int, list[int]] = {}  # sequence -> key ids, the prompt's first
@@ -100,10 +98,24 @@ class Space:
     def add(self, record: Record) -> None:
         """Enter a record; its keys come separately (:meth:`own`)."""
         self.by_id[record.id] = record.sequence
-        for topic in topics(record.edit):
-            self.by_topic.setdefault(topic, set()).add(record.sequence)
+        self._new[record.sequence] = record
         if record.edit.subject is not None:
             self.subjects.add(record.sequence, record.edit.subject)
+
+    def about(self, edit: Edit) -> set[int]:
+        """Records that share a topic with ``edit``."""
+        for sequence, record in self._new.items():
+            for topic in topics(record.edit):
+                self._by_topic.setdefault(topic, set()).add(sequence)
+        self._new.clear()
+        return set().union(*(self._by_topic.get(topic, ()) for topic in topics(edit)))
+
+    def _leave_topics(self, record: Record) -> None:
+        for topic in topics(record.edit):
+            left = self._by_topic.get(topic, set())
+            left.discard(record.sequence)
+            if not left:
+                self._by_topic.pop(topic, None)
 
     def own(self, key: int, sequence: int) -> None:
         """Key ``key`` finds record ``sequence``."""
@@ -114,11 +126,8 @@ class Space:
         """Undo :meth:`add`; the keys that found the record, still in the index."""
         if self.by_id.get(record.id) == record.sequence:
             del self.by_id[record.id]
-        for topic in topics(record.edit):
-            left = self.by_topic.get(topic, set())
-            left.discard(record.sequence)
-            if not left:
-                self.by_topic.pop(topic, None)
+        if self._new.pop(record.sequence, None) is None:
+            self._leave_topics(record)
         if record.edit.subject is not None:
             self.subjects.remove(record.sequence, record.edit.subject)
         keys = self.keys.pop(record.sequence, [])
@@ -141,13 +150,14 @@ class LiveSet:
         self.relations = Relations()
         self.relation_ids: dict[int, int] = {}  # sequence -> relation id
         self.dimension = 0
+        self._nothing = Space()
 
     def __len__(self) -> int:
         return len(self.records)
 
     def space(self, namespace: str) -> Space:
         """The namespace's records (an empty, unattached space for an unknown one)."""
-        return self.spaces.get(namespace) or Space()
+        return self.spaces.get(namespace, self._nothing)
 
     def in_order(self, namespace: str | None = None) -> list[Record]:
         """Live records by sequence."""
@@ -170,25 +180,24 @@ class LiveSet:
             ready: Indexes of an older state, by namespace, to start from.
         """
         head = journal.head()
-        self.dimension = int(journal.meta("dimension") or 0)
+        self.dimension = journal.dimension()
         if head.event == self.event:
             return
-        for sequence in journal.dead(self.event, self.upto):
+        live, dead = journal.changes(self.event, self.upto)
+        for sequence in dead:
             self._retire(sequence)
-        found = journal.live(self.event, self.upto)
-        fresh = {row[0].sequence for row in found if row[0].sequence not in self.records}
-        for record, relation in found:
-            if record.sequence in fresh:
-                self._enter(record, relation, lazy)
+        fresh = [sequence for sequence in live if sequence not in self.records]
+        for record, relation in journal.records(fresh, lazy):
+            self._enter(record, relation)
         self.relations.extend(journal.relation_rows(len(self.relations)), self.dimension)
-        owners = journal.live_keys(self.event, self.upto)
-        self._take_keys(journal, [pair for pair in owners if pair[1] in fresh], ready or {})
+        self._take_keys(journal, journal.keys(fresh), ready or {})
         self.event, self.version = head.event, head.version
 
-    def _enter(self, record: Record, relation: int | None, lazy: LazyReader) -> None:
-        record = replace(record, payloads=LazyPayloads(record.sequence, lazy))
+    def _enter(self, record: Record, relation: int | None) -> None:
         self.records[record.sequence] = record
-        self.spaces.setdefault(record.namespace, Space()).add(record)
+        if record.namespace not in self.spaces:
+            self.spaces[record.namespace] = Space()
+        self.spaces[record.namespace].add(record)
         if relation is not None:
             self.relation_ids[record.sequence] = relation
 

@@ -208,7 +208,7 @@ class EditMemory:
             if self._version_of(version) == store.live.version:
                 return version
             with store.change() as head:
-                wanted = store.journal.live_sequences(version)
+                wanted = set(store.journal.changes(upto=version)[0])
                 there = store.live.records.keys()
                 reason = f"restore {version}"
                 gone = [Entry("forget", s, reason) for s in sorted(there - wanted)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from memedit.errors import InvalidEditError
 from memedit.memory.index import VectorIndex, Vectors
-from memedit.memory.live import LiveSet, Space, key_texts, masked_prompt, normalised, topics
+from memedit.memory.live import LiveSet, Space, key_texts, masked_prompt, normalised
 from memedit.memory.reports import EventKind, Receipt
 from memedit.memory.rows import Entry, Head, Stored
 from memedit.memory.subjects import subject_key
@@ -90,6 +90,7 @@ class Plan:
         self._retired: set[int] = set()
         self._added: dict[int, Stored] = {}
         self._spaces: dict[str, Space] = {}
+        self._nothing = Space()
 
     def add_all(self, requests: Sequence[Request]) -> list[Receipt]:
         """A receipt per request, in order."""
@@ -197,7 +198,9 @@ class Plan:
         self.stored.append(stored)
         self._added[record.sequence] = stored
         self.entries.append(Entry("add", record.sequence, reason, other))
-        self._spaces.setdefault(record.namespace, Space()).add(record)
+        if record.namespace not in self._spaces:
+            self._spaces[record.namespace] = Space()
+        self._spaces[record.namespace].add(record)
 
     def _next(self) -> int:
         self._sequence += 1
@@ -211,7 +214,7 @@ class Plan:
 
     def _both(self, namespace: str) -> Iterator[Space]:
         yield self._live.space(namespace)
-        yield self._spaces.get(namespace) or Space()
+        yield self._spaces.get(namespace, self._nothing)
 
     def _find(self, namespace: str, id: str) -> int | None:
         for space in self._both(namespace):
@@ -223,8 +226,7 @@ class Plan:
     def _rivals(self, request: Request, old: Record | None) -> list[int]:
         found = set() if old is None else {old.sequence}
         for space in self._both(request.namespace):
-            for topic in topics(request.edit):
-                found |= space.by_topic.get(topic, set())
+            found |= space.about(request.edit)
             if request.edit.id in space.by_id:
                 found.add(space.by_id[request.edit.id])
         return sorted(found - self._retired)
@@ -245,9 +247,11 @@ class Plan:
     def _same_relation(self, request: Request) -> list[int]:
         key = subject_key(request.edit.subject or "")
         known = self._live.space(request.namespace).subjects.sequences(key)[:_NEWEST]
-        vectors = self._live.relations.by_id([self._live.relation_ids[s] for s in known])
-        added = self._spaces.get(request.namespace, Space()).subjects.sequences(key)[:_NEWEST]
+        added = self._spaces.get(request.namespace, self._nothing).subjects.sequences(key)[:_NEWEST]
+        if not known and not added:
+            return []
         relation = self._vectors[masked_prompt(request.edit) or ""]
+        vectors = self._live.relations.by_id([self._live.relation_ids[s] for s in known])
         found = [s for s, v in zip(known, vectors, strict=True) if v @ relation >= SAME_RELATION]
         for sequence in added:
             vector = self._relation_vector(self._added[sequence])

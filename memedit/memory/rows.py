@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from memedit.memory.index import Vectors
+from memedit.memory.payloads import LazyPayloads, LazyReader
 from memedit.memory.reports import EventKind
 from memedit.memory.schema import records
 from memedit.types import Edit, Payload, Record
@@ -66,8 +67,8 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def to_record(row: Any) -> Record:
-    """The record of a row, its payloads not yet read."""
+def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
+    """The record of a row; ``lazy`` reads its payloads when they are looked at."""
     queries = tuple(json.loads(row.queries)) if row.queries != "[]" else ()
     return Record(
         edit=Edit(row.prompt, row.target_new, row.subject, row.target_true, queries, row.id),
@@ -77,6 +78,7 @@ def to_record(row: Any) -> Record:
         source=row.source,
         valid_from=_moment(row.valid_from),
         valid_until=_moment(row.valid_until),
+        payloads={} if lazy is None else LazyPayloads(row.sequence, lazy),
     )
 
 

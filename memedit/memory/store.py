@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -91,14 +90,14 @@ class Store:
     def catch_up(self) -> None:
         """Read the journal's news, within a transaction. Lock held."""
         try:
-            embedding = self.journal.meta("embedding")
+            identity = self.journal.identity()
             ready: Mapping[str, VectorIndex] = {}
-            if embedding != self._embedding:  # the first time, or re-encoded by another process
+            if identity.get("embedding") != self._embedding:  # new, or re-encoded elsewhere
                 self.reset()
-                self._embedding = embedding
-                ready = self._snapshot_indexes()
-            name, size = self.journal.meta("encoder"), self.journal.meta("dimension")
-            self._built_with = (name, int(size)) if name and size else None
+                self._embedding = identity.get("embedding")
+                ready = self._snapshot_indexes(identity)
+            if self._embedding is not None:
+                self._built_with = (identity["encoder"], int(identity["dimension"]))
             self.payloads.clear()
             self.live.catch_up(self.journal, self.payloads, ready)
         except BaseException:  # half-read: begin anew at the next call
@@ -234,7 +233,10 @@ class Store:
     def change(self) -> Iterator[Head]:
         """A write transaction, begun with the live set up to date. Lock held."""
         with self.journal.write():
-            self.catch_up()
+            changed = self.journal.changed()
+            if changed != self._seen:
+                self.catch_up()
+                self._seen = changed
             yield self.journal.head()
 
     def plan(self, head: Head, vectors: Mapping[str, Vectors]) -> Plan:
@@ -290,14 +292,14 @@ class Store:
 
     # -- snapshots ----------------------------------------------------------------------------
 
-    def _identity(self) -> dict[str, Any]:
-        return {name: self.journal.meta(name) for name in ("memory", "embedding", "encoder")}
-
-    def _snapshot_indexes(self) -> dict[str, VectorIndex]:
-        manifest = None if self.path is None else snapshots.manifest(self.path)
+    def _snapshot_indexes(self, identity: Mapping[str, str]) -> dict[str, VectorIndex]:
+        manifest = (
+            None
+            if self.path is None or "embedding" not in identity
+            else snapshots.manifest(self.path)
+        )
         if manifest is None or self.path is None:
             return {}
-        identity = self._identity()
         if any(manifest.get(name) != value for name, value in identity.items()):
             log.warning("Index snapshot in %s is another memory's: rebuilding.", self.path)
             return {}
@@ -307,7 +309,7 @@ class Store:
         if self.journal.event_time(event[0]) != event[1]:
             log.warning("Index snapshot in %s is of another history: rebuilding.", self.path)
             return {}
-        return snapshots.load(self.path, manifest, int(self.journal.meta("dimension") or 0))
+        return snapshots.load(self.path, manifest, int(identity["dimension"]))
 
     def snapshot(self, path: Path) -> None:
         """Write the indexes into memory directory ``path``. Lock held, live set up to date."""
@@ -315,7 +317,7 @@ class Store:
             if not anything:
                 return
             self.catch_up()
-            identity = self._identity() | {"event": list(self.journal.last_event())}
+            identity = self.journal.identity() | {"event": list(self.journal.last_event())}
         spaces = self.live.spaces.items()
         indexes = {name: space.index for name, space in spaces if space.index is not None}
         try:

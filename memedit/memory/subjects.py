@@ -66,13 +66,18 @@ class _Word:
 
 def _words(text: str) -> list[_Word]:
     possessives = {match.start() + 1 for match in _POSSESSIVE.finditer(text)}
-    words: list[_Word] = []
-    for match in _WORD.finditer(text):
-        if match.start() in possessives:
-            continue
-        folded = unicodedata.normalize("NFKC", match.group()).casefold()
-        words.append(_Word(unicodedata.normalize("NFC", folded), *match.span()))
-    return words
+    return [
+        _Word(_folded(match.group()), match.start(), match.end())
+        for match in _WORD.finditer(text)
+        if match.start() not in possessives
+    ]
+
+
+def _folded(word: str) -> str:
+    if word.isascii():
+        return word.lower()
+    folded = unicodedata.normalize("NFKC", word).casefold()
+    return unicodedata.normalize("NFC", folded)
 
 
 def subject_key(subject: str) -> str:
@@ -80,7 +85,10 @@ def subject_key(subject: str) -> str:
 
     A subject without any word (an emoji) is its own key, folded.
     """
-    words = [word.text for word in _words(subject)]
+    if subject.isascii() and subject.replace(" ", "").isalnum():  # most are: no need to look closer
+        words = subject.lower().split()
+    else:
+        words = [word.text for word in _words(subject)]
     if len(words) > 1 and words[0] == "the" and (len(words) > 2 or words[1] not in _KEEP_THE):
         del words[0]
     return " ".join(words) or unicodedata.normalize("NFKC", subject).casefold().strip()
@@ -121,7 +129,7 @@ class SubjectIndex:
 
     def __init__(self) -> None:
         self._sequences: dict[str, set[int]] = {}
-        self._lengths: dict[str, Counter[int]] = {}  # first word -> lengths of subjects, in words
+        self._lengths: dict[str, dict[int, int]] = {}  # first word -> lengths of subjects, in words
         self._the: Counter[str] = Counter()  # keys whose subject was written with a leading "the"
         self._literal: set[str] = set()  # keys without a word
 
@@ -138,7 +146,8 @@ class SubjectIndex:
         if not known:
             self._enter(key)
         known.add(sequence)
-        self._the[key] += _has_the(subject, key)
+        if _has_the(subject, key):
+            self._the[key] += 1
 
     def remove(self, sequence: int, subject: str) -> None:
         """Undo :meth:`add`; unknown pairs are ignored."""
@@ -147,16 +156,19 @@ class SubjectIndex:
         if sequence not in known:
             return
         known.remove(sequence)
-        self._the[key] -= _has_the(subject, key)
+        if _has_the(subject, key):
+            self._the[key] -= 1
         if not known:
-            del self._sequences[key], self._the[key]
+            del self._sequences[key]
+            self._the.pop(key, None)
             self._leave(key)
 
     def _enter(self, key: str) -> None:
         words = key.split(" ")
-        if not _WORD.match(key):
+        if not key[0].isalnum() and not _WORD.match(key):
             self._literal.add(key)
-        self._lengths.setdefault(words[0], Counter())[len(words)] += 1
+        lengths = self._lengths.setdefault(words[0], {})
+        lengths[len(words)] = lengths.get(len(words), 0) + 1
 
     def _leave(self, key: str) -> None:
         words = key.split(" ")
@@ -194,8 +206,10 @@ class SubjectIndex:
 
 
 def _has_the(subject: str, key: str) -> bool:
+    if subject.lstrip("\"'“‘«( ")[:3].casefold() != "the" or key.startswith("the "):
+        return False
     words = _words(subject)
-    return bool(words) and words[0].text == "the" and not key.startswith("the ")
+    return bool(words) and words[0].text == "the"
 
 
 def _outermost(spans: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:

