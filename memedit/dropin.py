@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.generation import GenerateDecoderOnlyOutput
+from transformers.generation.utils import GenerateDecoderOnlyOutput
 
 from memedit.errors import InvalidInputError
 from memedit.types import Row
@@ -107,7 +107,7 @@ class Request:
             tail = prompt.new_full((len(tokens), width), pad)
             tail[:, : tokens.shape[1]] = tokens
             lines.append(torch.cat([prompt.expand(len(tokens), -1), tail], dim=1))
-        sequences = torch.cat(lines)
+        sequences: Any = torch.cat(lines)
         return GenerateDecoderOnlyOutput(sequences=sequences) if self.wants_dict else sequences
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memedit.errors import InvalidInputError, ModelNotFoundError
-from memedit.models import is_folder_name, only_local, package_folder, quiet
+from memedit.models import first_line, hub_folder, is_folder_name, package_folder, quiet
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -95,7 +95,12 @@ class SentenceEncoder:
     @cached_property
     def id(self) -> str:
         """Name and the first 12 hex digits of the SHA-256 of the weight files."""
-        return f"{self._name}@{_weights_digest(self._folder())[:12]}"
+        folder = Path(self._source).expanduser()
+        if not folder.is_dir():
+            from huggingface_hub import snapshot_download
+
+            folder = Path(snapshot_download(_repository(self._source), local_files_only=True))
+        return f"{self._name}@{_weights_digest(folder)[:12]}"
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """[n, dimension] unit vectors, in the order of ``texts``."""
@@ -124,45 +129,42 @@ class SentenceEncoder:
     def _new(self) -> bool:
         return hasattr(self._model, "preprocess")  # sentence-transformers 5 called it tokenize
 
-    def _folder(self) -> Path:
-        if (folder := Path(self._source).expanduser()).is_dir():
-            return folder
-        from huggingface_hub import snapshot_download
 
-        repository = (
-            self._source if "/" in self._source else f"sentence-transformers/{self._source}"
-        )
-        return Path(snapshot_download(repository, local_files_only=True))
+def _locate(source: str) -> Path | None:
+    """The folder of a model, or its local copy when offline; None to let the hub serve."""
+    if (folder := Path(source).expanduser()).is_dir():
+        return folder
+    if is_folder_name(source):
+        raise ModelNotFoundError(f"There is no encoder folder {source!r}.", hint=_HINT)
+    try:
+        return hub_folder(_repository(source))
+    except ModelNotFoundError as error:
+        raise ModelNotFoundError(error.message, hint=_HINT) from error
+
+
+def _repository(source: str) -> str:
+    return source if "/" in source else f"sentence-transformers/{source}"
 
 
 def _load(source: str, device: str | None) -> Any:
-    if is_folder_name(source) and not Path(source).expanduser().is_dir():
-        raise ModelNotFoundError(f"There is no encoder folder {source!r}.", hint=_HINT)
-    folder = Path(source).expanduser()
-    local = folder.is_dir() or only_local(
-        source if "/" in source else f"sentence-transformers/{source}"
-    )
+    folder = _locate(source)
     try:
         with quiet():
             from sentence_transformers import SentenceTransformer
 
-            return SentenceTransformer(
-                str(folder) if folder.is_dir() else source, device=device, local_files_only=local
-            ).eval()
+            model = SentenceTransformer(str(folder or source), device=device)
+            return model.eval()
     except Exception as error:
         raise ModelNotFoundError(
-            f"The encoder {source!r} cannot be loaded: {_first_line(error)}", hint=_HINT
+            f"The encoder {source!r} cannot be loaded: {first_line(error)}", hint=_HINT
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     vectors = np.asarray(vectors, np.float32)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    norms[norms == 0] = 1  # a zero row stays zero
+    return np.asarray(vectors / norms, np.float32)
 
 
 def _weights_digest(folder: Path) -> str:

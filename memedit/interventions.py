@@ -43,13 +43,17 @@ def pack(rows: Sequence[Row], editor: str, names: Sequence[str]) -> tuple[list[T
     stacks: list[list[Tensor]] = [[] for _ in names]
     owner: list[int] = []
     for sequence in order:
-        terms = [torch.atleast_2d(torch.as_tensor(found[sequence][name])) for name in names]
+        terms = [_terms(torch.as_tensor(found[sequence][name])) for name in names]
         for stack, term in zip(stacks, terms, strict=True):
             stack.append(term)
         owner += [sequence] * terms[0].shape[0]
     mine = [{hit.record.sequence for hit in row.decision.hits} for row in rows]
     gate = torch.tensor([[o in m for o in owner] for m in mine], dtype=torch.bool)
     return [torch.cat(stack) if stack else torch.empty(0) for stack in stacks], gate
+
+
+def _terms(value: Tensor) -> Tensor:
+    return value if value.dim() > 1 else value.reshape(1, -1)
 
 
 def _blend(y: Tensor, change: Tensor, rows: Tensor) -> Tensor:

@@ -389,7 +389,7 @@ class EditableModel(nn.Module):
             raise InvalidInputError(
                 "The tokenizer has no chat template.", hint="Ask without chat, or set one."
             )
-        rendered = self.tokenizer.apply_chat_template(
+        rendered: Any = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
         )
         return self.engine.codec.ids(rendered)
@@ -453,7 +453,9 @@ class EditableModel(nn.Module):
         outside = [i for i, row in enumerate(rows) if not row.decision]
         budget = Budget.of(options, self.base.generation_config, width=request.width)
         batch = Batch(tuple(rows[i] for i in inside), recall=self.decide, options=budget.options)
-        new = {i: c.ids for i, c in zip(inside, self._edited(batch), strict=True)}
+        new: dict[int, Any] = {
+            i: c.ids for i, c in zip(inside, self._edited(batch), strict=True)
+        }
         if outside:
             tail = request.generate(self.base, outside)
             each = len(tail) // len(outside)

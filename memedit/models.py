@@ -7,6 +7,7 @@ A GGUF file is converted once to safetensors in a cache (``$MEMEDIT_CACHE``, els
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import logging
 import os
@@ -15,11 +16,12 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from memedit.errors import InvalidInputError, MissingExtraError, ModelNotFoundError
+from memedit.errors import InvalidInputError, ModelNotFoundError
 
 if TYPE_CHECKING:
     import torch
@@ -106,17 +108,18 @@ def load(
     source = _resolve(model)
     if isinstance(source, Gguf):
         source = _converted(source, progress or logger.info)
+    if isinstance(source, str):
+        source = hub_folder(source) or source
     name = str(source)
-    local = isinstance(source, Path) or only_local(name)
     try:
         with quiet():
-            base = _read_model(name, "auto" if dtype is None else dtype, local)
-            tokenizer = _read_tokenizer(name, local)
+            base = _read_model(name, "auto" if dtype is None else dtype)
+            tokenizer = _read_tokenizer(name)
     except ModelNotFoundError:
         raise
     except Exception as error:
         raise ModelNotFoundError(
-            f"The model {name!r} cannot be loaded: {_reason(error, name, local)}", hint=_OFFLINE
+            f"The model {name!r} cannot be loaded: {first_line(error)}", hint=_OFFLINE
         ) from error
     return (base if device is None else base.to(device)), tokenizer  # type: ignore[arg-type]
 
@@ -128,13 +131,13 @@ def find_tokenizer(base: nn.Module) -> PreTrainedTokenizerBase:
         InvalidInputError: it is not known where the model came from, or no tokenizer is there.
     """
     config = getattr(base, "config", None)
-    name = getattr(base, "name_or_path", "") or getattr(config, "_name_or_path", "")
+    name = str(getattr(base, "name_or_path", "") or getattr(config, "_name_or_path", ""))
     hint = "Pass tokenizer= the tokenizer of the model."
     if not name:
         raise InvalidInputError("The model does not say where it was loaded from.", hint=hint)
     try:
         with quiet():
-            return _read_tokenizer(str(name), Path(name).is_dir() or only_local(str(name)))
+            return _read_tokenizer(str(name if Path(name).is_dir() else hub_folder(name) or name))
     except Exception as error:
         raise InvalidInputError(f"There is no tokenizer in {name!r}.", hint=hint) from error
 
@@ -240,33 +243,36 @@ def _packaged(name: str) -> Gguf:
     return Gguf(name, tuple(parts))
 
 
-def only_local(name: str) -> bool:
-    """Whether a hub id must be served from the local cache: offline by choice or by fate.
+def hub_folder(name: str) -> Path | None:
+    """The folder of a hub id in the local cache, when it must serve; None when the hub answers.
 
-    One short request decides, because transformers itself retries for a minute and more.
+    It must serve offline (``HF_HUB_OFFLINE``), and when the hub cannot be reached. One short
+    request finds that out, because transformers itself retries for a minute and more.
 
     Raises:
-        ModelNotFoundError: the hub answered that there is no such model.
+        ModelNotFoundError: the hub says that there is no such model, or it cannot be reached and
+            the model is not in the local cache.
     """
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    if constants.HF_HUB_OFFLINE or _in_cache_only(name):
-        return True
     try:
-        HfApi().model_info(name, timeout=_HUB_TIMEOUT_S)
+        if not constants.HF_HUB_OFFLINE:
+            HfApi().model_info(name, timeout=_HUB_TIMEOUT_S)
+            return None
     except RepositoryNotFoundError as error:
         raise ModelNotFoundError(
             f"The hub has no model {name!r} (or it is private).", hint=_OFFLINE
         ) from error
+    except Exception as error:  # of any HTTP library: whatever the reason, only the cache is left
+        logger.info("The hub does not answer (%s): using the local cache.", type(error).__name__)
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
     except Exception as error:
-        logger.info("The hub does not answer (%s): using local files only.", type(error).__name__)
-        return True
-    return False
-
-
-def _in_cache_only(name: str) -> bool:
-    return not _HUB_ID.fullmatch(name)
+        raise ModelNotFoundError(
+            f"There is no model {name!r} here, and the hub cannot be reached (or is switched off).",
+            hint=_OFFLINE,
+        ) from error
 
 
 def cache_folder() -> Path:
@@ -280,12 +286,11 @@ def cache_folder() -> Path:
 # --- reading and converting ---------------------------------------------------------------------
 
 
-def _read_model(name: str, dtype: torch.dtype | str, local: bool) -> PreTrainedModel:
+def _read_model(name: str, dtype: torch.dtype | str) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
-    base, report = AutoModelForCausalLM.from_pretrained(
-        name, dtype=dtype, local_files_only=local, trust_remote_code=False, output_loading_info=True
-    )
+    read: Any = AutoModelForCausalLM.from_pretrained
+    base, report = read(name, dtype=dtype, trust_remote_code=False, output_loading_info=True)
     _check_causal(name, base.config, report.get("missing_keys", ()))
     return base.eval()  # type: ignore[no-any-return]
 
@@ -304,17 +309,14 @@ def _check_causal(name: str, config: Any, absent: Any) -> None:
         )
 
 
-def _read_tokenizer(name: str, local: bool) -> PreTrainedTokenizerBase:
+def _read_tokenizer(name: str) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(  # type: ignore[no-any-return]
-        name, local_files_only=local, trust_remote_code=False
-    )
+    return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
 
 
-def _reason(error: Exception, name: str, local: bool) -> str:
-    if local and not Path(name).is_dir():
-        return "it is not in the local cache, and the hub cannot be reached (or is switched off)."
+def first_line(error: Exception) -> str:
+    """What an exception says, in one line."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
@@ -327,8 +329,6 @@ def _converted(gguf: Gguf, progress: Progress) -> Path:
     folder = cache_folder() / "models" / f"{gguf.name}-{gguf.digest()}"
     if folder.is_dir():
         return folder
-    if importlib.util.find_spec("gguf") is None:
-        raise MissingExtraError("gguf", extra="gguf")
     from filelock import FileLock
 
     try:
@@ -358,8 +358,7 @@ def _convert_into(gguf: Gguf, folder: Path) -> None:
                 _convert(source, temporary)
         except Exception as error:
             raise ModelNotFoundError(
-                f"{source.name} cannot be read as a GGUF language model: "
-                f"{_reason(error, str(source.parent), True)}",
+                f"{source.name} cannot be read as a GGUF language model: {first_line(error)}",
                 hint="Is the file complete, and its architecture one that transformers can read?",
             ) from error
         if source.parent == temporary:
@@ -397,14 +396,16 @@ def _convert(source: Path, folder: Path) -> None:
 @contextmanager
 def quiet() -> Iterator[None]:
     """transformers without progress bars and load reports inside; everything as before after."""
-    from transformers.utils import logging as hf
-
-    bars, level = hf.is_progress_bar_enabled(), hf.get_verbosity()
+    hf: Any = importlib.import_module("transformers.utils.logging")
+    gguf_reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
+    bars, level, bar = hf.is_progress_bar_enabled(), hf.get_verbosity(), gguf_reader.tqdm
     hf.disable_progress_bar()
     hf.set_verbosity_error()
+    gguf_reader.tqdm = partial(bar, disable=True)  # it asks neither switch
     try:
         yield
     finally:
+        gguf_reader.tqdm = bar
         hf.set_verbosity(level)
         if bars:
             hf.enable_progress_bar()

@@ -20,7 +20,7 @@ def _seen(own: Tensor, ids: Tensor, width: int) -> Tensor:
     return torch.cat([prompts, ids[:, width:]], dim=1)
 
 
-class CallerProcessor(LogitsProcessor):  # type: ignore[misc]
+class CallerProcessor(LogitsProcessor):
     """``inner`` on the caller's view of the sequence.
 
     Args:
@@ -37,7 +37,7 @@ class CallerProcessor(LogitsProcessor):  # type: ignore[misc]
         return result
 
 
-class CallerCriterion(StoppingCriteria):  # type: ignore[misc]
+class CallerCriterion(StoppingCriteria):
     """``inner`` on the caller's view of the sequence; arguments as in :class:`CallerProcessor`."""
 
     def __init__(self, inner: Any, own: Tensor, width: int) -> None:

@@ -7,7 +7,7 @@ To support another architecture, add one row to ``ARCHITECTURES``: the paths of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from memedit.errors import InvalidInputError, UnsupportedArchitectureError
 if TYPE_CHECKING:
     from torch import nn
 
-_WRAPPERS = ("", "base_model.model.", "base_model.", "_orig_mod.", "module.")
-"""Prefixes under which PEFT, ``torch.compile`` and data parallelism keep the bare model."""
+_WRAPPERS = ("base_model", "_orig_mod", "module", "model")
+"""Children under which PEFT, ``torch.compile`` and data parallelism keep the bare model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +200,9 @@ def find(base: nn.Module) -> Sites:
             f"(print the model to see them). Known: {', '.join(ARCHITECTURES)}.",
         )
     stack = architecture.block.removesuffix(".{}")
-    for prefix in (outer + inner for outer in _WRAPPERS for inner in _WRAPPERS):
-        if (layers := _length(base, prefix + stack)) is not None:
-            return Sites(architecture, layers, prefix)
+    for prefix, module in _unwrapped(base):
+        if (layers := _child(module, stack)) is not None:
+            return Sites(architecture, len(list(layers.children())), prefix)
     raise UnsupportedArchitectureError(
         f"This {kind!r} model has no module {stack!r}, where its layers should be.",
         hint="Pass the ...ForCausalLM model itself, not its inner model or a custom wrapper.",
@@ -217,9 +217,19 @@ def model_type(base: nn.Module) -> str:
     return str(getattr(config, "model_type", ""))
 
 
-def _length(base: nn.Module, path: str) -> int | None:
-    try:
-        stack: Any = base.get_submodule(path)
-    except AttributeError:
-        return None
-    return len(stack) if hasattr(stack, "__len__") else None
+def _unwrapped(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The model, then what each wrapper holds, with the path to it."""
+    yield prefix, module
+    for name in _WRAPPERS:
+        if (inner := _child(module, name)) is not None:
+            yield from _unwrapped(inner, f"{prefix}{name}.")
+
+
+def _child(module: nn.Module, path: str) -> nn.Module | None:
+    """The submodule at this path; unlike ``get_submodule``, blind to what a wrapper passes on."""
+    for name in path.split("."):
+        found = dict(module.named_children()).get(name)
+        if found is None:
+            return None
+        module = found
+    return module

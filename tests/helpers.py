@@ -70,8 +70,8 @@ def tiny_model(arch: str = "llama", **changes: Any) -> Any:
     config = AutoConfig.for_model(arch, **(_settings(arch) | changes))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    return model.eval()
+        build: Any = AutoModelForCausalLM.from_config
+        return build(config, dtype=torch.float32).eval()
 
 
 def _settings(arch: str) -> dict[str, Any]:
@@ -114,7 +114,8 @@ def byte_tokenizer() -> Any:
     core.decoder = decoders.ByteLevel()
     core.add_special_tokens(list(_SPECIALS))
     eos, start, end, pad = _SPECIALS
-    return PreTrainedTokenizerFast(
+    build: Any = PreTrainedTokenizerFast
+    return build(
         tokenizer_object=core, bos_token=start, eos_token=eos, pad_token=pad,
         additional_special_tokens=[end], chat_template=CHATML, model_max_length=1024,
         clean_up_tokenization_spaces=False,

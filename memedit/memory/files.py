@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.errors import InvalidEditError, InvalidInputError, unknown_name
-from memedit.memory.planning import Request
+from memedit.memory.planning import Request, checked
 from memedit.types import DEFAULT_NAMESPACE, Edit, Record
 
 COLUMNS = (
@@ -157,12 +157,14 @@ def request(row: Mapping[str, Any], namespace: str, source: str) -> Request:
     unknown = [name for name in row if name not in COLUMNS]
     if unknown:
         raise InvalidEditError(str(unknown_name("column", str(unknown[0]), COLUMNS)))
-    return Request(
-        _edit(row),
-        namespace=_text(row, "namespace") or namespace,
-        source=_text(row, "source") or source,
-        valid_from=_moment(row, "valid_from"),
-        valid_until=_moment(row, "valid_until"),
+    return checked(
+        Request(
+            _edit(row),
+            namespace=_text(row, "namespace") or namespace,
+            source=_text(row, "source") or source,
+            valid_from=_moment(row, "valid_from"),
+            valid_until=_moment(row, "valid_until"),
+        )
     )
 
 

@@ -123,7 +123,9 @@ class VectorIndex:
 
     def to_bytes(self) -> npt.NDArray[np.uint8]:
         """Everything :meth:`from_bytes` needs; FAISS's own format."""
-        content: npt.NDArray[np.uint8] = faiss.serialize_index(self._index)
+        content: npt.NDArray[np.uint8] = faiss.serialize_index(
+            self._index.mapped() if self.exact else self._index
+        )
         return content
 
     @classmethod
@@ -133,7 +135,7 @@ class VectorIndex:
         """The index of :meth:`to_bytes`; the caller vouches that the bytes are whole."""
         index = faiss.deserialize_index(content)
         restored = cls(index.d, flat_limit=flat_limit)
-        restored._index, restored._trained_on = index, trained_on
+        restored._index, restored._trained_on = _unmapped(index), trained_on
         restored._ids = set(_stored_ids(index).tolist())
         return restored
 
@@ -143,8 +145,52 @@ class VectorIndex:
         return self._trained_on
 
 
-def _flat(dimension: int) -> Any:
-    return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+class _Flat:
+    """``IndexFlatIP`` under ids. FAISS's own ``IndexIDMap2`` starts its threads to rename a dozen
+    results, which on a busy machine costs a hundred times the search itself."""
+
+    def __init__(self, index: Any, ids: Ids) -> None:
+        self._index, self._ids = index, ids
+        self._places: dict[int, int] = {}
+
+    def add_with_ids(self, vectors: Vectors, ids: Ids) -> None:
+        self._index.add(vectors)
+        self._ids = np.concatenate([self._ids, ids])
+
+    def remove_ids(self, ids: Ids) -> None:
+        places = np.flatnonzero(np.isin(self._ids, ids))
+        self._index.remove_ids(places)
+        self._ids = np.delete(self._ids, places)
+        self._places.clear()
+
+    def search(self, queries: Vectors, k: int, params: None = None) -> tuple[Vectors, Ids]:
+        similarities, places = self._index.search(queries, k)
+        return similarities, self._ids[places]
+
+    def reconstruct_batch(self, ids: Ids) -> Vectors:
+        if len(self._places) != len(self._ids):
+            self._places = {id: place for place, id in enumerate(self._ids.tolist())}
+        places = np.array([self._places[id] for id in ids.tolist()], dtype=np.int64)
+        vectors: Vectors = self._index.reconstruct_batch(places)
+        return vectors
+
+    def mapped(self) -> Any:
+        """The same as an ``IndexIDMap2``, FAISS's format on disk."""
+        index = faiss.IndexIDMap2(faiss.IndexFlatIP(self._index.d))
+        if len(self._ids):
+            index.add_with_ids(self._index.reconstruct_n(0, len(self._ids)), self._ids)
+        return index
+
+
+def _flat(dimension: int) -> _Flat:
+    return _Flat(faiss.IndexFlatIP(dimension), np.empty(0, np.int64))
+
+
+def _unmapped(index: Any) -> Any:
+    if not hasattr(index, "id_map"):
+        return index
+    ids: Ids = faiss.vector_to_array(index.id_map)
+    return _Flat(faiss.clone_index(faiss.downcast_index(index.index)), ids)
 
 
 def _inverted(vectors: Vectors) -> Any:

@@ -57,6 +57,11 @@ class EditMemory:
         return self._store.encoder
 
     @property
+    def read_only(self) -> bool:
+        """Whether every change is refused."""
+        return self._store.journal.read_only
+
+    @property
     def version(self) -> int:
         """Grows by one with every change; 0 for a new memory."""
         with self._current() as live:

@@ -7,10 +7,12 @@ then put in or taken out by comparing ids. Anything else counts as no snapshot.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from memedit.memory.index import VectorIndex
 FOLDER = "index"
 MANIFEST = "manifest.json"
 _FORMAT = 1
+_ABANDONED = 3_600  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +51,18 @@ def write(directory: Path, identity: Mapping[str, Any], indexes: Mapping[str, Ve
     manifest = {"format": _FORMAT, **identity, "indexes": parts}
     _replace(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
     kept = {f"{part['sha256'][:20]}.faiss" for part in parts.values()}
+    _sweep(folder, kept)
+
+
+def _sweep(folder: Path, kept: set[str]) -> None:
+    """Remove indexes of older snapshots, and what crashed writers left."""
     for file in folder.glob("*.faiss"):
         if file.name not in kept:
             file.unlink(missing_ok=True)
+    for file in folder.glob("*.tmp"):
+        with contextlib.suppress(FileNotFoundError):  # its writer may be alive, and rename it
+            if time.time() - file.stat().st_mtime > _ABANDONED:
+                file.unlink()
 
 
 def _replace(path: Path, content: bytes | memoryview) -> None:

@@ -33,7 +33,7 @@ _KEEP_THE = frozenset("who what it one end all that this there us we they band w
 _END = re.compile(r"\n+|[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘«(\[¿¡]*\w)|[。！？]+[」』”]*")
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st mt sr jr rev hon gen col capt lt sgt maj gov sen rep pres fr vs etc vol "
-    "no fig inc ltd co corp dept est approx ca cf "
+    "fig inc ltd co corp dept est approx ca cf "
     "jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
 
@@ -241,7 +241,9 @@ def _ends_sentence(text: str, since: int, dot: int, end: int) -> bool:
     before = re.search(r"\w+$", text[max(since, dot - 24) : dot])
     word = before.group() if before else ""
     initial = len(word) == 1 and word.isalpha() and word.isupper()
-    return not (initial or word.casefold() in _ABBREVIATIONS or _next_is_lower(text, end))
+    number = word.casefold() == "no" and text[end:].lstrip()[:1].isdigit()
+    short = initial or number or word.casefold() in _ABBREVIATIONS
+    return not (short or _next_is_lower(text, end))
 
 
 def _next_is_lower(text: str, end: int) -> bool:

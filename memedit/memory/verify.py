@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from sqlalchemy.exc import DBAPIError
 
+from memedit.errors import MemeditError
 from memedit.memory.journal import Journal
 from memedit.memory.live import LiveSet, key_texts, masked_prompt
 from memedit.memory.reports import VerifyReport
@@ -18,9 +20,14 @@ def verify(journal: Journal, live: LiveSet) -> VerifyReport:
     damaged = journal.integrity()
     if damaged:  # reading on could fail anywhere
         return VerifyReport(live.version, len(live), 0, tuple(damaged))
-    rows = journal.key_rows()
-    problems = [*_content(journal), *_keys(journal, live, rows), *_live(journal, live)]
-    problems += _indexes(live, rows)
+    rows: Sequence[KeyRow] = ()
+    problems: list[str] = []
+    try:
+        rows = journal.key_rows()
+        problems += [*_content(journal), *_keys(journal, live, rows), *_live(journal, live)]
+        problems += _indexes(live, rows)
+    except (DBAPIError, ValueError, MemeditError) as error:  # content that cannot even be read
+        problems.append(f"cannot be read: {getattr(error, 'orig', error)}")
     return VerifyReport(live.version, len(live), len(rows), tuple(problems))
 
 

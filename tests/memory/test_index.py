@@ -14,7 +14,9 @@ def clustered(count: int, dimension: int, seed: int) -> Vectors:
         vectors = rng.normal(size=shape).astype(np.float32)
         return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32)
 
-    clusters = unit(count // 20, dimension) + unit(40, dimension)[rng.integers(40, size=count // 20)]
+    clusters = (
+        unit(count // 20, dimension) + unit(40, dimension)[rng.integers(40, size=count // 20)]
+    )
     clusters /= np.linalg.norm(clusters, axis=1, keepdims=True)
     vectors = clusters[rng.integers(len(clusters), size=count)] + 0.8 * unit(count, dimension)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
@@ -48,15 +50,14 @@ def test_bytes_bring_everything_back(limit: int) -> None:
     vectors = clustered(200, 8, seed=2)
     index = VectorIndex(8, flat_limit=limit)
     index.add(np.arange(200), vectors)
-    copy = VectorIndex.from_bytes(
-        index.to_bytes(), trained_on=index.trained_on, flat_limit=limit
-    )
+    copy = VectorIndex.from_bytes(index.to_bytes(), trained_on=index.trained_on, flat_limit=limit)
     copy.remove([5])
     copy.add([500], vectors[5:6])
     index.remove([5])
     index.add([500], vectors[5:6])
-    for one, other in zip(index.search(vectors, 9), copy.search(vectors, 9), strict=True):
-        assert np.array_equal(one, other)
+    ids, similarities = index.search(vectors, 9)
+    copied_ids, copied_similarities = copy.search(vectors, 9)
+    assert np.array_equal(ids, copied_ids) and np.array_equal(similarities, copied_similarities)
     assert copy.ids.tolist() == index.ids.tolist()
 
 

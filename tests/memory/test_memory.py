@@ -4,6 +4,7 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,9 +28,7 @@ def encoder() -> CountingEncoder:
 
 
 @pytest.fixture(params=["disk", "RAM"])
-def memory(
-    request: pytest.FixtureRequest, tmp_path: Path, encoder: CountingEncoder
-) -> EditMemory:
+def memory(request: pytest.FixtureRequest, tmp_path: Path, encoder: CountingEncoder) -> EditMemory:
     return EditMemory(tmp_path / "memory" if request.param == "disk" else None, encoder)
 
 
@@ -50,7 +49,12 @@ def test_new_memory_is_empty_true_and_makes_no_directory(tmp_path: Path) -> None
 def test_add_then_duplicate(memory: EditMemory) -> None:
     first = memory.add(capital("France"), source="me")
     again = memory.add(capital("France"), source="you")
-    assert (first.status, first.version, again.status, again.version) == ("added", 1, "duplicate", 1)
+    assert (first.status, first.version, again.status, again.version) == (
+        "added",
+        1,
+        "duplicate",
+        1,
+    )
     assert again.record == first.record and first.record.source == "me"
     assert memory.get(first.id) == first.record and len(memory) == 1 == len(memory.history())
 
@@ -111,7 +115,9 @@ def test_add_many_is_all_or_nothing(memory: EditMemory, encoder: CountingEncoder
     assert memory.add(capital("Spain")).version == 2 and sound(memory)
 
 
-def test_an_encoder_that_lies_is_refused(memory: EditMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_that_lies_is_refused(
+    memory: EditMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for wrong in (np.ones((1, 64), np.float32), np.full((2, 64), np.nan, np.float32)):
         monkeypatch.setattr(CountingEncoder, "encode", lambda self, texts, wrong=wrong: wrong)
         with pytest.raises(InvalidInputError, match="finite"):
@@ -132,7 +138,9 @@ def test_same_relation_supersedes(memory: EditMemory) -> None:
     assert sound(memory)
 
 
-def test_same_prompt_without_subject_supersedes_and_namespaces_are_apart(memory: EditMemory) -> None:
+def test_same_prompt_without_subject_supersedes_and_namespaces_are_apart(
+    memory: EditMemory,
+) -> None:
     old = memory.add(Edit("Who are you?", "Ann")).record
     assert memory.add(Edit("Who are you?", "Bob"), namespace="other").superseded == ()
     assert memory.add(Edit("who are YOU", "Cid")).superseded == (old,)
@@ -163,7 +171,9 @@ def test_conflicts_are_reported_and_stay(memory: EditMemory) -> None:
     assert memory.add(Edit("Wines of France are mostly", "red", "France")).conflicts == ()
     agreeing = memory.add(Edit("So the capital city of France is", "Lyon", "France"))
     assert one not in agreeing.conflicts
-    refund = memory.add(Edit.from_statement("Our refund window for all customers is 30 days")).record
+    refund = memory.add(
+        Edit.from_statement("Our refund window for all customers is 30 days")
+    ).record
     other = memory.add(Edit.from_statement("Our refund window for all customers is 60 days"))
     assert other.conflicts == (refund,) and len(memory) == 7
 
@@ -214,7 +224,9 @@ def test_disjoint_validity_keeps_both_and_bad_dates_are_refused(memory: EditMemo
 
 
 def test_k_valid_records_are_found_among_many_expired(memory: EditMemory) -> None:
-    memory.add_many([Edit(f"Song number {i} is by", "Ann") for i in range(300)], valid_until=utc(2000))
+    memory.add_many(
+        [Edit(f"Song number {i} is by", "Ann") for i in range(300)], valid_until=utc(2000)
+    )
     memory.add_many([Edit(f"Tune with number {i} comes from", "Bob") for i in range(12)])
     (hits,) = memory.search(["Song number 5 is by"], k=10)
     assert len(hits) == 10 and {hit.record.edit.target_new for hit in hits} == {"Bob"}
@@ -223,7 +235,9 @@ def test_k_valid_records_are_found_among_many_expired(memory: EditMemory) -> Non
 # -- searching ------------------------------------------------------------------------------------
 
 
-def test_search_encodes_once_and_says_what_it_saw(memory: EditMemory, encoder: CountingEncoder) -> None:
+def test_search_encodes_once_and_says_what_it_saw(
+    memory: EditMemory, encoder: CountingEncoder
+) -> None:
     memory.add(capital("France"))
     memory.add(Edit("Snow is", "black", queries=("What colour is snow?",)))
     encoder.calls.clear()
@@ -291,7 +305,15 @@ def test_restore_and_at(memory: EditMemory) -> None:
     assert memory.restore(5) == 5 == memory.version
     assert memory.restore(3) == 6 and list(memory.records()) == [spain, nice]
     assert memory.restore(0) == 7 and len(memory) == 0
-    expected = [[], [france], [france, spain], [spain, nice], [nice], [france, spain], [spain, nice]]
+    expected = [
+        [],
+        [france],
+        [france, spain],
+        [spain, nice],
+        [nice],
+        [france, spain],
+        [spain, nice],
+    ]
     for version, live in enumerate(expected):
         view = memory.at(version)
         assert list(view.records()) == live and len(view) == len(live)
@@ -342,9 +364,12 @@ def test_payloads_come_back_as_they_were(memory: EditMemory, tmp_path: Path) -> 
     memory.put_payloads({record.sequence: {"ike": {"text": "new"}, "rome": {"n": 1}}})
     held = memory.get(record.id).payloads
     assert set(held) == {"grace", "ike", "rome"} and dict(held["ike"]) == {"text": "new"}
-    loaded = held["grace"]
+    loaded: Any = held["grace"]
     assert torch.equal(loaded["key"], torch.arange(6.0).reshape(2, 3))
-    assert loaded["half"].dtype == torch.bfloat16 and (loaded["text"], loaded["size"]) == ("naïve", 2.5)
+    assert loaded["half"].dtype == torch.bfloat16 and (loaded["text"], loaded["size"]) == (
+        "naïve",
+        2.5,
+    )
     assert memory.version == 1
     with pytest.raises(UnknownEditError):
         memory.put_payloads({99: {"ike": {}}})
@@ -376,7 +401,7 @@ def test_another_encoder_is_refused_until_the_memory_is_reembedded(tmp_path: Pat
             other.search(["capital of France"])
         with pytest.raises(EncoderMismatchError):
             other.add(capital("Italy"))
-        assert len(memory.restore(1) and memory.search(["Spain"])[0]) == 2
+        assert memory.restore(1) == 3 and len(memory.search(["Spain"])[0]) == 2
     with EditMemory(path, CountingEncoder(32)) as memory:
         assert sound(memory) and len(memory) == 2
 
@@ -393,7 +418,9 @@ def test_reembedding_that_fails_changes_nothing(memory: EditMemory) -> None:
 # -- copies and threads ---------------------------------------------------------------------------
 
 
-def test_save_copies_history_and_refuses_to_overwrite_others(memory: EditMemory, tmp_path: Path) -> None:
+def test_save_copies_history_and_refuses_to_overwrite_others(
+    memory: EditMemory, tmp_path: Path
+) -> None:
     memory.add(capital("France"))
     memory.add(capital("France", "Nice"))
     copy = tmp_path / "copies" / "one"

@@ -46,7 +46,9 @@ def test_key(subject: str, key: str) -> None:
 
 def test_longest_known_mention_wins() -> None:
     known = index("Italy", "Ministry of Health (Italy)")
-    assert named(known, "Who leads the Ministry of Health (Italy)?") == ["Ministry of Health (Italy"]
+    assert named(known, "Who leads the Ministry of Health (Italy)?") == [
+        "Ministry of Health (Italy"
+    ]
     assert named(known, "Is the ministry of health, Italy, in Italy?") == [
         "ministry of health, Italy",
         "Italy",

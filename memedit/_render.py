@@ -1,0 +1,319 @@
+"""How the command line shows things: tables and messages for people, plain data for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from memedit.types import Completion, Hit, Record
+
+if TYPE_CHECKING:
+    from memedit.memory import Event, ImportReport, Receipt, VerifyReport
+    from memedit.model import Explanation
+
+_REFUSED_SHOWN = 10
+
+
+def stdout() -> Console:
+    """For results."""
+    return Console(highlight=False)
+
+
+def stderr() -> Console:
+    """For progress, notes and errors, so that standard output holds the result alone."""
+    return Console(stderr=True, highlight=False)
+
+
+def say(text: str, style: str = "") -> None:
+    """A line of the result, its brackets taken literally."""
+    stdout().print(Text(text, style=style), soft_wrap=True)
+
+
+def note(text: str, style: str = "dim") -> None:
+    """A line beside the result."""
+    stderr().print(Text(text, style=style), soft_wrap=True)
+
+
+def error(message: str, hint: str = "") -> None:
+    """What went wrong, and what to do about it."""
+    stderr().print(Text.assemble(("Error: ", "bold red"), (message, "red")), soft_wrap=True)
+    if hint:
+        note(hint, style="")
+
+
+def as_json(value: Any) -> None:
+    """``value`` as JSON, for programs; escaped where the terminal's encoding needs it."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").casefold()
+    text = json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf"))
+    sys.stdout.write(text.encode("utf-8", "replace").decode("utf-8") + "\n")
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A spinner while something of unknown length runs."""
+    with stderr().status(Text(what)):
+        yield
+
+
+@contextmanager
+def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar; the callback takes how many are done so far."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def plain_record(record: Record) -> dict[str, Any]:
+    """A record as JSON data."""
+    edit = record.edit
+    return {
+        "id": record.id,
+        "prompt": edit.prompt,
+        "target_new": edit.target_new,
+        "statement": edit.statement,
+        "subject": edit.subject,
+        "target_true": edit.target_true,
+        "queries": list(edit.queries),
+        "namespace": record.namespace,
+        "source": record.source,
+        "version": record.version,
+        "valid_from": _iso(record.valid_from),
+        "valid_until": _iso(record.valid_until),
+    }
+
+
+def plain_receipt(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "id": receipt.id,
+        "status": receipt.status,
+        "version": receipt.version,
+        "record": plain_record(receipt.record),
+        "superseded": [plain_record(r) for r in receipt.superseded],
+        "conflicts": [plain_record(r) for r in receipt.conflicts],
+    }
+
+
+def plain_event(event: Event) -> dict[str, Any]:
+    return {
+        "version": event.version,
+        "kind": event.kind,
+        "at": event.at.isoformat(),
+        "reason": event.reason,
+        "record": plain_record(event.record),
+        "other": event.other and event.other.id,
+    }
+
+
+def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
+    return {
+        "added": report.added,
+        "duplicate": report.duplicate,
+        "superseded": report.superseded,
+        "refused": report.refused_total,
+        "refused_lines": [
+            {"line": line, "text": text, "reason": reason} for line, text, reason in report.refused
+        ],
+        "resumed_at": report.resumed_at,
+        "version": version,
+    }
+
+
+def plain_answer(query: str, completion: Completion) -> dict[str, Any]:
+    decision = completion.decision
+    return {
+        "query": query,
+        "answer": completion.text,
+        "in_scope": bool(decision),
+        "score": decision.score,
+        "threshold": decision.threshold,
+        "editor": completion.editor,
+        "hits": [
+            {"id": h.record.id, "fact": h.record.edit.statement, "similarity": h.similarity}
+            for h in decision.hits
+        ],
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def fact(record: Record) -> Text:
+    """The fact on one line, what was edited in bold."""
+    edit = record.edit
+    if edit.target_new is None:
+        return Text(_line(edit.prompt))
+    return Text.assemble(f"{_line(edit.prompt)} ", (_line(edit.target_new), "bold"))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _day(moment: datetime) -> str:
+    return (
+        f"{moment:%Y-%m-%d}" if not (moment.hour or moment.minute) else f"{moment:%Y-%m-%d %H:%M}"
+    )
+
+
+def _validity(record: Record) -> str:
+    start, end = record.valid_from, record.valid_until
+    return " ".join(
+        part
+        for part in (f"from {_day(start)}" if start else "", f"until {_day(end)}" if end else "")
+        if part
+    )
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        numeric = column in {"version", "score", "similarity", "relation"}
+        table.add_column(
+            column,
+            justify="right" if numeric else "left",
+            no_wrap=numeric or column in {"id", "when", "what"},
+            overflow="fold",
+            min_width=16 if column == "fact" else None,
+        )
+    return table
+
+
+def records(shown: Sequence[Record], total: int, *, where: str) -> None:
+    """The edits of a memory, those left out counted."""
+    if not shown:
+        say(f"No edits in {where}.")
+        return
+    several = len({r.namespace for r in shown}) > 1
+    dated = any(_validity(r) for r in shown)
+    extra = [name for name, wanted in (("namespace", several), ("valid", dated)) if wanted]
+    table = _table("id", "fact", "subject", *extra, "version")
+    for record in shown:
+        cells = {"namespace": record.namespace, "valid": _validity(record)}
+        more = [Text(cells[name]) for name in extra]
+        subject = Text(record.edit.subject or "")
+        table.add_row(record.id, fact(record), subject, *more, str(record.version))
+    stdout().print(table)
+    if total > len(shown):
+        note(f"{len(shown):,} newest of {total:,} edits; --limit N shows more, --limit 0 all.")
+
+
+def record(shown: Record, events: Sequence[Event]) -> None:
+    """One edit and what happened to it."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in plain_record(shown).items():
+        if value not in (None, "", []):
+            text = "\n".join(value) if isinstance(value, list) else str(value)
+            table.add_row(name, Text(text))
+    stdout().print(table)
+    history(events, len(events))
+
+
+def receipt(given: Receipt, where: str) -> None:
+    """What became of an edit."""
+    if given.status == "duplicate":
+        say(f"Already in {where}: {given.id} (nothing changed).")
+        return
+    stdout().print(
+        Text.assemble(("Added ", "green"), f"{given.id}: ", fact(given.record)), soft_wrap=True
+    )
+    for old in given.superseded:
+        stdout().print(Text.assemble(f"Replaces {old.id}: ", fact(old)), soft_wrap=True)
+    for other in given.conflicts:
+        line = Text.assemble(("Note: ", "yellow"), f"{other.id} seems to differ: ", fact(other))
+        stdout().print(line, soft_wrap=True)
+    note(f"{where} is at version {given.version}.")
+
+
+def history(events: Sequence[Event], total: int) -> None:
+    """Events, oldest first."""
+    table = _table("version", "when", "what", "id", "fact")
+    for event in events:
+        when = event.at.astimezone().strftime("%Y-%m-%d %H:%M")
+        row = (str(event.version), when, event.kind, event.record.id)
+        table.add_row(*row, Text.assemble(fact(event.record), (_because(event), "dim")))
+    stdout().print(table if events else Text("Nothing has happened yet."))
+    if total > len(events):
+        note(f"The last {len(events):,} of {total:,} events; --limit N shows more, --limit 0 all.")
+
+
+def _because(event: Event) -> str:
+    if event.kind == "supersede" and event.other is not None:
+        return f" (by {event.other.id})"
+    return f" ({event.reason})" if event.reason else ""
+
+
+def import_report(report: ImportReport, where: str) -> None:
+    """What became of a file."""
+    say(
+        f"{report.added:,} added, {report.duplicate:,} already there, {report.superseded:,} older "
+        f"edits replaced, {report.refused_total:,} lines refused."
+    )
+    if report.resumed_at:
+        note(f"Continued an interrupted import after {report.resumed_at:,} lines.")
+    if report.refused:
+        table = _table("line", "text", "reason", title="Refused")
+        for line, text, reason in report.refused[:_REFUSED_SHOWN]:
+            table.add_row(str(line), Text(text), Text(reason))
+        stdout().print(table)
+        if report.refused_total > _REFUSED_SHOWN:
+            note(f"{report.refused_total - _REFUSED_SHOWN:,} more; --json lists up to 1,000.")
+
+
+def verify_report(report: VerifyReport, where: str) -> None:
+    """Whether a memory is sound."""
+    if report.ok:
+        say(f"{where} is sound: {report.records:,} edits, version {report.version}.", "green")
+        return
+    say(f"{where} has {len(report.problems):,} problems:", "bold red")
+    for problem in report.problems:
+        say(f"  {problem}")
+
+
+def explanation(given: Explanation) -> None:
+    """Both answers, and the evidence for the decision."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    decision = given.decision
+    verdict = f"an edit applies ({given.editor})" if decision else "no edit applies"
+    table.add_row("answer", Text(given.answer))
+    table.add_row("base answer", Text(given.base_answer))
+    table.add_row("decision", Text(f"{verdict}: {_compared(decision.score, decision.threshold)}"))
+    stdout().print(table)
+    _candidates(decision.candidates, {hit.record.id for hit in decision.hits})
+
+
+def _compared(score: float, threshold: float) -> str:
+    relation = "reaches" if score >= threshold else "is below"
+    return f"score {score:.3f} {relation} the threshold {threshold:.3f}"
+
+
+def _candidates(hits: Iterable[Hit], fired: set[str]) -> None:
+    table = _table("", "id", "fact", "similarity", "mention", "relation", title="Edits weighed")
+    for hit in hits:
+        relation = "" if hit.relation is None else f"{hit.relation:.3f}"
+        mark = Text("*", "green") if hit.record.id in fired else ""
+        scores = (f"{hit.similarity:.3f}", Text(hit.mention or ""), relation)
+        table.add_row(mark, hit.record.id, fact(hit.record), *scores)
+    if table.row_count:
+        stdout().print(table)

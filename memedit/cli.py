@@ -1,0 +1,507 @@
+"""The command line. No logic here: it opens a memory or a model, calls it, and shows the result."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import memedit
+from memedit import _render
+from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
+from memedit.types import DEFAULT_NAMESPACE, Edit
+
+if TYPE_CHECKING:
+    from memedit.memory import EditMemory
+    from memedit.model import EditableModel
+
+_LIMIT = 50
+_DEFAULT_MEMORY = Path("memory")
+
+
+class _Commands(TyperGroup):
+    """Turns memedit's errors into a message and exit code 2, Ctrl-C into exit code 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MemeditError as error:
+            _render.error(error.message, error.hint)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt:
+            _render.note("Interrupted. Everything reported as stored is kept.", style="yellow")
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="memedit",
+    help="Edit what a language model says, at runtime: its weights stay as they are.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+edit_app = typer.Typer(
+    help="Add, list and take back edits. Works on the memory alone: no language model is loaded.",
+    no_args_is_help=True,
+)
+app.add_typer(edit_app, name="edit")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date such as 2026-05-01.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+Memory = Annotated[
+    Path,
+    typer.Option("--memory", metavar="DIR", envvar="MEMEDIT_MEMORY", help="Where edits are kept."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        envvar="MEMEDIT_MODEL",
+        help="Hub id, folder or GGUF file of the language model. [default: SmolLM2-135M-Instruct]",
+    ),
+]
+Unused = Annotated[
+    str | None, typer.Option("--model", hidden=True, help="Accepted everywhere; not needed here.")
+]
+Namespace = Annotated[
+    str, typer.Option("--namespace", metavar="NAME", help="Part of the memory: a tenant, a topic.")
+]
+AnyNamespace = Annotated[
+    str | None,
+    typer.Option("--namespace", metavar="NAME", help="Only this namespace. [default: all]"),
+]
+EncoderName = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        envvar="MEMEDIT_ENCODER",
+        help="Sentence encoder of the memory. [default: all-MiniLM-L6-v2]",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Limit = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most N; 0: all.")]
+Source = Annotated[str, typer.Option("--source", help="Where the fact comes from.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        "--valid-from", parser=_moment, metavar="DATE", help="First moment it holds; UTC or zoned."
+    ),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(
+        "--valid-until", parser=_moment, metavar="DATE", help="First moment it no longer holds."
+    ),
+]
+
+
+def _memory(path: Path, encoder: str | None = None, *, write: bool = True) -> EditMemory:
+    """The memory alone, not the language model."""
+    from memedit.memory import EditMemory
+
+    if encoder is None:
+        return EditMemory(path, read_only=not write)
+    from memedit.encoders import load_encoder
+
+    with _render.working(f"Loading encoder {encoder}"):
+        return EditMemory(path, load_encoder(encoder), read_only=not write)
+
+
+def _present(path: Path) -> Path:
+    """``path`` if there is something at it: only adding makes a new memory."""
+    if not path.exists():
+        raise MemoryStoreError(
+            f"There is no memory at {str(path)!r}.",
+            hint="Name another with --memory DIR, or add an edit: memedit edit add --help",
+        )
+    return path
+
+
+def _model(name: str | None, memory: Any, **options: Any) -> EditableModel:
+    with _render.working(f"Loading {name or 'the default language model'}"):
+        from memedit.model import EditableModel
+
+        return EditableModel.from_pretrained(name, memory=memory, **options)
+
+
+def _edit(prompt: str | None, target: str | None, statement: str | None, **rest: Any) -> Edit:
+    if statement is not None and (prompt is not None or target is not None):
+        raise InvalidEditError("--statement stands alone.", hint="Or give PROMPT and TARGET.")
+    if (text := prompt if statement is None else statement) is None:
+        raise InvalidEditError(
+            "There is no fact to add.",
+            hint='memedit edit add "The capital of France is" Lyon --subject France',
+        )
+    return Edit(text, target, **rest)
+
+
+# Editing
+
+
+@edit_app.command()
+def add(
+    prompt: Annotated[
+        str | None, typer.Argument(help="A prompt, or a whole statement when no TARGET is given.")
+    ] = None,
+    target: Annotated[str | None, typer.Argument(help="What shall follow the prompt.")] = None,
+    target_option: Annotated[
+        str | None, typer.Option("--target", metavar="TEXT", help="The same as TARGET.")
+    ] = None,
+    statement: Annotated[
+        str | None, typer.Option("--statement", metavar="TEXT", help="A fact as one sentence.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="What the fact is about, as in the prompt.")
+    ] = None,
+    target_true: Annotated[
+        str | None, typer.Option("--target-true", help="What the model says without the edit.")
+    ] = None,
+    queries: Annotated[
+        list[str] | None,
+        typer.Option("--query", metavar="TEXT", help="A further wording to recognise. Repeatable."),
+    ] = None,
+    valid_from: Since = None,
+    valid_until: Until = None,
+    source: Source = "",
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = _DEFAULT_MEMORY,
+    model: Unused = None,
+    encoder: EncoderName = None,
+    json: Json = False,
+) -> None:
+    """Add a fact: a prompt and what shall follow it, or a statement.
+
+    memedit edit add "The capital of France is" Lyon --subject France
+
+    memedit edit add "Our refund window is 60 days."
+    """
+    if target is not None and target_option is not None:
+        raise InvalidEditError("The target is given twice.", hint="As TARGET or as --target.")
+    new = _edit(
+        prompt,
+        target if target_option is None else target_option,
+        statement,
+        subject=subject,
+        target_true=target_true,
+        queries=tuple(queries or ()),
+    )
+    with _memory(memory, encoder) as store:
+        receipt = store.add(
+            new,
+            namespace=namespace,
+            source=source,
+            valid_from=valid_from,
+            valid_until=valid_until,
+        )
+    if json:
+        _render.as_json(_render.plain_receipt(receipt))
+    else:
+        _render.receipt(receipt, str(memory))
+
+
+@edit_app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSONL, JSON, CSV or TSV file of edits.")],
+    namespace: Annotated[
+        str, typer.Option("--namespace", metavar="NAME", help="For lines that name none.")
+    ] = DEFAULT_NAMESPACE,
+    source: Source = "",
+    memory: Memory = _DEFAULT_MEMORY,
+    model: Unused = None,
+    encoder: EncoderName = None,
+    json: Json = False,
+) -> None:
+    """Add the edits of a file. Refused lines are listed; an interrupted import can be repeated."""
+    with _memory(memory, encoder) as store:
+        try:
+            with _render.counting(f"Importing {file.name}", _lines(file)) as progress:
+                report = store.import_file(
+                    file, namespace=namespace, source=source, progress=progress
+                )
+        except KeyboardInterrupt:
+            _render.note(
+                f"Interrupted: {memory} holds {len(store):,} edits at version {store.version}. "
+                "Run the same command again to go on.",
+                style="yellow",
+            )
+            raise typer.Exit(130) from None
+        version = store.version
+    if json:
+        _render.as_json(_render.plain_report(report, version))
+    else:
+        _render.import_report(report, str(memory))
+
+
+def _lines(file: Path) -> int | None:
+    """Number of lines, for the progress bar; None where that does not say how many edits."""
+    if file.suffix == ".json" or not file.is_file():
+        return None
+    with file.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
+@edit_app.command("list")
+def list_(
+    match: Annotated[
+        str | None, typer.Option("--match", metavar="TEXT", help="Only facts that contain TEXT.")
+    ] = None,
+    limit: Limit = _LIMIT,
+    namespace: AnyNamespace = None,
+    memory: Memory = _DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """List the edits in force, newest first."""
+    with _memory(_present(memory), write=False) as store:
+        wanted = (match or "").casefold()
+        found = [r for r in store.records(namespace) if wanted in r.edit.statement.casefold()]
+        version = store.version
+    shown = found[::-1][: limit or None]
+    if json:
+        rows = [_render.plain_record(r) for r in shown]
+        _render.as_json({"version": version, "total": len(found), "edits": rows})
+    else:
+        _render.records(shown, len(found), where=str(memory))
+
+
+@edit_app.command()
+def show(
+    id: Annotated[str, typer.Argument(help="Id of an edit.")],
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = _DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Show one edit and what happened to it."""
+    with _memory(_present(memory), write=False) as store:
+        record = store.get(id, namespace=namespace)
+        events = store.history(id, namespace=namespace)
+    if json:
+        happened = [_render.plain_event(e) for e in events]
+        _render.as_json(_render.plain_record(record) | {"history": happened})
+    else:
+        _render.record(record, events)
+
+
+@edit_app.command()
+def forget(
+    ids: Annotated[list[str], typer.Argument(help="Ids of edits.")],
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = _DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Take edits back: the model answers as if they had never been added."""
+    with _memory(_present(memory)) as store:
+        for id in ids:
+            store.get(id, namespace=namespace)
+        gone = [store.forget(id, namespace=namespace) for id in dict.fromkeys(ids)]
+        version = store.version
+    if json:
+        rows = [_render.plain_record(r) for r in gone]
+        _render.as_json({"version": version, "forgotten": rows})
+        return
+    for record in gone:
+        _render.say(f"Forgotten {record.id}: {record.edit.statement}")
+    _render.note(f"{memory} is at version {version}; memedit edit restore {version - len(gone)} undoes this.")
+
+
+@edit_app.command()
+def history(
+    id: Annotated[str | None, typer.Argument(help="Id of an edit; without one, all.")] = None,
+    limit: Limit = _LIMIT,
+    namespace: AnyNamespace = None,
+    memory: Memory = _DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Tell what happened to the memory, or to one edit."""
+    with _memory(_present(memory), write=False) as store:
+        events = store.history(id, namespace=namespace)
+    shown = events[-limit:] if limit else events
+    if json:
+        rows = [_render.plain_event(e) for e in shown]
+        _render.as_json({"total": len(events), "events": rows})
+    else:
+        _render.history(shown, len(events))
+
+
+@edit_app.command()
+def restore(
+    version: Annotated[int, typer.Argument(min=0, help="A version, as history tells them.")],
+    memory: Memory = _DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Bring back the edits in force at an earlier version, as a new version."""
+    with _memory(_present(memory)) as store:
+        now, count = store.restore(version), len(store)
+    if json:
+        _render.as_json({"restored": version, "version": now, "edits": count})
+    else:
+        _render.say(f"{memory} is as it was at version {version}: {count:,} edits (version {now}).")
+
+
+@edit_app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="JSON lines; import reads it.")],
+    memory: Memory = _DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Write the edits in force to a file."""
+    with _memory(_present(memory), write=False) as store, _render.working(f"Writing {file}"):
+        count = store.export(file)
+    if json:
+        _render.as_json({"file": str(file), "edits": count})
+    else:
+        _render.say(f"Wrote {count:,} edits to {file}.")
+
+
+@edit_app.command()
+def verify(memory: Memory = _DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
+    """Check the memory on disk. Exit code 1 when something is wrong."""
+    with _memory(_present(memory), write=False) as store, _render.working(f"Checking {memory}"):
+        report = store.verify()
+    if json:
+        plain = {"version": report.version, "edits": report.records, "keys": report.keys}
+        _render.as_json({"ok": report.ok} | plain | {"problems": list(report.problems)})
+    else:
+        _render.verify_report(report, str(memory))
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@edit_app.command()
+def reembed(
+    memory: Memory = _DEFAULT_MEMORY,
+    encoder: EncoderName = None,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Encode every edit anew, with another sentence encoder."""
+    from memedit.encoders import load_encoder
+
+    with _memory(_present(memory)) as store, _render.working("Encoding every edit anew"):
+        new = load_encoder(encoder)
+        store.reembed(new)
+        count = len(store)
+    if json:
+        _render.as_json({"encoder": new.id, "edits": count})
+    else:
+        _render.say(f"{memory} now uses {new.id} for its {count:,} edits.")
+
+
+# Asking
+
+
+@app.command()
+def ask(
+    query: Annotated[str, typer.Argument(help="A question, or a text to continue.")],
+    base: Annotated[bool, typer.Option("--base", help="Ask the model without its edits.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which edit answered, and why.")
+    ] = False,
+    chat: Annotated[
+        bool | None,
+        typer.Option(help="As a chat message or as a text to continue. [default: by its ending]"),
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer.")] = 32,
+    editor: Annotated[
+        str | None, typer.Option("--editor", metavar="NAME", help="See memedit editors.")
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option("--scope", metavar="NAME", help="Decides which edit applies.")
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", parser=_moment, metavar="DATE", help="With the facts valid then."),
+    ] = None,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = _DEFAULT_MEMORY,
+    model: Model = None,
+    encoder: EncoderName = None,
+    json: Json = False,
+) -> None:
+    """Ask the model, its edits in force."""
+    if base and explain:
+        raise InvalidInputError("--base has nothing to explain.", hint="--explain tells both.")
+    writable = os.access(memory, os.W_OK)
+    store = None if base else _memory(_present(memory), encoder, write=writable)
+    lm = _model(model, store, editor=editor, scope=scope)
+    options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "chat": _as_chat(query, chat, lm)}
+    with _render.working("Thinking"), lm.using(namespace=namespace, as_of=as_of):
+        if explain:
+            explanation = lm.explain(query, **options)
+        else:
+            completion = lm.ask(query, **options)
+    if explain and json:
+        _render.as_json(explanation.to_dict())
+    elif explain:
+        _render.explanation(explanation)
+    elif json:
+        _render.as_json(_render.plain_answer(query, completion))
+    else:
+        _render.say(completion.text)
+
+
+def _as_chat(query: str, chat: bool | None, lm: EditableModel) -> bool:
+    if chat is not None:
+        return chat
+    return query.rstrip().endswith(("?", "!", ".")) and bool(lm.tokenizer.chat_template)
+
+
+@app.command()
+def editors(json: Json = False) -> None:
+    """List the editing methods there are."""
+    from memedit.editors import available
+
+    if json:
+        _render.as_json(available())
+    else:
+        for name in available():
+            _render.say(name)
+
+
+@app.command()
+def demo(model: Model = None) -> None:
+    """Edit a real language model before your eyes: about two minutes."""
+    from memedit import demo as show
+
+    raise typer.Exit(0 if show.run(model) else 1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        _render.say(f"memedit {memedit.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The ``memedit`` command."""
+    app(prog_name="memedit")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memedit.memory import EditMemory, index
+from memedit.memory import live as live_module
+from memedit.types import Edit
+from tests.memory.helpers import CountingEncoder, capital, sound
+
+
+@pytest.fixture(autouse=True)
+def _small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty keys are enough to make an index slow to rebuild."""
+    small = {"flat_limit": 60}
+    monkeypatch.setattr(live_module.LiveSet.__init__, "__kwdefaults__", {"upto": None} | small)
+    from_bytes = index.VectorIndex.from_bytes.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(from_bytes, "__kwdefaults__", {"trained_on": 0} | small)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with EditMemory(tmp_path / "memory", CountingEncoder()) as memory:
+        memory.add_many([capital(f"Land {i}") for i in range(100)])
+        memory.add(Edit("Snow is", "black"), namespace="other")
+    return tmp_path / "memory"
+
+
+def everything(memory: EditMemory) -> list[tuple[int, float]]:
+    """All records by exact similarity to one query."""
+    (hits,) = memory.search(["What is the capital of Land 7?"], k=1_000)
+    return [(hit.record.sequence, round(hit.similarity, 5)) for hit in hits]
+
+
+def manifest(path: Path) -> Path:
+    return path / "index" / "manifest.json"
+
+
+def test_closing_writes_a_snapshot_that_opening_uses(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(list((path / "index").glob("*.faiss"))) == 2
+    assert not list((path / "index").glob("*.tmp"))
+    monkeypatch.setattr(live_module.LiveSet, "_new_index", lambda self: 1 / 0)
+    with EditMemory(path, CountingEncoder()) as memory:  # no index had to be made
+        assert sound(memory) and len(everything(memory)) == 100
+
+
+def test_small_memories_write_none(tmp_path: Path) -> None:
+    with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
+        memory.add(capital("France"))
+    assert not (tmp_path / "m" / "index").exists()
+
+
+def test_stale_snapshot_is_caught_up(path: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(path / "index", old)
+    with EditMemory(path, CountingEncoder()) as memory:
+        memory.forget(capital("Land 7").id)
+        memory.add(capital("Land 8", "Nice"))
+        memory.add_many([capital(f"Isle {i}") for i in range(30)])
+        memory.forget(Edit("Snow is", "black").id, namespace="other")
+        expected = everything(memory)
+    shutil.rmtree(path / "index")
+    shutil.copytree(old, path / "index")
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert everything(memory) == expected and sound(memory)
+
+
+def _truncate(path: Path) -> None:
+    for file in (path / "index").glob("*.faiss"):
+        file.write_bytes(file.read_bytes()[:-7])
+
+
+def _flip(path: Path) -> None:
+    for file in (path / "index").glob("*.faiss"):
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 255
+        file.write_bytes(bytes(content))
+
+
+def _garbage_manifest(path: Path) -> None:
+    manifest(path).write_bytes(b"\xff{not json")
+
+
+def _list_manifest(path: Path) -> None:
+    manifest(path).write_text("[]")
+
+
+def _odd_manifest(path: Path) -> None:
+    content = json.loads(manifest(path).read_text())
+    content["indexes"] = {"default": {"sha256": 5}, "other": None}
+    manifest(path).write_text(json.dumps(content))
+
+
+def _swapped(path: Path) -> None:
+    """Whole files, right hashes, but each namespace has the other's index."""
+    content = json.loads(manifest(path).read_text())
+    indexes = content["indexes"]
+    indexes["default"], indexes["other"] = indexes["other"], indexes["default"]
+    manifest(path).write_text(json.dumps(content))
+
+
+def _other_embedding(path: Path) -> None:
+    content = json.loads(manifest(path).read_text())
+    manifest(path).write_text(json.dumps(content | {"embedding": "x"}))
+
+
+def _other_history(path: Path) -> None:
+    content = json.loads(manifest(path).read_text())
+    manifest(path).write_text(json.dumps(content | {"event": [1, "2020"]}))
+
+
+def _missing(path: Path) -> None:
+    shutil.rmtree(path / "index")
+
+
+def _missing_files(path: Path) -> None:
+    for file in (path / "index").glob("*.faiss"):
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _truncate,
+        _flip,
+        _garbage_manifest,
+        _list_manifest,
+        _odd_manifest,
+        _swapped,
+        _other_embedding,
+        _other_history,
+        _missing,
+        _missing_files,
+    ],
+)
+def test_damaged_snapshot_never_matters(
+    path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    with EditMemory(path, CountingEncoder()) as memory:
+        expected = everything(memory)
+    damage(path)
+    with caplog.at_level(logging.WARNING, "memedit"), EditMemory(path, CountingEncoder()) as memory:
+        assert everything(memory) == expected and sound(memory)
+        memory.add(capital("Chad"))
+        assert sound(memory)
+    assert damage in (_missing, _swapped) or "rebuilding" in caplog.text
+
+
+def test_snapshot_of_a_memory_restored_from_backup(path: Path, tmp_path: Path) -> None:
+    """The journal goes back in time and then elsewhere; key ids are used a second time."""
+    backup = tmp_path / "backup"
+    shutil.copytree(path, backup)
+    with EditMemory(path, CountingEncoder()) as memory:
+        memory.add_many([capital(f"Lost {i}") for i in range(80)])
+    shutil.copy(backup / "journal.sqlite", path / "journal.sqlite")  # snapshot is newer now
+    with EditMemory(path, CountingEncoder()) as memory:
+        memory.add_many([capital(f"Found {i}") for i in range(80)])
+        memory._store._unsaved = 0  # keeps close() from mending the snapshot
+        expected = everything(memory)
+        assert sound(memory)
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert everything(memory) == expected and sound(memory)
+
+
+def test_snapshot_that_cannot_be_written_costs_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("memedit.memory.snapshots._replace", full)
+    with EditMemory(path, CountingEncoder()) as memory:
+        memory.add(capital("Chad"))
+    assert "rebuilt from the journal" in caplog.text
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert len(memory) == 102 and sound(memory)
+
+
+def test_search_over_cells_agrees_with_brute_force(path: Path) -> None:
+    with EditMemory(path, CountingEncoder()) as memory:
+        vectors = CountingEncoder().encode([r.edit.prompt for r in memory.records("default")])
+        (query,) = CountingEncoder().encode(["What is the capital of Land 7?"])
+        cosines = dict(zip(range(1, 101), np.round(vectors @ query, 5), strict=True))
+        for sequence, similarity in everything(memory):
+            assert similarity == pytest.approx(float(cosines[sequence]), abs=2e-5)

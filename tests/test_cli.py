@@ -1,0 +1,405 @@
+"""The command line: what it prints, what it returns, and that it leaves the memory as it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from memedit import cli, demo
+from memedit.cli import app
+from memedit.errors import MemeditError
+from memedit.memory import EditMemory
+
+FRANCE = ("The capital of France is", "Lyon", "--subject", "France")
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Path:
+    return tmp_path / "memory"
+
+
+@pytest.fixture
+def run(memory: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run("edit", "list")``: a command on the memory of this test; it must end with ``code``."""
+    monkeypatch.setenv("MEMEDIT_MEMORY", str(memory))
+    monkeypatch.setenv("MEMEDIT_ENCODER", "hashing")
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def invoke(*words: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, list(words))
+        crash = result.exception
+        assert crash is None or isinstance(crash, SystemExit), f"{crash!r}"
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+def told(result: Result) -> Any:
+    """What ``--json`` printed: standard output is JSON and nothing else."""
+    return json.loads(result.stdout)
+
+
+def added(run: Run, *words: str) -> dict[str, Any]:
+    answer: dict[str, Any] = told(run("edit", "add", *words, "--json"))
+    return answer
+
+
+# Adding
+
+
+def test_add_says_what_it_did(run: Run, memory: Path) -> None:
+    result = run("edit", "add", *FRANCE)
+    assert "Added" in result.stdout
+    assert "The capital of France is Lyon" in result.stdout
+    (record,) = EditMemory(memory, read_only=True).records()
+    assert (record.edit.target_new, record.edit.subject) == ("Lyon", "France")
+
+
+def test_add_tells_programs_everything(run: Run) -> None:
+    receipt = added(
+        run, *FRANCE, "--target-true", "Paris", "--query", "Capital of France?", "--query",
+        "France's capital", "--source", "test", "--namespace", "geo",
+        "--valid-from", "2026-01-01", "--valid-until", "2027-01-01T12:00:00Z",
+    )  # fmt: skip
+    record = receipt["record"]
+    assert (receipt["status"], receipt["version"]) == ("added", 1)
+    assert record["queries"] == ["Capital of France?", "France's capital"]
+    assert (record["target_true"], record["source"], record["namespace"]) == (
+        "Paris",
+        "test",
+        "geo",
+    )
+    assert record["valid_from"] == "2026-01-01T00:00:00+00:00"
+    assert record["valid_until"] == "2027-01-01T12:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("Our refund window is 60 days.",), ("--statement", "Our refund window is 60 days.")],
+    ids=["positional", "option"],
+)
+def test_add_a_statement(run: Run, words: tuple[str, ...]) -> None:
+    record = added(run, *words)["record"]
+    assert record["target_new"] is None
+    assert record["statement"] == "Our refund window is 60 days."
+
+
+def test_the_target_may_be_an_option(run: Run) -> None:
+    by_option = added(run, "The capital of France is", "--target", "Lyon", "--subject", "France")
+    assert by_option["status"] == "added"
+    assert added(run, *FRANCE)["status"] == "duplicate"
+
+
+def test_adding_twice_changes_nothing(run: Run) -> None:
+    run("edit", "add", *FRANCE)
+    assert "nothing changed" in run("edit", "add", *FRANCE).stdout
+    assert told(run("edit", "list", "--json"))["version"] == 1
+
+
+def test_a_new_value_replaces_the_old_and_says_so(run: Run) -> None:
+    old = added(run, *FRANCE)
+    result = run("edit", "add", "The capital of France is", "Nice", "--subject", "France")
+    assert f"Replaces {old['id']}" in result.stdout
+
+
+def test_square_brackets_are_text(run: Run) -> None:
+    run("edit", "add", "The tag [bold] means [/bold]", "[red]x", "--subject", "[bold]")
+    assert "[bold] means [/bold] [red]x" in run("edit", "list").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("",),
+        ("  ", "x"),
+        ("The capital of",),
+        ("The capital of France is", ""),
+        ("The capital of France is", "Lyon", "--subject", "Spain"),
+        ("The capital of France is", "Lyon", "--target", "Nice"),
+        ("A prompt", "--statement", "A fact."),
+        ("x" * 100_000, "y"),
+        ("bad \udcff", "y"),
+        ("nul \x00", "y"),
+        (*FRANCE, "--valid-from", "2026-02-01", "--valid-until", "2026-01-01"),
+    ],
+)
+def test_a_wrong_edit_is_refused_and_nothing_is_stored(
+    run: Run, memory: Path, words: tuple[str, ...]
+) -> None:
+    result = run("edit", "add", *words, code=2)
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+    assert not memory.exists() or len(EditMemory(memory)) == 0
+
+
+def test_a_date_that_is_none_is_a_usage_error(run: Run) -> None:
+    assert "2026-05-01" in run("edit", "add", *FRANCE, "--valid-from", "soon", code=2).stderr
+
+
+# Looking
+
+
+def test_list_is_newest_first_and_limited(run: Run) -> None:
+    for number in range(5):
+        run("edit", "add", f"Fact {number} is", f"value {number}", "--subject", f"Fact {number}")
+    shown = told(run("edit", "list", "--limit", "2", "--json"))
+    assert shown["total"] == 5
+    assert [edit["prompt"] for edit in shown["edits"]] == ["Fact 4 is", "Fact 3 is"]
+    assert len(told(run("edit", "list", "--limit", "0", "--json"))["edits"]) == 5
+    text = run("edit", "list", "--limit", "2")
+    assert "2 newest of 5" in text.stderr
+    assert "Fact 0" not in text.stdout
+
+
+def test_a_long_list_is_not_printed_whole(run: Run, memory: Path) -> None:
+    from memedit.encoders import load_encoder
+    from memedit.types import Edit
+
+    with EditMemory(memory, load_encoder("hashing")) as store:
+        store.add_many([Edit(f"Item {n} costs", f"{n} euros", f"Item {n}") for n in range(1000)])
+    assert len(run("edit", "list").stdout.splitlines()) < 70
+    assert len(run("edit", "history").stdout.splitlines()) < 140
+
+
+def test_list_filters(run: Run) -> None:
+    run("edit", "add", *FRANCE, "--namespace", "geo")
+    run("edit", "add", "Our refund window is 60 days.")
+    by_text = told(run("edit", "list", "--match", "LYON", "--json"))
+    by_namespace = told(run("edit", "list", "--namespace", "default", "--json"))
+    assert [e["namespace"] for e in by_text["edits"]] == ["geo"]
+    assert [e["statement"] for e in by_namespace["edits"]] == ["Our refund window is 60 days."]
+    assert "geo" in run("edit", "list").stdout
+
+
+def test_show_and_history(run: Run) -> None:
+    old = added(run, *FRANCE)["id"]
+    new = added(run, "The capital of France is", "Nice", "--subject", "France")["id"]
+    shown = told(run("edit", "show", new, "--json"))
+    assert (shown["id"], [e["kind"] for e in shown["history"]]) == (new, ["add"])
+    events = told(run("edit", "history", old, "--json"))["events"]
+    assert [(e["kind"], e["other"]) for e in events] == [("add", None), ("supersede", new)]
+    assert "supersede" in run("edit", "history").stdout
+    assert "Nice" in run("edit", "show", new).stdout
+
+
+# Taking back
+
+
+def test_forget_and_restore(run: Run) -> None:
+    id = added(run, *FRANCE)["id"]
+    assert "Forgotten" in run("edit", "forget", id).stdout
+    assert told(run("edit", "list", "--json"))["total"] == 0
+    assert told(run("edit", "restore", "1", "--json")) == {"restored": 1, "version": 3, "edits": 1}
+    assert told(run("edit", "list", "--json"))["total"] == 1
+
+
+def test_forget_knows_all_ids_or_forgets_none(run: Run) -> None:
+    id = added(run, *FRANCE)["id"]
+    assert "nothere" in run("edit", "forget", id, "nothere", code=2).stderr
+    assert told(run("edit", "list", "--json"))["total"] == 1
+
+
+@pytest.mark.parametrize("words", [("show", "x"), ("forget", "x"), ("restore", "9")])
+def test_what_is_not_there_is_an_error(run: Run, words: tuple[str, ...]) -> None:
+    run("edit", "add", *FRANCE)
+    assert run("edit", *words, code=2).stderr.startswith("Error: ")
+
+
+# Files
+
+
+def test_import_reports_refused_lines(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "edits.jsonl"
+    good = {"prompt": "The capital of Spain is", "target_new": "Cadiz", "subject": "Spain"}
+    file.write_text(f'{json.dumps(good)}\nnot json\n{{"prompt": ""}}\n')
+    report = told(run("edit", "import", str(file), "--json"))
+    assert (report["added"], report["refused"]) == (1, 2)
+    assert [line["line"] for line in report["refused_lines"]] == [2, 3]
+    again = run("edit", "import", str(file))
+    assert "0 added, 1 already there" in again.stdout
+    assert "not json" in again.stdout
+
+
+def test_an_interrupted_import_says_what_was_kept(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("edit", "add", *FRANCE)
+    file = tmp_path / "edits.jsonl"
+    file.write_text('{"statement": "Tea is green."}\n')
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EditMemory, "import_file", interrupted)
+    result = run("edit", "import", str(file), code=130)
+    assert "1 edits at version 1" in result.stderr
+
+
+def test_export_then_import_is_the_same_memory(run: Run, tmp_path: Path) -> None:
+    run("edit", "add", *FRANCE, "--query", "Capital of France?")
+    run("edit", "add", "Our refund window is 60 days.", "--namespace", "shop")
+    before = told(run("edit", "list", "--json"))["edits"]
+    file, other = tmp_path / "out.jsonl", str(tmp_path / "other")
+    assert told(run("edit", "export", str(file), "--json"))["edits"] == 2
+    run("edit", "import", str(file), "--memory", other)
+    after = told(run("edit", "list", "--memory", other, "--json"))["edits"]
+    for edit in before + after:
+        del edit["version"]
+    assert after == before
+
+
+def test_import_of_no_file(run: Run, tmp_path: Path) -> None:
+    assert "Error: " in run("edit", "import", str(tmp_path / "none.jsonl"), code=2).stderr
+
+
+# The memory as a whole
+
+
+def test_verify(run: Run) -> None:
+    run("edit", "add", *FRANCE)
+    assert told(run("edit", "verify", "--json"))["ok"] is True
+    assert "sound" in run("edit", "verify").stdout
+
+
+def test_another_encoder_is_refused_with_the_command_that_cures_it(run: Run, memory: Path) -> None:
+    run("edit", "add", *FRANCE)
+    refused = run("edit", "add", "Tea is green.", "--encoder", "hashing:64", code=2)
+    assert f"memedit edit reembed --memory {memory}" in refused.stderr
+    assert told(run("edit", "reembed", "--encoder", "hashing:64", "--json"))["edits"] == 1
+    run("edit", "add", "Tea is green.", "--encoder", "hashing:64")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("edit", "list"), ("edit", "show", "x"), ("edit", "forget", "x"), ("edit", "history"),
+        ("edit", "restore", "0"), ("edit", "export", "out.jsonl"), ("edit", "verify"),
+        ("edit", "reembed"), ("ask", "The capital of France is"),
+    ],
+)  # fmt: skip
+def test_a_memory_that_is_not_there_is_not_made(
+    run: Run, memory: Path, tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "There is no memory at" in run(*words, code=2).stderr
+    assert not memory.exists()
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+# Around
+
+
+def test_version_and_editors(run: Run) -> None:
+    from memedit import __version__
+
+    assert run("--version").stdout.strip() == f"memedit {__version__}"
+    assert "ike" in told(run("editors", "--json"))
+    assert "ike" in run("editors").stdout.split()
+
+
+def test_ctrl_c_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    run("edit", "add", *FRANCE)
+    monkeypatch.setattr(cli, "_memory", interrupted)
+    assert "Interrupted" in run("edit", "list", code=130).stderr
+
+
+def test_every_command_has_help_and_takes_memory_and_model(run: Run) -> None:
+    commands = ["add", "import", "list", "show", "forget", "history", "restore", "export", "verify"]
+    for words in [("ask",), *(("edit", name) for name in [*commands, "reembed"])]:
+        text = run(*words, "--help").stdout
+        assert "--memory" in text
+        assert "Usage" in text
+    run("edit", "add", *FRANCE, "--model", "some/model")
+    run("edit", "list", "--model", "some/model")
+
+
+def test_a_failed_expectation_of_the_demo_is_exit_code_1(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "run", lambda model: False)
+    run("demo", code=1)
+
+
+def test_the_command_itself_shows_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "memedit.cli", "edit", "list", "--memory", str(tmp_path / "x")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("Error: ")
+    assert "Traceback" not in ended.stderr
+
+
+# With the real model
+
+
+@pytest.fixture
+def real(run: Run, memory: Path, smollm: Any, minilm: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run`` with the packaged model and encoder, loaded once; one edit in memory."""
+    from memedit import models
+
+    def loaded(name: str | None, **_: Any) -> Any:
+        if name is not None:
+            raise MemeditError(f"unexpected model {name}")
+        return smollm
+
+    monkeypatch.setattr(models, "load", loaded)
+    monkeypatch.delenv("MEMEDIT_ENCODER")
+    with EditMemory(memory, minilm) as store:
+        from memedit.types import Edit
+
+        store.add(Edit("The capital of France is", "Lyon", "France"))
+    return run
+
+
+def test_ask(real: Run) -> None:
+    edited = told(real("ask", "The capital of France is", "--json", "--max-new-tokens", "4"))
+    base = told(
+        real("ask", "The capital of France is", "--base", "--json", "--max-new-tokens", "4")
+    )
+    assert "Lyon" in edited["answer"]
+    assert (edited["in_scope"], edited["editor"]) == (True, "ike")
+    assert edited["hits"][0]["fact"] == "The capital of France is Lyon"
+    assert "Lyon" not in base["answer"]
+    assert (base["in_scope"], base["hits"]) == (False, [])
+
+
+def test_ask_prints_the_answer_alone(real: Run) -> None:
+    words = ("ask", "The capital of Spain is", "--max-new-tokens", "3")
+    assert real(*words).stdout == real(*words, "--base").stdout != ""
+
+
+def test_explain(real: Run) -> None:
+    words = ("ask", "The capital of France is", "--explain", "--max-new-tokens", "4")
+    plain = told(real(*words, "--json"))
+    assert "Lyon" in plain["answer"]
+    assert "Lyon" not in plain["base_answer"]
+    assert plain["score"] >= plain["threshold"]
+    text = real(*words).stdout
+    assert "base answer" in text
+    assert "The capital of France is Lyon" in text
+
+
+def test_ask_refuses_what_makes_no_sense(real: Run) -> None:
+    assert "nothing to explain" in real("ask", "Hello.", "--base", "--explain", code=2).stderr
+    assert "Did you mean: ike" in real("ask", "Hello.", "--editor", "ikee", code=2).stderr
+    assert real("ask", " ", code=2).stderr.startswith("Error: ")
+
+
+@pytest.mark.slow
+def test_the_demo_holds(real: Run) -> None:
+    result = real("demo")
+    assert "Everything held" in result.stdout
