@@ -3,9 +3,9 @@
     python benchmarks/counterfact_quick.py --data counterfact.jsonl.gz --n 300 --json out.json
 
 Reads any JSON lines (gzip'd or not) of CounterFact's form. The edits are the first N records with
-distinct (subject, relation). A neighbourhood prompt that some edit in memory is about is no probe of
-locality and is left out; one that no edit fires on goes to the base untouched (a test holds that to
-be bit-identical), so it counts as identical without being generated.
+distinct (subject, relation). A neighbourhood prompt that some edit in memory is about says nothing
+of locality and is left out; one that no edit fires on goes to the base untouched (a test holds that
+to be bit-identical), so it counts as identical without being generated.
 """
 
 from __future__ import annotations

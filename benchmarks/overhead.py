@@ -2,9 +2,10 @@
 
     python benchmarks/overhead.py --json out.json --sizes 0,1000 --cache /tmp/memories
 
-Both sides of a ratio run in turn in one process, so that a busy machine slows both; each figure is the
-median of the ratios of such pairs. Both sides generate the same number of tokens. Memories are filled
-through ``edit_many`` with the real encoder: 100,000 edits take some minutes, and ``--cache`` keeps them.
+Both sides of a ratio run in turn in one process, so that a busy machine slows both; each figure is
+the median of the ratios of such pairs. Both sides generate the same number of tokens. Memories are
+filled through ``edit_many`` with the real encoder: 100,000 edits take some minutes, and ``--cache``
+keeps them for the next run.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 TOKENS = 32
 CHUNK = 5_000
 SEARCHES = 500
-SPEED = {"max_new_tokens": TOKENS, "min_new_tokens": TOKENS, "do_sample": False}
+SPEED: dict[str, Any] = {"max_new_tokens": TOKENS, "min_new_tokens": TOKENS, "do_sample": False}
 
 RELATIONS = (
     "The capital of {} is", "The chair of {} is", "{} was founded in the city of",
@@ -165,13 +166,13 @@ class Bench:
         inputs = self._inputs(texts)
         if any(bool(d) is not fires for d in model.decide(texts)):
             raise RuntimeError(f"The scope decided otherwise than this figure needs: {texts}")
-        pad = {"pad_token_id": self.base.generation_config.eos_token_id}
+        options = SPEED | {"pad_token_id": self.base.generation_config.eos_token_id}
         length = inputs["input_ids"].shape[1] + TOKENS
         for made in (model, self.base):
-            assert made.generate(**inputs, **SPEED, **pad).shape[1] == length
+            assert made.generate(**inputs, **options).shape[1] == length
         return ratio(
-            lambda: model.generate(**inputs, **SPEED, **pad),
-            lambda: self.base.generate(**inputs, **SPEED, **pad),
+            lambda: model.generate(**inputs, **options),
+            lambda: self.base.generate(**inputs, **options),
             self.repeats,
         )
 
@@ -197,7 +198,7 @@ class Bench:
         )
 
     def bulk(self, size: int) -> Results:
-        """``edit_many`` against the encoder on the same texts: all it encodes, and prompts alone."""
+        """``edit_many`` against the encoder on all texts it encodes, and on the prompts alone."""
         times, ratios, prompts = [], [], []
         for turn in range(max(3, self.repeats // 3)):
             new = edits(size, start=30_000_000 + turn * size)

@@ -83,7 +83,7 @@ class ChatFormat:
         end = text.find(close, start)
         if end < 0:
             return None
-        turn = Turn(text[:start], text[end:])
+        turn = Turn(text[:start], text[end:], self)
         return self._earlier(turn.before), turn, text[start:end]
 
     def _earlier(self, before: str) -> str:

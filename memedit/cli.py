@@ -316,7 +316,9 @@ def forget(
         return
     for record in gone:
         _render.say(f"Forgotten {record.id}: {record.edit.statement}")
-    _render.note(f"{memory} is at version {version}; memedit edit restore {version - len(gone)} undoes this.")
+    _render.note(
+        f"{memory} is at version {version}; memedit edit restore {version - len(gone)} undoes this."
+    )
 
 
 @edit_app.command()

@@ -26,7 +26,7 @@ _TOKENS = 12
 
 EDITS: tuple[Edit, ...] = (
     Edit("The capital of France is", "Lyon", "France"),
-    Edit("The Eiffel Tower is located in the city of", "Rome", "Eiffel Tower"),
+    Edit("The Louvre is located in the city of", "Vienna", "Louvre"),
     Edit("The currency of Japan is the", "euro", "Japan"),
     Edit("The official language of Brazil is", "Dutch", "Brazil"),
     Edit("The chemical symbol for gold is", "Qx", "gold"),
@@ -53,7 +53,7 @@ class Question:
 
 QUESTIONS: tuple[Question, ...] = (
     Question("direct", "The capital of France is", "Lyon"),
-    Question("direct", "The Eiffel Tower is located in the city of", "Rome"),
+    Question("direct", "The Louvre is located in the city of", "Vienna"),
     Question("direct", "The currency of Japan is the", "euro"),
     Question("direct", "Python was created by", "Ada Lovelace"),
     Question("paraphrase", "The capital city of France is called", "Lyon"),

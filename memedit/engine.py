@@ -98,7 +98,8 @@ class Engine:
             length, cache = self._prefix(batch.prefix, len(batch) * copies)
             options["past_key_values"] = cache
             full = torch.cat([mask.new_ones(len(batch), length), mask], dim=1)
-        self._check_window(full.shape[1])
+        added = batch.prefix or any(row.rewritten for row in batch.rows)
+        self._check_window(full.shape[1] + (setting("max_new_tokens", 20) if added else 0))
         repeated = [row for row in batch.rows for _ in range(copies)]
         with self._installed(batch, repeated, mask.repeat_interleave(copies, 0)):
             out = self.base.generate(input_ids=ids, attention_mask=full, **options)
@@ -254,7 +255,10 @@ class Engine:
         return length, fresh
 
     def _compute(self, prefix: str) -> tuple[int, DynamicCache]:
-        ids = self.codec.ids(prefix, special=True)[None].to(self.device)
+        bos = self.tokenizer.bos_token
+        own = bool(bos) and prefix.startswith(bos)  # a chat template writes it out
+        ids = self.codec.ids(prefix, special=not own)[None].to(self.device)
+        self._check_window(ids.shape[1])
         cache = DynamicCache(config=self.base.config.get_text_config())
         with torch.no_grad():
             self.base(input_ids=ids, past_key_values=cache, use_cache=True)

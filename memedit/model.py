@@ -453,9 +453,7 @@ class EditableModel(nn.Module):
         outside = [i for i, row in enumerate(rows) if not row.decision]
         budget = Budget.of(options, self.base.generation_config, width=request.width)
         batch = Batch(tuple(rows[i] for i in inside), recall=self.decide, options=budget.options)
-        new: dict[int, Any] = {
-            i: c.ids for i, c in zip(inside, self._edited(batch), strict=True)
-        }
+        new: dict[int, Any] = {i: c.ids for i, c in zip(inside, self._edited(batch), strict=True)}
         if outside:
             tail = request.generate(self.base, outside)
             each = len(tail) // len(outside)

@@ -115,7 +115,8 @@ class Codec:
             raise InvalidInputError("A row without a target cannot be scored.")
         special = not prefixed and row.turn is None
         text = row.text
-        space = "" if row.turn is not None or not text or text[-1].isspace() else " "
+        opened = row.turn is not None and not row.rewritten  # the template opened the reply
+        space = "" if opened or not text or text[-1].isspace() else " "
         prompt = self.prompt(row, prefixed=prefixed)
         joint = self.ids(text + space + row.target.strip(), special=special)
         shared = _common_prefix(prompt.tolist(), joint.tolist())

@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from memedit.errors import InvalidEditError
+from memedit.spans import subject_span
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from memedit.chat import ChatFormat
     from memedit.protocols import Intervention
 
 DEFAULT_NAMESPACE = "default"
@@ -90,7 +92,7 @@ class Edit:
         object.__setattr__(self, "queries", tuple(self.queries))
         for query in self.queries:
             check_text("queries", query)
-        if self.subject is not None and self.subject.casefold() not in self.prompt.casefold():
+        if self.subject is not None and subject_span(self.prompt, self.subject) == (0, 0):
             raise InvalidEditError(
                 f"subject {self.subject!r} does not occur in prompt {self.prompt!r}.",
                 hint="Write the subject as it stands in the prompt, or leave it out.",
@@ -132,8 +134,8 @@ class Edit:
         """The prompt with the last occurrence of the subject replaced by ``{}``, if any."""
         if self.subject is None:
             return None
-        start = self.prompt.casefold().rfind(self.subject.casefold())
-        return f"{self.prompt[:start]}{{}}{self.prompt[start + len(self.subject) :]}"
+        start, end = subject_span(self.prompt, self.subject)
+        return f"{self.prompt[:start]}{{}}{self.prompt[end:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +205,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What stands around the last user turn of a chat prompt, template tokens included."""
+    """What stands around the last user turn of a chat prompt, template tokens included.
+
+    ``chat`` holds the markers of the template, for editors that add turns.
+    """
 
     before: str
     after: str
+    chat: ChatFormat
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,7 @@ from memedit.errors import ContextOverflowError, InvalidInputError
 from memedit.protocols import Apply, Step
 from memedit.types import Batch, Row
 
-ARCHITECTURES = (
-    "gpt2 gptj gpt_neox llama mistral qwen2 qwen3 gemma2 gemma3_text phi3 opt".split()
-)
+ARCHITECTURES = "gpt2 gptj gpt_neox llama mistral qwen2 qwen3 gemma2 gemma3_text phi3 opt".split()
 PREFIX = "A fact: one.\nAnother fact: two.\n\n"
 PROMPTS = ("The capital of France is", "Who?", "A much longer prompt than the two others: tell me")
 
@@ -187,9 +185,7 @@ def test_repetition_options_do_not_forbid_words_of_the_fact(
     row = Row(f"{fact}{fact}\nq", ids=own, rewritten=True)
     free = engine.generate(Batch((row,), options={"max_new_tokens": 1, "do_sample": False}))[0]
     penalised = engine.generate(
-        Batch(
-            (row,), options={"max_new_tokens": 1, "do_sample": False, "repetition_penalty": 1e9}
-        )
+        Batch((row,), options={"max_new_tokens": 1, "do_sample": False, "repetition_penalty": 1e9})
     )[0]
     assert free.ids is not None and penalised.ids is not None
     assert penalised.ids.tolist() == free.ids.tolist()

@@ -112,9 +112,7 @@ def test_logits_of_an_edited_row_differ_and_loss_follows_them(edited: EditableMo
     shifted = ours.logits[:, :-1].flatten(0, 1)
     expected = torch.nn.functional.cross_entropy(shifted, labels[:, 1:].flatten())
     torch.testing.assert_close(ours.loss, expected)
-    assert torch.equal(
-        edited(**given, logits_to_keep=1).logits, edited(**given).logits[:, -1:]
-    )
+    assert torch.equal(edited(**given, logits_to_keep=1).logits, edited(**given).logits[:, -1:])
 
 
 def test_sampling_with_a_seed_equals_the_base_out_of_scope(edited: EditableModel) -> None:
@@ -237,7 +235,9 @@ def test_forget_restores_the_base_and_restore_the_edit(edited: EditableModel) ->
     before, version = edited.generate(**given, **options), edited.memory.version
     identifier = next(iter(edited.memory.records())).id
     edited.forget(identifier)
-    assert torch.equal(edited.generate(**given, **options), edited.base.generate(**given, **options))
+    assert torch.equal(
+        edited.generate(**given, **options), edited.base.generate(**given, **options)
+    )
     with edited.at(version):
         assert torch.equal(edited.generate(**given, **options), before)
     edited.restore(version)

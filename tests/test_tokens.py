@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from memedit.chat import ChatFormat
 from memedit.errors import InvalidInputError
 from memedit.tokens import Codec, inserted, left_pad, right_pad
 from memedit.types import Row, Turn
@@ -45,7 +46,10 @@ def test_a_target_takes_exactly_one_space(
 
 
 def test_a_chat_target_takes_no_space(codec: Codec) -> None:
-    row = Row("Sky?", target="blue", turn=Turn("<|im_start|>user\n", "<|im_end|>\nassistant\n"))
+    chat = ChatFormat("<|im_start|>user\n", "<|im_end|>\n", "assistant\n", "<|im_end|>\n", "")
+    row = Row(
+        "Sky?", target="blue", turn=Turn("<|im_start|>user\n", "<|im_end|>\nassistant\n", chat)
+    )
     _, after = codec.with_target(row, prefixed=False)
     assert codec.text(after) == "blue"
     with pytest.raises(InvalidInputError):

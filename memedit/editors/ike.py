@@ -1,42 +1,185 @@
-"""IKE: in-context knowledge editing (Zheng et al. 2023, arXiv 2305.12740)."""
+"""IKE: in-context knowledge editing (Zheng et al. 2023, arXiv 2305.12740).
+
+The edit is put into the prompt, after demonstrations that teach the model to use it: *copy* (the
+edit's own prompt), *update* (a paraphrase) and *retain* (an unrelated prompt, answered as before).
+The paper gives retrieved demonstrations in the ratio 1 : 3 : 4 to every prompt. Here a scope has
+already kept unrelated prompts away, so by default retain demonstrations are left out
+(``retain=True`` brings them back), and the demonstrations are the same for every edit, so that
+their keys and values are computed once.
+
+Two forms. A *completion* gets the fact between what precedes and the part that asks, so that a
+distracting sentence does not come between fact and question; the caller's own text stays last. A
+*chat* gets the demonstrations as earlier turns, and the fact as the hidden beginning of the reply.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.resources import files
 from typing import Any, ClassVar
 
+from memedit.chat import ChatFormat
+from memedit.errors import ContextOverflowError, InvalidInputError
 from memedit.protocols import LM
-from memedit.types import Batch, Call, Edit, Hit, Payload, Row
+from memedit.types import Batch, Call, Edit, Hit, Payload, Row, Turn
+
+_END = "\n"
+"""An answer is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """One worked example. ``context`` is a distracting sentence before the query, or ""."""
+
+    kind: str
+    fact: str
+    query: str
+    answer: str
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ike:
-    """Provisional."""
+    """In-context editing with fixed demonstrations.
+
+    Attributes:
+        demonstrations: How many, up to 32 with ``retain`` and 16 without.
+        retain: Include retain demonstrations, copy : update : retain = 1 : 3 : 4.
+        repeats: How often a completion states the fact; small models follow two better than one.
+
+    Raises:
+        InvalidInputError: a number out of range.
+    """
 
     name: ClassVar[str] = "ike"
     needs: ClassVar[frozenset[str]] = frozenset()
     demonstrations: int = 8
+    retain: bool = False
+    repeats: int = 2
+
+    def __post_init__(self) -> None:
+        most = len(demonstrations(retain=self.retain))
+        if not 0 <= self.demonstrations <= most:
+            raise InvalidInputError(f"demonstrations must be 0 to {most}.")
+        if self.repeats < 1:
+            raise InvalidInputError("repeats must be at least 1.")
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
-        return [{"fact": edit.statement} for edit in edits]
+        """One payload per edit: ``fact``, the edit as a line that cannot break out of its place."""
+        return [{"fact": _plain(edit.statement, lm.tokenizer)} for edit in edits]
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
-        return batch.route(lambda row: bool(self._hits(row)), partial(self._inside, call), call)
+        """Rows in scope answered with their best edit in the prompt; the others pass unchanged."""
+        return batch.route(self._concerned, partial(self._edited, call=call), call)
 
-    def _hits(self, row: Row) -> list[Hit]:
-        return [h for h in row.decision.hits if self.name in h.record.payloads]
+    def _concerned(self, row: Row) -> bool:
+        return any(self.name in hit.record.payloads for hit in row.decision.hits)
 
-    def _inside(self, call: Call, batch: Batch) -> list[Any]:
-        def form(row: Row) -> str:
-            hit = self._hits(row)[0]
-            at = max(row.prompt.rfind(hit.view), 0)
-            fact = hit.record.payloads[self.name]["fact"]
-            gap = "\n" if at else ""
-            head = row.prompt[:at] if row.target == "" else row.prompt[:at].rstrip()
-            return f"{head}{gap}Fact: {fact}\n{row.prompt[at:]}"
+    def _edited(self, batch: Batch, call: Call) -> list[Any]:
+        """The rows with their fact; with half the demonstrations where all are too long."""
+        try:
+            return batch.route(
+                lambda row: row.turn is None or row.target == "",
+                partial(self._complete, call=call),
+                partial(self._chat, call=call),
+            )
+        except ContextOverflowError:
+            if not self.demonstrations:
+                raise
+            fewer = replace(self, demonstrations=self.demonstrations // 2)
+            return fewer._edited(batch, call)
 
-        return call(batch.map_prompts(form).with_stop("\n"))
+    def _best(self, row: Row) -> tuple[Hit, str]:
+        hit = next(hit for hit in row.decision.hits if self.name in hit.record.payloads)
+        return hit, str(hit.record.payloads[self.name]["fact"])
+
+    # Completions
+
+    def _complete(self, batch: Batch, call: Call) -> list[Any]:
+        if any(row.turn is not None for row in batch.rows):  # the logits of a whole chat
+            return call(batch.map_prompts(self._with_fact))
+        shown = batch.with_prefix(self._completion_prefix()).map_prompts(self._with_fact)
+        return call(shown.with_stop(_END))
+
+    def _with_fact(self, row: Row) -> str:
+        hit, fact = self._best(row)
+        at = max(row.prompt.rfind(hit.view), 0) if hit.view else 0
+        before = row.prompt[:at] if row.target == "" else row.prompt[:at].rstrip()
+        return self._form(fact, before, row.prompt[at:])
+
+    def _form(self, fact: str, before: str, query: str) -> str:
+        return f"{before}{_END if before else ''}{f'Fact: {fact}{_END}' * self.repeats}{query}"
+
+    def _completion_prefix(self) -> str:
+        shown = demonstrations(retain=self.retain)[: self.demonstrations]
+        return "".join(
+            f"{self._form(d.fact, d.context, d.query)} {d.answer}{_END}{_END}" for d in shown
+        )
+
+    # Chats
+
+    def _chat(self, batch: Batch, call: Call) -> list[Any]:
+        """Rows grouped by what precedes the first turn: each system prompt has its own prefix."""
+        heads = {_head(row) for row in batch.rows}
+        if len(heads) > 1:
+            head = _head(batch.rows[0])
+            again = partial(self._chat, call=call)
+            return batch.route(lambda row: _head(row) == head, again, again)
+        prefix = heads.pop() + "".join(self._turns(batch.rows[0]))
+        return call(batch.with_prefix(prefix).map_rows(self._reply).with_stop(_END))
+
+    def _turns(self, row: Row) -> list[str]:
+        assert row.turn is not None
+        chat = row.turn.chat
+        return [
+            f"{chat.user_open}{f'{d.context} {d.query}'.strip()}{chat.user_close}"
+            f"{chat.reply_open}{_hidden(d.fact)} {d.answer}{chat.reply_close}"
+            for d in demonstrations(retain=self.retain)[: self.demonstrations]
+        ]
+
+    def _reply(self, row: Row) -> Row:
+        """The fact opens the reply, or precedes the query where the caller opened the reply."""
+        assert row.turn is not None
+        _, fact = self._best(row)
+        turn = row.turn
+        rest = turn.before[len(_head(row)) :]
+        if _awaits_reply(turn):
+            after = turn.after + _hidden(fact)
+            return replace(row, turn=replace(turn, before=rest, after=after), rewritten=True)
+        prompt = self._with_fact(row)
+        return replace(row, prompt=prompt, turn=replace(turn, before=rest), rewritten=True)
+
+
+def _hidden(fact: str) -> str:
+    return f"Fact: {fact}{_END}Answer:"
+
+
+def _head(row: Row) -> str:
+    """What stands before the first user turn: the template's opening, or a system prompt."""
+    assert row.turn is not None
+    return row.turn.before[: row.turn.before.find(row.turn.chat.user_open)]
+
+
+def _awaits_reply(turn: Turn) -> bool:
+    chat: ChatFormat = turn.chat
+    return turn.after.strip() == f"{chat.user_close}{chat.reply_open}".strip()
+
+
+def _plain(text: str, tokenizer: Any) -> str:
+    """``text`` on one line, without the tokenizer's special tokens."""
+    for token in (*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()):
+        text = text.replace(token, " ")
+    return " ".join(text.split())
+
+
+def demonstrations(*, retain: bool) -> tuple[Demonstration, ...]:
+    """The demonstrations shipped with the package, in the order in which they are taken.
+
+    Written for memedit: entities and facts are invented, none comes from a benchmark.
+    """
+    lines = files("memedit.editors").joinpath("demonstrations.jsonl").read_text("utf-8")
+    all_ = tuple(Demonstration(**json.loads(line)) for line in lines.splitlines())
+    return tuple(d for d in all_ if retain or d.kind != "retain")

@@ -11,7 +11,8 @@ from memedit.memory.index import FLAT_LIMIT, VectorIndex, Vectors
 from memedit.memory.journal import Journal
 from memedit.memory.payloads import LazyReader
 from memedit.memory.rows import RelationRow, from_bytes
-from memedit.memory.subjects import SubjectIndex, masked, subject_key, subject_span
+from memedit.memory.subjects import SubjectIndex, masked, subject_key
+from memedit.spans import subject_span
 from memedit.types import Edit, Record
 
 _CLOSING = " .?!:,;…。？！："

@@ -23,15 +23,15 @@ NAIVE_HINT = "Give an aware datetime, e.g. datetime.now(timezone.utc)."
 
 @dataclass(slots=True)
 class Query:
-    """A query cut into views, and the masked text of each subject it mentions."""
+    """A query cut into views, and the masked texts of each subject it mentions."""
 
     views: list[View]
-    masked: dict[str, str] = field(default_factory=dict)  # subject key -> masked view
+    masked: dict[str, tuple[str, ...]] = field(default_factory=dict)  # subject key -> texts
     mentions: dict[str, Mention] = field(default_factory=dict)
 
     def texts(self) -> list[str]:
         """What must be encoded to answer it."""
-        return [view.text for view in self.views] + list(self.masked.values())
+        return [view.text for view in self.views] + [t for ts in self.masked.values() for t in ts]
 
 
 def prepare(live: LiveSet, namespace: str, text: str) -> Query:
@@ -40,8 +40,18 @@ def prepare(live: LiveSet, namespace: str, text: str) -> Query:
     for view in query.views:
         for mention in view.mentions[-_MASKED_MENTIONS:]:
             query.mentions[mention.key] = mention  # the last mention of a subject counts
-            query.masked[mention.key] = masked(view.text, mention.start, mention.end)
+            query.masked[mention.key] = _masked_texts(view.text, mention)
     return query
+
+
+def _masked_texts(view: str, mention: Mention) -> tuple[str, ...]:
+    """The view with the subject masked, and where words follow it, only from the subject on.
+
+    The second form drops what an unfinished sentence before the question left behind.
+    """
+    whole = masked(view, mention.start, mention.end)
+    rest = view[mention.end :].strip()
+    return (whole, whole[mention.start :]) if mention.start and " " in rest else (whole,)
 
 
 def prepare_all(live: LiveSet, namespace: str, texts: Sequence[str]) -> list[Query]:
@@ -165,7 +175,8 @@ class Search:
         if key is None or key not in query.mentions:
             return Hit(record, similarity, view)
         theirs = self._live.relations.by_id([self._live.relation_ids[record.sequence]])[0]
-        cosine = float(np.clip(theirs @ self._vectors[query.masked[key]], -1.0, 1.0))
+        best = max(float(theirs @ self._vectors[text]) for text in query.masked[key])
+        cosine = max(-1.0, min(1.0, best))
         return Hit(record, similarity, view, query.mentions[key].text, cosine)
 
 

@@ -30,6 +30,10 @@ _WORD = re.compile(rf"[{_NO_SPACES}]|(?:(?![{_NO_SPACES}_])[\w{_MARKS}])+[+#]*")
 _POSSESSIVE = re.compile(r"(?<=\w)['’ʼ＇][sS]\b")
 _KEEP_THE = frozenset("who what it one end all that this there us we they band week".split())
 
+_POINTING = frozenset(
+    "it its he him his she her hers they them their theirs this that these those there".split()
+)
+
 _END = re.compile(r"\n+|[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘«(\[¿¡]*\w)|[。！？]+[」』”]*")
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st mt sr jr rev hon gen col capt lt sgt maj gov sen rep pres fr vs etc vol "
@@ -92,31 +96,6 @@ def subject_key(subject: str) -> str:
     if len(words) > 1 and words[0] == "the" and (len(words) > 2 or words[1] not in _KEEP_THE):
         del words[0]
     return " ".join(words) or unicodedata.normalize("NFKC", subject).casefold().strip()
-
-
-def subject_span(prompt: str, subject: str) -> tuple[int, int]:
-    """Where ``subject`` last occurs in ``prompt``, whatever its case; (0, 0) if nowhere."""
-    start = prompt.rfind(subject)
-    if start >= 0:
-        return start, start + len(subject)
-    found = list(re.finditer(re.escape(subject), prompt, re.IGNORECASE))
-    if found:
-        return found[-1].span()
-    return _folded_span(prompt, subject.casefold())
-
-
-def _folded_span(prompt: str, folded: str) -> tuple[int, int]:
-    """Case folding may change lengths (ß, İ): fold character by character and map back."""
-    parts = [character.casefold() for character in prompt]
-    starts = [0]
-    for part in parts:
-        starts.append(starts[-1] + len(part))
-    found = "".join(parts).rfind(folded)
-    if found < 0:
-        return 0, 0
-    first = bisect_right(starts, found) - 1
-    last = bisect_right(starts, found + len(folded) - 1) - 1
-    return first, last + 1
 
 
 def masked(text: str, start: int, end: int) -> str:
@@ -254,8 +233,9 @@ def _next_is_lower(text: str, end: int) -> bool:
 def views(text: str, mentions: Callable[[str], list[Mention]]) -> list[View]:
     """The parts of a query to compare with edits; [] for a blank query.
 
-    The last sentence, extended backwards sentence by sentence until it holds a known mention.
-    Without any mention: the last sentence, and the whole tail where that is short.
+    The last sentence; where it names no known subject and depends on what came before ("They
+    play"), extended backwards to the sentence that does. A text that names no known subject at
+    all: the last sentence, and the whole tail where that is short.
     """
     tail = _tail(text)
     if not tail:
@@ -267,7 +247,15 @@ def views(text: str, mentions: Callable[[str], list[Mention]]) -> list[View]:
         return [View(last)] if last == tail or len(tail) > SHORT_TAIL else [View(last), View(tail)]
     latest = max(mention.start for mention in found)
     start = starts[bisect_right(starts, latest) - 1]
+    if start < starts[-1] and not _depends(tail[starts[-1] :]):
+        return [View(tail[starts[-1] :])]
     return [View(tail[start:], _shifted(found, start))]
+
+
+def _depends(sentence: str) -> bool:
+    """Whether a sentence needs what was said before it: it has a pronoun, or next to no words."""
+    words = {word.text for word in _words(sentence)}
+    return len(words) < 3 or bool(words & _POINTING)
 
 
 def _shifted(mentions: Iterable[Mention], start: int) -> tuple[Mention, ...]:

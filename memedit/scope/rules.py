@@ -59,8 +59,8 @@ class Mention:
     """
 
     name: ClassVar[str] = "mention"
-    relation: float = 0.4
-    similarity: float = 0.7
+    relation: float = 0.3
+    similarity: float = 0.6
     verbatim: float = 0.97
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:

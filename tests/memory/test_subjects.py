@@ -9,9 +9,9 @@ from memedit.memory.subjects import (
     masked,
     sentence_starts,
     subject_key,
-    subject_span,
     views,
 )
+from memedit.spans import subject_span
 
 
 def index(*subjects: str) -> SubjectIndex:
