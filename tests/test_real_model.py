@@ -50,9 +50,9 @@ def varied_prompts() -> list[str]:
     """Questions, sentences and neighbours of the edits: cut short, none repeated."""
     full = records("counterfact_full.jsonl.gz", 400)
     texts = [r["question"] for r in records("downstream/nq_open_dev.jsonl.gz", 450)]
-    texts += [str(next(iter(r.values()))) for r in records("text/me_ppl_1k.jsonl.gz", 400)]
+    texts += [r["text"] for r in records("text/me_ppl_1k.jsonl.gz", 400)]
     texts += [text for r in full for text in r["neighborhood_prompts"][:1]]
-    return list(dict.fromkeys(text[:80].strip() for text in texts))
+    return list(dict.fromkeys(text[:40].strip() for text in texts))
 
 
 @pytest.mark.slow
