@@ -249,7 +249,10 @@ class Engine:
                     self._prefixes.popitem(last=False)
             self._prefixes.move_to_end(key)
             length, cache = self._prefixes[key]
-        fresh = copy.deepcopy(cache)
+        fresh = copy.copy(
+            cache
+        )  # shares the tensors: growing, cropping and reordering replace them
+        fresh.layers = [copy.copy(layer) for layer in cache.layers]
         if copies > 1:
             fresh.batch_repeat_interleave(copies)
         return length, fresh
