@@ -33,6 +33,7 @@ from memedit.types import (
     Decision,
     Edit,
     Hit,
+    Payload,
     Record,
     Row,
 )
@@ -143,6 +144,7 @@ class EditableModel(nn.Module):
         self.editor: Editor = _build(load_editor, editor, saved.get("editor"), "ike")
         self.scope: Scope = _build(load_scope, scope, saved.get("scope"), "default")
         self._chat = ChatFormat.of(self.tokenizer)
+        self._fitted: dict[int, Mapping[str, Payload]] = {}
         self._view: ContextVar[View] = ContextVar("memedit_view", default=_EVERYTHING)
 
     @classmethod
@@ -329,18 +331,40 @@ class EditableModel(nn.Module):
         return replace(decision, hits=hits)
 
     def _compiled(self, record: Record) -> Record:
-        """A record written without these editors (an import, another editor), fitted now."""
-        missing = [
+        """A record written without these editors (an import, another editor), fitted now.
+
+        Asking never writes: what is fitted here is kept in this process (see :meth:`compile`).
+        """
+        missing = self._missing(record)
+        if not missing:
+            return record
+        if record.sequence not in self._fitted:
+            self._fitted[record.sequence] = {
+                e.name: e.fit([record.edit], self.engine)[0] for e in missing
+            }
+        return replace(record, payloads={**record.payloads, **self._fitted[record.sequence]})
+
+    def _missing(self, record: Record) -> list[Editor]:
+        """The editors in use that have no payload of this record and can have one."""
+        return [
             e
             for e in self._leaves()
             if e.name not in record.payloads and not _lacking(record.edit, e)
         ]
-        if not missing:
-            return record
-        new = {e.name: e.fit([record.edit], self.engine)[0] for e in missing}
-        if not self.memory.read_only:
+
+    def compile(self, *, progress: Callable[[int], None] | None = None) -> int:
+        """Fit and store the payloads of every edit that was added without this editor.
+
+        Edits from an import, or from another editor, are otherwise fitted when they first fire.
+        Returns the number of edits fitted; may be interrupted and called again.
+        """
+        records = [r for r in self.memory.records() if self._missing(r)]
+        for done, record in enumerate(records, start=1):
+            new = {e.name: e.fit([record.edit], self.engine)[0] for e in self._missing(record)}
             self.memory.put_payloads({record.sequence: new})
-        return replace(record, payloads={**record.payloads, **new})
+            if progress is not None:
+                progress(done)
+        return len(records)
 
     # Asking
 

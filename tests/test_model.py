@@ -290,6 +290,25 @@ def test_save_and_load_give_the_same_answers(
     assert len(again.memory) == 2
 
 
+def test_edits_of_an_import_work_and_asking_never_writes(
+    model: EditableModel, tmp_path: Path
+) -> None:
+    file = tmp_path / "facts.jsonl"
+    file.write_text(
+        '{"prompt": "The capital of France is", "target_new": "Lyon", "subject": "France"}\n'
+        '{"prompt": "no target, ends in of"}\n'
+        '{"statement": "Our refund window is 60 days."}\n',
+        "utf-8",
+    )
+    report = model.edit(file)
+    assert (report.added, [line for line, _, _ in report.refused]) == (2, [2])
+    record = next(iter(model.memory.records()))
+    assert model.ask(IN).editor == "ike"
+    assert "ike" not in next(iter(model.memory.records())).payloads
+    assert model.compile() == 2 and model.compile() == 0
+    assert "ike" in model.memory.get(record.id).payloads
+
+
 def test_explain_says_which_edit_and_what_the_base_would_have_said(edited: EditableModel) -> None:
     explanation = edited.explain(IN)
     plain = explanation.to_dict()
