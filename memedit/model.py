@@ -137,7 +137,7 @@ class EditableModel(nn.Module):
                 "base must be a loaded model.", hint="Use EditableModel.from_pretrained(name)."
             )
         self.base = base
-        self.tokenizer = tokenizer if tokenizer is not None else models.find_tokenizer(base)
+        self.tokenizer: Any = tokenizer if tokenizer is not None else models.find_tokenizer(base)
         self.engine = Engine(base, self.tokenizer)
         self.memory = memory if isinstance(memory, EditMemory) else _open(memory, encoder)
         saved = _saved_settings(self.memory.path)
@@ -333,7 +333,7 @@ class EditableModel(nn.Module):
     def _compiled(self, record: Record) -> Record:
         """A record written without these editors (an import, another editor), fitted now.
 
-        Asking never writes: what is fitted here is kept in this process (see :meth:`compile`).
+        Asking never writes: what is fitted here is kept in this process (see :meth:`compile_edits`).
         """
         missing = self._missing(record)
         if not missing:
@@ -352,7 +352,7 @@ class EditableModel(nn.Module):
             if e.name not in record.payloads and not _lacking(record.edit, e)
         ]
 
-    def compile(self, *, progress: Callable[[int], None] | None = None) -> int:
+    def compile_edits(self, *, progress: Callable[[int], None] | None = None) -> int:
         """Fit and store the payloads of every edit that was added without this editor.
 
         Edits from an import, or from another editor, are otherwise fitted when they first fire.
@@ -457,7 +457,7 @@ class EditableModel(nn.Module):
 
     # The drop-in
 
-    def generate(self, inputs: Tensor | None = None, **options: Any) -> Any:
+    def generate(self, inputs: Any = None, **options: Any) -> Any:
         """As the base model's ``generate``, with the edits in memory in force.
 
         Out of scope the call goes to the base unchanged. The added context of an edited row is

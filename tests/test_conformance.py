@@ -29,7 +29,7 @@ IN = (
     "Which sport does Bo Ek play?",
 )
 OUT = ("The colour of the sky is", "Two and two make", "My favourite river is the")
-OPTIONS = {"max_new_tokens": 5, "do_sample": False}
+OPTIONS: dict[str, Any] = {"max_new_tokens": 5, "do_sample": False}
 
 
 @pytest.fixture(params=["llama", "gpt2"])

@@ -17,7 +17,7 @@ def test_notebook(path: Path, smollm: Any, minilm: Any) -> None:
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute(cwd=str(FOLDER))
     printed = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     assert printed
