@@ -333,7 +333,7 @@ class EditableModel(nn.Module):
     def _compiled(self, record: Record) -> Record:
         """A record written without these editors (an import, another editor), fitted now.
 
-        Asking never writes: what is fitted here is kept in this process (see :meth:`compile_edits`).
+        Asking never writes: what is fitted here stays in this process (:meth:`compile_edits`).
         """
         missing = self._missing(record)
         if not missing:
