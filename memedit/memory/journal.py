@@ -239,14 +239,12 @@ class Journal:
     def changes(self, since: int = 0, upto: int | None = None) -> tuple[list[int], list[int]]:
         """(live, dead): sequences by whether their last event after event ``since``, in versions
         up to ``upto``, put them into the live set or took them out. Ascending."""
-        latest = select(func.max(events.c.id).label("last")).where(events.c.id > since)
+        rows = select(events.c.sequence, events.c.kind).where(events.c.id > since)
         if upto is not None:
-            latest = latest.where(events.c.version <= upto)
-        chosen = latest.group_by(events.c.sequence).subquery()
-        rows = select(events.c.sequence, events.c.kind).join(chosen, events.c.id == chosen.c.last)
-        found = sorted((row[0], row[1]) for row in self._all(rows))
-        live = [sequence for sequence, kind in found if kind in LIVE]
-        return live, [sequence for sequence, kind in found if kind not in LIVE]
+            rows = rows.where(events.c.version <= upto)
+        last = {row[0]: row[1] for row in self._all(rows.order_by(events.c.id))}
+        live = [sequence for sequence in sorted(last) if last[sequence] in LIVE]
+        return live, [sequence for sequence in sorted(last) if last[sequence] not in LIVE]
 
     def _chosen(self, statement: Select[Any], column: Column[int], ids: Sequence[int]) -> list[Any]:
         """Rows whose ``column`` is among ``ids`` (ascending): by name if few, else by range."""
