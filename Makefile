@@ -4,6 +4,8 @@ SHELL := bash
 
 PYTHON ?= python3
 VENV := .venv
+# Spinning OpenMP threads make short calls many times slower where cores are shared.
+export OMP_WAIT_POLICY ?= PASSIVE
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOG := $(VENV)/setup.log

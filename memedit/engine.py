@@ -16,7 +16,6 @@ happen for one call and leaves nothing behind. Three mechanisms carry everything
 
 from __future__ import annotations
 
-import copy
 import inspect
 import threading
 from collections import OrderedDict
@@ -34,8 +33,15 @@ from transformers.generation.logits_process import (
 )
 
 from memedit.errors import ContextOverflowError, InvalidInputError
+from memedit.kv import fork
 from memedit.models import pad_id
-from memedit.processors import CallerCriterion, CallerProcessor, CallerStreamer
+from memedit.processors import (
+    CallerCriterion,
+    CallerProcessor,
+    CallerStreamer,
+    NotYet,
+    StopTokens,
+)
 from memedit.protocols import Apply, Step
 from memedit.sites import Sites, find
 from memedit.tokens import Codec, left_pad, right_pad
@@ -95,7 +101,7 @@ class Engine:
         options = self._options(batch, setting, stops, width=ids.shape[1])
         full = mask
         if batch.prefix:
-            length, cache = self._prefix(batch.prefix, len(batch) * copies)
+            length, cache = self._prefix(batch.prefix, len(batch) * copies, growing=True)
             options["past_key_values"] = cache
             full = torch.cat([mask.new_ones(len(batch), length), mask], dim=1)
         added = batch.prefix or any(row.rewritten for row in batch.rows)
@@ -217,11 +223,35 @@ class Engine:
         """The generation options of this call: stops added, processors given the caller's view."""
         options = dict(batch.options)
         options.setdefault("pad_token_id", self.codec.pad)
+        if batch.prefix or any(row.rewritten for row in batch.rows):
+            self._show_caller(batch, setting, stops, options, width)
         if stops:
-            options["eos_token_id"] = [*setting.eos, *stops]
-            options["min_new_tokens"] = max(1, setting("min_new_tokens", 0))
-        if not batch.prefix and not any(row.rewritten for row in batch.rows):
-            return options
+            table = self._table(stops)
+            least = width + max(1, setting("min_new_tokens", 0))
+            eos = torch.tensor(setting.eos, dtype=torch.long, device=table.device)
+            early = NotYet(table.index_fill(0, eos, True), least)
+            processors = [*(options.get("logits_processor") or ()), early]
+            criteria = [*(options.get("stopping_criteria") or ()), StopTokens(table)]
+            options["logits_processor"] = LogitsProcessorList(processors)
+            options["stopping_criteria"] = StoppingCriteriaList(criteria)
+        return options
+
+    def _table(self, stops: tuple[int, ...]) -> Tensor:
+        """[V] bool, True at the stop tokens."""
+        size = self.base.get_output_embeddings().weight.shape[0]
+        table = torch.zeros(max(size, len(self.tokenizer)), dtype=torch.bool, device=self.device)
+        table[list(stops)] = True
+        return table
+
+    def _show_caller(
+        self,
+        batch: Batch,
+        setting: _Settings,
+        stops: tuple[int, ...],
+        options: dict[str, Any],
+        width: int,
+    ) -> None:
+        """Wrap what looks back at the sequence, so that it sees the caller's own prompt."""
         prompts = [row.ids if row.ids is not None else torch.tensor([]) for row in batch.rows]
         own, _ = left_pad([p.cpu().long() for p in prompts], self.codec.pad)
         own = own.to(self.device)
@@ -237,9 +267,10 @@ class Engine:
             options["stopping_criteria"] = StoppingCriteriaList(seen)
         if streamer := options.pop("streamer", None):
             options["streamer"] = CallerStreamer(streamer, own, stops)
-        return options
 
-    def _prefix(self, prefix: str, copies: int) -> tuple[int, DynamicCache]:
+    def _prefix(
+        self, prefix: str, copies: int, *, growing: bool = False
+    ) -> tuple[int, DynamicCache]:
         """(length, keys and values for ``copies`` rows) of a prefix; computed on first use."""
         key = (prefix, *self._state())
         with self._lock:
@@ -249,10 +280,7 @@ class Engine:
                     self._prefixes.popitem(last=False)
             self._prefixes.move_to_end(key)
             length, cache = self._prefixes[key]
-        fresh = copy.copy(
-            cache
-        )  # shares the tensors: growing, cropping and reordering replace them
-        fresh.layers = [copy.copy(layer) for layer in cache.layers]
+        fresh = fork(cache, growing=growing)
         if copies > 1:
             fresh.batch_repeat_interleave(copies)
         return length, fresh

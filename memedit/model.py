@@ -407,6 +407,8 @@ class EditableModel(nn.Module):
     def _encode(self, text: str, *, chat: bool) -> Tensor:
         if not text.strip():
             raise InvalidInputError("The prompt is empty.")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise InvalidInputError("The prompt holds a lone surrogate.", hint="Read it as UTF-8.")
         if not chat:
             return self.engine.codec.ids(text, special=True)
         if not getattr(self.tokenizer, "chat_template", None):

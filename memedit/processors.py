@@ -47,6 +47,33 @@ class CallerCriterion(StoppingCriteria):
         return self.inner(_seen(self.own, input_ids, self.width), scores, **kwargs)
 
 
+class StopTokens(StoppingCriteria):
+    """Ends a row at a stop token. A table look-up: listing hundreds of tokens as end-of-sequence
+    would make ``generate`` compare each with the whole vocabulary at every step.
+
+    Args:
+        table: [V] bool, True at stop tokens.
+    """
+
+    def __init__(self, table: Tensor) -> None:
+        self.table = table
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Any:
+        return self.table[input_ids[:, -1]]
+
+
+class NotYet(LogitsProcessor):
+    """Forbids the stop tokens of ``table`` ([V] bool) until a sequence has ``least`` columns."""
+
+    def __init__(self, table: Tensor, least: int) -> None:
+        self.table, self.least = table, least
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        if input_ids.shape[1] >= self.least:
+            return scores
+        return scores.masked_fill(self.table[: scores.shape[-1]], -float("inf"))
+
+
 class CallerStreamer:
     """Streams the caller's prompt and the answer up to its stop, never the added context."""
 

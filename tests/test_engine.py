@@ -124,6 +124,25 @@ def test_sampling_is_reproducible_and_sequences_belong_to_their_row(
     assert all(c.ids is not None and c.ids.shape[0] == 3 for c in runs[0])
 
 
+def test_sampling_after_a_prefix_equals_the_uncached_run(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    ids = torch.cat([engine.codec.ids(PREFIX, special=True), engine.codec.ids(PROMPTS[0])])
+    options = {"do_sample": True, "num_return_sequences": 4, "temperature": 2.0, "top_k": 20}
+    for seed in range(5):
+        torch.manual_seed(seed)
+        ours = engine.generate(batch_of(PROMPTS[0], prefix=PREFIX, options=options))[0]
+        torch.manual_seed(seed)
+        plain = engine.base.generate(
+            ids[None],
+            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+            max_new_tokens=8,
+            pad_token_id=engine.codec.pad,
+            **options,
+        )
+        assert ours.ids is not None
+        assert ours.ids.tolist() == plain[:, len(ids) :].tolist()
+
+
 def test_an_answer_ends_at_its_stop_and_never_begins_with_it(
     tiny: Tiny, tiny_tokenizer: Any
 ) -> None:

@@ -353,6 +353,8 @@ def test_wrong_use_is_explained(model: EditableModel, tiny_tokenizer: Any) -> No
         model.edit(Edit("a prompt", "b"), "c")  # type: ignore[call-overload]
     with pytest.raises(InvalidInputError, match="empty"):
         model.ask("  ")
+    with pytest.raises(InvalidInputError, match="surrogate"):
+        model.ask("a \ud800 b")
     with pytest.raises(UnknownNameError, match="Did you mean: ike"):
         EditableModel(model.base, tiny_tokenizer, editor="ikee", encoder="hashing")
     with pytest.raises(InvalidInputError, match="from_pretrained"):
