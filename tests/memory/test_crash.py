@@ -16,7 +16,7 @@ from memedit.memory import EditMemory
 from tests.memory.helpers import CountingEncoder, sound
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "24"))  # hundreds before a release
+KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "200"))
 WRITERS = 4
 _WRITER = """
 import os, sys
