@@ -18,7 +18,7 @@ from transformers.cache_utils import DynamicLayer
 _ROOM = 64
 
 
-class GrowingLayer(DynamicLayer):
+class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """A ``DynamicLayer`` whose keys and values are views of larger buffers. Inference only.
 
     Anything that replaces ``keys`` and ``values`` (reordering beams, cropping) only costs one copy
@@ -42,10 +42,10 @@ class GrowingLayer(DynamicLayer):
         return self.keys, self.values
 
     def _room(self, end: int, key_states: Tensor, value_states: Tensor) -> tuple[Tensor, Tensor]:
-        held = self._buffers
-        if held is not None and held[0].shape[-2] >= end:
-            shown = self.keys is not None and self.keys.data_ptr() == held[0].data_ptr()
-            if shown and self.keys.shape[0] == held[0].shape[0]:
+        held, shown = self._buffers, self.keys
+        if held is not None and shown is not None and held[0].shape[-2] >= end:
+            same = shown.data_ptr() == held[0].data_ptr() and len(shown) == len(held[0])
+            if same:
                 return held
         new = [
             _roomier(old, states, end)
