@@ -7,7 +7,9 @@ for bad input, ``KeyError`` for an unknown id, ``OSError`` for a file that canno
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
 
 
 class MemeditError(Exception):
@@ -82,3 +84,17 @@ def unknown_name(kind: str, name: str, available: Iterable[str]) -> UnknownNameE
     return UnknownNameError(
         f"Unknown {kind} {name!r}.", hint=f"{guess}Available: {', '.join(names) or 'none'}."
     )
+
+
+def check_settings(kind: str, name: str, cls: Any, settings: Mapping[str, Any]) -> None:
+    """Refuse settings that ``cls``, a dataclass, has no field for.
+
+    Raises:
+        InvalidInputError: naming the unknown settings and those there are.
+    """
+    known = {f.name for f in fields(cls) if f.init}
+    if extra := sorted(set(settings) - known):
+        raise InvalidInputError(
+            f"{kind} {name!r} has no setting {', '.join(extra)}.",
+            hint=f"It has: {', '.join(sorted(known)) or 'none'}.",
+        )

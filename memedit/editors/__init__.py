@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import fields
 from importlib.metadata import entry_points
 from typing import Any
 
-from memedit.errors import InvalidInputError, unknown_name
+from memedit.errors import InvalidInputError, check_settings, unknown_name
 from memedit.protocols import Editor
 
 __all__ = ["available", "editor_class", "load_editor"]
@@ -63,11 +62,6 @@ def load_editor(name: str, **settings: Any) -> Editor:
             )
         return Chain(*(load_editor(part.strip()) for part in name.split("+")))
     cls = editor_class(name)
-    names = {f.name for f in fields(cls)}
-    if extra := sorted(set(settings) - names):
-        raise InvalidInputError(
-            f"Editor {name!r} has no setting {', '.join(extra)}.",
-            hint=f"It has: {', '.join(sorted(names)) or 'none'}.",
-        )
+    check_settings("Editor", name, cls, settings)
     editor: Editor = cls(**settings)
     return editor

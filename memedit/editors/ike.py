@@ -56,7 +56,7 @@ class Ike:
 
     name: ClassVar[str] = "ike"
     needs: ClassVar[frozenset[str]] = frozenset()
-    demonstrations: int = 8
+    demonstrations: int = 6
     retain: bool = False
     repeats: int = 2
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
-from memedit.errors import InvalidInputError, unknown_name
+from memedit.errors import check_settings, unknown_name
 from memedit.protocols import Scope
 from memedit.scope.rules import Everything, Mention, Nearest, Threshold
 
@@ -35,11 +34,6 @@ def load_scope(name: str = "default", **settings: Any) -> Scope:
     if name not in known:
         raise unknown_name("scope", name, known)
     cls = known[name]
-    names = {f.name for f in fields(cls)}
-    if extra := sorted(set(settings) - names):
-        raise InvalidInputError(
-            f"Scope {name!r} has no setting {', '.join(extra)}.",
-            hint=f"It has: {', '.join(sorted(names)) or 'none'}.",
-        )
+    check_settings("Scope", name, cls, settings)
     scope: Scope = cls(**settings)
     return scope

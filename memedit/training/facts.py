@@ -1,0 +1,200 @@
+"""Facts to learn from: CounterFact, zsRE and KnowEdit files in one form.
+
+Each file is recognised by its fields. A fact keeps what the file says of it: other wordings of the
+same question, what else is asked of the same subject, and prompts about other subjects.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from memedit.errors import InvalidInputError
+from memedit.types import Edit
+
+SISTERS: tuple[frozenset[str], ...] = tuple(
+    frozenset(group.split())
+    for group in (
+        "P17 P30 P131 P276 P159 P740 P495 P36 P190",  # where something is, or comes from
+        "P19 P27 P740 P495 P937 P20 P108 P159",  # where someone is from, or lived
+        "P176 P178 P127 P264 P449 P138 P108",  # who made, owns, publishes it
+        "P103 P1412 P364 P407 P37",  # which language
+        "P106 P101 P39 P413 P1303 P136 P641",  # what someone does
+        "P463 P108 P140 P127",  # what someone belongs to
+    )
+)
+"""CounterFact relations whose prompts cannot always be told apart: "{} is in", "{} plays"."""
+
+
+def sisters(a: str, b: str) -> bool:
+    """Whether prompts of the two relations may ask the same thing."""
+    return a == b or any(a in group and b in group for group in SISTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One edit, and texts about it.
+
+    Attributes:
+        subject: What it is about; occurs in ``prompt``.
+        relation: What is asked of the subject: a Wikidata property, or the prompt's template.
+        prompt: The edit's prompt.
+        target: The new answer.
+        true: The old answer, or "".
+        paraphrases: Other wordings of the same question; may begin with a distracting sentence.
+        questions: The same as questions.
+        neighbours: Prompts about other subjects.
+        others: Prompts about the same subject that ask something else.
+        source: "counterfact", "zsre" or "knowedit".
+    """
+
+    subject: str
+    relation: str
+    prompt: str
+    target: str
+    true: str = ""
+    paraphrases: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def edit(self) -> Edit:
+        return Edit(self.prompt, self.target, self.subject, self.true or None)
+
+
+@cache
+def relation_questions() -> dict[str, tuple[str, ...]]:
+    """Question templates of the CounterFact relations, with ``{}`` for the subject."""
+    return {name: tuple(each["questions"]) for name, each in _relations().items()}
+
+
+@cache
+def relation_kinds() -> dict[str, str]:
+    """What the CounterFact relations are asked of: person, place, work, company."""
+    return {name: each["kind"] for name, each in _relations().items()}
+
+
+@cache
+def _relations() -> dict[str, dict[str, Any]]:
+    text = files("memedit.training").joinpath("relations.json").read_text("utf-8")
+    found: dict[str, dict[str, Any]] = json.loads(text)
+    return found
+
+
+def read_facts(paths: Iterable[Path]) -> list[Fact]:
+    """The facts of several files, each (subject, prompt) once.
+
+    Raises:
+        InvalidInputError: a record of no known form, or a file that holds no fact.
+    """
+    found: dict[tuple[str, str], Fact] = {}
+    for path in paths:
+        before = len(found)
+        for number, record in enumerate(read_records(path), start=1):
+            for fact in _fact(record, path, number):
+                found.setdefault((fact.subject.casefold(), fact.prompt.casefold()), fact)
+        if len(found) == before and not before:
+            raise InvalidInputError(f"{path} holds no fact.")
+    return list(found.values())
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON lines of a file, gzip'd or not."""
+    if not path.is_file():
+        raise InvalidInputError(f"{path} is not a file.")
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open("r")
+    with opened as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InvalidInputError(f"{path}, line {number}: no JSON ({error.msg}).") from None
+            if not isinstance(record, dict):
+                raise InvalidInputError(f"{path}, line {number}: not a JSON object.")
+            yield record
+
+
+def _fact(record: dict[str, Any], path: Path, number: int) -> Iterator[Fact]:
+    if isinstance(record.get("requested_rewrite"), dict):
+        fact = _counterfact(record)
+    elif "src" in record and "alt" in record:
+        fact = _zsre(record)
+    elif "prompt" in record and "target_new" in record and "subject" in record:
+        fact = _knowedit(record)
+    else:
+        raise InvalidInputError(
+            f"{path}, line {number}: neither CounterFact nor zsRE nor KnowEdit.",
+            hint="Known fields: requested_rewrite; src and alt; subject, prompt and target_new.",
+        )
+    if fact.target.strip() and fact.subject.casefold() in fact.prompt.casefold():
+        yield fact
+
+
+def _counterfact(record: dict[str, Any]) -> Fact:
+    rewrite = record["requested_rewrite"]
+    subject, relation = rewrite["subject"], rewrite.get("relation_id", rewrite["prompt"])
+    return Fact(
+        subject=subject,
+        relation=relation,
+        prompt=rewrite["prompt"].replace("{}", subject),
+        target=rewrite["target_new"]["str"],
+        true=rewrite["target_true"]["str"],
+        paraphrases=tuple(record.get("paraphrase_prompts", ())),
+        questions=tuple(q.replace("{}", subject) for q in relation_questions().get(relation, ())),
+        neighbours=tuple(record.get("neighborhood_prompts", ())),
+        source="counterfact",
+    )
+
+
+def _zsre(record: dict[str, Any]) -> Fact:
+    subject, prompt = record["subject"], record["src"]
+    old = record.get("answers") or [record.get("pred") or ""]
+    return Fact(
+        subject=subject,
+        relation=_template(prompt, subject),
+        prompt=prompt,
+        target=record["alt"],
+        true=old[0],
+        questions=(record["rephrase"],) if record.get("rephrase") else (),
+        neighbours=(record["loc"],) if record.get("loc") else (),
+        source="zsre",
+    )
+
+
+def _knowedit(record: dict[str, Any]) -> Fact:
+    subject, prompt = record["subject"], record["prompt"]
+    local = record.get("locality") or {}
+    rephrase = record.get("rephrase_prompt")
+    return Fact(
+        subject=subject,
+        relation=_template(prompt, subject),
+        prompt=prompt,
+        target=record["target_new"],
+        questions=(rephrase,) if rephrase else tuple(_asked(prompt)),
+        others=tuple(p["prompt"] for p in local.get("Relation_Specificity", ())),
+        source="knowedit",
+    )
+
+
+def _asked(prompt: str) -> Iterator[str]:
+    """Questions of a prompt like "The name of the spouse of Ada is"."""
+    for verb in ("is", "are"):
+        if prompt.startswith("The ") and prompt.endswith(f" {verb}"):
+            what = prompt[4:].removesuffix(f" {verb}")
+            for lead in ("name of the ", "names of the "):
+                what = what.removeprefix(lead)
+            yield f"What {verb} the {what}?"
+            yield f"Tell me the {what}."
+
+
+def _template(prompt: str, subject: str) -> str:
+    at = prompt.casefold().rfind(subject.casefold())
+    return prompt if at < 0 else f"{prompt[:at]}{{}}{prompt[at + len(subject) :]}"
