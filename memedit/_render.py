@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from memedit.scope.features import matched_words
 from memedit.types import Completion, Hit, Record
 
 if TYPE_CHECKING:
@@ -309,11 +310,14 @@ def _compared(score: float, threshold: float) -> str:
 
 
 def _candidates(hits: Iterable[Hit], fired: set[str]) -> None:
-    table = _table("", "id", "fact", "similarity", "mention", "relation", title="Edits weighed")
+    names = ("", "id", "fact", "score", "similarity", "mention", "relation", "words in common")
+    table = _table(*names, title="Edits weighed")
     for hit in hits:
         relation = "" if hit.relation is None else f"{hit.relation:.3f}"
         mark = Text("*", "green") if hit.record.id in fired else ""
-        scores = (f"{hit.similarity:.3f}", Text(hit.mention or ""), relation)
-        table.add_row(mark, hit.record.id, fact(hit.record), *scores)
+        score = "" if hit.score is None else f"{hit.score:.3f}"
+        scores = (score, f"{hit.similarity:.3f}", Text(hit.mention or ""), relation)
+        words = Text(", ".join(matched_words(hit)))
+        table.add_row(mark, hit.record.id, fact(hit.record), *scores, words)
     if table.row_count:
         stdout().print(table)

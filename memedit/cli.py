@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import memedit
 from memedit import _render
+from memedit._train import train_app
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.types import DEFAULT_NAMESPACE, Edit
 
@@ -49,6 +50,7 @@ edit_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(edit_app, name="edit")
+app.add_typer(train_app, name="train")
 
 
 def _moment(text: str) -> datetime:

@@ -34,7 +34,7 @@ from transformers.generation.logits_process import (
 
 from memedit.errors import ContextOverflowError, InvalidInputError
 from memedit.kv import fork
-from memedit.models import pad_id
+from memedit.models import fingerprint, pad_id
 from memedit.processors import (
     CallerCriterion,
     CallerProcessor,
@@ -68,6 +68,10 @@ class Engine:
     @cached_property
     def sites(self) -> Sites:
         return find(self.base)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return fingerprint(self.base)
 
     @property
     def device(self) -> torch.device:

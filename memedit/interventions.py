@@ -87,6 +87,29 @@ class LowRank:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoRA:
+    """``y + s (x A^T) B^T`` on every row: an adapter for calls all of whose rows want it (Hu et al.
+    2021, arXiv 2106.09685).
+
+    Attributes:
+        site: The linear module beside which it stands.
+        a: [r, d_in]. b: [d_out, r]. scale: s = alpha / r.
+    """
+
+    site: str
+    a: Tensor
+    b: Tensor
+    scale: float
+
+    def bind(self, rows: Sequence[Row]) -> Apply:
+        def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
+            a, b = self.a.to(x.device, x.dtype), self.b.to(x.device, x.dtype)
+            return y + (x @ a.T) @ b.T * self.scale
+
+        return apply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dense:
     """``y + x D^T`` with one dense delta per edit (FT, KE).
 

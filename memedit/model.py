@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,10 +23,11 @@ from memedit.chat import ChatFormat
 from memedit.dropin import Budget, Request, merge
 from memedit.editors import load_editor
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.errors import EncoderMismatchError, InvalidEditError, InvalidInputError
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
 from memedit.protocols import Editor, Encoder, Scope
 from memedit.scope import load_scope
+from memedit.scope.features import matched_words
 from memedit.types import (
     DEFAULT_NAMESPACE,
     Batch,
@@ -81,6 +83,7 @@ class Explanation:
             "in_scope": bool(self.decision),
             "score": self.decision.score,
             "threshold": self.decision.threshold,
+            "unsure": self.decision.unsure,
             "editor": self.editor,
             "version": self.version,
             "hits": [_plain(hit) for hit in self.decision.hits],
@@ -94,6 +97,8 @@ def _plain(hit: Hit) -> dict[str, Any]:
         "fact": hit.record.edit.statement,
         "similarity": hit.similarity,
         "relation": hit.relation,
+        "score": hit.score,
+        "words": list(matched_words(hit)),
         "mention": hit.mention,
         "view": hit.view,
     }
@@ -143,6 +148,8 @@ class EditableModel(nn.Module):
         saved = _saved_settings(self.memory.path)
         self.editor: Editor = _build(load_editor, editor, saved.get("editor"), "ike")
         self.scope: Scope = _build(load_scope, scope, saved.get("scope"), "default")
+        self._scope_given = scope is not None or bool(saved.get("scope"))
+        self._scope_fits = False
         self._chat = ChatFormat.of(self.tokenizer)
         self._fitted: dict[int, Mapping[str, Payload]] = {}
         self._view: ContextVar[View] = ContextVar("memedit_view", default=_EVERYTHING)
@@ -255,6 +262,7 @@ class EditableModel(nn.Module):
         return self.memory.restore(version)
 
     def _add(self, edits: list[Edit], **options: Any) -> list[Receipt]:
+        self._check_scope()
         for edit in edits:
             for editor in self._leaves():
                 _check_needs(edit, editor)
@@ -316,7 +324,26 @@ class EditableModel(nn.Module):
             candidates = store.search(
                 queries, k=_CANDIDATES, namespace=view.namespace, as_of=view.as_of
             )
+        self._check_scope()
         return [self._ready(decision) for decision in self.scope.decide(queries, candidates)]
+
+    def _check_scope(self) -> None:
+        """See once that a trained scope was trained for the memory's encoder.
+
+        The default scope gives way to one without training; one that was asked for is an error.
+        """
+        if self._scope_fits:
+            return
+        check = getattr(self.scope, "check_encoder", None)
+        try:
+            if check is not None:
+                check(self.memory.encoder.id)
+        except EncoderMismatchError as error:
+            if self._scope_given:
+                raise
+            warnings.warn(f"{error} Until then scope='mention' decides.", stacklevel=2)
+            self.scope = load_scope("mention")
+        self._scope_fits = True
 
     @staticmethod
     def _live(store: EditMemory | MemoryView, view: View) -> list[Record]:
@@ -351,6 +378,31 @@ class EditableModel(nn.Module):
             for e in self._leaves()
             if e.name not in record.payloads and not _lacking(record.edit, e)
         ]
+
+    def calibrate_scope(
+        self, queries: Sequence[str], *, max_false_fire: float = 0.001, confidence: float = 0.95
+    ) -> Scope:
+        """Set the scope's threshold from your own traffic, with a guarantee.
+
+        Args:
+            queries: Texts that concern no edit in memory, drawn from the traffic to come.
+            max_false_fire: Highest acceptable share of such texts on which an edit fires.
+            confidence: Probability, over the draw of ``queries``, that this holds.
+
+        Returns:
+            The scope now in use; :meth:`save` keeps it.
+
+        Raises:
+            InvalidInputError: too few queries for the bound, or a scope that has no calibration.
+        """
+        decisions = self.decide(queries)
+        calibrate = getattr(self.scope, "calibrate", None)
+        if calibrate is None:
+            raise InvalidInputError(
+                f"The scope {self.scope!r} has no calibration.", hint="Use scope='classifier'."
+            )
+        self.scope = calibrate(decisions, max_false_fire, confidence)
+        return self.scope
 
     def compile_edits(self, *, progress: Callable[[int], None] | None = None) -> int:
         """Fit and store the payloads of every edit that was added without this editor.
@@ -441,8 +493,11 @@ class EditableModel(nn.Module):
         earlier = split[0] if split else ""
         return f"{earlier}\n{row.prompt}" if earlier else row.prompt
 
+    def _batch(self, rows: Sequence[Row], options: Mapping[str, Any]) -> Batch:
+        return Batch(tuple(rows), recall=self.decide, lm=self.engine, options=options)
+
     def _answer(self, rows: Sequence[Row], options: Mapping[str, Any]) -> list[Completion]:
-        batch = Batch(tuple(rows), recall=self.decide, options=options)
+        batch = self._batch(rows, options)
         return batch.route(lambda row: bool(row.decision), self._edited, self.engine.generate)
 
     def _edited(self, batch: Batch) -> list[Completion]:
@@ -478,7 +533,7 @@ class EditableModel(nn.Module):
         inside = [i for i, row in enumerate(rows) if row.decision]
         outside = [i for i, row in enumerate(rows) if not row.decision]
         budget = Budget.of(options, self.base.generation_config, width=request.width)
-        batch = Batch(tuple(rows[i] for i in inside), recall=self.decide, options=budget.options)
+        batch = self._batch([rows[i] for i in inside], budget.options)
         new: dict[int, Any] = {i: c.ids for i, c in zip(inside, self._edited(batch), strict=True)}
         if outside:
             tail = request.generate(self.base, outside)
@@ -524,7 +579,7 @@ class EditableModel(nn.Module):
         def call(batch: Batch) -> list[Tensor]:
             return self.engine.logits(batch, [originals[id(row.ids)] for row in batch.rows])
 
-        batch = Batch(tuple(replace(row, target="") for row in rows), recall=self.decide)
+        batch = self._batch([replace(row, target="") for row in rows], {})
         logits: list[Tensor] = self.editor.run(batch, call)
         return logits
 

@@ -56,6 +56,10 @@ class LM(Protocol):
     @property
     def sites(self) -> Sites: ...
 
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the base model, for what was trained for it (:func:`models.fingerprint`)."""
+
     def generate(self, batch: Batch) -> list[Any]: ...
 
     def nll(self, batch: Batch) -> Tensor:
@@ -88,9 +92,12 @@ class Editor(Protocol):
 class Scope(Protocol):
     """Which of the candidate edits, if any, a query concerns."""
 
-    def decide(
-        self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]
-    ) -> list[Decision]: ...
+    def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
+        """One decision per prompt. A scope may also have
+
+        - ``wants_all = True``: the candidates are all live edits, not the nearest ones;
+        - ``check_encoder(id)``: raises EncoderMismatchError for vectors it was not trained on.
+        """
 
 
 @runtime_checkable

@@ -13,10 +13,12 @@ from memedit.errors import InvalidEditError
 from memedit.spans import subject_span
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import Tensor
 
     from memedit.chat import ChatFormat
-    from memedit.protocols import Intervention
+    from memedit.protocols import LM, Intervention
 
 DEFAULT_NAMESPACE = "default"
 MAX_TEXT = 8_192
@@ -167,6 +169,23 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class PairVectors:
+    """Unit vectors [d] float32 of the two sides of a :class:`Hit`.
+
+    Attributes:
+        view: The query view.
+        key: The edit's nearest key text (its prompt, or one of its queries).
+        masked_view: The view with the subject masked; None without a mention.
+        masked_key: The edit's prompt with the subject masked; None without a mention.
+    """
+
+    view: npt.NDArray[np.float32]
+    key: npt.NDArray[np.float32]
+    masked_view: npt.NDArray[np.float32] | None = None
+    masked_key: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A record that a query may concern, with the evidence both doors found.
 
@@ -178,6 +197,9 @@ class Hit:
             (or the edit has no subject).
         relation: Cosine of query view and edit prompt, both with the subject masked; None without
             a mention.
+        vectors: What was compared, for scopes that learn; None when the memory was not asked.
+        clause: The part of ``view`` that ``relation`` compares: all of it, or from the mention on.
+        score: What the scope made of it, e.g. a probability; None where it gives none.
     """
 
     record: Record
@@ -185,6 +207,9 @@ class Hit:
     view: str = ""
     mention: str | None = None
     relation: float | None = None
+    vectors: PairVectors | None = field(default=None, compare=False, repr=False)
+    clause: str = ""
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +217,14 @@ class Decision:
     """What the scope said of one query. No hits: out of scope.
 
     ``score`` is that of the best candidate, fired or not; ``candidates`` are all that were weighed.
+    ``unsure``: nothing fired, but the score lies in the scope's abstain band.
     """
 
     hits: tuple[Hit, ...] = ()
     score: float = 0.0
     threshold: float = 0.0
     candidates: tuple[Hit, ...] = field(default=(), repr=False)
+    unsure: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.hits)
@@ -263,11 +290,14 @@ class Batch:
         stop: Generation ends at the first token containing one of these strings; the token is
             not part of the answer.
         options: Generation options, passed to the base model's ``generate`` untouched.
+        lm: The base model, for editors that must ask it something before they answer, whatever is
+            being computed; None where there is none (a batch built by hand).
     """
 
     rows: tuple[Row, ...]
     interventions: tuple[Intervention, ...] = ()
     recall: Recall = _nothing
+    lm: LM | None = field(default=None, compare=False, repr=False)
     prefix: str = ""
     stop: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"editors"}),
     frozenset({"model"}),
     frozenset({"training", "evaluation", "serving"}),
-    frozenset({"cli", "demo", "_render"}),
+    frozenset({"cli", "demo", "_render", "_train"}),
 )  # fmt: skip
 
 HOOKS = frozenset({

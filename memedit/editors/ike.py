@@ -21,13 +21,19 @@ from functools import partial
 from importlib.resources import files
 from typing import Any, ClassVar
 
-from memedit.chat import ChatFormat
+from memedit.editors._forms import (
+    END,
+    awaits_reply,
+    before_query,
+    hits_of,
+    opened_reply,
+    plain,
+    split_at_view,
+    stated,
+)
 from memedit.errors import ContextOverflowError, InvalidInputError
 from memedit.protocols import LM
-from memedit.types import Batch, Call, Edit, Hit, Payload, Row, Turn
-
-_END = "\n"
-"""An answer is one line."""
+from memedit.types import Batch, Call, Edit, Payload, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +75,14 @@ class Ike:
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One payload per edit: ``fact``, the edit as a line that cannot break out of its place."""
-        return [{"fact": _plain(edit.statement, lm.tokenizer)} for edit in edits]
+        return [{"fact": plain(edit.statement, lm.tokenizer)} for edit in edits]
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Rows in scope answered with their best edit in the prompt; the others pass unchanged."""
         return batch.route(self._concerned, partial(self._edited, call=call), call)
 
     def _concerned(self, row: Row) -> bool:
-        return any(self.name in hit.record.payloads for hit in row.decision.hits)
+        return bool(hits_of(row, self.name))
 
     def _edited(self, batch: Batch, call: Call) -> list[Any]:
         """The rows with their fact; with half the demonstrations where all are too long."""
@@ -92,31 +98,26 @@ class Ike:
             fewer = replace(self, demonstrations=self.demonstrations // 2)
             return fewer._edited(batch, call)
 
-    def _best(self, row: Row) -> tuple[Hit, str]:
-        hit = next(hit for hit in row.decision.hits if self.name in hit.record.payloads)
-        return hit, str(hit.record.payloads[self.name]["fact"])
-
     # Completions
 
     def _complete(self, batch: Batch, call: Call) -> list[Any]:
         if any(row.turn is not None for row in batch.rows):  # the logits of a whole chat
             return call(batch.map_prompts(self._with_fact))
         shown = batch.with_prefix(self._completion_prefix()).map_prompts(self._with_fact)
-        return call(shown.with_stop(_END))
+        return call(shown.with_stop(END))
 
     def _with_fact(self, row: Row) -> str:
-        hit, fact = self._best(row)
-        at = max(row.prompt.rfind(hit.view), 0) if hit.view else 0
-        before = row.prompt[:at] if row.target == "" else row.prompt[:at].rstrip()
-        return self._form(fact, before, row.prompt[at:])
+        hit = hits_of(row, self.name)[0]
+        fact = str(hit.record.payloads[self.name]["fact"])
+        return self._form(fact, *split_at_view(row, hit))
 
     def _form(self, fact: str, before: str, query: str) -> str:
-        return f"{before}{_END if before else ''}{f'Fact: {fact}{_END}' * self.repeats}{query}"
+        return before_query(stated(fact) * self.repeats, before, query)
 
     def _completion_prefix(self) -> str:
         shown = demonstrations(retain=self.retain)[: self.demonstrations]
         return "".join(
-            f"{self._form(d.fact, d.context, d.query)} {d.answer}{_END}{_END}" for d in shown
+            f"{self._form(d.fact, d.context, d.query)} {d.answer}{END}{END}" for d in shown
         )
 
     # Chats
@@ -129,50 +130,34 @@ class Ike:
             again = partial(self._chat, call=call)
             return batch.route(lambda row: _head(row) == head, again, again)
         prefix = heads.pop() + "".join(self._turns(batch.rows[0]))
-        return call(batch.with_prefix(prefix).map_rows(self._reply).with_stop(_END))
+        return call(batch.with_prefix(prefix).map_rows(self._reply).with_stop(END))
 
     def _turns(self, row: Row) -> list[str]:
         assert row.turn is not None
         chat = row.turn.chat
         return [
             f"{chat.user_open}{f'{d.context} {d.query}'.strip()}{chat.user_close}"
-            f"{chat.reply_open}{_hidden(d.fact)} {d.answer}{chat.reply_close}"
+            f"{chat.reply_open}{opened_reply(stated(d.fact))} {d.answer}{chat.reply_close}"
             for d in demonstrations(retain=self.retain)[: self.demonstrations]
         ]
 
     def _reply(self, row: Row) -> Row:
         """The fact opens the reply, or precedes the query where the caller opened the reply."""
         assert row.turn is not None
-        _, fact = self._best(row)
+        fact = str(hits_of(row, self.name)[0].record.payloads[self.name]["fact"])
         turn = row.turn
         rest = turn.before[len(_head(row)) :]
-        if _awaits_reply(turn):
-            after = turn.after + _hidden(fact)
+        if awaits_reply(turn):
+            after = turn.after + opened_reply(stated(fact))
             return replace(row, turn=replace(turn, before=rest, after=after), rewritten=True)
         prompt = self._with_fact(row)
         return replace(row, prompt=prompt, turn=replace(turn, before=rest), rewritten=True)
-
-
-def _hidden(fact: str) -> str:
-    return f"Fact: {fact}{_END}Answer:"
 
 
 def _head(row: Row) -> str:
     """What stands before the first user turn: the template's opening, or a system prompt."""
     assert row.turn is not None
     return row.turn.before[: row.turn.before.find(row.turn.chat.user_open)]
-
-
-def _awaits_reply(turn: Turn) -> bool:
-    chat: ChatFormat = turn.chat
-    return turn.after.strip() == f"{chat.user_close}{chat.reply_open}".strip()
-
-
-def _plain(text: str, tokenizer: Any) -> str:
-    """``text`` on one line, without the tokenizer's special tokens."""
-    for token in (*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()):
-        text = text.replace(token, " ")
-    return " ".join(text.split())
 
 
 def demonstrations(*, retain: bool) -> tuple[Demonstration, ...]:

@@ -13,7 +13,7 @@ from memedit.errors import InvalidInputError
 from memedit.memory.index import Vectors
 from memedit.memory.live import LiveSet, Space
 from memedit.memory.subjects import Mention, View, masked, subject_key, views
-from memedit.types import Hit, Record
+from memedit.types import Hit, PairVectors, Record
 
 SUBJECT_CAP = 64
 """Most records the subject door gives for one query."""
@@ -165,19 +165,35 @@ class Search:
 
     def _hits(self, query: Query, found: dict[int, _Candidate]) -> list[Hit]:
         order = sorted(found, key=lambda sequence: (-found[sequence].similarity, -sequence))
-        return [self._hit(query, self._live.records[s], found[s]) for s in order]
+        if not order or self._space.index is None:
+            return []
+        groups = [self._space.keys[sequence] for sequence in order]
+        vectors = self._space.index.reconstruct([key for group in groups for key in group])
+        hits, start = [], 0
+        for sequence, group in zip(order, groups, strict=True):
+            own = vectors[start : start + len(group)]
+            start += len(group)
+            seen = self._vectors[query.views[found[sequence].view].text]
+            nearest = own[int((own @ seen).argmax())] if len(group) > 1 else own[0]
+            hits.append(self._hit(query, self._live.records[sequence], found[sequence], nearest))
+        return hits
 
-    def _hit(self, query: Query, record: Record, candidate: _Candidate) -> Hit:
+    def _hit(self, query: Query, record: Record, candidate: _Candidate, key: Vectors) -> Hit:
         view = query.views[candidate.view].text
+        seen = self._vectors[view]
         similarity = max(-1.0, min(1.0, candidate.similarity))
         subject = record.edit.subject
-        key = None if subject is None else subject_key(subject)
-        if key is None or key not in query.mentions:
-            return Hit(record, similarity, view)
+        about = None if subject is None else subject_key(subject)
+        if about is None or about not in query.mentions:
+            return Hit(record, similarity, view, vectors=PairVectors(seen, key))
         theirs = self._live.relations.by_id([self._live.relation_ids[record.sequence]])[0]
-        best = max(float(theirs @ self._vectors[text]) for text in query.masked[key])
-        cosine = max(-1.0, min(1.0, best))
-        return Hit(record, similarity, view, query.mentions[key].text, cosine)
+        forms = [self._vectors[text] for text in query.masked[about]]
+        best = max(range(len(forms)), key=lambda form: float(theirs @ forms[form]))
+        cosine = max(-1.0, min(1.0, float(theirs @ forms[best])))
+        vectors = PairVectors(seen, key, forms[best], theirs)
+        mention = query.mentions[about].text
+        clause = view[max(view.rfind(mention), 0) :] if best else view
+        return Hit(record, similarity, view, mention, cosine, vectors, clause)
 
 
 def _merge(found: dict[int, _Candidate], near: dict[int, float], view: int) -> None:

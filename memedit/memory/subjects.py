@@ -177,11 +177,27 @@ class SubjectIndex:
         ]
 
     def _spans(self, words: Sequence[_Word], at: int) -> Iterable[tuple[int, int, str]]:
-        for length in self._lengths.get(words[at].text, ()):
-            key = " ".join(word.text for word in words[at : at + length])
-            if key in self._sequences and at + length <= len(words):
-                first = at - 1 if at and words[at - 1].text == "the" and self._the[key] else at
-                yield words[first].start, words[at + length - 1].end, key
+        for length in self._lengths_from(words[at].text):
+            if at + length > len(words):
+                continue
+            for key in _singular_too(" ".join(word.text for word in words[at : at + length])):
+                if key in self._sequences:
+                    first = at - 1 if at and words[at - 1].text == "the" and self._the[key] else at
+                    yield words[first].start, words[at + length - 1].end, key
+                    break
+
+    def _lengths_from(self, word: str) -> set[int]:
+        """Lengths, in words, of the subjects that begin with this word."""
+        lengths = set(self._lengths.get(word, ()))
+        if 1 in self._lengths.get(word[:-1], ()):
+            lengths.add(1)
+        return lengths
+
+
+def _singular_too(key: str) -> tuple[str, ...]:
+    """A subject, and without its final "s": "Irbits", "the Smiths' dog" name Irbit, the Smith."""
+    plural = len(key) > 4 and key[-1] == "s" and key[-2].isalpha()
+    return (key, key[:-1]) if plural else (key,)
 
 
 def _has_the(subject: str, key: str) -> bool:

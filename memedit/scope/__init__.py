@@ -6,15 +6,24 @@ from typing import Any
 
 from memedit.errors import check_settings, unknown_name
 from memedit.protocols import Scope
+from memedit.scope.classifier import ClassifierScope
 from memedit.scope.rules import Everything, Mention, Nearest, Threshold
 
-__all__ = ["Everything", "Mention", "Nearest", "Threshold", "available", "load_scope"]
+__all__ = [
+    "ClassifierScope",
+    "Everything",
+    "Mention",
+    "Nearest",
+    "Threshold",
+    "available",
+    "load_scope",
+]
 
-DEFAULT = "mention"
+DEFAULT = "classifier"
 
 
 def _known() -> dict[str, type[Any]]:
-    return {cls.name: cls for cls in (Everything, Mention, Nearest, Threshold)}
+    return {cls.name: cls for cls in (ClassifierScope, Everything, Mention, Nearest, Threshold)}
 
 
 def available() -> list[str]:

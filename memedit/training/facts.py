@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -103,7 +103,31 @@ def read_facts(paths: Iterable[Path]) -> list[Fact]:
                 found.setdefault((fact.subject.casefold(), fact.prompt.casefold()), fact)
         if len(found) == before and not before:
             raise InvalidInputError(f"{path} holds no fact.")
-    return list(found.values())
+    return _clustered(list(found.values()))
+
+
+def _clustered(facts: list[Fact]) -> list[Fact]:
+    """Facts of other sources than CounterFact with the relation that their wordings share.
+
+    Two templates that were ever used to ask the same thing are one relation, named by the first.
+    """
+    parent: dict[str, str] = {}
+
+    def root(template: str) -> str:
+        while parent.setdefault(template, template) != template:
+            template = parent[template]
+        return template
+
+    for fact in facts:
+        if fact.source != "counterfact":
+            for question in fact.questions:
+                if fact.subject in question:
+                    a, b = root(fact.relation), root(_template(question, fact.subject))
+                    parent[max(a, b)] = min(a, b)
+    return [
+        fact if fact.source == "counterfact" else replace(fact, relation=root(fact.relation))
+        for fact in facts
+    ]
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,68 @@
+"""How a fact is put into a prompt: what the prompt editors and their training share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from memedit.chat import ChatFormat
+from memedit.types import Hit, Row, Turn
+
+END = "\n"
+"""An answer is one line."""
+
+
+def stated(fact: str) -> str:
+    """One fact as a line of the prompt."""
+    return f"Fact: {fact}{END}"
+
+
+def before_query(facts: str, before: str, query: str) -> str:
+    """``facts`` between what precedes and the part that asks: nothing may come between the two."""
+    return f"{before}{END if before else ''}{facts}{query}"
+
+
+def opened_reply(facts: str) -> str:
+    """The hidden beginning of a chat's reply."""
+    return f"{facts}Answer:"
+
+
+def split_at_view(row: Row, hit: Hit) -> tuple[str, str]:
+    """(what precedes, what asks) of a row's prompt: cut where the view that matched begins.
+
+    Nothing of a prompt whose own tokens are scored (``target == ""``) is lost.
+    """
+    at = max(row.prompt.rfind(hit.view), 0) if hit.view else 0
+    before = row.prompt[:at] if row.target == "" else row.prompt[:at].rstrip()
+    return before, row.prompt[at:]
+
+
+def awaits_reply(turn: Turn) -> bool:
+    """Whether a chat ends where the assistant is to begin."""
+    chat: ChatFormat = turn.chat
+    return turn.after.strip() == f"{chat.user_close}{chat.reply_open}".strip()
+
+
+def with_facts(row: Row, hit: Hit, facts: str) -> Row:
+    """The row with ``facts`` (lines) in its place.
+
+    They open the reply of a chat that awaits one; elsewhere they stand before the part that asks.
+    """
+    if row.turn is not None and row.target != "" and awaits_reply(row.turn):
+        turn = replace(row.turn, after=row.turn.after + opened_reply(facts))
+        return replace(row, turn=turn, rewritten=True)
+    prompt = before_query(facts, *split_at_view(row, hit))
+    return replace(row, prompt=prompt, rewritten=True)
+
+
+def plain(text: str, tokenizer: Any) -> str:
+    """``text`` on one line, without the tokenizer's special tokens."""
+    for token in (*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()):
+        text = text.replace(token, " ")
+    return " ".join(text.split())
+
+
+def hits_of(row: Row, editor: str) -> Sequence[Hit]:
+    """The row's hits that hold a payload of this editor, best first."""
+    return [hit for hit in row.decision.hits if editor in hit.record.payloads]

@@ -1,0 +1,186 @@
+"""SERAC: semi-parametric editing with a counterfactual model (Mitchell et al. 2022, arXiv
+2206.06520).
+
+An edit is kept as text. The scope says which queries it concerns; those are answered by a
+*counterfactual model* that reads the edit before the query, the others by the untouched base.
+Three forms of that model:
+
+- an **adapter** trained to use a fact in its prompt, beside the frozen base (``memedit train
+  counterfactual``; one for the packaged default model is shipped). It is installed for the call
+  and gone after it. It also knows when to decline: its first token ends the answer where none of
+  the facts answers the query. The base then answers, untouched, as if no edit had fired;
+- the **frozen base** itself, reading the edit;
+- **another model** with its own tokenizer, for bases that have no adapter.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar
+
+import torch
+
+from memedit.editors._counterfactual import Adapter, adapter_for, load_adapter, other_model
+from memedit.editors._forms import END, hits_of, plain, stated, with_facts
+from memedit.errors import InvalidInputError
+from memedit.protocols import LM
+from memedit.types import Batch, Call, Completion, Edit, Payload, Row
+
+_FROZEN, _OTHER = "base", "model:"
+_VERDICT = {"max_new_tokens": 1, "do_sample": False, "num_beams": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serac:
+    """A counterfactual model for queries in scope.
+
+    Attributes:
+        counterfactual: ``"auto"``: the adapter shipped for this base, or the frozen base with a
+            warning; ``"base"``: the frozen base; ``"model:NAME"``: another language model (hub id,
+            folder, GGUF file), with its shipped adapter if it has one; else the folder of an
+            adapter.
+        facts: Most edits put into the prompt, best first; the adapter picks the one that answers.
+        decline: Let the adapter send a query back to the base.
+
+    Raises:
+        InvalidInputError: a number out of range, or no adapter in the folder.
+    """
+
+    name: ClassVar[str] = "serac"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    counterfactual: str = "auto"
+    facts: int = 3
+    decline: bool = True
+
+    def __post_init__(self) -> None:
+        if self.facts < 1:
+            raise InvalidInputError("facts must be at least 1.")
+
+    def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
+        """One payload per edit: ``fact``, its text on one line."""
+        return [{"fact": plain(edit.statement, lm.tokenizer)} for edit in edits]
+
+    def run(self, batch: Batch, call: Call) -> list[Any]:
+        """Rows in scope to the counterfactual model, the others to ``call``."""
+        if self.counterfactual.startswith(_OTHER):
+            inside = partial(self._elsewhere, call=call)
+        else:
+            inside = partial(self._beside, call=call)
+        return batch.route(lambda row: bool(hits_of(row, self.name)), inside, call)
+
+    # The base, frozen or with its adapter
+
+    def _beside(self, batch: Batch, call: Call) -> list[Any]:
+        adapter = self._adapter(batch.lm)
+        if adapter is None:
+            return call(self._shown(batch).with_stop(END))
+        accepted = self._accepted(batch, adapter, batch.lm)
+
+        def answer(rows: Batch) -> list[Any]:
+            return call(self._shown(rows).intervene(*adapter.modules).with_stop(END))
+
+        return batch.route(lambda row: id(row) in accepted, answer, call)
+
+    def _adapter(self, lm: LM | None) -> Adapter | None:
+        if self.counterfactual == _FROZEN:
+            return None
+        if self.counterfactual != "auto":
+            return load_adapter(self.counterfactual)
+        if lm is None:
+            return None
+        if (found := adapter_for(lm.fingerprint)) is None:
+            warnings.warn(
+                "No counterfactual adapter was trained for this base model: SERAC answers with the "
+                "frozen base. Train one: memedit train counterfactual --model MODEL --out DIR, "
+                "then Serac(counterfactual=DIR).",
+                stacklevel=2,
+            )
+        return found
+
+    def _accepted(self, batch: Batch, adapter: Adapter, lm: LM | None) -> set[int]:
+        """Rows (by identity) whose answer the adapter does not end before it has begun."""
+        if lm is None or not self.decline:
+            return {id(row) for row in batch.rows}
+        asked = replace(self._shown(batch).intervene(*adapter.modules), options=_VERDICT)
+        asked = asked.map_rows(lambda row: replace(row, target=None))
+        first = lm.generate(asked)
+        ends = _ends(lm)
+        return {
+            id(row)
+            for row, said in zip(batch.rows, first, strict=True)
+            if int(said.ids[0, 0]) not in ends
+        }
+
+    def _shown(self, batch: Batch) -> Batch:
+        return batch.map_rows(self._with_facts)
+
+    def _with_facts(self, row: Row) -> Row:
+        hits = hits_of(row, self.name)[: self.facts]
+        facts = [str(hit.record.payloads[self.name]["fact"]) for hit in hits]
+        return with_facts(row, hits[0], "".join(stated(fact) for fact in reversed(facts)))
+
+    # Another model
+
+    def _elsewhere(self, batch: Batch, call: Call) -> list[Any]:
+        """Generation and scores by the other model; the logits of the caller's own tokens, which
+        it cannot give, by the frozen base."""
+        frozen = replace(self, counterfactual=_FROZEN)
+        if batch.lm is None or any(row.target == "" for row in batch.rows):
+            return frozen._beside(batch, call)
+        other = other_model(self.counterfactual.removeprefix(_OTHER))
+        adapter = adapter_for(other.fingerprint)
+        own = {id(row): replace(row, ids=None, turn=None, prompt=_words(row)) for row in batch.rows}
+        theirs = Batch(tuple(own.values()), options=_portable(batch.options), lm=other)
+        accepted = set(map(id, theirs.rows))
+        if adapter is not None:
+            accepted = self._accepted(theirs, adapter, other)
+
+        def answer(rows: Batch) -> list[Any]:
+            chosen = replace(theirs, rows=tuple(own[id(row)] for row in rows.rows))
+            shown = self._shown(chosen).intervene(*(adapter.modules if adapter else ()))
+            if shown.rows[0].target is not None:
+                return list(other.score(shown))
+            return [_translated(c, other, batch.lm) for c in other.generate(shown.with_stop(END))]
+
+        return batch.route(lambda row: id(own[id(row)]) in accepted, answer, call)
+
+
+def _ends(lm: LM) -> set[int]:
+    """Tokens that end a text, as ``generate`` does."""
+    tokenizer = lm.tokenizer
+    found = {tokenizer.eos_token_id, tokenizer.pad_token_id}
+    config = getattr(getattr(lm, "base", None), "generation_config", None)
+    eos = getattr(config, "eos_token_id", None)
+    found.update(eos if isinstance(eos, list) else [eos])
+    return {int(token) for token in found if token is not None}
+
+
+def _words(row: Row) -> str:
+    """What a model with another template reads of a row: the last turn, or the whole prompt."""
+    return row.prompt
+
+
+_OURS = ("logits_processor", "stopping_criteria", "streamer", "eos_token_id", "pad_token_id",
+         "bos_token_id", "suppress_tokens", "generation_config", "stop_strings",
+         "bad_words_ids", "forced_eos_token_id", "tokenizer")  # fmt: skip
+"""Options that speak of the base's own tokens."""
+
+
+def _portable(options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _OURS}
+
+
+def _translated(answer: Completion, theirs: Any, lm: Any) -> Completion:
+    """An answer in the base's tokens, each ended by its end-of-sequence token."""
+    assert answer.ids is not None
+    end = [] if lm.tokenizer.eos_token_id is None else [lm.tokenizer.eos_token_id]
+    pad = lm.codec.pad
+    rows = [
+        torch.tensor([*lm.codec.ids(theirs.codec.text(ids)).tolist(), *end], dtype=torch.long)
+        for ids in answer.ids
+    ]
+    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad)
+    return replace(answer, ids=ids.to(answer.ids.device))

@@ -1,0 +1,224 @@
+"""``ClassifierScope``: a small network trained to say whether a query asks what an edit answers.
+
+SERAC's scope classifier (Mitchell et al. 2022), as a classifier of pairs (query view, edit) over
+the candidates of both doors. Inputs are the features of :mod:`memedit.scope.features`; sentence
+embeddings are those the search needed anyway, so a decision costs no further encoder call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from memedit.errors import EncoderMismatchError, InvalidInputError
+from memedit.memory.live import key_texts, normalised
+from memedit.scope.calibrate import threshold_for
+from memedit.scope.features import SCALARS, scalars, vectors
+from memedit.types import Decision, Hit
+
+Floats = npt.NDArray[np.float32]
+_MIN_SIMILARITY = 0.25
+"""An edit whose subject is not named and that is less alike than this is not weighed."""
+_MOST = 24
+"""Candidates weighed for one query: those named first, then the most alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairModel:
+    """The trained network: standardised scalars and projected vectors, one hidden layer, sigmoid.
+
+    Attributes:
+        mean, scale: [s] standardisation of the scalars.
+        project: [4 d, p] and bias [p] from the vectors to p units (ReLU).
+        hidden: [s + p, h] and bias [h] (ReLU); out: [h] and bias.
+        temperature, shift: Calibration: p = sigmoid((logit - shift) / temperature).
+        manifest: Encoder, data hashes, seed, metrics.
+    """
+
+    mean: Floats
+    scale: Floats
+    project: Floats
+    project_bias: Floats
+    hidden: Floats
+    hidden_bias: Floats
+    out: Floats
+    out_bias: Floats
+    temperature: float
+    shift: float
+    manifest: dict[str, Any]
+
+    def probabilities(self, hits: Sequence[Hit], query: str) -> Floats:
+        """[n] for the candidates of a query."""
+        if not hits:
+            return np.empty(0, np.float32)
+        return self.of(scalars(hits, query), vectors(hits))
+
+    def of(self, narrow: Floats, wide: Floats) -> Floats:
+        """[n] probabilities of scalars [n, s] and vectors [n, 4 d]."""
+        logits = (self.logits(narrow, wide) - self.shift) / self.temperature
+        result: Floats = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
+        return result
+
+    def logits(self, narrow: Floats, wide: Floats) -> Floats:
+        """[n] before calibration."""
+        seen = np.maximum(wide @ self.project + self.project_bias, 0.0)
+        both = np.concatenate(((narrow - self.mean) / self.scale, seen), axis=1)
+        inner = np.maximum(both @ self.hidden + self.hidden_bias, 0.0)
+        result: Floats = inner @ self.out + self.out_bias
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write ``scope.safetensors`` (float16) and ``manifest.json``."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {  # safetensors writes the buffer as it lies: it must lie in order
+            name: np.ascontiguousarray(getattr(self, name), _precision(name)) for name in _TENSORS
+        }
+        save_file(tensors, folder / "scope.safetensors")
+        calibration = {"temperature": self.temperature, "shift": self.shift}
+        manifest = {**self.manifest, "calibration": calibration, "scalars": list(SCALARS)}
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> PairModel:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InvalidInputError: there is no model, or one with other features than this version's.
+        """
+        from safetensors.numpy import load_file
+
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+            tensors = load_file(folder / "scope.safetensors")
+        except (OSError, ValueError) as error:
+            raise InvalidInputError(
+                f"There is no trained scope in {folder} ({error}).",
+                hint="Train one: memedit train scope --out DIR.",
+            ) from None
+        if manifest["scalars"] != list(SCALARS):
+            raise InvalidInputError(
+                f"The scope in {folder} was trained with other features.",
+                hint="Train it anew: memedit train scope --out DIR.",
+            )
+        found: dict[str, Any] = {n: tensors[n].astype(np.float32) for n in _TENSORS}
+        return cls(**found, **manifest["calibration"], manifest=manifest)
+
+
+_TENSORS = (
+    "mean", "scale", "project", "project_bias", "hidden", "hidden_bias", "out", "out_bias",
+)  # fmt: skip
+
+
+def _precision(name: str) -> type[np.floating[Any]]:
+    return np.float32 if name in ("mean", "scale") else np.float16
+
+
+@lru_cache(maxsize=8)
+def load_model(path: str) -> PairModel:
+    """The model in a folder; "" is the one shipped with the package."""
+    folder = Path(str(files("memedit.scope").joinpath("trained"))) if not path else Path(path)
+    return PairModel.load(folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierScope:
+    """Fires when the trained probability that the query asks what the edit answers is high enough.
+
+    Attributes:
+        threshold: Probability from which an edit fires.
+        abstain: Width of the band below ``threshold`` in which a decision is called unsure
+            (``Decision.unsure``): nothing fires, and the caller may ask back.
+        model: Folder of a model trained with ``memedit train scope``; "" for the packaged one.
+
+    Raises:
+        InvalidInputError: a number out of range, or no model in the folder.
+        EncoderMismatchError: when it decides on vectors of another size than it was trained with.
+    """
+
+    name: ClassVar[str] = "classifier"
+    threshold: float = 0.5
+    abstain: float = 0.0
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.abstain <= self.threshold <= 1):
+            raise InvalidInputError("0 <= abstain <= threshold <= 1 must hold.")
+
+    def check_encoder(self, encoder: str) -> None:
+        """Refuse an encoder other than the one the model was trained with.
+
+        Raises:
+            EncoderMismatchError: naming both.
+        """
+        trained = load_model(self.model).manifest["encoder"]
+        if trained != encoder:
+            raise EncoderMismatchError(
+                f"This scope was trained for the encoder {trained!r}; the memory has {encoder!r}.",
+                hint="Train one: memedit train scope --encoder NAME, or use scope='mention'.",
+            )
+
+    def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
+        """One decision per prompt; hits by probability, the newer first of equals."""
+        return [self._decision(*each) for each in zip(prompts, candidates, strict=True)]
+
+    def _decision(self, prompt: str, hits: Sequence[Hit]) -> Decision:
+        weighed = worth_weighing(hits)
+        if not weighed:
+            return Decision(threshold=self.threshold, candidates=tuple(hits))
+        chances = load_model(self.model).probabilities(weighed, prompt)
+        asked = normalised(prompt)
+        for i, hit in enumerate(weighed):
+            if any(asked == normalised(text) for text in key_texts(hit.record.edit)):
+                chances[i] = 1.0  # its own words: no need to guess
+        order = sorted(
+            range(len(weighed)),
+            key=lambda i: (chances[i], weighed[i].record.sequence),
+            reverse=True,
+        )
+        ranked = [replace(weighed[i], score=float(chances[i])) for i in order]
+        best = float(chances[order[0]])
+        return Decision(
+            hits=tuple(hit for hit in ranked if (hit.score or 0.0) >= self.threshold),
+            score=best,
+            threshold=self.threshold,
+            candidates=tuple(ranked),
+            unsure=self.threshold - self.abstain <= best < self.threshold,
+        )
+
+    def calibrate(
+        self,
+        negatives: Sequence[Decision],
+        max_false_fire: float = 0.001,
+        confidence: float = 0.95,
+    ) -> ClassifierScope:
+        """This scope with the lowest threshold that keeps a false-fire rate, on your own traffic.
+
+        Args:
+            negatives: Decisions (of any threshold) on queries that concern no edit:
+                ``model.decide(queries)``. Drawn from the traffic the bound shall hold for.
+            max_false_fire: Highest acceptable share of such queries on which an edit fires.
+            confidence: Probability, over the draw of the negatives, that the bound holds.
+
+        Raises:
+            InvalidInputError: too few negatives for the bound; the message says how many it takes.
+        """
+        scores = np.array([decision.score for decision in negatives], np.float64)
+        found = threshold_for(scores, max_false_fire, confidence)
+        return replace(self, threshold=max(found, self.abstain))
+
+
+def worth_weighing(hits: Sequence[Hit]) -> list[Hit]:
+    """The candidates a query may concern: those it names, then the most alike."""
+    named = [hit for hit in hits if hit.mention is not None]
+    like = [hit for hit in hits if hit.mention is None and hit.similarity >= _MIN_SIMILARITY]
+    return (named + like)[:_MOST]

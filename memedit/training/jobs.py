@@ -1,0 +1,181 @@
+"""The two trainings as a user runs them: from data files to a folder with a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from memedit.errors import InvalidInputError
+from memedit.training.facts import Fact, read_facts
+from memedit.training.loop import Report, Schedule
+from memedit.training.split import describe, part_of
+from memedit.training.texts import sentences
+
+Progress = Callable[[str, int, int], None]
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    pass
+
+
+def provenance(data: Sequence[Path], texts: Sequence[Path], seed: int) -> dict[str, Any]:
+    """What went into a training: file hashes, split, seed, versions."""
+    names = ("memedit", "torch", "transformers", "sentence-transformers")
+    return {
+        "data": {path.name: _sha256(path) for path in (*data, *texts)},
+        "split": describe(),
+        "seed": seed,
+        "versions": {name: version(name) for name in names},
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if _DIGEST else _slow(path)
+
+
+_DIGEST = hasattr(hashlib, "file_digest")  # Python 3.11
+
+
+def _slow(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def split_facts(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
+    """Facts by part (:mod:`memedit.training.split`).
+
+    Raises:
+        InvalidInputError: nothing to train or to calibrate on.
+    """
+    found: dict[str, list[Fact]] = {"train": [], "calibration": [], "evaluation": []}
+    for fact in facts:
+        found[part_of(fact.subject)].append(fact)
+    if not found["train"] or not found["calibration"]:
+        raise InvalidInputError(
+            f"{len(facts)} facts are too few to split by subject.", hint="Give more data files."
+        )
+    return found
+
+
+def train_scope(
+    data: Sequence[Path],
+    texts: Sequence[Path],
+    out: Path,
+    *,
+    encoder: str | None = None,
+    seed: int = 0,
+    most: int | None = None,
+    progress: Progress = _quiet,
+) -> dict[str, Any]:
+    """Train, calibrate and save a scope; returns its manifest.
+
+    The labelled pairs are kept in ``out`` while it runs: an interrupted run takes them up again.
+
+    Args:
+        data: CounterFact, zsRE and KnowEdit files.
+        texts: Files of ordinary text.
+        out: Folder of the result.
+        encoder: Name of the sentence encoder; default the packaged one.
+        seed: Of queries and weights.
+        most: At most so many facts of each part; None for all.
+        progress: Called with (what, done, in all).
+    """
+    from memedit.encoders import load_encoder
+    from memedit.scope.classifier import PairModel
+    from memedit.training.pairs import cached_pairs
+    from memedit.training.scope import calibrated, summary, train_pair_model
+
+    encoding = load_encoder(encoder)
+    parts = split_facts([f for f in read_facts(data) if f.source != "counterfact" or f.paraphrases])
+    plain = sentences(texts)
+    manifest = {"encoder": encoding.id, **provenance(data, texts, seed)}
+    pairs = {}
+    for part in ("train", "calibration"):
+        facts = parts[part]
+        random.Random(seed).shuffle(facts)
+        key = hashlib.sha256(json.dumps([manifest, part, most]).encode()).hexdigest()[:16]
+        pairs[part] = cached_pairs(
+            out / f"pairs-{part}-{key}.safetensors",
+            facts[:most],
+            plain,
+            encoding,
+            seed=seed,
+            progress=lambda done, total, part=part: progress(f"Pairs to {part}", done, total),
+        )
+    model = train_pair_model(
+        pairs["train"],
+        seed=seed,
+        manifest=manifest,
+        report=lambda epoch, loss, epochs: progress(f"Training ({loss:.3f})", epoch, epochs),
+    )
+    model = calibrated(model, pairs["calibration"])
+    model.save(out)
+    model = PairModel.load(out)  # as it is shipped: in half precision
+    metrics = summary(model, pairs["calibration"])
+    model.manifest.update(metrics=metrics, pairs={k: len(p) for k, p in pairs.items()})
+    model.save(out)
+    for file in out.glob("pairs-*.safetensors"):
+        file.unlink()
+    return model.manifest
+
+
+def train_adapter(
+    data: Sequence[Path],
+    texts: Sequence[Path],
+    out: Path,
+    *,
+    model: str | None = None,
+    device: str | None = None,
+    dtype: Any = None,
+    schedule: Schedule,
+    report: Report = lambda step, values: None,
+) -> dict[str, Any]:
+    """Train and save SERAC's counterfactual adapter for a base model; returns its manifest.
+
+    Interrupted, it goes on from the last checkpoint in ``out`` when run again with the same
+    settings.
+    """
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from memedit import models
+    from memedit.editors._counterfactual import MANIFEST, WEIGHTS
+    from memedit.engine import Engine
+    from memedit.training.counterfactual import targets_of, train_counterfactual
+
+    base, tokenizer = models.load(model, dtype=dtype, device=device)
+    fingerprint = models.fingerprint(base)
+    targets = targets_of(base, Engine(base, tokenizer).sites)
+    parts = split_facts(read_facts(data))
+    trained, scores = train_counterfactual(
+        base,
+        tokenizer,
+        targets,
+        parts["train"],
+        parts["calibration"],
+        sentences(texts),
+        schedule,
+        out,
+        report=report,
+    )
+    trained.save_pretrained(out)
+    (out / "README.md").unlink(missing_ok=True)  # PEFT's blank model card
+    tensors = {n: t.to(torch.bfloat16).contiguous() for n, t in load_file(out / WEIGHTS).items()}
+    save_file(tensors, out / WEIGHTS)
+    manifest = {
+        "base": fingerprint,
+        "model": str(getattr(base.config, "_name_or_path", "")).rpartition("/")[2],
+        "steps": schedule.steps,
+        "batch": schedule.batch,
+        "rate": schedule.rate,
+        **provenance(data, texts, schedule.seed),
+        "metrics": scores,
+    }
+    (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    (out / "checkpoint.safetensors").unlink(missing_ok=True)
+    return manifest

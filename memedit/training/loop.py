@@ -1,0 +1,152 @@
+"""One training loop: seeded, with checkpoints, resumable, on whatever device the model is on."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from memedit.errors import InvalidInputError
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How long and how fast. The rate rises for ``warmup`` steps, then falls as a cosine.
+
+    Attributes:
+        steps: Optimiser steps.
+        batch: Examples a step.
+        rate: Highest learning rate of AdamW.
+        warmup: Steps.
+        clip: Largest gradient norm.
+        save_every: Steps between checkpoints.
+        seed: Of the examples and of the weights that start at random.
+    """
+
+    steps: int
+    batch: int = 16
+    rate: float = 5e-4
+    warmup: int = 30
+    clip: float = 1.0
+    save_every: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch, self.save_every) < 1:
+            raise InvalidInputError("steps, batch and save_every must be at least 1.")
+
+    def at(self, step: int) -> float:
+        """The learning rate of a step."""
+        rise = min(1.0, (step + 1) / max(1, self.warmup))
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        return self.rate * rise * max(fall, 0.02)
+
+
+def train(
+    parameters: dict[str, nn.Parameter],
+    loss_of: Callable[[int], Tensor],
+    schedule: Schedule,
+    folder: Path,
+    *,
+    report: Report = lambda step, values: None,
+) -> None:
+    """Minimise ``loss_of(step)``; the example order must depend on the step alone.
+
+    ``folder`` keeps the last checkpoint: a run that was interrupted goes on from it.
+
+    Raises:
+        InvalidInputError: the checkpoint is of a run with other settings.
+    """
+    optimiser = torch.optim.AdamW(parameters.values(), lr=schedule.rate, weight_decay=0.0)
+    start = _resume(folder, parameters, optimiser, schedule)
+    for step in range(start, schedule.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.at(step)
+        optimiser.zero_grad(set_to_none=True)
+        loss = loss_of(step)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(parameters.values(), schedule.clip)
+        optimiser.step()
+        report(step + 1, {"loss": loss.item(), "norm": float(norm)})
+        if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
+            _save(folder, step + 1, parameters, optimiser, schedule)
+
+
+def shuffled(step: int, schedule: Schedule, draw: Callable[[random.Random], Any]) -> list[Any]:
+    """The examples of a step, alike in length within it.
+
+    Four steps share one draw, sorted by length and dealt out in a random order, so that little of
+    a batch is padding.
+    """
+    group, place = divmod(step, 4)
+    rng = random.Random(f"{schedule.seed}/{group}")
+    drawn = sorted((draw(rng) for _ in range(4 * schedule.batch)), key=_length)
+    order = rng.sample(range(4), 4)
+    at = order[place] * schedule.batch
+    return drawn[at : at + schedule.batch]
+
+
+def _length(example: Any) -> int:
+    return sum(len(tokens) for tokens in example)
+
+
+def _save(
+    folder: Path,
+    step: int,
+    parameters: dict[str, nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    schedule: Schedule,
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in parameters.items():
+        tensors[f"value/{name}"] = parameter.detach().contiguous()
+        for key, value in optimiser.state[parameter].items():
+            tensors[f"{key}/{name}"] = torch.as_tensor(value).detach().contiguous()
+    new = folder / "checkpoint.new"
+    metadata = {"step": str(step), "schedule": json.dumps(asdict(schedule), sort_keys=True)}
+    save_file({k: v.clone() for k, v in tensors.items()}, new, metadata)
+    os.replace(new, folder / "checkpoint.safetensors")
+
+
+def _resume(
+    folder: Path,
+    parameters: dict[str, nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    schedule: Schedule,
+) -> int:
+    file = folder / "checkpoint.safetensors"
+    if not file.is_file():
+        return 0
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    if json.loads(metadata["schedule"]) != asdict(schedule):
+        raise InvalidInputError(
+            f"{folder} holds a checkpoint of a run with other settings.",
+            hint="Give the same settings to go on, or another folder to start anew.",
+        )
+    tensors = load_file(file)
+    for name, parameter in parameters.items():
+        with torch.no_grad():
+            parameter.copy_(tensors[f"value/{name}"])
+        keys = ("step", "exp_avg", "exp_avg_sq")
+        optimiser.state[parameter] = {key: tensors[f"{key}/{name}"] for key in keys}
+    return int(metadata["step"])
+
+
+def chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    """Consecutive parts of at most ``size``."""
+    return (items[i : i + size] for i in range(0, len(items), size))

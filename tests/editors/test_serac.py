@@ -1,0 +1,84 @@
+"""SERAC beyond the conformance suite: which counterfactual model answers, and when it declines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from memedit import Edit, EditableModel
+from memedit.editors.serac import Serac
+from memedit.errors import InvalidInputError
+from memedit.scope import Nearest
+from tests.helpers import byte_tokenizer, tiny_model
+
+FACTS = [
+    Edit("The capital of France is", "Lyon", "France"),
+    Edit("Which sport does Bo Ek play?", "chess", "Bo Ek"),
+]
+ASKED = "The capital of France is"
+OPTIONS: dict[str, Any] = {"max_new_tokens": 5, "do_sample": False}
+
+
+def edited(editor: Serac, arch: str = "llama") -> EditableModel:
+    model = EditableModel(
+        tiny_model(arch), byte_tokenizer(), editor=editor, scope=Nearest(), encoder="hashing"
+    )
+    model.edit_many(FACTS)
+    return model
+
+
+def test_an_untrained_base_answers_as_the_frozen_base_with_a_warning() -> None:
+    frozen = edited(Serac(counterfactual="base")).ask(ASKED, **OPTIONS)
+    model = edited(Serac())
+    with pytest.warns(UserWarning, match="memedit train counterfactual"):
+        answer = model.ask(ASKED, **OPTIONS)
+    assert answer.text == frozen.text and answer.editor == "serac"
+
+
+def test_the_frozen_form_reads_the_facts_before_the_query_best_last() -> None:
+    model = edited(Serac(counterfactual="base", facts=2))
+    query = "It rained. The capital of France is"
+    given = model.engine.codec.ids(
+        "It rained.\nFact: Which sport does Bo Ek play? chess\n"
+        "Fact: The capital of France is Lyon\nThe capital of France is"
+    )[None]
+    with torch.no_grad():
+        expected = model.base(given).logits[0, -1].argmax()
+    answer = model.ask(query, max_new_tokens=1, do_sample=False)
+    assert answer.ids is not None and answer.ids[0, 0] == expected
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> str:
+    tiny_model("gpt2").save_pretrained(tmp_path / "other")
+    byte_tokenizer().save_pretrained(tmp_path / "other")
+    return f"model:{tmp_path / 'other'}"
+
+
+def test_another_model_answers_in_its_own_tokens(other: str) -> None:
+    model = edited(Serac(counterfactual=other))
+    same = edited(Serac(counterfactual="base"), "gpt2")
+    assert model.ask(ASKED, **OPTIONS).text == same.ask(ASKED, **OPTIONS).text
+    given = model.tokenizer([ASKED], return_tensors="pt")
+    new = model.generate(**given, **OPTIONS)[0, given.input_ids.shape[1] :]
+    assert new[-1] == model.tokenizer.eos_token_id
+    many = model.generate(**given, **OPTIONS | {"num_beams": 2, "num_return_sequences": 2})
+    assert len(many) == 2
+
+
+def test_logits_of_the_callers_tokens_come_from_the_frozen_base(other: str) -> None:
+    given = byte_tokenizer()([ASKED], return_tensors="pt")
+    with torch.no_grad():
+        ours = edited(Serac(counterfactual=other))(**given).logits
+        frozen = edited(Serac(counterfactual="base"))(**given).logits
+    assert torch.equal(ours, frozen)
+
+
+def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="facts"):
+        Serac(facts=0)
+    with pytest.raises(InvalidInputError, match="no counterfactual adapter"):
+        edited(Serac(counterfactual=str(tmp_path))).ask(ASKED)

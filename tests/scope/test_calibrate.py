@@ -1,0 +1,46 @@
+"""Thresholds with a guarantee, against simulation and hand-worked values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from memedit.errors import InvalidInputError
+from memedit.scope.calibrate import reliability, threshold_for
+
+
+def test_the_bound_holds_on_fresh_draws_as_often_as_it_says() -> None:
+    """Scores uniform on [0, 1]: the true false-fire rate of a threshold t is 1 - t."""
+    rng = np.random.default_rng(0)
+    rates = [1 - threshold_for(rng.random(2_000), 0.01, 0.9) for _ in range(600)]
+    broken = np.mean([rate > 0.01 for rate in rates])
+    assert broken <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / 600)
+    assert broken > 0.02  # nor is it needlessly careful
+    assert np.median(rates) > 0.004
+
+
+def test_the_bound_holds_when_many_negatives_share_a_score() -> None:
+    scores = np.zeros(5_000)
+    scores[:5] = 0.7
+    threshold = threshold_for(scores, 0.01, 0.95)
+    assert 0 < threshold < 0.7  # five of 5,000 may fire, none of the zeros
+
+
+def test_too_few_negatives_are_refused_with_the_number_it_takes() -> None:
+    with pytest.raises(InvalidInputError, match="2,995 negatives"):
+        threshold_for(np.zeros(2_994), 0.001, 0.95)
+    threshold_for(np.zeros(2_995), 0.001, 0.95)
+
+
+@pytest.mark.parametrize(("rate", "confidence"), [(0.0, 0.9), (1.0, 0.9), (0.1, 1.0), (0.1, 0.0)])
+def test_rates_outside_the_unit_interval_are_refused(rate: float, confidence: float) -> None:
+    with pytest.raises(InvalidInputError):
+        threshold_for(np.zeros(100), rate, confidence)
+
+
+def test_reliability_of_a_hand_worked_case() -> None:
+    chances = np.array([0.05, 0.05, 0.95, 0.95])
+    found = reliability(chances, np.array([False, True, True, True]), bins=10)
+    assert found.counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 2]
+    assert found.observed[[0, 9]].tolist() == [0.5, 1.0]
+    assert found.ece == pytest.approx((0.45 * 2 + 0.05 * 2) / 4)

@@ -1,0 +1,72 @@
+"""The training loop: the same end whether or not it was interrupted."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from memedit.errors import InvalidInputError
+from memedit.training.loop import Schedule, shuffled, train
+
+
+class Interrupted(Exception):
+    pass
+
+
+def problem() -> tuple[dict[str, nn.Parameter], nn.Parameter]:
+    weight = nn.Parameter(torch.zeros(3))
+    return {"weight": weight}, weight
+
+
+def run(folder: Path, schedule: Schedule, stop_at: int | None = None) -> Tensor:
+    parameters, weight = problem()
+
+    def loss_of(step: int) -> Tensor:
+        if step == stop_at:
+            raise Interrupted
+        rng = random.Random(step)
+        target = torch.tensor([rng.random() for _ in range(3)])
+        return ((weight - target) ** 2).sum()
+
+    train(parameters, loss_of, schedule, folder)
+    return weight.detach().clone()
+
+
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
+    schedule = Schedule(steps=11, save_every=4, rate=0.1, warmup=2)
+    whole = run(tmp_path / "whole", schedule)
+    with pytest.raises(Interrupted):
+        run(tmp_path / "parts", schedule, stop_at=6)
+    assert torch.equal(run(tmp_path / "parts", schedule), whole)
+    assert not torch.equal(whole, torch.zeros(3))
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
+    run(tmp_path, Schedule(steps=4, save_every=2))
+    with pytest.raises(InvalidInputError, match="other settings"):
+        run(tmp_path, Schedule(steps=4, save_every=2, rate=1e-2))
+
+
+def test_the_rate_rises_then_falls() -> None:
+    schedule = Schedule(steps=100, rate=1.0, warmup=10)
+    rates = [schedule.at(step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(rates[9], abs=0.03)
+    assert rates[-1] < 0.05 and rates[20:] == sorted(rates[20:], reverse=True)
+
+
+def test_steps_deal_out_one_draw_sorted_by_length() -> None:
+    schedule = Schedule(steps=8, batch=5)
+
+    def draw(rng: random.Random) -> tuple[list[int], list[int]]:
+        return [0] * rng.randrange(1, 50), [0]
+
+    batches = [shuffled(step, schedule, draw) for step in range(4)]
+    assert batches == [shuffled(step, schedule, draw) for step in range(4)]
+    spans = sorted((len(b[0][0]), len(b[-1][0])) for b in batches)
+    assert all(low <= high for low, high in spans)
+    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert shuffled(4, schedule, draw) not in batches
