@@ -1,0 +1,46 @@
+"""The benchmarks run, in small, and write what they promise."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tests.helpers import shared_data
+
+
+def run(module: str, *options: str) -> None:
+    app = typer.Typer()
+    app.command()(importlib.import_module(f"benchmarks.{module}").main)
+    result = CliRunner().invoke(app, list(options))
+    assert result.exit_code == 0, result.output
+
+
+def head(name: str, count: int, to: Path) -> Path:
+    with gzip.open(shared_data(name), "rt") as lines, gzip.open(to, "wt") as out:
+        out.writelines(line for line, _ in zip(lines, range(count), strict=False))
+    return to
+
+
+@pytest.mark.slow
+def test_scope(tmp_path: Path, minilm: Any) -> None:
+    data = head("counterfact_full.jsonl.gz", 60, tmp_path / "cf.jsonl.gz")
+    zsre = head("zsre.jsonl.gz", 30, tmp_path / "zsre.jsonl.gz")
+    out = tmp_path / "out.json"
+    run("scope", "--data", str(data), "--zsre", str(zsre), "--part", "all", "--json", str(out))
+    found = json.loads(out.read_text())
+    wanted = {
+        "edits", "paraphrase_recall", "neighbour_false_fire", "same_subject_false_fire",
+        "text_false_fire", "reversed_false_fire", "negated_false_fire", "zsre_recall", "ece",
+        "ms_per_query",
+    }  # fmt: skip
+    assert wanted <= found.keys()
+    assert found["edits"] == 90 and found["text_false_fire"] is None  # no texts beside the file
+    assert found["paraphrase_recall"] > 0.9 and found["zsre_recall"] > 0.8
+    assert found["neighbour_false_fire"] < 0.05 and found["negated_false_fire"] < 0.1
