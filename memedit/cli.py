@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render
+from memedit import _render, cli_evaluation
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.types import DEFAULT_NAMESPACE, Edit
 
@@ -483,6 +483,11 @@ def demo(model: Model = None) -> None:
     from memedit import demo as show
 
     raise typer.Exit(0 if show.run(model) else 1)
+
+
+app.command("eval")(cli_evaluation.evaluate)
+app.command()(cli_evaluation.compare)
+app.command()(cli_evaluation.report)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,239 @@
+"""The commands that measure: ``eval``, ``compare``, ``report``. No logic here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memedit import _render
+from memedit.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from memedit.evaluation.compare import Comparison
+
+Data = Annotated[
+    str, typer.Option("--data", metavar="FILE", help="Cases; the format is told by the content.")
+]
+Count = Annotated[
+    int | None, typer.Option("--n", min=1, metavar="N", help="How many cases. [default: all]")
+]
+Protocol = Annotated[
+    str,
+    typer.Option("--protocol", help="batch, batch-sequential, instance, sequential or single."),
+]
+BatchEdits = Annotated[
+    int | None,
+    typer.Option("--batch-edits", min=1, metavar="N", help="Cases per operation of batch-*."),
+]
+Checkpoints = Annotated[
+    str, typer.Option("--checkpoints", metavar="1,10,...", help="Evaluate after so many cases.")
+]
+Families = Annotated[
+    str, typer.Option("--families", help="Of gen, tf, kl, fluency (slow), which to measure.")
+]
+Locality = Annotated[
+    int, typer.Option("--locality", min=0, metavar="N", help="Locality probes of a kind per case.")
+]
+Target = Annotated[
+    str, typer.Option("--zsre-target", help="zsRE: alt (MEND, EasyEdit) or answers (ROME, MEMIT).")
+]
+Sources = Annotated[
+    str, typer.Option("--sources", metavar="A,B", help="Only records of these sources.")
+]
+Tokens = Annotated[
+    int, typer.Option("--max-new-tokens", min=1, metavar="N", help="Budget of a free answer.")
+]
+Frame = Annotated[str, typer.Option("--frame", help="How prompts are put: plain, qa or chat.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of sampled texts.")]
+Recheck = Annotated[
+    bool,
+    typer.Option("--recheck", help="Ask also where no edit fires, instead of taking the base's."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        envvar="MEMEDIT_MODEL",
+        help="Hub id, folder or GGUF file of the language model. [default: SmolLM2-135M-Instruct]",
+    ),
+]
+EncoderName = Annotated[
+    str | None,
+    typer.Option("--encoder", metavar="NAME", envvar="MEMEDIT_ENCODER", help="Sentence encoder."),
+]
+Run = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        metavar="DIR",
+        help="Keep the run here and go on with it. [default: beside OUT, else the cache]",
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option("--json", metavar="OUT", help="Write the aggregates here.")
+]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="OUT", help="Write a page with plots here.")
+]
+Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="OUT", help="Tables.")]
+Csv = Annotated[Path | None, typer.Option("--csv", metavar="OUT", help="Every figure, one a line.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, metavar="N", help="Editors measured at once.")
+]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Measure on a Ray cluster ('local': start one)."),
+]
+Editors = Annotated[
+    str,
+    typer.Option(
+        "--editors",
+        metavar="A,B",
+        help="NAME, NAME@SCOPE, NAME-ungated (the nearest edit always fires), none.",
+    ),
+]
+
+
+def compare(
+    editors: Editors,
+    data: Data,
+    n: Count = None,
+    protocol: Protocol = "batch",
+    batch_edits: BatchEdits = None,
+    checkpoints: Checkpoints = "",
+    families: Families = "gen,tf,kl",
+    locality: Locality = 2,
+    zsre_target: Target = "alt",
+    sources: Sources = "",
+    max_new_tokens: Tokens = 16,
+    frame: Frame = "plain",
+    seed: Seed = 0,
+    recheck: Recheck = False,
+    model: Model = None,
+    encoder: EncoderName = None,
+    run: Run = None,
+    json: Out = None,
+    html: Html = None,
+    markdown: Markdown = None,
+    csv: Csv = None,
+    workers: Workers = 1,
+    ray: Ray = None,
+) -> None:
+    """Compare editors on the same cases. Killed, it goes on when it is started again.
+
+    memedit compare --editors ike,ike-ungated,none --data counterfact.jsonl.gz --n 100
+    """
+    from memedit.evaluation.jobs import Job, run_job
+
+    job = Job(
+        editors=tuple(part.strip() for part in editors.split(",")),
+        data=data,
+        n=n,
+        locality=locality,
+        target=zsre_target,
+        sources=tuple(_parts(sources)),
+        model=model,
+        encoder=encoder,
+        settings={
+            "protocol": protocol,
+            "batch_edits": batch_edits,
+            "checkpoints": _numbers(checkpoints),
+            "families": tuple(_parts(families)),
+            "tokens": max_new_tokens,
+            "frame": frame,
+            "seed": seed,
+            "recheck": recheck,
+        },
+    )
+    folder = run or (json.with_name(f"{json.name}.run") if json else None)
+    with _render.measuring() as heard:
+        comparison = run_job(job, folder, progress=heard, workers=workers, ray=ray)
+    _show(comparison, json=json, html=html, markdown=markdown, csv=csv)
+
+
+def evaluate(
+    data: Data,
+    editor: Annotated[str, typer.Option("--editor", metavar="NAME", help="As in compare.")] = "ike",
+    n: Count = None,
+    protocol: Protocol = "batch",
+    batch_edits: BatchEdits = None,
+    checkpoints: Checkpoints = "",
+    families: Families = "gen,tf,kl",
+    locality: Locality = 2,
+    zsre_target: Target = "alt",
+    sources: Sources = "",
+    max_new_tokens: Tokens = 16,
+    frame: Frame = "plain",
+    seed: Seed = 0,
+    recheck: Recheck = False,
+    model: Model = None,
+    encoder: EncoderName = None,
+    run: Run = None,
+    json: Out = None,
+    html: Html = None,
+    markdown: Markdown = None,
+    csv: Csv = None,
+) -> None:
+    """Measure one editor, beside the unedited model."""
+    both = editor if editor.strip() == "none" else f"{editor},none"
+    compare(
+        both, data, n, protocol, batch_edits, checkpoints, families, locality, zsre_target,
+        sources, max_new_tokens, frame, seed, recheck, model, encoder, run, json, html,
+        markdown, csv, 1, None,
+    )  # fmt: skip
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    json: Out = None,
+    html: Html = None,
+    markdown: Markdown = None,
+    csv: Csv = None,
+) -> None:
+    """Show a run again, finished or not, from its rows."""
+    from memedit.evaluation.compare import load
+
+    _show(load(run), json=json, html=html, markdown=markdown, csv=csv)
+
+
+def _show(
+    comparison: Comparison, *, json: Path | None, html: Path | None, markdown: Path | None,
+    csv: Path | None,
+) -> None:  # fmt: skip
+    from memedit.evaluation import tables
+
+    for table in tables.rich_tables(comparison):
+        _render.stdout().print(table)
+    _render.note(tables.provenance(comparison).strip())
+    if json is not None:
+        _write(json, _render.json_text(comparison.to_dict()))
+    if markdown is not None:
+        _write(markdown, tables.markdown(comparison))
+    if csv is not None:
+        _write(csv, tables.as_csv(comparison))
+    if html is not None:
+        from memedit.evaluation.page import page
+
+        _write(html, page(comparison))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise InvalidInputError(f"{file} cannot be written: {error.strerror}.") from error
+    _render.note(f"Wrote {file}.")
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in _parts(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 1,10,100.") from None
