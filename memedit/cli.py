@@ -488,6 +488,7 @@ def demo(model: Model = None) -> None:
 app.command("eval")(cli_evaluation.evaluate)
 app.command()(cli_evaluation.compare)
 app.command()(cli_evaluation.report)
+app.command()(cli_evaluation.downstream)
 
 
 def _version(wanted: bool) -> None:

@@ -199,6 +199,68 @@ def report(
     _show(load(run), json=json, html=html, markdown=markdown, csv=csv)
 
 
+def downstream(
+    edits: Annotated[
+        Path, typer.Option("--edits", metavar="FILE", help="Cases whose edits are made.")
+    ],
+    editor: Annotated[str, typer.Option("--editor", metavar="NAME", help="As in compare.")] = "ike",
+    n_edits: Annotated[
+        int | None, typer.Option("--n-edits", min=1, metavar="N", help="[default: all]")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option("--tasks", metavar="A,B", help="[default: all there are]")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="K", help="Items per task.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            envvar="MEMEDIT_DOWNSTREAM",
+            help="Folder of the tasks' data. [default: 'downstream' beside FILE]",
+        ),
+    ] = None,
+    shots: Annotated[
+        int, typer.Option("--shots", min=0, help="Worked examples, where a task has some.")
+    ] = 0,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Items per model call.")] = 8,
+    seed: Seed = 0,
+    model: Model = None,
+    encoder: EncoderName = None,
+    json: Out = None,
+) -> None:
+    """Score standard tasks before and after N edits: what does editing damage?"""
+    from memedit.evaluation import downstream as measure
+    from memedit.evaluation import load_cases, tables
+    from memedit.evaluation.specs import parse
+
+    chosen = _parts(tasks) if tasks is not None else measure.available()
+    measure.check(chosen)
+    spec = parse(editor)
+    cases = load_cases(edits, n_edits).cases
+    with _render.working(f"Making the edits of {len(cases):,} cases"):
+        from memedit.model import EditableModel
+
+        lm = spec.build(EditableModel.from_pretrained(model, encoder=encoder), None)
+        if spec.editor is not None:
+            lm.edit_many(list(dict.fromkeys(e for case in cases for e in case.edits)))
+    with _render.working(f"Running {', '.join(chosen)}"):
+        results = measure.downstream(
+            lm,
+            chosen,
+            data or edits.parent / "downstream",
+            limit=limit,
+            batch=batch,
+            shots=shots,
+            seed=seed,
+        )
+    _render.stdout().print(tables.downstream_table(results))
+    if json is not None:
+        _write(json, _render.json_text(results))
+
+
 def _show(
     comparison: Comparison, *, json: Path | None, html: Path | None, markdown: Path | None,
     csv: Path | None,

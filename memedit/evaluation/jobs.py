@@ -100,10 +100,10 @@ def run_job(
     model = job.open()
     manifest = compare.begin(model, specs, cases, settings, folder)
     if workers > 1 or ray is not None:
-        from memedit.evaluation import workers as pool
+        from memedit.evaluation.workers import run
 
         del model
-        pool.run(job, folder, workers=workers, ray=ray, progress=progress)
+        run(job, folder, workers=workers, ray=ray, progress=progress)
     else:
         for spec in specs:
             compare.run_cell(model, spec, cases, settings, folder, progress)

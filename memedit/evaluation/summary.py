@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -158,6 +158,12 @@ def interval(values: Vector, name: str = "") -> tuple[float, float]:
     means = np.concatenate([values[draw].mean(axis=1) for draw in _draws(len(values), name)])
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def bootstrap(values: Vector, name: str = "") -> Iterator[Vector]:
+    """RESAMPLES resamples of the rows of ``values`` [n, ...], the same at every call."""
+    for block in _draws(len(values), name):
+        yield from (values[draw] for draw in block)
 
 
 def _draws(n: int, name: str) -> Iterable[npt.NDArray[np.int64]]:

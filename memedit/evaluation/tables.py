@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memedit.evaluation.metrics import METRICS
 from memedit.evaluation.summary import Interval, Table
@@ -76,12 +76,10 @@ def rich_tables(comparison: Comparison) -> Iterable[RichTable]:
         for editor in comparison.tables:
             table.add_column(editor, justify="right")
         for name in names:
-            cells = _cells(comparison, point, name)
-            if any(cells):
+            line = cells(comparison, point, name)
+            if any(line):
                 # a narrow terminal breaks a cell before its interval, not inside
-                table.add_row(
-                    f"{name} ({unit(name)})", *(c.replace(", ", ",\u00a0") for c in cells)
-                )
+                table.add_row(f"{name} ({unit(name)})", *(c.replace(", ", ",\u00a0") for c in line))
         yield table
 
 
@@ -92,7 +90,8 @@ def title_of(comparison: Comparison, point: str) -> str:
     return f"{where}: {point} cases edited (mean and 95% interval over records)"
 
 
-def _cells(comparison: Comparison, point: str, name: str) -> list[str]:
+def cells(comparison: Comparison, point: str, name: str) -> list[str]:
+    """What a metric's line shows, a cell per editor."""
     return [shown(name, table.get(point, {}).get(name)) for table in comparison.tables.values()]
 
 
@@ -103,9 +102,9 @@ def markdown(comparison: Comparison) -> str:
     for point in points_of(comparison.tables):
         lines = [("metric", *comparison.tables), ("---", *["---:"] * len(comparison.tables))]
         for name in names:
-            cells = _cells(comparison, point, name)
-            if any(cells):
-                lines.append((f"{name} ({unit(name)})", *cells))
+            line = cells(comparison, point, name)
+            if any(line):
+                lines.append((f"{name} ({unit(name)})", *line))
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         parts.append(f"### {title_of(comparison, point)}\n\n{table}\n")
     return "\n".join([*parts, provenance(comparison)])
@@ -122,6 +121,29 @@ def provenance(comparison: Comparison) -> str:
         f"Seed {identity['settings']['seed']}, at most {identity['settings']['tokens']} new tokens."
         "\n"
     )
+
+
+def downstream_table(results: Mapping[str, Any]) -> RichTable:
+    """Scores before and after editing, and how many items an edit fired on or changed."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+
+    table = RichTable(box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("task", "metric", "before", "after", "n", "in scope", "changed out of scope"):
+        table.add_column(column, justify="left" if column in {"task", "metric"} else "right")
+    for task, metrics in results["before"].items():
+        scope = results["scope"][task]
+        for metric, before in metrics.items():
+            pair = (before, results["after"][task][metric])
+            cells = [shown(_named(metric), Interval(**value)) for value in pair]
+            counts = (before["n"], scope["in_scope"], scope["changed_out_of_scope"])
+            table.add_row(task, metric, *cells, *(str(count) for count in counts))
+    return table
+
+
+def _named(metric: str) -> str:
+    """A name that :func:`is_fraction` knows: perplexity is shown as it is."""
+    return "kl_" if metric.endswith("perplexity") else metric
 
 
 COLUMNS = ("editor", "checkpoint", "metric", "mean", "low", "high", "n", "p5", "worst")
