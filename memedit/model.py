@@ -402,7 +402,7 @@ class EditableModel(nn.Module):
         The scope sees the prompt alone; the target takes one leading space.
 
         Raises:
-            InvalidInputError: an empty prompt or target.
+            InvalidInputError: an empty prompt or target; an editor that scores with another model.
             ContextOverflowError: a text with its edit exceeds the model's window.
         """
         rows = [
@@ -415,6 +415,12 @@ class EditableModel(nn.Module):
         edited = partial(self.editor.run, call=self._forced)
         with torch.no_grad():
             scores = batch.route(lambda row: bool(row.decision), edited, self._forced)
+        if not all(isinstance(score, Score) for score in scores):
+            raise InvalidInputError(
+                f"Editor {self.editor.name!r} answers with another model, token by token unlike "
+                "the base.",
+                hint="Measure what it generates instead (families: gen).",
+            )
         return [replace(s, decision=r.decision) for s, r in zip(scores, batch.rows, strict=True)]
 
     def _forced(self, batch: Batch) -> list[Score]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from memedit.evaluation import rows as row_files
 from memedit.evaluation.asking import Asker
 from memedit.evaluation.outcomes import Base
 from memedit.evaluation.protocols import accumulates
+from memedit.evaluation.rows import Row
 from memedit.evaluation.runner import Cell, rows_of
 from memedit.evaluation.settings import Settings, identity, surroundings
 from memedit.evaluation.sources import Dataset, load_cases
@@ -49,6 +50,18 @@ class Comparison:
     tables: Mapping[str, Table]
     manifest: Mapping[str, Any]
     folder: Path | None = None
+
+    def rows(self, editor: str) -> Iterator[Row]:
+        """The rows of one editor, from the run's folder.
+
+        Raises:
+            InvalidInputError: the run was not kept, or has no such editor.
+        """
+        if self.folder is None or editor not in self.tables:
+            raise InvalidInputError(
+                f"There are no rows of {editor!r}.", hint="Keep the run: compare(..., folder=DIR)."
+            )
+        return row_files.read(rows_of(self.folder, Spec(editor, None).slug))
 
     def to_dict(self) -> dict[str, Any]:
         """``{editor: {checkpoint: {metric: {"mean", "low", "high", "n"}}}}``."""

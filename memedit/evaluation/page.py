@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from memedit.evaluation import plots, tables
 from memedit.evaluation.compare import Comparison
 from memedit.evaluation.metrics import METRICS, TIMINGS
-from memedit.evaluation.rows import Row, read
-from memedit.evaluation.runner import rows_of
-from memedit.evaluation.specs import Spec
+from memedit.evaluation.rows import Row
 
 CURVES = ("gen_efficacy", "gen_generality", "gen_locality", "s", "gen_portability", "retention")
 WORST = 8
@@ -126,7 +123,7 @@ def _worst_cases(comparison: Comparison) -> Iterator[str]:
     yield "<h2>Worst cases</h2>"
     for editor in comparison.tables:
         if editor != "none":
-            rows = worst(read(rows_of(Path(comparison.folder), Spec(editor, None).slug)))
+            rows = worst(comparison.rows(editor))
             yield f"<h3>{escape(editor)}</h3>"
             lines = [
                 (r["kind"], r["prompt"], r["target"], r["text"], r.get("base", "")) for r in rows

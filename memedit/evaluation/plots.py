@@ -189,8 +189,8 @@ def _finish(figure: Figure, axes: Sequence[Axes], used: int, series: int) -> str
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
-    for name, colour in (("ink", INK), ("grid", GRID)):
-        svg = svg.replace(colour, f"var(--{name})")
+    for name, colour, otherwise in (("ink", INK, "currentColor"), ("grid", GRID, "#8886")):
+        svg = svg.replace(colour, f"var(--{name}, {otherwise})")
     for number, colour in enumerate(COLOURS):
-        svg = svg.replace(colour, f"var(--series-{number})")
+        svg = svg.replace(colour, f"var(--series-{number}, {colour})")
     return svg

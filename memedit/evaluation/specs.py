@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from memedit.editors import editor_class, load_editor
 from memedit.errors import InvalidInputError
@@ -33,7 +33,7 @@ class Spec:
     @property
     def slug(self) -> str:
         """A file name."""
-        return re.sub(r"[^A-Za-z0-9_.-]", "_", self.text)
+        return quote(self.text, safe="+")
 
     def build(self, model: EditableModel, memory: str | Path | None) -> EditableModel:
         """The base of ``model`` under this editor, with a memory of its own.

@@ -38,17 +38,23 @@ def call(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) -> None:
-    words = ("compare", "--editors", "ike,ike-ungated,none", "--data", folder / "cases.jsonl")
+    words = (
+        "compare",
+        "--editors",
+        "ike@mention,ike-ungated,none",
+        "--data",
+        folder / "cases.jsonl",
+    )
     more = ("--n", "3", "--protocol", "sequential", "--checkpoints", "1,10,100", "--max-new-tokens")
     out = ("--json", "a.json", "--markdown", "a.md", "--csv", "a.csv", "--html", "a.html")
     result = call(*words, *more, "3", *out)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "a.json").read_text())
-    assert found.keys() == {"ike", "ike-ungated", "none"}
-    assert found["ike"].keys() == {"1", "3"}
+    assert found.keys() == {"ike@mention", "ike-ungated", "none"}
+    assert found["ike@mention"].keys() == {"1", "3"}
     for metric in ("gen_efficacy", "gen_generality", "gen_locality", "es", "ps", "ns", "s"):
-        assert found["ike"]["3"][metric].keys() == {"mean", "low", "high", "n"}, metric
-    assert "seconds_per_edit" in found["ike"]["3"]
+        assert found["ike@mention"]["3"][metric].keys() == {"mean", "low", "high", "n"}, metric
+    assert "seconds_per_edit" in found["ike@mention"]["3"]
     assert found["none"]["3"]["gen_locality"]["mean"] == 1
     assert "<svg" in (tmp_path / "a.html").read_text()
     assert (tmp_path / "a.json.run" / "manifest.json").is_file()
@@ -59,11 +65,13 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
 
 def test_eval_measures_beside_the_unedited_model(call: Any, folder: Path, tmp_path: Path) -> None:
     words = ("--data", folder / "cases.jsonl", "--n", "2", "--max-new-tokens", "3")
-    result = call("eval", *words, "--families", "gen", "--json", "e.json")
+    result = call(
+        "eval", "--editor", "ike@mention", *words, "--families", "gen", "--json", "e.json"
+    )
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "e.json").read_text())
-    assert found.keys() == {"ike", "none"}
-    assert "es" not in found["ike"]["2"]
+    assert found.keys() == {"ike@mention", "none"}
+    assert "es" not in found["ike@mention"]["2"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +100,15 @@ def test_a_report_needs_a_run(call: Any, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_downstream(call: Any, folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("lm_eval")
-    words = ("--edits", folder / "cases.jsonl", "--n-edits", "3", "--data")
+    words = (
+        "--editor",
+        "ike@mention",
+        "--edits",
+        folder / "cases.jsonl",
+        "--n-edits",
+        "3",
+        "--data",
+    )
     more = ("--tasks", "sst2,rte", "--limit", "2", "--json", "d.json")
     result = call("downstream", *words, shared_data("downstream"), *more)
     assert result.exit_code == 0, result.output

@@ -23,7 +23,9 @@ from memedit.evaluation.runner import rows_of
 from memedit.evaluation.specs import parse, parse_all
 from tests.evaluation.helpers import record, small_model, write
 
-EDITORS = ("none", "ike", "ike-ungated")
+IKE = "ike@mention"
+"""Whatever the default scope is, these tests know this one."""
+EDITORS = ("none", IKE, "ike-ungated")
 FAST: dict[str, Any] = {"tokens": 3, "group": 2}
 
 
@@ -52,12 +54,12 @@ def test_the_numbers_move_as_theory_says(model: Any, data: Path) -> None:
 def test_where_no_edit_fires_the_answer_is_the_base_s_own(model: Any, data: Path) -> None:
     """Taking it from the base is what asking gives: every measure but time is the same."""
     short, whole = (
-        compare(model, "ike", data, recheck=recheck, families=("gen", "tf", "kl"), **FAST)
+        compare(model, IKE, data, recheck=recheck, families=("gen", "tf", "kl"), **FAST)
         for recheck in (False, True)
     )
-    for metric, value in short.tables["ike"]["5"].items():
+    for metric, value in short.tables[IKE]["5"].items():
         if not metric.startswith("seconds"):
-            assert whole.tables["ike"]["5"][metric].mean == pytest.approx(value.mean, abs=1e-5)
+            assert whole.tables[IKE]["5"][metric].mean == pytest.approx(value.mean, abs=1e-5)
 
 
 @pytest.mark.parametrize("protocol", ["single", "instance", "sequential", "batch-sequential"])
@@ -66,7 +68,7 @@ def test_protocols_run(model: Any, data: Path, protocol: str) -> None:
     more: dict[str, Any] = {"checkpoints": (2,)} if sequential else {}
     if protocol == "batch-sequential":
         more["batch_edits"] = 2
-    found = model.compare(["ike"], data, protocol=protocol, **FAST, **more).tables["ike"]
+    found = model.compare([IKE], data, protocol=protocol, **FAST, **more).tables[IKE]
     assert list(found) == (["2", "5"] if sequential else ["5"])
     assert found["5"]["gen_efficacy"].n == found["5"]["seconds_per_edit"].n == 5
     assert ("immediate_gen_efficacy" in found["5"]) == sequential
@@ -83,7 +85,7 @@ def test_rows_tell_everything_and_base_answers_are_kept(
 ) -> None:
     folder = tmp_path / "run"
     made = compare(model, EDITORS, data, folder=folder, **FAST)
-    row = next(r for r in read(rows_of(folder, "ike")) if r["measure"] == "gen_same")
+    row = next(r for r in read(rows_of(folder, parse(IKE).slug)) if r["measure"] == "gen_same")
     assert {"case", "probe", "kind", "value", "text", "base"} <= row.keys()
     assert len(list((folder / "base").iterdir())) == 3  # groups of 2 of 5 cases, for all editors
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -92,23 +94,23 @@ def test_rows_tell_everything_and_base_answers_are_kept(
     again = load(folder)
     assert again.tables == made.tables
     kept = json.loads((folder / "aggregates.json").read_text())
-    assert kept["ike"]["5"]["gen_efficacy"].keys() == {"mean", "low", "high", "n"}
-    assert "seconds_per_edit" not in kept["ike"]["5"]
+    assert kept[IKE]["5"]["gen_efficacy"].keys() == {"mean", "low", "high", "n"}
+    assert "seconds_per_edit" not in kept[IKE]["5"]
 
 
 def test_a_finished_run_is_not_done_again_and_another_is(
     model: Any, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
-    first = compare(model, "ike", data, folder=folder, **FAST)
+    first = compare(model, IKE, data, folder=folder, **FAST)
 
     def refuse(*args: Any, **options: Any) -> Any:
         raise AssertionError("asked again")
 
     monkeypatch.setattr(Asker, "answers", refuse)
-    assert compare(model, "ike", data, folder=folder, **FAST).tables == first.tables
+    assert compare(model, IKE, data, folder=folder, **FAST).tables == first.tables
     with pytest.raises(AssertionError, match="asked again"):
-        compare(model, "ike", data, folder=folder, tokens=4, group=2)
+        compare(model, IKE, data, folder=folder, tokens=4, group=2)
 
 
 def test_the_frame_is_put_around_questions(model: Any) -> None:
@@ -146,15 +148,15 @@ def test_unknown_settings_and_foreign_folders_are_refused(
     model: Any, data: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidInputError, match="no setting protokoll"):
-        compare(model, "ike", data, protokoll="x")
+        compare(model, IKE, data, protokoll="x")
     with pytest.raises(InvalidInputError, match="no checkpoints"):
-        compare(model, "ike", data, checkpoints=(1,))
+        compare(model, IKE, data, checkpoints=(1,))
     with pytest.raises(InvalidInputError, match="families"):
-        compare(model, "ike", data, families=("genes",))
+        compare(model, IKE, data, families=("genes",))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(InvalidInputError, match="holds no run"):
-        compare(model, "ike", data, folder=tmp_path / "mine", **FAST)
+        compare(model, IKE, data, folder=tmp_path / "mine", **FAST)
     assert (tmp_path / "mine" / "thesis.txt").exists()
     with pytest.raises(InvalidInputError, match="holds no run"):
         load(tmp_path / "mine")
@@ -171,7 +173,7 @@ from pathlib import Path
 from memedit.evaluation.compare import compare
 from tests.evaluation.helpers import small_model
 compare(
-    small_model(), ["ike", "ike-ungated", "none"], sys.argv[1], folder=sys.argv[2],
+    small_model(), ["ike@mention", "ike-ungated", "none"], sys.argv[1], folder=sys.argv[2],
     protocol="sequential", checkpoints=[2], tokens=3, group=2,
     progress=lambda *heard: print(*heard, flush=True),
 )

@@ -101,7 +101,7 @@ def test_bad_requests_are_refused(tmp_path: Path) -> None:
 def test_all_tasks_run_and_nothing_out_of_scope_changes() -> None:
     pytest.importorskip("lm_eval")
     data = shared_data("downstream")
-    model = small_model()
+    model = small_model(scope="mention")
     model.edit("The capital of France is", "Lyon", subject="France")
     found = downstream(model, available(), data, limit=2)
     assert set(found["before"]) == EIGHT | {"wikitext2"}

@@ -27,7 +27,11 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     data = write(folder / "cases.jsonl", [record(i) for i in range(4)])
     options: dict[str, Any] = {"protocol": "sequential", "checkpoints": [2], "tokens": 3}
     return compare(
-        small_model(), ["ike", "ike-ungated", "none"], data, folder=folder / "run", **options
+        small_model(),
+        ["ike@mention", "ike-ungated", "none"],
+        data,
+        folder=folder / "run",
+        **options,
     )
 
 
@@ -50,14 +54,14 @@ def test_the_terminal_shows_every_editor_at_every_checkpoint(comparison: Compari
 
 def test_markdown_has_a_table_per_checkpoint_and_its_provenance(comparison: Comparison) -> None:
     text = tables.markdown(comparison)
-    assert text.count("| metric | ike | ike-ungated | none |") == 2
+    assert text.count("| metric | ike@mention | ike-ungated | none |") == 2
     assert "4 cases used of all asked; left out: none" in text
 
 
 def test_csv_has_every_figure(comparison: Comparison) -> None:
     rows = list(csv.DictReader(io.StringIO(tables.as_csv(comparison))))
-    found = next(r for r in rows if r["editor"] == "ike" and r["metric"] == "es")
-    assert float(found["mean"]) == comparison.tables["ike"][found["checkpoint"]]["es"].mean
+    found = next(r for r in rows if r["editor"] == "ike@mention" and r["metric"] == "es")
+    assert float(found["mean"]) == comparison.tables["ike@mention"][found["checkpoint"]]["es"].mean
     count = sum(len(m) for t in comparison.tables.values() for m in t.values())
     assert len(rows) == count
 
@@ -70,9 +74,9 @@ def test_the_page_stands_alone_and_takes_its_colours_from_the_theme(
     assert not re.search(r"(src|href)\s*=\s*['\"]?http", text.replace("xlink:href", ""))
     assert "prefers-color-scheme: dark" in text and "@media print" in text
     drawn = text[text.index("<svg") :]
-    for colour in (plots.INK, plots.GRID, *plots.COLOURS):
-        assert colour not in drawn
-    assert "var(--series-0)" in drawn and "var(--ink)" in drawn
+    assert plots.INK not in drawn and plots.GRID not in drawn
+    for name, colour in (("series-0", plots.COLOURS[0]), ("ink", "currentColor")):
+        assert f"var(--{name}, {colour})" in drawn
     assert "Worst cases" in text and "The capital of Isle0 is" in text
     assert page(comparison) == text
 
@@ -85,7 +89,7 @@ def test_the_page_shows_downstream_bars(comparison: Comparison) -> None:
 
 
 def test_texts_are_escaped(comparison: Comparison) -> None:
-    renamed = {"<b>ike</b>": comparison.tables["ike"]}
+    renamed = {"<b>ike</b>": comparison.tables["ike@mention"]}
     text = page(Comparison(renamed, comparison.manifest))
     assert "<b>ike</b>" not in text.split("<svg")[0] and "&lt;b&gt;ike" in text
 

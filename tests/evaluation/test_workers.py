@@ -17,10 +17,12 @@ import pytest
 
 from memedit.errors import WorkerError
 from memedit.evaluation.jobs import Job, run_job
+from memedit.evaluation.runner import rows_of
+from memedit.evaluation.specs import parse
 from tests.evaluation.helpers import record, write
 from tests.helpers import byte_tokenizer, missing, tiny_model
 
-EDITORS = ("ike", "none")
+EDITORS = ("ike@mention", "none")
 
 
 @pytest.fixture
@@ -72,9 +74,9 @@ def test_a_killed_local_worker_is_started_again(job: Job, tmp_path: Path) -> Non
 
     def kill_once(editor: str, done: int, total: int) -> None:
         with lock:
-            if editor == "ike" and done == 3 and not killed:
+            if editor == EDITORS[0] and done == 3 and not killed:
                 mine = [p for p in children(os.getpid()) if "evaluation.worker" in command_of(p)]
-                killed.extend(p for p in mine if " ike " in command_of(p))
+                killed.extend(p for p in mine if f" {EDITORS[0]} " in command_of(p))
                 os.kill(killed[0], signal.SIGKILL)
 
     run_job(job, tmp_path / "two", workers=2, progress=kill_once)
@@ -115,7 +117,7 @@ def test_a_ray_cluster_loses_and_doubles_nothing_when_a_worker_is_killed(
         [sys.executable, "-c", _RAY, job.to_json(), str(folder)], env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as driver:  # fmt: skip
-        killed = _kill_one_ray_worker(driver, folder / "cells" / "ike.jsonl")
+        killed = _kill_one_ray_worker(driver, rows_of(folder, parse(EDITORS[0]).slug))
         told, _ = driver.communicate(timeout=400)
     assert driver.returncode == 0, told
     assert killed
