@@ -489,6 +489,7 @@ app.command("eval")(cli_evaluation.evaluate)
 app.command()(cli_evaluation.compare)
 app.command()(cli_evaluation.report)
 app.command()(cli_evaluation.downstream)
+app.command()(cli_evaluation.sweep)
 
 
 def _version(wanted: bool) -> None:

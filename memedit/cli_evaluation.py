@@ -20,8 +20,12 @@ Count = Annotated[
     int | None, typer.Option("--n", min=1, metavar="N", help="How many cases. [default: all]")
 ]
 Protocol = Annotated[
-    str,
-    typer.Option("--protocol", help="batch, batch-sequential, instance, sequential or single."),
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="batch, batch-sequential, instance, sequential or single. "
+        "[default: batch; sequential with checkpoints]",
+    ),
 ]
 BatchEdits = Annotated[
     int | None,
@@ -80,6 +84,9 @@ Html = Annotated[
 ]
 Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="OUT", help="Tables.")]
 Csv = Annotated[Path | None, typer.Option("--csv", metavar="OUT", help="Every figure, one a line.")]
+Timings = Annotated[
+    bool, typer.Option(help="Write seconds too; without them OUT is the same in every run.")
+]
 Workers = Annotated[
     int, typer.Option("--workers", min=1, metavar="N", help="Editors measured at once.")
 ]
@@ -101,7 +108,7 @@ def compare(
     editors: Editors,
     data: Data,
     n: Count = None,
-    protocol: Protocol = "batch",
+    protocol: Protocol = None,
     batch_edits: BatchEdits = None,
     checkpoints: Checkpoints = "",
     families: Families = "gen,tf,kl",
@@ -119,6 +126,7 @@ def compare(
     html: Html = None,
     markdown: Markdown = None,
     csv: Csv = None,
+    timings: Timings = True,
     workers: Workers = 1,
     ray: Ray = None,
 ) -> None:
@@ -128,6 +136,7 @@ def compare(
     """
     from memedit.evaluation.jobs import Job, run_job
 
+    points = _numbers(checkpoints)
     job = Job(
         editors=tuple(part.strip() for part in editors.split(",")),
         data=data,
@@ -138,9 +147,9 @@ def compare(
         model=model,
         encoder=encoder,
         settings={
-            "protocol": protocol,
+            "protocol": protocol or ("sequential" if points else "batch"),
             "batch_edits": batch_edits,
-            "checkpoints": _numbers(checkpoints),
+            "checkpoints": points,
             "families": tuple(_parts(families)),
             "tokens": max_new_tokens,
             "frame": frame,
@@ -151,14 +160,14 @@ def compare(
     folder = run or (json.with_name(f"{json.name}.run") if json else None)
     with _render.measuring() as heard:
         comparison = run_job(job, folder, progress=heard, workers=workers, ray=ray)
-    _show(comparison, json=json, html=html, markdown=markdown, csv=csv)
+    _show(comparison, json, html, markdown, csv, timings=timings)
 
 
 def evaluate(
     data: Data,
     editor: Annotated[str, typer.Option("--editor", metavar="NAME", help="As in compare.")] = "ike",
     n: Count = None,
-    protocol: Protocol = "batch",
+    protocol: Protocol = None,
     batch_edits: BatchEdits = None,
     checkpoints: Checkpoints = "",
     families: Families = "gen,tf,kl",
@@ -182,7 +191,7 @@ def evaluate(
     compare(
         both, data, n, protocol, batch_edits, checkpoints, families, locality, zsre_target,
         sources, max_new_tokens, frame, seed, recheck, model, encoder, run, json, html,
-        markdown, csv, 1, None,
+        markdown, csv,
     )  # fmt: skip
 
 
@@ -192,11 +201,63 @@ def report(
     html: Html = None,
     markdown: Markdown = None,
     csv: Csv = None,
+    timings: Timings = True,
+    downstream: Annotated[
+        Path | None,
+        typer.Option("--downstream", metavar="FILE", help="For the page: downstream's JSON."),
+    ] = None,
 ) -> None:
     """Show a run again, finished or not, from its rows."""
     from memedit.evaluation.compare import load
 
-    _show(load(run), json=json, html=html, markdown=markdown, csv=csv)
+    _show(load(run), json, html, markdown, csv, timings=timings, downstream=downstream)
+
+
+def sweep(
+    editors: Editors,
+    data: Data,
+    n: Annotated[str, typer.Option("--n", metavar="10,100,...", help="Numbers of cases.")],
+    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Where the runs are kept.")],
+    models: Annotated[
+        str, typer.Option("--models", metavar="A,B", help="Language models; 'default' for the own.")
+    ] = "default",
+    protocol: Protocol = None,
+    locality: Locality = 2,
+    families: Families = "gen,tf,kl",
+    max_new_tokens: Tokens = 16,
+    encoder: EncoderName = None,
+    json: Out = None,
+    workers: Workers = 1,
+    ray: Ray = None,
+) -> None:
+    """Compare on several models and numbers of cases: cells (editor x model x N), on workers.
+
+    OUT has {model: {N: {editor: {checkpoint: {metric: ...}}}}}.
+    """
+    from memedit.evaluation import jobs, tables
+
+    job = jobs.Job(
+        editors=tuple(part.strip() for part in editors.split(",")),
+        data=data,
+        locality=locality,
+        encoder=encoder,
+        settings={
+            "protocol": protocol or "batch",
+            "families": tuple(_parts(families)),
+            "tokens": max_new_tokens,
+        },
+    )
+    names = [None if name == "default" else name for name in _parts(models)]
+    with _render.measuring() as heard:
+        made = jobs.sweep(job, names, _numbers(n), run, progress=heard, workers=workers, ray=ray)
+    for name, each in made.items():
+        for comparison in each.values():
+            _render.say(name, style="bold")
+            for table in tables.rich_tables(comparison):
+                _render.stdout().print(table)
+    if json is not None:
+        plain = {m: {c: done.to_dict() for c, done in each.items()} for m, each in made.items()}
+        _write(json, _render.json_text(plain))
 
 
 def downstream(
@@ -262,24 +323,31 @@ def downstream(
 
 
 def _show(
-    comparison: Comparison, *, json: Path | None, html: Path | None, markdown: Path | None,
+    comparison: Comparison,
+    json: Path | None,
+    html: Path | None,
+    markdown: Path | None,
     csv: Path | None,
-) -> None:  # fmt: skip
+    *,
+    timings: bool,
+    downstream: Path | None = None,
+) -> None:
     from memedit.evaluation import tables
 
     for table in tables.rich_tables(comparison):
         _render.stdout().print(table)
     _render.note(tables.provenance(comparison).strip())
     if json is not None:
-        _write(json, _render.json_text(comparison.to_dict()))
+        _write(json, _render.json_text(comparison.to_dict(timings=timings)))
     if markdown is not None:
         _write(markdown, tables.markdown(comparison))
     if csv is not None:
         _write(csv, tables.as_csv(comparison))
     if html is not None:
+        from memedit.evaluation.downstream import read
         from memedit.evaluation.page import page
 
-        _write(html, page(comparison))
+        _write(html, page(comparison, read(downstream) if downstream else None))
 
 
 def _write(file: Path, text: str) -> None:

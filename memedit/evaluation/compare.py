@@ -19,6 +19,7 @@ from memedit import models
 from memedit.errors import InvalidInputError
 from memedit.evaluation import rows as row_files
 from memedit.evaluation.asking import Asker
+from memedit.evaluation.metrics import TIMINGS
 from memedit.evaluation.outcomes import Base
 from memedit.evaluation.protocols import accumulates
 from memedit.evaluation.rows import Row
@@ -63,14 +64,19 @@ class Comparison:
             )
         return row_files.read(rows_of(self.folder, Spec(editor, None).slug))
 
-    def to_dict(self) -> dict[str, Any]:
-        """``{editor: {checkpoint: {metric: {"mean", "low", "high", "n"}}}}``."""
+    def to_dict(self, *, timings: bool = True) -> dict[str, Any]:
+        """``{editor: {checkpoint: {metric: {"mean", "low", "high", "n"}}}}``.
+
+        Args:
+            timings: With what no two runs have in common.
+        """
         names = ("mean", "low", "high", "n")
         return {
             editor: {
                 point: {
                     metric: {name: getattr(interval, name) for name in names}
                     for metric, interval in metrics.items()
+                    if timings or metric not in TIMINGS
                 }
                 for point, metrics in table.items()
             }
@@ -84,6 +90,7 @@ def compare(
     data: str | Path | Dataset,
     *,
     n: int | None = None,
+    locality: int | None = None,
     folder: str | Path | None = None,
     progress: Heard | None = None,
     **settings: Any,
@@ -95,6 +102,7 @@ def compare(
         editors: Names as in :func:`memedit.evaluation.specs.parse`.
         data: A file of cases, or cases that :func:`memedit.evaluation.load_cases` read.
         n: How many cases.
+        locality: At most this many locality probes of a kind per case; None for all.
         folder: Where the run is kept; it goes on if it is there. None keeps nothing.
         progress: Hears of every unit.
         **settings: Fields of :class:`memedit.evaluation.settings.Settings`: ``protocol``,
@@ -107,7 +115,9 @@ def compare(
     chosen = made(settings)
     specs = parse_all(editors)
     together = accumulates(chosen.protocol) or chosen.protocol == "batch"
-    cases = data if isinstance(data, Dataset) else load_cases(data, n, together=together)
+    cases = data
+    if not isinstance(cases, Dataset):
+        cases = load_cases(cases, n, together=together, locality=locality)
     if folder is None:
         with TemporaryDirectory(prefix="memedit-") as kept:
             return _compare(model, specs, cases, chosen, Path(kept), progress, keep=False)
@@ -219,12 +229,13 @@ def finish(
 ) -> Comparison:
     """The aggregates of a run whose cells are done; ``aggregates.json`` has all but timings."""
     dataset = manifest["data"]["format"]
-    held = {spec.text: list(row_files.read(rows_of(folder, spec.slug))) for spec in specs}
-    tables = {name: aggregate(rows, dataset) for name, rows in held.items()}
+    tables = {
+        spec.text: aggregate(row_files.read(rows_of(folder, spec.slug)), dataset) for spec in specs
+    }
+    comparison = Comparison(tables, manifest, folder if keep else None)
     if keep:
-        still = {name: aggregate(rows, dataset, timings=False) for name, rows in held.items()}
-        _write(folder / AGGREGATES, Comparison(still, manifest).to_dict())
-    return Comparison(tables, manifest, folder if keep else None)
+        _write(folder / AGGREGATES, comparison.to_dict(timings=False))
+    return comparison
 
 
 def load(folder: str | Path) -> Comparison:

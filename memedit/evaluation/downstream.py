@@ -6,6 +6,7 @@ model. What is out of scope of every edit must come out identical; that is count
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections import Counter
@@ -230,6 +231,22 @@ def _manifest(model: EditableModel, data: str | Path, options: Mapping[str, Any]
         **options,
         "surroundings": surroundings(),
     }
+
+
+def read(file: Path) -> dict[str, Any]:
+    """What ``memedit downstream --json`` wrote.
+
+    Raises:
+        InvalidInputError: the file is missing or something else.
+    """
+    try:
+        results: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        intervals(results)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidInputError(
+            f"{file} holds no downstream scores.", hint="memedit downstream --json writes them."
+        ) from error
+    return results
 
 
 def intervals(results: Mapping[str, Any]) -> dict[str, dict[str, Interval]]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from memedit import models
 from memedit.errors import InvalidInputError
 from memedit.evaluation import compare
 from memedit.evaluation.formats import Options
 from memedit.evaluation.protocols import accumulates
+from memedit.evaluation.runner import rows_of
 from memedit.evaluation.settings import Settings, key_of
 from memedit.evaluation.sources import Dataset, load_cases
-from memedit.evaluation.specs import parse, parse_all
+from memedit.evaluation.specs import Spec, parse, parse_all
 
 if TYPE_CHECKING:
     from memedit.evaluation.compare import Comparison, Heard
@@ -73,6 +75,27 @@ class Job:
         return EditableModel.from_pretrained(self.model, encoder=self.encoder)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One cell of a run that has begun in ``folder``: one editor on one model, for one N."""
+
+    job: Job
+    editor: str
+    folder: Path
+    label: str
+
+    def run(self, progress: Heard | None = None) -> None:
+        """Measure it, or what is left of it."""
+        spec, settings = parse(self.editor), self.job.made()
+        cases = self.job.cases()
+        compare.run_cell(self.job.open(), spec, cases, settings, self.folder, progress)
+
+    @property
+    def rows(self) -> Path:
+        """Its file of rows."""
+        return rows_of(self.folder, parse(self.editor).slug)
+
+
 def run_job(
     job: Job,
     folder: Path | None = None,
@@ -91,26 +114,82 @@ def run_job(
         ray: Address of a Ray cluster that does it; ``"local"`` starts one here.
 
     Raises:
-        InvalidInputError: both workers and Ray; a worker that keeps failing.
+        InvalidInputError: both workers and Ray.
+        WorkerError: a worker that keeps failing.
     """
+    folder = folder or models.cache_folder() / "runs" / key_of({"job": job.to_json()})
+    return _run({"": (job, folder)}, workers, ray, progress)[""]
+
+
+def sweep(
+    job: Job,
+    names: Sequence[str | None],
+    counts: Sequence[int],
+    folder: Path,
+    *,
+    progress: Heard | None = None,
+    workers: int = 1,
+    ray: str | None = None,
+) -> dict[str, dict[str, Comparison]]:
+    """A job on several models, for several numbers of cases: cells (editor x model x N).
+
+    Args:
+        job: What to compare; its own model and N are replaced.
+        names: Models; None for the packaged one.
+        counts: Numbers of cases.
+        folder: Where the runs are kept, a folder each.
+        progress, workers, ray: As for :func:`run_job`; all cells share the workers.
+
+    Returns:
+        ``{model: {N: comparison}}``.
+
+    Raises:
+        InvalidInputError: a model or number twice, or none; both workers and Ray.
+        WorkerError: a worker that keeps failing.
+    """
+    if len(set(names)) < max(1, len(names)) or len(set(counts)) < max(1, len(counts)):
+        raise InvalidInputError("Models and numbers of cases must be some, each once.")
+    runs = {
+        f"{name or 'default'} {n}": (
+            replace(job, model=name, n=n),
+            folder / quote(name or "default", safe="") / str(n),
+        )
+        for name in names
+        for n in counts
+    }
+    made = _run(runs, workers, ray, progress)
+    return {
+        name or "default": {str(n): made[f"{name or 'default'} {n}"] for n in counts}
+        for name in names
+    }
+
+
+def _run(
+    runs: Mapping[str, tuple[Job, Path]], workers: int, ray: str | None, progress: Heard | None
+) -> dict[str, Comparison]:
+    """Begin every run, do all their cells, and finish them."""
     if ray is not None and workers > 1:
         raise InvalidInputError("Either --workers or --ray does the work.")
-    specs, settings, cases = parse_all(job.editors), job.made(), job.cases()
-    folder = folder or models.cache_folder() / "runs" / key_of({"job": job.to_json()})
-    model = job.open()
-    manifest = compare.begin(model, specs, cases, settings, folder)
-    if workers > 1 or ray is not None:
+    begun: dict[str, tuple[list[Spec], dict[str, Any]]] = {}
+    parts: list[Part] = []
+    for name, (job, folder) in runs.items():
+        specs, settings, cases = parse_all(job.editors), job.made(), job.cases()
+        model = job.open()
+        begun[name] = specs, compare.begin(model, specs, cases, settings, folder)
+        if workers > 1 or ray is not None:
+            parts += [Part(job, s.text, folder, f"{name} {s.text}".strip()) for s in specs]
+            continue
+        for spec in specs:
+            heard = _labelled(progress, name)
+            compare.run_cell(model, spec, cases, settings, folder, heard)
+    if parts:
         from memedit.evaluation.workers import run
 
-        del model
-        run(job, folder, workers=workers, ray=ray, progress=progress)
-    else:
-        for spec in specs:
-            compare.run_cell(model, spec, cases, settings, folder, progress)
-    return compare.finish(specs, manifest, folder)
+        run(parts, workers=workers, ray=ray, progress=progress)
+    return {name: compare.finish(*begun[name], folder) for name, (_, folder) in runs.items()}
 
 
-def run_one(job: Job, editor: str, folder: Path, progress: Heard | None = None) -> None:
-    """One editor's part of a run that has begun."""
-    spec, settings = parse(editor), job.made()
-    compare.run_cell(job.open(), spec, job.cases(), settings, folder, progress)
+def _labelled(progress: Heard | None, name: str) -> Heard | None:
+    if progress is None or not name:
+        return progress
+    return lambda editor, done, total: progress(f"{name} {editor}", done, total)

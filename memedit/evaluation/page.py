@@ -8,7 +8,7 @@ from typing import Any
 
 from memedit.evaluation import plots, tables
 from memedit.evaluation.compare import Comparison
-from memedit.evaluation.metrics import METRICS, TIMINGS
+from memedit.evaluation.metrics import DISTANCE, METRICS, TIMINGS
 from memedit.evaluation.rows import Row
 
 CURVES = ("gen_efficacy", "gen_generality", "gen_locality", "s", "gen_portability", "retention")
@@ -75,7 +75,8 @@ def _figures(comparison: Comparison) -> Iterator[str]:
     yield _figure(plots.dots(last, shown), "Means with 95% bootstrap intervals over records.")
     if len(points) > 1:
         yield "<h2>Scores against the number of edits</h2>"
-        shown = [m for m in CURVES if m in there]
+        moved = sorted(m for m in there if m.startswith(DISTANCE))
+        shown = [m for m in (*CURVES, *moved) if m in there]
         caption = "All cases edited so far, asked again at each checkpoint; 95% intervals."
         yield _figure(plots.curves(held, shown), caption)
     costs = [m for m in TIMINGS if m in there]

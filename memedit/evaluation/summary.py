@@ -17,7 +17,6 @@ from memedit.evaluation.metrics import (
     GROUPED,
     HARMONIC,
     METRICS,
-    TIMINGS,
     Metric,
     applies,
     grouped,
@@ -50,22 +49,17 @@ class Interval:
         return asdict(self)
 
 
-def aggregate(rows: Iterable[Row], dataset: str = "", *, timings: bool = True) -> Table:
+def aggregate(rows: Iterable[Row], dataset: str = "") -> Table:
     """Every metric the rows allow, at every checkpoint they reach.
 
     Args:
         rows: ``{"phase", "edited", "index", "case", "kind", "measure", "value"}`` each.
         dataset: Name of the data set; leaves out what is defined for others.
-        timings: Include what no two runs have in common.
     """
     held = _Rows(rows)
     table: Table = {}
     for point in held.points:
-        found = {
-            name: held.records(metric, point)
-            for name, metric in held.metrics(dataset).items()
-            if timings or name not in TIMINGS
-        }
+        found = {n: held.records(metric, point) for n, metric in held.metrics(dataset).items()}
         values = {name: _interval(name, v) for name, v in found.items() if v}
         values |= _harmonics(found)
         values |= held.distances(point)

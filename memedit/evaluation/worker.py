@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from memedit.evaluation.jobs import Job, run_one
+from memedit.evaluation.jobs import Job, Part
 
 
 def main(job: str, editor: str, folder: str) -> None:
@@ -15,7 +15,7 @@ def main(job: str, editor: str, folder: str) -> None:
         sys.stdout.write(f"[done] [{done}, {total}]\n")
         sys.stdout.flush()
 
-    run_one(Job.from_json(job), editor, Path(folder), tell)
+    Part(Job.from_json(job), editor, Path(folder), editor).run(tell)
 
 
 if __name__ == "__main__":

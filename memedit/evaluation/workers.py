@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.errors import MissingExtraError, WorkerError
-from memedit.evaluation.jobs import Job, run_one
-from memedit.evaluation.runner import rows_of
-from memedit.evaluation.specs import parse
+from memedit.evaluation.jobs import Job, Part
 
 if TYPE_CHECKING:
     from memedit.evaluation.compare import Heard
@@ -30,78 +28,79 @@ _LAST_WORDS = 5
 
 
 def run(
-    job: Job,
-    folder: Path,
+    parts: Sequence[Part],
     *,
     workers: int = 1,
     ray: str | None = None,
     progress: Heard | None = None,
 ) -> None:
-    """Do every cell of a run that has begun in ``folder``.
+    """Do every cell of runs that have begun.
 
     Args:
+        parts: The cells.
         workers: Processes at once on this machine.
         ray: Address of a Ray cluster instead; ``"local"`` starts one here. Machines that do not
-            share ``folder`` send their rows back.
+            share the runs' folders send their rows back.
 
     Raises:
         WorkerError: a cell failed three times; the message has its last words.
         MissingExtraError: Ray is not installed.
     """
     if ray is not None:
-        _on_ray(job, folder.resolve(), ray, progress)
+        _on_ray(parts, ray, progress)
         return
     lock = threading.Lock()
 
-    def heard(editor: str, done: int, total: int) -> None:
+    def heard(label: str, done: int, total: int) -> None:
         if progress is not None:
             with lock:
-                progress(editor, done, total)
+                progress(label, done, total)
 
     with ThreadPoolExecutor(workers) as pool:
         each = max(1, (os.cpu_count() or 1) // workers)
-        running = [pool.submit(_cell, job, name, folder, each, heard) for name in job.editors]
+        running = [pool.submit(_cell, part, each, heard) for part in parts]
         for future in running:
             future.result()
 
 
-def _cell(job: Job, editor: str, folder: Path, threads: int, heard: Heard) -> None:
-    """One editor's part in a process of its own, started again when it dies."""
-    command = [sys.executable, "-m", "memedit.evaluation.worker", job.to_json(), editor]
+def _cell(part: Part, threads: int, heard: Heard) -> None:
+    """A cell in a process of its own, started again when it dies."""
+    words = [part.job.to_json(), part.editor, str(part.folder)]
+    command = [sys.executable, "-m", "memedit.evaluation.worker", *words]
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
-    words: Sequence[str] = ()
+    last: Sequence[str] = ()
     for _ in range(ATTEMPTS):
         with subprocess.Popen(
-            [*command, str(folder)],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env=environment,
         ) as process:
-            words = _listen(process, editor, heard)
+            last = _listen(process, part.label, heard)
         if process.returncode == 0:
             return
-    told = " | ".join(words) or "it was killed"
+    told = " | ".join(last) or "it was killed"
     raise WorkerError(
-        f"The worker for {editor!r} failed {ATTEMPTS} times: {told}",
+        f"The worker for {part.label!r} failed {ATTEMPTS} times: {told}",
         hint="What it had measured is kept: the same command goes on from there.",
     )
 
 
-def _listen(process: subprocess.Popen[str], editor: str, heard: Heard) -> Sequence[str]:
+def _listen(process: subprocess.Popen[str], label: str, heard: Heard) -> Sequence[str]:
     """Pass on the progress that a worker tells; returns its last other words."""
     others: deque[str] = deque(maxlen=_LAST_WORDS)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("[done] "):
             done, total = json.loads(line.removeprefix("[done] "))
-            heard(editor, done, total)
+            heard(label, done, total)
         elif line.strip():
             others.append(line.strip())
     return others
 
 
-def _on_ray(job: Job, folder: Path, address: str, progress: Heard | None) -> None:
+def _on_ray(parts: Sequence[Part], address: str, progress: Heard | None) -> None:
     try:
         import ray
     except ImportError as error:
@@ -112,25 +111,29 @@ def _on_ray(job: Job, folder: Path, address: str, progress: Heard | None) -> Non
     ray.init(address=None if address == "local" else address, **options)
     try:
         cell: Any = ray.remote(max_retries=ATTEMPTS - 1, num_cpus=1)(measure_cell)
-        waiting = {cell.remote(job.to_json(), name, str(folder)): name for name in job.editors}
+        waiting = {
+            cell.remote(part.job.to_json(), part.editor, str(part.folder.resolve())): part
+            for part in parts
+        }
         while waiting:
             (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
-            name = waiting.pop(ready)
+            part = waiting.pop(ready)
             try:
-                _received(ray.get(ready), rows_of(folder, parse(name).slug))
+                _received(ray.get(ready), part.rows)
             except ray.exceptions.RayError as error:
                 last = str(error).strip().splitlines()[-1]
-                raise WorkerError(f"The Ray worker for {name!r} failed: {last}") from error
+                raise WorkerError(f"The worker for {part.label!r} failed: {last}") from error
             if progress is not None:
-                progress(name, 1, 1)
+                progress(part.label, 1, 1)
     finally:
         ray.shutdown()
 
 
 def measure_cell(job: str, editor: str, folder: str) -> bytes:
-    """A Ray task: one editor's part; returns its rows."""
-    run_one(Job.from_json(job), editor, Path(folder))
-    return rows_of(Path(folder), parse(editor).slug).read_bytes()
+    """A Ray task: one cell; returns its rows."""
+    part = Part(Job.from_json(job), editor, Path(folder), editor)
+    part.run()
+    return part.rows.read_bytes()
 
 
 def _received(rows: bytes, file: Path) -> None:

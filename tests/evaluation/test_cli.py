@@ -58,7 +58,13 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
     assert found["none"]["3"]["gen_locality"]["mean"] == 1
     assert "<svg" in (tmp_path / "a.html").read_text()
     assert (tmp_path / "a.json.run" / "manifest.json").is_file()
-    shown = call("report", "a.json.run", "--json", "again.json")
+    value = {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 20}
+    both = {when: {"sst2": {"acc": value}} for when in ("before", "after")}
+    (tmp_path / "d.json").write_text(json.dumps(both))
+    page = ("--downstream", "d.json", "--html", "b.html")
+    shown = call("report", "a.json.run", "--json", "again.json", *page)
+    assert "sst2 acc" in (tmp_path / "b.html").read_text()
+    assert call("report", "a.json.run", "--downstream", "a.json", "--html", "b").exit_code == 2
     assert shown.exit_code == 0, shown.output
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "a.json").read_bytes()
 
@@ -74,12 +80,31 @@ def test_eval_measures_beside_the_unedited_model(call: Any, folder: Path, tmp_pa
     assert "es" not in found["ike@mention"]["2"]
 
 
+def test_without_timings_two_runs_write_the_same(call: Any, folder: Path, tmp_path: Path) -> None:
+    words = ("--editors", "ike@mention", "--data", folder / "cases.jsonl", "--n", "2")
+    more = ("--max-new-tokens", "3", "--no-timings", "--json")
+    for name in ("a.json", "b.json"):
+        assert call("compare", *words, *more, name).exit_code == 0
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_a_sweep_has_a_cell_per_model_and_number(call: Any, folder: Path, tmp_path: Path) -> None:
+    words = ("--editors", "ike@mention,none", "--data", folder / "cases.jsonl", "--n", "1,3")
+    more = ("--models", folder / "model", "--run", "s", "--max-new-tokens", "3", "--json", "s.json")
+    result = call("sweep", *words, *more)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "s.json").read_text())[str(folder / "model")]
+    assert found.keys() == {"1", "3"}
+    assert found["3"]["none"]["3"]["gen_locality"] == {"mean": 1, "low": 1, "high": 1, "n": 3}
+    assert call("sweep", *words, *more, "--models", "").exit_code == 2
+
+
 @pytest.mark.parametrize(
     "words, told",
     [
         (("--editors", "iki"), "Did you mean: ike"),
         (("--editors", "ike", "--protocol", "x"), "Unknown protocol"),
-        (("--editors", "ike", "--checkpoints", "2"), "no checkpoints"),
+        (("--editors", "ike", "--protocol", "batch", "--checkpoints", "2"), "no checkpoints"),
         (("--editors", "ike", "--zsre-target", "x"), "convention"),
         (("--editors", "ike", "--checkpoints", "a,b"), "not a list"),
         (("--editors", "ike", "--workers", "2", "--ray", "local"), "Either"),

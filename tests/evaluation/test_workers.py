@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from memedit.errors import WorkerError
-from memedit.evaluation.jobs import Job, run_job
+from memedit.evaluation.jobs import Job, Part, run_job
 from memedit.evaluation.runner import rows_of
 from memedit.evaluation.specs import parse
 from tests.evaluation.helpers import record, write
@@ -91,13 +91,13 @@ def test_a_worker_that_keeps_failing_is_reported(job: Job, tmp_path: Path) -> No
 
     gone = Job(**{**{f: getattr(job, f) for f in job.__slots__}, "data": str(tmp_path / "gone")})
     with pytest.raises(WorkerError, match="no file"):
-        workers.run(gone, tmp_path / "run", workers=2)
+        workers.run([Part(gone, "none", tmp_path / "run", "none")], workers=2)
 
 
 _RAY = """
 import sys
 from pathlib import Path
-from memedit.evaluation.jobs import Job, run_job
+from memedit.evaluation.jobs import Job, Part, run_job
 run_job(Job.from_json(sys.argv[1]), Path(sys.argv[2]), ray="local")
 """
 
