@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"editors"}),
     frozenset({"model"}),
     frozenset({"training", "evaluation", "serving"}),
-    frozenset({"cli", "cli_evaluation", "demo", "_render"}),
+    frozenset({"cli", "cli_evaluation", "cli_options", "demo", "_render"}),
 )  # fmt: skip
 
 HOOKS = frozenset({

@@ -22,6 +22,7 @@ from memedit.evaluation.rows import read
 from memedit.evaluation.runner import rows_of
 from memedit.evaluation.specs import parse, parse_all
 from tests.evaluation.helpers import record, small_model, write
+from tests.helpers import shared_data
 
 IKE = "ike@mention"
 """Whatever the default scope is, these tests know this one."""
@@ -109,6 +110,8 @@ def test_a_finished_run_is_not_done_again_and_another_is(
 
     monkeypatch.setattr(Asker, "answers", refuse)
     assert compare(model, IKE, data, folder=folder, **FAST).tables == first.tables
+    joined = compare(model, [IKE, "none"], data, folder=folder, **FAST)
+    assert joined.tables[IKE] == first.tables[IKE] and list(joined.tables) == [IKE, "none"]
     with pytest.raises(AssertionError, match="asked again"):
         compare(model, IKE, data, folder=folder, tokens=4, group=2)
 
@@ -215,3 +218,24 @@ def test_killed_at_random_and_restarted_it_ends_the_same(
     expected, found = ((f / "aggregates.json").read_bytes() for f in (whole, folder))
     assert expected == found
     assert len(list((folder / "cells").glob("*.jsonl"))) == 3
+
+
+@pytest.mark.parametrize(
+    "name, metrics",
+    [
+        ("counterfact_core", ("es", "ns", "em", "tf_efficacy")),
+        ("counterfact_portability", ("gen_portability_one_hop", "gen_locality_other_relation")),
+        ("zsre", ("zsre_efficacy", "zsre_paraphrase", "zsre_specificity", "zsre_score")),
+        ("knowedit_wiki_counterfact_test", ("gen_portability_reasoning",
+                                            "tf_locality_tokens_forgetfulness")),
+        ("mquake", ("edit_wise", "instance_wise", "multihop_any", "multihop_all")),
+    ],
+)  # fmt: skip
+def test_every_kind_of_data_has_its_metrics(
+    model: Any, name: str, metrics: tuple[str, ...]
+) -> None:
+    data = shared_data(f"{name}.jsonl.gz")
+    found = compare(model, [IKE], data, n=1, locality=1, tokens=3).tables[IKE]["1"]
+    assert set(metrics) <= found.keys()
+    other = {"zsre_score", "multihop_any"} - set(metrics)
+    assert not other & found.keys()

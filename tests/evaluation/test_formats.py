@@ -121,6 +121,17 @@ def test_json_lists_and_gzip_are_read(tmp_path: Path) -> None:
     assert load_cases(plain).digest == load_cases(packed).digest
 
 
+def test_hub_data_sets_are_loaded_by_datasets(tmp_path: Path) -> None:
+    """Its loader takes a folder too, which stands here for a repository."""
+    pytest.importorskip("datasets")
+    (tmp_path / "owned").mkdir()
+    write(tmp_path / "owned" / "train.jsonl", [record(i) for i in range(3)])
+    found = load_cases(f"hub:{tmp_path / 'owned'}:train", 2)
+    assert [case.edits[0].subject for case in found.cases] == ["Land0", "Land1"]
+    with pytest.raises(InvalidInputError, match="cannot be loaded"):
+        load_cases(f"hub:{tmp_path / 'empty'}")
+
+
 def test_sources_are_chosen(tmp_path: Path) -> None:
     file = write(tmp_path / "x.jsonl", [record(i) for i in range(4)])
     read = load_cases(file, options=Options(sources=frozenset({"a"})))
