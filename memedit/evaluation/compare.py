@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from memedit import models
 from memedit.errors import InvalidInputError
 from memedit.evaluation import rows as row_files
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 AGGREGATES = "aggregates.json"
+_LOCK = "lock"
+_ORPHAN = 60.0
 Heard = Callable[[str, int, int], None]
 """Told which editor's units are done: (editor, done, of how many)."""
 
@@ -149,10 +153,30 @@ def _compare(
     *,
     keep: bool = True,
 ) -> Comparison:
-    manifest = begin(model, specs, cases, settings, folder)
-    for spec in specs:
-        run_cell(model, spec, cases, settings, folder, progress)
-    return finish(specs, manifest, folder, keep=keep)
+    with alone(folder):
+        manifest = begin(model, specs, cases, settings, folder)
+        for spec in specs:
+            run_cell(model, spec, cases, settings, folder, progress)
+        return finish(specs, manifest, folder, keep=keep)
+
+
+def alone(folder: Path, *, wait: float = 0) -> Any:
+    """Context manager: no other process works in this folder.
+
+    Args:
+        wait: Seconds to wait for another one to end.
+
+    Raises:
+        InvalidInputError: another process is at it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return FileLock(folder / _LOCK).acquire(timeout=wait)
+    except Timeout:
+        raise InvalidInputError(
+            f"Another process is measuring in {folder}.",
+            hint="Wait for it, or name another folder.",
+        ) from None
 
 
 def begin(
@@ -182,7 +206,7 @@ def begin(
             return known
         for part in ("cells", "base", AGGREGATES, MANIFEST):
             _remove(folder / part)
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif folder.is_dir() and any(part.name != _LOCK for part in folder.iterdir()):
         raise InvalidInputError(
             f"{folder} is not empty and holds no run.", hint="Name a new folder."
         )
@@ -210,10 +234,27 @@ def run_cell(
     folder: Path,
     progress: Heard | None = None,
 ) -> None:
-    """One editor's part of the run in ``folder``; what is done already is not done again."""
+    """One editor's part of the run in ``folder``; what is done already is not done again.
+
+    Raises:
+        InvalidInputError: another process is at it.
+    """
+    own = rows_of(folder, spec.slug).with_suffix("")
+    with alone(own, wait=_ORPHAN):  # a worker whose run was killed ends at its next unit
+        _run_cell(model, spec, cases, settings, folder, progress)
+
+
+def _run_cell(
+    model: EditableModel,
+    spec: Spec,
+    cases: Dataset,
+    settings: Settings,
+    folder: Path,
+    progress: Heard | None,
+) -> None:
     memory = None
     if accumulates(settings.protocol) and spec.editor is not None:
-        memory = folder / "cells" / f"{spec.slug}.memory"
+        memory = rows_of(folder, spec.slug).with_suffix("") / "memory"
     own = spec.build(model, memory)
     asker = Asker(own, tokens=settings.tokens, batch=settings.batch, frame=settings.frame)
     fingerprint = models.fingerprint(model.base)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,6 +171,15 @@ def _run(
     """Begin every run, do all their cells, and finish them."""
     if ray is not None and workers > 1:
         raise InvalidInputError("Either --workers or --ray does the work.")
+    with ExitStack() as stack:
+        for _, folder in runs.values():
+            stack.enter_context(compare.alone(folder))
+        return _run_alone(runs, workers, ray, progress)
+
+
+def _run_alone(
+    runs: Mapping[str, tuple[Job, Path]], workers: int, ray: str | None, progress: Heard | None
+) -> dict[str, Comparison]:
     begun: dict[str, tuple[list[Spec], dict[str, Any]]] = {}
     parts: list[Part] = []
     for name, (job, folder) in runs.items():

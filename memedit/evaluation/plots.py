@@ -120,7 +120,7 @@ def bars(groups: Bars, label: str, *, scale: float = 1.0) -> str:
             hatch=("", "//", "..", "xx", "\\\\", "--")[number % 6], edgecolor=INK, linewidth=0.6,
             error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2},
         )  # fmt: skip
-    panel.set_xticks(range(len(labels)), labels, rotation=20 if len(labels) > 5 else 0)
+    panel.set_xticks(range(len(labels)), [name.replace(" ", "\n") for name in labels], fontsize=9)
     panel.set_ylabel(label)
     panel.grid(axis="y")
     panel.set_axisbelow(True)

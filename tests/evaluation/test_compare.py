@@ -116,6 +116,16 @@ def test_a_finished_run_is_not_done_again_and_another_is(
         compare(model, IKE, data, folder=folder, tokens=4, group=2)
 
 
+def test_two_processes_do_not_work_in_one_folder(model: Any, data: Path, tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    (tmp_path / "run").mkdir()
+    with FileLock(tmp_path / "run" / "lock"):
+        with pytest.raises(InvalidInputError, match="Another process"):
+            compare(model, "none", data, folder=tmp_path / "run", **FAST)
+    assert compare(model, "none", data, folder=tmp_path / "run", **FAST).tables
+
+
 def test_the_frame_is_put_around_questions(model: Any) -> None:
     asker = Asker(model, frame="qa")
     assert asker.framed("Who?") == "Question: Who?\nAnswer:"
