@@ -45,7 +45,8 @@ class Spec:
         from memedit.model import EditableModel
 
         store = EditMemory(memory, model.memory.encoder)
-        options: dict[str, Any] = {"editor": self.editor, "scope": self.scope}
+        scope = self.scope if self.editor is not None else _NEAREST  # unedited: any will do
+        options: dict[str, Any] = {"editor": self.editor, "scope": scope}
         return EditableModel(model.base, model.tokenizer, memory=store, **options)
 
 

@@ -17,7 +17,8 @@ CITIES = ("Lyon", "Oslo", "Rome", "Bonn", "Kyiv", "Riga", "Bern", "Cork", "Graz"
 def small_model(**options: Any) -> EditableModel:
     """A tiny random Llama that takes IKE's demonstrations as bytes."""
     base = tiny_model("llama", max_position_embeddings=4096)
-    return EditableModel(base, byte_tokenizer(), encoder="hashing", **options)
+    options = {"encoder": "hashing", "scope": "mention", **options}
+    return EditableModel(base, byte_tokenizer(), **options)
 
 
 def record(i: int) -> Json:

@@ -57,7 +57,7 @@ def naive(base: Any, tokenizer: Any, records: list[dict[str, Any]]) -> dict[str,
 def test_probability_metrics_agree_with_a_straightforward_computation(smollm: Any) -> None:
     base, tokenizer = smollm
     file = shared_data("counterfact_full.jsonl.gz")
-    model = EditableModel(base, tokenizer, encoder="hashing")
+    model = EditableModel(base, tokenizer, encoder="hashing", scope="mention")
     cases = load_cases(file, RECORDS, together=False, locality=NEIGHBOURS)
     used = {case.case_id for case in cases.cases}
     with gzip.open(file, "rt", encoding="utf-8") as lines:
