@@ -50,11 +50,13 @@ class Comparison:
         tables: ``{editor: {checkpoint: {metric: Interval}}}``.
         manifest: Versions, hashes, seeds, hardware, N asked and used.
         folder: The run's folder; None when nothing was kept.
+        finished: Whether every cell is done; else some figures rest on part of the cases.
     """
 
     tables: Mapping[str, Table]
     manifest: Mapping[str, Any]
     folder: Path | None = None
+    finished: bool = True
 
     def rows(self, editor: str) -> Iterator[Row]:
         """The rows of one editor, from the run's folder.
@@ -201,6 +203,8 @@ def begin(
     if file.is_file():
         known: dict[str, Any] = json.loads(file.read_text("utf-8"))
         if {**known["identity"], "editors": what["editors"]} == what:
+            if known["identity"] != what:
+                _remove(folder / AGGREGATES)
             known["identity"] = what  # each editor's cell stands for itself: others may join
             _write(file, known)
             return known
@@ -300,7 +304,7 @@ def load(folder: str | Path) -> Comparison:
     tables = {
         spec.text: aggregate(row_files.read(rows_of(folder, spec.slug)), dataset) for spec in there
     }
-    return Comparison(tables, manifest, folder)
+    return Comparison(tables, manifest, folder, finished=(folder / AGGREGATES).is_file())
 
 
 def _remove(path: Path) -> None:

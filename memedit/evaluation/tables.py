@@ -115,9 +115,10 @@ def provenance(comparison: Comparison) -> str:
     identity, data = comparison.manifest["identity"], comparison.manifest["data"]
     out = ", ".join(f"{count} {reason}" for reason, count in data["left_out"].items()) or "none"
     asked = data["asked"] if data["asked"] is not None else "all"
+    note = "" if comparison.finished else "NOT FINISHED: figures rest on part of the cases. "
     return (
-        f"memedit {identity['memedit']} (code {identity['code']}), model {identity['model']}, "
-        f"data {identity['data']}: {data['used']} cases used of {asked} asked; left out: {out}. "
+        f"{note}memedit {identity['memedit']} (code {identity['code']}), "
+        f"model {identity['model']}, data {identity['data']}: {data['used']} cases used of {asked} asked; left out: {out}. "
         f"Seed {identity['settings']['seed']}, at most {identity['settings']['tokens']} new tokens."
         "\n"
     )

@@ -21,6 +21,7 @@ from memedit.evaluation.compare import Comparison, compare, load
 from memedit.evaluation.rows import read
 from memedit.evaluation.runner import rows_of
 from memedit.evaluation.specs import parse, parse_all
+from memedit.evaluation.tables import provenance
 from tests.evaluation.helpers import record, small_model, write
 from tests.helpers import shared_data
 
@@ -93,10 +94,13 @@ def test_rows_tell_everything_and_base_answers_are_kept(
     assert manifest["data"]["used"] == 5 and manifest["data"]["asked"] is None
     assert manifest["identity"]["versions"]["torch"] and manifest["surroundings"]["cores"]
     again = load(folder)
+    assert again.finished and "NOT FINISHED" not in provenance(again)
     assert again.tables == made.tables
     kept = json.loads((folder / "aggregates.json").read_text())
     assert kept[IKE]["5"]["gen_efficacy"].keys() == {"mean", "low", "high", "n"}
     assert "seconds_per_edit" not in kept[IKE]["5"]
+    (folder / "aggregates.json").unlink()
+    assert "NOT FINISHED" in provenance(load(folder))
 
 
 def test_a_finished_run_is_not_done_again_and_another_is(
