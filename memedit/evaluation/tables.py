@@ -118,7 +118,8 @@ def provenance(comparison: Comparison) -> str:
     note = "" if comparison.finished else "NOT FINISHED: figures rest on part of the cases. "
     return (
         f"{note}memedit {identity['memedit']} (code {identity['code']}), "
-        f"model {identity['model']}, data {identity['data']}: {data['used']} cases used of {asked} asked; left out: {out}. "
+        f"model {identity['model']}, data {identity['data']}: "
+        f"{data['used']} cases used of {asked} asked; left out: {out}. "
         f"Seed {identity['settings']['seed']}, at most {identity['settings']['tokens']} new tokens."
         "\n"
     )
