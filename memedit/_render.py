@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -52,6 +60,11 @@ def error(message: str, hint: str = "") -> None:
         note(hint, style="")
 
 
+def json_text(value: Any) -> str:
+    """``value`` as JSON for a file."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
 def as_json(value: Any) -> None:
     """``value`` as JSON, for programs; escaped where the terminal's encoding needs it."""
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").casefold()
@@ -79,6 +92,29 @@ def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=stderr(), transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def measuring() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar with the time left per editor; the callback takes (editor, done, of how many)."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def heard(editor: str, done: int, total: int) -> None:
+            if editor not in tasks:
+                tasks[editor] = progress.add_task(editor, total=total)
+            progress.update(tasks[editor], completed=done, total=total)
+
+        yield heard
 
 
 def plain_record(record: Record) -> dict[str, Any]:

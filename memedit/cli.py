@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render
-from memedit._train import train_app
+from memedit import _render, cli_evaluation
+from memedit.cli_training import train_app
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.types import DEFAULT_NAMESPACE, Edit
 
@@ -485,6 +485,13 @@ def demo(model: Model = None) -> None:
     from memedit import demo as show
 
     raise typer.Exit(0 if show.run(model) else 1)
+
+
+app.command("eval")(cli_evaluation.evaluate)
+app.command()(cli_evaluation.compare)
+app.command()(cli_evaluation.report)
+app.command()(cli_evaluation.downstream)
+app.command()(cli_evaluation.sweep)
 
 
 def _version(wanted: bool) -> None:

@@ -76,6 +76,10 @@ class MissingExtraError(MemeditError, ImportError):
         )
 
 
+class WorkerError(MemeditError, RuntimeError):
+    """A process that did a part of an evaluation failed again and again."""
+
+
 def unknown_name(kind: str, name: str, available: Iterable[str]) -> UnknownNameError:
     """The error for a name that is not registered, with the nearest names and the whole list."""
     names = sorted(available)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -38,6 +39,7 @@ from memedit.types import (
     Payload,
     Record,
     Row,
+    Score,
 )
 
 _UNSET: Any = object()
@@ -446,6 +448,47 @@ class EditableModel(nn.Module):
         answers = [replace(a, text=a.text.strip()) for a in answers]
         return answers[0] if single else answers
 
+    def score(self, prompts: Sequence[str], targets: Sequence[str]) -> list[Score]:
+        """How likely each target is after its prompt, token by token (teacher forcing).
+
+        The scope sees the prompt alone; the target takes one leading space.
+
+        Raises:
+            InvalidInputError: an empty prompt or target; an editor that scores with another model.
+            ContextOverflowError: a text with its edit exceeds the model's window.
+        """
+        rows = [
+            replace(self._row(self._encode(prompt, chat=False)), target=target.strip())
+            for prompt, target in zip(prompts, targets, strict=True)
+        ]
+        batch = self._batch(self._decided(rows), {})
+        if not rows:
+            return []
+        edited = partial(self.editor.run, call=self._forced)
+        with torch.no_grad():
+            scores = batch.route(lambda row: bool(row.decision), edited, self._forced)
+        if not all(isinstance(score, Score) for score in scores):
+            raise InvalidInputError(
+                f"Editor {self.editor.name!r} answers with another model, token by token unlike "
+                "the base.",
+                hint="Measure what it generates instead (families: gen).",
+            )
+        return [replace(s, decision=r.decision) for s, r in zip(scores, batch.rows, strict=True)]
+
+    def _forced(self, batch: Batch) -> list[Score]:
+        """The engine's answer to rows with targets: every token of the target rated."""
+        codec, prefixed = self.engine.codec, bool(batch.prefix)
+        pairs = [codec.with_target(row, prefixed=prefixed) for row in batch.rows]
+        rows = tuple(
+            replace(row, ids=torch.cat(pair), target="", rewritten=False)
+            for row, pair in zip(batch.rows, pairs, strict=True)
+        )
+        logits = self.engine.logits(replace(batch, rows=rows), [row.prompt for row in rows])
+        return [
+            _score(target, each[len(before) - 1 : -1])
+            for each, (before, target) in zip(logits, pairs, strict=True)
+        ]
+
     def explain(self, query: str, *, chat: bool = False, **options: Any) -> Explanation:
         """The answer, the base's answer, and the decision behind them."""
         edited = self.ask(query, chat=chat, **options)
@@ -590,6 +633,22 @@ class EditableModel(nn.Module):
         real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
         return self._decided([self._row(i[m]) for i, m in zip(ids, real, strict=True)])
 
+    # Measuring
+
+    def compare(self, editors: Sequence[str], data: str | Path, **options: Any) -> Any:
+        """This base under several editors on the same cases: an A/B comparison.
+
+        Args:
+            editors: ``"ike"``, ``"ike-ungated"``, ``"ike@threshold"``, ``"none"``, ...
+            data: A file of cases.
+            **options: As for :func:`memedit.evaluation.compare.compare`, which says what returns.
+        """
+        import importlib  # evaluation stands above this module: known here by name only
+
+        return importlib.import_module("memedit.evaluation.compare").compare(
+            self, editors, data, **options
+        )
+
     # Keeping
 
     def save(self, path: str | Path) -> Path:
@@ -658,6 +717,16 @@ def _write_atomically(file: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as out:
         out.write(text)
     os.replace(out.name, file)
+
+
+def _score(ids: Tensor, logits: Tensor) -> Score:
+    """A target's tokens [T] under the logits [T, V] just before each."""
+    here = logits.float().log_softmax(-1).cpu()
+    return Score(
+        ids=tuple(ids.tolist()),
+        logprobs=tuple(here.gather(-1, ids.cpu()[:, None])[:, 0].tolist()),
+        greedy=tuple(here.argmax(-1).tolist()),
+    )
 
 
 def _lacking(edit: Edit, editor: Editor) -> list[str]:

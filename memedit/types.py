@@ -365,5 +365,32 @@ class Completion:
     editor: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How a model that is forced along a target rates it (teacher forcing).
+
+    Attributes:
+        ids: The target's tokens, its separating space included.
+        logprobs: log p of each, given the prompt and the tokens before it; natural log.
+        greedy: The most likely token at each position.
+        decision: What the scope said of the prompt.
+    """
+
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    greedy: tuple[int, ...]
+    decision: Decision = Decision()
+
+    @property
+    def logprob(self) -> float:
+        """Sum over the target's tokens."""
+        return sum(self.logprobs)
+
+    @property
+    def right(self) -> tuple[bool, ...]:
+        """Whether each token is the most likely one."""
+        return tuple(a == b for a, b in zip(self.ids, self.greedy, strict=True))
+
+
 Call: TypeAlias = "Callable[[Batch], list[Any]]"
 """The engine (or the next editor): one result per row, in order. Its results are opaque."""

@@ -24,7 +24,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"editors"}),
     frozenset({"model"}),
     frozenset({"training", "evaluation", "serving"}),
-    frozenset({"cli", "demo", "_render", "_train"}),
+    frozenset({
+        "cli", "cli_evaluation", "cli_options", "cli_training", "demo", "_render",
+    }),
 )  # fmt: skip
 
 HOOKS = frozenset({

@@ -21,6 +21,7 @@ from memedit.errors import (
     UnknownEditError,
     UnknownNameError,
 )
+from memedit.types import Batch, Row
 
 Tiny = Callable[[str], Any]
 IN = "The capital of France is"
@@ -395,3 +396,43 @@ def test_bf16_and_peft_bases(tiny: Tiny, tiny_tokenizer: Any) -> None:
     with adapted.disable_adapter():
         without = model(**inputs(model, IN)).logits
     assert not torch.equal(with_adapter, without)
+
+
+def test_score_is_the_engine_s_token_by_token(model: EditableModel) -> None:
+    """In scope and out of it, with a distracting sentence: sums as the engine's own scores."""
+    model.edit("The capital of France is", "Lyon", subject="France")
+    prompts = ("The capital of France is", "The sky is", "It rained. The capital of France is")
+    targets = ("Lyon", " blue ", "Rome")
+    scores = model.score(prompts, targets)
+    for prompt, target, score in zip(prompts, targets, scores, strict=True):
+        (decision,) = model.decide([prompt])
+        row = Row(prompt, target=target, decision=decision)
+        (expected,) = (
+            model.editor.run(Batch((row,)), model.engine.score)
+            if decision
+            else model.engine.score(Batch((row,)))
+        )
+        assert score.logprob == pytest.approx(expected.logprob, abs=1e-4)
+        assert bool(score.decision) == bool(decision)
+        assert len(score.ids) == len(score.logprobs) == len(score.greedy)
+        text = model.tokenizer.decode(list(score.ids))
+        assert text == f" {target.strip()}"
+    with model.unedited():
+        (base,) = model.score(prompts[:1], targets[:1])
+    assert base.logprobs != scores[0].logprobs and not base.decision
+    assert model.score([], []) == []
+
+
+def test_score_s_greedy_tokens_are_the_base_s_most_likely(model: EditableModel) -> None:
+    """Position by position the argmax of the base's own logits, read one token earlier."""
+    (score,) = model.score(["The sky is"], ["blue"])
+    whole = model.tokenizer("The sky is blue", return_tensors="pt").input_ids
+    with torch.no_grad():
+        logits = model.base(whole).logits[0]
+    assert list(score.greedy) == logits[-len(score.ids) - 1 : -1].argmax(-1).tolist()
+    assert score.right == tuple(g == i for g, i in zip(score.greedy, score.ids, strict=True))
+
+
+def test_score_refuses_an_empty_target(model: EditableModel) -> None:
+    with pytest.raises(InvalidInputError):
+        model.score(["The sky is"], [" "])

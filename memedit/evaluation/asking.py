@@ -1,0 +1,120 @@
+"""Asking a model many things: in batches of like length, always composed the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from memedit.errors import InvalidInputError
+from memedit.tokens import right_pad
+from memedit.types import Decision, Score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from memedit.model import EditableModel
+
+FRAMES = ("plain", "qa", "chat")
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A generated text, and whether it ended by itself rather than at the token limit."""
+
+    text: str
+    finished: bool
+
+
+class Asker:
+    """Asks a model; greedy unless said otherwise.
+
+    Args:
+        model: Anything with ``ask``, ``score``, ``decide`` and ``forward`` of an EditableModel.
+        tokens: The token budget of an answer; never the target's length.
+        batch: Rows per call.
+        frame: How a prompt is put: ``"plain"`` verbatim, ``"qa"`` a question as
+            ``Question: ...\\nAnswer:``, ``"chat"`` as a user's message.
+
+    Raises:
+        InvalidInputError: an unknown frame.
+    """
+
+    def __init__(
+        self, model: EditableModel, *, tokens: int = 16, batch: int = 16, frame: str = "plain"
+    ) -> None:
+        if frame not in FRAMES:
+            raise InvalidInputError(f"Unknown frame {frame!r}.", hint=f"One of {FRAMES}.")
+        self.model, self.tokens, self.batch, self.frame = model, tokens, batch, frame
+        ends = model.generation_config.eos_token_id
+        self._ends = {ends} if isinstance(ends, int) else set(ends or ())
+        self._ends.add(model.tokenizer.pad_token_id)
+
+    def framed(self, prompt: str) -> str:
+        if self.frame == "qa" and prompt.rstrip().endswith("?"):
+            return f"Question: {prompt}\nAnswer:"
+        return prompt
+
+    def decide(self, prompts: Sequence[str]) -> list[Decision]:
+        """What the scope says of each prompt."""
+        found: list[Decision] = []
+        for start in range(0, len(prompts), self.batch):
+            found += self.model.decide(prompts[start : start + self.batch])
+        return found
+
+    def answers(self, prompts: Sequence[str], **options: Any) -> list[Answer]:
+        """The generated answer to each prompt, put into the frame."""
+        options = {"max_new_tokens": self.tokens, "chat": self.frame == "chat", **options}
+
+        def ask(batch: Sequence[str]) -> list[Answer]:
+            got = self.model.ask([self.framed(p) for p in batch], **options)
+            return [Answer(c.text, self._finished(c.ids, options)) for c in got]
+
+        return self.batched(prompts, ask, len)
+
+    def scores(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
+        """Each target under teacher forcing after its prompt, verbatim."""
+
+        def score(batch: Sequence[tuple[str, str]]) -> list[Score]:
+            return self.model.score([p for p, _ in batch], [t for _, t in batch])
+
+        return self.batched(pairs, score, lambda pair: len(pair[0]))
+
+    def next_token(self, prompts: Sequence[str]) -> list[Tensor]:
+        """[V] log-probabilities of the token after each prompt, verbatim; natural log."""
+        import torch
+
+        def last(batch: Sequence[str]) -> list[Tensor]:
+            rows = [torch.tensor(self.model.tokenizer(p).input_ids) for p in batch]
+            ids, mask = (t.to(self.model.device) for t in right_pad(rows, 0))
+            with torch.no_grad():
+                logits = self.model(input_ids=ids, attention_mask=mask).logits
+            ends = mask.sum(-1) - 1
+            here = logits[torch.arange(len(rows), device=ends.device), ends]
+            return list(here.float().log_softmax(-1).cpu())
+
+        return self.batched(prompts, last, len)
+
+    def batched(
+        self, items: Sequence[T], call: Callable[[Sequence[T]], list[R]], length: Callable[[T], int]
+    ) -> list[R]:
+        """``call`` on batches of items of like length; results in the order of ``items``."""
+        order = sorted(range(len(items)), key=lambda i: length(items[i]))
+        results: dict[int, R] = {}
+        for chunk in chunks(order, self.batch):
+            results |= zip(chunk, call([items[i] for i in chunk]), strict=True)
+        return [results[i] for i in range(len(items))]
+
+    def _finished(self, ids: Tensor | None, options: dict[str, Any]) -> bool:
+        if ids is None:
+            return True
+        tokens = ids[0].tolist()
+        return len(tokens) < options["max_new_tokens"] or any(t in self._ends for t in tokens)
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """``items`` in runs of ``size``; the last may be shorter."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

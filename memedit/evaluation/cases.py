@@ -1,0 +1,229 @@
+"""Evaluation cases: what is edited, what is asked afterwards, and which of it can be believed.
+
+A probe's ``kind`` says what it tests; a suffix after a colon names a group of it:
+
+- ``efficacy``: the edit's own prompt; ``paraphrase``: the same asked otherwise;
+- ``neighbourhood``: another subject of the same relation; ``locality:<group>``: anything else that
+  shall stay as it was;
+- ``portability:<group>``: what follows from the edit; ``multihop``: a question over several facts;
+  ``hop``: one fact of such a chain;
+- ``generation``: a prompt for longer text, for fluency and consistency.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from memedit.errors import InvalidInputError
+from memedit.types import Edit
+
+EFFICACY = "efficacy"
+PARAPHRASE = "paraphrase"
+NEIGHBOURHOOD = "neighbourhood"
+LOCALITY = "locality"
+PORTABILITY = "portability"
+MULTIHOP = "multihop"
+HOP = "hop"
+GENERATION = "generation"
+KINDS = (EFFICACY, PARAPHRASE, NEIGHBOURHOOD, LOCALITY, PORTABILITY, MULTIHOP, HOP, GENERATION)
+
+
+def kind_of(kind: str) -> str:
+    """``"locality:relation_specificity"`` -> ``"locality"``."""
+    return kind.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One question after the edit.
+
+    Attributes:
+        kind: One of :data:`KINDS`, with an optional ``:<group>``.
+        prompt: What is asked, verbatim.
+        targets: Right answers, any of which will do; the first is the one that is scored.
+        reject: Answers that must be less likely than the target (the old object after an edit).
+
+    Raises:
+        InvalidInputError: an unknown kind or an empty prompt.
+    """
+
+    kind: str
+    prompt: str
+    targets: tuple[str, ...] = ()
+    reject: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if kind_of(self.kind) not in KINDS:
+            raise InvalidInputError(
+                f"Unknown kind of probe {self.kind!r}.", hint=f"There are: {', '.join(KINDS)}."
+            )
+        if not self.prompt.strip():
+            raise InvalidInputError("A probe has an empty prompt.")
+
+    @property
+    def local(self) -> bool:
+        """Whether the answer shall stay that of the unedited model."""
+        return kind_of(self.kind) in {NEIGHBOURHOOD, LOCALITY}
+
+
+@dataclass(frozen=True, slots=True)
+class EvalCase:
+    """Edits that belong together, and the probes that test them.
+
+    Attributes:
+        case_id: Names the case in its data set.
+        edits: One, or several for a multi-hop case.
+        probes: What is asked.
+        relations: The relation of each edit, ``""`` where none is known; may be left empty.
+    """
+
+    case_id: str
+    edits: tuple[Edit, ...]
+    probes: tuple[Probe, ...]
+    relations: tuple[str, ...] = ()
+
+    def relation(self, i: int) -> str:
+        return self.relations[i] if self.relations else ""
+
+    def keys(self) -> list[tuple[str, str]]:
+        """What each edit is about: (subject, relation), or its prompt where these are unknown."""
+        return [
+            (e.subject, self.relation(i)) if e.subject and self.relation(i) else ("", e.prompt)
+            for i, e in enumerate(self.edits)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The cases used, and what became of the others.
+
+    ``dropped`` counts by reason: ``duplicate``, ``conflict``, ``unusable`` (cases) and
+    ``probes_edited_elsewhere`` (locality probes that some edit in memory is about).
+    """
+
+    cases: tuple[EvalCase, ...]
+    asked: int | None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+
+def select(
+    cases: Iterable[EvalCase | None],
+    n: int | None = None,
+    *,
+    conflicts: bool = False,
+    together: bool = True,
+    locality: int | None = None,
+) -> Selection:
+    """The first ``n`` usable cases.
+
+    Args:
+        cases: In the order of the data; None stands for a record that is no valid edit.
+        n: How many; None for all.
+        conflicts: Keep a case that gives an earlier case's fact another value.
+        together: All cases are in one memory at once, so that a locality probe must not be about
+            the edit of any of them; else only of its own case.
+        locality: At most this many locality probes of a kind per case; None for all.
+
+    Raises:
+        InvalidInputError: no case is left.
+    """
+    dropped: Counter[str] = Counter()
+    chosen = tuple(_distinct(cases, n, conflicts, dropped))
+    if not chosen:
+        raise InvalidInputError(
+            "There is no usable case.", hint=f"Left out: {dict(dropped) or 'nothing'}."
+        )
+    groups = [chosen] if together else [(case,) for case in chosen]
+    kept = tuple(
+        case for group in groups for case in _without_edited_probes(group, locality, dropped)
+    )
+    return Selection(kept, n, dict(dropped))
+
+
+def _distinct(
+    cases: Iterable[EvalCase | None], n: int | None, conflicts: bool, dropped: Counter[str]
+) -> Iterator[EvalCase]:
+    held: dict[tuple[str, str], str | None] = {}
+    count = 0
+    for case in cases:
+        if n is not None and count >= n:
+            return
+        reason = "unusable" if case is None else _reason(case, held, conflicts)
+        if reason:
+            dropped[reason] += 1
+            continue
+        assert case is not None
+        held.update(zip(case.keys(), [e.target_new for e in case.edits], strict=True))
+        count += 1
+        yield case
+
+
+def _reason(
+    case: EvalCase, held: Mapping[tuple[str, str], str | None], conflicts: bool
+) -> str | None:
+    """Why a case is left out, if it is."""
+    keys, targets = case.keys(), [e.target_new for e in case.edits]
+    own = dict(zip(keys, targets, strict=True))
+    if any(own[key] != target for key, target in zip(keys, targets, strict=True)):
+        return "conflict"
+    known = [key in held for key in keys]
+    same = all(held.get(key) == target for key, target in own.items())
+    multihop = any(kind_of(p.kind) == MULTIHOP for p in case.probes)
+    if all(known) and same and not multihop:
+        return "duplicate"
+    clash = any(key in held and held[key] != target for key, target in own.items())
+    return "conflict" if clash and not conflicts else None
+
+
+def edited_prompts(cases: Sequence[EvalCase]) -> set[str]:
+    """Every text that one of the edits is about.
+
+    Its prompt, its further queries and its paraphrases; and where the relation is known, its
+    subject in every template that any case uses for that relation.
+    """
+    templates: dict[str, set[str]] = defaultdict(set)
+    texts: set[str] = set()
+    for case in cases:
+        for i, edit in enumerate(case.edits):
+            found = [edit.prompt, *edit.queries]
+            found += [p.prompt for p in case.probes if p.kind in {EFFICACY, PARAPHRASE}]
+            texts.update(found)
+            if edit.subject and case.relation(i):
+                templates[case.relation(i)] |= set(_templates(found, edit.subject))
+    for case in cases:
+        for i, edit in enumerate(case.edits):
+            if edit.subject and case.relation(i):
+                subject = edit.subject
+                texts |= {t.replace("{}", subject) for t in templates[case.relation(i)]}
+    return texts
+
+
+def _templates(texts: Iterable[str], subject: str) -> Iterator[str]:
+    """The last sentence of each text that names the subject, with a slot in its place."""
+    for text in texts:
+        tail = text.rpartition(". ")[2]
+        for candidate in (tail, text):
+            if subject in candidate:
+                yield candidate.replace(subject, "{}")
+                break
+
+
+def _without_edited_probes(
+    cases: Sequence[EvalCase], locality: int | None, dropped: Counter[str]
+) -> Iterator[EvalCase]:
+    edited = edited_prompts(cases)
+    for case in cases:
+        kept: list[Probe] = []
+        taken: Counter[str] = Counter()
+        for probe in case.probes:
+            if probe.local and probe.prompt in edited:
+                dropped["probes_edited_elsewhere"] += 1
+            elif not probe.local or locality is None or taken[probe.kind] < locality:
+                taken[probe.kind] += 1
+                kept.append(probe)
+        yield replace(case, probes=tuple(kept))

@@ -1,0 +1,129 @@
+"""Data sets: one file each, recognised by the keys of their first record.
+
+A module has ``recognises(record) -> bool`` and ``read(records, options)``, which yields an
+:class:`~memedit.evaluation.cases.EvalCase` per record, or None for one that is no valid edit.
+Another package adds its own through the entry-point group ``memedit.datasets``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.evaluation.cases import EFFICACY, EvalCase, Probe
+from memedit.types import Edit
+
+_GROUP = "memedit.datasets"
+Json: TypeAlias = "dict[str, Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How records are read.
+
+    Attributes:
+        target: Of zsRE: ``"alt"`` edits towards the counterfactual (MEND, EasyEdit), ``"answers"``
+            towards the true answer (ROME, MEMIT). The figures of the two do not compare.
+        sources: Only records whose ``source`` is one of these; empty for all.
+        path: The file, for a data set that is completed by a file beside it.
+    """
+
+    target: str = "alt"
+    sources: frozenset[str] = frozenset()
+    path: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.target not in {"alt", "answers"}:
+            raise InvalidInputError(
+                f"Unknown target convention {self.target!r}.", hint="It is 'alt' or 'answers'."
+            )
+
+
+class Format(Protocol):
+    """What a module of this package (or an entry point) offers."""
+
+    def recognises(self, record: Json) -> bool: ...
+
+    def read(self, records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]: ...
+
+
+def formats() -> dict[str, Format]:
+    """Every known format by name."""
+    found: dict[str, Any] = {
+        m.name: importlib.import_module(f"{__name__}.{m.name}")
+        for m in pkgutil.iter_modules(__path__)
+        if not m.name.startswith("_")
+    }
+    return found | {point.name: point.load() for point in entry_points(group=_GROUP)}
+
+
+def detect(record: Json) -> tuple[str, Format]:
+    """The name and format of a data set by one of its records.
+
+    Raises:
+        InvalidInputError: no format recognises it.
+    """
+    if isinstance(record, Mapping):
+        known = formats()
+        for name in sorted(known, key=lambda name: name == "own"):
+            if known[name].recognises(record):
+                return name, known[name]
+    keys = ", ".join(list(record)[:8]) if isinstance(record, Mapping) else type(record).__name__
+    raise InvalidInputError(
+        f"No known data set has records of this form: {keys}.",
+        hint=f"Known: {', '.join(sorted(formats()))}. 'own' is one JSON object a line with "
+        "prompt and target_new, or with edits and probes.",
+    )
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """A string, a list of strings, or a list of lists of aliases: every non-empty string, once."""
+    if value is None:
+        return ()
+    if isinstance(value, str | int | float):
+        return (str(value),) if str(value).strip() else ()
+    return tuple(dict.fromkeys(t for each in value for t in texts(each)))
+
+
+def group(name: str) -> str:
+    """``"Relation_Specificity"`` -> ``"relation_specificity"``."""
+    return "_".join(name.casefold().replace("_", " ").split())
+
+
+def case_of(
+    case_id: object,
+    edits: Sequence[Mapping[str, Any]],
+    probes: Iterable[Probe],
+    relations: Sequence[str] = (),
+) -> EvalCase | None:
+    """A case from the fields of its edits; None when one of them is no valid edit."""
+    try:
+        made = tuple(_edit(fields) for fields in edits)
+    except InvalidEditError:
+        return None
+    return EvalCase(str(case_id), made, tuple(probes), tuple(relations))
+
+
+def _edit(fields: Mapping[str, Any]) -> Edit:
+    """An edit; a subject written in other capitals than in the prompt is taken as it stands there.
+
+    One that does not occur in the prompt is left out.
+    """
+    subject, prompt = fields.get("subject"), str(fields.get("prompt", ""))
+    if subject:
+        at = prompt.casefold().rfind(str(subject).casefold())
+        subject = prompt[at : at + len(str(subject))] if at >= 0 else None
+    return Edit(**{**fields, "subject": subject or None})
+
+
+def own_probes(edits: Sequence[Mapping[str, Any]]) -> Iterator[Probe]:
+    """The efficacy probe of each edit that has a target."""
+    for edit in edits:
+        if target := texts(edit.get("target_new")):
+            yield Probe(EFFICACY, edit["prompt"], target, texts(edit.get("target_true")))

@@ -1,0 +1,39 @@
+"""CounterFact (Meng et al. 2022, arXiv 2202.05262), complete records or the core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from memedit.evaluation.cases import GENERATION, NEIGHBOURHOOD, PARAPHRASE, EvalCase, Probe
+from memedit.evaluation.formats import Json, Options, case_of, own_probes
+
+
+def recognises(record: Json) -> bool:
+    return isinstance(record.get("requested_rewrite"), dict)
+
+
+def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+    for number, record in enumerate(records):
+        if not options.sources or record.get("source") in options.sources:
+            yield case(record, number)
+
+
+def case(record: Json, number: int) -> EvalCase | None:
+    """Efficacy, paraphrase, neighbourhood (target: the true object) and generation probes."""
+    rewrite = record["requested_rewrite"]
+    new, true = rewrite["target_new"]["str"], rewrite["target_true"]["str"]
+    edit = {
+        "prompt": rewrite["prompt"].replace("{}", rewrite["subject"]),
+        "target_new": new,
+        "subject": rewrite["subject"],
+        "target_true": true,
+    }
+    probes = [
+        *own_probes([edit]),
+        *(Probe(PARAPHRASE, p, (new,), (true,)) for p in record.get("paraphrase_prompts", ())),
+        *(Probe(NEIGHBOURHOOD, p, (true,), (new,)) for p in record.get("neighborhood_prompts", ())),
+        *(Probe(GENERATION, p) for p in dict.fromkeys(record.get("generation_prompts", ()))),
+    ]
+    return case_of(
+        record.get("case_id", number), [edit], probes, [rewrite.get("relation_id") or ""]
+    )

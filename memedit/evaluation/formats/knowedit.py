@@ -1,0 +1,44 @@
+"""KnowEdit and RippleEdits groups (Zhang et al. 2024, arXiv 2401.01286; Cohen et al. 2023).
+
+Groups keep their names: ``portability:subject_aliasing``, ``portability:reasoning``,
+``portability:logical_generalization``, ``locality:forgetfulness``,
+``locality:relation_specificity``. Where a relation has several objects, any of them is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from memedit.evaluation.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe
+from memedit.evaluation.formats import Json, Options, case_of, group, own_probes, texts
+
+
+def recognises(record: Json) -> bool:
+    return {"prompt", "target_new", "locality"} <= record.keys() and isinstance(
+        record["locality"], dict
+    )
+
+
+def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+    for number, record in enumerate(records):
+        true = texts(record.get("ground_truth"))
+        edit = {
+            "prompt": record["prompt"],
+            "target_new": record["target_new"],
+            "subject": record.get("subject"),
+            "target_true": true[0] if true else None,
+        }
+        probes = [*own_probes([edit])]
+        if rephrased := record.get("rephrase_prompt"):
+            probes.append(Probe(PARAPHRASE, rephrased, texts(record["target_new"]), true[:1]))
+        for kind in (PORTABILITY, LOCALITY):
+            probes += _grouped(kind, record.get(kind) or {})
+        yield case_of(record.get("case_id", number), [edit], probes)
+
+
+def _grouped(kind: str, groups: Json) -> Iterator[Probe]:
+    for name, questions in groups.items():
+        for question in questions:
+            answers = texts(question.get("ground_truth"))
+            if question["prompt"].strip() and (answers or kind == LOCALITY):
+                yield Probe(f"{kind}:{group(name)}", question["prompt"], answers)

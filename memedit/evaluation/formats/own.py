@@ -1,0 +1,78 @@
+"""A user's own cases: one JSON object a line.
+
+The short form is an edit as ``memedit edit export`` writes it, with optional lists beside it::
+
+    {"prompt": "The CEO of Acme is", "target_new": "Ada Byron", "subject": "Acme",
+     "target_true": "Bo Ek", "paraphrases": ["Who leads Acme?"],
+     "locality": ["The CEO of Initech is", {"prompt": "Acme was founded in", "targets": ["1999"]}],
+     "portability": [{"prompt": "The CEO of Acme was born in", "targets": ["London"]}]}
+
+The long form has several edits and any probes::
+
+    {"case_id": "7", "edits": [{"prompt": ..., "target_new": ..., "subject": ..., "relation": ...}],
+     "probes": [{"kind": "portability:alias", "prompt": ..., "targets": [...], "reject": [...]}]}
+
+Every edit gets an efficacy probe unless the record has some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from memedit.errors import InvalidInputError
+from memedit.evaluation.cases import EFFICACY, LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe
+from memedit.evaluation.formats import Json, Options, case_of, own_probes, texts
+
+_EDIT = ("prompt", "target_new", "subject", "target_true", "queries")
+
+
+def recognises(record: Json) -> bool:
+    return "edits" in record or "prompt" in record
+
+
+def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+    for number, record in enumerate(records):
+        if not options.sources or record.get("source") in options.sources:
+            edits = [_fields(edit) for edit in record.get("edits", [record])]
+            relations = [str(e.get("relation", "")) for e in record.get("edits", [record])]
+            yield case_of(record.get("case_id", number), edits, _probes(record, edits), relations)
+
+
+def _fields(edit: Any) -> Json:
+    if not isinstance(edit, dict) or not isinstance(edit.get("prompt"), str):
+        raise InvalidInputError(
+            f"An edit must be an object with a prompt, not {str(edit)[:80]!r}.",
+            hint='{"prompt": "The CEO of Acme is", "target_new": "Ada Byron", "subject": "Acme"}',
+        )
+    fields = {name: edit[name] for name in _EDIT if edit.get(name) is not None}
+    return {"target_new": None} | fields | {"queries": texts(edit.get("queries"))}
+
+
+def _probes(record: Json, edits: list[Json]) -> list[Probe]:
+    probes = [_probe(p, str(p.get("kind", ""))) for p in record.get("probes", ())]
+    if not any(p.kind == EFFICACY for p in probes):
+        probes = [*own_probes(edits), *probes]
+    new, true = texts(edits[0]["target_new"]), texts(edits[0].get("target_true"))
+    probes += [_probe(p, PARAPHRASE, new, true) for p in record.get("paraphrases", ())]
+    probes += [_probe(p, LOCALITY) for p in record.get("locality", ())]
+    probes += [_probe(p, PORTABILITY) for p in record.get("portability", ())]
+    return probes
+
+
+def _probe(
+    given: Any, kind: str, targets: tuple[str, ...] = (), reject: tuple[str, ...] = ()
+) -> Probe:
+    if isinstance(given, str):
+        return Probe(kind, given, targets, reject)
+    if not isinstance(given, dict) or not isinstance(given.get("prompt"), str):
+        raise InvalidInputError(
+            f"A probe must be a text or an object with a prompt, not {str(given)[:80]!r}.",
+            hint='{"kind": "locality", "prompt": "The CEO of Initech is"}',
+        )
+    return Probe(
+        given.get("kind") or kind,
+        given["prompt"],
+        texts(given.get("targets")) or targets,
+        texts(given.get("reject")) or reject,
+    )

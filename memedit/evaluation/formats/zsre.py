@@ -1,0 +1,56 @@
+"""zsRE in MEND's form (Levy et al. 2017; Mitchell et al. 2022).
+
+MEND and EasyEdit edit towards ``alt``, a counterfactual; ROME and MEMIT towards ``answers[0]``, the
+true answer. :class:`~memedit.evaluation.formats.Options` says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from memedit.evaluation.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe
+from memedit.evaluation.formats import Json, Options, case_of, own_probes, texts
+
+
+def recognises(record: Json) -> bool:
+    return {"src", "alt", "answers"} <= record.keys()
+
+
+def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+    for number, record in enumerate(records):
+        if not options.sources or record.get("source") in options.sources:
+            yield _case(record, number, options.target)
+
+
+def _case(record: Json, number: int, convention: str) -> EvalCase | None:
+    answers = texts(record["answers"])
+    targets = texts(record["alt"]) if convention == "alt" else answers
+    if not targets:
+        return None
+    old = answers[:1] if convention == "alt" else ()
+    edit = {
+        "prompt": record["src"],
+        "target_new": targets[0],
+        "subject": record.get("subject"),
+        "target_true": old[0] if old else None,
+    }
+    probes = [*own_probes([edit])]
+    if record.get("rephrase"):
+        probes.append(Probe(PARAPHRASE, record["rephrase"], targets, old))
+    if record.get("loc"):
+        probes.append(Probe(f"{LOCALITY}:nq", record["loc"], texts(record.get("loc_ans"))))
+    return case_of(number, [edit], [*probes, *_more(record, targets, convention)])
+
+
+def _more(record: Json, targets: tuple[str, ...], convention: str) -> Iterator[Probe]:
+    """Portability questions; they are written for ``alt``, so ``answers`` has none of them."""
+    if convention != "alt":
+        return
+    asked = record.get("portability") or {}
+    if asked.get("New Question"):
+        yield Probe(f"{PORTABILITY}:one_hop", asked["New Question"], texts(asked["New Answer"]))
+    if record.get("inverse_question"):
+        inverse = record["inverse_question"]
+        yield Probe(f"{PORTABILITY}:inverse_relation", inverse, texts(record.get("subject")))
+    if record.get("alter_subject_question"):
+        yield Probe(f"{PORTABILITY}:subject_replace", record["alter_subject_question"], targets)

@@ -1,0 +1,161 @@
+"""A comparison as one self-contained HTML page: tables, plots, worst cases with their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from memedit.evaluation import plots, tables
+from memedit.evaluation.compare import Comparison
+from memedit.evaluation.metrics import DISTANCE, METRICS, TIMINGS
+from memedit.evaluation.rows import Row
+
+CURVES = ("gen_efficacy", "gen_generality", "gen_locality", "s", "gen_portability", "retention")
+WORST = 8
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #ffffff; --grid: #d5d5d5; --soft: #555;
+  --series-0: #0072b2; --series-1: #d55e00; --series-2: #009e73; --series-3: #cc79a7;
+  --series-4: #e69f00; --series-5: #56b4e9; }
+@media (prefers-color-scheme: dark) { :root { --ink: #ececec; --paper: #161616; --grid: #444;
+  --soft: #aaa; --series-0: #3fa9f5; --series-1: #ff8c42; --series-2: #2fd0a0; } }
+@media print { :root { --ink: #000; --paper: #fff; --grid: #ccc; --soft: #444; --series-0: #0072b2;
+  --series-1: #d55e00; --series-2: #009e73; } figure, tr { break-inside: avoid; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
+th, td { text-align: left; padding: 0.25rem 0.8rem 0.25rem 0; vertical-align: top;
+  border-bottom: 1px solid var(--grid); }
+td.number { white-space: nowrap; } figure { margin: 1rem 0; } svg { max-width: 100%; height: auto; }
+figcaption, .soft { color: var(--soft); font-size: 0.9rem; }
+"""
+
+
+def page(comparison: Comparison, downstream: Mapping[str, Any] | None = None) -> str:
+    """The page, complete in itself: nothing is fetched when it is opened.
+
+    Args:
+        comparison: What to show.
+        downstream: What ``memedit downstream --json`` wrote, for its bars.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    title = f"memedit: {', '.join(comparison.tables)}"
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p class='soft'>{escape(tables.provenance(comparison))}</p>",
+        *_figures(comparison),
+        *_downstream(downstream or {}),
+        *_tables(comparison),
+        *_worst_cases(comparison),
+        _glossary(comparison),
+    ]
+    head = (
+        "<!doctype html><html lang='en'><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
+    )
+    return head + "\n".join(parts) + "</html>\n"
+
+
+def _figure(svg: str, caption: str) -> str:
+    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _figures(comparison: Comparison) -> Iterator[str]:
+    held = comparison.tables
+    points = tables.points_of(held)
+    there = {name for table in held.values() for each in table.values() for name in each}
+    last = {editor: table[points[-1]] for editor, table in held.items() if points[-1] in table}
+    yield f"<h2>Scores with {points[-1]} cases edited</h2>"
+    shown = [m for m in tables.HEADLINE if m in there and tables.is_fraction(m)]
+    yield _figure(plots.dots(last, shown), "Means with 95% bootstrap intervals over records.")
+    if len(points) > 1:
+        yield "<h2>Scores against the number of edits</h2>"
+        moved = sorted(m for m in there if m.startswith(DISTANCE))
+        shown = [m for m in (*CURVES, *moved) if m in there]
+        caption = "All cases edited so far, asked again at each checkpoint; 95% intervals."
+        yield _figure(plots.curves(held, shown), caption)
+    costs = [m for m in TIMINGS if m in there]
+    if costs:
+        yield "<h2>Seconds per edit and per edited answer</h2>"
+        drawn = plots.dots(last, costs, label="seconds", log=True)
+        yield _figure(drawn, "On the machine of this run; log scale.")
+
+
+def _downstream(results: Mapping[str, Any]) -> Iterator[str]:
+    """Bars before and after, from the scores of ``memedit downstream``."""
+    if not results:
+        return
+    from memedit.evaluation.downstream import intervals
+
+    yield "<h2>Downstream tasks before and after editing</h2>"
+    shown = intervals(results)
+    yield _figure(plots.bars(shown, "%", scale=100), "95% intervals over items.")
+
+
+def _tables(comparison: Comparison) -> Iterator[str]:
+    for point in reversed(tables.points_of(comparison.tables)):
+        yield f"<h2>{escape(tables.title_of(comparison, point))}</h2>"
+        header = ["metric", *comparison.tables]
+        lines = []
+        for name in tables.headline(comparison.tables):
+            cells = tables.cells(comparison, point, name)
+            if any(cells):
+                lines.append([f"{name} ({tables.unit(name)})", *cells])
+        yield _table(header, lines)
+
+
+def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines
+    )
+    return f"<div class='wide'><table><thead><tr>{head}</tr></thead>{rows}</table></div>"
+
+
+def _worst_cases(comparison: Comparison) -> Iterator[str]:
+    """What each editor got wrong, in its own words; edits first, then paraphrases, neighbours."""
+    if comparison.folder is None:
+        return
+    yield "<h2>Worst cases</h2>"
+    for editor in comparison.tables:
+        if editor != "none":
+            rows = worst(comparison.rows(editor))
+            yield f"<h3>{escape(editor)}</h3>"
+            lines = [
+                (r["kind"], r["prompt"], r["target"], r["text"], r.get("base", "")) for r in rows
+            ]
+            header = ("probe", "asked", "expected", "said", "the unedited model said")
+            yield _table(header, lines) if lines else "<p>None.</p>"
+
+
+def worst(rows: Iterable[Row], count: int = WORST) -> list[Row]:
+    """Failed answers at the last checkpoint: of edits, paraphrases and locality, ``count`` each."""
+    failed = [
+        r
+        for r in rows
+        if r["phase"] == "checkpoint" and r["value"] == 0 and "text" in r and "prompt" in r
+        and (r["measure"] == "gen_same" or r["kind"] in {"efficacy", "paraphrase"})
+    ]  # fmt: skip
+    last = max((r["edited"] for r in failed), default=0)
+    groups: dict[str, list[Row]] = {"efficacy": [], "paraphrase": [], "locality": []}
+    for row in failed:
+        if row["edited"] == last:
+            groups[row["kind"] if row["measure"] == "gen_contains" else "locality"].append(row)
+    return [row for group in groups.values() for row in group[:count]]
+
+
+def _glossary(comparison: Comparison) -> str:
+    there = {n for t in comparison.tables.values() for each in t.values() for n in each}
+    known = sorted(there & set(METRICS))
+    return (
+        "<h2>What the names mean</h2><p><code>gen_</code>: free generation with natural stop and a "
+        "fixed budget of tokens. <code>tf_</code>: teacher forcing. <code>es ps ns s em pm nm"
+        "</code>: comparison of probabilities. The three do not compare. Locality is "
+        "agreement with the unedited model. The page shows "
+        f"{len(known)} of the metrics that memedit.evaluation.metrics defines.</p>"
+    )

@@ -1,0 +1,141 @@
+"""What a run depends on, so that a run that goes on is the run that began."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import memedit
+from memedit.errors import InvalidInputError
+from memedit.evaluation.asking import FRAMES
+from memedit.evaluation.protocols import accumulates
+
+FAMILIES = ("gen", "tf", "kl", "fluency")
+_PACKAGES = ("torch", "transformers", "numpy", "faiss-cpu", "sentence-transformers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How cases are edited and asked.
+
+    Attributes:
+        protocol: As in :mod:`memedit.evaluation.protocols`.
+        batch_edits: Cases per operation of the batch protocols; None for all.
+        checkpoints: Numbers of edited cases after which all so far are evaluated.
+        families: ``gen`` free generation, ``tf`` teacher forcing and probabilities, ``kl`` of the
+            next token on locality probes, ``fluency`` sampled texts (slow).
+        tokens: Budget of a free answer.
+        frame: ``plain``, ``qa`` or ``chat``.
+        immediate: Ask for each edit just after it is made, where edits accumulate.
+        recheck: Ask also where no edit fires. Otherwise the unedited model's answer is taken, which
+            is what it is: such rows go to the base model untouched.
+        batch: Rows per model call.
+        group: Cases per unit of work; a unit is asked and written at once.
+        seed: Of sampled texts.
+
+    Raises:
+        InvalidInputError: a number below 1, an unknown family or frame.
+        UnknownNameError: no such protocol.
+    """
+
+    protocol: str = "batch"
+    batch_edits: int | None = None
+    checkpoints: tuple[int, ...] = ()
+    families: tuple[str, ...] = ("gen", "tf", "kl")
+    tokens: int = 16
+    frame: str = "plain"
+    immediate: bool = True
+    recheck: bool = False
+    batch: int = 16
+    group: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        accumulates(self.protocol)
+        for name in ("tokens", "batch", "group"):
+            if getattr(self, name) < 1:
+                raise InvalidInputError(f"{name} must be at least 1.")
+        if self.checkpoints and not accumulates(self.protocol):
+            raise InvalidInputError(
+                f"Protocol {self.protocol!r} takes its edits back: it has no checkpoints.",
+                hint="Use sequential or batch-sequential.",
+            )
+        if unknown := sorted(set(self.families) - set(FAMILIES)):
+            raise InvalidInputError(
+                f"Unknown families of metrics: {', '.join(unknown)}.",
+                hint=f"There are: {', '.join(FAMILIES)}.",
+            )
+        if self.frame not in FRAMES:
+            raise InvalidInputError(f"Unknown frame {self.frame!r}.", hint=f"One of {FRAMES}.")
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The part that what the unedited model answers depends on."""
+        names = ("families", "tokens", "frame", "batch", "seed")
+        return {name: getattr(self, name) for name in names}
+
+
+def key_of(value: Mapping[str, Any]) -> str:
+    """16 hex digits over plain data."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def identity(settings: Settings, *, model: str, data: str, editors: list[str]) -> dict[str, Any]:
+    """What must be the same for rows to belong together.
+
+    Args:
+        model: Fingerprint of the base model.
+        data: Digest of the cases.
+        editors: What is compared.
+    """
+    versions = {name: _version(name) for name in _PACKAGES}
+    return {
+        "settings": json.loads(json.dumps(asdict(settings))),
+        "model": model,
+        "data": data,
+        "editors": editors,
+        "memedit": memedit.__version__,
+        "code": code(),
+        "versions": versions,
+    }
+
+
+def code() -> str:
+    """16 hex digits over memedit's own source: rows of two versions of it do not mix."""
+    digest = hashlib.sha256()
+    root = Path(memedit.__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def surroundings() -> dict[str, Any]:
+    """What a run does not depend on, but a reader may want to know."""
+    import torch
+
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": cuda,
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

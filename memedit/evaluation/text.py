@@ -1,0 +1,102 @@
+"""Comparing texts: SQuAD's normalisation, exact match, containment, F1; fluency and consistency."""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from memedit.errors import MissingExtraError
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_END = re.compile(r"[\n!?]|(?<=\w{4})\.(?=\s|$)")
+
+
+def normalised(text: str) -> str:
+    """As SQuAD compares answers: no case, punctuation, articles or extra white space."""
+    kept = "".join(c for c in text.casefold() if c not in string.punctuation)
+    return " ".join(_ARTICLES.sub(" ", kept).split())
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first line break, ``!``, ``?``, or full stop after a word of four letters or more.
+
+    Shorter words are taken for abbreviations ("St. Louis", "Inc."). Mirage (arXiv 2502.11177)
+    stops at every full stop.
+    """
+    text = text.strip()
+    found = _END.search(text)
+    return text[: found.start()] if found else text
+
+
+def exact(text: str, targets: Iterable[str]) -> bool:
+    """Whether the whole text is one of the targets, both normalised."""
+    said = normalised(text)
+    return any(said == normalised(target) for target in targets if normalised(target))
+
+
+def contains(text: str, targets: Iterable[str]) -> bool:
+    """Whether the first sentence holds one of the targets as whole words, both normalised."""
+    said = f" {normalised(first_sentence(text))} "
+    return any(f" {normalised(target)} " in said for target in targets if normalised(target))
+
+
+def f1(text: str, targets: Iterable[str]) -> float:
+    """SQuAD's F1 of the first sentence and the best target: over words, as multisets."""
+    said = normalised(first_sentence(text)).split()
+    return max((_f1(said, normalised(target).split()) for target in targets), default=0.0)
+
+
+def _f1(said: Sequence[str], gold: Sequence[str]) -> float:
+    common = (Counter(said) & Counter(gold)).total()
+    return 2 * common / (len(said) + len(gold)) if common else 0.0
+
+
+def entropy(words: Sequence[str], n: int) -> float:
+    """Entropy in bits of the n-grams' relative frequencies: -sum f log2 f; 0 without any."""
+    counts = Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+    total = counts.total()
+    return -sum(c / total * math.log2(c / total) for c in counts.values()) if total else 0.0
+
+
+def fluency(text: str) -> float:
+    """Generation entropy in bits: the mean of 2/3 H2 and 4/3 H3 (Meng et al. 2022, section 3.4).
+
+    The papers print it times 100. Words are Treebank tokens, without a sentence splitter.
+
+    Raises:
+        MissingExtraError: nltk is not installed.
+    """
+    words = tokens(text)
+    return entropy(words, 2) / 3 + 2 * entropy(words, 3) / 3
+
+
+def tokens(text: str) -> list[str]:
+    """Treebank words of the NFKD-normalised text.
+
+    Raises:
+        MissingExtraError: nltk is not installed.
+    """
+    try:
+        from nltk.tokenize import NLTKWordTokenizer
+    except ImportError as error:
+        raise MissingExtraError("nltk", extra="eval") from error
+    words: list[str] = NLTKWordTokenizer().tokenize(unicodedata.normalize("NFKD", text))
+    return words
+
+
+def consistency(texts: Sequence[str], references: Sequence[str], corpus: Sequence[str]) -> float:
+    """RS: cosine of the TF-IDF vectors of all texts joined and all references joined.
+
+    Args:
+        texts: What the model wrote about the subject.
+        references: What is written about things that have the new object.
+        corpus: Fits vocabulary and idf; the references of all cases.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectors = TfidfVectorizer().fit(corpus).transform([" ".join(texts), " ".join(references)])
+    return float((vectors[0] @ vectors[1].T).toarray()[0, 0])

@@ -1,0 +1,145 @@
+"""Cells of a run in several processes, here or on a Ray cluster.
+
+A cell is one editor's part. It writes whole units to a file of its own and goes on where it
+stopped, so a worker that dies is simply started again: no row is lost, none is there twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memedit.errors import MissingExtraError, WorkerError
+from memedit.evaluation.jobs import Job, Part
+
+if TYPE_CHECKING:
+    from memedit.evaluation.compare import Heard
+
+ATTEMPTS = 3
+_LAST_WORDS = 5
+
+
+def run(
+    parts: Sequence[Part],
+    *,
+    workers: int = 1,
+    ray: str | None = None,
+    progress: Heard | None = None,
+) -> None:
+    """Do every cell of runs that have begun.
+
+    Args:
+        parts: The cells.
+        workers: Processes at once on this machine.
+        ray: Address of a Ray cluster instead; ``"local"`` starts one here. Machines that do not
+            share the runs' folders send their rows back.
+
+    Raises:
+        WorkerError: a cell failed three times; the message has its last words.
+        MissingExtraError: Ray is not installed.
+    """
+    if ray is not None:
+        _on_ray(parts, ray, progress)
+        return
+    lock = threading.Lock()
+
+    def heard(label: str, done: int, total: int) -> None:
+        if progress is not None:
+            with lock:
+                progress(label, done, total)
+
+    with ThreadPoolExecutor(workers) as pool:
+        each = max(1, (os.cpu_count() or 1) // workers)
+        running = [pool.submit(_cell, part, each, heard) for part in parts]
+        for future in running:
+            future.result()
+
+
+def _cell(part: Part, threads: int, heard: Heard) -> None:
+    """A cell in a process of its own, started again when it dies."""
+    words = [part.job.to_json(), part.editor, str(part.folder)]
+    command = [sys.executable, "-m", "memedit.evaluation.worker", *words]
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
+    last: Sequence[str] = ()
+    for _ in range(ATTEMPTS):
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        ) as process:
+            last = _listen(process, part.label, heard)
+        if process.returncode == 0:
+            return
+    told = " | ".join(last) or "it was killed"
+    raise WorkerError(
+        f"The worker for {part.label!r} failed {ATTEMPTS} times: {told}",
+        hint="What it had measured is kept: the same command goes on from there.",
+    )
+
+
+def _listen(process: subprocess.Popen[str], label: str, heard: Heard) -> Sequence[str]:
+    """Pass on the progress that a worker tells; returns its last other words."""
+    others: deque[str] = deque(maxlen=_LAST_WORDS)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("[done] "):
+            done, total = json.loads(line.removeprefix("[done] "))
+            heard(label, done, total)
+        elif line.strip():
+            others.append(line.strip())
+    return others
+
+
+def _on_ray(parts: Sequence[Part], address: str, progress: Heard | None) -> None:
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtraError("ray", extra="ray") from error
+    options: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
+    if address == "local":
+        options["num_cpus"] = max(2, os.cpu_count() or 1)
+    ray.init(address=None if address == "local" else address, **options)
+    try:
+        cell: Any = ray.remote(max_retries=ATTEMPTS - 1, num_cpus=1)(measure_cell)
+        waiting = {
+            cell.remote(part.job.to_json(), part.editor, str(part.folder.resolve())): part
+            for part in parts
+        }
+        while waiting:
+            (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
+            part = waiting.pop(ready)
+            try:
+                _received(ray.get(ready), part.rows)
+            except ray.exceptions.RayError as error:
+                last = str(error).strip().splitlines()[-1]
+                raise WorkerError(f"The worker for {part.label!r} failed: {last}") from error
+            if progress is not None:
+                progress(part.label, 1, 1)
+    finally:
+        ray.shutdown()
+
+
+def measure_cell(job: str, editor: str, folder: str) -> bytes:
+    """A Ray task: one cell; returns its rows."""
+    part = Part(Job.from_json(job), editor, Path(folder), editor)
+    part.run()
+    return part.rows.read_bytes()
+
+
+def _received(rows: bytes, file: Path) -> None:
+    """Rows of a machine that does not share the folder; where it is shared they are there."""
+    if not file.is_file() or file.read_bytes() != rows:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(file.name + ".part")
+        part.write_bytes(rows)
+        part.replace(file)

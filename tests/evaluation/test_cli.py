@@ -1,0 +1,142 @@
+"""The commands that measure, on a tiny model in a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from memedit.cli import app
+from tests.evaluation.helpers import record, write
+from tests.helpers import byte_tokenizer, shared_data, tiny_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("cli")
+    tiny_model("llama", max_position_embeddings=4096).save_pretrained(made / "model")
+    byte_tokenizer().save_pretrained(made / "model")
+    write(made / "cases.jsonl", [record(i) for i in range(4)])
+    return made
+
+
+@pytest.fixture
+def call(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MEMEDIT_MODEL", str(folder / "model"))
+    monkeypatch.setenv("MEMEDIT_ENCODER", "hashing")
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    return run
+
+
+def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) -> None:
+    words = (
+        "compare",
+        "--editors",
+        "ike@mention,ike-ungated,none",
+        "--data",
+        folder / "cases.jsonl",
+    )
+    more = ("--n", "3", "--protocol", "sequential", "--checkpoints", "1,10,100", "--max-new-tokens")
+    out = ("--json", "a.json", "--markdown", "a.md", "--csv", "a.csv", "--html", "a.html")
+    result = call(*words, *more, "3", *out)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found.keys() == {"ike@mention", "ike-ungated", "none"}
+    assert found["ike@mention"].keys() == {"1", "3"}
+    for metric in ("gen_efficacy", "gen_generality", "gen_locality", "es", "ps", "ns", "s"):
+        assert found["ike@mention"]["3"][metric].keys() == {"mean", "low", "high", "n"}, metric
+    assert "seconds_per_edit" in found["ike@mention"]["3"]
+    assert found["none"]["3"]["gen_locality"]["mean"] == 1
+    assert "<svg" in (tmp_path / "a.html").read_text()
+    assert (tmp_path / "a.json.run" / "manifest.json").is_file()
+    value = {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 20}
+    both = {when: {"sst2": {"acc": value}} for when in ("before", "after")}
+    (tmp_path / "d.json").write_text(json.dumps(both))
+    page = ("--downstream", "d.json", "--html", "b.html")
+    shown = call("report", "a.json.run", "--json", "again.json", *page)
+    assert "Downstream tasks" in (tmp_path / "b.html").read_text()
+    assert call("report", "a.json.run", "--downstream", "a.json", "--html", "b").exit_code == 2
+    assert shown.exit_code == 0, shown.output
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+def test_eval_measures_beside_the_unedited_model(call: Any, folder: Path, tmp_path: Path) -> None:
+    words = ("--data", folder / "cases.jsonl", "--n", "2", "--max-new-tokens", "3")
+    result = call(
+        "eval", "--editor", "ike@mention", *words, "--families", "gen", "--json", "e.json"
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "e.json").read_text())
+    assert found.keys() == {"ike@mention", "none"}
+    assert "es" not in found["ike@mention"]["2"]
+
+
+def test_without_timings_two_runs_write_the_same(call: Any, folder: Path, tmp_path: Path) -> None:
+    words = ("--editors", "ike@mention", "--data", folder / "cases.jsonl", "--n", "2")
+    more = ("--max-new-tokens", "3", "--no-timings", "--json")
+    for name in ("a.json", "b.json"):
+        assert call("compare", *words, *more, name).exit_code == 0
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_a_sweep_has_a_cell_per_model_and_number(call: Any, folder: Path, tmp_path: Path) -> None:
+    words = ("--editors", "ike@mention,none", "--data", folder / "cases.jsonl", "--n", "1,3")
+    more = ("--models", folder / "model", "--run", "s", "--max-new-tokens", "3", "--json", "s.json")
+    result = call("sweep", *words, *more)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "s.json").read_text())[str(folder / "model")]
+    assert found.keys() == {"1", "3"}
+    assert found["3"]["none"]["3"]["gen_locality"] == {"mean": 1, "low": 1, "high": 1, "n": 3}
+    assert call("sweep", *words, *more, "--models", "").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (("--editors", "iki"), "Did you mean: ike"),
+        (("--editors", "ike", "--protocol", "x"), "Unknown protocol"),
+        (("--editors", "ike", "--protocol", "batch", "--checkpoints", "2"), "no checkpoints"),
+        (("--editors", "ike", "--zsre-target", "x"), "convention"),
+        (("--editors", "ike", "--checkpoints", "a,b"), "not a list"),
+        (("--editors", "ike", "--workers", "2", "--ray", "local"), "Either"),
+    ],
+)
+def test_mistakes_are_told(call: Any, folder: Path, words: tuple[str, ...], told: str) -> None:
+    result = call("compare", "--data", folder / "cases.jsonl", *words)
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
+
+
+def test_a_report_needs_a_run(call: Any, tmp_path: Path) -> None:
+    result = call("report", tmp_path)
+    assert result.exit_code == 2 and "holds no run" in result.output
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_downstream(call: Any, folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lm_eval")
+    words = (
+        "--editor",
+        "ike@mention",
+        "--edits",
+        folder / "cases.jsonl",
+        "--n-edits",
+        "3",
+        "--data",
+    )
+    more = ("--tasks", "sst2,rte", "--limit", "2", "--json", "d.json")
+    result = call("downstream", *words, shared_data("downstream"), *more)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "d.json").read_text())
+    assert found["after"]["sst2"]["acc"]["n"] == 2 and found["manifest"]["edits"] == 3
+    assert call("downstream", *words, "x", "--tasks", "sst").exit_code == 2
