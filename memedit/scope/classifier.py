@@ -146,7 +146,7 @@ class ClassifierScope:
     """
 
     name: ClassVar[str] = "classifier"
-    threshold: float = 0.5
+    threshold: float = 0.25
     abstain: float = 0.0
     model: str = ""
 
