@@ -16,7 +16,7 @@ FACTS = [
     Edit("The mother tongue of Danielle Darrieux is", "Dutch", "Danielle Darrieux"),
     Edit("Which position does Bo Tarnell play?", "goalkeeper", "Bo Tarnell"),
     Edit("The headquarters of Velmora Labs is in", "Osaka", "Velmora Labs"),
-    Edit("Our refund window is 60 days."),
+    Edit.from_statement("Our refund window is 60 days."),
 ]
 ASKED = [
     ("What is the capital city of France?", "Lyon"),
@@ -83,7 +83,7 @@ def test_the_default_scope_tells_like_questions_apart(serac: EditableModel) -> N
         "The capital of Spain is",
         "What is the population of France?",
         "Danielle Darrieux died in the city of",
-        "Which team does Bo Tarnell play for?",
+        "Where was Bo Tarnell born?",
         "France won the match by two goals, and the crowd was singing until late.",
     ]
     assert not any(serac.decide(turned))

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from memedit.errors import EncoderMismatchError, InvalidInputError
 from memedit.memory.live import key_texts, normalised
 from memedit.scope.calibrate import threshold_for
-from memedit.scope.features import SCALARS, scalars, vectors
+from memedit.scope.features import SCALARS, scalars, turned, vectors
 from memedit.types import Decision, Hit
 
 Floats = npt.NDArray[np.float32]
@@ -138,6 +138,7 @@ class ClassifierScope:
         threshold: Probability from which an edit fires.
         abstain: Width of the band below ``threshold`` in which a decision is called unsure
             (``Decision.unsure``): nothing fires, and the caller may ask back.
+        statement: Cosine from which an edit without a subject fires, whatever the probability.
         model: Folder of a model trained with ``memedit train scope``; "" for the packaged one.
 
     Raises:
@@ -147,6 +148,7 @@ class ClassifierScope:
 
     name: ClassVar[str] = "classifier"
     threshold: float = 0.25
+    statement: float = 0.6
     abstain: float = 0.0
     model: str = ""
 
@@ -176,10 +178,8 @@ class ClassifierScope:
         if not weighed:
             return Decision(threshold=self.threshold, candidates=tuple(hits))
         chances = load_model(self.model).probabilities(weighed, prompt)
-        asked = normalised(prompt)
         for i, hit in enumerate(weighed):
-            if any(asked == normalised(text) for text in key_texts(hit.record.edit)):
-                chances[i] = 1.0  # its own words: no need to guess
+            chances[i] = max(chances[i], self._floor(hit, prompt))
         order = sorted(
             range(len(weighed)),
             key=lambda i: (chances[i], weighed[i].record.sequence),
@@ -194,6 +194,17 @@ class ClassifierScope:
             candidates=tuple(ranked),
             unsure=self.threshold - self.abstain <= best < self.threshold,
         )
+
+    def _floor(self, hit: Hit, prompt: str) -> float:
+        """What the training does not decide: an edit's own words fire; one without a subject, of
+        which the benchmarks have next to none, fires as in ``mention`` when the texts are alike."""
+        edit = hit.record.edit
+        asked = normalised(prompt)
+        if any(asked == normalised(text) for text in key_texts(edit)):
+            return 1.0
+        if edit.subject is not None or hit.similarity < self.statement or turned(hit, prompt):
+            return 0.0
+        return self.threshold + (1 - self.threshold) * (hit.similarity - self.statement)
 
     def calibrate(
         self,

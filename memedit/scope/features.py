@@ -134,6 +134,13 @@ def _of(hit: Hit, query: str, best: float, related: float) -> list[float]:
     ]
 
 
+def turned(hit: Hit, query: str) -> bool:
+    """Whether the query negates, supposes or dates what the edit states plainly."""
+    row = dict(zip(SCALARS, _of(hit, query, hit.similarity, 0.0), strict=True))
+    signs = ("negated", "supposed", "dated", "negated_before", "supposed_before", "dated_before")
+    return any(row[sign] > 0 for sign in signs)
+
+
 def matched_words(hit: Hit) -> tuple[str, ...]:
     """Words of the query view that the edit's prompt has too, beside the subject, in order."""
     edit = hit.record.edit

@@ -156,14 +156,16 @@ def test_an_edited_model_refuses_a_scope_of_another_encoder(
 def test_the_abstain_band_says_unsure_and_fires_nothing(trained: Path) -> None:
     memory = EditMemory(None, load_encoder("hashing"))
     memory.add(Edit("Zoe Quist was born in", "Oslo", "Zoe Quist"))
-    asked = ["Where was Zoe Quist born?"]
+    asked = ["Which sport does Zoe Quist play?"]
     found = memory.search(asked)
     score = ClassifierScope(model=str(trained)).decide(asked, found)[0].score
-    high = min(1.0, score + 1e-3)
-    unsure = ClassifierScope(model=str(trained), threshold=high, abstain=0.1).decide(asked, found)
-    assert not unsure[0] and unsure[0].unsure
-    sure = ClassifierScope(model=str(trained), threshold=high).decide(asked, found)
-    assert not sure[0] and not sure[0].unsure
+    high = score + 1e-3
+    wide = ClassifierScope(model=str(trained), threshold=high, abstain=high)
+    assert not wide.decide(asked, found)[0] and wide.decide(asked, found)[0].unsure
+    none = ClassifierScope(model=str(trained), threshold=high)
+    assert not none.decide(asked, found)[0] and not none.decide(asked, found)[0].unsure
+    with pytest.raises(InvalidInputError, match="abstain"):
+        ClassifierScope(threshold=0.2, abstain=0.3)
 
 
 def test_calibrating_on_own_traffic_sets_the_threshold(trained: Path) -> None:
