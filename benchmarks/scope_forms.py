@@ -83,7 +83,7 @@ def false_fires(pairs: Pairs, scores: Floats) -> dict[str, float]:
     answerable = np.isin(queries, pairs.query[pairs.labels == 1])
     asked = (kinds == "paraphrase") & answerable
     threshold = np.quantile(np.where(right[asked], best[asked], -np.inf), 1 - RECALL)
-    found = {
+    found: dict[str, float] = {
         kind: float((best[kinds == kind] >= threshold).mean())
         for kind in KINDS
         if kind not in POSITIVE and (kinds == kind).any()

@@ -23,7 +23,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from memedit.scope.features import matched_words
 from memedit.types import Completion, Hit, Record
 
 if TYPE_CHECKING:
@@ -348,6 +347,8 @@ def _compared(score: float, threshold: float) -> str:
 def _candidates(hits: Iterable[Hit], fired: set[str]) -> None:
     names = ("", "id", "fact", "score", "similarity", "mention", "relation", "words in common")
     table = _table(*names, title="Edits weighed")
+    from memedit.scope.features import matched_words  # numpy: not for `memedit edit list`
+
     for hit in hits:
         relation = "" if hit.relation is None else f"{hit.relation:.3f}"
         mark = Text("*", "green") if hit.record.id in fired else ""

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from memedit.errors import InvalidInputError
 from memedit.memory.subjects import SubjectIndex, views
 from memedit.training.facts import Fact, sisters
 from memedit.training.forms import dated, hypothetical, negated, reversed_
@@ -48,6 +49,8 @@ class Examples:
             self._by_source["core" if core else fact.source].append(fact)
             self._by_relation[fact.relation].append(fact)
             self._by_subject[fact.subject.casefold()].append(fact)
+        if len(self._by_subject) < 2:
+            raise InvalidInputError("The facts are about one subject.", hint="Give more data.")
         weights = {"counterfact": 0.4, "core": 0.18, "zsre": 0.27, "knowedit": 0.15}
         self._sources = [s for s in weights if self._by_source[s]]
         self._weights = [weights[s] for s in self._sources]
@@ -63,7 +66,9 @@ class Examples:
         target = self._target(fact, rng)
         shown = [f"{fact.prompt} {target}"]
         for _ in range(rng.choices((0, 1, 2), (0.75, 0.17, 0.08))[0]):
-            shown.append(self._other(fact, rng))
+            further = self._other(fact, rng)
+            if not declined or further[0] not in query:  # it must not answer what is declined
+                shown.append(further[1])
         rng.shuffle(shown)
         asks = view.rstrip().endswith("?")
         chat = rng.random() < (0.6 if asks else 0.06)
@@ -113,7 +118,7 @@ class Examples:
         if fact.neighbours and rng.random() < 0.6:
             return rng.choice(fact.neighbours)
         other = rng.choice(self._by_relation[fact.relation])
-        if other.subject == fact.subject:
+        while other.subject == fact.subject:
             other = self._fact(rng)
         return rng.choice((other.prompt, *other.paraphrases, *other.questions))
 
@@ -121,26 +126,27 @@ class Examples:
         """Something else asked of the same subject."""
         if fact.others and rng.random() < 0.7:
             return rng.choice(fact.others)
-        while True:
+        for _ in range(50):
             other = self._fact(rng)
             if not related(fact, other):
                 asked = rng.choice((other.prompt, *other.questions))
                 return asked.replace(other.subject, fact.subject)
+        return self._neighbour(fact, rng)  # data that ask only one thing
 
-    def _other(self, fact: Fact, rng: random.Random) -> str:
-        """A further fact, which does not answer what is asked of ``fact``."""
+    def _other(self, fact: Fact, rng: random.Random) -> tuple[str, str]:
+        """(subject, statement) of a further fact, which does not answer ``fact``'s question."""
         while rng.random() < 0.4:
             other = self._fact(rng)
             if not related(fact, other):
                 prompt = other.prompt.replace(other.subject, fact.subject)
-                return f"{prompt} {other.target}"
+                return fact.subject, f"{prompt} {other.target}"
         while True:
             pool = self._by_relation[fact.relation] if rng.random() < 0.5 else self._templates
             other = rng.choice(pool)
             if other.subject != fact.subject:
-                return f"{other.prompt} {other.target}"
+                return other.subject, f"{other.prompt} {other.target}"
             if len(pool) == 1:
-                return "The sky over the harbour was grey"
+                return "the harbour", "The sky over the harbour was grey"
 
 
 def related(a: Fact, b: Fact) -> bool:

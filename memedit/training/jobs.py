@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def train_scope(
             plain,
             encoding,
             seed=seed,
-            progress=lambda done, total, part=part: progress(f"Pairs to {part}", done, total),
+            progress=partial(progress, f"Pairs to {part}"),
         )
     model = train_pair_model(
         pairs["train"],

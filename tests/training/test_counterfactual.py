@@ -37,8 +37,8 @@ def test_examples_answer_with_the_fact_or_decline() -> None:
     for example in drawn:
         stated = any(example.answer in fact for fact in example.facts)
         assert stated and example.query and 1 <= len(example.facts) <= 3
-    asked = {(e.facts, e.query) for e in drawn if e.answer}
-    assert not asked & {(e.facts, e.query) for e in declined}
+    asked = {(e.facts, e.before, e.query) for e in drawn if e.answer}
+    assert not asked & {(e.facts, e.before, e.query) for e in declined}
     again = Examples(world(), TEXTS)
     assert again.draw(random.Random(5)) == examples.draw(random.Random(5))
 

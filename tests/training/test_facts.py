@@ -49,7 +49,7 @@ def test_three_forms_are_recognised(tmp_path: Path) -> None:
     assert ada.prompt == "The mother tongue of Ada Byron is" and ada.relation == "P103"
     assert ada.target == "Dutch" and ada.true == "English" and len(ada.paraphrases) == 1
     assert "What is the mother tongue of Ada Byron?" in ada.questions
-    assert bo.target == "Oslo" and bo.true == "Graz" and bo.relation == "Where was {} born?"
+    assert bo.target == "Oslo" and bo.true == "Graz" and bo.relation == "What is {}'s birthplace?"
     assert bo.questions == ("What is Bo Ek's birthplace?",)
     assert cy.others == ("The gender of Cy Dahl is",)
     assert "What is the spouse of Cy Dahl?" in cy.questions
