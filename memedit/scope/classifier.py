@@ -21,12 +21,18 @@ import numpy.typing as npt
 from memedit.errors import EncoderMismatchError, InvalidInputError
 from memedit.memory.live import key_texts, normalised
 from memedit.scope.calibrate import threshold_for
-from memedit.scope.features import SCALARS, scalars, turned, vectors
+from memedit.scope.features import SCALARS, nearly_named, scalars, turned, vectors
 from memedit.types import Decision, Hit
 
 Floats = npt.NDArray[np.float32]
+_FIRES = 0.25
+"""The threshold at which the packaged model keeps 99% of the paraphrases of unseen subjects."""
 _MIN_SIMILARITY = 0.25
 """An edit whose subject is not named and that is less alike than this is not weighed."""
+_SPELT = 0.6
+"""Share of a subject's letter triples that a text must have where the subject is not named."""
+_LONG, _ASKING = 24, 0.5
+"""A clause of more words than this must be alike by this much to be a question about an edit."""
 _MOST = 24
 """Candidates weighed for one query: those named first, then the most alike."""
 
@@ -147,7 +153,7 @@ class ClassifierScope:
     """
 
     name: ClassVar[str] = "classifier"
-    threshold: float = 0.25
+    threshold: float = _FIRES
     statement: float = 0.6
     abstain: float = 0.0
     model: str = ""
@@ -204,7 +210,7 @@ class ClassifierScope:
             return 1.0
         if edit.subject is not None or hit.similarity < self.statement or turned(hit, prompt):
             return 0.0
-        return self.threshold + (1 - self.threshold) * (hit.similarity - self.statement)
+        return _FIRES + (1 - _FIRES) * (hit.similarity - self.statement)
 
     def calibrate(
         self,
@@ -212,7 +218,7 @@ class ClassifierScope:
         max_false_fire: float = 0.001,
         confidence: float = 0.95,
     ) -> ClassifierScope:
-        """This scope with the lowest threshold that keeps a false-fire rate, on your own traffic.
+        """This scope, its threshold raised as far as a false-fire rate on your traffic takes.
 
         Args:
             negatives: Decisions (of any threshold) on queries that concern no edit:
@@ -225,11 +231,24 @@ class ClassifierScope:
         """
         scores = np.array([decision.score for decision in negatives], np.float64)
         found = threshold_for(scores, max_false_fire, confidence)
-        return replace(self, threshold=max(found, self.abstain))
+        return replace(self, threshold=min(1.0, max(found, self.threshold)))
 
 
 def worth_weighing(hits: Sequence[Hit]) -> list[Hit]:
-    """The candidates a query may concern: those it names, then the most alike."""
-    named = [hit for hit in hits if hit.mention is not None]
-    like = [hit for hit in hits if hit.mention is None and hit.similarity >= _MIN_SIMILARITY]
+    """The candidates a query may concern: those it names, or as good as names, then the edits
+    without a subject that are alike. A long passage that only mentions a subject asks nothing."""
+    asking = [hit for hit in hits if not _passage(hit)]
+    named = [hit for hit in asking if hit.mention is not None]
+    like = [
+        hit
+        for hit in asking
+        if hit.mention is None
+        and hit.similarity >= _MIN_SIMILARITY
+        and (hit.record.edit.subject is None or nearly_named(hit) >= _SPELT)
+    ]
     return (named + like)[:_MOST]
+
+
+def _passage(hit: Hit) -> bool:
+    clause = hit.clause or hit.view
+    return hit.similarity < _ASKING and clause.count(" ") > _LONG

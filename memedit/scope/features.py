@@ -134,6 +134,11 @@ def _of(hit: Hit, query: str, best: float, related: float) -> list[float]:
     ]
 
 
+def nearly_named(hit: Hit) -> float:
+    """Share of the letter triples of the edit's subject that the view has: near 1 if misspelt."""
+    return _spelt((hit.record.edit.subject or "").casefold(), hit.view.casefold())
+
+
 def turned(hit: Hit, query: str) -> bool:
     """Whether the query negates, supposes or dates what the edit states plainly."""
     row = dict(zip(SCALARS, _of(hit, query, hit.similarity, 0.0), strict=True))
