@@ -18,7 +18,7 @@ from memedit.evaluation.compare import compare
 from tests.helpers import shared_data
 
 RECORDS = int(os.environ.get("MEMEDIT_RECORDS", "60"))
-"""200 agree too, in minutes: MEMEDIT_RECORDS=200 make test ARGS=tests/evaluation/test_probabilities.py"""
+"""200 agree too, in minutes: set MEMEDIT_RECORDS=200."""
 NEIGHBOURS = 1
 
 
