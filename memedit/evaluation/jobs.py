@@ -31,7 +31,8 @@ class Job:
 
     Attributes:
         editors: As in :func:`memedit.evaluation.specs.parse`.
-        data, n, locality, target, sources: As for :func:`memedit.evaluation.load_cases`.
+        data, n, locality: As for :func:`memedit.evaluation.load_cases`.
+        target, sources, hard, references: As for :class:`memedit.evaluation.formats.Options`.
         model, encoder: Names; None for the packaged ones.
         settings: Fields of :class:`~memedit.evaluation.settings.Settings`.
     """
@@ -42,6 +43,8 @@ class Job:
     locality: int | None = None
     target: str = "alt"
     sources: tuple[str, ...] = ()
+    hard: bool = False
+    references: str | None = None
     model: str | None = None
     encoder: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -61,10 +64,12 @@ class Job:
     def cases(self) -> Dataset:
         """The cases, read anew."""
         protocol = self.made().protocol
+        references = Path(self.references) if self.references else None
+        options = Options(self.target, frozenset(self.sources), None, self.hard, references)
         return load_cases(
             self.data,
             self.n,
-            options=Options(self.target, frozenset(self.sources)),
+            options=options,
             together=accumulates(protocol) or protocol == "batch",
             locality=self.locality,
         )

@@ -15,7 +15,7 @@ from typing import Any
 
 import memedit
 from memedit.errors import InvalidInputError
-from memedit.evaluation.asking import FRAMES
+from memedit.evaluation import framing
 from memedit.evaluation.protocols import accumulates
 
 FAMILIES = ("gen", "tf", "kl", "fluency")
@@ -33,7 +33,7 @@ class Settings:
         families: ``gen`` free generation, ``tf`` teacher forcing and probabilities, ``kl`` of the
             next token on locality probes, ``fluency`` sampled texts (slow).
         tokens: Budget of a free answer.
-        frame: ``plain``, ``qa`` or ``chat``.
+        frame: As in :func:`memedit.evaluation.framing.framed`.
         immediate: Ask for each edit just after it is made, where edits accumulate.
         recheck: Ask also where no edit fires. Otherwise the unedited model's answer is taken, which
             is what it is: such rows go to the base model untouched.
@@ -42,15 +42,15 @@ class Settings:
         seed: Of sampled texts.
 
     Raises:
-        InvalidInputError: a number below 1, an unknown family or frame.
-        UnknownNameError: no such protocol.
+        InvalidInputError: a number below 1, an unknown family.
+        UnknownNameError: no such protocol or frame.
     """
 
     protocol: str = "batch"
     batch_edits: int | None = None
     checkpoints: tuple[int, ...] = ()
     families: tuple[str, ...] = ("gen", "tf", "kl")
-    tokens: int = 16
+    tokens: int = 24
     frame: str = "plain"
     immediate: bool = True
     recheck: bool = False
@@ -73,8 +73,7 @@ class Settings:
                 f"Unknown families of metrics: {', '.join(unknown)}.",
                 hint=f"There are: {', '.join(FAMILIES)}.",
             )
-        if self.frame not in FRAMES:
-            raise InvalidInputError(f"Unknown frame {self.frame!r}.", hint=f"One of {FRAMES}.")
+        framing.check(self.frame)
 
     @property
     def asked(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from memedit.errors import InvalidInputError, MissingExtraError
 from memedit.evaluation.cases import EvalCase, Selection, select
 from memedit.evaluation.formats import Json, Options, detect
+from memedit.evaluation.hard import with_hard
 
 _HUB = "hub:"
 
@@ -70,6 +71,8 @@ def load_cases(
     if name == "zsre":
         name = f"zsre-{options.target}"
     read = form.read(chain([first], found), options)
+    if options.hard:
+        read = (case and with_hard(case) for case in read)
     selection = select(read, n, conflicts=conflicts, together=together, locality=locality)
     return Dataset(name, str(source), digest_of(selection.cases), selection)
 
@@ -80,7 +83,8 @@ def digest_of(cases: tuple[EvalCase, ...]) -> str:
     for case in cases:
         content = [case.case_id, [e.id for e in case.edits]]
         probes = [[p.kind, p.prompt, p.targets, p.reject] for p in case.probes]
-        digest.update(json.dumps([content, probes], ensure_ascii=False).encode())
+        more = [asdict(case)[name] for name in ("tests", "references", "essence")]
+        digest.update(json.dumps([content, probes, more], ensure_ascii=False).encode())
     return digest.hexdigest()[:16]
 
 
