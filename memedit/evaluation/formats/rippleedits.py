@@ -109,7 +109,7 @@ def _aliases(record: Json) -> list[str]:
     for query in _queries(record):
         same = query.get("query_type") == "regular" and query.get("relation") == edit["relation"]
         if same and _listed(query.get("target_ids")) == _listed(edit["target_id"]):
-            found += texts([[a["value"], a.get("aliases")] for a in query["answers"]])
+            found += texts(list(_query(query).answers))
     return list(dict.fromkeys(found))
 
 
