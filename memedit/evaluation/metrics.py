@@ -171,6 +171,15 @@ PARTS: Mapping[str, Metric] = {
 TIMINGS = ("seconds_per_edit", "seconds_per_query")
 """Metrics that no two runs have in common."""
 
+_LESS = ("kl_", "seconds_", "serac_dd", "mend_dd", "ke_", "scope_false", "essence", "grace_arr",
+         "weight_")  # fmt: skip
+
+
+def less_is_better(name: str) -> bool:
+    """Whether the bad end of a metric is the high one."""
+    return name.startswith(_LESS)
+
+
 _ONLY = {
     ("zsre", "mend_"): ("zsre",),
     ("multihop", "edit_wise", "instance_wise"): ("mquake",),

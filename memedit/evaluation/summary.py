@@ -21,6 +21,7 @@ from memedit.evaluation.metrics import (
     Metric,
     applies,
     grouped,
+    less_is_better,
 )
 from memedit.evaluation.protocols import CHECKPOINT, IMMEDIATE
 from memedit.evaluation.rows import Row
@@ -138,8 +139,7 @@ def _within(how: str, each: Sequence[tuple[str, float]]) -> float:
 def _interval(name: str, records: Mapping[int, float]) -> Interval:
     values = np.array(list(records.values()), dtype=np.float64)
     low, high = interval(values, name)
-    worst_is_high = name.startswith(("kl_", "seconds_", "serac_dd", "scope_false", "essence"))
-    sign = -1.0 if worst_is_high else 1.0
+    sign = -1.0 if less_is_better(name) else 1.0
     return Interval(
         mean=float(values.mean()),
         low=low,
