@@ -83,9 +83,17 @@ def _measure(
 
     names = tuple(part.strip() for part in editors.split(","))
     job = Job(editors=names, **asked.job)
-    with _render.measuring() as heard:
-        comparison = run_job(job, asked.folder, progress=heard, workers=workers, ray=ray)
+    try:
+        with _render.measuring() as heard:
+            comparison = run_job(job, asked.folder, progress=heard, workers=workers, ray=ray)
+    except KeyboardInterrupt:
+        _render.note("Interrupted. What was measured is kept: the same command goes on.", "yellow")
+        raise typer.Exit(130) from None
     _show(comparison, asked.reports, timings=timings)
+    data = comparison.manifest["data"]
+    if data["asked"] is not None and data["used"] < data["asked"]:
+        only = f"{data['used']:,} of the {data['asked']:,} cases asked for are there."
+        _render.note(f"Only {only}", "yellow")
 
 
 def report(

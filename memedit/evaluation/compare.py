@@ -171,7 +171,12 @@ def alone(folder: Path, *, wait: float = 0) -> Any:
     Raises:
         InvalidInputError: another process is at it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{folder} cannot be made: {error.strerror}.", hint="Name another folder for the run."
+        ) from error
     try:
         return FileLock(folder / _LOCK).acquire(timeout=wait)
     except Timeout:

@@ -176,19 +176,26 @@ def _run(
     """Begin every run, do all their cells, and finish them."""
     if ray is not None and workers > 1:
         raise InvalidInputError("Either --workers or --ray does the work.")
+    asked = {  # before a folder is made or a model is loaded
+        name: (parse_all(job.editors), job.made(), job.cases()) for name, (job, _) in runs.items()
+    }
     with ExitStack() as stack:
         for _, folder in runs.values():
             stack.enter_context(compare.alone(folder))
-        return _run_alone(runs, workers, ray, progress)
+        return _run_alone(runs, asked, workers, ray, progress)
 
 
 def _run_alone(
-    runs: Mapping[str, tuple[Job, Path]], workers: int, ray: str | None, progress: Heard | None
+    runs: Mapping[str, tuple[Job, Path]],
+    asked: Mapping[str, tuple[list[Spec], Settings, Dataset]],
+    workers: int,
+    ray: str | None,
+    progress: Heard | None,
 ) -> dict[str, Comparison]:
     begun: dict[str, tuple[list[Spec], dict[str, Any]]] = {}
     parts: list[Part] = []
     for name, (job, folder) in runs.items():
-        specs, settings, cases = parse_all(job.editors), job.made(), job.cases()
+        specs, settings, cases = asked[name]
         model = job.open()
         begun[name] = specs, compare.begin(model, specs, cases, settings, folder)
         if workers > 1 or ray is not None:

@@ -14,9 +14,9 @@ from memedit.evaluation.rows import Row
 CURVES = ("gen_efficacy", "gen_generality", "gen_locality", "s", "gen_portability", "retention")
 FAMILIES = ("Free generation", "Teacher forcing", "Comparison of probabilities", "Scope")
 WORST = 8
-# Okabe-Ito on dark paper and for the first three on white; the others are too faint on white and are
-# replaced by dark ones. Under simulated protanopia, deuteranopia and tritanopia (Machado 2009) any two
-# are 26 (white) and 14 (dark) apart in CIELAB, all have a contrast of 3:1 or more with the paper.
+# The first three are Okabe and Ito's, lighter on dark paper. Their others are too faint on white:
+# dark ones stand for them. A test holds that any two can be told apart with every kind of colour
+# blindness and that all have a contrast of 3:1 with the paper.
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --paper: #ffffff; --grid: #d5d5d5; --soft: #555;
   --series-0: #0072b2; --series-1: #d55e00; --series-2: #009e73; --series-3: #732646;

@@ -201,6 +201,8 @@ def test_unknown_settings_and_foreign_folders_are_refused(
         compare(model, IKE, data, checkpoints=(1,))
     with pytest.raises(InvalidInputError, match="families"):
         compare(model, IKE, data, families=("genes",))
+    with pytest.raises(InvalidInputError, match="cannot be made"):
+        compare(model, IKE, data, folder=data, **FAST)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(InvalidInputError, match="holds no run"):

@@ -163,7 +163,13 @@ def test_a_subject_in_other_capitals_is_found_and_a_foreign_one_left_out(tmp_pat
     "content, words",
     [
         ("", "no record"),
-        ("{not json", "not JSON"),
+        ("{not json", "line 1 is not JSON"),
+        ('{"prompt": "A is", "target_new": "b"}\n\n{"prompt', "line 3 is not JSON"),
+        (
+            '{"prompt": "A is", "target_new": "b"}\n{"prompt": 3}\n',
+            "Record 2 of .*x.jsonl: An edit",
+        ),
+        ('{"requested_rewrite": {}}\n', "Record 1 of .*'counterfact'.*KeyError"),
         ('{"a": 1}\n', "No known data set"),
         ("[1]\n", "No known data set"),
         ('{"edits": [3]}\n', "must be an object"),
