@@ -16,7 +16,7 @@ from typing import Any
 import memedit
 from memedit.errors import InvalidInputError
 from memedit.evaluation import framing
-from memedit.evaluation.protocols import accumulates
+from memedit.evaluation.protocols import accumulates, checkpoints_of
 
 FAMILIES = ("gen", "tf", "kl", "fluency")
 _PACKAGES = ("torch", "transformers", "numpy", "faiss-cpu", "sentence-transformers")
@@ -63,6 +63,13 @@ class Settings:
         for name in ("tokens", "batch", "group"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} must be at least 1.")
+        checkpoints_of(1, self.checkpoints)
+        if self.batch_edits is not None:
+            if self.batch_edits < 1 or not self.protocol.startswith("batch"):
+                raise InvalidInputError(
+                    f"Protocol {self.protocol!r} makes no batches of {self.batch_edits} cases.",
+                    hint="Use batch or batch-sequential, and at least 1 case.",
+                )
         if self.checkpoints and not accumulates(self.protocol):
             raise InvalidInputError(
                 f"Protocol {self.protocol!r} takes its edits back: it has no checkpoints.",
