@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from memedit.errors import InvalidInputError
 from memedit.evaluation import text
 from memedit.evaluation.asking import Asker
 from memedit.evaluation.cases import GENERATION, EvalCase
+from memedit.types import Edit
+
+if TYPE_CHECKING:
+    from memedit.model import EditableModel
 
 TOKENS = 100
 _TOP_K = 5
@@ -67,6 +72,32 @@ def about(
 def fixed(asker: Asker, seed: int) -> list[float]:
     """Entropy in bits of a text after each of the fixed prompts."""
     return [text.fluency(each) for each in sampled(asker, FIXED, seed)]
+
+
+def alone(model: EditableModel, edit: Edit, seed: int = 0) -> tuple[float, float]:
+    """Mean entropy in bits of the fixed prompts with this edit alone, and without it.
+
+    Tells whether an edit that :func:`memedit.evaluation.forgetting.disabling` names is one: a
+    disabling edit destroys what the fresh model writes, and so the first is far below the second.
+
+    Args:
+        model: With its editor and scope, and an empty memory; the edit is taken back afterwards.
+        edit: The edit.
+        seed: Of the samples.
+
+    Raises:
+        InvalidInputError: the memory holds edits.
+    """
+    if len(model.memory):
+        raise InvalidInputError("The model has edits.", hint="Give one with an empty memory.")
+    asker = Asker(model)
+    before = fixed(asker, seed)
+    receipt = model.edit_many([edit])[0]
+    try:
+        after = fixed(asker, seed)
+    finally:
+        model.forget(receipt.id)
+    return sum(after) / len(after), sum(before) / len(before)
 
 
 def perplexity(asker: Asker, content: str) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from memedit import Edit
 from memedit.errors import InvalidInputError
 from memedit.evaluation import load_cases, text, writing
 from memedit.evaluation.asking import Asker
@@ -17,6 +18,7 @@ from memedit.evaluation.compare import compare
 from memedit.evaluation.formats import Options
 from memedit.evaluation.rows import read
 from memedit.evaluation.runner import rows_of
+from memedit.evaluation.specs import parse
 from tests.evaluation.helpers import record, small_model, write
 
 pytest.importorskip("nltk")
@@ -72,6 +74,19 @@ def test_a_case_is_compared_with_its_references(model: Any, tmp_path: Path) -> N
     expected = text.consistency(texts, cases.cases[0].references, weights)
     assert values["gen_consistency"].mean == pytest.approx(expected)
     assert values["gen_entropy_fixed"].n == len(writing.FIXED) == 10
+
+
+def test_an_edit_alone_on_the_fresh_model(model: Any) -> None:
+    """One that fires on nothing changes no text; one that fires on everything does."""
+    edit = Edit("The capital of France is", "Lyon", subject="France")
+    with_it, without = writing.alone(model, edit)
+    assert with_it == without > 0 and not len(model.memory)
+    ungated = parse("ike-ungated").build(model, None)
+    with_it, again = writing.alone(ungated, edit)
+    assert again == without != with_it
+    ungated.edit_many([edit])
+    with pytest.raises(InvalidInputError, match="has edits"):
+        writing.alone(ungated, edit)
 
 
 def test_a_foreign_file_of_references_is_refused(tmp_path: Path) -> None:
