@@ -15,6 +15,7 @@ from memedit.errors import InvalidInputError
 from memedit.evaluation import compare
 from memedit.evaluation.formats import Options
 from memedit.evaluation.protocols import accumulates
+from memedit.evaluation.run_folder import alone, begin
 from memedit.evaluation.runner import rows_of
 from memedit.evaluation.settings import Settings, key_of
 from memedit.evaluation.sources import Dataset, load_cases
@@ -181,7 +182,7 @@ def _run(
     }
     with ExitStack() as stack:
         for _, folder in runs.values():
-            stack.enter_context(compare.alone(folder))
+            stack.enter_context(alone(folder))
         return _run_alone(runs, asked, workers, ray, progress)
 
 
@@ -197,7 +198,7 @@ def _run_alone(
     for name, (job, folder) in runs.items():
         specs, settings, cases = asked[name]
         model = job.open()
-        begun[name] = specs, compare.begin(model, specs, cases, settings, folder)
+        begun[name] = specs, begin(model, specs, cases, settings, folder)
         if workers > 1 or ray is not None:
             parts += [Part(job, s.text, folder, f"{name} {s.text}".strip()) for s in specs]
             continue
