@@ -32,6 +32,7 @@ from memedit.scope.features import matched_words
 from memedit.types import (
     DEFAULT_NAMESPACE,
     Batch,
+    Call,
     Completion,
     Decision,
     Edit,
@@ -266,8 +267,7 @@ class EditableModel(nn.Module):
     def _add(self, edits: list[Edit], **options: Any) -> list[Receipt]:
         self._check_scope()
         for edit in edits:
-            for editor in self._leaves():
-                _check_needs(edit, editor)
+            self.check_edit(edit)
         options.setdefault("namespace", self._now.namespace)
         fitted = [editor.fit(edits, self.engine) for editor in self._leaves()]
         payloads = [
@@ -278,6 +278,15 @@ class EditableModel(nn.Module):
             options.pop("progress", None)
             return [self.memory.add(edits[0], payloads=payloads[0], **options)]
         return self.memory.add_many(edits, payloads=payloads, **options)
+
+    def check_edit(self, edit: Edit) -> None:
+        """See that the editors in use can take this edit.
+
+        Raises:
+            InvalidEditError: it lacks what an editor needs.
+        """
+        for editor in self._leaves():
+            _check_needs(edit, editor)
 
     def _leaves(self) -> tuple[Editor, ...]:
         leaves: tuple[Editor, ...] = getattr(self.editor, "editors", (self.editor,))
@@ -489,6 +498,29 @@ class EditableModel(nn.Module):
             for each, (before, target) in zip(logits, pairs, strict=True)
         ]
 
+    def rows_of(self, prompts: Sequence[Tensor]) -> list[Row]:
+        """Prompts given as ids [T] each, with what the scope says of them in the current view."""
+        return self._decided([self._row(ids) for ids in prompts])
+
+    def answer_rows(
+        self,
+        rows: Sequence[Row],
+        call: Call | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[Completion]:
+        """Answers to decided rows: those in scope through the editor, in the current view.
+
+        Args:
+            rows: As :meth:`rows_of` gives them.
+            call: Stands in for the engine's ``generate``, e.g. to hear the tokens. The rows it is
+                handed may be rewritten, and keep the ``ids`` object of the rows given here.
+            options: Options of ``generate``.
+        """
+        call = self.engine.generate if call is None else call
+        batch = self._batch(rows, options or {})
+        edited = partial(self._edited, call=call)
+        return batch.route(lambda row: bool(row.decision), edited, call)
+
     def explain(self, query: str, *, chat: bool = False, **options: Any) -> Explanation:
         """The answer, the base's answer, and the decision behind them."""
         edited = self.ask(query, chat=chat, **options)
@@ -543,8 +575,8 @@ class EditableModel(nn.Module):
         batch = self._batch(rows, options)
         return batch.route(lambda row: bool(row.decision), self._edited, self.engine.generate)
 
-    def _edited(self, batch: Batch) -> list[Completion]:
-        answers: list[Completion] = self.editor.run(batch, self.engine.generate)
+    def _edited(self, batch: Batch, call: Call | None = None) -> list[Completion]:
+        answers: list[Completion] = self.editor.run(batch, call or self.engine.generate)
         return [
             replace(answer, decision=row.decision, editor=self._who(row))
             for row, answer in zip(batch.rows, answers, strict=True)

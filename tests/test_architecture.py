@@ -19,13 +19,13 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"protocols"}),
     frozenset({
         "chat", "dropin", "encoders", "engine", "interventions", "kv", "memory", "models",
-        "processors", "scope", "sites", "tokens",
+        "plain", "processors", "scope", "sites", "tokens",
     }),
     frozenset({"editors"}),
     frozenset({"model"}),
     frozenset({"training", "evaluation", "serving"}),
     frozenset({
-        "cli", "cli_evaluation", "cli_options", "cli_training", "demo", "_render",
+        "cli", "cli_evaluation", "cli_options", "cli_serving", "cli_training", "demo", "_render",
     }),
 )  # fmt: skip
 
