@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from memedit.plain import plain_event, plain_receipt, plain_record, plain_report
+from memedit.plain import plain_record
 from memedit.types import Completion, Hit, Record
 
 if TYPE_CHECKING:

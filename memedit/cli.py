@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render, cli_evaluation
+from memedit import _render, cli_evaluation, cli_serving
 from memedit.cli_training import train_app
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.types import DEFAULT_NAMESPACE, Edit
@@ -51,6 +51,7 @@ edit_app = typer.Typer(
 )
 app.add_typer(edit_app, name="edit")
 app.add_typer(train_app, name="train")
+app.add_typer(cli_serving.keys_app, name="keys")
 
 
 def _moment(text: str) -> datetime:
@@ -487,6 +488,7 @@ def demo(model: Model = None) -> None:
     raise typer.Exit(0 if show.run(model) else 1)
 
 
+app.command()(cli_serving.serve)
 app.command("eval")(cli_evaluation.evaluate)
 app.command()(cli_evaluation.compare)
 app.command()(cli_evaluation.report)

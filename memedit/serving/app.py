@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from pydantic.json_schema import models_json_schema
 
 import memedit
+from memedit.errors import InvalidInputError
 from memedit.memory import EditMemory
 from memedit.serving import edits_api, errors, openai_api, ops_api, page
 from memedit.serving.audit import AuditLog
@@ -108,10 +110,30 @@ def _describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def run(app: FastAPI, host: str, port: int) -> None:
-    """Serve until interrupted."""
-    import uvicorn
+def run(app: FastAPI, host: str, port: int, started: Callable[[str], None]) -> None:
+    """Serve until interrupted.
 
-    uvicorn.run(app, host=host, port=port, log_level="info", server_header=False, access_log=False)
+    Args:
+        port: 0 for any that is free.
+        started: Told the server's URL once it listens.
 
-
+    Raises:
+        InvalidInputError: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise InvalidInputError(
+            f"Cannot listen on {host}:{port}: {error.strerror}.", hint="Choose another --port."
+        ) from error
+    shown = f"[{host}]" if ":" in host else host
+    started(f"http://{shown}:{listening.getsockname()[1]}")
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, access_log=False, timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=[listening])

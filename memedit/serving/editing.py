@@ -166,7 +166,11 @@ def changed(record: Record, change: EditChange) -> tuple[Edit, dict[str, Any]]:
         raise InvalidEditError("target_new is missing.", hint="A full sentence is a statement.")
     if "queries" in given:
         given["queries"] = tuple(given["queries"] or ())
-    if "subject" not in given and edit.subject and edit.subject not in given.get("prompt", edit.prompt):
+    if (
+        "subject" not in given
+        and edit.subject
+        and edit.subject not in given.get("prompt", edit.prompt)
+    ):
         given["subject"] = None
     made = replace(edit, **given)
     if made != edit:
@@ -174,7 +178,9 @@ def changed(record: Record, change: EditChange) -> tuple[Edit, dict[str, Any]]:
     return made, rest
 
 
-def change(service: Service, caller: Caller, action: str, body: dict[str, Any]) -> tuple[Outcome, bool]:
+def change(
+    service: Service, caller: Caller, action: str, body: dict[str, Any]
+) -> tuple[Outcome, bool]:
     """(what came of it, whether it was made): made at once, or proposed where approval is needed."""
     if service.settings.bare:
         raise ApiError(409, "This server holds no edits.", code="no_memory")
@@ -229,4 +235,3 @@ def _decided(service: Service, caller: Caller, id: str) -> Proposal:
     found = service.desk.proposal(id, caller.namespace)
     assert found is not None
     return found
-

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -209,7 +209,6 @@ def decide(
     caller: Writer,
     id: Annotated[str, Path(max_length=64)],
     verdict: Literal["approve", "reject"],
-
 ) -> Response:
     """Approve a change that another key proposed, or put it away."""
     made = approve if verdict == "approve" else reject

@@ -196,7 +196,9 @@ class LocalBackend:
         """[T] ids of a conversation in the model's template, up to where the reply begins."""
         if not getattr(self._tokenizer, "chat_template", None):
             raise ApiError(
-                400, "This model has no chat template; use /v1/completions.", code="no_chat_template"
+                400,
+                "This model has no chat template; use /v1/completions.",
+                code="no_chat_template",
             )
         turns = [
             {"role": "system" if m.role == "developer" else m.role, "content": m.text}

@@ -75,4 +75,3 @@ class Metrics:
     def text(self) -> bytes:
         """All of it in Prometheus's format."""
         return generate_latest(self.registry)
-

@@ -103,9 +103,7 @@ def needs(scope: str) -> Callable[..., Caller]:
     ) -> Caller:
         key: Key = request.state.key  # the guard has checked it
         if not key.may(scope):
-            raise ApiError(
-                403, f"This key lacks the scope {scope!r}.", code="insufficient_scope"
-            )
+            raise ApiError(403, f"This key lacks the scope {scope!r}.", code="insufficient_scope")
         return Caller(key, _namespace(request, key))
 
     return caller
