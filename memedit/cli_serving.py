@@ -145,7 +145,7 @@ def serve(
 
     app = create_app(assemble(backend, store, settings, metrics, keys=keys))
     with store:
-        run(app, host, port, lambda url: _announce(url, shown, no_auth=no_auth, host=host))
+        run(app, host, port, lambda url: _announce(url, shown, memory, no_auth=no_auth, host=host))
 
 
 def _hosts(host: str) -> tuple[str, ...] | None:
@@ -211,7 +211,7 @@ def _keys(
     return KeyRing(keys=[key]), secret
 
 
-def _announce(url: str, secret: str | None, *, no_auth: bool, host: str) -> None:
+def _announce(url: str, secret: str | None, memory: Path, *, no_auth: bool, host: str) -> None:
     """Say where the server is. A key made for this run goes to a terminal, never to a log."""
     if no_auth:
         _render.note(f"Serving at {url}", style="bold")
@@ -227,7 +227,8 @@ def _announce(url: str, secret: str | None, *, no_auth: bool, host: str) -> None
             "The key is for this run. To keep some: memedit keys add NAME, --api-key-file."
         )
         return
-    file = Path(_KEY_FILE)
+    memory.mkdir(parents=True, exist_ok=True)
+    file = memory / _KEY_FILE
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as out:
         out.write(secret + "\n")
@@ -275,7 +276,7 @@ def list_(
     """List the keys, without the keys themselves."""
     from memedit.serving.keys import read
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": key.id, "name": key.name, "scopes": list(key.scopes),
             "namespace": key.namespace, "created": key.created, "revoked": key.revoked,

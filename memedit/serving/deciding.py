@@ -28,7 +28,9 @@ class Decider:
     def __init__(self, memory: EditMemory, scope: Scope | str | None = None) -> None:
         self.memory = memory
         self._given = scope is not None
-        self.scope = load_scope(scope or "default") if not _is_scope(scope) else scope
+        if scope is None or isinstance(scope, str):
+            scope = load_scope(scope or "default")
+        self.scope: Scope = scope
         self._lock = threading.Lock()
         self._checked = False
 
@@ -69,7 +71,3 @@ class Decider:
             warnings.warn(f"{error} Until then scope='mention' decides.", stacklevel=3)
             self.scope = load_scope("mention")
         self._checked = True
-
-
-def _is_scope(scope: Scope | str | None) -> bool:
-    return scope is not None and not isinstance(scope, str)

@@ -70,7 +70,7 @@ class Desk:
         self._db.row_factory = sqlite3.Row
         with self._locked() as db:
             db.executescript(f"PRAGMA synchronous=FULL; {_SCHEMA}")
-            # A server that died while it decided: open again (making a change twice changes nothing).
+            # A server died while it decided: open again. A change made twice changes nothing.
             db.execute("UPDATE proposals SET state = 'proposed' WHERE state = 'deciding'")
 
     @contextmanager

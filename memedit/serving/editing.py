@@ -181,7 +181,7 @@ def changed(record: Record, change: EditChange) -> tuple[Edit, dict[str, Any]]:
 def change(
     service: Service, caller: Caller, action: str, body: dict[str, Any]
 ) -> tuple[Outcome, bool]:
-    """(what came of it, whether it was made): made at once, or proposed where approval is needed."""
+    """(what came of it, whether it was made); proposed instead where approval is needed."""
     if service.settings.bare:
         raise ApiError(409, "This server holds no edits.", code="no_memory")
     if service.settings.approval:

@@ -17,7 +17,11 @@ def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
     return {
         "in_scope": bool(decision),
         "edits": [
-            {"id": hit.record.id, "score": _rounded(hit.score), "similarity": _rounded(hit.similarity)}
+            {
+                "id": hit.record.id,
+                "score": _rounded(hit.score),
+                "similarity": _rounded(hit.similarity),
+            }
             for hit in decision.hits
         ],
         "score": _rounded(decision.score),

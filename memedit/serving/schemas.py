@@ -75,7 +75,7 @@ class _Common(BaseModel):
     frequency_penalty: float | None = Field(0.0, ge=-2, le=2)
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     user: str | None = None
-    memedit: Extra = Field(default_factory=Extra)
+    memedit: Extra = Extra()
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class CompletionRequest(_Common):
             return [prompt]
         if prompt and isinstance(prompt[0], int):
             return [[int(token) for token in prompt]]  # type: ignore[arg-type]
-        return list(prompt)  # type: ignore[arg-type]
+        return list(prompt)
 
 
 class _Ours(BaseModel):

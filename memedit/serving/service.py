@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
@@ -99,7 +99,8 @@ def needs(scope: str) -> Callable[..., Caller]:
     """A dependency: the caller, whose key must have this scope."""
 
     def caller(
-        request: Request, shown: HTTPAuthorizationCredentials | None = Depends(_bearer)
+        request: Request,
+        shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
         key: Key = request.state.key  # the guard has checked it
         if not key.may(scope):

@@ -33,7 +33,7 @@ ELSEWHERE = "Bake the bread for an hour."
 
 def tiny_edited(memory: Path | EditMemory | None = None, **options: Any) -> EditableModel:
     """The tiny Llama with the mention scope and hashed vectors."""
-    options = {"scope": "mention", "encoder": HashingEncoder(64)} | options
+    options = {"scope": "mention", "encoder": HashingEncoder(64), **options}
     return EditableModel(
         helpers.tiny_model("llama"), helpers.byte_tokenizer(), memory=memory, **options
     )
