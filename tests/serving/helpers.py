@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
 
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
@@ -60,7 +59,9 @@ def ring(*scopes: Sequence[str], **options: Any) -> tuple[KeyRing, list[str], li
 
 
 @asynccontextmanager
-async def _client(app: FastAPI, key: str | None) -> AsyncIterator[httpx.AsyncClient]:
+async def within(service: Service, key: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application itself, without a network."""
+    app = create_app(service)
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with app.router.lifespan_context(app):

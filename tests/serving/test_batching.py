@@ -18,7 +18,9 @@ from tests.serving.helpers import ELSEWHERE, QUESTION, tiny_edited
 class Asked:
     """A job and what was heard of it."""
 
-    def __init__(self, model: Any, text: str, *, namespace: str = "default", **options: Any) -> None:
+    def __init__(
+        self, model: Any, text: str, *, namespace: str = "default", **options: Any
+    ) -> None:
         settings = {"max_tokens": 10, "temperature": 0.0} | options
         self.texts = [""] * settings.get("n", 1)
         self.ends: list[str | None] = [None] * settings.get("n", 1)

@@ -194,7 +194,9 @@ def test_errors_in_openai_form(
 ) -> None:
     for stream in (False, True):
         with pytest.raises(error, match=text) as caught:
-            client.chat.completions.create(**{"messages": OTHER, "stream": stream, **GREEDY, **change})
+            client.chat.completions.create(
+                **{"messages": OTHER, "stream": stream, **GREEDY, **change}
+            )
         body: Any = caught.value.body
         assert set(body) == {"message", "type", "param", "code"} and body["message"]
 
