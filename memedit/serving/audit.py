@@ -43,7 +43,13 @@ class AuditLog:
 
     @contextmanager
     def change(
-        self, author: Author, action: str, namespace: str, **about: Any
+        self,
+        author: Author,
+        action: str,
+        namespace: str,
+        *,
+        approved_by: str | None = None,
+        **about: Any,
     ) -> Iterator[dict[str, Any]]:
         """Around a change; what the block puts into the yielded dict is logged with the outcome.
 
@@ -52,6 +58,8 @@ class AuditLog:
         """
         id = uuid.uuid4().hex[:12]
         who = {"key": author.key, "name": author.name, "namespace": namespace}
+        if approved_by is not None:
+            who["approved_by"] = approved_by
         self._write({"change": id, "phase": "begin", "action": action, **who, **about})
         outcome: dict[str, Any] = {}
         try:

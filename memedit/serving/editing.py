@@ -36,7 +36,7 @@ class Editor:
         self, service: Service, namespace: str, author: Author, approved_by: Author | None = None
     ) -> None:
         self.service, self.namespace, self.author = service, namespace, author
-        self._about = {} if approved_by is None else {"approved_by": approved_by.key}
+        self._approved_by = None if approved_by is None else approved_by.key
 
     def make(self, action: str, body: Mapping[str, Any]) -> Outcome:
         """Make a change that was asked for as plain data.
@@ -121,7 +121,7 @@ class Editor:
 
     def _change(self, action: str, **about: Any) -> Any:
         return self.service.audit.change(
-            self.author, action, self.namespace, **about, **self._about
+            self.author, action, self.namespace, approved_by=self._approved_by, **about
         )
 
 

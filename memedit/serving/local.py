@@ -95,13 +95,21 @@ class LocalBackend:
 
     # OpenAI's routes
 
-    async def models(self, request: Request) -> Response:
+    async def models(self, request: Request, id: str | None = None) -> Response:
         names = [self.settings.name, self.settings.name + UNEDITED]
         data = [
             {"id": name, "object": "model", "created": self._created, "owned_by": "memedit"}
             for name in names
         ]
-        return JSONResponse({"object": "list", "data": data})
+        if id is None:
+            return JSONResponse({"object": "list", "data": data})
+        if id not in names:
+            raise self._no_model(id)
+        return JSONResponse(data[names.index(id)])
+
+    def _no_model(self, name: str) -> ApiError:
+        message = f"The model {name!r} does not exist; there is {self.settings.name!r}."
+        return ApiError(404, message, code="model_not_found", param="model")
 
     async def other(self, request: Request, body: bytes) -> Response:
         raise ApiError(404, f"{request.method} {request.url.path}: Not Found", code="not_found")
@@ -138,10 +146,7 @@ class LocalBackend:
                 )  # fmt: skip
         name, own = wanted.model or self.settings.name, self.settings.name
         if name not in (own, own + UNEDITED):
-            raise ApiError(
-                404, f"The model {name!r} does not exist; there is {own!r}.",
-                code="model_not_found", param="model",
-            )  # fmt: skip
+            raise self._no_model(name)
         edited = wanted.memedit.edits and name == own and not self.settings.bare
         return View(caller.namespace, wanted.memedit.as_of, edited), name
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
-from memedit.serving.errors import ApiError
 from memedit.serving.schemas import ChatRequest, CompletionRequest
 from memedit.serving.service import Caller, Service, needs, service_of
 
@@ -48,13 +46,7 @@ async def models(service: State, caller: Asker, request: Request) -> Response:
 @router.get("/models/{id:path}")
 async def model(service: State, caller: Asker, request: Request, id: str) -> Response:
     """One of the models served."""
-    listed = await service.backend.models(request)
-    if listed.status_code != 200:
-        return listed
-    for each in json.loads(bytes(listed.body)).get("data", ()):
-        if each.get("id") == id:
-            return JSONResponse(each)
-    raise ApiError(404, f"The model {id!r} does not exist.", code="model_not_found", param="model")
+    return await service.backend.models(request, id)
 
 
 other = APIRouter(prefix="/v1")

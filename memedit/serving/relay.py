@@ -22,7 +22,7 @@ _HOP = frozenset({
 _NOT_FORWARDED = _HOP | {
     "host", "content-length", "cookie", "expect", "x-memedit-namespace", "origin", "referer",
 }  # fmt: skip
-_NOT_RETURNED = _HOP | {"set-cookie", "server", "date", "x-request-id"}
+_NOT_RETURNED = _HOP | {"set-cookie", "server", "date", "x-request-id", "x-memedit-receipt"}
 
 
 class CutError(Exception):

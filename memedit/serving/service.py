@@ -62,7 +62,8 @@ class Backend(Protocol):
 
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response: ...
 
-    async def models(self, request: Request) -> Response: ...
+    async def models(self, request: Request, id: str | None = None) -> Response:
+        """The models served, or one of them."""
 
     async def other(self, request: Request, body: bytes) -> Response:
         """A route of OpenAI's that is not ours."""

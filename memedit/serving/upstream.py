@@ -72,11 +72,8 @@ class UpstreamBackend:
 
     # OpenAI's routes
 
-    async def models(self, request: Request) -> Response:
-        answer = await self._send(request, b"")
-        content = await read(answer)
-        headers = dict(returned_headers(answer, rewritten=True))
-        return Response(content, answer.status_code, headers)
+    async def models(self, request: Request, id: str | None = None) -> Response:
+        return passed(await self._send(request, b""), {})
 
     async def other(self, request: Request, body: bytes) -> Response:
         return passed(await self._send(request, body), {})

@@ -54,9 +54,15 @@ def start(*options: str) -> Process:
     for line in popen.stderr:
         seen.append(line)
         if found := _URL.search(line):
-            threading.Thread(target=popen.stderr.read, daemon=True).start()
+            threading.Thread(target=_drain, args=(popen.stderr,), daemon=True).start()
             return Process(found.group(), popen)
     raise AssertionError(f"memedit serve ended: {''.join(seen)}")
+
+
+def _drain(stream: IO[str]) -> None:
+    with stream:
+        for _ in stream:
+            pass
 
 
 @contextmanager

@@ -42,8 +42,10 @@ def test_a_running_ring_notices_new_and_revoked_keys(tmp_path: Path) -> None:
     assert held.find(secret) is None and held.find(other) == second
 
 
-@pytest.mark.parametrize("wrong", ["", "mk", "mk__", "mk_{id}_", "mk_{id}_0", "xx_{id}_{secret}",
-                                   "mk_00000000_{secret}", "{secret}", "mk_{id}_{secret}0", "ü_ü"])  # fmt: skip
+@pytest.mark.parametrize("wrong", [
+    "", "mk", "mk__", "mk_{id}_", "mk_{id}_0", "xx_{id}_{secret}", "mk_00000000_{secret}",
+    "{secret}", "mk_{id}_{secret}0", "ü_ü",
+])  # fmt: skip
 def test_near_misses(wrong: str) -> None:
     key, shown = new_key("Ann")
     secret = shown.rpartition("_")[2]

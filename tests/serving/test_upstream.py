@@ -76,7 +76,7 @@ def bodies(count: int) -> list[tuple[str, bytes]]:
         stream = b'"stream": true, ' if i % 3 == 0 else b""
         kind = i % 5
         if kind == 0:
-            text = b'{%s"messages" :[{"role":"user","content":"Bake bread %d \\u00e9"}],"max_tokens":3}'
+            text = b'{%s"messages" :[{"role":"user","content":"Bake %d \\u00e9"}],"max_tokens":3}'
             made.append(("/v1/chat/completions", text % (stream, i)))
         elif kind == 1:
             text = b' {"max_tokens":2,%s"prompt":["Stir %d","Knead"],\n"temperature":0.0 }'
@@ -332,7 +332,7 @@ def test_whose_key_the_upstream_sees() -> None:
 @pytest.mark.parametrize("messages", [
     None, [], "x", [1], [{"role": "user"}], [{"role": "user", "content": None}],
     [{"role": "user", "content": [{"type": "image_url"}]}],
-    [{"role": "user", "content": "\ud800 France"}], [{"role": "assistant", "content": "x"}],
+    [{"role": "user", "content": "\ud800 bread"}], [{"role": "assistant", "content": "x"}],
 ])  # fmt: skip
 def test_odd_conversations_are_the_upstreams_business(
     trouble: tuple[httpx.Client, Scripted], messages: Any
