@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import h11
 
@@ -35,6 +36,11 @@ class Process:
 
     url: str
     popen: subprocess.Popen[str]
+    lines: list[str]
+
+    def printed(self) -> str:
+        """What it wrote to standard error so far."""
+        return "".join(self.lines)
 
 
 def start(*options: str) -> Process:
@@ -54,15 +60,14 @@ def start(*options: str) -> Process:
     for line in popen.stderr:
         seen.append(line)
         if found := _URL.search(line):
-            threading.Thread(target=_drain, args=(popen.stderr,), daemon=True).start()
-            return Process(found.group(), popen)
+            threading.Thread(target=_drain, args=(popen.stderr, seen), daemon=True).start()
+            return Process(found.group(), popen, seen)
     raise AssertionError(f"memedit serve ended: {''.join(seen)}")
 
 
-def _drain(stream: IO[str]) -> None:
+def _drain(stream: IO[str], into: list[str]) -> None:
     with stream:
-        for _ in stream:
-            pass
+        into.extend(stream)
 
 
 @contextmanager

@@ -27,8 +27,9 @@ def server() -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def client(server: Running) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0)
+def client(server: Running) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0) as made:
+        yield made
 
 
 def base_answer(server: Running, text: str, *, chat: bool, tokens: int = 12) -> str:

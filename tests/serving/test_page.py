@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from tests.helpers import missing
 from tests.serving.helpers import CAPITAL, QUESTION, Running, ring, serving, tiny_service
@@ -25,8 +26,7 @@ def browser() -> Iterator[Any]:
     path = os.environ.get("MEMEDIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), "")
     if not path:
         missing("no Chromium: apt-get install chromium, or set MEMEDIT_CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
+    expect.set_options(timeout=120_000)
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         chromium = playwright.chromium.launch(executable_path=path, args=options, timeout=120_000)
@@ -50,7 +50,7 @@ def opened(browser: Any, server: tuple[Running, str], **context: Any) -> Any:
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
     page.goto(f"{running.url}/#key={secret}")
-    page.wait_for_function("document.querySelector('#where').textContent.includes('tiny')")
+    expect(page.locator("#where")).to_contain_text("tiny")
     assert secret not in page.url
     return page
 
@@ -59,7 +59,7 @@ def ask(page: Any, question: str) -> None:
     page.fill("#question", question)
     with page.expect_response("**/v1/explain"):
         page.press("#question", "Enter")
-    page.wait_for_function("!document.querySelector('#ask-button').disabled")
+    expect(page.locator("#ask-button")).to_be_enabled()
 
 
 def test_fix_a_wrong_answer_see_it_undo_it_see_it_gone(
@@ -78,7 +78,7 @@ def test_fix_a_wrong_answer_see_it_undo_it_see_it_gone(
     after = page.inner_text("#edited")
     assert after != before and page.inner_text("#base") == before
     assert page.inner_text("#edits td >> nth=0").startswith(f"{QUESTION} Lyon")
-    page.wait_for_function("document.querySelector('td[data-id]').textContent === '1'")
+    expect(page.locator("td[data-id]")).to_have_text("1")
     with page.expect_response("**/v1/explain"):
         page.click("#status >> text=Undo")
     page.wait_for_selector("#why >> text=No edit fired")
@@ -104,18 +104,18 @@ def test_the_table_change_take_back_search_and_history(
     page.wait_for_selector("#edits >> text=until 2040-05-01")
     assert "It replaces: The capital of France is Lyon" in page.inner_text("#status")
     page.fill("#search", "refund")
-    page.wait_for_function("document.querySelectorAll('#edits tr').length === 1")
+    expect(page.locator("#edits tr")).to_have_count(1)
     page.fill("#search", "")
-    page.wait_for_function("document.querySelectorAll('#edits tr').length === 2")
+    expect(page.locator("#edits tr")).to_have_count(2)
     page.click("[aria-label='Take back: Our refund window is 60 days.']")
-    page.wait_for_function("document.querySelectorAll('#edits tr').length === 1")
+    expect(page.locator("#edits tr")).to_have_count(1)
     page.click("[aria-label='History: The capital of France is Nice']")
     page.wait_for_selector("#one-list >> text=added: The capital of France is Nice")
     page.keyboard.press("Escape")
     page.click("#history-box summary")
     page.wait_for_selector("#history >> text=taken back: Our refund window is 60 days.")
     page.locator("#history li", has_text="version 2").locator("button").click()
-    page.wait_for_function("document.querySelectorAll('#edits tr').length === 2")
+    expect(page.locator("#edits tr")).to_have_count(2)
     assert "The capital of France is Lyon" in page.inner_text("#edits")
     page.click("#measure")
     page.wait_for_selector("#chart >> text=Edited prompts answered as edited")

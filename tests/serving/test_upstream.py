@@ -94,11 +94,12 @@ def bodies(count: int) -> list[tuple[str, bytes]]:
 def test_out_of_scope_every_byte_passes(tapped: tuple[Running, Tap]) -> None:
     """What the client sent is what the upstream got, and back, as seen on the wire."""
     running, tap = tapped
-    local = threading.local()
+    local, clients = threading.local(), []
 
     def ask(request: tuple[str, bytes]) -> tuple[bytes, bytes]:
         if not hasattr(local, "client"):
             local.client = httpx.Client(base_url=running.url, timeout=120)
+            clients.append(local.client)
         path, body = request
         with local.client.stream("POST", path, content=body) as answer:
             back = b"".join(answer.iter_raw())
@@ -108,6 +109,8 @@ def test_out_of_scope_every_byte_passes(tapped: tuple[Running, Tap]) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         ours = list(pool.map(ask, bodies(PASSED)))
+    for client in clients:
+        client.close()
     theirs = [exchange for wire in tap.wires for exchange in wire.exchanges()]
     assert len(dict(ours)) == PASSED
     assert {b: a for b, a in theirs if b in dict(ours)} == dict(ours)
@@ -116,8 +119,14 @@ def test_out_of_scope_every_byte_passes(tapped: tuple[Running, Tap]) -> None:
 
 def test_through_the_official_client(tapped: tuple[Running, Tap], bare: str) -> None:
     running, _ = tapped
-    client = openai.OpenAI(base_url=f"{running.url}/v1", api_key="x", max_retries=0)
-    direct = openai.OpenAI(base_url=f"{bare}/v1", api_key="x", max_retries=0)
+    with (
+        openai.OpenAI(base_url=f"{running.url}/v1", api_key="x", max_retries=0) as client,
+        openai.OpenAI(base_url=f"{bare}/v1", api_key="x", max_retries=0) as direct,
+    ):
+        _compared(client, direct)
+
+
+def _compared(client: openai.OpenAI, direct: openai.OpenAI) -> None:
     assert [m.id for m in client.models.list()] == ["tiny", "tiny:unedited"]
     assert client.models.retrieve("tiny").id == "tiny"
     same = client.chat.completions.create(messages=OTHER, **GREEDY).choices[0].message.content
