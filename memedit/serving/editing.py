@@ -185,7 +185,9 @@ def change(
     if service.settings.bare:
         raise ApiError(409, "This server holds no edits.", code="no_memory")
     if service.settings.approval:
-        proposal = service.desk.propose(caller.author, caller.namespace, action, body)
+        with service.audit.change(caller.author, "propose", caller.namespace) as outcome:
+            proposal = service.desk.propose(caller.author, caller.namespace, action, body)
+            outcome |= {"proposal": proposal.id, "proposed": action}
         return {"proposal": proposal.plain()}, False
     return Editor(service, caller.namespace, caller.author).make(action, body), True
 
@@ -215,7 +217,8 @@ def reject(service: Service, caller: Caller, id: str) -> Proposal:
     """Put a proposed change away; its author may do so too."""
     _open(service, caller, id)
     _take(service, caller, id)
-    service.desk.decide(id, "rejected", None)
+    with service.audit.change(caller.author, "reject", caller.namespace, proposal=id):
+        service.desk.decide(id, "rejected", None)
     return _decided(service, caller, id)
 
 

@@ -27,6 +27,7 @@ Writer = Annotated[Caller, Depends(needs("edit"))]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 Id = Annotated[str, Path(max_length=MAX_TEXT, description="Id of an edit.")]
 _LARGE = 10_000_000
+_EXCERPT = 2_000
 _TYPES = {"jsonl": "application/x-ndjson", "json": "application/json", "csv": "text/csv",
           "tsv": "text/tab-separated-values"}  # fmt: skip
 
@@ -199,8 +200,16 @@ def proposals(
 ) -> JSONResponse:
     """Proposed changes, newest first."""
     found = service.desk.proposals(caller.namespace, state, limit)
-    data = [proposal.plain() for proposal in found]
+    data = [_shortened(proposal.plain()) for proposal in found]
     return JSONResponse({"object": "list", "data": data})
+
+
+def _shortened(proposal: dict[str, Any]) -> dict[str, Any]:
+    """A list shows the beginning of a proposed file."""
+    if "text" not in proposal["body"]:
+        return proposal
+    body = proposal["body"] | {"text": proposal["body"]["text"][:_EXCERPT]}
+    return proposal | {"body": body}
 
 
 @router.post("/proposals/{id}/{verdict}")

@@ -111,7 +111,7 @@ class Guard:
         settings = self.service.settings
         limit = key.max_body or settings.max_body
         if scope["path"] == IMPORT:
-            limit = max(limit, settings.max_import)
+            limit = key.max_body or settings.max_import
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > limit:
             raise _too_large(limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from memedit.types import Decision, Edit
 
 _NAME = "ike-chat"
 _LONGEST_EVENT = 1 << 20
+_FRESH = 2.0
 Decided = tuple[Decision, int]
 
 
@@ -49,6 +51,7 @@ class UpstreamBackend:
     ) -> None:
         self.relay, self.decider, self.settings = relay, decider, settings
         self.metrics, self._model = metrics, model
+        self._seen = (-_FRESH, "")
 
     async def start(self) -> None:
         """Load the encoder before the first question needs it."""
@@ -58,6 +61,12 @@ class UpstreamBackend:
         await self.relay.close()
 
     async def ready(self) -> str:
+        """As the upstream was within the last seconds: whoever asks us shall not flood it."""
+        if time.monotonic() > self._seen[0] + _FRESH:
+            self._seen = (time.monotonic(), await self._look())
+        return self._seen[1]
+
+    async def _look(self) -> str:
         try:
             answer = await self.relay.send("GET", "/v1/models", [], b"")
             await answer.aclose()
