@@ -46,6 +46,9 @@ def scope(
     most: Annotated[
         int | None, typer.Option("--most", min=50, help="At most so many facts of each part.")
     ] = None,
+    cross_steps: Annotated[
+        int, typer.Option("--cross-steps", min=0, help="Steps of the cross-encoder; 0: without.")
+    ] = 1_500,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -62,7 +65,14 @@ def scope(
             bar.update(tasks[name], completed=done, description=what)
 
         manifest = train_scope(
-            data, texts, out, encoder=encoder, seed=seed, most=most, progress=show
+            data,
+            texts,
+            out,
+            encoder=encoder,
+            seed=seed,
+            most=most,
+            cross_steps=cross_steps,
+            progress=show,
         )
     _finish(manifest, f'ClassifierScope(model="{out}")', json=json)
 
@@ -80,6 +90,12 @@ def counterfactual(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Examples a step.")] = 16,
     rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 6e-4,
     save_every: Annotated[int, typer.Option("--save-every", min=1, help="Steps.")] = 50,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="DIR", exists=True, help="An adapter to begin with. [default: none]"
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")
     ] = None,
@@ -113,6 +129,7 @@ def counterfactual(
             device=device,
             dtype=None if dtype is None else getattr(torch, dtype, None),
             schedule=schedule,
+            start=start,
             report=show,
         )
     _finish(manifest, f'Serac(counterfactual="{out}")', json=json)
