@@ -56,7 +56,9 @@ class Decider:
             candidates = self.memory.search(
                 queries, k=_CANDIDATES, namespace=namespace, as_of=as_of
             )
-        return [(d, version) for d in self.scope.decide(queries, candidates)]
+        with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
+            decisions = self.scope.decide(queries, candidates)
+        return [(decision, version) for decision in decisions]
 
     def _check(self) -> None:
         if self._checked:

@@ -285,7 +285,7 @@ function eventLine(event) {
   return line;
 }
 
-async function history() {
+async function listHistory() {
   const found = await call("GET", "v1/history?limit=100");
   $("history").replaceChildren(...found.data.map((event) => {
     const line = eventLine(event);
@@ -331,7 +331,7 @@ function bars(title, rows, total) {
 async function refresh() {
   await stats();
   await list(false);
-  if ($("history-box").open) await history();
+  if ($("history-box").open) await listHistory();
 }
 
 function useKey(key) {
@@ -393,7 +393,7 @@ function wire() {
       if (name === "drop" && event.dataTransfer.files[0]) guarded(null, () => importFile(event.dataTransfer.files[0]));
     });
   }
-  $("history-box").addEventListener("toggle", () => { if ($("history-box").open) guarded(null, history); });
+  $("history-box").addEventListener("toggle", () => { if ($("history-box").open) guarded(null, listHistory); });
   $("measure").addEventListener("click", () => guarded($("measure"), measure));
   $("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
