@@ -215,7 +215,9 @@ function row(record) {
   else fact.append(el("span", record.prompt + " "), el("strong", record.target_new));
   const about = [record.subject && "about " + record.subject, record.source].filter(Boolean).join(" · ");
   if (about) fact.append(el("div", about, { class: "quiet" }));
-  const dates = [record.valid_from && "from " + day(record.valid_from), record.valid_until && "until " + day(record.valid_until)];
+  const holds = el("td", null, { "data-label": "Holds" });
+  if (record.valid_from) holds.append(el("span", "from " + day(record.valid_from), { class: "day" }), " ");
+  if (record.valid_until) holds.append(el("span", "until " + day(record.valid_until), { class: "day" }));
   const actions = el("td", null, { class: "actions" });
   actions.append(
     button("Edit", () => openEditor(record), "Edit: " + record.statement),
@@ -223,7 +225,7 @@ function row(record) {
     button("Take back", () => forget(record), "Take back: " + record.statement),
   );
   const fired = el("td", state.fires[record.id] || "", { "data-label": "Fired", "data-id": record.id });
-  line.append(fact, el("td", dates.filter(Boolean).join(" ") || "", { "data-label": "Holds" }), fired, actions);
+  line.append(fact, holds, fired, actions);
   return line;
 }
 
