@@ -28,7 +28,7 @@ from memedit.types import Completion, Hit, Record
 
 if TYPE_CHECKING:
     from memedit.memory import Event, ImportReport, Receipt, VerifyReport
-    from memedit.model import Explanation
+    from memedit.explanation import Explanation
 
 _REFUSED_SHOWN = 10
 

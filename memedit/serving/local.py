@@ -16,7 +16,8 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from torch import Tensor
 
-from memedit.model import EditableModel, Explanation
+from memedit.explanation import Explanation
+from memedit.model import EditableModel
 from memedit.serving import receipts
 from memedit.serving.asking import Asking, unless_gone
 from memedit.serving.batching import Batcher, View

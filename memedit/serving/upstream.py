@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from memedit.model import Explanation
+from memedit.explanation import Explanation
 from memedit.serving import receipts, rewriting
 from memedit.serving.config import Settings
 from memedit.serving.deciding import Decider

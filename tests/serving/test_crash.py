@@ -58,7 +58,8 @@ def test_no_acknowledged_edit_is_lost(tmp_path: Path) -> None:
         before = len(known)
         for writer in writers:
             writer.start()
-        while len(known) < before + 4:  # it works
+        while len(known) < before + 4:
+            assert any(writer.is_alive() for writer in writers), "no edit was accepted"
             time.sleep(0.005)
         time.sleep(rng.uniform(0, 0.3))
         process.popen.send_signal(signal.SIGKILL)
@@ -72,4 +73,4 @@ def test_no_acknowledged_edit_is_lost(tmp_path: Path) -> None:
         assert {id for id, there in known.items() if there} <= live
         assert not {id for id, there in known.items() if not there} & live
         assert verify(memory / "audit.jsonl") == []
-    assert len(known) > 4 * ROUNDS
+    assert len(known) >= 4 * ROUNDS
