@@ -27,8 +27,8 @@ from memedit.plain import plain_record
 from memedit.types import Completion, Hit, Record
 
 if TYPE_CHECKING:
-    from memedit.memory import Event, ImportReport, Receipt, VerifyReport
     from memedit.explanation import Explanation
+    from memedit.memory import Event, ImportReport, Receipt, VerifyReport
 
 _REFUSED_SHOWN = 10
 

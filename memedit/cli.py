@@ -14,6 +14,7 @@ import memedit
 from memedit import _render, cli_evaluation, cli_serving
 from memedit.cli_training import train_app
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
+from memedit.plain import plain_event, plain_receipt, plain_record, plain_report
 from memedit.types import DEFAULT_NAMESPACE, Edit
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def add(
             valid_until=valid_until,
         )
     if json:
-        _render.as_json(_render.plain_receipt(receipt))
+        _render.as_json(plain_receipt(receipt))
     else:
         _render.receipt(receipt, str(memory))
 
@@ -243,7 +244,7 @@ def import_(
             raise typer.Exit(130) from None
         version = store.version
     if json:
-        _render.as_json(_render.plain_report(report, version))
+        _render.as_json(plain_report(report, version))
     else:
         _render.import_report(report, str(memory))
 
@@ -274,7 +275,7 @@ def list_(
         version = store.version
     shown = found[::-1][: limit or None]
     if json:
-        rows = [_render.plain_record(r) for r in shown]
+        rows = [plain_record(r) for r in shown]
         _render.as_json({"version": version, "total": len(found), "edits": rows})
     else:
         _render.records(shown, len(found), where=str(memory))
@@ -293,8 +294,8 @@ def show(
         record = store.get(id, namespace=namespace)
         events = store.history(id, namespace=namespace)
     if json:
-        happened = [_render.plain_event(e) for e in events]
-        _render.as_json(_render.plain_record(record) | {"history": happened})
+        happened = [plain_event(e) for e in events]
+        _render.as_json(plain_record(record) | {"history": happened})
     else:
         _render.record(record, events)
 
@@ -314,7 +315,7 @@ def forget(
         gone = [store.forget(id, namespace=namespace) for id in dict.fromkeys(ids)]
         version = store.version
     if json:
-        rows = [_render.plain_record(r) for r in gone]
+        rows = [plain_record(r) for r in gone]
         _render.as_json({"version": version, "forgotten": rows})
         return
     for record in gone:
@@ -338,7 +339,7 @@ def history(
         events = store.history(id, namespace=namespace)
     shown = events[-limit:] if limit else events
     if json:
-        rows = [_render.plain_event(e) for e in shown]
+        rows = [plain_event(e) for e in shown]
         _render.as_json({"total": len(events), "events": rows})
     else:
         _render.history(shown, len(events))

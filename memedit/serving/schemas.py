@@ -75,7 +75,7 @@ class _Common(BaseModel):
     frequency_penalty: float | None = Field(0.0, ge=-2, le=2)
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     user: str | None = None
-    memedit: Extra = Extra()
+    memedit: Extra = Extra(as_of=None, edits=True)
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -124,9 +124,10 @@ class CompletionRequest(_Common):
         prompt = self.prompt
         if isinstance(prompt, str):
             return [prompt]
-        if prompt and isinstance(prompt[0], int):
-            return [[int(token) for token in prompt]]  # type: ignore[arg-type]
-        return list(prompt)
+        tokens = [token for token in prompt if isinstance(token, int)]
+        if tokens:
+            return [tokens]
+        return [each for each in prompt if not isinstance(each, int)]
 
 
 class _Ours(BaseModel):

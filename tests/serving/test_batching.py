@@ -69,7 +69,7 @@ def model() -> Any:
 
 
 def test_a_mixed_batch_says_what_its_rows_say_alone(model: Any) -> None:
-    prompts = [
+    prompts: list[tuple[str, dict[str, Any]]] = [
         (QUESTION, {}), (ELSEWHERE, {}), ("The capital of Spain is", {"n": 2}),
         ("The capital of Chad is", {"namespace": "other"}), ("The capital of Chad is", {}),
         ("The capital of Peru is", {"temperature": 1.2, "seed": 3, "n": 2}),

@@ -57,7 +57,7 @@ def test_out_of_scope_the_base_answers(server: Running, client: openai.OpenAI) -
     answer = client.chat.completions.create(messages=OTHER, **GREEDY)
     assert answer.choices[0].message.content == base_answer(server, ELSEWHERE, chat=True)
     assert answer.choices[0].finish_reason == "length"
-    assert answer.memedit["in_scope"] is False  # type: ignore[attr-defined]
+    assert answer.memedit["in_scope"] is False
     plain = client.completions.create(prompt=ELSEWHERE, **GREEDY)
     assert plain.choices[0].text == base_answer(server, ELSEWHERE, chat=False)
 
@@ -67,7 +67,7 @@ def test_in_scope_the_edit_answers_and_says_so(server: Running, client: openai.O
     answer = raw.parse()
     model: Any = server.service.backend.model  # type: ignore[attr-defined]
     assert (answer.choices[0].message.content or "").strip() == _asked_directly(model)
-    receipt = answer.memedit  # type: ignore[attr-defined]
+    receipt = answer.memedit
     record = next(model.memory.records())
     assert receipt["in_scope"] and receipt["edits"][0]["id"] == record.id
     assert receipt["score"] > receipt["threshold"] and receipt["version"] == 1
@@ -106,7 +106,7 @@ def test_streamed_and_whole_answers_agree(client: openai.OpenAI, messages: Any) 
     assert said == [choice.message.content for choice in whole.choices]
     assert ends == {choice.index: choice.finish_reason for choice in whole.choices}
     assert chunks[0].choices[0].delta.role == "assistant"
-    assert chunks[0].memedit == whole.memedit  # type: ignore[attr-defined]
+    assert chunks[0].memedit == whole.memedit
     assert chunks[-1].usage == whole.usage and chunks[-1].choices == []
     assert len({chunk.id for chunk in chunks}) == 1
 
@@ -124,7 +124,7 @@ def test_many_prompts_echo_and_usage(server: Running, client: openai.OpenAI) -> 
     for i, choice in enumerate(answer.choices):
         assert choice.text.startswith(prompts[i // 2])
     assert answer.choices[0].text == "Hello" + base_answer(server, "Hello", chat=False)
-    receipts = answer.memedit["prompts"]  # type: ignore[attr-defined]
+    receipts = answer.memedit["prompts"]
     assert [receipt["in_scope"] for receipt in receipts] == [False, True, False]
     assert answer.usage is not None
     assert answer.usage.prompt_tokens == sum(map(len, prompts))  # one token a byte
@@ -209,7 +209,7 @@ def test_a_date_and_unknown_fields(server: Running, client: openai.OpenAI) -> No
     found = [
         client.chat.completions.create(
             messages=asked, extra_body={"memedit": {"as_of": moment}, "store": False}, **GREEDY
-        ).memedit["in_scope"]  # type: ignore[attr-defined]
+        ).memedit["in_scope"]
         for moment in ("2030-12-31T00:00:00Z", "2031-06-01T00:00:00Z")
     ]
     assert found == [False, True]

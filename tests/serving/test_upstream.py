@@ -39,7 +39,8 @@ def front(
     url: str, *, keys: Any = None, upstream_key: str | None = None, **changes: Any
 ) -> Service:
     """A server's parts in front of ``url``."""
-    settings = Settings(**({"name": "front", "demonstrations": 2} | changes))
+    given: dict[str, Any] = {"name": "front", "demonstrations": 2, **changes}
+    settings = Settings(**given)
     memory, metrics = EditMemory(None, HashingEncoder(64)), Metrics()
     relay = Relay(
         url, key=upstream_key, pass_key=keys is None, timeout=settings.timeout,
@@ -137,12 +138,12 @@ def _compared(client: openai.OpenAI, direct: openai.OpenAI) -> None:
         client.chat.completions.create(messages=OTHER, **GREEDY | {"model": "no"})
     raw = client.chat.completions.with_raw_response.create(messages=ASKED, **GREEDY)
     answer = raw.parse()
-    assert answer.memedit["in_scope"] and answer.memedit["editor"] == "ike-chat"  # type: ignore[attr-defined]
-    assert json.loads(raw.headers[HEADER]) == answer.memedit  # type: ignore[attr-defined]
+    assert answer.memedit["in_scope"] and answer.memedit["editor"] == "ike-chat"
+    assert json.loads(raw.headers[HEADER]) == answer.memedit
     chunks = list(client.chat.completions.create(messages=ASKED, stream=True, **GREEDY))
     said = "".join(c.choices[0].delta.content or "" for c in chunks)
     assert said == answer.choices[0].message.content
-    assert chunks[0].memedit == answer.memedit  # type: ignore[attr-defined]
+    assert chunks[0].memedit == answer.memedit
 
 
 def test_in_scope_the_upstream_reads_the_fact(tapped: tuple[Running, Tap], bare: str) -> None:
