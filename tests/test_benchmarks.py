@@ -61,7 +61,7 @@ def test_serac(tmp_path: Path, smollm: Any, minilm: Any) -> None:
 
 @pytest.mark.slow
 def test_scope_forms(tmp_path: Path, minilm: Any) -> None:
-    data = head("counterfact_full.jsonl.gz", 60, tmp_path / "cf.jsonl.gz")
+    data = head("counterfact_full.jsonl.gz", 40, tmp_path / "cf.jsonl.gz")
     (tmp_path / "text.txt").write_text("The weather was fine on the first day of the trip.\n" * 9)
     out = tmp_path / "out.json"
     options = ("--data", str(data), "--texts", str(tmp_path / "text.txt"), "--steps", "2")
