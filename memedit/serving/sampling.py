@@ -182,7 +182,8 @@ class Generation:
         scores = self._penalised(scores.float())
         if wanted.temperature <= 0:
             return scores
-        probabilities = _nucleus((scores / wanted.temperature).softmax(-1).cpu(), wanted.top_p)
+        scaled = (scores - scores.max()) / wanted.temperature  # finite however cold
+        probabilities = _nucleus(scaled.softmax(-1).cpu(), wanted.top_p)
         token = torch.multinomial(probabilities, 1, generator=self._random())
         chosen = torch.full_like(scores, -float("inf"))
         chosen[int(token)] = 0.0

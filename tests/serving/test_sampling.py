@@ -56,6 +56,11 @@ def test_samples_follow_the_softmax() -> None:
     assert torch.allclose(share, (logits / 0.7).softmax(-1), atol=0.03)
 
 
+def test_next_to_no_temperature_is_greedy() -> None:
+    row = generation(temperature=5e-324, seed=1)
+    assert int(row.choose(torch.tensor([1.0, 90.0, -80.0])).argmax()) == 1
+
+
 def test_top_p_keeps_the_smallest_set_that_reaches_it() -> None:
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
     for top_p, kept in ((0.5, {0}), (0.51, {0, 1}), (0.8, {0, 1}), (0.81, {0, 1, 2})):
