@@ -217,7 +217,9 @@ def _nucleus(probabilities: Tensor, top_p: float) -> Tensor:
     if top_p >= 1:
         return probabilities
     ordered, which = probabilities.sort(descending=True)
-    ordered[ordered.cumsum(-1) - ordered >= top_p] = 0
+    beyond = ordered.cumsum(-1) - ordered >= top_p
+    beyond[0] = False  # the most likely one stays, however small top_p is
+    ordered[beyond] = 0
     return torch.zeros_like(probabilities).scatter_(0, which, ordered)
 
 
