@@ -125,6 +125,7 @@ def run(app: FastAPI, host: str, port: int, started: Callable[[str], None]) -> N
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(1_024)  # whoever reads the address may connect at once
     except OSError as error:
         listening.close()
         raise InvalidInputError(

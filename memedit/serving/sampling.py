@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
 _MOST = 1 << 63
+_COLDEST = 1e-5  # a temperature below it divides to infinity, and is greedy all the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +183,7 @@ class Generation:
         scores = self._penalised(scores.float())
         if wanted.temperature <= 0:
             return scores
-        scaled = (scores - scores.max()) / wanted.temperature  # finite however cold
+        scaled = (scores - scores.max()) / max(wanted.temperature, _COLDEST)
         probabilities = _nucleus(scaled.softmax(-1).cpu(), wanted.top_p)
         token = torch.multinomial(probabilities, 1, generator=self._random())
         chosen = torch.full_like(scores, -float("inf"))
@@ -216,7 +217,9 @@ def _nucleus(probabilities: Tensor, top_p: float) -> Tensor:
     if top_p >= 1:
         return probabilities
     ordered, which = probabilities.sort(descending=True)
-    ordered[ordered.cumsum(-1) - ordered >= top_p] = 0
+    beyond = ordered.cumsum(-1) - ordered >= top_p
+    beyond[0] = False  # the most likely one stays, however small top_p is
+    ordered[beyond] = 0
     return torch.zeros_like(probabilities).scatter_(0, which, ordered)
 
 

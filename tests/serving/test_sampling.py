@@ -56,9 +56,10 @@ def test_samples_follow_the_softmax() -> None:
     assert torch.allclose(share, (logits / 0.7).softmax(-1), atol=0.03)
 
 
-def test_next_to_no_temperature_is_greedy() -> None:
-    row = generation(temperature=5e-324, seed=1)
-    assert int(row.choose(torch.tensor([1.0, 90.0, -80.0])).argmax()) == 1
+@pytest.mark.parametrize("option", ["temperature", "top_p"])
+def test_next_to_nothing_is_greedy(option: str) -> None:
+    row = generation(**{option: 5e-324}, seed=1)
+    assert int(row.choose(torch.tensor([1.0, 2.0, -80.0])).argmax()) == 1
 
 
 def test_top_p_keeps_the_smallest_set_that_reaches_it() -> None:
