@@ -1,0 +1,126 @@
+"""A fact before a question, after worked examples: the form of the editors that ask again.
+
+    {label}: {fact}
+    Question: {question}
+    Answer:
+
+The examples are the same for every edit, so that their keys and values are computed once. Entities
+and facts are invented, none comes from a benchmark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from memedit.editors._forms import (
+    END,
+    awaits_reply,
+    before_query,
+    head,
+    opened_reply,
+    split_at_view,
+)
+from memedit.types import Batch, Call, Hit, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One worked example; ``fact`` is "" where there is none."""
+
+    fact: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A row with what shall be stated before its question.
+
+    Attributes:
+        row: As it came.
+        fact: One line; "" for a question that is asked of the model's own knowledge.
+        hit: The hit it comes from, which says where the question begins; None: at the beginning.
+    """
+
+    row: Row
+    fact: str
+    hit: Hit | None = None
+
+
+def posed(label: str, fact: str, question: str) -> str:
+    """The form, up to the answer."""
+    stated = f"{label}: {fact}{END}" if fact else ""
+    return f"{stated}Question: {question}{END}Answer:"
+
+
+def prefix(label: str, shots: Sequence[Shot]) -> str:
+    """The worked examples, one empty line after each."""
+    return "".join(f"{posed(label, s.fact, s.question)} {s.answer}{END}{END}" for s in shots)
+
+
+def with_statement(item: Stated, label: str) -> Row:
+    """The row in the form, after the worked examples (:func:`asked`).
+
+    Only the line is added where the row's own tokens are scored, where a text already ends like the
+    form ("...\\nAnswer:"), and in a chat. A chat that awaits a reply gets it as the hidden
+    beginning of the reply.
+    """
+    row, hit = item.row, item.hit
+    line = f"{label}: {item.fact}{END}" if item.fact else ""
+    before, question = ("", row.prompt) if hit is None else split_at_view(row, hit)
+    opened = row.turn is not None and not awaits_reply(row.turn)
+    if row.target == "" or opened or (row.turn is None and question.rstrip().endswith(":")):
+        text = before_query(line, before, question) if line else row.prompt
+        return row if text == row.prompt else replace(row, prompt=text, rewritten=True)
+    if row.turn is not None:
+        turn = replace(row.turn, after=row.turn.after + opened_reply(line))
+        return replace(row, turn=turn, rewritten=True)
+    text = f"{before}{END if before else ''}{posed(label, item.fact, question)}"
+    return replace(row, prompt=text, rewritten=True)
+
+
+def asked(
+    batch: Batch, items: Sequence[Stated], call: Call, label: str, shots: Sequence[Shot]
+) -> list[Any]:
+    """``call`` on the rows of ``items`` in the form, after the worked examples.
+
+    A chat gets the examples as earlier turns. Rows whose own tokens are scored get none.
+    """
+    told = replace(batch, rows=tuple(with_statement(item, label) for item in items))
+    text = prefix(label, shots)
+
+    def texts(part: Batch) -> list[Any]:
+        if part.rows[0].target == "":
+            return call(part)
+        return call(part.with_prefix(text).with_stop(END))
+
+    def chats(part: Batch) -> list[Any]:
+        first = head(part.rows[0])
+        if any(head(row) != first for row in part.rows):
+            return part.route(lambda row: head(row) == first, chats, chats)
+        if part.rows[0].target == "":
+            return call(part)
+        rest = part.map_rows(partial(_without, length=len(first)))
+        turns = first + "".join(_turns(part.rows[0], label, shots))
+        return call(rest.with_prefix(turns).with_stop(END))
+
+    return told.route(lambda row: row.turn is None, texts, chats)
+
+
+def _without(row: Row, *, length: int) -> Row:
+    assert row.turn is not None
+    return replace(row, turn=replace(row.turn, before=row.turn.before[length:]), rewritten=True)
+
+
+def _turns(row: Row, label: str, shots: Sequence[Shot]) -> list[str]:
+    assert row.turn is not None
+    chat = row.turn.chat
+    return [
+        f"{chat.user_open}{shot.question}{chat.user_close}{chat.reply_open}"
+        f"{opened_reply(f'{label}: {shot.fact}{END}' if shot.fact else '')} {shot.answer}"
+        f"{chat.reply_close}"
+        for shot in shots
+    ]
