@@ -1,6 +1,6 @@
 """MemPrompt with a memory that grows by feedback, on zsRE: free greedy generation, no oracle.
 
-    python benchmarks/memprompt.py --data zsre.jsonl.gz --json out.json
+    python -m benchmarks.memprompt --data zsre.jsonl.gz --json out.json
 
 Every round, each question is asked; a user who sees a wrong answer corrects it with probability
 ``--rate`` (the paper's is 0.5), the subject being guessed from the question's wording. After each
@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.remembered import Remembered
 from memedit import EditableModel, EditMemory
 from memedit.evaluation import load_cases
 from memedit.evaluation import text as texts
@@ -84,6 +85,7 @@ def main(
     cases = list(load_cases(data, n, options=Options(target=target)).cases)
     memory = json_.with_suffix(".memory")
     model = EditableModel.from_pretrained(memory=EditMemory(memory), editor=editor, scope=scope)
+    Remembered(model, json_.with_suffix(".answers.jsonl"))
     ask = Asker(model, tokens=12, frame=frame)
     found: Results = {"n": len(cases), "editor": editor, "frame": frame, "target": target}
     found |= {"rate": rate, "rounds": []}

@@ -1,9 +1,9 @@
 """MQuAKE: questions over chains of facts, some of them edited. Free greedy generation.
 
-    python benchmarks/mquake.py plan --data mquake.jsonl.gz --out RUN --decomposer auto
-    python benchmarks/mquake.py facts --data mquake.jsonl.gz --out RUN
-    python benchmarks/mquake.py chains --data mquake.jsonl.gz --out RUN --decomposer auto
-    python benchmarks/mquake.py report --data mquake.jsonl.gz --out RUN --decomposer auto
+    python -m benchmarks.mquake plan --data mquake.jsonl.gz --out RUN --decomposer auto
+    python -m benchmarks.mquake facts --data mquake.jsonl.gz --out RUN
+    python -m benchmarks.mquake chains --data mquake.jsonl.gz --out RUN --decomposer auto
+    python -m benchmarks.mquake report --data mquake.jsonl.gz --out RUN --decomposer auto
 
 ``plan`` splits all questions once; ``facts`` asks each edit and each hop by itself, all edits in
 one memory, and the base for the hops no edit touches; ``chains`` asks the three questions of each
@@ -25,6 +25,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.remembered import Remembered
 from memedit import Edit, EditableModel, EditMemory
 from memedit.editors._decompose import Decomposer, Oracle, Plan, PlanDialogue
 from memedit.editors.mello import KNOWN, LABEL, Mello
@@ -130,12 +131,14 @@ def _title(name: str) -> str:
     return Path(name).name
 
 
-def loaded(decomposer: str | Decomposer, memory: Path | None = None) -> EditableModel:
+def loaded(decomposer: str | Decomposer, out: Path, memory: Path | None = None) -> EditableModel:
     check = "model" if decomposer == "loop-published" else "scope"
     if decomposer == "loop-published":
         decomposer = "loop"
     editor = Mello(decomposer=decomposer, check=check)
-    return EditableModel.from_pretrained(memory=EditMemory(memory), editor=editor)
+    model = EditableModel.from_pretrained(memory=EditMemory(memory), editor=editor)
+    Remembered(model, out / "answers.jsonl")
+    return model
 
 
 def filled(out: Path, cases: Sequence[Case]) -> Path:
@@ -156,10 +159,12 @@ def _namespaces(case: Case, number: int) -> list[str]:
 
 
 @app.command()
-def plan(data: Data, out: Out, decomposer: Name = "auto", most: Most = 1000) -> None:
+def plan(
+    data: Data, out: Out, decomposer: Name = "auto", most: Most = 1000, part: str = "all"
+) -> None:
     """Split every question, without any memory."""
-    cases = cases_of(data)
-    model = loaded(decomposer)
+    cases = [c for c in cases_of(data) if part in ("all", chain_part(c.chain))]
+    model = loaded(decomposer, out)
     assert isinstance(model.editor, Mello)
     planner = model.editor._decomposer(model.engine)
 
@@ -173,6 +178,12 @@ def plan(data: Data, out: Out, decomposer: Name = "auto", most: Most = 1000) -> 
     Console().print(f"{left} questions are left.")
 
 
+def _some(texts_: Sequence[str], n: int) -> list[str]:
+    """``n`` of them at most, spread evenly."""
+    unique = list(dict.fromkeys(texts_))
+    return unique[:: max(1, len(unique) // n)][:n]
+
+
 def planned(out: Path, name: str, cases: Sequence[Case]) -> Oracle:
     if name == "oracle":
         return Oracle({q: case.plan for case in cases for q in case.questions})
@@ -181,10 +192,10 @@ def planned(out: Path, name: str, cases: Sequence[Case]) -> Oracle:
 
 
 @app.command()
-def facts(data: Data, out: Out, most: Most = 1000) -> None:
+def facts(data: Data, out: Out, most: Most = 1000, n: int = 10_000) -> None:
     """Each edit's prompt, each hop's question, and what the base knows."""
     cases = cases_of(data)
-    model = loaded(Oracle({}), filled(out, cases))
+    model = loaded(Oracle({}), out, filled(out, cases))
     options = {"max_new_tokens": 16}
 
     def ask(prompts: list[str]) -> list[Any]:
@@ -207,27 +218,29 @@ def facts(data: Data, out: Out, most: Most = 1000) -> None:
     edited = [h.question for h in hops if h.edited]
     prompts = [e.prompt for c in cases for e in c.edits]
     left = Saved(out / "retrieved.jsonl").fill(edited, retrieve, most)
-    left += Saved(out / "edits.jsonl").fill(prompts, ask, most)
-    left += Saved(out / "hops.jsonl").fill(edited, ask, most)
+    left += Saved(out / "edits.jsonl").fill(_some(prompts, n), ask, most)
+    left += Saved(out / "hops.jsonl").fill(_some(edited, n), ask, most)
     left += Saved(out / "known.jsonl").fill([h.question for h in hops if not h.edited], know, most)
     Console().print(f"{left} are left.")
 
 
 @app.command()
 def chains(
-    data: Data, out: Out, decomposer: Name = "auto", most: Most = 1000, n: int = 10_000,
-    sizes: str = "1,100,all",
+    data: Data, out: Out, decomposer: Name = "auto", most: Most = 1000, part: str = "all",
+    sizes: str = "1,100,all", n: int = 10_000,
 ) -> None:  # fmt: skip
     """The three questions of each case, with 1, 100 and all cases' edits in memory."""
     cases = cases_of(data)
     live = decomposer.startswith("loop")
     chosen: str | Decomposer = decomposer if live else planned(out, decomposer, cases)
-    model = loaded(chosen, filled(out, cases))
+    model = loaded(chosen, out, filled(out, cases))
     saved = Saved(out / f"chains-{_title(decomposer)}.jsonl")
     left = 0
     for size in sizes.split(","):
         jobs: dict[str, list[str]] = {}
-        for number, case in enumerate(cases[:n]):
+        chosen_cases = [c for c in cases if part in ("all", chain_part(c.chain))][:n]
+        for case in chosen_cases:
+            number = int(case.id)
             namespace = dict(zip(SIZES, _namespaces(case, number), strict=True))[size]
             jobs.setdefault(namespace, []).extend(case.questions)
         for namespace, questions in jobs.items():

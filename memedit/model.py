@@ -568,11 +568,13 @@ class EditableModel(nn.Module):
     def _edited(self, batch: Batch, call: Call | None = None) -> list[Completion]:
         answers: list[Completion] = self.editor.run(batch, call or self.engine.generate)
         return [
-            replace(answer, decision=row.decision, editor=self._who(row))
-            if row.decision or not answer.decision
-            else replace(answer, editor=self._who(answer))
-            for row, answer in zip(batch.rows, answers, strict=True)
+            self._signed(answer, row) for row, answer in zip(batch.rows, answers, strict=True)
         ]
+
+    def _signed(self, answer: Completion, row: Row) -> Completion:
+        """The answer with the edits it rests on: those a program found, else those in scope."""
+        told = replace(answer, decision=answer.decision or row.decision)
+        return replace(told, editor=self._who(told))
 
     def concerns(self, row: Row) -> bool:
         """Whether the editors read a row: an edit is in scope, or a program may find one."""
