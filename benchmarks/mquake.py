@@ -28,8 +28,8 @@ from rich.table import Table
 from benchmarks.remembered import Remembered
 from memedit import Edit, EditableModel, EditMemory
 from memedit.editors._decompose import Decomposer, Oracle, Plan, PlanDialogue
-from memedit.editors.mello import KNOWN, LABEL, Mello
 from memedit.editors._shots import posed, prefix
+from memedit.editors.mello import KNOWN, LABEL, Mello
 from memedit.evaluation import text as texts
 from memedit.training.decomposer import chain_part
 
@@ -93,7 +93,9 @@ def _case(number: int, record: Json) -> Case:
         for w in wanted
     )
     aliases = (record["new_answer"], *record["new_answer_alias"])
-    return Case(str(number), tuple(record["questions"]), edits, hops, tuple(t[1] for t in labels), aliases)
+    return Case(
+        str(number), tuple(record["questions"]), edits, hops, tuple(t[1] for t in labels), aliases
+    )
 
 
 def right(text: str, aliases: Sequence[str]) -> bool:
@@ -110,9 +112,7 @@ class Saved:
         lines = file.read_text("utf-8").splitlines() if file.is_file() else []
         self.found: dict[str, Any] = dict(json.loads(line) for line in lines)
 
-    def fill(
-        self, keys: Sequence[str], call: Callable[[list[str]], list[Any]], most: int
-    ) -> int:
+    def fill(self, keys: Sequence[str], call: Callable[[list[str]], list[Any]], most: int) -> int:
         """Compute the missing, ``most`` batches of them; returns how many are missing still."""
         missing = [key for key in dict.fromkeys(keys) if key not in self.found]
         for part in _parts(missing[: most * BATCH]):

@@ -225,7 +225,8 @@ class EditableModel(nn.Module):
                 makes ``text`` hold for every question of that form (see the editor ``memprompt``).
             text: The right answer, or what was meant; None: the answer was right.
             subject: What the question is about; guessed from its wording when None.
-            answer: What the model had answered; it is asked when None, with ``chat`` as :meth:`ask`.
+            answer: What the model had answered; when None, it is asked now.
+            chat: Ask as a chat message, as in :meth:`ask`.
             **options: As for :meth:`edit`, of the record.
 
         Raises:
@@ -567,9 +568,7 @@ class EditableModel(nn.Module):
 
     def _edited(self, batch: Batch, call: Call | None = None) -> list[Completion]:
         answers: list[Completion] = self.editor.run(batch, call or self.engine.generate)
-        return [
-            self._signed(answer, row) for row, answer in zip(batch.rows, answers, strict=True)
-        ]
+        return [self._signed(answer, row) for row, answer in zip(batch.rows, answers, strict=True)]
 
     def _signed(self, answer: Completion, row: Row) -> Completion:
         """The answer with the edits it rests on: those a program found, else those in scope."""

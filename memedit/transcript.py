@@ -62,9 +62,7 @@ class Transcript:
             return []
         self._keep(rows)
         engine, pad = self._engine, self._engine.codec.pad
-        ids, mask = left_pad(
-            [torch.tensor(self._pending[i], dtype=torch.long) for i in rows], pad
-        )
+        ids, mask = left_pad([torch.tensor(self._pending[i], dtype=torch.long) for i in rows], pad)
         full = torch.cat([self._mask, mask], dim=1)
         engine.check_window(full.shape[1] + tokens)
         options: dict[str, Any] = {"past_key_values": self._cache} if self._reuse else {}

@@ -18,8 +18,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "spans"}),
     frozenset({"protocols"}),
     frozenset({
-        "chat", "dropin", "encoders", "engine", "explanation", "feedback", "interventions", "kv", "memory",
-        "models", "plain", "processors", "scope", "sites", "tokens", "transcript",
+        "chat", "dropin", "encoders", "engine", "explanation", "feedback", "interventions", "kv",
+        "memory", "models", "plain", "processors", "scope", "sites", "tokens", "transcript",
     }),
     frozenset({"editors"}),
     frozenset({"model"}),

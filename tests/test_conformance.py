@@ -39,7 +39,10 @@ def base(request: pytest.FixtureRequest, tiny: Tiny) -> Any:
     return tiny(request.param)
 
 
-@pytest.fixture(params=[*available(), "ike+ike2"])
+CHAINS = ("mello+serac", "memprompt+ike")
+
+
+@pytest.fixture(params=[*available(), "ike+ike2", *CHAINS])
 def editor(request: pytest.FixtureRequest) -> Any:
     if request.param == "ike+ike2":
         return _chain()

@@ -78,7 +78,9 @@ def with_statement(item: Stated, label: str) -> Row:
     if row.turn is not None:
         turn = replace(row.turn, after=row.turn.after + opened_reply(line))
         return replace(row, turn=turn, rewritten=True)
-    text = f"{before}{END if before else ''}{posed(label, item.fact, question)}"
+    space = " " if question[-1:].isspace() else ""  # what follows begins behind it
+    form = posed(label, item.fact, question.rstrip()) + space
+    text = f"{before}{END if before else ''}{form}"
     return replace(row, prompt=text, rewritten=True)
 
 

@@ -392,5 +392,3 @@ def same(a: str, b: str) -> bool:
         return found[1:] if len(found) > 1 and found[0] == "the" else found
 
     return words(a) == words(b)
-
-

@@ -156,7 +156,7 @@ def test_a_chain_without_an_edited_hop_is_the_base_s_untouched() -> None:
 
 
 def test_an_edit_answers_only_for_the_entity_the_chain_has_come_to() -> None:
-    """"Peru" is named in "New Peru", and its edit is no answer."""
+    """ "Peru" is named in "New Peru", and its edit is no answer."""
     plan = {BOTH: Plan("Ada Byron", (OF, TO))}
     citizen = Edit("Ada Byron is a citizen of", "New Peru", subject="Ada Byron")
     last = run(Mello(decomposer=Oracle(plan)), Scripted(), BOTH, citizen, OTHER)
@@ -165,9 +165,7 @@ def test_an_edit_answers_only_for_the_entity_the_chain_has_come_to() -> None:
 
 def test_more_edits_in_memory_change_no_chain() -> None:
     editor = Mello(decomposer=Oracle(PLANS))
-    crowd = [
-        Edit(f"The capital of Land{n} is", f"Town{n}", subject=f"Land{n}") for n in range(200)
-    ]
+    crowd = [Edit(f"The capital of Land{n} is", f"Town{n}", subject=f"Land{n}") for n in range(200)]
     few = run(editor, Scripted(), BOTH, CITIZEN, CAPITAL)
     many = run(editor, Scripted(), BOTH, *crowd[:100], CITIZEN, CAPITAL, *crowd[100:])
     assert few.rows[0].prompt == many.rows[0].prompt

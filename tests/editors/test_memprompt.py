@@ -175,9 +175,7 @@ def test_the_distance_is_levenshtein_s() -> None:
     def plain(a: str, b: str) -> int:
         if not a or not b:
             return len(a) + len(b)
-        return min(
-            plain(a[1:], b) + 1, plain(a, b[1:]) + 1, plain(a[1:], b[1:]) + (a[0] != b[0])
-        )
+        return min(plain(a[1:], b) + 1, plain(a, b[1:]) + 1, plain(a[1:], b[1:]) + (a[0] != b[0]))
 
     for a, b in (("kitten", "sitting"), ("", "abc"), ("sunday", "saturday"), ("abc", "abc")):
         assert distance(f"{a}<x>", f"{b}<y>") == plain(a, b)
