@@ -11,8 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render, cli_evaluation
-from memedit.cli_training import train_app
+from memedit import _render, cli_evaluation, cli_training
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.types import DEFAULT_NAMESPACE, Edit
 
@@ -50,7 +49,7 @@ edit_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(edit_app, name="edit")
-app.add_typer(train_app, name="train")
+app.add_typer(cli_training.train_app, name="train")
 
 
 def _moment(text: str) -> datetime:
@@ -492,6 +491,7 @@ app.command()(cli_evaluation.compare)
 app.command()(cli_evaluation.report)
 app.command()(cli_evaluation.downstream)
 app.command()(cli_evaluation.sweep)
+app.command()(cli_training.statistics)
 
 
 def _version(wanted: bool) -> None:

@@ -118,6 +118,73 @@ def counterfactual(
     _finish(manifest, f'Serac(counterfactual="{out}")', json=json)
 
 
+def statistics(
+    text: Annotated[
+        list[Path],
+        typer.Option(
+            "--text", metavar="FILE", help="Ordinary text (.txt, or JSONL with a text). Repeatable."
+        ),
+    ],
+    layers: Annotated[str, typer.Option("--layers", metavar="3-9", help="Which: 3-9 or 3,5,7.")],
+    tokens: Annotated[int, typer.Option("--tokens", min=1, metavar="N", help="How many.")] = 100_000,
+    length: Annotated[int, typer.Option("--length", min=2, help="Tokens in a sequence.")] = 128,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            envvar="MEMEDIT_MODEL",
+            help="The base: hub id, folder or GGUF file. [default: SmolLM2-135M-Instruct]",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="[default: memedit's cache]")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure second moments of a model's keys over text: what ROME, MEMIT and AlphaEdit divide by.
+
+    memedit statistics --layers 3-9 --tokens 100000 --text wikipedia.jsonl.gz
+
+    Interrupted, it goes on when run again with the same options.
+    """
+    from memedit import models
+    from memedit.engine import Engine
+    from memedit.training.statistics import collect_statistics, layers_of
+
+    wanted = layers_of(layers)
+    with _render.working(f"Loading {model or 'the default language model'}"):
+        lm = Engine(*models.load(model, device=device))
+    with _bar() as bar:
+        task = bar.add_task("Reading", total=tokens)
+        found = collect_statistics(
+            lm,
+            wanted,
+            text,
+            tokens=tokens,
+            length=length,
+            folder=out,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if json:
+        _render.as_json([
+            {n: getattr(each, n) for n in ("layer", "tokens", "trace", "trace_without_first", "ratio")}
+            | {"path": str(each.path), "sink": each.is_sink}
+            for each in found
+        ])
+        return
+    for each in found:
+        sink = "  attention sink: do not edit here" if each.is_sink else ""
+        _render.say(
+            f"layer {each.layer}: {each.tokens:,} tokens, trace {each.trace:.1f} "
+            f"({each.trace_without_first:.1f} without first tokens, whose norm is "
+            f"{each.ratio:.1f} times the others'){sink}"
+        )
+
+
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),

@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "spans"}),
     frozenset({"protocols"}),
     frozenset({
-        "chat", "dropin", "encoders", "engine", "interventions", "kv", "memory", "models",
+        "chat", "dropin", "encoders", "engine", "interventions", "kv", "memory", "models", "passes",
         "processors", "scope", "sites", "tokens",
     }),
     frozenset({"editors"}),

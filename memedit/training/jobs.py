@@ -28,14 +28,14 @@ def provenance(data: Sequence[Path], texts: Sequence[Path], seed: int) -> dict[s
     """What went into a training: file hashes, split, seed, versions."""
     names = ("memedit", "torch", "transformers", "sentence-transformers")
     return {
-        "data": {path.name: _sha256(path) for path in (*data, *texts)},
+        "data": {path.name: sha256_of(path) for path in (*data, *texts)},
         "split": describe(),
         "seed": seed,
         "versions": {name: version(name) for name in names},
     }
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() if _DIGEST else _slow(path)
 
