@@ -126,7 +126,9 @@ def statistics(
         ),
     ],
     layers: Annotated[str, typer.Option("--layers", metavar="3-9", help="Which: 3-9 or 3,5,7.")],
-    tokens: Annotated[int, typer.Option("--tokens", min=1, metavar="N", help="How many.")] = 100_000,
+    tokens: Annotated[
+        int, typer.Option("--tokens", min=1, metavar="N", help="How many.")
+    ] = 100_000,
     length: Annotated[int, typer.Option("--length", min=2, help="Tokens in a sequence.")] = 128,
     model: Annotated[
         str | None,
@@ -170,11 +172,11 @@ def statistics(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if json:
-        _render.as_json([
-            {n: getattr(each, n) for n in ("layer", "tokens", "trace", "trace_without_first", "ratio")}
-            | {"path": str(each.path), "sink": each.is_sink}
-            for each in found
-        ])
+        names = ("layer", "tokens", "trace", "trace_without_first", "ratio")
+        plain = [{name: getattr(each, name) for name in names} for each in found]
+        for row, each in zip(plain, found, strict=True):
+            row |= {"path": str(each.path), "sink": each.is_sink}
+        _render.as_json(plain)
         return
     for each in found:
         sink = "  attention sink: do not edit here" if each.is_sink else ""

@@ -222,7 +222,10 @@ class Engine:
 
     @contextmanager
     def watch(
-        self, *, before: Mapping[str, Before] | None = None, after: Mapping[str, After] | None = None
+        self,
+        *,
+        before: Mapping[str, Before] | None = None,
+        after: Mapping[str, After] | None = None,
     ) -> Iterator[None]:
         """Functions called at modules of the base, in this thread, for the length of the block.
 

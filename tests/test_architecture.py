@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "processors", "scope", "sites", "tokens",
     }),
     frozenset({"editors"}),
-    frozenset({"model"}),
+    frozenset({"model", "sequence"}),
     frozenset({"training", "evaluation", "serving"}),
     frozenset({
         "cli", "cli_evaluation", "cli_options", "cli_training", "demo", "_render",

@@ -18,6 +18,7 @@ from memedit.editors import available, editor_class, load_editor
 from memedit.errors import InvalidInputError
 from memedit.scope import Mention
 from memedit.types import Batch, Decision, Hit, Row
+from tests.editors.helpers import quick, tiny_engine, with_statistics
 
 Tiny = Callable[[str], Any]
 FACTS = (
@@ -34,8 +35,24 @@ OUT = ("The colour of the sky is", "Two and two make", "My favourite river is th
 OPTIONS: dict[str, Any] = {"max_new_tokens": 5, "do_sample": False}
 
 
+@pytest.fixture(scope="session")
+def _statistics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with second moments of the keys of both tiny models."""
+    cache = tmp_path_factory.mktemp("cache")
+    for arch in ("llama", "gpt2"):
+        lm = tiny_engine(arch)
+        with_statistics(lm, cache / "statistics" / lm.fingerprint)
+    return cache
+
+
 @pytest.fixture(params=["llama", "gpt2"])
-def base(request: pytest.FixtureRequest, tiny: Tiny) -> Any:
+def base(
+    request: pytest.FixtureRequest,
+    tiny: Tiny,
+    _statistics: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    monkeypatch.setenv("MEMEDIT_CACHE", str(_statistics))
     return tiny(request.param)
 
 
@@ -43,7 +60,7 @@ def base(request: pytest.FixtureRequest, tiny: Tiny) -> Any:
 def editor(request: pytest.FixtureRequest) -> Any:
     if request.param == "ike+ike2":
         return _chain()
-    return load_editor(request.param)
+    return quick(request.param)
 
 
 def _chain() -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -103,6 +103,7 @@ def fact(lm: LM, edit: Edit, templates: Sequence[str], plain: float | None) -> F
     asked = (edit.prompt, edit.target_new, subject)
     rows = tuple(keyed(lm, *asked, template) for template in templates)
     essence = keyed(lm, f"{subject} is a", None, subject)
+    essence = replace(essence, ids=essence.ids[: essence.column + 1])  # what follows is not asked
     return Fact(edit, rows, weights(len(rows), plain), essence)
 
 

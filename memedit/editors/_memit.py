@@ -36,6 +36,12 @@ class Step:
     solution: Tensor
 
 
+def default_layers(layers: int) -> tuple[int, ...]:
+    """Five layers from a tenth of the depth: 3-7 of 28, 30 or 32."""
+    first = layers // 10
+    return tuple(range(first, max(first + 1, min(first + 5, layers - 1))))
+
+
 def keys_of(lm: LM, facts: Sequence[Fact], layer: int) -> Tensor:
     """K [f, n] float64: what the layer's ``mlp_out`` reads at the subjects, averaged over contexts
     with their weights."""
@@ -49,7 +55,7 @@ def keys_of(lm: LM, facts: Sequence[Fact], layer: int) -> Tensor:
 
 
 def states_of(lm: LM, facts: Sequence[Fact], layer: int) -> Tensor:
-    """H [d, n] float64: the residual stream after ``layer`` at the subjects of the plain prompts."""
+    """H [d, n] float64: the residual stream after a layer at the subjects of the plain prompts."""
     site = lm.sites.block(layer)
     rows = [fact.rows[0] for fact in facts]
     _, outputs = observe(lm, [r.ids for r in rows], [r.column for r in rows], [site])[site]
@@ -88,4 +94,3 @@ def payloads_of(
             terms |= low_rank(site, step.solution[:, j][None], step.residual[:, j][None])
         made.append({**terms, "loss": float(loss[j]), **extra})
     return made
-

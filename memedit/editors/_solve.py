@@ -46,11 +46,15 @@ class Moment:
 
     def solve(self, keys: Tensor) -> Tensor:
         """C^-1 K [f, n] of keys K [f, n]."""
-        return torch.cholesky_solve(keys.double().cpu(), self._factor)
+        solved: Tensor = torch.cholesky_solve(keys.double().cpu(), self._factor)
+        return solved
 
-    def null_space(self, energy: float) -> Tensor:
-        """[f, m] orthonormal directions that together hold at most ``energy`` of C's trace."""
+    def null_space(self, energy: float, threshold: float | None = None) -> Tensor:
+        """[f, m] orthonormal directions that together hold at most ``energy`` of C's trace; or,
+        given a threshold, those in which the second moment is below it."""
         values, vectors = torch.linalg.eigh(self.matrix)
+        if threshold is not None:
+            return vectors[:, values < threshold]
         held = values.clamp(min=0).cumsum(0) / values.clamp(min=0).sum()
         return vectors[:, held <= energy]
 
@@ -71,7 +75,8 @@ def ridge(keys: Tensor, moment: Moment, weight: float) -> Tensor:
     known = moment.solve(keys)
     inner = keys.double().cpu().T @ known
     inner = inner + weight * torch.eye(len(inner), dtype=torch.float64)
-    return torch.linalg.solve(inner, known.T).T
+    solved: Tensor = torch.linalg.solve(inner, known.T)
+    return solved.T
 
 
 def exact(keys: Tensor, moment: Moment, jitter: float = 0.1) -> Tensor:
@@ -97,7 +102,8 @@ def projected(keys: Tensor, null: Tensor, earlier: Tensor, weight: float) -> Ten
     inside = basis.T @ keys
     gram = inside @ inside.T + basis.T @ earlier.double() @ basis
     gram = gram + weight * torch.eye(len(gram), dtype=torch.float64)
-    return basis @ torch.linalg.solve(gram, inside)
+    solved: Tensor = torch.linalg.solve(gram, inside)
+    return basis @ solved
 
 
 def normal(inputs: Tensor) -> Tensor:
@@ -107,4 +113,5 @@ def normal(inputs: Tensor) -> Tensor:
     """
     rows = inputs.double().cpu()
     gram = rows @ rows.T + torch.eye(len(rows), dtype=torch.float64)
-    return torch.linalg.solve(gram, rows).T
+    solved: Tensor = torch.linalg.solve(gram, rows)
+    return solved.T

@@ -102,10 +102,13 @@ class _Descent:
         self.rows = [row for fact in facts for row in (*fact.rows, fact.essence)]
         self.owner = torch.tensor([i for i, f in enumerate(facts) for _ in range(len(f.rows) + 1)])
         self.is_essence = torch.tensor([row is facts[o].essence for row, o in self._owned()])
-        self.column = torch.tensor([row.column for row in self.rows])
+        columns = [row.column for row in self.rows]
         self.weight = torch.cat([torch.cat([f.weights, torch.zeros(1)]) for f in facts])
-        self.passing = Pass(lm, [row.ids for row in self.rows], first=layer + (not inside))
+        ids = [row.ids for row in self.rows]
+        self.passing = Pass(lm, ids, first=layer + (not inside), starts=columns)
         self.device = self.passing.entering.device
+        self.offset = self.passing.offset.tolist()
+        self.column = torch.tensor(columns) - self.passing.offset.cpu()
 
     def _owned(self) -> list[tuple[Sequenced, int]]:
         return list(zip(self.rows, self.owner.tolist(), strict=True))
@@ -181,7 +184,8 @@ class _Descent:
         for n, i in enumerate(rows.tolist()):
             row = self.rows[i]
             if not self.is_essence[i]:
-                place += [(n, row.start + t, int(tok)) for t, tok in enumerate(row.target)]
+                start = row.start - self.offset[i]
+                place += [(n, start + t, int(tok)) for t, tok in enumerate(row.target)]
         essence = [n for n, i in enumerate(rows.tolist()) if self.is_essence[i]]
         which = torch.tensor([n for n, _, _ in place] + essence, device=self.device)
         columns = [c for _, c, _ in place] + self.column[rows][essence].tolist()

@@ -22,7 +22,7 @@ from memedit.interventions import Columns, Dense, LowRank
 from memedit.protocols import LM, Intervention
 from memedit.types import Batch, Call, Payload, Record
 
-_FORMS = {"u": LowRank, "delta": Dense, "units": Columns}
+_FORMS: dict[str, Any] = {"u": LowRank, "delta": Dense, "units": Columns}
 
 
 class WeightEditor:
@@ -82,10 +82,10 @@ def summed(payloads: Iterable[Payload]) -> dict[str, Tensor]:
 
 
 def _add_columns(total: dict[str, Tensor], site: str, payload: Payload) -> None:
-    width = int(_number(payload[f"{site}/width"]))
-    units, values = torch.as_tensor(payload[f"{site}/units"]).long()[:, 0], payload[f"{site}/values"]
+    width = int(payload[f"{site}/width"])
+    units, values = payload[f"{site}/units"], payload[f"{site}/values"]
     new = torch.zeros(_float(values).shape[1], width)
-    new.index_add_(1, units, _float(values).T)
+    new.index_add_(1, torch.as_tensor(units).long()[:, 0], _float(values).T)
     total[site] = total[site] + new if site in total else new
 
 
@@ -96,10 +96,6 @@ def _rows(value: Any) -> Tensor:
 
 def _float(value: Any) -> Tensor:
     return torch.as_tensor(value).float()
-
-
-def _number(value: Any) -> float:
-    return float(value)
 
 
 def low_rank(site: str, u: Tensor, v: Tensor) -> dict[str, Tensor]:

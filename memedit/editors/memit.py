@@ -17,7 +17,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from memedit.editors._facts import contexts, fact, needed
-from memedit.editors._memit import payloads_of, spread
+from memedit.editors._memit import default_layers, payloads_of, spread
 from memedit.editors._solve import exact, ridge
 from memedit.editors._statistics import AUTO, moment_of
 from memedit.editors._values import Descent, optimise
@@ -31,12 +31,6 @@ SHRINKAGE = 0.4
 """The weight of C by default, in units of f. A fraction k^T C^-1 k / (weight + k^T C^-1 k) of an
 edit is realised and k^T C^-1 k is f for an average key, so the papers' 15,000 (f = 16,384 and
 11,008) leaves a model of f = 1,536 as good as unedited."""
-
-
-def default_layers(layers: int) -> tuple[int, ...]:
-    """Five layers from a tenth of the depth: 3-7 of 28, 30 or 32."""
-    first = layers // 10 or 0
-    return tuple(range(first, max(first + 1, min(first + 5, layers - 1))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,13 +97,14 @@ class Rome(WeightEditor):
         """
         for edit in edits:
             needed(edit)
-        layer = checked_layers(lm, [lm.sites.layers // _DEPTH if self.layer is None else self.layer])
-        site = lm.sites.mlp_out(layer[0])
-        moment = moment_of(lm, layer[0], self.statistics)
+        chosen = lm.sites.layers // _DEPTH if self.layer is None else self.layer
+        (layer,) = checked_layers(lm, [chosen])
+        site = lm.sites.mlp_out(layer)
+        moment = moment_of(lm, layer, self.statistics)
         templates = contexts(lm, self.prefixes, self.seed)
         payloads: list[Payload] = []
         for edit in edits:
-            made = self.insertion(lm, fact(lm, edit, templates, self.plain), layer[0], moment)
+            made = self.insertion(lm, fact(lm, edit, templates, self.plain), layer, moment)
             terms = low_rank(site, made.u[None], made.v[None])
             payloads.append({**terms, "loss": made.loss, "statistics": moment.digest})
             if len(payloads) < len(edits):

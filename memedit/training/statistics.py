@@ -1,4 +1,4 @@
-"""The statistics that ROME, MEMIT and their kin need, as a user collects them: from files of text."""
+"""The statistics that ROME and MEMIT need, as a user collects them: from files of text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ def layers_of(text: str) -> list[int]:
     found: list[int] = []
     for part in filter(None, (each.strip() for each in text.split(","))):
         first, dash, last = part.partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
+        if (
+            not first.isdigit()
+            or (dash and not last.isdigit())
+            or (dash and int(last) < int(first))
+        ):
             raise InvalidInputError(f"{text!r} does not name layers.", hint="As in 3-9 or 3,5,7.")
         found += range(int(first), int(last or first) + 1)
     if not found:
