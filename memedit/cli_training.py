@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from memedit import _render
 
 train_app = typer.Typer(
-    help="Train the scope's classifier, or SERAC's counterfactual model, on your own data.",
+    help="Train what editors and scopes need in advance, on your own data.",
     no_args_is_help=True,
 )
 Data = Annotated[
@@ -116,6 +116,83 @@ def counterfactual(
             report=show,
         )
     _finish(manifest, f'Serac(counterfactual="{out}")', json=json)
+
+
+Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")]
+Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")]
+Base = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="The base: hub id, folder or GGUF.")
+]
+Place = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="[default: where the editor looks by itself]"),
+]
+
+
+@train_app.command("mend")
+def mend(
+    data: Data,
+    texts: Texts,
+    out: Place = None,
+    model: Base = None,
+    steps: Steps = 2_000,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Edits a step.")] = 5,
+    rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 1e-4,
+    rank: Annotated[int, typer.Option("--rank", min=1, help="Of the transforms.")] = 256,
+    device: Device = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Train MEND's network for one base model: gradients of edits to better ones."""
+    _hypernetwork("mend", data, texts, out, model, device, steps, batch, rate, seed, json, rank)
+
+
+@train_app.command("ke")
+def ke(
+    data: Data,
+    texts: Texts,
+    out: Place = None,
+    model: Base = None,
+    steps: Steps = 20_000,
+    rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 3e-4,
+    device: Device = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Train KE's network for one base model: from an edit's text to an update of the weights."""
+    _hypernetwork("ke", data, texts, out, model, device, steps, 1, rate, seed, json)
+
+
+def _hypernetwork(
+    kind: str,
+    data: list[Path],
+    texts: list[Path],
+    out: Path | None,
+    model: str | None,
+    device: str | None,
+    steps: int,
+    batch: int,
+    rate: float,
+    seed: int,
+    json: bool,
+    rank: int = 256,
+) -> None:
+    from memedit.training.jobs import train_hypernetwork
+    from memedit.training.loop import Schedule
+
+    schedule = Schedule(steps=steps, batch=batch, rate=rate, clip=100.0, seed=seed)
+    with _bar() as bar:
+        task = bar.add_task("Training", total=steps)
+
+        def show(step: int, values: dict[str, float]) -> None:
+            bar.update(task, completed=step, description=f"Training (loss {values['loss']:.3f})")
+
+        manifest = train_hypernetwork(
+            kind, data, texts, out, model=model, device=device, schedule=schedule, rank=rank,
+            report=show,
+        )  # fmt: skip
+    use = f'{kind.capitalize()}(hypernetwork="{manifest["folder"]}")'
+    _finish(manifest, use, json=json)
 
 
 def statistics(

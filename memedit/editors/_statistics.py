@@ -32,7 +32,8 @@ AUTO, IDENTITY = "auto", "identity"
 SINK = 10.0
 """Position 0 reads this many times the norm of the others: an attention sink; do not edit here."""
 _FORMAT = 1
-_SAVE_EVERY = 64
+_SAVE_EVERY = 16
+"""Batches: what an interruption loses at most."""
 Progress = Callable[[int, int], None]
 
 
@@ -202,16 +203,12 @@ def _measure(
     sums = {s: Sums(torch.zeros(n, n, dtype=torch.float64)) for s, n in size.items()}
     groups = [rows[i : i + batch] for i in range(0, len(rows), batch)]
     done, total = _resume(part, sums), sum(len(row) for row in rows)
-    try:
-        while done < len(groups):
-            _pass(lm, groups[done], sums)
-            done += 1
-            progress(sum(len(r) for g in groups[:done] for r in g), total)
-            if done % _SAVE_EVERY == 0:
-                _save_part(part, sums, done)
-    except KeyboardInterrupt:
-        _save_part(part, sums, done)
-        raise
+    while done < len(groups):
+        _pass(lm, groups[done], sums)
+        done += 1
+        if done % _SAVE_EVERY == 0:  # between batches: never a state with half of one
+            _save_part(part, sums, done)
+        progress(sum(len(r) for g in groups[:done] for r in g), total)
     for one in inputs.values():
         _save(folder / _name(one), one, sums[one.site])
     part.unlink(missing_ok=True)
