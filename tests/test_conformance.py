@@ -18,7 +18,7 @@ from memedit.editors import available, editor_class, load_editor
 from memedit.errors import InvalidInputError
 from memedit.scope import Mention
 from memedit.types import Batch, Decision, Hit, Row
-from tests.editors.helpers import quick, tiny_engine, with_statistics
+from tests.editors.helpers import quick, tiny_engine, with_hypernetworks, with_statistics
 
 Tiny = Callable[[str], Any]
 FACTS = (
@@ -36,12 +36,13 @@ OPTIONS: dict[str, Any] = {"max_new_tokens": 5, "do_sample": False}
 
 
 @pytest.fixture(scope="session")
-def _statistics(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with second moments of the keys of both tiny models."""
+def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with what the editors need in advance of both tiny models."""
     cache = tmp_path_factory.mktemp("cache")
-    for arch in ("llama", "gpt2"):
-        lm = tiny_engine(arch)
-        with_statistics(lm, cache / "statistics" / lm.fingerprint)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMEDIT_CACHE", str(cache))
+        for arch in ("llama", "gpt2"):
+            with_hypernetworks(with_statistics(tiny_engine(arch)))
     return cache
 
 
@@ -49,10 +50,10 @@ def _statistics(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def base(
     request: pytest.FixtureRequest,
     tiny: Tiny,
-    _statistics: Path,
+    _trained: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Any:
-    monkeypatch.setenv("MEMEDIT_CACHE", str(_statistics))
+    monkeypatch.setenv("MEMEDIT_CACHE", str(_trained))
     return tiny(request.param)
 
 

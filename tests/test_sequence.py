@@ -17,7 +17,7 @@ from memedit.engine import Engine
 from memedit.errors import EntangledEditError, InvalidEditError, InvalidInputError
 from memedit.scope import Mention
 from memedit.sequence import changes_weights
-from tests.editors.helpers import FACTS, quick, tiny_engine, with_statistics
+from tests.editors.helpers import FACTS, quick, tiny_engine, with_hypernetworks, with_statistics
 from tests.helpers import byte_tokenizer, tiny_model
 
 ARCHITECTURES = ("gpt2", "gptj", "llama", "qwen2", "gemma3_text")
@@ -29,9 +29,10 @@ Build = Callable[..., EditableModel]
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
-    for arch in ARCHITECTURES:
-        lm = tiny_engine(arch)
-        with_statistics(lm, folder / "statistics" / lm.fingerprint)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMEDIT_CACHE", str(folder))
+        for arch in ARCHITECTURES:
+            with_hypernetworks(with_statistics(tiny_engine(arch)))
     return folder
 
 

@@ -29,7 +29,7 @@ _EPSILON = 1e-7
 
 
 class Layer(nn.Module):
-    """z + relu(scale_m * (U V z + b) + shift_m) [n, D] for the matrix (mode) m; U starts at zero."""
+    """z + relu(scale_m * (U V z + b) + shift_m) [n, D] for matrix (mode) m; U starts at zero."""
 
     def __init__(self, size: int, rank: int, modes: int) -> None:
         super().__init__()

@@ -111,8 +111,10 @@ class Student:
         rows = [self.lm.codec.ids(text, special=True)[:_LONGEST] for text in texts]
         passing = Pass(self.lm, rows, first=self.first)
         place = [
-            (i, t) for i, row in enumerate(rows) for t in range(0 if every else len(row) - 1, len(row))
-        ]  # fmt: skip
+            (i, t)
+            for i, row in enumerate(rows)
+            for t in range(0 if every else len(row) - 1, len(row))
+        ]
         at, column = torch.tensor(place, device=passing.entering.device).T
         with torch.no_grad():
             before = log_probs(self.lm, passing.run()[at, column])

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from memedit import Edit
-from memedit.editors import editor_class, load_editor
+from memedit.editors import editor_class, ke, load_editor, mend
+from memedit.editors._hypernetworks import folder_of, last_mlps, save
 from memedit.editors._statistics import collect
 from memedit.engine import Engine
 from tests.helpers import byte_tokenizer, tiny_model
@@ -40,6 +41,21 @@ def with_statistics(lm: Engine, folder: Path | None = None, tokens: int = 1_200)
     """The engine, with second moments of all its layers where editors look for them."""
     layers = range(lm.sites.layers)
     collect(lm, layers, texts(), tokens=tokens, length=64, batch=20, folder=folder)
+    return lm
+
+
+def with_hypernetworks(lm: Engine) -> Engine:
+    """The engine, with untrained networks of MEND and KE where the editors look for them."""
+    sites = last_mlps(lm, skip=1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        networks = {
+            "mend": mend.Network(mend.shapes_of(lm, sites), rank=4, rate=1e-2),
+            "ke": ke.fresh(lm, sites),
+        }
+    for kind, network in networks.items():
+        own = {"kind": kind, "sites": sites, "rank": 4, "base": lm.fingerprint}
+        save(network, folder_of(kind, lm.fingerprint), own)
     return lm
 
 

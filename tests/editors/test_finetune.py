@@ -51,17 +51,20 @@ def test_the_bound_holds_exactly(lm: Engine) -> None:
     (payload,) = FtL(bound=1e-3, rate=5e-3, steps=5).fit(FACTS[:1], lm)
     (delta,) = summed([payload]).values()
     assert list(summed([payload])) == [lm.sites.mlp_out(0)]
-    assert float(delta.abs().max()) == pytest.approx(1e-3, abs=0)
+    assert delta.abs().max() == torch.tensor(1e-3)  # float32: not one bit above
     (free,) = summed(Ft(layer=0, rate=5e-3, steps=5).fit(FACTS[:1], lm)).values()
     assert float(free.abs().max()) > 1e-3
 
 
+ONE = Edit("The capital of France is ", "L", subject="France")  # ends in a space: one byte
+
+
 def test_it_fits_and_ends_when_it_has(lm: Engine) -> None:
-    edit = FACTS[0]
-    (payload,) = FtM(rate=2e-2, steps=60).fit([edit], lm)
+    lm, edit = tiny_engine(lm.base.config.model_type, initializer_range=0.5), ONE
+    (payload,) = FtM(rate=5e-2, steps=60).fit([edit], lm)
     assert float(payload["loss"]) < 1e-2
-    assert nll(lm.shadow(summed([payload])), edit) < 0.01 * (1 + len(str(edit.target_new))) * 2
-    again = FtM(rate=2e-2, steps=60).fit([edit], lm)[0]
+    assert nll(lm.shadow(summed([payload])), edit) < 2e-2
+    again = FtM(rate=5e-2, steps=60).fit([edit], lm)[0]
     site = lm.sites.mlp_out(2)
     assert torch.equal(torch.as_tensor(payload[f"{site}/delta"]), again[f"{site}/delta"])
     already = lm.shadow(summed([payload]))
@@ -70,8 +73,7 @@ def test_it_fits_and_ends_when_it_has(lm: Engine) -> None:
 
 
 def test_the_objectives_agree_on_one_token_and_only_there(lm: Engine) -> None:
-    one = Edit("The capital of France is ", "L", subject="France")  # ends in a space: one byte
-    both = [Ft(steps=2, objective=o).fit([one], lm)[0] for o in ("prompt_last", "target")]
+    both = [Ft(steps=2, objective=o).fit([ONE], lm)[0] for o in ("prompt_last", "target")]
     site = lm.sites.mlp_out(2)
     assert torch.equal(torch.as_tensor(both[0][f"{site}/delta"]), both[1][f"{site}/delta"])
     several = [Ft(steps=1, objective=o).fit(FACTS[:1], lm)[0] for o in ("prompt_last", "target")]
@@ -102,17 +104,18 @@ def test_a_batch_is_the_sum_of_its_rows(lm: Engine) -> None:
 
 
 def test_lora_begins_as_nothing_has_its_rank_and_fits(lm: Engine) -> None:
-    lora = Lora(steps=60, rate=1e-2, rank=3, alpha=6.0)
-    (payload,) = lora.fit(FACTS[:1], lm)
+    lm = tiny_engine(lm.base.config.model_type, initializer_range=0.5)
+    lora = Lora(steps=40, rate=3e-2, rank=3, alpha=6.0)
+    (payload,) = lora.fit([ONE], lm)
     changes = summed([payload])
-    assert float(payload["loss"]) < nll(lm, FACTS[0]) / 10
+    assert float(payload["loss"]) < nll(lm, ONE) / 10
     assert all(torch.linalg.matrix_rank(d) <= 3 for d in changes.values())
     kinds = {site.rsplit(".", 1)[-1] for site in changes}
     assert kinds == ({"c_attn"} if lm.base.config.model_type == "gpt2" else {"q_proj", "v_proj"})
-    assert nll(lm.shadow(changes), FACTS[0]) < nll(lm, FACTS[0]) / 3
+    assert nll(lm.shadow(changes), ONE) < nll(lm, ONE) / 3
     (nothing,) = Lora(steps=1, stop=1e9).fit(FACTS[:1], lm)
     assert all(float(d.abs().max()) == 0 for d in summed([nothing]).values())
-    (mlp,) = replace(lora, modules="mlp_out", steps=1).fit(FACTS[:1], lm)
+    (mlp,) = replace(lora, modules="mlp_out", steps=1).fit([ONE], lm)
     assert set(summed([mlp])) == {lm.sites.mlp_out(i) for i in range(3)}
 
 

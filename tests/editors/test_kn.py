@@ -55,7 +55,7 @@ def test_attributions_add_up_to_what_the_layer_does(lm: Engine) -> None:
 
 
 def test_answers_of_several_tokens_are_averaged_along_the_answer(lm: Engine) -> None:
-    kn, answer = Kn(steps=8), torch.tensor([76, 121])
+    kn, answer = Kn(steps=8), torch.tensor(lm.tokenizer("Ly").input_ids)
     both = kn.attributions(lm, PROMPT, answer)
     first = kn.attributions(lm, PROMPT, answer[:1])
     second = kn.attributions(lm, PROMPT + "L", answer[1:])

@@ -40,8 +40,6 @@ def test_the_plain_prompt_has_half_the_weight_of_a_key_and_each_prefix_a_tenth(l
     assert torch.allclose(about.weights, torch.tensor([0.5] + [0.1] * 5))
     site, total = lm.sites.mlp_out(1), 0.0
     for row, weight in zip(about.rows, [0.5] + [0.1] * 5, strict=True):
-        text = bytes(row.ids.tolist()).decode(errors="replace")
-        del text  # byte tokens: the position is the column itself
         with torch.no_grad():
             found: list[torch.Tensor] = []
             handle = lm.base.get_submodule(site).register_forward_pre_hook(
