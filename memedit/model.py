@@ -326,9 +326,9 @@ class EditableModel(nn.Module):
     def _fitted_apart(self, editor: Editor, edits: Sequence[Edit]) -> list[Payload]:
         """Payloads that stand for themselves: gated, an edit of weights acts alone."""
         if not changes_weights(editor):
-            return editor.fit(edits, self.engine)
+            return _fit(editor, edits, self.engine)
         lm = self.engine.shadow()
-        return [editor.fit([edit], lm)[0] for edit in edits]
+        return [_fit(editor, [edit], lm)[0] for edit in edits]
 
     def _fitted_in_turn(
         self, edits: Sequence[Edit], options: Mapping[str, Any]
@@ -346,7 +346,7 @@ class EditableModel(nn.Module):
         fresh = {id: edit for id, edit in new.items() if id not in away}
         kept = {record.sequence for record in gone}
         lm = self._edited_model([record for record in live if record.sequence not in kept])
-        made = self.editor.fit(list(fresh.values()), lm) if fresh else []
+        made = _fit(self.editor, list(fresh.values()), lm) if fresh else []
         version = self.memory.version
         payloads = {i: stamped(p, version) for i, p in zip(fresh, made, strict=True)}
         return [
@@ -509,7 +509,7 @@ class EditableModel(nn.Module):
                 for r in lacking
             }
         lm = self._models.of(self.editor, self._all_compiled(others))
-        made = self.editor.fit([record.edit for record in lacking], lm)
+        made = _fit(self.editor, [record.edit for record in lacking], lm)
         version = self.memory.version
         return {
             r.sequence: {self.editor.name: stamped(p, version)}
@@ -837,6 +837,12 @@ class EditableModel(nn.Module):
             f"scope={getattr(self.scope, 'name', type(self.scope).__name__)!r}, "
             f"edits={len(self.memory)})"
         )
+
+
+def _fit(editor: Editor, edits: Sequence[Edit], lm: Engine) -> list[Payload]:
+    """``editor.fit``, with gradients: the caller may be asking under ``no_grad``."""
+    with torch.inference_mode(False), torch.enable_grad():
+        return editor.fit(edits, lm)
 
 
 def _options_of(record: Record) -> dict[str, Any]:

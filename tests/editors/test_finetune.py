@@ -61,10 +61,10 @@ ONE = Edit("The capital of France is ", "L", subject="France")  # ends in a spac
 
 def test_it_fits_and_ends_when_it_has(lm: Engine) -> None:
     lm, edit = tiny_engine(lm.base.config.model_type, initializer_range=0.5), ONE
-    (payload,) = FtM(rate=5e-2, steps=60).fit([edit], lm)
+    (payload,) = FtM(rate=5e-2, steps=90).fit([edit], lm)
     assert float(payload["loss"]) < 1e-2
     assert nll(lm.shadow(summed([payload])), edit) < 2e-2
-    again = FtM(rate=5e-2, steps=60).fit([edit], lm)[0]
+    again = FtM(rate=5e-2, steps=90).fit([edit], lm)[0]
     site = lm.sites.mlp_out(2)
     assert torch.equal(torch.as_tensor(payload[f"{site}/delta"]), again[f"{site}/delta"])
     already = lm.shadow(summed([payload]))

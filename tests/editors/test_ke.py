@@ -49,7 +49,7 @@ def test_the_terms_are_the_papers_dense_update(lm: Engine) -> None:
 
 def test_a_closed_gate_changes_nothing(lm: Engine) -> None:
     sites = last_mlps(lm, skip=1)
-    network = fresh(lm, sites)
+    network = fresh(lm, sites).requires_grad_(False)
     row = keyed(lm, FACTS[0].prompt, FACTS[0].target_new, None)
     found, _ = factors(lm, [row], sites, first=0, answers=False)
     c = network.condition(read_text(lm, FACTS[0], row))

@@ -93,11 +93,12 @@ def test_variants_agree_in_the_plain_context_alone(lm: Engine) -> None:
 
 def test_the_target_becomes_likely(lm: Engine) -> None:
     lm = with_statistics(tiny_engine(lm.base.config.model_type, initializer_range=0.5))
-    edit = Edit("The mother tongue of Ada Byron is ", "D", subject="Ada Byron")  # one byte
+    # random attention hardly carries anything over: the subject ends where the answer begins
+    edit = Edit("The teacher of Bo is Ada ", "D", subject="Ada ")
     before = chance(lm, edit)
-    rome = Rome(layer=1, prefixes=0, plain=None, clamp=100.0, decay=0.0, kl=0.0, steps=40)
+    rome = Rome(layer=0, prefixes=0, clamp=1e4, decay=0.0, kl=0.0, steps=60, rate=2.0)
     after = chance(lm.shadow(summed(rome.fit([edit], lm))), edit)
-    assert before < 0.05 and after > 0.5, (before, after)
+    assert after > 0.5 > 10 * before, (before, after)
 
 
 def test_the_loss_is_the_papers(lm: Engine) -> None:
