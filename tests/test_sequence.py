@@ -68,10 +68,14 @@ def unedited(model: EditableModel) -> list[torch.Tensor]:
         return [model.base(input_ids=row).logits[0] for row in rows]
 
 
-def same(one: list[torch.Tensor], two: list[torch.Tensor], **tolerance: float) -> bool:
+def same(
+    one: list[torch.Tensor], two: list[torch.Tensor], *, atol: float = 0.0, rtol: float = 1e-5
+) -> bool:
+    """Bit for bit, unless a tolerance is given."""
     pairs = zip(one, two, strict=True)
-    return all(torch.allclose(a, b, **tolerance) if tolerance else torch.equal(a, b)
-               for a, b in pairs)  # fmt: skip
+    if not atol:
+        return all(torch.equal(a, b) for a, b in pairs)
+    return all(torch.allclose(a, b, atol=atol, rtol=rtol) for a, b in pairs)
 
 
 def payloads_of(model: EditableModel) -> list[Any]:

@@ -71,7 +71,7 @@ def factors(
     if not answers:
         lengths = torch.tensor([len(row.ids) for row in rows], device=device)
         real = torch.arange(hidden.shape[1], device=device)[None] < lengths[:, None]
-        at = tuple(real.nonzero().T)  # type: ignore[assignment]
+        at = tuple(real.nonzero().T)
     found = {
         site: Factors(inputs[site][at].float().cpu(), gradient[at].float().cpu(), at[0].cpu())
         for site, gradient in zip(sites, gradients, strict=True)

@@ -53,10 +53,9 @@ class Moment:
         """[f, m] orthonormal directions that together hold at most ``energy`` of C's trace; or,
         given a threshold, those in which the second moment is below it."""
         values, vectors = torch.linalg.eigh(self.matrix)
-        if threshold is not None:
-            return vectors[:, values < threshold]
         held = values.clamp(min=0).cumsum(0) / values.clamp(min=0).sum()
-        return vectors[:, held <= energy]
+        free: Tensor = vectors[:, held <= energy if threshold is None else values < threshold]
+        return free
 
 
 def through(key: Tensor, moment: Moment) -> Tensor:

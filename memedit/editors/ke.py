@@ -102,7 +102,8 @@ def read_text(lm: LM, edit: Edit, row: Sequenced) -> Tensor:
     text = f"{old_answer(lm, row).strip()} >> {edit.target_new} || {edit.prompt}"
     ids = lm.codec.prompt(Row(text), prefixed=False)[-_MOST:]
     table = lm.base.get_input_embeddings().weight
-    return table[ids.to(table.device)].detach().float().cpu()
+    read: Tensor = table[ids.to(table.device)].detach().float().cpu()
+    return read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

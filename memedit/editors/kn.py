@@ -116,7 +116,7 @@ class Kn(WeightEditor):
         head = lm.base.get_output_embeddings()
         table = (head if self.embedding == "head" else lm.base.get_input_embeddings()).weight
         _, target = lm.codec.with_target(Row(edit.prompt, target=edit.target_new), prefixed=False)
-        rows = table.detach().float().cpu()
+        rows: Tensor = table.detach().float().cpu()
         return self.new * rows[target].sum(0) - self.old * rows[int(old[0])]
 
     def answer(self, lm: LM, edit: Edit) -> Tensor:
@@ -124,13 +124,14 @@ class Kn(WeightEditor):
         model's own next token."""
         if edit.target_true is not None:
             row = Row(edit.prompt, target=edit.target_true)
-            return lm.codec.with_target(row, prefixed=False)[1]
+            _, target = lm.codec.with_target(row, prefixed=False)
+            return target
         ids = lm.codec.prompt(Row(edit.prompt), prefixed=False)
         site = lm.sites.block(-1)
         _, state = observe(lm, [ids], [len(ids) - 1], [site])[site]
         with torch.no_grad():
-            dtype = lm.base.dtype
-            return log_probs(lm, state.to(dtype)).argmax(-1).cpu()
+            said: Tensor = log_probs(lm, state.to(lm.base.dtype)).argmax(-1).cpu()
+        return said
 
     # Which neurons
 

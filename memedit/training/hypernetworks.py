@@ -164,8 +164,10 @@ class MendTraining:
                 found.setdefault(self.network.shape_of[site], []).append(both)
         for shape, parts in found.items():
             rows = torch.cat(parts).double()
-            self.network.transforms[shape].mean.copy_(rows.mean(0).float())
-            self.network.transforms[shape].deviation.copy_(rows.std(0).float())
+            transform = self.network.transforms[shape]
+            assert isinstance(transform, mend.Transform)
+            transform.mean.copy_(rows.mean(0).float())
+            transform.deviation.copy_(rows.std(0).float())
 
     def terms(self, own: Sequenced) -> Terms:
         """The update of one edit; differentiable in the network, not in the factors."""

@@ -12,7 +12,7 @@ from memedit.editors._facts import keyed
 from memedit.editors._gradients import factors
 from memedit.editors._hypernetworks import last_mlps
 from memedit.editors._weights import summed, weight_of
-from memedit.editors.ke import Ke, Network, fresh, old_answer, read_text
+from memedit.editors.ke import Head, Ke, Network, fresh, old_answer, read_text
 from memedit.engine import Engine
 from memedit.errors import InvalidEditError, InvalidInputError
 from memedit.training.hypernetworks import KeTraining
@@ -54,7 +54,9 @@ def test_a_closed_gate_changes_nothing(lm: Engine) -> None:
     found, _ = factors(lm, [row], sites, first=0, answers=False)
     c = network.condition(read_text(lm, FACTS[0], row))
     with torch.no_grad():
-        network.heads[0].outer.bias[-1] = -60.0  # eta
+        head = network.heads[0]
+        assert isinstance(head, Head)
+        head.outer.bias[-1] = -60.0  # eta
     u, v = network.terms(sites[0], c, found[sites[0]])
     assert float((v.T @ u).abs().max()) < 1e-20
     off = Network({sites[0]: (4, 3)}, embedding=32, most=0.0)

@@ -143,4 +143,4 @@ def test_what_it_cannot_do_is_refused(lm: Engine) -> None:
     for wrong in ({"steps": 1}, {"threshold": 1.0}, {"operation": "x"}, {"embedding": "x"},
                   {"fewest": 3, "most": 2}):  # fmt: skip
         with pytest.raises(InvalidInputError):
-            Kn(**wrong)  # type: ignore[arg-type]
+            Kn(**wrong)

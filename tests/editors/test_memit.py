@@ -38,17 +38,18 @@ def facts_of(lm: Engine) -> list[Fact]:
 def test_the_plain_prompt_has_half_the_weight_of_a_key_and_each_prefix_a_tenth(lm: Engine) -> None:
     about = facts_of(lm)[0]
     assert torch.allclose(about.weights, torch.tensor([0.5] + [0.1] * 5))
-    site, total = lm.sites.mlp_out(1), 0.0
+    site = lm.sites.mlp_out(1)
+    total = torch.zeros(keys_of(lm, [about], 1).shape[0], dtype=torch.float64)
     for row, weight in zip(about.rows, [0.5] + [0.1] * 5, strict=True):
         with torch.no_grad():
             found: list[torch.Tensor] = []
             handle = lm.base.get_submodule(site).register_forward_pre_hook(
-                lambda m, args, f=found: f.append(args[0])  # type: ignore[misc]
+                lambda m, args, f=found: f.append(args[0])
             )
             lm.base(input_ids=row.ids[None])
             handle.remove()
         total = total + weight * found[0][0, row.column].double()
-    assert torch.allclose(keys_of(lm, [about], 1)[:, 0], torch.as_tensor(total), atol=1e-6)
+    assert torch.allclose(keys_of(lm, [about], 1)[:, 0], total, atol=1e-6)
 
 
 def test_every_layer_brings_the_states_nearer_to_the_values(lm: Engine) -> None:
@@ -66,8 +67,8 @@ def test_every_layer_brings_the_states_nearer_to_the_values(lm: Engine) -> None:
         assert torch.allclose(step.keys, keys_of(model, facts, step.layer))
         expected = (goal - states_of(model, facts, 1)) / (len(steps) - n)
         assert torch.allclose(step.residual, expected)
-        change = {lm.sites.mlp_out(step.layer): (step.residual @ step.solution.T).float()}
-        model = model.shadow(change)
+        made = {lm.sites.mlp_out(step.layer): (step.residual @ step.solution.T).float()}
+        model = model.shadow(made)
         left.append(float((goal - states_of(model, facts, 1)).norm()))
     assert left[2] < left[1] < left[0]
     payloads = Memit(**QUICK, weight=5.0).fit(FACTS, lm)
@@ -165,6 +166,6 @@ def test_no_free_direction_is_an_error(lm: Engine) -> None:
             Alphaedit(**wrong)  # type: ignore[arg-type]
     for bad in ({"method": "x"}, {"weight": 0.0}, {"clamp": 0.0}):
         with pytest.raises(InvalidInputError):
-            Memit(**bad)  # type: ignore[arg-type]
+            Memit(**bad)
     with pytest.raises(InvalidInputError, match="No layer"):
         replace(Memit(), layers=()).fit(FACTS[:1], lm)

@@ -184,7 +184,7 @@ def test_what_it_cannot_do_is_refused(lm: Engine) -> None:
         replace(QUICK, layer=7).fit([EDIT], lm)
     for wrong in ({"variant": "q"}, {"prefixes": -1}, {"plain": 0.0}, {"steps": 0}, {"rate": 0.0}):
         with pytest.raises(InvalidInputError):
-            Rome(**wrong)  # type: ignore[arg-type]
+            Rome(**wrong)
 
 
 def test_without_statistics_it_says_how_to_collect_them(
