@@ -19,7 +19,10 @@ from memedit.training.facts import Fact
 from memedit.training.hypernetworks import MendTraining
 from memedit.training.loop import Schedule
 from memedit.types import Batch, Row
-from tests.editors.helpers import FACTS, texts, tiny_engine, with_hypernetworks
+from tests.editors.helpers import FACTS, tiny_engine, with_hypernetworks
+
+
+TEXTS = ["The sky over the town is blue.", "Two and two make four.", "It rained all day."]
 
 
 @pytest.fixture(params=["llama", "gpt2"])
@@ -95,7 +98,7 @@ def test_rank_is_that_of_the_live_tokens(lm: Engine) -> None:
 
 
 def test_the_rate_scales_the_update_and_zero_leaves_everything_in_place(lm: Engine) -> None:
-    training = MendTraining(lm, lessons(), texts(), rank=4, seed=0)
+    training = MendTraining(lm, lessons(), TEXTS, rank=4, seed=0)
     with torch.no_grad():
         training.network.rates.fill_(0.0)
         edit, local = training.losses(0)
@@ -111,7 +114,7 @@ def own_target(lm: Engine, row: object) -> str:
 
 
 def test_the_gradient_of_a_rate_is_the_difference_quotient(lm: Engine) -> None:
-    training = MendTraining(lm, lessons(), texts(), rank=4, seed=0)
+    training = MendTraining(lm, lessons(), TEXTS, rank=4, seed=0)
     with torch.no_grad():
         training.network.rates.fill_(1e-2)
     edit, local = training.losses(0)
@@ -127,7 +130,7 @@ def test_the_gradient_of_a_rate_is_the_difference_quotient(lm: Engine) -> None:
 
 
 def test_training_lowers_the_loss_and_what_is_saved_edits(lm: Engine, tmp_path: Path) -> None:
-    training = MendTraining(lm, lessons(), texts(), rank=8, seed=0)
+    training = MendTraining(lm, lessons(), TEXTS, rank=8, seed=0)
     folder = tmp_path / "mend"
     scores = training.run(folder, Schedule(steps=40, batch=2, rate=3e-3, warmup=5), report)
     before = 0.1 * scores["edit_nll_before"] + scores["locality_kl_before"]
