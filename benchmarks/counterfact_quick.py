@@ -27,7 +27,7 @@ from memedit.errors import InvalidInputError
 from memedit.evaluation import EvalCase, load_cases
 from memedit.evaluation import text as texts
 from memedit.evaluation.asking import Answer, Asker, chunks
-from memedit.evaluation.cases import EFFICACY, NEIGHBOURHOOD, PARAPHRASE
+from memedit.evaluation.cases import EFFICACY, PARAPHRASE, select
 from memedit.evaluation.formats import Options
 
 TOKENS = 10
@@ -129,12 +129,19 @@ def main(
     editor: Annotated[str, typer.Option(help="Name of the editor.")] = "ike",
     scope: Annotated[str, typer.Option(help="Name of the scope.")] = "default",
     model: Annotated[str | None, typer.Option(help="Base model; default the packaged.")] = None,
+    also: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Records whose edits are in memory too, but not asked."),
+    ] = None,
 ) -> None:
     """Efficacy, generality and locality of N edits in one memory at once."""
     console = Console(stderr=True)
     wanted = frozenset(filter(None, (part.strip() for part in sources.split(","))))
     try:
-        cases = load_cases(data, n, options=Options(sources=wanted), locality=neighbours).cases
+        found = load_cases(data, n, options=Options(sources=wanted)).cases
+        more = load_cases(also).cases if also else ()
+        every = select([*found, *more], locality=neighbours).cases
+        cases = every[: len(found)]
     except InvalidInputError as error:
         raise typer.BadParameter(f"{data}: {error}") from error
     if len(cases) < n:
@@ -142,12 +149,12 @@ def main(
     with console.status("Loading the model"):
         lm = EditableModel.from_pretrained(model, memory=EditMemory(), editor=editor, scope=scope)
     start = time.perf_counter()
-    with console.status(f"Adding {len(cases)} edits"):
-        lm.edit_many([case.edits[0] for case in cases])
-    per_edit = (time.perf_counter() - start) / len(cases)
+    with console.status(f"Adding {len(every)} edits"):
+        lm.edit_many([case.edits[0] for case in every])
+    per_edit = (time.perf_counter() - start) / len(every)
     ask = Asker(lm, tokens=TOKENS)
-    near = [p.prompt for case in cases for p in case.probes if p.kind == NEIGHBOURHOOD]
-    results: Results = {"n": len(cases), "editor": editor, "scope": scope}
+    near = [p.prompt for case in cases for p in case.probes if p.local]
+    results: Results = {"n": len(cases), "in_memory": len(every), "editor": editor, "scope": scope}
     results["model"] = model or "SmolLM2-135M-Instruct"
     results |= measured(ask, cases, console) | locality(ask, near, console)
     results |= base_efficacy(ask, cases, console) | {"seconds_per_edit": per_edit}

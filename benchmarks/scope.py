@@ -23,6 +23,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,8 +39,10 @@ from memedit.memory.subjects import subject_key
 from memedit.protocols import Scope
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
+from memedit.scope.proposals import propose_queries
+from memedit.scope.relations import sisters
 from memedit.training.examples import related
-from memedit.training.facts import Fact, read_facts, sisters
+from memedit.training.facts import Fact, read_facts
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 from memedit.training.split import part_of
 from memedit.training.texts import passages
@@ -59,11 +62,22 @@ FILES = (
 class Bench:
     """One memory with every edit, one scope, and the decisions so far (for the calibration)."""
 
-    def __init__(self, facts: Sequence[Fact], scope: Scope, console: Console, seed: int) -> None:
+    def __init__(
+        self,
+        facts: Sequence[Fact],
+        scope: Scope,
+        console: Console,
+        seed: int,
+        proposed: bool = False,
+    ) -> None:
         self.facts, self.scope, self.console = facts, scope, console
         self.rng = random.Random(seed)
         self.memory = EditMemory(None, load_encoder())
-        self.memory.add_many([fact.edit for fact in facts])
+        edits = [fact.edit for fact in facts]
+        if proposed:
+            queries = propose_queries(edits, self.memory.encoder)
+            edits = [replace(e, queries=q) for e, q in zip(edits, queries, strict=True)]
+        self.memory.add_many(edits)
         self.live = {record.id for record in self.memory.records()}
         self.by_subject: dict[str, list[Fact]] = {}
         for fact in facts:
@@ -221,6 +235,30 @@ def measure(bench: Bench, facts: Sequence[Fact], zsre: Sequence[Fact], texts: li
     return results
 
 
+def draw(bins: Sequence[dict[str, float]], ece: float, file: Path) -> None:
+    """The reliability diagram: how often what was given a probability was so."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfectly calibrated")
+    predicted, observed = [b["predicted"] for b in bins], [b["observed"] for b in bins]
+    axes.plot(predicted, observed, color="#0072B2", marker="o", label=f"scope (ECE {ece:.4f})")
+    for each in bins:
+        axes.annotate(
+            f"{each['count']:,}", (each["predicted"], each["observed"]), fontsize=7,
+            xytext=(4, -10), textcoords="offset points",
+        )  # fmt: skip
+    axes.set(
+        xlabel="Probability the scope gives",
+        ylabel="Share that was right",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    axes.legend(loc="upper left")
+    figure.savefig(file, dpi=120)
+
+
 def main(
     data: Annotated[Path, typer.Option(help="CounterFact-form JSONL or JSONL.gz.")],
     json_out: Annotated[Path, typer.Option("--json", help="Where the results go.")],
@@ -235,6 +273,10 @@ def main(
         str, typer.Option(help="Subjects asked about: evaluation, calibration, all.")
     ] = "evaluation",
     seed: Annotated[int, typer.Option(help="Of the queries that are made up.")] = 0,
+    proposed: Annotated[
+        bool, typer.Option(help="Give each edit the questions that memedit proposes for it.")
+    ] = False,
+    diagram: Annotated[Path | None, typer.Option(help="Reliability diagram, .svg or .png.")] = None,
 ) -> None:
     """Measure a scope."""
     console = Console(stderr=True)
@@ -242,13 +284,15 @@ def main(
     if threshold is not None:
         settings["threshold"] = threshold
     facts = read_facts([data, *([zsre] if zsre else [])])
-    bench = Bench(facts, load_scope(scope, **settings), console, seed)
+    bench = Bench(facts, load_scope(scope, **settings), console, seed, proposed=proposed)
     chosen = [f for f in facts if part == "all" or part_of(f.subject) == part]
     own = [f for f in chosen if f.source != "zsre"]
     plain = ordinary(texts or data.resolve().parent, bench.rng)
     results = measure(bench, own, [f for f in chosen if f.source == "zsre"], plain)
     results |= {"scope": scope, "part": part, "seed": seed}
     json_out.write_text(json.dumps(results, indent=2) + "\n")
+    if diagram is not None:
+        draw(results["reliability"], results["ece"], diagram)
     table = Table("", "", title=f"{len(bench.live):,} edits, scope {scope}")
     for name, value in results.items():
         if name != "reliability":

@@ -1,4 +1,5 @@
-"""Which form of scope classifier: cosine, logistic regression, boosted trees, the pair network.
+"""Which form of scope classifier: cosines, logistic regression, boosted trees, the pair network,
+SERAC's embed and cross forms, and the cascade of pair network and cross-encoder.
 
     python benchmarks/scope_forms.py --data counterfact_full.jsonl.gz --data zsre.jsonl.gz \
         --texts wikipedia_2000_articles.jsonl.gz --most 1500 --json out.json
@@ -6,18 +7,23 @@
 All learn from the same labelled pairs (subjects of the training part) and are compared on the same
 pairs of other subjects (the calibration part), each at the threshold that keeps 99% of the
 paraphrases: what then fires falsely?
+embed, cross and cascade each learn ``--steps`` batches of 48 pairs: those in doubt for the cascade,
+any for the others.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -25,52 +31,128 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from memedit.encoders import load_encoder
-from memedit.scope.features import SCALARS
+from memedit.scope.cross import CrossEncoder
+from memedit.scope.features import SCALARS, TextPair
+from memedit.training.cross import Labelled, chances, chosen, train_cross
 from memedit.training.facts import read_facts
 from memedit.training.jobs import split_facts
-from memedit.training.pairs import KINDS, POSITIVE, Floats, Pairs, build
-from memedit.training.scope import best_of_queries, train_pair_model
+from memedit.training.loop import Schedule
+from memedit.training.pairs import KINDS, POSITIVE, Floats, Pairs, cached_pairs
+from memedit.training.scope import best_of_queries, calibrated, train_pair_model
 from memedit.training.texts import sentences
 
-Scorer = Callable[[Pairs], Floats]
 RECALL = 0.99
+RATE = 1e-3
 
 
-def cosine(train: Pairs, seed: int) -> Scorer:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a form may learn from, and how long."""
+
+    pairs: Pairs
+    encoder: Any
+    steps: int
+    seed: int
+    folder: Path
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(
+            steps=self.steps, batch=48, rate=RATE, warmup=60, save_every=self.steps, seed=self.seed
+        )
+
+    def any_pairs(self) -> list[Labelled]:
+        """As many pairs as there are steps for, drawn from all."""
+        count = min(len(self.pairs), 48 * self.steps)
+        chosen = random.Random(self.seed).sample(range(len(self.pairs)), count)
+        return [(self.pairs.texts[i], int(self.pairs.labels[i])) for i in chosen]
+
+
+Scorer = Callable[[Pairs], Floats]
+
+
+def cosine(job: Job) -> Scorer:
     column = SCALARS.index("similarity")
     return lambda pairs: pairs.scalars[:, column]
 
 
-def masked_cosine(train: Pairs, seed: int) -> Scorer:
+def masked_cosine(job: Job) -> Scorer:
     column, named = SCALARS.index("relation"), SCALARS.index("mentioned")
     return lambda pairs: pairs.scalars[:, column] * pairs.scalars[:, named]
 
 
-def logistic(train: Pairs, seed: int) -> Scorer:
+def logistic(job: Job) -> Scorer:
+    train = job.pairs
     model = LogisticRegression(max_iter=500, class_weight="balanced")
     mean, scale = train.scalars.mean(0), train.scalars.std(0) + 1e-3
     model.fit((train.scalars - mean) / scale, train.labels)
     return lambda pairs: model.decision_function((pairs.scalars - mean) / scale)
 
 
-def trees(train: Pairs, seed: int) -> Scorer:
+def trees(job: Job) -> Scorer:
     model = HistGradientBoostingClassifier(
-        max_iter=300, class_weight="balanced", random_state=seed
-    ).fit(train.scalars, train.labels)
+        max_iter=300, class_weight="balanced", random_state=job.seed
+    ).fit(job.pairs.scalars, job.pairs.labels)
     return lambda pairs: model.decision_function(pairs.scalars)
 
 
-def network(train: Pairs, seed: int) -> Scorer:
-    model = train_pair_model(train, seed=seed, manifest={})
+def network(job: Job) -> Scorer:
+    model = train_pair_model(job.pairs, seed=job.seed, manifest={})
     return lambda pairs: model.logits(pairs.scalars, pairs.vectors.astype(np.float32))
 
 
-FORMS: dict[str, Callable[[Pairs, int], Scorer]] = {
+class Embed(CrossEncoder):
+    """SERAC's embed form: the cosine of the two texts, each read alone, scaled and shifted."""
+
+    def __init__(self, body: Any, tokenizer: Any) -> None:
+        super().__init__(body, tokenizer)
+        self.head = torch.nn.Linear(1, 1)
+        torch.nn.init.constant_(self.head.weight, 10.0)
+        torch.nn.init.constant_(self.head.bias, -7.0)
+
+    def forward(self, pairs: Sequence[TextPair]) -> torch.Tensor:
+        u, v = (self._read([pair[side] for pair in pairs]) for side in (0, 1))
+        logits: torch.Tensor = self.head((u * v).sum(-1, keepdim=True))[:, 0]
+        return logits
+
+    def _read(self, texts: Sequence[str]) -> torch.Tensor:
+        inputs = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=64, return_tensors="pt"
+        )
+        states = self.body(**inputs).last_hidden_state
+        mask = inputs["attention_mask"][..., None].to(states.dtype)
+        return torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+
+
+def embed(job: Job) -> Scorer:
+    model = train_cross(
+        job.encoder, job.any_pairs(), job.schedule, job.folder / "embed", form=Embed
+    )
+    return lambda pairs: model.logits(pairs.texts)
+
+
+def cross(job: Job) -> Scorer:
+    model = train_cross(job.encoder, job.any_pairs(), job.schedule, job.folder / "cross")
+    return lambda pairs: model.logits(pairs.texts)
+
+
+def cascade(job: Job) -> Scorer:
+    first = calibrated(train_pair_model(job.pairs, seed=job.seed, manifest={}), job.pairs)
+    labelled = chosen(first, job.pairs, job.seed)
+    second = train_cross(job.encoder, labelled, job.schedule, job.folder / "cascade")
+    model = replace(first, join=(0.5, 1.0, 0.0))
+    return lambda pairs: chances(model, pairs, second)
+
+
+FORMS: dict[str, Callable[[Job], Scorer]] = {
     "cosine": cosine,
     "masked cosine": masked_cosine,
     "logistic regression": logistic,
     "boosted trees": trees,
     "pair network": network,
+    "embed": embed,
+    "cross": cross,
+    "cascade": cascade,
 }
 
 
@@ -93,31 +175,50 @@ def false_fires(pairs: Pairs, scores: Floats) -> dict[str, float]:
     return found
 
 
+def labelled_pairs(
+    data: Sequence[Path], texts: Sequence[Path], most: int, seed: int, cache: Path, encoder: Any
+) -> dict[str, Pairs]:
+    """Pairs of the training and the calibration part; kept in ``cache``."""
+    parts = split_facts([f for f in read_facts(data) if f.source != "counterfact" or f.paraphrases])
+    plain, pairs = sentences(texts), {}
+    for part in ("train", "calibration"):
+        random.Random(seed).shuffle(parts[part])
+        pairs[part] = cached_pairs(
+            cache / f"{part}-{most}-{seed}.safetensors", parts[part][:most], plain, encoder,
+            seed=seed, progress=lambda done, total: None,
+        )  # fmt: skip
+    return pairs
+
+
 def main(
     data: Annotated[list[Path], typer.Option(help="CounterFact, zsRE or KnowEdit records.")],
     texts: Annotated[list[Path], typer.Option(help="Ordinary text.")],
     json_out: Annotated[Path, typer.Option("--json", help="Where the results go.")],
     most: Annotated[int, typer.Option(help="At most so many facts of each part.")] = 1_500,
+    steps: Annotated[int, typer.Option(help="Of embed, cross and cascade; 0: without.")] = 400,
+    cache: Annotated[Path | None, typer.Option(help="Keep pairs and models here.")] = None,
     seed: Annotated[int, typer.Option(help="Of queries and weights.")] = 0,
 ) -> None:
     """Compare the forms."""
-    console = Console(stderr=True)
-    parts = split_facts([f for f in read_facts(data) if f.source != "counterfact" or f.paraphrases])
-    plain, encoder = sentences(texts), load_encoder()
-    pairs = {}
-    for part in ("train", "calibration"):
-        random.Random(seed).shuffle(parts[part])
-        with console.status(f"Pairs to {part}"):
-            pairs[part] = build(parts[part][:most], plain, encoder, seed=seed)
+    console, encoder = Console(stderr=True), load_encoder()
+    folder = cache or Path(tempfile.mkdtemp())
+    with console.status("Pairs"):
+        pairs = labelled_pairs(data, texts, most, seed, folder, encoder)
+    job = Job(pairs["train"], encoder, steps, seed, folder)
     results: dict[str, dict[str, Any]] = {}
     for name, form in FORMS.items():
+        if not steps and form in (embed, cross, cascade):
+            continue
         with console.status(f"Training: {name}"):
             start = time.perf_counter()
-            score = form(pairs["train"], seed)
-            seconds = time.perf_counter() - start
-        results[name] = false_fires(pairs["calibration"], score(pairs["calibration"]))
-        results[name]["train_seconds"] = seconds
-    json_out.write_text(json.dumps(results, indent=2) + "\n")
+            score = form(job)
+            middle = time.perf_counter()
+            scores = score(pairs["calibration"])
+        results[name] = false_fires(pairs["calibration"], scores) | {
+            "train_seconds": middle - start,
+            "us_per_pair": (time.perf_counter() - middle) / len(scores) * 1e6,
+        }
+        json_out.write_text(json.dumps(results, indent=2) + "\n")
     columns = list(next(iter(results.values())))
     table = Table("form", *columns, title=f"False fires at {RECALL:.0%} of the paraphrases")
     for name, row in results.items():

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import memedit
 from memedit import _render, cli_evaluation, cli_training
+from memedit.cli_options import EncoderName, Model
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.types import DEFAULT_NAMESPACE, Edit
 
@@ -64,15 +65,6 @@ Memory = Annotated[
     Path,
     typer.Option("--memory", metavar="DIR", envvar="MEMEDIT_MEMORY", help="Where edits are kept."),
 ]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="NAME",
-        envvar="MEMEDIT_MODEL",
-        help="Hub id, folder or GGUF file of the language model. [default: SmolLM2-135M-Instruct]",
-    ),
-]
 Unused = Annotated[
     str | None, typer.Option("--model", hidden=True, help="Accepted everywhere; not needed here.")
 ]
@@ -82,15 +74,6 @@ Namespace = Annotated[
 AnyNamespace = Annotated[
     str | None,
     typer.Option("--namespace", metavar="NAME", help="Only this namespace. [default: all]"),
-]
-EncoderName = Annotated[
-    str | None,
-    typer.Option(
-        "--encoder",
-        metavar="NAME",
-        envvar="MEMEDIT_ENCODER",
-        help="Sentence encoder of the memory. [default: all-MiniLM-L6-v2]",
-    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Limit = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most N; 0: all.")]

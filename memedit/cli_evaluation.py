@@ -9,30 +9,37 @@ import typer
 
 from memedit import _render
 from memedit.cli_options import (
-    BatchEdits,
-    Checkpoints,
-    Count,
+    Batch,
     Csv,
     Data,
+    DownstreamCount,
+    DownstreamData,
+    DownstreamEdits,
+    Editor,
     Editors,
     EncoderName,
     Families,
-    Frame,
+    Hard,
     Html,
+    Items,
     Locality,
     Markdown,
+    Measured,
     Model,
     Out,
     Protocol,
     Ray,
-    Recheck,
-    Run,
+    Reports,
     Seed,
-    Sources,
-    Target,
+    Shots,
+    Tasks,
     Timings,
     Tokens,
     Workers,
+    measured,
+    numbers,
+    parts,
+    with_options,
 )
 from memedit.errors import InvalidInputError
 
@@ -40,28 +47,10 @@ if TYPE_CHECKING:
     from memedit.evaluation.compare import Comparison
 
 
+@with_options(measured)
 def compare(
     editors: Editors,
-    data: Data,
-    n: Count = None,
-    protocol: Protocol = None,
-    batch_edits: BatchEdits = None,
-    checkpoints: Checkpoints = "",
-    families: Families = "gen,tf,kl",
-    locality: Locality = 2,
-    zsre_target: Target = "alt",
-    sources: Sources = "",
-    max_new_tokens: Tokens = 16,
-    frame: Frame = "plain",
-    seed: Seed = 0,
-    recheck: Recheck = False,
-    model: Model = None,
-    encoder: EncoderName = None,
-    run: Run = None,
-    json: Out = None,
-    html: Html = None,
-    markdown: Markdown = None,
-    csv: Csv = None,
+    asked: Measured,
     timings: Timings = True,
     workers: Workers = 1,
     ray: Ray = None,
@@ -70,65 +59,41 @@ def compare(
 
     memedit compare --editors ike,ike-ungated,none --data counterfact.jsonl.gz --n 100
     """
-    from memedit.evaluation.jobs import Job, run_job
-
-    points = _numbers(checkpoints)
-    job = Job(
-        editors=tuple(part.strip() for part in editors.split(",")),
-        data=data,
-        n=n,
-        locality=locality,
-        target=zsre_target,
-        sources=tuple(_parts(sources)),
-        model=model,
-        encoder=encoder,
-        settings={
-            "protocol": protocol or ("sequential" if points else "batch"),
-            "batch_edits": batch_edits,
-            "checkpoints": points,
-            "families": tuple(_parts(families)),
-            "tokens": max_new_tokens,
-            "frame": frame,
-            "seed": seed,
-            "recheck": recheck,
-        },
-    )
-    folder = run or (json.with_name(f"{json.name}.run") if json else None)
-    with _render.measuring() as heard:
-        comparison = run_job(job, folder, progress=heard, workers=workers, ray=ray)
-    _show(comparison, json, html, markdown, csv, timings=timings)
+    _measure(editors, asked, timings=timings, workers=workers, ray=ray)
 
 
+@with_options(measured)
 def evaluate(
-    data: Data,
-    editor: Annotated[str, typer.Option("--editor", metavar="NAME", help="As in compare.")] = "ike",
-    n: Count = None,
-    protocol: Protocol = None,
-    batch_edits: BatchEdits = None,
-    checkpoints: Checkpoints = "",
-    families: Families = "gen,tf,kl",
-    locality: Locality = 2,
-    zsre_target: Target = "alt",
-    sources: Sources = "",
-    max_new_tokens: Tokens = 16,
-    frame: Frame = "plain",
-    seed: Seed = 0,
-    recheck: Recheck = False,
-    model: Model = None,
-    encoder: EncoderName = None,
-    run: Run = None,
-    json: Out = None,
-    html: Html = None,
-    markdown: Markdown = None,
-    csv: Csv = None,
+    asked: Measured,
+    editor: Editor = "ike",
 ) -> None:
     """Measure one editor, beside the unedited model."""
-    both = editor if editor.strip() == "none" else f"{editor},none"
-    compare(
-        both, data, n, protocol, batch_edits, checkpoints, families, locality, zsre_target,
-        sources, max_new_tokens, frame, seed, recheck, model, encoder, run, json, html,
-        markdown, csv,
-    )  # fmt: skip
+    _measure(editor if editor.strip() == "none" else f"{editor},none", asked)
+
+
+def _measure(
+    editors: str,
+    asked: Measured,
+    *,
+    timings: bool = True,
+    workers: int = 1,
+    ray: str | None = None,
+) -> None:
+    from memedit.evaluation.jobs import Job, run_job
+
+    names = tuple(part.strip() for part in editors.split(","))
+    job = Job(editors=names, **asked.job)
+    try:
+        with _render.measuring() as heard:
+            comparison = run_job(job, asked.folder, progress=heard, workers=workers, ray=ray)
+    except KeyboardInterrupt:
+        _render.note("Interrupted. What was measured is kept: the same command goes on.", "yellow")
+        raise typer.Exit(130) from None
+    _show(comparison, asked.reports, timings=timings)
+    data = comparison.manifest["data"]
+    if data["asked"] is not None and data["used"] < data["asked"]:
+        only = f"{data['used']:,} of the {data['asked']:,} cases asked for are there."
+        _render.note(f"Only {only}", "yellow")
 
 
 def report(
@@ -146,7 +111,7 @@ def report(
     """Show a run again, finished or not, from its rows."""
     from memedit.evaluation.compare import load
 
-    _show(load(run), json, html, markdown, csv, timings=timings, downstream=downstream)
+    _show(load(run), Reports(json, html, markdown, csv), timings=timings, downstream=downstream)
 
 
 def sweep(
@@ -159,8 +124,9 @@ def sweep(
     ] = "default",
     protocol: Protocol = None,
     locality: Locality = 2,
+    hard: Hard = False,
     families: Families = "gen,tf,kl",
-    max_new_tokens: Tokens = 16,
+    max_new_tokens: Tokens = 24,
     encoder: EncoderName = None,
     json: Out = None,
     workers: Workers = 1,
@@ -176,16 +142,17 @@ def sweep(
         editors=tuple(part.strip() for part in editors.split(",")),
         data=data,
         locality=locality,
+        hard=hard,
         encoder=encoder,
         settings={
             "protocol": protocol or "batch",
-            "families": tuple(_parts(families)),
+            "families": tuple(parts(families)),
             "tokens": max_new_tokens,
         },
     )
-    names = [None if name == "default" else name for name in _parts(models)]
+    names = [None if name == "default" else name for name in parts(models)]
     with _render.measuring() as heard:
-        made = jobs.sweep(job, names, _numbers(n), run, progress=heard, workers=workers, ray=ray)
+        made = jobs.sweep(job, names, numbers(n), run, progress=heard, workers=workers, ray=ray)
     for name, each in made.items():
         for comparison in each.values():
             _render.say(name, style="bold")
@@ -197,32 +164,14 @@ def sweep(
 
 
 def downstream(
-    edits: Annotated[
-        Path, typer.Option("--edits", metavar="FILE", help="Cases whose edits are made.")
-    ],
-    editor: Annotated[str, typer.Option("--editor", metavar="NAME", help="As in compare.")] = "ike",
-    n_edits: Annotated[
-        int | None, typer.Option("--n-edits", min=1, metavar="N", help="[default: all]")
-    ] = None,
-    tasks: Annotated[
-        str | None, typer.Option("--tasks", metavar="A,B", help="[default: all there are]")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="K", help="Items per task.")
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            metavar="DIR",
-            envvar="MEMEDIT_DOWNSTREAM",
-            help="Folder of the tasks' data. [default: 'downstream' beside FILE]",
-        ),
-    ] = None,
-    shots: Annotated[
-        int, typer.Option("--shots", min=0, help="Worked examples, where a task has some.")
-    ] = 0,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Items per model call.")] = 8,
+    edits: DownstreamEdits,
+    editor: Editor = "ike",
+    n_edits: DownstreamCount = None,
+    tasks: Tasks = None,
+    limit: Items = None,
+    data: DownstreamData = None,
+    shots: Shots = 0,
+    batch: Batch = 8,
     seed: Seed = 0,
     model: Model = None,
     encoder: EncoderName = None,
@@ -233,8 +182,9 @@ def downstream(
     from memedit.evaluation import load_cases, tables
     from memedit.evaluation.specs import parse
 
-    chosen = _parts(tasks) if tasks is not None else measure.available()
-    measure.check(chosen)
+    chosen = parts(tasks) if tasks is not None else measure.available()
+    folder = data or edits.parent / "downstream"
+    measure.check(chosen, folder)
     spec = parse(editor)
     cases = load_cases(edits, n_edits).cases
     with _render.working(f"Making the edits of {len(cases):,} cases"):
@@ -245,13 +195,7 @@ def downstream(
             lm.edit_many(list(dict.fromkeys(e for case in cases for e in case.edits)))
     with _render.working(f"Running {', '.join(chosen)}"):
         results = measure.downstream(
-            lm,
-            chosen,
-            data or edits.parent / "downstream",
-            limit=limit,
-            batch=batch,
-            shots=shots,
-            seed=seed,
+            lm, chosen, folder, limit=limit, batch=batch, shots=shots, seed=seed
         )
     _render.stdout().print(tables.downstream_table(results))
     if json is not None:
@@ -259,31 +203,25 @@ def downstream(
 
 
 def _show(
-    comparison: Comparison,
-    json: Path | None,
-    html: Path | None,
-    markdown: Path | None,
-    csv: Path | None,
-    *,
-    timings: bool,
-    downstream: Path | None = None,
+    comparison: Comparison, reports: Reports, *, timings: bool, downstream: Path | None = None
 ) -> None:
+    """In the terminal, and in every file that was asked for."""
     from memedit.evaluation import tables
 
     for table in tables.rich_tables(comparison):
         _render.stdout().print(table)
     _render.note(tables.provenance(comparison).strip())
-    if json is not None:
-        _write(json, _render.json_text(comparison.to_dict(timings=timings)))
-    if markdown is not None:
-        _write(markdown, tables.markdown(comparison))
-    if csv is not None:
-        _write(csv, tables.as_csv(comparison))
-    if html is not None:
+    if reports.json is not None:
+        _write(reports.json, _render.json_text(comparison.to_dict(timings=timings)))
+    if reports.markdown is not None:
+        _write(reports.markdown, tables.markdown(comparison))
+    if reports.csv is not None:
+        _write(reports.csv, tables.as_csv(comparison))
+    if reports.html is not None:
         from memedit.evaluation.downstream import read
         from memedit.evaluation.page import page
 
-        _write(html, page(comparison, read(downstream) if downstream else None))
+        _write(reports.html, page(comparison, read(downstream) if downstream else None))
 
 
 def _write(file: Path, text: str) -> None:
@@ -292,14 +230,3 @@ def _write(file: Path, text: str) -> None:
     except OSError as error:
         raise InvalidInputError(f"{file} cannot be written: {error.strerror}.") from error
     _render.note(f"Wrote {file}.")
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in _parts(text))
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 1,10,100.") from None

@@ -1,11 +1,17 @@
-"""The options that the measuring commands share."""
+"""The options that commands share, above all those that measure."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
+
+from memedit.errors import InvalidInputError
 
 Data = Annotated[
     str, typer.Option("--data", metavar="FILE", help="Cases; the format is told by the content.")
@@ -43,7 +49,26 @@ Sources = Annotated[
 Tokens = Annotated[
     int, typer.Option("--max-new-tokens", min=1, metavar="N", help="Budget of a free answer.")
 ]
-Frame = Annotated[str, typer.Option("--frame", help="How prompts are put: plain, qa or chat.")]
+Frame = Annotated[
+    str,
+    typer.Option(
+        "--frame", help="How prompts are put: plain, qa, shots, instruction, dialogue or chat."
+    ),
+]
+Hard = Annotated[
+    bool,
+    typer.Option(
+        "--hard", help="Ask reversed, negated, hypothetical and dated forms of each edit, too."
+    ),
+]
+References = Annotated[
+    Path | None,
+    typer.Option(
+        "--references",
+        metavar="FILE",
+        help="ROME's attribute_snippets.json, for consistency and essence (family fluency).",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Of sampled texts.")]
 Recheck = Annotated[
     bool,
@@ -60,7 +85,12 @@ Model = Annotated[
 ]
 EncoderName = Annotated[
     str | None,
-    typer.Option("--encoder", metavar="NAME", envvar="MEMEDIT_ENCODER", help="Sentence encoder."),
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        envvar="MEMEDIT_ENCODER",
+        help="Sentence encoder of the memory. [default: all-MiniLM-L6-v2]",
+    ),
 ]
 Run = Annotated[
     Path | None,
@@ -96,3 +126,153 @@ Editors = Annotated[
         help="NAME, NAME@SCOPE, NAME-ungated (the nearest edit always fires), none.",
     ),
 ]
+Editor = Annotated[str, typer.Option("--editor", metavar="NAME", help="As in compare.")]
+DownstreamEdits = Annotated[
+    Path, typer.Option("--edits", metavar="FILE", help="Cases whose edits are made.")
+]
+DownstreamCount = Annotated[
+    int | None, typer.Option("--n-edits", min=1, metavar="N", help="[default: all]")
+]
+Tasks = Annotated[
+    str | None, typer.Option("--tasks", metavar="A,B", help="[default: all there are]")
+]
+Items = Annotated[
+    int | None, typer.Option("--limit", min=1, metavar="K", help="Items per task. [default: all]")
+]
+DownstreamData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        envvar="MEMEDIT_DOWNSTREAM",
+        help="Folder of the tasks' data. [default: 'downstream' beside FILE]",
+    ),
+]
+Shots = Annotated[
+    int, typer.Option("--shots", min=0, help="Worked examples, where a task has some.")
+]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Items per model call.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The files to write."""
+
+    json: Path | None = None
+    html: Path | None = None
+    markdown: Path | None = None
+    csv: Path | None = None
+
+    def check(self) -> None:
+        """Refuse, before anything is measured, a file that cannot be written afterwards.
+
+        Raises:
+            InvalidInputError: its folder does not exist, or it is a folder.
+        """
+        for file in filter(None, (self.json, self.html, self.markdown, self.csv)):
+            if file.is_dir() or not file.absolute().parent.is_dir():
+                what = "is a folder" if file.is_dir() else f"lies in no folder: {file.parent}"
+                raise InvalidInputError(f"{file} cannot be written: it {what}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What ``eval`` and ``compare`` ask for alike: fields of a job, its folder, its reports."""
+
+    job: Mapping[str, Any]
+    folder: Path | None
+    reports: Reports
+
+
+def measured(
+    data: Data,
+    n: Count = None,
+    protocol: Protocol = None,
+    batch_edits: BatchEdits = None,
+    checkpoints: Checkpoints = "",
+    families: Families = "gen,tf,kl",
+    locality: Locality = 2,
+    hard: Hard = False,
+    zsre_target: Target = "alt",
+    sources: Sources = "",
+    references: References = None,
+    max_new_tokens: Tokens = 24,
+    frame: Frame = "plain",
+    seed: Seed = 0,
+    recheck: Recheck = False,
+    model: Model = None,
+    encoder: EncoderName = None,
+    run: Run = None,
+    json: Out = None,
+    html: Html = None,
+    markdown: Markdown = None,
+    csv: Csv = None,
+) -> Measured:
+    """The options of a measurement, put together."""
+    points = numbers(checkpoints)
+    settings = {
+        "protocol": protocol or ("sequential" if points else "batch"),
+        "batch_edits": batch_edits,
+        "checkpoints": points,
+        "families": tuple(parts(families)),
+        "tokens": max_new_tokens,
+        "frame": frame,
+        "seed": seed,
+        "recheck": recheck,
+    }
+    job = {
+        "data": data,
+        "n": n,
+        "locality": locality,
+        "hard": hard,
+        "target": zsre_target,
+        "sources": tuple(parts(sources)),
+        "references": references and str(references),
+        "model": model,
+        "encoder": encoder,
+        "settings": settings,
+    }
+    reports = Reports(json, html, markdown, csv)
+    reports.check()
+    return Measured(job, run or (json.with_name(f"{json.name}.run") if json else None), reports)
+
+
+def with_options(made: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the options of ``made``, whose result it takes as ``asked``."""
+
+    def dressed(command: Callable[..., None]) -> Callable[..., None]:
+        own, more = inspect.signature(command).parameters, inspect.signature(made).parameters
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            asked = made(**{name: given.pop(name) for name in more})
+            command(asked=asked, **given)
+
+        hints = get_type_hints(made, include_extras=True) | get_type_hints(
+            command, include_extras=True
+        )
+        names = {n: p for n, p in own.items() if n != "asked"} | dict(more)
+        ordered = sorted(names.values(), key=lambda p: p.default is not inspect.Parameter.empty)
+        kept = [p.replace(kind=p.KEYWORD_ONLY, annotation=hints[p.name]) for p in ordered]
+        run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in kept}
+        return run
+
+    return dressed
+
+
+def parts(text: str) -> list[str]:
+    """What stands between the commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Numbers between commas.
+
+    Raises:
+        BadParameter: something else.
+    """
+    try:
+        return tuple(int(part) for part in parts(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 1,10,100.") from None

@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from memedit import _render
+from memedit.cli_options import Model
 
 train_app = typer.Typer(
     help="Train what editors and scopes need in advance, on your own data.",
@@ -46,6 +47,9 @@ def scope(
     most: Annotated[
         int | None, typer.Option("--most", min=50, help="At most so many facts of each part.")
     ] = None,
+    cross_steps: Annotated[
+        int, typer.Option("--cross-steps", min=0, help="Steps of the cross-encoder; 0: without.")
+    ] = 1_500,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -62,7 +66,14 @@ def scope(
             bar.update(tasks[name], completed=done, description=what)
 
         manifest = train_scope(
-            data, texts, out, encoder=encoder, seed=seed, most=most, progress=show
+            data,
+            texts,
+            out,
+            encoder=encoder,
+            seed=seed,
+            most=most,
+            cross_steps=cross_steps,
+            progress=show,
         )
     _finish(manifest, f'ClassifierScope(model="{out}")', json=json)
 
@@ -80,6 +91,12 @@ def counterfactual(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Examples a step.")] = 16,
     rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 6e-4,
     save_every: Annotated[int, typer.Option("--save-every", min=1, help="Steps.")] = 50,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="DIR", exists=True, help="An adapter to begin with. [default: none]"
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")
     ] = None,
@@ -113,6 +130,7 @@ def counterfactual(
             device=device,
             dtype=None if dtype is None else getattr(torch, dtype, None),
             schedule=schedule,
+            start=start,
             report=show,
         )
     _finish(manifest, f'Serac(counterfactual="{out}")', json=json)
@@ -120,9 +138,6 @@ def counterfactual(
 
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")]
 Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")]
-Base = Annotated[
-    str | None, typer.Option("--model", metavar="NAME", help="The base: hub id, folder or GGUF.")
-]
 Place = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="[default: where the editor looks by itself]"),
@@ -134,7 +149,7 @@ def mend(
     data: Data,
     texts: Texts,
     out: Place = None,
-    model: Base = None,
+    model: Model = None,
     steps: Steps = 2_000,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Edits a step.")] = 5,
     rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 1e-4,
@@ -152,7 +167,7 @@ def ke(
     data: Data,
     texts: Texts,
     out: Place = None,
-    model: Base = None,
+    model: Model = None,
     steps: Steps = 20_000,
     rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 3e-4,
     device: Device = None,
@@ -207,18 +222,8 @@ def statistics(
         int, typer.Option("--tokens", min=1, metavar="N", help="How many.")
     ] = 100_000,
     length: Annotated[int, typer.Option("--length", min=2, help="Tokens in a sequence.")] = 128,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="NAME",
-            envvar="MEMEDIT_MODEL",
-            help="The base: hub id, folder or GGUF file. [default: SmolLM2-135M-Instruct]",
-        ),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")
-    ] = None,
+    model: Model = None,
+    device: Device = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="[default: memedit's cache]")
     ] = None,

@@ -111,6 +111,17 @@ class SentenceEncoder:
             vectors[chosen] = self._forward([texts[i] for i in chosen])
         return vectors
 
+    def transformer(self) -> tuple[Any, Any]:
+        """(transformer, tokenizer) of the model, not copied: treat them as read-only.
+
+        Raises:
+            InvalidInputError: the model is no transformer of Hugging Face's.
+        """
+        first = self._model[0]
+        if not hasattr(first, "auto_model"):
+            raise InvalidInputError(f"The encoder {self._name!r} is no transformer.")
+        return first.auto_model, self._model.tokenizer
+
     def _forward(self, texts: list[str]) -> npt.NDArray[np.float32]:
         import torch
 

@@ -44,3 +44,28 @@ def test_scope(tmp_path: Path, minilm: Any) -> None:
     assert found["edits"] == 90 and found["text_false_fire"] is None  # no texts beside the file
     assert found["paraphrase_recall"] > 0.9 and found["zsre_recall"] > 0.8
     assert found["neighbour_false_fire"] < 0.05 and found["negated_false_fire"] < 0.1
+
+
+@pytest.mark.slow
+def test_serac(tmp_path: Path, smollm: Any, minilm: Any) -> None:
+    data = head("counterfact_full.jsonl.gz", 12, tmp_path / "cf.jsonl.gz")
+    zsre = head("zsre.jsonl.gz", 8, tmp_path / "zsre.jsonl.gz")
+    out = tmp_path / "out.json"
+    options = ("--data", str(data), "--zsre", str(zsre), "--n", "3", "--part", "all")
+    run("serac", *options, "--json", str(out))
+    found = json.loads(out.read_text())
+    assert found["exact_10_efficacy"] == found["exact_40_efficacy"] == 1
+    assert found["forced_neighbour_same"] >= 0.5 and found["forced_nq_same"] >= 0.5
+    assert found["base_forced_neighbour_same"] < 1  # the frozen base cannot decline
+
+
+@pytest.mark.slow
+def test_scope_forms(tmp_path: Path, minilm: Any) -> None:
+    data = head("counterfact_full.jsonl.gz", 40, tmp_path / "cf.jsonl.gz")
+    (tmp_path / "text.txt").write_text("The weather was fine on the first day of the trip.\n" * 9)
+    out = tmp_path / "out.json"
+    options = ("--data", str(data), "--texts", str(tmp_path / "text.txt"), "--steps", "2")
+    run("scope_forms", *options, "--json", str(out))
+    found = json.loads(out.read_text())
+    assert set(found) == set(importlib.import_module("benchmarks.scope_forms").FORMS)
+    assert all(row["question_recall"] > 0.3 for row in found.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -91,8 +90,3 @@ def other_model(name: str) -> Any:
     from memedit.engine import Engine
 
     return Engine(*models.load(name))
-
-
-def known_adapters() -> Sequence[str]:
-    """Names of the shipped adapters."""
-    return [manifest.parent.name for manifest in sorted(shipped().glob(f"*/{MANIFEST}"))]

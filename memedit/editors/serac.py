@@ -15,8 +15,9 @@ Three forms of that model:
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -30,6 +31,7 @@ from memedit.protocols import LM
 from memedit.types import Batch, Call, Completion, Edit, Payload, Row
 
 _FROZEN, _OTHER = "base", "model:"
+_SUREST = 4
 _VERDICT = {"max_new_tokens": 1, "do_sample": False, "num_beams": 1}
 
 
@@ -80,7 +82,8 @@ class Serac:
         accepted = self._accepted(batch, adapter, batch.lm)
 
         def answer(rows: Batch) -> list[Any]:
-            return call(self._shown(rows).intervene(*adapter.modules).with_stop(END))
+            shown = self._shown(rows).intervene(*adapter.modules).with_stop(END)
+            return call(replace(shown, options=_begun(shown.options)))
 
         return batch.route(lambda row: id(row) in accepted, answer, call)
 
@@ -101,18 +104,28 @@ class Serac:
         return found
 
     def _accepted(self, batch: Batch, adapter: Adapter, lm: LM | None) -> set[int]:
-        """Rows (by identity) whose answer the adapter does not end before it has begun."""
+        """Rows (by identity) whose answer the adapter does not end before it has begun.
+
+        Adapter and scope judge the same question from different sides, so their odds multiply: the
+        surer the scope, the surer the adapter must be to decline.
+        """
         if lm is None or not self.decline:
             return {id(row) for row in batch.rows}
-        asked = replace(self._shown(batch).intervene(*adapter.modules), options=_VERDICT)
+        ends, accepted = _ends(lm), set[int]()
+        asked = self._shown(batch).intervene(*adapter.modules)
         asked = asked.map_rows(lambda row: replace(row, target=None))
-        first = lm.generate(asked)
-        ends = _ends(lm)
-        return {
-            id(row)
-            for row, said in zip(batch.rows, first, strict=True)
-            if int(said.ids[0, 0]) not in ends
-        }
+        pairs = list(zip(batch.rows, asked.rows, strict=True))
+        for odds in sorted({_odds(row) for row in batch.rows}):
+            same = [(row, shown) for row, shown in pairs if _odds(row) == odds]
+            options = {**_VERDICT, "sequence_bias": {(end,): -float(odds) for end in ends}}
+            part = replace(asked, rows=tuple(shown for _, shown in same), options=options)
+            first = lm.generate(part)
+            accepted |= {
+                id(row)
+                for (row, _), said in zip(same, first, strict=True)
+                if int(said.ids[0, 0]) not in ends
+            }
+        return accepted
 
     def _shown(self, batch: Batch) -> Batch:
         return batch.map_rows(self._with_facts)
@@ -132,7 +145,7 @@ class Serac:
             return frozen._beside(batch, call)
         other = other_model(self.counterfactual.removeprefix(_OTHER))
         adapter = adapter_for(other.fingerprint)
-        own = {id(row): replace(row, ids=None, turn=None, prompt=_words(row)) for row in batch.rows}
+        own = {id(row): replace(row, ids=None, turn=None) for row in batch.rows}
         theirs = Batch(tuple(own.values()), options=_portable(batch.options), lm=other)
         accepted = set(map(id, theirs.rows))
         if adapter is not None:
@@ -143,9 +156,25 @@ class Serac:
             shown = self._shown(chosen).intervene(*(adapter.modules if adapter else ()))
             if shown.rows[0].target is not None:
                 return list(other.score(shown))
-            return [_translated(c, other, batch.lm) for c in other.generate(shown.with_stop(END))]
+            shown = replace(shown.with_stop(END), options=_begun(shown.options))
+            return [_translated(c, other, batch.lm) for c in other.generate(shown)]
 
         return batch.route(lambda row: id(own[id(row)]) in accepted, answer, call)
+
+
+def _odds(row: Row) -> int:
+    """The scope's log odds that the best edit answers, in whole steps from 0 to 4; 0 where it
+    gives no probability."""
+    score = hits_of(row, Serac.name)[0].score
+    if score is None or not 0 < score < 1:
+        return 0 if score is None or score <= 0 else _SUREST
+    return min(_SUREST, max(0, round(math.log(score / (1 - score)))))
+
+
+def _begun(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The caller's options, with an answer that does not end before it has begun."""
+    least = max(1, int(options.get("min_new_tokens") or 0))
+    return {**options, "min_new_tokens": least}
 
 
 def _ends(lm: LM) -> set[int]:
@@ -156,11 +185,6 @@ def _ends(lm: LM) -> set[int]:
     eos = getattr(config, "eos_token_id", None)
     found.update(eos if isinstance(eos, list) else [eos])
     return {int(token) for token in found if token is not None}
-
-
-def _words(row: Row) -> str:
-    """What a model with another template reads of a row: the last turn, or the whole prompt."""
-    return row.prompt
 
 
 _OURS = ("logits_processor", "stopping_criteria", "streamer", "eos_token_id", "pad_token_id",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memedit.errors import InvalidInputError
+from memedit.evaluation.framing import CHAT, check, framed
 from memedit.tokens import right_pad
 from memedit.types import Decision, Score
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from memedit.model import EditableModel
 
-FRAMES = ("plain", "qa", "chat")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -35,27 +34,24 @@ class Asker:
         model: Anything with ``ask``, ``score``, ``decide`` and ``forward`` of an EditableModel.
         tokens: The token budget of an answer; never the target's length.
         batch: Rows per call.
-        frame: How a prompt is put: ``"plain"`` verbatim, ``"qa"`` a question as
-            ``Question: ...\\nAnswer:``, ``"chat"`` as a user's message.
+        frame: How a prompt is put, as in :func:`memedit.evaluation.framing.framed`.
 
     Raises:
-        InvalidInputError: an unknown frame.
+        UnknownNameError: no such frame.
     """
 
     def __init__(
         self, model: EditableModel, *, tokens: int = 16, batch: int = 16, frame: str = "plain"
     ) -> None:
-        if frame not in FRAMES:
-            raise InvalidInputError(f"Unknown frame {frame!r}.", hint=f"One of {FRAMES}.")
+        check(frame)
         self.model, self.tokens, self.batch, self.frame = model, tokens, batch, frame
         ends = model.generation_config.eos_token_id
         self._ends = {ends} if isinstance(ends, int) else set(ends or ())
         self._ends.add(model.tokenizer.pad_token_id)
 
     def framed(self, prompt: str) -> str:
-        if self.frame == "qa" and prompt.rstrip().endswith("?"):
-            return f"Question: {prompt}\nAnswer:"
-        return prompt
+        """The text that is asked."""
+        return framed(self.frame, prompt)
 
     def decide(self, prompts: Sequence[str]) -> list[Decision]:
         """What the scope says of each prompt."""
@@ -66,7 +62,7 @@ class Asker:
 
     def answers(self, prompts: Sequence[str], **options: Any) -> list[Answer]:
         """The generated answer to each prompt, put into the frame."""
-        options = {"max_new_tokens": self.tokens, "chat": self.frame == "chat", **options}
+        options = {"max_new_tokens": self.tokens, "chat": self.frame == CHAT, **options}
 
         def ask(batch: Sequence[str]) -> list[Answer]:
             got = self.model.ask([self.framed(p) for p in batch], **options)

@@ -7,6 +7,9 @@ A probe's ``kind`` says what it tests; a suffix after a colon names a group of i
   shall stay as it was;
 - ``portability:<group>``: what follows from the edit; ``multihop``: a question over several facts;
   ``hop``: one fact of such a chain;
+- ``hard:<form>``: looks like the edit's question and does not ask it (reversed, negated, ...): it
+  shall stay as it was, and is counted apart from the others of that sort;
+- ``reply``: a reply of the desired sentiment (target) and one of the opposite (reject);
 - ``generation``: a prompt for longer text, for fluency and consistency.
 """
 
@@ -26,8 +29,13 @@ LOCALITY = "locality"
 PORTABILITY = "portability"
 MULTIHOP = "multihop"
 HOP = "hop"
+HARD = "hard"
+REPLY = "reply"
 GENERATION = "generation"
-KINDS = (EFFICACY, PARAPHRASE, NEIGHBOURHOOD, LOCALITY, PORTABILITY, MULTIHOP, HOP, GENERATION)
+KINDS = (
+    EFFICACY, PARAPHRASE, NEIGHBOURHOOD, LOCALITY, PORTABILITY, MULTIHOP, HOP, HARD, REPLY,
+    GENERATION,
+)  # fmt: skip
 
 
 def kind_of(kind: str) -> str:
@@ -65,7 +73,32 @@ class Probe:
     @property
     def local(self) -> bool:
         """Whether the answer shall stay that of the unedited model."""
-        return kind_of(self.kind) in {NEIGHBOURHOOD, LOCALITY}
+        return kind_of(self.kind) in {NEIGHBOURHOOD, LOCALITY, HARD}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question with all that its answer must name: of each group one alias."""
+
+    prompt: str
+    answers: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RippleTest:
+    """A test of RippleEdits (arXiv 2307.12976).
+
+    Attributes:
+        kind: Of its probes: ``portability:subject_aliasing``.
+        queries: What is asked of the edited model; each is also a probe of the case.
+        conditions: What the unedited model must know; else the test is not executed.
+        every: All queries must be answered rightly, not just one.
+    """
+
+    kind: str
+    queries: tuple[Query, ...]
+    conditions: tuple[Query, ...] = ()
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +110,18 @@ class EvalCase:
         edits: One, or several for a multi-hop case.
         probes: What is asked.
         relations: The relation of each edit, ``""`` where none is known; may be left empty.
+        tests: Tests that several of the probes form.
+        references: Texts about what truly has the new object, for consistency.
+        essence: Texts about the subject itself, for the essence score.
     """
 
     case_id: str
     edits: tuple[Edit, ...]
     probes: tuple[Probe, ...]
     relations: tuple[str, ...] = ()
+    tests: tuple[RippleTest, ...] = ()
+    references: tuple[str, ...] = ()
+    essence: tuple[str, ...] = ()
 
     def relation(self, i: int) -> str:
         return self.relations[i] if self.relations else ""
@@ -226,4 +265,6 @@ def _without_edited_probes(
             elif not probe.local or locality is None or taken[probe.kind] < locality:
                 taken[probe.kind] += 1
                 kept.append(probe)
-        yield replace(case, probes=tuple(kept))
+        there = {probe.prompt for probe in kept}
+        tests = [t for t in case.tests if all(query.prompt in there for query in t.queries)]
+        yield replace(case, probes=tuple(kept), tests=tuple(tests))

@@ -8,14 +8,11 @@ goes on where a killed one stopped; with anything changed it starts over.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-
-from filelock import FileLock, Timeout
 
 from memedit import models
 from memedit.errors import InvalidInputError
@@ -25,8 +22,9 @@ from memedit.evaluation.metrics import TIMINGS
 from memedit.evaluation.outcomes import Base
 from memedit.evaluation.protocols import accumulates
 from memedit.evaluation.rows import Row
+from memedit.evaluation.run_folder import AGGREGATES, MANIFEST, alone, begin, write_json
 from memedit.evaluation.runner import Cell, rows_of
-from memedit.evaluation.settings import Settings, identity, surroundings
+from memedit.evaluation.settings import Settings
 from memedit.evaluation.sources import Dataset, load_cases
 from memedit.evaluation.specs import Spec, parse_all
 from memedit.evaluation.summary import Table, aggregate
@@ -34,9 +32,6 @@ from memedit.evaluation.summary import Table, aggregate
 if TYPE_CHECKING:
     from memedit.model import EditableModel
 
-MANIFEST = "manifest.json"
-AGGREGATES = "aggregates.json"
-_LOCK = "lock"
 _ORPHAN = 60.0
 Heard = Callable[[str, int, int], None]
 """Told which editor's units are done: (editor, done, of how many)."""
@@ -162,74 +157,6 @@ def _compare(
         return finish(specs, manifest, folder, keep=keep)
 
 
-def alone(folder: Path, *, wait: float = 0) -> Any:
-    """Context manager: no other process works in this folder.
-
-    Args:
-        wait: Seconds to wait for another one to end.
-
-    Raises:
-        InvalidInputError: another process is at it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return FileLock(folder / _LOCK).acquire(timeout=wait)
-    except Timeout:
-        raise InvalidInputError(
-            f"Another process is measuring in {folder}.",
-            hint="Wait for it, or name another folder.",
-        ) from None
-
-
-def begin(
-    model: EditableModel,
-    specs: Sequence[Spec],
-    cases: Dataset,
-    settings: Settings,
-    folder: Path,
-) -> dict[str, Any]:
-    """The manifest of the run in ``folder``, made new unless the same run is there already.
-
-    Raises:
-        InvalidInputError: the folder holds something else.
-    """
-    what = identity(
-        settings,
-        model=models.fingerprint(model.base),
-        data=cases.digest,
-        editors=[spec.text for spec in specs],
-    )
-    file = folder / MANIFEST
-    if file.is_file():
-        known: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        if {**known["identity"], "editors": what["editors"]} == what:
-            if known["identity"] != what:
-                _remove(folder / AGGREGATES)
-            known["identity"] = what  # each editor's cell stands for itself: others may join
-            _write(file, known)
-            return known
-        for part in ("cells", "base", AGGREGATES, MANIFEST):
-            _remove(folder / part)
-    elif folder.is_dir() and any(part.name != _LOCK for part in folder.iterdir()):
-        raise InvalidInputError(
-            f"{folder} is not empty and holds no run.", hint="Name a new folder."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = {
-        "identity": what,
-        "data": {
-            "format": cases.name,
-            "source": cases.source,
-            "asked": cases.selection.asked,
-            "used": len(cases.selection),
-            "left_out": dict(cases.selection.dropped),
-        },
-        "surroundings": surroundings(),
-    }
-    _write(file, manifest)
-    return manifest
-
-
 def run_cell(
     model: EditableModel,
     spec: Spec,
@@ -281,7 +208,7 @@ def finish(
     }
     comparison = Comparison(tables, manifest, folder if keep else None)
     if keep:
-        _write(folder / AGGREGATES, comparison.to_dict(timings=False))
+        write_json(folder / AGGREGATES, comparison.to_dict(timings=False))
     return comparison
 
 
@@ -305,16 +232,3 @@ def load(folder: str | Path) -> Comparison:
         spec.text: aggregate(row_files.read(rows_of(folder, spec.slug)), dataset) for spec in there
     }
     return Comparison(tables, manifest, folder, finished=(folder / AGGREGATES).is_file())
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _write(file: Path, value: Any) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    part.replace(file)

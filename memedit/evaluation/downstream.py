@@ -69,9 +69,7 @@ def downstream(
         InvalidInputError: the data folder lacks a file.
         MissingExtraError: lm-eval is not installed.
     """
-    check(tasks)
-    if not Path(data).is_dir():
-        raise InvalidInputError(f"There is no folder {str(data)!r} with the tasks' data.")
+    check(tasks, data)
     options = {"limit": limit, "shots": shots, "seed": seed}
     results = {}
     for name, view in (("before", model.unedited()), ("after", nullcontext())):
@@ -88,18 +86,22 @@ def downstream(
     }
 
 
-def check(tasks: Sequence[str]) -> None:
-    """Refuse a task that there is not.
+def check(tasks: Sequence[str], data: str | Path) -> None:
+    """Refuse a task that there is not, before anything is measured.
 
     Raises:
         UnknownNameError: with the nearest names.
-        InvalidInputError: no task at all.
+        InvalidInputError: no task at all, or no folder of data.
     """
     if not tasks:
         raise InvalidInputError("No task is named.", hint=f"There are: {', '.join(available())}.")
     for task in tasks:
         if task not in available():
             raise unknown_name("task", task, available())
+    if not Path(data).is_dir():
+        raise InvalidInputError(
+            f"There is no folder {str(data)!r} with the tasks' data.", hint="Name it with --data."
+        )
 
 
 def _run(

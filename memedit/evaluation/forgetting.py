@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from memedit.evaluation.metrics import DISTANCE, EDIT
+from memedit.evaluation.metrics import DISTANCE, EDIT, STEP
 from memedit.evaluation.protocols import CHECKPOINT, IMMEDIATE
 from memedit.evaluation.rows import Row
 
@@ -62,8 +62,8 @@ def curves(rows: Iterable[Row], measure: str = "gen_contains") -> Curves:
     """
     kept = list(rows)
     immediate, later = _scores(kept, measure)
-    far = _distances(kept)
-    steps = _steps(far)
+    far = _by_matrix(kept, DISTANCE)
+    steps = _steps(_by_matrix(kept, STEP))
     averages = moving_average([immediate[i] for i in sorted(immediate)])
     found = inflection(averages, steps)
     held = retention(immediate, later)
@@ -97,23 +97,22 @@ def _means(values: Mapping[int, Sequence[float]]) -> dict[int, float]:
     return {i: sum(each) / len(each) for i, each in sorted(values.items())}
 
 
-def _distances(rows: Sequence[Row]) -> dict[str, list[tuple[int, float]]]:
+def _by_matrix(rows: Sequence[Row], measure: str) -> dict[str, list[tuple[int, float]]]:
+    """Matrix -> [(edits made, value)] of the rows whose measure begins so."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
     for row in rows:
-        if row["phase"] == EDIT and row["measure"].startswith(DISTANCE):
-            found[row["measure"].removeprefix(DISTANCE)][row["edited"]] = row["value"]
+        if row["phase"] == EDIT and row["measure"].startswith(measure):
+            found[row["measure"].removeprefix(measure)][row["edited"]] = row["value"]
     return {name: sorted(each.items()) for name, each in sorted(found.items())}
 
 
-def _steps(distances: Mapping[str, Sequence[tuple[int, float]]]) -> dict[int, float]:
-    """Edit -> the largest growth of a matrix's distance from its original in that edit."""
-    steps: dict[int, float] = {}
-    for line in distances.values():
-        before = 0.0
-        for edit, distance in line:
-            steps[edit] = max(steps.get(edit, 0.0), abs(distance - before))
-            before = distance
-    return dict(sorted(steps.items()))
+def _steps(steps: Mapping[str, Sequence[tuple[int, float]]]) -> dict[int, float]:
+    """Edit -> the norm of the longest of its steps in the matrices."""
+    longest: dict[int, float] = defaultdict(float)
+    for line in steps.values():
+        for edit, norm in line:
+            longest[edit] = max(longest[edit], norm)
+    return dict(sorted(longest.items()))
 
 
 def moving_average(
@@ -152,7 +151,10 @@ def forget_lengths(
 
 
 def disabling(steps: Mapping[int, float]) -> list[int]:
-    """Edits whose step exceeds five times the median of the steps before it."""
+    """Edits whose step exceeds five times the median of the steps before it.
+
+    :func:`memedit.evaluation.writing.alone` tells whether such an edit alone destroys the model.
+    """
     found: list[int] = []
     before: list[float] = []
     for edit, step in steps.items():

@@ -15,6 +15,7 @@ from memedit.errors import InvalidInputError
 from memedit.evaluation import compare
 from memedit.evaluation.formats import Options
 from memedit.evaluation.protocols import accumulates
+from memedit.evaluation.run_folder import alone, begin
 from memedit.evaluation.runner import rows_of
 from memedit.evaluation.settings import Settings, key_of
 from memedit.evaluation.sources import Dataset, load_cases
@@ -31,7 +32,8 @@ class Job:
 
     Attributes:
         editors: As in :func:`memedit.evaluation.specs.parse`.
-        data, n, locality, target, sources: As for :func:`memedit.evaluation.load_cases`.
+        data, n, locality: As for :func:`memedit.evaluation.load_cases`.
+        target, sources, hard, references: As for :class:`memedit.evaluation.formats.Options`.
         model, encoder: Names; None for the packaged ones.
         settings: Fields of :class:`~memedit.evaluation.settings.Settings`.
     """
@@ -42,6 +44,8 @@ class Job:
     locality: int | None = None
     target: str = "alt"
     sources: tuple[str, ...] = ()
+    hard: bool = False
+    references: str | None = None
     model: str | None = None
     encoder: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -61,10 +65,12 @@ class Job:
     def cases(self) -> Dataset:
         """The cases, read anew."""
         protocol = self.made().protocol
+        references = Path(self.references) if self.references else None
+        options = Options(self.target, frozenset(self.sources), None, self.hard, references)
         return load_cases(
             self.data,
             self.n,
-            options=Options(self.target, frozenset(self.sources)),
+            options=options,
             together=accumulates(protocol) or protocol == "batch",
             locality=self.locality,
         )
@@ -171,21 +177,28 @@ def _run(
     """Begin every run, do all their cells, and finish them."""
     if ray is not None and workers > 1:
         raise InvalidInputError("Either --workers or --ray does the work.")
+    asked = {  # before a folder is made or a model is loaded
+        name: (parse_all(job.editors), job.made(), job.cases()) for name, (job, _) in runs.items()
+    }
     with ExitStack() as stack:
         for _, folder in runs.values():
-            stack.enter_context(compare.alone(folder))
-        return _run_alone(runs, workers, ray, progress)
+            stack.enter_context(alone(folder))
+        return _run_alone(runs, asked, workers, ray, progress)
 
 
 def _run_alone(
-    runs: Mapping[str, tuple[Job, Path]], workers: int, ray: str | None, progress: Heard | None
+    runs: Mapping[str, tuple[Job, Path]],
+    asked: Mapping[str, tuple[list[Spec], Settings, Dataset]],
+    workers: int,
+    ray: str | None,
+    progress: Heard | None,
 ) -> dict[str, Comparison]:
     begun: dict[str, tuple[list[Spec], dict[str, Any]]] = {}
     parts: list[Part] = []
     for name, (job, folder) in runs.items():
-        specs, settings, cases = parse_all(job.editors), job.made(), job.cases()
+        specs, settings, cases = asked[name]
         model = job.open()
-        begun[name] = specs, compare.begin(model, specs, cases, settings, folder)
+        begun[name] = specs, begin(model, specs, cases, settings, folder)
         if workers > 1 or ray is not None:
             parts += [Part(job, s.text, folder, f"{name} {s.text}".strip()) for s in specs]
             continue

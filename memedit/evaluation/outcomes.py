@@ -6,23 +6,22 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from memedit.evaluation import measures
+from memedit.evaluation import measures, ripple
 from memedit.evaluation.asking import Answer, Asker
-from memedit.evaluation.cases import GENERATION, EvalCase, Probe, kind_of
+from memedit.evaluation.cases import GENERATION, PORTABILITY, EvalCase, Probe, kind_of
+from memedit.evaluation.framing import CHAT
 from memedit.evaluation.measures import Outcome
 from memedit.evaluation.settings import Settings, key_of
 from memedit.types import Decision, Score
 
-_FLUENT_TOKENS = 100
-_FLUENT_TOP_K = 5
+_CONDITION = f"{PORTABILITY}:condition"
+"""What the unedited model must know for a test to be executed: asked of it alone."""
 
 
 def probes_of(cases: Sequence[EvalCase], kinds: Sequence[str] = ()) -> list[Probe]:
@@ -55,18 +54,10 @@ def ask(asker: Asker, probes: Sequence[Probe], families: Sequence[str]) -> dict[
     }
 
 
-def texts(asker: Asker, prompts: Sequence[str], seed: int) -> list[str]:
-    """One sampled text per prompt, the prompt included: top-k 5, at most 100 tokens in all."""
-    length = max((len(asker.model.tokenizer(p).input_ids) for p in prompts), default=0)
-    options = {
-        "do_sample": True,
-        "top_k": _FLUENT_TOP_K,
-        "max_new_tokens": max(1, _FLUENT_TOKENS - length),
-    }
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        answers = asker.answers(prompts, **options)
-    return [f"{p} {a.text}" for p, a in zip(prompts, answers, strict=True)]
+def conditions_of(cases: Sequence[EvalCase]) -> list[Probe]:
+    """The conditions of the cases' tests, each once."""
+    every = (query for case in cases for test in case.tests for query in test.conditions)
+    return [Probe(_CONDITION, prompt) for prompt in dict.fromkeys(q.prompt for q in every)]
 
 
 @dataclass(slots=True)
@@ -92,12 +83,14 @@ class Base:
     _groups: dict[int, dict[Probe, Outcome]] = field(default_factory=dict, init=False)
 
     def outcomes(self, positions: Sequence[int]) -> dict[Probe, Outcome]:
-        """The outcome of every probe of the cases at these positions (and of their groups)."""
+        """The outcome of every probe and condition of the cases at these positions (and of their
+        groups)."""
         size = self.settings.group
         found: dict[Probe, Outcome] = {}
         for group in sorted({i // size for i in positions}):
             if group not in self._groups:
-                probes = probes_of(self.cases[group * size :][:size])
+                cases = self.cases[group * size :][:size]
+                probes = probes_of(cases) + conditions_of(cases)
                 self._groups[group] = self._load(probes) or self._compute(probes)
             found |= self._groups[group]
             if self.folder is not None:  # it can be read again: keep little in memory
@@ -134,6 +127,7 @@ class Asked:
         outcomes: Of the edited model.
         base: Of the unedited model.
         decisions: What the scope said of each probe's prompt, verbatim.
+        known: What the unedited model said to the conditions of the cases' tests.
         seconds: Time of one free answer where an edit fired; None where none did.
         edited: Whether there are edits at all, and so a scope to judge.
     """
@@ -141,6 +135,7 @@ class Asked:
     outcomes: Mapping[Probe, Outcome]
     base: Mapping[Probe, Outcome]
     decisions: Mapping[Probe, Decision]
+    known: Mapping[str, str]
     seconds: float | None = None
     edited: bool = True
 
@@ -150,6 +145,12 @@ class Asked:
         values = measures.measures(probe, self.outcomes[probe], self.base[probe])
         scope = measures.scope(probe, self.decisions[probe], own) if self.edited else {}
         return values | scope
+
+    def verdicts(self, case: EvalCase) -> Iterator[ripple.Verdict]:
+        """Of the case's tests, where free answers were asked for."""
+        said = {p.prompt: o.answer.text for p, o in self.outcomes.items() if o.answer}
+        if said and case.tests:
+            yield from ripple.verdicts(case, said, self.known)
 
 
 def asked(
@@ -165,23 +166,31 @@ def asked(
     probes = probes_of([base.cases[i] for i in positions], kinds)
     every = base.outcomes(positions)
     before = {p: every[p] for p in probes}
+    known = {p.prompt: o.answer.text for p, o in every.items() if o.answer}
     if not edited:
-        return Asked(before, before, dict.fromkeys(probes, Decision()), edited=False)
+        return Asked(before, before, dict.fromkeys(probes, Decision()), known, edited=False)
     settings = base.settings
     plain = dict(zip(probes, asker.decide([p.prompt for p in probes]), strict=True))
-    fires = plain
-    if settings.frame == "qa":
-        framed = asker.decide([asker.framed(p.prompt) for p in probes])
-        fires = dict(zip(probes, framed, strict=True))
-    changed = {p for p in probes if settings.recheck or plain[p] or fires[p]}
-    inside = [p for p in probes if p in changed]
+    inside = _inside(asker, probes, plain, settings)
     start = time.perf_counter()
     generating = ask(asker, inside, [f for f in settings.families if f == "gen"])
     seconds = time.perf_counter() - start
     scoring = ask(asker, inside, [f for f in settings.families if f == "tf"])
     now = {p: Outcome(generating[p].answer, scoring[p].target, scoring[p].reject) for p in inside}
     each = seconds / len(inside) if inside and "gen" in settings.families else None
-    return Asked({p: now.get(p, before[p]) for p in probes}, before, plain, each)
+    return Asked({p: now.get(p, before[p]) for p in probes}, before, plain, known, each)
+
+
+def _inside(
+    asker: Asker, probes: Sequence[Probe], plain: Mapping[Probe, Decision], settings: Settings
+) -> list[Probe]:
+    """The probes whose answer or score may differ from the unedited model's."""
+    if settings.recheck or settings.frame == CHAT:  # the template's conversation may fire, too
+        return list(probes)
+    put = [asker.framed(p.prompt) for p in probes]
+    if all(text == p.prompt for text, p in zip(put, probes, strict=True)):
+        return [p for p in probes if plain[p]]
+    return [p for p, d in zip(probes, asker.decide(put), strict=True) if d or plain[p]]
 
 
 def divergences(asker: Asker, asked: Asked, *, recheck: bool = False) -> dict[Probe, float]:

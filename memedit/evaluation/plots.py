@@ -1,7 +1,7 @@
 """Figures as inline SVG that take their colours from the page: light, dark and on paper.
 
-Series are told apart by the Okabe-Ito colours, which colour-blind readers can tell apart too, and
-by marker and line style, which need no colour.
+Series are told apart by colours after Okabe and Ito, which colour-blind readers can tell apart too,
+and by marker and line style, which need no colour.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from memedit.errors import MissingExtraError
+from memedit.evaluation.metrics import less_is_better
 from memedit.evaluation.summary import Interval, Table
 from memedit.evaluation.tables import is_fraction, points_of, unit
 
@@ -81,8 +82,10 @@ def dots(
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    figure, (panel, *_) = _grid(1, 1, width=8.4, height=0.9 + 0.42 * len(metrics))
-    step, scale = 0.6 / max(1, len(tables)), 100 if label == "%" else 1
+    tables = {name: each for name, each in tables.items() if any(m in each for m in metrics)}
+    line = 0.16 + 0.11 * max(2, len(tables))
+    figure, (panel, *_) = _grid(1, 1, width=8.4, height=0.9 + line * len(metrics))
+    step, scale = 0.8 / max(1, len(tables)), 100 if label == "%" else 1
     for number, (editor, values) in enumerate(tables.items()):
         there = [(i, values[m]) for i, m in enumerate(metrics) if m in values]
         offset = (number - (len(tables) - 1) / 2) * step
@@ -91,10 +94,11 @@ def dots(
             [scale * v.mean for _, v in there], [i + offset for i, _ in there],
             xerr=_errors([v for _, v in there], scale),
         )  # fmt: skip
-    panel.set_yticks(range(len(metrics)), metrics)
+    names = [f"{m}\n(less is better)" if less_is_better(m) else m for m in metrics]
+    panel.set_yticks(range(len(metrics)), metrics if log else names)
     panel.set_ylim(len(metrics) - 0.5, -0.5)
     if log:
-        panel.set_xscale("log")
+        _plain_log(panel)
     elif label == "%":
         panel.set_xlim(-3, 103)
     panel.set_xlabel(label)
@@ -143,9 +147,19 @@ def _errorbar(
     *, line: str = "none", **errors: Any,
 ) -> None:  # fmt: skip
     panel.errorbar(
-        x, y, label=name, color=COLOURS[number % len(COLOURS)], linestyle=line, markersize=6,
+        x, y, label=name, color=COLOURS[number % len(COLOURS)], linestyle=line, markersize=5.5,
         marker=MARKERS[number % len(MARKERS)], capsize=3, elinewidth=1.2, **errors,
     )  # fmt: skip
+
+
+def _plain_log(panel: Axes) -> None:
+    """A logarithmic axis of numbers as people write them: 0.05, 0.1, 0.2."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    panel.set_xscale("log")
+    panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter("{x:g}")
 
 
 def _errors(values: Sequence[Interval], scale: float) -> list[list[float]]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memedit.evaluation import outcomes, text
+from memedit.evaluation import outcomes, text, writing
 from memedit.evaluation.asking import Asker, chunks
-from memedit.evaluation.cases import EFFICACY, GENERATION, EvalCase, Probe
+from memedit.evaluation.cases import EFFICACY, EvalCase, Probe
 from memedit.evaluation.measures import Outcome
-from memedit.evaluation.metrics import DISTANCE, EDIT
+from memedit.evaluation.metrics import DISTANCE, EDIT, HELD, KEYS, RELATIVE, STEP
 from memedit.evaluation.outcomes import Base
 from memedit.evaluation.protocols import CHECKPOINT, IMMEDIATE, Evaluation, Operation, Reset, plan
 from memedit.evaluation.rows import Row, RowFile
@@ -39,7 +39,9 @@ class Cell:
     """Runs a protocol with one editor, unit by unit.
 
     An editor that touches weights may have ``distance(records) -> {matrix: norm}``, the Frobenius
-    norm of what all its edits together add to each matrix; it is asked after every operation.
+    norm of what these edits together add to each matrix, named as a parameter of the base or as a
+    module with a ``weight``; and one that keeps a codebook ``keys(records) -> int``, the number of
+    its entries. Both are asked after every operation.
 
     Args:
         model: Wraps the base model with the editor, the scope and a memory of its own.
@@ -60,6 +62,7 @@ class Cell:
     _operations: list[Operation] = field(default_factory=list, init=False)
     _made: int = field(default=0, init=False)
     _known: bool = field(default=False, init=False)
+    _weights: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         s = self.settings
@@ -109,7 +112,7 @@ class Cell:
             return self._evaluate(unit.evaluation, (EFFICACY,))
         rows = self._evaluate(unit.evaluation, ())
         if "fluency" in self.settings.families:
-            rows += self._fluency(unit.evaluation)
+            rows += self._texts(unit.evaluation)
         return rows
 
     # Editing
@@ -156,12 +159,29 @@ class Cell:
         cases = operation.cases or self._next()
         edited = cases[-1] + 1
         rows = [self._row(i, EDIT, edited, "seconds_per_edit", seconds) for i in cases]
+        states = self._states({edit.id for edit in operation.edits})
+        return rows + [self._row(cases[-1], EDIT, edited, n, v) for n, v in states.items()]
+
+    def _states(self, added: set[str]) -> dict[str, float]:
+        """How many edits and keys there are, and how far each matrix is from its original."""
+        records = list(self.model.memory.records())
+        found = {HELD: float(len(records))}
+        if keys := getattr(self.model.editor, "keys", None):
+            found[KEYS] = float(keys(records))
         if distance := getattr(self.model.editor, "distance", None):
-            far = distance(list(self.model.memory.records()))
-            rows += [
-                self._row(cases[-1], EDIT, edited, f"{DISTANCE}{s}", d) for s, d in far.items()
-            ]
-        return rows
+            far = distance(records)
+            step = distance([record for record in records if record.id in added])
+            found |= {f"{DISTANCE}{name}": value for name, value in far.items()}
+            found |= {f"{STEP}{name}": value for name, value in step.items()}
+            norms = {name: self._norm(name) for name in far}
+            found |= {f"{RELATIVE}{n}": far[n] / norm for n, norm in norms.items() if norm}
+        return found
+
+    def _norm(self, name: str) -> float:
+        """Frobenius norm of an original matrix; 0 where the base has none of that name."""
+        known = dict(self.model.base.named_parameters())
+        weight = known.get(name, known.get(f"{name}.weight"))
+        return 0.0 if weight is None else float(weight.detach().double().norm())
 
     def _next(self) -> tuple[int, ...]:
         """The case whose edits are being made one by one."""
@@ -191,6 +211,10 @@ class Cell:
             if asked.seconds is not None and step.phase == CHECKPOINT:
                 name = "seconds_per_query"
                 rows.append(self._row(i, step.phase, step.edited, name, asked.seconds))
+            if step.phase == CHECKPOINT:
+                for kind, name, value in asked.verdicts(case):
+                    row = self._row(i, step.phase, step.edited, name, value)
+                    rows.append(row | {"kind": kind})
         return rows
 
     def _probe_rows(
@@ -222,15 +246,20 @@ class Cell:
             "value": value,
         }
 
-    def _fluency(self, step: Evaluation) -> list[Row]:
-        """Entropy of one sampled text per generation prompt."""
+    def _texts(self, step: Evaluation) -> list[Row]:
+        """Fluency, consistency and essence of the cases; with the first also the fixed prompts."""
         rows: list[Row] = []
+        if self._weights is None:
+            corpus = [each for case in self.cases for each in case.references]
+            self._weights = text.weights(corpus) if corpus else False
         for i in step.cases:
-            asked = [p for p in self.cases[i].probes if p.kind == GENERATION]
-            said = outcomes.texts(self.asker, [p.prompt for p in asked], self.settings.seed + i)
-            for probe, written in zip(asked, said, strict=True):
-                row = self._row(i, step.phase, step.edited, "gen_fluency", text.fluency(written))
-                rows.append(row | {"kind": probe.kind, "text": written})
+            seed = self.settings.seed + i
+            for name, value, more in writing.about(self.asker, self.cases[i], self._weights, seed):
+                rows.append(self._row(i, step.phase, step.edited, name, value) | more)
+        if step.cases[0] == 0:
+            for number, value in enumerate(writing.fixed(self.asker, self.settings.seed)):
+                row = self._row(0, step.phase, step.edited, "gen_entropy_fixed", value)
+                rows.append(row | {"index": number, "case": f"fixed-{number}"})
         return rows
 
 

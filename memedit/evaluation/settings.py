@@ -15,8 +15,8 @@ from typing import Any
 
 import memedit
 from memedit.errors import InvalidInputError
-from memedit.evaluation.asking import FRAMES
-from memedit.evaluation.protocols import accumulates
+from memedit.evaluation import framing
+from memedit.evaluation.protocols import accumulates, checkpoints_of
 
 FAMILIES = ("gen", "tf", "kl", "fluency")
 _PACKAGES = ("torch", "transformers", "numpy", "faiss-cpu", "sentence-transformers")
@@ -33,7 +33,7 @@ class Settings:
         families: ``gen`` free generation, ``tf`` teacher forcing and probabilities, ``kl`` of the
             next token on locality probes, ``fluency`` sampled texts (slow).
         tokens: Budget of a free answer.
-        frame: ``plain``, ``qa`` or ``chat``.
+        frame: As in :func:`memedit.evaluation.framing.framed`.
         immediate: Ask for each edit just after it is made, where edits accumulate.
         recheck: Ask also where no edit fires. Otherwise the unedited model's answer is taken, which
             is what it is: such rows go to the base model untouched.
@@ -42,15 +42,15 @@ class Settings:
         seed: Of sampled texts.
 
     Raises:
-        InvalidInputError: a number below 1, an unknown family or frame.
-        UnknownNameError: no such protocol.
+        InvalidInputError: a number below 1, an unknown family.
+        UnknownNameError: no such protocol or frame.
     """
 
     protocol: str = "batch"
     batch_edits: int | None = None
     checkpoints: tuple[int, ...] = ()
     families: tuple[str, ...] = ("gen", "tf", "kl")
-    tokens: int = 16
+    tokens: int = 24
     frame: str = "plain"
     immediate: bool = True
     recheck: bool = False
@@ -63,6 +63,13 @@ class Settings:
         for name in ("tokens", "batch", "group"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} must be at least 1.")
+        checkpoints_of(1, self.checkpoints)
+        if self.batch_edits is not None:
+            if self.batch_edits < 1 or not self.protocol.startswith("batch"):
+                raise InvalidInputError(
+                    f"Protocol {self.protocol!r} makes no batches of {self.batch_edits} cases.",
+                    hint="Use batch or batch-sequential, and at least 1 case.",
+                )
         if self.checkpoints and not accumulates(self.protocol):
             raise InvalidInputError(
                 f"Protocol {self.protocol!r} takes its edits back: it has no checkpoints.",
@@ -73,8 +80,7 @@ class Settings:
                 f"Unknown families of metrics: {', '.join(unknown)}.",
                 hint=f"There are: {', '.join(FAMILIES)}.",
             )
-        if self.frame not in FRAMES:
-            raise InvalidInputError(f"Unknown frame {self.frame!r}.", hint=f"One of {FRAMES}.")
+        framing.check(self.frame)
 
     @property
     def asked(self) -> dict[str, Any]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from memedit.errors import InvalidInputError, MissingExtraError
 from memedit.evaluation.cases import EvalCase, Selection, select
-from memedit.evaluation.formats import Json, Options, detect
+from memedit.evaluation.formats import Format, Json, Options, detect
+from memedit.evaluation.hard import with_hard
 
 _HUB = "hub:"
 
@@ -65,13 +67,48 @@ def load_cases(
     found = records(source)
     first = next(found, None)
     if first is None:
-        raise InvalidInputError(f"{source} holds no record.")
+        raise InvalidInputError(
+            f"{source} holds no record.",
+            hint='The least is a line like {"prompt": "The CEO of Acme is", "target_new": "Ada"}.',
+        )
     name, form = detect(first)
+    read = _read(form, name, chain([first], found), options, str(source))
     if name == "zsre":
         name = f"zsre-{options.target}"
-    read = form.read(chain([first], found), options)
+    if options.hard:
+        read = (case and with_hard(case) for case in read)
     selection = select(read, n, conflicts=conflicts, together=together, locality=locality)
     return Dataset(name, str(source), digest_of(selection.cases), selection)
+
+
+def _read(
+    form: Format, name: str, found: Iterator[Json], options: Options, source: str
+) -> Iterator[EvalCase | None]:
+    """The cases of the records; an error in one of them says which it is."""
+    number, torn = 0, False
+
+    def counted() -> Iterator[Json]:
+        nonlocal number, torn
+        try:
+            for number, record in enumerate(found, start=1):  # noqa: B007 (told below)
+                yield record
+        except InvalidInputError:  # tells of itself where it is
+            torn = True
+            raise
+
+    try:
+        yield from form.read(counted(), options)
+    except InvalidInputError as error:
+        if torn or not number:
+            raise
+        raise InvalidInputError(
+            f"Record {number} of {source}: {error.message}", hint=error.hint
+        ) from error
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"Record {number} of {source} is not of the form {name!r}, as the first is: {error!r}.",
+            hint="Every record of a file must have the same form.",
+        ) from error
 
 
 def digest_of(cases: tuple[EvalCase, ...]) -> str:
@@ -80,7 +117,8 @@ def digest_of(cases: tuple[EvalCase, ...]) -> str:
     for case in cases:
         content = [case.case_id, [e.id for e in case.edits]]
         probes = [[p.kind, p.prompt, p.targets, p.reject] for p in case.probes]
-        digest.update(json.dumps([content, probes], ensure_ascii=False).encode())
+        more = [asdict(case)[name] for name in ("tests", "references", "essence")]
+        digest.update(json.dumps([content, probes, more], ensure_ascii=False).encode())
     return digest.hexdigest()[:16]
 
 
@@ -94,19 +132,30 @@ def records(source: str | Path) -> Iterator[Json]:
         yield from _from_hub(str(source).removeprefix(_HUB))
         return
     path = Path(source)
+    if path.is_dir():
+        raise InvalidInputError(f"{path} is a folder.", hint="Name a file of JSON lines in it.")
     if not path.is_file():
         raise InvalidInputError(
             f"There is no file {str(path)!r}.", hint="A hub data set is written hub:OWNER/NAME."
         )
+    number = 0
     try:
         if path.name.removesuffix(".gz").endswith(".json"):
             with _opened(path) as whole:
                 yield from _listed(json.load(whole), path)
             return
         with _opened(path) as lines:
-            yield from (json.loads(line) for line in lines if line.strip())
-    except (json.JSONDecodeError, UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise InvalidInputError(f"{path} is not JSON lines: {error}.") from error
+            for number, line in enumerate(lines, start=1):  # noqa: B007 (told below)
+                if line.strip():
+                    yield json.loads(line)
+    except json.JSONDecodeError as error:
+        place = f", line {number}" if number else ""
+        raise InvalidInputError(
+            f"{path}{place} is not JSON: {error.msg} (column {error.colno}).",
+            hint="One JSON object a line; a JSON list only in a file named *.json.",
+        ) from error
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
+        raise InvalidInputError(f"{path} cannot be read after line {number}: {error}.") from error
 
 
 def _opened(path: Path) -> Any:

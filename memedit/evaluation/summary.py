@@ -11,15 +11,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from memedit.evaluation.derived import DERIVED, Derived
 from memedit.evaluation.metrics import (
-    DISTANCE,
     EDIT,
     GROUPED,
-    HARMONIC,
     METRICS,
+    PARTS,
+    STATES,
     Metric,
     applies,
     grouped,
+    less_is_better,
 )
 from memedit.evaluation.protocols import CHECKPOINT, IMMEDIATE
 from memedit.evaluation.rows import Row
@@ -60,9 +62,9 @@ def aggregate(rows: Iterable[Row], dataset: str = "") -> Table:
     table: Table = {}
     for point in held.points:
         found = {n: held.records(metric, point) for n, metric in held.metrics(dataset).items()}
-        values = {name: _interval(name, v) for name, v in found.items() if v}
-        values |= _harmonics(found)
-        values |= held.distances(point)
+        values = {name: _interval(name, v) for name, v in found.items() if v and name not in PARTS}
+        values |= _derived(found, dataset)
+        values |= held.states(point)
         if kept := held.retention(point):
             values["retention"] = _interval("retention", kept)
         table[str(point)] = dict(sorted(values.items()))
@@ -84,18 +86,19 @@ class _Rows:
     def metrics(self, dataset: str) -> dict[str, Metric]:
         """The metrics of a data set, with those of each group of probes."""
         groups = {name: m for base in GROUPED for name, m in grouped(base, self.kinds).items()}
-        return {n: m for n, m in METRICS.items() if applies(n, dataset)} | groups
+        known = {**METRICS, **groups, **PARTS}
+        return {n: m for n, m in known.items() if applies(n, dataset)}
 
     def records(self, metric: Metric, point: int) -> dict[int, float]:
         """One value per record, by its position in the data."""
-        values: dict[int, list[float]] = defaultdict(list)
+        values: dict[int, list[tuple[str, float]]] = defaultdict(list)
         for row in self._by[metric.phase, metric.measure]:
             kind = row.get("kind", "")
             wanted = not metric.kinds or kind in metric.kinds or kind.partition(":")[0] in (
                 metric.kinds
             )  # fmt: skip
             if wanted and self._at(row, metric.phase, point):
-                values[row["index"]].append(row["value"])
+                values[row["index"]].append((kind, row["value"]))
         found = {index: _within(metric.within, values[index]) for index in sorted(values)}
         return {i: 1 - v for i, v in found.items()} if metric.complement else found
 
@@ -106,11 +109,11 @@ class _Rows:
         now = self.records(metric, point)
         return {i: float(now[i] == 1) for i, value in first.items() if value == 1 and i in now}
 
-    def distances(self, point: int) -> dict[str, Interval]:
-        """How far each matrix is from its original after ``point`` cases: one number each."""
+    def states(self, point: int) -> dict[str, Interval]:
+        """What the editing has come to after ``point`` cases: one number each."""
         last: dict[str, Row] = {}
         for (phase, measure), rows in self._by.items():
-            if phase == EDIT and measure.startswith(DISTANCE):
+            if phase == EDIT and measure.startswith(STATES):
                 before = [row for row in rows if row["edited"] <= point]
                 if before:
                     last[measure] = max(before, key=lambda row: row["edited"])
@@ -122,9 +125,13 @@ class _Rows:
         return bool(row["edited"] <= point if earlier else row["edited"] == point)
 
 
-def _within(how: str, values: Sequence[float]) -> float:
-    """One value of a record's several."""
-    if how == "mean":
+def _within(how: str, each: Sequence[tuple[str, float]]) -> float:
+    """One value of a record's several, each (kind, value)."""
+    values = [value for _, value in each]
+    if how == "kinds":
+        kinds = sorted({kind for kind, _ in each})
+        values = [_within("mean", [pair for pair in each if pair[0] == kind]) for kind in kinds]
+    if how in {"mean", "kinds"}:
         return sum(values) / len(values)
     return min(values) if how == "min" else max(values)
 
@@ -132,8 +139,7 @@ def _within(how: str, values: Sequence[float]) -> float:
 def _interval(name: str, records: Mapping[int, float]) -> Interval:
     values = np.array(list(records.values()), dtype=np.float64)
     low, high = interval(values, name)
-    worst_is_high = name.startswith(("kl_", "seconds_", "serac_dd", "scope_false"))
-    sign = -1.0 if worst_is_high else 1.0
+    sign = -1.0 if less_is_better(name) else 1.0
     return Interval(
         mean=float(values.mean()),
         low=low,
@@ -168,11 +174,6 @@ def _draws(n: int, name: str) -> Iterable[npt.NDArray[np.int64]]:
         yield random.integers(0, n, size=(min(block, RESAMPLES - start), n))
 
 
-def harmonic(values: Sequence[float]) -> float:
-    """Harmonic mean; 0 when one of the values is not positive."""
-    return len(values) / sum(1 / v for v in values) if all(v > 0 for v in values) else 0.0
-
-
 def _means(values: Vector) -> Vector:
     """Means over the last axis without the NaN; 0 where there is nothing else."""
     there = ~np.isnan(values)
@@ -181,25 +182,41 @@ def _means(values: Vector) -> Vector:
     return means
 
 
-def _harmonics(found: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
-    """Harmonic means of averages; records are resampled for all parts together."""
+def _derived(found: Mapping[str, Mapping[int, float]], dataset: str) -> dict[str, Interval]:
+    """The metrics made of others, as far as their parts are there."""
     result: dict[str, Interval] = {}
-    for name, parts in HARMONIC.items():
-        if all(found.get(part) for part in parts):
-            columns = [found[part] for part in parts]
-            everyone = sorted(set().union(*columns))
-            values = np.array([[c.get(i, np.nan) for i in everyone] for c in columns])
-            mean = harmonic([float(_means(column)) for column in values])
-            low, high = _harmonic_interval(values, name, mean)
-            result[name] = Interval(mean, low, high, len(everyone))
+    for name, how in DERIVED.items():
+        columns = [found[part] for part in how.parts if found.get(part)]
+        enough = columns if how.some else len(columns) == len(how.parts)
+        if enough and applies(name, dataset):
+            made = _of_records(name, how, columns) if how.records else _of_means(name, how, columns)
+            if made is not None:
+                result[name] = made
     return result
 
 
-def _harmonic_interval(values: Vector, name: str, mean: float) -> tuple[float, float]:
-    """95% bootstrap of the harmonic mean of the row means of ``values`` [parts, n]."""
+def _of_records(name: str, how: Derived, columns: Sequence[Mapping[int, float]]) -> Interval | None:
+    shared = sorted(set(columns[0]).intersection(*columns[1:]))
+    values = {i: how.of([column[i] for column in columns]) for i in shared}
+    return _interval(name, values) if values else None
+
+
+def _of_means(name: str, how: Derived, columns: Sequence[Mapping[int, float]]) -> Interval | None:
+    """Of the averages; records are resampled for all parts together."""
+    everyone = sorted(set().union(*columns))
+    values = np.array([[c.get(i, np.nan) for i in everyone] for c in columns])
+    mean = how.of([float(_means(column)) for column in values])
+    if np.isnan(mean):
+        return None
+    low, high = _derived_interval(values, name, how, mean)
+    return Interval(mean, low, high, len(everyone))
+
+
+def _derived_interval(values: Vector, name: str, how: Derived, mean: float) -> tuple[float, float]:
+    """95% bootstrap of ``how`` of the row means of ``values`` [parts, n]."""
     if values.shape[1] < 2:
         return mean, mean
     means = [[_means(column[draw]) for column in values] for draw in _draws(values.shape[1], name)]
     each = np.concatenate([np.stack(block, axis=1) for block in means])
-    low, high = np.percentile([harmonic(list(row)) for row in each.tolist()], [2.5, 97.5])
+    low, high = np.nanpercentile([how.of(list(row)) for row in each.tolist()], [2.5, 97.5])
     return float(low), float(high)

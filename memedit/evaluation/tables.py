@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from memedit.evaluation.metrics import METRICS
+from memedit.evaluation.metrics import METRICS, less_is_better
 from memedit.evaluation.summary import Interval, Table
 
 if TYPE_CHECKING:
@@ -16,18 +16,29 @@ if TYPE_CHECKING:
     from memedit.evaluation.compare import Comparison
 
 HEADLINE = (
-    "gen_efficacy", "gen_generality", "gen_locality", "gen_portability", "gen_efficacy_exact",
+    "gen_efficacy", "gen_generality", "gen_locality", "gen_locality_hard", "gen_portability",
+    "gen_efficacy_exact",
     "gen_generality_exact", "tf_efficacy", "tf_generality", "tf_locality", "es", "ps", "ns", "s",
     "kl_locality", "edit_wise", "instance_wise", "multihop_any", "multihop_all",
+    "ripple", "ripple_executed", "knowedit_overall",
     "zsre_efficacy", "zsre_paraphrase", "zsre_specificity", "zsre_score",
-    "scope_recall", "scope_right", "scope_false_fires", "retrieval_recall",
-    "immediate_gen_efficacy", "retention", "gen_fluency", "seconds_per_edit", "seconds_per_query",
+    "scope_recall", "scope_right", "scope_false_fires", "scope_false_fires_hard",
+    "retrieval_recall", "immediate_gen_efficacy", "retention", "gen_fluency", "gen_consistency",
+    "gen_entropy_fixed", "essence", "seconds_per_edit", "seconds_per_query",
 )  # fmt: skip
+
+_UNITS = {
+    "kl_": "nats", "seconds_": "s", "gen_fluency": "bits", "gen_entropy": "bits",
+    "essence": "perplexity", "grace_arr": "perplexity", "grace_keys": "keys",
+    "edits_held": "edits", "weight_distance": "norm", "weight_step": "norm",
+    "weight_relative": "of the original norm",
+}  # fmt: skip
+"""Beginnings of the names of metrics that are no fractions."""
 
 
 def is_fraction(name: str) -> bool:
     """Whether a metric is shown in percent."""
-    return not name.startswith(("kl_", "seconds_", "gen_fluency", "weight_distance"))
+    return not name.startswith(tuple(_UNITS))
 
 
 def shown(name: str, interval: Interval | None) -> str:
@@ -44,8 +55,23 @@ def unit(name: str) -> str:
     """What the numbers of a metric are."""
     if is_fraction(name):
         return "%"
-    prefixes = {"kl_": "nats", "seconds_": "s", "gen_fluency": "bits"}
-    return next((u for prefix, u in prefixes.items() if name.startswith(prefix)), "")
+    return next((u for prefix, u in _UNITS.items() if name.startswith(prefix)), "")
+
+
+def family(name: str) -> str:
+    """What a metric rests on: figures of two families do not compare."""
+    if name in {"es", "ps", "ns", "s", "em", "pm", "nm", "immediate_es"}:
+        return "Comparison of probabilities"
+    if name.startswith(("scope_", "retrieval_")):
+        return "Scope"
+    forced = ("tf_", "zsre_", "serac_", "mend_", "ke_", "knowedit_", "immediate_tf_")
+    return "Teacher forcing" if name.startswith(forced) else "Free generation"
+
+
+def label(name: str) -> str:
+    """A metric with its unit, and a word where less of it is better."""
+    words = [unit(name), "less is better" if less_is_better(name) else ""]
+    return f"{name} ({', '.join(filter(None, words))})"
 
 
 def headline(tables: Mapping[str, Table]) -> list[str]:
@@ -53,7 +79,9 @@ def headline(tables: Mapping[str, Table]) -> list[str]:
     there = {name for table in tables.values() for metrics in table.values() for name in metrics}
     groups = sorted(n for n in there if n not in METRICS and n not in HEADLINE)
     return [name for name in HEADLINE if name in there] + [
-        n for n in groups if n.startswith(("gen_portability_", "gen_locality_", "weight_"))
+        n
+        for n in groups
+        if n.startswith(("gen_portability_", "gen_locality_", "ripple_", "weight_"))
     ]
 
 
@@ -79,7 +107,7 @@ def rich_tables(comparison: Comparison) -> Iterable[RichTable]:
             line = cells(comparison, point, name)
             if any(line):
                 # a narrow terminal breaks a cell before its interval, not inside
-                table.add_row(f"{name} ({unit(name)})", *(c.replace(", ", ",\u00a0") for c in line))
+                table.add_row(label(name), *(c.replace(", ", ",\u00a0") for c in line))
         yield table
 
 
@@ -104,7 +132,7 @@ def markdown(comparison: Comparison) -> str:
         for name in names:
             line = cells(comparison, point, name)
             if any(line):
-                lines.append((f"{name} ({unit(name)})", *line))
+                lines.append((label(name), *line))
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         parts.append(f"### {title_of(comparison, point)}\n\n{table}\n")
     return "\n".join([*parts, provenance(comparison)])

@@ -8,6 +8,7 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from memedit.errors import MissingExtraError
 
@@ -42,6 +43,21 @@ def contains(text: str, targets: Iterable[str]) -> bool:
     """Whether the first sentence holds one of the targets as whole words, both normalised."""
     said = f" {normalised(first_sentence(text))} "
     return any(f" {normalised(target)} " in said for target in targets if normalised(target))
+
+
+def starts(text: str, targets: Iterable[str]) -> bool:
+    """Whether the text is or starts with one of the targets as whole words, both normalised."""
+    said = f"{normalised(text)} "
+    return any(said.startswith(f"{normalised(t)} ") for t in targets if normalised(t))
+
+
+def names(text: str, answers: Iterable[Sequence[str]]) -> bool:
+    """Whether the text holds an alias of every answer, letter for letter (RippleEdits).
+
+    An alias of one character that is no digit counts for nothing.
+    """
+    kept = [[t for t in aliases if len(t) > 1 or t.isdigit()] for aliases in answers]
+    return all(any(alias in text for alias in aliases) for aliases in kept)
 
 
 def f1(text: str, targets: Iterable[str]) -> float:
@@ -88,15 +104,20 @@ def tokens(text: str) -> list[str]:
     return words
 
 
-def consistency(texts: Sequence[str], references: Sequence[str], corpus: Sequence[str]) -> float:
+def weights(corpus: Iterable[str]) -> Any:
+    """TF-IDF's vocabulary and idf, from the references of all cases."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer().fit(corpus)
+
+
+def consistency(texts: Sequence[str], references: Sequence[str], weights: Any) -> float:
     """RS: cosine of the TF-IDF vectors of all texts joined and all references joined.
 
     Args:
         texts: What the model wrote about the subject.
         references: What is written about things that have the new object.
-        corpus: Fits vocabulary and idf; the references of all cases.
+        weights: From :func:`weights`.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectors = TfidfVectorizer().fit(corpus).transform([" ".join(texts), " ".join(references)])
+    vectors = weights.transform([" ".join(texts), " ".join(references)])
     return float((vectors[0] @ vectors[1].T).toarray()[0, 0])

@@ -13,7 +13,8 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,42 +50,85 @@ def run(
     if ray is not None:
         _on_ray(parts, ray, progress)
         return
-    lock = threading.Lock()
-
-    def heard(label: str, done: int, total: int) -> None:
-        if progress is not None:
-            with lock:
-                progress(label, done, total)
-
+    team = _Team(progress, max(1, (os.cpu_count() or 1) // workers))
     with ThreadPoolExecutor(workers) as pool:
-        each = max(1, (os.cpu_count() or 1) // workers)
-        running = [pool.submit(_cell, part, each, heard) for part in parts]
-        for future in running:
-            future.result()
+        running = [pool.submit(team.cell, part) for part in parts]
+        try:
+            for future in as_completed(running):
+                future.result()
+        except BaseException:  # Ctrl-C too: nothing goes on unattended
+            team.stop()
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
-def _cell(part: Part, threads: int, heard: Heard) -> None:
-    """A cell in a process of its own, started again when it dies."""
+@dataclass(slots=True)
+class _Team:
+    """The worker processes of a run: they are started again when they die, and end together."""
+
+    progress: Heard | None
+    threads: int
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _alive: set[subprocess.Popen[str]] = field(default_factory=set, init=False)
+    _stopped: bool = field(default=False, init=False)
+
+    def cell(self, part: Part) -> None:
+        """A cell in a process of its own, started again when it dies."""
+        last: Sequence[str] = ()
+        for _ in range(ATTEMPTS):
+            process = self._start(part)
+            if process is None:
+                return
+            with process:
+                try:
+                    last = _listen(process, part.label, self._heard)
+                except BaseException:
+                    process.terminate()
+                    raise
+            with self._lock:
+                self._alive.discard(process)
+            if process.returncode == 0:
+                return
+        told = " | ".join(last) or "it was killed"
+        raise WorkerError(
+            f"The worker for {part.label!r} failed {ATTEMPTS} times: {told}",
+            hint="What it had measured is kept: the same command goes on from there.",
+        )
+
+    def stop(self) -> None:
+        """End every process, and start none again."""
+        with self._lock:
+            self._stopped = True
+            for process in self._alive:
+                process.terminate()
+
+    def _start(self, part: Part) -> subprocess.Popen[str] | None:
+        """None when the team was stopped."""
+        environment = {"OMP_NUM_THREADS": str(self.threads), **os.environ}
+        with self._lock:
+            if self._stopped:
+                return None
+            process = subprocess.Popen(
+                command_of(part),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=environment,
+            )
+            self._alive.add(process)
+        return process
+
+    def _heard(self, label: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            with self._telling:
+                self.progress(label, done, total)
+
+
+def command_of(part: Part) -> list[str]:
+    """How a worker is started."""
     words = [part.job.to_json(), part.editor, str(part.folder)]
-    command = [sys.executable, "-m", "memedit.evaluation.worker", *words]
-    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
-    last: Sequence[str] = ()
-    for _ in range(ATTEMPTS):
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-        ) as process:
-            last = _listen(process, part.label, heard)
-        if process.returncode == 0:
-            return
-    told = " | ".join(last) or "it was killed"
-    raise WorkerError(
-        f"The worker for {part.label!r} failed {ATTEMPTS} times: {told}",
-        hint="What it had measured is kept: the same command goes on from there.",
-    )
+    return [sys.executable, "-m", "memedit.evaluation.worker", *words]
 
 
 def _listen(process: subprocess.Popen[str], label: str, heard: Heard) -> Sequence[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from memedit.errors import check_settings, unknown_name
 from memedit.protocols import Scope
 from memedit.scope.classifier import ClassifierScope
+from memedit.scope.proposals import propose_queries
 from memedit.scope.rules import Everything, Mention, Nearest, Threshold
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Threshold",
     "available",
     "load_scope",
+    "propose_queries",
 ]
 
 DEFAULT = "classifier"

@@ -2,18 +2,19 @@
 
 SERAC's scope classifier (Mitchell et al. 2022), as a classifier of pairs (query view, edit) over
 the candidates of both doors. Inputs are the features of :mod:`memedit.scope.features`; sentence
-embeddings are those the search needed anyway, so a decision costs no further encoder call.
+embeddings are those the search needed anyway, so most decisions cost no further encoder call. A
+candidate of which the network is in doubt is read by a cross-encoder (:mod:`memedit.scope.cross`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +22,25 @@ import numpy.typing as npt
 from memedit.errors import EncoderMismatchError, InvalidInputError
 from memedit.memory.live import key_texts, normalised
 from memedit.scope.calibrate import threshold_for
-from memedit.scope.features import SCALARS, nearly_named, scalars, turned, vectors
+from memedit.scope.features import SCALARS, nearly_named, pair_texts, scalars, turned, vectors
 from memedit.types import Decision, Hit
 
+if TYPE_CHECKING:
+    from memedit.scope.cross import CrossEncoder
+
 Floats = npt.NDArray[np.float32]
-_FIRES = 0.25
-"""The threshold at which the packaged model keeps 99% of the paraphrases of unseen subjects."""
+FIRES = 0.1
+"""Lower than where the CounterFact figures ask for it: zsRE's freer rephrases need it, and ordinary
+text does not come near."""
 _MIN_SIMILARITY = 0.25
 """An edit whose subject is not named and that is less alike than this is not weighed."""
 _SPELT = 0.6
 """Share of a subject's letter triples that a text must have where the subject is not named."""
-_LONG, _ASKING = 24, 0.5
+IN_DOUBT = (0.01, 0.95)
+"""Probabilities of the pair network between which the cross-encoder, if there is one, is asked."""
+_LONG, _ASKING = 24, 0.7
 """A clause of more words than this must be alike by this much to be a question about an edit."""
+_CROSS = "cross.safetensors"
 _MOST = 24
 """Candidates weighed for one query: those named first, then the most alike."""
 
@@ -46,6 +54,7 @@ class PairModel:
         project: [4 d, p] and bias [p] from the vectors to p units (ReLU).
         hidden: [s + p, h] and bias [h] (ReLU); out: [h] and bias.
         temperature, shift: Calibration: p = sigmoid((logit - shift) / temperature).
+        join: (a, b, c) where the cross-encoder is asked: p = sigmoid(a logit + b cross + c).
         manifest: Encoder, data hashes, seed, metrics.
     """
 
@@ -60,18 +69,23 @@ class PairModel:
     temperature: float
     shift: float
     manifest: dict[str, Any]
+    join: tuple[float, float, float] | None = None
 
-    def probabilities(self, hits: Sequence[Hit], query: str) -> Floats:
-        """[n] for the candidates of a query."""
-        if not hits:
-            return np.empty(0, np.float32)
-        return self.of(scalars(hits, query), vectors(hits))
+    def of(self, logits: Floats, cross: Callable[[list[int]], Floats] | None = None) -> Floats:
+        """[n] probabilities of the network's logits [n].
 
-    def of(self, narrow: Floats, wide: Floats) -> Floats:
-        """[n] probabilities of scalars [n, s] and vectors [n, 4 d]."""
-        logits = (self.logits(narrow, wide) - self.shift) / self.temperature
-        result: Floats = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
-        return result
+        Args:
+            logits: As :meth:`logits` gives them.
+            cross: From the places of the candidates in doubt to the cross-encoder's logits [m].
+        """
+        chances = _sigmoid((logits - self.shift) / self.temperature)
+        if cross is not None and self.join is not None:
+            low, high = IN_DOUBT
+            where = np.flatnonzero((chances >= low) & (chances <= high))
+            if len(where):
+                a, b, c = self.join
+                chances[where] = _sigmoid(a * logits[where] + b * cross(where.tolist()) + c)
+        return chances
 
     def logits(self, narrow: Floats, wide: Floats) -> Floats:
         """[n] before calibration."""
@@ -90,7 +104,7 @@ class PairModel:
             name: np.ascontiguousarray(getattr(self, name), _precision(name)) for name in _TENSORS
         }
         save_file(tensors, folder / "scope.safetensors")
-        calibration = {"temperature": self.temperature, "shift": self.shift}
+        calibration = {"temperature": self.temperature, "shift": self.shift, "join": self.join}
         manifest = {**self.manifest, "calibration": calibration, "scalars": list(SCALARS)}
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
@@ -125,15 +139,35 @@ _TENSORS = (
 )  # fmt: skip
 
 
+def _sigmoid(values: npt.NDArray[np.floating[Any]]) -> Floats:
+    result: Floats = (1.0 / (1.0 + np.exp(-np.clip(values, -30, 30)))).astype(np.float32)
+    return result
+
+
 def _precision(name: str) -> type[np.floating[Any]]:
     return np.float32 if name in ("mean", "scale") else np.float16
+
+
+def _folder(path: str) -> Path:
+    return Path(str(files("memedit.scope").joinpath("trained"))) if not path else Path(path)
 
 
 @lru_cache(maxsize=8)
 def load_model(path: str) -> PairModel:
     """The model in a folder; "" is the one shipped with the package."""
-    folder = Path(str(files("memedit.scope").joinpath("trained"))) if not path else Path(path)
-    return PairModel.load(folder)
+    return PairModel.load(_folder(path))
+
+
+@lru_cache(maxsize=4)
+def load_cross(path: str) -> CrossEncoder | None:
+    """The cross-encoder beside the model in a folder; None where it was trained without one."""
+    folder = _folder(path)
+    if not (folder / _CROSS).is_file():
+        return None
+    from memedit.encoders import load_encoder
+    from memedit.scope.cross import CrossEncoder
+
+    return CrossEncoder.load(folder, load_encoder(load_model(path).manifest["encoder_name"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +187,7 @@ class ClassifierScope:
     """
 
     name: ClassVar[str] = "classifier"
-    threshold: float = _FIRES
+    threshold: float = FIRES
     statement: float = 0.6
     abstain: float = 0.0
     model: str = ""
@@ -177,13 +211,30 @@ class ClassifierScope:
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
         """One decision per prompt; hits by probability, the newer first of equals."""
-        return [self._decision(*each) for each in zip(prompts, candidates, strict=True)]
+        weighed = [worth_weighing(hits) for hits in candidates]
+        parts = np.cumsum([len(hits) for hits in weighed])[:-1]
+        chances = np.split(self._chances(prompts, weighed), parts)
+        each = zip(prompts, candidates, weighed, chances, strict=True)
+        return [self._decision(*those) for those in each]
 
-    def _decision(self, prompt: str, hits: Sequence[Hit]) -> Decision:
-        weighed = worth_weighing(hits)
+    def _chances(self, prompts: Sequence[str], weighed: Sequence[Sequence[Hit]]) -> Floats:
+        """The probabilities of all candidates of all prompts, one after another."""
+        each = list(zip(prompts, weighed, strict=True))
+        flat = [(hit, prompt) for prompt, hits in each for hit in hits]
+        if not flat:
+            return np.empty(0, np.float32)
+        model, cross = load_model(self.model), load_cross(self.model)
+        narrow = [scalars(hits, prompt) for prompt, hits in each]
+        logits = model.logits(np.concatenate(narrow), vectors([hit for hit, _ in flat]))
+        if cross is None:
+            return model.of(logits)
+        return model.of(logits, lambda where: cross.logits([pair_texts(*flat[i]) for i in where]))
+
+    def _decision(
+        self, prompt: str, hits: Sequence[Hit], weighed: Sequence[Hit], chances: Floats
+    ) -> Decision:
         if not weighed:
             return Decision(threshold=self.threshold, candidates=tuple(hits))
-        chances = load_model(self.model).probabilities(weighed, prompt)
         for i, hit in enumerate(weighed):
             chances[i] = max(chances[i], self._floor(hit, prompt))
         order = sorted(
@@ -210,7 +261,7 @@ class ClassifierScope:
             return 1.0
         if edit.subject is not None or hit.similarity < self.statement or turned(hit, prompt):
             return 0.0
-        return _FIRES + (1 - _FIRES) * (hit.similarity - self.statement)
+        return FIRES + (1 - FIRES) * (hit.similarity - self.statement)
 
     def calibrate(
         self,

@@ -19,7 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from memedit.chat import ChatFormat
+from memedit.editors._counterfactual import WEIGHTS
 from memedit.editors._forms import before_query, opened_reply, plain, stated
+from memedit.errors import InvalidInputError
 from memedit.models import pad_id
 from memedit.sites import Sites
 from memedit.tokens import Codec, right_pad
@@ -66,20 +68,39 @@ class Renderer:
         return prompt.tolist(), [*target.tolist(), self.eos]
 
 
-def adapted(base: Any, targets: Sequence[str], seed: int) -> Any:
-    """``base`` in a PEFT model with a fresh adapter; the base's weights are frozen.
+def adapted(base: Any, targets: Sequence[str], seed: int, start: Path | None = None) -> Any:
+    """``base`` in a PEFT model with an adapter; the base's weights are frozen.
 
     Args:
         base: The model; do not use it otherwise while it is wrapped.
         targets: Last path components of the modules that get one.
         seed: Of the adapter's random half.
+        start: Folder of an adapter to begin with; None for a fresh one.
+
+    Raises:
+        InvalidInputError: the adapter in ``start`` is of other modules or sizes.
     """
-    from peft import LoraConfig, get_peft_model
+    from peft import (
+        LoraConfig,
+        get_peft_model,
+        get_peft_model_state_dict,
+        set_peft_model_state_dict,
+    )
+    from safetensors.torch import load_file
 
     config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=list(targets), lora_dropout=0.0)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model: Any = get_peft_model(base, config)
+    if start is not None:
+        tensors = {name: tensor.float() for name, tensor in load_file(start / WEIGHTS).items()}
+        own = {name: tensor.shape for name, tensor in get_peft_model_state_dict(model).items()}
+        if own != {name: tensor.shape for name, tensor in tensors.items()}:
+            raise InvalidInputError(
+                f"The adapter in {start} does not fit this model.",
+                hint="Start from an adapter that was trained for the same base.",
+            )
+        set_peft_model_state_dict(model, tensors)
     return model
 
 
@@ -135,13 +156,15 @@ def train_counterfactual(
     schedule: Schedule,
     folder: Path,
     *,
+    start: Path | None = None,
     report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
 ) -> tuple[Any, dict[str, float]]:
     """Train an adapter for ``base``; returns the PEFT model and scores on ``held_out`` subjects.
 
-    Interrupted, it goes on from the last checkpoint in ``folder``.
+    Interrupted, it goes on from the last checkpoint in ``folder``; ``start`` is the folder of an
+    adapter to begin with instead of a fresh one.
     """
-    model = adapted(base, targets, schedule.seed)
+    model = adapted(base, targets, schedule.seed, start)
     renderer = Renderer(tokenizer, Codec(tokenizer, pad_id(tokenizer, base.config)))
     objective = Objective(model, renderer)
     examples = Examples(facts, texts)

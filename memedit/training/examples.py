@@ -17,7 +17,8 @@ from typing import Any
 
 from memedit.errors import InvalidInputError
 from memedit.memory.subjects import SubjectIndex, views
-from memedit.training.facts import Fact, sisters
+from memedit.scope.relations import sisters
+from memedit.training.facts import Fact
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 
 DECLINED = 0.4

@@ -10,31 +10,12 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from memedit.errors import InvalidInputError
+from memedit.scope.relations import relation_questions
 from memedit.types import Edit
-
-SISTERS: tuple[frozenset[str], ...] = tuple(
-    frozenset(group.split())
-    for group in (
-        "P17 P30 P131 P276 P159 P740 P495 P36 P190",  # where something is, or comes from
-        "P19 P27 P740 P495 P937 P20 P108 P159",  # where someone is from, or lived
-        "P176 P178 P127 P264 P449 P138 P108",  # who made, owns, publishes it
-        "P103 P1412 P364 P407 P37",  # which language
-        "P106 P101 P39 P413 P1303 P136 P641",  # what someone does
-        "P463 P108 P140 P127",  # what someone belongs to
-    )
-)
-"""CounterFact relations whose prompts cannot always be told apart: "{} is in", "{} plays"."""
-
-
-def sisters(a: str, b: str) -> bool:
-    """Whether prompts of the two relations may ask the same thing."""
-    return a == b or any(a in group and b in group for group in SISTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +49,6 @@ class Fact:
     @property
     def edit(self) -> Edit:
         return Edit(self.prompt, self.target, self.subject, self.true or None)
-
-
-@cache
-def relation_questions() -> dict[str, tuple[str, ...]]:
-    """Question templates of the CounterFact relations, with ``{}`` for the subject."""
-    return {name: tuple(each["questions"]) for name, each in _relations().items()}
-
-
-@cache
-def relation_kinds() -> dict[str, str]:
-    """What the CounterFact relations are asked of: person, place, work, company."""
-    return {name: each["kind"] for name, each in _relations().items()}
-
-
-@cache
-def _relations() -> dict[str, dict[str, Any]]:
-    text = files("memedit.training").joinpath("relations.json").read_text("utf-8")
-    found: dict[str, dict[str, Any]] = json.loads(text)
-    return found
 
 
 def read_facts(paths: Iterable[Path]) -> list[Fact]:

@@ -6,16 +6,23 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memedit.errors import InvalidInputError
 from memedit.training.facts import Fact, read_facts
 from memedit.training.loop import Report, Schedule
 from memedit.training.split import describe, part_of
 from memedit.training.texts import sentences
+
+if TYPE_CHECKING:
+    from memedit.protocols import Encoder
+    from memedit.scope.classifier import PairModel
+    from memedit.scope.cross import CrossEncoder
+    from memedit.training.pairs import Pairs
 
 Progress = Callable[[str, int, int], None]
 
@@ -36,14 +43,7 @@ def provenance(data: Sequence[Path], texts: Sequence[Path], seed: int) -> dict[s
 
 
 def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if _DIGEST else _slow(path)
-
-
-_DIGEST = hasattr(hashlib, "file_digest")  # Python 3.11
-
-
-def _slow(path: Path) -> str:
+    """Hash of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -71,11 +71,14 @@ def train_scope(
     encoder: str | None = None,
     seed: int = 0,
     most: int | None = None,
+    cross_steps: int = 1_500,
     progress: Progress = _quiet,
 ) -> dict[str, Any]:
     """Train, calibrate and save a scope; returns its manifest.
 
-    The labelled pairs are kept in ``out`` while it runs: an interrupted run takes them up again.
+    First the pair network, then the cross-encoder on what that leaves in doubt. The labelled pairs
+    and the cross-encoder's checkpoints are kept in ``out`` while it runs: an interrupted run takes
+    them up again.
 
     Args:
         data: CounterFact, zsRE and KnowEdit files.
@@ -84,30 +87,19 @@ def train_scope(
         encoder: Name of the sentence encoder; default the packaged one.
         seed: Of queries and weights.
         most: At most so many facts of each part; None for all.
+        cross_steps: Optimiser steps of the cross-encoder; 0 for none. An encoder that is no
+            transformer (hashing) has none.
         progress: Called with (what, done, in all).
     """
     from memedit.encoders import load_encoder
-    from memedit.scope.classifier import PairModel
-    from memedit.training.pairs import cached_pairs
+    from memedit.training.cross import chances
     from memedit.training.scope import calibrated, summary, train_pair_model
 
     encoding = load_encoder(encoder)
-    parts = split_facts([f for f in read_facts(data) if f.source != "counterfact" or f.paraphrases])
-    plain = sentences(texts)
-    manifest = {"encoder": encoding.id, **provenance(data, texts, seed)}
-    pairs = {}
-    for part in ("train", "calibration"):
-        facts = parts[part]
-        random.Random(seed).shuffle(facts)
-        key = hashlib.sha256(json.dumps([manifest, part, most]).encode()).hexdigest()[:16]
-        pairs[part] = cached_pairs(
-            out / f"pairs-{part}-{key}.safetensors",
-            facts[:most],
-            plain,
-            encoding,
-            seed=seed,
-            progress=partial(progress, f"Pairs to {part}"),
-        )
+    manifest = {
+        "encoder": encoding.id, "encoder_name": encoder, **provenance(data, texts, seed)
+    }  # fmt: skip
+    pairs = _pairs(data, texts, out, encoding, manifest, seed, most, progress)
     model = train_pair_model(
         pairs["train"],
         seed=seed,
@@ -116,13 +108,73 @@ def train_scope(
     )
     model = calibrated(model, pairs["calibration"])
     model.save(out)
-    model = PairModel.load(out)  # as it is shipped: in half precision
-    metrics = summary(model, pairs["calibration"])
-    model.manifest.update(metrics=metrics, pairs={k: len(p) for k, p in pairs.items()})
+    model, cross = _with_cross(out, pairs, encoding, cross_steps, seed, progress)
+    metrics = summary(pairs["calibration"], chances(model, pairs["calibration"], cross))
+    sizes = {name: len(part) for name, part in pairs.items()}
+    steps = cross_steps if cross else 0
+    model.manifest.update(metrics=metrics, pairs=sizes, cross_steps=steps)
     model.save(out)
-    for file in out.glob("pairs-*.safetensors"):
+    for file in (*out.glob("pairs-*.safetensors"), *out.glob("checkpoint.*")):
         file.unlink()
     return model.manifest
+
+
+def _pairs(
+    data: Sequence[Path],
+    texts: Sequence[Path],
+    out: Path,
+    encoder: Encoder,
+    manifest: dict[str, Any],
+    seed: int,
+    most: int | None,
+    progress: Progress,
+) -> dict[str, Pairs]:
+    """Labelled pairs of the training and the calibration part."""
+    from memedit.training.pairs import cached_pairs
+
+    parts = split_facts([f for f in read_facts(data) if f.source != "counterfact" or f.paraphrases])
+    plain = sentences(texts)
+    found = {}
+    for part in ("train", "calibration"):
+        facts = parts[part]
+        random.Random(seed).shuffle(facts)
+        key = hashlib.sha256(json.dumps([manifest, part, most]).encode()).hexdigest()[:16]
+        found[part] = cached_pairs(
+            out / f"pairs-{part}-{key}.safetensors",
+            facts[:most],
+            plain,
+            encoder,
+            seed=seed,
+            progress=partial(progress, f"Pairs to {part}"),
+        )
+    return found
+
+
+def _with_cross(
+    out: Path,
+    pairs: dict[str, Pairs],
+    encoder: Encoder,
+    steps: int,
+    seed: int,
+    progress: Progress,
+) -> tuple[PairModel, CrossEncoder | None]:
+    """The model as it was saved in ``out``, joined with a cross-encoder if one is wanted."""
+    from memedit.scope.classifier import PairModel
+    from memedit.scope.cross import CrossEncoder
+    from memedit.training.cross import chosen, fitted, train_cross
+
+    model = PairModel.load(out)  # as it is shipped: in half precision
+    if not steps or not hasattr(encoder, "transformer"):
+        return model, None
+    train_cross(
+        encoder,
+        chosen(model, pairs["train"], seed),
+        Schedule(steps=steps, batch=48, rate=1e-3, warmup=60, save_every=100, seed=seed),
+        out,
+        report=lambda step, v: progress(f"Cross-encoder ({v['loss']:.3f})", step, steps),
+    )
+    cross = CrossEncoder.load(out, encoder)
+    return replace(model, join=fitted(model, pairs["calibration"], cross)), cross
 
 
 def train_adapter(
@@ -134,12 +186,13 @@ def train_adapter(
     device: str | None = None,
     dtype: Any = None,
     schedule: Schedule,
+    start: Path | None = None,
     report: Report = lambda step, values: None,
 ) -> dict[str, Any]:
     """Train and save SERAC's counterfactual adapter for a base model; returns its manifest.
 
     Interrupted, it goes on from the last checkpoint in ``out`` when run again with the same
-    settings.
+    settings. ``start`` is the folder of an adapter to begin with; it stays as it is.
     """
     import torch
     from safetensors.torch import load_file, save_file
@@ -162,6 +215,7 @@ def train_adapter(
         sentences(texts),
         schedule,
         out,
+        start=start,
         report=report,
     )
     trained.save_pretrained(out)
@@ -174,6 +228,7 @@ def train_adapter(
         "steps": schedule.steps,
         "batch": schedule.batch,
         "rate": schedule.rate,
+        "start": None if start is None else json.loads((start / MANIFEST).read_text("utf-8")),
         **provenance(data, texts, schedule.seed),
         "metrics": scores,
     }

@@ -7,6 +7,7 @@ the data can tell, is left out: a label that is a guess teaches guessing.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections import defaultdict
@@ -23,9 +24,10 @@ from memedit.memory import EditMemory
 from memedit.memory.subjects import subject_key
 from memedit.protocols import Encoder
 from memedit.scope.classifier import worth_weighing
-from memedit.scope.features import scalars, vectors
+from memedit.scope.features import TextPair, pair_texts, scalars, vectors
+from memedit.scope.relations import sisters
 from memedit.training.examples import related
-from memedit.training.facts import Fact, sisters
+from memedit.training.facts import Fact
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 from memedit.types import Edit, Hit
 
@@ -60,13 +62,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Features and labels; ``query`` numbers the queries, ``kinds`` names the kind of each pair."""
+    """Features and labels; ``query`` numbers the queries, ``kinds`` names the kind of each pair;
+    ``texts`` are what a cross-encoder reads."""
 
     scalars: Floats
     vectors: npt.NDArray[np.float16]
     labels: npt.NDArray[np.int8]
     query: npt.NDArray[np.int32]
     kinds: npt.NDArray[np.str_]
+    texts: list[TextPair]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -77,15 +81,17 @@ class Pairs:
         kinds = np.array([KINDS.index(kind) for kind in self.kinds.tolist()], np.int8)
         names = ("scalars", "vectors", "labels", "query")
         tensors = {n: np.ascontiguousarray(getattr(self, n)) for n in names}
+        texts = np.frombuffer(json.dumps(self.texts).encode(), np.uint8)
         new = file.with_suffix(".new")
-        save_file({**tensors, "kinds": kinds}, new)
+        save_file({**tensors, "kinds": kinds, "texts": texts}, new)
         os.replace(new, file)
 
     @classmethod
     def load(cls, file: Path) -> Pairs:
         tensors = load_file(file)
         kinds = np.array([KINDS[int(kind)] for kind in tensors.pop("kinds")])
-        return cls(**tensors, kinds=kinds)
+        texts = [(a, b) for a, b in json.loads(tensors.pop("texts").tobytes())]
+        return cls(**tensors, kinds=kinds, texts=texts)
 
 
 class Asker:
@@ -106,8 +112,9 @@ class Asker:
         for kind, form in _TURNED:
             if rng.random() < 0.6 and (asked := form(fact, rng)):
                 yield Asked(asked, kind, fact)
-        if rng.random() < 0.4:
-            yield Asked(rng.choice(self._texts), "text", None)
+        if rng.random() < 0.6:
+            at = rng.randrange(len(self._texts))
+            yield Asked(" ".join(self._texts[at : at + rng.randrange(1, 6)]), "text", None)
         if rng.random() < 0.3:
             words = rng.choice(self._texts).split(" ")
             at = rng.randrange(len(words))
@@ -151,6 +158,11 @@ class Asker:
         if draw < 0.24:
             return f"{rng.choice(self._texts)} {text}"
         return text
+
+
+_Part: TypeAlias = tuple[
+    Floats, npt.NDArray[np.float16], list[int], list[int], list[str], list[TextPair]
+]
 
 
 def cached_pairs(
@@ -229,7 +241,7 @@ def build(
             edits.append(edit)
     memory.add_many(edits)
     asker = Asker(facts, texts)
-    parts: list[tuple[Floats, npt.NDArray[np.float16], list[int], list[int], list[str]]] = []
+    parts: list[_Part] = []
     queries: list[Asked] = []
     number = 0
     for done, fact in enumerate(facts, start=1):
@@ -248,12 +260,13 @@ def build(
         np.array([x for p in parts for x in p[2]], np.int8),
         np.array([x for p in parts for x in p[3]], np.int32),
         np.array([x for p in parts for x in p[4]]),
+        [x for p in parts for x in p[5]],
     )
 
 
 def _of_query(
     asked: Asked, hits: Sequence[Hit], fact_of: dict[str, Fact], number: int
-) -> tuple[Floats, npt.NDArray[np.float16], list[int], list[int], list[str]] | None:
+) -> _Part | None:
     hits = worth_weighing(hits)
     every = scalars(hits, asked.text)
     kept, labels, unnamed = [], [], 0
@@ -267,4 +280,5 @@ def _of_query(
     if not kept:
         return None
     wide = vectors([hits[i] for i in kept]).astype(np.float16)
-    return every[kept], wide, labels, [number] * len(kept), [asked.kind] * len(kept)
+    texts = [pair_texts(hits[i], asked.text) for i in kept]
+    return every[kept], wide, labels, [number] * len(kept), [asked.kind] * len(kept), texts

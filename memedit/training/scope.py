@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from memedit.scope.calibrate import reliability
-from memedit.scope.classifier import PairModel
+from memedit.scope.classifier import FIRES, PairModel
 from memedit.training.pairs import KINDS, POSITIVE, Floats, Pairs
 
 PROJECTED, HIDDEN = 64, 64
@@ -119,9 +119,9 @@ def calibrated(model: PairModel, pairs: Pairs) -> PairModel:
     return replace(model, temperature=1 / slope, shift=-bias / slope)
 
 
-def summary(model: PairModel, pairs: Pairs) -> dict[str, float]:
-    """On other subjects: recall and false fires at the probability 0.5, by kind, and the ECE."""
-    chances = model.of(pairs.scalars, pairs.vectors.astype(np.float32))
+def summary(pairs: Pairs, chances: Floats) -> dict[str, float]:
+    """Of the probabilities [n] of pairs of other subjects: recall and false fires at 0.25 (the
+    default threshold), by kind, and the expected calibration error."""
     best, right = best_of_queries(pairs, chances)
     order = np.lexsort((-chances, pairs.query))
     kinds = pairs.kinds[order[np.r_[True, np.diff(pairs.query[order]) > 0]]]
@@ -131,7 +131,7 @@ def summary(model: PairModel, pairs: Pairs) -> dict[str, float]:
     for kind in KINDS:
         mine = (kinds == kind) & (answerable if kind in POSITIVE else True)
         if mine.any():
-            fires = best[mine] >= 0.5
+            fires = best[mine] >= FIRES
             value = (fires & right[mine]).mean() if kind in POSITIVE else fires.mean()
             found[f"{kind}_{'recall' if kind in POSITIVE else 'false_fire'}"] = float(value)
     return found

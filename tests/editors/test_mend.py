@@ -21,7 +21,6 @@ from memedit.training.loop import Schedule
 from memedit.types import Batch, Row
 from tests.editors.helpers import FACTS, tiny_engine, with_hypernetworks
 
-
 TEXTS = ["The sky over the town is blue.", "Two and two make four.", "It rained all day."]
 
 

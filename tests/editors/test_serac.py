@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
-from memedit.editors.serac import Serac
+from memedit.editors.serac import Serac, _odds
 from memedit.errors import InvalidInputError
 from memedit.scope import Nearest
+from memedit.types import Decision, Hit, Record, Row
 from tests.helpers import byte_tokenizer, tiny_model
 
 FACTS = [
@@ -82,3 +83,13 @@ def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
         Serac(facts=0)
     with pytest.raises(InvalidInputError, match="no counterfactual adapter"):
         edited(Serac(counterfactual=str(tmp_path))).ask(ASKED)
+
+
+@pytest.mark.parametrize(
+    ("score", "odds"),
+    [(None, 0), (0.0, 0), (0.3, 0), (0.5, 0), (0.75, 1), (0.9, 2), (0.99, 4), (1.0, 4)],
+)
+def test_the_scopes_odds_in_whole_steps(score: float | None, odds: int) -> None:
+    record = Record(FACTS[0], 1, 1, payloads={"serac": {"fact": "x"}})
+    row = Row("The capital of France is", decision=Decision((Hit(record, 0.9, score=score),)))
+    assert _odds(row) == odds

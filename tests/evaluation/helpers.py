@@ -34,7 +34,7 @@ def record(i: int) -> Json:
         },
         "paraphrase_prompts": [f"It rained. Land{i}'s capital city is"],
         "neighborhood_prompts": [f"The capital of Isle{i} is", f"Isle{i} is governed from"],
-        "generation_prompts": [f"Land{i} is known for"],
+        "generation_prompts": [f"Land{i} is known for"] * 2,
         "source": "a" if i % 2 else "b",
     }
 

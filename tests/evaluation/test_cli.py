@@ -107,13 +107,44 @@ def test_a_sweep_has_a_cell_per_model_and_number(call: Any, folder: Path, tmp_pa
         (("--editors", "ike", "--protocol", "batch", "--checkpoints", "2"), "no checkpoints"),
         (("--editors", "ike", "--zsre-target", "x"), "convention"),
         (("--editors", "ike", "--checkpoints", "a,b"), "not a list"),
+        (("--editors", "ike", "--checkpoints", "0"), "from 1"),
+        (("--editors", "ike", "--protocol", "single", "--batch-edits", "2"), "no batches"),
+        (("--editors", "ike", "--json", "nowhere/x.json"), "cannot be written"),
+        (("--editors", "ike", "--frame", "poem"), "Unknown frame"),
         (("--editors", "ike", "--workers", "2", "--ray", "local"), "Either"),
     ],
 )
-def test_mistakes_are_told(call: Any, folder: Path, words: tuple[str, ...], told: str) -> None:
+def test_mistakes_are_told(
+    call: Any, folder: Path, tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
     result = call("compare", "--data", folder / "cases.jsonl", *words)
     assert result.exit_code == 2
     assert told in " ".join(result.output.split())
+    assert not list(tmp_path.rglob("lock"))  # nothing was begun
+
+
+def test_fewer_cases_than_asked_for_are_told(call: Any, folder: Path) -> None:
+    words = ("--editors", "none", "--data", folder / "cases.jsonl", "--max-new-tokens", "1")
+    result = call("compare", *words, "--n", "9", "--families", "gen")
+    assert result.exit_code == 0, result.output
+    assert "Only 4 of the 9 cases asked for are there." in result.output
+    assert "Only" not in call("compare", *words, "--n", "3", "--families", "gen").output
+
+
+def test_ctrl_c_is_told_with_what_to_do(
+    call: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memedit.evaluation.asking import Asker
+
+    def interrupt(*args: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    words = ("--editors", "none", "--data", folder / "cases.jsonl", "--families", "gen")
+    with monkeypatch.context() as patched:
+        patched.setattr(Asker, "answers", interrupt)
+        result = call("compare", *words)
+    assert result.exit_code == 130 and "the same command goes on" in result.output
+    assert call("compare", *words, "--max-new-tokens", "1").exit_code == 0
 
 
 def test_a_report_needs_a_run(call: Any, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from memedit.editors.ike import Ike
 from memedit.errors import InvalidInputError, UnknownNameError
 from memedit.evaluation import load_cases
 from memedit.evaluation.asking import Asker
@@ -53,11 +54,13 @@ def test_the_numbers_move_as_theory_says(model: Any, data: Path) -> None:
     assert gated["es"] == ungated["es"] and gated["es"] != none["es"]
 
 
-def test_where_no_edit_fires_the_answer_is_the_base_s_own(model: Any, data: Path) -> None:
+@pytest.mark.parametrize("frame", ["plain", "dialogue"])
+def test_where_no_edit_fires_the_answer_is_the_base_s_own(
+    model: Any, data: Path, frame: str
+) -> None:
     """Taking it from the base is what asking gives: every measure but time is the same."""
     short, whole = (
-        compare(model, IKE, data, recheck=recheck, families=("gen", "tf", "kl"), **FAST)
-        for recheck in (False, True)
+        compare(model, IKE, data, recheck=recheck, frame=frame, **FAST) for recheck in (False, True)
     )
     for metric, value in short.tables[IKE]["5"].items():
         if not metric.startswith("seconds"):
@@ -134,8 +137,36 @@ def test_the_frame_is_put_around_questions(model: Any) -> None:
     asker = Asker(model, frame="qa")
     assert asker.framed("Who?") == "Question: Who?\nAnswer:"
     assert asker.framed("He is") == "He is"
-    with pytest.raises(InvalidInputError, match="frame"):
+    with pytest.raises(UnknownNameError, match="frame"):
         Asker(model, frame="poem")
+
+
+def test_editors_may_tell_of_weights_and_keys(
+    model: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each edit adds 1 to the distance of one matrix: W_t - W_0 has the norm t, a step 1."""
+    far = {"distance": lambda _, records: {"lm_head": float(len(records))}}
+    for name, method in (far | {"keys": lambda _, records: 2 * len(records)}).items():
+        monkeypatch.setattr(Ike, name, method, raising=False)
+    options: dict[str, Any] = {"protocol": "sequential", "checkpoints": (2,), "families": ()}
+    found = compare(model, IKE, data, **FAST | options).tables[IKE]
+    told = ("weight_distance:lm_head", "weight_step:lm_head", "grace_keys", "edits_held")
+    assert [found["2"][name].mean for name in told] == [2, 1, 4, 2]
+    assert [found["5"][name].mean for name in told] == [5, 1, 10, 5]
+    norm = float(model.base.lm_head.weight.detach().norm())
+    assert found["5"]["weight_relative:lm_head"].mean == pytest.approx(5 / norm)
+
+
+def test_in_a_chat_the_model_is_asked_with_its_template(
+    model: Any, data: Path, tmp_path: Path
+) -> None:
+    run: dict[str, Any] = {"folder": tmp_path / "run", "families": ("gen",), "group": 5}
+    compare(model, IKE, data, frame="chat", tokens=3, **run)
+    rows = read(rows_of(tmp_path / "run", parse(IKE).slug))
+    said = {r["prompt"]: r["text"] for r in rows if r["measure"] == "gen_contains"}
+    own = parse(IKE).build(model, None)
+    own.edit_many([case.edits[0] for case in load_cases(data).cases])
+    assert said == {p: own.ask(p, chat=True, max_new_tokens=3).text for p in said}
 
 
 def test_fluency_is_measured_on_request(model: Any, data: Path) -> None:
@@ -170,6 +201,8 @@ def test_unknown_settings_and_foreign_folders_are_refused(
         compare(model, IKE, data, checkpoints=(1,))
     with pytest.raises(InvalidInputError, match="families"):
         compare(model, IKE, data, families=("genes",))
+    with pytest.raises(InvalidInputError, match="cannot be made"):
+        compare(model, IKE, data, folder=data, **FAST)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(InvalidInputError, match="holds no run"):

@@ -72,11 +72,13 @@ def test_curves_come_from_rows() -> None:
     rows += [row(i, "checkpoint", 4, "gen_contains", float(i > 0)) for i in range(4)]
     for edit, distance in ((1, 1.0), (2, 2.0), (3, 3.0), (4, 12.0)):
         rows.append(row(edit - 1, "edit", edit, "weight_distance:mlp", distance))
+        rows.append(row(edit - 1, "edit", edit, "weight_step:mlp", 9.0 if edit == 4 else 1.0))
     found = curves(rows)
     assert found.proficiency == ((4, 1.0),)
     assert found.retention == ((4, 0.75),)
     assert found.lengths == {1: 3}
     assert found.distances == {"mlp": ((1, 1.0), (2, 2.0), (3, 3.0), (4, 12.0))}
+    assert curves([r for r in rows if "step" not in r["measure"]]).disabling == ()
     assert found.disabling == (4,) and found.inflection == Inflection(4, "step")
     assert found.forgetting == "catastrophic"
     assert aggregate(rows)["4"]["weight_distance:mlp"].mean == 12.0

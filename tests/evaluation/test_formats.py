@@ -45,7 +45,7 @@ def test_counterfact(tmp_path: Path) -> None:
     assert case.edits[0].prompt == "The capital of Land1 is"
     assert case.edits[0].target_true == "Kyiv"
     assert Counter(p.kind for p in case.probes) == {
-        "efficacy": 1, "paraphrase": 1, "neighbourhood": 2, "generation": 1,
+        "efficacy": 1, "paraphrase": 1, "neighbourhood": 2, "generation": 2,
     }  # fmt: skip
     neighbour = next(p for p in case.probes if p.kind == "neighbourhood")
     assert (neighbour.targets, neighbour.reject) == (("Kyiv",), ("Oslo",))
@@ -78,6 +78,9 @@ def test_knowedit_groups_keep_their_names_and_aliases() -> None:
     }  # fmt: skip
     currency = next(p for p in probes if "currency" in p.prompt)
     assert currency.targets == ("Syrian pound", "SYP", "LS", "Syrian lira")
+    test = next(t for t in read.cases[0].tests if t.queries[0].prompt == currency.prompt)
+    assert test.queries[0].answers == (currency.targets,) and not test.conditions
+    assert len(read.cases[0].tests) == len(probes) - 1
 
 
 def test_mquake_has_edits_hops_and_questions() -> None:
@@ -85,6 +88,13 @@ def test_mquake_has_edits_hops_and_questions() -> None:
     assert case.edits[0].queries == ("What is the country of citizenship of Ellie Kemper?",)
     kinds = Counter(p.kind for p in case.probes)
     assert kinds == {"efficacy": 1, "hop": 2, "multihop": 3}
+    edited, unedited = (p for p in case.probes if p.kind == "hop")
+    assert edited.prompt == case.edits[0].prompt and edited.targets == case.probes[0].targets
+    assert case.probes[0].targets == ("Croatia", "CRO", "RH", "HRV", "HR", "Republic of Croatia")
+    assert unedited.prompt.count("Q: ") == 9
+    assert unedited.prompt.endswith(
+        "\nQ: What is the name of the current head of state in Croatia? A:"
+    )
     last = case.probes[-1]
     assert last.targets == ("Kolinda Grabar-Kitarović", "Grabar-Kitarović")
     assert last.reject == ("Donald Trump",)
@@ -96,6 +106,7 @@ def test_own_cases_short_and_long(tmp_path: Path) -> None:
         "target_true": "Bo", "paraphrases": ["Who leads Acme?"],
         "locality": ["The CEO of Initech is", {"prompt": "Acme began in", "targets": [1999]}],
         "portability": [{"prompt": "Acme's CEO was born in", "targets": ["York"]}],
+        "generation": ["Acme is led by"], "references": ["Ada leads."], "essence": "Acme is old.",
     }  # fmt: skip
     long = {
         "case_id": "L", "edits": [{"prompt": "A is", "target_new": "b", "relation": "P1"}],
@@ -107,8 +118,9 @@ def test_own_cases_short_and_long(tmp_path: Path) -> None:
         one, other = by_id.pop("L"), by_id.popitem()[1]
         assert [p.kind for p in one.probes] == ["efficacy", "portability:alias"]
         assert [p.kind for p in other.probes] == [
-            "efficacy", "paraphrase", "locality", "locality", "portability",
+            "efficacy", "paraphrase", "locality", "locality", "portability", "generation",
         ]  # fmt: skip
+        assert (other.references, other.essence) == (("Ada leads.",), ("Acme is old.",))
         assert other.probes[1].reject == ("Bo",) and other.probes[3].targets == ("1999",)
 
 
@@ -151,7 +163,13 @@ def test_a_subject_in_other_capitals_is_found_and_a_foreign_one_left_out(tmp_pat
     "content, words",
     [
         ("", "no record"),
-        ("{not json", "not JSON"),
+        ("{not json", "line 1 is not JSON"),
+        ('{"prompt": "A is", "target_new": "b"}\n\n{"prompt', "line 3 is not JSON"),
+        (
+            '{"prompt": "A is", "target_new": "b"}\n{"prompt": 3}\n',
+            "Record 2 of .*x.jsonl: An edit",
+        ),
+        ('{"requested_rewrite": {}}\n', "Record 1 of .*'counterfact'.*KeyError"),
         ('{"a": 1}\n', "No known data set"),
         ("[1]\n", "No known data set"),
         ('{"edits": [3]}\n', "must be an object"),

@@ -34,12 +34,16 @@ def test_comparison_is_strict_and_normalised_by_length() -> None:
 
 
 def test_teacher_forcing_all_and_tokens() -> None:
-    """Three of four positions right; against the base two of four argmaxes unchanged."""
+    """Three of four positions right; against the base two of four argmaxes unchanged.
+
+    The mean of -log p over four tokens is (1 + 0 + 0 + 3) / 4.
+    """
     local = Probe("locality", "p", ("t",))
-    now = Score((1, 2, 3, 4), (0.0,) * 4, (1, 2, 3, 9))
+    now = Score((1, 2, 3, 4), (-1.0, 0.0, 0.0, -3.0), (1, 2, 3, 9))
     base = Score((1, 2, 3, 4), (0.0,) * 4, (1, 2, 7, 7))
     assert measures.forced(local, now, base) == {
         "tf_all": 0.0, "tf_tokens": 0.75, "tf_same": 0.0, "tf_same_tokens": 0.5,
+        "tf_all_base": 0.0, "tf_nll": 1.0,
     }  # fmt: skip
     assert "tf_same" not in measures.forced(Probe("efficacy", "p", ("t",)), now, base)
 
@@ -50,6 +54,31 @@ def test_generation_needs_a_natural_stop_to_be_exact() -> None:
     assert measures.generated(probe, ended, None)["gen_exact"] == 1
     assert measures.generated(probe, cut, None)["gen_exact"] == 0
     assert measures.generated(probe, cut, None)["gen_contains"] == 1
+
+
+def test_the_first_sentence_is_matched_whole_or_from_its_start() -> None:
+    """Em takes the first sentence alone; starts takes any continuation of an alias."""
+    probe = Probe("efficacy", "p", ("Lyon", "City of Lyon"))
+    cases = (("Lyon. And Paris", 1, 1), ("City of Lyon, France", 0, 1), ("In Lyon", 0, 0))
+    for said, em, starts in cases:
+        values = measures.generated(probe, Answer(said, True), None)
+        assert (values["gen_em"], values["gen_starts"]) == (em, starts), said
+
+
+def test_what_the_base_already_knows_is_told_apart() -> None:
+    probe, now = Probe("efficacy", "p", ("Lyon",)), Answer("Lyon", True)
+    assert measures.generated(probe, now, Answer("Paris", True))["gen_contains_new"] == 1
+    assert "gen_contains_new" not in measures.generated(probe, now, Answer("Lyon", True))
+    other = Probe("paraphrase", "p", ("Lyon",))
+    assert "gen_contains_new" not in measures.generated(other, now, Answer("Paris", True))
+
+
+def test_replies_are_rated_per_token() -> None:
+    """Good (-1 - 3) / 2, bad -4 / 1, good before the edit (-2 - 4) / 2."""
+    probe = Probe("reply", "p", ("nice",), ("bad",))
+    now = Outcome(None, score(-1.0, -3.0), score(-4.0))
+    values = measures.measures(probe, now, Outcome(None, score(-2.0, -4.0)))
+    assert [values[n] for n in ("reply_good", "reply_bad", "reply_good_base")] == [-2, -4, -3]
 
 
 def test_locality_is_identity_with_the_unedited_text() -> None:

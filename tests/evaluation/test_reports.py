@@ -70,8 +70,10 @@ def test_the_page_stands_alone_and_takes_its_colours_from_the_theme(
     comparison: Comparison,
 ) -> None:
     text = page(comparison)
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 6  # four families, curves, seconds
     assert not re.search(r"(src|href)\s*=\s*['\"]?http", text.replace("xlink:href", ""))
+    for family in ("Free generation", "Teacher forcing", "Comparison of probabilities", "Scope"):
+        assert f"<h3>{family}</h3>" in text  # what does not compare does not share a plot
     assert "prefers-color-scheme: dark" in text and "@media print" in text
     drawn = text[text.index("<svg") :]
     assert plots.INK not in drawn and plots.GRID not in drawn

@@ -60,7 +60,21 @@ def test_entropy_and_fluency() -> None:
 
 
 def test_consistency_is_the_cosine_of_tf_idf() -> None:
-    corpus = ["red red", "blue green"]
-    assert text.consistency(["red"], ["red red"], corpus) == pytest.approx(1)
-    assert text.consistency(["red"], ["blue"], corpus) == 0
-    assert text.consistency(["blue"], ["blue green"], corpus) == pytest.approx(1 / math.sqrt(2))
+    weights = text.weights(["red red", "blue green"])
+    assert text.consistency(["red"], ["red red"], weights) == pytest.approx(1)
+    assert text.consistency(["red"], ["blue"], weights) == 0
+    assert text.consistency(["blue"], ["blue green"], weights) == pytest.approx(1 / math.sqrt(2))
+
+
+def test_starts_is_of_whole_words() -> None:
+    assert text.starts(" The Lyon, France", ["Lyon"]) and text.starts("Lyon.", ["Lyon"])
+    assert not text.starts("Lyons", ["Lyon"]) and not text.starts("In Lyon", ["Lyon"])
+
+
+def test_names_asks_for_an_alias_of_everything() -> None:
+    """Letter for letter; one-letter aliases are in every text and count for nothing."""
+    said = "She speaks French and English"
+    assert text.names(said, [["French", "fr"], ["English"]])
+    assert not text.names(said, [["French"], ["German", "Deutsch"]])
+    assert not text.names(said, [["french"]])
+    assert not text.names(said, [["F"]]) and text.names("It is 7", [["7"]])

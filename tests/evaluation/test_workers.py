@@ -94,6 +94,28 @@ def test_a_worker_that_keeps_failing_is_reported(job: Job, tmp_path: Path) -> No
         workers.run([Part(gone, "none", tmp_path / "run", "none")], workers=2)
 
 
+def test_when_one_cell_fails_the_others_are_ended(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what Ctrl-C does: no worker goes on, and none is started again."""
+    from memedit.evaluation import workers
+
+    def command(part: Part) -> list[str]:
+        told = "print('[done] [1, 9]', flush=True)" if part.editor == "none" else ""
+        return [sys.executable, "-c", f"import time\n{told}\ntime.sleep(300)"]
+
+    def interrupt(*heard: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workers, "command_of", command)
+    parts = [Part(job, name, tmp_path / "run", name) for name in ("ike", "none", "serac")]
+    before, start = children(os.getpid()), time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        workers.run(parts, workers=2, progress=interrupt)
+    assert time.monotonic() - start < 60
+    assert not {p for p in children(os.getpid()) - before if "time.sleep" in command_of(p)}
+
+
 _RAY = """
 import sys
 from pathlib import Path

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from memedit import EditMemory
 from memedit.errors import InvalidInputError
+from memedit.scope import ClassifierScope
 from memedit.scope.calibrate import reliability, threshold_for
+from memedit.training.facts import read_facts
+from memedit.training.split import part_of
+from tests.helpers import shared_data
 
 
 def test_the_bound_holds_on_fresh_draws_as_often_as_it_says() -> None:
@@ -44,3 +51,26 @@ def test_reliability_of_a_hand_worked_case() -> None:
     assert found.counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 2]
     assert found.observed[[0, 9]].tolist() == [0.5, 1.0]
     assert found.ece == pytest.approx((0.45 * 2 + 0.05 * 2) / 4)
+
+
+def test_the_bound_holds_on_fresh_neighbours(minilm: Any) -> None:
+    """Real negatives: neighbourhood prompts of CounterFact, split again and again."""
+    facts = read_facts([shared_data("counterfact_full.jsonl.gz")])
+    held_out = [fact for fact in facts if part_of(fact.subject) != "train"]
+    asked = sorted({text for fact in held_out for text in fact.neighbours[:2]})[:2_400]
+    memory = EditMemory(None, minilm)
+    memory.add_many([fact.edit for fact in facts[:600]])
+    scope = ClassifierScope(threshold=0.001)
+    decisions = scope.decide(asked, memory.search(asked))
+    scores = np.array([decision.score for decision in decisions])
+    scores += np.random.default_rng(1).random(len(scores)) * 1e-9  # many are 0: split the ties
+    rng, broken, splits = np.random.default_rng(0), 0, 300
+    for _ in range(splits):
+        order = rng.permutation(len(scores))
+        here, fresh = scores[order[:400]], scores[order[400:]]
+        broken += bool((fresh >= threshold_for(here, 0.02, 0.95)).mean() > 0.02)
+    assert broken / splits <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / splits)
+    assert broken > 0  # nor is it needlessly careful
+    few = ClassifierScope(threshold=0.001).calibrate(decisions[:400], 0.02, 0.95)
+    fired = [bool(d) for d in few.decide(asked[400:], memory.search(asked[400:]))]
+    assert np.mean(fired) <= 0.02

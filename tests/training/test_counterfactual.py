@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from memedit import models
-from memedit.editors._counterfactual import Adapter
+from memedit.editors._counterfactual import WEIGHTS, Adapter
 from memedit.editors.serac import Serac
 from memedit.engine import Engine
 from memedit.errors import InvalidInputError
@@ -127,6 +129,24 @@ def test_the_job_saves_an_adapter_for_its_base(job: dict[str, Any]) -> None:
         run(job, "parts", interrupt)
     again = Adapter.load(run(job, "parts"))
     assert all(torch.equal(m.b, n.b) for m, n in zip(adapter.modules, again.modules, strict=True))
+
+
+def test_training_goes_on_from_an_adapter(job: dict[str, Any]) -> None:
+    first = run(job, "first")
+    still = {**job, "schedule": Schedule(steps=1, batch=1, rate=1e-12, warmup=1), "start": first}
+    second = run(still, "second")
+    a, b = Adapter.load(first), Adapter.load(second)
+    assert all(
+        torch.allclose(m.b, n.b, atol=1e-4) for m, n in zip(a.modules, b.modules, strict=True)
+    )
+    assert b.manifest["start"] == a.manifest
+    cut = Path(job["folder"] / "cut")
+    shutil.copytree(first, cut)
+    tensors = load_file(cut / WEIGHTS)
+    tensors.popitem()
+    save_file(tensors, cut / WEIGHTS)
+    with pytest.raises(InvalidInputError, match="does not fit"):
+        run({**still, "start": cut}, "third")
 
 
 def test_the_interventions_are_pefts_adapter(job: dict[str, Any]) -> None:

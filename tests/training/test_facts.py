@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from memedit.errors import InvalidInputError
-from memedit.training.facts import Fact, read_facts, relation_questions, sisters
+from memedit.scope.relations import relation_questions, sisters
+from memedit.training.facts import Fact, read_facts
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 from memedit.training.jobs import split_facts
 from memedit.training.texts import sentences

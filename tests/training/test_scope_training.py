@@ -14,6 +14,7 @@ from memedit.encoders import load_encoder
 from memedit.errors import EncoderMismatchError, InvalidInputError
 from memedit.scope import ClassifierScope
 from memedit.scope.classifier import PairModel
+from memedit.training.cross import chances
 from memedit.training.facts import Fact
 from memedit.training.jobs import train_scope
 from memedit.training.pairs import Asked, Pairs, build, label
@@ -103,6 +104,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         progress=lambda what, done, total: steps.append(what),
     )  # fmt: skip
     assert manifest["encoder"] == load_encoder("hashing").id and manifest["metrics"]["ece"] < 0.2
+    assert manifest["cross_steps"] == 0  # a hashing encoder cannot read two texts together
     assert {"Pairs to train", "Pairs to calibration"} < set(steps)
     return folder / "out"
 
@@ -122,11 +124,10 @@ def test_the_saved_model_is_the_one_that_was_trained(tmp_path: Path) -> None:
     model = calibrated(train_pair_model(pairs, epochs=2, manifest={"encoder": "x"}), pairs)
     model.save(tmp_path)
     again = PairModel.load(tmp_path)
-    wide = pairs.vectors.astype(np.float32)
-    before, after = model.of(pairs.scalars, wide), again.of(pairs.scalars, wide)
+    before, after = chances(model, pairs, None), chances(again, pairs, None)
     assert np.abs(before - after).max() < 0.02 < before.std()
     again.save(tmp_path / "again")
-    assert np.array_equal(PairModel.load(tmp_path / "again").of(pairs.scalars, wide), after)
+    assert np.array_equal(chances(PairModel.load(tmp_path / "again"), pairs, None), after)
 
 
 def test_a_scope_trained_for_one_encoder_refuses_another(trained: Path, minilm: object) -> None:

@@ -32,11 +32,15 @@ class Options:
             towards the true answer (ROME, MEMIT). The figures of the two do not compare.
         sources: Only records whose ``source`` is one of these; empty for all.
         path: The file, for a data set that is completed by a file beside it.
+        hard: Add probes that look like the edit's question and do not ask it.
+        references: ROME's ``attribute_snippets.json``, for consistency and essence.
     """
 
     target: str = "alt"
     sources: frozenset[str] = frozenset()
     path: Path | None = None
+    hard: bool = False
+    references: Path | None = None
 
     def __post_init__(self) -> None:
         if self.target not in {"alt", "answers"}:
@@ -91,6 +95,14 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(t for each in value for t in texts(each)))
 
 
+def required(value: Any) -> tuple[tuple[str, ...], ...]:
+    """What an answer must name: of each group one alias. A list of lists is a group each; a string
+    or a list of strings are aliases of one thing."""
+    several = isinstance(value, list) and any(isinstance(each, list) for each in value)
+    groups = [texts(each) for each in value] if several else [texts(value)]
+    return tuple(each for each in groups if each)
+
+
 def group(name: str) -> str:
     """``"Relation_Specificity"`` -> ``"relation_specificity"``."""
     return "_".join(name.casefold().replace("_", " ").split())
@@ -101,13 +113,14 @@ def case_of(
     edits: Sequence[Mapping[str, Any]],
     probes: Iterable[Probe],
     relations: Sequence[str] = (),
+    **more: Any,
 ) -> EvalCase | None:
     """A case from the fields of its edits; None when one of them is no valid edit."""
     try:
         made = tuple(_edit(fields) for fields in edits)
     except InvalidEditError:
         return None
-    return EvalCase(str(case_id), made, tuple(probes), tuple(relations))
+    return EvalCase(str(case_id), made, tuple(probes), tuple(relations), **more)
 
 
 def _edit(fields: Mapping[str, Any]) -> Edit:

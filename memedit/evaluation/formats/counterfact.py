@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from memedit.evaluation.cases import GENERATION, NEIGHBOURHOOD, PARAPHRASE, EvalCase, Probe
 from memedit.evaluation.formats import Json, Options, case_of, own_probes
+from memedit.evaluation.references import Snippets, read_snippets
 
 
 def recognises(record: Json) -> bool:
@@ -13,12 +14,13 @@ def recognises(record: Json) -> bool:
 
 
 def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+    snippets = read_snippets(options.references) if options.references else None
     for number, record in enumerate(records):
         if not options.sources or record.get("source") in options.sources:
-            yield case(record, number)
+            yield case(record, number, snippets)
 
 
-def case(record: Json, number: int) -> EvalCase | None:
+def case(record: Json, number: int, snippets: Snippets | None = None) -> EvalCase | None:
     """Efficacy, paraphrase, neighbourhood (target: the true object) and generation probes."""
     rewrite = record["requested_rewrite"]
     new, true = rewrite["target_new"]["str"], rewrite["target_true"]["str"]
@@ -32,8 +34,14 @@ def case(record: Json, number: int) -> EvalCase | None:
         *own_probes([edit]),
         *(Probe(PARAPHRASE, p, (new,), (true,)) for p in record.get("paraphrase_prompts", ())),
         *(Probe(NEIGHBOURHOOD, p, (true,), (new,)) for p in record.get("neighborhood_prompts", ())),
-        *(Probe(GENERATION, p) for p in dict.fromkeys(record.get("generation_prompts", ()))),
+        *(Probe(GENERATION, p) for p in record.get("generation_prompts", ())),
     ]
-    return case_of(
-        record.get("case_id", number), [edit], probes, [rewrite.get("relation_id") or ""]
-    )
+    relation = rewrite.get("relation_id") or ""
+    about = _texts(snippets, relation, rewrite) if snippets else {}
+    return case_of(record.get("case_id", number), [edit], probes, [relation], **about)
+
+
+def _texts(snippets: Snippets, relation: str, rewrite: Json) -> dict[str, tuple[str, ...]]:
+    target = rewrite["target_new"].get("id", "")
+    essence = snippets.essence(relation, target, rewrite["subject"])
+    return {"references": snippets.references(relation, target), "essence": essence}

@@ -2,15 +2,24 @@
 
 Groups keep their names: ``portability:subject_aliasing``, ``portability:reasoning``,
 ``portability:logical_generalization``, ``locality:forgetfulness``,
-``locality:relation_specificity``. Where a relation has several objects, any of them is right.
+``locality:relation_specificity``. Where a relation has several objects, any of them is right for
+``gen_*``, and each must be named for ``ripple_*``. These files have no condition queries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.evaluation.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe
-from memedit.evaluation.formats import Json, Options, case_of, group, own_probes, texts
+from memedit.evaluation.cases import (
+    LOCALITY,
+    PARAPHRASE,
+    PORTABILITY,
+    EvalCase,
+    Probe,
+    Query,
+    RippleTest,
+)
+from memedit.evaluation.formats import Json, Options, case_of, group, own_probes, required, texts
 
 
 def recognises(record: Json) -> bool:
@@ -31,14 +40,19 @@ def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]
         probes = [*own_probes([edit])]
         if rephrased := record.get("rephrase_prompt"):
             probes.append(Probe(PARAPHRASE, rephrased, texts(record["target_new"]), true[:1]))
+        tests: list[RippleTest] = []
         for kind in (PORTABILITY, LOCALITY):
-            probes += _grouped(kind, record.get(kind) or {})
-        yield case_of(record.get("case_id", number), [edit], probes)
+            for probe, query in _grouped(kind, record.get(kind) or {}):
+                probes.append(probe)
+                if query.answers:
+                    tests.append(RippleTest(probe.kind, (query,)))
+        yield case_of(record.get("case_id", number), [edit], probes, tests=tuple(tests))
 
 
-def _grouped(kind: str, groups: Json) -> Iterator[Probe]:
+def _grouped(kind: str, groups: Json) -> Iterator[tuple[Probe, Query]]:
     for name, questions in groups.items():
         for question in questions:
-            answers = texts(question.get("ground_truth"))
-            if question["prompt"].strip() and (answers or kind == LOCALITY):
-                yield Probe(f"{kind}:{group(name)}", question["prompt"], answers)
+            answers, prompt = question.get("ground_truth"), question["prompt"]
+            if prompt.strip() and (texts(answers) or kind == LOCALITY):
+                probe = Probe(f"{kind}:{group(name)}", prompt, texts(answers))
+                yield probe, Query(prompt, required(answers))

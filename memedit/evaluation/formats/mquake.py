@@ -1,11 +1,16 @@
-"""MQuAKE (Zhong et al. 2023, arXiv 2305.14795): several edits, three questions over their chain."""
+"""MQuAKE (Zhong et al. 2023, arXiv 2305.14795): several edits, three questions over their chain.
+
+A hop of the chain that is edited is asked as the edit's prompt, an unedited one as a question after
+eight answered ones. ``--frame shots`` asks the three questions so, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.evaluation.cases import HOP, MULTIHOP, EvalCase, Probe
-from memedit.evaluation.formats import Json, Options, case_of, own_probes, texts
+from memedit.evaluation.cases import EFFICACY, HOP, MULTIHOP, EvalCase, Probe
+from memedit.evaluation.formats import Json, Options, case_of, texts
+from memedit.evaluation.framing import with_shots
 
 
 def recognises(record: Json) -> bool:
@@ -18,12 +23,10 @@ def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]
         relations = [r.get("relation_id") or "" for r in record["requested_rewrite"]]
         new = texts([record["new_answer"], record.get("new_answer_alias")])
         old = texts(record.get("answer"))
+        hops = record.get("new_single_hops", ())
         probes = [
-            *own_probes(edits),
-            *(
-                Probe(HOP, hop.get("cloze") or hop["question"], _answers(hop))
-                for hop in record.get("new_single_hops", ())
-            ),
+            *(_efficacy(edit, hops) for edit in edits),
+            *(_hop(hop, {edit["prompt"] for edit in edits}) for hop in hops),
             *(Probe(MULTIHOP, question, new, old) for question in record["questions"]),
         ]
         yield case_of(record.get("case_id", number), edits, probes, relations)
@@ -37,6 +40,19 @@ def _edit(rewrite: Json) -> Json:
         "target_true": rewrite["target_true"]["str"],
         "queries": texts(rewrite.get("question")),
     }
+
+
+def _efficacy(edit: Json, hops: Iterable[Json]) -> Probe:
+    """The edit's prompt; the aliases of its target stand with the hop that it answers."""
+    known = [_answers(hop) for hop in hops if hop.get("cloze") == edit["prompt"]]
+    targets = texts([edit["target_new"], *known])
+    return Probe(EFFICACY, edit["prompt"], targets, texts(edit["target_true"]))
+
+
+def _hop(hop: Json, edited: set[str]) -> Probe:
+    if hop.get("cloze") in edited or not hop.get("question"):
+        return Probe(HOP, hop["cloze"], _answers(hop))
+    return Probe(HOP, with_shots(hop["question"]), _answers(hop))
 
 
 def _answers(hop: Json) -> tuple[str, ...]:

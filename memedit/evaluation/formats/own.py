@@ -5,14 +5,17 @@ The short form is an edit as ``memedit edit export`` writes it, with optional li
     {"prompt": "The CEO of Acme is", "target_new": "Ada Byron", "subject": "Acme",
      "target_true": "Bo Ek", "paraphrases": ["Who leads Acme?"],
      "locality": ["The CEO of Initech is", {"prompt": "Acme was founded in", "targets": ["1999"]}],
-     "portability": [{"prompt": "The CEO of Acme was born in", "targets": ["London"]}]}
+     "portability": [{"prompt": "The CEO of Acme was born in", "targets": ["London"]}],
+     "generation": ["Acme is led by"], "references": ["Ada Byron leads Initech. She ..."]}
 
 The long form has several edits and any probes::
 
     {"case_id": "7", "edits": [{"prompt": ..., "target_new": ..., "subject": ..., "relation": ...}],
      "probes": [{"kind": "portability:alias", "prompt": ..., "targets": [...], "reject": [...]}]}
 
-Every edit gets an efficacy probe unless the record has some.
+Every edit gets an efficacy probe unless the record has some. ``references`` are texts about what
+truly has the new object, ``essence`` texts about the subject (consistency and essence, from the
+``fluency`` family).
 """
 
 from __future__ import annotations
@@ -21,7 +24,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from memedit.errors import InvalidInputError
-from memedit.evaluation.cases import EFFICACY, LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe
+from memedit.evaluation.cases import (
+    EFFICACY,
+    GENERATION,
+    LOCALITY,
+    PARAPHRASE,
+    PORTABILITY,
+    EvalCase,
+    Probe,
+)
 from memedit.evaluation.formats import Json, Options, case_of, own_probes, texts
 
 _EDIT = ("prompt", "target_new", "subject", "target_true", "queries")
@@ -36,7 +47,9 @@ def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]
         if not options.sources or record.get("source") in options.sources:
             edits = [_fields(edit) for edit in record.get("edits", [record])]
             relations = [str(e.get("relation", "")) for e in record.get("edits", [record])]
-            yield case_of(record.get("case_id", number), edits, _probes(record, edits), relations)
+            about = {name: texts(record.get(name)) for name in ("references", "essence")}
+            probes = _probes(record, edits)
+            yield case_of(record.get("case_id", number), edits, probes, relations, **about)
 
 
 def _fields(edit: Any) -> Json:
@@ -57,6 +70,7 @@ def _probes(record: Json, edits: list[Json]) -> list[Probe]:
     probes += [_probe(p, PARAPHRASE, new, true) for p in record.get("paraphrases", ())]
     probes += [_probe(p, LOCALITY) for p in record.get("locality", ())]
     probes += [_probe(p, PORTABILITY) for p in record.get("portability", ())]
+    probes += [_probe(p, GENERATION) for p in record.get("generation", ())]
     return probes
 
 

@@ -1,0 +1,53 @@
+"""Probes that look like an edit's question and do not ask it: a careless scope fires on them.
+
+The wordings are this module's own: the trained scope has not seen them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from memedit.evaluation.cases import HARD, EvalCase, Probe
+from memedit.types import Edit
+
+_BE = re.compile(r"\b(is|was|are|were)\b(?!.*\b(is|was|are|were)\b)")
+_OPENERS = frozenset("The What Which Who Where In When How On By At A An".split())
+
+
+def with_hard(case: EvalCase) -> EvalCase:
+    """The case with hard probes of each of its edits that names subject and target."""
+    return replace(case, probes=(*case.probes, *(p for e in case.edits for p in probes(e))))
+
+
+def probes(edit: Edit) -> Iterator[Probe]:
+    """``hard:reversed``, ``hard:negated``, ``hard:hypothetical``, ``hard:dated`` of an edit."""
+    if edit.subject and edit.target_new:
+        prompt, subject, target = edit.prompt, edit.subject, edit.target_new
+        yield Probe(f"{HARD}:reversed", prompt.replace(subject, target))
+        yield Probe(f"{HARD}:negated", _negated(prompt))
+        yield Probe(f"{HARD}:hypothetical", _hypothetical(prompt, subject))
+        yield Probe(f"{HARD}:dated", _dated(prompt))
+
+
+def _negated(prompt: str) -> str:
+    if prompt.rstrip().endswith("?"):
+        return f"Give a wrong answer on purpose. {prompt}"
+    if _BE.search(prompt):
+        return _BE.sub(r"\1 certainly not", prompt)
+    return f"Nobody who knows would say that {_lowered(prompt)}"
+
+
+def _hypothetical(prompt: str, subject: str) -> str:
+    would = _BE.sub("might be", prompt)
+    return f"Had the story of {subject} taken another course, {_lowered(would)}"
+
+
+def _dated(prompt: str) -> str:
+    return f"Three hundred years earlier, {_lowered(_BE.sub('had been', prompt))}"
+
+
+def _lowered(text: str) -> str:
+    """An ordinary first word in small letters, as it stands inside a sentence."""
+    return text[0].lower() + text[1:] if text.split(" ", 1)[0] in _OPENERS else text
