@@ -46,22 +46,28 @@ def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cache
 
 
-@pytest.fixture(params=["llama", "gpt2"])
-def base(
-    request: pytest.FixtureRequest,
-    tiny: Tiny,
-    _trained: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Any:
+WEIGHTS = [name for name in available() if hasattr(editor_class(name), "changes")]
+PROMPTS = [name for name in (*available(), "ike+ike2") if name not in WEIGHTS]
+CASES = [(arch, name) for arch in ("llama", "gpt2") for name in PROMPTS]
+CASES += [(("llama", "gpt2")[i % 2], name) for i, name in enumerate(WEIGHTS)]
+"""Editors of weights take turns: tests/test_sequence.py has each of them on five architectures."""
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    found: tuple[str, str] = request.param
+    return found
+
+
+@pytest.fixture
+def base(case: tuple[str, str], tiny: Tiny, _trained: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("MEMEDIT_CACHE", str(_trained))
-    return tiny(request.param)
+    return tiny(case[0])
 
 
-@pytest.fixture(params=[*available(), "ike+ike2"])
-def editor(request: pytest.FixtureRequest) -> Any:
-    if request.param == "ike+ike2":
-        return _chain()
-    return quick(request.param)
+@pytest.fixture
+def editor(case: tuple[str, str]) -> Any:
+    return _chain() if "+" in case[1] else quick(case[1])
 
 
 def _chain() -> Any:

@@ -101,6 +101,10 @@ def test_single_batch_and_sequential(name: str, arch: str, build: Build) -> None
         rows = [model.tokenizer(p, return_tensors="pt").input_ids for p in PROMPTS]
         expected = [by_hand.base(input_ids=row).logits[0] for row in rows]
     assert same(edited, expected, atol=1e-4, rtol=1e-4)
+    asked = model.tokenizer(PROMPTS[0], return_tensors="pt")
+    options: dict[str, Any] = {"max_new_tokens": 3, "do_sample": False}
+    said = model.generate(**asked, **options)
+    assert torch.equal(said, by_hand.base.generate(**asked, **options))
     assert all(torch.isfinite(each).all() for each in edited)
     far = model.editor.distance(list(model.memory.records()))  # type: ignore[attr-defined]
     assert far.keys() == summed(held).keys()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -338,7 +339,14 @@ def moment_of(lm: LM, layer: int, statistics: str) -> Moment:
         )
     key = ("moment", str(path), path.stat().st_mtime_ns)
     if key not in lm.kept:
-        inputs, _ = _header(path)
+        inputs, numbers = _header(path)
+        if numbers["ratio"] > SINK:
+            warnings.warn(
+                f"Layer {layer} is an attention sink: the keys of a text's first token are "
+                f"{numbers['ratio']:.0f} times as large as the others. A change there acts on "
+                "every text; edit another layer.",
+                stacklevel=2,
+            )
         lm.kept[key] = Moment(load_file(path)["moment"], inputs.tokens, inputs.digest)
     moment: Moment = lm.kept[key]
     return moment

@@ -35,7 +35,7 @@ EDIT_SHARE = 0.1
 """Weight of MEND's edit loss beside its locality loss (c_e)."""
 SMOOTHING = 0.1
 MARGIN, LEAST_MARGIN, MARGIN_DECAY = 1e-3, 1e-5, 0.8
-_NORM_EDITS = 200
+_NORM_EDITS, _VALIDATED = 200, 20
 _LONGEST = 48
 
 
@@ -150,10 +150,10 @@ class MendTraining:
             torch.manual_seed(seed)
             self.network = mend.Network(mend.shapes_of(lm, sites), rank=rank, rate=1e-4)
 
-    def normalise(self, edits: int = _NORM_EDITS) -> None:
+    def normalise(self) -> None:
         """Set mean and deviation of every shape's factors over the gradients of some edits."""
         found: dict[str, list[Tensor]] = {}
-        for i in range(edits):
+        for i in range(min(_NORM_EDITS, len(self.lessons.facts))):
             own, _ = self.student.edit_rows(self.lessons(f"norm-{i}"))
             first, sites = self.student.first, self.student.sites
             for site, each in factors(
@@ -198,7 +198,7 @@ class MendTraining:
         after = self._validate()
         return {f"{name}_before": value for name, value in before.items()} | after
 
-    def _validate(self, lessons: int = 20) -> dict[str, float]:
+    def _validate(self, lessons: int = _VALIDATED) -> dict[str, float]:
         with torch.no_grad():
             parts = [self.losses(f"valid-{i}") for i in range(lessons)]
         edit, local = (torch.stack(each).mean().item() for each in zip(*parts, strict=True))
@@ -279,7 +279,7 @@ class KeTraining:
         train(parameters, loss_of, schedule, folder, report=report, faster=faster)
         return {f"{name}_before": v for name, v in before.items()} | self._validate()
 
-    def _validate(self, lessons: int = 20) -> dict[str, float]:
+    def _validate(self, lessons: int = _VALIDATED) -> dict[str, float]:
         with torch.no_grad():
             parts = [self.losses(f"valid-{i}") for i in range(lessons)]
         edit, moved = (torch.stack(each).mean().item() for each in zip(*parts, strict=True))

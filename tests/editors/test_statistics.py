@@ -62,6 +62,15 @@ def test_position_zero_is_told_apart(tmp_path: Path) -> None:
     assert found.is_sink is (ratio > 10)
 
 
+def test_editing_a_sink_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memedit.editors._statistics.SINK", 0.1)
+    lm = tiny_engine()
+    (found,) = collect(lm, [1], texts(), tokens=600, length=64, folder=tmp_path)
+    assert found.is_sink
+    with pytest.warns(UserWarning, match="Layer 1 is an attention sink"):
+        moment_of(lm, 1, str(tmp_path))
+
+
 def test_every_input_makes_another_file(tmp_path: Path) -> None:
     lm = tiny_engine()
     once: dict[str, Any] = {"tokens": 200, "length": 50, "folder": tmp_path, "text": "a"}
