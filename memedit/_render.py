@@ -23,11 +23,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from memedit.plain import plain_record
 from memedit.types import Completion, Hit, Record
 
 if TYPE_CHECKING:
+    from memedit.explanation import Explanation
     from memedit.memory import Event, ImportReport, Receipt, VerifyReport
-    from memedit.model import Explanation
 
 _REFUSED_SHOWN = 10
 
@@ -116,61 +117,6 @@ def measuring() -> Iterator[Callable[[str, int, int], None]]:
         yield heard
 
 
-def plain_record(record: Record) -> dict[str, Any]:
-    """A record as JSON data."""
-    edit = record.edit
-    return {
-        "id": record.id,
-        "prompt": edit.prompt,
-        "target_new": edit.target_new,
-        "statement": edit.statement,
-        "subject": edit.subject,
-        "target_true": edit.target_true,
-        "queries": list(edit.queries),
-        "namespace": record.namespace,
-        "source": record.source,
-        "version": record.version,
-        "valid_from": _iso(record.valid_from),
-        "valid_until": _iso(record.valid_until),
-    }
-
-
-def plain_receipt(receipt: Receipt) -> dict[str, Any]:
-    return {
-        "id": receipt.id,
-        "status": receipt.status,
-        "version": receipt.version,
-        "record": plain_record(receipt.record),
-        "superseded": [plain_record(r) for r in receipt.superseded],
-        "conflicts": [plain_record(r) for r in receipt.conflicts],
-    }
-
-
-def plain_event(event: Event) -> dict[str, Any]:
-    return {
-        "version": event.version,
-        "kind": event.kind,
-        "at": event.at.isoformat(),
-        "reason": event.reason,
-        "record": plain_record(event.record),
-        "other": event.other and event.other.id,
-    }
-
-
-def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
-    return {
-        "added": report.added,
-        "duplicate": report.duplicate,
-        "superseded": report.superseded,
-        "refused": report.refused_total,
-        "refused_lines": [
-            {"line": line, "text": text, "reason": reason} for line, text, reason in report.refused
-        ],
-        "resumed_at": report.resumed_at,
-        "version": version,
-    }
-
-
 def plain_answer(query: str, completion: Completion) -> dict[str, Any]:
     decision = completion.decision
     return {
@@ -185,10 +131,6 @@ def plain_answer(query: str, completion: Completion) -> dict[str, Any]:
             for h in decision.hits
         ],
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
 
 
 def fact(record: Record) -> Text:

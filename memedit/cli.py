@@ -11,9 +11,10 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render, cli_evaluation, cli_training
+from memedit import _render, cli_evaluation, cli_serving, cli_training
 from memedit.cli_options import EncoderName, Model
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
+from memedit.plain import plain_event, plain_receipt, plain_record, plain_report
 from memedit.types import DEFAULT_NAMESPACE, Edit
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ edit_app = typer.Typer(
 )
 app.add_typer(edit_app, name="edit")
 app.add_typer(cli_training.train_app, name="train")
+app.add_typer(cli_serving.keys_app, name="keys")
 
 
 def _moment(text: str) -> datetime:
@@ -191,7 +193,7 @@ def add(
             valid_until=valid_until,
         )
     if json:
-        _render.as_json(_render.plain_receipt(receipt))
+        _render.as_json(plain_receipt(receipt))
     else:
         _render.receipt(receipt, str(memory))
 
@@ -224,7 +226,7 @@ def import_(
             raise typer.Exit(130) from None
         version = store.version
     if json:
-        _render.as_json(_render.plain_report(report, version))
+        _render.as_json(plain_report(report, version))
     else:
         _render.import_report(report, str(memory))
 
@@ -255,7 +257,7 @@ def list_(
         version = store.version
     shown = found[::-1][: limit or None]
     if json:
-        rows = [_render.plain_record(r) for r in shown]
+        rows = [plain_record(r) for r in shown]
         _render.as_json({"version": version, "total": len(found), "edits": rows})
     else:
         _render.records(shown, len(found), where=str(memory))
@@ -274,8 +276,8 @@ def show(
         record = store.get(id, namespace=namespace)
         events = store.history(id, namespace=namespace)
     if json:
-        happened = [_render.plain_event(e) for e in events]
-        _render.as_json(_render.plain_record(record) | {"history": happened})
+        happened = [plain_event(e) for e in events]
+        _render.as_json(plain_record(record) | {"history": happened})
     else:
         _render.record(record, events)
 
@@ -295,7 +297,7 @@ def forget(
         gone = [store.forget(id, namespace=namespace) for id in dict.fromkeys(ids)]
         version = store.version
     if json:
-        rows = [_render.plain_record(r) for r in gone]
+        rows = [plain_record(r) for r in gone]
         _render.as_json({"version": version, "forgotten": rows})
         return
     for record in gone:
@@ -319,7 +321,7 @@ def history(
         events = store.history(id, namespace=namespace)
     shown = events[-limit:] if limit else events
     if json:
-        rows = [_render.plain_event(e) for e in shown]
+        rows = [plain_event(e) for e in shown]
         _render.as_json({"total": len(events), "events": rows})
     else:
         _render.history(shown, len(events))
@@ -469,6 +471,7 @@ def demo(model: Model = None) -> None:
     raise typer.Exit(0 if show.run(model) else 1)
 
 
+app.command()(cli_serving.serve)
 app.command("eval")(cli_evaluation.evaluate)
 app.command()(cli_evaluation.compare)
 app.command()(cli_evaluation.report)

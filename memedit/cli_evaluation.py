@@ -193,10 +193,10 @@ def downstream(
         lm = spec.build(EditableModel.from_pretrained(model, encoder=encoder), None)
         if spec.editor is not None:
             lm.edit_many(list(dict.fromkeys(e for case in cases for e in case.edits)))
-    with _render.working(f"Running {', '.join(chosen)}"):
-        results = measure.downstream(
-            lm, chosen, folder, limit=limit, batch=batch, shots=shots, seed=seed
-        )
+    _render.note(f"Running {', '.join(chosen)}, before and after.")  # the harness has its own bars
+    results = measure.downstream(
+        lm, chosen, folder, limit=limit, batch=batch, shots=shots, seed=seed
+    )
     _render.stdout().print(tables.downstream_table(results))
     if json is not None:
         _write(json, _render.json_text(results))

@@ -25,10 +25,10 @@ from memedit.dropin import Budget, Request, merge
 from memedit.editors import load_editor
 from memedit.engine import Engine
 from memedit.errors import EncoderMismatchError, InvalidEditError, InvalidInputError
+from memedit.explanation import Explanation
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
 from memedit.protocols import Editor, Encoder, Scope
 from memedit.scope import load_scope
-from memedit.scope.features import matched_words
 from memedit.sequence import (
     EditedModels,
     changes_weights,
@@ -41,6 +41,7 @@ from memedit.sequence import (
 from memedit.types import (
     DEFAULT_NAMESPACE,
     Batch,
+    Call,
     Completion,
     Decision,
     Edit,
@@ -69,51 +70,6 @@ class View:
 
 
 _EVERYTHING = View()
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a query was answered as it was.
-
-    ``answer`` is what the model says, ``base_answer`` what it would have said without edits;
-    ``version`` is the memory's at the time.
-    """
-
-    query: str
-    answer: str
-    base_answer: str
-    decision: Decision
-    editor: str
-    version: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: hits and candidates with facts, scores and the words matched."""
-        return {
-            "query": self.query,
-            "answer": self.answer,
-            "base_answer": self.base_answer,
-            "in_scope": bool(self.decision),
-            "score": self.decision.score,
-            "threshold": self.decision.threshold,
-            "unsure": self.decision.unsure,
-            "editor": self.editor,
-            "version": self.version,
-            "hits": [_plain(hit) for hit in self.decision.hits],
-            "candidates": [_plain(hit) for hit in self.decision.candidates],
-        }
-
-
-def _plain(hit: Hit) -> dict[str, Any]:
-    return {
-        "id": hit.record.id,
-        "fact": hit.record.edit.statement,
-        "similarity": hit.similarity,
-        "relation": hit.relation,
-        "score": hit.score,
-        "words": list(matched_words(hit)),
-        "mention": hit.mention,
-        "view": hit.view,
-    }
 
 
 class EditableModel(nn.Module):
@@ -301,8 +257,7 @@ class EditableModel(nn.Module):
     def _add(self, edits: list[Edit], **options: Any) -> list[Receipt]:
         self._check_scope()
         for edit in edits:
-            for editor in self._leaves():
-                _check_needs(edit, editor)
+            self.check_edit(edit)
         if self._now.merged:
             raise InvalidInputError(
                 "The edits are in the base's weights now.", hint="Edit outside of merged()."
@@ -398,6 +353,15 @@ class EditableModel(nn.Module):
 
     def _in_force(self) -> list[Record]:
         return self._live(self._store, self._now) if self._now.edited else []
+
+    def check_edit(self, edit: Edit) -> None:
+        """See that the editors in use can take this edit.
+
+        Raises:
+            InvalidEditError: it lacks what an editor needs.
+        """
+        for editor in self._leaves():
+            _check_needs(edit, editor)
 
     def _leaves(self) -> tuple[Editor, ...]:
         leaves: tuple[Editor, ...] = getattr(self.editor, "editors", (self.editor,))
@@ -644,6 +608,28 @@ class EditableModel(nn.Module):
             for each, (before, target) in zip(logits, pairs, strict=True)
         ]
 
+    def rows_of(self, prompts: Sequence[Tensor]) -> list[Row]:
+        """Prompts given as ids [T] each, with what the scope says of them in the current view."""
+        return self._decided([self._row(ids) for ids in prompts])
+
+    def answer_rows(
+        self,
+        rows: Sequence[Row],
+        call: Call | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[Completion]:
+        """Answers to decided rows: those in scope through the editor, in the current view.
+
+        Args:
+            rows: As :meth:`rows_of` gives them.
+            call: Stands in for the engine's ``generate``, e.g. to hear the tokens. The rows it is
+                handed may be rewritten, and keep the ``ids`` object of the rows given here.
+            options: Options of ``generate``.
+        """
+        batch = self._batch(rows, options or {})
+        edited, base = partial(self._edited, call=call), call or self.engine.generate
+        return batch.route(lambda row: bool(row.decision), edited, base)
+
     def explain(self, query: str, *, chat: bool = False, **options: Any) -> Explanation:
         """The answer, the base's answer, and the decision behind them."""
         edited = self.ask(query, chat=chat, **options)
@@ -698,8 +684,13 @@ class EditableModel(nn.Module):
         batch = self._batch(rows, options)
         return batch.route(lambda row: bool(row.decision), self._edited, self.engine.generate)
 
-    def _edited(self, batch: Batch) -> list[Completion]:
-        answers = self._run(batch, Engine.generate)
+    def _edited(self, batch: Batch, call: Call | None = None) -> list[Completion]:
+        """Rows in scope answered; by ``call`` instead of the engine's ``generate``, if given."""
+        answers: list[Completion]
+        if call is None:
+            answers = self._run(batch, Engine.generate)
+        else:
+            answers = self.editor.run(batch, call)
         return [
             replace(answer, decision=row.decision, editor=self._who(row))
             for row, answer in zip(batch.rows, answers, strict=True)

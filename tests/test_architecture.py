@@ -18,14 +18,14 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "spans"}),
     frozenset({"protocols"}),
     frozenset({
-        "chat", "dropin", "encoders", "engine", "interventions", "kv", "memory", "models", "passes",
-        "processors", "scope", "sites", "tokens",
+        "chat", "dropin", "encoders", "engine", "explanation", "interventions", "kv", "memory",
+        "models", "passes", "plain", "processors", "scope", "sites", "tokens",
     }),
     frozenset({"editors"}),
     frozenset({"model", "sequence"}),
     frozenset({"training", "evaluation", "serving"}),
     frozenset({
-        "cli", "cli_evaluation", "cli_options", "cli_training", "demo", "_render",
+        "cli", "cli_evaluation", "cli_options", "cli_serving", "cli_training", "demo", "_render",
     }),
 )  # fmt: skip
 

@@ -37,12 +37,13 @@ svg { width: 100%; min-width: 36rem; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
 th, td { text-align: left; padding: 0.25rem 0.8rem 0.25rem 0; vertical-align: top;
   border-bottom: 1px solid var(--grid); }
-tbody th { font-weight: normal; } td { overflow-wrap: anywhere; min-width: 4rem; }
-td.number { overflow-wrap: normal; } td.number span { white-space: nowrap; color: var(--soft); }
+tbody th { font-weight: normal; } td { overflow-wrap: break-word; }
+.texts table { min-width: 44rem; } .texts th { white-space: nowrap; }
+td.number span { white-space: nowrap; color: var(--soft); }
 figcaption, .soft { color: var(--soft); font-size: 0.9rem; overflow-wrap: anywhere; }
 @media print { body { font-size: 11pt; margin: 0; max-width: none; }
   svg { min-width: 0; max-height: 23cm; }
-  .wide { overflow: visible; } table { font-size: 8.5pt; } }
+  .wide { overflow: visible; } table, .texts table { font-size: 8.5pt; min-width: 0; } }
 """
 
 
@@ -133,12 +134,12 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         yield _table(header, lines)
 
 
-def _table(header: Sequence[str], lines: Iterable[str]) -> str:
+def _table(header: Sequence[str], lines: Iterable[str], kind: str = "wide") -> str:
     """A table of lines that are cells already."""
     head = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in header)
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f"<div class='wide'>{table}</div>"
+    return f"<div class='{kind}'>{table}</div>"
 
 
 def _number(cell: str) -> str:
@@ -147,8 +148,9 @@ def _number(cell: str) -> str:
     return f"<td class='number'>{escape(value)} <span>{escape(interval)}</span></td>"
 
 
-def _texts(cells: Iterable[str]) -> str:
-    return "".join(f"<td>{escape(cell.strip()) or '(nothing)'}</td>" for cell in cells)
+def _texts(name: str, cells: Iterable[str]) -> str:
+    said = "".join(f"<td>{escape(cell.strip()) or '(nothing)'}</td>" for cell in cells)
+    return f"<th scope='row'>{escape(name)}</th>{said}"
 
 
 def _worst_cases(comparison: Comparison) -> Iterator[str]:
@@ -160,10 +162,10 @@ def _worst_cases(comparison: Comparison) -> Iterator[str]:
         if editor != "none":
             rows = worst(comparison.rows(editor))
             yield f"<h3>{escape(editor)}</h3>"
-            names = ("kind", "prompt", "target", "text", "base")
-            lines = [_texts(str(r.get(name, "")) for name in names) for r in rows]
+            names = ("prompt", "target", "text", "base")
+            lines = [_texts(r["kind"], (str(r.get(name, "")) for name in names)) for r in rows]
             header = ("probe", "asked", "expected", "said", "the unedited model said")
-            yield _table(header, lines) if lines else "<p>None.</p>"
+            yield _table(header, lines, "wide texts") if lines else "<p>None.</p>"
 
 
 def worst(rows: Iterable[Row], count: int = WORST) -> list[Row]:

@@ -51,12 +51,15 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read(path: Path, *, namespace: str | None = None, source: str = "") -> Iterator[Line]:
+def read(
+    path: Path, *, namespace: str | None = None, source: str = "", pin: bool = False
+) -> Iterator[Line]:
     """The file's edits in order; blank lines are skipped. By suffix: ``.csv``, ``.tsv``, ``.json``
     (one list), anything else one JSON object a line.
 
     Args:
         namespace, source: For lines that name none.
+        pin: Every line goes into ``namespace``, whichever it names.
 
     Raises:
         InvalidInputError: the file as a whole is unusable: an unknown CSV column, not a JSON list.
@@ -69,6 +72,8 @@ def read(path: Path, *, namespace: str | None = None, source: str = "") -> Itera
     else:
         rows = _jsonl_rows(path)
     for number, text, row in rows:
+        if pin and not isinstance(row, str):
+            row = {**row, "namespace": namespace or DEFAULT_NAMESPACE}
         yield _line(number, text, row, namespace or DEFAULT_NAMESPACE, source)
 
 
@@ -242,14 +247,15 @@ def write(path: Path, records: Iterable[Record]) -> int:
         with temporary.open("w", encoding="utf-8") as file:
             for record in records:
                 count += 1
-                file.write(json.dumps(_exported(record), ensure_ascii=False) + "\n")
+                file.write(json.dumps(exported(record), ensure_ascii=False) + "\n")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return count
 
 
-def _exported(record: Record) -> dict[str, Any]:
+def exported(record: Record) -> dict[str, Any]:
+    """A record as an object that :func:`request` reads."""
     edit = record.edit
     row: dict[str, Any] = (
         {"statement": edit.prompt}

@@ -28,14 +28,16 @@ class Import:
         InvalidInputError: there is no such file.
     """
 
-    def __init__(self, path: Path, namespace: str | None, source: str) -> None:
+    def __init__(
+        self, path: Path, namespace: str | None, source: str, *, pin: bool = False
+    ) -> None:
         if not path.is_file():
             raise InvalidInputError(f"No file {str(path)!r}.", hint="Check the path.")
-        key = json.dumps([files.sha256(path), namespace, source])
+        key = json.dumps([files.sha256(path), namespace, source] + ["pin"] * pin)
         self.name = f"import:{hashlib.sha256(key.encode()).hexdigest()}"
         self.report = ImportReport()
         self.done = 0
-        self._lines = files.read(path, namespace=namespace, source=source)
+        self._lines = files.read(path, namespace=namespace, source=source, pin=pin)
 
     def resume(self, state: str | None) -> None:
         """Go on after the chunk that stored ``state``."""

@@ -190,14 +190,23 @@ class EditMemory:
             return store.followed(receipts)
 
     def supersede(
-        self, id: str, edit: Edit, *, namespace: str = DEFAULT_NAMESPACE, source: str = ""
+        self,
+        id: str,
+        edit: Edit,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        source: str = "",
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
     ) -> Receipt:
         """Retire edit ``id`` and add ``edit`` in its place, in one transaction.
+
+        The same edit with other dates replaces the old one too.
 
         Raises:
             UnknownEditError: no live edit has this id.
         """
-        request = checked(Request(edit, namespace, source))
+        request = checked(Request(edit, namespace, source, valid_from, valid_until))
         self.get(id, namespace=namespace)
         store = self._store
         vectors = store.vectors_for([request])
@@ -223,8 +232,11 @@ class EditMemory:
             store.follow()
             return record
 
-    def restore(self, version: int) -> int:
+    def restore(self, version: int, *, namespace: str | None = None) -> int:
         """Make the live set exactly what it was at ``version``, as a new version.
+
+        Args:
+            namespace: Only this one goes back; the others stay as they are.
 
         Returns:
             The memory's version now (unchanged if the live set was that one already).
@@ -237,8 +249,13 @@ class EditMemory:
                 wanted = set(store.journal.changes(upto=version)[0])
                 there = store.live.records.keys()
                 reason = f"restore {version}"
-                gone = [Entry("forget", s, reason) for s in sorted(there - wanted)]
-                back = [Entry("restore", s, reason) for s in sorted(wanted - there)]
+                lost, missing = sorted(there - wanted), sorted(wanted - there)
+                if namespace is not None:
+                    lost = [s for s in lost if store.live.records[s].namespace == namespace]
+                    old = store.journal.records(missing)
+                    missing = [r.sequence for r, _ in old if r.namespace == namespace]
+                gone = [Entry("forget", s, reason) for s in lost]
+                back = [Entry("restore", s, reason) for s in missing]
                 store.journal.log(head, gone + back)
             store.follow()
             return store.live.version
@@ -375,6 +392,7 @@ class EditMemory:
         *,
         namespace: str | None = None,
         source: str = "",
+        pin: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> ImportReport:
         """Add the edits of a JSONL, JSON, CSV or TSV file, 1,024 lines a transaction.
@@ -386,13 +404,14 @@ class EditMemory:
             path: By suffix: ``.csv``, ``.tsv``, ``.json`` (a list), else one JSON object a line.
             namespace: For lines that name none.
             source: For lines that name none.
+            pin: Every line goes into ``namespace``, whichever it names.
             progress: Told how many lines have been dealt with.
 
         Raises:
             InvalidInputError: no such file, or one that is unusable as a whole.
         """
         store = self._store
-        work = Import(Path(path), namespace, source)
+        work = Import(Path(path), namespace, source, pin=pin)
         with store.lock, store.journal.read() as anything:
             work.resume(store.journal.meta(work.name) if anything else None)
         for requests in work.chunks():

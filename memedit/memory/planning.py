@@ -106,24 +106,27 @@ class Plan:
         """Retire ``old`` and add the request in its place."""
         known = self.duplicate(request)
         if known is not None and known.sequence == old.sequence:
-            return self._add(request, [])
+            return self._add(request, [], old)  # the same with other dates, or no change at all
         if known is not None:
             self.retire(old, "", known.sequence)
             return Receipt(known.id, "duplicate", self._version, known, (old,))
         return self._add(request, self._near([request]).get(0, []), old)
 
-    def duplicate(self, request: Request) -> Record | None:
+    def duplicate(self, request: Request, *, exact: bool = False) -> Record | None:
         """The live record that already says this, with this validity.
 
-        Without dates in the request, any live record of that id that holds now will do.
+        Without dates in the request, any live record of that id that holds now will do, unless
+        ``exact``.
         """
         sequence = self._find(request.namespace, request.edit.id)
         if sequence is None:
             return None
         record = self._record(sequence)
         given = (request.valid_from, request.valid_until)
-        same = given == (record.valid_from, record.valid_until)
-        return record if same or (given == (None, None) and record.holds_at(self._now)) else None
+        if given == (record.valid_from, record.valid_until):
+            return record
+        some = not exact and given == (None, None) and record.holds_at(self._now)
+        return record if some else None
 
     def retire(self, record: Record, reason: str, other: int | None) -> None:
         """Take ``record`` out; ``other`` replaces it."""
@@ -136,7 +139,7 @@ class Plan:
     # -- one edit -----------------------------------------------------------------------------
 
     def _add(self, request: Request, near: Sequence[int], old: Record | None = None) -> Receipt:
-        known = self.duplicate(request)
+        known = self.duplicate(request, exact=old is not None)
         if known is not None:
             version = self._version if known.sequence in self._added else self._live.version
             return Receipt(known.id, "duplicate", version, known)

@@ -52,7 +52,7 @@ class Examples:
             self._by_subject[fact.subject.casefold()].append(fact)
         if len(self._by_subject) < 2:
             raise InvalidInputError("The facts are about one subject.", hint="Give more data.")
-        weights = {"counterfact": 0.4, "core": 0.18, "zsre": 0.27, "knowedit": 0.15}
+        weights = {"counterfact": 0.35, "core": 0.15, "zsre": 0.36, "knowedit": 0.14}
         self._sources = [s for s in weights if self._by_source[s]]
         self._weights = [weights[s] for s in self._sources]
 
@@ -87,8 +87,15 @@ class Examples:
 
     def _asked(self, fact: Fact, rng: random.Random) -> str:
         """The fact's question in one of its wordings, now and then after a sentence of text."""
-        kinds = ((fact.prompt,), fact.paraphrases, fact.questions, (self._reworded(fact, rng),))
-        query = rng.choice(rng.choices(kinds, (0.15, 0.4, 0.3, 0.15))[0] or (fact.prompt,))
+        kinds: list[tuple[tuple[str, ...], float]] = [
+            ((fact.prompt,), 0.15),
+            (fact.paraphrases, 0.4),
+            (fact.questions, 0.3),
+            ((self._reworded(fact, rng),), 0.15),
+        ]
+        given = [(texts, weight) for texts, weight in kinds if texts]
+        (texts,) = rng.choices([each for each, _ in given], [weight for _, weight in given])
+        query = rng.choice(texts)
         if query in fact.paraphrases and rng.random() < 0.3:
             return _cut(query, fact.subject)[1]
         if query not in fact.paraphrases and rng.random() < 0.2:

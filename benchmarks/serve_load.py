@@ -1,0 +1,196 @@
+"""What edits cost a server: the same load with and without a memory, and through the upstream mode.
+
+Everything runs on this machine's loopback, for a bounded time. Two servers of each kind answer
+the same questions, all of them out of scope, in alternating rounds, so that whatever else the
+machine does falls on both; the figures are ratios of medians.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parents[1]
+_URL = re.compile(r"http://[\w.:]+\d")
+_TOPICS = (
+    "How do I bake bread", "Write a line about the sea", "What is seven times eight",
+    "Name a colour", "Tell me a joke about cats", "How do magnets work", "Say hello in Spanish",
+    "Why is the sky blue", "Give me advice on sleep", "What rhymes with moon",
+)  # fmt: skip
+
+
+@contextmanager
+def server(*options: str) -> Iterator[str]:
+    """A ``memedit serve`` on a free port; its URL."""
+    command = [sys.executable, "-m", "memedit.cli", "serve", "--port", "0", "--no-auth", *options]
+    environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "300"}
+    child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    try:
+        found = next((m for line in child.stderr if (m := _URL.search(line))), None)
+        if found is None:
+            raise typer.Exit(1)
+        threading.Thread(target=child.stderr.read, daemon=True).start()
+        yield found.group()
+    finally:
+        child.terminate()
+        child.wait(timeout=60)
+
+
+def fill(memory: Path, count: int, encoder: str | None) -> None:
+    """A memory of ``count`` edits about invented places."""
+    from memedit.encoders import load_encoder
+    from memedit.memory import EditMemory
+    from memedit.types import Edit
+
+    with EditMemory(memory, load_encoder(encoder)) as store:
+        for start in range(len(store), count, 2_000):
+            edits = [
+                Edit(f"The mayor of Zorville {i} is", f"Ann {i}", f"Zorville {i}")
+                for i in range(start, min(start + 2_000, count))
+            ]
+            store.add_many(edits)
+
+
+def questions(count: int, round_: int) -> list[str]:
+    return [f"{_TOPICS[i % len(_TOPICS)]}, version {round_}.{i}?" for i in range(count)]
+
+
+def body(question: str, tokens: int) -> dict[str, Any]:
+    return {
+        "messages": [{"role": "user", "content": question}], "max_tokens": tokens, "temperature": 0,
+    }  # fmt: skip
+
+
+def load(url: str, asked: list[str], clients: int, tokens: int) -> tuple[float, list[float]]:
+    """(requests a second, seconds of each) for all questions, ``clients`` at a time."""
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+    with httpx.Client(base_url=url, timeout=600, limits=limits) as client:
+
+        def one(question: str) -> float:
+            started = time.perf_counter()
+            answer = client.post("/v1/chat/completions", json=body(question, tokens))
+            seconds = time.perf_counter() - started
+            answer.raise_for_status()
+            assert not json.loads(answer.headers.get("x-memedit-receipt", "{}")).get("in_scope")
+            return seconds
+
+        client.get("/healthz")  # connected before anything is timed
+        started = time.perf_counter()
+        with ThreadPoolExecutor(clients) as pool:
+            seconds = list(pool.map(one, asked))
+        return len(asked) / (time.perf_counter() - started), seconds
+
+
+def encoder_seconds(encoder: str | None) -> float:
+    """Median time of one encoder call on one short text."""
+    from memedit.encoders import load_encoder
+
+    loaded = load_encoder(encoder)
+    times = []
+    for question in questions(30, 0):
+        started = time.perf_counter()
+        loaded.encode([question])
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def throughput(
+    bare: str, edited: str, rounds: int, requests: int, clients: int, tokens: int
+) -> dict[str, Any]:
+    """Requests a second of both servers, in alternating rounds."""
+    rates: dict[str, list[float]] = {"bare": [], "edited": []}
+    for round_ in range(rounds + 1):
+        asked = questions(requests, round_)
+        order = [("bare", bare), ("edited", edited)]
+        for name, url in order if round_ % 2 else reversed(order):
+            rate, _ = load(url, asked, clients, tokens)
+            if round_:  # the first warms up
+                rates[name].append(rate)
+    ratios = [e / b for b, e in zip(rates["bare"], rates["edited"], strict=True)]
+    return {
+        "requests_per_second": {name: statistics.median(each) for name, each in rates.items()},
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
+    }
+
+
+def added_latency(direct: str, through: str, requests: int, tokens: int) -> dict[str, float]:
+    """Median seconds of one request at a time, direct and through the upstream mode."""
+    seconds: dict[str, list[float]] = {"direct": [], "through": []}
+    for at, question in enumerate(questions(requests, 99)):
+        order = [("direct", direct), ("through", through)]
+        for name, url in order if at % 2 else reversed(order):
+            seconds[name] += load(url, [question], 1, tokens)[1]
+    found = {name: statistics.median(each) for name, each in seconds.items()}
+    pairs = zip(seconds["direct"], seconds["through"], strict=True)
+    return found | {"added": statistics.median(t - d for d, t in pairs)}
+
+
+def main(
+    edits: Annotated[int, typer.Option(help="Edits in memory.")] = 10_000,
+    model: Annotated[str | None, typer.Option(help="As for memedit serve.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="As for memedit serve.")] = None,
+    scope: Annotated[str | None, typer.Option(help="As for memedit serve.")] = None,
+    memory: Annotated[Path | None, typer.Option(help="Keep the memory here.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each server.")] = 5,
+    requests: Annotated[int, typer.Option(min=1, help="Requests a round.")] = 32,
+    clients: Annotated[int, typer.Option(min=1, help="At a time.")] = 16,
+    tokens: Annotated[int, typer.Option(min=1, help="Of an answer.")] = 32,
+    latency: Annotated[int, typer.Option(min=0, help="Requests of the latency test.")] = 40,
+    out: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Throughput with edits against without, and the latency that the upstream mode adds."""
+    tell: Callable[[str], None] = Console(stderr=True, highlight=False).print
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        held = memory or Path(folder) / "memory"
+        tell(f"Adding {edits:,} edits")
+        fill(held, edits, encoder)
+        own = [*(["--model", model] if model else [])]
+        both = [*(["--encoder", encoder] if encoder else [])]
+        which = [*(["--scope", scope] if scope else [])]
+        empty = str(Path(folder) / "empty")
+        bare = stack.enter_context(server("--bare", *own, *both, "--memory", empty))
+        results: dict[str, Any] = {"edits": edits, "clients": clients, "tokens": tokens}
+        with server(*own, *both, *which, "--memory", str(held)) as edited:
+            tell("Measuring throughput")
+            results["throughput"] = throughput(bare, edited, rounds, requests, clients, tokens)
+        tell(f"with edits / without: {results['throughput']['ratio']:.3f}")
+        if latency:
+            options = ["--upstream", bare, *both, *which, "--memory", str(held)]
+            with server(*options) as through:
+                tell("Measuring the upstream mode")
+                load(through, questions(5, 98), 1, 1)
+                found = added_latency(bare, through, latency, 1)
+            found["encoder_call"] = encoder_seconds(encoder)
+            found["beyond_encoder"] = found["added"] - found["encoder_call"]
+            results["upstream_seconds"] = found
+            tell(
+                f"the upstream mode adds {1e3 * found['added']:.1f} ms, an encoder call takes "
+                f"{1e3 * found['encoder_call']:.1f} ms"
+            )
+    text = json.dumps(results, indent=2)
+    if out is not None:
+        out.write_text(text + "\n", "utf-8")
+    else:
+        sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

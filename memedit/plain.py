@@ -1,0 +1,70 @@
+"""What the memory answers as plain data, for JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from memedit.types import Record
+
+if TYPE_CHECKING:
+    from memedit.memory import Event, ImportReport, Receipt
+
+
+def plain_record(record: Record) -> dict[str, Any]:
+    """A record as JSON data."""
+    edit = record.edit
+    return {
+        "id": record.id,
+        "prompt": edit.prompt,
+        "target_new": edit.target_new,
+        "statement": edit.statement,
+        "subject": edit.subject,
+        "target_true": edit.target_true,
+        "queries": list(edit.queries),
+        "namespace": record.namespace,
+        "source": record.source,
+        "version": record.version,
+        "valid_from": _iso(record.valid_from),
+        "valid_until": _iso(record.valid_until),
+    }
+
+
+def plain_receipt(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "id": receipt.id,
+        "status": receipt.status,
+        "version": receipt.version,
+        "record": plain_record(receipt.record),
+        "superseded": [plain_record(r) for r in receipt.superseded],
+        "conflicts": [plain_record(r) for r in receipt.conflicts],
+    }
+
+
+def plain_event(event: Event) -> dict[str, Any]:
+    return {
+        "version": event.version,
+        "kind": event.kind,
+        "at": event.at.isoformat(),
+        "reason": event.reason,
+        "record": plain_record(event.record),
+        "other": event.other and event.other.id,
+    }
+
+
+def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
+    return {
+        "added": report.added,
+        "duplicate": report.duplicate,
+        "superseded": report.superseded,
+        "refused": report.refused_total,
+        "refused_lines": [
+            {"line": line, "text": text, "reason": reason} for line, text, reason in report.refused
+        ],
+        "resumed_at": report.resumed_at,
+        "version": version,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

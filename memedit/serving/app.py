@@ -1,0 +1,140 @@
+"""The application: its parts put together, and run."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
+from pydantic.json_schema import models_json_schema
+
+import memedit
+from memedit.errors import InvalidInputError
+from memedit.memory import EditMemory
+from memedit.serving import edits_api, errors, openai_api, ops_api, page
+from memedit.serving.audit import AuditLog
+from memedit.serving.config import Settings
+from memedit.serving.desk import Desk
+from memedit.serving.guard import Guard
+from memedit.serving.keys import KeyRing
+from memedit.serving.metrics import Metrics
+from memedit.serving.service import NAMESPACE_HEADER, Backend, Service
+
+AUDIT, DESK = "audit.jsonl", "serving.sqlite3"
+_REFERENCE = "#/components/schemas/{model}"
+
+
+def assemble(
+    backend: Backend,
+    memory: EditMemory,
+    settings: Settings,
+    metrics: Metrics,
+    *,
+    keys: KeyRing | None,
+) -> Service:
+    """The parts of a server. Audit log and desk lie beside the memory's journal.
+
+    Args:
+        keys: None: anyone may do anything.
+    """
+    folder = memory.path
+    return Service(
+        settings,
+        memory,
+        backend,
+        keys,
+        AuditLog(None if folder is None else folder / AUDIT),
+        Desk(None if folder is None else folder / DESK),
+        metrics,
+    )
+
+
+def create_app(service: Service) -> FastAPI:
+    """The ASGI application of a service; it closes the service's parts when it shuts down."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await service.backend.start()
+        yield
+        await service.backend.close()
+        service.desk.close()
+
+    app = FastAPI(
+        title="memedit",
+        version=memedit.__version__,
+        description="A language model and its edits.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    errors.install(app)
+    for router in (page.router, ops_api.router, edits_api.router, openai_api.router):
+        app.include_router(router)
+    app.include_router(openai_api.other)
+    _describe(app)
+    app.add_middleware(Guard, service=service)
+    settings = service.settings
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", NAMESPACE_HEADER],
+            expose_headers=["X-Memedit-Receipt", "X-Request-Id"],
+        )
+    if settings.hosts is not None:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.hosts))
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Add the schemas of the bodies that are read as bytes to the OpenAPI document."""
+    usual = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = usual()
+            pairs: Any = [(model, "validation") for model in openai_api.SCHEMAS]
+            _, definitions = models_json_schema(pairs, ref_template=_REFERENCE)
+            parts = document.setdefault("components", {}).setdefault("schemas", {})
+            parts.update(definitions["$defs"])
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def run(app: FastAPI, host: str, port: int, started: Callable[[str], None]) -> None:
+    """Serve until interrupted.
+
+    Args:
+        port: 0 for any that is free.
+        started: Told the server's URL once it listens.
+
+    Raises:
+        InvalidInputError: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(1_024)  # whoever reads the address may connect at once
+    except OSError as error:
+        listening.close()
+        raise InvalidInputError(
+            f"Cannot listen on {host}:{port}: {error.strerror}.", hint="Choose another --port."
+        ) from error
+    shown = f"[{host}]" if ":" in host else host
+    started(f"http://{shown}:{listening.getsockname()[1]}")
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, access_log=False, timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=[listening])

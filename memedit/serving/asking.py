@@ -1,0 +1,132 @@
+"""From the event loop to the model's thread and back: one HTTP request's jobs and their events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+
+from fastapi import Request
+from torch import Tensor
+
+from memedit.serving.batching import Batcher, Job, View
+from memedit.serving.errors import ApiError
+from memedit.serving.formats import Choice
+from memedit.serving.sampling import Sampling
+from memedit.types import Decision
+
+T = TypeVar("T")
+
+
+class Asking:
+    """The jobs of one request. Made and used on the event loop.
+
+    Args:
+        batcher: Where they run.
+        timeout: Seconds for all of it.
+    """
+
+    def __init__(self, batcher: Batcher, timeout: float) -> None:
+        self._batcher = batcher
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + timeout
+        self._events: asyncio.Queue[tuple[int, str, Any]] = asyncio.Queue()
+        self._early: deque[tuple[int, int, str, str | None]] = deque()
+        self.jobs: list[Job] = []
+
+    def add(self, ids: Tensor, view: View, sampling: Sampling, *, chat: bool) -> None:
+        """One more prompt."""
+        at = len(self.jobs)
+        self.jobs.append(
+            Job(
+                ids, view, sampling, chat,
+                decided=lambda decision, version: self._tell(at, "decided", (decision, version)),
+                heard=lambda index, text, end: self._tell(at, "heard", (index, text, end)),
+                failed=partial(self._tell, at, "failed"),
+            )
+        )  # fmt: skip
+
+    def _tell(self, at: int, kind: str, what: Any) -> None:
+        """Called by the model's thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._events.put_nowait, (at, kind, what))
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Nobody waits for the answers any more."""
+        for job in self.jobs:
+            job.cancelled.set()
+
+    async def decided(self) -> list[tuple[Decision, int]]:
+        """Submit the jobs; what the scope says of each, with the memory's version.
+
+        Raises:
+            ApiError: the queue is full, or time is up.
+        """
+        self._batcher.submit(*self.jobs)
+        found: dict[int, tuple[Decision, int]] = {}
+        while len(found) < len(self.jobs):
+            at, kind, what = await self._event()
+            if kind == "decided":
+                found[at] = what
+            else:
+                self._early.append((at, *what))
+        return [found[at] for at in range(len(self.jobs))]
+
+    async def pieces(self) -> AsyncIterator[tuple[int, int, str, str | None]]:
+        """(job, answer's index, text, finish reason) until every answer is complete."""
+        missing = sum(job.sampling.n for job in self.jobs)
+        while missing:
+            if self._early:
+                piece = self._early.popleft()
+            else:
+                at, _, what = await self._event()
+                piece = (at, *what)
+            missing -= piece[3] is not None
+            yield piece
+
+    async def _event(self) -> tuple[int, str, Any]:
+        left = self._deadline - self._loop.time()
+        try:
+            at, kind, what = await asyncio.wait_for(self._events.get(), max(left, 0.001))
+        except asyncio.TimeoutError:
+            raise ApiError(504, "The model took too long.", code="timeout") from None
+        if kind == "failed":
+            raise what
+        return at, kind, what
+
+    async def choices(self) -> list[Choice]:
+        """All answers: those of the first prompt, then of the second."""
+        first = [0]
+        for job in self.jobs:
+            first.append(first[-1] + job.sampling.n)
+        found = [Choice() for _ in range(first[-1])]
+        async for at, index, text, reason in self.pieces():
+            choice = found[first[at] + index]
+            choice.text += text
+            choice.finish = reason or choice.finish
+        return found
+
+
+async def unless_gone(request: Request, asking: Asking, work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``; cancelled when the client goes away before."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ApiError(499, "The client went away.", code="client_closed_request")
+        return task.result()
+    finally:
+        if not task.done() or task.cancelled() or task.exception() is not None:
+            asking.cancel()
+        task.cancel()
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,304 @@
+"""Dynamic batching: one thread owns the model and answers what has come in meanwhile, together.
+
+A batch holds requests with different edits, different options, or none. The scope is asked first,
+tenant by tenant; then all rows out of scope are generated at once, and the rows in scope of each
+view (tenant, date) at once. One request that fails does not take its neighbours with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from torch import Tensor
+
+from memedit.errors import ContextOverflowError
+from memedit.model import EditableModel
+from memedit.serving.errors import ApiError
+from memedit.serving.sampling import Chooser, Generation, Listener, Sampling
+from memedit.types import Batch, Completion, Decision, Row
+
+log = logging.getLogger(__name__)
+_LEAST = 32  # tokens of an edited answer, where the window has no room for all that were asked for
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Whose edits count, and as of when; ``edited=False``: nobody's."""
+
+    namespace: str
+    as_of: datetime | None = None
+    edited: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One prompt to answer.
+
+    Attributes:
+        ids: [T] token ids.
+        chat: Whether the prompt is a rendered chat, whose reply begins with a word.
+        decided: Told (decision, memory version) before generation begins.
+        heard: Told (answer's index, text, finish reason or None) as answers grow.
+        failed: Told the error, instead.
+        cancelled: Set by whoever no longer waits.
+        tokens: Generated so far by complete answers.
+    """
+
+    ids: Tensor
+    view: View
+    sampling: Sampling
+    chat: bool
+    decided: Callable[[Decision, int], None]
+    heard: Callable[[int, str, str | None], None]
+    failed: Callable[[Exception], None]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    tokens: int = 0
+
+    def generation(self, index: int, decode: Callable[[Sequence[int]], str]) -> Generation:
+        def heard(at: int, text: str, end: str | None) -> None:
+            if end is not None:
+                self.tokens += len(made.tokens)
+            self.heard(at, text, end)
+
+        made = Generation(index, self.sampling, decode, heard, self.cancelled.is_set)
+        return made
+
+
+@dataclass(slots=True, eq=False)
+class _Row:
+    job: Job
+    row: Row
+    generation: Generation
+
+
+class Batcher:
+    """The queue and the thread that works it off.
+
+    Args:
+        model: Nobody else may generate with it.
+        max_batch, max_tokens: Sequences and padded prompt tokens of one batch.
+        wait: Seconds the first job of a batch waits for others.
+        max_queue: Sequences that may wait.
+        ran: Told the size of each batch.
+    """
+
+    def __init__(
+        self,
+        model: EditableModel,
+        *,
+        max_batch: int,
+        max_tokens: int,
+        wait: float,
+        max_queue: int,
+        ran: Callable[[int], Any] = lambda size: None,
+    ) -> None:
+        self.model = model
+        self._max_batch, self._max_tokens = max_batch, max_tokens
+        self._wait, self._max_queue, self._ran = wait, max_queue, ran
+        self._jobs: deque[Job] = deque()
+        self._ready = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="memedit-model", daemon=True)
+        self._thread.start()
+
+    def __len__(self) -> int:
+        """Sequences that wait."""
+        return sum(job.sampling.n for job in list(self._jobs))
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive() and not self._closed
+
+    def submit(self, *jobs: Job) -> None:
+        """Queue jobs, all or none.
+
+        Raises:
+            ApiError: 503, the queue is full or closed.
+        """
+        with self._ready:
+            wanted = sum(job.sampling.n for job in jobs)
+            if self._closed:
+                raise ApiError(503, "The server is shutting down.", code="shutting_down")
+            if self._jobs and len(self) + wanted > self._max_queue:
+                raise ApiError(
+                    503, "Too many requests wait already; try again shortly.", code="overloaded",
+                    headers={"Retry-After": "1"},
+                )  # fmt: skip
+            self._jobs.extend(jobs)
+            self._ready.notify()
+
+    def close(self) -> None:
+        """Finish the batch that runs, fail what waits, and end the thread."""
+        with self._ready:
+            self._closed = True
+            waiting, self._jobs = list(self._jobs), deque()
+            self._ready.notify()
+        for job in waiting:
+            job.failed(ApiError(503, "The server is shutting down.", code="shutting_down"))
+        self._thread.join(timeout=30)
+
+    # -- the thread ---------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while jobs := self._next():
+            try:
+                self._answer(jobs)
+            except Exception as error:  # the thread must outlive whatever a request does
+                log.exception("A batch failed.")
+                for job in jobs:
+                    job.failed(error)
+
+    def _next(self) -> list[Job]:
+        """The next batch, none of it cancelled; empty: the end."""
+        while True:
+            with self._ready:
+                while not self._jobs and not self._closed:
+                    self._ready.wait()
+                if self._closed:
+                    return []
+                deadline = time.monotonic() + self._wait
+                while len(self) < self._max_batch and not self._closed:
+                    if not self._ready.wait(max(0.0, deadline - time.monotonic())):
+                        break
+                chosen = self._take()
+            if live := [job for job in chosen if not job.cancelled.is_set()]:
+                return live
+
+    def _take(self) -> list[Job]:
+        chosen: list[Job] = []
+        rows = longest = 0
+        while self._jobs:
+            job = self._jobs[0]
+            rows, longest = rows + job.sampling.n, max(longest, len(job.ids))
+            if chosen and (rows > self._max_batch or rows * longest > self._max_tokens):
+                break
+            chosen.append(self._jobs.popleft())
+        return chosen
+
+    def _answer(self, jobs: Sequence[Job]) -> None:
+        rows = [row for view in _views(jobs) for row in self._decide(view, jobs)]
+        self._ran(len(rows))
+        outside = [row for row in rows if not row.row.decision]
+        if outside:
+            self._generate(None, outside)
+        for view in _views(jobs):
+            if inside := [r for r in rows if r.row.decision and r.job.view == view]:
+                self._generate(view, inside)
+
+    def _decide(self, view: View, jobs: Sequence[Job]) -> list[_Row]:
+        """The rows of one view's jobs, each job told of its decision."""
+        mine = [job for job in jobs if job.view == view]
+        decode = self.model.engine.codec.text
+        try:
+            with self._seen(view):
+                version = self.model.memory.version if view.edited else 0
+                decided = self.model.rows_of([job.ids for job in mine])
+        except Exception as error:
+            for job in mine:
+                job.failed(error)
+            return []
+        rows = []
+        for job, row in zip(mine, decided, strict=True):
+            job.decided(row.decision, version)
+            for index in range(job.sampling.n):
+                generation = job.generation(index, lambda ids: decode(_tensor(ids)))
+                generation.trim = job.chat and bool(row.decision)
+                rows.append(_Row(job, replace(row, ids=job.ids.clone()), generation))
+        return rows
+
+    def _seen(self, view: View) -> AbstractContextManager[Any]:
+        stack = ExitStack()
+        stack.enter_context(self.model.using(namespace=view.namespace, as_of=view.as_of))
+        if not view.edited:
+            stack.enter_context(self.model.unedited())
+        return stack
+
+    def _generate(self, view: View | None, rows: Sequence[_Row], most: int | None = None) -> None:
+        """Answer rows together; one by one where that fails."""
+        limit = max(row.job.sampling.max_tokens for row in rows) if most is None else most
+        options = {"max_new_tokens": limit, "do_sample": False}
+        try:
+            with self._seen(view) if view is not None else ExitStack():
+                answers = self.model.answer_rows(
+                    [row.row for row in rows], _Call(self.model, rows), options
+                )
+            for row, answer in zip(rows, answers, strict=True):
+                _settle(row, answer, self._ends())
+        except Exception as error:
+            waiting = [row for row in rows if row.generation.finish is None]
+            if len(rows) > 1:
+                for row in waiting:
+                    if row.generation.tokens:  # already heard: cannot begin again
+                        row.job.failed(error)
+                    else:
+                        self._generate(view, [row])
+            elif isinstance(error, ContextOverflowError) and most is None and limit > _LEAST:
+                self._generate(view, rows, _LEAST)
+            else:
+                rows[0].job.failed(error)
+
+    def _ends(self) -> frozenset[int]:
+        return ends_of(self.model)
+
+
+class _Call:
+    """Stands in for the engine's ``generate``: the same, with every token heard."""
+
+    def __init__(self, model: EditableModel, rows: Sequence[_Row]) -> None:
+        self._engine, self._ends = model.engine, ends_of(model)
+        self._generations = {id(row.row.ids): row.generation for row in rows}
+        self._answers: dict[int, Completion] = {}
+
+    def __call__(self, batch: Batch) -> list[Completion]:
+        """An editor may call again with rows that are done (after an overflow of others)."""
+        new = [i for i, row in enumerate(batch.rows) if id(row.ids) not in self._answers]
+        if new:
+            fresh = batch.only(new)
+            for row, answer in zip(fresh.rows, self._heard(fresh), strict=True):
+                self._answers[id(row.ids)] = answer
+        return [self._answers[id(row.ids)] for row in batch.rows]
+
+    def _heard(self, batch: Batch) -> list[Completion]:
+        mine = [self._generations[id(row.ids)] for row in batch.rows]
+        stops = self._engine.codec.stops(batch.stop)
+        options = dict(batch.options)
+        if any(generation.sampling.steers for generation in mine):
+            not_first = [*stops, *self._ends] if stops else []
+            options["logits_processor"] = [Chooser(mine, not_first)]
+        options["stopping_criteria"] = [Listener(mine, self._ends | frozenset(stops))]
+        return self._engine.generate(replace(batch, options=options))
+
+
+def ends_of(model: EditableModel) -> frozenset[int]:
+    """The tokens that end an answer."""
+    eos = getattr(model.base.generation_config, "eos_token_id", None)
+    found = {model.tokenizer.eos_token_id, *(eos if isinstance(eos, list) else [eos])}
+    return frozenset(int(token) for token in found if token is not None)
+
+
+def _settle(row: _Row, answer: Completion, ends: frozenset[int]) -> None:
+    """Complete what was not heard token by token: an answer by another model."""
+    generation = row.generation
+    if generation.finish is None and not generation.tokens and answer.ids is not None:
+        for token in answer.ids[0].tolist():
+            if generation.push(token, ends):
+                break
+    generation.close("length" if len(generation.tokens) >= row.job.sampling.max_tokens else "stop")
+
+
+def _views(jobs: Sequence[Job]) -> list[View]:
+    return list(dict.fromkeys(job.view for job in jobs))
+
+
+def _tensor(ids: Sequence[int]) -> Tensor:
+    import torch
+
+    return torch.tensor(ids, dtype=torch.long)

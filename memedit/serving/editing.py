@@ -1,0 +1,240 @@
+"""Changes to the memory, each with its author in the audit log, or as a proposal."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.memory import files
+from memedit.plain import plain_receipt, plain_record, plain_report
+from memedit.serving.audit import Author
+from memedit.serving.desk import Proposal
+from memedit.serving.errors import ApiError, api_error
+from memedit.serving.schemas import EditChange, NewEdit, Restore
+from memedit.serving.service import Caller, Service
+from memedit.types import Edit, Record
+
+Outcome = dict[str, Any]
+FORMATS = ("jsonl", "json", "csv", "tsv")
+
+
+class Editor:
+    """Makes one caller's changes.
+
+    Args:
+        service: The server's parts.
+        namespace: Where they are made.
+        author: Who answers for them.
+        approved_by: Who approved them, where that is needed.
+    """
+
+    def __init__(
+        self, service: Service, namespace: str, author: Author, approved_by: Author | None = None
+    ) -> None:
+        self.service, self.namespace, self.author = service, namespace, author
+        self._approved_by = None if approved_by is None else approved_by.key
+
+    def make(self, action: str, body: Mapping[str, Any]) -> Outcome:
+        """Make a change that was asked for as plain data.
+
+        Raises:
+            ApiError, MemeditError: it cannot be made; the memory is as before.
+        """
+        make: Callable[[Mapping[str, Any]], Outcome] = getattr(self, f"_{action}")
+        return make(body)
+
+    def _create(self, body: Mapping[str, Any]) -> Outcome:
+        wanted = NewEdit.model_validate(body)
+        edit = new_edit(wanted)
+        self.service.backend.check(edit)
+        with self._change("create", id=edit.id) as outcome:
+            receipt = self.service.memory.add(
+                edit,
+                namespace=self.namespace,
+                source=wanted.source or "",
+                valid_from=wanted.valid_from,
+                valid_until=wanted.valid_until,
+            )
+            outcome |= {"id": receipt.id, "version": receipt.version, "status": receipt.status}
+            outcome["superseded"] = [record.id for record in receipt.superseded]
+        return plain_receipt(receipt)
+
+    def _alter(self, body: Mapping[str, Any]) -> Outcome:
+        id = str(body["id"])
+        record = self.service.memory.get(id, namespace=self.namespace)
+        edit, rest = changed(record, EditChange.model_validate(body["change"]))
+        self.service.backend.check(edit)
+        with self._change("alter", id=id) as outcome:
+            receipt = self.service.memory.supersede(id, edit, namespace=self.namespace, **rest)
+            outcome |= {"id": receipt.id, "version": receipt.version}
+        return plain_receipt(receipt)
+
+    def _forget(self, body: Mapping[str, Any]) -> Outcome:
+        id = str(body["id"])
+        memory = self.service.memory
+        memory.get(id, namespace=self.namespace)
+        with self._change("forget", id=id) as outcome:
+            record = memory.forget(id, namespace=self.namespace)
+            outcome |= {"id": id, "version": memory.version}
+        return {"id": id, "forgotten": plain_record(record), "version": outcome["version"]}
+
+    def _restore(self, body: Mapping[str, Any]) -> Outcome:
+        wanted = Restore.model_validate(body)
+        memory = self.service.memory
+        self._check_unchanged(wanted)
+        with self._change("restore", to=wanted.version) as outcome:
+            version = memory.restore(wanted.version, namespace=self.namespace)
+            outcome |= {"version": version}
+        edits = memory.namespaces().get(self.namespace, 0)
+        return {"restored": wanted.version, "version": version, "edits": edits}
+
+    def _check_unchanged(self, wanted: Restore) -> None:
+        if wanted.if_version is None:
+            return
+        events = self.service.memory.history(namespace=self.namespace)
+        if events and events[-1].version > wanted.if_version:
+            raise ApiError(
+                409, f"Somebody changed the edits after version {wanted.if_version}.",
+                code="version_conflict", param="if_version",
+            )  # fmt: skip
+
+    def _import(self, body: Mapping[str, Any]) -> Outcome:
+        text, kind = str(body["text"]), str(body["format"])
+        memory = self.service.memory
+        with tempfile.TemporaryDirectory(prefix="memedit-") as folder:
+            path = Path(folder) / f"import.{kind}"
+            path.write_text(text, "utf-8", newline="")
+            with self._change("import", bytes=path.stat().st_size) as outcome:
+                report = _imported(
+                    lambda: memory.import_file(
+                        path, namespace=self.namespace, source=str(body["source"]), pin=True
+                    ),
+                    str(path),
+                )
+                version = memory.version
+                outcome |= {"added": report.added, "version": version}
+        return plain_report(report, version)
+
+    def _change(self, action: str, **about: Any) -> Any:
+        return self.service.audit.change(
+            self.author, action, self.namespace, approved_by=self._approved_by, **about
+        )
+
+
+def _imported(run: Callable[[], Any], path: str) -> Any:
+    """Errors of the file as a whole name the upload, not our temporary file."""
+    try:
+        return run()
+    except InvalidInputError as error:
+        message = error.message.replace(repr(path), "the file").replace(path, "the file")
+        raise InvalidInputError(message, hint=error.hint.replace(path, "the file")) from error
+
+
+def new_edit(wanted: NewEdit) -> Edit:
+    """The edit a request describes.
+
+    Raises:
+        InvalidEditError: neither prompt and target nor statement, or values no edit can have.
+    """
+    row = wanted.model_dump(exclude={"source", "valid_from", "valid_until"}, exclude_none=True)
+    return files.request(row, "default", "").edit
+
+
+def changed(record: Record, change: EditChange) -> tuple[Edit, dict[str, Any]]:
+    """(the edit, source and dates) of a record with a change made to it."""
+    given = {name: getattr(change, name) for name in change.model_fields_set}
+    rest: dict[str, Any] = {
+        "source": (given.pop("source", record.source)) or "",
+        "valid_from": given.pop("valid_from", record.valid_from),
+        "valid_until": given.pop("valid_until", record.valid_until),
+    }
+    edit = record.edit
+    statement = given.pop("statement", None)
+    if statement is not None:
+        if given.get("prompt") is not None or given.get("target_new") is not None:
+            raise InvalidEditError("Give either prompt and target_new, or statement.")
+        given |= {"prompt": statement, "target_new": None}
+    elif given.get("prompt", edit.prompt) is None:
+        raise InvalidEditError("An edit needs a prompt or a statement.")
+    elif edit.is_statement and "prompt" in given and given.get("target_new") is None:
+        raise InvalidEditError("target_new is missing.", hint="A full sentence is a statement.")
+    elif not edit.is_statement and given.get("target_new", "") is None:
+        raise InvalidEditError("target_new is missing.", hint="A full sentence is a statement.")
+    if "queries" in given:
+        given["queries"] = tuple(given["queries"] or ())
+    if (
+        "subject" not in given
+        and edit.subject
+        and edit.subject not in given.get("prompt", edit.prompt)
+    ):
+        given["subject"] = None
+    made = replace(edit, **given)
+    if made != edit:
+        made = replace(made, id="")  # a new fact, a new name
+    return made, rest
+
+
+def change(
+    service: Service, caller: Caller, action: str, body: dict[str, Any]
+) -> tuple[Outcome, bool]:
+    """(what came of it, whether it was made); proposed instead where approval is needed."""
+    if service.settings.bare:
+        raise ApiError(409, "This server holds no edits.", code="no_memory")
+    if service.settings.approval:
+        with service.audit.change(caller.author, "propose", caller.namespace) as outcome:
+            proposal = service.desk.propose(caller.author, caller.namespace, action, body)
+            outcome |= {"proposal": proposal.id, "proposed": action}
+        return {"proposal": proposal.plain()}, False
+    return Editor(service, caller.namespace, caller.author).make(action, body), True
+
+
+def approve(service: Service, caller: Caller, id: str) -> Proposal:
+    """Make a proposed change.
+
+    Raises:
+        ApiError: 403 for one's own proposal, 404, 409 where it was decided already.
+    """
+    proposal = _open(service, caller, id)
+    if proposal.author == caller.key.id:
+        raise ApiError(403, "Another key must approve this proposal.", code="own_proposal")
+    _take(service, caller, id)
+    author = Author(proposal.author, proposal.name)
+    try:
+        editor = Editor(service, caller.namespace, author, approved_by=caller.author)
+        outcome = editor.make(proposal.action, proposal.body)
+    except Exception as error:
+        service.desk.decide(id, "failed", api_error(error).body())
+        raise
+    service.desk.decide(id, "approved", outcome)
+    return _decided(service, caller, id)
+
+
+def reject(service: Service, caller: Caller, id: str) -> Proposal:
+    """Put a proposed change away; its author may do so too."""
+    _open(service, caller, id)
+    _take(service, caller, id)
+    with service.audit.change(caller.author, "reject", caller.namespace, proposal=id):
+        service.desk.decide(id, "rejected", None)
+    return _decided(service, caller, id)
+
+
+def _open(service: Service, caller: Caller, id: str) -> Proposal:
+    proposal = service.desk.proposal(id, caller.namespace)
+    if proposal is None:
+        raise ApiError(404, "There is no such proposal.", code="proposal_not_found")
+    return proposal
+
+
+def _take(service: Service, caller: Caller, id: str) -> None:
+    if not service.desk.take(id, caller.namespace, caller.author):
+        raise ApiError(409, "This proposal was decided already.", code="already_decided")
+
+
+def _decided(service: Service, caller: Caller, id: str) -> Proposal:
+    found = service.desk.proposal(id, caller.namespace)
+    assert found is not None
+    return found

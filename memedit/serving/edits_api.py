@@ -1,0 +1,224 @@
+"""The routes of edits: list, add, change, take back, import, export, look back, go back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from memedit.errors import UnknownEditError
+from memedit.memory import files
+from memedit.plain import plain_event, plain_record
+from memedit.serving.editing import FORMATS, approve, change, reject
+from memedit.serving.errors import ApiError
+from memedit.serving.schemas import Ask, Compare, EditChange, NewEdit, Report, Restore
+from memedit.serving.service import Caller, Question, Service, needs, service_of
+from memedit.types import MAX_TEXT, Record
+
+router = APIRouter(prefix="/v1", tags=["edits"])
+State = Annotated[Service, Depends(service_of)]
+Reader = Annotated[Caller, Depends(needs("read"))]
+Asker = Annotated[Caller, Depends(needs("ask"))]
+Writer = Annotated[Caller, Depends(needs("edit"))]
+Limit = Annotated[int, Query(ge=1, le=1_000)]
+Id = Annotated[str, Path(max_length=MAX_TEXT, description="Id of an edit.")]
+_LARGE = 10_000_000
+_EXCERPT = 2_000
+_TYPES = {"jsonl": "application/x-ndjson", "json": "application/json", "csv": "text/csv",
+          "tsv": "text/tab-separated-values"}  # fmt: skip
+
+
+def _result(outcome: dict[str, Any], made: bool, status: int = 200) -> JSONResponse:
+    return JSONResponse(outcome, status if made else 202)
+
+
+@router.get("/edits")
+def list_edits(
+    service: State,
+    caller: Reader,
+    match: Annotated[str, Query(max_length=1_000, description="Only facts with this text.")] = "",
+    limit: Limit = 50,
+    offset: Annotated[int, Query(ge=0, le=_LARGE)] = 0,
+) -> JSONResponse:
+    """The edits in force, newest first."""
+    wanted = match.casefold()
+    found = [r for r in service.memory.records(caller.namespace) if wanted in _searched(r)][::-1]
+    shown = found[offset : offset + limit]
+    return JSONResponse({
+        "object": "list",
+        "data": [plain_record(record) for record in shown],
+        "total": len(found),
+        "version": service.memory.version,
+    })  # fmt: skip
+
+
+def _searched(record: Record) -> str:
+    edit = record.edit
+    return "\n".join([edit.statement, *edit.queries, record.id, record.source]).casefold()
+
+
+@router.post("/edits", status_code=201)
+def add_edit(service: State, caller: Writer, edit: NewEdit) -> JSONResponse:
+    """Add a fact. 201: it is in force and on disk; 200: it was already; 202: it is proposed."""
+    outcome, made = change(service, caller, "create", edit.model_dump(mode="json"))
+    return _result(outcome, made, 200 if outcome.get("status") == "duplicate" else 201)
+
+
+@router.get("/edits/{id}")
+def get_edit(service: State, caller: Reader, id: Id) -> JSONResponse:
+    """One edit in force."""
+    return JSONResponse(plain_record(service.memory.get(id, namespace=caller.namespace)))
+
+
+@router.patch("/edits/{id}")
+def change_edit(service: State, caller: Writer, id: Id, edit: EditChange) -> JSONResponse:
+    """Replace an edit by a changed one, whose id differs where its text does."""
+    given = edit.model_dump(mode="json", exclude_unset=True)
+    return _result(*change(service, caller, "alter", {"id": id, "change": given}))
+
+
+@router.delete("/edits/{id}")
+def forget_edit(service: State, caller: Writer, id: Id) -> JSONResponse:
+    """Take an edit back: the model answers as if it had never been added."""
+    return _result(*change(service, caller, "forget", {"id": id}))
+
+
+@router.get("/edits/{id}/history")
+def edit_history(service: State, caller: Reader, id: Id) -> JSONResponse:
+    """All that happened to one edit, in force or not, oldest first."""
+    events = service.memory.history(id, namespace=caller.namespace)
+    if not events:
+        raise UnknownEditError(f"There never was an edit {id!r} in this namespace.")
+    return JSONResponse({"object": "list", "data": [plain_event(event) for event in events]})
+
+
+@router.get("/history")
+def history(service: State, caller: Reader, limit: Limit = 50) -> JSONResponse:
+    """What happened to the namespace's edits, newest first."""
+    events = service.memory.history(namespace=caller.namespace)
+    data = [plain_event(event) for event in events[: -limit - 1 : -1]]
+    return JSONResponse({"object": "list", "data": data, "total": len(events)})
+
+
+@router.post("/restore")
+def restore(service: State, caller: Writer, wanted: Restore) -> JSONResponse:
+    """Bring back the namespace's edits in force at an earlier version, as a new version."""
+    return _result(*change(service, caller, "restore", wanted.model_dump()))
+
+
+@router.get("/export")
+def export(service: State, caller: Reader) -> StreamingResponse:
+    """The edits in force, as JSON lines that can be imported."""
+    records = list(service.memory.records(caller.namespace))
+
+    def lines() -> Iterator[str]:
+        for record in records:
+            yield json.dumps(files.exported(record), ensure_ascii=False) + "\n"
+
+    headers = {"Content-Disposition": 'attachment; filename="edits.jsonl"'}
+    return StreamingResponse(lines(), media_type=_TYPES["jsonl"], headers=headers)
+
+
+_FILE = {"content": {kind: {"schema": {"type": "string"}} for kind in _TYPES.values()}}
+
+
+@router.post("/import", openapi_extra={"requestBody": _FILE | {"required": True}})
+async def import_edits(
+    service: State,
+    caller: Writer,
+    request: Request,
+    format: Annotated[Literal["jsonl", "json", "csv", "tsv"], Query()] = "jsonl",
+    source: Annotated[str, Query(max_length=1_000, description="For lines that name none.")] = "",
+) -> JSONResponse:
+    """Add the edits of a file. Lines that cannot be used are reported, the others kept."""
+    assert format in FORMATS
+    try:
+        text = (await request.body()).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ApiError(
+            400, f"The file is not UTF-8: {error.reason} at byte {error.start}.",
+            code="invalid_value",
+        ) from None  # fmt: skip
+    body = {"text": text, "format": format, "source": source}
+    return _result(*await run_in_threadpool(change, service, caller, "import", body))
+
+
+# Why, and what else it would be
+
+
+@router.post("/explain")
+async def explain(service: State, caller: Asker, asked: Ask) -> JSONResponse:
+    """The edited and the base answer to a question, and the decision behind them."""
+    question = Question(asked.query, caller.namespace, asked.chat, asked.max_tokens, asked.as_of)
+    return JSONResponse((await service.backend.explain([question]))[0])
+
+
+@router.post("/compare")
+async def compare(service: State, caller: Asker, asked: Compare) -> JSONResponse:
+    """Edited and base answers side by side."""
+    questions = [
+        Question(query, caller.namespace, asked.chat, asked.max_tokens, asked.as_of)
+        for query in asked.queries
+    ]
+    data = await service.backend.explain(questions)
+    changed = sum(each["answer"] != each["base_answer"] for each in data)
+    return JSONResponse({"object": "list", "data": data, "changed": changed})
+
+
+# People
+
+
+@router.post("/reports", status_code=201)
+def report(service: State, caller: Asker, said: Report) -> JSONResponse:
+    """Report an edit that fired where it should not, or a wrong answer."""
+    service.metrics.reports.labels(said.kind).inc()
+    kept = service.desk.report(
+        caller.author, caller.namespace, said.kind, said.query, said.edit, said.comment
+    )
+    return JSONResponse(kept, 201)
+
+
+@router.get("/reports")
+def reports(service: State, caller: Reader, limit: Limit = 50) -> JSONResponse:
+    """Reports, newest first."""
+    data = service.desk.reports(caller.namespace, limit)
+    return JSONResponse({"object": "list", "data": data})
+
+
+@router.get("/proposals")
+def proposals(
+    service: State,
+    caller: Reader,
+    state: Annotated[
+        Literal["proposed", "deciding", "approved", "rejected", "failed"] | None, Query()
+    ] = None,
+    limit: Limit = 50,
+) -> JSONResponse:
+    """Proposed changes, newest first."""
+    found = service.desk.proposals(caller.namespace, state, limit)
+    data = [_shortened(proposal.plain()) for proposal in found]
+    return JSONResponse({"object": "list", "data": data})
+
+
+def _shortened(proposal: dict[str, Any]) -> dict[str, Any]:
+    """A list shows the beginning of a proposed file."""
+    if "text" not in proposal["body"]:
+        return proposal
+    body = proposal["body"] | {"text": proposal["body"]["text"][:_EXCERPT]}
+    return proposal | {"body": body}
+
+
+@router.post("/proposals/{id}/{verdict}")
+def decide(
+    service: State,
+    caller: Writer,
+    id: Annotated[str, Path(max_length=64)],
+    verdict: Literal["approve", "reject"],
+) -> Response:
+    """Approve a change that another key proposed, or put it away."""
+    made = approve if verdict == "approve" else reject
+    return JSONResponse(made(service, caller, id).plain())

@@ -1,0 +1,124 @@
+"""Errors in OpenAI's form: ``{"error": {"message", "type", "param", "code"}}``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from memedit.errors import (
+    ContextOverflowError,
+    InvalidEditError,
+    InvalidInputError,
+    MemeditError,
+    MemoryStoreError,
+    UnknownEditError,
+    UnknownNameError,
+)
+
+log = logging.getLogger(__name__)
+_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    429: "rate_limit_error",
+}
+_STATUS: tuple[tuple[type[MemeditError], int, str], ...] = (
+    (ContextOverflowError, 400, "context_length_exceeded"),
+    (UnknownEditError, 404, "edit_not_found"),
+    (InvalidEditError, 400, "invalid_edit"),
+    (InvalidInputError, 400, "invalid_value"),
+    (UnknownNameError, 400, "invalid_value"),
+    (MemoryStoreError, 503, "memory_unavailable"),
+)
+
+
+class ApiError(Exception):
+    """An answer with an error status.
+
+    Args:
+        status: The HTTP status.
+        message: For people; never holds a secret.
+        code: For programs.
+        param: The part of the request that is wrong.
+        headers: Further headers, e.g. ``Retry-After``.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, Any]:
+        """The error in OpenAI's form."""
+        fallback = "server_error" if self.status >= 500 else "invalid_request_error"
+        return {
+            "error": {
+                "message": self.message,
+                "type": _TYPES.get(self.status, fallback),
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+    def response(self) -> JSONResponse:
+        return JSONResponse(self.body(), self.status, headers=self.headers)
+
+
+def api_error(error: BaseException) -> ApiError:
+    """Any exception as an answer; what is not the caller's fault says nothing of the inside."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, MemeditError):
+        for kind, status, code in _STATUS:
+            if isinstance(error, kind):
+                return ApiError(status, str(error), code=code)
+    if isinstance(error, ValidationError):
+        return invalid(error.errors(include_url=False, include_context=False, include_input=False))
+    log.error("A request failed.", exc_info=error)
+    return ApiError(500, "The server failed to answer this request.", code="internal_error")
+
+
+def invalid(problems: Any) -> ApiError:
+    """What pydantic found wrong with a request."""
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    what = str(first["msg"]).encode("utf-8", "replace").decode()
+    where = where.encode("utf-8", "replace").decode()
+    return ApiError(400, f"{where}: {what}" if where else what, code="invalid_value", param=where)
+
+
+def install(app: FastAPI) -> None:
+    """Give every error of ``app`` OpenAI's form."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return api_error(error).response()
+
+    async def of_http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return ApiError(error.status_code, message, headers=error.headers).response()
+
+    async def of_validation(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return invalid(error.errors()).response()
+
+    for kind in (ApiError, MemeditError, ValidationError):
+        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(RequestValidationError, of_validation)

@@ -1,0 +1,149 @@
+"""What every request passes before a route sees it: key, rate, size, origin. Pure ASGI."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from memedit.serving.errors import ApiError, api_error
+from memedit.serving.keys import Key
+from memedit.serving.limits import RateLimiter
+from memedit.serving.service import ANYONE, Service
+
+OPEN = frozenset({"/", "/page.js", "/page.css", "/healthz", "/readyz", "/openapi.json"})
+"""What anyone may read: the page (without data), liveness, and the description of the routes."""
+IMPORT = "/v1/import"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Guard:
+    """Admits requests, and counts them."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app, self.service = app, service
+        self._limiter = RateLimiter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, id = time.perf_counter(), uuid.uuid4().hex[:16]
+        status = [500]
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status[0] = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = id
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+            await send(message)
+
+        try:
+            await self._admitted(scope, receive, answer)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            metrics = self.service.metrics
+            metrics.requests.labels(route, _method(scope), str(status[0])).inc()
+            metrics.seconds.labels(route).observe(time.perf_counter() - started)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        try:
+            key = self._key(scope, headers)
+            self._check_origin(scope, headers)
+            scope.setdefault("state", {})["key"] = key
+            body = await self._body(scope, receive, key, headers)
+        except ApiError as error:
+            await error.response()(scope, receive, send)
+            return
+        started = [False]
+
+        async def noted(message: Message) -> None:
+            started[0] = True
+            await send(message)
+
+        try:
+            await self.app(scope, _replayed(body, receive), noted)
+        except Exception as error:
+            if started[0]:
+                raise  # closes the connection: the client must not take a part for the whole
+            await api_error(error).response()(scope, receive, send)
+
+    def _key(self, scope: Scope, headers: Headers) -> Key:
+        ring = self.service.keys
+        if ring is None or scope["path"] in OPEN or scope["method"] == "OPTIONS":
+            return ANYONE
+        kind, _, shown = headers.get("authorization", "").partition(" ")
+        key = ring.find(shown.strip()) if kind.casefold() == "bearer" else None
+        if key is None:
+            raise ApiError(
+                401, "No valid API key: send Authorization: Bearer mk_...",
+                code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"},
+            )  # fmt: skip
+        rate = key.requests_per_minute or self.service.settings.requests_per_minute
+        if wait := self._limiter.wait(key.id, rate):
+            raise ApiError(
+                429, f"This key may send {rate} requests a minute; wait {wait:.1f} seconds.",
+                code="rate_limit_exceeded", headers={"Retry-After": str(int(wait) + 1)},
+            )  # fmt: skip
+        return key
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        """A page of another site may not change anything, nor ask, in a visitor's name."""
+        origin = headers.get("origin")
+        if origin is None or scope["method"] in _SAFE:
+            return
+        try:
+            same = urlsplit(origin).netloc == headers.get("host")
+        except ValueError:
+            same = False
+        if not same and origin not in self.service.settings.cors_origins:
+            raise ApiError(403, "Requests from this origin are refused.", code="wrong_origin")
+
+    async def _body(self, scope: Scope, receive: Receive, key: Key, headers: Headers) -> bytes:
+        """The whole body, within the key's limit."""
+        settings = self.service.settings
+        limit = key.max_body or settings.max_body
+        if scope["path"] == IMPORT:
+            limit = key.max_body or settings.max_import
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > limit:
+            raise _too_large(limit)
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                break
+            parts.append(message.get("body", b""))
+            size, more = size + len(parts[-1]), message.get("more_body", False)
+            if size > limit:
+                raise _too_large(limit)
+        return b"".join(parts)
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(413, f"The request has more than {limit:,} bytes.", code="request_too_large")
+
+
+def _method(scope: MutableMapping[str, Any]) -> str:
+    known = _SAFE | {"POST", "PATCH", "PUT", "DELETE"}
+    return scope["method"] if scope["method"] in known else "other"
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """``receive`` that gives the body at once, then what comes: the disconnect."""
+    given = [False]
+
+    async def again() -> Message:
+        if given[0]:
+            return await receive()
+        given[0] = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

@@ -1,0 +1,352 @@
+"""The backend that holds the model itself."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from torch import Tensor
+
+from memedit.explanation import Explanation
+from memedit.model import EditableModel
+from memedit.serving import receipts
+from memedit.serving.asking import Asking, unless_gone
+from memedit.serving.batching import Batcher, View
+from memedit.serving.config import Settings
+from memedit.serving.errors import ApiError, api_error
+from memedit.serving.formats import DONE, Choice, Form, Usage, event
+from memedit.serving.metrics import Metrics
+from memedit.serving.sampling import Sampling
+from memedit.serving.schemas import ChatRequest, CompletionRequest, Message, _Common
+from memedit.serving.service import Caller, Question
+from memedit.types import Decision, Edit
+
+UNEDITED = ":unedited"
+"""Put behind the model's name, it names the model without its edits."""
+_PLAIN: dict[str, tuple[Any, ...]] = {
+    "tools": (None, []), "tool_choice": (None, "none", "auto"), "functions": (None, []),
+    "function_call": (None, "none", "auto"), "logprobs": (None, False, 0),
+    "top_logprobs": (None, 0), "best_of": (None, 1), "suffix": (None, ""),
+    "response_format": (None, {"type": "text"}), "modalities": (None, ["text"]), "audio": (None,),
+    "prediction": (None,), "web_search_options": (None,),
+}  # fmt: skip
+"""Fields that would change the answer in a way this server cannot, with values that change none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A request as the model understands it."""
+
+    prompts: list[Tensor]
+    sampling: Sampling
+    view: View
+    chat: bool
+    model: str
+    stream: bool
+    wants_usage: bool
+    echo: list[str]
+
+
+class LocalBackend:
+    """Answers with a model in this process.
+
+    Args:
+        model: Nobody else may generate with it.
+        settings: Of the server.
+        metrics: Told of decisions, tokens and batches.
+    """
+
+    def __init__(self, model: EditableModel, settings: Settings, metrics: Metrics) -> None:
+        self.model, self.settings, self.metrics = model, settings, metrics
+        self._tokenizer = copy.deepcopy(model.tokenizer)  # a fast tokenizer is not thread-safe
+        self._lock = threading.Lock()
+        self._created = int(time.time())
+        self._size = model.base.get_input_embeddings().weight.shape[0]
+        self._fingerprint = f"memedit-{model.engine.fingerprint[:12]}"
+        self.batcher = Batcher(
+            model,
+            max_batch=settings.max_batch,
+            max_tokens=settings.max_batch_tokens,
+            wait=settings.batch_wait,
+            max_queue=settings.max_queue,
+            ran=metrics.batch.observe,
+        )
+        metrics.queue.set_function(lambda: len(self.batcher))
+
+    async def start(self) -> None:
+        """Nothing to do: the model is loaded."""
+
+    async def close(self) -> None:
+        await run_in_threadpool(self.batcher.close)
+
+    async def ready(self) -> str:
+        return "" if self.batcher.alive else "The model's thread has ended."
+
+    def check(self, edit: Edit) -> None:
+        self.model.check_edit(edit)
+
+    # OpenAI's routes
+
+    async def models(self, request: Request, id: str | None = None) -> Response:
+        names = [self.settings.name, self.settings.name + UNEDITED]
+        data = [
+            {"id": name, "object": "model", "created": self._created, "owned_by": "memedit"}
+            for name in names
+        ]
+        if id is None:
+            return JSONResponse({"object": "list", "data": data})
+        if id not in names:
+            raise self._no_model(id)
+        return JSONResponse(data[names.index(id)])
+
+    def _no_model(self, name: str) -> ApiError:
+        message = f"The model {name!r} does not exist; there is {self.settings.name!r}."
+        return ApiError(404, message, code="model_not_found", param="model")
+
+    async def other(self, request: Request, body: bytes) -> Response:
+        raise ApiError(404, f"{request.method} {request.url.path}: Not Found", code="not_found")
+
+    async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
+        wanted = ChatRequest.model_validate_json(body)
+        limit = wanted.max_completion_tokens or wanted.max_tokens
+        view, name = self._checked(wanted, caller)
+        ids = await run_in_threadpool(self._rendered, wanted.messages)
+        parsed = self._parsed(wanted, [ids], limit, view, name, chat=True, echo=[])
+        return await self._answer(request, parsed)
+
+    async def completions(self, request: Request, caller: Caller, body: bytes) -> Response:
+        wanted = CompletionRequest.model_validate_json(body)
+        view, name = self._checked(wanted, caller)
+        ids = await run_in_threadpool(lambda: [self._ids(p) for p in wanted.prompts])
+        echo = [self._text(i) for i in ids] if wanted.echo else []
+        limit = wanted.max_tokens or 16
+        parsed = self._parsed(wanted, ids, limit, view, name, chat=False, echo=echo)
+        return await self._answer(request, parsed)
+
+    def _checked(self, wanted: _Common, caller: Caller) -> tuple[View, str]:
+        """Whose edits count, and the model's name.
+
+        Raises:
+            ApiError: no such model, or something this server cannot do.
+        """
+        for name, harmless in _PLAIN.items():
+            value = (wanted.model_extra or {}).get(name)
+            if value not in harmless and value != (wanted.n if name == "best_of" else None):
+                raise ApiError(
+                    400, f"{name} is not supported by this server.", code="unsupported_parameter",
+                    param=name,
+                )  # fmt: skip
+        name, own = wanted.model or self.settings.name, self.settings.name
+        if name not in (own, own + UNEDITED):
+            raise self._no_model(name)
+        edited = wanted.memedit.edits and name == own and not self.settings.bare
+        return View(caller.namespace, wanted.memedit.as_of, edited), name
+
+    def _parsed(
+        self, wanted: _Common, prompts: list[Tensor], limit: int | None, view: View, name: str,
+        *, chat: bool, echo: list[str],
+    ) -> _Parsed:  # fmt: skip
+        longest = max(len(ids) for ids in prompts)
+        sampling = Sampling(
+            max_tokens=self._room(longest, limit),
+            temperature=1.0 if wanted.temperature is None else wanted.temperature,
+            top_p=1.0 if wanted.top_p is None else wanted.top_p,
+            stop=wanted.stops,
+            seed=wanted.seed,
+            presence_penalty=wanted.presence_penalty or 0.0,
+            frequency_penalty=wanted.frequency_penalty or 0.0,
+            logit_bias=self._biases(wanted),
+            n=wanted.n or 1,
+        )
+        if sampling.n * len(prompts) > self.settings.max_queue:
+            raise ApiError(400, "Too many answers in one request.", param="n", code="invalid_value")
+        stream = bool(wanted.stream)
+        return _Parsed(prompts, sampling, view, chat, name, stream, wanted.wants_usage, echo)
+
+    def _room(self, prompt: int, limit: int | None) -> int:
+        window = self.model.engine.window
+        wanted = self.settings.max_tokens if limit is None else limit
+        if window is None:
+            return wanted
+        if prompt + (1 if limit is None else limit) > window:
+            raise ApiError(
+                400, f"This model's context has {window:,} tokens; the prompt has {prompt:,}, and "
+                f"{limit or 1:,} are asked for.", code="context_length_exceeded",
+            )  # fmt: skip
+        return min(wanted, window - prompt)
+
+    def _biases(self, wanted: _Common) -> dict[int, float]:
+        try:
+            biases = {int(token): bias for token, bias in (wanted.logit_bias or {}).items()}
+        except ValueError:
+            biases = {-1: 0.0}
+        if any(not 0 <= token < self._size for token in biases):
+            raise ApiError(
+                400, "logit_bias takes token ids of this model.", param="logit_bias",
+                code="invalid_value",
+            )  # fmt: skip
+        return biases
+
+    # From text to tokens
+
+    def _rendered(self, messages: Sequence[Message]) -> Tensor:
+        """[T] ids of a conversation in the model's template, up to where the reply begins."""
+        if not getattr(self._tokenizer, "chat_template", None):
+            raise ApiError(
+                400,
+                "This model has no chat template; use /v1/completions.",
+                code="no_chat_template",
+            )
+        turns = [
+            {"role": "system" if m.role == "developer" else m.role, "content": m.text}
+            for m in messages
+        ]
+        with self._lock:
+            try:
+                text = self._tokenizer.apply_chat_template(
+                    turns, tokenize=False, add_generation_prompt=True
+                )
+            except Exception as error:  # templates raise their own errors
+                raise ApiError(
+                    400, f"The model's chat template refuses these messages: {error}",
+                    param="messages", code="invalid_value",
+                ) from None  # fmt: skip
+            return self._encoded(str(text), special=False)
+
+    def _ids(self, prompt: str | Sequence[int]) -> Tensor:
+        """[T] ids of a text, or of ids, which must be the model's."""
+        if isinstance(prompt, str):
+            with self._lock:
+                ids = self._encoded(prompt, special=True)
+        else:
+            if any(token >= self._size for token in prompt):
+                raise ApiError(
+                    400, f"Token ids go up to {self._size - 1:,}.", param="prompt",
+                    code="invalid_value",
+                )  # fmt: skip
+            ids = torch.tensor(prompt, dtype=torch.long)
+        if not len(ids):
+            raise ApiError(400, "The prompt is empty.", param="prompt", code="invalid_value")
+        return ids
+
+    def _encoded(self, text: str, *, special: bool) -> Tensor:
+        text = text.encode("utf-8", "replace").decode()
+        ids = self._tokenizer(text, add_special_tokens=special).input_ids
+        return torch.tensor(ids, dtype=torch.long)
+
+    def _text(self, ids: Tensor) -> str:
+        with self._lock:
+            text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    # Answering
+
+    def _asking(self, parsed: _Parsed) -> Asking:
+        asking = Asking(self.batcher, self.settings.timeout)
+        for ids in parsed.prompts:
+            asking.add(ids, parsed.view, parsed.sampling, chat=parsed.chat)
+        return asking
+
+    async def _answer(self, request: Request, parsed: _Parsed) -> Response:
+        asking = self._asking(parsed)
+        decided = await unless_gone(request, asking, asking.decided())
+        told = [self._told(parsed.view, *each) for each in decided]
+        prefix = "chatcmpl" if parsed.chat else "cmpl"
+        form = Form(
+            id=f"{prefix}-{secrets.token_hex(12)}",
+            created=int(time.time()),
+            model=parsed.model,
+            fingerprint=self._fingerprint,
+            chat=parsed.chat,
+            receipts=told,
+            echo=[text for text in parsed.echo for _ in range(parsed.sampling.n)],
+        )
+        headers = receipts.header(told)
+        if parsed.stream:
+            events = self._events(asking, parsed, form)
+            headers["Cache-Control"] = "no-cache"
+            return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+        choices = await unless_gone(request, asking, asking.choices())
+        if parsed.echo:
+            for choice, text in zip(choices, form.echo, strict=True):
+                choice.text = text + choice.text
+        return JSONResponse(form.whole(choices, self._usage(asking)), headers=headers)
+
+    def _told(self, view: View, decision: Decision, version: int) -> dict[str, Any]:
+        self.metrics.decided(view.namespace, decision)
+        return receipts.receipt(decision, version, self.model.editor.name)
+
+    def _usage(self, asking: Asking) -> Usage:
+        prompt = sum(len(job.ids) for job in asking.jobs)
+        usage = Usage(prompt, sum(job.tokens for job in asking.jobs))
+        self.metrics.tokens.labels("prompt").inc(usage.prompt)
+        self.metrics.tokens.labels("completion").inc(usage.completion)
+        return usage
+
+    async def _events(self, asking: Asking, parsed: _Parsed, form: Form) -> AsyncIterator[bytes]:
+        n = parsed.sampling.n
+        try:
+            for at in range(n * len(asking.jobs)):
+                yield event(form.opening(at))
+            async for job, index, text, reason in asking.pieces():
+                at = job * n + index
+                if text:
+                    yield event(form.piece(at, text))
+                if reason is not None:
+                    yield event(form.end(at, reason))
+            usage = self._usage(asking)
+            if parsed.wants_usage:
+                yield event(form.usage(usage))
+            yield DONE
+        except Exception as error:
+            yield event(api_error(error).body())
+        finally:
+            asking.cancel()
+
+    # Explaining
+
+    async def explain(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
+        asking = Asking(self.batcher, self.settings.timeout)
+        for question in questions:
+            chat, ids = await run_in_threadpool(self._asked, question)
+            sampling = Sampling(max_tokens=self._room(len(ids), None), temperature=0)
+            sampling = replace(sampling, max_tokens=min(sampling.max_tokens, question.max_tokens))
+            view = View(question.namespace, question.as_of, not self.settings.bare)
+            for edited in (view, replace(view, edited=False)):
+                asking.add(ids, edited, sampling, chat=chat)
+        try:
+            decided, choices = await asking.decided(), await asking.choices()
+        finally:
+            asking.cancel()
+        self._usage(asking)
+        return [
+            self._explained(question, decided[2 * i], choices[2 * i : 2 * i + 2])
+            for i, question in enumerate(questions)
+        ]
+
+    def _asked(self, question: Question) -> tuple[bool, Tensor]:
+        chat = question.chat
+        if chat is None:
+            has = bool(getattr(self._tokenizer, "chat_template", None))
+            chat = has and question.query.rstrip().endswith(("?", "!", "."))
+        if chat:
+            return True, self._rendered([Message(role="user", content=question.query)])
+        return False, self._ids(question.query)
+
+    def _explained(
+        self, question: Question, decided: tuple[Decision, int], choices: Sequence[Choice]
+    ) -> dict[str, Any]:
+        decision, version = decided
+        self.metrics.decided(question.namespace, decision)
+        answer, base = (choice.text.strip() for choice in choices)
+        editor = self.model.editor.name if decision else ""
+        return Explanation(question.query, answer, base, decision, editor, version).to_dict()

@@ -1,0 +1,60 @@
+"""OpenAI's routes. What they answer is the backend's business."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from memedit.serving.schemas import ChatRequest, CompletionRequest
+from memedit.serving.service import Caller, Service, needs, service_of
+
+router = APIRouter(prefix="/v1", tags=["openai"])
+State = Annotated[Service, Depends(service_of)]
+Asker = Annotated[Caller, Depends(needs("ask"))]
+
+
+def _described(name: str) -> dict[str, Any]:
+    """The request's schema for the OpenAPI document; the body itself is read as bytes."""
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+SCHEMAS = (ChatRequest, CompletionRequest)
+"""Described by hand: an upstream gets the bytes as they came."""
+
+
+@router.post("/chat/completions", openapi_extra=_described("ChatRequest"))
+async def chat_completions(service: State, caller: Asker, request: Request) -> Response:
+    """A chat completion, streamed or not."""
+    return await service.backend.chat(request, caller, await request.body())
+
+
+@router.post("/completions", openapi_extra=_described("CompletionRequest"))
+async def completions(service: State, caller: Asker, request: Request) -> Response:
+    """A text completion, streamed or not."""
+    return await service.backend.completions(request, caller, await request.body())
+
+
+@router.get("/models")
+async def models(service: State, caller: Asker, request: Request) -> Response:
+    """The models served."""
+    return await service.backend.models(request)
+
+
+@router.get("/models/{id:path}")
+async def model(service: State, caller: Asker, request: Request, id: str) -> Response:
+    """One of the models served."""
+    return await service.backend.models(request, id)
+
+
+other = APIRouter(prefix="/v1")
+
+
+@other.api_route(
+    "/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
+)
+async def others(service: State, caller: Asker, request: Request, path: str) -> Response:
+    """Further routes of an upstream: embeddings, responses, files."""
+    return await service.backend.other(request, await request.body())

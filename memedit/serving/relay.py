@@ -1,0 +1,155 @@
+"""HTTP to the upstream: requests sent as they are, answers handed on byte for byte.
+
+What a good proxy does with trouble: an upstream that cannot be reached is tried once more (nothing
+was sent), then 502; silence beyond the limit is 504; the upstream's own 4xx, 429 and 5xx pass
+through with their headers; and an answer that breaks off breaks off for the client too, so that it
+cannot take a part for the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+
+import httpx
+from starlette.responses import StreamingResponse
+
+from memedit.serving.errors import ApiError
+
+_HOP = frozenset({
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+    "trailers", "transfer-encoding", "upgrade", "proxy-connection",
+})  # fmt: skip
+_NOT_FORWARDED = _HOP | {
+    "host", "content-length", "cookie", "expect", "x-memedit-namespace", "origin", "referer",
+}  # fmt: skip
+_NOT_RETURNED = _HOP | {"set-cookie", "server", "date", "x-request-id", "x-memedit-receipt"}
+
+
+class CutError(Exception):
+    """The upstream's answer broke off: the client's connection is closed as well."""
+
+
+class Relay:
+    """A pool of connections to one upstream.
+
+    Args:
+        url: Its base URL, with or without ``/v1``.
+        key: Sent to it as bearer token instead of the client's; None: the client's is passed on
+            where ``pass_key`` says so.
+        timeout, connect_timeout: Seconds of silence, and to connect.
+    """
+
+    def __init__(
+        self, url: str, *, key: str | None, pass_key: bool, timeout: float, connect_timeout: float
+    ) -> None:
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self._key, self._pass_key = key, pass_key
+        limits = httpx.Limits(
+            max_connections=512, max_keepalive_connections=128, keepalive_expiry=4.0
+        )
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(timeout, connect=connect_timeout), limits=limits
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def send(
+        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> httpx.Response:
+        """The upstream's answer, its body unread.
+
+        Raises:
+            ApiError: 502 or 504.
+        """
+        request = httpx.Request(
+            method,
+            self.url + path,
+            headers=self._headers(headers),
+            content=body or None,
+            extensions={"timeout": self._client.timeout.as_dict()},
+        )
+        for again in (True, False):
+            try:
+                return await self._client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if again:
+                    continue
+                slow = isinstance(error, httpx.ConnectTimeout)
+                raise _unreachable(504 if slow else 502, "cannot be reached") from error
+            except httpx.TimeoutException as error:
+                raise _unreachable(504, "did not answer in time") from error
+            except httpx.HTTPError as error:
+                raise _unreachable(502, "broke off before it answered") from error
+        raise AssertionError("unreachable")
+
+    def _headers(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        given = [(n.lower(), v) for n, v in given]
+        named = {v.strip().lower() for n, v in given if n == "connection" for v in v.split(",")}
+        dropped = _NOT_FORWARDED | named
+        if self._key is not None or not self._pass_key:
+            dropped |= {"authorization"}
+        kept = [(name, value) for name, value in given if name not in dropped]
+        if not any(name == "accept-encoding" for name, _ in kept):
+            kept.append(("accept-encoding", "identity"))
+        if self._key is not None:
+            kept.append(("authorization", f"Bearer {self._key}"))
+        return kept
+
+
+def _unreachable(status: int, what: str) -> ApiError:
+    code = "upstream_timeout" if status == 504 else "upstream_unavailable"
+    return ApiError(status, f"The upstream {what}.", code=code)
+
+
+def returned_headers(answer: httpx.Response, *, rewritten: bool = False) -> list[tuple[str, str]]:
+    """The upstream's headers as the client gets them."""
+    dropped = _NOT_RETURNED | ({"content-length", "content-encoding"} if rewritten else frozenset())
+    return [(n.lower(), v) for n, v in answer.headers.multi_items() if n.lower() not in dropped]
+
+
+async def raw(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """The body's bytes as they come.
+
+    Raises:
+        CutError: they stopped coming.
+    """
+    try:
+        async for part in answer.aiter_raw():
+            yield part
+    except httpx.HTTPError as error:
+        raise CutError(f"The upstream's answer broke off: {type(error).__name__}.") from error
+    finally:
+        await answer.aclose()
+
+
+def passed(answer: httpx.Response, extra: Mapping[str, str]) -> StreamingResponse:
+    """The upstream's answer, status, headers and bytes, with headers of ours added."""
+    response = StreamingResponse(raw(answer), status_code=answer.status_code)
+    response.raw_headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in [*returned_headers(answer), *extra.items()]
+    ]
+    return response
+
+
+async def read(answer: httpx.Response, limit: int = 64 << 20) -> bytes:
+    """The whole decoded body.
+
+    Raises:
+        ApiError: 502, it broke off, cannot be decoded, or is too long; 504, it stopped coming.
+    """
+    parts, size = [], 0
+    try:
+        async for part in answer.aiter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                raise _unreachable(502, "answered too much")
+    except httpx.TimeoutException as error:
+        raise _unreachable(504, "stopped in the middle of its answer") from error
+    except httpx.HTTPError as error:
+        raise _unreachable(502, "broke off in the middle of its answer") from error
+    finally:
+        await answer.aclose()
+    return b"".join(parts)

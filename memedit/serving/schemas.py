@@ -1,0 +1,216 @@
+"""What requests look like; unknown fields of OpenAI's routes are let through, ours are refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from memedit.types import MAX_TEXT
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Question = Annotated[str, StringConstraints(min_length=1, max_length=32_768)]
+Stops = Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(max_length=4)]
+_WIDEST = 2**63 - 1
+Version = Annotated[int, Field(ge=0, le=_WIDEST)]
+
+
+class Extra(BaseModel):
+    """memedit's own options of a question."""
+
+    model_config = ConfigDict(extra="forbid")
+    as_of: datetime | None = Field(None, description="Only facts that hold at this moment.")
+    edits: bool = Field(True, description="False: the unedited model answers.")
+
+    @field_validator("as_of")
+    @classmethod
+    def _zoned(cls, value: datetime | None) -> datetime | None:
+        return _zoned(value)
+
+
+def _zoned(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise ValueError("needs a time zone, as in 2026-01-31T00:00:00Z")
+    return value
+
+
+class Part(BaseModel):
+    """A part of a message's content; only text is understood."""
+
+    model_config = ConfigDict(extra="allow")
+    type: Literal["text"]
+    text: str
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[Part]
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content)
+
+
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    include_usage: bool = False
+
+
+class _Common(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    model: str | None = Field(None, description="As in /v1/models; the served model if left out.")
+    n: int | None = Field(1, ge=1, le=16)
+    temperature: float | None = Field(1.0, ge=0, le=2)
+    top_p: float | None = Field(1.0, gt=0, le=1)
+    seed: int | None = Field(None, ge=-_WIDEST, le=_WIDEST)
+    stop: str | Stops | None = None
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    presence_penalty: float | None = Field(0.0, ge=-2, le=2)
+    frequency_penalty: float | None = Field(0.0, ge=-2, le=2)
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    user: str | None = None
+    memedit: Extra = Extra(as_of=None, edits=True)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        if self.stop is None:
+            return ()
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+    @property
+    def wants_usage(self) -> bool:
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    @field_validator("stop")
+    @classmethod
+    def _not_empty(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("a stop must not be empty")
+        return value
+
+
+class ChatRequest(_Common):
+    """``POST /v1/chat/completions``."""
+
+    messages: list[Message] = Field(min_length=1, max_length=2_048)
+    max_tokens: int | None = Field(None, ge=1, le=1_000_000)
+    max_completion_tokens: int | None = Field(None, ge=1, le=1_000_000)
+
+
+Tokens = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
+
+class CompletionRequest(_Common):
+    """``POST /v1/completions``."""
+
+    prompt: (
+        str
+        | Annotated[list[str], Field(min_length=1, max_length=64)]
+        | Tokens
+        | Annotated[list[Tokens], Field(min_length=1, max_length=64)]
+    )
+    max_tokens: int | None = Field(16, ge=1, le=1_000_000)
+    echo: bool | None = False
+
+    @property
+    def prompts(self) -> list[str | list[int]]:
+        """Every prompt, as text or as token ids."""
+        prompt = self.prompt
+        if isinstance(prompt, str):
+            return [prompt]
+        tokens = [token for token in prompt if isinstance(token, int)]
+        if tokens:
+            return [tokens]
+        return [each for each in prompt if not isinstance(each, int)]
+
+
+class _Ours(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewEdit(_Ours):
+    """A fact: ``prompt`` and ``target_new``, or a whole ``statement``."""
+
+    prompt: Text | None = None
+    target_new: Text | None = None
+    statement: Text | None = None
+    subject: Text | None = None
+    target_true: Text | None = None
+    queries: list[Text] = Field(default_factory=list, max_length=64)
+    source: Text | None = Field(None, description="Where the fact comes from.")
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+    @field_validator("valid_from", "valid_until")
+    @classmethod
+    def _zoned(cls, value: datetime | None) -> datetime | None:
+        return _zoned(value)
+
+
+class EditChange(_Ours):
+    """What shall be different; fields left out stay, null removes."""
+
+    prompt: Text | None = None
+    target_new: Text | None = None
+    statement: Text | None = None
+    subject: Text | None = None
+    target_true: Text | None = None
+    queries: list[Text] | None = Field(None, max_length=64)
+    source: Text | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+    @field_validator("valid_from", "valid_until")
+    @classmethod
+    def _zoned(cls, value: datetime | None) -> datetime | None:
+        return _zoned(value)
+
+
+class Restore(_Ours):
+    version: Version = Field(description="Bring back the edits in force at this version.")
+    if_version: Version | None = Field(
+        None, description="Only if nothing of the namespace changed after this version."
+    )
+
+
+class Ask(_Ours):
+    """A question to explain."""
+
+    query: Question
+    chat: bool | None = Field(None, description="As a chat message; default: where possible.")
+    max_tokens: int = Field(48, ge=1, le=1_024)
+    as_of: datetime | None = None
+
+    @field_validator("as_of")
+    @classmethod
+    def _zoned(cls, value: datetime | None) -> datetime | None:
+        return _zoned(value)
+
+
+class Compare(_Ours):
+    """Questions to put to the edited and to the unedited model."""
+
+    queries: list[Question] = Field(min_length=1, max_length=32)
+    chat: bool | None = None
+    max_tokens: int = Field(48, ge=1, le=1_024)
+    as_of: datetime | None = None
+
+    @field_validator("as_of")
+    @classmethod
+    def _zoned(cls, value: datetime | None) -> datetime | None:
+        return _zoned(value)
+
+
+class Report(_Ours):
+    """What a person says of an answer."""
+
+    kind: Literal["false_fire", "wrong_answer"]
+    query: Question
+    edit: Name | None = Field(None, description="The edit that fired.")
+    comment: Text | None = None

@@ -1,0 +1,124 @@
+"""What every route works with: the memory, the backend, the desk, and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from memedit.memory import EditMemory
+from memedit.serving.audit import AuditLog, Author
+from memedit.serving.config import Settings
+from memedit.serving.desk import Desk
+from memedit.serving.errors import ApiError
+from memedit.serving.keys import ANY, SCOPES, Key, KeyRing
+from memedit.serving.metrics import Metrics
+from memedit.types import DEFAULT_NAMESPACE, Edit
+
+NAMESPACE_HEADER = "X-Memedit-Namespace"
+ANYONE = Key(id="anonymous", name="anonymous", digest="", scopes=SCOPES, namespace=ANY)
+"""Who asks a server that was started without authentication."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and whose edits are meant."""
+
+    key: Key
+    namespace: str
+
+    @property
+    def author(self) -> Author:
+        return Author(self.key.id, self.key.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A text to put to the model, edited and not."""
+
+    query: str
+    namespace: str
+    chat: bool | None
+    max_tokens: int
+    as_of: datetime | None = None
+
+
+class Backend(Protocol):
+    """The base behind the server: a model in this process, or an upstream."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def ready(self) -> str:
+        """Why no question can be answered now; "" if it can."""
+
+    async def chat(self, request: Request, caller: Caller, body: bytes) -> Response: ...
+
+    async def completions(self, request: Request, caller: Caller, body: bytes) -> Response: ...
+
+    async def models(self, request: Request, id: str | None = None) -> Response:
+        """The models served, or one of them."""
+
+    async def other(self, request: Request, body: bytes) -> Response:
+        """A route of OpenAI's that is not ours."""
+
+    async def explain(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
+        """Per question the edited and the base answer and the decision, as plain data."""
+
+    def check(self, edit: Edit) -> None:
+        """Refuse an edit that the editor in use cannot take (InvalidEditError)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of one server."""
+
+    settings: Settings
+    memory: EditMemory
+    backend: Backend
+    keys: KeyRing | None
+    audit: AuditLog
+    desk: Desk
+    metrics: Metrics
+
+
+def service_of(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+_bearer = HTTPBearer(auto_error=False, description="An API key: mk_...")
+
+
+def needs(scope: str) -> Callable[..., Caller]:
+    """A dependency: the caller, whose key must have this scope."""
+
+    def caller(
+        request: Request,
+        shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    ) -> Caller:
+        key: Key = request.state.key  # the guard has checked it
+        if not key.may(scope):
+            raise ApiError(403, f"This key lacks the scope {scope!r}.", code="insufficient_scope")
+        return Caller(key, _namespace(request, key))
+
+    return caller
+
+
+def _namespace(request: Request, key: Key) -> str:
+    named = request.headers.get(NAMESPACE_HEADER)
+    if key.namespace != ANY:
+        if named is not None and named != key.namespace:
+            raise ApiError(403, "This key has another namespace.", code="wrong_namespace")
+        return key.namespace
+    if named is None:
+        return DEFAULT_NAMESPACE
+    if not named.strip() or len(named) > 256 or named == ANY:
+        raise ApiError(400, f"{NAMESPACE_HEADER} names no namespace.", code="invalid_value")
+    return named

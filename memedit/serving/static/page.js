@@ -1,0 +1,416 @@
+// The page. What comes from the server or from people is set as text, never as HTML.
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const PAGE = 50;
+const state = { key: "", shown: 0, asked: null, editing: null, fires: {}, questions: [], timer: 0 };
+
+function el(tag, text, attributes) {
+  const made = document.createElement(tag);
+  if (text !== undefined && text !== null) made.textContent = text;
+  for (const [name, value] of Object.entries(attributes || {})) made.setAttribute(name, value);
+  return made;
+}
+
+function button(text, work, label) {
+  const made = el("button", text, { type: "button" });
+  if (label) made.setAttribute("aria-label", label);
+  made.addEventListener("click", () => guarded(made, work));
+  return made;
+}
+
+async function guarded(control, work) {
+  if (control) control.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    say(error.message);
+  } finally {
+    if (control) control.disabled = false;
+  }
+}
+
+function say(text, undo) {
+  const box = $("status");
+  clearTimeout(state.timer);
+  box.replaceChildren(el("span", text));
+  if (undo) box.append(button("Undo", undo));
+  state.timer = setTimeout(() => box.replaceChildren(), undo ? 20000 : 8000);
+}
+
+async function call(method, path, body, options) {
+  const headers = {};
+  if (state.key) headers.Authorization = "Bearer " + state.key;
+  let content = body;
+  if (body !== undefined && !(options && options.raw)) {
+    headers["Content-Type"] = "application/json";
+    content = JSON.stringify(body);
+  }
+  let answer;
+  try {
+    answer = await fetch(path, { method, headers, body: content });
+  } catch {
+    throw new Error("The server cannot be reached.");
+  }
+  if (answer.status === 401) {
+    $("key-form").hidden = false;
+    $("key").focus();
+    throw new Error("Enter an API key.");
+  }
+  if (options && options.text && answer.ok) return answer.text();
+  const found = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Error((found && found.error && found.error.message) || "Error " + answer.status);
+  return found;
+}
+
+// Asking
+
+async function ask() {
+  const query = $("question").value.trim();
+  if (!query) return;
+  const found = await call("POST", "v1/explain", { query });
+  state.asked = found;
+  if (!state.questions.includes(query)) state.questions.push(query);
+  $("answers").hidden = false;
+  $("answers").classList.toggle("fired", found.in_scope);
+  $("edited").textContent = found.answer || "(nothing)";
+  $("base").textContent = found.base_answer || "(nothing)";
+  $("false-fire").hidden = !found.in_scope;
+  $("why").replaceChildren(...why(found));
+  await stats();
+}
+
+function why(found) {
+  const lines = [];
+  if (found.in_scope) {
+    const hit = found.hits[0];
+    lines.push(el("p", "Edit fired: " + hit.fact));
+    const matched = [hit.mention, ...hit.words].filter(Boolean);
+    if (matched.length) lines.push(el("p", "It matches: " + [...new Set(matched)].join(", "), { class: "quiet" }));
+  } else {
+    lines.push(el("p", found.unsure ? "No edit fired, but one came close." : "No edit fired: the untouched model answers."));
+    const near = found.candidates[0];
+    if (near) lines.push(el("p", "Nearest: " + near.fact, { class: "quiet" }));
+  }
+  const score = el("p", "Score " + percent(found.score) + ", needed " + percent(found.threshold) + " ");
+  score.append(el("meter", "", { min: 0, max: 1, value: Math.max(0, Math.min(1, found.score)), "aria-label": "Score" }));
+  lines.push(score);
+  return lines;
+}
+
+const percent = (share) => (100 * share).toFixed(1) + "%";
+
+function subjectOf(text) {
+  const words = text.replace(/[?!.]+$/, "").split(/\s+/);
+  let best = [];
+  let run = [];
+  words.forEach((word, at) => {
+    const capital = /^["'“(]?\p{Lu}/u.test(word) && !(at === 0 && words.length > 1);
+    run = capital ? [...run, word.replace(/^["'“(]+|[,;:"'”)]+$|['’]s$/g, "")] : [];
+    if (run.length >= best.length && run.length) best = run;
+  });
+  const found = best.join(" ");
+  return found && text.includes(found) ? found : "";
+}
+
+// One edit
+
+function openEditor(record, question) {
+  state.editing = record ? record.id : null;
+  $("editor-title").textContent = record ? "Change an edit" : question ? "What is the right answer?" : "Add an edit";
+  const statement = Boolean(record && record.target_new === null);
+  $(statement ? "kind-statement" : "kind-pair").checked = true;
+  $("prompt").value = record && !statement ? record.prompt : question || "";
+  $("target").value = (record && record.target_new) || "";
+  $("statement").value = statement ? record.prompt : "";
+  $("subject").value = record ? record.subject || "" : question ? subjectOf(question) : "";
+  $("queries").value = record ? record.queries.join("\n") : "";
+  $("from").value = day(record && record.valid_from);
+  $("until").value = day(record && record.valid_until);
+  $("source").value = record ? record.source : "";
+  $("edit-error").textContent = "";
+  kind();
+  $("editor").showModal();
+  (statement ? $("statement") : question || record ? $("target") : $("prompt")).focus();
+}
+
+const day = (moment) => (moment ? moment.slice(0, 10) : "");
+const moment = (value) => (value ? value + "T00:00:00Z" : null);
+
+function kind() {
+  const statement = $("kind-statement").checked;
+  $("statement-fields").hidden = !statement;
+  $("pair-fields").hidden = statement;
+}
+
+async function save() {
+  const statement = $("kind-statement").checked;
+  const body = statement
+    ? { statement: $("statement").value.trim() }
+    : { prompt: $("prompt").value.trim(), target_new: $("target").value.trim() };
+  for (const [name, value] of Object.entries(body)) {
+    if (!value) throw new Error({ statement: "Write the fact.", prompt: "Write the question.", target_new: "Write the right answer." }[name]);
+  }
+  body.subject = $("subject").value.trim() || null;
+  body.queries = $("queries").value.split("\n").map((line) => line.trim()).filter(Boolean);
+  body.source = $("source").value.trim() || null;
+  body.valid_from = moment($("from").value);
+  body.valid_until = moment($("until").value);
+  const made = state.editing
+    ? await call("PATCH", "v1/edits/" + encodeURIComponent(state.editing), body)
+    : await call("POST", "v1/edits", body);
+  $("editor").close();
+  told(made, made.status === "duplicate" ? "This edit was there already." : "Saved.");
+  await refresh();
+  if (state.asked) await ask();
+}
+
+function told(made, text) {
+  if (made.proposal) return say("Proposed: another key must approve it.");
+  if (made.status === "duplicate") return say(text);
+  if (made.superseded && made.superseded.length) text += " It replaces: " + made.superseded[0].statement;
+  say(text, () => goBack(made.version - 1, made.version, "Undone."));
+}
+
+async function goBack(version, ifVersion, text) {
+  const body = { version };
+  if (ifVersion !== undefined) body.if_version = ifVersion;
+  const made = await call("POST", "v1/restore", body);
+  say(made.proposal ? "Proposed: another key must approve it." : text);
+  await refresh();
+  if (state.asked) await ask();
+}
+
+async function forget(record) {
+  told(await call("DELETE", "v1/edits/" + encodeURIComponent(record.id)), "Taken back.");
+  await refresh();
+  if (state.asked) await ask();
+}
+
+async function historyOf(record) {
+  const found = await call("GET", "v1/edits/" + encodeURIComponent(record.id) + "/history");
+  $("one-list").replaceChildren(...found.data.map(eventLine));
+  $("one").showModal();
+}
+
+// The table
+
+async function list(more) {
+  const offset = more ? state.shown : 0;
+  const query = new URLSearchParams({ match: $("search").value, limit: PAGE, offset });
+  const found = await call("GET", "v1/edits?" + query);
+  const rows = found.data.map(row);
+  if (more) $("edits").append(...rows);
+  else $("edits").replaceChildren(...rows);
+  state.shown = offset + found.data.length;
+  $("count").textContent = found.total.toLocaleString("en");
+  $("none").hidden = found.total > 0;
+  $("more").hidden = state.shown >= found.total;
+}
+
+function row(record) {
+  const line = el("tr");
+  const fact = el("td");
+  if (record.target_new === null) fact.append(el("span", record.prompt));
+  else fact.append(el("span", record.prompt + " "), el("strong", record.target_new));
+  const about = [record.subject && "about " + record.subject, record.source].filter(Boolean).join(" · ");
+  if (about) fact.append(el("div", about, { class: "quiet" }));
+  const holds = el("td", null, { "data-label": "Holds" });
+  if (record.valid_from) holds.append(el("span", "from " + day(record.valid_from), { class: "day" }), " ");
+  if (record.valid_until) holds.append(el("span", "until " + day(record.valid_until), { class: "day" }));
+  const actions = el("td", null, { class: "actions" });
+  actions.append(
+    button("Edit", () => openEditor(record), "Edit: " + record.statement),
+    button("History", () => historyOf(record), "History: " + record.statement),
+    button("Take back", () => forget(record), "Take back: " + record.statement),
+  );
+  const fired = el("td", state.fires[record.id] || "", { "data-label": "Fired", "data-id": record.id });
+  line.append(fact, holds, fired, actions);
+  return line;
+}
+
+async function stats() {
+  const found = await call("GET", "v1/stats");
+  state.fires = found.fires;
+  $("where").textContent = `${found.model} · namespace ${found.namespace} · memory version ${found.version}`;
+  for (const cell of document.querySelectorAll("td[data-id]")) cell.textContent = found.fires[cell.dataset.id] || "";
+  if (found.approval) await proposals();
+}
+
+async function proposals() {
+  const found = await call("GET", "v1/proposals?state=proposed");
+  $("waiting").hidden = false;
+  $("proposals").replaceChildren(...found.data.map((each) => {
+    const line = el("li", `${each.name}: ${each.action} ${described(each.body)} `);
+    for (const verdict of ["approve", "reject"]) {
+      line.append(button(verdict === "approve" ? "Approve" : "Reject", async () => {
+        await call("POST", `v1/proposals/${encodeURIComponent(each.id)}/${verdict}`);
+        await refresh();
+      }), " ");
+    }
+    return line;
+  }));
+}
+
+function described(body) {
+  const of = body.change || body;
+  return of.statement || [of.prompt, of.target_new].filter(Boolean).join(" ") || body.id || (body.text || "").slice(0, 80) || "";
+}
+
+// Import
+
+async function importFile(file) {
+  const format = { json: "json", csv: "csv", tsv: "tsv" }[file.name.split(".").pop().toLowerCase()] || "jsonl";
+  const query = new URLSearchParams({ format, source: file.name });
+  const found = await call("POST", "v1/import?" + query, file, { raw: true });
+  const box = $("report");
+  if (found.proposal) return box.replaceChildren(el("p", "Proposed: another key must approve it."));
+  box.replaceChildren(el("p", `${file.name}: ${found.added} added, ${found.duplicate} there already, ${found.refused} refused.`));
+  if (found.refused_lines.length) {
+    const lines = el("ul", null, { class: "plain" });
+    for (const each of found.refused_lines) {
+      const line = el("li", `Line ${each.line}: ${each.reason}`, { class: "error" });
+      line.append(el("div", each.text, { class: "quiet" }));
+      lines.append(line);
+    }
+    box.append(lines);
+  }
+  await refresh();
+}
+
+// History
+
+function eventLine(event) {
+  const words = { add: "added", forget: "taken back", supersede: "replaced", restore: "brought back" };
+  const line = el("li", `${event.at.slice(0, 16).replace("T", " ")} · version ${event.version} · ${words[event.kind]}: ${event.record.statement}`);
+  if (event.reason) line.append(el("span", ` (${event.reason})`, { class: "quiet" }));
+  return line;
+}
+
+async function listHistory() {
+  const found = await call("GET", "v1/history?limit=100");
+  $("history").replaceChildren(...found.data.map((event) => {
+    const line = eventLine(event);
+    line.append(" ", button("Back to here", () => goBack(event.version, undefined, "Restored version " + event.version + ".")));
+    return line;
+  }));
+}
+
+// The chart
+
+async function measure() {
+  const listed = await call("GET", "v1/edits?limit=12");
+  const targets = new Map(listed.data.filter((r) => r.target_new).map((r) => [r.prompt, r.target_new]));
+  const queries = [...new Set([...targets.keys(), ...state.questions])].slice(0, 32);
+  if (!queries.length) throw new Error("Add an edit or ask something first.");
+  const found = await call("POST", "v1/compare", { queries, max_tokens: 24 });
+  const says = (text, target) => text.toLowerCase().includes(target.toLowerCase());
+  const cases = found.data.filter((each) => targets.has(each.query));
+  const share = (which) => cases.filter((each) => says(each[which], targets.get(each.query))).length;
+  const outside = found.data.filter((each) => !each.in_scope);
+  const same = outside.filter((each) => each.answer === each.base_answer).length;
+  $("chart").replaceChildren(
+    ...bars("Edited prompts answered as edited", [["with edits", share("answer"), "bar"], ["without", share("base_answer"), "bar other"]], cases.length),
+    ...bars("Other questions answered word for word as before", [["with edits", same, "bar"]], outside.length),
+  );
+}
+
+function bars(title, rows, total) {
+  if (!total) return [];
+  const grid = el("div", null, { class: "bars" });
+  for (const [name, count, look] of rows) {
+    const bar = el("div", null, { class: look });
+    bar.style.width = (100 * count) / total + "%";
+    const track = el("div");
+    track.append(bar);
+    grid.append(el("span", name), track, el("span", `${count} of ${total}`));
+  }
+  return [el("h3", title), grid];
+}
+
+// Beginning
+
+async function refresh() {
+  await stats();
+  await list(false);
+  if ($("history-box").open) await listHistory();
+}
+
+function useKey(key) {
+  state.key = key;
+  sessionStorage.setItem("memedit-key", key);
+}
+
+function wire() {
+  $("ask-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    guarded($("ask-button"), ask);
+  });
+  $("question").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      if (!$("ask-button").disabled) $("ask-form").requestSubmit();
+    }
+  });
+  $("wrong").addEventListener("click", () => {
+    guarded(null, () => call("POST", "v1/reports", { kind: "wrong_answer", query: state.asked.query }));
+    openEditor(null, state.asked.query);
+  });
+  $("false-fire").addEventListener("click", () => guarded($("false-fire"), async () => {
+    const edit = state.asked.hits[0].id;
+    await call("POST", "v1/reports", { kind: "false_fire", query: state.asked.query, edit });
+    say("Reported.");
+  }));
+  $("add").addEventListener("click", () => openEditor(null, ""));
+  $("cancel").addEventListener("click", () => $("editor").close());
+  for (const each of ["kind-pair", "kind-statement"]) $(each).addEventListener("change", kind);
+  $("edit-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    $("save").disabled = true;
+    save().catch((error) => { $("edit-error").textContent = error.message; })
+      .finally(() => { $("save").disabled = false; });
+  });
+  let typing = 0;
+  $("search").addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => guarded(null, () => list(false)), 200);
+  });
+  $("more").addEventListener("click", () => guarded($("more"), () => list(true)));
+  $("export").addEventListener("click", () => guarded($("export"), async () => {
+    const text = await call("GET", "v1/export", undefined, { text: true });
+    const link = el("a", "", { download: "edits.jsonl", href: URL.createObjectURL(new Blob([text])) });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }));
+  $("file").addEventListener("change", () => guarded($("file"), async () => {
+    const file = $("file").files[0];
+    if (file) await importFile(file);
+    $("file").value = "";
+  }));
+  const drop = $("drop");
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    drop.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", name === "dragover");
+      if (name === "drop" && event.dataTransfer.files[0]) guarded(null, () => importFile(event.dataTransfer.files[0]));
+    });
+  }
+  $("history-box").addEventListener("toggle", () => { if ($("history-box").open) guarded(null, listHistory); });
+  $("measure").addEventListener("click", () => guarded($("measure"), measure));
+  $("key-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    useKey($("key").value.trim());
+    guarded(null, async () => { await refresh(); $("key-form").hidden = true; say("Ready."); });
+  });
+}
+
+const given = new URLSearchParams(location.hash.slice(1)).get("key");
+if (given) {
+  useKey(given);
+  window.history.replaceState(null, "", location.pathname);
+} else {
+  state.key = sessionStorage.getItem("memedit-key") || "";
+}
+wire();
+guarded(null, refresh);
+setInterval(() => { if (!document.hidden && $("key-form").hidden) stats().catch(() => {}); }, 5000);

@@ -1,0 +1,103 @@
+"""What the serving tests share: tiny servers, in this process or as real ones on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from memedit.encoders import HashingEncoder
+from memedit.memory import EditMemory
+from memedit.model import EditableModel
+from memedit.serving.app import assemble, create_app
+from memedit.serving.config import Settings
+from memedit.serving.keys import Key, KeyRing, new_key
+from memedit.serving.local import LocalBackend
+from memedit.serving.metrics import Metrics
+from memedit.serving.service import Service
+from tests import helpers
+
+CAPITAL = {"prompt": "The capital of France is", "target_new": "Lyon", "subject": "France"}
+QUESTION = "What is the capital of France?"
+ELSEWHERE = "Bake the bread for an hour."
+
+
+def tiny_edited(memory: Path | EditMemory | None = None, **options: Any) -> EditableModel:
+    """The tiny Llama with the mention scope and hashed vectors."""
+    options = {"scope": "mention", "encoder": HashingEncoder(64), **options}
+    return EditableModel(
+        helpers.tiny_model("llama"), helpers.byte_tokenizer(), memory=memory, **options
+    )
+
+
+def tiny_service(
+    memory: Path | None = None,
+    *,
+    keys: KeyRing | None = None,
+    model: EditableModel | None = None,
+    **settings: Any,
+) -> Service:
+    """A server's parts around a tiny model."""
+    model = tiny_edited(memory) if model is None else model
+    chosen, metrics = Settings(**({"name": "tiny"} | settings)), Metrics()
+    backend = LocalBackend(model, chosen, metrics)
+    return assemble(backend, model.memory, chosen, metrics, keys=keys)
+
+
+def ring(*scopes: Sequence[str], **options: Any) -> tuple[KeyRing, list[str], list[Key]]:
+    """A key per list of scopes: (the ring, what their owners hold, what is kept)."""
+    made = [new_key(f"key {i}", each, **options) for i, each in enumerate(scopes)]
+    return KeyRing(keys=[key for key, _ in made]), [s for _, s in made], [key for key, _ in made]
+
+
+@asynccontextmanager
+async def within(service: Service, key: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application itself, without a network."""
+    app = create_app(service)
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with app.router.lifespan_context(app):
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://test", headers=headers, timeout=60
+        ) as client:
+            yield client
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server in a thread of this process, on a real port."""
+
+    url: str
+    service: Service
+
+
+@contextmanager
+def serving(service: Service) -> Iterator[Running]:
+    """A real HTTP server on loopback."""
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(service), port=0, log_level="error", access_log=False)
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Running(f"http://127.0.0.1:{port}", service)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+
+
+def run(work: Any) -> Any:
+    """Run a coroutine to its end."""
+    return asyncio.run(work)

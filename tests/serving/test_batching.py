@@ -1,0 +1,132 @@
+"""One thread, many requests: a batch says what its rows say alone, and none harms another."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from memedit.serving.batching import Batcher, Job, View
+from memedit.serving.errors import ApiError
+from memedit.serving.sampling import Sampling
+from memedit.types import Decision, Edit
+from tests.serving.helpers import ELSEWHERE, QUESTION, tiny_edited
+
+
+class Asked:
+    """A job and what was heard of it."""
+
+    def __init__(
+        self, model: Any, text: str, *, namespace: str = "default", **options: Any
+    ) -> None:
+        settings = {"max_tokens": 10, "temperature": 0.0} | options
+        self.texts = [""] * settings.get("n", 1)
+        self.ends: list[str | None] = [None] * settings.get("n", 1)
+        self.decision: Decision | None = None
+        self.error: Exception | None = None
+        self.done = threading.Event()
+        ids = model.engine.codec.ids(text, special=True)
+        self.job = Job(
+            ids, View(namespace), Sampling(**settings), False, self.decided, self.heard, self.failed
+        )
+
+    def decided(self, decision: Decision, version: int) -> None:
+        self.decision = decision
+
+    def heard(self, index: int, text: str, end: str | None) -> None:
+        self.texts[index] += text
+        self.ends[index] = end or self.ends[index]
+        if all(self.ends):
+            self.done.set()
+
+    def failed(self, error: Exception) -> None:
+        self.error = error
+        self.done.set()
+
+
+def batcher(model: Any, **options: Any) -> Batcher:
+    defaults = {"max_batch": 16, "max_tokens": 32_768, "wait": 0.2, "max_queue": 64}
+    return Batcher(model, **(defaults | options))
+
+
+def together(model: Any, asked: list[Asked], sizes: list[int] | None = None) -> None:
+    made = batcher(model, ran=(sizes if sizes is not None else []).append)
+    made.submit(*(each.job for each in asked))
+    for each in asked:
+        assert each.done.wait(60)
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    model = tiny_edited()
+    countries = ["France", "Spain", "Peru"]
+    model.edit_many([Edit(f"The capital of {c} is", f"City {c}", c) for c in countries])
+    model.edit("The capital of Chad is", "Rome", subject="Chad", namespace="other")
+    return model
+
+
+def test_a_mixed_batch_says_what_its_rows_say_alone(model: Any) -> None:
+    prompts: list[tuple[str, dict[str, Any]]] = [
+        (QUESTION, {}), (ELSEWHERE, {}), ("The capital of Spain is", {"n": 2}),
+        ("The capital of Chad is", {"namespace": "other"}), ("The capital of Chad is", {}),
+        ("The capital of Peru is", {"temperature": 1.2, "seed": 3, "n": 2}),
+        (ELSEWHERE, {"temperature": 0.9, "seed": 4}), ("x" * 300, {"max_tokens": 3}),
+        (ELSEWHERE, {"stop": ("e",)}),
+    ]  # fmt: skip
+    mixed, sizes = [Asked(model, text, **options) for text, options in prompts], list[int]()
+    together(model, mixed, sizes)
+    assert sizes == [11]
+    for (text, options), got in zip(prompts, mixed, strict=True):
+        alone = Asked(model, text, **options)
+        together(model, [alone])
+        assert (got.texts, got.ends, got.error) == (alone.texts, alone.ends, None), text
+        assert got.job.tokens == alone.job.tokens
+    fired = [bool(each.decision) for each in mixed]
+    assert fired == [True, False, True, True, False, True, False, False, False]
+
+
+def test_one_that_fails_does_not_take_its_neighbours_along(model: Any) -> None:
+    long = "The capital of France is " + "very " * 220  # fits the window, but not with its edit
+    asked = [Asked(model, text) for text in (f"{long}France is", QUESTION, ELSEWHERE)]
+    huge = Asked(model, "y" * 1_020, max_tokens=2)
+    together(model, [*asked, huge])
+    assert asked[1].error is None and asked[2].error is None and huge.error is None
+    assert all(asked[1].ends) and all(asked[2].ends)
+
+
+def test_what_nobody_waits_for_ends(model: Any) -> None:
+    forever = Asked(model, ELSEWHERE, max_tokens=900)
+    brief = Asked(model, ELSEWHERE, max_tokens=3)
+    made = batcher(model)
+    made.submit(forever.job, brief.job)
+    assert brief.done.wait(60)
+    forever.job.cancelled.set()
+    started = time.monotonic()
+    after = Asked(model, ELSEWHERE, max_tokens=3)
+    made.submit(after.job)
+    assert after.done.wait(60)
+    assert time.monotonic() - started < 10 and not forever.done.is_set()
+    made.close()
+
+
+def test_a_full_queue_and_a_closed_one_refuse(model: Any) -> None:
+    made = batcher(model, max_queue=2, max_batch=1, wait=0)
+    slow = [Asked(model, ELSEWHERE, max_tokens=300) for _ in range(3)]
+    for each in slow:
+        try:
+            made.submit(each.job)
+        except ApiError as error:
+            assert (error.status, error.headers) == (503, {"Retry-After": "1"})
+            break
+        time.sleep(0.05)
+    else:
+        with pytest.raises(ApiError, match="Too many"):
+            made.submit(Asked(model, ELSEWHERE).job)
+    for each in slow:
+        each.job.cancelled.set()
+    made.close()
+    with pytest.raises(ApiError, match="shutting down"):
+        made.submit(Asked(model, ELSEWHERE).job)

@@ -1,0 +1,85 @@
+"""``memedit serve`` and ``memedit keys`` on the command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from memedit.cli import app
+from memedit.serving import keys
+from tests.serving import processes
+from tests.serving.helpers import CAPITAL
+
+
+def invoke(*words: str) -> Any:
+    return CliRunner().invoke(app, list(words))
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    file = str(tmp_path / "keys.json")
+    made = invoke("keys", "add", "Ann", "--scope", "read, edit", "--rate", "9", "--file", file)
+    assert made.exit_code == 0
+    secret = made.stdout.strip()
+    [key] = keys.read(Path(file))
+    assert keys.KeyRing(Path(file)).find(secret) == key
+    assert (key.scopes, key.requests_per_minute) == (("read", "edit"), 9)
+    listed = invoke("keys", "list", "--file", file)
+    assert key.id in listed.stdout and secret.rpartition("_")[2] not in listed.stdout
+    assert invoke("keys", "revoke", key.id, "--file", file).exit_code == 0
+    assert json.loads(invoke("keys", "list", "--json", "--file", file).stdout)[0]["revoked"]
+    assert keys.KeyRing(Path(file)).find(secret) is None
+    wrong = invoke("keys", "add", "Bo", "--scope", "everything", "--file", file)
+    assert wrong.exit_code == 2 and "Available: admin, ask, edit, read" in wrong.output
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+
+    def without(name: str, package: str | None = None) -> Any:
+        return None if name == "fastapi" else find(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    result = invoke("serve")
+    assert result.exit_code == 2
+    assert "fastapi is not installed" in result.output
+    assert "pip install 'memedit[serve]'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--no-auth", "--api-key-file", "keys.json"], "contradict"),
+        (["--upstream", "http://x", "--model", "y"], "Leave out --model"),
+        (["--upstream", "ftp://x", "--no-auth"], "is no URL"),
+        (["--api-key-file", "none.json"], "holds no key in force"),
+        (["--upstream", "http://x", "--no-auth", "--host", "256.0.0.1"], "Cannot listen"),
+    ],
+)
+def test_options_that_cannot_be(tmp_path: Path, options: list[str], text: str) -> None:
+    memory = ["--memory", str(tmp_path / "memory"), "--encoder", "hashing"]
+    result = invoke("serve", *memory, *options)
+    assert result.exit_code == 2 and text in result.output, result.output
+
+
+def test_a_key_made_for_the_run_is_kept_out_of_the_log(tmp_path: Path) -> None:
+    """Where standard error is no terminal, the key goes to a file that only its owner reads."""
+    memory = tmp_path / "memory"
+    options = ["--upstream", "http://127.0.0.1:9", "--encoder", "hashing", "--memory", str(memory)]
+    with processes.started(*options) as process:
+        file = memory / "serve-key"
+        secret = file.read_text().strip()
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert httpx.get(f"{process.url}/v1/edits").status_code == 401
+        auth = {"Authorization": f"Bearer {secret}"}
+        assert httpx.post(f"{process.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
+        assert httpx.get(f"{process.url}/healthz").json() == {"status": "ok"}
+        asked = {"messages": [{"role": "user", "content": "x"}]}
+        url = f"{process.url}/v1/chat/completions"
+        assert httpx.post(url, json=asked, headers=auth).status_code == 502
+    assert secret not in process.printed()

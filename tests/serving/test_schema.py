@@ -1,0 +1,68 @@
+"""The OpenAPI document and what it promises: no request of its kinds makes the server fail."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from memedit.serving.app import create_app
+from tests.serving.helpers import CAPITAL, tiny_service
+
+CASES = int(os.environ.get("MEMEDIT_SCHEMA_CASES", "250"))
+"""In all; 5,000 and more are run by hand."""
+PATHS = 25
+
+
+@pytest.fixture(scope="module")
+def api() -> Any:
+    service = tiny_service(max_tokens=2, hosts=None)
+    service.memory.add(_edit())
+    app = create_app(service)
+    return schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+def _edit() -> Any:
+    from memedit.types import Edit
+
+    return Edit(CAPITAL["prompt"], CAPITAL["target_new"], CAPITAL["subject"])
+
+
+def test_no_server_error(api: Any) -> None:
+    """Generated requests, valid and not, to every operation."""
+    seen: Counter[int] = Counter()
+    operations = [result.ok() for result in api.get_all_operations()]
+    assert len(operations) == PATHS, sorted(operation.label for operation in operations)
+    for operation in operations:
+        check(operation, -(-CASES // len(operations)), seen)
+    assert sum(seen.values()) >= CASES * 0.8, seen  # where an operation has few requests
+    assert seen[200] > CASES / 10 and seen[400] > CASES / 10
+
+
+def check(operation: Any, count: int, seen: Counter[int]) -> None:
+    """Put ``count`` requests to one operation; ``seen`` counts the answers by status."""
+    modes = list(schemathesis.GenerationMode)
+    cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in modes))
+
+    @settings(
+        max_examples=count, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck), derandomize=True,
+    )  # fmt: skip
+    @given(case=cases)
+    def ask(case: Any) -> None:
+        if isinstance(case.body, dict):  # long answers are not what is tested here
+            for name in ("max_tokens", "max_completion_tokens"):
+                if isinstance(case.body.get(name), int):
+                    case.body[name] = min(case.body[name], 2)
+        answer = case.call()
+        seen[answer.status_code] += 1
+        assert answer.status_code < 500, (operation.label, answer.status_code, answer.text)
+        if answer.status_code >= 400:
+            assert answer.json()["error"]["message"]
+
+    ask()

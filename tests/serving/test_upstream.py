@@ -1,0 +1,363 @@
+"""In front of another server: a real one in a process of its own, and one that misbehaves."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from memedit.encoders import HashingEncoder
+from memedit.memory import EditMemory
+from memedit.serving.app import assemble
+from memedit.serving.config import Settings
+from memedit.serving.deciding import Decider
+from memedit.serving.metrics import Metrics
+from memedit.serving.receipts import HEADER
+from memedit.serving.relay import Relay
+from memedit.serving.service import Service
+from memedit.serving.upstream import UpstreamBackend
+from tests.serving import processes
+from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, ring, serving
+from tests.serving.processes import Scripted, Tap, chunked, http
+
+PASSED = int(os.environ.get("MEMEDIT_PASSED_REQUESTS", "60"))
+ASKED: Any = [{"role": "user", "content": QUESTION}]
+OTHER: Any = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": ELSEWHERE}]
+GREEDY: Any = {"model": "tiny", "temperature": 0, "max_tokens": 6}
+
+
+def front(
+    url: str, *, keys: Any = None, upstream_key: str | None = None, **changes: Any
+) -> Service:
+    """A server's parts in front of ``url``."""
+    given: dict[str, Any] = {"name": "front", "demonstrations": 2, **changes}
+    settings = Settings(**given)
+    memory, metrics = EditMemory(None, HashingEncoder(64)), Metrics()
+    relay = Relay(
+        url, key=upstream_key, pass_key=keys is None, timeout=settings.timeout,
+        connect_timeout=settings.connect_timeout,
+    )  # fmt: skip
+    backend = UpstreamBackend(relay, Decider(memory, "mention"), settings, metrics)
+    return assemble(backend, memory, settings, metrics, keys=keys)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Our own server with the bare tiny model, in another process."""
+    folder = tmp_path_factory.mktemp("bare")
+    model = processes.save_tiny(folder / "model")
+    options = ["--model", str(model), "--name", "tiny", "--bare", "--no-auth",
+               "--encoder", "hashing", "--memory", str(folder / "memory")]  # fmt: skip
+    with processes.started(*options) as process:
+        yield process.url
+
+
+@pytest.fixture(scope="module")
+def tapped(bare: str) -> Iterator[tuple[Running, Tap]]:
+    tap = Tap(bare)
+    with serving(front(f"{tap.url}/v1")) as running:
+        assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
+        yield running, tap
+    tap.close()
+
+
+def bodies(count: int) -> list[tuple[str, bytes]]:
+    """Requests out of scope: odd spacing, streams, errors, what is not even JSON."""
+    made: list[tuple[str, bytes]] = []
+    for i in range(count):
+        stream = b'"stream": true, ' if i % 3 == 0 else b""
+        kind = i % 5
+        if kind == 0:
+            text = b'{%s"messages" :[{"role":"user","content":"Bake %d \\u00e9"}],"max_tokens":3}'
+            made.append(("/v1/chat/completions", text % (stream, i)))
+        elif kind == 1:
+            text = b' {"max_tokens":2,%s"prompt":["Stir %d","Knead"],\n"temperature":0.0 }'
+            made.append(("/v1/completions", text % (stream, i)))
+        elif kind == 2:
+            text = b'{"messages":[{"role":"user","content":"Dance %d"}],"temperature":9}'
+            made.append(("/v1/chat/completions", text % i))
+        elif kind == 3:
+            made.append(("/v1/chat/completions", b"{not json %d" % i))
+        else:
+            made.append((f"/v1/embeddings?i={i}", b'{"input": "x %d"}' % i))
+    return made
+
+
+def test_out_of_scope_every_byte_passes(tapped: tuple[Running, Tap]) -> None:
+    """What the client sent is what the upstream got, and back, as seen on the wire."""
+    running, tap = tapped
+    local, clients = threading.local(), []
+
+    def ask(request: tuple[str, bytes]) -> tuple[bytes, bytes]:
+        if not hasattr(local, "client"):
+            local.client = httpx.Client(base_url=running.url, timeout=120)
+            clients.append(local.client)
+        path, body = request
+        with local.client.stream("POST", path, content=body) as answer:
+            back = b"".join(answer.iter_raw())
+            if "embeddings" not in path:
+                assert json.loads(answer.headers[HEADER].partition("\n")[0])
+        return body, back
+
+    with ThreadPoolExecutor(4) as pool:
+        ours = list(pool.map(ask, bodies(PASSED)))
+    for client in clients:
+        client.close()
+    theirs = [exchange for wire in tap.wires for exchange in wire.exchanges()]
+    assert len(dict(ours)) == PASSED
+    assert {b: a for b, a in theirs if b in dict(ours)} == dict(ours)
+    assert any(back.endswith(b"data: [DONE]\n\n") for _, back in ours)
+
+
+def test_through_the_official_client(tapped: tuple[Running, Tap], bare: str) -> None:
+    running, _ = tapped
+    with (
+        openai.OpenAI(base_url=f"{running.url}/v1", api_key="x", max_retries=0) as client,
+        openai.OpenAI(base_url=f"{bare}/v1", api_key="x", max_retries=0) as direct,
+    ):
+        _compared(client, direct)
+
+
+def _compared(client: openai.OpenAI, direct: openai.OpenAI) -> None:
+    assert [m.id for m in client.models.list()] == ["tiny", "tiny:unedited"]
+    assert client.models.retrieve("tiny").id == "tiny"
+    same = client.chat.completions.create(messages=OTHER, **GREEDY).choices[0].message.content
+    assert (
+        same == direct.chat.completions.create(messages=OTHER, **GREEDY).choices[0].message.content
+    )
+    with pytest.raises(openai.NotFoundError, match="does not exist"):
+        client.chat.completions.create(messages=OTHER, **GREEDY | {"model": "no"})
+    raw = client.chat.completions.with_raw_response.create(messages=ASKED, **GREEDY)
+    answer = raw.parse()
+    assert answer.memedit["in_scope"] and answer.memedit["editor"] == "ike-chat"
+    assert json.loads(raw.headers[HEADER]) == answer.memedit
+    chunks = list(client.chat.completions.create(messages=ASKED, stream=True, **GREEDY))
+    said = "".join(c.choices[0].delta.content or "" for c in chunks)
+    assert said == answer.choices[0].message.content
+    assert chunks[0].memedit == answer.memedit
+
+
+def test_in_scope_the_upstream_reads_the_fact(tapped: tuple[Running, Tap], bare: str) -> None:
+    running, tap = tapped
+    messages = [OTHER[0], *ASKED]
+    sent = {"messages": messages, **GREEDY, "seed": 4, "memedit": {}}
+    answer = httpx.post(f"{running.url}/v1/chat/completions", json=sent).json()
+    got = json.loads(next(b for b, a in _all(tap) if answer["id"].encode() in a))
+    assert "memedit" not in got and got["seed"] == 4 and got["messages"][0] == messages[0]
+    assert len(got["messages"]) == 2 + 2 * 2
+    assert got["messages"][-1]["content"] == f"Fact: The capital of France is Lyon\n{QUESTION}"
+    body = {"prompt": ["The capital of France is", ELSEWHERE], **GREEDY}
+    answer = httpx.post(f"{running.url}/v1/completions", json=body).json()
+    got = json.loads(next(b for b, a in _all(tap) if answer["id"].encode() in a))
+    assert got["prompt"][1] == ELSEWHERE and "stop" not in got
+    assert got["prompt"][0].endswith(
+        "Fact: The capital of France is Lyon\n" * 2 + "The capital of France is"
+    )
+    assert [r["in_scope"] for r in answer["memedit"]["prompts"]] == [True, False]
+    one = httpx.post(f"{running.url}/v1/completions", json=body | {"prompt": body["prompt"][0]})
+    got = json.loads(next(b for b, a in _all(tap) if one.json()["id"].encode() in a))
+    assert got["stop"] == ["\n"]
+    unedited = sent | {"memedit": {"edits": False}}
+    plain = httpx.post(f"{running.url}/v1/chat/completions", json=unedited)
+    assert json.loads(plain.headers[HEADER])["in_scope"] is False
+
+
+def _all(tap: Tap) -> list[tuple[bytes, bytes]]:
+    return [exchange for wire in tap.wires for exchange in wire.exchanges()]
+
+
+def test_explain_asks_the_upstream_twice(tapped: tuple[Running, Tap]) -> None:
+    running, _ = tapped
+    body = {"query": QUESTION, "max_tokens": 6}
+    why = httpx.post(f"{running.url}/v1/explain", json=body, timeout=60).json()
+    assert why["in_scope"] and why["answer"] != why["base_answer"]
+    assert httpx.get(f"{running.url}/readyz").json() == {"status": "ready"}
+
+
+# An upstream that misbehaves
+
+
+@contextmanager
+def troubled(**changes: Any) -> Iterator[tuple[httpx.Client, Scripted]]:
+    scripted = Scripted()
+    try:
+        with serving(front(scripted.url, **changes)) as running:
+            with httpx.Client(base_url=running.url, timeout=30) as client:
+                assert client.post("/v1/edits", json=CAPITAL).status_code == 201
+                yield client, scripted
+    finally:
+        scripted.close()
+
+
+@pytest.fixture(scope="module")
+def trouble() -> Iterator[tuple[httpx.Client, Scripted]]:
+    with troubled(timeout=0.5, connect_timeout=2) as both:
+        yield both
+
+
+CHAT = "/v1/chat/completions"
+SCOPED = pytest.mark.parametrize("messages", [ASKED, OTHER], ids=["in scope", "out of scope"])
+
+
+@SCOPED
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "500 Oops", "503 Busy", "401 No"])
+def test_its_errors_are_handed_on(
+    trouble: tuple[httpx.Client, Scripted], messages: Any, status: str
+) -> None:
+    client, scripted = trouble
+    body = b'<html>\xff"quota" </html>'
+    scripted.script = (http(status, body, "Retry-After: 7", "X-RateLimit-Remaining: 0"), True)
+    answer = client.post(CHAT, json={"messages": messages})
+    assert answer.status_code == int(status[:3]) and answer.content == body
+    assert answer.headers["retry-after"] == "7"
+    assert answer.headers["x-ratelimit-remaining"] == "0"
+
+
+@SCOPED
+def test_silence_is_a_timeout(trouble: tuple[httpx.Client, Scripted], messages: Any) -> None:
+    client, scripted = trouble
+    scripted.script = (b"", False)
+    answer = client.post(CHAT, json={"messages": messages})
+    assert answer.status_code == 504
+    assert answer.json()["error"]["code"] == "upstream_timeout"
+
+
+@SCOPED
+@pytest.mark.parametrize("bytes_", [b"", b"not http at all\r\n\r\n"])
+def test_no_answer_at_all(
+    trouble: tuple[httpx.Client, Scripted], messages: Any, bytes_: bytes
+) -> None:
+    client, scripted = trouble
+    scripted.script = (bytes_, True)
+    asked = len(scripted.requests)
+    answer = client.post(CHAT, json={"messages": messages})
+    assert answer.status_code == 502
+    assert answer.json()["error"]["code"] == "upstream_unavailable"
+    assert len(scripted.requests) == asked + 1  # it may have acted on it: not sent twice
+
+
+def test_nobody_there() -> None:
+    with troubled() as (client, scripted):
+        scripted.close()
+        answer = client.post(CHAT, json={"messages": OTHER})
+        assert answer.status_code == 502
+        ready = client.get("/readyz")
+        assert ready.status_code == 503 and "cannot be reached" in ready.json()["reason"]
+
+
+EVENTS = [b'data: {"id":"1","choices":[{"delta":{"content":"Ly"}}]}\n', b"\n", b'data: {"id"',
+          b':"1","choices":[{"delta":{"content":"on"}}]}\n\n']  # fmt: skip
+SSE = "Content-Type: text/event-stream"
+
+
+@SCOPED
+@pytest.mark.parametrize("stalls", [False, True])
+def test_a_cut_stream_is_cut_for_the_client(
+    trouble: tuple[httpx.Client, Scripted], messages: Any, stalls: bool
+) -> None:
+    client, scripted = trouble
+    scripted.script = (chunked("200 OK", EVENTS, SSE, whole=False), not stalls)
+    got = b""
+    with pytest.raises(httpx.RemoteProtocolError):
+        with client.stream("POST", CHAT, json={"messages": messages, "stream": True}) as answer:
+            for part in answer.iter_raw():
+                got += part
+    if messages is OTHER:
+        assert got == b"".join(EVENTS)
+    else:
+        first, rest = got.split(b"\n", 1)
+        assert json.loads(first.removeprefix(b"data: "))["memedit"]["in_scope"]
+        assert rest == b"".join(EVENTS).split(b"\n", 1)[1]
+
+
+def test_a_cut_body(trouble: tuple[httpx.Client, Scripted]) -> None:
+    client, scripted = trouble
+    scripted.script = (http("200 OK", b'{"choices": [', length=500), True)
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.post(CHAT, json={"messages": OTHER})
+    answer = client.post(CHAT, json={"messages": ASKED})
+    assert answer.status_code == 502 and answer.json()["error"]["code"] == "upstream_unavailable"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"a":', b"\xff\xfe", b"null"])
+def test_malformed_answers(trouble: tuple[httpx.Client, Scripted], body: bytes) -> None:
+    client, scripted = trouble
+    scripted.script = (http("200 OK", body, "Content-Type: application/json"), True)
+    passed = client.post(CHAT, json={"messages": OTHER})
+    assert (passed.status_code, passed.content) == (200, body)  # not ours to judge
+    refused = client.post(CHAT, json={"messages": ASKED})
+    assert refused.status_code == 502
+    assert refused.json()["error"]["code"] == "upstream_malformed"
+    assert client.post("/v1/explain", json={"query": QUESTION}).status_code == 502
+
+
+def test_compressed_answers(trouble: tuple[httpx.Client, Scripted]) -> None:
+    client, scripted = trouble
+    packed = gzip.compress(b'{"id": "x", "choices": []}')
+    scripted.script = (http("200 OK", packed, "Content-Encoding: gzip"), True)
+    with client.stream("POST", CHAT, json={"messages": OTHER}) as passed:
+        assert b"".join(passed.iter_raw()) == packed
+    assert b"accept-encoding: identity" not in scripted.requests[-1].lower()
+    edited = client.post(CHAT, json={"messages": ASKED}).json()
+    assert edited["id"] == "x" and edited["memedit"]["in_scope"]
+
+
+def test_a_stream_without_a_proper_event(trouble: tuple[httpx.Client, Scripted]) -> None:
+    client, scripted = trouble
+    parts = [b": ping\n\n", b"data: [DO", b"NE]\n\n"]
+    scripted.script = (chunked("200 OK", parts, SSE), True)
+    got = client.post(CHAT, json={"messages": ASKED, "stream": True})
+    assert got.content == b"".join(parts)
+
+
+def test_whose_key_the_upstream_sees() -> None:
+    held, (secret,), _ = ring(("ask", "edit"))
+    answer = http("200 OK", b"{}")
+    for upstream_key, keys, sent, seen in (
+        ("theirs", held, secret, b"Bearer theirs"), (None, held, secret, None),
+        (None, None, "clients", b"Bearer clients"), ("theirs", None, "clients", b"Bearer theirs"),
+    ):  # fmt: skip
+        scripted = Scripted()
+        scripted.script = (answer, True)
+        with serving(front(scripted.url, keys=keys, upstream_key=upstream_key)) as running:
+            headers = {"Authorization": f"Bearer {sent}", "Cookie": "a=b", "X-Own": "kept"}
+            httpx.post(f"{running.url}{CHAT}", json={"messages": OTHER}, headers=headers)
+        lines = scripted.requests[-1].partition(b"\r\n\r\n")[0].split(b"\r\n")
+        found = [line.partition(b": ")[2] for line in lines if line.lower().startswith(b"authoriz")]
+        assert found == ([] if seen is None else [seen])
+        assert not any(line.lower().startswith(b"cookie") for line in lines)
+        assert any(line.lower() == b"x-own: kept" for line in lines)
+        scripted.close()
+
+
+@pytest.mark.parametrize("messages", [
+    None, [], "x", [1], [{"role": "user"}], [{"role": "user", "content": None}],
+    [{"role": "user", "content": [{"type": "image_url"}]}],
+    [{"role": "user", "content": "\ud800 bread"}], [{"role": "assistant", "content": "x"}],
+])  # fmt: skip
+def test_odd_conversations_are_the_upstreams_business(
+    trouble: tuple[httpx.Client, Scripted], messages: Any
+) -> None:
+    client, scripted = trouble
+    scripted.script = (http("200 OK", b"{}"), True)
+    body = json.dumps({"messages": messages}).encode()
+    assert client.post(CHAT, content=body).content == b"{}"
+    assert scripted.requests[-1].endswith(b"\r\n\r\n" + body)
+
+
+def test_parts_of_a_message(trouble: tuple[httpx.Client, Scripted]) -> None:
+    client, scripted = trouble
+    scripted.script = (http("200 OK", b'{"id": "x"}'), True)
+    parts = [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": QUESTION}]
+    client.post(CHAT, json={"messages": [{"role": "user", "content": parts}]})
+    sent = json.loads(scripted.requests[-1].partition(b"\r\n\r\n")[2])["messages"][-1]["content"]
+    assert sent[0] == parts[0] and sent[1]["text"].startswith("Fact: The capital of France is Lyon")
