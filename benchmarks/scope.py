@@ -41,10 +41,10 @@ from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries
 from memedit.scope.relations import sisters
+from memedit.split import part_of
 from memedit.training.examples import related
 from memedit.training.facts import Fact, read_facts
 from memedit.training.forms import dated, hypothetical, negated, reversed_
-from memedit.split import part_of
 from memedit.training.texts import passages
 from memedit.types import Decision
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.errors import InvalidInputError
+from memedit.split import describe, part_of
 from memedit.training.facts import Fact, read_facts
 from memedit.training.loop import Report, Schedule
-from memedit.split import describe, part_of
 from memedit.training.texts import sentences
 
 if TYPE_CHECKING:
