@@ -85,7 +85,7 @@ def main(
     cases = list(load_cases(data, n, options=Options(target=target)).cases)
     memory = json_.with_suffix(".memory")
     model = EditableModel.from_pretrained(memory=EditMemory(memory), editor=editor, scope=scope)
-    Remembered(model, json_.with_suffix(".answers.jsonl"))
+    Remembered(json_.with_suffix(".answers.jsonl"))
     ask = Asker(model, tokens=12, frame=frame)
     found: Results = {"n": len(cases), "editor": editor, "frame": frame, "target": target}
     found |= {"rate": rate, "rounds": []}

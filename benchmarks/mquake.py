@@ -137,7 +137,7 @@ def loaded(decomposer: str | Decomposer, out: Path, memory: Path | None = None) 
         decomposer = "loop"
     editor = Mello(decomposer=decomposer, check=check)
     model = EditableModel.from_pretrained(memory=EditMemory(memory), editor=editor)
-    Remembered(model, out / "answers.jsonl")
+    Remembered(out / "answers.jsonl")
     return model
 
 

@@ -12,33 +12,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from memedit import EditableModel
+from memedit.engine import Engine
 from memedit.types import Batch, Completion, Row
 
 
 class Remembered:
-    """Stands in for ``generate`` of a model's engine.
+    """Stands in for the engine's ``generate``, for the rest of the process: of one model only.
 
     Args:
-        model: Whose engine.
         file: JSON lines of [hash of what was read, answer].
     """
 
-    def __init__(self, model: EditableModel, file: Path) -> None:
-        self._generate = model.engine.generate
+    def __init__(self, file: Path) -> None:
+        self._generate = Engine.generate
         self._file = file
         file.parent.mkdir(parents=True, exist_ok=True)
         lines = file.read_text("utf-8").splitlines() if file.is_file() else []
         self._known: dict[str, str] = dict(json.loads(line) for line in lines)
-        engine: Any = model.engine
-        engine.generate = self
+        cls: Any = Engine
+        cls.generate = lambda engine, batch: self(engine, batch)
 
-    def __call__(self, batch: Batch) -> list[Completion]:
+    def __call__(self, engine: Engine, batch: Batch) -> list[Completion]:
         """The answers' texts; what is not known yet is generated together."""
         keys = [self._key(batch, row) for row in batch.rows]
         missing = {key: i for i, key in enumerate(keys) if key not in self._known}
         if missing:
-            answers = self._generate(batch.only(list(missing.values())))
+            answers = self._generate(engine, batch.only(list(missing.values())))
             new = [(k, a.text) for k, a in zip(missing, answers, strict=True)]
             self._known.update(new)
             with self._file.open("a", encoding="utf-8") as out:

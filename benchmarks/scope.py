@@ -3,7 +3,7 @@
     python benchmarks/scope.py --data counterfact_full.jsonl.gz --zsre zsre.jsonl.gz --json out.json
 
 All records become edits; queries are about subjects the shipped scope has not been trained on (the
-evaluation part of memedit.training.split; ``--part all`` asks about every subject, for files that
+evaluation part of memedit.split; ``--part all`` asks about every subject, for files that
 had no part in training). No language model is needed: this measures the decision alone.
 
 paraphrase_recall, zsre_recall   the right edit is among those that fire
@@ -41,10 +41,10 @@ from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries
 from memedit.scope.relations import sisters
+from memedit.split import part_of
 from memedit.training.examples import related
 from memedit.training.facts import Fact, read_facts
 from memedit.training.forms import dated, hypothetical, negated, reversed_
-from memedit.training.split import part_of
 from memedit.training.texts import passages
 from memedit.types import Decision
 

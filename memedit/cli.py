@@ -11,9 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render, cli_evaluation, cli_serving
+from memedit import _render, cli_evaluation, cli_serving, cli_training
 from memedit.cli_options import EncoderName, Model
-from memedit.cli_training import train_app
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.plain import plain_event, plain_receipt, plain_record, plain_report
 from memedit.types import DEFAULT_NAMESPACE, Edit
@@ -52,7 +51,7 @@ edit_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(edit_app, name="edit")
-app.add_typer(train_app, name="train")
+app.add_typer(cli_training.train_app, name="train")
 app.add_typer(cli_serving.keys_app, name="keys")
 
 
@@ -522,6 +521,7 @@ app.command()(cli_evaluation.compare)
 app.command()(cli_evaluation.report)
 app.command()(cli_evaluation.downstream)
 app.command()(cli_evaluation.sweep)
+app.command()(cli_training.statistics)
 
 
 def _version(wanted: bool) -> None:

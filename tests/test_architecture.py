@@ -15,14 +15,15 @@ PACKAGE = ROOT / "memedit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "spans"}),
+    frozenset({"types", "errors", "names", "spans"}),
     frozenset({"protocols"}),
     frozenset({
         "chat", "dropin", "encoders", "engine", "explanation", "feedback", "interventions", "kv",
-        "memory", "models", "plain", "processors", "scope", "sites", "tokens", "transcript",
+        "memory", "models", "passes", "plain", "processors", "scope", "sites", "split", "tokens",
+        "transcript",
     }),
     frozenset({"editors"}),
-    frozenset({"model"}),
+    frozenset({"model", "sequence"}),
     frozenset({"training", "evaluation", "serving"}),
     frozenset({
         "cli", "cli_evaluation", "cli_options", "cli_serving", "cli_training", "demo", "_render",
