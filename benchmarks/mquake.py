@@ -146,10 +146,13 @@ def filled(out: Path, cases: Sequence[Case]) -> Path:
     memory = out / "memory"
     if (out / "memory.done").is_file():
         return memory
+    groups: dict[str, list[Edit]] = {}
+    for number, case in enumerate(cases):
+        for namespace in _namespaces(case, number):
+            groups.setdefault(namespace, []).extend(case.edits)
     with EditMemory(memory) as store:
-        for number, case in enumerate(cases):
-            for namespace in _namespaces(case, number):
-                store.add_many(list(case.edits), namespace=namespace)
+        for namespace, edits in groups.items():
+            store.add_many(edits, namespace=namespace)
     (out / "memory.done").touch()
     return memory
 
@@ -265,7 +268,7 @@ def chains(
 @app.command()
 def report(data: Data, out: Out, decomposer: Name = "auto", part: str = "all") -> None:
     """The figures of what was computed. ``--part evaluation``: chains the decomposer never saw."""
-    cases = cases_of(data)
+    every = cases = cases_of(data)
     console = Console(width=150)
     _facts(cases, out, console)
     if part != "all":
@@ -275,8 +278,8 @@ def report(data: Data, out: Out, decomposer: Name = "auto", part: str = "all") -
     plans = planned(out, decomposer, cases).plans
     good = [plans.get(q) == c.plan for c in cases for q in c.questions]
     console.print(f"{len(cases)} cases; chains split as the data set does: {mean(good):.3f}")
-    numbers = {case.id: number for number, case in enumerate(cases_of(data))}
-    clean = {c.id for c in cases if not contaminated(c, cases_of(data))}
+    numbers = {case.id: number for number, case in enumerate(every)}
+    clean = {c.id for c in cases if not contaminated(c, every)}
     groups = {
         "all cases": cases,
         "known hops": [c for c in cases if knows(c, known)],
