@@ -152,6 +152,7 @@ def main(
     json_: Annotated[Path | None, typer.Option("--json", help="Write the results here.")] = None,
     n: Annotated[int, typer.Option(min=1, help="Number of edits, all in one memory.")] = 300,
     sources: Annotated[str, typer.Option(help="Only records of these sources: A,B.")] = "",
+    part: Annotated[str | None, typer.Option(help="Only this part (evaluation: held out).")] = None,
     neighbours: Annotated[int, typer.Option(min=0, help="Neighbours per record.")] = 2,
     editor: Annotated[str, typer.Option(help="Name of the editor.")] = "ike",
     scope: Annotated[str, typer.Option(help="Name of the scope.")] = "default",
@@ -169,7 +170,7 @@ def main(
     console = Console(stderr=True)
     wanted = frozenset(filter(None, (part.strip() for part in sources.split(","))))
     try:
-        found = load_cases(data, n, options=Options(sources=wanted)).cases
+        found = load_cases(data, n, options=Options(sources=wanted), part=part).cases
         more = load_cases(also).cases if also else ()
         every = select([*found, *more], locality=neighbours).cases
         cases = every[: len(found)]
