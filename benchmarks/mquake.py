@@ -199,7 +199,7 @@ def facts(data: Data, out: Out, most: Most = 1000, n: int = 10_000) -> None:
     """Each edit's prompt, each hop's question, and what the base knows."""
     cases = cases_of(data)
     model = loaded(Oracle({}), out, filled(out, cases))
-    options = {"max_new_tokens": 16}
+    options: Json = {"max_new_tokens": 16}
 
     def ask(prompts: list[str]) -> list[Any]:
         with model.using(namespace="all"):

@@ -13,7 +13,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ from memedit.training.facts import read_records
 from memedit.training.loop import Report, Schedule, chunks, shuffled, train
 from memedit.types import Row
 
+Part: TypeAlias = Literal["train", "evaluation"]
 _TRAIN = 60
 """Per cent of the chains that are trained on."""
 _COMPOSED, _SINGLE = 0.35, 0.17
@@ -53,7 +54,7 @@ class Chain:
         return " | ".join((self.subject, *self.relations)) if self.relations else ""
 
 
-def chain_part(labels: Sequence[str]) -> Literal["train", "evaluation"]:
+def chain_part(labels: Sequence[str]) -> Part:
     """The part a chain of relations belongs to, whatever it begins with and however it is asked."""
     digest = hashlib.sha256(" > ".join(labels).encode()).digest()
     return "train" if int.from_bytes(digest[:8], "big") % 100 < _TRAIN else "evaluation"
@@ -90,7 +91,7 @@ class Chains:
     """
 
     chains: Sequence[Chain]
-    part: Literal["train", "evaluation"]
+    part: Part
     subjects: Sequence[str]
     texts: Sequence[str]
     _groups: list[list[Chain]] = field(init=False)
@@ -201,7 +202,7 @@ def train_decomposer(
     base: Any,
     tokenizer: Any,
     targets: Sequence[str],
-    examples: Mapping[str, Chains],
+    examples: Mapping[Part, Chains],
     schedule: Schedule,
     folder: Path,
     *,

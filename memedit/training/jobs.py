@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from memedit.errors import InvalidInputError
 from memedit.split import describe, part_of
@@ -264,8 +264,7 @@ def train_chains(
     fingerprint = models.fingerprint(base)
     targets = targets_of(base, Engine(base, tokenizer).sites)
     chains = [chain for path in data for chain in decomposer.read_chains(path)]
-    parts: dict[Literal["train", "evaluation"], list[decomposer.Chain]]
-    parts = {"train": [], "evaluation": []}
+    parts: dict[decomposer.Part, list[decomposer.Chain]] = {"train": [], "evaluation": []}
     for chain in chains:
         parts[decomposer.chain_part(chain.relations)].append(chain)
     if not parts["train"]:
