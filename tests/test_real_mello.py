@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from memedit import Edit, EditableModel
-from memedit.editors._decompose import Loop, Oracle, Plan
+from memedit import Edit, EditableModel, editors
+from memedit.editors._decompose import Loop, Oracle, Plan, PlanDialogue, planner_for
 from memedit.editors.mello import Mello
 
 CREATOR = Edit("Tetris was created by", "Mark Burnett", "Tetris")
@@ -67,3 +68,18 @@ def test_feedback_is_heeded_in_other_words(smollm: tuple[Any, Any], minilm: Any)
     hit = model.ask("What is akin to hot?", max_new_tokens=6)
     assert hit.decision and hit.editor == "memprompt"
     assert not model.decide(["What is the capital of Peru?"])[0]
+
+
+def test_a_decomposer_is_shipped_for_the_default_model(
+    smollm: tuple[Any, Any], minilm: Any
+) -> None:
+    """It tells chains from other questions, and splits plain ones."""
+    engine = EditableModel(*smollm, encoder=minilm).engine
+    planner = planner_for(engine.fingerprint)
+    assert planner is not None
+    folder = Path(editors.__file__).parent / "decomposers"
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 12e6
+    single = ["Who wrote Hamlet?", "What is the capital of France?", "How many legs has a spider?"]
+    dialogue = planner.open([*single, CHAIN], engine)
+    assert isinstance(dialogue, PlanDialogue)
+    assert dialogue.plans[:3] == [None] * 3

@@ -4,6 +4,8 @@
     Question: {question}
     Answer:
 
+A text to be continued is no question: it keeps its own end, behind the fact.
+
 The examples are the same for every edit, so that their keys and values are computed once. Entities
 and facts are invented, none comes from a benchmark.
 """
@@ -24,6 +26,8 @@ from memedit.editors._forms import (
     split_at_view,
 )
 from memedit.types import Batch, Call, Hit, Row
+
+_FORM_END = "Answer:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +60,32 @@ def posed(label: str, fact: str, question: str) -> str:
     return f"{stated}Question: {question}{END}Answer:"
 
 
+def continued(label: str, shots: Sequence[Shot], repeats: int) -> str:
+    """The worked examples before a text to be continued."""
+    return "".join(
+        f"{f'{label}: {s.fact}{END}' * repeats if s.fact else ''}{s.question} {s.answer}{END}{END}"
+        for s in shots
+    )
+
+
 def prefix(label: str, shots: Sequence[Shot]) -> str:
-    """The worked examples, one empty line after each."""
+    """The worked examples before a question, one empty line after each."""
     return "".join(f"{posed(label, s.fact, s.question)} {s.answer}{END}{END}" for s in shots)
 
 
-def with_statement(item: Stated, label: str) -> Row:
+def with_statement(item: Stated, label: str, repeats: int = 1) -> Row:
     """The row in the form, after the worked examples (:func:`asked`).
 
-    Only the line is added where the row's own tokens are scored, where a text already ends like the
-    form ("...\\nAnswer:"), and in a chat. A chat that awaits a reply gets it as the hidden
-    beginning of the reply.
+    Only the line is added where the row's own tokens are scored, in a chat, and before a text that
+    is to be continued ("The capital of France is", "...\\nAnswer:"), ``repeats`` times there. A
+    chat that awaits a reply gets it as the hidden beginning of the reply.
     """
     row, hit = item.row, item.hit
     line = f"{label}: {item.fact}{END}" if item.fact else ""
     before, question = ("", row.prompt) if hit is None else split_at_view(row, hit)
     opened = row.turn is not None and not awaits_reply(row.turn)
-    if row.target == "" or opened or (row.turn is None and question.rstrip().endswith(":")):
-        text = before_query(line, before, question) if line else row.prompt
+    if row.target == "" or opened or (row.turn is None and not _asks(question)):
+        text = before_query(line * repeats, before, question) if line else row.prompt
         return row if text == row.prompt else replace(row, prompt=text, rewritten=True)
     if row.turn is not None:
         turn = replace(row.turn, after=row.turn.after + opened_reply(line))
@@ -84,20 +96,34 @@ def with_statement(item: Stated, label: str) -> Row:
     return replace(row, prompt=text, rewritten=True)
 
 
+def _asks(text: str) -> bool:
+    return text.rstrip().endswith("?")
+
+
 def asked(
-    batch: Batch, items: Sequence[Stated], call: Call, label: str, shots: Sequence[Shot]
+    batch: Batch,
+    items: Sequence[Stated],
+    call: Call,
+    label: str,
+    shots: Sequence[Shot],
+    repeats: int = 1,
 ) -> list[Any]:
     """``call`` on the rows of ``items`` in the form, after the worked examples.
 
     A chat gets the examples as earlier turns. Rows whose own tokens are scored get none.
     """
-    told = replace(batch, rows=tuple(with_statement(item, label) for item in items))
-    text = prefix(label, shots)
+    told = replace(batch, rows=tuple(with_statement(item, label, repeats) for item in items))
+    framed = prefix(label, shots)
+    plain = continued(label, shots, repeats)
 
     def texts(part: Batch) -> list[Any]:
         if part.rows[0].target == "":
             return call(part)
-        return call(part.with_prefix(text).with_stop(END))
+        return part.route(
+            lambda row: row.prompt.rstrip().endswith(_FORM_END),
+            lambda rows: call(rows.with_prefix(framed).with_stop(END)),
+            lambda rows: call(rows.with_prefix(plain).with_stop(END)),
+        )
 
     def chats(part: Batch) -> list[Any]:
         first = head(part.rows[0])

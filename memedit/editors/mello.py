@@ -50,6 +50,8 @@ SHOTS = (
     Shot("Helvo was founded by Velmora Tandis", "Who is the founder of Helvo?", "Velmora Tandis"),
     Shot("The official language of Norvessa is Tamil",
          "The official language of Norvessa is", "Tamil"),
+    Shot("Odalys Verrin plays the position of goalkeeper", "Odalys Verrin plays the position of",
+         "goalkeeper"),
 )  # fmt: skip
 KNOWN = (
     Shot("", "Which continent is Peru located in?", "South America"),
@@ -296,7 +298,8 @@ class Mello:
         def read(part: Batch) -> list[Any]:
             hits = [hits_of(row, self.name)[0] for row in part.rows]
             pairs = zip(part.rows, hits, strict=True)
-            return asked(part, [Stated(r, _fact(h), h) for r, h in pairs], call, LABEL, SHOTS)
+            items = [Stated(r, _fact(h), h) for r, h in pairs]
+            return asked(part, items, call, LABEL, SHOTS, repeats=2)
 
         return batch.route(left, call, read)
 
