@@ -25,6 +25,7 @@ from memedit.editors._forms import (
     opened_reply,
     split_at_view,
 )
+from memedit.errors import ContextOverflowError
 from memedit.types import Batch, Call, Hit, Row
 
 _FORM_END = "Answer:"
@@ -78,7 +79,7 @@ def with_statement(item: Stated, label: str, repeats: int = 1) -> Row:
 
     Only the line is added where the row's own tokens are scored, in a chat, and before a text that
     is to be continued ("The capital of France is", "...\\nAnswer:"), ``repeats`` times there. A
-    chat that awaits a reply gets it as the hidden beginning of the reply.
+    chat that awaits a reply gets it as the hidden beginning of the reply, as often.
     """
     row, hit = item.row, item.hit
     line = f"{label}: {item.fact}{END}" if item.fact else ""
@@ -88,7 +89,7 @@ def with_statement(item: Stated, label: str, repeats: int = 1) -> Row:
         text = before_query(line * repeats, before, question) if line else row.prompt
         return row if text == row.prompt else replace(row, prompt=text, rewritten=True)
     if row.turn is not None:
-        turn = replace(row.turn, after=row.turn.after + opened_reply(line))
+        turn = replace(row.turn, after=row.turn.after + opened_reply(line * repeats))
         return replace(row, turn=turn, rewritten=True)
     space = " " if question[-1:].isspace() else ""  # what follows begins behind it
     form = posed(label, item.fact, question.rstrip()) + space
@@ -110,8 +111,25 @@ def asked(
 ) -> list[Any]:
     """``call`` on the rows of ``items`` in the form, after the worked examples.
 
-    A chat gets the examples as earlier turns. Rows whose own tokens are scored get none.
+    A chat gets the examples as earlier turns. Rows whose own tokens are scored get none. Where all
+    of them are too long for the model's window, half of them are given.
     """
+    try:
+        return _asked(batch, items, call, label, shots, repeats)
+    except ContextOverflowError:
+        if not shots:
+            raise
+        return asked(batch, items, call, label, shots[: len(shots) // 2], repeats)
+
+
+def _asked(
+    batch: Batch,
+    items: Sequence[Stated],
+    call: Call,
+    label: str,
+    shots: Sequence[Shot],
+    repeats: int,
+) -> list[Any]:
     told = replace(batch, rows=tuple(with_statement(item, label, repeats) for item in items))
     framed = prefix(label, shots)
     plain = continued(label, shots, repeats)
@@ -132,7 +150,7 @@ def asked(
         if part.rows[0].target == "":
             return call(part)
         rest = part.map_rows(partial(_without, length=len(first)))
-        turns = first + "".join(_turns(part.rows[0], label, shots))
+        turns = first + "".join(_turns(part.rows[0], label, shots, repeats))
         return call(rest.with_prefix(turns).with_stop(END))
 
     return told.route(lambda row: row.turn is None, texts, chats)
@@ -143,12 +161,12 @@ def _without(row: Row, *, length: int) -> Row:
     return replace(row, turn=replace(row.turn, before=row.turn.before[length:]), rewritten=True)
 
 
-def _turns(row: Row, label: str, shots: Sequence[Shot]) -> list[str]:
+def _turns(row: Row, label: str, shots: Sequence[Shot], repeats: int) -> list[str]:
     assert row.turn is not None
     chat = row.turn.chat
     return [
         f"{chat.user_open}{shot.question}{chat.user_close}{chat.reply_open}"
-        f"{opened_reply(f'{label}: {shot.fact}{END}' if shot.fact else '')} {shot.answer}"
+        f"{opened_reply(f'{label}: {shot.fact}{END}' * repeats if shot.fact else '')} {shot.answer}"
         f"{chat.reply_close}"
         for shot in shots
     ]

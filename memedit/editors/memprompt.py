@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 from memedit.editors._forms import END, hits_of, plain
 from memedit.editors._shots import Shot, Stated, asked
-from memedit.errors import ContextOverflowError, InvalidInputError
+from memedit.errors import InvalidInputError
 from memedit.protocols import LM
 from memedit.types import Batch, Call, Edit, Payload, Row
 
@@ -86,14 +86,8 @@ class MemPrompt:
         )
 
     def _clarified(self, batch: Batch, call: Call) -> list[Any]:
-        """With half the worked examples where all are too long."""
-        shots = SHOTS[: self.shots]
-        try:
-            return asked(batch, [self._stated(row) for row in batch.rows], call, LABEL, shots)
-        except ContextOverflowError:
-            if not shots:
-                raise
-            return MemPrompt(shots=self.shots // 2)._clarified(batch, call)
+        items = [self._stated(row) for row in batch.rows]
+        return asked(batch, items, call, LABEL, SHOTS[: self.shots])
 
     def _stated(self, row: Row) -> Stated:
         hit = hits_of(row, self.name)[0]
