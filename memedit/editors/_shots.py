@@ -86,7 +86,8 @@ def with_statement(item: Stated, label: str, repeats: int = 1) -> Row:
     before, question = ("", row.prompt) if hit is None else split_at_view(row, hit)
     opened = row.turn is not None and not awaits_reply(row.turn)
     if row.target == "" or opened or (row.turn is None and not _asks(question)):
-        text = before_query(line * repeats, before, question) if line else row.prompt
+        often = 1 if row.target == "" else repeats
+        text = before_query(line * often, before, question) if line else row.prompt
         return row if text == row.prompt else replace(row, prompt=text, rewritten=True)
     if row.turn is not None:
         turn = replace(row.turn, after=row.turn.after + opened_reply(line * repeats))
