@@ -50,7 +50,7 @@ class Remembered:
         options = {name: repr(value) for name, value in batch.options.items()}
         sites = [(type(i).__name__, i.site, *_sizes(i)) for i in batch.interventions]
         read = replace(row, decision=type(row.decision)(), ids=None).text
-        content = [batch.prefix, read, batch.stop, options, sites]
+        content = [batch.prefix, read, batch.stop, options, sites, row.answers]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 

@@ -113,11 +113,15 @@ def asked(
     """``call`` on the rows of ``items`` in the form, after the worked examples.
 
     A chat gets the examples as earlier turns. Rows whose own tokens are scored get none. Where all
-    of them are too long for the model's window, half of them are given.
+    of them are too long for the model's window with a row, it gets half of them.
     """
     try:
         return _asked(batch, items, call, label, shots, repeats)
     except ContextOverflowError:
+        if len(items) > 1:  # each as if it were alone: a long row takes nothing from the others
+            each = (batch.only([i]) for i in range(len(items)))
+            parts = zip(each, items, strict=True)
+            return [asked(b, [item], call, label, shots, repeats)[0] for b, item in parts]
         if not shots:
             raise
         return asked(batch, items, call, label, shots[: len(shots) // 2], repeats)

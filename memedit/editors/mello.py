@@ -128,6 +128,8 @@ class Mello:
             what names an edited subject; ``"mention"``: only the latter, so that a question about
             anything else costs no more than the lookup.
         rounds: Most sub-questions of one question.
+        verbatim: An answer that is an edit's object is said as it stands in memory, word for word.
+            A small model that reads it may say what it has always said.
 
     Raises:
         InvalidInputError: a setting out of range, or no adapter in the folder.
@@ -139,6 +141,7 @@ class Mello:
     check: str = "scope"
     reach: str = "question"
     rounds: int = MOST_HOPS
+    verbatim: bool = True
 
     def __post_init__(self) -> None:
         if self.check not in ("scope", "model") or self.reach not in ("question", "mention"):
@@ -298,7 +301,7 @@ class Mello:
         def read(part: Batch) -> list[Any]:
             hits = [hits_of(row, self.name)[0] for row in part.rows]
             pairs = zip(part.rows, hits, strict=True)
-            items = [Stated(r, _fact(h), h) for r, h in pairs]
+            items = [Stated(self._kept(r, _object_of(h)), _fact(h), h) for r, h in pairs]
             return asked(part, items, call, LABEL, SHOTS, repeats=2)
 
         return batch.route(left, call, read)
@@ -315,7 +318,7 @@ class Mello:
             return call(part.map_rows(lambda row: _handed_on(courses[id(row)])))
 
         def read(part: Batch, shots: Sequence[Shot]) -> list[Any]:
-            items = [_concluding(courses[id(row)]) for row in part.rows]
+            items = [self._concluding(courses[id(row)]) for row in part.rows]
             return asked(part, items, call, LABEL, shots, repeats=2)
 
         def own(part: Batch) -> list[Any]:
@@ -326,6 +329,27 @@ class Mello:
             )
 
         return batch.route(left, passed, own)
+
+    def _concluding(self, course: Course) -> Stated:
+        """The row with the chain's last question, and its answer as the fact; where the row's own
+        tokens are scored, the facts of the chain before it."""
+        row = replace(course.row, decision=course.decision)
+        last = course.hops[-1]
+        question = last.ask.question if last.ask.last else question_of(row)
+        if row.target == "":
+            facts = [_fact(hop.hit) for hop in course.edited]
+            if course.answer is not None and (last.hit is None or not last.ask.last):
+                facts.append(f"{question} {course.answer}")
+            return Stated(row, f"{END}{LABEL}: ".join(dict.fromkeys(facts)))
+        fact = "" if course.answer is None else f"{question} {course.answer}"
+        known = _object_of(last.hit) if last.ask.last and last.hit is not None else None
+        return Stated(self._kept(replace(row, prompt=question, rewritten=True), known), fact)
+
+    def _kept(self, row: Row, answer: str | None) -> Row:
+        """The row kept to an answer; nothing is known of a statement's."""
+        words = " ".join((answer or "").split())
+        kept = self.verbatim and row.target is None and words
+        return replace(row, answers=(words,)) if kept else row
 
 
 def _only(hit: Hit | None) -> Decision:
@@ -347,19 +371,10 @@ def _handed_on(course: Course) -> Row:
     return replace(course.row, prompt=last.ask.question, decision=decision, rewritten=True)
 
 
-def _concluding(course: Course) -> Stated:
-    """The row with the chain's last question, and its answer as the fact; where the row's own
-    tokens are scored, the facts of the chain before it."""
-    row = replace(course.row, decision=course.decision)
-    last = course.hops[-1]
-    question = last.ask.question if last.ask.last else question_of(row)
-    if row.target == "":
-        facts = [_fact(hop.hit) for hop in course.edited]
-        if course.answer is not None and (last.hit is None or not last.ask.last):
-            facts.append(f"{question} {course.answer}")
-        return Stated(row, f"{END}{LABEL}: ".join(dict.fromkeys(facts)))
-    fact = "" if course.answer is None else f"{question} {course.answer}"
-    return Stated(replace(row, prompt=question, rewritten=True), fact)
+def _object_of(hit: Hit) -> str | None:
+    """What an edit says, if its fact, as it is put into the prompt, ends with it."""
+    target = " ".join((hit.record.edit.target_new or "").split())
+    return target if target and _fact(hit).endswith(target) else None
 
 
 def _object(ask: Ask, hit: Hit | None) -> str | None:

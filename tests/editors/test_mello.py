@@ -135,6 +135,18 @@ def test_a_chain_of_edits_needs_no_model_but_for_the_last_answer() -> None:
     assert lm.asked == [] and lm.calls == []
 
 
+def test_the_last_answer_is_the_object_as_it_stands_in_memory() -> None:
+    editor = Mello(decomposer=Oracle(PLANS))
+    last = run(editor, Scripted(), BOTH, CITIZEN, CAPITAL)
+    assert last.rows[0].answers == ("Dalmor",)
+    free = run(replace(editor, verbatim=False), Scripted(), BOTH, CITIZEN, CAPITAL)
+    assert free.rows[0].answers == () and free.rows[0].prompt == last.rows[0].prompt
+    known = run(editor, Scripted(), UNEDITED, CITIZEN)  # what the model knows is its own to say
+    assert known.rows[0].answers == ()
+    scored = run(editor, Scripted(), BOTH, CITIZEN, CAPITAL, target="Dalmor")
+    assert scored.rows[0].answers == ()
+
+
 def test_the_last_hop_is_the_model_s_where_no_edit_answers_it() -> None:
     last = run(Mello(decomposer=Oracle(PLANS)), Scripted(), UNEDITED, CITIZEN, OTHER)
     assert last.rows[0].prompt == "Question: Who leads Norvessa?\nAnswer:"
