@@ -599,7 +599,7 @@ class EditableModel(nn.Module):
         codec, prefixed = engine.codec, bool(batch.prefix)
         pairs = [codec.with_target(row, prefixed=prefixed) for row in batch.rows]
         rows = tuple(
-            replace(row, ids=torch.cat(pair), target="", rewritten=False)
+            replace(row, ids=torch.cat(pair), target="", rewritten=False, asked=len(pair[0]))
             for row, pair in zip(batch.rows, pairs, strict=True)
         )
         logits = engine.logits(replace(batch, rows=rows), [row.prompt for row in rows])
