@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from memedit.editors._facts import Sequenced
-from memedit.errors import InvalidEditError
+from memedit.errors import InvalidEditError, UnsupportedArchitectureError
 from memedit.passes import Pass, log_probs
 from memedit.protocols import LM
 from memedit.types import Batch
@@ -45,6 +45,21 @@ def chunked(rows: Sequence[Sequenced], tokens: int = _TOKENS) -> Iterator[slice]
         width = wider
     if rows:
         yield slice(start, len(rows))
+
+
+def feed_forward(lm: LM, layer: int) -> str:
+    """The feed-forward module of a layer.
+
+    Raises:
+        UnsupportedArchitectureError: its architecture has none (OPT).
+    """
+    site = lm.sites.mlp(layer)
+    if site is None:
+        raise UnsupportedArchitectureError(
+            "This model's layers have no feed-forward module to stand beside.",
+            hint="Use grace, rome or ike.",
+        )
+    return site
 
 
 def positions(row: Sequenced) -> list[int]:
