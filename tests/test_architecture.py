@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "spans"}),
     frozenset({"protocols"}),
     frozenset({
-        "chat", "dropin", "encoders", "engine", "explanation", "interventions", "kv", "memory",
+        "chat", "codebook", "dropin", "encoders", "engine", "explanation", "interventions", "kv", "memory",
         "models", "passes", "plain", "processors", "scope", "sites", "tokens",
     }),
     frozenset({"editors"}),
