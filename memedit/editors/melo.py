@@ -210,7 +210,7 @@ class Router:
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
             if step.last is not None:
                 at = torch.arange(len(y), device=y.device)
-                queries = self.rule.prepared(y[at, step.last]).cpu()
+                queries = self.rule.prepared(y[at, step.last].detach()).cpu()
                 points = [look_up(q, book) for q, (_, book) in zip(queries, books, strict=True)]
                 self.choice.found[self.site] = [
                     None if point is None else order[point]

@@ -321,7 +321,8 @@ class SideMemory:
             for order, books in known.items():
                 at = torch.tensor([i for i, m in enumerate(mine) if m == order], device=y.device)
                 for delta, least in books:
-                    size = change(y[at], x[at].float() @ delta.to(x.device).T, prompt[at])
+                    added = x[at].detach().float() @ delta.to(x.device).T
+                    size = change(y[at].detach(), added, prompt[at])
                     for i, found in zip(at.tolist(), size.tolist(), strict=True):
                         if found >= least and found > best[i]:
                             best[i], chosen[i] = found, delta
