@@ -48,11 +48,11 @@ def test_far_keys_are_clusters_of_their_own() -> None:
 
 
 def test_the_same_label_joins_and_the_center_is_the_mean() -> None:
-    (found,) = clusters(line(0, 1.5, 3), ["a", "a", "a"], ONE)
-    assert float(found.center) == pytest.approx(1.5) and found.radius == pytest.approx(1.5)
+    (found,) = clusters(line(0, 1.5, 2.5), ["a", "a", "a"], ONE)
+    assert float(found.center) == pytest.approx(4 / 3) and found.radius == pytest.approx(4 / 3)
     assert [n for n, _ in found.points] == [0, 1, 2]
-    assert look_up(torch.tensor([2.9]), [found]) == 2  # the nearest point's block
-    assert look_up(torch.tensor([3.1]), [found]) is None
+    assert look_up(torch.tensor([2.6]), [found]) == 2  # the nearest point's block
+    assert look_up(torch.tensor([2.7]), [found]) is None
 
 
 def test_another_label_splits_and_forgets_what_is_left_outside() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import Any
 
 import pytest
@@ -68,18 +69,19 @@ def test_one_neuron_for_each_wrong_token_and_five_at_most(lm: Engine) -> None:
 
 
 def test_what_the_model_says_already_needs_no_neuron(lm: Engine) -> None:
-    prompt = "The capital of France is "
+    prompts = (f"{a}{b} is " for a in string.ascii_letters for b in string.ascii_letters)
+    edit = next(edit for edit in (favourite(lm, prompt) for prompt in prompts) if edit is not None)
+    (payload,) = SMALL.fit([edit], lm)
+    assert payload and all(len(torch.as_tensor(v)) == 0 for v in payload.values())
+
+
+def favourite(lm: Engine, prompt: str) -> Edit | None:
+    """What the model says after a prompt, if it can be written."""
     ids = torch.tensor(lm.tokenizer(prompt).input_ids)
     with torch.no_grad():
-        scores = lm.base(input_ids=ids[None]).logits[0, -1]
-    letters = {c: lm.tokenizer(c).input_ids[0] for c in map(chr, range(33, 127))}
-    best = max(letters, key=lambda c: float(scores[letters[c]]))
-    others = torch.ones(len(scores), dtype=torch.bool)
-    others[list(letters.values())] = False
-    if bool((scores[others] > scores[letters[best]]).any()):
-        pytest.skip("this random model's favourite byte is no letter")
-    (payload,) = SMALL.fit([Edit(prompt, best)], lm)
-    assert all(len(torch.as_tensor(v)) == 0 for v in payload.values())
+        said = int(lm.base(input_ids=ids[None]).logits[0, -1].argmax())
+    text = lm.codec.text(torch.tensor([said]))
+    return Edit(prompt, text) if len(text) == 1 and text.isascii() and text.isprintable() and text != " " else None
 
 
 def test_the_memory_loss_is_the_published_one() -> None:
@@ -137,8 +139,10 @@ def test_it_learns_its_target_and_leaves_memory_alone() -> None:
     site = model.engine.sites.mlp(2)
     assert site is not None
     k, b = (torch.as_tensor(payload[f"{site}/{n}"]) for n in "kb")
-    kept = states(model.engine, site, 2, 96, 0)
-    assert float((kept @ k.T + b[:, 0] <= 0).float().mean()) >= 0.99
+    kept = states(model.engine, site, 2, 96, 0) @ k.T + b[:, 0]
+    trained = torch.arange(len(kept)) % 3 < 2  # the rest is for validation
+    assert bool((kept[trained] <= 0).all())
+    assert float((kept <= 0).float().mean()) > 0.95
 
 
 def test_forgetting_restores_the_base_and_the_others() -> None:

@@ -78,20 +78,23 @@ def test_the_change_is_that_of_the_activated_outputs_over_the_prompt() -> None:
     assert not change(y, torch.zeros_like(y), prompt).any()
 
 
-def test_after_training_the_margins_hold(lm: Engine) -> None:
+@pytest.mark.parametrize("arch", ["llama", "gpt2"])
+def test_after_training_the_margins_hold(arch: str) -> None:
     """The edit's change exceeds beta, that of other prompts stays under alpha."""
-    how = Wise(steps=300, prefixes=1, rate=0.05, others=2, stop=0.0, share=1.0, bound=9.0)
-    site, row = lm.sites.mlp_out(2), targeted(lm, FACTS[0])
+    lm = tiny_engine(arch, initializer_range=0.5)
+    how = Wise(steps=150, prefixes=0, rate=0.002, others=2, stop=0.0, share=1.0, bound=9.0)
+    edit = Edit(FACTS[0].prompt, "Lyon")  # no subject: the other prompts are texts
+    site, row = lm.sites.mlp_out(2), targeted(lm, edit)
     from memedit.editors._weights import weight_of
 
     memory = Memory(torch.zeros(weight_of(lm, site).shape), [], 0)
-    training = _Training(how, lm, FACTS[0], row, 2, site, memory)
+    training = _Training(how, lm, edit, row, 2, site, memory)
     before = training._elsewhere(memory.delta)
     training.run()
     assert not before.any()
-    assert training.reach() > 0.9 * how.inside * training.scale
     theirs = training._elsewhere(memory.delta)
-    assert float(theirs.mean()) < training.reach() / 2
+    assert training.reach() > how.inside * training.scale
+    assert float(theirs.max()) < how.outside * training.scale
 
 
 def side(reach: float, name: str = "m", sequence: int = 1) -> Record:
