@@ -18,8 +18,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "spans"}),
     frozenset({"protocols"}),
     frozenset({
-        "chat", "codebook", "dropin", "encoders", "engine", "explanation", "interventions", "kv", "memory",
-        "models", "passes", "plain", "processors", "scope", "sites", "tokens",
+        "chat", "codebook", "dropin", "encoders", "engine", "explanation", "interventions", "kv",
+        "memory", "models", "passes", "plain", "processors", "scope", "sites", "tokens",
     }),
     frozenset({"editors"}),
     frozenset({"model", "sequence"}),

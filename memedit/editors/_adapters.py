@@ -127,7 +127,8 @@ class Targets:
         if rows is None:
             return log_probs(self.lm, hidden[self.row, self.column])
         mine = self.of(rows)
-        return log_probs(self.lm, hidden[torch.searchsorted(rows, self.row[mine]), self.column[mine]])
+        row = torch.searchsorted(rows, self.row[mine])
+        return log_probs(self.lm, hidden[row, self.column[mine]])
 
     def of(self, rows: Tensor) -> Tensor:
         """[N] which target tokens are of these rows."""

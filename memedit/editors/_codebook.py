@@ -87,7 +87,9 @@ class CodebookEditor:
         keys, said = observe(lm, ids, starts, [site])[site]
         payloads: list[Payload] = []
         for part in chunked(rows):
-            first = torch.stack([self._first(e, v) for e, v in zip(edits[part], said[part], strict=True)])
+            first = torch.stack(
+                [self._first(e, v) for e, v in zip(edits[part], said[part], strict=True)]
+            )
             values, loss = self._descend(lm, rows[part], layer, first, said[part])
             for n, i in enumerate(range(part.start, part.stop)):
                 payloads.append(
@@ -114,7 +116,9 @@ class CodebookEditor:
     ) -> tuple[Tensor, Tensor]:
         """([B, d] values, [B] mean NLL of their targets); each row on its own, side by side."""
         targets, site = Targets(lm, rows, first=layer), self.site(lm, layer)
-        unit = said.square().mean(1, keepdim=True).sqrt() if self.scaled else torch.ones(len(rows), 1)
+        unit = (
+            said.square().mean(1, keepdim=True).sqrt() if self.scaled else torch.ones(len(rows), 1)
+        )
         first, unit = first.to(targets.device), unit.to(targets.device)
         moved = torch.zeros_like(first, requires_grad=True)
         at = torch.arange(len(rows), device=targets.device)

@@ -15,8 +15,8 @@ from memedit.types import Batch, Edit, Row
 
 _OPENINGS = (
     "The", "In", "It", "She", "He", "They", "I", "You", "We", "A", "This", "When", "After", "What",
-    "Who", "Where", "How", "On", "At", "For", "One", "There", "If", "As", "My", "By", "From", "With",
-    "Some", "Many", "However", "Today",
+    "Who", "Where", "How", "On", "At", "For", "One", "There", "If", "As", "My", "By", "From",
+    "With", "Some", "Many", "However", "Today",
 )  # fmt: skip
 _LENGTH = 48
 _ROWS = 24
@@ -24,8 +24,8 @@ _SAMPLING = {"do_sample": True, "top_k": 50, "top_p": 1.0, "temperature": 1.0}
 STRANGERS = (
     "Marie Curie", "Toyota", "Norway", "Jazz", "the Danube", "Microsoft", "Lima", "Leo Tolstoy",
     "Mount Fuji", "BBC", "Bruce Lee", "Kenya", "Python", "Anna Berg", "Real Madrid", "Saturn",
-    "Johann Sebastian Bach", "Texas", "IBM", "The Hobbit", "Ferrari", "Amsterdam", "Serena Williams",
-    "Windows 95",
+    "Johann Sebastian Bach", "Texas", "IBM", "The Hobbit", "Ferrari", "Amsterdam",
+    "Serena Williams", "Windows 95",
 )  # fmt: skip
 """Subjects of many kinds, to stand where an edit's subject stands."""
 

@@ -179,7 +179,9 @@ class Network:
         held = [p for p in payloads if f"{site}/w1" in p]
         if not held:
             return None
-        return cls(*(torch.cat([torch.as_tensor(p[f"{site}/{n}"]) for p in held]) for n in ("w1", "w2")))
+        return cls(
+            *(torch.cat([torch.as_tensor(p[f"{site}/{n}"]) for p in held]) for n in ("w1", "w2"))
+        )
 
     def __call__(self, x: Tensor) -> Tensor:
         hidden = torch.relu(x.to(self.w1.dtype) @ self.w1.to(x.device).T)

@@ -100,7 +100,9 @@ class Melo:
 
     def _router(self, lm: LM) -> int:
         last = lm.sites.layers - 1
-        router = min(int(lm.sites.layers * 27 / 32), last - 1) if self.router is None else self.router
+        router = (
+            min(int(lm.sites.layers * 27 / 32), last - 1) if self.router is None else self.router
+        )
         lm.sites.block(router)
         if (router := router % lm.sites.layers) == last:
             raise InvalidInputError(

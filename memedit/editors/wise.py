@@ -31,6 +31,8 @@ from memedit.types import Batch, Call, Edit, Payload, Row
 
 _PRIME = 2_654_435_761
 _WORDS = 12
+Books = Sequence[tuple[Tensor, float]]
+"""Side memories [d_out, d_in], each with the change from which a prompt is routed to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +155,7 @@ class Memory:
 
 
 def mask_of(shape: Sequence[int], share: float, number: int) -> Tensor:
-    """[d_out, d_in] bool, True at about ``share`` of the entries; the same everywhere and always."""
+    """[d_out, d_in] bool, True at about ``share`` of the entries; the same on every machine."""
     entry = torch.arange(shape[0] * shape[1], dtype=torch.int64)
     mixed = ((entry + 1) * _PRIME + (number + 1) * 40_503 * 65_537) % 2**32
     mixed = ((mixed ^ (mixed >> 15)) * 2_246_822_519) % 2**32
@@ -221,7 +223,9 @@ class _Training:
         with torch.no_grad():
             for passing in (self.targets.passing, self.others):
                 passing.run(after={self.site: lambda x, y: seen.append(y)}, last=self.layer)
-        return float(torch.cat([y[:, 1:].reshape(-1, y.shape[-1]) for y in seen]).norm(dim=1).median())
+        return float(
+            torch.cat([y[:, 1:].reshape(-1, y.shape[-1]) for y in seen]).norm(dim=1).median()
+        )
 
     def run(self) -> float:
         """Train; returns the last loss."""
@@ -302,39 +306,50 @@ class SideMemory:
     routed: float
 
     def bind(self, rows: Sequence[Row]) -> Apply:
-        known: dict[tuple[int, ...], list[tuple[Tensor, float]]] = {}
-        mine: list[tuple[int, ...]] = []
-        for row in rows:
-            held = {h.record.sequence: h.record.payloads.get(self.editor, {}) for h in row.decision.hits}
-            mine.append(tuple(sorted(s for s, p in held.items() if f"{self.site}/side" in p)))
-            if mine[-1] not in known:
-                made = memories((held[s] for s in mine[-1]), self.site).values()
-                known[mine[-1]] = [(m.delta, self.routed * min(m.reach)) for m in made]
+        known: dict[tuple[int, ...], Books] = {}
+        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for i, row in enumerate(rows):
+            held = {
+                hit.record.sequence: hit.record.payloads.get(self.editor, {})
+                for hit in row.decision.hits
+                if f"{self.site}/side" in hit.record.payloads.get(self.editor, {})
+            }
+            order = tuple(sorted(held))
+            groups[order].append(i)
+            if order not in known:
+                made = memories((held[sequence] for sequence in order), self.site).values()
+                known[order] = [(m.delta, self.routed * min(m.reach)) for m in made]
         chosen: list[Tensor | None] = [None] * len(rows)
-
-        def route(x: Tensor, y: Tensor, step: Step) -> None:
-            column = torch.arange(y.shape[1], device=y.device)
-            assert step.last is not None
-            prompt = step.mask & (column[None] <= step.last[:, None])
-            best = [0.0] * len(rows)
-            chosen[:] = [None] * len(rows)
-            for order, books in known.items():
-                at = torch.tensor([i for i, m in enumerate(mine) if m == order], device=y.device)
-                for delta, least in books:
-                    added = x[at].detach().float() @ delta.to(x.device).T
-                    size = change(y[at].detach(), added, prompt[at])
-                    for i, found in zip(at.tolist(), size.tolist(), strict=True):
-                        if found >= least and found > best[i]:
-                            best[i], chosen[i] = found, delta
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
             if step.last is not None:
-                route(x, y, step)
+                for order, at in groups.items():
+                    for i, delta in zip(at, _routed(known[order], at, x, y, step), strict=True):
+                        chosen[i] = delta
             changed = y
             for delta in {id(d): d for d in chosen if d is not None}.values():
-                at = torch.tensor([i for i, d in enumerate(chosen) if d is delta], device=y.device)
-                added = (x[at].float() @ delta.to(x.device).T).to(y.dtype)
-                changed = changed.index_put((at,), y[at] + added)
+                here = [i for i, mine in enumerate(chosen) if mine is delta]
+                where = torch.tensor(here, device=y.device)
+                added = (x[where].float() @ delta.to(x.device).T).to(y.dtype)
+                changed = changed.index_put((where,), y[where] + added)
             return changed
 
         return apply
+
+
+def _routed(
+    books: Books, rows: Sequence[int], x: Tensor, y: Tensor, step: Step
+) -> list[Tensor | None]:
+    """For each of these rows, the memory that changes its prompt most, of those that reach it."""
+    assert step.last is not None
+    at = torch.tensor(rows, device=y.device)
+    column = torch.arange(y.shape[1], device=y.device)
+    prompt = step.mask[at] & (column[None] <= step.last[at][:, None])
+    best = [0.0] * len(rows)
+    chosen: list[Tensor | None] = [None] * len(rows)
+    for delta, least in books:
+        added = x[at].detach().float() @ delta.to(x.device).T
+        for n, size in enumerate(change(y[at].detach(), added, prompt).tolist()):
+            if size >= least and size > best[n]:
+                best[n], chosen[n] = size, delta
+    return chosen

@@ -1,4 +1,4 @@
-"""GRACE: outside the balls bit-identical, inside the stored value; radii are derived, not stored."""
+"""GRACE: outside the balls the same bits, inside the stored value; radii derived, not stored."""
 
 from __future__ import annotations
 

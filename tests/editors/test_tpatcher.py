@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.editors._facts import targeted
 from memedit.editors._memory import sampled, states, strangers
 from memedit.editors.tpatcher import Tpatcher, _Fitting, memory_loss
-from memedit.editors._facts import targeted
 from memedit.engine import Engine
 from memedit.errors import InvalidEditError, InvalidInputError, UnsupportedArchitectureError
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
@@ -81,7 +81,11 @@ def favourite(lm: Engine, prompt: str) -> Edit | None:
     with torch.no_grad():
         said = int(lm.base(input_ids=ids[None]).logits[0, -1].argmax())
     text = lm.codec.text(torch.tensor([said]))
-    return Edit(prompt, text) if len(text) == 1 and text.isascii() and text.isprintable() and text != " " else None
+    return (
+        Edit(prompt, text)
+        if len(text) == 1 and text.isascii() and text.isprintable() and text != " "
+        else None
+    )
 
 
 def test_the_memory_loss_is_the_published_one() -> None:

@@ -98,7 +98,9 @@ def test_after_training_the_margins_hold(arch: str) -> None:
 
 
 def side(reach: float, name: str = "m", sequence: int = 1) -> Record:
-    values = torch.randn(int(mask_of((4, 6), 0.5, 0).sum()), generator=torch.Generator().manual_seed(sequence))
+    values = torch.randn(
+        int(mask_of((4, 6), 0.5, 0).sum()), generator=torch.Generator().manual_seed(sequence)
+    )
     payload: dict[str, Any] = {"s/side": values, "s/memory": name, "s/mask": 0, "s/rows": 4,
                                "s/columns": 6, "s/share": 0.5, "s/reach": reach}  # fmt: skip
     return Record(Edit(f"p {sequence}", "t"), sequence, sequence, payloads={"wise": payload})
@@ -114,7 +116,9 @@ def test_under_the_threshold_not_one_bit_changes_and_above_it_the_memory_answers
         return SideMemory(site="s", editor="wise", routed=0.88).bind([row, Row("q")])
 
     out = bound(side(1e6))
-    assert torch.equal(out(x, y, step), y) and torch.equal(out(x[:, :1], y[:, :1], decode), y[:, :1])
+    assert torch.equal(out(x, y, step), y) and torch.equal(
+        out(x[:, :1], y[:, :1], decode), y[:, :1]
+    )
     record = side(0.0)
     delta = next(iter(memories([record.payloads["wise"]], "s").values())).delta
     out = bound(record)
@@ -128,7 +132,9 @@ def test_of_several_memories_the_one_with_the_largest_change_answers() -> None:
     x, y = torch.randn(1, 3, 6), torch.randn(1, 3, 4)
     step = Step(True, torch.tensor([2]), torch.ones(1, 3, dtype=torch.bool))
     a, b = side(0.0, "a", 1), side(0.0, "b", 2)
-    deltas = {r.sequence: next(iter(memories([r.payloads["wise"]], "s").values())).delta for r in (a, b)}
+    deltas = {
+        r.sequence: next(iter(memories([r.payloads["wise"]], "s").values())).delta for r in (a, b)
+    }
     sizes = {n: float(change(y, x @ d.T, step.mask)) for n, d in deltas.items()}
     best = max(sizes, key=lambda n: sizes[n])
     row = Row("p", decision=Decision((Hit(a, 1.0), Hit(b, 1.0))))
