@@ -41,6 +41,7 @@ from memedit.processors import (
     CallerProcessor,
     CallerStreamer,
     NotYet,
+    OneOf,
     StopTokens,
 )
 from memedit.protocols import Apply, Step
@@ -302,6 +303,10 @@ class Engine:
         options.setdefault("pad_token_id", self.codec.pad)
         if batch.prefix or any(row.rewritten for row in batch.rows):
             self._show_caller(batch, setting, stops, options, width)
+        if any(row.answers for row in batch.rows):
+            only = OneOf(self._answers(batch), [*setting.eos, *stops], width)
+            processors = [only, *(options.get("logits_processor") or ())]
+            options["logits_processor"] = LogitsProcessorList(processors)
         if stops:
             table = self._table(stops)
             least = width + max(1, setting("min_new_tokens", 0))
@@ -312,6 +317,14 @@ class Engine:
             options["logits_processor"] = LogitsProcessorList(processors)
             options["stopping_criteria"] = StoppingCriteriaList(criteria)
         return options
+
+    def _answers(self, batch: Batch) -> list[list[list[int]]]:
+        """Per row the token sequences of its ``answers``."""
+        prefixed = bool(batch.prefix)
+        return [
+            [self.codec.continuation(row, text, prefixed=prefixed) for text in row.answers]
+            for row in batch.rows
+        ]
 
     def _table(self, stops: tuple[int, ...]) -> Tensor:
         """[V] bool, True at the stop tokens."""

@@ -256,6 +256,7 @@ class Row:
         rewritten: The prompt no longer is what ``ids`` say.
         asked: How many of ``ids`` are the question, where they go on with an answer to be rated;
             None: all.
+        answers: What is generated is one of these texts, word for word; empty: anything.
     """
 
     prompt: str
@@ -265,6 +266,7 @@ class Row:
     ids: Tensor | None = field(default=None, compare=False, repr=False)
     rewritten: bool = False
     asked: int | None = None
+    answers: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

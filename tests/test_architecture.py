@@ -15,11 +15,11 @@ PACKAGE = ROOT / "memedit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "spans"}),
+    frozenset({"types", "errors", "names", "spans"}),
     frozenset({"protocols"}),
     frozenset({
         "chat", "codebook", "dropin", "encoders", "engine", "explanation", "interventions", "kv",
-        "memory", "models", "passes", "plain", "processors", "scope", "sites", "tokens",
+        "memory", "models", "passes", "plain", "processors", "scope", "sites", "split", "tokens",
     }),
     frozenset({"editors"}),
     frozenset({"model", "sequence"}),

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.errors import InvalidInputError
+from memedit.split import describe, part_of
 from memedit.training.facts import Fact, read_facts
 from memedit.training.loop import Report, Schedule
-from memedit.training.split import describe, part_of
 from memedit.training.texts import sentences
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def sha256_of(path: Path) -> str:
 
 
 def split_facts(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
-    """Facts by part (:mod:`memedit.training.split`).
+    """Facts by part (:mod:`memedit.split`).
 
     Raises:
         InvalidInputError: nothing to train or to calibrate on.
