@@ -55,7 +55,7 @@ class Calinet:
     per_fact: int = 8
     prefixes: int = 4
     steps: int = 500
-    rate: float = 1e-3
+    rate: float = 5e-3
     batch: int = 64
     stop: float = 1e-2
     seed: int = 0
