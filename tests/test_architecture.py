@@ -18,8 +18,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "names", "spans"}),
     frozenset({"protocols"}),
     frozenset({
-        "chat", "dropin", "encoders", "engine", "explanation", "interventions", "kv", "memory",
-        "models", "passes", "plain", "processors", "scope", "sites", "split", "tokens",
+        "chat", "codebook", "dropin", "encoders", "engine", "explanation", "interventions", "kv",
+        "memory", "models", "passes", "plain", "processors", "scope", "sites", "split", "tokens",
     }),
     frozenset({"editors"}),
     frozenset({"model", "sequence"}),
