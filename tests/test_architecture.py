@@ -15,7 +15,7 @@ PACKAGE = ROOT / "memedit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "spans"}),
+    frozenset({"types", "errors", "paths", "spans"}),
     frozenset({"protocols"}),
     frozenset({
         "chat", "dropin", "encoders", "engine", "explanation", "interventions", "kv", "memory",
