@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render, cli_evaluation, cli_serving
-from memedit.cli_options import EncoderName, Model
+from memedit import _render, cli_evaluation, cli_memory, cli_serving
+from memedit.cli_options import DEFAULT_MEMORY, EncoderName, Memory, Model, shown
 from memedit.cli_training import train_app
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.plain import plain_event, plain_receipt, plain_record, plain_report
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from memedit.model import EditableModel
 
 _LIMIT = 50
-_DEFAULT_MEMORY = Path("memory")
 
 
 class _Commands(TyperGroup):
@@ -54,6 +53,7 @@ edit_app = typer.Typer(
 app.add_typer(edit_app, name="edit")
 app.add_typer(train_app, name="train")
 app.add_typer(cli_serving.keys_app, name="keys")
+app.add_typer(cli_memory.tenants_app, name="tenants")
 
 
 def _moment(text: str) -> datetime:
@@ -64,10 +64,6 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-Memory = Annotated[
-    Path,
-    typer.Option("--memory", metavar="DIR", envvar="MEMEDIT_MEMORY", help="Where edits are kept."),
-]
 Unused = Annotated[
     str | None, typer.Option("--model", hidden=True, help="Accepted everywhere; not needed here.")
 ]
@@ -95,7 +91,7 @@ Until = Annotated[
 ]
 
 
-def _memory(path: Path, encoder: str | None = None, *, write: bool = True) -> EditMemory:
+def _memory(path: str, encoder: str | None = None, *, write: bool = True) -> EditMemory:
     """The memory alone, not the language model."""
     from memedit.memory import EditMemory
 
@@ -107,11 +103,13 @@ def _memory(path: Path, encoder: str | None = None, *, write: bool = True) -> Ed
         return EditMemory(path, load_encoder(encoder), read_only=not write)
 
 
-def _present(path: Path) -> Path:
+def _present(path: str) -> str:
     """``path`` if there is something at it: only adding makes a new memory."""
-    if not path.exists():
+    from memedit.memory.address import is_url
+
+    if not is_url(path) and not Path(path).exists():
         raise MemoryStoreError(
-            f"There is no memory at {str(path)!r}.",
+            f"There is no memory at {path!r}.",
             hint="Name another with --memory DIR, or add an edit: memedit edit add --help",
         )
     return path
@@ -164,7 +162,7 @@ def add(
     valid_until: Until = None,
     source: Source = "",
     namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     encoder: EncoderName = None,
     json: Json = False,
@@ -196,7 +194,7 @@ def add(
     if json:
         _render.as_json(plain_receipt(receipt))
     else:
-        _render.receipt(receipt, str(memory))
+        _render.receipt(receipt, shown(memory))
 
 
 @edit_app.command("import")
@@ -206,7 +204,7 @@ def import_(
         str, typer.Option("--namespace", metavar="NAME", help="For lines that name none.")
     ] = DEFAULT_NAMESPACE,
     source: Source = "",
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     encoder: EncoderName = None,
     json: Json = False,
@@ -220,8 +218,8 @@ def import_(
                 )
         except KeyboardInterrupt:
             _render.note(
-                f"Interrupted: {memory} holds {len(store):,} edits at version {store.version}. "
-                "Run the same command again to go on.",
+                f"Interrupted: {shown(memory)} holds {len(store):,} edits at version "
+                f"{store.version}. Run the same command again to go on.",
                 style="yellow",
             )
             raise typer.Exit(130) from None
@@ -229,7 +227,7 @@ def import_(
     if json:
         _render.as_json(plain_report(report, version))
     else:
-        _render.import_report(report, str(memory))
+        _render.import_report(report, shown(memory))
 
 
 def _lines(file: Path) -> int | None:
@@ -247,7 +245,7 @@ def list_(
     ] = None,
     limit: Limit = _LIMIT,
     namespace: AnyNamespace = None,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -261,14 +259,14 @@ def list_(
         rows = [plain_record(r) for r in shown]
         _render.as_json({"version": version, "total": len(found), "edits": rows})
     else:
-        _render.records(shown, len(found), where=str(memory))
+        _render.records(shown, len(found), where=shown(memory))
 
 
 @edit_app.command()
 def show(
     id: Annotated[str, typer.Argument(help="Id of an edit.")],
     namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -287,7 +285,7 @@ def show(
 def forget(
     ids: Annotated[list[str], typer.Argument(help="Ids of edits.")],
     namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -304,7 +302,8 @@ def forget(
     for record in gone:
         _render.say(f"Forgotten {record.id}: {record.edit.statement}")
     _render.note(
-        f"{memory} is at version {version}; memedit edit restore {version - len(gone)} undoes this."
+        f"{shown(memory)} is at version {version}; "
+        f"memedit edit restore {version - len(gone)} undoes this."
     )
 
 
@@ -313,7 +312,7 @@ def history(
     id: Annotated[str | None, typer.Argument(help="Id of an edit; without one, all.")] = None,
     limit: Limit = _LIMIT,
     namespace: AnyNamespace = None,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -331,7 +330,7 @@ def history(
 @edit_app.command()
 def restore(
     version: Annotated[int, typer.Argument(min=0, help="A version, as history tells them.")],
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -341,13 +340,15 @@ def restore(
     if json:
         _render.as_json({"restored": version, "version": now, "edits": count})
     else:
-        _render.say(f"{memory} is as it was at version {version}: {count:,} edits (version {now}).")
+        _render.say(
+            f"{shown(memory)} is as it was at version {version}: {count:,} edits (version {now})."
+        )
 
 
 @edit_app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="JSON lines; import reads it.")],
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -361,21 +362,24 @@ def export(
 
 
 @edit_app.command()
-def verify(memory: Memory = _DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
+def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
     """Check the memory on disk. Exit code 1 when something is wrong."""
-    with _memory(_present(memory), write=False) as store, _render.working(f"Checking {memory}"):
+    with (
+        _memory(_present(memory), write=False) as store,
+        _render.working(f"Checking {shown(memory)}"),
+    ):
         report = store.verify()
     if json:
         plain = {"version": report.version, "edits": report.records, "keys": report.keys}
         _render.as_json({"ok": report.ok} | plain | {"problems": list(report.problems)})
     else:
-        _render.verify_report(report, str(memory))
+        _render.verify_report(report, shown(memory))
     raise typer.Exit(0 if report.ok else 1)
 
 
 @edit_app.command()
 def reembed(
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     encoder: EncoderName = None,
     model: Unused = None,
     json: Json = False,
@@ -390,7 +394,7 @@ def reembed(
     if json:
         _render.as_json({"encoder": new.id, "edits": count})
     else:
-        _render.say(f"{memory} now uses {new.id} for its {count:,} edits.")
+        _render.say(f"{shown(memory)} now uses {new.id} for its {count:,} edits.")
 
 
 # Asking
@@ -419,7 +423,7 @@ def ask(
         typer.Option("--as-of", parser=_moment, metavar="DATE", help="With the facts valid then."),
     ] = None,
     namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Model = None,
     encoder: EncoderName = None,
     json: Json = False,
@@ -427,7 +431,7 @@ def ask(
     """Ask the model, its edits in force."""
     if base and explain:
         raise InvalidInputError("--base has nothing to explain.", hint="--explain tells both.")
-    writable = os.access(memory, os.W_OK)
+    writable = not os.path.exists(memory) or os.access(memory, os.W_OK)
     store = None if base else _memory(_present(memory), encoder, write=writable)
     lm = _model(model, store, editor=editor, scope=scope)
     options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "chat": _as_chat(query, chat, lm)}
@@ -473,6 +477,10 @@ def demo(model: Model = None) -> None:
 
 
 app.command()(cli_serving.serve)
+app.command()(cli_memory.migrate)
+app.command()(cli_memory.backup)
+app.command("restore")(cli_memory.restore)
+app.command("verify")(cli_memory.verify)
 app.command("eval")(cli_evaluation.evaluate)
 app.command()(cli_evaluation.compare)
 app.command()(cli_evaluation.report)

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _KEY_FILE = "serve-key"
 
-Memory = Annotated[
-    Path,
-    typer.Option("--memory", metavar="DIR", envvar="MEMEDIT_MEMORY", help="Where edits are kept."),
-]
 KeyFile = Annotated[
     Path, typer.Option("--file", metavar="FILE", envvar="MEMEDIT_KEYS", help="The key file.")
 ]

@@ -107,7 +107,7 @@ class Feed:
 
     def _lost(self, error: Exception) -> None:
         expected = isinstance(error, MemeditError | DBAPIError | driver().Error)
-        self._error = " ".join(str(error).split())
+        self._error = getattr(error, "message", "") or " ".join(str(error).split())
         if self._connected or not expected:
             log.warning("Lost the memory's database: %s", self._error, exc_info=not expected)
         self._connected = False

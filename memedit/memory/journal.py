@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -100,14 +100,18 @@ class Journal:
 
     # -- connection ---------------------------------------------------------------------------
 
+    def check_open(self) -> None:
+        """:class:`MemoryStoreError` after :meth:`close`."""
+        if self.closed:
+            raise MemoryStoreError("The memory is closed.", hint="Open it with EditMemory(path).")
+
     def exists(self) -> bool:
         """Whether something was ever written; of a database, only a connection can tell."""
         return self.database.exists()
 
     def _prepare(self) -> bool:
         """Connect where there is something to connect to; True once the tables are there."""
-        if self.closed:
-            raise MemoryStoreError("The memory is closed.", hint="Open it with EditMemory(path).")
+        self.check_open()
         if self.ready and self._connection is not None:
             return True
         if self._connection is None:
@@ -499,6 +503,10 @@ class Journal:
             changed = changed.values(vector=bindparam("new"))
             rows = [{"key": i, "new": to_bytes(v)} for i, v in zip(ids, vectors, strict=True)]
             self._execute(changed, rows)
+
+    def run(self, work: Callable[[Connection], None]) -> None:
+        """What only this database understands, within an open write."""
+        work(cast(Connection, self._connection))
 
     def execute(self, statement: Any) -> None:
         """Any statement."""

@@ -113,6 +113,7 @@ class Store:
         A shared memory's copy is kept up to date by its feed: nothing is to be done here.
         """
         if self.shared:
+            self.journal.check_open()
             return
         changed = self.journal.changed()
         if changed == self._seen:
@@ -277,11 +278,12 @@ class Store:
         name, size = self._built_with
         mine = (self.encoder.id, self.encoder.dimension)
         if mine != self._built_with:
+            where = "DIR" if self.address is None else shown(self.address)
             raise EncoderMismatchError(
                 f"This memory was built with encoder {name!r} ({size} dimensions), "
                 f"not with {mine[0]!r} ({mine[1]}).",
                 hint="Open it with that encoder, or re-encode it: memedit edit reembed --memory "
-                f"{shown(self.address) if self.address else 'DIR'} (in Python: EditMemory(path).reembed(encoder)).",
+                f"{where} (in Python: EditMemory(path).reembed(encoder)).",
             )
 
     def encode(self, texts: Sequence[str]) -> dict[str, Vectors]:

@@ -23,6 +23,7 @@ from memedit.serving.desk import Desk
 from memedit.serving.guard import Guard
 from memedit.serving.keys import KeyRing
 from memedit.serving.metrics import Metrics
+from memedit.serving.tables import Tables
 from memedit.serving.service import NAMESPACE_HEADER, Backend, Service
 
 AUDIT, DESK = "audit.jsonl", "serving.sqlite3"
@@ -37,21 +38,20 @@ def assemble(
     *,
     keys: KeyRing | None,
 ) -> Service:
-    """The parts of a server. Audit log and desk lie beside the memory's journal.
+    """The parts of a server. Audit log and desk lie beside the memory's journal: in files
+    of its directory, or in tables of its database, which all servers share.
 
     Args:
         keys: None: anyone may do anything.
     """
     folder = memory.path
-    return Service(
-        settings,
-        memory,
-        backend,
-        keys,
-        AuditLog(None if folder is None else folder / AUDIT),
-        Desk(None if folder is None else folder / DESK),
-        metrics,
-    )
+    if memory.shared:
+        tables = Tables(memory.address)
+        audit = AuditLog(None, tables)
+    else:
+        tables = Tables(None if folder is None else folder / DESK)
+        audit = AuditLog(None if folder is None else folder / AUDIT)
+    return Service(settings, memory, backend, keys, audit, Desk(tables), metrics)
 
 
 def create_app(service: Service) -> FastAPI:

@@ -13,7 +13,7 @@ import os
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from sqlalchemy import text
 
 from memedit.errors import MemoryStoreError
+from memedit.serving.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,15 @@ class Author:
 
 
 class AuditLog:
-    """Lines in ``path``; None keeps them in RAM. Several processes may share one file."""
+    """Lines in ``path``; None keeps them in RAM. Several processes may share one file.
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    Args:
+        path: A file.
+        tables: Keeps the lines instead, where several servers share one memory.
+    """
+
+    def __init__(self, path: Path | None, tables: Tables | None = None) -> None:
+        self.path, self._tables = path, tables
         self._lock = threading.Lock()
         self._kept: deque[str] = deque(maxlen=10_000)
 
@@ -71,6 +78,9 @@ class AuditLog:
         self._write({"change": id, "phase": "done", "action": action, **who, **outcome})
 
     def _write(self, content: dict[str, Any]) -> None:
+        if self._tables is not None:
+            _insert(self._tables, content)
+            return
         with self._lock:
             if self.path is None:
                 self._kept.append(_line(content, self._kept[-1] if self._kept else ""))
@@ -87,7 +97,9 @@ class AuditLog:
 
     def tail(self, limit: int) -> list[dict[str, Any]]:
         """The newest entries, newest first."""
-        if self.path is None:
+        if self._tables is not None:
+            lines = _newest(self._tables, limit)[::-1]
+        elif self.path is None:
             lines = list(self._kept)[-limit:]
         elif self.path.exists():
             with self.path.open(encoding="utf-8") as file:
@@ -95,6 +107,25 @@ class AuditLog:
         else:
             lines = []
         return [json.loads(line) for line in reversed(lines)]
+
+
+_TABLE = ("CREATE TABLE IF NOT EXISTS audit (line TEXT NOT NULL)",)
+_NEWEST = "SELECT line FROM audit ORDER BY number DESC LIMIT :limit"
+
+
+def _insert(tables: Tables, content: dict[str, Any]) -> None:
+    """One line after the last, whichever server wrote that."""
+    with tables.open() as db:
+        tables.create(db, _TABLE)  # takes the lock that keeps other writers out
+        last = db.execute(text(_NEWEST), {"limit": 1}).scalar_one_or_none()
+        line = _line(content, last or "")
+        db.execute(text("INSERT INTO audit (line) VALUES (:line)"), {"line": line})
+
+
+def _newest(tables: Tables, limit: int) -> list[str]:
+    with tables.open() as db:
+        tables.create(db, _TABLE)
+        return list(db.execute(text(_NEWEST), {"limit": limit}).scalars())
 
 
 def _append(path: Path, content: dict[str, Any]) -> None:
@@ -139,8 +170,13 @@ def _hash(line: str) -> str:
 
 def verify(path: Path) -> list[str]:
     """What is wrong with an audit log: lines that do not follow from the line before."""
+    return verify_lines(path.read_text("utf-8").splitlines())
+
+
+def verify_lines(lines: Iterable[str]) -> list[str]:
+    """:func:`verify` of lines from anywhere, oldest first."""
     problems, before = [], ""
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             after = json.loads(line)["after"]
         except (ValueError, KeyError, TypeError):
