@@ -254,12 +254,12 @@ def list_(
         wanted = (match or "").casefold()
         found = [r for r in store.records(namespace) if wanted in r.edit.statement.casefold()]
         version = store.version
-    shown = found[::-1][: limit or None]
+    newest = found[::-1][: limit or None]
     if json:
-        rows = [plain_record(r) for r in shown]
+        rows = [plain_record(r) for r in newest]
         _render.as_json({"version": version, "total": len(found), "edits": rows})
     else:
-        _render.records(shown, len(found), where=shown(memory))
+        _render.records(newest, len(found), where=shown(memory))
 
 
 @edit_app.command()
@@ -319,12 +319,12 @@ def history(
     """Tell what happened to the memory, or to one edit."""
     with _memory(_present(memory), write=False) as store:
         events = store.history(id, namespace=namespace)
-    shown = events[-limit:] if limit else events
+    last = events[-limit:] if limit else events
     if json:
-        rows = [plain_event(e) for e in shown]
+        rows = [plain_event(e) for e in last]
         _render.as_json({"total": len(events), "events": rows})
     else:
-        _render.history(shown, len(events))
+        _render.history(last, len(events))
 
 
 @edit_app.command()

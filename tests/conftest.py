@@ -61,7 +61,7 @@ def pg() -> Iterator[postgres.Cluster]:
     """A PostgreSQL cluster for the whole session; nobody may stop it."""
     if reason := postgres.why_not():
         helpers.missing(reason)
-    with postgres.cluster() as running:
+    with postgres.cluster("fsync=off") as running:
         yield running
 
 

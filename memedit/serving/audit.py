@@ -21,10 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from memedit.errors import MemoryStoreError
 from memedit.serving.tables import Tables
+
+_TABLE = ("CREATE TABLE IF NOT EXISTS audit (line TEXT NOT NULL)",)
+_NEWEST = "SELECT line FROM audit ORDER BY number DESC LIMIT :limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class AuditLog:
     """
 
     def __init__(self, path: Path | None, tables: Tables | None = None) -> None:
-        self.path, self._tables = path, tables
+        self.path, self._tables, self._ready = path, tables, False
         self._lock = threading.Lock()
         self._kept: deque[str] = deque(maxlen=10_000)
 
@@ -79,7 +82,7 @@ class AuditLog:
 
     def _write(self, content: dict[str, Any]) -> None:
         if self._tables is not None:
-            _insert(self._tables, content)
+            self._insert(self._tables, content)
             return
         with self._lock:
             if self.path is None:
@@ -95,10 +98,27 @@ class AuditLog:
                     hint="No change is made without it.",
                 ) from error
 
+    @contextmanager
+    def _open(self, tables: Tables) -> Iterator[Connection]:
+        with tables.open() as db:
+            if not self._ready:
+                tables.create(db, _TABLE)
+                self._ready = True
+            yield db
+
+    def _insert(self, tables: Tables, content: dict[str, Any]) -> None:
+        """One line after the last, whichever server wrote that."""
+        with self._open(tables) as db:
+            tables.lock(db)
+            last = db.execute(text(_NEWEST), {"limit": 1}).scalar_one_or_none()
+            line = _line(content, last or "")
+            db.execute(text("INSERT INTO audit (line) VALUES (:line)"), {"line": line})
+
     def tail(self, limit: int) -> list[dict[str, Any]]:
         """The newest entries, newest first."""
         if self._tables is not None:
-            lines = _newest(self._tables, limit)[::-1]
+            with self._open(self._tables) as db:
+                lines = list(db.execute(text(_NEWEST), {"limit": limit}).scalars())[::-1]
         elif self.path is None:
             lines = list(self._kept)[-limit:]
         elif self.path.exists():
@@ -107,25 +127,6 @@ class AuditLog:
         else:
             lines = []
         return [json.loads(line) for line in reversed(lines)]
-
-
-_TABLE = ("CREATE TABLE IF NOT EXISTS audit (line TEXT NOT NULL)",)
-_NEWEST = "SELECT line FROM audit ORDER BY number DESC LIMIT :limit"
-
-
-def _insert(tables: Tables, content: dict[str, Any]) -> None:
-    """One line after the last, whichever server wrote that."""
-    with tables.open() as db:
-        tables.create(db, _TABLE)  # takes the lock that keeps other writers out
-        last = db.execute(text(_NEWEST), {"limit": 1}).scalar_one_or_none()
-        line = _line(content, last or "")
-        db.execute(text("INSERT INTO audit (line) VALUES (:line)"), {"line": line})
-
-
-def _newest(tables: Tables, limit: int) -> list[str]:
-    with tables.open() as db:
-        tables.create(db, _TABLE)
-        return list(db.execute(text(_NEWEST), {"limit": limit}).scalars())
 
 
 def _append(path: Path, content: dict[str, Any]) -> None:

@@ -31,9 +31,7 @@ _TABLES = (
     """,
 )
 _ABANDONED = timedelta(minutes=10)
-_PROPOSAL = (
-    "id, namespace, action, body, author, name, at, state, decided_by, decided_at, outcome"
-)
+_PROPOSAL = "id, namespace, action, body, author, name, at, state, decided_by, decided_at, outcome"
 _REPORT = ("id", "namespace", "kind", "query", "edit", "comment", "author", "at")
 
 
@@ -117,7 +115,7 @@ class Desk:
         query = f"SELECT {_PROPOSAL} FROM proposals WHERE id = :id AND namespace = :namespace"
         with self._open() as db:
             row = db.execute(text(query), {"id": id, "namespace": namespace}).one_or_none()
-        return None if row is None else _proposal(row._mapping)
+        return None if row is None else _proposal(row._asdict())
 
     def proposals(self, namespace: str, state: str | None, limit: int) -> list[Proposal]:
         """Proposals of a namespace, newest first."""
@@ -129,7 +127,7 @@ class Desk:
         given = {"namespace": namespace, "state": state or "", "limit": limit}
         with self._open() as db:
             rows = db.execute(text(query), given).all()
-        return [_proposal(row._mapping) for row in rows]
+        return [_proposal(row._asdict()) for row in rows]
 
     def take(self, id: str, namespace: str, by: Author) -> bool:
         """Begin to decide a proposal; False where somebody else did."""

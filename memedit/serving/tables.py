@@ -1,4 +1,4 @@
-"""Where a server keeps its own tables: a file, RAM, or beside a memory that several servers share."""
+"""A server's own tables: in a file, in RAM, or beside a memory that several servers share."""
 
 from __future__ import annotations
 
@@ -47,13 +47,18 @@ class Tables:
     def create(self, db: Connection, statements: Sequence[str]) -> None:
         """Make these tables unless they are there. The shared ones number their rows."""
         if self.shared:
-            db.execute(text("SELECT pg_advisory_xact_lock(hashtext('memedit tables'))"))
+            self.lock(db)
         for statement in statements:
             db.execute(text(statement))
             if self.shared:
                 name = statement.split("IF NOT EXISTS", 1)[1].split("(", 1)[0].strip()
                 if "number" not in {c["name"] for c in inspect(db).get_columns(name)}:
                     db.execute(text(f"ALTER TABLE {name} ADD COLUMN number BIGSERIAL"))
+
+    def lock(self, db: Connection) -> None:
+        """Keep other servers' transactions that do the same waiting until this one ends."""
+        if self.shared:
+            db.execute(text("SELECT pg_advisory_xact_lock(hashtext(current_schema()))"))
 
     @contextmanager
     def open(self) -> Iterator[Connection]:

@@ -8,15 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from memedit.memory import EditMemory
+from tests import helpers, postgres
 from tests.memory.helpers import CountingEncoder, sound
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "200"))
+PG_ROUNDS = int(os.environ.get("MEMEDIT_PG_CRASH_ROUNDS", "2"))
 WRITERS = 4
 _WRITER = """
 import os, sys
@@ -40,7 +43,7 @@ for i in range(100_000):
 """
 
 
-def _start(path: Path, name: str) -> subprocess.Popen[str]:
+def _start(path: str | Path, name: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", _WRITER, str(path), name]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
@@ -55,7 +58,7 @@ def _kill(child: subprocess.Popen[str]) -> list[list[str]]:
     return [line.split() for line in printed.split("\n")[:-1]]
 
 
-def _round(path: Path, number: int, rng: random.Random) -> tuple[set[str], set[str], int]:
+def _round(path: str | Path, number: int, rng: random.Random) -> tuple[set[str], set[str], int]:
     """Writers killed one after the other: (ids acknowledged as added, as forgotten, changes)."""
     children = [_start(path, f"{number}-{i}") for i in range(WRITERS)]
     for child in children:
@@ -71,14 +74,13 @@ def _round(path: Path, number: int, rng: random.Random) -> tuple[set[str], set[s
     return there - gone, gone, changes
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_acknowledged_writes_survive_kill_9(tmp_path: Path) -> None:
-    path, rng = tmp_path / "memory", random.Random(7)
-    before: set[str] = set()
-    acknowledged = 0
-    for number in range(-(-KILLS // WRITERS)):
+def _survives(path: str | Path, rounds: int, between: Callable[[int], None]) -> int:
+    """Rounds of writers killed; the number of changes that were acknowledged and found there."""
+    rng, before, acknowledged = random.Random(7), set[str](), 0
+    for number in range(rounds):
         there, gone, changes = _round(path, number, rng)
         acknowledged += changes
+        between(number)
         with EditMemory(path, CountingEncoder()) as memory:
             live = {record.id for record in memory.records()}
             assert before <= live and not gone & live
@@ -90,4 +92,26 @@ def test_acknowledged_writes_survive_kill_9(tmp_path: Path) -> None:
             assert versions == set(range(1, memory.version + 1))
             assert sound(memory)
             before = live
-    assert acknowledged > KILLS
+    return acknowledged
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_acknowledged_writes_survive_kill_9(tmp_path: Path) -> None:
+    rounds = -(-KILLS // WRITERS)
+    assert _survives(tmp_path / "memory", rounds, lambda number: None) > KILLS
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_in_postgresql_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writers are killed; so is, every other round, the whole database."""
+    if reason := postgres.why_not():
+        helpers.missing(reason)
+    monkeypatch.setenv("MEMEDIT_REPLICA_DIR", str(tmp_path))
+
+    def between(number: int) -> None:
+        if number % 2:
+            database.kill()
+            database.start()
+
+    with postgres.cluster() as database:
+        assert _survives(database.memory(), PG_ROUNDS, between) > 0
