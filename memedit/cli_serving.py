@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -114,6 +115,15 @@ def serve(
             "--cors-origin", metavar="ORIGIN", help="May call from a browser. Repeatable."
         ),
     ] = None,
+    replicas: Annotated[
+        int,
+        typer.Option(
+            "--replicas",
+            min=1,
+            metavar="N",
+            help="So many processes with a model each, by Ray Serve; needs a memory in PostgreSQL.",
+        ),
+    ] = 1,
     log_format: Annotated[
         str | None, typer.Option("--log-format", help="text or json. [default: text]")
     ] = None,
@@ -132,7 +142,9 @@ def serve(
 
     memedit serve --memory postgresql://memedit@db/memedit --config memedit.toml
     """
-    given = {k: v for k, v in locals().items() if k != "config" and v not in (None, [])}
+    given = {
+        k: v for k, v in locals().items() if k not in ("config", "replicas") and v not in (None, [])
+    }
     from memedit.serving import require
 
     require()
@@ -142,6 +154,9 @@ def serve(
 
     chosen = configuration.load(config, given)
     logs.configure(chosen.log_format, chosen.log_level)
+    if replicas > 1:
+        _scaled(chosen, replicas)
+        return
     keys, shown = _keys(chosen)
     with _render.working("Loading the encoder"):
         store = open_memory(chosen)
@@ -152,6 +167,15 @@ def serve(
             create_app(service), chosen.host, chosen.port,
             lambda url: _announce(url, shown, chosen, store), grace=chosen.grace,
         )  # fmt: skip
+
+
+def _scaled(config: ServerConfig, replicas: int) -> None:
+    from memedit.serving import scale
+    from memedit.serving.building import keys_of
+
+    keys_of(config)  # said now rather than by each replica
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    scale.run(config, replicas, lambda url: _render.note(f"Serving at {url}", style="bold"))
 
 
 def _keys(config: ServerConfig) -> tuple[KeyRing | None, str | None]:

@@ -25,7 +25,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
     frozenset({"training", "evaluation", "serving"}),
     frozenset({
-        "cli", "cli_evaluation", "cli_memory", "cli_options", "cli_serving", "cli_training", "demo", "_render",
+        "cli", "cli_evaluation", "cli_memory", "cli_options", "cli_serving", "cli_training", "demo",
+        "_render",
     }),
 )  # fmt: skip
 

@@ -312,7 +312,7 @@ def test_a_tenants_role_sees_its_namespace_alone(pg: Cluster, pg_memory: str) ->
         with EditMemory(theirs, CountingEncoder(), read_only=True) as seen:
             assert seen.namespaces() == {"a": 2}
             (hits,) = seen.search(["What is the capital of France?"], namespace="a")
-            assert hits[0].record.edit.target_new == "Lyon" and hits[0].pair is not None
+            assert hits[0].record.edit.target_new == "Lyon"
             assert seen.search(["What is the capital of Spain?"], namespace="b") == [[]]
             assert {event.record.namespace for event in seen.history()} == {"a"}
             memory.add(capital("France", "Nice"), namespace="a")
