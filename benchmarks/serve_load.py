@@ -35,19 +35,26 @@ _TOPICS = (
 )  # fmt: skip
 
 
-@contextmanager
-def server(*options: str) -> Iterator[str]:
-    """A ``memedit serve`` on a free port; its URL."""
+def server_process(*options: str) -> tuple[subprocess.Popen[str], str]:
+    """A ``memedit serve`` on a free port, and its URL."""
     command = [sys.executable, "-m", "memedit.cli", "serve", "--port", "0", "--no-auth", *options]
     environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "300"}
     child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     assert child.stderr is not None
+    found = next((m for line in child.stderr if (m := _URL.search(line))), None)
+    if found is None:
+        child.wait()
+        raise typer.Exit(1)
+    threading.Thread(target=child.stderr.read, daemon=True).start()
+    return child, found.group()
+
+
+@contextmanager
+def server(*options: str) -> Iterator[str]:
+    """A ``memedit serve`` on a free port; its URL."""
+    child, url = server_process(*options)
     try:
-        found = next((m for line in child.stderr if (m := _URL.search(line))), None)
-        if found is None:
-            raise typer.Exit(1)
-        threading.Thread(target=child.stderr.read, daemon=True).start()
-        yield found.group()
+        yield url
     finally:
         child.terminate()
         child.wait(timeout=60)

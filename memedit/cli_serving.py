@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from memedit.serving.keys import KeyRing
 
 _KEY_FILE = "serve-key"
+_NO_SETTINGS = ("config", "replicas")
 
 KeyFile = Annotated[
     Path, typer.Option("--file", metavar="FILE", envvar="MEMEDIT_KEYS", help="The key file.")

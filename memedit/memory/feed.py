@@ -12,7 +12,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -53,14 +53,14 @@ class Feed:
 
     Args:
         database: Where it is.
-        take: Takes in what the given journal, open for reading, has to say.
+        take: Takes in what the given journal, open for reading, has to say; its identity.
         idle: Called after every catch-up, with the journal, outside any transaction.
     """
 
     def __init__(
         self,
         database: Postgres,
-        take: Callable[[Journal], None],
+        take: Callable[[Journal], Mapping[str, str]],
         idle: Callable[[Journal], None],
     ) -> None:
         self._database, self._take, self._idle = database, take, idle
@@ -138,8 +138,6 @@ class Feed:
         """The memory's id; None while there is none."""
         asked = time.monotonic()
         with self._journal.read() as anything:
-            memory = self._journal.meta("memory") if anything else None
-            if memory is not None:
-                self._take(self._journal)
+            told = self._take(self._journal) if anything else {}
         self._contact = asked
-        return memory
+        return told.get("memory")

@@ -58,6 +58,7 @@ from memedit.types import Payload, Record
 __all__ = ["FILE", "LIVE", "PAYLOAD_CHANGES", "Journal"]
 
 _FEW = 2_000
+IDENTITY = ("memory", "encoder", "dimension", "embedding")
 PAYLOAD_CHANGES = "payload_changes"
 """Meta name: how often payloads were put in after their records."""
 LIVE: tuple[EventKind, EventKind] = ("add", "restore")
@@ -262,10 +263,15 @@ class Journal:
         options = {"stream_results": True, "max_row_buffer": size}
         yield from connection.execute(statement, execution_options=options).partitions(size)
 
-    def identity(self) -> dict[str, str]:
+    def identity(self, metas: Mapping[str, str] | None = None) -> dict[str, str]:
         """Which memory, and which encoder's vectors: "memory", "encoder", "dimension",
         "embedding"; the last three once there are vectors."""
-        names = ("memory", "encoder", "dimension", "embedding")
+        known = self.metas() if metas is None else metas
+        return {name: known[name] for name in IDENTITY if name in known}
+
+    def metas(self) -> dict[str, str]:
+        """The identity and how often payloads were put in later, in one question."""
+        names = (*IDENTITY, PAYLOAD_CHANGES)
         rows = self._all(select(meta.c.name, meta.c.value).where(meta.c.name.in_(names)))
         return {row[0]: row[1] for row in rows}
 
@@ -280,23 +286,26 @@ class Journal:
 
     def head(self) -> Head:
         """Where the journal stands now."""
-        columns = (events.c.version, events.c.id, events.c.at)
-        last = self._all(select(*columns).order_by(events.c.id.desc()).limit(1))
-        if not last:
+        version, event, at = self.newest()
+        if not event:
             return Head()
         tops = [
             select(func.coalesce(func.max(column), 0)).scalar_subquery()
             for column in (records.c.sequence, keys.c.id, relations.c.id)
         ]
         (top,) = self._all(select(*tops))
-        version, event, at = last[0]
         return Head(version, event, top[0], top[1], top[2], at)
 
     def last_event(self) -> tuple[int, str]:
         """(id, time) of the newest event."""
-        newest = select(events.c.id, events.c.at).order_by(events.c.id.desc()).limit(1)
-        rows = self._all(newest)
-        return (rows[0][0], rows[0][1]) if rows else (0, "")
+        _, event, at = self.newest()
+        return event, at
+
+    def newest(self) -> tuple[int, int, str]:
+        """(version, id, time) of the newest event."""
+        columns = (events.c.version, events.c.id, events.c.at)
+        rows = self._all(select(*columns).order_by(events.c.id.desc()).limit(1))
+        return (rows[0][0], rows[0][1], rows[0][2]) if rows else (0, 0, "")
 
     def event_time(self, event: int) -> str | None:
         """When the event of this id was written; None where there is none."""

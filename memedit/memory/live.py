@@ -156,7 +156,8 @@ class News:
     """What the journal says since ``since``, read and not yet taken in.
 
     Attributes:
-        since, event, version: The event after which it begins, and where it ends.
+        since: The event after which it begins.
+        event, version, at: Where it ends.
         dead: Sequences that are live no longer.
         records: (record, relation id) that are live now.
         owners: (key id, sequence) of their keys.
@@ -166,6 +167,7 @@ class News:
     since: int
     event: int
     version: int
+    at: str
     dimension: int
     dead: Sequence[int] = ()
     records: Sequence[tuple[Record, int | None]] = ()
@@ -215,7 +217,11 @@ class LiveSet:
         self.apply(self.read(journal, lazy, ready), ready)
 
     def read(
-        self, journal: Journal, lazy: LazyReader, ready: Mapping[str, VectorIndex] | None = None
+        self,
+        journal: Journal,
+        lazy: LazyReader,
+        ready: Mapping[str, VectorIndex] | None = None,
+        dimension: int | None = None,
     ) -> News:
         """The events after the last one seen; nothing changes here. Needs an open read or write
         of ``journal``.
@@ -223,17 +229,18 @@ class LiveSet:
         Args:
             lazy: Reads a record's payloads when asked.
             ready: Indexes of an older state, by namespace, to start from.
+            dimension: Of the vectors, where it is known.
         """
-        head = journal.head()
-        dimension = journal.dimension()
-        if head.event == self.event:
-            return News(self.event, self.event, self.version, dimension)
+        version, event, at = journal.newest()
+        dimension = journal.dimension() if dimension is None else dimension
+        if event == self.event:
+            return News(self.event, self.event, self.version, at, dimension)
         live, dead = journal.changes(self.event, self.upto)
         fresh = [sequence for sequence in live if sequence not in self.records]
         records = journal.records(fresh, lazy)
         owners = sorted(journal.keys(fresh))
         return News(
-            self.event, head.event, head.version, dimension, dead, records,
+            self.event, event, version, at, dimension, dead, records,
             journal.relation_rows(self.relations.last), owners,
             _vectors(journal, dimension, records, owners, ready or {}),
         )  # fmt: skip

@@ -161,28 +161,30 @@ class Store:
                     return False
                 self._arrived.wait(left if self.shared else min(left, _LOOK_AGAIN))
 
-    def catch_up(self, journal: Journal) -> None:
-        """Take in the journal's news, within one of its transactions.
+    def catch_up(self, journal: Journal) -> dict[str, str]:
+        """Take in the journal's news, within one of its transactions; what it says of itself.
 
         What cannot be read changes nothing: the copy stays as it was.
         """
         with self._news:
             try:
-                self._take(journal)
+                return self._take(journal)
             except BaseException:
                 self._seen = None
                 raise
 
-    def _take(self, journal: Journal) -> None:
-        identity = journal.identity()
+    def _take(self, journal: Journal) -> dict[str, str]:
+        metas = journal.metas()
+        identity = journal.identity(metas)
         live, ready = self.live, dict[str, VectorIndex]()
         afresh = identity.get("embedding") != self._embedding or not self._continues(journal)
         if afresh:  # new, re-encoded elsewhere, or gone back to a backup
             live = LiveSet()
             ready = self._snapshot_indexes(journal, identity)
-        news = live.read(journal, self.payloads, ready)
-        copies = self._copied(journal, news, afresh=afresh)
-        last = journal.last_event() if news.event > news.since or afresh else self._last
+        dimension = int(identity.get("dimension", 0))
+        news = live.read(journal, self.payloads, ready, dimension)
+        copies = self._copied(journal, news, metas.get(PAYLOAD_CHANGES), afresh=afresh)
+        last = (news.event, news.at)
         if afresh:
             live.apply(news, ready)
         with self.guard:
@@ -199,23 +201,25 @@ class Store:
             if self.shared:
                 self._unsaved += sum(len(keys) for keys, _ in news.keys.values())
             self._arrived.notify_all()
+        return identity
 
     def _continues(self, journal: Journal) -> bool:
         """Whether the journal still holds the event up to which it was read."""
         event, at = self._last
         return not event or journal.event_time(event) == at
 
-    def _copied(self, journal: Journal, news: News, *, afresh: bool) -> dict[int, list[PayloadRow]]:
+    def _copied(
+        self, journal: Journal, news: News, changes: str | None, *, afresh: bool
+    ) -> dict[int, list[PayloadRow]]:
         """The payloads of a shared memory's live records: answering must not ask the database."""
         if not self.shared:
             return self._copies
-        changes = journal.meta(PAYLOAD_CHANGES)
         fresh = [record.sequence for record, _ in news.records]
         if afresh or changes != self._payload_changes:
             kept = () if afresh else self.live.records
             fresh = sorted({*kept, *fresh} - {*news.dead})
         found: dict[int, list[PayloadRow]] = {}
-        for row in journal.payload_rows(fresh):
+        for row in journal.payload_rows(fresh) if fresh else ():
             found.setdefault(row[0], []).append(row)
         self._payload_changes = changes
         if afresh:

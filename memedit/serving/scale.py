@@ -3,7 +3,8 @@
 Every replica loads the model and keeps its own copy of the one memory in PostgreSQL; Ray spreads
 the requests, and puts a new replica in the place of one that died. On a cluster::
 
-    serve run memedit.serving.scale:app replicas=4 memory=postgresql://memedit@db/memedit no_auth=true
+    serve run memedit.serving.scale:app replicas=4 memory=postgresql://memedit@db/memedit \\
+        api_key_file=/etc/memedit/keys.json
 
 On one machine ``memedit serve --replicas 2`` does the same.
 """
