@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -175,7 +174,6 @@ def _scaled(config: ServerConfig, replicas: int) -> None:
     from memedit.serving.building import keys_of
 
     keys_of(config)  # said now rather than by each replica
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     scale.run(config, replicas, lambda url: _render.note(f"Serving at {url}", style="bold"))
 
 

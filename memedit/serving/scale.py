@@ -11,7 +11,8 @@ On one machine ``memedit serve --replicas 2`` does the same.
 
 from __future__ import annotations
 
-import time
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -79,15 +80,20 @@ def app(args: dict[str, str]) -> Any:
 def run(config: ServerConfig, replicas: int, started: Callable[[str], None]) -> None:
     """Start Ray on this machine if need be, serve, and stay until interrupted or terminated."""
     serve = _ray_serve()
+    import ray
+
     deployment = application(config, replicas)
     serve.start(http_options={"host": config.host, "port": config.port})
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # Ray's own handlers end without a shutdown
+        signal.signal(number, lambda *_: ended.set())
     try:
         serve.run(deployment, name=NAME, route_prefix="/")
         started(f"http://{config.host}:{config.port}")
-        while True:
-            time.sleep(3_600)
+        ended.wait()
     finally:
         serve.shutdown()
+        ray.shutdown()
 
 
 def _ray_serve() -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -42,12 +44,10 @@ def replicas(of: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def url(pg: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    try:
-        import ray.serve  # noqa: F401
-    except ImportError:
-        helpers.missing("ray is not installed: pip install 'memedit[ray]'")
+    if not all(importlib.util.find_spec(name) for name in ("ray", "aiohttp")):
+        helpers.missing("ray[serve] is not installed: pip install 'memedit[ray]'")
     folder = tmp_path_factory.mktemp("ray")
-    with contextlib.closing(__import__("socket").create_server(("127.0.0.1", 0))) as free:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     environment = os.environ | {
         "MEMEDIT_TEST_RUN": str(os.getpid()), "MEMEDIT_REPLICA_DIR": str(folder / "replica"),
