@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks import replicas
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving.audit import verify_lines
@@ -282,3 +283,13 @@ def test_a_proposal_is_approved_at_another_server(pg_memory: str) -> None:
         two.desk.close()  # it was opened again
     assert verify_lines(lines) == [] and len(lines) == 4
     assert verify_lines([lines[0], *lines[2:]]) == ["line 2 does not follow line 1"]
+
+
+def test_the_benchmark_of_replicas(database: Cluster) -> None:
+    found = replicas.visible(database.memory(), edits=4, pause=0.0)
+    assert found["edits"] == 4
+    times = found["commit_to_visible_elsewhere_ms"]
+    assert 0 < times["p50"] <= times["p99"] < 60_000
+    kept = replicas.survival(database.memory(), edits=12, kills=1)
+    assert (kept["kills"], kept["lost"], kept["doubled"]) == (1, 0, 0)
+    assert kept["identical"] and kept["sound"]
