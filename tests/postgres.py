@@ -65,28 +65,30 @@ class Cluster:
         self._bin = found
         if self._who:
             os.chown(folder, self._who["user"], self._who["group"])
-        initdb = [found / "initdb", "-D", folder / "data", "-U", "memedit", "-A", "trust", "-E",
+        data = str(folder / "data")
+        initdb = [str(found / "initdb"), "-D", data, "-U", "memedit", "-A", "trust", "-E",
                   "UTF8", "--locale=C", "--no-sync", "--no-instructions"]  # fmt: skip
         subprocess.run(initdb, check=True, capture_output=True, cwd="/", **self._who)
 
     def start(self) -> None:
         """Start, and wait until it answers."""
         assert self._who is not None
-        command = [self._bin / "postgres", "-D", self.folder / "data", "-k", self.folder]
-        for option in self._options:
-            command += ["-c", option]  # type: ignore[list-item]
+        command = [str(self._bin / "postgres"), "-D", str(self.folder / "data")]
+        for option in (f"unix_socket_directories={self.folder}", *self._options):
+            command += ["-c", option]
         log = (self.folder / "log").open("ab")
         with log:
-            self._process = subprocess.Popen(
+            process: subprocess.Popen[bytes] = subprocess.Popen(
                 command, cwd="/", stdout=log, stderr=log, start_new_session=True, **self._who
             )
+            self._process = process
         end = time.monotonic() + _SECONDS
         while True:
             try:
                 self.run("SELECT 1")
                 return
             except Exception:
-                if time.monotonic() > end or self._process.poll() is not None:
+                if time.monotonic() > end or process.poll() is not None:
                     raise RuntimeError((self.folder / "log").read_text()) from None
                 time.sleep(0.02)
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
 
 from memedit.errors import (
     EncoderMismatchError,
@@ -110,7 +110,7 @@ def test_payloads_put_in_later_arrive(pair: tuple[EditMemory, EditMemory]) -> No
     one, two = pair
     record = one.add(capital("France")).record
     assert two.wait_for(1, LONG) and dict(two.get(record.id).payloads) == {}
-    one.put_payloads({record.sequence: {"rome": {"u": np.arange(3.0)}}})
+    one.put_payloads({record.sequence: {"rome": {"u": torch.arange(3.0)}}})
     until(lambda: "rome" in two.get(record.id).payloads)
     one.put_payloads({record.sequence: {"rome": {"n": 2}}})
     until(lambda: dict(two.get(record.id).payloads["rome"]) == {"n": 2})
@@ -397,7 +397,7 @@ def test_there_and_back(pg_memory: str, tmp_path: Path) -> None:
         memory.add(
             Edit("Wo liegt Köln? ", "am Meer\n", "Köln", queries=("日本 🎉",)), namespace="ü"
         )
-        memory.add(capital("France"), valid_from=utc(2020), payloads={"x": {"t": np.eye(2)}})
+        memory.add(capital("France"), valid_from=utc(2020), payloads={"x": {"t": torch.eye(2)}})
         memory.add(capital("France", "Nice"), source="desk")
         memory.forget(memory.add(capital("Spain")).id, reason="wrong")
         history, digest, version = memory.history(), memory.digest(), memory.version

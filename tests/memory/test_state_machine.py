@@ -229,7 +229,7 @@ def test_the_same_in_postgresql(pg: Cluster, monkeypatch: pytest.MonkeyPatch) ->
                 assert self.other.wait_for(self.memory.version, 20)
                 assert self.other.digest() == self.memory.digest()
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Shared,
         settings=settings(
             max_examples=int(os.environ.get("MEMEDIT_PG_EXAMPLES", "6")),
