@@ -205,11 +205,11 @@ def test_a_version_that_is_not_there_yet(pg_memory: str) -> None:
                         "/v1/edits", headers={"X-Memedit-Min-Version": version}
                     )
                     assert answer.status_code == status, version
-                for version, status in ((1, 200), (2, 503)):
+                for wanted, status in ((1, 200), (2, 503)):
                     body = {
                         "prompt": QUESTION,
                         "max_tokens": 2,
-                        "memedit": {"min_version": version},
+                        "memedit": {"min_version": wanted},
                     }
                     answer = await client.post("/v1/completions", json=body)
                     assert answer.status_code == status
