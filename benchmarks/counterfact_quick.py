@@ -27,8 +27,9 @@ from memedit.errors import InvalidInputError
 from memedit.evaluation import EvalCase, load_cases
 from memedit.evaluation import text as texts
 from memedit.evaluation.asking import Answer, Asker, chunks
-from memedit.evaluation.cases import EFFICACY, PARAPHRASE, select
+from memedit.evaluation.cases import EFFICACY, PARAPHRASE, Probe, select
 from memedit.evaluation.formats import Options
+from memedit.types import Decision
 
 TOKENS = 10
 Results = dict[str, Any]
@@ -62,11 +63,14 @@ def shown(
     return [results[i] for i in range(len(prompts))]
 
 
-def measured(ask: Asker, cases: Sequence[EvalCase], console: Console) -> Results:
-    """What edit prompts, paraphrases and neighbours are answered, and how fast."""
-    probes = [
-        p for kind in (EFFICACY, PARAPHRASE) for c in cases for p in c.probes if p.kind == kind
+def measured(
+    ask: Asker, cases: Sequence[EvalCase], console: Console, failures: Path | None
+) -> Results:
+    """What edit prompts and paraphrases are answered, and how fast."""
+    owned = [
+        (p, c) for kind in (EFFICACY, PARAPHRASE) for c in cases for p in c.probes if p.kind == kind
     ]
+    probes = [probe for probe, _ in owned]
     start = time.perf_counter()
     prompts = [probe.prompt for probe in probes]
     answers = shown(ask.answers, prompts, "Asking the edited model", console)
@@ -80,6 +84,15 @@ def measured(ask: Asker, cases: Sequence[EvalCase], console: Console) -> Results
         for name, test in (("says", says), ("exact", exact))
         for kind in (EFFICACY, PARAPHRASE)
     }
+    if failures is not None:
+        wrong = [
+            (probe, case, answer)
+            for (probe, case), answer in zip(owned, answers, strict=True)
+            if not exact(answer, probe.targets[0])
+        ]
+        decisions = ask.decide([probe.prompt for probe, _, _ in wrong])
+        lines = [missed(*each, decision) for each, decision in zip(wrong, decisions, strict=True)]
+        failures.write_text("".join(lines), "utf-8")
     return {
         "efficacy": found["says", EFFICACY],
         "generality": found["says", PARAPHRASE],
@@ -87,6 +100,20 @@ def measured(ask: Asker, cases: Sequence[EvalCase], console: Console) -> Results
         "exact_generality": found["exact", PARAPHRASE],
         "seconds_per_query": seconds / len(probes),
     }
+
+
+def missed(probe: Probe, case: EvalCase, answer: Answer, decision: Decision) -> str:
+    """A line on an answer that is not the target."""
+    line = {
+        "kind": probe.kind,
+        "prompt": probe.prompt,
+        "target": probe.targets[0],
+        "answer": answer.text,
+        "edit": case.edits[0].statement,
+        "score": decision.score,
+        "fired": [hit.record.edit.statement for hit in decision.hits],
+    }
+    return json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def locality(ask: Asker, prompts: Sequence[str], console: Console) -> Results:
@@ -125,6 +152,7 @@ def main(
     json_: Annotated[Path | None, typer.Option("--json", help="Write the results here.")] = None,
     n: Annotated[int, typer.Option(min=1, help="Number of edits, all in one memory.")] = 300,
     sources: Annotated[str, typer.Option(help="Only records of these sources: A,B.")] = "",
+    part: Annotated[str | None, typer.Option(help="Only this part (evaluation: held out).")] = None,
     neighbours: Annotated[int, typer.Option(min=0, help="Neighbours per record.")] = 2,
     editor: Annotated[str, typer.Option(help="Name of the editor.")] = "ike",
     scope: Annotated[str, typer.Option(help="Name of the scope.")] = "default",
@@ -133,12 +161,16 @@ def main(
         Path | None,
         typer.Option(exists=True, help="Records whose edits are in memory too, but not asked."),
     ] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="Budget of an answer.")] = TOKENS,
+    failures: Annotated[
+        Path | None, typer.Option(help="Write what was not answered exactly, a JSON line each.")
+    ] = None,
 ) -> None:
     """Efficacy, generality and locality of N edits in one memory at once."""
     console = Console(stderr=True)
     wanted = frozenset(filter(None, (part.strip() for part in sources.split(","))))
     try:
-        found = load_cases(data, n, options=Options(sources=wanted)).cases
+        found = load_cases(data, n, options=Options(sources=wanted), part=part).cases
         more = load_cases(also).cases if also else ()
         every = select([*found, *more], locality=neighbours).cases
         cases = every[: len(found)]
@@ -152,11 +184,11 @@ def main(
     with console.status(f"Adding {len(every)} edits"):
         lm.edit_many([case.edits[0] for case in every])
     per_edit = (time.perf_counter() - start) / len(every)
-    ask = Asker(lm, tokens=TOKENS)
+    ask = Asker(lm, tokens=tokens)
     near = [p.prompt for case in cases for p in case.probes if p.local]
     results: Results = {"n": len(cases), "in_memory": len(every), "editor": editor, "scope": scope}
     results["model"] = model or "SmolLM2-135M-Instruct"
-    results |= measured(ask, cases, console) | locality(ask, near, console)
+    results |= measured(ask, cases, console, failures) | locality(ask, near, console)
     results |= base_efficacy(ask, cases, console) | {"seconds_per_edit": per_edit}
     Console().print(table(results))
     if json_ is not None:

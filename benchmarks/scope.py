@@ -3,10 +3,11 @@
     python benchmarks/scope.py --data counterfact_full.jsonl.gz --zsre zsre.jsonl.gz --json out.json
 
 All records become edits; queries are about subjects the shipped scope has not been trained on (the
-evaluation part of memedit.training.split; ``--part all`` asks about every subject, for files that
+evaluation part of memedit.split; ``--part all`` asks about every subject, for files that
 had no part in training). No language model is needed: this measures the decision alone.
 
-paraphrase_recall, zsre_recall   the right edit is among those that fire
+paraphrase_recall, zsre_recall   the right edit is among those that fire (zsRE: one of the edits of
+                                 the same subject and true answer: one fact in many wordings)
 neighbour_false_fire             any edit fires on a neighbourhood prompt; prompts that are edits,
                                  or that ask the same (or a sister relation) of an edited subject,
                                  are left out
@@ -41,10 +42,10 @@ from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries
 from memedit.scope.relations import sisters
+from memedit.split import part_of
 from memedit.training.examples import related
 from memedit.training.facts import Fact, read_facts
 from memedit.training.forms import dated, hypothetical, negated, reversed_
-from memedit.training.split import part_of
 from memedit.training.texts import passages
 from memedit.types import Decision
 
@@ -57,6 +58,14 @@ FILES = (
     "downstream/gsm8k_test.jsonl.gz", "downstream/sst2_dev.jsonl.gz",
     "downstream/mutual_dev.jsonl.gz",
 )  # fmt: skip
+
+
+def _same_fact(fact: Fact) -> object:
+    """What two records share that ask one thing: zsRE has one fact in many records, each in its own
+    words and with its own new answer."""
+    if fact.source == "zsre" and fact.true:
+        return subject_key(fact.subject), fact.true.casefold()
+    return fact.edit.id
 
 
 class Bench:
@@ -82,6 +91,9 @@ class Bench:
         self.by_subject: dict[str, list[Fact]] = {}
         for fact in facts:
             self.by_subject.setdefault(subject_key(fact.subject), []).append(fact)
+        self.same: dict[object, set[str]] = {}
+        for fact in facts:
+            self.same.setdefault(_same_fact(fact), set()).add(fact.edit.id)
         self.chances: list[float] = []
         self.right: list[bool] = []
 
@@ -98,11 +110,11 @@ class Bench:
         decisions = self.decide([text for text, _ in pairs], what)
         fired, first = [], []
         for decision, (_, fact) in zip(decisions, pairs, strict=True):
-            ids = [hit.record.id for hit in decision.hits]
-            fired.append(fact.edit.id in ids)
-            first.append(ids[:1] == [fact.edit.id])
+            ids, right = [hit.record.id for hit in decision.hits], self.same[_same_fact(fact)]
+            fired.append(not right.isdisjoint(ids))
+            first.append(not right.isdisjoint(ids[:1]))
             best = decision.candidates[0].record.id if decision.candidates else ""
-            self._seen(decision, best == fact.edit.id)
+            self._seen(decision, best in right)
         return (float(np.mean(fired)), float(np.mean(first))) if pairs else None
 
     def false_fires(self, queries: Sequence[str], what: str) -> float | None:

@@ -31,7 +31,7 @@ from memedit.evaluation import load_cases
 from memedit.evaluation import text as texts
 from memedit.evaluation.asking import Asker
 from memedit.evaluation.cases import EFFICACY, LOCALITY, NEIGHBOURHOOD, PARAPHRASE, EvalCase
-from memedit.training.split import part_of
+from memedit.split import part_of
 from memedit.types import Decision, Hit, Record
 
 TOKENS = 10

@@ -11,9 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render, cli_evaluation, cli_memory, cli_serving
+from memedit import _render, cli_evaluation, cli_memory, cli_serving, cli_training
 from memedit.cli_options import DEFAULT_MEMORY, EncoderName, Memory, Model, shown
-from memedit.cli_training import train_app
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.plain import plain_event, plain_receipt, plain_record, plain_report
 from memedit.types import DEFAULT_NAMESPACE, Edit
@@ -51,7 +50,7 @@ edit_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(edit_app, name="edit")
-app.add_typer(train_app, name="train")
+app.add_typer(cli_training.train_app, name="train")
 app.add_typer(cli_serving.keys_app, name="keys")
 app.add_typer(cli_memory.tenants_app, name="tenants")
 
@@ -486,6 +485,7 @@ app.command()(cli_evaluation.compare)
 app.command()(cli_evaluation.report)
 app.command()(cli_evaluation.downstream)
 app.command()(cli_evaluation.sweep)
+app.command()(cli_training.statistics)
 
 
 def _version(wanted: bool) -> None:

@@ -42,6 +42,7 @@ from memedit.cli_options import (
     with_options,
 )
 from memedit.errors import InvalidInputError
+from memedit.names import split
 
 if TYPE_CHECKING:
     from memedit.evaluation.compare import Comparison
@@ -81,7 +82,7 @@ def _measure(
 ) -> None:
     from memedit.evaluation.jobs import Job, run_job
 
-    names = tuple(part.strip() for part in editors.split(","))
+    names = tuple(split(editors, ","))
     job = Job(editors=names, **asked.job)
     try:
         with _render.measuring() as heard:
@@ -139,7 +140,7 @@ def sweep(
     from memedit.evaluation import jobs, tables
 
     job = jobs.Job(
-        editors=tuple(part.strip() for part in editors.split(",")),
+        editors=tuple(split(editors, ",")),
         data=data,
         locality=locality,
         hard=hard,

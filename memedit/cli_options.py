@@ -46,6 +46,15 @@ Target = Annotated[
 Sources = Annotated[
     str, typer.Option("--sources", metavar="A,B", help="Only records of these sources.")
 ]
+PartName = Annotated[
+    str | None,
+    typer.Option(
+        "--part",
+        metavar="PART",
+        help="Only cases whose subjects memedit's own training left out (evaluation), chose "
+        "thresholds on (calibration), or learnt from (train).",
+    ),
+]
 Tokens = Annotated[
     int, typer.Option("--max-new-tokens", min=1, metavar="N", help="Budget of a free answer.")
 ]
@@ -133,7 +142,8 @@ Editors = Annotated[
     typer.Option(
         "--editors",
         metavar="A,B",
-        help="NAME, NAME@SCOPE, NAME-ungated (the nearest edit always fires), none.",
+        help="NAME, NAME@SCOPE, NAME-ungated (the nearest edit always fires), "
+        "'NAME(setting=value)', none.",
     ),
 ]
 Editor = Annotated[str, typer.Option("--editor", metavar="NAME", help="As in compare.")]
@@ -205,6 +215,7 @@ def measured(
     hard: Hard = False,
     zsre_target: Target = "alt",
     sources: Sources = "",
+    part: PartName = None,
     references: References = None,
     max_new_tokens: Tokens = 24,
     frame: Frame = "plain",
@@ -237,6 +248,7 @@ def measured(
         "hard": hard,
         "target": zsre_target,
         "sources": tuple(parts(sources)),
+        "part": part,
         "references": references and str(references),
         "model": model,
         "encoder": encoder,

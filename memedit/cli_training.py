@@ -9,9 +9,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from memedit import _render
+from memedit.cli_options import Model
 
 train_app = typer.Typer(
-    help="Train the scope's classifier, or SERAC's counterfactual model, on your own data.",
+    help="Train what editors and scopes need in advance, on your own data.",
     no_args_is_help=True,
 )
 Data = Annotated[
@@ -133,6 +134,139 @@ def counterfactual(
             report=show,
         )
     _finish(manifest, f'Serac(counterfactual="{out}")', json=json)
+
+
+Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")]
+Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")]
+Place = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="[default: where the editor looks by itself]"),
+]
+
+
+@train_app.command("mend")
+def mend(
+    data: Data,
+    texts: Texts,
+    out: Place = None,
+    model: Model = None,
+    steps: Steps = 2_000,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Edits a step.")] = 5,
+    rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 1e-4,
+    rank: Annotated[int, typer.Option("--rank", min=1, help="Of the transforms.")] = 256,
+    device: Device = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Train MEND's network for one base model: gradients of edits to better ones."""
+    _hypernetwork("mend", data, texts, out, model, device, steps, batch, rate, seed, json, rank)
+
+
+@train_app.command("ke")
+def ke(
+    data: Data,
+    texts: Texts,
+    out: Place = None,
+    model: Model = None,
+    steps: Steps = 20_000,
+    rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 3e-4,
+    device: Device = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Train KE's network for one base model: from an edit's text to an update of the weights."""
+    _hypernetwork("ke", data, texts, out, model, device, steps, 1, rate, seed, json)
+
+
+def _hypernetwork(
+    kind: str,
+    data: list[Path],
+    texts: list[Path],
+    out: Path | None,
+    model: str | None,
+    device: str | None,
+    steps: int,
+    batch: int,
+    rate: float,
+    seed: int,
+    json: bool,
+    rank: int = 256,
+) -> None:
+    from memedit.training.jobs import train_hypernetwork
+    from memedit.training.loop import Schedule
+
+    schedule = Schedule(steps=steps, batch=batch, rate=rate, clip=100.0, seed=seed)
+    with _bar() as bar:
+        task = bar.add_task("Training", total=steps)
+
+        def show(step: int, values: dict[str, float]) -> None:
+            bar.update(task, completed=step, description=f"Training (loss {values['loss']:.3f})")
+
+        manifest = train_hypernetwork(
+            kind, data, texts, out, model=model, device=device, schedule=schedule, rank=rank,
+            report=show,
+        )  # fmt: skip
+    use = f'{kind.capitalize()}(hypernetwork="{manifest["folder"]}")'
+    _finish(manifest, use, json=json)
+
+
+def statistics(
+    text: Annotated[
+        list[Path],
+        typer.Option(
+            "--text", metavar="FILE", help="Ordinary text (.txt, or JSONL with a text). Repeatable."
+        ),
+    ],
+    layers: Annotated[str, typer.Option("--layers", metavar="3-9", help="Which: 3-9 or 3,5,7.")],
+    tokens: Annotated[
+        int, typer.Option("--tokens", min=1, metavar="N", help="How many.")
+    ] = 100_000,
+    length: Annotated[int, typer.Option("--length", min=2, help="Tokens in a sequence.")] = 128,
+    model: Model = None,
+    device: Device = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="[default: memedit's cache]")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure second moments of a model's keys over text: what ROME, MEMIT and AlphaEdit divide by.
+
+    memedit statistics --layers 3-9 --tokens 100000 --text wikipedia.jsonl.gz
+
+    Interrupted, it goes on when run again with the same options.
+    """
+    from memedit import models
+    from memedit.engine import Engine
+    from memedit.training.statistics import collect_statistics, layers_of
+
+    wanted = layers_of(layers)
+    with _render.working(f"Loading {model or 'the default language model'}"):
+        lm = Engine(*models.load(model, device=device))
+    with _bar() as bar:
+        task = bar.add_task("Reading", total=tokens)
+        found = collect_statistics(
+            lm,
+            wanted,
+            text,
+            tokens=tokens,
+            length=length,
+            folder=out,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if json:
+        names = ("layer", "tokens", "trace", "trace_without_first", "ratio")
+        plain = [{name: getattr(each, name) for name in names} for each in found]
+        for row, each in zip(plain, found, strict=True):
+            row |= {"path": str(each.path), "sink": each.is_sink}
+        _render.as_json(plain)
+        return
+    for each in found:
+        sink = "  attention sink: do not edit here" if each.is_sink else ""
+        _render.say(
+            f"layer {each.layer}: {each.tokens:,} tokens, trace {each.trace:.1f} "
+            f"({each.trace_without_first:.1f} without first tokens, whose norm is "
+            f"{each.ratio:.1f} times the others'){sink}"
+        )
 
 
 def _bar() -> Progress:

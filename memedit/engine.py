@@ -16,6 +16,7 @@ happen for one call and leaves nothing behind. Three mechanisms carry everything
 
 from __future__ import annotations
 
+import copy
 import inspect
 import threading
 from collections import OrderedDict
@@ -40,14 +41,19 @@ from memedit.processors import (
     CallerProcessor,
     CallerStreamer,
     NotYet,
+    OneOf,
     StopTokens,
 )
 from memedit.protocols import Apply, Step
 from memedit.sites import Sites, find
 from memedit.tokens import Codec, left_pad, right_pad
-from memedit.types import Batch, Completion, Row
+from memedit.types import Batch, Completion, Record, Row
 
 _KEPT_PREFIXES = 4
+Before = Callable[[Any, Any], "Tensor | None"]
+"""(positional arguments, keyword arguments) -> the first argument's new value, or None."""
+After = Callable[[Tensor, Tensor], "Tensor | None"]
+"""(input, output) -> the new output, or None to leave it."""
 
 
 class Engine:
@@ -56,12 +62,20 @@ class Engine:
     Args:
         base: A Hugging Face causal language model (PEFT-wrapped is fine). Never modified.
         tokenizer: Its tokenizer.
+
+    Attributes:
+        records: The edits that are in the weights of a :meth:`shadow`; none otherwise.
+        kept: What editors computed of the original model, by their own keys (shared by shadows).
+        original: The engine this one is a shadow of; itself otherwise.
     """
 
     def __init__(self, base: Any, tokenizer: Any) -> None:
         self.base = base
         self.tokenizer = tokenizer
         self.codec = Codec(tokenizer, pad_id(tokenizer, base.config))
+        self.records: Sequence[Record] = ()
+        self.kept: dict[Any, Any] = {}
+        self.original: Engine = self
         self._prefixes: OrderedDict[tuple[object, ...], tuple[int, DynamicCache]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -178,6 +192,59 @@ class Engine:
             handle.remove()
         return seen[0][torch.arange(len(prompts)), torch.tensor(columns)]
 
+    # The model as another one
+
+    def shadow(
+        self, changes: Mapping[str, Tensor] | None = None, records: Sequence[Record] | None = None
+    ) -> Engine:
+        """The model with other weights, beside this one: nothing of this one is written.
+
+        Every tensor is shared but the changed weights, and the structure is a copy, so that hooks
+        in one never act in the other.
+
+        Args:
+            changes: Site -> D [d_out, d_in], added to the module's weight; the sum is rounded once
+                to the weight's dtype.
+            records: What the changes stand for; by default those of this engine.
+
+        Raises:
+            InvalidInputError: a weight that other modules share (tied embeddings).
+        """
+        tensors = {id(t): t for t in (*self.base.parameters(), *self.base.buffers())}
+        other = Engine(copy.deepcopy(self.base, tensors), self.tokenizer)
+        other.__dict__["fingerprint"] = self.fingerprint
+        other.kept, other.original = self.kept, self.original
+        other.records = self.records if records is None else records
+        for site, weight in changed_weights(self, changes or {}).items():
+            with torch.no_grad():
+                new = nn.Parameter(weight, requires_grad=False)
+            other.base.get_submodule(site).weight = new
+        return other
+
+    @contextmanager
+    def watch(
+        self,
+        *,
+        before: Mapping[str, Before] | None = None,
+        after: Mapping[str, After] | None = None,
+    ) -> Iterator[None]:
+        """Functions called at modules of the base, in this thread, for the length of the block.
+
+        Args:
+            before: Path of a module -> what sees (and may replace) its first input.
+            after: Path of a module -> what sees (and may replace) its output.
+        """
+        with ExitStack() as stack:
+            for site, see in (before or {}).items():
+                module = self.base.get_submodule(site)
+                handle = module.register_forward_pre_hook(_before(see), with_kwargs=True)
+                stack.callback(handle.remove)
+            for site, change in (after or {}).items():
+                module = self.base.get_submodule(site)
+                handle = module.register_forward_hook(_after(change), with_kwargs=True)
+                stack.callback(handle.remove)
+            yield
+
     # How they are done
 
     @cached_property
@@ -229,6 +296,10 @@ class Engine:
         options.setdefault("pad_token_id", self.codec.pad)
         if batch.prefix or any(row.rewritten for row in batch.rows):
             self._show_caller(batch, setting, stops, options, width)
+        if any(row.answers for row in batch.rows):
+            only = OneOf(self._answers(batch), [*setting.eos, *stops], width)
+            processors = [only, *(options.get("logits_processor") or ())]
+            options["logits_processor"] = LogitsProcessorList(processors)
         if stops:
             table = self._table(stops)
             least = width + max(1, setting("min_new_tokens", 0))
@@ -239,6 +310,14 @@ class Engine:
             options["logits_processor"] = LogitsProcessorList(processors)
             options["stopping_criteria"] = StoppingCriteriaList(criteria)
         return options
+
+    def _answers(self, batch: Batch) -> list[list[list[int]]]:
+        """Per row the token sequences of its ``answers``."""
+        prefixed = bool(batch.prefix)
+        return [
+            [self.codec.continuation(row, text, prefixed=prefixed) for text in row.answers]
+            for row in batch.rows
+        ]
 
     def _table(self, stops: tuple[int, ...]) -> Tensor:
         """[V] bool, True at the stop tokens."""
@@ -397,6 +476,57 @@ def _hook(apply: Apply, mask: Tensor) -> Callable[..., Any]:
         here = real if prefill else torch.ones(y.shape[:2], dtype=torch.bool, device=y.device)
         changed = apply(x, y, Step(prefill, last if prefill else None, here.to(y.device)))
         return (changed, *out[1:]) if isinstance(out, tuple) else changed
+
+    return hook
+
+
+def changed_weights(lm: Engine, changes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Site -> the weight with its change added, in the weight's own layout and dtype.
+
+    Raises:
+        InvalidInputError: a weight that other modules share (tied embeddings).
+    """
+    found: dict[str, Tensor] = {}
+    for site, change in changes.items():
+        weight: Tensor = lm.base.get_submodule(site).weight
+        shared = {id(e.weight) for e in (lm.base.get_input_embeddings(),) if e is not None}
+        if id(weight) in shared:
+            raise InvalidInputError(
+                f"The weight of {site!r} is also that of the token embedding.",
+                hint="Edit another module: a tied weight cannot be changed in one place only.",
+            )
+        delta = change.T if lm.sites.is_conv1d(site) else change
+        work = torch.promote_types(weight.dtype, torch.float32)
+        with torch.no_grad():
+            new = weight.to(work) + delta.to(weight.device, work)
+        found[site] = new.to(weight.dtype)
+    return found
+
+
+def _before(see: Before) -> Callable[..., Any]:
+    thread = threading.get_ident()
+
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if threading.get_ident() != thread or (new := see(args, kwargs)) is None:
+            return None
+        if args:
+            return (new, *args[1:]), kwargs
+        name = next(iter(kwargs))
+        return args, {**kwargs, name: new}
+
+    return hook
+
+
+def _after(change: After) -> Callable[..., Any]:
+    thread = threading.get_ident()
+
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
+        if threading.get_ident() != thread:
+            return None
+        y = out[0] if isinstance(out, tuple) else out
+        if (new := change(_first(args, kwargs), y)) is None:
+            return None
+        return (new, *out[1:]) if isinstance(out, tuple) else new
 
     return hook
 

@@ -76,6 +76,10 @@ class MissingExtraError(MemeditError, ImportError):
         )
 
 
+class StatisticsError(MemeditError, ValueError):
+    """Second moments that an editor needs are missing, damaged, or of too few tokens."""
+
+
 class WorkerError(MemeditError, RuntimeError):
     """A process that did a part of an evaluation failed again and again."""
 

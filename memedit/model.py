@@ -29,6 +29,15 @@ from memedit.explanation import Explanation
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
 from memedit.protocols import Editor, Encoder, Scope
 from memedit.scope import load_scope
+from memedit.sequence import (
+    EditedModels,
+    changes_weights,
+    dependents,
+    refuse,
+    stamped,
+    ungated,
+    written,
+)
 from memedit.types import (
     DEFAULT_NAMESPACE,
     Batch,
@@ -57,6 +66,7 @@ class View:
     namespace: str = DEFAULT_NAMESPACE
     as_of: datetime | None = None
     memory: MemoryView | None = None
+    merged: bool = False
 
 
 _EVERYTHING = View()
@@ -110,6 +120,7 @@ class EditableModel(nn.Module):
         self._scope_fits = False
         self._chat = ChatFormat.of(self.tokenizer)
         self._fitted: dict[int, Mapping[str, Payload]] = {}
+        self._models = EditedModels(self.engine)
         self._view: ContextVar[View] = ContextVar("memedit_view", default=_EVERYTHING)
 
     @classmethod
@@ -203,13 +214,37 @@ class EditableModel(nn.Module):
             path, namespace=namespace or self._now.namespace, source=source, progress=progress
         )
 
-    def forget(self, id: str, *, namespace: str | None = None) -> Record:
+    def forget(self, id: str, *, namespace: str | None = None, refit: bool = False) -> Record:
         """Remove an edit: afterwards it is as if it had never been added.
+
+        Args:
+            id: Its id.
+            namespace: Where it is; default the view's.
+            refit: Fit edits of weights anew that were fitted on this one.
 
         Raises:
             UnknownEditError: no such edit in force.
+            EntangledEditError: others were fitted on it, and ``refit`` is not set.
         """
-        return self.memory.forget(id, namespace=namespace or self._now.namespace)
+        return self.forget_many([id], namespace=namespace, refit=refit)[0]
+
+    def forget_many(
+        self, ids: Sequence[str], *, namespace: str | None = None, refit: bool = False
+    ) -> list[Record]:
+        """Remove several edits; as :meth:`forget`, but those that depend on each other may go
+        together."""
+        namespace = namespace or self._now.namespace
+        gone = [self.memory.get(id, namespace=namespace) for id in dict.fromkeys(ids)]
+        live = list(self.memory.records(namespace))
+        later = dependents(gone, live, self._leaves())
+        if later and not refit:
+            raise refuse(gone, later)
+        found = [self.memory.forget(record.id, namespace=namespace) for record in gone]
+        for record in reversed(later):
+            self.memory.forget(record.id, namespace=namespace, reason="refit")
+        for group in _alike(later):
+            self._add([record.edit for record in group], **_options_of(group[0]))
+        return found
 
     def history(self, id: str | None = None) -> list[Event]:
         """All that happened to one edit, or to the memory, in order."""
@@ -223,16 +258,101 @@ class EditableModel(nn.Module):
         self._check_scope()
         for edit in edits:
             self.check_edit(edit)
+        if self._now.merged:
+            raise InvalidInputError(
+                "The edits are in the base's weights now.", hint="Edit outside of merged()."
+            )
         options.setdefault("namespace", self._now.namespace)
-        fitted = [editor.fit(edits, self.engine) for editor in self._leaves()]
-        payloads = [
-            {editor.name: each[i] for editor, each in zip(self._leaves(), fitted, strict=True)}
-            for i in range(len(edits))
-        ]
+        progress = options.pop("progress", None)
+        payloads = self._payloads(edits, options)
         if len(edits) == 1:
-            options.pop("progress", None)
             return [self.memory.add(edits[0], payloads=payloads[0], **options)]
-        return self.memory.add_many(edits, payloads=payloads, **options)
+        return self.memory.add_many(edits, payloads=payloads, progress=progress, **options)
+
+    def _payloads(
+        self, edits: Sequence[Edit], options: Mapping[str, Any]
+    ) -> list[dict[str, Payload]]:
+        """What each editor must remember of each edit."""
+        if ungated(self.editor, self.scope):
+            return self._fitted_in_turn(edits, options)
+        fitted = {e.name: self._fitted_apart(e, edits) for e in self._leaves()}
+        return [{name: each[i] for name, each in fitted.items()} for i in range(len(edits))]
+
+    def _fitted_apart(self, editor: Editor, edits: Sequence[Edit]) -> list[Payload]:
+        """Payloads that stand for themselves: gated, an edit of weights acts alone."""
+        if not changes_weights(editor):
+            return _fit(editor, edits, self.engine)
+        lm = self.engine.shadow()
+        return [_fit(editor, [edit], lm)[0] for edit in edits]
+
+    def _fitted_in_turn(
+        self, edits: Sequence[Edit], options: Mapping[str, Any]
+    ) -> list[dict[str, Payload]]:
+        """Payloads fitted together, on the model that holds the edits in force."""
+        receipts = self.memory.preview(edits, **options)
+        superseded = [record for receipt in receipts for record in receipt.superseded]
+        live = list(self.memory.records(options["namespace"]))
+        known = {record.sequence for record in live}
+        gone = [record for record in superseded if record.sequence in known]
+        if later := dependents(gone, live, self._leaves()):
+            raise refuse(gone, later)
+        away = {record.id for record in superseded}
+        new = {r.id: e for e, r in zip(edits, receipts, strict=True) if r.status == "added"}
+        fresh = {id: edit for id, edit in new.items() if id not in away}
+        kept = {record.sequence for record in gone}
+        lm = self._edited_model([record for record in live if record.sequence not in kept])
+        made = _fit(self.editor, list(fresh.values()), lm) if fresh else []
+        version = self.memory.version
+        payloads = {i: stamped(p, version) for i, p in zip(fresh, made, strict=True)}
+        return [
+            {self.editor.name: payloads[edit.id]} if edit.id in payloads else {} for edit in edits
+        ]
+
+    def _edited_model(self, records: Sequence[Record]) -> Engine:
+        """The model with these records in its weights; those never fitted are fitted now."""
+        if self._now.merged:
+            raise InvalidInputError("The edits are in the base's weights already.")
+        return self._models.of(self.editor, self._all_compiled(records))
+
+    def view(self) -> Engine:
+        """The model with the edits of the current view in its weights, beside the base.
+
+        It shares every other tensor with the base, which is not written.
+
+        Raises:
+            InvalidInputError: the editor does not change weights.
+        """
+        self._check_changes_weights()
+        return self._edited_model(self._in_force())
+
+    @contextmanager
+    def merged(self) -> Iterator[EditableModel]:
+        """Context manager: the base's own weights hold the edits in force, for every prompt.
+
+        For what needs the base itself (an export, another library), or many questions about many
+        edits. Not while other threads use the model. Afterwards, whatever happened, every weight is
+        bit for bit what it was.
+
+        Raises:
+            InvalidInputError: the editor does not change weights, or they are merged already.
+        """
+        self._check_changes_weights()
+        if self._now.merged:
+            raise InvalidInputError("The edits are in the base's weights already.")
+        records = self._all_compiled(self._in_force())
+        changes = self.editor.changes(records)  # type: ignore[attr-defined]
+        with written(self.engine, changes), self._seen_as(edited=False, merged=True):
+            yield self
+
+    def _check_changes_weights(self) -> None:
+        if not changes_weights(self.editor):
+            raise InvalidInputError(
+                f"Editor {self.editor.name!r} changes no weights.",
+                hint="Use one that does, such as rome or memit.",
+            )
+
+    def _in_force(self) -> list[Record]:
+        return self._live(self._store, self._now) if self._now.edited else []
 
     def check_edit(self, edit: Edit) -> None:
         """See that the editors in use can take this edit.
@@ -291,7 +411,7 @@ class EditableModel(nn.Module):
                 queries, k=_CANDIDATES, namespace=view.namespace, as_of=view.as_of
             )
         self._check_scope()
-        return [self._ready(decision) for decision in self.scope.decide(queries, candidates)]
+        return self._ready(self.scope.decide(queries, candidates))
 
     def _check_scope(self) -> None:
         """See once that a trained scope was trained for the memory's encoder.
@@ -316,26 +436,49 @@ class EditableModel(nn.Module):
         moment = view.as_of or datetime.now().astimezone()
         return [r for r in store.records(view.namespace) if r.holds_at(moment)]
 
-    def _ready(self, decision: Decision) -> Decision:
-        """The decision with every hit's payloads compiled for the editors in use."""
-        if not decision:
-            return decision
-        hits = tuple(replace(hit, record=self._compiled(hit.record)) for hit in decision.hits)
-        return replace(decision, hits=hits)
+    def _ready(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """The decisions with every hit's payloads compiled for the editors in use."""
+        done: dict[int, tuple[Hit, ...]] = {}
+        for decision in decisions:
+            if decision and id(decision.hits) not in done:
+                records = self._all_compiled([hit.record for hit in decision.hits])
+                pairs = zip(decision.hits, records, strict=True)
+                done[id(decision.hits)] = tuple(replace(hit, record=r) for hit, r in pairs)
+        return [replace(d, hits=done[id(d.hits)]) if d else d for d in decisions]
 
-    def _compiled(self, record: Record) -> Record:
-        """A record written without these editors (an import, another editor), fitted now.
+    def _all_compiled(self, records: Sequence[Record]) -> list[Record]:
+        """Records written without these editors (an import, another editor), fitted now.
 
         Asking never writes: what is fitted here stays in this process (:meth:`compile_edits`).
         """
-        missing = self._missing(record)
-        if not missing:
-            return record
-        if record.sequence not in self._fitted:
-            self._fitted[record.sequence] = {
-                e.name: e.fit([record.edit], self.engine)[0] for e in missing
+        lacking = [r for r in records if r.sequence not in self._fitted and self._missing(r)]
+        fresh = {record.sequence for record in lacking}
+        self._fitted |= self._fits(lacking, [r for r in records if r.sequence not in fresh])
+        return [
+            replace(r, payloads={**r.payloads, **self._fitted[r.sequence]})
+            if r.sequence in self._fitted
+            else r
+            for r in records
+        ]
+
+    def _fits(
+        self, lacking: Sequence[Record], others: Sequence[Record]
+    ) -> dict[int, Mapping[str, Payload]]:
+        """Sequence -> payloads of records that lack some; ungated, on the model with the others."""
+        if not lacking:
+            return {}
+        if not ungated(self.editor, self.scope):
+            return {
+                r.sequence: {e.name: self._fitted_apart(e, [r.edit])[0] for e in self._missing(r)}
+                for r in lacking
             }
-        return replace(record, payloads={**record.payloads, **self._fitted[record.sequence]})
+        lm = self._models.of(self.editor, self._all_compiled(others))
+        made = _fit(self.editor, [record.edit for record in lacking], lm)
+        version = self.memory.version
+        return {
+            r.sequence: {self.editor.name: stamped(p, version)}
+            for r, p in zip(lacking, made, strict=True)
+        }
 
     def _missing(self, record: Record) -> list[Editor]:
         """The editors in use that have no payload of this record and can have one."""
@@ -377,9 +520,13 @@ class EditableModel(nn.Module):
         Returns the number of edits fitted; may be interrupted and called again.
         """
         records = [r for r in self.memory.records() if self._missing(r)]
-        for done, record in enumerate(records, start=1):
-            new = {e.name: e.fit([record.edit], self.engine)[0] for e in self._missing(record)}
-            self.memory.put_payloads({record.sequence: new})
+        together = ungated(self.editor, self.scope)
+        done = 0
+        for group in [records] if together and records else [[r] for r in records]:
+            fresh = {record.sequence for record in group}
+            others = [r for r in self.memory.records() if together and r.sequence not in fresh]
+            self.memory.put_payloads(self._fits(group, others))
+            done += len(group)
             if progress is not None:
                 progress(done)
         return len(records)
@@ -428,9 +575,9 @@ class EditableModel(nn.Module):
         batch = self._batch(self._decided(rows), {})
         if not rows:
             return []
-        edited = partial(self.editor.run, call=self._forced)
+        edited, base = partial(self._run, call=self._forced), partial(self._forced, self.engine)
         with torch.no_grad():
-            scores = batch.route(lambda row: bool(row.decision), edited, self._forced)
+            scores = batch.route(lambda row: bool(row.decision), edited, base)
         if not all(isinstance(score, Score) for score in scores):
             raise InvalidInputError(
                 f"Editor {self.editor.name!r} answers with another model, token by token unlike "
@@ -439,15 +586,23 @@ class EditableModel(nn.Module):
             )
         return [replace(s, decision=r.decision) for s, r in zip(scores, batch.rows, strict=True)]
 
-    def _forced(self, batch: Batch) -> list[Score]:
+    def _run(self, batch: Batch, call: Callable[[Engine, Batch], list[T]]) -> list[T]:
+        """Rows in scope through the editor, or as the model answers that holds every edit."""
+        if ungated(self.editor, self.scope) and batch.rows:
+            records = [hit.record for hit in batch.rows[0].decision.hits]
+            return call(self._edited_model(records), batch)
+        return self.editor.run(batch, partial(call, self.engine))
+
+    @staticmethod
+    def _forced(engine: Engine, batch: Batch) -> list[Score]:
         """The engine's answer to rows with targets: every token of the target rated."""
-        codec, prefixed = self.engine.codec, bool(batch.prefix)
+        codec, prefixed = engine.codec, bool(batch.prefix)
         pairs = [codec.with_target(row, prefixed=prefixed) for row in batch.rows]
         rows = tuple(
             replace(row, ids=torch.cat(pair), target="", rewritten=False)
             for row, pair in zip(batch.rows, pairs, strict=True)
         )
-        logits = self.engine.logits(replace(batch, rows=rows), [row.prompt for row in rows])
+        logits = engine.logits(replace(batch, rows=rows), [row.prompt for row in rows])
         return [
             _score(target, each[len(before) - 1 : -1])
             for each, (before, target) in zip(logits, pairs, strict=True)
@@ -471,10 +626,9 @@ class EditableModel(nn.Module):
                 handed may be rewritten, and keep the ``ids`` object of the rows given here.
             options: Options of ``generate``.
         """
-        call = self.engine.generate if call is None else call
         batch = self._batch(rows, options or {})
-        edited = partial(self._edited, call=call)
-        return batch.route(lambda row: bool(row.decision), edited, call)
+        edited, base = partial(self._edited, call=call), call or self.engine.generate
+        return batch.route(lambda row: bool(row.decision), edited, base)
 
     def explain(self, query: str, *, chat: bool = False, **options: Any) -> Explanation:
         """The answer, the base's answer, and the decision behind them."""
@@ -531,7 +685,12 @@ class EditableModel(nn.Module):
         return batch.route(lambda row: bool(row.decision), self._edited, self.engine.generate)
 
     def _edited(self, batch: Batch, call: Call | None = None) -> list[Completion]:
-        answers: list[Completion] = self.editor.run(batch, call or self.engine.generate)
+        """Rows in scope answered; by ``call`` instead of the engine's ``generate``, if given."""
+        answers: list[Completion]
+        if call is None:
+            answers = self._run(batch, Engine.generate)
+        else:
+            answers = self.editor.run(batch, call)
         return [
             replace(answer, decision=row.decision, editor=self._who(row))
             for row, answer in zip(batch.rows, answers, strict=True)
@@ -606,12 +765,11 @@ class EditableModel(nn.Module):
         """[T, V] logits of each row in scope, at the caller's own tokens."""
         originals = {id(row.ids): row.prompt for row in rows}
 
-        def call(batch: Batch) -> list[Tensor]:
-            return self.engine.logits(batch, [originals[id(row.ids)] for row in batch.rows])
+        def call(engine: Engine, batch: Batch) -> list[Tensor]:
+            return engine.logits(batch, [originals[id(row.ids)] for row in batch.rows])
 
         batch = self._batch([replace(row, target="") for row in rows], {})
-        logits: list[Tensor] = self.editor.run(batch, call)
-        return logits
+        return self._run(batch, call)
 
     def _rows(self, ids: Tensor | None, mask: Tensor | None) -> list[Row]:
         """The rows of a call with their decisions; none while there is nothing in memory."""
@@ -670,6 +828,31 @@ class EditableModel(nn.Module):
             f"scope={getattr(self.scope, 'name', type(self.scope).__name__)!r}, "
             f"edits={len(self.memory)})"
         )
+
+
+def _fit(editor: Editor, edits: Sequence[Edit], lm: Engine) -> list[Payload]:
+    """``editor.fit``, with gradients: the caller may be asking under ``no_grad``."""
+    with torch.inference_mode(False), torch.enable_grad():
+        return editor.fit(edits, lm)
+
+
+def _options_of(record: Record) -> dict[str, Any]:
+    """The options with which a record was added."""
+    names = ("namespace", "source", "valid_from", "valid_until")
+    return {name: getattr(record, name) for name in names}
+
+
+def _alike(records: Sequence[Record]) -> list[list[Record]]:
+    """Records in order, those together that were added together with the same options."""
+    groups: list[list[Record]] = []
+    for record in records:
+        last = groups[-1][-1] if groups else None
+        same = last is not None and last.version == record.version
+        if last is not None and same and _options_of(last) == _options_of(record):
+            groups[-1].append(record)
+        else:
+            groups.append([record])
+    return groups
 
 
 def _open(memory: str | Path | None, encoder: Encoder | str | None) -> EditMemory:

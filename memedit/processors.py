@@ -74,6 +74,42 @@ class NotYet(LogitsProcessor):
         return scores.masked_fill(self.table[: scores.shape[-1]], -float("inf"))
 
 
+class OneOf(LogitsProcessor):
+    """Keeps each row to one of its answers, and ends it there.
+
+    What is not allowed is made unlikely, not impossible: where a caller's own processor forbids
+    every answer, the row goes on as it likes.
+
+    Args:
+        answers: Per row the token sequences it may generate; none: anything.
+        ends: Tokens that end an answer.
+        width: Number of prompt columns.
+    """
+
+    _AGAINST = 1e4
+
+    def __init__(
+        self, answers: Sequence[Sequence[Sequence[int]]], ends: Sequence[int], width: int
+    ) -> None:
+        self.answers, self.ends, self.width = answers, list(ends), width
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        against = torch.zeros_like(scores)
+        copies = len(input_ids) // len(self.answers)
+        for i, said in enumerate(input_ids[:, self.width :].tolist()):
+            if allowed := self._next(self.answers[i // copies], said):
+                against[i] = -self._AGAINST
+                against[i, allowed] = 0.0
+        return scores + against
+
+    def _next(self, answers: Sequence[Sequence[int]], said: list[int]) -> list[int]:
+        begun = [answer for answer in answers if list(answer[: len(said)]) == said]
+        found = {answer[len(said)] for answer in begun if len(answer) > len(said)}
+        if any(len(answer) == len(said) for answer in begun):
+            found.update(self.ends)
+        return sorted(found)
+
+
 class CallerStreamer:
     """Streams the caller's prompt and the answer up to its stop, never the added context."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from memedit.types import Batch, Call, Decision, Edit, Hit, Payload, Row
+from memedit.types import Batch, Call, Decision, Edit, Hit, Payload, Record, Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from memedit.sites import Sites
+    from memedit.tokens import Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,40 @@ class LM(Protocol):
     """What an editor's ``fit`` may use of the base model."""
 
     @property
+    def base(self) -> Any:
+        """The Hugging Face model. Its weights are read only."""
+
+    @property
     def tokenizer(self) -> Any: ...
+
+    @property
+    def codec(self) -> Codec:
+        """Texts to token ids."""
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The edits that are in the model's weights already: those fitted before, in order."""
+
+    @property
+    def original(self) -> LM:
+        """The model without any edits."""
+
+    @property
+    def kept(self) -> dict[Any, Any]:
+        """A place for what is computed once of the original model; keys name every input."""
+
+    def shadow(
+        self, changes: Mapping[str, Tensor] | None = None, records: Sequence[Record] | None = None
+    ) -> LM:
+        """The model with changes [d_out, d_in] added to the weights of these modules, beside it."""
+
+    def watch(
+        self,
+        *,
+        before: Mapping[str, Callable[[Any, Any], Tensor | None]] | None = None,
+        after: Mapping[str, Callable[[Tensor, Tensor], Tensor | None]] | None = None,
+    ) -> AbstractContextManager[None]:
+        """Functions called at modules for the length of the block (:meth:`Engine.watch`)."""
 
     @property
     def sites(self) -> Sites: ...

@@ -8,6 +8,7 @@ never derived from ``ids == pad``, because many tokenizers pad with the end-of-s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -121,6 +122,13 @@ class Codec:
         joint = self.ids(text + space + row.target.strip(), special=special)
         shared = _common_prefix(prompt.tolist(), joint.tolist())
         return joint[:shared], joint[shared:]
+
+    def continuation(self, row: Row, text: str, *, prefixed: bool) -> list[int]:
+        """Ids of ``text`` as what the model would generate after a row's prompt."""
+        prompt, ids = self.with_target(replace(row, target=text), prefixed=prefixed)
+        whole = len(prompt) == len(self.prompt(row, prefixed=prefixed))
+        found: list[int] = (ids if whole else self.ids(text)).tolist()
+        return found
 
     def insertion(self, row: Row, original: str, *, prefixed: bool) -> tuple[Tensor, Tensor]:
         """Ids [T'] of a rewritten row with the caller's ids kept verbatim, and a mask of them.

@@ -254,6 +254,7 @@ class Row:
         turn: The rest of the chat around ``prompt``; None for plain text.
         ids: [T] token ids of the whole text exactly as the caller gave them; None if it gave text.
         rewritten: The prompt no longer is what ``ids`` say.
+        answers: What is generated is one of these texts, word for word; empty: anything.
     """
 
     prompt: str
@@ -262,6 +263,7 @@ class Row:
     turn: Turn | None = None
     ids: Tensor | None = field(default=None, compare=False, repr=False)
     rewritten: bool = False
+    answers: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

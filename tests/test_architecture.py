@@ -15,14 +15,14 @@ PACKAGE = ROOT / "memedit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "paths", "spans"}),
+    frozenset({"types", "errors", "names", "paths", "spans"}),
     frozenset({"protocols"}),
     frozenset({
         "chat", "dropin", "encoders", "engine", "explanation", "interventions", "kv", "memory",
-        "models", "plain", "processors", "scope", "sites", "tokens",
+        "models", "passes", "plain", "processors", "scope", "sites", "split", "tokens",
     }),
     frozenset({"editors"}),
-    frozenset({"model"}),
+    frozenset({"model", "sequence"}),
     frozenset({"training", "evaluation", "serving"}),
     frozenset({
         "cli", "cli_evaluation", "cli_memory", "cli_options", "cli_serving", "cli_training", "demo",

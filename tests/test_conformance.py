@@ -18,6 +18,7 @@ from memedit.editors import available, editor_class, load_editor
 from memedit.errors import InvalidInputError
 from memedit.scope import Mention
 from memedit.types import Batch, Decision, Hit, Row
+from tests.editors.helpers import quick, tiny_engine, with_hypernetworks, with_statistics
 
 Tiny = Callable[[str], Any]
 FACTS = (
@@ -34,16 +35,39 @@ OUT = ("The colour of the sky is", "Two and two make", "My favourite river is th
 OPTIONS: dict[str, Any] = {"max_new_tokens": 5, "do_sample": False}
 
 
-@pytest.fixture(params=["llama", "gpt2"])
-def base(request: pytest.FixtureRequest, tiny: Tiny) -> Any:
-    return tiny(request.param)
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with what the editors need in advance of both tiny models."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMEDIT_CACHE", str(cache))
+        for arch in ("llama", "gpt2"):
+            with_hypernetworks(with_statistics(tiny_engine(arch)))
+    return cache
 
 
-@pytest.fixture(params=[*available(), "ike+ike2"])
-def editor(request: pytest.FixtureRequest) -> Any:
-    if request.param == "ike+ike2":
-        return _chain()
-    return load_editor(request.param)
+WEIGHTS = [name for name in available() if hasattr(editor_class(name), "changes")]
+PROMPTS = [name for name in (*available(), "ike+ike2") if name not in WEIGHTS]
+CASES = [(arch, name) for arch in ("llama", "gpt2") for name in PROMPTS]
+CASES += [(("llama", "gpt2")[i % 2], name) for i, name in enumerate(WEIGHTS)]
+"""Editors of weights take turns: tests/test_sequence.py has each of them on five architectures."""
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    found: tuple[str, str] = request.param
+    return found
+
+
+@pytest.fixture
+def base(case: tuple[str, str], tiny: Tiny, _trained: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("MEMEDIT_CACHE", str(_trained))
+    return tiny(case[0])
+
+
+@pytest.fixture
+def editor(case: tuple[str, str]) -> Any:
+    return _chain() if "+" in case[1] else quick(case[1])
 
 
 def _chain() -> Any:
@@ -68,9 +92,20 @@ def model(base: Any, editor: Any, tiny_tokenizer: Any) -> EditableModel:
     )
 
 
+@pytest.fixture(scope="session")
+def _compiled() -> dict[tuple[str, str], list[Any]]:
+    """What the facts were compiled to, by architecture and editor: fitting takes time."""
+    return {}
+
+
 @pytest.fixture
-def edited(model: EditableModel) -> EditableModel:
-    model.edit_many(FACTS)
+def edited(model: EditableModel, _compiled: dict[tuple[str, str], list[Any]]) -> EditableModel:
+    key = (model.base.config.model_type, model.editor.name)
+    if key in _compiled:
+        model.memory.add_many(FACTS, payloads=_compiled[key])
+    else:
+        model.edit_many(FACTS)
+        _compiled[key] = [dict(record.payloads) for record in model.memory.records()]
     return model
 
 

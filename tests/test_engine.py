@@ -339,3 +339,30 @@ def test_prefix_follows_a_change_of_weights(tiny: Tiny, tiny_tokenizer: Any) -> 
             weight.copy_(saved)
     assert not torch.allclose(before, after)
     torch.testing.assert_close(after, plain, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_beams": 2}, {"do_sample": True}], ids=str)
+def test_a_row_is_kept_to_its_answers(
+    tiny: Tiny, tiny_tokenizer: Any, options: dict[str, Any]
+) -> None:
+    """Word for word, and then it ends; the other rows of the batch say what they say alone."""
+    engine = engine_of(tiny, tiny_tokenizer)
+    answers = ("New York", "New York City", "Lyon")
+    free, kept = Row(PROMPTS[1]), Row(PROMPTS[0], answers=answers)
+    settings: dict[str, Any] = {"max_new_tokens": 30, "do_sample": False, **options}
+    for seed in range(5):
+        torch.manual_seed(seed)
+        both = engine.generate(Batch((free, kept), stop=("\n",), options=settings))
+        assert both[1].text.strip() in answers
+    if not options.get("do_sample"):
+        alone = engine.generate(Batch((free,), stop=("\n",), options=settings))
+        assert both[0].text == alone[0].text
+
+
+def test_answers_that_the_caller_forbids_are_not_forced(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    engine = engine_of(tiny, tiny_tokenizer)
+    row = Row(PROMPTS[0], answers=("Lyon",))
+    first = engine.codec.continuation(row, "Lyon", prefixed=False)[0]
+    options = {"max_new_tokens": 4, "do_sample": False, "bad_words_ids": [[first]]}
+    (answer,) = engine.generate(Batch((row,), options=options))
+    assert answer.ids is not None and first not in answer.ids[0].tolist()

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from memedit.errors import InvalidInputError, check_settings, unknown_name
+from memedit.names import called, split
 from memedit.protocols import Editor
 
 __all__ = ["available", "editor_class", "load_editor"]
@@ -49,19 +50,24 @@ def _named(cls: type[Any], name: str) -> bool:
 def load_editor(name: str, **settings: Any) -> Editor:
     """The editor registered under ``name``, with its settings; ``"a+b"`` is a chain of editors.
 
+    Settings may also stand in the name, as in ``"rome(layer=5)"``.
+
     Raises:
         UnknownNameError: no such editor.
         InvalidInputError: it has no such setting, or settings were given for a chain.
     """
-    if "+" in name:
+    parts = split(name, "+")
+    if len(parts) > 1:
         from memedit.editors.chain import Chain
 
         if settings:
             raise InvalidInputError(
                 "A chain takes no settings.", hint="Build it: Chain(load_editor(...), ...)."
             )
-        return Chain(*(load_editor(part.strip()) for part in name.split("+")))
+        return Chain(*map(load_editor, parts))
+    name, said = called(name)
     cls = editor_class(name)
+    settings = said | settings
     check_settings("Editor", name, cls, settings)
     editor: Editor = cls(**settings)
     return editor

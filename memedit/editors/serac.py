@@ -46,6 +46,8 @@ class Serac:
             adapter.
         facts: Most edits put into the prompt, best first; the adapter picks the one that answers.
         decline: Let the adapter send a query back to the base.
+        verbatim: Keep the adapter's answer to the target of one of the edits it is shown, word for
+            word; where one of them is a statement, it may say anything.
 
     Raises:
         InvalidInputError: a number out of range, or no adapter in the folder.
@@ -56,6 +58,7 @@ class Serac:
     counterfactual: str = "auto"
     facts: int = 3
     decline: bool = True
+    verbatim: bool = True
 
     def __post_init__(self) -> None:
         if self.facts < 1:
@@ -83,6 +86,7 @@ class Serac:
 
         def answer(rows: Batch) -> list[Any]:
             shown = self._shown(rows).intervene(*adapter.modules).with_stop(END)
+            shown = shown.map_rows(self._copying)
             return call(replace(shown, options=_begun(shown.options)))
 
         return batch.route(lambda row: id(row) in accepted, answer, call)
@@ -130,6 +134,16 @@ class Serac:
     def _shown(self, batch: Batch) -> Batch:
         return batch.map_rows(self._with_facts)
 
+    def _copying(self, row: Row) -> Row:
+        """The row kept to the targets of the edits it shows, if each of them has one."""
+        targets = []
+        for hit in hits_of(row, self.name)[: self.facts]:
+            target = " ".join((hit.record.edit.target_new or "").split())
+            if not target or not str(hit.record.payloads[self.name]["fact"]).endswith(target):
+                return row
+            targets.append(target)
+        return replace(row, answers=tuple(dict.fromkeys(targets))) if self.verbatim else row
+
     def _with_facts(self, row: Row) -> Row:
         hits = hits_of(row, self.name)[: self.facts]
         facts = [str(hit.record.payloads[self.name]["fact"]) for hit in hits]
@@ -154,6 +168,7 @@ class Serac:
         def answer(rows: Batch) -> list[Any]:
             chosen = replace(theirs, rows=tuple(own[id(row)] for row in rows.rows))
             shown = self._shown(chosen).intervene(*(adapter.modules if adapter else ()))
+            shown = shown.map_rows(self._copying) if adapter else shown
             if shown.rows[0].target is not None:
                 return list(other.score(shown))
             shown = replace(shown.with_stop(END), options=_begun(shown.options))

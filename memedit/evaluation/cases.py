@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from memedit.errors import InvalidInputError
+from memedit.split import PARTS, part_of
 from memedit.types import Edit
 
 EFFICACY = "efficacy"
@@ -138,8 +139,8 @@ class EvalCase:
 class Selection:
     """The cases used, and what became of the others.
 
-    ``dropped`` counts by reason: ``duplicate``, ``conflict``, ``unusable`` (cases) and
-    ``probes_edited_elsewhere`` (locality probes that some edit in memory is about).
+    ``dropped`` counts by reason: ``duplicate``, ``conflict``, ``unusable``, ``other_part`` (cases)
+    and ``probes_edited_elsewhere`` (locality probes that some edit in memory is about).
     """
 
     cases: tuple[EvalCase, ...]
@@ -157,6 +158,7 @@ def select(
     conflicts: bool = False,
     together: bool = True,
     locality: int | None = None,
+    part: str | None = None,
 ) -> Selection:
     """The first ``n`` usable cases.
 
@@ -167,12 +169,15 @@ def select(
         together: All cases are in one memory at once, so that a locality probe must not be about
             the edit of any of them; else only of its own case.
         locality: At most this many locality probes of a kind per case; None for all.
+        part: Only cases all of whose subjects are of this part (:mod:`memedit.split`).
 
     Raises:
-        InvalidInputError: no case is left.
+        InvalidInputError: no case is left, or no such part.
     """
+    if part is not None and part not in PARTS:
+        raise InvalidInputError(f"There is no part {part!r}.", hint=f"One of {', '.join(PARTS)}.")
     dropped: Counter[str] = Counter()
-    chosen = tuple(_distinct(cases, n, conflicts, dropped))
+    chosen = tuple(_distinct(_of_part(cases, part, dropped), n, conflicts, dropped))
     if not chosen:
         raise InvalidInputError(
             "There is no usable case.", hint=f"Left out: {dict(dropped) or 'nothing'}."
@@ -182,6 +187,21 @@ def select(
         case for group in groups for case in _without_edited_probes(group, locality, dropped)
     )
     return Selection(kept, n, dict(dropped))
+
+
+def parts_of(case: EvalCase) -> set[str]:
+    """The parts of its edits' subjects (of their prompts, where an edit names none)."""
+    return {part_of(edit.subject or edit.prompt) for edit in case.edits}
+
+
+def _of_part(
+    cases: Iterable[EvalCase | None], part: str | None, dropped: Counter[str]
+) -> Iterator[EvalCase | None]:
+    for case in cases:
+        if part is None or case is None or parts_of(case) == {part}:
+            yield case
+        else:
+            dropped["other_part"] += 1
 
 
 def _distinct(

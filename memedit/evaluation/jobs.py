@@ -32,7 +32,7 @@ class Job:
 
     Attributes:
         editors: As in :func:`memedit.evaluation.specs.parse`.
-        data, n, locality: As for :func:`memedit.evaluation.load_cases`.
+        data, n, locality, part: As for :func:`memedit.evaluation.load_cases`.
         target, sources, hard, references: As for :class:`memedit.evaluation.formats.Options`.
         model, encoder: Names; None for the packaged ones.
         settings: Fields of :class:`~memedit.evaluation.settings.Settings`.
@@ -42,6 +42,7 @@ class Job:
     data: str
     n: int | None = None
     locality: int | None = None
+    part: str | None = None
     target: str = "alt"
     sources: tuple[str, ...] = ()
     hard: bool = False
@@ -73,6 +74,7 @@ class Job:
             options=options,
             together=accumulates(protocol) or protocol == "batch",
             locality=self.locality,
+            part=self.part,
         )
 
     def open(self) -> EditableModel:

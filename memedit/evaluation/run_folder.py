@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from memedit import models
 from memedit.errors import InvalidInputError
 from memedit.evaluation.settings import Settings, identity, surroundings
-from memedit.evaluation.sources import Dataset
+from memedit.evaluation.sources import Dataset, trained_on
 from memedit.evaluation.specs import Spec
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def begin(
             "asked": cases.selection.asked,
             "used": len(cases.selection),
             "left_out": dict(cases.selection.dropped),
+            "trained_on": trained_on(cases),
         },
         "surroundings": surroundings(),
     }

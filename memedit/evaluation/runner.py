@@ -138,9 +138,9 @@ class Cell:
         return wanted <= held
 
     def _forget(self, ids: set[str]) -> None:
-        for record in sorted(self.model.memory.records(), key=lambda r: -r.sequence):
-            if record.id in ids:
-                self.model.forget(record.id)
+        there = [r.id for r in self.model.memory.records() if r.id in ids]
+        if there:
+            self.model.forget_many(there[::-1])
 
     def _forget_all(self) -> int:
         self._forget({record.id for record in self.model.memory.records()})

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from memedit.errors import InvalidInputError, MissingExtraError
-from memedit.evaluation.cases import EvalCase, Selection, select
+from memedit.evaluation.cases import EvalCase, Selection, parts_of, select
 from memedit.evaluation.formats import Format, Json, Options, detect
 from memedit.evaluation.hard import with_hard
 
 _HUB = "hub:"
+_LEARNT_FROM = ("counterfact", "knowedit", "zsre")
+"""Forms of the files that the shipped scope and adapter were trained on, in part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,13 @@ def load_cases(
     conflicts: bool = False,
     together: bool = True,
     locality: int | None = None,
+    part: str | None = None,
 ) -> Dataset:
     """The first ``n`` usable cases of a data set, whose format its content tells.
 
     Args:
         source: A file, or ``hub:OWNER/NAME[:SPLIT]`` where the hub can be reached.
-        n, conflicts, together, locality: As for :func:`memedit.evaluation.cases.select`.
+        n, conflicts, together, locality, part: As for :func:`memedit.evaluation.cases.select`.
         options: How records are read.
 
     Raises:
@@ -77,8 +80,17 @@ def load_cases(
         name = f"zsre-{options.target}"
     if options.hard:
         read = (case and with_hard(case) for case in read)
-    selection = select(read, n, conflicts=conflicts, together=together, locality=locality)
+    selection = select(
+        read, n, conflicts=conflicts, together=together, locality=locality, part=part
+    )
     return Dataset(name, str(source), digest_of(selection.cases), selection)
+
+
+def trained_on(cases: Dataset) -> int:
+    """How many cases have a subject that what memedit ships may have been trained on."""
+    if not cases.name.startswith(_LEARNT_FROM):
+        return 0
+    return sum(parts_of(case) != {"evaluation"} for case in cases.cases)
 
 
 def _read(

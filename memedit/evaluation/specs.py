@@ -1,4 +1,5 @@
-"""What is compared, by name: ``none``, ``ike``, ``ike-ungated``, ``ike@threshold``, ``a+b``."""
+"""What is compared, by name: ``none``, ``ike``, ``ike-ungated``, ``ike@threshold``, ``a+b``,
+``rome(layer=5)-ungated``."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from urllib.parse import quote
 from memedit.editors import editor_class, load_editor
 from memedit.errors import InvalidInputError
 from memedit.memory import EditMemory
+from memedit.names import called, split
 from memedit.scope import load_scope
 
 if TYPE_CHECKING:
@@ -65,16 +67,24 @@ def parse(text: str) -> Spec:
         raise InvalidInputError("An editor's name is empty.", hint="none, ike, ike-ungated, ...")
     if text == NONE:
         return Spec(text, None)
-    name, _, scope = text.partition("@")
+    name, *scopes = split(text, "@")
+    scope = scopes[0] if scopes else ""
     bare = name.removesuffix(_UNGATED)
     if bare != name and scope:
         raise InvalidInputError(f"{text!r} names a scope and takes it away.")
     load_editor(bare)
     if bare != name:
-        scope = _NEAREST if "+" in bare else getattr(editor_class(bare), "ungated", _NEAREST)
+        chained = len(split(bare, "+")) > 1
+        scope = _NEAREST if chained else _open(bare)
     if scope:
         load_scope(scope)
     return Spec(text, bare, scope or None)
+
+
+def _open(name: str) -> str:
+    """The scope that takes an editor's gate away."""
+    found: str = getattr(editor_class(called(name)[0]), "ungated", _NEAREST)
+    return found
 
 
 def parse_all(editors: str | Sequence[str]) -> list[Spec]:
@@ -83,7 +93,7 @@ def parse_all(editors: str | Sequence[str]) -> list[Spec]:
     Raises:
         InvalidInputError: none, or one twice.
     """
-    names = editors.split(",") if isinstance(editors, str) else list(editors)
+    names = split(editors, ",") if isinstance(editors, str) else list(editors)
     specs = [parse(name) for name in names]
     texts = [spec.text for spec in specs]
     if not texts or len(set(texts)) < len(texts):

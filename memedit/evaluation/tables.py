@@ -144,6 +144,11 @@ def provenance(comparison: Comparison) -> str:
     out = ", ".join(f"{count} {reason}" for reason, count in data["left_out"].items()) or "none"
     asked = data["asked"] if data["asked"] is not None else "all"
     note = "" if comparison.finished else "NOT FINISHED: figures rest on part of the cases. "
+    if seen := data.get("trained_on"):
+        note += (
+            f"{seen} of the cases have subjects that trained scopes and editors may have learnt "
+            "from; --part evaluation leaves them out. "
+        )
     return (
         f"{note}memedit {identity['memedit']} (code {identity['code']}), "
         f"model {identity['model']}, data {identity['data']}: "

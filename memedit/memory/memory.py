@@ -180,6 +180,27 @@ class EditMemory:
         ]
         return self._add(requests, progress=progress)
 
+    def preview(
+        self,
+        edits: Sequence[Edit],
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        source: str = "",
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+    ) -> list[Receipt]:
+        """What :meth:`add_many` would answer now; nothing is written."""
+        requests = [
+            checked(Request(edit, namespace, source, valid_from, valid_until)) for edit in edits
+        ]
+        store = self._store
+        vectors = store.vectors_for(requests)
+        with store.lock:
+            with store.journal.read() as anything:
+                head = store.journal.head() if anything else Head()
+            with store.reading():
+                return store.plan(head, vectors).add_all(requests)
+
     def _add(
         self,
         requests: Sequence[Request],

@@ -53,9 +53,10 @@ class Threshold:
 class Mention:
     """Fires when the query names the edit's subject and asks a similar thing of it.
 
-    The default. An edit with a subject fires when the subject is mentioned and the cosine with the
-    subject masked reaches ``relation`` (or, unmentioned, when the texts are as good as equal:
-    ``verbatim``). An edit without a subject has only the cosine of the texts: ``similarity``.
+    Needs no training. An edit with a subject fires when the subject is mentioned and the cosine
+    with the subject masked reaches ``relation`` (or, unmentioned, when the texts are as good as
+    equal: ``verbatim``). An edit without a subject has only the cosine of the texts:
+    ``similarity``.
     """
 
     name: ClassVar[str] = "mention"

@@ -1,4 +1,4 @@
-"""The two trainings as a user runs them: from data files to a folder with a manifest."""
+"""The trainings as a user runs them: from data files to a folder with a manifest."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.errors import InvalidInputError
+from memedit.split import describe, part_of
 from memedit.training.facts import Fact, read_facts
 from memedit.training.loop import Report, Schedule
-from memedit.training.split import describe, part_of
 from memedit.training.texts import sentences
 
 if TYPE_CHECKING:
@@ -35,19 +35,20 @@ def provenance(data: Sequence[Path], texts: Sequence[Path], seed: int) -> dict[s
     """What went into a training: file hashes, split, seed, versions."""
     names = ("memedit", "torch", "transformers", "sentence-transformers")
     return {
-        "data": {path.name: _sha256(path) for path in (*data, *texts)},
+        "data": {path.name: sha256_of(path) for path in (*data, *texts)},
         "split": describe(),
         "seed": seed,
         "versions": {name: version(name) for name in names},
     }
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Hash of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def split_facts(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
-    """Facts by part (:mod:`memedit.training.split`).
+    """Facts by part (:mod:`memedit.split`).
 
     Raises:
         InvalidInputError: nothing to train or to calibrate on.
@@ -234,3 +235,57 @@ def train_adapter(
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     (out / "checkpoint.safetensors").unlink(missing_ok=True)
     return manifest
+
+
+def train_hypernetwork(
+    kind: str,
+    data: Sequence[Path],
+    texts: Sequence[Path],
+    out: Path | None,
+    *,
+    model: str | None = None,
+    device: str | None = None,
+    schedule: Schedule,
+    rank: int = 256,
+    report: Report = lambda step, values: None,
+) -> dict[str, Any]:
+    """Train and save MEND's or KE's network for a base model; returns its manifest.
+
+    Interrupted, it goes on from the last checkpoint when run again with the same settings.
+
+    Args:
+        kind: ``"mend"`` or ``"ke"``.
+        data: CounterFact, zsRE or KnowEdit files; only their training subjects are used.
+        texts: Files of ordinary text.
+        out: Folder of the result; None for where the editor looks by itself.
+        model: The base; None for the default.
+        device: Where to train.
+        schedule: How long and how fast.
+        rank: Of MEND's transforms.
+        report: Called after every step.
+    """
+    from memedit import models
+    from memedit.editors._hypernetworks import folder_of
+    from memedit.engine import Engine
+    from memedit.training.hypernetworks import KeTraining, MendTraining
+
+    base, tokenizer = models.load(model, device=device)
+    lm = Engine(base, tokenizer)
+    folder = out or folder_of(kind, lm.fingerprint)
+    facts, plain = split_facts(read_facts(data))["train"], sentences(texts)
+    training: MendTraining | KeTraining
+    if kind == "mend":
+        training = MendTraining(lm, facts, plain, rank=rank, seed=schedule.seed)
+    else:
+        training = KeTraining(lm, facts, plain, seed=schedule.seed)
+    metrics = training.run(folder, schedule, report)
+    manifest = {
+        "model": str(getattr(base.config, "_name_or_path", "")).rpartition("/")[2],
+        "steps": schedule.steps,
+        "rate": schedule.rate,
+        **provenance(data, texts, schedule.seed),
+        "metrics": metrics,
+    }
+    training.save(folder, manifest)
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    return {**manifest, "folder": str(folder)}

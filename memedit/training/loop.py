@@ -6,7 +6,7 @@ import json
 import math
 import os
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,19 +60,25 @@ def train(
     folder: Path,
     *,
     report: Report = lambda step, values: None,
+    faster: Mapping[str, float] | None = None,
 ) -> None:
     """Minimise ``loss_of(step)``; the example order must depend on the step alone.
 
-    ``folder`` keeps the last checkpoint: a run that was interrupted goes on from it.
+    ``folder`` keeps the last checkpoint: a run that was interrupted goes on from it. ``faster``
+    multiplies the learning rate of single parameters.
 
     Raises:
         InvalidInputError: the checkpoint is of a run with other settings.
     """
-    optimiser = torch.optim.AdamW(parameters.values(), lr=schedule.rate, weight_decay=0.0)
+    groups = [
+        {"params": [parameter], "times": (faster or {}).get(name, 1.0)}
+        for name, parameter in parameters.items()
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=schedule.rate, weight_decay=0.0)
     start = _resume(folder, parameters, optimiser, schedule)
     for step in range(start, schedule.steps):
         for group in optimiser.param_groups:
-            group["lr"] = schedule.at(step)
+            group["lr"] = schedule.at(step) * group["times"]
         optimiser.zero_grad(set_to_none=True)
         loss = loss_of(step)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.editors._forms import plain
 from memedit.editors.serac import Serac, _odds
 from memedit.errors import InvalidInputError
 from memedit.scope import Nearest
@@ -93,3 +95,26 @@ def test_the_scopes_odds_in_whole_steps(score: float | None, odds: int) -> None:
     record = Record(FACTS[0], 1, 1, payloads={"serac": {"fact": "x"}})
     row = Row("The capital of France is", decision=Decision((Hit(record, 0.9, score=score),)))
     assert _odds(row) == odds
+
+
+def test_answers_are_the_targets_of_the_edits_shown_unless_one_is_a_statement() -> None:
+    told = Edit("The capital of France is", "Lyon ", subject="France")
+    other = Edit("France's capital:", "New  York", subject="France")
+    statement = Edit.from_statement("France moved its capital.")
+
+    words = SimpleNamespace(all_special_tokens=("<end>",), get_added_vocab=dict)
+
+    def kept(*edits: Edit, **settings: Any) -> tuple[str, ...]:
+        facts = [{"serac": {"fact": plain(edit.statement, words)}} for edit in edits]
+        hits = tuple(
+            Hit(Record(edit, 1, 1, payloads=fact), 1.0)
+            for edit, fact in zip(edits, facts, strict=True)
+        )
+        return Serac(**settings)._copying(Row("What?", decision=Decision(hits))).answers
+
+    assert kept(told) == ("Lyon",)
+    assert kept(told, other) == ("Lyon", "New York")
+    assert kept(told, statement) == kept(told, verbatim=False) == ()
+    assert kept(statement, told, facts=1) == ()
+    assert kept(told, statement, facts=1) == ("Lyon",)
+    assert kept(Edit("The end is", "<end> here")) == ()  # the fact shows no special tokens

@@ -9,6 +9,7 @@ import pytest
 from memedit import Edit
 from memedit.errors import InvalidInputError
 from memedit.evaluation.cases import EvalCase, Probe, edited_prompts, select
+from memedit.split import PARTS, part_of
 
 
 def case(name: str, subject: str, target: str, *local: str, relation: str = "P36") -> EvalCase:
@@ -93,3 +94,16 @@ def test_multihop_cases_may_share_their_edits() -> None:
     hop = Probe("multihop", "What is what A is?", ("c",))
     cases = [EvalCase(str(i), (edit,), (hop,), ("P1",)) for i in range(2)]
     assert len(select(cases)) == 2
+
+
+def test_cases_of_one_part_of_the_subjects_can_be_asked_for() -> None:
+    given = [case(str(i), f"Land {i}", "Lyon") for i in range(40)]
+    parts = {part: select(given, part=part) for part in PARTS}
+    names = [c.case_id for part in PARTS for c in parts[part].cases]
+    assert sorted(names) == sorted(c.case_id for c in given) and min(map(len, parts.values())) > 0
+    for part, chosen in parts.items():
+        subjects = [edit.subject or "" for c in chosen.cases for edit in c.edits]
+        assert {part_of(subject) for subject in subjects} == {part}
+        assert chosen.dropped == {"other_part": 40 - len(chosen)}
+    with pytest.raises(InvalidInputError, match="no part 'test'"):
+        select(given, part="test")

@@ -11,8 +11,8 @@ from memedit import EditMemory
 from memedit.errors import InvalidInputError
 from memedit.scope import ClassifierScope
 from memedit.scope.calibrate import reliability, threshold_for
+from memedit.split import part_of
 from memedit.training.facts import read_facts
-from memedit.training.split import part_of
 from tests.helpers import shared_data
 
 

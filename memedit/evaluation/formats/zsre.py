@@ -2,6 +2,10 @@
 
 MEND and EasyEdit edit towards ``alt``, a counterfactual; ROME and MEMIT towards ``answers[0]``, the
 true answer. :class:`~memedit.evaluation.formats.Options` says which.
+
+The files ask one fact in many wordings, as a record each, and each with an ``alt`` of its own. Such
+records contradict one another; what has the same subject and the same true answers is taken to be
+one fact, of which a run keeps the first.
 """
 
 from __future__ import annotations
@@ -39,7 +43,14 @@ def _case(record: Json, number: int, convention: str) -> EvalCase | None:
         probes.append(Probe(PARAPHRASE, record["rephrase"], targets, old))
     if record.get("loc"):
         probes.append(Probe(f"{LOCALITY}:nq", record["loc"], texts(record.get("loc_ans"))))
-    return case_of(number, [edit], [*probes, *_more(record, targets, convention)])
+    more = _more(record, targets, convention)
+    relation = _fact(answers) if convention == "alt" else ""
+    return case_of(number, [edit], [*probes, *more], [relation])
+
+
+def _fact(answers: tuple[str, ...]) -> str:
+    """Stands for the relation, which these files do not name; "" where the answer is unknown."""
+    return f"answers: {'; '.join(sorted(a.casefold() for a in answers))}" if answers else ""
 
 
 def _more(record: Json, targets: tuple[str, ...], convention: str) -> Iterator[Probe]:

@@ -1,0 +1,174 @@
+"""Facts as token sequences with the positions that the locate-and-edit methods need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.protocols import LM
+from memedit.spans import subject_span
+from memedit.types import Batch, Edit, Row
+
+PLAIN = "{}"
+_SEEDS = ("The", "Therefore", "Because", "I", "You")
+_LENGTHS = (10, 5)
+_SAMPLING = {"do_sample": True, "top_k": 5, "top_p": 1.0, "temperature": 1.0}
+_APART = "\n"
+"""Put before a text whose key would otherwise be its very first token: an attention sink."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequenced:
+    """A text as tokens, with a target at its end.
+
+    Attributes:
+        ids: [T] prompt and target, less the target's last token.
+        target: [n] the target's tokens; empty for a text without.
+        column: Position of the subject's last token; -1 where the edit has none.
+    """
+
+    ids: Tensor
+    target: Tensor
+    column: int
+
+    @property
+    def start(self) -> int:
+        """Position from which the first token of the target is predicted."""
+        return len(self.ids) - max(1, len(self.target))
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One edit in several contexts.
+
+    Attributes:
+        rows: The prompt in each context, the plain one first.
+        weights: [rows] how much each counts; they sum to 1.
+        essence: "{subject} is a", whose next token shall not change.
+    """
+
+    edit: Edit
+    rows: tuple[Sequenced, ...]
+    weights: Tensor
+    essence: Sequenced
+
+
+def contexts(lm: LM, number: int, seed: int) -> tuple[str, ...]:
+    """``"{}"``, then texts that the unedited model begins by itself, each followed by ``". {}"``.
+
+    Sampled from its five most likely tokens after common first words, in turn ten and five tokens
+    long; the same for one model, number and seed, and drawn without touching the global random
+    state.
+    """
+    key = ("contexts", lm.fingerprint, number, seed)
+    if key not in lm.kept:
+        lm.kept[key] = (PLAIN, *_sampled(lm.original, number, seed))
+    found: tuple[str, ...] = lm.kept[key]
+    return found
+
+
+def _sampled(lm: LM, number: int, seed: int) -> list[str]:
+    found: list[str] = []
+    device = lm.base.device
+    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+        torch.manual_seed(seed)
+        for turn in range(-(-number // len(_SEEDS))):
+            options = {**_SAMPLING, "max_new_tokens": _LENGTHS[turn % len(_LENGTHS)]}
+            batch = Batch(tuple(Row(word) for word in _SEEDS), options=options)
+            found += [
+                f"{word}{said.text}" for word, said in zip(_SEEDS, lm.generate(batch), strict=True)
+            ]
+    clean = (" ".join(text.replace("{", " ").replace("}", " ").split()) for text in found[:number])
+    return [f"{text.rstrip('.')}. {PLAIN}" for text in clean]
+
+
+def weights(number: int, plain: float | None) -> Tensor:
+    """[number] weight of each context: the plain one ``plain`` (None: as the others), sum 1."""
+    if plain is None or number == 1:
+        return torch.full((number,), 1 / number)
+    return torch.tensor([plain] + [(1 - plain) / (number - 1)] * (number - 1))
+
+
+def fact(lm: LM, edit: Edit, templates: Sequence[str], plain: float | None) -> Fact:
+    """An edit as sequences in these contexts.
+
+    Raises:
+        InvalidEditError: it has no subject or no target.
+    """
+    subject = needed(edit)
+    asked = (edit.prompt, edit.target_new, subject)
+    rows = tuple(keyed(lm, *asked, template) for template in templates)
+    essence = keyed(lm, f"{subject} is a", None, subject)
+    essence = replace(essence, ids=essence.ids[: essence.column + 1])  # what follows is not asked
+    return Fact(edit, rows, weights(len(rows), plain), essence)
+
+
+def needed(edit: Edit) -> str:
+    """The subject of an edit that has subject and target.
+
+    Raises:
+        InvalidEditError: it lacks one of them.
+    """
+    if edit.subject is None or edit.target_new is None:
+        lacking = "subject" if edit.subject is None else "target"
+        raise InvalidEditError(
+            f"The edit {edit.prompt!r} has no {lacking}, which tells where to write.",
+            hint="Pass subject= and target_new=, or use an editor that takes statements (ike).",
+        )
+    return edit.subject
+
+
+def keyed(
+    lm: LM, prompt: str, target: str | None, subject: str | None, template: str = PLAIN
+) -> Sequenced:
+    """A prompt in a context, with its target and the position of its subject.
+
+    Where the subject's last token would be the very first of the text, a line break goes before
+    it: many models make of position 0 an attention sink, whose key belongs to every text.
+    """
+    found = _keyed(lm, prompt, target, subject, template)
+    if found.column == 0:
+        template = template.replace(PLAIN, _APART + PLAIN)
+        return _keyed(lm, prompt, target, subject, template)
+    return found
+
+
+def _keyed(
+    lm: LM, prompt: str, target: str | None, subject: str | None, template: str
+) -> Sequenced:
+    before, _, after = template.partition(PLAIN)
+    text = before + prompt + after
+    row = Row(text, target=target)
+    if target is None:
+        ids, wanted = lm.codec.prompt(row, prefixed=False), torch.tensor([], dtype=torch.long)
+    else:
+        ids, wanted = lm.codec.with_target(row, prefixed=False)
+    column = -1
+    if subject is not None:
+        start, end = subject_span(prompt, subject)
+        column = _last_token(lm, text, len(before) + start, len(before) + end)
+    return Sequenced(torch.cat([ids, wanted[:-1]]), wanted, column)
+
+
+def _last_token(lm: LM, text: str, start: int, end: int) -> int:
+    """The last token whose characters meet [start, end).
+
+    Raises:
+        InvalidInputError: the tokenizer does not say which characters its tokens stand for.
+    """
+    try:
+        encoded = lm.tokenizer(text, return_offsets_mapping=True, add_special_tokens=True)
+    except NotImplementedError:
+        raise InvalidInputError(
+            "This tokenizer does not tell where its tokens are in the text.",
+            hint="Load a fast tokenizer (use_fast=True).",
+        ) from None
+    spans = list(enumerate(encoded["offset_mapping"]))
+    found = [i for i, (a, b) in spans if a < end and b > start and b > a]
+    if not found:
+        raise InvalidEditError(f"No token of {text!r} belongs to its subject.")
+    return found[-1]

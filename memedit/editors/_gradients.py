@@ -1,0 +1,79 @@
+"""The factors of an edit's gradient: what a linear module reads, and what its output should do.
+
+For a module with input x_t and output gradient d_t at every token, the gradient of the loss with
+respect to its weight is the sum of ``d_t x_t^T``. UltraEdit, MEND and KE work on these factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from memedit.editors._facts import Sequenced
+from memedit.passes import Pass, log_probs
+from memedit.protocols import LM
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """One module's factors at n tokens.
+
+    Attributes:
+        inputs: [n, d_in].
+        gradients: [n, d_out] of the loss, a mean over the targets' tokens.
+        row: [n] which sequence each token is of.
+    """
+
+    inputs: Tensor
+    gradients: Tensor
+    row: Tensor
+
+
+def factors(
+    lm: LM, rows: Sequence[Sequenced], sites: Sequence[str], *, first: int, answers: bool
+) -> tuple[dict[str, Factors], Tensor]:
+    """(the factors of every module, [n] NLL of every target token).
+
+    Args:
+        lm: The model.
+        rows: Prompts with targets; the loss is the mean NLL of all their targets' tokens.
+        sites: Paths of linear modules.
+        first: The lowest block that holds one of them.
+        answers: Only at the positions from which a target's token is predicted; else at all.
+    """
+    passing = Pass(lm, [row.ids for row in rows], first=first)
+    device = passing.entering.device
+    place = [
+        (n, row.start + t, int(token)) for n, row in enumerate(rows) for t, token in
+        enumerate(row.target)
+    ]  # fmt: skip
+    which, column, token = torch.tensor(place, device=device).T
+    inputs: dict[str, Tensor] = {}
+    nudges: dict[str, Tensor] = {}
+
+    def nudged(site: str) -> Callable[[Tensor, Tensor], Tensor]:
+        def change(x: Tensor, y: Tensor) -> Tensor:
+            inputs[site] = x.detach()
+            nudges[site] = torch.zeros_like(y, dtype=torch.float32, requires_grad=True)
+            return y + nudges[site].to(y.dtype)
+
+        return change
+
+    with torch.enable_grad():
+        hidden = passing.run(after={site: nudged(site) for site in sites})
+        logs = log_probs(lm, hidden[which, column])
+        nll = -logs.gather(-1, token[:, None])[:, 0]
+        gradients = torch.autograd.grad(nll.mean(), [nudges[site] for site in sites])
+    at = (which, column)
+    if not answers:
+        lengths = torch.tensor([len(row.ids) for row in rows], device=device)
+        real = torch.arange(hidden.shape[1], device=device)[None] < lengths[:, None]
+        at = tuple(real.nonzero().T)
+    found = {
+        site: Factors(inputs[site][at].float().cpu(), gradient[at].float().cpu(), at[0].cpu())
+        for site, gradient in zip(sites, gradients, strict=True)
+    }
+    return found, nll.detach().cpu()

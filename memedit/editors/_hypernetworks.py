@@ -1,0 +1,102 @@
+"""Trained hypernetworks on disk: what MEND and KE need before they can edit."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from memedit.errors import InvalidInputError
+from memedit.paths import cache_folder
+from memedit.protocols import LM
+
+AUTO = "auto"
+WEIGHTS, MANIFEST = "hypernetwork.safetensors", "manifest.json"
+
+
+def folder_of(kind: str, fingerprint: str) -> Path:
+    """Where the hypernetwork of a method for a model is kept by default."""
+    return cache_folder() / "hypernetworks" / kind / fingerprint
+
+
+def save(network: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the weights (matrices in half precision) and the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: (t.half() if t.dim() > 1 else t).detach().cpu().contiguous().clone()
+        for name, t in network.state_dict().items()
+    }
+    new = folder / f".{WEIGHTS}.new"
+    save_file(tensors, new)
+    os.replace(new, folder / WEIGHTS)
+    (folder / MANIFEST).write_text(json.dumps(dict(manifest), indent=1) + "\n", "utf-8")
+
+
+def read(kind: str, where: str, lm: LM) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """(weights in float32, manifest) of the hypernetwork trained for this model.
+
+    Args:
+        kind: ``"mend"`` or ``"ke"``.
+        where: A folder, or ``"auto"`` for the one in the cache.
+        lm: The model.
+
+    Raises:
+        InvalidInputError: there is none, or it was trained for another model or method.
+    """
+    folder = folder_of(kind, lm.fingerprint) if where == AUTO else Path(where)
+    hint = f"Train one: memedit train {kind} --data FILE --texts FILE."
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        tensors = load_file(folder / WEIGHTS)
+    except (OSError, ValueError, SafetensorError):
+        raise InvalidInputError(
+            f"There is no {kind.upper()} hypernetwork for this model in {folder}.", hint=hint
+        ) from None
+    if manifest.get("kind") != kind or manifest.get("base") != lm.fingerprint:
+        raise InvalidInputError(
+            f"The hypernetwork in {folder} was trained for another model or method.", hint=hint
+        )
+    return {name: tensor.float() for name, tensor in tensors.items()}, manifest
+
+
+def last_mlps(lm: LM, *, skip: int) -> list[str]:
+    """Paths of the maps into and out of the neurons of three late blocks.
+
+    Args:
+        lm: The model.
+        skip: Blocks left out at the end.
+    """
+    end = max(1, lm.sites.layers - skip)
+    found: list[str] = []
+    for layer in range(max(0, end - 3), end):
+        found += [*lm.sites.mlp_in(layer), lm.sites.mlp_out(layer)]
+    return found
+
+
+def block_of(lm: LM, sites: Sequence[str]) -> int:
+    """The lowest block that holds one of the modules."""
+    for layer in range(lm.sites.layers):
+        if any(site.startswith(lm.sites.block(layer) + ".") for site in sites):
+            return layer
+    return 0
+
+
+def beside(terms: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Any]:
+    """Site -> ``y + (x U^T) V`` with terms (U [m, d_in], V [m, d_out]), for ``Pass.run``."""
+
+    def added(u: Tensor, v: Tensor) -> Any:
+        return lambda x, y: y + ((x.to(u.dtype) @ u.T) @ v).to(y.dtype)
+
+    return {site: added(u, v) for site, (u, v) in terms.items()}
+
+
+def divergence(before: Tensor, after: Tensor) -> Tensor:
+    """Mean over rows of KL(before || after) of log-probabilities [n, V]."""
+    return torch.nn.functional.kl_div(after, before, log_target=True, reduction="batchmean")

@@ -1,0 +1,147 @@
+"""AlphaEdit: null-space constrained editing (Fang et al. 2024, arXiv 2410.02355).
+
+MEMIT's plan, with every change kept inside the directions in which ordinary keys hardly lie, and
+with the keys of earlier edits kept in mind: D = R K^T P (K K^T P + K_p K_p^T P + L2 I)^-1.
+
+The published rule takes the directions whose second moment is below 0.02, whatever its scale; on
+small models that is most of the space. Here they are the directions that together hold a given
+share of the second moment's trace; ``threshold`` brings the published rule back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from memedit.editors._facts import contexts, fact, needed
+from memedit.editors._memit import Step, default_layers, payloads_of, spread
+from memedit.editors._solve import Moment, projected
+from memedit.editors._statistics import AUTO, moment_of
+from memedit.editors._values import Descent, optimise
+from memedit.editors._weights import WeightEditor, checked_layers
+from memedit.errors import InvalidInputError, StatisticsError
+from memedit.protocols import LM
+from memedit.types import Edit, Payload, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alphaedit(WeightEditor):
+    """Least-squares editing of several layers inside the null space of ordinary keys.
+
+    Every payload tells the dimension of the null space (``null``) and its share of the trace
+    (``energy``), of the last layer.
+
+    Attributes:
+        layers: Which; None for five from a tenth of the depth.
+        energy: Largest share of the second moment's trace that the null space may hold.
+        threshold: Instead, directions with a second moment below this (the paper: 0.02).
+        weight: L2 (the paper: 10).
+        prefixes, plain: Contexts besides the plain prompt, and the plain prompt's weight.
+        steps, rate, kl, decay, clamp, stop: Of the descent (:class:`._values.Descent`).
+        statistics: ``"auto"``, a file or a folder (:func:`._statistics.moment_of`).
+        seed: Of the contexts.
+
+    Raises:
+        InvalidInputError: a setting out of range.
+    """
+
+    name: ClassVar[str] = "alphaedit"
+    needs: ClassVar[frozenset[str]] = frozenset({"subject", "target"})
+    layers: tuple[int, ...] | None = None
+    energy: float = 0.1
+    threshold: float | None = None
+    weight: float = 1.0
+    prefixes: int = 5
+    plain: float | None = 0.5
+    steps: int = 20
+    rate: float = 0.5
+    kl: float = 0.0625
+    decay: float = 0.5
+    clamp: float = 0.75
+    stop: float = 0.05
+    statistics: str = AUTO
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.layers is not None:
+            object.__setattr__(self, "layers", tuple(self.layers))
+        if not 0 < self.energy <= 1 or self.weight <= 0 or (self.threshold or 1) <= 0:
+            raise InvalidInputError("energy (at most 1), threshold and weight must be positive.")
+        self._descent()
+
+    def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
+        """One payload per edit; together they are the joint solution of all.
+
+        Raises:
+            InvalidEditError: an edit without subject or target.
+            StatisticsError: there are no second moments of a layer, or no null space in them.
+        """
+        for edit in edits:
+            needed(edit)
+        layers = checked_layers(
+            lm, default_layers(lm.sites.layers) if self.layers is None else self.layers
+        )
+        moments = {layer: moment_of(lm, layer, self.statistics) for layer in layers}
+        nulls = {layer: self._null(lm, layer, moment) for layer, moment in moments.items()}
+        templates = contexts(lm, self.prefixes, self.seed)
+        facts = [fact(lm, edit, templates, self.plain) for edit in edits]
+        found = optimise(lm, facts, layer=layers[-1], inside=False, how=self._descent())
+        earlier = lm.records
+
+        def solve(layer: int, keys: Tensor) -> Tensor:
+            before = self._earlier(earlier, lm.sites.mlp_out(layer), len(keys))
+            return projected(keys, nulls[layer], before, self.weight)
+
+        steps = spread(lm, facts, found, layers, solve)
+        null, moment = nulls[layers[-1]], moments[layers[-1]]
+        share = float((null * (moment.matrix @ null)).sum() / moment.matrix.trace())
+        used = ",".join(each.digest for each in moments.values())
+        extra: dict[str, str | float] = {
+            "statistics": used, "null": null.shape[1], "energy": share
+        }  # fmt: skip
+        made = payloads_of(lm, steps, found.loss, extra)
+        return [{**each, **_keys(lm, steps, j)} for j, each in enumerate(made)]
+
+    def _null(self, lm: LM, layer: int, moment: Moment) -> Tensor:
+        """[f, m] orthonormal basis of the layer's null space.
+
+        Raises:
+            StatisticsError: there is not one such direction.
+        """
+        key = ("null", moment.digest or layer, self.energy, self.threshold)
+        if key not in lm.kept:
+            lm.kept[key] = moment.null_space(self.energy, self.threshold)
+        null: Tensor = lm.kept[key]
+        if not null.shape[1]:
+            raise StatisticsError(
+                f"No direction of layer {layer}'s keys is free.",
+                hint="Allow more: energy=0.2, or a higher threshold.",
+            )
+        return null
+
+    def _earlier(self, records: Sequence[Record], site: str, size: int) -> Tensor:
+        """K_p K_p^T [f, f] of the edits that are in the model already."""
+        payloads = [record.payloads.get(self.name, {}) for record in records]
+        keys = [torch.as_tensor(p[f"{site}/keys"]) for p in payloads if f"{site}/keys" in p]
+        if not keys:
+            return torch.zeros(size, size, dtype=torch.float64)
+        stacked = torch.stack(keys).double()
+        return stacked.T @ stacked
+
+    def _descent(self) -> Descent:
+        return Descent(
+            steps=self.steps, rate=self.rate, kl=self.kl, decay=self.decay, clamp=self.clamp,
+            stop=self.stop,
+        )  # fmt: skip
+
+
+def _keys(lm: LM, steps: Sequence[Step], fact: int) -> dict[str, Tensor]:
+    """What later edits must know of one: its key [f] at every layer."""
+    return {
+        f"{lm.sites.mlp_out(step.layer)}/keys": step.keys[:, fact].float().contiguous()
+        for step in steps
+    }

@@ -1,0 +1,16 @@
+"""FT: unconstrained fine-tuning of one layer, the baseline of ROME's paper (Meng et al. 2022)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from memedit.editors._finetune import PROMPT_LAST, FineTuning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ft(FineTuning):
+    """Fine-tuning without a bound, on the published code's objective (``prompt_last``)."""
+
+    name: ClassVar[str] = "ft"
+    objective: str = PROMPT_LAST

@@ -1,0 +1,16 @@
+"""FT-M: fine-tuning of one layer by teacher forcing over the target's tokens (EasyEdit's FT-M)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from memedit.editors._finetune import TARGET, FineTuning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FtM(FineTuning):
+    """Fine-tuning without a bound on the likelihood of the whole target."""
+
+    name: ClassVar[str] = "ft_m"
+    objective: str = TARGET

@@ -1,0 +1,162 @@
+"""LoRA as an editor: one low-rank adapter per batch of edits (Hu et al. 2021, arXiv 2106.09685).
+
+A baseline: plain adapters on the attention's query and value maps (or on ``mlp_out``), trained on
+the edits' targets until they are fitted. EasyEdit uses AdaLoRA with dropout and a higher rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from memedit.editors._facts import Sequenced, keyed
+from memedit.editors._weights import WeightEditor, low_rank, weight_of
+from memedit.errors import InvalidEditError, InvalidInputError, UnsupportedArchitectureError
+from memedit.passes import Pass, log_probs
+from memedit.protocols import LM
+from memedit.types import Edit, Payload
+
+ATTENTION, MLP_OUT = "attention", "mlp_out"
+_SPLIT = ("q_proj", "v_proj")
+_FUSED = ("c_attn", "query_key_value", "qkv_proj")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora(WeightEditor):
+    """One adapter for the edits made together.
+
+    Attributes:
+        modules: ``"attention"``: its query and value maps (where they are one, all of it);
+            ``"mlp_out"``.
+        rank, alpha: r and alpha; the adapter counts alpha / r.
+        steps: Passes over the edits, at most.
+        rate: Of AdamW, without weight decay.
+        batch: Edits a step.
+        stop: The mean loss at which it ends.
+        seed: Of the random half.
+
+    Raises:
+        InvalidInputError: a setting out of range.
+    """
+
+    name: ClassVar[str] = "lora"
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    modules: str = ATTENTION
+    rank: int = 8
+    alpha: float = 16.0
+    steps: int = 50
+    rate: float = 1e-3
+    batch: int = 32
+    stop: float = 1e-2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.modules not in {ATTENTION, MLP_OUT}:
+            raise InvalidInputError(f"modules must be {ATTENTION} or {MLP_OUT}.")
+        if min(self.rank, self.steps, self.batch) < 1 or min(self.rate, self.alpha) <= 0:
+            raise InvalidInputError("rank, alpha, steps, batch and rate must be positive.")
+
+    def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
+        """One payload per edit: its share of the terms of one adapter.
+
+        Raises:
+            InvalidEditError: an edit without a target.
+            UnsupportedArchitectureError: attention without a known map.
+        """
+        if not edits:
+            return []
+        pairs = self._fresh(lm)
+        loss = self._train(lm, [_row(lm, edit) for edit in edits], pairs)
+        scale, number = self.alpha / self.rank, len(edits)
+        payloads: list[dict[str, Tensor | str | float]] = [{"loss": loss} for _ in edits]
+        for site, (a, b) in pairs.items():
+            for i, payload in enumerate(payloads[: self.rank]):
+                payload |= low_rank(site, a[i::number], scale * b[:, i::number].T)
+        return list(payloads)
+
+    def _fresh(self, lm: LM) -> dict[str, tuple[Tensor, Tensor]]:
+        """Site -> (A [r, d_in] as PEFT begins it, B [d_out, r] zero)."""
+        stream = torch.Generator().manual_seed(self.seed)
+        pairs = {}
+        for layer in range(lm.sites.layers):
+            for site in self._sites(lm, layer):
+                d_out, d_in = weight_of(lm, site).shape
+                bound = 1 / math.sqrt(d_in)
+                a = (torch.rand(self.rank, d_in, generator=stream) * 2 - 1) * bound
+                device = lm.base.device
+                a = a.to(device).requires_grad_()
+                pairs[site] = (a, torch.zeros(d_out, self.rank, device=device, requires_grad=True))
+        return pairs
+
+    def _sites(self, lm: LM, layer: int) -> list[str]:
+        if self.modules == MLP_OUT:
+            return [lm.sites.mlp_out(layer)]
+        path = lm.sites.attention(layer)
+        names = [name for name, _ in lm.base.get_submodule(path).named_modules()]
+        for wanted in (_SPLIT, _FUSED):
+            found = [n for n in names if n.rsplit(".", 1)[-1] in wanted]
+            if found:
+                return [f"{path}.{name}" for name in found]
+        raise UnsupportedArchitectureError(
+            f"{path} has none of {', '.join((*_SPLIT, *_FUSED))}.",
+            hint="Use modules='mlp_out'.",
+        )
+
+    def _train(
+        self, lm: LM, rows: Sequence[Sequenced], pairs: dict[str, tuple[Tensor, Tensor]]
+    ) -> float:
+        leaves = [tensor for pair in pairs.values() for tensor in pair]
+        optimiser = torch.optim.AdamW(leaves, lr=self.rate, weight_decay=0.0)
+        chunks = [rows[i : i + self.batch] for i in range(0, len(rows), self.batch)]
+        passes = [Pass(lm, [row.ids for row in chunk], first=0) for chunk in chunks]
+        mean = float("inf")
+        for _ in range(self.steps):
+            total = 0.0
+            for passing, chunk in zip(passes, chunks, strict=True):
+                loss = self._loss(lm, passing, chunk, pairs)
+                total += float(loss.detach()) * len(chunk)
+                grads = torch.autograd.grad(loss, leaves)
+                for leaf, grad in zip(leaves, grads, strict=True):
+                    leaf.grad = grad
+                if float(loss.detach()) >= self.stop:
+                    optimiser.step()
+            mean = total / len(rows)
+            if mean < self.stop:
+                break
+        return mean
+
+    def _loss(
+        self,
+        lm: LM,
+        passing: Pass,
+        rows: Sequence[Sequenced],
+        pairs: dict[str, tuple[Tensor, Tensor]],
+    ) -> Tensor:
+        """Mean over the rows of their tokens' mean NLL."""
+        scale = self.alpha / self.rank
+
+        def beside(a: Tensor, b: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+            return lambda x, y: y + ((x.to(a.dtype) @ a.T) @ b.T * scale).to(y.dtype)
+
+        after = {site: beside(a, b) for site, (a, b) in pairs.items()}
+        hidden = passing.run(after=after)
+        total = torch.zeros((), device=hidden.device)
+        for n, row in enumerate(rows):
+            states = hidden[n, row.start : row.start + len(row.target)]
+            logs = log_probs(lm, states)
+            total = total - logs.gather(-1, row.target.to(logs.device)[:, None]).mean()
+        return total / len(rows)
+
+
+def _row(lm: LM, edit: Edit) -> Sequenced:
+    if edit.target_new is None:
+        raise InvalidEditError(
+            f"{edit.prompt!r} has no target to train on.",
+            hint="Pass target_new=, or use an editor that takes statements (ike).",
+        )
+    return keyed(lm, edit.prompt, edit.target_new, None)

@@ -1,0 +1,175 @@
+"""MEND: model editor networks with gradient decomposition (Mitchell et al. 2022, arXiv 2110.11309).
+
+The gradient of an edit with respect to a linear module's weight is a sum over tokens of rank-one
+terms d_t x_t^T. A small network, trained once for the base, maps each pair of factors to a better
+one; the weight changes by W' = W - alpha sum of d~_t x~_t^T.
+
+(The released code adds the update, an ascent direction that training has to turn round; here it is
+subtracted, as in the code of SERAC's authors.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from memedit.editors._facts import Sequenced, keyed
+from memedit.editors._gradients import Factors, factors
+from memedit.editors._hypernetworks import AUTO, block_of, read
+from memedit.editors._weights import WeightEditor, low_rank, weight_of
+from memedit.errors import InvalidEditError
+from memedit.protocols import LM
+from memedit.types import Edit, Payload
+
+_EPSILON = 1e-7
+
+
+class Layer(nn.Module):
+    """z + relu(scale_m * (U V z + b) + shift_m) [n, D] for matrix (mode) m; U starts at zero."""
+
+    def __init__(self, size: int, rank: int, modes: int) -> None:
+        super().__init__()
+        self.u = nn.Parameter(torch.zeros(size, rank))
+        self.v = nn.Parameter(torch.randn(rank, size))
+        self.bias = nn.Parameter(torch.zeros(size))
+        self.scale = nn.Parameter(torch.ones(modes, size))
+        self.shift = nn.Parameter(torch.zeros(modes, size))
+
+    def forward(self, z: Tensor, mode: int) -> Tensor:
+        inner = (z @ self.v.T) @ self.u.T + self.bias
+        # clamp, unlike relu, passes the gradient at exactly 0, where every unit starts
+        return z + (self.scale[mode] * inner + self.shift[mode]).clamp(min=0)
+
+
+class Transform(nn.Module):
+    """Factors of all matrices of one shape to better factors.
+
+    Args:
+        d_in, d_out: The shape.
+        modes: How many matrices share it.
+        rank: Of the two layers.
+        norm: Normalise every coordinate by ``mean`` and ``deviation`` first.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, d_in: int, d_out: int, *, modes: int, rank: int, norm: bool = True) -> None:
+        super().__init__()
+        self.d_in, self.norm = d_in, norm
+        size = d_in + d_out
+        self.layers = nn.ModuleList(Layer(size, min(rank, size), modes) for _ in range(2))
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("deviation", torch.ones(size))
+
+    def forward(self, inputs: Tensor, gradients: Tensor, mode: int) -> tuple[Tensor, Tensor]:
+        """(x~ [n, d_in], d~ [n, d_out]) of factors x [n, d_in], d [n, d_out]."""
+        z = torch.cat([inputs, gradients], dim=-1)
+        if self.norm:
+            z = (z - self.mean) / (self.deviation + _EPSILON)
+        for layer in self.layers:
+            z = layer(z, mode)
+        return z[:, : self.d_in], z[:, self.d_in :]
+
+
+class Network(nn.Module):
+    """One :class:`Transform` per shape and one learning rate per matrix.
+
+    Args:
+        shapes: Site -> (d_in, d_out), in order.
+        rank: Of every transform.
+        rate: What the learning rates start at.
+        norm: As in :class:`Transform`.
+    """
+
+    def __init__(
+        self, shapes: dict[str, tuple[int, int]], *, rank: int, rate: float, norm: bool = True
+    ) -> None:
+        super().__init__()
+        self.sites = tuple(shapes)
+        self.shape_of = {site: f"{a}x{b}" for site, (a, b) in shapes.items()}
+        kinds = list(dict.fromkeys(shapes.values()))
+        members = {k: [s for s in shapes if shapes[s] == k] for k in kinds}
+        self.mode_of = {site: members[shapes[site]].index(site) for site in shapes}
+        self.transforms = nn.ModuleDict({
+            f"{a}x{b}": Transform(a, b, modes=len(members[a, b]), rank=rank, norm=norm)
+            for a, b in kinds
+        })  # fmt: skip
+        self.rates = nn.Parameter(torch.full((len(shapes),), rate))
+
+    def terms(self, site: str, found: Factors) -> tuple[Tensor, Tensor, Tensor]:
+        """(U [m, d_in], V [m, d_out], [m] row of each) with D = V^T U: the change of one weight."""
+        live = found.inputs.any(-1) & found.gradients.any(-1)
+        transform = self.transforms[self.shape_of[site]]
+        mode = self.mode_of[site]
+        x, d = transform(found.inputs[live], found.gradients[live], mode)
+        return x, -self.rates[self.sites.index(site)] * d, found.row[live]
+
+
+def shapes_of(lm: LM, sites: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Site -> (d_in, d_out)."""
+    return {site: (weight_of(lm, site).shape[1], weight_of(lm, site).shape[0]) for site in sites}
+
+
+def rows_of(lm: LM, edits: Sequence[Edit]) -> list[Sequenced]:
+    """Prompts with targets.
+
+    Raises:
+        InvalidEditError: an edit without a target.
+    """
+    for edit in edits:
+        if edit.target_new is None:
+            raise InvalidEditError(
+                f"{edit.prompt!r} has no target: it has no gradient.",
+                hint="Pass target_new=, or use an editor that takes statements (ike).",
+            )
+    return [keyed(lm, edit.prompt, edit.target_new, None) for edit in edits]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mend(WeightEditor):
+    """Gradients edited by a trained network.
+
+    Attributes:
+        hypernetwork: The folder of the network (``memedit train mend --out DIR``), or ``"auto"``:
+            the one trained for this base, in the cache.
+    """
+
+    name: ClassVar[str] = "mend"
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    hypernetwork: str = AUTO
+
+    def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
+        """Each edit's terms of the update of all of them together.
+
+        Raises:
+            InvalidEditError: an edit without a target.
+            InvalidInputError: no network was trained for this model.
+        """
+        if not edits:
+            return []
+        rows, network = rows_of(lm, edits), self._network(lm)
+        sites = network.sites
+        found, nll = factors(lm, rows, sites, first=block_of(lm, sites), answers=False)
+        payloads: list[dict[str, Tensor | str | float]] = [{} for _ in edits]
+        with torch.no_grad():
+            for site in sites:
+                u, v, row = network.terms(site, found[site])
+                for i, payload in enumerate(payloads):
+                    payload |= low_rank(site, u[row == i], v[row == i])
+        return list(payloads)
+
+    def _network(self, lm: LM) -> Network:
+        key = ("mend", lm.fingerprint, self.hypernetwork)
+        if key not in lm.kept:
+            tensors, manifest = read("mend", self.hypernetwork, lm)
+            shapes = shapes_of(lm, manifest["sites"])
+            network = Network(shapes, rank=manifest["rank"], rate=1e-4)
+            network.load_state_dict(tensors)
+            lm.kept[key] = network.eval()
+        found: Network = lm.kept[key]
+        return found

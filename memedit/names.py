@@ -1,0 +1,57 @@
+"""Names with settings, as they are typed: ``rome``, ``rome(layer=5, variant=original)``."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from memedit.errors import InvalidInputError
+
+
+def split(text: str, separator: str) -> list[str]:
+    """The parts between separators that are not inside of brackets, stripped."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == separator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+def called(text: str) -> tuple[str, dict[str, Any]]:
+    """(name, settings) of ``name`` or ``name(setting=value, ...)``.
+
+    Values are numbers, ``true``, ``false``, ``none``, words, quoted texts, and lists of these in
+    brackets.
+
+    Raises:
+        InvalidInputError: brackets that cannot be read.
+    """
+    name, bracket, rest = text.strip().partition("(")
+    if not bracket:
+        return name, {}
+    try:
+        call = ast.parse(f"_({rest}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or not isinstance(call.func, ast.Name):
+            raise ValueError
+        return name.strip(), {_key(word): _value(word.value) for word in call.keywords}
+    except (SyntaxError, ValueError):
+        raise InvalidInputError(
+            f"{text!r} cannot be read.", hint="As in: rome(layer=5, variant=original)."
+        ) from None
+
+
+def _key(word: ast.keyword) -> str:
+    if word.arg is None:
+        raise ValueError
+    return word.arg
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Name):
+        return {"true": True, "false": False, "none": None}.get(node.id, node.id)
+    if isinstance(node, ast.Tuple | ast.List):
+        return tuple(_value(each) for each in node.elts)
+    return ast.literal_eval(node)

@@ -1,0 +1,294 @@
+"""Training MEND's and KE's networks for one base model (Mitchell et al. 2022; De Cao et al. 2021).
+
+Both learn to make an edit hold on a rephrase while an unrelated text is answered as before. The
+base's weights never change: an edited model is the base with the terms of the update beside it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from memedit.editors import ke, mend
+from memedit.editors._facts import Sequenced, keyed
+from memedit.editors._gradients import factors
+from memedit.editors._hypernetworks import beside, block_of, divergence, last_mlps, save
+from memedit.errors import InvalidInputError
+from memedit.passes import Pass, log_probs
+from memedit.protocols import LM
+from memedit.training.facts import Fact
+from memedit.training.loop import Report, Schedule, train
+from memedit.types import Edit
+
+Terms: TypeAlias = "dict[str, tuple[Tensor, Tensor]]"
+"""Site -> (U [m, d_in], V [m, d_out]), added as ``V^T U``."""
+Run: TypeAlias = "Callable[[Path, Schedule, Report], dict[str, float]]"
+
+EDIT_SHARE = 0.1
+"""Weight of MEND's edit loss beside its locality loss (c_e)."""
+SMOOTHING = 0.1
+MARGIN, LEAST_MARGIN, MARGIN_DECAY = 1e-3, 1e-5, 0.8
+_NORM_EDITS, _VALIDATED = 200, 20
+_LONGEST = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One step's texts: the edit, a rephrase with the same target, and unrelated texts."""
+
+    edit: Edit
+    rephrase: str
+    unrelated: tuple[str, ...]
+
+
+class Lessons:
+    """Draws lessons from facts that have rephrases; by step and seed alone.
+
+    Args:
+        facts: CounterFact, zsRE or KnowEdit facts.
+        texts: Ordinary sentences.
+        seed: Of every draw.
+        unrelated: How many texts a lesson has besides the edit.
+
+    Raises:
+        InvalidInputError: no fact has a rephrase.
+    """
+
+    def __init__(
+        self, facts: Sequence[Fact], texts: Sequence[str], *, seed: int, unrelated: int
+    ) -> None:
+        self.facts = [f for f in facts if f.paraphrases or f.questions]
+        self.texts, self.seed, self.unrelated = list(texts), seed, unrelated
+        if not self.facts:
+            raise InvalidInputError("No fact has a rephrase to learn from.")
+
+    def __call__(self, step: int | str) -> Lesson:
+        rng = random.Random(f"{self.seed}/{step}")
+        fact = rng.choice(self.facts)
+        wordings = [text for text in (*fact.paraphrases, *fact.questions) if text.strip()]
+        pool = [rng.choice(self.texts), *rng.sample(fact.neighbours, min(1, len(fact.neighbours)))]
+        others = [rng.choice(pool)]
+        others += [rng.choice(self.facts).prompt for _ in range(self.unrelated - 1)]
+        return Lesson(fact.edit, rng.choice(wordings), tuple(others))
+
+
+class Student:
+    """What the trainings of both methods share: the base, seen with terms beside it.
+
+    Args:
+        lm: The base.
+        sites: The modules that edits change.
+    """
+
+    def __init__(self, lm: LM, sites: Sequence[str]) -> None:
+        self.lm, self.sites = lm, tuple(sites)
+        self.first = block_of(lm, sites)
+
+    def edit_rows(self, lesson: Lesson) -> tuple[Sequenced, Sequenced]:
+        """(the edit's own prompt, the rephrase), each with the new target."""
+        target = lesson.edit.target_new
+        own = keyed(self.lm, lesson.edit.prompt, target, None)
+        return own, keyed(self.lm, lesson.rephrase, target, None)
+
+    def target_logs(self, rows: Sequence[Sequenced], terms: Terms) -> list[Tensor]:
+        """Per row [n, V] log-probabilities where its target's tokens are predicted."""
+        passing = Pass(self.lm, [row.ids for row in rows], first=self.first)
+        hidden = passing.run(after=beside(terms))
+        return [
+            log_probs(self.lm, hidden[i, row.start : row.start + len(row.target)])
+            for i, row in enumerate(rows)
+        ]
+
+    def moved(self, texts: Sequence[str], terms: Terms, *, every: bool) -> Tensor:
+        """Mean KL(base || edited) at every token of the texts, or at their last ones."""
+        rows = [self.lm.codec.ids(text, special=True)[:_LONGEST] for text in texts]
+        passing = Pass(self.lm, rows, first=self.first)
+        place = [
+            (i, t)
+            for i, row in enumerate(rows)
+            for t in range(0 if every else len(row) - 1, len(row))
+        ]
+        at, column = torch.tensor(place, device=passing.entering.device).T
+        with torch.no_grad():
+            before = log_probs(self.lm, passing.run()[at, column])
+        after = log_probs(self.lm, passing.run(after=beside(terms))[at, column])
+        return divergence(before, after)
+
+
+def nll(logs: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Mean NLL of target tokens [n] under logs [n, V]."""
+    return F.cross_entropy(logs, target.to(logs.device), label_smoothing=smoothing)
+
+
+# MEND
+
+
+class MendTraining:
+    """MEND's objective: ``0.1 * NLL of the rephrase + KL on an unrelated text``.
+
+    Args:
+        lm: The base.
+        facts, texts: What to learn from.
+        rank: Of the transforms.
+        seed: Of weights and lessons.
+    """
+
+    def __init__(
+        self, lm: LM, facts: Sequence[Fact], texts: Sequence[str], *, rank: int, seed: int
+    ) -> None:
+        sites = last_mlps(lm, skip=1)
+        self.student, self.rank = Student(lm, sites), rank
+        self.lessons = Lessons(facts, texts, seed=seed, unrelated=1)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = mend.Network(mend.shapes_of(lm, sites), rank=rank, rate=1e-4)
+
+    def normalise(self) -> None:
+        """Set mean and deviation of every shape's factors over the gradients of some edits."""
+        found: dict[str, list[Tensor]] = {}
+        for i in range(min(_NORM_EDITS, len(self.lessons.facts))):
+            own, _ = self.student.edit_rows(self.lessons(f"norm-{i}"))
+            first, sites = self.student.first, self.student.sites
+            for site, each in factors(
+                self.student.lm, [own], sites, first=first, answers=False
+            )[0].items():  # fmt: skip
+                live = each.inputs.any(-1) & each.gradients.any(-1)
+                both = torch.cat([each.inputs, each.gradients], dim=1)[live]
+                found.setdefault(self.network.shape_of[site], []).append(both)
+        for shape, parts in found.items():
+            rows = torch.cat(parts).double()
+            transform = self.network.transforms[shape]
+            assert isinstance(transform, mend.Transform)
+            transform.mean.copy_(rows.mean(0).float())
+            transform.deviation.copy_(rows.std(0).float())
+
+    def terms(self, own: Sequenced) -> Terms:
+        """The update of one edit; differentiable in the network, not in the factors."""
+        student = self.student
+        found, _ = factors(student.lm, [own], student.sites, first=student.first, answers=False)
+        return {site: self.network.terms(site, found[site])[:2] for site in student.sites}
+
+    def losses(self, step: int | str) -> tuple[Tensor, Tensor]:
+        """(edit loss, locality loss) of a step's lesson."""
+        lesson = self.lessons(step)
+        own, rephrase = self.student.edit_rows(lesson)
+        terms = self.terms(own)
+        (logs,) = self.student.target_logs([rephrase], terms)
+        return nll(logs, rephrase.target), self.student.moved(lesson.unrelated, terms, every=True)
+
+    def run(self, folder: Path, schedule: Schedule, report: Report) -> dict[str, float]:
+        """Train; the losses before and after on lessons that are not trained on."""
+        self.normalise()
+        before = self._validate()
+
+        def loss_of(step: int) -> Tensor:
+            parts = [self.losses(step * schedule.batch + i) for i in range(schedule.batch)]
+            total = [EDIT_SHARE * edit + local for edit, local in parts]
+            return torch.stack(total).mean()
+
+        faster = {"rates": 10.0}  # the paper: learning rates learn at 1e-4, the network at 1e-6
+        train(_named(self.network), loss_of, schedule, folder, report=report, faster=faster)
+        after = self._validate()
+        return {f"{name}_before": value for name, value in before.items()} | after
+
+    def _validate(self, lessons: int = _VALIDATED) -> dict[str, float]:
+        with torch.no_grad():
+            parts = [self.losses(f"valid-{i}") for i in range(lessons)]
+        edit, local = (torch.stack(each).mean().item() for each in zip(*parts, strict=True))
+        return {"edit_nll": edit, "locality_kl": local}
+
+    def save(self, folder: Path, manifest: dict[str, Any]) -> None:
+        own = {"kind": "mend", "sites": list(self.student.sites), "rank": self.rank}
+        save(self.network, folder, {**own, "base": self.student.lm.fingerprint, **manifest})
+
+
+# KE
+
+
+class KeTraining:
+    """KE's objective: the edit's NLL under a bound on the KL of other answers (Lagrangian).
+
+    The multiplier climbs where the loss descends: its gradient is turned round.
+
+    Args:
+        lm: The base.
+        facts, texts: What to learn from.
+        seed: Of weights and lessons.
+        retained: Other prompts a lesson must leave as they are.
+    """
+
+    def __init__(
+        self,
+        lm: LM,
+        facts: Sequence[Fact],
+        texts: Sequence[str],
+        *,
+        seed: int,
+        retained: int = 7,
+    ) -> None:
+        sites = last_mlps(lm, skip=1)
+        self.student = Student(lm, sites)
+        self.lessons = Lessons(facts, texts, seed=seed, unrelated=retained)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = ke.fresh(lm, sites)
+        self.multiplier = nn.Parameter(torch.ones(()))
+
+    def terms(self, edit: Edit, own: Sequenced) -> Terms:
+        """The update of one edit; differentiable in the network, not in the factors."""
+        student = self.student
+        found, _ = factors(student.lm, [own], student.sites, first=student.first, answers=False)
+        c = self.network.condition(ke.read_text(student.lm, edit, own))
+        return {site: self.network.terms(site, c, found[site]) for site in student.sites}
+
+    def losses(self, step: int | str) -> tuple[Tensor, Tensor]:
+        """(smoothed NLL of edit and rephrase, KL of the retained answers)."""
+        lesson = self.lessons(step)
+        rows = self.student.edit_rows(lesson)
+        terms = self.terms(lesson.edit, rows[0])
+        logs = torch.cat(self.student.target_logs(rows, terms))
+        target = torch.cat([row.target for row in rows])
+        moved = self.student.moved(lesson.unrelated, terms, every=False)
+        return nll(logs, target, SMOOTHING), moved
+
+    def objective(self, edit: Tensor, moved: Tensor, margin: float) -> Tensor:
+        """What is minimised in the network and, by the sign, maximised in the multiplier."""
+        excess, factor = moved - margin, self.multiplier.clamp(min=0)
+        return edit + factor.detach() * excess - factor * excess.detach()
+
+    def run(self, folder: Path, schedule: Schedule, report: Report) -> dict[str, float]:
+        """Train; the losses before and after on lessons that are not trained on."""
+        before = self._validate()
+
+        def loss_of(step: int) -> Tensor:
+            epoch = step // schedule.save_every
+            margin = max(LEAST_MARGIN, MARGIN * MARGIN_DECAY**epoch)
+            with torch.no_grad():
+                self.multiplier.clamp_(min=0)
+            return self.objective(*self.losses(step), margin)
+
+        parameters = {**_named(self.network), "multiplier": self.multiplier}
+        faster = {"multiplier": 0.1 / schedule.rate}
+        train(parameters, loss_of, schedule, folder, report=report, faster=faster)
+        return {f"{name}_before": v for name, v in before.items()} | self._validate()
+
+    def _validate(self, lessons: int = _VALIDATED) -> dict[str, float]:
+        with torch.no_grad():
+            parts = [self.losses(f"valid-{i}") for i in range(lessons)]
+        edit, moved = (torch.stack(each).mean().item() for each in zip(*parts, strict=True))
+        return {"edit_nll": edit, "retained_kl": moved}
+
+    def save(self, folder: Path, manifest: dict[str, Any]) -> None:
+        own = {"kind": "ke", "sites": list(self.student.sites)}
+        save(self.network, folder, {**own, "base": self.student.lm.fingerprint, **manifest})
+
+
+def _named(module: nn.Module) -> dict[str, nn.Parameter]:
+    return dict(module.named_parameters())

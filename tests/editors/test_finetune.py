@@ -1,0 +1,144 @@
+"""FT, FT-L, FT-M and LoRA: what is trained, on which objective, within which bounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from memedit import Edit
+from memedit.editors._weights import summed
+from memedit.editors.ft import Ft
+from memedit.editors.ft_l import FtL
+from memedit.editors.ft_m import FtM
+from memedit.editors.lora import Lora
+from memedit.engine import Engine
+from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.types import Batch, Row
+from tests.editors.helpers import FACTS, tiny_engine
+
+
+@pytest.fixture(params=["llama", "gpt2"])
+def lm(request: pytest.FixtureRequest) -> Engine:
+    return tiny_engine(request.param)
+
+
+def nll(lm: Engine, edit: Edit) -> float:
+    with torch.no_grad():
+        return float(lm.nll(Batch((Row(edit.prompt, target=edit.target_new),))))
+
+
+def test_the_default_layers_are_the_papers() -> None:
+    assert [int(30 * cls.depth) for cls in (Ft, FtL, FtM)] == [21, 0, 21]
+
+
+def test_one_step_of_adam_moves_every_weight_by_the_rate_against_the_gradient(lm: Engine) -> None:
+    """The first Adam step is rate * sign(gradient); the gradient is autograd's own."""
+    edit, site = FACTS[0], lm.sites.mlp_out(2)
+    (payload,) = FtM(steps=1, rate=1e-3).fit([edit], lm)
+    weight = lm.base.get_submodule(site).weight
+    loss = lm.nll(Batch((Row(edit.prompt, target=edit.target_new),))).sum()
+    (gradient,) = torch.autograd.grad(loss, weight)
+    gradient = gradient.T if lm.sites.is_conv1d(site) else gradient
+    delta = torch.as_tensor(payload[f"{site}/delta"])
+    large = gradient.abs() > 1e-5
+    assert torch.allclose(delta[large], -1e-3 * gradient[large].sign(), rtol=1e-2)
+
+
+def test_the_bound_holds_exactly(lm: Engine) -> None:
+    (payload,) = FtL(bound=1e-3, rate=5e-3, steps=5).fit(FACTS[:1], lm)
+    (delta,) = summed([payload]).values()
+    assert list(summed([payload])) == [lm.sites.mlp_out(0)]
+    assert delta.abs().max() == torch.tensor(1e-3)  # float32: not one bit above
+    (free,) = summed(Ft(layer=0, rate=5e-3, steps=5).fit(FACTS[:1], lm)).values()
+    assert float(free.abs().max()) > 1e-3
+
+
+ONE = Edit("The capital of France is ", "L", subject="France")  # ends in a space: one byte
+
+
+def test_it_fits_and_ends_when_it_has(lm: Engine) -> None:
+    lm, edit = tiny_engine(lm.base.config.model_type, initializer_range=0.5), ONE
+    (payload,) = FtM(rate=5e-2, steps=90).fit([edit], lm)
+    assert float(payload["loss"]) < 1e-2
+    assert nll(lm.shadow(summed([payload])), edit) < 2e-2
+    again = FtM(rate=5e-2, steps=90).fit([edit], lm)[0]
+    site = lm.sites.mlp_out(2)
+    assert torch.equal(summed([payload])[site], summed([again])[site])
+    already = lm.shadow(summed([payload]))
+    (nothing,) = FtM(stop=1.0).fit([edit], already)
+    assert float(torch.as_tensor(nothing[f"{site}/delta"]).abs().max()) == 0
+
+
+def test_the_objectives_agree_on_one_token_and_only_there(lm: Engine) -> None:
+    both = [Ft(steps=2, objective=o).fit([ONE], lm)[0] for o in ("prompt_last", "target")]
+    site = lm.sites.mlp_out(2)
+    assert torch.equal(summed([both[0]])[site], summed([both[1]])[site])
+    several = [Ft(steps=1, objective=o).fit(FACTS[:1], lm)[0] for o in ("prompt_last", "target")]
+    assert several[0]["loss"] != several[1]["loss"]
+    ids = torch.tensor(lm.tokenizer(FACTS[0].prompt).input_ids)
+    with torch.no_grad():
+        last = lm.base(input_ids=ids[None]).logits[0, -1].log_softmax(-1)
+    expected = -last[torch.tensor(lm.tokenizer(" Lyon").input_ids)].mean()
+    assert float(several[0]["loss"]) == pytest.approx(float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("editor", [FtM(steps=3, batch=2), Lora(steps=3, rank=2)])
+def test_a_batch_shares_one_change(lm: Engine, editor: Any) -> None:
+    payloads = editor.fit(FACTS, lm)
+    assert len(payloads) == 3
+    total = summed(payloads)
+    alone = summed(editor.fit(FACTS[:1], lm))
+    assert total.keys() == alone.keys()
+    assert not torch.allclose(next(iter(total.values())), next(iter(alone.values())))
+    before = sum(nll(lm, edit) for edit in FACTS)
+    assert sum(nll(lm.shadow(total), edit) for edit in FACTS) < before
+
+
+def test_a_batch_is_the_sum_of_its_rows(lm: Engine) -> None:
+    editor = FtM(steps=3)
+    delta, _ = editor.trained(lm, FACTS, 2)
+    assert torch.equal(summed(editor.fit(FACTS, lm))[lm.sites.mlp_out(2)], delta)
+
+
+def test_lora_begins_as_nothing_has_its_rank_and_fits(lm: Engine) -> None:
+    lm = tiny_engine(lm.base.config.model_type, initializer_range=0.5)
+    lora = Lora(steps=40, rate=3e-2, rank=3, alpha=6.0)
+    (payload,) = lora.fit([ONE], lm)
+    changes = summed([payload])
+    assert float(payload["loss"]) < nll(lm, ONE) / 10
+    assert all(torch.linalg.matrix_rank(d) <= 3 for d in changes.values())
+    kinds = {site.rsplit(".", 1)[-1] for site in changes}
+    assert kinds == ({"c_attn"} if lm.base.config.model_type == "gpt2" else {"q_proj", "v_proj"})
+    assert nll(lm.shadow(changes), ONE) < nll(lm, ONE) / 3
+    (nothing,) = Lora(steps=1, stop=1e9).fit(FACTS[:1], lm)
+    assert all(float(d.abs().max()) == 0 for d in summed([nothing]).values())
+    (mlp,) = replace(lora, modules="mlp_out", steps=1).fit([ONE], lm)
+    assert set(summed([mlp])) == {lm.sites.mlp_out(i) for i in range(3)}
+
+
+def test_embeddings_are_never_touched_where_they_are_tied() -> None:
+    lm = tiny_engine("llama", tie_word_embeddings=True)
+    head = lm.base.get_output_embeddings().weight
+    assert head is lm.base.get_input_embeddings().weight
+    for editor in (FtM(steps=1), Lora(steps=1)):
+        edited = lm.shadow(summed(editor.fit(FACTS[:1], lm)))
+        assert edited.base.get_output_embeddings().weight is head
+        assert edited.base.get_input_embeddings().weight is head
+
+
+@pytest.mark.parametrize("editor", [Ft(), FtL(), FtM(), Lora()])
+def test_a_statement_is_refused(lm: Engine, editor: Any) -> None:
+    with pytest.raises(InvalidEditError, match="no target"):
+        editor.fit([Edit.from_statement("Our refund window is 60 days.")], lm)
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    for cls, wrong in (
+        (Ft, {"objective": "x"}), (FtL, {"bound": -1.0}), (FtM, {"steps": 0}), (FtM, {"rate": 0.0}),
+        (Lora, {"rank": 0}), (Lora, {"modules": "x"}), (Lora, {"alpha": 0.0}),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInputError):
+            cls(**wrong)

@@ -1,0 +1,171 @@
+"""MEMIT, EMMET and AlphaEdit: what they share and what is their own, inside tiny models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from memedit.editors._facts import Fact, contexts, fact
+from memedit.editors._memit import default_layers, keys_of, spread, states_of
+from memedit.editors._solve import ridge
+from memedit.editors._statistics import moment_of
+from memedit.editors._values import optimise
+from memedit.editors._weights import summed
+from memedit.editors.alphaedit import Alphaedit
+from memedit.editors.memit import Memit
+from memedit.engine import Engine
+from memedit.errors import InvalidInputError, StatisticsError
+from memedit.types import Payload, Record
+from tests.editors.helpers import FACTS, tiny_engine, with_statistics
+
+QUICK: dict[str, Any] = {"steps": 4, "prefixes": 5, "layers": (0, 1)}
+
+
+@pytest.fixture(params=["llama", "gpt2"])
+def lm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path))
+    return with_statistics(tiny_engine(request.param))
+
+
+def facts_of(lm: Engine) -> list[Fact]:
+    return [fact(lm, edit, contexts(lm, 5, 0), 0.5) for edit in FACTS]
+
+
+def test_the_plain_prompt_has_half_the_weight_of_a_key_and_each_prefix_a_tenth(lm: Engine) -> None:
+    about = facts_of(lm)[0]
+    assert torch.allclose(about.weights, torch.tensor([0.5] + [0.1] * 5))
+    site = lm.sites.mlp_out(1)
+    total = torch.zeros(keys_of(lm, [about], 1).shape[0], dtype=torch.float64)
+    for row, weight in zip(about.rows, [0.5] + [0.1] * 5, strict=True):
+        with torch.no_grad():
+            found: list[torch.Tensor] = []
+            handle = lm.base.get_submodule(site).register_forward_pre_hook(
+                lambda m, args, f=found: f.append(args[0])
+            )
+            lm.base(input_ids=row.ids[None])
+            handle.remove()
+        total = total + weight * found[0][0, row.column].double()
+    assert torch.allclose(keys_of(lm, [about], 1)[:, 0], total, atol=1e-6)
+
+
+def test_every_layer_brings_the_states_nearer_to_the_values(lm: Engine) -> None:
+    facts = facts_of(lm)
+    how = Memit(**QUICK)._descent()
+    found = optimise(lm, facts, layer=1, inside=False, how=how)
+    goal = found.value.double().T
+    model, left = lm, [float((goal - states_of(lm, facts, 1)).norm())]
+
+    def solve(layer: int, keys: torch.Tensor) -> torch.Tensor:
+        return ridge(keys, moment_of(lm, layer, "auto"), 5.0)
+
+    steps = spread(lm, facts, found, [0, 1], solve)
+    for n, step in enumerate(steps):
+        assert torch.allclose(step.keys, keys_of(model, facts, step.layer))
+        expected = (goal - states_of(model, facts, 1)) / (len(steps) - n)
+        assert torch.allclose(step.residual, expected)
+        made = {lm.sites.mlp_out(step.layer): (step.residual @ step.solution.T).float()}
+        model = model.shadow(made)
+        left.append(float((goal - states_of(model, facts, 1)).norm()))
+    assert left[2] < left[1] < left[0]
+    payloads = Memit(**QUICK, weight=5.0).fit(FACTS, lm)
+    for site, change in summed(payloads).items():
+        layer = int(lm.sites.mlp_out(1) == site)
+        assert torch.allclose(
+            change.double(), steps[layer].residual @ steps[layer].solution.T, atol=1e-5
+        )
+        assert torch.linalg.matrix_rank(change) <= len(FACTS)
+
+
+@pytest.mark.parametrize("editor", [Memit(**QUICK), Alphaedit(**QUICK)])
+def test_the_order_of_a_batch_is_irrelevant(lm: Engine, editor: Any) -> None:
+    one, other = editor.fit(FACTS, lm), editor.fit(FACTS[::-1], lm)[::-1]
+    for a, b in zip(one, other, strict=True):
+        assert a.keys() == b.keys()
+        for key, value in a.items():
+            if isinstance(value, torch.Tensor):
+                # the values come out of float32 descents side by side, in another order
+                scale = float(value.abs().max())
+                assert torch.allclose(value, torch.as_tensor(b[key]), atol=5e-3 * scale)
+
+
+def test_a_smaller_weight_realises_more_of_an_edit(lm: Engine) -> None:
+    sizes = [
+        sum(float(d.norm()) for d in summed(Memit(**QUICK, weight=w).fit(FACTS[:1], lm)).values())
+        for w in (1e4, 1e2, 1.0)
+    ]
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
+def test_emmet_edits_one_layer_exactly(lm: Engine) -> None:
+    emmet = Memit(method="emmet", layers=(1,), steps=4, prefixes=5)
+    edited = lm.shadow(summed(emmet.fit(FACTS[:1], lm)))
+    (about,) = facts_of(lm)[:1]
+    found = optimise(lm, [about], layer=1, inside=False, how=emmet._descent())
+    weight = edited.base.get_submodule(lm.sites.mlp_out(1)).weight
+    old = lm.base.get_submodule(lm.sites.mlp_out(1)).weight
+    delta = (weight - old).T if lm.base.config.model_type == "gpt2" else weight - old
+    wanted = (found.value - found.initial)[0].double()
+    assert torch.allclose(delta.double() @ keys_of(lm, [about], 1)[:, 0], wanted, atol=1e-4)
+    assert len(Memit(method="emmet")._layers(lm)) == 1
+    with pytest.raises(InvalidInputError, match="one layer"):
+        Memit(method="emmet", layers=(0, 1))
+
+
+def test_default_layers() -> None:
+    assert default_layers(30) == default_layers(32) == (3, 4, 5, 6, 7)
+    assert default_layers(3) == (0, 1) and default_layers(2) == (0,) and default_layers(1) == (0,)
+
+
+def as_record(payload: Payload, editor: str, number: int) -> Record:
+    return Record(FACTS[number], number + 1, 1, payloads={editor: payload})
+
+
+def test_alphaedit_keeps_the_keys_of_earlier_edits(lm: Engine) -> None:
+    alpha = Alphaedit(**QUICK, energy=0.3, weight=1e-3)
+    (first,) = alpha.fit(FACTS[:1], lm)
+    record = as_record(first, "alphaedit", 0)
+    site = lm.sites.mlp_out(1)
+    key = torch.as_tensor(first[f"{site}/keys"])
+    assert torch.allclose(key.double(), keys_of_layer_one(lm), atol=1e-5)
+    knowing = lm.shadow(summed([first]), [record])
+    ignorant = lm.shadow(summed([first]))
+    moved = [
+        float((summed(alpha.fit(FACTS[1:2], model))[site] @ key).norm())
+        for model in (knowing, ignorant)
+    ]
+    assert moved[0] < 0.5 * moved[1]
+    assert 0 < int(first["null"]) < len(key) and 0 < float(first["energy"]) <= 0.3
+
+
+def keys_of_layer_one(lm: Engine) -> torch.Tensor:
+    """The first fact's key at layer 1, with its own change of layer 0 made."""
+    alpha = Alphaedit(**QUICK, energy=0.3, weight=1e-3)
+    (payload,) = alpha.fit(FACTS[:1], lm)
+    below = {s: d for s, d in summed([payload]).items() if s == lm.sites.mlp_out(0)}
+    return keys_of(lm.shadow(below), facts_of(lm)[:1], 1)[:, 0]
+
+
+def test_alphaedit_changes_nothing_in_the_kept_directions(lm: Engine) -> None:
+    alpha = Alphaedit(**QUICK, energy=0.2)
+    for site, change in summed(alpha.fit(FACTS, lm)).items():
+        layer = int(lm.sites.mlp_out(1) == site)
+        null = moment_of(lm, layer, "auto").null_space(0.2)
+        kept = change.double() - change.double() @ null @ null.T
+        assert float(kept.norm()) < 1e-5 * float(change.norm())
+
+
+def test_no_free_direction_is_an_error(lm: Engine) -> None:
+    with pytest.raises(StatisticsError, match="No direction of layer"):
+        Alphaedit(**QUICK, threshold=1e-12).fit(FACTS[:1], lm)
+    for wrong in ({"energy": 0.0}, {"energy": 1.5}, {"weight": 0.0}, {"threshold": -1.0}):
+        with pytest.raises(InvalidInputError):
+            Alphaedit(**wrong)  # type: ignore[arg-type]
+    for bad in ({"method": "x"}, {"weight": 0.0}, {"clamp": 0.0}):
+        with pytest.raises(InvalidInputError):
+            Memit(**bad)
+    with pytest.raises(InvalidInputError, match="No layer"):
+        replace(Memit(), layers=()).fit(FACTS[:1], lm)

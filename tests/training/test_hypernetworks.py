@@ -1,0 +1,79 @@
+"""``memedit train mend`` and ``train ke`` from files to an editor that finds what they made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from memedit.cli import app
+from memedit.editors import load_editor
+from memedit.editors._weights import summed
+from memedit.engine import Engine
+from memedit.models import load
+from memedit.training.hypernetworks import Lessons
+from tests.editors.helpers import FACTS
+from tests.editors.test_mend import lessons
+from tests.helpers import byte_tokenizer, tiny_model
+
+
+def records(number: int) -> list[dict[str, Any]]:
+    """CounterFact records about different people."""
+    towns = ("Rome", "Oslo", "Bonn", "Lima")
+    return [
+        {
+            "case_id": i,
+            "requested_rewrite": {
+                "prompt": "{} lives in",
+                "relation_id": "P551",
+                "target_new": {"str": towns[i % 4]},
+                "target_true": {"str": towns[(i + 1) % 4]},
+                "subject": f"Person {chr(65 + i % 26)}{i}",
+            },
+            "paraphrase_prompts": [f"The home of Person {chr(65 + i % 26)}{i} is in"],
+            "neighborhood_prompts": [f"Other {i} lives in"],
+        }
+        for i in range(number)
+    ]
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path / "cache"))
+    tiny_model().save_pretrained(tmp_path / "model")
+    byte_tokenizer().save_pretrained(tmp_path / "model")
+    data = tmp_path / "facts.jsonl"
+    data.write_text("\n".join(json.dumps(record) for record in records(40)))
+    (tmp_path / "text.txt").write_text("The sky over the town is blue today.\n" * 5)
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["mend", "ke"])
+def test_what_the_command_trains_is_what_the_editor_finds(kind: str, files: Path) -> None:
+    command = ["train", kind, "--data", str(files / "facts.jsonl")]
+    command += ["--texts", str(files / "text.txt"), "--model", str(files / "model"), "--json"]
+    command += ["--steps", "3"] + (["--rank", "4", "--batch", "1"] if kind == "mend" else [])
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    manifest = json.loads(result.stdout)
+    folder = Path(manifest["folder"])
+    assert folder.is_relative_to(files / "cache" / "hypernetworks" / kind)
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "hypernetwork.safetensors", "manifest.json"
+    ]  # fmt: skip
+    assert "facts.jsonl" in manifest["data"] and manifest["metrics"]["edit_nll"] > 0
+    lm = Engine(*load(files / "model"))
+    changes = summed(load_editor(kind).fit(FACTS[:1], lm))
+    assert changes and all(torch.isfinite(d).all() and d.norm() > 0 for d in changes.values())
+
+
+def test_lessons_depend_on_the_step_and_the_seed_alone() -> None:
+    one, same = (Lessons(lessons(), ["A text."], seed=1, unrelated=3) for _ in range(2))
+    other = Lessons(lessons(), ["A text."], seed=2, unrelated=3)
+    assert [one(i) for i in (5, 2, 9)] == [same(i) for i in (5, 2, 9)]
+    assert [one(i) for i in range(9)] != [other(i) for i in range(9)]
+    assert all(len(one(i).unrelated) == 3 and one(i).rephrase for i in range(9))
