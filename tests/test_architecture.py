@@ -15,7 +15,7 @@ PACKAGE = ROOT / "memedit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "names", "spans"}),
+    frozenset({"types", "errors", "names", "paths", "spans"}),
     frozenset({"protocols"}),
     frozenset({
         "chat", "codebook", "dropin", "encoders", "engine", "explanation", "interventions", "kv",
@@ -25,7 +25,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"model", "sequence"}),
     frozenset({"training", "evaluation", "serving"}),
     frozenset({
-        "cli", "cli_evaluation", "cli_options", "cli_serving", "cli_training", "demo", "_render",
+        "cli", "cli_evaluation", "cli_memory", "cli_options", "cli_serving", "cli_training", "demo",
+        "_render",
     }),
 )  # fmt: skip
 

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from memedit.editors._solve import Moment
 from memedit.errors import InvalidInputError, StatisticsError
-from memedit.models import cache_folder
 from memedit.passes import Enough
+from memedit.paths import cache_folder
 from memedit.protocols import LM
 from memedit.tokens import right_pad
 
