@@ -116,7 +116,8 @@ class Targets:
 
     @property
     def device(self) -> torch.device:
-        return self.row.device
+        device: torch.device = self.row.device
+        return device
 
     def logs(self, after: dict[str, After], rows: Tensor | None = None) -> Tensor:
         """[N', V] log-probabilities at the target tokens of these rows [B'] (ascending), or all.

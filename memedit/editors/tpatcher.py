@@ -207,9 +207,9 @@ class _Fitting:
         most = max((len(each) for each in found), default=0)
         states = self.query.new_zeros(len(found), most, self.query.shape[1])
         there = torch.zeros(len(found), most, dtype=torch.bool, device=states.device)
-        for n, each in enumerate(found):
-            states[n, : len(each)] = each.to(states) if len(each) else 0
-            there[n, : len(each)] = True
+        for n, met in enumerate(found):
+            states[n, : len(met)] = met.to(states) if len(met) else 0
+            there[n, : len(met)] = True
         return states, there
 
     # The descent
@@ -261,7 +261,8 @@ class _Fitting:
 
         def beside(x: Tensor, y: Tensor) -> Tensor:
             fired = torch.relu(x.float() @ k[mine].T + b[mine]) * gate
-            return y + (fired @ (e * a)[mine]).to(y.dtype)
+            change: Tensor = (fired @ (e * a)[mine]).to(y.dtype)
+            return y + change
 
         return self.targets.logs({self.site: beside}, active)
 
@@ -284,7 +285,8 @@ class _Fitting:
             share = self.is_strange.shape[1] / self.is_strange.sum(1).clamp(min=1)
             met = self.is_strange.any(1)
             kept = torch.where(met, (kept + near * share) / 2 if len(self.common) else near, kept)
-        return how.activation_weight * push + how.memory_weight * self._by_edit(kept, len(own))
+        losses: Tensor = how.activation_weight * push
+        return losses + how.memory_weight * self._by_edit(kept, len(own))
 
     @staticmethod
     def remembered(memory: Tensor, k: Tensor, b: Tensor, own: Tensor) -> Tensor:
@@ -298,7 +300,8 @@ class _Fitting:
         mine = self.owner[None] == torch.arange(len(self.edits), device=self.owner.device)[:, None]
         table = torch.where(mine, values[None], 0.0)  # the values are positive
         counts = mine.sum(1).clamp(min=1, max=most)
-        return table.topk(min(most, len(values)), dim=1).values.sum(1) / counts
+        mean: Tensor = table.topk(min(most, len(values)), dim=1).values.sum(1) / counts
+        return mean
 
     def _validate(self, active: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """([B] edit losses, [B] all tokens right, [B] memory losses on texts held out)."""
@@ -371,7 +374,7 @@ class _Watch:
         for i, edit in enumerate(active.tolist()):
             fell = float(loss[i]) < self._loss[edit] * 0.95
             self._bad[edit] = 0 if fell else self._bad[edit] + 1
-            self._loss[edit] = min(self._loss[edit], float(loss[i]))
+            self._loss[edit] = min(float(self._loss[edit]), float(loss[i]))
             if self._bad[edit] > _PATIENCE:
                 self.rate[edit] *= 0.5
                 self._bad[edit] = 0

@@ -186,7 +186,8 @@ def change(y: Tensor, added: Tensor, prompt: Tensor) -> Tensor:
         prompt: [B, T] True at the prompts' tokens.
     """
     size = (F.silu(y + added) - F.silu(y)).float().norm(dim=-1)
-    return (size * prompt).sum(1) / prompt.sum(1).clamp(min=1)
+    mean: Tensor = (size * prompt).sum(1) / prompt.sum(1).clamp(min=1)
+    return mean
 
 
 class _Training:

@@ -149,4 +149,4 @@ def test_what_it_cannot_do_is_refused(lm: Engine) -> None:
         SMALL.fit(FACTS, tiny_engine("opt"))
     for wrong in ({"slots": 0}, {"rate": 0.0}, {"prefixes": -1}):
         with pytest.raises(InvalidInputError):
-            Calinet(**wrong)  # type: ignore[arg-type]
+            Calinet(**wrong)

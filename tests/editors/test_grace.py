@@ -111,7 +111,11 @@ def test_each_row_has_the_codebook_of_its_own_edits() -> None:
     value = torch.ones(2)
 
     def record(n: int, key: torch.Tensor, label: str) -> Record:
-        payload = {"key": key, "value": value * n, "label": label}
+        payload: dict[str, torch.Tensor | str | float] = {
+            "key": key,
+            "value": value * n,
+            "label": label,
+        }
         return Record(Edit(f"p {n}", label), n, n, payloads={"e": payload})
 
     one, two = record(1, torch.tensor([0.0, 0.0]), "a"), record(2, torch.tensor([1.0, 0.0]), "b")
@@ -271,4 +275,4 @@ def test_what_it_cannot_do_is_refused(lm: Engine) -> None:
         Grace().fit([Edit("A", "b")], lm)
     for wrong in ({"steps": 0}, {"rate": 0.0}, {"radius": -1.0}, {"initial": "hot"}):
         with pytest.raises(InvalidInputError):
-            Grace(**wrong)  # type: ignore[arg-type]
+            Grace(**wrong)

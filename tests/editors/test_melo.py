@@ -137,4 +137,4 @@ def test_what_it_cannot_do_is_refused(lm: Engine) -> None:
         Melo(router=2).fit(FACTS, lm)
     for wrong in ({"rank": 0}, {"rate": 0.0}, {"radius": -1.0}):
         with pytest.raises(InvalidInputError):
-            Melo(**wrong)  # type: ignore[arg-type]
+            Melo(**wrong)

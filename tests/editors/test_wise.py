@@ -160,4 +160,4 @@ def test_what_it_cannot_do_is_refused(lm: Engine) -> None:
         SMALL.fit([Edit.from_statement("Our refund window is 60 days.")], lm)
     for wrong in ({"share": 0.0}, {"rate": 0.0}, {"steps": 0}, {"bound": 0.0}):
         with pytest.raises(InvalidInputError):
-            Wise(**wrong)  # type: ignore[arg-type]
+            Wise(**wrong)
