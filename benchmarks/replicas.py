@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import httpx
 import numpy as np
@@ -97,17 +97,24 @@ class _Worker:
         self.changed = threading.Condition()
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
-        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True).start()
 
-    def _listen(self) -> None:
-        for line in self.process.stdout or ():
-            kind, version, *times = line.split()
-            with self.changed:
-                if kind == "seen":
-                    self.seen[int(version)] = float(times[0])
-                else:
-                    self.committed[int(version)] = (float(times[0]), float(times[1]))
-                self.changed.notify_all()
+    def _listen(self, told: IO[str]) -> None:
+        with told:
+            for line in told:
+                kind, version, *times = line.split()
+                with self.changed:
+                    if kind == "seen":
+                        self.seen[int(version)] = float(times[0])
+                    else:
+                        self.committed[int(version)] = (float(times[0]), float(times[1]))
+                    self.changed.notify_all()
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.kill()
+        self.process.stdin.close()
+        self.process.wait()
 
     def add(self, name: str) -> None:
         assert self.process.stdin is not None
@@ -132,8 +139,7 @@ def visible(url: str, edits: int, pause: float) -> dict[str, Any]:
             time.sleep(rng.uniform(0, 2 * pause))
     finally:
         for worker in workers:
-            worker.process.kill()
-            worker.process.wait()
+            worker.close()
     committed = {v: times for worker in workers for v, times in worker.committed.items()}
     others, everywhere, adding = [], [], []
     for version, (at, began) in committed.items():

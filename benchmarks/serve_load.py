@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import httpx
 import numpy as np
@@ -46,8 +46,13 @@ def server_process(*options: str) -> tuple[subprocess.Popen[str], str]:
     if found is None:
         child.wait()
         raise typer.Exit(1)
-    threading.Thread(target=child.stderr.read, daemon=True).start()
+    threading.Thread(target=_drain, args=(child.stderr,), daemon=True).start()
     return child, found.group()
+
+
+def _drain(stream: IO[str]) -> None:
+    with stream:
+        stream.read()
 
 
 @contextmanager
