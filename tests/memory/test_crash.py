@@ -22,7 +22,7 @@ from tests import helpers, postgres
 from tests.memory.helpers import CountingEncoder, sound
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "200"))
+KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "100"))
 PG_KILLS = int(os.environ.get("MEMEDIT_PG_KILLS", "8"))
 PG_RESTARTS = int(os.environ.get("MEMEDIT_PG_RESTARTS", "4"))
 WRITERS = 4
