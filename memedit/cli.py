@@ -456,6 +456,50 @@ def _as_chat(query: str, chat: bool | None, lm: EditableModel) -> bool:
 
 
 @app.command()
+def feedback(
+    question: Annotated[str, typer.Argument(help="As it was asked; <...> marks an argument.")],
+    text: Annotated[
+        str | None, typer.Argument(help="The right answer, or what was meant. None: it was right.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="What it is about. [default: guessed]")
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option("--answer", help="What was answered. [default: it is asked]")
+    ] = None,
+    chat: Annotated[
+        bool | None,
+        typer.Option(help="Ask as a chat message or as a text to continue. [default: by ending]"),
+    ] = None,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Model = None,
+    encoder: EncoderName = None,
+    json: Json = False,
+) -> None:
+    """Say that an answer was wrong, and what is right. What was right is not stored.
+
+    memedit feedback "Who wrote Vathek?" "William Beckford"
+
+    memedit feedback "What is akin to <bright>?" "a synonym is wanted"
+    """
+    lm = _model(model, _memory(memory, encoder), editor="memprompt")
+    with _render.working("Thinking"), lm.using(namespace=namespace):
+        said = lm.feedback(
+            question, text, subject=subject, answer=answer, chat=_as_chat(question, chat, lm)
+        )
+    if json:
+        written = None if said.receipt is None else plain_receipt(said.receipt)
+        _render.as_json({"answer": said.answer, "right": said.right, "written": written})
+        return
+    _render.say(f"It was answered: {said.answer or '(nothing)'}")
+    if said.receipt is None:
+        _render.note("That was right: nothing is written.")
+    else:
+        _render.receipt(said.receipt, str(memory))
+
+
+@app.command()
 def editors(json: Json = False) -> None:
     """List the editing methods there are."""
     from memedit.editors import available

@@ -136,6 +136,72 @@ def counterfactual(
     _finish(manifest, f'Serac(counterfactual="{out}")', json=json)
 
 
+@train_app.command("decomposer")
+def decomposer(
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", metavar="FILE", help="MQuAKE records. Repeatable."),
+    ],
+    out: Out,
+    facts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--facts", metavar="FILE", help="CounterFact, zsRE or KnowEdit records: more subjects."
+        ),
+    ] = None,
+    texts: Annotated[
+        list[Path] | None,
+        typer.Option("--texts", metavar="FILE", help="Ordinary text: no chains. Repeatable."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="The base: hub id, folder or GGUF file."),
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")] = 150,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Examples a step.")] = 16,
+    rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 1.5e-3,
+    save_every: Annotated[int, typer.Option("--save-every", min=1, help="Steps.")] = 10,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option("--dtype", metavar="NAME", help="float32, bfloat16 …")
+    ] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Train the adapter with which MeLLo splits questions over several facts, for one base model.
+
+    Interrupted, it goes on from the last checkpoint when run again with the same options.
+    """
+    import torch
+
+    from memedit.training.jobs import train_chains
+    from memedit.training.loop import Schedule
+
+    schedule = Schedule(
+        steps=steps, batch=batch, rate=rate, warmup=10, save_every=save_every, seed=seed
+    )
+    with _bar() as bar:
+        task = bar.add_task("Training", total=steps)
+
+        def show(step: int, values: dict[str, float]) -> None:
+            bar.update(task, completed=step, description=f"Training (loss {values['loss']:.3f})")
+
+        manifest = train_chains(
+            data,
+            facts or [],
+            texts or [],
+            out,
+            model=model,
+            device=device,
+            dtype=None if dtype is None else getattr(torch, dtype, None),
+            schedule=schedule,
+            report=show,
+        )
+    _finish(manifest, f'Mello(decomposer="{out}")', json=json)
+
+
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")]
 Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")]
 Place = Annotated[

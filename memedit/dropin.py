@@ -115,9 +115,10 @@ def merge(
     base: Any,
     given: Mapping[str, Any],
     rows: Sequence[Row],
+    mine: Sequence[bool],
     edited: Callable[[Sequence[Row]], list[Tensor]],
 ) -> Tensor:
-    """[B, T, V] logits: rows out of scope from the base, rows in scope from ``edited``.
+    """[B, T, V] logits: rows that are ``mine`` from ``edited``, the others from the base.
 
     Raises:
         InvalidInputError: hidden states or attentions are asked for.
@@ -131,8 +132,8 @@ def merge(
     ids: Tensor = given["input_ids"]
     mask = given.get("attention_mask")
     real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
-    inside = [i for i, row in enumerate(rows) if row.decision]
-    outside = [i for i, row in enumerate(rows) if not row.decision]
+    inside = [i for i, yes in enumerate(mine) if yes]
+    outside = [i for i, yes in enumerate(mine) if not yes]
     answers = edited([rows[i] for i in inside])
     logits = answers[0].new_zeros((*ids.shape, answers[0].shape[-1]))
     for i, answer in zip(inside, answers, strict=True):

@@ -47,6 +47,7 @@ from memedit.processors import (
 from memedit.protocols import Apply, Step
 from memedit.sites import Sites, find
 from memedit.tokens import Codec, left_pad, right_pad
+from memedit.transcript import Transcript
 from memedit.types import Batch, Completion, Record, Row
 
 _KEPT_PREFIXES = 4
@@ -123,7 +124,7 @@ class Engine:
             options["past_key_values"] = cache
             full = torch.cat([mask.new_ones(len(batch), length), mask], dim=1)
         added = batch.prefix or any(row.rewritten for row in batch.rows)
-        self._check_window(full.shape[1] + (setting("max_new_tokens", 20) if added else 0))
+        self.check_window(full.shape[1] + (setting("max_new_tokens", 20) if added else 0))
         repeated = [row for row in batch.rows for _ in range(copies)]
         with self._installed(batch, repeated, mask.repeat_interleave(copies, 0)):
             out = self.base.generate(input_ids=ids, attention_mask=full, **options)
@@ -192,6 +193,18 @@ class Engine:
         finally:
             handle.remove()
         return seen[0][torch.arange(len(prompts)), torch.tensor(columns)]
+
+    def transcript(self, prefix: str, rows: int) -> Transcript:
+        """``rows`` texts that begin with ``prefix`` and grow in rounds."""
+        return Transcript(self, prefix, rows, reuse=not self._sliding)
+
+    def prefix_for(self, prefix: str, rows: int) -> tuple[int, DynamicCache]:
+        """(length, keys and values that may grow) of a prefix, for ``rows`` rows."""
+        return self._prefix(prefix, rows, growing=True)
+
+    def ends(self) -> frozenset[int]:
+        """The tokens that end a text, as ``generate`` does, and the padding."""
+        return frozenset([*_Settings({}, self.base.generation_config).eos, self.codec.pad])
 
     # The model as another one
 
@@ -282,13 +295,18 @@ class Engine:
             inputs |= {"attention_mask": full, "past_key_values": cache}
             if "position_ids" in inspect.signature(self.base.forward).parameters:
                 inputs["position_ids"] = (full.cumsum(-1) - 1).clamp(min=0)[:, length:]
-        self._check_window(inputs["attention_mask"].shape[1])
+        self.check_window(inputs["attention_mask"].shape[1])
         ends = None if last is None else torch.tensor(last, device=self.device)
         with self._installed(batch, batch.rows, mask, ends):
             logits: Tensor = self.base(**inputs).logits
         return logits
 
-    def _check_window(self, length: int) -> None:
+    def check_window(self, length: int) -> None:
+        """See that so many tokens fit.
+
+        Raises:
+            ContextOverflowError: they do not.
+        """
         if self.window is not None and length > self.window:
             raise ContextOverflowError(
                 f"The prompt with its edit needs {length:,} tokens, not {self.window:,}.",
@@ -379,7 +397,7 @@ class Engine:
         bos = self.tokenizer.bos_token
         own = bool(bos) and prefix.startswith(bos)  # a chat template writes it out
         ids = self.codec.ids(prefix, special=not own)[None].to(self.device)
-        self._check_window(ids.shape[1])
+        self.check_window(ids.shape[1])
         cache = DynamicCache(config=self.base.config.get_text_config())
         with torch.no_grad():
             self.base(input_ids=ids, past_key_values=cache, use_cache=True)

@@ -26,6 +26,7 @@ from memedit.editors import load_editor
 from memedit.engine import Engine
 from memedit.errors import EncoderMismatchError, InvalidEditError, InvalidInputError
 from memedit.explanation import Explanation
+from memedit.feedback import FeedbackReceipt, agrees, as_edit
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
 from memedit.protocols import Editor, Encoder, Scope
 from memedit.scope import load_scope
@@ -116,7 +117,8 @@ class EditableModel(nn.Module):
         self.memory = memory if isinstance(memory, EditMemory) else _open(memory, encoder)
         saved = _saved_settings(self.memory.path)
         self.editor: Editor = _build(load_editor, editor, saved.get("editor"), "ike")
-        self.scope: Scope = _build(load_scope, scope, saved.get("scope"), "default")
+        preferred = getattr(self.editor, "default_scope", "default")
+        self.scope: Scope = _build(load_scope, scope, saved.get("scope"), preferred)
         self._scope_given = scope is not None or bool(saved.get("scope"))
         self._scope_fits = False
         self._chat = ChatFormat.of(self.tokenizer)
@@ -214,6 +216,40 @@ class EditableModel(nn.Module):
         return self.memory.import_file(
             path, namespace=namespace or self._now.namespace, source=source, progress=progress
         )
+
+    def feedback(
+        self,
+        question: str,
+        text: str | None = None,
+        *,
+        subject: str | None = None,
+        answer: str | None = None,
+        chat: bool = False,
+        **options: Any,
+    ) -> FeedbackReceipt:
+        """Tell what a user said of an answer; what was wrong is corrected from now on.
+
+        Nothing is written when the answer was right: when ``text`` is None, or says what the model
+        answered.
+
+        Args:
+            question: As it was asked. ``"What is akin to <bright>?"``, with its argument marked,
+                makes ``text`` hold for every question of that form (see the editor ``memprompt``).
+            text: The right answer, or what was meant; None: the answer was right.
+            subject: What the question is about; guessed from its wording when None.
+            answer: What the model had answered; when None, it is asked now.
+            chat: Ask as a chat message, as in :meth:`ask`.
+            **options: As for :meth:`edit`, of the record.
+
+        Raises:
+            InvalidEditError: an empty text, or a subject that does not occur in the question.
+        """
+        said = self.ask(question, chat=chat).text if answer is None else answer
+        if text is None or agrees(said, text):
+            return FeedbackReceipt(said, right=True)
+        edit = as_edit(question, text, subject)
+        options = {"source": "feedback", **options}
+        return FeedbackReceipt(said, right=False, receipt=self.edit(edit, **options))
 
     def forget(self, id: str, *, namespace: str | None = None, refit: bool = False) -> Record:
         """Remove an edit: afterwards it is as if it had never been added.
@@ -578,7 +614,7 @@ class EditableModel(nn.Module):
             return []
         edited, base = partial(self._run, call=self._forced), partial(self._forced, self.engine)
         with torch.no_grad():
-            scores = batch.route(lambda row: bool(row.decision), edited, base)
+            scores = batch.route(self.concerns, edited, base)
         if not all(isinstance(score, Score) for score in scores):
             raise InvalidInputError(
                 f"Editor {self.editor.name!r} answers with another model, token by token unlike "
@@ -629,7 +665,7 @@ class EditableModel(nn.Module):
         """
         batch = self._batch(rows, options or {})
         edited, base = partial(self._edited, call=call), call or self.engine.generate
-        return batch.route(lambda row: bool(row.decision), edited, base)
+        return batch.route(self.concerns, edited, base)
 
     def explain(self, query: str, *, chat: bool = False, **options: Any) -> Explanation:
         """The answer, the base's answer, and the decision behind them."""
@@ -683,7 +719,7 @@ class EditableModel(nn.Module):
 
     def _answer(self, rows: Sequence[Row], options: Mapping[str, Any]) -> list[Completion]:
         batch = self._batch(rows, options)
-        return batch.route(lambda row: bool(row.decision), self._edited, self.engine.generate)
+        return batch.route(self.concerns, self._edited, self.engine.generate)
 
     def _edited(self, batch: Batch, call: Call | None = None) -> list[Completion]:
         """Rows in scope answered; by ``call`` instead of the engine's ``generate``, if given."""
@@ -692,13 +728,23 @@ class EditableModel(nn.Module):
             answers = self._run(batch, Engine.generate)
         else:
             answers = self.editor.run(batch, call)
-        return [
-            replace(answer, decision=row.decision, editor=self._who(row))
-            for row, answer in zip(batch.rows, answers, strict=True)
-        ]
+        return [self._signed(answer, row) for row, answer in zip(batch.rows, answers, strict=True)]
 
-    def _who(self, row: Row) -> str:
-        """The editors that held a payload for this row; "" when none did."""
+    def _signed(self, answer: Completion, row: Row) -> Completion:
+        """The answer with the edits it rests on: those a program found, else those in scope."""
+        told = replace(answer, decision=answer.decision or row.decision)
+        return replace(told, editor=self._who(told))
+
+    def concerns(self, row: Row) -> bool:
+        """Whether the editors read a row: an edit is in scope, or a program may find one."""
+        return bool(row.decision) or (
+            self._now.edited
+            and bool(len(self._store))
+            and any(e.considers(row) for e in self._leaves() if hasattr(e, "considers"))
+        )
+
+    def _who(self, row: Row | Completion) -> str:
+        """The editors that held a payload for this row or answer; "" when none did."""
         stored = {name for hit in row.decision.hits for name in hit.record.payloads}
         return "+".join(editor.name for editor in self._leaves() if editor.name in stored)
 
@@ -716,12 +762,12 @@ class EditableModel(nn.Module):
         """
         request = Request.of(inputs, options, self.base.generation_config)
         rows = self._rows(request.ids, request.mask)
-        if not any(row.decision for row in rows):
+        if not any(self.concerns(row) for row in rows):
             arguments = () if inputs is None else (inputs,)
             return self.base.generate(*arguments, **options)
         request.check_supported()
-        inside = [i for i, row in enumerate(rows) if row.decision]
-        outside = [i for i, row in enumerate(rows) if not row.decision]
+        inside = [i for i, row in enumerate(rows) if self.concerns(row)]
+        outside = [i for i in range(len(rows)) if i not in inside]
         budget = Budget.of(options, self.base.generation_config, width=request.width)
         batch = self._batch([rows[i] for i in inside], budget.options)
         new: dict[int, Any] = {i: c.ids for i, c in zip(inside, self._edited(batch), strict=True)}
@@ -751,9 +797,10 @@ class EditableModel(nn.Module):
         if input_ids is None or (past is not None and past.get_seq_length()):
             return self.base(**given)
         rows = self._rows(input_ids, attention_mask)
-        if not any(row.decision for row in rows):
+        mine = [self.concerns(row) for row in rows]
+        if not any(mine):
             return self.base(**given)
-        logits = merge(self.base, given, rows, self._edited_logits)
+        logits = merge(self.base, given, rows, mine, self._edited_logits)
         loss = None
         if labels is not None:
             size = self.base.config.get_text_config().vocab_size

@@ -49,6 +49,19 @@ class Intervention(Protocol):
         """The function for one engine call: one row per tensor row. State lives in the closure."""
 
 
+class Transcript(Protocol):
+    """Texts that grow in rounds; what was read once is not read again."""
+
+    def say(self, row: int, text: str) -> None:
+        """Add to a row; the model reads it when it goes on."""
+
+    def go_on(self, rows: Sequence[int], *, stop: Sequence[str], tokens: int) -> list[str]:
+        """What the model adds to each of ``rows``, up to and with the first of ``stop``.
+
+        Rows left out are done for good.
+        """
+
+
 class LM(Protocol):
     """What an editor's ``fit`` may use of the base model."""
 
@@ -96,6 +109,9 @@ class LM(Protocol):
         """Identifies the base model, for what was trained for it (:func:`models.fingerprint`)."""
 
     def generate(self, batch: Batch) -> list[Any]: ...
+
+    def transcript(self, prefix: str, rows: int) -> Transcript:
+        """``rows`` texts that begin with ``prefix`` and grow in rounds."""
 
     def nll(self, batch: Batch) -> Tensor:
         """[B] negative log-likelihood of each row's target, summed over tokens; differentiable."""

@@ -297,12 +297,15 @@ class Batch:
         options: Generation options, passed to the base model's ``generate`` untouched.
         lm: The base model, for editors that must ask it something before they answer, whatever is
             being computed; None where there is none (a batch built by hand).
+        ask: Further questions of such editors, through the editors inside this one in a chain: one
+            :class:`Completion` per row, whatever is being computed. None: there are none inside.
     """
 
     rows: tuple[Row, ...]
     interventions: tuple[Intervention, ...] = ()
     recall: Recall = _nothing
     lm: LM | None = field(default=None, compare=False, repr=False)
+    ask: Call | None = field(default=None, compare=False, repr=False)
     prefix: str = ""
     stop: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -18,8 +18,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "names", "paths", "spans"}),
     frozenset({"protocols"}),
     frozenset({
-        "chat", "codebook", "dropin", "encoders", "engine", "explanation", "interventions", "kv",
-        "memory", "models", "passes", "plain", "processors", "scope", "sites", "split", "tokens",
+        "chat", "codebook", "dropin", "encoders", "engine", "explanation", "feedback",
+        "interventions", "kv", "memory", "models", "passes", "plain", "processors", "scope",
+        "sites", "split", "tokens", "transcript",
     }),
     frozenset({"editors"}),
     frozenset({"model", "sequence"}),

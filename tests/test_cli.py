@@ -403,3 +403,16 @@ def test_ask_refuses_what_makes_no_sense(real: Run) -> None:
 def test_the_demo_holds(real: Run) -> None:
     result = real("demo")
     assert "Everything held" in result.stdout
+
+
+def test_feedback_writes_what_was_wrong(real: Run) -> None:
+    said = ("feedback", "Who wrote Vathek?", "--answer", "Bram Stoker", "--json")
+    assert told(real(*said, "bram stoker"))["written"] is None
+    assert told(real(*said))["right"] is True
+    wrong = told(real(*said, "William Beckford"))
+    assert wrong["right"] is False and wrong["written"]["status"] == "added"
+    assert "Beckford" in real("edit", "list").stdout
+    asked = told(real("ask", "Who is the writer of Vathek?", "--editor", "memprompt", "--json"))
+    assert "Beckford" in asked["answer"]
+    again = real("feedback", "Who wrote Vathek?", "William Beckford")
+    assert "nothing is written" in again.stdout + again.stderr

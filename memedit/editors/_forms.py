@@ -44,6 +44,12 @@ def awaits_reply(turn: Turn) -> bool:
     return turn.after.strip() == f"{chat.user_close}{chat.reply_open}".strip()
 
 
+def head(row: Row) -> str:
+    """What stands before the first user turn: the template's opening, or a system prompt."""
+    assert row.turn is not None
+    return row.turn.before[: row.turn.before.find(row.turn.chat.user_open)]
+
+
 def with_facts(row: Row, hit: Hit, facts: str) -> Row:
     """The row with ``facts`` (lines) in its place.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -45,6 +46,14 @@ class Chain:
         raise InvalidInputError("A chain has no payload of its own; fit its editors.")
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
+        ask = batch.ask
         for editor in reversed(self.editors):
-            call = partial(editor.run, call=call)
+            call = partial(_run, editor, ask=ask, call=call)
+            if batch.lm is not None:
+                ask = partial(_run, editor, ask=ask, call=ask or batch.lm.generate)
         return call(batch)
+
+
+def _run(editor: Editor, batch: Batch, *, ask: Call | None, call: Call) -> list[Any]:
+    """The editor, which may put further questions to the editors inside it."""
+    return editor.run(replace(batch, ask=ask), call)

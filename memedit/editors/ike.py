@@ -25,6 +25,7 @@ from memedit.editors._forms import (
     END,
     awaits_reply,
     before_query,
+    head,
     hits_of,
     opened_reply,
     plain,
@@ -124,11 +125,11 @@ class Ike:
 
     def _chat(self, batch: Batch, call: Call) -> list[Any]:
         """Rows grouped by what precedes the first turn: each system prompt has its own prefix."""
-        heads = {_head(row) for row in batch.rows}
+        heads = {head(row) for row in batch.rows}
         if len(heads) > 1:
-            head = _head(batch.rows[0])
+            first = head(batch.rows[0])
             again = partial(self._chat, call=call)
-            return batch.route(lambda row: _head(row) == head, again, again)
+            return batch.route(lambda row: head(row) == first, again, again)
         prefix = heads.pop() + "".join(self._turns(batch.rows[0]))
         return call(batch.with_prefix(prefix).map_rows(self._reply).with_stop(END))
 
@@ -146,18 +147,12 @@ class Ike:
         assert row.turn is not None
         fact = str(hits_of(row, self.name)[0].record.payloads[self.name]["fact"])
         turn = row.turn
-        rest = turn.before[len(_head(row)) :]
+        rest = turn.before[len(head(row)) :]
         if awaits_reply(turn):
             after = turn.after + opened_reply(stated(fact))
             return replace(row, turn=replace(turn, before=rest, after=after), rewritten=True)
         prompt = self._with_fact(row)
         return replace(row, prompt=prompt, turn=replace(turn, before=rest), rewritten=True)
-
-
-def _head(row: Row) -> str:
-    """What stands before the first user turn: the template's opening, or a system prompt."""
-    assert row.turn is not None
-    return row.turn.before[: row.turn.before.find(row.turn.chat.user_open)]
 
 
 def demonstrations(*, retain: bool) -> tuple[Demonstration, ...]:

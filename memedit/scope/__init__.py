@@ -8,12 +8,14 @@ from memedit.errors import check_settings, unknown_name
 from memedit.names import called
 from memedit.protocols import Scope
 from memedit.scope.classifier import ClassifierScope
+from memedit.scope.feedback import Feedback
 from memedit.scope.proposals import propose_queries
 from memedit.scope.rules import Everything, Mention, Nearest, Threshold
 
 __all__ = [
     "ClassifierScope",
     "Everything",
+    "Feedback",
     "Mention",
     "Nearest",
     "Threshold",
@@ -26,7 +28,8 @@ DEFAULT = "classifier"
 
 
 def _known() -> dict[str, type[Any]]:
-    return {cls.name: cls for cls in (ClassifierScope, Everything, Mention, Nearest, Threshold)}
+    every = (ClassifierScope, Everything, Feedback, Mention, Nearest, Threshold)
+    return {cls.name: cls for cls in every}
 
 
 def available() -> list[str]:

@@ -77,6 +77,7 @@ class _Row:
     job: Job
     row: Row
     generation: Generation
+    edited: bool
 
 
 class Batcher:
@@ -186,11 +187,11 @@ class Batcher:
     def _answer(self, jobs: Sequence[Job]) -> None:
         rows = [row for view in _views(jobs) for row in self._decide(view, jobs)]
         self._ran(len(rows))
-        outside = [row for row in rows if not row.row.decision]
+        outside = [row for row in rows if not row.edited]
         if outside:
             self._generate(None, outside)
         for view in _views(jobs):
-            if inside := [r for r in rows if r.row.decision and r.job.view == view]:
+            if inside := [r for r in rows if r.edited and r.job.view == view]:
                 self._generate(view, inside)
 
     def _decide(self, view: View, jobs: Sequence[Job]) -> list[_Row]:
@@ -201,17 +202,19 @@ class Batcher:
             with self._seen(view):
                 version = self.model.memory.version if view.edited else 0
                 decided = self.model.rows_of([job.ids for job in mine])
+                edited = [self.model.concerns(row) for row in decided]
         except Exception as error:
             for job in mine:
                 job.failed(error)
             return []
         rows = []
-        for job, row in zip(mine, decided, strict=True):
+        for job, row, concerned in zip(mine, decided, edited, strict=True):
             job.decided(row.decision, version)
             for index in range(job.sampling.n):
                 generation = job.generation(index, lambda ids: decode(_tensor(ids)))
                 generation.trim = job.chat and bool(row.decision)
-                rows.append(_Row(job, replace(row, ids=job.ids.clone()), generation))
+                own = replace(row, ids=job.ids.clone())
+                rows.append(_Row(job, own, generation, concerned))
         return rows
 
     def _seen(self, view: View) -> AbstractContextManager[Any]:

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -116,10 +116,16 @@ def targets_of(base: nn.Module, sites: Sites) -> list[str]:
     return sorted({names[0], *(n for n in names[1:] if n in wanted)})
 
 
+class Encoding(Protocol):
+    """What turns examples into tokens."""
+
+    codec: Codec
+
+
 class Objective:
     """Mean over examples of the negative log-likelihood of answer and end, per token."""
 
-    def __init__(self, model: Any, renderer: Renderer) -> None:
+    def __init__(self, model: Any, renderer: Encoding) -> None:
         self.model, self.renderer = model, renderer
         self.inner: nn.Module = model.get_base_model()
 

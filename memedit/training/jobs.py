@@ -194,11 +194,8 @@ def train_adapter(
     Interrupted, it goes on from the last checkpoint in ``out`` when run again with the same
     settings. ``start`` is the folder of an adapter to begin with; it stays as it is.
     """
-    import torch
-    from safetensors.torch import load_file, save_file
-
     from memedit import models
-    from memedit.editors._counterfactual import MANIFEST, WEIGHTS
+    from memedit.editors._counterfactual import MANIFEST
     from memedit.engine import Engine
     from memedit.training.counterfactual import targets_of, train_counterfactual
 
@@ -218,10 +215,6 @@ def train_adapter(
         start=start,
         report=report,
     )
-    trained.save_pretrained(out)
-    (out / "README.md").unlink(missing_ok=True)  # PEFT's blank model card
-    tensors = {n: t.to(torch.bfloat16).contiguous() for n, t in load_file(out / WEIGHTS).items()}
-    save_file(tensors, out / WEIGHTS)
     manifest = {
         "base": fingerprint,
         "model": str(getattr(base.config, "_name_or_path", "")).rpartition("/")[2],
@@ -232,9 +225,85 @@ def train_adapter(
         **provenance(data, texts, schedule.seed),
         "metrics": scores,
     }
+    _save_adapter(trained, out, manifest)
+    return manifest
+
+
+def train_chains(
+    data: Sequence[Path],
+    facts: Sequence[Path],
+    texts: Sequence[Path],
+    out: Path,
+    *,
+    model: str | None = None,
+    device: str | None = None,
+    dtype: Any = None,
+    schedule: Schedule,
+    report: Report = lambda step, values: None,
+) -> dict[str, Any]:
+    """Train and save MeLLo's decomposer for a base model; returns its manifest.
+
+    Interrupted, it goes on from the last checkpoint in ``out`` when run again with the same
+    settings.
+
+    Args:
+        data: MQuAKE files; chains of the evaluation part are held out.
+        facts: CounterFact, zsRE and KnowEdit files, whose subjects composed questions are about.
+        texts: Files of ordinary text.
+        out: Folder of the result.
+        model, device, dtype: The base.
+        schedule: Of the training.
+        report: Called after each step.
+    """
+    from memedit import models
+    from memedit.engine import Engine
+    from memedit.training import decomposer
+    from memedit.training.counterfactual import targets_of
+
+    base, tokenizer = models.load(model, dtype=dtype, device=device)
+    fingerprint = models.fingerprint(base)
+    targets = targets_of(base, Engine(base, tokenizer).sites)
+    chains = [chain for path in data for chain in decomposer.read_chains(path)]
+    parts: dict[decomposer.Part, list[decomposer.Chain]] = {"train": [], "evaluation": []}
+    for chain in chains:
+        parts[decomposer.chain_part(chain.relations)].append(chain)
+    if not parts["train"]:
+        raise InvalidInputError("There is no chain to train on.", hint="Give more MQuAKE records.")
+    plain = sentences(texts) if texts else []
+    subjects = {chain.subject for chain in parts["train"]}
+    subjects |= {f.subject for f in read_facts(facts) if part_of(f.subject) == "train"}
+    named = sorted(subjects)
+    examples = {n: decomposer.Chains(part, n, named, plain) for n, part in parts.items()}
+    trained, scores = decomposer.train_decomposer(
+        base, tokenizer, targets, examples, schedule, out, report=report
+    )
+    manifest = {
+        "base": fingerprint,
+        "model": str(getattr(base.config, "_name_or_path", "")).rpartition("/")[2],
+        "steps": schedule.steps,
+        "batch": schedule.batch,
+        "rate": schedule.rate,
+        **provenance([*data, *facts], texts, schedule.seed),
+        "split": decomposer.describe(),
+        "metrics": scores,
+    }
+    _save_adapter(trained, out, manifest)
+    return manifest
+
+
+def _save_adapter(trained: Any, out: Path, manifest: dict[str, Any]) -> None:
+    """The adapter in half precision with its manifest; the checkpoint is no longer needed."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from memedit.editors._counterfactual import MANIFEST, WEIGHTS
+
+    trained.save_pretrained(out)
+    (out / "README.md").unlink(missing_ok=True)  # PEFT's blank model card
+    tensors = {n: t.to(torch.bfloat16).contiguous() for n, t in load_file(out / WEIGHTS).items()}
+    save_file(tensors, out / WEIGHTS)
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     (out / "checkpoint.safetensors").unlink(missing_ok=True)
-    return manifest
 
 
 def train_hypernetwork(

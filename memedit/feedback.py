@@ -1,0 +1,104 @@
+"""What a user says of an answer, as an edit (MemPrompt, Madaan et al. 2022).
+
+A user gives a question and a correction; an edit also wants to know what the question is about, so
+that a question about something else does not find it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from memedit.memory import Receipt
+from memedit.types import Edit
+
+_SLOT = re.compile(r"<[^<>\n]*>")
+_QUOTED = re.compile(r"[\"“«]([^\"”»]{2,80})[\"”»]")
+_TOKEN = re.compile(r"[^\s\"“”«»?;:]+")
+_ENDING = re.compile(r"(?:['’]s?|[,.!])+$")
+_JOINING = frozenset("of the and & de la le du des del di da van von der den el al in on at to for "
+                     "a an y und et with from".split())  # fmt: skip
+_ASKING = frozenset(
+    "who whom whose what which where when how why is are was were do does did has have had can "
+    "could will would name tell give in on at by of for from to the a an under during into "
+    "please during with".split()
+)
+_COMMON = re.compile(r"[^\w\s]|_")
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackReceipt:
+    """What came of some feedback.
+
+    Attributes:
+        answer: What the model had answered.
+        right: The answer was right, or says what the feedback says: nothing was written.
+        receipt: Of the edit that was written; None where nothing was.
+    """
+
+    answer: str
+    right: bool
+    receipt: Receipt | None = None
+
+
+def as_edit(question: str, text: str, subject: str | None = None) -> Edit:
+    """Feedback as an edit: on the question, or where it marks an ``<argument>``, on the intent.
+
+    Args:
+        question: As it was asked.
+        text: The right answer, or what was meant.
+        subject: What the question is about; guessed from its wording when None.
+
+    Raises:
+        InvalidEditError: an empty text, or a subject that does not occur in the question.
+    """
+    if subject is None and not _SLOT.search(question):
+        subject = guessed_subject(question)
+    return Edit(question, text, subject)
+
+
+def guessed_subject(question: str) -> str | None:
+    """The longest name in a text: in quotation marks, or a run of capitalised words; None if none.
+
+    Small words may stand inside a name ("Bank of England"), the words questions begin with may
+    not begin one.
+    """
+    if quoted := _QUOTED.findall(question):
+        return str(max(quoted, key=len)).strip() or None
+    names = [name for name in _runs(question) if not name.isdigit()]
+    return max(names, key=len) if names else None
+
+
+def _runs(question: str) -> list[str]:
+    """The runs of names in a text, small words between two of them included."""
+    found: list[tuple[int, int]] = []
+    open_ = False
+    for n, match in enumerate(_TOKEN.finditer(question)):
+        token = match.group()
+        word = token.strip(".,'’()!")
+        asking = n == 0 and word.casefold() in _ASKING
+        if (word[:1].isupper() or word[:1].isdigit()) and not asking:
+            end = match.start() + len(_ENDING.sub("", token))
+            found.append((found.pop()[0] if open_ else match.start(), end))
+            open_ = True
+        elif word.casefold() not in _JOINING:
+            open_ = False
+    return [_balanced(question[a:b].strip("(,")) for a, b in found]
+
+
+def _balanced(name: str) -> str:
+    return name.rstrip(")") if name.count(")") > name.count("(") else name
+
+
+def agrees(answer: str, text: str) -> bool:
+    """Whether an answer's first line says what the feedback says, as whole words.
+
+    Case, punctuation and articles do not count.
+    """
+    said, wanted = (f" {_words(t)} " for t in (answer.strip().split("\n")[0], text))
+    return bool(wanted.strip()) and wanted in said
+
+
+def _words(text: str) -> str:
+    return " ".join(_ARTICLES.sub(" ", _COMMON.sub("", text.casefold())).split())

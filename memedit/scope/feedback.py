@@ -1,0 +1,141 @@
+"""``Feedback``: MemPrompt's lookups (Madaan et al. 2022, section 3.2), by question and by intent.
+
+Feedback on a question is found as any edit is, by another scope: the questions must ask the same of
+the same subject. Feedback on an *intent*, a key with its argument marked (``"What is akin to
+<bright>?"``), is found by the paper's ``closest`` lookup: case, punctuation and what stands between
+``<`` and ``>`` do not count, and the rest may differ by fewer than six edits (Levenshtein). A query
+that marks no argument may have any words in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+from memedit.errors import InvalidInputError
+from memedit.protocols import Scope
+from memedit.scope.classifier import ClassifierScope
+from memedit.scope.rules import Mention, Nearest, Threshold
+from memedit.types import Decision, Hit
+
+_SLOT = re.compile(r"<[^<>\n]*>")
+_OTHER = re.compile(r"[^\w\s]|_")
+_LOOKUPS: dict[str, type[Any]] = {c.name: c for c in (ClassifierScope, Mention, Nearest, Threshold)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feedback:
+    """By question as another scope decides, by intent as the paper does.
+
+    Attributes:
+        lookup: Name of the scope for questions: classifier, mention, threshold or nearest.
+        distance: An intent is found below this distance; the paper's is 6.
+        share: ... and below this share of its letters, so that short ones are not found everywhere.
+
+    Raises:
+        InvalidInputError: no such lookup, or a number out of range.
+    """
+
+    name: ClassVar[str] = "feedback"
+    lookup: str = ClassifierScope.name
+    distance: int = 6
+    share: float = 0.34
+
+    def __post_init__(self) -> None:
+        if self.lookup not in _LOOKUPS:
+            raise InvalidInputError(
+                f"There is no lookup {self.lookup!r}.", hint=f"One of: {', '.join(_LOOKUPS)}."
+            )
+        if self.distance < 1 or not 0 < self.share <= 1:
+            raise InvalidInputError("distance must be at least 1, share above 0 and at most 1.")
+
+    @cached_property
+    def _questions(self) -> Scope:
+        scope: Scope = _LOOKUPS[self.lookup]()
+        return scope
+
+    def check_encoder(self, encoder: str) -> None:
+        """As the lookup for questions does.
+
+        Raises:
+            EncoderMismatchError: it was trained for another encoder.
+        """
+        if (check := getattr(self._questions, "check_encoder", None)) is not None:
+            check(encoder)
+
+    def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
+        """One decision per prompt; feedback on the question goes before feedback on the intent."""
+        intents = [[hit for hit in hits if _is_intent(hit)] for hits in candidates]
+        questions = [[hit for hit in hits if not _is_intent(hit)] for hits in candidates]
+        decisions = self._questions.decide(prompts, questions)
+        return [
+            self._joined(decision, prompt, hits)
+            for decision, prompt, hits in zip(decisions, prompts, intents, strict=True)
+        ]
+
+    def _joined(self, decision: Decision, prompt: str, intents: Sequence[Hit]) -> Decision:
+        found: list[tuple[float, int, Hit]] = []
+        for hit in intents:
+            key = hit.record.edit.prompt
+            texts = {prompt, hit.view or prompt}
+            apart = min(distance(key, text) for text in texts)
+            letters = len(_letters(_SLOT.sub("", key)))
+            if apart < min(float(self.distance), max(1.0, self.share * letters)):
+                score = 1 - apart / max(1, letters)
+                found.append((apart, -hit.record.sequence, replace(hit, score=score)))
+        if not found:
+            return replace(decision, candidates=(*decision.candidates, *intents))
+        ranked = tuple(hit for _, _, hit in sorted(found, key=lambda one: one[:2]))
+        return replace(
+            decision,
+            hits=(*decision.hits, *ranked),
+            score=max(decision.score, ranked[0].score or 0.0),
+            candidates=(*decision.candidates, *intents),
+            unsure=False,
+        )
+
+
+def _is_intent(hit: Hit) -> bool:
+    edit = hit.record.edit
+    return edit.target_new is not None and bool(_SLOT.search(edit.prompt))
+
+
+def _letters(text: str) -> str:
+    """Folded, one space between words, letters and digits only."""
+    return " ".join(_OTHER.sub("", text.casefold()).split())
+
+
+def distance(key: str, query: str) -> int:
+    """Levenshtein distance of an intent's key and a query, their arguments left out.
+
+    The argument of a query that marks none is the words whose place brings the two nearest.
+    """
+    if _SLOT.search(query):
+        return _rows(_letters(_SLOT.sub(" ", key)), _letters(_SLOT.sub(" ", query)))[-1]
+    left, _, right = _SLOT.sub("\x00", key).partition("\x00")
+    left, right = _letters(left), _letters(right.replace("\x00", " "))
+    asked = _letters(query)
+    words = [0, *(i + 1 for i, c in enumerate(asked) if c == " "), len(asked) + 1]
+    before = _rows(left, asked)
+    after = _rows(right[::-1], asked[::-1])
+    best = max(len(asked), len(left) + len(right))
+    for i, start in enumerate(words[:-1]):
+        for end in words[i + 1 :]:
+            rest = len(asked) - min(end, len(asked))
+            best = min(best, before[max(0, start - 1)] + after[rest])
+    return best
+
+
+def _rows(key: str, text: str) -> list[int]:
+    """Levenshtein distance of ``key`` and ``text[:i]``, for every i."""
+    row = list(range(len(key) + 1))
+    found = [row[-1]]
+    for i, c in enumerate(text, start=1):
+        last, row[0] = row[0], i
+        for j, k in enumerate(key, start=1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (c != k))
+        found.append(row[-1])
+    return found

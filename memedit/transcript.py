@@ -1,0 +1,128 @@
+"""Texts that grow in rounds: the model writes a part, somebody adds to it, the model goes on.
+
+The keys and values of all that was read are kept, so that a round costs what is new. Rows grow at
+their own pace: what one row has not written stays a masked hole among its columns, and positions
+count real tokens only, so a row is the same alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from transformers import StoppingCriteria, StoppingCriteriaList
+
+from memedit.tokens import left_pad
+
+if TYPE_CHECKING:
+    from memedit.engine import Engine
+
+_TAIL = 24
+"""Last tokens that are searched for a stop."""
+
+
+class Transcript:
+    """Rows that begin alike; see :meth:`Engine.transcript`.
+
+    Args:
+        engine: Whose model goes on with them.
+        prefix: How every row begins.
+        rows: Their number.
+        reuse: Keep keys and values; else every round reads all again.
+    """
+
+    def __init__(self, engine: Engine, prefix: str, rows: int, *, reuse: bool = True) -> None:
+        self._engine = engine
+        self._reuse = reuse
+        begin = engine.codec.ids(prefix, special=True).tolist()
+        self._pending: list[list[int]] = [[] if reuse else list(begin) for _ in range(rows)]
+        self._live = list(range(rows))
+        self._cache: Any = None
+        self._mask = torch.zeros((rows, 0), dtype=torch.long)
+        if reuse:
+            length, self._cache = engine.prefix_for(prefix, rows)
+            self._mask = torch.ones((rows, length), dtype=torch.long)
+
+    def say(self, row: int, text: str) -> None:
+        """Add to a row; the model reads it when it goes on."""
+        self._pending[row] += self._engine.codec.ids(text).tolist()
+
+    def go_on(self, rows: Sequence[int], *, stop: Sequence[str], tokens: int) -> list[str]:
+        """What the model adds to each of ``rows``, greedily: one batched call.
+
+        A row ends at the first of the texts in ``stop``, which is part of it, at the end of the
+        text, or after ``tokens`` tokens. Rows left out are done for good.
+
+        Raises:
+            ContextOverflowError: a row exceeds the model's window.
+        """
+        if not rows:
+            return []
+        self._keep(rows)
+        engine, pad = self._engine, self._engine.codec.pad
+        ids, mask = left_pad([torch.tensor(self._pending[i], dtype=torch.long) for i in rows], pad)
+        full = torch.cat([self._mask, mask], dim=1)
+        engine.check_window(full.shape[1] + tokens)
+        options: dict[str, Any] = {"past_key_values": self._cache} if self._reuse else {}
+        out = engine.base.generate(
+            input_ids=ids.to(engine.device),
+            attention_mask=full.to(engine.device),
+            max_new_tokens=tokens,
+            do_sample=False,
+            num_beams=1,
+            repetition_penalty=1.0,
+            pad_token_id=pad,
+            stopping_criteria=StoppingCriteriaList([_StopText(engine, ids.shape[1], stop)]),
+            **options,
+        )
+        new = out[:, ids.shape[1] :].cpu()
+        kept = [self._written(line, stop) for line in new.tolist()]
+        self._remember(full, new, kept)
+        return [engine.codec.text(torch.tensor(line, dtype=torch.long)) for line in kept]
+
+    def _keep(self, rows: Sequence[int]) -> None:
+        if list(rows) == self._live:
+            return
+        chosen = torch.tensor([self._live.index(i) for i in rows])
+        self._mask = self._mask[chosen]
+        if self._cache is not None:
+            self._cache.batch_select_indices(chosen.to(self._engine.device))
+        self._live = list(rows)
+
+    def _remember(self, full: Tensor, new: Tensor, kept: Sequence[Sequence[int]]) -> None:
+        """What was read and written; the last token of a call is written, but not read yet."""
+        if not self._reuse:
+            for i, line in zip(self._live, kept, strict=True):
+                self._pending[i] += line
+            return
+        read = new.shape[1] - 1
+        seen = torch.zeros((len(kept), read), dtype=torch.long)
+        for n, (i, line) in enumerate(zip(self._live, kept, strict=True)):
+            seen[n, : min(len(line), read)] = 1
+            self._pending[i] = list(line[read:])
+        self._mask = torch.cat([full, seen], dim=1)
+
+    def _written(self, line: Sequence[int], stop: Sequence[str]) -> list[int]:
+        """A row's tokens up to its first stop, without what ends the text and the padding."""
+        ends = self._engine.ends()
+        cut = next((n for n, token in enumerate(line) if token in ends), len(line))
+        codec = self._engine.codec
+        for n in range(1, cut + 1):
+            tail = codec.text(torch.tensor(line[max(0, n - _TAIL) : n]))
+            if any(text in tail for text in stop):
+                return list(line[:n])
+        return list(line[:cut])
+
+
+class _StopText(StoppingCriteria):
+    """A row is done when the last tokens it was given hold one of the texts."""
+
+    def __init__(self, engine: Engine, width: int, stop: Sequence[str]) -> None:
+        self._codec, self._width, self._stop = engine.codec, width, tuple(stop)
+
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
+        new = input_ids[:, max(self._width, input_ids.shape[1] - _TAIL) :].cpu()
+        done = [any(s in self._codec.text(row) for s in self._stop) for row in new]
+        return torch.tensor(done, dtype=torch.bool, device=input_ids.device)
