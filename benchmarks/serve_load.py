@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import httpx
+import numpy as np
 import typer
 from rich.console import Console
 
@@ -35,19 +36,31 @@ _TOPICS = (
 )  # fmt: skip
 
 
-@contextmanager
-def server(*options: str) -> Iterator[str]:
-    """A ``memedit serve`` on a free port; its URL."""
+def server_process(*options: str) -> tuple[subprocess.Popen[str], str]:
+    """A ``memedit serve`` on a free port, and its URL."""
     command = [sys.executable, "-m", "memedit.cli", "serve", "--port", "0", "--no-auth", *options]
     environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "300"}
     child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     assert child.stderr is not None
+    found = next((m for line in child.stderr if (m := _URL.search(line))), None)
+    if found is None:
+        child.wait()
+        raise typer.Exit(1)
+    threading.Thread(target=_drain, args=(child.stderr,), daemon=True).start()
+    return child, found.group()
+
+
+def _drain(stream: IO[str]) -> None:
+    with stream:
+        stream.read()
+
+
+@contextmanager
+def server(*options: str) -> Iterator[str]:
+    """A ``memedit serve`` on a free port; its URL."""
+    child, url = server_process(*options)
     try:
-        found = next((m for line in child.stderr if (m := _URL.search(line))), None)
-        if found is None:
-            raise typer.Exit(1)
-        threading.Thread(target=child.stderr.read, daemon=True).start()
-        yield found.group()
+        yield url
     finally:
         child.terminate()
         child.wait(timeout=60)
@@ -96,6 +109,77 @@ def load(url: str, asked: list[str], clients: int, tokens: int) -> tuple[float, 
         with ThreadPoolExecutor(clients) as pool:
             seconds = list(pool.map(one, asked))
         return len(asked) / (time.perf_counter() - started), seconds
+
+
+def mixed(url: str, asked: list[str], clients: int, tokens: int) -> dict[str, float]:
+    """Requests a second, milliseconds (p50, p99) and errors of questions in and out of scope."""
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+    with httpx.Client(base_url=url, timeout=600, limits=limits) as client:
+
+        def one(question: str) -> tuple[float, bool, bool]:
+            started = time.perf_counter()
+            try:
+                answer = client.post("/v1/chat/completions", json=body(question, tokens))
+                receipt = json.loads(answer.headers.get("x-memedit-receipt", "{}"))
+                good, inside = answer.status_code == 200, bool(receipt.get("in_scope"))
+            except httpx.HTTPError:
+                good = inside = False
+            return time.perf_counter() - started, good, inside
+
+        started = time.perf_counter()
+        with ThreadPoolExecutor(clients) as pool:
+            found = list(pool.map(one, asked))
+        took = time.perf_counter() - started
+    p50, p99 = np.percentile([1e3 * seconds for seconds, _, _ in found], [50, 99])
+    return {
+        "clients": clients,
+        "requests_per_second": round(len(found) / took, 2),
+        "p50_ms": round(float(p50), 1),
+        "p99_ms": round(float(p99), 1),
+        "errors": sum(not good for _, good, _ in found),
+        "in_scope": sum(inside for _, _, inside in found),
+    }
+
+
+def mixture(count: int, round_: int, edits: int) -> list[str]:
+    """Questions of which every second one, where there are edits, concerns one of :func:`fill`."""
+    asked = questions(count, round_)
+    if edits:
+        for at in range(0, count, 2):
+            asked[at] = f"Who is the mayor of Zorville {(37 * at + round_) % edits}?"
+    return asked
+
+
+def resident(pid: int) -> float:
+    """MiB of RAM that a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def flatness(
+    url: str, pid: int, seconds: float, clients: int, tokens: int, edits: int
+) -> dict[str, Any]:
+    """Resident memory under load, sampled all along; how much it moves in the last four fifths."""
+    samples: list[tuple[float, float]] = []
+    started = time.monotonic()
+    errors = requests = 0
+    for round_ in range(1, 1_000_000):
+        now = time.monotonic() - started
+        if now > seconds:
+            break
+        found = mixed(url, mixture(4 * clients, round_, edits), clients, tokens)
+        errors, requests = errors + int(found["errors"]), requests + 4 * clients
+        samples.append((now, resident(pid)))
+    late = [size for at, size in samples if at >= seconds / 5]
+    middle = statistics.mean(late)
+    return {
+        "seconds": seconds,
+        "requests": requests,
+        "errors": errors,
+        "mib_at_start": round(samples[0][1], 1),
+        "mib_at_the_end": round(samples[-1][1], 1),
+        "deviation_of_last_four_fifths": round(max(abs(s - middle) for s in late) / middle, 4),
+    }
 
 
 def encoder_seconds(encoder: str | None) -> float:
@@ -149,11 +233,15 @@ def main(
     encoder: Annotated[str | None, typer.Option(help="As for memedit serve.")] = None,
     scope: Annotated[str | None, typer.Option(help="As for memedit serve.")] = None,
     memory: Annotated[Path | None, typer.Option(help="Keep the memory here.")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each server.")] = 5,
+    rounds: Annotated[int, typer.Option(min=0, help="Rounds of each server.")] = 5,
     requests: Annotated[int, typer.Option(min=1, help="Requests a round.")] = 32,
     clients: Annotated[int, typer.Option(min=1, help="At a time.")] = 16,
     tokens: Annotated[int, typer.Option(min=1, help="Of an answer.")] = 32,
     latency: Annotated[int, typer.Option(min=0, help="Requests of the latency test.")] = 40,
+    mix: Annotated[
+        int, typer.Option(min=0, help="Requests in and out of scope at 1, 8 and 32 clients each.")
+    ] = 0,
+    minutes: Annotated[float, typer.Option(min=0, help="Watch resident memory so long.")] = 0,
     out: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Throughput with edits against without, and the latency that the upstream mode adds."""
@@ -168,10 +256,28 @@ def main(
         empty = str(Path(folder) / "empty")
         bare = stack.enter_context(server("--bare", *own, *both, "--memory", empty))
         results: dict[str, Any] = {"edits": edits, "clients": clients, "tokens": tokens}
-        with server(*own, *both, *which, "--memory", str(held)) as edited:
-            tell("Measuring throughput")
-            results["throughput"] = throughput(bare, edited, rounds, requests, clients, tokens)
-        tell(f"with edits / without: {results['throughput']['ratio']:.3f}")
+        child, edited = server_process(*own, *both, *which, "--memory", str(held))
+        try:
+            if rounds:
+                tell("Measuring throughput")
+                found = throughput(bare, edited, rounds, requests, clients, tokens)
+                results["throughput"] = found
+                tell(f"with edits / without: {found['ratio']:.3f}")
+            if mix:
+                tell("Measuring questions in and out of scope")
+                results["mixed"] = [
+                    {"server": name} | mixed(url, mixture(mix, at, edits), at, tokens)
+                    for at in (1, 8, 32)
+                    for name, url in (("bare", bare), ("edited", edited))
+                ]
+            if minutes:
+                tell(f"Watching resident memory for {minutes:g} minutes")
+                results["resident"] = flatness(
+                    edited, child.pid, 60 * minutes, clients, tokens, edits
+                )
+        finally:
+            child.terminate()
+            child.wait(timeout=60)
         if latency:
             options = ["--upstream", bare, *both, *which, "--memory", str(held)]
             with server(*options) as through:

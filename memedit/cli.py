@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render, cli_evaluation, cli_serving, cli_training
-from memedit.cli_options import EncoderName, Model
+from memedit import _render, cli_evaluation, cli_memory, cli_serving, cli_training
+from memedit.cli_options import DEFAULT_MEMORY, EncoderName, Memory, Model, shown
 from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.plain import plain_event, plain_receipt, plain_record, plain_report
 from memedit.types import DEFAULT_NAMESPACE, Edit
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from memedit.model import EditableModel
 
 _LIMIT = 50
-_DEFAULT_MEMORY = Path("memory")
 
 
 class _Commands(TyperGroup):
@@ -53,6 +52,7 @@ edit_app = typer.Typer(
 app.add_typer(edit_app, name="edit")
 app.add_typer(cli_training.train_app, name="train")
 app.add_typer(cli_serving.keys_app, name="keys")
+app.add_typer(cli_memory.tenants_app, name="tenants")
 
 
 def _moment(text: str) -> datetime:
@@ -63,10 +63,6 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-Memory = Annotated[
-    Path,
-    typer.Option("--memory", metavar="DIR", envvar="MEMEDIT_MEMORY", help="Where edits are kept."),
-]
 Unused = Annotated[
     str | None, typer.Option("--model", hidden=True, help="Accepted everywhere; not needed here.")
 ]
@@ -94,7 +90,7 @@ Until = Annotated[
 ]
 
 
-def _memory(path: Path, encoder: str | None = None, *, write: bool = True) -> EditMemory:
+def _memory(path: str, encoder: str | None = None, *, write: bool = True) -> EditMemory:
     """The memory alone, not the language model."""
     from memedit.memory import EditMemory
 
@@ -106,11 +102,13 @@ def _memory(path: Path, encoder: str | None = None, *, write: bool = True) -> Ed
         return EditMemory(path, load_encoder(encoder), read_only=not write)
 
 
-def _present(path: Path) -> Path:
+def _present(path: str) -> str:
     """``path`` if there is something at it: only adding makes a new memory."""
-    if not path.exists():
+    from memedit.memory.address import is_url
+
+    if not is_url(path) and not Path(path).exists():
         raise MemoryStoreError(
-            f"There is no memory at {str(path)!r}.",
+            f"There is no memory at {path!r}.",
             hint="Name another with --memory DIR, or add an edit: memedit edit add --help",
         )
     return path
@@ -163,7 +161,7 @@ def add(
     valid_until: Until = None,
     source: Source = "",
     namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     encoder: EncoderName = None,
     json: Json = False,
@@ -195,7 +193,7 @@ def add(
     if json:
         _render.as_json(plain_receipt(receipt))
     else:
-        _render.receipt(receipt, str(memory))
+        _render.receipt(receipt, shown(memory))
 
 
 @edit_app.command("import")
@@ -205,7 +203,7 @@ def import_(
         str, typer.Option("--namespace", metavar="NAME", help="For lines that name none.")
     ] = DEFAULT_NAMESPACE,
     source: Source = "",
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     encoder: EncoderName = None,
     json: Json = False,
@@ -219,8 +217,8 @@ def import_(
                 )
         except KeyboardInterrupt:
             _render.note(
-                f"Interrupted: {memory} holds {len(store):,} edits at version {store.version}. "
-                "Run the same command again to go on.",
+                f"Interrupted: {shown(memory)} holds {len(store):,} edits at version "
+                f"{store.version}. Run the same command again to go on.",
                 style="yellow",
             )
             raise typer.Exit(130) from None
@@ -228,7 +226,7 @@ def import_(
     if json:
         _render.as_json(plain_report(report, version))
     else:
-        _render.import_report(report, str(memory))
+        _render.import_report(report, shown(memory))
 
 
 def _lines(file: Path) -> int | None:
@@ -246,7 +244,7 @@ def list_(
     ] = None,
     limit: Limit = _LIMIT,
     namespace: AnyNamespace = None,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -255,19 +253,19 @@ def list_(
         wanted = (match or "").casefold()
         found = [r for r in store.records(namespace) if wanted in r.edit.statement.casefold()]
         version = store.version
-    shown = found[::-1][: limit or None]
+    newest = found[::-1][: limit or None]
     if json:
-        rows = [plain_record(r) for r in shown]
+        rows = [plain_record(r) for r in newest]
         _render.as_json({"version": version, "total": len(found), "edits": rows})
     else:
-        _render.records(shown, len(found), where=str(memory))
+        _render.records(newest, len(found), where=shown(memory))
 
 
 @edit_app.command()
 def show(
     id: Annotated[str, typer.Argument(help="Id of an edit.")],
     namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -286,7 +284,7 @@ def show(
 def forget(
     ids: Annotated[list[str], typer.Argument(help="Ids of edits.")],
     namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -303,7 +301,8 @@ def forget(
     for record in gone:
         _render.say(f"Forgotten {record.id}: {record.edit.statement}")
     _render.note(
-        f"{memory} is at version {version}; memedit edit restore {version - len(gone)} undoes this."
+        f"{shown(memory)} is at version {version}; "
+        f"memedit edit restore {version - len(gone)} undoes this."
     )
 
 
@@ -312,25 +311,25 @@ def history(
     id: Annotated[str | None, typer.Argument(help="Id of an edit; without one, all.")] = None,
     limit: Limit = _LIMIT,
     namespace: AnyNamespace = None,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
     """Tell what happened to the memory, or to one edit."""
     with _memory(_present(memory), write=False) as store:
         events = store.history(id, namespace=namespace)
-    shown = events[-limit:] if limit else events
+    last = events[-limit:] if limit else events
     if json:
-        rows = [plain_event(e) for e in shown]
+        rows = [plain_event(e) for e in last]
         _render.as_json({"total": len(events), "events": rows})
     else:
-        _render.history(shown, len(events))
+        _render.history(last, len(events))
 
 
 @edit_app.command()
 def restore(
     version: Annotated[int, typer.Argument(min=0, help="A version, as history tells them.")],
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -340,13 +339,15 @@ def restore(
     if json:
         _render.as_json({"restored": version, "version": now, "edits": count})
     else:
-        _render.say(f"{memory} is as it was at version {version}: {count:,} edits (version {now}).")
+        _render.say(
+            f"{shown(memory)} is as it was at version {version}: {count:,} edits (version {now})."
+        )
 
 
 @edit_app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="JSON lines; import reads it.")],
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
 ) -> None:
@@ -360,21 +361,24 @@ def export(
 
 
 @edit_app.command()
-def verify(memory: Memory = _DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
+def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
     """Check the memory on disk. Exit code 1 when something is wrong."""
-    with _memory(_present(memory), write=False) as store, _render.working(f"Checking {memory}"):
+    with (
+        _memory(_present(memory), write=False) as store,
+        _render.working(f"Checking {shown(memory)}"),
+    ):
         report = store.verify()
     if json:
         plain = {"version": report.version, "edits": report.records, "keys": report.keys}
         _render.as_json({"ok": report.ok} | plain | {"problems": list(report.problems)})
     else:
-        _render.verify_report(report, str(memory))
+        _render.verify_report(report, shown(memory))
     raise typer.Exit(0 if report.ok else 1)
 
 
 @edit_app.command()
 def reembed(
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     encoder: EncoderName = None,
     model: Unused = None,
     json: Json = False,
@@ -389,7 +393,7 @@ def reembed(
     if json:
         _render.as_json({"encoder": new.id, "edits": count})
     else:
-        _render.say(f"{memory} now uses {new.id} for its {count:,} edits.")
+        _render.say(f"{shown(memory)} now uses {new.id} for its {count:,} edits.")
 
 
 # Asking
@@ -418,7 +422,7 @@ def ask(
         typer.Option("--as-of", parser=_moment, metavar="DATE", help="With the facts valid then."),
     ] = None,
     namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Model = None,
     encoder: EncoderName = None,
     json: Json = False,
@@ -426,7 +430,7 @@ def ask(
     """Ask the model, its edits in force."""
     if base and explain:
         raise InvalidInputError("--base has nothing to explain.", hint="--explain tells both.")
-    writable = os.access(memory, os.W_OK)
+    writable = not os.path.exists(memory) or os.access(memory, os.W_OK)
     store = None if base else _memory(_present(memory), encoder, write=writable)
     lm = _model(model, store, editor=editor, scope=scope)
     options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "chat": _as_chat(query, chat, lm)}
@@ -468,7 +472,7 @@ def feedback(
         typer.Option(help="Ask as a chat message or as a text to continue. [default: by ending]"),
     ] = None,
     namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = _DEFAULT_MEMORY,
+    memory: Memory = DEFAULT_MEMORY,
     model: Model = None,
     encoder: EncoderName = None,
     json: Json = False,
@@ -516,6 +520,10 @@ def demo(model: Model = None) -> None:
 
 
 app.command()(cli_serving.serve)
+app.command()(cli_memory.migrate)
+app.command()(cli_memory.backup)
+app.command("restore")(cli_memory.restore)
+app.command("verify")(cli_memory.verify)
 app.command("eval")(cli_evaluation.evaluate)
 app.command()(cli_evaluation.compare)
 app.command()(cli_evaluation.report)

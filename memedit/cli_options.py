@@ -83,6 +83,16 @@ Recheck = Annotated[
     bool,
     typer.Option("--recheck", help="Ask also where no edit fires, instead of taking the base's."),
 ]
+DEFAULT_MEMORY = "memory"
+Memory = Annotated[
+    str,
+    typer.Option(
+        "--memory",
+        metavar="DIR|URL",
+        envvar="MEMEDIT_MEMORY",
+        help="Where edits are kept: a directory, or postgresql://user@host/database.",
+    ),
+]
 Model = Annotated[
     str | None,
     typer.Option(
@@ -288,3 +298,10 @@ def numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in parts(text))
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a list of numbers such as 1,10,100.") from None
+
+
+def shown(memory: str) -> str:
+    """A memory's address as it may be told: without a password."""
+    from memedit.memory.address import shown as told
+
+    return told(memory)

@@ -10,23 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memedit import _render
-from memedit.errors import InvalidInputError
 from memedit.types import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory
-    from memedit.serving.config import Settings
+    from memedit.serving.configuration import ServerConfig
     from memedit.serving.keys import KeyRing
-    from memedit.serving.metrics import Metrics
-    from memedit.serving.service import Backend
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _KEY_FILE = "serve-key"
+_NO_SETTINGS = ("config", "replicas")
 
-Memory = Annotated[
-    Path,
-    typer.Option("--memory", metavar="DIR", envvar="MEMEDIT_MEMORY", help="Where edits are kept."),
-]
 KeyFile = Annotated[
     Path, typer.Option("--file", metavar="FILE", envvar="MEMEDIT_KEYS", help="The key file.")
 ]
@@ -34,12 +27,20 @@ keys_app = typer.Typer(help="API keys of memedit serve.", no_args_is_help=True)
 
 
 def serve(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            envvar="MEMEDIT_CONFIG",
+            help="TOML. Flags and MEMEDIT_* of the environment go before it.",
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
             metavar="NAME",
-            envvar="MEMEDIT_MODEL",
             help="Serve this model: hub id, folder or GGUF file. [default: SmolLM2-135M-Instruct]",
         ),
     ] = None,
@@ -51,16 +52,29 @@ def serve(
             help="Stand in front of this OpenAI-compatible server. Its key: MEMEDIT_UPSTREAM_KEY.",
         ),
     ] = None,
-    memory: Memory = Path("memory"),
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any free one.")] = 8000,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            metavar="DIR|URL",
+            help="Where edits are kept: a directory, or postgresql://user@host/database, which "
+            "several servers may share. [default: memory]",
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65_535, help="0: any free one. [default: 8000]"),
+    ] = None,
     api_key_file: Annotated[
         Path | None,
         typer.Option("--api-key-file", metavar="FILE", help="Keys, as memedit keys writes them."),
     ] = None,
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Anyone who reaches the port may do anything.")
-    ] = False,
+        bool | None, typer.Option("--no-auth", help="Anyone who reaches the port may do anything.")
+    ] = None,
     editor: Annotated[
         str | None, typer.Option("--editor", metavar="NAME", help="See memedit editors.")
     ] = None,
@@ -68,10 +82,7 @@ def serve(
         str | None, typer.Option("--scope", metavar="NAME", help="Decides which edit applies.")
     ] = None,
     encoder: Annotated[
-        str | None,
-        typer.Option(
-            "--encoder", metavar="NAME", envvar="MEMEDIT_ENCODER", help="Sentence encoder."
-        ),
+        str | None, typer.Option("--encoder", metavar="NAME", help="Sentence encoder.")
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="The model's name in /v1/models.")
@@ -81,23 +92,45 @@ def serve(
         typer.Option("--upstream-model", metavar="NAME", help="For the page. [default: its first]"),
     ] = None,
     approval: Annotated[
-        bool, typer.Option("--approval", help="Changes wait for another key's approval.")
-    ] = False,
-    bare: Annotated[bool, typer.Option("--bare", help="Serve without edits.")] = False,
+        bool | None, typer.Option("--approval", help="Changes wait for another key's approval.")
+    ] = None,
+    bare: Annotated[bool | None, typer.Option("--bare", help="Serve without edits.")] = None,
     max_batch: Annotated[
-        int, typer.Option("--max-batch", min=1, help="Answers generated at once.")
-    ] = 16,
+        int | None,
+        typer.Option("--max-batch", min=1, help="Answers generated at once. [default: 16]"),
+    ] = None,
     max_tokens: Annotated[
-        int, typer.Option("--max-tokens", min=1, help="Longest answer by default.")
-    ] = 512,
+        int | None,
+        typer.Option("--max-tokens", min=1, help="Longest answer by default. [default: 512]"),
+    ] = None,
     rate: Annotated[
         int | None, typer.Option("--rate", min=1, metavar="N", help="Requests a minute and key.")
     ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds, then 504.")] = 300,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0.1, help="Seconds, then 504. [default: 300]")
+    ] = None,
     cors_origin: Annotated[
         list[str] | None,
         typer.Option(
             "--cors-origin", metavar="ORIGIN", help="May call from a browser. Repeatable."
+        ),
+    ] = None,
+    replicas: Annotated[
+        int,
+        typer.Option(
+            "--replicas",
+            min=1,
+            metavar="N",
+            help="So many processes with a model each, by Ray Serve; needs a memory in PostgreSQL.",
+        ),
+    ] = 1,
+    log_format: Annotated[
+        str | None, typer.Option("--log-format", help="text or json. [default: text]")
+    ] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option(
+            "--log-level", help="debug, info (every request), warning or error. [default: warning]"
         ),
     ] = None,
 ) -> None:
@@ -106,117 +139,63 @@ def serve(
     memedit serve
 
     memedit serve --upstream http://127.0.0.1:8001 --api-key-file keys.json
+
+    memedit serve --memory postgresql://memedit@db/memedit --config memedit.toml
     """
+    given = {
+        k: v for k, v in locals().items() if k not in ("config", "replicas") and v not in (None, [])
+    }
     from memedit.serving import require
 
     require()
-    from memedit.serving.config import Settings
+    from memedit.serving import configuration, logs
+    from memedit.serving.app import create_app, run
+    from memedit.serving.building import build, open_memory
 
-    settings = Settings(
-        name=name or Path(model or "SmolLM2-135M-Instruct").name,
-        max_batch=max_batch,
-        max_tokens=max_tokens,
-        requests_per_minute=rate,
-        timeout=timeout,
-        approval=approval,
-        bare=bare,
-        cors_origins=tuple(cors_origin or ()),
-        hosts=_hosts(host) if no_auth else None,
-    )
-    if upstream is not None and (model is not None or editor is not None):
-        raise InvalidInputError(
-            "--upstream serves another server's model.", hint="Leave out --model and --editor."
-        )
-    if no_auth and api_key_file is not None:
-        raise InvalidInputError("--no-auth and --api-key-file contradict each other.")
-    store = _store(memory, encoder)
-    keys, shown = _keys(store, api_key_file, no_auth=no_auth)
-    from memedit.serving.metrics import Metrics
-
-    metrics = Metrics()
-    if upstream is None:
-        backend = _local(model, store, settings, metrics, editor=editor, scope=scope)
-    else:
-        backend = _upstream(
-            upstream, store, settings, metrics, scope=scope, model=upstream_model,
-            pass_key=no_auth,
-        )  # fmt: skip
-    from memedit.serving.app import assemble, create_app, run
-
-    app = create_app(assemble(backend, store, settings, metrics, keys=keys))
-    with store:
-        run(app, host, port, lambda url: _announce(url, shown, memory, no_auth=no_auth, host=host))
-
-
-def _hosts(host: str) -> tuple[str, ...] | None:
-    """Names a server without keys answers to: a rebound DNS name must not reach it."""
-    return tuple(sorted(_LOOPBACK | {host})) if host in _LOOPBACK else None
-
-
-def _store(memory: Path, encoder: str | None) -> EditMemory:
-    from memedit.encoders import load_encoder
-    from memedit.memory import EditMemory
-
+    chosen = configuration.load(config, given)
+    logs.configure(chosen.log_format, chosen.log_level)
+    if replicas > 1:
+        _scaled(chosen, replicas)
+        return
+    keys, shown = _keys(chosen)
     with _render.working("Loading the encoder"):
-        return EditMemory(memory, load_encoder(encoder))
+        store = open_memory(chosen)
+    with store:
+        with _render.working(f"Loading {chosen.model or 'the model'}"):
+            service = build(chosen, store, keys)
+        run(
+            create_app(service), chosen.host, chosen.port,
+            lambda url: _announce(url, shown, chosen, store), grace=chosen.grace,
+        )  # fmt: skip
 
 
-def _local(
-    name: str | None, store: EditMemory, settings: Settings, metrics: Metrics, **options: Any
-) -> Backend:
-    with _render.working(f"Loading {name or 'the default language model'}"):
-        from memedit.model import EditableModel
-        from memedit.serving.local import LocalBackend
+def _scaled(config: ServerConfig, replicas: int) -> None:
+    from memedit.serving import scale
+    from memedit.serving.building import keys_of
 
-        model = EditableModel.from_pretrained(name, memory=store, **options)
-        return LocalBackend(model, settings, metrics)
+    keys_of(config)  # said now rather than by each replica
+    scale.run(config, replicas, lambda url: _render.note(f"Serving at {url}", style="bold"))
 
 
-def _upstream(
-    url: str, store: EditMemory, settings: Settings, metrics: Metrics, *, scope: str | None,
-    model: str | None, pass_key: bool,
-) -> Backend:  # fmt: skip
-    from memedit.serving.deciding import Decider
-    from memedit.serving.relay import Relay
-    from memedit.serving.upstream import UpstreamBackend
-
-    if not url.startswith(("http://", "https://")):
-        raise InvalidInputError(f"{url!r} is no URL.", hint="Such as http://127.0.0.1:8001.")
-    relay = Relay(
-        url,
-        key=os.environ.get("MEMEDIT_UPSTREAM_KEY"),
-        pass_key=pass_key,
-        timeout=settings.timeout,
-        connect_timeout=settings.connect_timeout,
-    )
-    return UpstreamBackend(relay, Decider(store, scope), settings, metrics, model)
-
-
-def _keys(
-    store: EditMemory, file: Path | None, *, no_auth: bool
-) -> tuple[KeyRing | None, str | None]:
+def _keys(config: ServerConfig) -> tuple[KeyRing | None, str | None]:
     """(keys in force, the key made for this run)."""
-    from memedit.serving.keys import ANY, KeyRing, new_key, read
+    from memedit.serving.building import keys_of
+    from memedit.serving.keys import ANY, KeyRing, new_key
 
-    if no_auth:
-        return None, None
-    if file is not None:
-        if not any(not key.revoked for key in read(file)):
-            raise InvalidInputError(
-                f"{str(file)!r} holds no key in force.",
-                hint=f"Make one: memedit keys add NAME --file {file}",
-            )
-        return KeyRing(file), None
+    if config.no_auth or config.api_key_file is not None:
+        return keys_of(config), None
     key, secret = new_key("this run", ("read", "ask", "edit", "admin"), namespace=ANY)
     return KeyRing(keys=[key]), secret
 
 
-def _announce(url: str, secret: str | None, memory: Path, *, no_auth: bool, host: str) -> None:
+def _announce(url: str, secret: str | None, config: ServerConfig, store: EditMemory) -> None:
     """Say where the server is. A key made for this run goes to a terminal, never to a log."""
-    if no_auth:
+    from memedit.serving.service import LOOPBACK
+
+    if config.no_auth:
         _render.note(f"Serving at {url}", style="bold")
-        if host not in _LOOPBACK:
-            _render.note(f"Anyone who reaches {host} may change the edits.", style="yellow")
+        if config.host not in LOOPBACK:
+            _render.note(f"Anyone who reaches {config.host} may change the edits.", style="yellow")
         return
     if secret is None:
         _render.note(f"Serving at {url}", style="bold")
@@ -227,8 +206,9 @@ def _announce(url: str, secret: str | None, memory: Path, *, no_auth: bool, host
             "The key is for this run. To keep some: memedit keys add NAME, --api-key-file."
         )
         return
-    memory.mkdir(parents=True, exist_ok=True)
-    file = memory / _KEY_FILE
+    folder = store.path or Path.cwd()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / _KEY_FILE
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as out:
         out.write(secret + "\n")

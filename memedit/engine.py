@@ -147,7 +147,7 @@ class Engine:
         prefixed = bool(batch.prefix)
         pairs = [self.codec.with_target(row, prefixed=prefixed) for row in batch.rows]
         ids, mask = right_pad([torch.cat(pair) for pair in pairs], self.codec.pad)
-        logits = self._forward(batch, ids, mask)
+        logits = self._forward(batch, ids, mask, [len(prompt) - 1 for prompt, _ in pairs])
         losses = []
         for i, (prompt, target) in enumerate(pairs):
             start = len(prompt) - 1
@@ -168,7 +168,8 @@ class Engine:
             for row, original in zip(batch.rows, originals, strict=True)
         ]
         ids, mask = right_pad([tokens for tokens, _ in rows], self.codec.pad)
-        logits = self._forward(batch, ids, mask)
+        last = [_last_asked(row, own) for row, (_, own) in zip(batch.rows, rows, strict=True)]
+        logits = self._forward(batch, ids, mask, last)
         return [logits[i, : len(own)][own.to(logits.device)] for i, (_, own) in enumerate(rows)]
 
     def read(self, prompts: Sequence[str], site: str, column: Callable[[str], int]) -> Tensor:
@@ -279,8 +280,13 @@ class Engine:
     def _completion(self, row: Row, ids: Tensor) -> Completion:
         return Completion(self.codec.text(ids[0]), ids=ids, decision=row.decision)
 
-    def _forward(self, batch: Batch, ids: Tensor, mask: Tensor) -> Tensor:
-        """[B, T, V] logits of right-padded rows after the prefix, interventions installed."""
+    def _forward(
+        self, batch: Batch, ids: Tensor, mask: Tensor, last: Sequence[int] | None = None
+    ) -> Tensor:
+        """[B, T, V] logits of right-padded rows after the prefix, interventions installed.
+
+        ``last`` [B] is where each row's prompt ends; by default where the row does.
+        """
         ids, mask = ids.to(self.device), mask.to(self.device)
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
         if batch.prefix:
@@ -290,7 +296,8 @@ class Engine:
             if "position_ids" in inspect.signature(self.base.forward).parameters:
                 inputs["position_ids"] = (full.cumsum(-1) - 1).clamp(min=0)[:, length:]
         self.check_window(inputs["attention_mask"].shape[1])
-        with self._installed(batch, batch.rows, mask):
+        ends = None if last is None else torch.tensor(last, device=self.device)
+        with self._installed(batch, batch.rows, mask, ends):
             logits: Tensor = self.base(**inputs).logits
         return logits
 
@@ -406,7 +413,9 @@ class Engine:
                     yield module._disable_adapters, tuple(module.active_adapters)
 
     @contextmanager
-    def _installed(self, batch: Batch, rows: Sequence[Row], mask: Tensor) -> Iterator[None]:
+    def _installed(
+        self, batch: Batch, rows: Sequence[Row], mask: Tensor, last: Tensor | None = None
+    ) -> Iterator[None]:
         """The batch's interventions, hooked in for the duration of the block."""
         with ExitStack() as stack:
             for intervention in batch.interventions:
@@ -417,7 +426,7 @@ class Engine:
                         f"The base model has no module {intervention.site!r}.",
                         hint="Take paths from engine.sites.",
                     ) from None
-                hook = _hook(intervention.bind(rows), mask)
+                hook = _hook(intervention.bind(rows), mask, last)
                 handle = module.register_forward_hook(hook, with_kwargs=True)
                 stack.callback(handle.remove)
             yield
@@ -478,11 +487,23 @@ def _first(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
     return value
 
 
-def _hook(apply: Apply, mask: Tensor) -> Callable[..., Any]:
-    """A forward hook for one call; the first pass it sees is the prompt's."""
+def _last_asked(row: Row, own: Tensor) -> int:
+    """Where a row's question ends, in its ids with ``own`` [T] the caller's among them."""
+    if row.asked is None or row.ids is None:
+        return len(own) - 1
+    dropped = len(row.ids) - int(own.sum())  # a first token that the prefix carries
+    return int(own.nonzero()[row.asked - dropped - 1])
+
+
+def _hook(apply: Apply, mask: Tensor, last: Tensor | None = None) -> Callable[..., Any]:
+    """A forward hook for one call; the first pass it sees is the prompt's.
+
+    ``last`` [B] is the column of each row's last prompt token; by default its last token.
+    """
     thread, prompt = threading.get_ident(), [True]
     real = mask.bool()
-    last = real.shape[1] - 1 - real.flip(1).long().argmax(1)
+    if last is None:
+        last = real.shape[1] - 1 - real.flip(1).long().argmax(1)
 
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
         if threading.get_ident() != thread:

@@ -196,97 +196,26 @@ class Neurons:
         return apply
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SideFFN:
-    """``y + relu(x W1^T) W2^T``: one trained side network for a set of edits (CaliNET).
+    """``y + relu(x W1^T) W2^T``: a trained side network, its slots dealt out to edits (CaliNET).
 
-    ``w1`` [K, d_in], ``w2`` [d_out, K]; active on the rows with a payload of ``editor``.
+    Payload: ``<key>w1`` [m, d_in], ``<key>w2`` [m, d_out] (columns of W2): the edit's slots. A row
+    with all edits in scope has the whole network.
     """
 
     site: str
     editor: str
-    w1: Tensor
-    w2: Tensor
+    key: str = ""
 
     def bind(self, rows: Sequence[Row]) -> Apply:
-        mine = [
-            any(self.editor in hit.record.payloads for hit in row.decision.hits) for row in rows
-        ]
-        touched = torch.tensor(mine)
+        (w1, w2), gate = pack(rows, self.editor, (f"{self.key}w1", f"{self.key}w2"))
+        touched = gate.any(1)
         if not touched.any():
             return _identity
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
-            hidden = torch.relu(x.to(self.w1.dtype) @ self.w1.to(x.device).T)
-            return _blend(y, hidden @ self.w2.to(x.device).T, touched.to(x.device))
+            hidden = torch.relu(x.to(w1.dtype) @ w1.to(x.device).T) * gate.to(x.device)[:, None]
+            return _blend(y, hidden @ w2.to(x.device), touched.to(x.device))
 
         return apply
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Codebook:
-    """The output at the last prompt token replaced by a stored value, if a key is near (GRACE).
-
-    Payload: ``<key>key`` [d_in], ``<key>value`` [d_out], ``<key>label`` (text). The radii are
-    derived here from the keys in order of their edits (:func:`radii`), never stored, so forgetting
-    an edit gives its neighbours their radius back.
-    """
-
-    site: str
-    editor: str
-    radius: float
-    key: str = ""
-
-    def bind(self, rows: Sequence[Row]) -> Apply:
-        (keys, values), gate = pack(rows, self.editor, (f"{self.key}key", f"{self.key}value"))
-        if not gate.any():
-            return _identity
-        near = radii(keys, _labels(rows, self.editor, f"{self.key}label"), self.radius)
-
-        def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
-            if step.last is None:
-                return y
-            at = torch.arange(len(x), device=x.device)
-            distance = torch.cdist(x[at, step.last].to(keys.dtype), keys.to(x.device))
-            distance[~gate.to(x.device)] = float("inf")
-            least, which = distance.min(1)
-            hit = least <= near.to(x.device)[which]
-            changed = y.clone()
-            changed[at[hit], step.last[hit]] = values.to(x.device)[which[hit]].to(y.dtype)
-            return changed
-
-        return apply
-
-
-def radii(keys: Tensor, labels: Sequence[str], initial: float) -> Tensor:
-    """[n] radius of each key after adding them in order: GRACE's add, split and expand rules.
-
-    Args:
-        keys: [n, d].
-        labels: The target each key stands for.
-        initial: Radius of a key with no neighbour.
-
-    A key falling into the reach of a nearest key with another label halves the distance between
-    them; with the same label it widens the older one to cover it (Hartvigsen et al. 2023, alg. 1).
-    """
-    radius = torch.full((len(keys),), float(initial), dtype=torch.float64)
-    for new in range(1, len(keys)):
-        distance = torch.linalg.vector_norm((keys[:new] - keys[new]).double(), dim=1)
-        gap, nearest = distance.min(0)
-        if gap > radius[nearest] + initial:
-            continue
-        if labels[int(nearest)] != labels[new]:
-            radius[nearest], radius[new] = gap / 2 - 1e-5, gap / 2
-        else:
-            radius[nearest] = torch.maximum(radius[nearest], gap)
-    return radius
-
-
-def _labels(rows: Sequence[Row], editor: str, name: str) -> list[str]:
-    found = {
-        hit.record.sequence: str(hit.record.payloads[editor].get(name, ""))
-        for row in rows
-        for hit in row.decision.hits
-        if editor in hit.record.payloads
-    }
-    return [found[sequence] for sequence in sorted(found)]

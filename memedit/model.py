@@ -34,6 +34,7 @@ from memedit.sequence import (
     EditedModels,
     changes_weights,
     dependents,
+    joint,
     refuse,
     stamped,
     ungated,
@@ -315,8 +316,8 @@ class EditableModel(nn.Module):
         return [{name: each[i] for name, each in fitted.items()} for i in range(len(edits))]
 
     def _fitted_apart(self, editor: Editor, edits: Sequence[Edit]) -> list[Payload]:
-        """Payloads that stand for themselves: gated, an edit of weights acts alone."""
-        if not changes_weights(editor):
+        """Payloads that stand for themselves: gated, an edit of a joint editor acts alone."""
+        if not joint(editor):
             return _fit(editor, edits, self.engine)
         lm = self.engine.shadow()
         return [_fit(editor, [edit], lm)[0] for edit in edits]
@@ -624,7 +625,7 @@ class EditableModel(nn.Module):
 
     def _run(self, batch: Batch, call: Callable[[Engine, Batch], list[T]]) -> list[T]:
         """Rows in scope through the editor, or as the model answers that holds every edit."""
-        if ungated(self.editor, self.scope) and batch.rows:
+        if changes_weights(self.editor) and ungated(self.editor, self.scope) and batch.rows:
             records = [hit.record for hit in batch.rows[0].decision.hits]
             return call(self._edited_model(records), batch)
         return self.editor.run(batch, partial(call, self.engine))
@@ -635,7 +636,7 @@ class EditableModel(nn.Module):
         codec, prefixed = engine.codec, bool(batch.prefix)
         pairs = [codec.with_target(row, prefixed=prefixed) for row in batch.rows]
         rows = tuple(
-            replace(row, ids=torch.cat(pair), target="", rewritten=False)
+            replace(row, ids=torch.cat(pair), target="", rewritten=False, asked=len(pair[0]))
             for row, pair in zip(batch.rows, pairs, strict=True)
         )
         logits = engine.logits(replace(batch, rows=rows), [row.prompt for row in rows])

@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from memedit.errors import InvalidInputError, ModelNotFoundError
+from memedit.paths import cache_folder
 
 if TYPE_CHECKING:
     import torch
@@ -273,14 +274,6 @@ def hub_folder(name: str) -> Path | None:
             f"There is no model {name!r} here, and the hub cannot be reached (or is switched off).",
             hint=_OFFLINE,
         ) from error
-
-
-def cache_folder() -> Path:
-    """Where converted models are kept."""
-    if own := os.environ.get("MEMEDIT_CACHE"):
-        return Path(own).expanduser()
-    root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(root).expanduser() / "memedit"
 
 
 # --- reading and converting ---------------------------------------------------------------------

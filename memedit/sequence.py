@@ -28,9 +28,17 @@ def changes_weights(editor: Editor) -> bool:
     return hasattr(editor, "changes")
 
 
+def joint(editor: Editor) -> bool:
+    """Whether an editor's edits are fitted together and on those before: they are all in one place.
+
+    So are the editors of weights, and those that say so (``joint = True``).
+    """
+    return changes_weights(editor) or bool(getattr(editor, "joint", False))
+
+
 def ungated(editor: Editor, scope: Scope) -> bool:
-    """Whether every edit of an editor of weights concerns every prompt."""
-    return changes_weights(editor) and bool(getattr(scope, "wants_all", False))
+    """Whether every edit of a joint editor concerns every prompt."""
+    return joint(editor) and bool(getattr(scope, "wants_all", False))
 
 
 class EditedModels:
@@ -58,7 +66,8 @@ class EditedModels:
                 return engine
             if key[: len(known)] == known:
                 changes, new = dict(held), records[len(known) - 2 :]
-        for site, change in editor.changes(new).items():  # type: ignore[attr-defined]
+        added = editor.changes(new) if changes_weights(editor) else {}  # type: ignore[attr-defined]
+        for site, change in added.items():
             changes[site] = changes[site] + change if site in changes else change
         engine = self._engine.shadow(changes, records)
         self._last = (key, changes, engine)
@@ -96,7 +105,7 @@ def stamped(payload: Payload, version: int) -> Payload:
 def fitted_at(record: Record, editors: Sequence[Editor]) -> int | None:
     """At which version a record was fitted on the edits before it; None if it was not."""
     for editor in editors:
-        if changes_weights(editor):
+        if joint(editor):
             value = record.payloads.get(editor.name, {}).get(FITTED_AT)
             if value is not None:
                 return int(value)
@@ -107,7 +116,7 @@ def dependents(
     gone: Sequence[Record], live: Sequence[Record], editors: Sequence[Editor]
 ) -> list[Record]:
     """Live records that were fitted on (or together with) records that shall go; those not."""
-    if not any(changes_weights(editor) for editor in editors) or not gone:
+    if not any(joint(editor) for editor in editors) or not gone:
         return []
     ids = {record.sequence for record in gone}
     first = min(record.version for record in gone)
@@ -124,8 +133,8 @@ def dependents(
 def refuse(gone: Sequence[Record], later: Sequence[Record]) -> EntangledEditError:
     """The error for taking away what other edits were fitted on."""
     return EntangledEditError(
-        f"{len(later)} other edits were fitted on the weights that {gone[0].edit.statement!r} "
-        "changed, or together with it.",
+        f"{len(later)} other edits were fitted on what {gone[0].edit.statement!r} changed, or "
+        "together with it.",
         hint="forget(id, refit=True) takes it back and fits them again; or forget the later ones "
         "first, last one first, or go back with restore(version).",
         dependents=tuple(record.id for record in later),

@@ -254,6 +254,8 @@ class Row:
         turn: The rest of the chat around ``prompt``; None for plain text.
         ids: [T] token ids of the whole text exactly as the caller gave them; None if it gave text.
         rewritten: The prompt no longer is what ``ids`` say.
+        asked: How many of ``ids`` are the question, where they go on with an answer to be rated;
+            None: all.
         answers: What is generated is one of these texts, word for word; empty: anything.
     """
 
@@ -263,6 +265,7 @@ class Row:
     turn: Turn | None = None
     ids: Tensor | None = field(default=None, compare=False, repr=False)
     rewritten: bool = False
+    asked: int | None = None
     answers: tuple[str, ...] = ()
 
     @property

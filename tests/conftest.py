@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: do not spin on a busy machine
 
-from tests import helpers
+from tests import helpers, postgres
 
 Tiny = Callable[[str], Any]
 
@@ -53,3 +54,19 @@ def minilm() -> Any:
     from memedit import encoders
 
     return encoders.load_encoder()
+
+
+@pytest.fixture(scope="session")
+def pg() -> Iterator[postgres.Cluster]:
+    """A PostgreSQL cluster for the whole session; nobody may stop it."""
+    if reason := postgres.why_not():
+        helpers.missing(reason)
+    with postgres.cluster("fsync=off") as running:
+        yield running
+
+
+@pytest.fixture
+def pg_memory(pg: postgres.Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty memory in PostgreSQL."""
+    monkeypatch.setenv("MEMEDIT_REPLICA_DIR", str(tmp_path / "replica"))
+    return pg.memory()

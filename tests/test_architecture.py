@@ -15,18 +15,19 @@ PACKAGE = ROOT / "memedit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "names", "spans"}),
+    frozenset({"types", "errors", "names", "paths", "spans"}),
     frozenset({"protocols"}),
     frozenset({
-        "chat", "dropin", "encoders", "engine", "explanation", "feedback", "interventions", "kv",
-        "memory", "models", "passes", "plain", "processors", "scope", "sites", "split", "tokens",
-        "transcript",
+        "chat", "codebook", "dropin", "encoders", "engine", "explanation", "feedback",
+        "interventions", "kv", "memory", "models", "passes", "plain", "processors", "scope",
+        "sites", "split", "tokens", "transcript",
     }),
     frozenset({"editors"}),
     frozenset({"model", "sequence"}),
     frozenset({"training", "evaluation", "serving"}),
     frozenset({
-        "cli", "cli_evaluation", "cli_options", "cli_serving", "cli_training", "demo", "_render",
+        "cli", "cli_evaluation", "cli_memory", "cli_options", "cli_serving", "cli_training", "demo",
+        "_render",
     }),
 )  # fmt: skip
 

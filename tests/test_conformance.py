@@ -47,11 +47,12 @@ def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 WEIGHTS = [name for name in available() if hasattr(editor_class(name), "changes")]
-CHAINS = ("ike+ike2", "mello+serac", "memprompt+ike")
-PROMPTS = [name for name in (*available(), *CHAINS) if name not in WEIGHTS]
+ADAPTERS = [n for n in available() if hasattr(editor_class(n), "ungated") and n not in WEIGHTS]
+CHAINS = ("ike+ike2", "ike+grace", "mello+serac", "memprompt+ike")
+PROMPTS = [name for name in available() if name not in (*WEIGHTS, *ADAPTERS)]
 CASES = [(arch, name) for arch in ("llama", "gpt2") for name in PROMPTS]
-CASES += [(("llama", "gpt2")[i % 2], name) for i, name in enumerate(WEIGHTS)]
-"""Editors of weights take turns: tests/test_sequence.py has each of them on five architectures."""
+CASES += [(("llama", "gpt2")[i % 2], name) for i, name in enumerate((*WEIGHTS, *ADAPTERS, *CHAINS))]
+"""Editors that are fitted take turns: their own tests have each of them on other architectures."""
 
 
 @pytest.fixture(params=CASES, ids="-".join)
@@ -68,13 +69,13 @@ def base(case: tuple[str, str], tiny: Tiny, _trained: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def editor(case: tuple[str, str]) -> Any:
-    if case[1] == "ike+ike2":
-        return _chain()
+    if case[1] in ("ike+ike2", "ike+grace"):
+        return _chain(case[1])
     return load_editor(case[1]) if "+" in case[1] else quick(case[1])
 
 
-def _chain() -> Any:
-    """A chain of two prompt editors, the second under another name."""
+def _chain(name: str) -> Any:
+    """``ike+grace``: a prompt editor around a codebook; ``ike+ike2``: two prompt editors."""
     from dataclasses import dataclass
     from typing import ClassVar
 
@@ -85,7 +86,8 @@ def _chain() -> Any:
     class Second(Ike):
         name: ClassVar[str] = "ike2"
 
-    return Chain(Ike(demonstrations=2), Second(demonstrations=0))
+    inner = quick("grace", layer=1) if name == "ike+grace" else Second(demonstrations=0)
+    return Chain(Ike(demonstrations=2), inner)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -225,6 +225,32 @@ def test_interventions_act_for_one_call_with_padding_known(
     assert {entry[2] for entry in shift.seen if not entry[0]} == {(6, 1)}
     assert hooks(engine.base) == 0
     assert [c.text for c in engine.generate(batch_of(*PROMPTS))] == [c.text for c in before]
+
+
+@pytest.mark.parametrize("prefix", ["", "<|im_start|>A fact.\n"])
+def test_the_prompts_end_is_told_where_targets_follow(
+    tiny: Tiny, tiny_tokenizer: Any, prefix: str
+) -> None:
+    """Whatever is behind it in the same pass, and wherever a text was inserted."""
+    engine = engine_of(tiny, tiny_tokenizer)
+    shift = Shift(engine.sites.mlp_out(1), 0.0, [])
+    ends = [len(engine.codec.ids(p)) - 1 for p in PROMPTS]
+    rows = tuple(Row(p, target="Lyon") for p in PROMPTS)
+    engine.nll(Batch(rows, interventions=(shift,), prefix=prefix))
+    assert shift.seen.pop()[1] == ends
+    bos = torch.tensor([tiny_tokenizer.bos_token_id])
+    given = [torch.cat([bos, engine.codec.ids(f"{p} Lyon")]) for p in PROMPTS]
+    forced = tuple(
+        Row(f"Hm. {p}", target="", ids=ids, asked=end + 2, rewritten=True)
+        for p, ids, end in zip(PROMPTS, given, ends, strict=True)
+    )
+    originals = [f"{p} Lyon" for p in PROMPTS]
+    forced = tuple(
+        replace(row, prompt=f"Hm. {o}") for row, o in zip(forced, originals, strict=True)
+    )
+    engine.logits(Batch(forced, interventions=(shift,), prefix=prefix), originals)
+    added = len(engine.codec.ids("Hm. "))
+    assert shift.seen.pop()[1] == [end + added + (0 if prefix else 1) for end in ends]
 
 
 def test_no_hook_stays_after_an_error(tiny: Tiny, tiny_tokenizer: Any) -> None:

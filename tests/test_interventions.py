@@ -8,15 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from memedit.codebook import Codebook, Rule
 from memedit.interventions import (
-    Codebook,
     Columns,
     Dense,
     LowRank,
     Neurons,
     SideFFN,
     pack,
-    radii,
 )
 from memedit.protocols import Step
 from memedit.types import Decision, Edit, Hit, Record, Row
@@ -91,35 +90,29 @@ def test_a_neuron_that_does_not_fire_changes_no_bit(xy: tuple[Tensor, Tensor]) -
 
 def test_side_network_starts_as_identity_and_is_gated(xy: tuple[Tensor, Tensor]) -> None:
     x, y = xy
-    w1, w2 = torch.randn(7, D_IN), torch.randn(D_OUT, 7)
-    rows = [row(record(1, {"fact": "f"})), row(), row()]
-    zero = SideFFN(site="s", editor="e", w1=w1, w2=torch.zeros(D_OUT, 7))
-    assert torch.equal(zero.bind(rows)(x, y, prefill()), y)
-    out = SideFFN(site="s", editor="e", w1=w1, w2=w2).bind(rows)(x, y, prefill())
-    torch.testing.assert_close(out[0], y[0] + torch.relu(x[0] @ w1.T) @ w2.T)
-    assert torch.equal(out[1:], y[1:])
+    w1, w2 = torch.randn(7, D_IN), torch.randn(7, D_OUT)
+    form = SideFFN(site="s", editor="e")
+    fresh = record(1, {"w1": w1, "w2": torch.zeros(7, D_OUT)})
+    assert torch.equal(form.bind([row(fresh), row(), row()])(x, y, prefill()), y)
+    a = record(1, {"w1": w1[:3], "w2": w2[:3]})
+    b = record(2, {"w1": w1[3:], "w2": w2[3:]})
+    out = form.bind([row(a, b), row(), row(b)])(x, y, prefill())
+    torch.testing.assert_close(out[0], y[0] + torch.relu(x[0] @ w1.T) @ w2)  # the whole network
+    assert torch.equal(out[1], y[1])
+    torch.testing.assert_close(out[2], y[2] + torch.relu(x[2] @ w1[3:].T) @ w2[3:])
 
 
 def test_codebook_replaces_inside_the_ball_and_nothing_else(xy: tuple[Tensor, Tensor]) -> None:
     x, y = xy
     value = torch.randn(D_OUT)
     near = record(1, {"key": x[0, T - 1] + 0.1, "value": value, "label": "a"})
-    book = Codebook(site="s", editor="e", radius=1.0)
+    book = Codebook(site="s", editor="e", rule=Rule(1.0))
     out = book.bind([row(near), row(near), row()])(x, y, prefill())
     assert torch.equal(out[0, T - 1], value)
     assert torch.equal(out[0, : T - 1], y[0, : T - 1])
     assert torch.equal(out[1:], y[1:])
     decode = Step(False, None, torch.ones(B, T, dtype=torch.bool))
     assert torch.equal(book.bind([row(near)] * 3)(x, y, decode), y)
-
-
-def test_radii_follow_graces_rules_and_forgetting_restores_them() -> None:
-    keys = torch.tensor([[0.0, 0.0], [1.0, 0.0], [9.0, 0.0]])
-    split = radii(keys, ["a", "b", "c"], 1.0)
-    torch.testing.assert_close(split, torch.tensor([0.5 - 1e-5, 0.5, 1.0], dtype=torch.float64))
-    expand = radii(keys[:2] * 1.5, ["a", "a"], 1.0)
-    torch.testing.assert_close(expand, torch.tensor([1.5, 1.0], dtype=torch.float64))
-    assert radii(keys[[0, 2]], ["a", "c"], 1.0).tolist() == [1.0, 1.0]
 
 
 def test_pack_gates_rows_and_orders_terms_by_sequence() -> None:
@@ -137,6 +130,7 @@ def test_rows_without_payload_pass_through_untouched(xy: tuple[Tensor, Tensor]) 
         Dense(site="s", editor="e"),
         Columns(site="s", editor="e"),
         Neurons(site="s", editor="e"),
-        Codebook(site="s", editor="e", radius=1.0),
+        SideFFN(site="s", editor="e"),
+        Codebook(site="s", editor="e", rule=Rule(1.0)),
     ):
         assert form.bind([row(other)] * B)(x, y, prefill()) is y

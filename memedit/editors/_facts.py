@@ -122,6 +122,20 @@ def needed(edit: Edit) -> str:
     return edit.subject
 
 
+def targeted(lm: LM, edit: Edit) -> Sequenced:
+    """An edit's prompt and target, for methods that need no subject.
+
+    Raises:
+        InvalidEditError: it has no target.
+    """
+    if edit.target_new is None:
+        raise InvalidEditError(
+            f"{edit.prompt!r} has no target to train on.",
+            hint="Pass target_new=, or use an editor that takes statements (ike).",
+        )
+    return keyed(lm, edit.prompt, edit.target_new, None)
+
+
 def keyed(
     lm: LM, prompt: str, target: str | None, subject: str | None, template: str = PLAIN
 ) -> Sequenced:

@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from memedit.editors._facts import Sequenced, keyed
+from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._weights import WeightEditor, checked_layers, low_rank, weight_of
-from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.errors import InvalidInputError
 from memedit.passes import Pass, log_probs
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
@@ -98,14 +98,7 @@ class FineTuning(WeightEditor):
                 delta.clamp_(-self.bound, self.bound)
 
     def _batches(self, lm: LM, edits: Sequence[Edit]) -> Iterator[list[Sequenced]]:
-        rows = []
-        for edit in edits:
-            if edit.target_new is None:
-                raise InvalidEditError(
-                    f"{edit.prompt!r} has no target to train on.",
-                    hint="Pass target_new=, or use an editor that takes statements (ike).",
-                )
-            rows.append(keyed(lm, edit.prompt, edit.target_new, None))
+        rows = [targeted(lm, edit) for edit in edits]
         for start in range(0, len(rows), self.batch):
             yield rows[start : start + self.batch]
 

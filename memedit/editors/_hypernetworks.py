@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from memedit.errors import InvalidInputError
-from memedit.models import cache_folder
+from memedit.paths import cache_folder
 from memedit.protocols import LM
 
 AUTO = "auto"

@@ -24,14 +24,16 @@ from torch import Tensor
 
 from memedit.editors._solve import Moment
 from memedit.errors import InvalidInputError, StatisticsError
-from memedit.models import cache_folder
 from memedit.passes import Enough
+from memedit.paths import cache_folder
 from memedit.protocols import LM
 from memedit.tokens import right_pad
 
 AUTO, IDENTITY = "auto", "identity"
 SINK = 10.0
 """Position 0 reads this many times the norm of the others: an attention sink; do not edit here."""
+_SHIPPED = Path(__file__).parent / "statistics"
+"""Those of ROME's layer in the default model come with the package."""
 _FORMAT = 1
 _SAVE_EVERY = 16
 """Batches: what an interruption loses at most."""
@@ -318,7 +320,8 @@ def moment_of(lm: LM, layer: int, statistics: str) -> Moment:
     Args:
         lm: The model.
         layer: The layer.
-        statistics: ``"auto"``: of those kept for this model, the ones over the most tokens;
+        statistics: ``"auto"``: of those kept for this model (or shipped), the ones over the most
+            tokens;
             ``"identity"``: C = I; else a file, or a folder of files.
 
     Raises:
@@ -347,14 +350,37 @@ def moment_of(lm: LM, layer: int, statistics: str) -> Moment:
                 "every text; edit another layer.",
                 stacklevel=2,
             )
-        lm.kept[key] = Moment(load_file(path)["moment"], inputs.tokens, inputs.digest)
+        lm.kept[key] = Moment(_matrix(load_file(path)), inputs.tokens, inputs.digest)
     moment: Moment = lm.kept[key]
     return moment
+
+
+def pack(path: Path, to: Path) -> None:
+    """A file of statistics in half the space, as the package carries them: its lower triangle."""
+    with safe_open(path, "pt") as opened:
+        metadata = opened.metadata()
+    matrix = load_file(path)["moment"]
+    rows, columns = torch.tril_indices(*matrix.shape)
+    save_file({"lower": matrix[rows, columns].contiguous()}, to, metadata)
+
+
+def _matrix(tensors: Mapping[str, Tensor]) -> Tensor:
+    """C [f, f] of a file's tensors: whole, or its lower triangle row by row."""
+    if "moment" in tensors:
+        return tensors["moment"]
+    lower = tensors["lower"]
+    size = int((2 * len(lower)) ** 0.5)
+    rows, columns = torch.tril_indices(size, size)
+    matrix = lower.new_zeros(size, size)
+    matrix[rows, columns] = matrix[columns, rows] = lower
+    return matrix
 
 
 def _find(lm: LM, site: str, statistics: str) -> Path | None:
     place = folder_of(lm.fingerprint) if statistics == AUTO else Path(statistics)
     files = [place] if place.is_file() else sorted(place.glob("*.safetensors"))
+    if statistics == AUTO:
+        files += sorted(_SHIPPED.glob("*.safetensors"))
     best: tuple[int, Path] | None = None
     for file in files:
         inputs, _ = _header(file)

@@ -14,9 +14,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from memedit.editors._facts import Sequenced, keyed
+from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
-from memedit.errors import InvalidEditError, InvalidInputError, UnsupportedArchitectureError
+from memedit.errors import InvalidInputError, UnsupportedArchitectureError
 from memedit.passes import Pass, log_probs
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
@@ -71,7 +71,7 @@ class Lora(WeightEditor):
         if not edits:
             return []
         pairs = self._fresh(lm)
-        loss = self._train(lm, [_row(lm, edit) for edit in edits], pairs)
+        loss = self._train(lm, [targeted(lm, edit) for edit in edits], pairs)
         scale, number = self.alpha / self.rank, len(edits)
         payloads: list[dict[str, Tensor | str | float]] = [{"loss": loss} for _ in edits]
         for site, (a, b) in pairs.items():
@@ -151,12 +151,3 @@ class Lora(WeightEditor):
             logs = log_probs(lm, states)
             total = total - logs.gather(-1, row.target.to(logs.device)[:, None]).mean()
         return total / len(rows)
-
-
-def _row(lm: LM, edit: Edit) -> Sequenced:
-    if edit.target_new is None:
-        raise InvalidEditError(
-            f"{edit.prompt!r} has no target to train on.",
-            hint="Pass target_new=, or use an editor that takes statements (ike).",
-        )
-    return keyed(lm, edit.prompt, edit.target_new, None)

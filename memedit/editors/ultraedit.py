@@ -15,11 +15,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from memedit.editors._facts import Sequenced, keyed
+from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._solve import normal
 from memedit.editors._weights import WeightEditor, checked_layers, low_rank
-from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.errors import InvalidInputError
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
 
@@ -99,7 +99,7 @@ class Ultraedit(WeightEditor):
         """
         if not edits:
             return []
-        rows = [_row(lm, edit) for edit in edits]
+        rows = [targeted(lm, edit) for edit in edits]
         sites, first = self._sites(lm)
         parts = list(self._factors(lm, rows, sites, first))
         payloads: list[dict[str, Tensor | str | float]] = [{} for _ in edits]
@@ -173,12 +173,3 @@ class Ultraedit(WeightEditor):
     @staticmethod
     def _chosen(lm: LM, given: Sequence[int] | None, default: range) -> list[int]:
         return checked_layers(lm, list(default) if given is None else given)
-
-
-def _row(lm: LM, edit: Edit) -> Sequenced:
-    if edit.target_new is None:
-        raise InvalidEditError(
-            f"{edit.prompt!r} has no target to learn.",
-            hint="Pass target_new=, or use an editor that takes statements (ike).",
-        )
-    return keyed(lm, edit.prompt, edit.target_new, None)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from memedit import models
 from memedit.errors import InvalidInputError
 from memedit.evaluation import compare
 from memedit.evaluation.formats import Options
@@ -20,6 +19,7 @@ from memedit.evaluation.runner import rows_of
 from memedit.evaluation.settings import Settings, key_of
 from memedit.evaluation.sources import Dataset, load_cases
 from memedit.evaluation.specs import Spec, parse, parse_all
+from memedit.paths import cache_folder
 
 if TYPE_CHECKING:
     from memedit.evaluation.compare import Comparison, Heard
@@ -126,7 +126,7 @@ def run_job(
         InvalidInputError: both workers and Ray.
         WorkerError: a worker that keeps failing.
     """
-    folder = folder or models.cache_folder() / "runs" / key_of({"job": job.to_json()})
+    folder = folder or cache_folder() / "runs" / key_of({"job": job.to_json()})
     return _run({"": (job, folder)}, workers, ray, progress)[""]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +18,9 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    RootTransaction,
     Select,
+    Table,
     bindparam,
     delete,
     func,
@@ -27,16 +29,20 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import DBAPIError
 
 from memedit.errors import MemoryStoreError
 from memedit.memory import payloads as payload_bytes
+from memedit.memory.address import Address, is_url, quoted
 from memedit.memory.index import Vectors
 from memedit.memory.payloads import LazyReader
+from memedit.memory.postgres import Postgres
 from memedit.memory.reports import Event, EventKind
 from memedit.memory.rows import (
     Entry,
     Head,
     KeyRow,
+    PayloadRow,
     RelationRow,
     Stored,
     from_bytes,
@@ -46,57 +52,73 @@ from memedit.memory.rows import (
     utc,
 )
 from memedit.memory.schema import FORMAT, events, keys, meta, metadata, payloads, records, relations
-from memedit.memory.sqlite import backup, open_engine, store_errors
+from memedit.memory.sqlite import FILE, SQLite, backup, driver_of, store_errors
 from memedit.types import Payload, Record
 
-FILE = "journal.sqlite"
+__all__ = ["FILE", "LIVE", "PAYLOAD_CHANGES", "Journal"]
+
 _FEW = 2_000
+IDENTITY = ("memory", "encoder", "dimension", "embedding")
+PAYLOAD_CHANGES = "payload_changes"
+"""Meta name: how often payloads were put in after their records."""
 LIVE: tuple[EventKind, EventKind] = ("add", "restore")
 
 
 class Journal:
-    """The SQL side of one memory directory; ``path`` None keeps it in RAM.
+    """The SQL side of one memory: a directory, a PostgreSQL database, or RAM.
 
-    One connection, to be used by one thread at a time. The directory and its tables are made by
-    the first :meth:`write`.
+    One connection, to be used by one thread at a time. The tables are made by the first
+    :meth:`write`. A connection that was lost is made anew by the next call.
 
     Raises:
-        MemoryStoreError: the path is a file, holds another program's database or a newer format.
+        MemoryStoreError: the path is a file, holds another program's database or a newer format;
+            the database cannot be reached.
     """
 
-    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
-        self.path, self.read_only = path, read_only
+    def __init__(self, address: Address, *, read_only: bool = False) -> None:
+        self._of(_database(address, read_only=read_only), read_only=read_only)
+        with self.database.errors():
+            ready = self.exists() and self._prepare()
+        if read_only and not (ready or (self.exists() and not self.shared)):
+            self.close()
+            raise MemoryStoreError(
+                f"No memory {quoted(address)}.", hint="Check the path; read_only makes nothing."
+            )
+
+    def _of(self, database: SQLite | Postgres, *, read_only: bool) -> None:
+        self.database, self.read_only = database, read_only
+        self.address, self.path, self.shared = database.address, database.path, database.shared
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self.ready = self.closed = False
-        if path is not None and path.exists() and not path.is_dir():
-            raise MemoryStoreError(
-                f"{str(path)!r} is not a directory.", hint="A memory is a directory: give another."
-            )
-        if read_only and not self.exists():
-            raise MemoryStoreError(
-                f"No memory at {str(path)!r}.", hint="Check the path; read_only makes nothing."
-            )
-        with store_errors(path):
-            self._prepare()
+
+    @classmethod
+    def lazy(cls, database: SQLite | Postgres) -> Journal:
+        """A further connection, not made before it is needed."""
+        journal = cls.__new__(cls)
+        journal._of(database, read_only=False)
+        return journal
 
     # -- connection ---------------------------------------------------------------------------
 
+    def check_open(self) -> None:
+        """:class:`MemoryStoreError` after :meth:`close`."""
+        if self.closed:
+            raise MemoryStoreError("The memory is closed.", hint="Open it with EditMemory(path).")
+
     def exists(self) -> bool:
-        """Whether something was ever written."""
-        return self.path is None or (self.path / FILE).exists()
+        """Whether something was ever written; of a database, only a connection can tell."""
+        return self.database.exists()
 
     def _prepare(self) -> bool:
         """Connect where there is something to connect to; True once the tables are there."""
-        if self.closed:
-            raise MemoryStoreError("The memory is closed.", hint="Open it with EditMemory(path).")
-        if self.ready:
+        self.check_open()
+        if self.ready and self._connection is not None:
             return True
         if self._connection is None:
             if not self.exists():
                 return False
-            file = None if self.path is None else self.path / FILE
-            self._engine = open_engine(file, read_only=self.read_only)
+            self._engine = self._engine or self.database.engine()
             self._connection = self._engine.connect()
         with self._connection.begin():
             self.ready = self._check_tables(self._connection)
@@ -104,17 +126,17 @@ class Journal:
 
     def _check_tables(self, connection: Connection) -> bool:
         names = set(inspect(connection).get_table_names())
-        if not names:
-            return False
-        if not {"meta", "events", "records"} <= names:
+        if self.database.foreign(names, {"meta", "events", "records"}):
             raise MemoryStoreError(
-                f"{str(self.path)!r} holds another program's database.",
-                hint="Give another directory.",
+                f"The database {quoted(self.address)} is another program's.",
+                hint="Give another directory or database.",
             )
+        if "meta" not in names:
+            return False
         found = int(self.meta("format") or 0)
         if found > FORMAT:
             raise MemoryStoreError(
-                f"Memory at {str(self.path)!r} has format {found}; this memedit reads {FORMAT}.",
+                f"Memory {quoted(self.address)} has format {found}; this memedit reads {FORMAT}.",
                 hint="Install a newer memedit: pip install --upgrade memedit",
             )
         return True
@@ -122,32 +144,70 @@ class Journal:
     def _create(self) -> None:
         if self.read_only:
             raise MemoryStoreError(
-                f"Memory at {str(self.path)!r} was opened with read_only=True.",
+                f"Memory {quoted(self.address)} was opened with read_only=True.",
                 hint="Open it without read_only to change it.",
             )
         if self._prepare():
             return
-        if self.path is not None:
-            self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / FILE).touch()
-            if self._prepare():
-                return
-        with self._begin(write=True) as connection:
+        self.database.make()
+        if self._prepare():
+            return
+        with self._begin(write=True, tables=False) as connection:
+            self.database.about_to_create(connection)
             if not self._check_tables(connection):
                 metadata.create_all(connection)
                 self.put_meta({"format": str(FORMAT), "memory": uuid.uuid4().hex})
+                self.database.created(connection)
         self.ready = True
 
     @contextmanager
-    def _begin(self, *, write: bool) -> Iterator[Connection]:
-        connection = cast(Connection, self._connection).execution_options(memedit_write=write)
-        with connection.begin():
-            yield connection
+    def _begin(self, *, write: bool, tables: bool = True) -> Iterator[Connection]:
+        transaction = self._begun(write=write, tables=tables)
+        with transaction:
+            yield cast(Connection, self._connection)
+
+    def _begun(self, *, write: bool, tables: bool) -> RootTransaction:
+        """A transaction; begun a second time where the connection had been lost meanwhile."""
+        for attempt in range(2):
+            try:
+                connection = self._connected().execution_options(
+                    memedit_write=write, memedit_tables=tables
+                )
+                return connection.begin()
+            except DBAPIError as error:
+                self._let_go()
+                if attempt or not self.shared or not error.connection_invalidated:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._prepare()
+        return cast(Connection, self._connection)
+
+    @contextmanager
+    def _renewed(self) -> Iterator[None]:
+        """A connection that breaks within the block is given up: the next call makes another."""
+        try:
+            yield
+        except DBAPIError as error:
+            if self.shared and error.connection_invalidated:
+                self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        """Close the connection, if it lets itself be closed."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it may be in any state
+                connection.invalidate()
+            with suppress(Exception):
+                connection.close()
 
     @contextmanager
     def read(self) -> Iterator[bool]:
         """One consistent state of the journal; yields False where nothing was ever written."""
-        with store_errors(self.path):
+        with self.database.errors(), self._renewed():
             if not self._prepare():
                 yield False
                 return
@@ -157,43 +217,61 @@ class Journal:
     @contextmanager
     def write(self) -> Iterator[None]:
         """A transaction: durable once the block has ended, undone entirely if it raises."""
-        with store_errors(self.path):
+        with self.database.errors(), self._renewed():
             self._create()
-            with self._begin(write=True):
+            with self._begin(write=True) as connection:
                 yield
+                if self.shared:
+                    self.database.written(connection, self.meta("memory") or "")
 
     def changed(self) -> int:
-        """A number that differs from the last one if another connection may have written."""
-        with store_errors(self.path):
+        """A number that differs from the last one if another connection may have written.
+
+        Of SQLite only; a database's news are announced (:mod:`memedit.memory.feed`).
+        """
+        with self.database.errors():
             if not self._prepare():
                 return -1
-            row = self.driver.execute("PRAGMA data_version").fetchone()
-            return int(row[0])
+            return int(self.driver.execute("PRAGMA data_version").fetchone()[0])
 
     @property
     def driver(self) -> sqlite3.Connection:
         """The SQLite connection itself."""
-        if self._connection is None:
+        if self._connection is None or self.shared:
             raise MemoryStoreError("Nothing was written to this memory yet.")
-        return cast(sqlite3.Connection, self._connection.connection.driver_connection)
+        return driver_of(self._connection)
 
     def close(self) -> None:
         """Close the connection; closing twice is fine."""
         self.closed, self.ready = True, False
+        self._let_go() if self.shared else self._close()
+        self._connection = self._engine = None
+
+    def _close(self) -> None:
         if self._connection is not None and self._engine is not None:
             self._connection.close()
             self._engine.dispose()
-        self._connection = self._engine = None
 
     # -- reading ------------------------------------------------------------------------------
 
     def _all(self, statement: Select[Any]) -> Sequence[Any]:
         return cast(Connection, self._connection).execute(statement).all()
 
-    def identity(self) -> dict[str, str]:
+    def stream(self, statement: Select[Any], size: int) -> Iterator[Sequence[Any]]:
+        """The rows of a large result, ``size`` at a time."""
+        connection = cast(Connection, self._connection)
+        options = {"stream_results": True, "max_row_buffer": size}
+        yield from connection.execute(statement, execution_options=options).partitions(size)
+
+    def identity(self, metas: Mapping[str, str] | None = None) -> dict[str, str]:
         """Which memory, and which encoder's vectors: "memory", "encoder", "dimension",
         "embedding"; the last three once there are vectors."""
-        names = ("memory", "encoder", "dimension", "embedding")
+        known = self.metas() if metas is None else metas
+        return {name: known[name] for name in IDENTITY if name in known}
+
+    def metas(self) -> dict[str, str]:
+        """The identity and how often payloads were put in later, in one question."""
+        names = (*IDENTITY, PAYLOAD_CHANGES)
         rows = self._all(select(meta.c.name, meta.c.value).where(meta.c.name.in_(names)))
         return {row[0]: row[1] for row in rows}
 
@@ -208,23 +286,26 @@ class Journal:
 
     def head(self) -> Head:
         """Where the journal stands now."""
-        columns = (events.c.version, events.c.id, events.c.at)
-        last = self._all(select(*columns).order_by(events.c.id.desc()).limit(1))
-        if not last:
+        version, event, at = self.newest()
+        if not event:
             return Head()
         tops = [
             select(func.coalesce(func.max(column), 0)).scalar_subquery()
             for column in (records.c.sequence, keys.c.id, relations.c.id)
         ]
         (top,) = self._all(select(*tops))
-        version, event, at = last[0]
         return Head(version, event, top[0], top[1], top[2], at)
 
     def last_event(self) -> tuple[int, str]:
         """(id, time) of the newest event."""
-        newest = select(events.c.id, events.c.at).order_by(events.c.id.desc()).limit(1)
-        rows = self._all(newest)
-        return (rows[0][0], rows[0][1]) if rows else (0, "")
+        _, event, at = self.newest()
+        return event, at
+
+    def newest(self) -> tuple[int, int, str]:
+        """(version, id, time) of the newest event."""
+        columns = (events.c.version, events.c.id, events.c.at)
+        rows = self._all(select(*columns).order_by(events.c.id.desc()).limit(1))
+        return (rows[0][0], rows[0][1], rows[0][2]) if rows else (0, 0, "")
 
     def event_time(self, event: int) -> str | None:
         """When the event of this id was written; None where there is none."""
@@ -287,6 +368,11 @@ class Journal:
     def record_rows(self) -> Sequence[Any]:
         """Every row of ``records``, dead ones too."""
         return self._all(select(records).order_by(records.c.sequence))
+
+    def payload_rows(self, sequences: Sequence[int]) -> list[PayloadRow]:
+        """(sequence, editor, tensors, values) of these records (ascending), as they are stored."""
+        rows = self._chosen(select(payloads), payloads.c.sequence, sequences)
+        return [(row.sequence, row.editor, row.tensors, row.values) for row in rows]
 
     def payloads(self, sequence: int) -> dict[str, Payload]:
         """The payloads of one record, by editor."""
@@ -411,6 +497,11 @@ class Journal:
         ]
         self._execute(insert(events), rows)
 
+    def note_payloads(self) -> None:
+        """Let other processes know that payloads were put in without an event."""
+        count = int(self.meta(PAYLOAD_CHANGES) or 0)
+        self.put_meta({PAYLOAD_CHANGES: str(count + 1)})
+
     def replace_vectors(
         self, key_vectors: Sequence[Vectors], relation_vectors: Sequence[Vectors]
     ) -> None:
@@ -422,17 +513,35 @@ class Journal:
             rows = [{"key": i, "new": to_bytes(v)} for i, v in zip(ids, vectors, strict=True)]
             self._execute(changed, rows)
 
-    # -- whole files --------------------------------------------------------------------------
+    def run(self, work: Callable[[Connection], None]) -> None:
+        """What only this database understands, within an open write."""
+        work(cast(Connection, self._connection))
+
+    def execute(self, statement: Any) -> None:
+        """Any statement."""
+        self._execute(statement)
+
+    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows as :meth:`stream` gave them."""
+        self._execute(insert(table), rows)
+
+    # -- whole journals -----------------------------------------------------------------------
 
     def integrity(self) -> list[str]:
-        """What SQLite itself finds wrong with the file."""
-        rows = self.driver.execute("PRAGMA integrity_check").fetchall()
-        wrong = [str(row[0]) for row in rows if row[0] != "ok"]
-        broken = self.driver.execute("PRAGMA foreign_key_check").fetchall()
-        return wrong + [f"dangling reference in table {row[0]}, row {row[1]}" for row in broken]
+        """What the database itself finds wrong."""
+        return self.database.integrity(cast(Connection, self._connection))
 
     def copy_to(self, path: Path) -> None:
-        """Overwrite (or make) the journal in directory ``path`` with this one, atomically."""
+        """Overwrite (or make) the journal in directory ``path`` with this one, atomically.
+
+        Only of a memory in SQLite: see :mod:`memedit.memory.migration` for the others.
+        """
         with store_errors(path):
             path.mkdir(parents=True, exist_ok=True)
             backup(self.driver, path / FILE)
+
+
+def _database(address: Address, *, read_only: bool) -> SQLite | Postgres:
+    if is_url(address):
+        return Postgres(str(address), read_only=read_only)
+    return SQLite(None if address is None else Path(address), read_only=read_only)

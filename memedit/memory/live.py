@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from memedit.memory.index import FLAT_LIMIT, VectorIndex, Vectors
+from memedit.memory.index import FLAT_LIMIT, Ids, VectorIndex, Vectors
 from memedit.memory.journal import Journal
 from memedit.memory.payloads import LazyReader
 from memedit.memory.rows import RelationRow, from_bytes
@@ -50,10 +51,16 @@ def topics(edit: Edit) -> list[str]:
 
 
 class Relations:
-    """Vectors of masked prompts, each text once. Row ``id - 1`` is relation ``id``."""
+    """Vectors of masked prompts, each text once.
+
+    ``last`` is the largest id. Ids grow from 1 without gaps, but for a reader to whom the database
+    shows only some of them.
+    """
 
     def __init__(self) -> None:
+        self.last = 0
         self._rows: dict[str, int] = {}
+        self._row_of: Ids = np.empty(0, np.int64)  # by id; -1 where there is none
         self._matrix: Vectors = np.empty((0, 0), np.float32)
 
     def __len__(self) -> int:
@@ -73,7 +80,14 @@ class Relations:
                 grown[: len(self)] = self._matrix[: len(self)]
             self._matrix = grown
         self._matrix[len(self) : count] = from_bytes([row[2] for row in rows], dimension)
-        self._rows.update((text, id - 1) for id, text, _ in rows)
+        ids = [row[0] for row in rows]
+        if ids[-1] >= len(self._row_of):
+            known = self._row_of
+            self._row_of = np.full(2 * ids[-1] + 1, -1, np.int64)
+            self._row_of[: len(known)] = known
+        self._row_of[ids] = np.arange(len(self), count)
+        self._rows.update((row[1], at) for at, row in enumerate(rows, start=len(self)))
+        self.last = ids[-1]
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """[n, dimension] of known texts."""
@@ -81,7 +95,7 @@ class Relations:
 
     def by_id(self, ids: Sequence[int]) -> Vectors:
         """[n, dimension] of relation ids."""
-        return self._matrix[np.asarray(ids, dtype=np.int64) - 1]
+        return self._matrix[self._row_of[np.asarray(ids, dtype=np.int64)]]
 
 
 class Space:
@@ -137,6 +151,31 @@ class Space:
         return keys
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the journal says since ``since``, read and not yet taken in.
+
+    Attributes:
+        since: The event after which it begins.
+        event, version, at: Where it ends.
+        dead: Sequences that are live no longer.
+        records: (record, relation id) that are live now.
+        owners: (key id, sequence) of their keys.
+        keys: By namespace the ids of keys whose vectors were read, ascending, with those vectors.
+    """
+
+    since: int
+    event: int
+    version: int
+    at: str
+    dimension: int
+    dead: Sequence[int] = ()
+    records: Sequence[tuple[Record, int | None]] = ()
+    relations: Sequence[RelationRow] = ()
+    owners: Sequence[tuple[int, int]] = ()
+    keys: Mapping[str, tuple[list[int], Vectors]] = field(default_factory=dict)
+
+
 class LiveSet:
     """Records that are live, their keys and masked prompts, by namespace.
 
@@ -174,25 +213,50 @@ class LiveSet:
     def catch_up(
         self, journal: Journal, lazy: LazyReader, ready: Mapping[str, VectorIndex] | None = None
     ) -> None:
-        """Read the events after the last one seen. Needs an open read or write of ``journal``.
+        """:meth:`read` and :meth:`apply`."""
+        self.apply(self.read(journal, lazy, ready), ready)
+
+    def read(
+        self,
+        journal: Journal,
+        lazy: LazyReader,
+        ready: Mapping[str, VectorIndex] | None = None,
+        dimension: int | None = None,
+    ) -> News:
+        """The events after the last one seen; nothing changes here. Needs an open read or write
+        of ``journal``.
 
         Args:
             lazy: Reads a record's payloads when asked.
             ready: Indexes of an older state, by namespace, to start from.
+            dimension: Of the vectors, where it is known.
         """
-        head = journal.head()
-        self.dimension = journal.dimension()
-        if head.event == self.event:
-            return
+        version, event, at = journal.newest()
+        dimension = journal.dimension() if dimension is None else dimension
+        if event == self.event:
+            return News(self.event, self.event, self.version, at, dimension)
         live, dead = journal.changes(self.event, self.upto)
-        for sequence in dead:
-            self._retire(sequence)
         fresh = [sequence for sequence in live if sequence not in self.records]
-        for record, relation in journal.records(fresh, lazy):
+        records = journal.records(fresh, lazy)
+        owners = sorted(journal.keys(fresh))
+        return News(
+            self.event, event, version, at, dimension, dead, records,
+            journal.relation_rows(self.relations.last), owners,
+            _vectors(journal, dimension, records, owners, ready or {}),
+        )  # fmt: skip
+
+    def apply(self, news: News, ready: Mapping[str, VectorIndex] | None = None) -> None:
+        """Take news in; those that begin elsewhere than where this set stands are no news."""
+        if news.since != self.event:
+            return
+        self.dimension = news.dimension
+        for sequence in news.dead:
+            self._retire(sequence)
+        for record, relation in news.records:
             self._enter(record, relation)
-        self.relations.extend(journal.relation_rows(len(self.relations)), self.dimension)
-        self._take_keys(journal, journal.keys(fresh), ready or {})
-        self.event, self.version = head.event, head.version
+        self.relations.extend(news.relations, self.dimension)
+        self._take_keys(news, ready or {})
+        self.event, self.version = news.event, news.version
 
     def _enter(self, record: Record, relation: int | None) -> None:
         self.records[record.sequence] = record
@@ -214,25 +278,16 @@ class LiveSet:
         if not space.by_id:
             del self.spaces[record.namespace]
 
-    def _take_keys(
-        self,
-        journal: Journal,
-        owners: Sequence[tuple[int, int]],
-        ready: Mapping[str, VectorIndex],
-    ) -> None:
-        fresh: dict[str, list[int]] = {}
-        for key, sequence in sorted(owners):
-            namespace = self.records[sequence].namespace
-            self.spaces[namespace].own(key, sequence)
-            fresh.setdefault(namespace, []).append(key)
-        for namespace, keys in fresh.items():
+    def _take_keys(self, news: News, ready: Mapping[str, VectorIndex]) -> None:
+        for key, sequence in news.owners:
+            self.spaces[self.records[sequence].namespace].own(key, sequence)
+        for namespace, (keys, vectors) in news.keys.items():
             space = self.spaces[namespace]
             if space.index is None:
                 space.index = ready.get(namespace) or self._new_index()
                 stale = set(space.index.ids.tolist()) - space.owner.keys()
                 space.index.remove(sorted(stale))
-            missing = [key for key in keys if key not in space.index]
-            space.index.add(missing, journal.vectors(missing, self.dimension))
+            space.index.add(keys, vectors)
 
     def _new_index(self) -> VectorIndex:
         return VectorIndex(self.dimension, flat_limit=self.flat_limit)
@@ -242,3 +297,23 @@ class LiveSet:
         space = self.spaces[record.namespace]
         assert space.index is not None
         return space.index.reconstruct(space.keys[record.sequence])
+
+
+def _vectors(
+    journal: Journal,
+    dimension: int,
+    records: Sequence[tuple[Record, int | None]],
+    owners: Sequence[tuple[int, int]],
+    ready: Mapping[str, VectorIndex],
+) -> dict[str, tuple[list[int], Vectors]]:
+    """By namespace the new keys that no ready index holds, with their vectors."""
+    namespaces = {record.sequence: record.namespace for record, _ in records}
+    missing: dict[str, list[int]] = {}
+    for key, sequence in owners:
+        namespace = namespaces[sequence]
+        mine = missing.setdefault(namespace, [])
+        if namespace not in ready or key not in ready[namespace]:
+            mine.append(key)
+    return {
+        namespace: (keys, journal.vectors(keys, dimension)) for namespace, keys in missing.items()
+    }

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
 from memedit.errors import InvalidInputError, MemoryStoreError, UnknownEditError
 from memedit.memory import files
+from memedit.memory.address import Address, directory, is_url
+from memedit.memory.feed import Freshness
 from memedit.memory.importing import Import
 from memedit.memory.live import LiveSet
 from memedit.memory.planning import Request, checked
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
-from memedit.memory.rows import Entry, Head
+from memedit.memory.rows import Entry, Head, record_row
 from memedit.memory.search import NAIVE_HINT, Search, prepare_all, texts_of
 from memedit.memory.store import Store
 from memedit.memory.verify import verify
@@ -28,17 +31,26 @@ class EditMemory:
     """Edits with their vectors and payloads, in a directory or in RAM.
 
     Every change is one transaction: durable when the call returns, undone entirely if it raises.
-    May be used by many threads; several processes may open one directory and see each other's
-    changes at their next call. A memory is true even when it is empty.
+    May be used by many threads. Several processes may open one directory, and see each other's
+    changes at their next call; or, from any machine, one PostgreSQL database, of which each keeps
+    a copy in RAM that answers every search and hears of changes within milliseconds
+    (:meth:`wait_for`, :meth:`freshness`). A memory is true even when it is empty.
 
     Args:
-        path: The memory's directory, made by the first change; None keeps everything in RAM.
+        path: The memory's directory, made by the first change, or ``postgresql://user@host/name``
+            (extra ``postgres``); None keeps everything in RAM.
         encoder: Turns texts into vectors; None loads the default when the first text is encoded.
         read_only: Refuse every change, and work in directories that cannot be written.
+
+    Attributes:
+        address: What was given as ``path``.
+        path: The directory; None where there is none.
 
     Raises:
         MemoryStoreError: the path cannot be used as a memory.
         EncoderMismatchError: the memory was built with another encoder.
+        InvalidInputError: a URL that is none.
+        MissingExtraError: psycopg is not installed.
     """
 
     def __init__(
@@ -48,8 +60,9 @@ class EditMemory:
         *,
         read_only: bool = False,
     ) -> None:
-        self.path = None if path is None else Path(path)
-        self._store = Store(self.path, encoder, read_only=read_only)
+        self.address: Address = path
+        self.path = directory(path)
+        self._store = Store(path, encoder, read_only=read_only)
 
     @property
     def encoder(self) -> Encoder:
@@ -90,12 +103,33 @@ class EditMemory:
         """Write an index snapshot where that saves time, and let go of the files."""
         self._store.close()
 
-    @contextmanager
-    def _current(self) -> Iterator[LiveSet]:
+    def _current(self) -> AbstractContextManager[LiveSet]:
         """The live set, up to date, and nobody changes it."""
-        with self._store.lock:
-            self._store.refresh()
-            yield self._store.live
+        return self._store.reading()
+
+    @property
+    def shared(self) -> bool:
+        """Whether this is a copy of a memory that other machines may change."""
+        return self._store.shared
+
+    def freshness(self) -> Freshness:
+        """How far the copy in this process may be behind: nothing to fear of a directory."""
+        return self._store.freshness()
+
+    def wait_for(self, version: int, seconds: float = 5.0) -> bool:
+        """Wait until searches see ``version``, which a receipt named: read your own writes through
+        any process. False where that takes longer than so many seconds."""
+        return self._store.wait_for(version, seconds)
+
+    def digest(self) -> str:
+        """SHA-256 of the live records in order: equal in every process that has seen the same."""
+        with self._current() as live:
+            records, relations = live.in_order(), dict(live.relation_ids)
+        total = hashlib.sha256()
+        for record in records:
+            row = record_row(record, relations.get(record.sequence))
+            total.update(f"{record.sequence}:{row['digest']};".encode())
+        return total.hexdigest()
 
     # -- changing -----------------------------------------------------------------------------
 
@@ -162,10 +196,10 @@ class EditMemory:
         store = self._store
         vectors = store.vectors_for(requests)
         with store.lock:
-            store.refresh()
             with store.journal.read() as anything:
                 head = store.journal.head() if anything else Head()
-            return store.plan(head, vectors).add_all(requests)
+            with store.reading():
+                return store.plan(head, vectors).add_all(requests)
 
     def _add(
         self,
@@ -179,9 +213,10 @@ class EditMemory:
         vectors = store.vectors_for(requests, progress)
         with store.lock:
             if not vectors and meta is None:
-                plan = store.plan(Head(), vectors)
-                if all(plan.duplicate(request) for request in requests):
-                    return plan.add_all(requests)  # changes nothing
+                with store.reading():
+                    plan = store.plan(Head(), vectors)
+                    if all(plan.duplicate(request) for request in requests):
+                        return plan.add_all(requests)  # changes nothing
             with store.change() as head:
                 plan = store.plan(head, vectors)
                 receipts = plan.add_all(requests)
@@ -275,7 +310,11 @@ class EditMemory:
                 if unknown:
                     raise UnknownEditError(f"No record has sequence {unknown[0]}.")
                 store.journal.put_payloads(payloads)
+                if store.shared:
+                    store.journal.note_payloads()
             store.payloads.clear()
+            if store.shared:
+                store.follow()
 
     def reembed(self, encoder: Encoder) -> None:
         """Encode every text anew with ``encoder``, dead records' too, in one transaction."""
@@ -329,7 +368,7 @@ class EditMemory:
             return [[] for _ in queries]
         vectors = self._store.encode_checked(texts)
         moment = as_of or datetime.now(timezone.utc)
-        with self._store.lock:
+        with self._store.guard:
             return Search(self._store.live, namespace, vectors, k, moment).run(prepared)
 
     def history(self, id: str | None = None, *, namespace: str | None = None) -> list[Event]:
@@ -369,8 +408,10 @@ class EditMemory:
 
     def verify(self) -> VerifyReport:
         """Check file, hashes, keys, live set and index against each other; reads everything."""
-        with self._current() as live, self._store.journal.read() as anything:
-            return verify(self._store.journal, live) if anything else VerifyReport(0, 0, 0)
+        with self._store.at_rest() as live:
+            if live is None:
+                return VerifyReport(0, 0, 0)
+            return verify(self._store.journal, live)
 
     # -- files --------------------------------------------------------------------------------
 
@@ -429,6 +470,11 @@ class EditMemory:
         Raises:
             MemoryStoreError: the directory holds another memory, or newer changes.
         """
+        if is_url(path):
+            raise InvalidInputError(
+                "A memory is saved into a directory.",
+                hint="memedit migrate copies into a database.",
+            )
         target = Path(path)
         if self.path is not None and target.resolve() == self.path.resolve():
             self.snapshot()
@@ -437,6 +483,5 @@ class EditMemory:
 
     def snapshot(self) -> None:
         """Write the index beside the journal, so that opening need not rebuild it."""
-        with self._current():
-            if self.path is not None:
-                self._store.snapshot(self.path)
+        with self._store.lock:
+            self._store.snapshot()

@@ -21,6 +21,8 @@ KeyRow = tuple[int, int, str, bytes]
 """(id, sequence, text, vector)"""
 RelationRow = tuple[int, str, bytes]
 """(id, masked prompt, vector)"""
+PayloadRow = tuple[int, str, bytes, str]
+"""(sequence, editor, tensors, values)"""
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ def write(directory: Path, identity: Mapping[str, Any], indexes: Mapping[str, Ve
         indexes: By namespace.
     """
     folder = directory / FOLDER
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     parts: dict[str, Any] = {}
     for namespace, index in indexes.items():
         content = index.to_bytes()

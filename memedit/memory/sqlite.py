@@ -11,12 +11,15 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from memedit.errors import MemeditError, MemoryStoreError
+from memedit.memory.address import quoted
+
+FILE = "journal.sqlite"
 
 BUSY_SECONDS = 30.0
 """How long a statement waits for another process's write to end."""
@@ -31,6 +34,68 @@ _HINTS = {
     "malformed": "The journal is damaged: restore it from a backup or from an export.",
     "closed": "Open it again with EditMemory(path).",
 }
+
+
+class SQLite:
+    """The file ``journal.sqlite`` of a memory directory; ``path`` None: RAM.
+
+    Raises:
+        MemoryStoreError: the path is a file.
+    """
+
+    shared = False
+
+    def __init__(self, path: Path | None, *, read_only: bool) -> None:
+        self.address, self.path, self._read_only = path, path, read_only
+        if path is not None and path.exists() and not path.is_dir():
+            raise MemoryStoreError(
+                f"{str(path)!r} is not a directory.", hint="A memory is a directory: give another."
+            )
+
+    def errors(self) -> Any:
+        """Around whatever uses the database."""
+        return store_errors(self.path)
+
+    def exists(self) -> bool:
+        """Whether something was ever written."""
+        return self.path is None or (self.path / FILE).exists()
+
+    def make(self) -> None:
+        """A place for tables."""
+        if self.path is not None:
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / FILE).touch()
+
+    def engine(self) -> Engine:
+        """An engine of one connection."""
+        file = None if self.path is None else self.path / FILE
+        return open_engine(file, read_only=self._read_only)
+
+    def foreign(self, tables: set[str], ours: set[str]) -> bool:
+        """Whether these tables are another program's."""
+        return bool(tables) and not ours <= tables
+
+    def about_to_create(self, connection: Connection) -> None:
+        """The write transaction keeps others out already."""
+
+    def created(self, connection: Connection) -> None:
+        """Nothing more is needed than the tables."""
+
+    def written(self, connection: Connection, memory: str) -> None:
+        """Others look for themselves."""
+
+    def integrity(self, connection: Connection) -> list[str]:
+        """What SQLite itself finds wrong with the file."""
+        driver = driver_of(connection)
+        rows = driver.execute("PRAGMA integrity_check").fetchall()
+        wrong = [str(row[0]) for row in rows if row[0] != "ok"]
+        broken = driver.execute("PRAGMA foreign_key_check").fetchall()
+        return wrong + [f"dangling reference in table {row[0]}, row {row[1]}" for row in broken]
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """The SQLite connection itself."""
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
 def open_engine(path: Path | None, *, read_only: bool) -> Engine:
@@ -107,14 +172,10 @@ def store_errors(path: Path | None) -> Iterator[None]:
         raise
     except OSError as error:
         hint = "Check the path, its permissions and the free space."
-        raise MemoryStoreError(f"Memory {_name(path)}: {error}.", hint=hint) from error
+        raise MemoryStoreError(f"Memory {quoted(path)}: {error}.", hint=hint) from error
 
 
 def _translated(error: Any, path: Path | None) -> MemoryStoreError:
     reason = str(getattr(error, "orig", None) or error)
     hint = next((hint for part, hint in _HINTS.items() if part in reason.casefold()), "")
-    return MemoryStoreError(f"Memory {_name(path)}: {reason}.", hint=hint)
-
-
-def _name(path: Path | None) -> str:
-    return "in RAM" if path is None else f"at {str(path)!r}"
+    return MemoryStoreError(f"Memory {quoted(path)}: {reason}.", hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,20 +20,25 @@ from memedit.errors import (
     MemoryStoreError,
     UnknownEditError,
 )
-from memedit.memory import snapshots
+from memedit.memory import migration, snapshots
+from memedit.memory.address import Address, directory, replica_folder, shown
+from memedit.memory.feed import Feed, Freshness
 from memedit.memory.index import VectorIndex, Vectors
-from memedit.memory.journal import Journal
-from memedit.memory.live import LiveSet
-from memedit.memory.payloads import LazyReader
+from memedit.memory.journal import PAYLOAD_CHANGES, Journal
+from memedit.memory.live import LiveSet, News
+from memedit.memory.payloads import LazyReader, load
 from memedit.memory.planning import Plan, Request
+from memedit.memory.postgres import Postgres
 from memedit.memory.reports import Receipt
-from memedit.memory.rows import Head
+from memedit.memory.rows import Head, PayloadRow
 from memedit.protocols import Encoder
 from memedit.types import Payload, Record
 
 ENCODE_CHUNK = 1_024
 SNAPSHOT_EVERY = 20_000
 """Keys written between two snapshots of an index that is slow to rebuild."""
+_LOOK_AGAIN = 0.01  # seconds, where nobody announces changes
+_BROKEN = "broken"
 
 log = logging.getLogger(__name__)
 
@@ -50,68 +56,185 @@ class VectorTable(dict[str, Vectors]):
 
 
 class Store:
-    """The state of one open memory. ``lock`` guards it; methods that need it held say so."""
+    """The state of one open memory.
 
-    def __init__(self, path: Path | None, encoder: Encoder | None, *, read_only: bool) -> None:
-        self.path = path
+    ``lock`` guards the journal's connection; methods that need it held say so. The live set is
+    guarded by ``guard``: the same lock for a memory that is read where it lies, one of its own for
+    a shared one, whose copy in RAM answers while a write waits for the database. News are taken in
+    by one thread at a time. Locks are taken in the order lock, news, guard.
+    """
+
+    def __init__(self, address: Address, encoder: Encoder | None, *, read_only: bool) -> None:
+        self.address, self.path = address, directory(address)
         self.lock = threading.RLock()
-        self.journal = Journal(path, read_only=read_only)
+        self.journal = Journal(address, read_only=read_only)
+        self.shared = self.journal.shared
+        self.guard = threading.RLock() if self.shared else self.lock
+        self._news = threading.RLock()
+        self._arrived = threading.Condition(self.guard)
         self.payloads = LazyReader(self._read_payloads)
-        self._encoder = encoder
+        self._encoder, self._encoder_lock = encoder, threading.RLock()
         self._unsaved = 0
+        self._feed: Feed | None = None
         self.reset()
         try:
-            self.refresh()
+            self._load()
             if encoder is not None:
                 self.check_encoder()
         except BaseException:
             self.journal.close()
             raise
+        if isinstance(self.journal.database, Postgres):
+            self._feed = Feed(self.journal.database, self.catch_up, self._save_now_and_then)
 
     # -- following the journal ----------------------------------------------------------------
 
     def reset(self) -> None:
         """Forget what was read; the next :meth:`refresh` reads everything."""
         self.live = LiveSet()
+        self._copies: dict[int, list[PayloadRow]] = {}
         self._seen: int | None = None
         self._embedding: str | None = None
+        self._last = (0, "")
+        self._payload_changes: str | None = None
         self._built_with: tuple[str, int] | None = None
 
+    def _load(self) -> None:
+        if not self.shared:
+            self.refresh()
+            return
+        with self.lock, self.journal.read() as anything:
+            if anything:
+                self.catch_up(self.journal)
+
     def refresh(self) -> None:
-        """Take in what others wrote; microseconds when nothing was. Lock held."""
+        """Take in what others wrote; microseconds when nothing was. Lock held.
+
+        A shared memory's copy is kept up to date by its feed: nothing is to be done here.
+        """
+        if self.shared:
+            self.journal.check_open()
+            return
         changed = self.journal.changed()
         if changed == self._seen:
             return
         with self.journal.read() as anything:
             if anything:
-                self.catch_up()
+                self.catch_up(self.journal)
         self._seen = changed
 
-    def catch_up(self) -> None:
-        """Read the journal's news, within a transaction. Lock held."""
-        try:
-            identity = self.journal.identity()
-            ready: Mapping[str, VectorIndex] = {}
-            if identity.get("embedding") != self._embedding:  # new, or re-encoded elsewhere
-                self.reset()
-                self._embedding = identity.get("embedding")
-                ready = self._snapshot_indexes(identity)
+    @contextmanager
+    def reading(self) -> Iterator[LiveSet]:
+        """The live set, up to date, and nobody changes it."""
+        with self.guard:
+            self.refresh()
+            yield self.live
+
+    @contextmanager
+    def at_rest(self) -> Iterator[LiveSet | None]:
+        """The live set exactly at the state that the journal shows within the block; None where
+        nothing was ever written."""
+        with self.lock, self._news, self.journal.read() as anything:
+            if not anything:
+                yield None
+                return
+            self.catch_up(self.journal)
+            with self.guard:
+                yield self.live
+
+    def freshness(self) -> Freshness:
+        """How far the copy in this process may be behind."""
+        with self.reading() as live:
+            version = live.version
+        return Freshness(version) if self._feed is None else self._feed.freshness(version)
+
+    def wait_for(self, version: int, seconds: float) -> bool:
+        """Whether the live set has reached ``version``, after at most so many seconds."""
+        end = time.monotonic() + seconds
+        with self.guard:
+            while True:
+                with self.reading() as live:
+                    if live.version >= version:
+                        return True
+                left = end - time.monotonic()
+                if left <= 0:
+                    return False
+                self._arrived.wait(left if self.shared else min(left, _LOOK_AGAIN))
+
+    def catch_up(self, journal: Journal) -> dict[str, str]:
+        """Take in the journal's news, within one of its transactions; what it says of itself.
+
+        What cannot be read changes nothing: the copy stays as it was.
+        """
+        with self._news:
+            try:
+                return self._take(journal)
+            except BaseException:
+                self._seen = None
+                raise
+
+    def _take(self, journal: Journal) -> dict[str, str]:
+        metas = journal.metas()
+        identity = journal.identity(metas)
+        live, ready = self.live, dict[str, VectorIndex]()
+        afresh = identity.get("embedding") != self._embedding or not self._continues(journal)
+        if afresh:  # new, re-encoded elsewhere, or gone back to a backup
+            live = LiveSet()
+            ready = self._snapshot_indexes(journal, identity)
+        dimension = int(identity.get("dimension", 0))
+        news = live.read(journal, self.payloads, ready, dimension)
+        copies = self._copied(journal, news, metas.get(PAYLOAD_CHANGES), afresh=afresh)
+        last = (news.event, news.at)
+        if afresh:
+            live.apply(news, ready)
+        with self.guard:
+            if not afresh:
+                self._embedding = _BROKEN  # should taking it in fail, all is read again
+                live.apply(news)
+            for sequence in news.dead:
+                copies.pop(sequence, None)
+            self.live, self._copies, self._last = live, copies, last
+            self._embedding = identity.get("embedding")
             if self._embedding is not None:
                 self._built_with = (identity["encoder"], int(identity["dimension"]))
             self.payloads.clear()
-            self.live.catch_up(self.journal, self.payloads, ready)
-        except BaseException:  # half-read: begin anew at the next call
-            self.reset()
-            raise
+            if self.shared:
+                self._unsaved += sum(len(keys) for keys, _ in news.keys.values())
+            self._arrived.notify_all()
+        return identity
+
+    def _continues(self, journal: Journal) -> bool:
+        """Whether the journal still holds the event up to which it was read."""
+        event, at = self._last
+        return not event or journal.event_time(event) == at
+
+    def _copied(
+        self, journal: Journal, news: News, changes: str | None, *, afresh: bool
+    ) -> dict[int, list[PayloadRow]]:
+        """The payloads of a shared memory's live records: answering must not ask the database."""
+        if not self.shared:
+            return self._copies
+        fresh = [record.sequence for record, _ in news.records]
+        if afresh or changes != self._payload_changes:
+            kept = () if afresh else self.live.records
+            fresh = sorted({*kept, *fresh} - {*news.dead})
+        found: dict[int, list[PayloadRow]] = {}
+        for row in journal.payload_rows(fresh) if fresh else ():
+            found.setdefault(row[0], []).append(row)
+        self._payload_changes = changes
+        if afresh:
+            return found
+        self._copies.update(found)
+        return self._copies
 
     def follow(self) -> None:
         """Take in one's own change. It is stored: a failure here costs a reload. Lock held."""
         try:
             with self.journal.read():
-                self.catch_up()
+                self.catch_up(self.journal)
         except Exception as error:
             log.warning("The change is stored, but reading it back failed: %s", error)
-        if self._unsaved >= SNAPSHOT_EVERY:
+        if not self.shared and self._unsaved >= SNAPSHOT_EVERY:
             self.snapshot_if_slow_to_rebuild()
 
     def followed(self, receipts: Sequence[Receipt]) -> list[Receipt]:
@@ -134,6 +257,9 @@ class Store:
         return self.live.records[sequence]
 
     def _read_payloads(self, sequence: int) -> dict[str, Payload]:
+        if self.shared and sequence in self.live.records:
+            rows = self._copies.get(sequence, ())
+            return {editor: load(tensors, values) for _, editor, tensors, values in rows}
         with self.lock, self.journal.read():
             return self.journal.payloads(sequence)
 
@@ -142,7 +268,7 @@ class Store:
     @property
     def encoder(self) -> Encoder:
         """The encoder; the default one is loaded when first asked for."""
-        with self.lock:
+        with self._encoder_lock:
             if self._encoder is None:
                 from memedit.encoders import load_encoder
 
@@ -156,11 +282,12 @@ class Store:
         name, size = self._built_with
         mine = (self.encoder.id, self.encoder.dimension)
         if mine != self._built_with:
+            where = "DIR" if self.address is None else shown(self.address)
             raise EncoderMismatchError(
                 f"This memory was built with encoder {name!r} ({size} dimensions), "
                 f"not with {mine[0]!r} ({mine[1]}).",
                 hint="Open it with that encoder, or re-encode it: memedit edit reembed --memory "
-                f"{self.path or 'DIR'} (in Python: EditMemory(path).reembed(encoder)).",
+                f"{where} (in Python: EditMemory(path).reembed(encoder)).",
             )
 
     def encode(self, texts: Sequence[str]) -> dict[str, Vectors]:
@@ -177,7 +304,7 @@ class Store:
 
     def encode_checked(self, texts: Sequence[str]) -> dict[str, Vectors]:
         """:meth:`check_encoder`, then :meth:`encode`."""
-        with self.lock:
+        with self.guard:
             self.check_encoder()
         return self.encode(texts)
 
@@ -201,12 +328,11 @@ class Store:
         Empty if every request is a duplicate. ``progress`` is told how many requests are ready.
         """
         vectors = VectorTable(self.encode)
-        with self.lock:
-            self.refresh()
+        with self.reading() as live:
             needed = self._new_texts(requests)
             if needed:
                 self.check_encoder()
-            relations = self.live.relations
+            relations = live.relations
             known = [text for text in needed if text in relations]
             if known:
                 vectors.update(zip(known, relations.vectors(known), strict=True))
@@ -218,7 +344,7 @@ class Store:
         return vectors
 
     def _new_texts(self, requests: Sequence[Request]) -> dict[str, int]:
-        """Text -> number of requests up to the first that needs it. Lock held."""
+        """Text -> number of requests up to the first that needs it. Guard held."""
         plan = self.plan(Head(), VectorTable(self.encode))
         needed: dict[str, int] = {}
         for count, request in enumerate(requests):
@@ -233,9 +359,10 @@ class Store:
     def change(self) -> Iterator[Head]:
         """A write transaction, begun with the live set up to date. Lock held."""
         with self.journal.write():
-            changed = self.journal.changed()
-            if changed != self._seen:
-                self.catch_up()
+            if self.shared:
+                self.catch_up(self.journal)
+            elif (changed := self.journal.changed()) != self._seen:
+                self.catch_up(self.journal)
                 self._seen = changed
             yield self.journal.head()
 
@@ -251,7 +378,8 @@ class Store:
                 self.journal.put_meta(self._embedding_meta())
             self.journal.append(head, plan.stored, vectors)
         self.journal.log(head, plan.entries)
-        self._unsaved += sum(len(stored.texts) for stored in plan.stored)
+        if not self.shared:
+            self._unsaved += sum(len(stored.texts) for stored in plan.stored)
 
     def _embedding_meta(self) -> dict[str, str | None]:
         return {
@@ -271,7 +399,7 @@ class Store:
             with self.lock:
                 self._replace_vectors(vectors)
                 self._seen = None
-                self.refresh()
+                self._load()
         except BaseException:
             self._encoder = old
             raise
@@ -292,71 +420,97 @@ class Store:
 
     # -- snapshots ----------------------------------------------------------------------------
 
-    def _snapshot_indexes(self, identity: Mapping[str, str]) -> dict[str, VectorIndex]:
-        manifest = (
-            None
-            if self.path is None or "embedding" not in identity
-            else snapshots.manifest(self.path)
-        )
-        if manifest is None or self.path is None:
+    def folder(self, identity: Mapping[str, object]) -> Path | None:
+        """Where index snapshots of this memory are kept: beside the journal, or on this machine."""
+        if self.path is None and "memory" in identity and self.shared:
+            return replica_folder(str(identity["memory"]))
+        return self.path
+
+    def _snapshot_indexes(
+        self, journal: Journal, identity: Mapping[str, str]
+    ) -> dict[str, VectorIndex]:
+        folder = self.folder(identity)
+        if folder is None or "embedding" not in identity:
+            return {}
+        manifest = snapshots.manifest(folder)
+        if manifest is None:
             return {}
         if any(manifest.get(name) != value for name, value in identity.items()):
-            log.warning("Index snapshot in %s is another memory's: rebuilding.", self.path)
+            log.warning("Index snapshot in %s is another memory's: rebuilding.", folder)
             return {}
         event = manifest.get("event")
         if not isinstance(event, list) or len(event) != 2 or not isinstance(event[0], int):
             return {}
-        if self.journal.event_time(event[0]) != event[1]:
-            log.warning("Index snapshot in %s is of another history: rebuilding.", self.path)
+        if journal.event_time(event[0]) != event[1]:
+            log.warning("Index snapshot in %s is of another history: rebuilding.", folder)
             return {}
-        return snapshots.load(self.path, manifest, int(identity["dimension"]))
+        return snapshots.load(folder, manifest, int(identity["dimension"]))
 
-    def snapshot(self, path: Path) -> None:
-        """Write the indexes into memory directory ``path``. Lock held, live set up to date."""
-        with self.journal.read() as anything:
-            if not anything:
+    def snapshot(self, path: Path | None = None, journal: Journal | None = None) -> None:
+        """Write the indexes into memory directory ``path``; None: where they are looked for.
+
+        Lock held, unless another journal than the store's is given.
+        """
+        journal = journal or self.journal
+        with self._news:
+            with journal.read() as anything:
+                if not anything:
+                    return
+                self.catch_up(journal)
+                identity = journal.identity() | {"event": list(journal.last_event())}
+            folder = path or self.folder(identity)
+            if folder is None:
                 return
-            self.catch_up()
-            identity = self.journal.identity() | {"event": list(self.journal.last_event())}
-        spaces = self.live.spaces.items()
-        indexes = {name: space.index for name, space in spaces if space.index is not None}
-        try:
-            snapshots.write(path, identity, indexes)
-        except OSError as error:
-            raise MemoryStoreError(
-                f"The index snapshot in {str(path)!r} cannot be written: {error}.",
-                hint="The edits are safe: the index is rebuilt from the journal.",
-            ) from error
-        self._unsaved = 0
+            spaces = self.live.spaces.items()
+            indexes = {name: space.index for name, space in spaces if space.index is not None}
+            try:
+                snapshots.write(folder, identity, indexes)
+            except OSError as error:
+                raise MemoryStoreError(
+                    f"The index snapshot in {str(folder)!r} cannot be written: {error}.",
+                    hint="The edits are safe: the index is rebuilt from the journal.",
+                ) from error
+            self._unsaved = 0
 
-    def snapshot_if_slow_to_rebuild(self) -> None:
-        """Snapshot an index whose cells took long to learn; a failure is only logged. Lock held."""
-        spaces = self.live.spaces.values()
+    def snapshot_if_slow_to_rebuild(self, journal: Journal | None = None) -> None:
+        """Snapshot an index whose cells took long to learn; a failure is only logged. Lock held,
+        unless another journal than the store's is given."""
+        spaces = list(self.live.spaces.values())
         large = any(space.index is not None and not space.index.exact for space in spaces)
-        if self.path is None or not large:
+        if (self.path is None and not self.shared) or not large:
             return
         self._unsaved = 0
         try:
-            self.snapshot(self.path)
+            self.snapshot(journal=journal)
         except MemoryStoreError as error:
             log.warning("%s", error)
 
+    def _save_now_and_then(self, journal: Journal) -> None:
+        """Keep a snapshot of a shared memory, so that this machine's next process starts soon."""
+        if self._unsaved >= SNAPSHOT_EVERY:
+            self.snapshot_if_slow_to_rebuild(journal)
+
     def close(self) -> None:
         """Snapshot where that saves time, and let go of the files."""
+        if self._feed is not None:
+            self._feed.close()
         with self.lock:
-            if self._unsaved and not self.journal.read_only and not self.journal.closed:
+            due = self._unsaved >= (SNAPSHOT_EVERY if self.shared else 1)
+            if due and not self.journal.read_only and not self.journal.closed:
                 self.snapshot_if_slow_to_rebuild()
             self.journal.close()
 
     def copy_to(self, path: Path) -> None:
         """Journal and snapshot into another directory, over an older copy of this memory."""
         with self.lock:
-            self.refresh()
             if not self.journal.ready:
                 with self.journal.write():
                     pass
             self._check_target(path)
-            self.journal.copy_to(path)
+            if self.shared:
+                migration.copy(self.journal, path)
+            else:
+                self.journal.copy_to(path)
             self.snapshot(path)
 
     def _check_target(self, path: Path) -> None:

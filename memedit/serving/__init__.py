@@ -9,7 +9,7 @@ import importlib.util
 
 from memedit.errors import MissingExtraError
 
-NEEDED = ("fastapi", "httpx", "prometheus_client", "uvicorn")
+NEEDED = ("fastapi", "httpx", "prometheus_client", "pydantic_settings", "uvicorn")
 
 
 def require() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,6 +26,8 @@ from memedit.serving.guard import Guard
 from memedit.serving.keys import KeyRing
 from memedit.serving.metrics import Metrics
 from memedit.serving.service import NAMESPACE_HEADER, Backend, Service
+from memedit.serving.tables import Tables
+from memedit.serving.versions import MIN_VERSION_HEADER
 
 AUDIT, DESK = "audit.jsonl", "serving.sqlite3"
 _REFERENCE = "#/components/schemas/{model}"
@@ -37,21 +41,20 @@ def assemble(
     *,
     keys: KeyRing | None,
 ) -> Service:
-    """The parts of a server. Audit log and desk lie beside the memory's journal.
+    """The parts of a server. Audit log and desk lie beside the memory's journal: in files
+    of its directory, or in tables of its database, which all servers share.
 
     Args:
         keys: None: anyone may do anything.
     """
     folder = memory.path
-    return Service(
-        settings,
-        memory,
-        backend,
-        keys,
-        AuditLog(None if folder is None else folder / AUDIT),
-        Desk(None if folder is None else folder / DESK),
-        metrics,
-    )
+    if memory.shared:
+        tables = Tables(memory.address)
+        audit = AuditLog(None, tables)
+    else:
+        tables = Tables(None if folder is None else folder / DESK)
+        audit = AuditLog(None if folder is None else folder / AUDIT)
+    return Service(settings, memory, backend, keys, audit, Desk(tables), metrics)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -85,7 +88,12 @@ def create_app(service: Service) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type", NAMESPACE_HEADER],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                NAMESPACE_HEADER,
+                MIN_VERSION_HEADER,
+            ],  # fmt: skip
             expose_headers=["X-Memedit-Receipt", "X-Request-Id"],
         )
     if settings.hosts is not None:
@@ -110,12 +118,17 @@ def _describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def run(app: FastAPI, host: str, port: int, started: Callable[[str], None]) -> None:
-    """Serve until interrupted.
+def run(
+    app: FastAPI, host: str, port: int, started: Callable[[str], None], *, grace: float = 30.0
+) -> None:
+    """Serve until interrupted or terminated; requests that are being answered are finished.
+
+    SIGTERM ends in :class:`SystemExit` with status 0, so that the caller can put things away.
 
     Args:
         port: 0 for any that is free.
         started: Told the server's URL once it listens.
+        grace: Seconds that requests have to finish.
 
     Raises:
         InvalidInputError: the address cannot be listened on.
@@ -134,7 +147,11 @@ def run(app: FastAPI, host: str, port: int, started: Callable[[str], None]) -> N
     shown = f"[{host}]" if ":" in host else host
     started(f"http://{shown}:{listening.getsockname()[1]}")
     config = uvicorn.Config(
-        app, log_level="warning", server_header=False, access_log=False, timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
+        app, log_config=None, server_header=False, access_log=False, timeout_keep_alive=30,
+        timeout_graceful_shutdown=max(1, round(grace)),
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listening])
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        signal.signal(signal.SIGTERM, before)

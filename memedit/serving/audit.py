@@ -13,7 +13,7 @@ import os
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,8 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from sqlalchemy import Connection, text
 
 from memedit.errors import MemoryStoreError
+from memedit.serving.tables import Tables
+
+_TABLE = ("CREATE TABLE IF NOT EXISTS audit (line TEXT NOT NULL)",)
+_NEWEST = "SELECT line FROM audit ORDER BY number DESC LIMIT :limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,15 @@ class Author:
 
 
 class AuditLog:
-    """Lines in ``path``; None keeps them in RAM. Several processes may share one file."""
+    """Lines in ``path``; None keeps them in RAM. Several processes may share one file.
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    Args:
+        path: A file.
+        tables: Keeps the lines instead, where several servers share one memory.
+    """
+
+    def __init__(self, path: Path | None, tables: Tables | None = None) -> None:
+        self.path, self._tables, self._ready = path, tables, False
         self._lock = threading.Lock()
         self._kept: deque[str] = deque(maxlen=10_000)
 
@@ -71,6 +81,9 @@ class AuditLog:
         self._write({"change": id, "phase": "done", "action": action, **who, **outcome})
 
     def _write(self, content: dict[str, Any]) -> None:
+        if self._tables is not None:
+            self._insert(self._tables, content)
+            return
         with self._lock:
             if self.path is None:
                 self._kept.append(_line(content, self._kept[-1] if self._kept else ""))
@@ -85,9 +98,28 @@ class AuditLog:
                     hint="No change is made without it.",
                 ) from error
 
+    @contextmanager
+    def _open(self, tables: Tables) -> Iterator[Connection]:
+        with tables.open() as db:
+            if not self._ready:
+                tables.create(db, _TABLE)
+                self._ready = True
+            yield db
+
+    def _insert(self, tables: Tables, content: dict[str, Any]) -> None:
+        """One line after the last, whichever server wrote that."""
+        with self._open(tables) as db:
+            tables.lock(db)
+            last = db.execute(text(_NEWEST), {"limit": 1}).scalar_one_or_none()
+            line = _line(content, last or "")
+            db.execute(text("INSERT INTO audit (line) VALUES (:line)"), {"line": line})
+
     def tail(self, limit: int) -> list[dict[str, Any]]:
         """The newest entries, newest first."""
-        if self.path is None:
+        if self._tables is not None:
+            with self._open(self._tables) as db:
+                lines = list(db.execute(text(_NEWEST), {"limit": limit}).scalars())[::-1]
+        elif self.path is None:
             lines = list(self._kept)[-limit:]
         elif self.path.exists():
             with self.path.open(encoding="utf-8") as file:
@@ -139,8 +171,13 @@ def _hash(line: str) -> str:
 
 def verify(path: Path) -> list[str]:
     """What is wrong with an audit log: lines that do not follow from the line before."""
+    return verify_lines(path.read_text("utf-8").splitlines())
+
+
+def verify_lines(lines: Iterable[str]) -> list[str]:
+    """:func:`verify` of lines from anywhere, oldest first."""
     problems, before = [], ""
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             after = json.loads(line)["after"]
         except (ValueError, KeyError, TypeError):

@@ -28,6 +28,10 @@ class Settings:
         bare: The model answers without edits, and there are none to change.
         cors_origins: Web origins that may call; closed by default.
         hosts: Host names the server answers to; None: any.
+        version_wait: Seconds a request waits for the version it must see (X-Memedit-Min-Version).
+        max_stale: Seconds for which the copy of a shared memory may be out of touch with its
+            database before /readyz says no; None: it answers from the copy, however old.
+        grace: Seconds that requests have to finish when the server is stopped.
 
     Raises:
         InvalidInputError: a limit below one.
@@ -49,11 +53,14 @@ class Settings:
     bare: bool = False
     cors_origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] | None = None
+    version_wait: float = 5.0
+    max_stale: float | None = None
+    grace: float = 30.0
 
     def __post_init__(self) -> None:
         for name in ("max_batch", "max_batch_tokens", "max_queue", "max_tokens", "max_body"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} must be at least 1.")
-        for name in ("timeout", "connect_timeout"):
+        for name in ("timeout", "connect_timeout", "grace"):
             if getattr(self, name) <= 0:
                 raise InvalidInputError(f"{name} must be positive.")

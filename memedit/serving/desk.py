@@ -1,32 +1,38 @@
-"""What waits for a person: proposed changes, and reports of wrong answers. Kept in SQLite."""
+"""What waits for a person: proposed changes, and reports of wrong answers. Kept in SQL."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from pathlib import Path
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from memedit.errors import MemoryStoreError
-from memedit.serving.audit import Author
+from sqlalchemy import Connection, text
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS proposals (
-  id TEXT PRIMARY KEY, namespace TEXT NOT NULL, action TEXT NOT NULL, body TEXT NOT NULL,
-  author TEXT NOT NULL, name TEXT NOT NULL, at TEXT NOT NULL,
-  state TEXT NOT NULL, decided_by TEXT, decided_at TEXT, outcome TEXT
-);
-CREATE TABLE IF NOT EXISTS reports (
-  id TEXT PRIMARY KEY, namespace TEXT NOT NULL, kind TEXT NOT NULL, query TEXT NOT NULL,
-  edit TEXT, comment TEXT, author TEXT NOT NULL, at TEXT NOT NULL
-);
-"""
+from memedit.serving.audit import Author
+from memedit.serving.tables import Tables
+
+_TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS proposals (
+      id TEXT PRIMARY KEY, namespace TEXT NOT NULL, action TEXT NOT NULL, body TEXT NOT NULL,
+      author TEXT NOT NULL, name TEXT NOT NULL, at TEXT NOT NULL,
+      state TEXT NOT NULL, decided_by TEXT, decided_at TEXT, outcome TEXT
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS reports (
+      id TEXT PRIMARY KEY, namespace TEXT NOT NULL, kind TEXT NOT NULL, query TEXT NOT NULL,
+      edit TEXT, comment TEXT, author TEXT NOT NULL, at TEXT NOT NULL
+    )
+    """,
+)
+_ABANDONED = timedelta(minutes=10)
+_PROPOSAL = "id, namespace, action, body, author, name, at, state, decided_by, decided_at, outcome"
+_REPORT = ("id", "namespace", "kind", "query", "edit", "comment", "author", "at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,84 +63,91 @@ class Proposal:
 
 
 class Desk:
-    """Proposals and reports in the database ``path``; None keeps them in RAM."""
+    """Proposals and reports, in a file of their own or beside a shared memory."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._lock = threading.Lock()
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(
-            ":memory:" if path is None else path, check_same_thread=False, isolation_level=None,
-            timeout=30,
-        )  # fmt: skip
-        self._db.row_factory = sqlite3.Row
-        with self._locked() as db:
-            db.executescript(f"PRAGMA synchronous=FULL; {_SCHEMA}")
-            # A server died while it decided: open again. A change made twice changes nothing.
-            db.execute("UPDATE proposals SET state = 'proposed' WHERE state = 'deciding'")
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._ready = False
 
     @contextmanager
-    def _locked(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                yield self._db
-            except sqlite3.Error as error:
-                raise MemoryStoreError(f"The desk cannot be used: {error}.") from error
+    def _open(self) -> Iterator[Connection]:
+        """A transaction, the tables being there."""
+        with self._tables.open() as db:
+            if not self._ready:
+                self._tables.create(db, _TABLES)
+                # Whoever decided died meanwhile: open again. Made twice, a change changes nothing.
+                before = (datetime.now(timezone.utc) - _ABANDONED).isoformat(timespec="seconds")
+                db.execute(
+                    text(
+                        "UPDATE proposals SET state = 'proposed' "
+                        "WHERE state = 'deciding' AND (:alone = 1 OR decided_at < :before)"
+                    ),
+                    {"alone": int(not self._tables.shared), "before": before},
+                )
+                self._ready = True
+            yield db
 
     def close(self) -> None:
-        with self._lock:
-            self._db.close()
+        self._tables.close()
 
     def propose(
         self, author: Author, namespace: str, action: str, body: dict[str, Any]
     ) -> Proposal:
         """Keep a change for somebody else to approve."""
-        id = uuid.uuid4().hex[:12]
-        row = (id, namespace, action, json.dumps(body), author.key, author.name, _now(), "proposed")
-        with self._locked() as db:
+        row = {
+            "id": uuid.uuid4().hex[:12], "namespace": namespace, "action": action,
+            "body": json.dumps(body), "author": author.key, "name": author.name, "at": _now(),
+        }  # fmt: skip
+        with self._open() as db:
             db.execute(
-                "INSERT INTO proposals (id, namespace, action, body, author, name, at, state) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                text(
+                    "INSERT INTO proposals (id, namespace, action, body, author, name, at, state) "
+                    "VALUES (:id, :namespace, :action, :body, :author, :name, :at, 'proposed')"
+                ),
                 row,
             )
-        found = self.proposal(id, namespace)
+        found = self.proposal(row["id"], namespace)
         assert found is not None
         return found
 
     def proposal(self, id: str, namespace: str) -> Proposal | None:
         """The proposal of that id in this namespace."""
-        with self._locked() as db:
-            row = db.execute(
-                "SELECT * FROM proposals WHERE id = ? AND namespace = ?", (id, namespace)
-            ).fetchone()
-        return None if row is None else _proposal(row)
+        query = f"SELECT {_PROPOSAL} FROM proposals WHERE id = :id AND namespace = :namespace"
+        with self._open() as db:
+            row = db.execute(text(query), {"id": id, "namespace": namespace}).one_or_none()
+        return None if row is None else _proposal(row._asdict())
 
     def proposals(self, namespace: str, state: str | None, limit: int) -> list[Proposal]:
         """Proposals of a namespace, newest first."""
-        with self._locked() as db:
-            rows = db.execute(
-                "SELECT * FROM proposals WHERE namespace = ? AND (? IS NULL OR state = ?) "
-                "ORDER BY rowid DESC LIMIT ?",
-                (namespace, state, state, limit),
-            ).fetchall()
-        return [_proposal(row) for row in rows]
+        query = (
+            f"SELECT {_PROPOSAL} FROM proposals WHERE namespace = :namespace "
+            "AND (:state = '' OR state = :state) "
+            f"ORDER BY {self._tables.order} DESC LIMIT :limit"
+        )
+        given = {"namespace": namespace, "state": state or "", "limit": limit}
+        with self._open() as db:
+            rows = db.execute(text(query), given).all()
+        return [_proposal(row._asdict()) for row in rows]
 
     def take(self, id: str, namespace: str, by: Author) -> bool:
         """Begin to decide a proposal; False where somebody else did."""
-        with self._locked() as db:
+        with self._open() as db:
             done = db.execute(
-                "UPDATE proposals SET state = 'deciding', decided_by = ?, decided_at = ? "
-                "WHERE id = ? AND namespace = ? AND state = 'proposed'",
-                (by.key, _now(), id, namespace),
+                text(
+                    "UPDATE proposals SET state = 'deciding', decided_by = :by, decided_at = :at "
+                    "WHERE id = :id AND namespace = :namespace AND state = 'proposed'"
+                ),
+                {"by": by.key, "at": _now(), "id": id, "namespace": namespace},
             )
-            return done.rowcount == 1
+            return bool(done.rowcount == 1)
 
     def decide(self, id: str, state: str, outcome: dict[str, Any] | None) -> None:
         """The end of what :meth:`take` began."""
-        with self._locked() as db:
+        kept = None if outcome is None else json.dumps(outcome)
+        with self._open() as db:
             db.execute(
-                "UPDATE proposals SET state = ?, outcome = ? WHERE id = ?",
-                (state, None if outcome is None else json.dumps(outcome), id),
+                text("UPDATE proposals SET state = :state, outcome = :outcome WHERE id = :id"),
+                {"state": state, "outcome": kept, "id": id},
             )
 
     def report(
@@ -142,27 +155,29 @@ class Desk:
         comment: str | None,
     ) -> dict[str, Any]:  # fmt: skip
         """Keep what somebody said of an answer."""
-        row = (uuid.uuid4().hex[:12], namespace, kind, query, edit, comment, author.key, _now())
-        with self._locked() as db:
-            db.execute("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        names = ("id", "namespace", "kind", "query", "edit", "comment", "author", "at")
-        return dict(zip(names, row, strict=True))
+        values = (uuid.uuid4().hex[:12], namespace, kind, query, edit, comment, author.key, _now())
+        row = dict(zip(_REPORT, values, strict=True))
+        named = ", ".join(f":{name}" for name in _REPORT)
+        with self._open() as db:
+            db.execute(text(f"INSERT INTO reports ({', '.join(_REPORT)}) VALUES ({named})"), row)
+        return row
 
     def reports(self, namespace: str, limit: int) -> list[dict[str, Any]]:
         """Reports of a namespace, newest first."""
-        with self._locked() as db:
-            rows = db.execute(
-                "SELECT * FROM reports WHERE namespace = ? ORDER BY rowid DESC LIMIT ?",
-                (namespace, limit),
-            ).fetchall()
-        return [dict(row) for row in rows]
+        query = (
+            f"SELECT {', '.join(_REPORT)} FROM reports WHERE namespace = :namespace "
+            f"ORDER BY {self._tables.order} DESC LIMIT :limit"
+        )
+        with self._open() as db:
+            rows = db.execute(text(query), {"namespace": namespace, "limit": limit}).all()
+        return [dict(row._mapping) for row in rows]
 
 
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _proposal(row: sqlite3.Row) -> Proposal:
+def _proposal(row: Mapping[str, Any]) -> Proposal:
     values = dict(row)
     for name in ("body", "outcome"):
         values[name] = None if values[name] is None else json.loads(values[name])

@@ -87,7 +87,8 @@ def api_error(error: BaseException) -> ApiError:
     if isinstance(error, MemeditError):
         for kind, status, code in _STATUS:
             if isinstance(error, kind):
-                return ApiError(status, str(error), code=code)
+                headers = {"Retry-After": "1"} if status == 503 else {}
+                return ApiError(status, str(error), code=code, headers=headers)
     if isinstance(error, ValidationError):
         return invalid(error.errors(include_url=False, include_context=False, include_input=False))
     log.error("A request failed.", exc_info=error)

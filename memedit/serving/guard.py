@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import MutableMapping
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memedit.errors import MemeditError
+from memedit.serving import logs, versions
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.keys import Key
 from memedit.serving.limits import RateLimiter
@@ -19,7 +22,10 @@ from memedit.serving.service import ANYONE, Service
 OPEN = frozenset({"/", "/page.js", "/page.css", "/healthz", "/readyz", "/openapi.json"})
 """What anyone may read: the page (without data), liveness, and the description of the routes."""
 IMPORT = "/v1/import"
+REQUEST_ID = "X-Request-Id"
+"""Taken from whoever stands in front, if it is one; else made here."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Guard:
@@ -33,14 +39,15 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, id = time.perf_counter(), uuid.uuid4().hex[:16]
+        started, id = time.perf_counter(), _id(scope)
         status = [500]
+        token = logs.request_id.set(id)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status[0] = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = id
+                headers[REQUEST_ID] = id
                 headers.setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
@@ -48,9 +55,12 @@ class Guard:
             await self._admitted(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            metrics = self.service.metrics
+            metrics, seconds = self.service.metrics, time.perf_counter() - started
             metrics.requests.labels(route, _method(scope), str(status[0])).inc()
-            metrics.seconds.labels(route).observe(time.perf_counter() - started)
+            metrics.seconds.labels(route).observe(seconds)
+            key = getattr(scope.get("state", {}).get("key"), "id", "")
+            logs.answered(route, _method(scope), status[0], seconds, key)
+            logs.request_id.reset(token)
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -59,8 +69,12 @@ class Guard:
             self._check_origin(scope, headers)
             scope.setdefault("state", {})["key"] = key
             body = await self._body(scope, receive, key, headers)
-        except ApiError as error:
-            await error.response()(scope, receive, send)
+            settings = self.service.settings
+            await versions.reached(
+                self.service.memory, versions.asked_for(headers), settings.version_wait
+            )
+        except (ApiError, MemeditError) as error:
+            await api_error(error).response()(scope, receive, send)
             return
         started = [False]
 
@@ -125,6 +139,11 @@ class Guard:
             if size > limit:
                 raise _too_large(limit)
         return b"".join(parts)
+
+
+def _id(scope: Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return given if _ID.fullmatch(given) else uuid.uuid4().hex[:16]
 
 
 def _too_large(limit: int) -> ApiError:

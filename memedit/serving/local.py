@@ -18,7 +18,7 @@ from torch import Tensor
 
 from memedit.explanation import Explanation
 from memedit.model import EditableModel
-from memedit.serving import receipts
+from memedit.serving import receipts, versions
 from memedit.serving.asking import Asking, unless_gone
 from memedit.serving.batching import Batcher, View
 from memedit.serving.config import Settings
@@ -119,6 +119,7 @@ class LocalBackend:
         wanted = ChatRequest.model_validate_json(body)
         limit = wanted.max_completion_tokens or wanted.max_tokens
         view, name = self._checked(wanted, caller)
+        await self._reached(wanted)
         ids = await run_in_threadpool(self._rendered, wanted.messages)
         parsed = self._parsed(wanted, [ids], limit, view, name, chat=True, echo=[])
         return await self._answer(request, parsed)
@@ -126,11 +127,17 @@ class LocalBackend:
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = CompletionRequest.model_validate_json(body)
         view, name = self._checked(wanted, caller)
+        await self._reached(wanted)
         ids = await run_in_threadpool(lambda: [self._ids(p) for p in wanted.prompts])
         echo = [self._text(i) for i in ids] if wanted.echo else []
         limit = wanted.max_tokens or 16
         parsed = self._parsed(wanted, ids, limit, view, name, chat=False, echo=echo)
         return await self._answer(request, parsed)
+
+    async def _reached(self, wanted: _Common) -> None:
+        await versions.reached(
+            self.model.memory, wanted.memedit.min_version, self.settings.version_wait
+        )
 
     def _checked(self, wanted: _Common, caller: Caller) -> tuple[View, str]:
         """Whose edits count, and the model's name.

@@ -47,6 +47,12 @@ class Metrics:
         )
         self.edits = Gauge("memedit_edits", "Edits in force.", registry=r)
         self.version = Gauge("memedit_memory_version", "Version of the memory.", registry=r)
+        self.connected = Gauge(
+            "memedit_memory_connected", "Whether the memory's changes are heard of.", registry=r
+        )
+        self.stale = Gauge(
+            "memedit_memory_stale_seconds", "How old this server's copy may be.", registry=r
+        )
         self._lock = threading.Lock()
         self._fired: dict[str, Tally[str]] = {}
         self._known = 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from memedit.errors import MemeditError
+from memedit.memory.feed import Freshness
 from memedit.serving.service import Caller, Service, needs, service_of
 
 router = APIRouter(tags=["operations"])
@@ -25,33 +26,63 @@ async def alive() -> JSONResponse:
 
 @router.get("/readyz")
 async def ready(service: State) -> JSONResponse:
-    """Whether questions can be answered and edits stored; 503 says why not."""
+    """Whether questions can be answered; 503 says why not.
+
+    ``memory`` tells how far the edits in this process may be behind: while the database of a
+    shared memory is away, questions are answered from the copy and changes are refused.
+    """
     reason = await service.backend.ready()
+    state: dict[str, Any] = {}
     if not reason:
         try:
-            await run_in_threadpool(lambda: service.memory.version)
+            now = await run_in_threadpool(service.memory.freshness)
         except MemeditError as error:
             reason = error.message
+        else:
+            state = {"memory": _plain(now)}
+            longest = service.settings.max_stale
+            if longest is not None and now.stale_seconds > longest:
+                reason = f"The edits are {now.stale_seconds:.0f} seconds old."
     if reason:
-        return JSONResponse({"status": "not ready", "reason": reason}, 503)
-    return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready", "reason": reason} | state, 503)
+    return JSONResponse({"status": "ready"} | state)
+
+
+def _plain(now: Freshness) -> dict[str, Any]:
+    return {
+        "version": now.version,
+        "connected": now.connected,
+        "stale_seconds": now.stale_seconds,
+        "writable": now.connected,
+    }
 
 
 @router.get("/metrics")
 def metrics(service: State, caller: Admin) -> Response:
     """For Prometheus."""
-    service.metrics.edits.set(len(service.memory))
-    service.metrics.version.set(service.memory.version)
+    told, now = service.metrics, service.memory.freshness()
+    told.edits.set(len(service.memory))
+    told.version.set(now.version)
+    told.connected.set(now.connected)
+    told.stale.set(now.stale_seconds)
     return PlainTextResponse(
         service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8"
     )
 
 
 @router.get("/v1/stats")
-def stats(service: State, caller: Reader) -> JSONResponse:
-    """The namespace's edits and their fires since the server started."""
+def stats(
+    service: State,
+    caller: Reader,
+    digest: Annotated[bool, Query(description="Hash all edits in force.")] = False,
+) -> JSONResponse:
+    """The namespace's edits and their fires since the server started.
+
+    ``digest`` is equal on all servers that hold the same edits.
+    """
     memory = service.memory
-    return JSONResponse({
+    found = {"digest": memory.digest()} if digest else {}
+    return JSONResponse(found | {
         "namespace": caller.namespace,
         "scopes": list(caller.key.scopes),
         "edits": memory.namespaces().get(caller.namespace, 0),

@@ -20,7 +20,8 @@ _HOP = frozenset({
     "trailers", "transfer-encoding", "upgrade", "proxy-connection",
 })  # fmt: skip
 _NOT_FORWARDED = _HOP | {
-    "host", "content-length", "cookie", "expect", "x-memedit-namespace", "origin", "referer",
+    "host", "content-length", "cookie", "expect", "x-memedit-namespace",
+    "x-memedit-min-version", "origin", "referer",
 }  # fmt: skip
 _NOT_RETURNED = _HOP | {"set-cookie", "server", "date", "x-request-id", "x-memedit-receipt"}
 

@@ -23,6 +23,7 @@ class Extra(BaseModel):
     model_config = ConfigDict(extra="forbid")
     as_of: datetime | None = Field(None, description="Only facts that hold at this moment.")
     edits: bool = Field(True, description="False: the unedited model answers.")
+    min_version: Version = Field(0, description="Answer with this version of the edits, or later.")
 
     @field_validator("as_of")
     @classmethod
@@ -75,7 +76,7 @@ class _Common(BaseModel):
     frequency_penalty: float | None = Field(0.0, ge=-2, le=2)
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     user: str | None = None
-    memedit: Extra = Extra(as_of=None, edits=True)
+    memedit: Extra = Extra(as_of=None, edits=True, min_version=0)
 
     @property
     def stops(self) -> tuple[str, ...]:

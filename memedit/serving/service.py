@@ -20,6 +20,7 @@ from memedit.serving.keys import ANY, SCOPES, Key, KeyRing
 from memedit.serving.metrics import Metrics
 from memedit.types import DEFAULT_NAMESPACE, Edit
 
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 NAMESPACE_HEADER = "X-Memedit-Namespace"
 ANYONE = Key(id="anonymous", name="anonymous", digest="", scopes=SCOPES, namespace=ANY)
 """Who asks a server that was started without authentication."""

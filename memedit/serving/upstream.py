@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from memedit.explanation import Explanation
-from memedit.serving import receipts, rewriting
+from memedit.serving import receipts, rewriting, versions
 from memedit.serving.config import Settings
 from memedit.serving.deciding import Decider
 from memedit.serving.errors import ApiError
@@ -149,6 +149,8 @@ class UpstreamBackend:
     async def _decided(self, caller: Caller, queries: Sequence[str], extra: Extra) -> list[Decided]:
         if not extra.edits or self.settings.bare:
             return [(Decision(), 0) for _ in queries]
+        memory, seconds = self.decider.memory, self.settings.version_wait
+        await versions.reached(memory, extra.min_version, seconds)
         decided = await run_in_threadpool(
             self.decider.decide, queries, caller.namespace, extra.as_of
         )

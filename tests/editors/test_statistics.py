@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from memedit.cli import app
-from memedit.editors._statistics import collect, moment_of, windows
+from memedit.editors._statistics import collect, moment_of, pack, windows
 from memedit.engine import Engine
 from memedit.errors import InvalidInputError, StatisticsError
 from memedit.training.statistics import collect_statistics, layers_of
@@ -175,3 +175,25 @@ def test_the_command_collects_and_tells(tmp_path: Path) -> None:
     rows = json.loads(result.stdout)
     assert [row["layer"] for row in rows] == [0, 1] and all(Path(r["path"]).is_file() for r in rows)
     assert "layer 1: 400 tokens" in CliRunner().invoke(app, command).stdout
+
+
+def test_half_of_a_symmetric_matrix_is_the_whole(tmp_path: Path) -> None:
+    """What the package carries gives the very matrix that was measured, bit for bit."""
+    engine = tiny_engine()
+    (whole,) = collect(engine, [1], texts(), tokens=400, folder=tmp_path / "whole")
+    (tmp_path / "half").mkdir()
+    half = tmp_path / "half" / "half.safetensors"
+    pack(whole.path, half)
+    assert half.stat().st_size < 0.6 * whole.path.stat().st_size
+    found = moment_of(engine, 1, str(tmp_path / "half"))
+    given = moment_of(engine, 1, str(whole.path))
+    assert torch.equal(found.matrix, given.matrix) and found.digest == given.digest
+
+
+def test_the_default_model_edits_with_rome_at_once(
+    smollm: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The statistics of ROME's layer come with the package: nothing has to be collected first."""
+    monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path))
+    moment = moment_of(Engine(*smollm), 5, "auto")
+    assert moment.tokens == 100_000 and len(moment) == 1_536

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,15 @@ def encoder() -> CountingEncoder:
     return CountingEncoder()
 
 
-@pytest.fixture(params=["disk", "RAM"])
-def memory(request: pytest.FixtureRequest, tmp_path: Path, encoder: CountingEncoder) -> EditMemory:
-    return EditMemory(tmp_path / "memory" if request.param == "disk" else None, encoder)
+@pytest.fixture(params=["disk", "RAM", "PostgreSQL"])
+def memory(
+    request: pytest.FixtureRequest, tmp_path: Path, encoder: CountingEncoder
+) -> Iterator[EditMemory]:
+    address: str | Path | None = tmp_path / "memory" if request.param == "disk" else None
+    if request.param == "PostgreSQL":
+        address = request.getfixturevalue("pg_memory")
+    with EditMemory(address, encoder) as memory:
+        yield memory
 
 
 # -- adding ---------------------------------------------------------------------------------------

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.memory.subjects import subject_key
 from memedit.types import Edit, Record
+from tests.postgres import Cluster
 
 ENCODER = HashingEncoder(32)
 NAMESPACES = st.sampled_from(["default", "other"])
@@ -49,9 +59,14 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="memedit-"))
-        self.memory = EditMemory(self.folder / "m", ENCODER)
+        self.address = self.place()
+        self.memory = EditMemory(self.address, ENCODER)
         self.model: Model = {}
         self.past: list[Model] = [{}]
+
+    def place(self) -> str | Path:
+        """Where the memory shall be."""
+        return self.folder / "m"
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -129,7 +144,7 @@ class Machine(RuleBasedStateMachine):
         if snapshot:
             self.memory.snapshot()
         self.memory.close()
-        self.memory = EditMemory(self.folder / "m", ENCODER)
+        self.memory = EditMemory(self.address, ENCODER)
 
     @rule(data=st.data())
     def look_back(self, data: st.DataObject) -> None:
@@ -191,3 +206,35 @@ TestMachine.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_the_same_in_postgresql(pg: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a second process's copy, which only hears of the changes, is equal after each."""
+
+    class Shared(Machine):
+        def place(self) -> str:
+            monkeypatch.setenv("MEMEDIT_REPLICA_DIR", str(self.folder / "replica"))
+            url = pg.memory()
+            self.other = EditMemory(url, ENCODER)
+            return url
+
+        def teardown(self) -> None:
+            if hasattr(self, "other"):
+                self.other.close()
+            super().teardown()
+
+        @invariant()
+        def the_other_follows(self) -> None:
+            if hasattr(self, "other"):
+                assert self.other.wait_for(self.memory.version, 20)
+                assert self.other.digest() == self.memory.digest()
+
+    run_state_machine_as_test(
+        Shared,
+        settings=settings(
+            max_examples=int(os.environ.get("MEMEDIT_PG_EXAMPLES", "6")),
+            stateful_step_count=15,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

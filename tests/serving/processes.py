@@ -43,14 +43,15 @@ class Process:
         return "".join(self.lines)
 
 
-def start(*options: str) -> Process:
-    """Start ``memedit serve`` on a free port; returns once it listens."""
-    command = [sys.executable, "-m", "memedit.cli", "serve", "--port", "0", *options]
-    environment = os.environ | {
+def start(*options: str, port: int = 0, **variables: str) -> Process:
+    """Start ``memedit serve`` on a free port, with further environment variables; returns once it
+    listens."""
+    command = [sys.executable, "-m", "memedit.cli", "serve", "--port", str(port), *options]
+    environment = os.environ | variables | {
         "OMP_WAIT_POLICY": "PASSIVE",
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "300",
-    }
+    }  # fmt: skip
     popen = subprocess.Popen(
         command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
         stdout=subprocess.DEVNULL,

@@ -59,6 +59,9 @@ def check(operation: Any, count: int, seen: Counter[int]) -> None:
             for name in ("max_tokens", "max_completion_tokens"):
                 if isinstance(case.body.get(name), int):
                     case.body[name] = min(case.body[name], 2)
+            own = case.body.get("memedit")
+            if isinstance(own, dict) and isinstance(own.get("min_version"), int):
+                own["min_version"] = min(own["min_version"], 1)  # nor waiting for what never comes
         answer = case.call()
         seen[answer.status_code] += 1
         assert answer.status_code < 500, (operation.label, answer.status_code, answer.text)

@@ -1,0 +1,128 @@
+"""``memedit migrate``, ``backup``, ``restore``, ``verify`` and ``tenants``: memories as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memedit import _render
+from memedit.cli_options import DEFAULT_MEMORY, Memory, shown
+from memedit.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from memedit.memory.migration import MigrationReport
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="The target's content goes, in the same step.")
+]
+tenants_app = typer.Typer(
+    help="Database roles that may read one namespace of a memory in PostgreSQL, and nothing else.",
+    no_args_is_help=True,
+)
+
+
+def migrate(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A directory or URL.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A directory or URL.")],
+    replace: Replace = False,
+    json: Json = False,
+) -> None:
+    """Copy a memory with its history between a directory and PostgreSQL, and verify the copy.
+
+    memedit migrate memory postgresql://memedit@db/memedit
+    """
+    _told(_copied(source, target, replace=replace), source, target, json=json)
+
+
+def backup(
+    target: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="New directory. [default: backup-TIME]"),
+    ] = None,
+    memory: Memory = DEFAULT_MEMORY,
+    json: Json = False,
+) -> None:
+    """Copy a memory, in one consistent state, into a directory. Servers may go on writing."""
+    now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    folder = str(target or f"backup-{now}")
+    _told(_copied(memory, folder, replace=False), memory, folder, json=json)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="A backup.")],
+    memory: Memory = DEFAULT_MEMORY,
+    replace: Replace = False,
+    json: Json = False,
+) -> None:
+    """Bring a backup back. With --replace running servers go over to it in one step.
+
+    To take back recent edits, memedit edit restore VERSION is the lighter way.
+    """
+    if not source.is_dir():
+        raise InvalidInputError(f"There is no backup at {str(source)!r}.", hint="Check the path.")
+    _told(_copied(str(source), memory, replace=replace), str(source), memory, json=json)
+
+
+def verify(memory: Memory = DEFAULT_MEMORY, json: Json = False) -> None:
+    """Check a memory or a backup: hashes, keys, vectors, index. Exit code 1: something is wrong."""
+    from memedit.memory import EditMemory
+
+    with EditMemory(memory, read_only=True) as store:
+        with _render.working(f"Checking {shown(memory)}"):
+            report, digest = store.verify(), store.digest()
+    if json:
+        plain = {"version": report.version, "edits": report.records, "keys": report.keys}
+        found = {"digest": digest, "problems": list(report.problems)}
+        _render.as_json({"ok": report.ok} | plain | found)
+    else:
+        _render.verify_report(report, shown(memory))
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _copied(source: str, target: str, *, replace: bool) -> MigrationReport:
+    from memedit.memory.moving import migrate
+
+    with _render.counting(f"Copying {shown(source)}", None) as progress:
+        return migrate(source, target, replace=replace, progress=progress)
+
+
+def _told(report: MigrationReport, source: str, target: str, *, json: bool) -> None:
+    if json:
+        _render.as_json(asdict(report) | {"source": shown(source), "target": shown(target)})
+        return
+    _render.say(
+        f"{shown(target)} holds {shown(source)} as of version {report.version}: "
+        f"{report.rows['records']:,} records, {report.rows['events']:,} events. "
+        "Every row was read back and is equal."
+    )
+
+
+@tenants_app.command("grant")
+def grant(
+    role: Annotated[str, typer.Argument(help="A role of the database: CREATE ROLE name LOGIN.")],
+    namespace: Annotated[str, typer.Argument(help="What it may read; '*': everything.")],
+    memory: Memory = DEFAULT_MEMORY,
+) -> None:
+    """Let a database role read a namespace."""
+    from memedit.memory.tenants import grant
+
+    grant(memory, role, namespace)
+    _render.say(f"Role {role} may read namespace {namespace!r} of {shown(memory)}.")
+
+
+@tenants_app.command("revoke")
+def revoke(
+    role: Annotated[str, typer.Argument(help="A role of the database.")],
+    namespace: Annotated[str, typer.Argument(help="What it may read no longer.")],
+    memory: Memory = DEFAULT_MEMORY,
+) -> None:
+    """Take the right to read a namespace back."""
+    from memedit.memory.tenants import revoke
+
+    revoke(memory, role, namespace)
+    _render.say(f"Role {role} may no longer read namespace {namespace!r} of {shown(memory)}.")

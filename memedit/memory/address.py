@@ -1,0 +1,48 @@
+"""Where a memory is: a directory, a PostgreSQL database, or nowhere but in RAM."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from memedit.paths import cache_folder
+
+Address = str | Path | None
+"""A directory, a ``postgresql://`` URL, or None for RAM."""
+_SCHEMES = ("postgresql://", "postgres://")
+_PASSWORD = re.compile(r"(?i)(\bpassword=)[^&\s]*")
+
+
+def is_url(address: Address) -> bool:
+    """Whether a PostgreSQL database is meant."""
+    return isinstance(address, str) and address.startswith(_SCHEMES)
+
+
+def directory(address: Address) -> Path | None:
+    """The memory's directory; None where it has none."""
+    return None if address is None or is_url(address) else Path(address)
+
+
+def shown(address: Address) -> str:
+    """The address for people and logs: never with a password."""
+    if not is_url(address):
+        return str(address)
+    parts = urlsplit(str(address))
+    user, at, host = parts.netloc.rpartition("@")
+    netloc = f"{user.partition(':')[0]}{at}{host}"
+    query = _PASSWORD.sub(r"\1***", parts.query)
+    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+
+
+def quoted(address: Address) -> str:
+    """:func:`shown`, as it stands in messages."""
+    return "in RAM" if address is None else f"at {shown(address)!r}"
+
+
+def replica_folder(memory: str) -> Path:
+    """Where this machine keeps index snapshots of the shared memory of this id:
+    ``$MEMEDIT_REPLICA_DIR``, else a folder of the cache."""
+    own = os.environ.get("MEMEDIT_REPLICA_DIR")
+    return (Path(own) if own else cache_folder() / "replicas") / memory

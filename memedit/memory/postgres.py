@@ -1,0 +1,195 @@
+"""PostgreSQL behind SQLAlchemy: one writer at a time, and errors that say what to do.
+
+A write takes a table lock first, so versions are given out in the order in which they are
+committed: whoever has seen version n has seen everything before it, whatever any clock says.
+Readers see one snapshot and never wait. The end of a write tells the other processes (NOTIFY).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+
+from memedit.errors import InvalidInputError, MemeditError, MemoryStoreError, MissingExtraError
+from memedit.memory import policies
+from memedit.memory.address import quoted
+
+if TYPE_CHECKING:
+    import psycopg
+
+LOCK_SECONDS = 30
+"""How long a write waits for another process's write to end."""
+_OPTIONS = {
+    "application_name": "memedit",
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds: a cut cable is noticed
+}
+_SETTINGS = (
+    f"SET lock_timeout = '{LOCK_SECONDS}s'",
+    # A process that stands still in a write lets the others go on.
+    f"SET idle_in_transaction_session_timeout = '{2 * LOCK_SECONDS}s'",
+    # An acknowledged write is on disk, whatever the database's default is.
+    "SELECT set_config('synchronous_commit', 'on', false) "
+    "WHERE current_setting('synchronous_commit') = 'off'",
+)
+_AWAY = "Edits are refused until it is back; a server goes on answering from its copy."
+_HINTS = {
+    "08": _AWAY,
+    "57P": _AWAY,
+    "25P03": _AWAY,
+    "55P03": "Another process is writing. Try again, or stop that process.",
+    "40": "Another process wrote at the same time. Try again.",
+    "53100": "The database's disk is full: free some space. Nothing of this change was stored.",
+    "53": "The database has too many connections or too little memory. Try again.",
+    "25006": "The database is read-only (a standby?): give the primary's URL.",
+    "28": "Check the user and the password of the URL.",
+    "3D000": "Create the database first: createdb NAME.",
+    "42501": "The database's user lacks a right: see docs/operations.md.",
+}
+
+
+def driver() -> Any:
+    """psycopg, or an error that says how to get it."""
+    try:
+        import psycopg
+    except ImportError as error:
+        raise MissingExtraError("psycopg", extra="postgres") from error
+    return psycopg
+
+
+class Postgres:
+    """A memory in the first schema of a database's search path.
+
+    Args:
+        url: As libpq takes it: ``postgresql://user@host/database``.
+        read_only: The database refuses every change.
+
+    Raises:
+        InvalidInputError: libpq cannot make sense of the URL.
+        MissingExtraError: psycopg is not installed.
+    """
+
+    shared = True
+    path = None
+
+    def __init__(self, url: str, *, read_only: bool) -> None:
+        self.address, self._read_only = url, read_only
+        psycopg = driver()
+        try:
+            given = psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.Error as error:
+            raise InvalidInputError(
+                f"The memory {quoted(url)} is no PostgreSQL URL: {error}.",
+                hint="Such as postgresql://user@host:5432/database.",
+            ) from None
+        self._options: dict[str, Any] = {**_OPTIONS, **given}
+
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+        """A connection of psycopg's, with memedit's settings."""
+        connection = driver().connect(**self._options, autocommit=True)
+        for statement in _SETTINGS:
+            connection.execute(statement)
+        if self._read_only:
+            connection.execute("SET default_transaction_read_only = on")
+        connection.autocommit = autocommit
+        return cast("psycopg.Connection[Any]", connection)
+
+    def errors(self) -> Any:
+        """Around whatever uses the database."""
+        return _errors(self.address)
+
+    def exists(self) -> bool:
+        """Whether there is something to connect to; the connection tells."""
+        return True
+
+    def make(self) -> None:
+        """The database is there already."""
+
+    def engine(self) -> Engine:
+        """An engine that connects anew each time."""
+        engine = create_engine("postgresql+psycopg://", creator=self.connect, poolclass=NullPool)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def foreign(self, tables: set[str], ours: set[str]) -> bool:
+        """Whether a part of our names is taken; other tables may stand beside ours."""
+        return bool(tables & ours) and not ours <= tables
+
+    def about_to_create(self, connection: Connection) -> None:
+        """Wait for another process that creates the tables now."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('memedit'))"))
+
+    def created(self, connection: Connection) -> None:
+        """What PostgreSQL enforces beyond the schema."""
+        policies.install(connection)
+
+    def written(self, connection: Connection, memory: str) -> None:
+        """Tell the other processes, when this transaction commits."""
+        connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": channel(memory)})
+
+    def integrity(self, connection: Connection) -> list[str]:
+        """Foreign keys that do not hold: PostgreSQL lets in none, unless its files are damaged."""
+        return policies.dangling(connection)
+
+
+def channel(memory: str) -> str:
+    """What a memory's processes listen to."""
+    return f"memedit_{memory}"
+
+
+def _begin(connection: Connection) -> None:
+    if connection.get_execution_options().get("memedit_write", False):
+        if connection.get_execution_options().get("memedit_tables", True):
+            connection.exec_driver_sql("LOCK TABLE events IN EXCLUSIVE MODE")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+@contextmanager
+def _errors(address: str) -> Iterator[None]:
+    """Turns what the driver raises into :class:`MemoryStoreError`."""
+    psycopg = driver()
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        raise translated(error, address) from error
+    except MemeditError:
+        raise
+
+
+def translated(error: BaseException, address: str) -> MemoryStoreError:
+    """What the driver raised, in words that help."""
+    cause = getattr(error, "orig", None) or error
+    state = getattr(cause, "sqlstate", None) or ""
+    reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
+    hint = next((hint for start, hint in _HINTS.items() if state.startswith(start)), "")
+    if not state and (is_lost(error) or "onnect" in reason):
+        hint = _hint_of(reason)
+    return MemoryStoreError(f"Memory {quoted(address)}: {reason}.", hint=hint)
+
+
+def _hint_of(reason: str) -> str:
+    """libpq gives no code where it could not connect."""
+    if "password" in reason or "authentication" in reason:
+        return _HINTS["28"]
+    if "does not exist" in reason:
+        return _HINTS["3D000"]
+    return _AWAY
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection is gone: the next one may do better."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = getattr(error, "orig", None) or error
+    if not isinstance(cause, driver().OperationalError):
+        return False
+    state = getattr(cause, "sqlstate", None)
+    return state is None or state.startswith(("08", "57P", "25P03"))

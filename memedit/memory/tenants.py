@@ -1,0 +1,41 @@
+"""Who else may read a memory in PostgreSQL: see :mod:`memedit.memory.policies`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from memedit.errors import InvalidInputError
+from memedit.memory import policies
+from memedit.memory.address import Address, is_url, quoted
+from memedit.memory.journal import Journal
+
+
+def grant(address: Address, role: str, namespace: str) -> None:
+    """Let a role of the database read one namespace (``*``: all).
+
+    Raises:
+        InvalidInputError: the memory is no database's.
+        MemoryStoreError: there is no such role, or one lacks the right to grant.
+    """
+    _change(address, lambda connection: policies.grant(connection, role, namespace))
+
+
+def revoke(address: Address, role: str, namespace: str) -> None:
+    """Undo :func:`grant`."""
+    _change(address, lambda connection: policies.revoke(connection, role, namespace))
+
+
+def _change(address: Address, work: Callable[[Connection], None]) -> None:
+    if not is_url(address):
+        raise InvalidInputError(
+            f"The memory {quoted(address)} has no roles.",
+            hint="They are PostgreSQL's: --memory postgresql://…; a server's are memedit keys.",
+        )
+    journal = Journal(address)
+    try:
+        with journal.write():
+            journal.run(work)
+    finally:
+        journal.close()
