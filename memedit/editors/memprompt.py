@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -31,6 +31,12 @@ from memedit.types import Batch, Call, Edit, Payload, Row
 LABEL = "Clarification"
 SLOT = re.compile(r"<[^<>\n]*>")
 """The argument of an intent, as the paper marks it; may be empty."""
+
+_ANSWER = 12
+"""Most words of a bare answer."""
+_REMARKS = frozenset(
+    "no yes nope wrong actually not sorry it it's that that's i you please".split()
+)
 
 SHOTS = (
     Shot("Who painted The Harbour at Velm? Ines Lund", "By whom was The Harbour at Velm painted?",
@@ -57,6 +63,8 @@ class MemPrompt:
 
     Attributes:
         shots: Worked examples before it.
+        verbatim: Feedback that is a bare answer ("William Beckford", not "No, it was him.") is said
+            as the user gave it, word for word. A small model that reads it may say otherwise.
 
     Raises:
         InvalidInputError: a number out of range.
@@ -66,6 +74,7 @@ class MemPrompt:
     needs: ClassVar[frozenset[str]] = frozenset()
     default_scope: ClassVar[str] = "feedback"
     shots: int = len(SHOTS)
+    verbatim: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.shots <= len(SHOTS):
@@ -91,7 +100,22 @@ class MemPrompt:
 
     def _stated(self, row: Row) -> Stated:
         hit = hits_of(row, self.name)[0]
-        return Stated(row, str(hit.record.payloads[self.name]["clarification"]), hit)
+        said = str(hit.record.payloads[self.name]["clarification"])
+        answer = bare_answer(hit.record.edit)
+        if self.verbatim and row.target is None and answer and said.endswith(answer):
+            row = replace(row, answers=(answer,))
+        return Stated(row, said, hit)
+
+
+def bare_answer(edit: Edit) -> str | None:
+    """The feedback, if it is an answer and nothing else: no clarification, no sentence."""
+    if edit.target_new is None or SLOT.search(edit.prompt):
+        return None
+    words = edit.target_new.split()
+    sentence = words[-1].endswith((".", "!", "?")) and len(words) > 4
+    if len(words) > _ANSWER or sentence or words[0].casefold().strip(",.") in _REMARKS:
+        return None
+    return " ".join(words)
 
 
 def clarification(edit: Edit) -> str:

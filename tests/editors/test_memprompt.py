@@ -9,7 +9,7 @@ import pytest
 
 from memedit import Edit, EditableModel
 from memedit.editors._shots import posed, prefix
-from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, clarification
+from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, bare_answer, clarification
 from memedit.errors import InvalidEditError, InvalidInputError
 from memedit.feedback import agrees, as_edit, guessed_subject
 from memedit.scope import Feedback, Mention
@@ -84,6 +84,19 @@ def test_an_intent_is_read_as_what_is_meant(model: EditableModel) -> None:
     [batch] = read(asking, "What is akin to sad?")
     assert batch.rows[0].prompt == posed(LABEL, "a synonym is wanted", "What is akin to sad?")
     assert not read(asking, "What is the capital of Peru?")[0].prefix
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [("William Beckford", True), ("Washington, D.C.", True), ("No, it was Beckford.", False),
+     ("It was written by William Beckford in French.", False)],
+)  # fmt: skip
+def test_a_bare_answer_is_said_as_it_was_given(model: EditableModel, text: str, bare: bool) -> None:
+    model.edit(as_edit(QUESTION, text))
+    [batch] = read(model, QUESTION)
+    assert batch.rows[0].answers == ((text,) if bare else ())
+    assert read(model, QUESTION, target="x")[0].rows[0].answers == ()
+    assert bare_answer(Edit("What is akin to <bright>?", "synonym")) is None
 
 
 def test_feedback_writes_what_was_wrong_and_nothing_else(model: EditableModel) -> None:
