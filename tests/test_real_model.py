@@ -15,7 +15,7 @@ import torch
 from memedit import Edit, EditableModel
 from tests.helpers import shared_data
 
-PROMPTS = int(os.environ.get("MEMEDIT_PROMPTS", "400"))
+PROMPTS = int(os.environ.get("MEMEDIT_PROMPTS", "200"))
 """1,000 are bit-identical too, in two minutes: set MEMEDIT_PROMPTS=1000."""
 
 
