@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from memedit import _render
 from memedit.cli_options import Model
+
+if TYPE_CHECKING:
+    from memedit.training.loop import Report
 
 train_app = typer.Typer(
     help="Train what editors and scopes need in advance, on your own data.",
@@ -32,6 +37,9 @@ Texts = Annotated[
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Where the result goes; resumes from there.")
 ]
+Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")]
+Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")]
+Dtype = Annotated[str | None, typer.Option("--dtype", metavar="NAME", help="float32, bfloat16 …")]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything that is random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")]
 
@@ -87,7 +95,7 @@ def counterfactual(
         str | None,
         typer.Option("--model", metavar="NAME", help="The base: hub id, folder or GGUF file."),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")] = 900,
+    steps: Steps = 900,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Examples a step.")] = 16,
     rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 6e-4,
     save_every: Annotated[int, typer.Option("--save-every", min=1, help="Steps.")] = 50,
@@ -97,12 +105,8 @@ def counterfactual(
             "--from", metavar="DIR", exists=True, help="An adapter to begin with. [default: none]"
         ),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")
-    ] = None,
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", metavar="NAME", help="float32, bfloat16 …")
-    ] = None,
+    device: Device = None,
+    dtype: Dtype = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -116,12 +120,7 @@ def counterfactual(
     from memedit.training.loop import Schedule
 
     schedule = Schedule(steps=steps, batch=batch, rate=rate, save_every=save_every, seed=seed)
-    with _bar() as bar:
-        task = bar.add_task("Training", total=steps)
-
-        def show(step: int, values: dict[str, float]) -> None:
-            bar.update(task, completed=step, description=f"Training (loss {values['loss']:.3f})")
-
+    with _training(steps) as show:
         manifest = train_adapter(
             data,
             texts,
@@ -157,16 +156,12 @@ def decomposer(
         str | None,
         typer.Option("--model", metavar="NAME", help="The base: hub id, folder or GGUF file."),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")] = 150,
+    steps: Steps = 150,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Examples a step.")] = 16,
     rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 1.5e-3,
     save_every: Annotated[int, typer.Option("--save-every", min=1, help="Steps.")] = 10,
-    device: Annotated[
-        str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")
-    ] = None,
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", metavar="NAME", help="float32, bfloat16 …")
-    ] = None,
+    device: Device = None,
+    dtype: Dtype = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -182,12 +177,7 @@ def decomposer(
     schedule = Schedule(
         steps=steps, batch=batch, rate=rate, warmup=10, save_every=save_every, seed=seed
     )
-    with _bar() as bar:
-        task = bar.add_task("Training", total=steps)
-
-        def show(step: int, values: dict[str, float]) -> None:
-            bar.update(task, completed=step, description=f"Training (loss {values['loss']:.3f})")
-
+    with _training(steps) as show:
         manifest = train_chains(
             data,
             facts or [],
@@ -202,8 +192,6 @@ def decomposer(
     _finish(manifest, f'Mello(decomposer="{out}")', json=json)
 
 
-Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")]
-Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")]
 Place = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="[default: where the editor looks by itself]"),
@@ -262,12 +250,7 @@ def _hypernetwork(
     from memedit.training.loop import Schedule
 
     schedule = Schedule(steps=steps, batch=batch, rate=rate, clip=100.0, seed=seed)
-    with _bar() as bar:
-        task = bar.add_task("Training", total=steps)
-
-        def show(step: int, values: dict[str, float]) -> None:
-            bar.update(task, completed=step, description=f"Training (loss {values['loss']:.3f})")
-
+    with _training(steps) as show:
         manifest = train_hypernetwork(
             kind, data, texts, out, model=model, device=device, schedule=schedule, rank=rank,
             report=show,
@@ -343,6 +326,18 @@ def _bar() -> Progress:
         TimeRemainingColumn(),
         console=_render.stderr(),
     )
+
+
+@contextmanager
+def _training(steps: int) -> Iterator[Report]:
+    """A bar for a training; yields what is told each step."""
+    with _bar() as bar:
+        task = bar.add_task("Training", total=steps)
+
+        def show(step: int, values: dict[str, float]) -> None:
+            bar.update(task, completed=step, description=f"Training (loss {values['loss']:.3f})")
+
+        yield show
 
 
 def _finish(manifest: dict[str, Any], use: str, *, json: bool) -> None:

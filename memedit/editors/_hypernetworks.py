@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +18,7 @@ from memedit.paths import cache_folder
 from memedit.protocols import LM
 
 AUTO = "auto"
+Network = TypeVar("Network", bound=nn.Module)
 WEIGHTS, MANIFEST = "hypernetwork.safetensors", "manifest.json"
 
 
@@ -64,6 +65,27 @@ def read(kind: str, where: str, lm: LM) -> tuple[dict[str, Tensor], dict[str, An
             f"The hypernetwork in {folder} was trained for another model or method.", hint=hint
         )
     return {name: tensor.float() for name, tensor in tensors.items()}, manifest
+
+
+def trained(kind: str, where: str, lm: LM, empty: Callable[[dict[str, Any]], Network]) -> Network:
+    """The network trained for this model, loaded once.
+
+    Args:
+        kind, where: As for :func:`read`.
+        lm: The model.
+        empty: Makes the network that a manifest describes.
+
+    Raises:
+        InvalidInputError: there is none, or it was trained for another model or method.
+    """
+    key = (kind, lm.fingerprint, where)
+    if key not in lm.kept:
+        tensors, manifest = read(kind, where, lm)
+        network = empty(manifest)
+        network.load_state_dict(tensors)
+        lm.kept[key] = network.eval()
+    found: Network = lm.kept[key]
+    return found
 
 
 def last_mlps(lm: LM, *, skip: int) -> list[str]:

@@ -17,19 +17,20 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from memedit.editors._facts import contexts, fact, needed
+from memedit.editors._facts import needed
+from memedit.editors._locating import Locating
 from memedit.editors._memit import Step, default_layers, payloads_of, spread
 from memedit.editors._solve import Moment, projected
-from memedit.editors._statistics import AUTO, moment_of
-from memedit.editors._values import Descent, optimise
-from memedit.editors._weights import WeightEditor, checked_layers
+from memedit.editors._statistics import moment_of
+from memedit.editors._values import optimise
+from memedit.editors._weights import checked_layers
 from memedit.errors import InvalidInputError, StatisticsError
 from memedit.protocols import LM
 from memedit.types import Edit, Payload, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alphaedit(WeightEditor):
+class Alphaedit(Locating):
     """Least-squares editing of several layers inside the null space of ordinary keys.
 
     Every payload tells the dimension of the null space (``null``) and its share of the trace
@@ -40,38 +41,25 @@ class Alphaedit(WeightEditor):
         energy: Largest share of the second moment's trace that the null space may hold.
         threshold: Instead, directions with a second moment below this (the paper: 0.02).
         weight: L2 (the paper: 10).
-        prefixes, plain: Contexts besides the plain prompt, and the plain prompt's weight.
-        steps, rate, kl, decay, clamp, stop: Of the descent (:class:`._values.Descent`).
-        statistics: ``"auto"``, a file or a folder (:func:`._statistics.moment_of`).
-        seed: Of the contexts.
+
+    The others are of :class:`._locating.Locating`.
 
     Raises:
         InvalidInputError: a setting out of range.
     """
 
     name: ClassVar[str] = "alphaedit"
-    needs: ClassVar[frozenset[str]] = frozenset({"subject", "target"})
     layers: tuple[int, ...] | None = None
     energy: float = 0.1
     threshold: float | None = None
     weight: float = 1.0
-    prefixes: int = 5
-    plain: float | None = 0.5
-    steps: int = 20
-    rate: float = 0.5
-    kl: float = 0.0625
-    decay: float = 0.5
-    clamp: float = 0.75
-    stop: float = 0.05
-    statistics: str = AUTO
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.layers is not None:
             object.__setattr__(self, "layers", tuple(self.layers))
         if not 0 < self.energy <= 1 or self.weight <= 0 or (self.threshold or 1) <= 0:
             raise InvalidInputError("energy (at most 1), threshold and weight must be positive.")
-        self._descent()
+        super(Alphaedit, self).__post_init__()
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One payload per edit; together they are the joint solution of all.
@@ -87,9 +75,8 @@ class Alphaedit(WeightEditor):
         )
         moments = {layer: moment_of(lm, layer, self.statistics) for layer in layers}
         nulls = {layer: self._null(lm, layer, moment) for layer, moment in moments.items()}
-        templates = contexts(lm, self.prefixes, self.seed)
-        facts = [fact(lm, edit, templates, self.plain) for edit in edits]
-        found = optimise(lm, facts, layer=layers[-1], inside=False, how=self._descent())
+        facts = self.facts(lm, edits)
+        found = optimise(lm, facts, layer=layers[-1], inside=False, how=self.descent())
         earlier = lm.records
 
         def solve(layer: int, keys: Tensor) -> Tensor:
@@ -131,12 +118,6 @@ class Alphaedit(WeightEditor):
             return torch.zeros(size, size, dtype=torch.float64)
         stacked = torch.stack(keys).double()
         return stacked.T @ stacked
-
-    def _descent(self) -> Descent:
-        return Descent(
-            steps=self.steps, rate=self.rate, kl=self.kl, decay=self.decay, clamp=self.clamp,
-            stop=self.stop,
-        )  # fmt: skip
 
 
 def _keys(lm: LM, steps: Sequence[Step], fact: int) -> dict[str, Tensor]:

@@ -19,11 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from memedit.editors._facts import Sequenced, keyed
+from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._gradients import Factors, factors
-from memedit.editors._hypernetworks import AUTO, block_of, read
+from memedit.editors._hypernetworks import AUTO, block_of, trained
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
-from memedit.errors import InvalidEditError
 from memedit.passes import log_probs, observe
 from memedit.protocols import LM
 from memedit.types import Edit, Payload, Row
@@ -132,12 +131,7 @@ class Ke(WeightEditor):
         return [self._fitted(lm, network, edit) for edit in edits]
 
     def _fitted(self, lm: LM, network: Network, edit: Edit) -> Payload:
-        if edit.target_new is None:
-            raise InvalidEditError(
-                f"{edit.prompt!r} has no target: it has no gradient.",
-                hint="Pass target_new=, or use an editor that takes statements (ike).",
-            )
-        row = keyed(lm, edit.prompt, edit.target_new, None)
+        row = targeted(lm, edit)
         first = block_of(lm, network.sites)
         found, _ = factors(lm, [row], network.sites, first=first, answers=False)
         payload: dict[str, Tensor | str | float] = {}
@@ -148,14 +142,7 @@ class Ke(WeightEditor):
         return payload
 
     def _network(self, lm: LM) -> Network:
-        key = ("ke", lm.fingerprint, self.hypernetwork)
-        if key not in lm.kept:
-            tensors, manifest = read("ke", self.hypernetwork, lm)
-            network = fresh(lm, manifest["sites"])
-            network.load_state_dict(tensors)
-            lm.kept[key] = network.eval()
-        found: Network = lm.kept[key]
-        return found
+        return trained(self.name, self.hypernetwork, lm, lambda known: fresh(lm, known["sites"]))
 
 
 def fresh(lm: LM, sites: Sequence[str]) -> Network:

@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from memedit.editors._facts import contexts
+from memedit.editors._facts import contexts, targeted
 from memedit.editors._weights import WeightEditor, weight_of
-from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.errors import InvalidInputError
 from memedit.passes import Pass, log_probs, observe
 from memedit.protocols import LM
 from memedit.types import Edit, Payload, Row
@@ -86,17 +86,13 @@ class Kn(WeightEditor):
         return [self._fitted(lm, edit) for edit in edits]
 
     def _fitted(self, lm: LM, edit: Edit) -> Payload:
-        if edit.target_new is None:
-            raise InvalidEditError(
-                f"{edit.prompt!r} has no target: there is nothing to attribute.",
-                hint="Pass target_new=, or use an editor that takes statements (ike).",
-            )
+        target = targeted(lm, edit).target
         old = self.answer(lm, edit)
         payload: dict[str, Tensor | str | float] = {}
         by_layer: dict[int, list[int]] = {}
         for layer, unit in self.neurons(lm, edit, old):
             by_layer.setdefault(layer, []).append(unit)
-        change = self._change(lm, edit, old)
+        change = self._change(lm, target, old)
         for layer, units in sorted(by_layer.items()):
             site = lm.sites.mlp_out(layer)
             payload[f"{site}/units"] = torch.tensor(units)[:, None]
@@ -111,11 +107,10 @@ class Kn(WeightEditor):
         sign = -1.0 if self.operation == SUPPRESS else 1.0
         return (sign * weight[:, list(units)].T).detach().float().cpu().contiguous()
 
-    def _change(self, lm: LM, edit: Edit, old: Tensor) -> Tensor:
+    def _change(self, lm: LM, target: Tensor, old: Tensor) -> Tensor:
         """[d_out] -old E[first token of the answer] + new sum of E[tokens of the target]."""
         head = lm.base.get_output_embeddings()
         table = (head if self.embedding == "head" else lm.base.get_input_embeddings()).weight
-        _, target = lm.codec.with_target(Row(edit.prompt, target=edit.target_new), prefixed=False)
         rows: Tensor = table.detach().float().cpu()
         return self.new * rows[target].sum(0) - self.old * rows[int(old[0])]
 

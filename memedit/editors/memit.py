@@ -16,12 +16,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from memedit.editors._facts import contexts, fact, needed
+from memedit.editors._facts import needed
+from memedit.editors._locating import Locating
 from memedit.editors._memit import default_layers, payloads_of, spread
 from memedit.editors._solve import exact, ridge
-from memedit.editors._statistics import AUTO, moment_of
-from memedit.editors._values import Descent, optimise
-from memedit.editors._weights import WeightEditor, checked_layers
+from memedit.editors._statistics import moment_of
+from memedit.editors._values import optimise
+from memedit.editors._weights import checked_layers
 from memedit.errors import InvalidInputError
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
@@ -34,38 +35,24 @@ edit is realised and k^T C^-1 k is f for an average key, so the papers' 15,000 (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memit(WeightEditor):
+class Memit(Locating):
     """Least-squares editing of several layers, many facts at once.
 
     Attributes:
         layers: Which; None for five from a tenth of the depth.
         method: ``"memit"``, or ``"emmet"`` (then one layer).
         weight: Of C; None: 0.4 times the number of neurons. The papers: 15,000 to 20,000.
-        prefixes, plain: Contexts besides the plain prompt, and the plain prompt's weight in the
-            keys; the contexts count alike in the loss.
-        steps, rate, kl, decay, clamp, stop: Of the descent (:class:`._values.Descent`).
-        statistics: ``"auto"``, ``"identity"``, a file or a folder (:func:`._statistics.moment_of`).
-        seed: Of the contexts.
+
+    The others are of :class:`._locating.Locating`; the plain prompt's weight counts in the keys.
 
     Raises:
         InvalidInputError: a setting out of range, or EMMET with several layers.
     """
 
     name: ClassVar[str] = "memit"
-    needs: ClassVar[frozenset[str]] = frozenset({"subject", "target"})
     layers: tuple[int, ...] | None = None
     method: str = "memit"
     weight: float | None = None
-    prefixes: int = 5
-    plain: float | None = 0.5
-    steps: int = 20
-    rate: float = 0.5
-    kl: float = 0.0625
-    decay: float = 0.5
-    clamp: float = 0.75
-    stop: float = 0.05
-    statistics: str = AUTO
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.layers is not None:
@@ -76,7 +63,7 @@ class Memit(WeightEditor):
             raise InvalidInputError("weight must be positive.")
         if self.method == "emmet" and self.layers is not None and len(self.layers) != 1:
             raise InvalidInputError("EMMET edits one layer.", hint="layers=(5,)")
-        self._descent()
+        super(Memit, self).__post_init__()
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One payload per edit; together they are the joint solution of all.
@@ -89,9 +76,8 @@ class Memit(WeightEditor):
             needed(edit)
         layers = self._layers(lm)
         moments = {layer: moment_of(lm, layer, self.statistics) for layer in layers}
-        templates = contexts(lm, self.prefixes, self.seed)
-        facts = [fact(lm, edit, templates, self.plain) for edit in edits]
-        found = optimise(lm, facts, layer=layers[-1], inside=False, how=self._descent())
+        facts = self.facts(lm, edits)
+        found = optimise(lm, facts, layer=layers[-1], inside=False, how=self.descent())
 
         def solve(layer: int, keys: Tensor) -> Tensor:
             if self.method == "emmet":
@@ -108,9 +94,3 @@ class Memit(WeightEditor):
             chosen = default_layers(lm.sites.layers)
             return checked_layers(lm, chosen[-1:] if self.method == "emmet" else chosen)
         return checked_layers(lm, self.layers)
-
-    def _descent(self) -> Descent:
-        return Descent(
-            steps=self.steps, rate=self.rate, kl=self.kl, decay=self.decay, clamp=self.clamp,
-            stop=self.stop,
-        )  # fmt: skip

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from memedit.editors._facts import Sequenced, keyed
+from memedit.editors._facts import targeted
 from memedit.editors._gradients import Factors, factors
-from memedit.editors._hypernetworks import AUTO, block_of, read
+from memedit.editors._hypernetworks import AUTO, block_of, trained
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
-from memedit.errors import InvalidEditError
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
 
@@ -115,21 +114,6 @@ def shapes_of(lm: LM, sites: Sequence[str]) -> dict[str, tuple[int, int]]:
     return {site: (weight_of(lm, site).shape[1], weight_of(lm, site).shape[0]) for site in sites}
 
 
-def rows_of(lm: LM, edits: Sequence[Edit]) -> list[Sequenced]:
-    """Prompts with targets.
-
-    Raises:
-        InvalidEditError: an edit without a target.
-    """
-    for edit in edits:
-        if edit.target_new is None:
-            raise InvalidEditError(
-                f"{edit.prompt!r} has no target: it has no gradient.",
-                hint="Pass target_new=, or use an editor that takes statements (ike).",
-            )
-    return [keyed(lm, edit.prompt, edit.target_new, None) for edit in edits]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mend(WeightEditor):
     """Gradients edited by a trained network.
@@ -152,7 +136,7 @@ class Mend(WeightEditor):
         """
         if not edits:
             return []
-        rows, network = rows_of(lm, edits), self._network(lm)
+        rows, network = [targeted(lm, edit) for edit in edits], self._network(lm)
         sites = network.sites
         found, nll = factors(lm, rows, sites, first=block_of(lm, sites), answers=False)
         payloads: list[dict[str, Tensor | str | float]] = [{} for _ in edits]
@@ -164,12 +148,7 @@ class Mend(WeightEditor):
         return list(payloads)
 
     def _network(self, lm: LM) -> Network:
-        key = ("mend", lm.fingerprint, self.hypernetwork)
-        if key not in lm.kept:
-            tensors, manifest = read("mend", self.hypernetwork, lm)
-            shapes = shapes_of(lm, manifest["sites"])
-            network = Network(shapes, rank=manifest["rank"], rate=1e-4)
-            network.load_state_dict(tensors)
-            lm.kept[key] = network.eval()
-        found: Network = lm.kept[key]
-        return found
+        def empty(manifest: dict[str, Any]) -> Network:
+            return Network(shapes_of(lm, manifest["sites"]), rank=manifest["rank"], rate=1e-4)
+
+        return trained(self.name, self.hypernetwork, lm, empty)

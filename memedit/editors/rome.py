@@ -19,11 +19,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from memedit.editors._facts import Fact, contexts, fact, needed
+from memedit.editors._facts import Fact, needed
+from memedit.editors._locating import Locating
 from memedit.editors._solve import Moment, through
-from memedit.editors._statistics import AUTO, moment_of
-from memedit.editors._values import Descent, optimise
-from memedit.editors._weights import WeightEditor, checked_layers, low_rank
+from memedit.editors._statistics import moment_of
+from memedit.editors._values import optimise
+from memedit.editors._weights import checked_layers, low_rank
 from memedit.errors import InvalidInputError
 from memedit.passes import observe
 from memedit.protocols import LM
@@ -46,7 +47,7 @@ class Insertion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rome(WeightEditor):
+class Rome(Locating):
     """Rank-one editing of one ``mlp_out``.
 
     Several edits at once are made one after the other, each on the model with those before.
@@ -55,38 +56,23 @@ class Rome(WeightEditor):
         layer: Which; None for a sixth of the depth.
         variant: ``"r"``: k* everywhere (r-ROME); ``"original"``: as the published code; ``"p"``:
             the plain prompt's key everywhere.
-        prefixes: Sampled contexts besides the plain prompt (the paper: 20).
-        plain: Weight of the plain prompt among the contexts, in key and loss; None: as the others
-            (the paper).
-        steps, rate, kl, decay, clamp, stop: Of the descent (:class:`._values.Descent`).
-        statistics: ``"auto"``, ``"identity"``, a file or a folder (:func:`._statistics.moment_of`).
-        seed: Of the contexts.
+
+    The others are of :class:`._locating.Locating`; the paper has 20 prefixes and no weight of the
+    plain prompt (``plain=None``), here its weight counts in key and loss.
 
     Raises:
         InvalidInputError: a setting out of range.
     """
 
     name: ClassVar[str] = "rome"
-    needs: ClassVar[frozenset[str]] = frozenset({"subject", "target"})
     layer: int | None = None
     variant: str = "r"
-    prefixes: int = 5
-    plain: float | None = 0.5
-    steps: int = 20
-    rate: float = 0.5
-    kl: float = 0.0625
-    decay: float = 0.5
     clamp: float = 4.0
-    stop: float = 0.05
-    statistics: str = AUTO
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise InvalidInputError(f"variant must be one of {', '.join(VARIANTS)}.")
-        if self.prefixes < 0 or (self.plain is not None and not 0 < self.plain <= 1):
-            raise InvalidInputError("prefixes must be at least 0, plain above 0 and at most 1.")
-        self._descent()
+        super(Rome, self).__post_init__()
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One rank-one term per edit, in order, each fitted on the model with those before.
@@ -101,10 +87,9 @@ class Rome(WeightEditor):
         (layer,) = checked_layers(lm, [chosen])
         site = lm.sites.mlp_out(layer)
         moment = moment_of(lm, layer, self.statistics)
-        templates = contexts(lm, self.prefixes, self.seed)
         payloads: list[Payload] = []
         for edit in edits:
-            made = self.insertion(lm, fact(lm, edit, templates, self.plain), layer, moment)
+            made = self.insertion(lm, self.facts(lm, [edit])[0], layer, moment)
             terms = low_rank(site, made.u[None], made.v[None])
             payloads.append({**terms, "loss": made.loss, "statistics": moment.digest})
             if len(payloads) < len(edits):
@@ -113,7 +98,7 @@ class Rome(WeightEditor):
 
     def insertion(self, lm: LM, about: Fact, layer: int, moment: Moment) -> Insertion:
         """Key, value and rank-one change of one fact."""
-        found = optimise(lm, [about], layer=layer, inside=True, how=self._descent())
+        found = optimise(lm, [about], layer=layer, inside=True, how=self.descent())
         site = lm.sites.mlp_out(layer)
         rows = about.rows
         keys, outputs = observe(lm, [r.ids for r in rows], [r.column for r in rows], [site])[site]
@@ -128,9 +113,3 @@ class Rome(WeightEditor):
         if self.variant == "original":
             v = (value - outputs[0]) / (keys[0] @ u)
         return Insertion(key, value, u, v, float(found.loss[0]))
-
-    def _descent(self) -> Descent:
-        return Descent(
-            steps=self.steps, rate=self.rate, kl=self.kl, decay=self.decay, clamp=self.clamp,
-            stop=self.stop,
-        )  # fmt: skip

@@ -54,7 +54,7 @@ def test_the_plain_prompt_has_half_the_weight_of_a_key_and_each_prefix_a_tenth(l
 
 def test_every_layer_brings_the_states_nearer_to_the_values(lm: Engine) -> None:
     facts = facts_of(lm)
-    how = Memit(**QUICK)._descent()
+    how = Memit(**QUICK).descent()
     found = optimise(lm, facts, layer=1, inside=False, how=how)
     goal = found.value.double().T
     model, left = lm, [float((goal - states_of(lm, facts, 1)).norm())]
@@ -104,7 +104,7 @@ def test_emmet_edits_one_layer_exactly(lm: Engine) -> None:
     emmet = Memit(method="emmet", layers=(1,), steps=4, prefixes=5)
     edited = lm.shadow(summed(emmet.fit(FACTS[:1], lm)))
     (about,) = facts_of(lm)[:1]
-    found = optimise(lm, [about], layer=1, inside=False, how=emmet._descent())
+    found = optimise(lm, [about], layer=1, inside=False, how=emmet.descent())
     weight = edited.base.get_submodule(lm.sites.mlp_out(1)).weight
     old = lm.base.get_submodule(lm.sites.mlp_out(1)).weight
     delta = (weight - old).T if lm.base.config.model_type == "gpt2" else weight - old

@@ -1,0 +1,64 @@
+"""What ROME, MEMIT and AlphaEdit share: contexts, the descent, where the statistics are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from memedit.editors._facts import Fact, contexts, fact
+from memedit.editors._statistics import AUTO
+from memedit.editors._values import Descent
+from memedit.editors._weights import WeightEditor
+from memedit.errors import InvalidInputError
+from memedit.protocols import LM
+from memedit.types import Edit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locating(WeightEditor):
+    """Editing where the subject is read.
+
+    Attributes:
+        prefixes: Sampled contexts besides the plain prompt.
+        plain: Weight of the plain prompt among the contexts; None: as the others.
+        steps, rate, kl, decay, clamp, stop: Of the descent (:class:`._values.Descent`).
+        statistics: ``"auto"``, ``"identity"``, a file or a folder (:func:`._statistics.moment_of`).
+        seed: Of the contexts.
+
+    Raises:
+        InvalidInputError: a setting out of range.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"subject", "target"})
+    prefixes: int = 5
+    plain: float | None = 0.5
+    steps: int = 20
+    rate: float = 0.5
+    kl: float = 0.0625
+    decay: float = 0.5
+    clamp: float = 0.75
+    stop: float = 0.05
+    statistics: str = AUTO
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.prefixes < 0 or (self.plain is not None and not 0 < self.plain <= 1):
+            raise InvalidInputError("prefixes must be at least 0, plain above 0 and at most 1.")
+        self.descent()
+
+    def descent(self) -> Descent:
+        """How values are found."""
+        return Descent(
+            steps=self.steps, rate=self.rate, kl=self.kl, decay=self.decay, clamp=self.clamp,
+            stop=self.stop,
+        )  # fmt: skip
+
+    def facts(self, lm: LM, edits: Sequence[Edit]) -> list[Fact]:
+        """The edits in their contexts.
+
+        Raises:
+            InvalidEditError: one without subject or target.
+        """
+        templates = contexts(lm, self.prefixes, self.seed)
+        return [fact(lm, edit, templates, self.plain) for edit in edits]
