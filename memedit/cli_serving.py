@@ -76,7 +76,12 @@ def serve(
         bool | None, typer.Option("--no-auth", help="Anyone who reaches the port may do anything.")
     ] = None,
     editor: Annotated[
-        str | None, typer.Option("--editor", metavar="NAME", help="See memedit editors.")
+        str | None,
+        typer.Option(
+            "--editor",
+            metavar="NAME",
+            help="See memedit editors; with --upstream ike, memprompt or mello. [default: ike]",
+        ),
     ] = None,
     scope: Annotated[
         str | None, typer.Option("--scope", metavar="NAME", help="Decides which edit applies.")

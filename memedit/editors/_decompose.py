@@ -134,7 +134,7 @@ class Oracle:
 
 # The model writes the chain
 
-_PLANNED = (
+PLANNED = (
     ("What is the birthplace of the author of The Copper Tide?",
      "The Copper Tide | author | place of birth"),
     ("Who painted Night at Velm?", "none"),
@@ -167,7 +167,7 @@ class Planner:
         if self.adapter is not None:
             batch = batch.intervene(*self.adapter.modules)
         else:
-            batch = batch.with_prefix("".join(f"{planned(q)} {p}{END}" for q, p in _PLANNED))
+            batch = batch.with_prefix("".join(f"{planned(q)} {p}{END}" for q, p in PLANNED))
         try:
             said = [completion.text for completion in lm.generate(batch)]
         except ContextOverflowError:

@@ -13,9 +13,9 @@ END = "\n"
 """An answer is one line."""
 
 
-def stated(fact: str) -> str:
+def stated(fact: str, label: str = "Fact") -> str:
     """One fact as a line of the prompt."""
-    return f"Fact: {fact}{END}"
+    return f"{label}: {fact}{END}"
 
 
 def before_query(facts: str, before: str, query: str) -> str:

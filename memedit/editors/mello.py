@@ -247,11 +247,7 @@ class Mello:
         if self.check == "model":
             near = decision.candidates or decision.hits
             return max(near, key=lambda hit: hit.similarity) if near else None
-        for hit in hits_of(Row("", decision=decision), self.name):
-            subject = hit.record.edit.subject
-            if ask.entity is None or subject is None or same(subject, ask.entity):
-                return hit
-        return None
+        return answering(ask, hits_of(Row("", decision=decision), self.name))
 
     def _must_ask(self, ask: Ask, hit: Hit | None) -> bool:
         """Whether the model must answer: a statement is read, what no edit answers is known."""
@@ -350,6 +346,15 @@ class Mello:
         words = " ".join((answer or "").split())
         kept = self.verbatim and row.target is None and words
         return replace(row, answers=(words,)) if kept else row
+
+
+def answering(ask: Ask, hits: Sequence[Hit]) -> Hit | None:
+    """The first edit that is about the entity a sub-question asks of, as far as either is known."""
+    for hit in hits:
+        subject = hit.record.edit.subject
+        if ask.entity is None or subject is None or same(subject, ask.entity):
+            return hit
+    return None
 
 
 def _only(hit: Hit | None) -> Decision:

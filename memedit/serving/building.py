@@ -70,6 +70,7 @@ def _upstream(
 ) -> Backend:
     from memedit.serving.deciding import Decider
     from memedit.serving.relay import Relay
+    from memedit.serving.rewriters import ike, load_rewriter
     from memedit.serving.upstream import UpstreamBackend
 
     url = str(config.upstream)
@@ -82,5 +83,6 @@ def _upstream(
         timeout=settings.timeout,
         connect_timeout=settings.connect_timeout,
     )
-    decider = Decider(memory, config.scope)
-    return UpstreamBackend(relay, decider, settings, metrics, config.upstream_model)
+    rewriter = load_rewriter(config.editor) if config.editor else ike(settings.demonstrations)
+    decider = Decider(memory, config.scope or rewriter.scope)
+    return UpstreamBackend(relay, decider, settings, metrics, config.upstream_model, rewriter)

@@ -1,6 +1,6 @@
-"""A fact put into a request to a model that is not ours: IKE in chat form and as a completion.
+"""Facts put into a request to a model that is not ours, in a chat and in a text to be continued.
 
-An upstream's reply cannot be opened for it, and its tokenizer is unknown. So the fact stands in the
+An upstream's reply cannot be opened for it, and its tokenizer is unknown. So the facts stand in the
 last user turn, directly before the part that asks, after demonstrations as earlier turns; and every
 chat marker in use is taken out of it, whichever template the upstream has.
 """
@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from memedit.editors._forms import END, before_query, split_at_view, stated
-from memedit.editors.ike import Demonstration, demonstrations
-from memedit.types import Decision, Hit, Row
+from memedit.editors.ike import Demonstration
+from memedit.types import Decision, Row
 
 _MARKERS = re.compile(
     r"<\|[^<>|]{0,64}\|>"  # ChatML, Llama 3, Phi, GPT: <|im_start|>, <|eot_id|>
@@ -42,10 +43,33 @@ def one_line(text: str) -> str:
     return " ".join(_ROLES.sub("", text).split())
 
 
-def fact_of(decision: Decision) -> tuple[str, Hit]:
-    """The best edit's statement as a line, and its hit."""
-    hit = decision.hits[0]
-    return one_line(hit.record.edit.statement), hit
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an editor puts a fact: what it calls it, and its worked examples."""
+
+    label: str
+    shots: tuple[Demonstration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What becomes of one query.
+
+    Attributes:
+        decision: What the scope says, or which edits a chain of sub-questions rests on.
+        version: Of the memory.
+        facts: Lines to be read before the query; none: it passes as it is.
+    """
+
+    decision: Decision
+    version: int
+    facts: tuple[str, ...] = ()
+
+    def placed(self, text: str, label: str, repeats: int = 1) -> str:
+        """``text`` with the facts directly before the part that asks."""
+        hit = self.decision.hits[0]
+        lines = "".join(stated(one_line(fact), label) * repeats for fact in self.facts)
+        return before_query(lines, *split_at_view(Row(text), hit))
 
 
 def clean(text: str) -> str:
@@ -89,56 +113,51 @@ def _last_user(messages: Sequence[Any]) -> int | None:
 
 
 def edited_chat(
-    messages: Sequence[Mapping[str, Any]], decision: Decision, count: int
+    messages: Sequence[Mapping[str, Any]], reading: Reading, form: Form
 ) -> list[dict[str, Any]]:
-    """The conversation with demonstrations and the fact; the caller's messages stay otherwise.
+    """The conversation with worked examples and the facts; the caller's messages stay otherwise.
 
     Args:
         messages: As the client sent them, with a user's turn.
-        decision: In scope.
-        count: Number of demonstrations.
+        reading: Of that turn, with facts.
+        form: The editor's.
     """
-    fact, hit = fact_of(decision)
     last = _last_user(messages)
     assert last is not None
     own = [dict(message) for message in messages]
-    own[last]["content"] = _with_fact(own[last]["content"], fact, hit)
+    own[last]["content"] = _with_facts(own[last]["content"], reading, form.label)
     opening = 0
     while opening < last and own[opening].get("role") in {"system", "developer"}:
         opening += 1
-    turns = [turn for d in demonstrations(retain=False)[:count] for turn in _turns(d)]
+    turns = [turn for shot in form.shots for turn in exchange(_asked(shot, form), shot.answer)]
     return own[:opening] + turns + own[opening:]
 
 
-def _with_fact(content: Any, fact: str, hit: Hit) -> Any:
-    """A message's content with the fact before the part that asks; images and such stay."""
+def _with_facts(content: Any, reading: Reading, label: str) -> Any:
+    """A message's content with the facts before the part that asks; images and such stay."""
     if isinstance(content, str):
-        return _form(content, fact, hit)
+        return reading.placed(content, label)
     parts = [dict(part) if isinstance(part, dict) else part for part in content]
     for part in reversed(parts):
         if isinstance(part, dict) and part.get("type") == "text":
-            part["text"] = _form(str(part.get("text", "")), fact, hit)
+            part["text"] = reading.placed(str(part.get("text", "")), label)
             break
     return parts
 
 
-def _form(text: str, fact: str, hit: Hit) -> str:
-    return before_query(stated(fact), *split_at_view(Row(text), hit))
+def _asked(shot: Demonstration, form: Form, repeats: int = 1) -> str:
+    return before_query(stated(shot.fact, form.label) * repeats, shot.context, shot.query)
 
 
-def _turns(shown: Demonstration) -> list[dict[str, Any]]:
-    question = before_query(stated(shown.fact), shown.context, shown.query)
-    return [{"role": "user", "content": question}, {"role": "assistant", "content": shown.answer}]
+def exchange(asked: str, answered: str) -> list[dict[str, Any]]:
+    """A user's turn and the reply."""
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
 
 
-def edited_prompt(prompt: str, decision: Decision, count: int) -> str:
-    """A text to continue with demonstrations and the fact, which small models follow twice."""
-    fact, hit = fact_of(decision)
-    shown = "".join(
-        f"{before_query(stated(d.fact) * 2, d.context, d.query)} {d.answer}{END}{END}"
-        for d in demonstrations(retain=False)[:count]
-    )
-    return shown + before_query(stated(fact) * 2, *split_at_view(Row(prompt), hit))
+def edited_prompt(prompt: str, reading: Reading, form: Form) -> str:
+    """A text to continue with worked examples and the facts, which small models follow twice."""
+    shown = "".join(f"{_asked(shot, form, 2)} {shot.answer}{END}{END}" for shot in form.shots)
+    return shown + reading.placed(prompt, form.label, repeats=2)
 
 
 def ended(stop: Any) -> Any:

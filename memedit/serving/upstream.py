@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -20,14 +22,16 @@ from memedit.serving.deciding import Decider
 from memedit.serving.errors import ApiError
 from memedit.serving.metrics import Metrics
 from memedit.serving.relay import CutError, Relay, passed, raw, read, returned_headers
+from memedit.serving.rewriters import AskUpstream, Rewriter, ike
+from memedit.serving.rewriting import Reading
 from memedit.serving.schemas import Extra
 from memedit.serving.service import Caller, Question
 from memedit.types import Decision, Edit
 
-_NAME = "ike-chat"
 _LONGEST_EVENT = 1 << 20
 _FRESH = 2.0
-Decided = tuple[Decision, int]
+_SHORT = 48
+"""Tokens of a sub-question's answer."""
 
 
 class UpstreamBackend:
@@ -39,6 +43,7 @@ class UpstreamBackend:
         settings: Of the server.
         metrics: Told of decisions and of the upstream's answers.
         model: The upstream's model for explanations; None: the first it lists.
+        rewriter: What is done to a request in scope; None: IKE.
     """
 
     def __init__(
@@ -48,9 +53,11 @@ class UpstreamBackend:
         settings: Settings,
         metrics: Metrics,
         model: str | None = None,
+        rewriter: Rewriter | None = None,
     ) -> None:
         self.relay, self.decider, self.settings = relay, decider, settings
         self.metrics, self._model = metrics, model
+        self.rewriter = rewriter or ike(settings.demonstrations)
         self._seen = (-_FRESH, "")
 
     async def start(self) -> None:
@@ -91,9 +98,9 @@ class UpstreamBackend:
         wanted = _object(body)
         query = rewriting.query_of(wanted.get("messages"))
 
-        def rewrite(decided: Sequence[Decided]) -> dict[str, Any]:
-            count = self.settings.demonstrations
-            return {"messages": rewriting.edited_chat(wanted["messages"], decided[0][0], count)}
+        def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
+            form = self.rewriter.form
+            return {"messages": rewriting.edited_chat(wanted["messages"], readings[0], form)}
 
         return await self._answer(request, caller, body, wanted, [query], rewrite)
 
@@ -103,17 +110,17 @@ class UpstreamBackend:
         given = prompt if isinstance(prompt, list) else [prompt]
         texts = [rewriting.clean(text) if isinstance(text, str) else "" for text in given]
 
-        def rewrite(decided: Sequence[Decided]) -> dict[str, Any]:
+        def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
             prompts = [
-                rewriting.edited_prompt(text, decision, self.settings.demonstrations)
-                if decision
+                rewriting.edited_prompt(text, reading, self.rewriter.form)
+                if reading.facts
                 else original
-                for text, original, (decision, _) in zip(texts, given, decided, strict=True)
+                for text, original, reading in zip(texts, given, readings, strict=True)
             ]
             changed: dict[str, Any] = {
                 "prompt": prompts if isinstance(prompt, list) else prompts[0]
             }
-            if all(decision for decision, _ in decided):
+            if all(reading.facts for reading in readings):
                 changed["stop"] = rewriting.ended(wanted.get("stop"))
             return changed
 
@@ -126,17 +133,18 @@ class UpstreamBackend:
         body: bytes,
         wanted: dict[str, Any],
         queries: Sequence[str],
-        rewrite: Callable[[Sequence[Decided]], dict[str, Any]],
+        rewrite: Callable[[Sequence[Reading]], dict[str, Any]],
     ) -> Response:
         """Pass through, or rewrite and pass on, by what the scope says of the queries."""
         extra = _extra(wanted)
-        decided = await self._decided(caller, queries, extra)
-        told = [receipts.receipt(d, version, _NAME) for d, version in decided]
+        ask = _Asker(self._json, "messages" in wanted, wanted.get("model"), request)
+        readings = await self._read(caller, queries, extra, ask)
+        told = [receipts.receipt(r.decision, r.version, self.rewriter.name) for r in readings]
         headers = receipts.header(told) if told else {}
-        inside = any(decision for decision, _ in decided)
+        inside = any(reading.facts for reading in readings)
         if inside or receipts.FIELD in wanted:  # our field is not the upstream's business
             kept = {k: v for k, v in wanted.items() if k != receipts.FIELD}
-            body = json.dumps(kept | (rewrite(decided) if inside else {})).encode()
+            body = json.dumps(kept | (rewrite(readings) if inside else {})).encode()
         answer = await self._send(request, body, plain=inside)
         if not inside or answer.status_code != 200:
             return passed(answer, headers)
@@ -146,17 +154,30 @@ class UpstreamBackend:
             return StreamingResponse(events, headers=kept_headers)
         return await _with_receipt(answer, told, headers)
 
-    async def _decided(self, caller: Caller, queries: Sequence[str], extra: Extra) -> list[Decided]:
+    async def _read(
+        self, caller: Caller, queries: Sequence[str], extra: Extra, ask: AskUpstream
+    ) -> list[Reading]:
         if not extra.edits or self.settings.bare:
-            return [(Decision(), 0) for _ in queries]
+            return [Reading(Decision(), 0) for _ in queries]
         memory, seconds = self.decider.memory, self.settings.version_wait
         await versions.reached(memory, extra.min_version, seconds)
-        decided = await run_in_threadpool(
-            self.decider.decide, queries, caller.namespace, extra.as_of
-        )
-        for decision, _ in decided:
-            self.metrics.decided(caller.namespace, decision)
-        return decided
+        return await self._readings(queries, caller.namespace, extra.as_of, ask)
+
+    async def _readings(
+        self, queries: Sequence[str], namespace: str, as_of: datetime | None, ask: AskUpstream
+    ) -> list[Reading]:
+        async def decide(query: str) -> Decision:
+            found = await run_in_threadpool(self.decider.decide, [query], namespace, as_of)
+            return found[0][0]
+
+        decided = await run_in_threadpool(self.decider.decide, queries, namespace, as_of)
+        readings = [
+            await self.rewriter.read(query, Reading(decision, version), ask, decide)
+            for query, (decision, version) in zip(queries, decided, strict=True)
+        ]
+        for reading in readings:
+            self.metrics.decided(namespace, reading.decision)
+        return readings
 
     async def _send(self, request: Request, body: bytes, *, plain: bool = False) -> httpx.Response:
         """The upstream's answer to a request like this one with this body.
@@ -184,44 +205,31 @@ class UpstreamBackend:
 
     async def _explain(self, question: Question) -> dict[str, Any]:
         asked = [{"role": "user", "content": question.query}]
-        decided = await run_in_threadpool(
-            self.decider.decide, [question.query], question.namespace, question.as_of
-        )
-        decision, version = decided[0]
-        self.metrics.decided(question.namespace, decision)
-        base = await self._said(asked, question.max_tokens)
-        answer = base
-        if decision:
-            edited = rewriting.edited_chat(asked, decision, self.settings.demonstrations)
-            answer = await self._said(edited, question.max_tokens)
-        editor = _NAME if decision else ""
-        return Explanation(question.query, answer, base, decision, editor, version).to_dict()
-
-    async def _said(self, messages: Sequence[Any], limit: int) -> str:
-        """The upstream's greedy reply to a conversation."""
-        body = {
-            "model": await self._named(),
-            "messages": messages,
-            "max_tokens": limit,
-            "temperature": 0,
-        }
-        content = await self._json("POST", "/v1/chat/completions", json.dumps(body).encode())
-        try:
-            return str(content["choices"][0]["message"]["content"] or "").strip()
-        except (KeyError, IndexError, TypeError):
-            raise _malformed() from None
+        ask = _Asker(self._json, True, await self._named(), None)
+        readings = await self._readings([question.query], question.namespace, question.as_of, ask)
+        reading = readings[0]
+        base = await ask.chat(asked, question.max_tokens)
+        answer, editor = base, ""
+        if reading.facts:
+            edited = rewriting.edited_chat(asked, reading, self.rewriter.form)
+            answer, editor = await ask.chat(edited, question.max_tokens), self.rewriter.name
+        return Explanation(
+            question.query, answer, base, reading.decision, editor, reading.version
+        ).to_dict()
 
     async def _named(self) -> str:
         if self._model is None:
-            content = await self._json("GET", "/v1/models", b"")
+            content = await self._json("GET", "/v1/models", [], b"")
             try:
                 self._model = str(content["data"][0]["id"])
             except (KeyError, IndexError, TypeError):
                 raise _malformed() from None
         return self._model
 
-    async def _json(self, method: str, path: str, body: bytes) -> dict[str, Any]:
-        answer = await self.relay.send(method, path, [("content-type", "application/json")], body)
+    async def _json(
+        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> dict[str, Any]:
+        answer = await self.relay.send(method, path, headers, body)
         content = await read(answer)
         if answer.status_code != 200:
             raise ApiError(
@@ -231,6 +239,48 @@ class UpstreamBackend:
         if not found:
             raise _malformed()
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Questions of ours to the upstream, the way the request came and with its key.
+
+    Raises:
+        ApiError: it does not answer, or not in OpenAI's form.
+    """
+
+    send: Callable[..., Awaitable[dict[str, Any]]]
+    chats: bool
+    model: Any
+    request: Request | None
+
+    async def __call__(self, shown: Sequence[tuple[str, str]], question: str) -> str:
+        if self.chats:
+            turns = [turn for pair in shown for turn in rewriting.exchange(*pair)]
+            said = await self.chat([*turns, {"role": "user", "content": question}], _SHORT)
+        else:
+            text = "".join(f"{asked} {answered}\n\n" for asked, answered in shown) + question
+            said = await self._said("/v1/completions", {"prompt": text, "stop": ["\n"]}, _SHORT)
+        return said.split("\n")[0].strip()
+
+    async def chat(self, messages: Sequence[Any], limit: int) -> str:
+        """The greedy reply to a conversation."""
+        return await self._said("/v1/chat/completions", {"messages": messages}, limit)
+
+    async def _said(self, path: str, asked: dict[str, Any], limit: int) -> str:
+        wanted = asked | {"model": self.model, "max_tokens": limit, "temperature": 0}
+        content = await self.send("POST", path, self._headers(), json.dumps(wanted).encode())
+        try:
+            choice = content["choices"][0]
+            said = choice["message"]["content"] if "message" in choice else choice["text"]
+            return str(said or "").strip()
+        except (KeyError, IndexError, TypeError):
+            raise _malformed() from None
+
+    def _headers(self) -> list[tuple[str, str]]:
+        if self.request is None:
+            return [("content-type", "application/json")]
+        return [(n, v) for n, v in self.request.headers.items() if n != "accept-encoding"]
 
 
 def _object(body: bytes) -> dict[str, Any]:

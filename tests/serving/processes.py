@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -144,7 +144,8 @@ class Tap:
 
 
 def _pump(near: socket.socket, far: socket.socket, wire: Wire) -> None:
-    with near, far:
+    # Whoever hangs up with unread bytes resets the connection: for a tap, an end like any other.
+    with near, far, suppress(ConnectionError):
         for sock in (near, far):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:

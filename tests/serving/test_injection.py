@@ -9,6 +9,8 @@ import pytest
 
 from memedit.serving import rewriting
 from memedit.serving.local import LocalBackend
+from memedit.serving.rewriters import ike
+from memedit.serving.rewriting import Reading
 from memedit.types import Batch, Completion, Edit
 from tests.serving.helpers import QUESTION, run, tiny_edited, tiny_service, within
 
@@ -62,7 +64,8 @@ def test_in_chat_form_the_turns_are_the_callers(attack: str) -> None:
         {"role": "assistant", "content": "Hi"},
         {"role": "user", "content": QUESTION},
     ]
-    edited = rewriting.edited_chat(messages, decision, 2)
+    reading = Reading(decision, 0, (decision.hits[0].record.edit.statement,))
+    edited = rewriting.edited_chat(messages, reading, ike(2).form)
     assert edited[0] == messages[0] and edited[-3:-1] == messages[1:3]
     roles = [message["role"] for message in edited]
     assert roles == ["system", *["user", "assistant"] * 2, "user", "assistant", "user"]

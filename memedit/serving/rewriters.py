@@ -1,0 +1,192 @@
+"""The editors of an upstream: what facts they put before a question, and in which form.
+
+IKE and MemPrompt state the best edit. MeLLo asks the upstream itself to split a question over
+several facts, answers the parts from memory where an edit does and by asking the upstream where
+none does, and states what it found. Nothing here knows the upstream's tokenizer, so that an answer
+cannot be kept to an edit's words, as it is on a local model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeAlias
+
+from memedit.editors import load_editor
+from memedit.editors._decompose import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
+from memedit.editors._shots import Shot, posed
+from memedit.editors.ike import Demonstration, Ike, demonstrations
+from memedit.editors.mello import KNOWN, LABEL, Mello, answering, clean, question_of
+from memedit.editors.mello import SHOTS as FACTS
+from memedit.editors.memprompt import LABEL as CLARIFICATION
+from memedit.editors.memprompt import SHOTS as CLARIFIED
+from memedit.editors.memprompt import MemPrompt, clarification
+from memedit.errors import InvalidInputError
+from memedit.serving.errors import ApiError
+from memedit.serving.rewriting import Form, Reading, one_line
+from memedit.types import Decision, Edit, Hit, Row
+
+AskUpstream: TypeAlias = Callable[[Sequence[tuple[str, str]], str], Awaitable[str]]
+"""(worked examples, question) -> the upstream's reply: one line, greedy, short."""
+Decide: TypeAlias = Callable[[str], Awaitable[Decision]]
+
+
+class Rewriter(Protocol):
+    """What an editor does to a request.
+
+    Attributes:
+        name: As receipts call it.
+        form: How the facts stand in the request.
+        scope: The scope it was made for; None: the default.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def form(self) -> Form: ...
+    @property
+    def scope(self) -> str | None: ...
+
+    async def read(self, query: str, reading: Reading, ask: AskUpstream, decide: Decide) -> Reading:
+        """The reading of a query with its facts.
+
+        Args:
+            query: What the scope was asked.
+            reading: What it said, without facts.
+            ask: Puts a question of ours to the upstream.
+            decide: The scope, for another query at the same moment.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class OneFact:
+    """The best edit before the question: IKE, and MemPrompt with other words."""
+
+    name: str
+    form: Form
+    said: Callable[[Edit], str]
+    scope: str | None = None
+
+    async def read(self, query: str, reading: Reading, ask: AskUpstream, decide: Decide) -> Reading:
+        """No edit, no fact; nobody is asked."""
+        return _stating_best(reading, self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """MeLLo with an upstream that splits questions after worked examples."""
+
+    mello: Mello
+    name: str = "mello-chat"
+    form: Form = field(default_factory=lambda: Form(LABEL, _shown(FACTS)))
+    scope: str | None = None
+
+    async def read(self, query: str, reading: Reading, ask: AskUpstream, decide: Decide) -> Reading:
+        """The facts of a chain of which an edit is part; else the best edit, if there is one."""
+        row = Row(query, decision=reading.decision)
+        if self.mello.considers(row):
+            try:
+                chain = await self._walked(question_of(row), reading, ask, decide)
+            except ApiError:  # the request itself shall meet the upstream's trouble, and report it
+                chain = None
+            if chain is not None:
+                return chain
+        return _stating_best(reading, _statement)
+
+    async def _walked(
+        self, question: str, reading: Reading, ask: AskUpstream, decide: Decide
+    ) -> Reading | None:
+        plan = plan_of(
+            await ask([(planned(q), p) for q, p in PLANNED], planned(question)), question
+        )
+        dialogue, told = PlanDialogue([plan]), None
+        facts: list[str] = []
+        found: list[tuple[Decision, Hit]] = []
+        for _ in range(self.mello.rounds):
+            turn = dialogue.next({0: told}).get(0)
+            if not isinstance(turn, Ask):
+                return None
+            decision = await decide(turn.question)
+            hit = answering(turn, decision.hits)
+            if hit is not None:
+                found.append((decision, replace(hit, view=question)))
+                facts.append(_statement(hit.record.edit))
+            if turn.last:
+                if hit is not None and (target := hit.record.edit.target_new) is not None:
+                    facts = [f"{question} {target}"]  # a small model would not conclude it
+                return _resting_on(found, facts, reading) if found else None
+            answer = one_line(await self._answer(turn, hit, ask))
+            if hit is None:
+                facts.append(f"{turn.question} {answer}")
+            told = Told("", answer, hit is not None)
+        return None
+
+    async def _answer(self, turn: Ask, hit: Hit | None, ask: AskUpstream) -> str:
+        """The edit's object; a statement is read by the upstream, and what none answers asked."""
+        if hit is None:
+            return clean(await ask(_posed(KNOWN), posed(LABEL, "", turn.question)))
+        edit = hit.record.edit
+        if edit.target_new is not None:
+            return edit.target_new
+        fact = one_line(_statement(edit))
+        return clean(await ask(_posed(FACTS), posed(LABEL, fact, turn.question)))
+
+
+def _shown(shots: Sequence[Shot]) -> tuple[Demonstration, ...]:
+    return tuple(Demonstration("", s.fact, s.question, s.answer) for s in shots)
+
+
+def _posed(shots: Sequence[Shot]) -> list[tuple[str, str]]:
+    return [(posed(LABEL, s.fact, s.question), s.answer) for s in shots]
+
+
+def _stating_best(reading: Reading, said: Callable[[Edit], str]) -> Reading:
+    if not reading.decision:
+        return reading
+    return replace(reading, facts=(said(reading.decision.hits[0].record.edit),))
+
+
+def _statement(edit: Edit) -> str:
+    return edit.statement
+
+
+def _resting_on(
+    found: Sequence[tuple[Decision, Hit]], facts: Sequence[str], reading: Reading
+) -> Reading:
+    hits = tuple(hit for _, hit in found)
+    score = min(decision.score for decision, _ in found)
+    decision = Decision(hits, score, found[0][0].threshold, hits)
+    return replace(reading, decision=decision, facts=tuple(dict.fromkeys(facts)))
+
+
+def ike(count: int) -> Rewriter:
+    """IKE with ``count`` demonstrations."""
+    return OneFact("ike-chat", Form("Fact", demonstrations(retain=False)[:count]), _statement)
+
+
+def load_rewriter(name: str) -> Rewriter:
+    """The rewriter of an editor: ``ike``, ``memprompt`` or ``mello``, with settings in brackets.
+
+    Raises:
+        InvalidInputError: another editor, or a setting that an upstream cannot be given.
+        UnknownNameError: there is no such editor.
+    """
+    editor: Any = load_editor(name)
+    if isinstance(editor, Ike):
+        if editor.retain or editor.repeats != Ike().repeats:
+            raise InvalidInputError("Of IKE's settings an upstream takes demonstrations only.")
+        return ike(editor.demonstrations)
+    if isinstance(editor, MemPrompt):
+        form = Form(CLARIFICATION, _shown(CLARIFIED[: editor.shots]))
+        return OneFact("memprompt-chat", form, clarification, MemPrompt.default_scope)
+    if isinstance(editor, Mello):
+        if editor.decomposer not in ("auto", "shots") or editor.check != "scope":
+            raise InvalidInputError(
+                "An upstream splits questions after examples, and the scope checks its hops.",
+                hint="Of MeLLo's settings it takes reach and rounds.",
+            )
+        return Hops(editor)
+    raise InvalidInputError(
+        f"{name!r} changes what happens inside of a model, which an upstream does not let us.",
+        hint="With --upstream: --editor ike, memprompt or mello.",
+    )
