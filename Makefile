@@ -4,6 +4,8 @@ SHELL := bash
 
 PYTHON ?= python3
 VENV := .venv
+# Of pytest, which take work from each other: each one runs on one core.
+WORKERS ?= 2
 # Spinning OpenMP threads make short calls many times slower where cores are shared.
 export OMP_WAIT_POLICY ?= PASSIVE
 BIN := $(VENV)/bin
@@ -41,8 +43,8 @@ $(READY): pyproject.toml constraints.txt
 demo: setup ## edit a real language model before your eyes, about two minutes
 	@$(BIN)/memedit demo
 
-test: setup ## run every test
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## run every test (WORKERS=0: in this process)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: setup ## lint, formatting and types
 	@$(BIN)/ruff check .
