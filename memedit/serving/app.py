@@ -18,7 +18,7 @@ from pydantic.json_schema import models_json_schema
 import memedit
 from memedit.errors import InvalidInputError
 from memedit.memory import EditMemory
-from memedit.serving import edits_api, errors, openai_api, ops_api, page
+from memedit.serving import edits_api, errors, openai_api, ops_api, page, trials_api
 from memedit.serving.audit import AuditLog
 from memedit.serving.config import Settings
 from memedit.serving.desk import Desk
@@ -77,8 +77,8 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for router in (page.router, ops_api.router, edits_api.router, openai_api.router):
-        app.include_router(router)
+    for each in (page, ops_api, edits_api, trials_api, openai_api):
+        app.include_router(each.router)
     app.include_router(openai_api.other)
     _describe(app)
     app.add_middleware(Guard, service=service)

@@ -7,15 +7,17 @@ view (tenant, date) at once. One request that fails does not take its neighbours
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -26,6 +28,7 @@ from memedit.serving.sampling import Chooser, Generation, Listener, Sampling
 from memedit.types import Batch, Completion, Decision, Row
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 _LEAST = 32  # tokens of an edited answer, where the window has no room for all that were asked for
 
 
@@ -105,6 +108,7 @@ class Batcher:
         self._max_batch, self._max_tokens = max_batch, max_tokens
         self._wait, self._max_queue, self._ran = wait, max_queue, ran
         self._jobs: deque[Job] = deque()
+        self._spare: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._ready = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="memedit-model", daemon=True)
@@ -127,7 +131,7 @@ class Batcher:
         with self._ready:
             wanted = sum(job.sampling.n for job in jobs)
             if self._closed:
-                raise ApiError(503, "The server is shutting down.", code="shutting_down")
+                raise _shutting_down()
             if self._jobs and len(self) + wanted > self._max_queue:
                 raise ApiError(
                     503, "Too many requests wait already; try again shortly.", code="overloaded",
@@ -136,14 +140,31 @@ class Batcher:
             self._jobs.extend(jobs)
             self._ready.notify()
 
+    async def spare(self, work: Callable[[], T]) -> T:
+        """The result of ``work``, done in this thread while nobody waits for an answer.
+
+        Raises:
+            ApiError: 503, the batcher is closed. And what ``work`` raises.
+        """
+        future: Future[T] = Future()
+        with self._ready:
+            if self._closed:
+                raise _shutting_down()
+            self._spare.append((work, future))
+            self._ready.notify()
+        return await asyncio.wrap_future(future)
+
     def close(self) -> None:
         """Finish the batch that runs, fail what waits, and end the thread."""
         with self._ready:
             self._closed = True
             waiting, self._jobs = list(self._jobs), deque()
+            spare, self._spare = list(self._spare), deque()
             self._ready.notify()
+        for _, future in spare:
+            future.cancel()
         for job in waiting:
-            job.failed(ApiError(503, "The server is shutting down.", code="shutting_down"))
+            job.failed(_shutting_down())
         self._thread.join(timeout=30)
 
     # -- the thread ---------------------------------------------------------------------------
@@ -161,10 +182,15 @@ class Batcher:
         """The next batch, none of it cancelled; empty: the end."""
         while True:
             with self._ready:
-                while not self._jobs and not self._closed:
+                while not self._jobs and not self._spare and not self._closed:
                     self._ready.wait()
                 if self._closed:
                     return []
+                spare = None if self._jobs else self._spare.popleft()
+            if spare is not None:
+                _do(*spare)
+                continue
+            with self._ready:
                 deadline = time.monotonic() + self._wait
                 while len(self) < self._max_batch and not self._closed:
                     if not self._ready.wait(max(0.0, deadline - time.monotonic())):
@@ -278,6 +304,19 @@ class _Call:
             options["logits_processor"] = [Chooser(mine, not_first)]
         options["stopping_criteria"] = [Listener(mine, self._ends | frozenset(stops))]
         return self._engine.generate(replace(batch, options=options))
+
+
+def _do(work: Callable[[], Any], future: Future[Any]) -> None:
+    """Settle a future, unless nobody waits for it any more."""
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+
+
+def _shutting_down() -> ApiError:
+    return ApiError(503, "The server is shutting down.", code="shutting_down")
 
 
 def ends_of(model: EditableModel) -> frozenset[int]:

@@ -28,6 +28,7 @@ from memedit.serving.metrics import Metrics
 from memedit.serving.sampling import Sampling
 from memedit.serving.schemas import ChatRequest, CompletionRequest, Message, _Common
 from memedit.serving.service import Caller, Question
+from memedit.serving.trials import Trials
 from memedit.types import Decision, Edit
 
 UNEDITED = ":unedited"
@@ -81,11 +82,13 @@ class LocalBackend:
             ran=metrics.batch.observe,
         )
         metrics.queue.set_function(lambda: len(self.batcher))
+        self.trials = Trials(model, self.batcher.spare, self._as_chat)
 
     async def start(self) -> None:
         """Nothing to do: the model is loaded."""
 
     async def close(self) -> None:
+        await self.trials.close()
         await run_in_threadpool(self.batcher.close)
 
     async def ready(self) -> str:
@@ -341,13 +344,14 @@ class LocalBackend:
         ]
 
     def _asked(self, question: Question) -> tuple[bool, Tensor]:
-        chat = question.chat
-        if chat is None:
-            has = bool(getattr(self._tokenizer, "chat_template", None))
-            chat = has and question.query.rstrip().endswith(("?", "!", "."))
+        chat = self._as_chat(question.query) if question.chat is None else question.chat
         if chat:
             return True, self._rendered([Message(role="user", content=question.query)])
         return False, self._ids(question.query)
+
+    def _as_chat(self, text: str) -> bool:
+        has = bool(getattr(self._tokenizer, "chat_template", None))
+        return has and text.rstrip().endswith(("?", "!", "."))
 
     def _explained(
         self, question: Question, decided: tuple[Decision, int], choices: Sequence[Choice]

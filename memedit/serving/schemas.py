@@ -208,6 +208,15 @@ class Compare(_Ours):
         return _zoned(value)
 
 
+class NewTrial(_Ours):
+    """A weight editor to try on the newest edits, and what to ask it."""
+
+    editor: Name = "rome"
+    queries: list[Question] = Field(min_length=1, max_length=32)
+    limit: int = Field(12, ge=1, le=32, description="How many of the newest edits.")
+    max_tokens: int = Field(48, ge=1, le=1_024)
+
+
 class Report(_Ours):
     """What a person says of an answer."""
 

@@ -18,6 +18,7 @@ from memedit.serving.desk import Desk
 from memedit.serving.errors import ApiError
 from memedit.serving.keys import ANY, SCOPES, Key, KeyRing
 from memedit.serving.metrics import Metrics
+from memedit.serving.trials import Trials
 from memedit.types import DEFAULT_NAMESPACE, Edit
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -51,6 +52,10 @@ class Question:
 
 class Backend(Protocol):
     """The base behind the server: a model in this process, or an upstream."""
+
+    @property
+    def trials(self) -> Trials | None:
+        """Comparisons with weight editors; None where there are no weights to edit."""
 
     async def start(self) -> None: ...
 

@@ -58,6 +58,7 @@ class UpstreamBackend:
         self.relay, self.decider, self.settings = relay, decider, settings
         self.metrics, self._model = metrics, model
         self.rewriter = rewriter or ike(settings.demonstrations)
+        self.trials = None
         self._seen = (-_FRESH, "")
 
     async def start(self) -> None:

@@ -144,6 +144,29 @@ def test_import_by_file_with_errors_by_line(
     assert page.problems == []
 
 
+def test_the_chart_and_a_weight_editor_beside_it(
+    browser: Any, server: tuple[Running, str]
+) -> None:
+    running, secret = server
+    auth = {"Authorization": f"Bearer {secret}"}
+    assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
+    page = opened(browser, server)
+    ask(page, "Bake the bread for an hour.")
+    page.click("#measure")
+    expect(page.locator("#chart .bars")).to_have_count(2)
+    assert page.locator("#chart .bar.rival").count() == 0
+    page.select_option("#rival", "ft_m")
+    page.click("#duel")
+    page.wait_for_selector("#chart >> text=1 of 1 edits put into the weights of a copy")
+    assert page.locator("#chart .bar.rival").count() == 2
+    assert page.locator("#chart").inner_text().count("FT-M") == 2
+    page.select_option("#rival", "rome")  # there are no statistics of the tiny model
+    page.click("#duel")
+    page.wait_for_selector("#status >> text=memedit statistics")
+    expect(page.locator("#duel")).to_be_enabled()
+    assert page.problems == []
+
+
 def test_text_is_never_html(browser: Any, server: tuple[Running, str]) -> None:
     page = opened(browser, server)
     page.click("#add")
@@ -220,6 +243,6 @@ _CONTRAST = """() => {
     const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x);
     least = Math.min(least, (a + 0.05) / (b + 0.05));
   } return least; }"""
-_NAMELESS = """() => [...document.querySelectorAll('button, input, textarea')].filter((e) =>
+_NAMELESS = """() => [...document.querySelectorAll('button, input, textarea, select')].filter((e) =>
   e.offsetParent && !(e.textContent.trim() || e.ariaLabel || (e.labels || []).length))
   .map((e) => e.id)"""

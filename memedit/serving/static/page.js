@@ -298,21 +298,68 @@ async function listHistory() {
 
 // The chart
 
-async function measure() {
+const says = (text, target) => text.toLowerCase().includes(target.toLowerCase());
+
+async function cases() {
   const listed = await call("GET", "v1/edits?limit=12");
   const targets = new Map(listed.data.filter((r) => r.target_new).map((r) => [r.prompt, r.target_new]));
   const queries = [...new Set([...targets.keys(), ...state.questions])].slice(0, 32);
   if (!queries.length) throw new Error("Add an edit or ask something first.");
   const found = await call("POST", "v1/compare", { queries, max_tokens: 24 });
-  const says = (text, target) => text.toLowerCase().includes(target.toLowerCase());
-  const cases = found.data.filter((each) => targets.has(each.query));
-  const share = (which) => cases.filter((each) => says(each[which], targets.get(each.query))).length;
-  const outside = found.data.filter((each) => !each.in_scope);
-  const same = outside.filter((each) => each.answer === each.base_answer).length;
+  return {
+    queries, targets,
+    edited: found.data.filter((each) => targets.has(each.query)),
+    outside: found.data.filter((each) => !targets.has(each.query) && !each.in_scope),
+  };
+}
+
+function draw({ targets, edited, outside }, rival) {
+  const told = rival && new Map(rival.data.map((each) => [each.query, each.answer]));
+  const right = (said) => edited.filter((each) => says(said(each), targets.get(each.query))).length;
+  const same = (said) => outside.filter((each) => said(each) === each.base_answer).length;
+  const other = (each) => told.get(each.query);
+  const name = rival && [...$("rival").options].find((each) => each.value === rival.editor).text;
   $("chart").replaceChildren(
-    ...bars("Edited prompts answered as edited", [["with edits", share("answer"), "bar"], ["without", share("base_answer"), "bar other"]], cases.length),
-    ...bars("Other questions answered word for word as before", [["with edits", same, "bar"]], outside.length),
+    ...bars("Edited prompts answered as edited", [
+      ["with edits", right((each) => each.answer), "bar"],
+      ...(rival ? [[name, right(other), "bar rival"]] : []),
+      ["without", right((each) => each.base_answer), "bar other"],
+    ], edited.length),
+    ...bars("Other questions answered word for word as before", [
+      ["with edits", same((each) => each.answer), "bar"],
+      ...(rival ? [[name, same(other), "bar rival"]] : []),
+    ], outside.length),
+    ...(rival ? [el("p", trialNote(rival), { class: "quiet" })] : []),
   );
+}
+
+function trialNote(rival) {
+  const each = rival.fitted ? `, ${(rival.seconds / rival.fitted).toFixed(1)} s each` : "";
+  const skipped = rival.skipped.length ? ` ${rival.skipped.length} could not be tried: ${rival.skipped[0].reason}` : "";
+  return `${rival.fitted} of ${rival.edits} edits put into the weights of a copy${each}.${skipped}`;
+}
+
+async function measure() {
+  draw(await cases());
+}
+
+async function duel() {
+  const held = await cases();
+  draw(held);
+  let trial = await call("POST", "v1/trials", { editor: $("rival").value, queries: held.queries, limit: 12, max_tokens: 24 });
+  const line = el("p", null, { class: "quiet" });
+  let stopped = false;
+  const stop = button("Stop", async () => { stopped = true; await call("DELETE", "v1/trials/" + trial.id); });
+  $("chart").append(line, stop);
+  while (trial.state === "running" && !stopped) {
+    line.textContent = `Editing the weights: ${trial.fitted + trial.skipped.length} of ${trial.edits} edits. Answers may be slow meanwhile.`;
+    await new Promise((done) => setTimeout(done, 500));
+    trial = await call("GET", "v1/trials/" + trial.id);
+  }
+  line.remove();
+  stop.remove();
+  if (trial.state === "failed") throw new Error(trial.error);
+  if (trial.state === "done") draw(held, trial);
 }
 
 function bars(title, rows, total) {
@@ -397,6 +444,7 @@ function wire() {
   }
   $("history-box").addEventListener("toggle", () => { if ($("history-box").open) guarded(null, listHistory); });
   $("measure").addEventListener("click", () => guarded($("measure"), measure));
+  $("duel").addEventListener("click", () => guarded($("duel"), duel));
   $("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
     useKey($("key").value.trim());
