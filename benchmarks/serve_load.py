@@ -170,6 +170,7 @@ def flatness(
         found = mixed(url, mixture(4 * clients, round_, edits), clients, tokens)
         errors, requests = errors + int(found["errors"]), requests + 4 * clients
         samples.append((now, resident(pid)))
+    minutes = {int(at // 60): size for at, size in samples}
     late = [size for at, size in samples if at >= seconds / 5]
     middle = statistics.mean(late)
     return {
@@ -177,7 +178,7 @@ def flatness(
         "requests": requests,
         "errors": errors,
         "mib_at_start": round(samples[0][1], 1),
-        "mib_at_the_end": round(samples[-1][1], 1),
+        "mib_by_minute": [round(size, 1) for size in minutes.values()],
         "deviation_of_last_four_fifths": round(max(abs(s - middle) for s in late) / middle, 4),
     }
 

@@ -55,7 +55,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     ("options", "text"),
     [
         (["--no-auth", "--api-key-file", "keys.json"], "contradict"),
-        (["--upstream", "http://x", "--model", "y"], "No --model"),
+        (["--upstream", "http://x", "--model", "y"], "Leave out --model"),
         (["--upstream", "ftp://x", "--no-auth"], "is no URL"),
         (["--api-key-file", "none.json"], "holds no key in force"),
         (["--upstream", "http://x", "--no-auth", "--host", "256.0.0.1"], "Cannot listen"),
