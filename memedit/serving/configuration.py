@@ -132,6 +132,8 @@ def _invalid(error: ValidationError, file: Path | None) -> InvalidInputError:
 
 def _check(config: ServerConfig) -> None:
     if config.upstream is not None and config.model is not None:
-        raise InvalidInputError("--upstream serves another server's model.", hint="Leave out --model.")
+        raise InvalidInputError(
+            "--upstream serves another server's model.", hint="Leave out --model."
+        )
     if config.no_auth and config.api_key_file is not None:
         raise InvalidInputError("--no-auth and --api-key-file contradict each other.")
