@@ -144,9 +144,7 @@ def test_import_by_file_with_errors_by_line(
     assert page.problems == []
 
 
-def test_the_chart_and_a_weight_editor_beside_it(
-    browser: Any, server: tuple[Running, str]
-) -> None:
+def test_the_chart_and_a_weight_editor_beside_it(browser: Any, server: tuple[Running, str]) -> None:
     running, secret = server
     auth = {"Authorization": f"Bearer {secret}"}
     assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
