@@ -227,7 +227,7 @@ def _before(query: str, clause: str) -> tuple[float, float, float, float]:
     )
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=16_384)
 def _edit(prompt: str, subject: str | None, target: str | None) -> _Text:
     return _Text(prompt, subject, target)
 
@@ -260,7 +260,7 @@ def _spelt(subject: str, text: str) -> float:
     return len(wanted & _triples(text)) / len(wanted)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=16_384)
 def _triples(text: str) -> frozenset[str]:
     padded = f" {text} "
     return frozenset(padded[i : i + 3] for i in range(len(padded) - 2))
