@@ -27,6 +27,8 @@ HEADLINE = (
     "gen_entropy_fixed", "essence", "seconds_per_edit", "seconds_per_query",
 )  # fmt: skip
 
+_FIGURE = 8
+"""Letters of a figure, the least a column has."""
 _UNITS = {
     "kl_": "nats", "seconds_": "s", "gen_fluency": "bits", "gen_entropy": "bits",
     "essence": "perplexity", "grace_arr": "perplexity", "grace_keys": "keys",
@@ -100,9 +102,9 @@ def rich_tables(comparison: Comparison) -> Iterable[RichTable]:
         table = RichTable(
             title=title_of(comparison, point), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
         )
-        table.add_column("metric", no_wrap=True)
+        table.add_column("metric", overflow="fold")  # in a narrow terminal before the figures
         for editor in comparison.tables:
-            table.add_column(editor, justify="right")
+            table.add_column(editor, justify="right", overflow="fold", min_width=_FIGURE)
         for name in names:
             line = cells(comparison, point, name)
             if any(line):
