@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +20,7 @@ from memedit.serving.config import Settings
 from memedit.serving.deciding import Decider
 from memedit.serving.errors import ApiError
 from memedit.serving.metrics import Metrics
+from memedit.serving.querying import Asker, json_object, malformed
 from memedit.serving.relay import CutError, Relay, passed, raw, read, returned_headers
 from memedit.serving.rewriters import AskUpstream, Rewriter, ike
 from memedit.serving.rewriting import Reading
@@ -30,8 +30,6 @@ from memedit.types import Decision, Edit
 
 _LONGEST_EVENT = 1 << 20
 _FRESH = 2.0
-_SHORT = 48
-"""Tokens of a sub-question's answer."""
 
 
 class UpstreamBackend:
@@ -96,7 +94,7 @@ class UpstreamBackend:
         return passed(await self._send(request, body), {})
 
     async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
-        wanted = _object(body)
+        wanted = json_object(body)
         query = rewriting.query_of(wanted.get("messages"))
 
         def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
@@ -106,7 +104,7 @@ class UpstreamBackend:
         return await self._answer(request, caller, body, wanted, [query], rewrite)
 
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response:
-        wanted = _object(body)
+        wanted = json_object(body)
         prompt = wanted.get("prompt")
         given = prompt if isinstance(prompt, list) else [prompt]
         texts = [rewriting.clean(text) if isinstance(text, str) else "" for text in given]
@@ -138,7 +136,7 @@ class UpstreamBackend:
     ) -> Response:
         """Pass through, or rewrite and pass on, by what the scope says of the queries."""
         extra = _extra(wanted)
-        ask = _Asker(self._json, "messages" in wanted, wanted.get("model"), request)
+        ask = Asker(self.relay, wanted.get("model"), "messages" in wanted, request.headers)
         readings = await self._read(caller, queries, extra, ask)
         told = [receipts.receipt(r.decision, r.version, self.rewriter.name) for r in readings]
         headers = receipts.header(told) if told else {}
@@ -206,7 +204,7 @@ class UpstreamBackend:
 
     async def _explain(self, question: Question) -> dict[str, Any]:
         asked = [{"role": "user", "content": question.query}]
-        ask = _Asker(self._json, True, await self._named(), None)
+        ask = Asker(self.relay, await self._named())
         readings = await self._readings([question.query], question.namespace, question.as_of, ask)
         reading = readings[0]
         base = await ask.chat(asked, question.max_tokens)
@@ -220,77 +218,8 @@ class UpstreamBackend:
 
     async def _named(self) -> str:
         if self._model is None:
-            content = await self._json("GET", "/v1/models", [], b"")
-            try:
-                self._model = str(content["data"][0]["id"])
-            except (KeyError, IndexError, TypeError):
-                raise _malformed() from None
+            self._model = await Asker(self.relay).first_model()
         return self._model
-
-    async def _json(
-        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes
-    ) -> dict[str, Any]:
-        answer = await self.relay.send(method, path, headers, body)
-        content = await read(answer)
-        if answer.status_code != 200:
-            raise ApiError(
-                502, f"The upstream answers {answer.status_code} to {path}.", code="upstream_error"
-            )
-        found = _object(content)
-        if not found:
-            raise _malformed()
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Asker:
-    """Questions of ours to the upstream, the way the request came and with its key.
-
-    Raises:
-        ApiError: it does not answer, or not in OpenAI's form.
-    """
-
-    send: Callable[..., Awaitable[dict[str, Any]]]
-    chats: bool
-    model: Any
-    request: Request | None
-
-    async def __call__(self, shown: Sequence[tuple[str, str]], question: str) -> str:
-        if self.chats:
-            turns = [turn for pair in shown for turn in rewriting.exchange(*pair)]
-            said = await self.chat([*turns, {"role": "user", "content": question}], _SHORT)
-        else:
-            text = "".join(f"{asked} {answered}\n\n" for asked, answered in shown) + question
-            said = await self._said("/v1/completions", {"prompt": text, "stop": ["\n"]}, _SHORT)
-        return said.split("\n")[0].strip()
-
-    async def chat(self, messages: Sequence[Any], limit: int) -> str:
-        """The greedy reply to a conversation."""
-        return await self._said("/v1/chat/completions", {"messages": messages}, limit)
-
-    async def _said(self, path: str, asked: dict[str, Any], limit: int) -> str:
-        wanted = asked | {"model": self.model, "max_tokens": limit, "temperature": 0}
-        content = await self.send("POST", path, self._headers(), json.dumps(wanted).encode())
-        try:
-            choice = content["choices"][0]
-            said = choice["message"]["content"] if "message" in choice else choice["text"]
-            return str(said or "").strip()
-        except (KeyError, IndexError, TypeError):
-            raise _malformed() from None
-
-    def _headers(self) -> list[tuple[str, str]]:
-        if self.request is None:
-            return [("content-type", "application/json")]
-        return [(n, v) for n, v in self.request.headers.items() if n != "accept-encoding"]
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    """A JSON object; empty where the bytes are none: the upstream shall say so."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _extra(wanted: dict[str, Any]) -> Extra:
@@ -302,17 +231,13 @@ def _extra(wanted: dict[str, Any]) -> Extra:
         ) from None
 
 
-def _malformed() -> ApiError:
-    return ApiError(502, "The upstream's answer is malformed.", code="upstream_malformed")
-
-
 async def _with_receipt(
     answer: httpx.Response, told: list[dict[str, Any]], headers: dict[str, str]
 ) -> Response:
     """A whole answer with the receipt in it; 502 where it is no JSON object."""
-    content = _object(await read(answer))
+    content = json_object(await read(answer))
     if not content:
-        raise _malformed()
+        raise malformed()
     kept = dict(returned_headers(answer, rewritten=True)) | headers
     kept.pop("content-type", None)
     return JSONResponse(content | receipts.field(told), headers=kept)
@@ -333,7 +258,7 @@ async def with_field(parts: AsyncIterator[bytes], field: dict[str, Any]) -> Asyn
             continue
         *lines, held = (held + part).split(b"\n")
         for at, line in enumerate(lines):
-            content = _object(line.removeprefix(b"data:")) if line.startswith(b"data:") else {}
+            content = json_object(line.removeprefix(b"data:")) if line.startswith(b"data:") else {}
             if content:
                 rest = b"\n".join([*lines[at + 1 :], held])
                 yield b"data: " + json.dumps(content | field).encode() + b"\n" + rest
