@@ -82,7 +82,7 @@ def test_the_change_is_that_of_the_activated_outputs_over_the_prompt() -> None:
 def test_after_training_the_margins_hold(arch: str) -> None:
     """The edit's change exceeds beta, that of other prompts stays under alpha."""
     lm = tiny_engine(arch, initializer_range=0.5)
-    how = Wise(steps=150, prefixes=0, rate=0.002, others=2, stop=0.0, share=1.0, bound=9.0)
+    how = Wise(steps=400, prefixes=0, rate=0.0005, others=2, stop=0.0, share=1.0, bound=9.0)
     edit = Edit(FACTS[0].prompt, "Lyon")  # no subject: the other prompts are texts
     site, row = lm.sites.mlp_out(2), targeted(lm, edit)
     from memedit.editors._weights import weight_of
