@@ -314,6 +314,26 @@ def _header(path: Path) -> tuple[Inputs, dict[str, float]]:
         ) from None
 
 
+def moments_of(lm: LM, layers: Sequence[int], statistics: str) -> dict[int, Moment]:
+    """:func:`moment_of` each layer; what is missing is said of all of them at once."""
+    if statistics != IDENTITY:
+        lacking = [n for n in layers if _find(lm, lm.sites.mlp_out(n), statistics) is None]
+        if lacking:
+            raise _none(lm, lacking, statistics)
+    return {layer: moment_of(lm, layer, statistics) for layer in layers}
+
+
+def _none(lm: LM, layers: Sequence[int], statistics: str) -> StatisticsError:
+    named = ",".join(str(layer % lm.sites.layers) for layer in layers)
+    return StatisticsError(
+        f"There are no statistics of layer {named} of this model"
+        f"{'' if statistics == AUTO else f' in {statistics}'}.",
+        hint=f"Collect them over ordinary text: memedit statistics --layers {named} "
+        "--text FILE --tokens 100000. Or set statistics='identity' (then it is not the "
+        "method as published).",
+    )
+
+
 def moment_of(lm: LM, layer: int, statistics: str) -> Moment:
     """The second moment an editor shall use at a layer's ``mlp_out``.
 
@@ -332,14 +352,7 @@ def moment_of(lm: LM, layer: int, statistics: str) -> Moment:
         return Moment.identity(_width(lm, site))
     path = _find(lm, site, statistics)
     if path is None:
-        n = layer % lm.sites.layers
-        raise StatisticsError(
-            f"There are no statistics of layer {n} of this model"
-            f"{'' if statistics == AUTO else f' in {statistics}'}.",
-            hint=f"Collect them over ordinary text: memedit statistics --layers {n} "
-            "--text FILE --tokens 100000. Or set statistics='identity' (then it is not the "
-            "method as published).",
-        )
+        raise _none(lm, [layer], statistics)
     key = ("moment", str(path), path.stat().st_mtime_ns)
     if key not in lm.kept:
         inputs, numbers = _header(path)

@@ -21,7 +21,7 @@ from memedit.editors._facts import needed
 from memedit.editors._locating import Locating
 from memedit.editors._memit import Step, default_layers, payloads_of, spread
 from memedit.editors._solve import Moment, projected
-from memedit.editors._statistics import moment_of
+from memedit.editors._statistics import moments_of
 from memedit.editors._values import optimise
 from memedit.editors._weights import checked_layers
 from memedit.errors import InvalidInputError, StatisticsError
@@ -73,7 +73,7 @@ class Alphaedit(Locating):
         layers = checked_layers(
             lm, default_layers(lm.sites.layers) if self.layers is None else self.layers
         )
-        moments = {layer: moment_of(lm, layer, self.statistics) for layer in layers}
+        moments = moments_of(lm, layers, self.statistics)
         nulls = {layer: self._null(lm, layer, moment) for layer, moment in moments.items()}
         facts = self.facts(lm, edits)
         found = optimise(lm, facts, layer=layers[-1], inside=False, how=self.descent())

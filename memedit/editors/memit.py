@@ -20,7 +20,7 @@ from memedit.editors._facts import needed
 from memedit.editors._locating import Locating
 from memedit.editors._memit import default_layers, payloads_of, spread
 from memedit.editors._solve import exact, ridge
-from memedit.editors._statistics import moment_of
+from memedit.editors._statistics import moments_of
 from memedit.editors._values import optimise
 from memedit.editors._weights import checked_layers
 from memedit.errors import InvalidInputError
@@ -75,7 +75,7 @@ class Memit(Locating):
         for edit in edits:
             needed(edit)
         layers = self._layers(lm)
-        moments = {layer: moment_of(lm, layer, self.statistics) for layer in layers}
+        moments = moments_of(lm, layers, self.statistics)
         facts = self.facts(lm, edits)
         found = optimise(lm, facts, layer=layers[-1], inside=False, how=self.descent())
 
