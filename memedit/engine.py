@@ -203,8 +203,10 @@ class Engine:
         return self._prefix(prefix, rows, growing=True)
 
     def ends(self) -> frozenset[int]:
-        """The tokens that end a text, as ``generate`` does, and the padding."""
-        return frozenset([*_Settings({}, self.base.generation_config).eos, self.codec.pad])
+        """The tokens that end a text: of ``generate``, of the tokenizer, and the padding."""
+        own = self.tokenizer.eos_token_id
+        found = [*_Settings({}, self.base.generation_config).eos, self.codec.pad]
+        return frozenset(found if own is None else [*found, int(own)])
 
     # The model as another one
 

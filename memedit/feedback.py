@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from memedit.intents import SLOT
 from memedit.memory import Receipt
 from memedit.types import Edit
 
-_SLOT = re.compile(r"<[^<>\n]*>")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]{2,80})[\"”»]")
 _TOKEN = re.compile(r"[^\s\"“”«»?;:]+")
 _ENDING = re.compile(r"(?:['’]s?|[,.!])+$")
@@ -53,7 +53,7 @@ def as_edit(question: str, text: str, subject: str | None = None) -> Edit:
     Raises:
         InvalidEditError: an empty text, or a subject that does not occur in the question.
     """
-    if subject is None and not _SLOT.search(question):
+    if subject is None and not SLOT.search(question):
         subject = guessed_subject(question)
     return Edit(question, text, subject)
 

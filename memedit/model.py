@@ -762,12 +762,13 @@ class EditableModel(nn.Module):
         """
         request = Request.of(inputs, options, self.base.generation_config)
         rows = self._rows(request.ids, request.mask)
-        if not any(self.concerns(row) for row in rows):
+        mine = [self.concerns(row) for row in rows]
+        if not any(mine):
             arguments = () if inputs is None else (inputs,)
             return self.base.generate(*arguments, **options)
         request.check_supported()
-        inside = [i for i, row in enumerate(rows) if self.concerns(row)]
-        outside = [i for i in range(len(rows)) if i not in inside]
+        inside = [i for i, yes in enumerate(mine) if yes]
+        outside = [i for i, yes in enumerate(mine) if not yes]
         budget = Budget.of(options, self.base.generation_config, width=request.width)
         batch = self._batch([rows[i] for i in inside], budget.options)
         new: dict[int, Any] = {i: c.ids for i, c in zip(inside, self._edited(batch), strict=True)}

@@ -110,6 +110,9 @@ class LM(Protocol):
 
     def generate(self, batch: Batch) -> list[Any]: ...
 
+    def ends(self) -> frozenset[int]:
+        """The tokens that end a text, and the padding."""
+
     def transcript(self, prefix: str, rows: int) -> Transcript:
         """``rows`` texts that begin with ``prefix`` and grow in rounds."""
 

@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "names", "paths", "spans"}),
-    frozenset({"protocols"}),
+    frozenset({"intents", "protocols"}),
     frozenset({
         "chat", "codebook", "dropin", "encoders", "engine", "explanation", "feedback",
         "interventions", "kv", "memory", "models", "passes", "plain", "processors", "scope",

@@ -16,7 +16,6 @@ feedback`` becomes a line before the question, which small models follow better.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,13 +24,11 @@ from typing import Any, ClassVar
 from memedit.editors._forms import END, hits_of, plain
 from memedit.editors._shots import Shot, Stated, asked
 from memedit.errors import InvalidInputError
+from memedit.intents import is_intent
 from memedit.protocols import LM
 from memedit.types import Batch, Call, Edit, Payload, Row
 
 LABEL = "Clarification"
-SLOT = re.compile(r"<[^<>\n]*>")
-"""The argument of an intent, as the paper marks it; may be empty."""
-
 _ANSWER = 12
 """Most words of a bare answer."""
 _REMARKS = frozenset(
@@ -109,7 +106,7 @@ class MemPrompt:
 
 def bare_answer(edit: Edit) -> str | None:
     """The feedback, if it is an answer and nothing else: no clarification, no sentence."""
-    if edit.target_new is None or SLOT.search(edit.prompt):
+    if edit.target_new is None or is_intent(edit):
         return None
     words = edit.target_new.split()
     sentence = words[-1].endswith((".", "!", "?")) and len(words) > 4
@@ -120,6 +117,6 @@ def bare_answer(edit: Edit) -> str | None:
 
 def clarification(edit: Edit) -> str:
     """What is said before a question that finds this edit."""
-    if edit.target_new is not None and SLOT.search(edit.prompt):
+    if edit.target_new is not None and is_intent(edit):
         return edit.target_new
     return edit.statement.replace(END, " ")

@@ -115,7 +115,7 @@ class Serac:
         """
         if lm is None or not self.decline:
             return {id(row) for row in batch.rows}
-        ends, accepted = _ends(lm), set[int]()
+        ends, accepted = lm.ends(), set[int]()
         asked = self._shown(batch).intervene(*adapter.modules)
         asked = asked.map_rows(lambda row: replace(row, target=None))
         pairs = list(zip(batch.rows, asked.rows, strict=True))
@@ -190,16 +190,6 @@ def _begun(options: Mapping[str, Any]) -> dict[str, Any]:
     """The caller's options, with an answer that does not end before it has begun."""
     least = max(1, int(options.get("min_new_tokens") or 0))
     return {**options, "min_new_tokens": least}
-
-
-def _ends(lm: LM) -> set[int]:
-    """Tokens that end a text, as ``generate`` does."""
-    tokenizer = lm.tokenizer
-    found = {tokenizer.eos_token_id, tokenizer.pad_token_id}
-    config = getattr(getattr(lm, "base", None), "generation_config", None)
-    eos = getattr(config, "eos_token_id", None)
-    found.update(eos if isinstance(eos, list) else [eos])
-    return {int(token) for token in found if token is not None}
 
 
 _OURS = ("logits_processor", "stopping_criteria", "streamer", "eos_token_id", "pad_token_id",

@@ -45,9 +45,7 @@ class Asker:
     ) -> None:
         check(frame)
         self.model, self.tokens, self.batch, self.frame = model, tokens, batch, frame
-        ends = model.generation_config.eos_token_id
-        self._ends = {ends} if isinstance(ends, int) else set(ends or ())
-        self._ends.add(model.tokenizer.pad_token_id)
+        self._ends = model.engine.ends()
 
     def framed(self, prompt: str) -> str:
         """The text that is asked."""

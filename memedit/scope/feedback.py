@@ -16,12 +16,12 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from memedit.errors import InvalidInputError
+from memedit.intents import SLOT, is_intent
 from memedit.protocols import Scope
 from memedit.scope.classifier import ClassifierScope
 from memedit.scope.rules import Mention, Nearest, Threshold
 from memedit.types import Decision, Hit
 
-_SLOT = re.compile(r"<[^<>\n]*>")
 _OTHER = re.compile(r"[^\w\s]|_")
 _LOOKUPS: dict[str, type[Any]] = {c.name: c for c in (ClassifierScope, Mention, Nearest, Threshold)}
 
@@ -68,8 +68,8 @@ class Feedback:
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
         """One decision per prompt; feedback on the question goes before feedback on the intent."""
-        intents = [[hit for hit in hits if _is_intent(hit)] for hits in candidates]
-        questions = [[hit for hit in hits if not _is_intent(hit)] for hits in candidates]
+        intents = [[hit for hit in hits if is_intent(hit.record.edit)] for hits in candidates]
+        questions = [[h for h in hits if not is_intent(h.record.edit)] for hits in candidates]
         decisions = self._questions.decide(prompts, questions)
         return [
             self._joined(decision, prompt, hits)
@@ -82,7 +82,7 @@ class Feedback:
             key = hit.record.edit.prompt
             texts = {prompt, hit.view or prompt}
             apart = min(distance(key, text) for text in texts)
-            letters = len(_letters(_SLOT.sub("", key)))
+            letters = len(_letters(SLOT.sub("", key)))
             if apart < min(float(self.distance), max(1.0, self.share * letters)):
                 score = 1 - apart / max(1, letters)
                 found.append((apart, -hit.record.sequence, replace(hit, score=score)))
@@ -98,11 +98,6 @@ class Feedback:
         )
 
 
-def _is_intent(hit: Hit) -> bool:
-    edit = hit.record.edit
-    return edit.target_new is not None and bool(_SLOT.search(edit.prompt))
-
-
 def _letters(text: str) -> str:
     """Folded, one space between words, letters and digits only."""
     return " ".join(_OTHER.sub("", text.casefold()).split())
@@ -113,9 +108,9 @@ def distance(key: str, query: str) -> int:
 
     The argument of a query that marks none is the words whose place brings the two nearest.
     """
-    if _SLOT.search(query):
-        return _rows(_letters(_SLOT.sub(" ", key)), _letters(_SLOT.sub(" ", query)))[-1]
-    left, _, right = _SLOT.sub("\x00", key).partition("\x00")
+    if SLOT.search(query):
+        return _rows(_letters(SLOT.sub(" ", key)), _letters(SLOT.sub(" ", query)))[-1]
+    left, _, right = SLOT.sub("\x00", key).partition("\x00")
     left, right = _letters(left), _letters(right.replace("\x00", " "))
     asked = _letters(query)
     words = [0, *(i + 1 for i, c in enumerate(asked) if c == " "), len(asked) + 1]

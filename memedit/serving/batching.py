@@ -260,7 +260,7 @@ class Batcher:
                     [row.row for row in rows], _Call(self.model, rows), options
                 )
             for row, answer in zip(rows, answers, strict=True):
-                _settle(row, answer, self._ends())
+                _settle(row, answer, self.model.engine.ends())
         except Exception as error:
             waiting = [row for row in rows if row.generation.finish is None]
             if len(rows) > 1:
@@ -274,15 +274,12 @@ class Batcher:
             else:
                 rows[0].job.failed(error)
 
-    def _ends(self) -> frozenset[int]:
-        return ends_of(self.model)
-
 
 class _Call:
     """Stands in for the engine's ``generate``: the same, with every token heard."""
 
     def __init__(self, model: EditableModel, rows: Sequence[_Row]) -> None:
-        self._engine, self._ends = model.engine, ends_of(model)
+        self._engine, self._ends = model.engine, model.engine.ends()
         self._generations = {id(row.row.ids): row.generation for row in rows}
         self._answers: dict[int, Completion] = {}
 
@@ -317,13 +314,6 @@ def _do(work: Callable[[], Any], future: Future[Any]) -> None:
 
 def _shutting_down() -> ApiError:
     return ApiError(503, "The server is shutting down.", code="shutting_down")
-
-
-def ends_of(model: EditableModel) -> frozenset[int]:
-    """The tokens that end an answer."""
-    eos = getattr(model.base.generation_config, "eos_token_id", None)
-    found = {model.tokenizer.eos_token_id, *(eos if isinstance(eos, list) else [eos])}
-    return frozenset(int(token) for token in found if token is not None)
 
 
 def _settle(row: _Row, answer: Completion, ends: frozenset[int]) -> None:
