@@ -98,7 +98,9 @@ def _measure(
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="The folders of one run or several.")
+    ],
     json: Out = None,
     html: Html = None,
     markdown: Markdown = None,
@@ -108,11 +110,23 @@ def report(
         Path | None,
         typer.Option("--downstream", metavar="FILE", help="For the page: downstream's JSON."),
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", metavar="DIR", help="Write the page's plots here, as SVG."),
+    ] = None,
 ) -> None:
-    """Show a run again, finished or not, from its rows."""
+    """Show runs again, finished or not, from their rows; several runs on one model side by side."""
     from memedit.evaluation.compare import load
+    from memedit.evaluation.joining import join
 
-    _show(load(run), Reports(json, html, markdown, csv), timings=timings, downstream=downstream)
+    comparison = join([load(run) for run in runs])
+    reports = Reports(json, html, markdown, csv)
+    _show(comparison, reports, timings=timings, downstream=downstream)
+    if pictures is not None:
+        from memedit.evaluation.page import pictures as drawn
+
+        for name, svg in drawn(comparison).items():
+            _write(pictures / f"{name}.svg", svg)
 
 
 def sweep(
@@ -227,6 +241,7 @@ def _show(
 
 def _write(file: Path, text: str) -> None:
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
     except OSError as error:
         raise InvalidInputError(f"{file} cannot be written: {error.strerror}.") from error

@@ -38,7 +38,7 @@ says another unit: ``seconds_*``, ``kl_*`` (nats), ``gen_fluency`` (bits).
 | ``gen_consistency``, ``essence`` | cosine of TF-IDF with reference texts; perplexity of texts about the subject | ROME |
 | ``immediate_*`` | the same just after each edit | |
 | ``retention`` | of the edits that held just after they were made, those that hold now | arXiv 2401.07453 |
-| ``weight_distance:<matrix>``, ``weight_relative:``, ``weight_step:`` | Frobenius norm of W_t - W_0, the same over that of W_0, and of what the last edit added, of editors that tell | arXiv 2401.07453 |
+| ``weight_distance:<matrix>``, ``weight_relative:``, ``weight_step:`` | Frobenius norm of W_t - W_0, the same over that of W_0, and of what the last edit added, of editors that tell; without a matrix, of all matrices together | arXiv 2401.07453 |
 | ``seconds_per_edit``, ``seconds_per_query`` | cost | |
 """  # noqa: E501
 
@@ -70,6 +70,8 @@ EDIT = "edit"
 DISTANCE, RELATIVE, STEP = "weight_distance:", "weight_relative:", "weight_step:"
 """Measures of a matrix, named after the colon: how far it is from its original, in absolute terms
 and in terms of its original norm; and how long the last step was."""
+OVERALL = {part: part.removesuffix(":") for part in (DISTANCE, RELATIVE, STEP)}
+"""The same of all matrices together."""
 KEYS, HELD = "grace_keys", "edits_held"
 STATES = (DISTANCE, RELATIVE, STEP, KEYS, HELD)
 """Measures (or their beginnings) of which the last value counts, not a mean."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from memedit.evaluation import plots, tables
 from memedit.evaluation.compare import Comparison
-from memedit.evaluation.metrics import DISTANCE, METRICS, TIMINGS
+from memedit.evaluation.metrics import METRICS, OVERALL, RELATIVE, TIMINGS
 from memedit.evaluation.rows import Row
 
-CURVES = ("gen_efficacy", "gen_generality", "gen_locality", "s", "gen_portability", "retention")
+CURVES = ("gen_efficacy", "gen_generality", "gen_locality", "gen_portability", "retention",
+          "tf_efficacy", "tf_generality", "tf_locality", "es", "ps", "ns", "s",
+          OVERALL[RELATIVE])  # fmt: skip
 FAMILIES = ("Free generation", "Teacher forcing", "Comparison of probabilities", "Scope")
 WORST = 8
 # The first three are Okabe and Ito's, lighter on dark paper. Their others are too faint on white:
@@ -61,7 +64,7 @@ def page(comparison: Comparison, downstream: Mapping[str, Any] | None = None) ->
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p class='soft'>{escape(tables.provenance(comparison))}</p>",
-        *_figures(comparison),
+        *map(_drawn, figures(comparison)),
         *_downstream(downstream or {}),
         *_tables(comparison),
         *_worst_cases(comparison),
@@ -75,38 +78,67 @@ def page(comparison: Comparison, downstream: Mapping[str, Any] | None = None) ->
     return head + "\n".join(parts) + "</html>\n"
 
 
-def _figure(svg: str, title: str, caption: str) -> str:
-    named = svg.replace("<svg", f"<svg role='img' aria-label='{escape(title)}'", 1)
-    drawn = f"<div class='wide'>{named}</div>"
-    return f"<figure>{drawn}<figcaption>{escape(caption)}</figcaption></figure>"
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A plot with what stands around it; ``section`` opens a part of the page, where it is one."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+    section: str = ""
+    heading: str = ""
 
 
-def _figures(comparison: Comparison) -> Iterator[str]:
+def pictures(comparison: Comparison) -> dict[str, str]:
+    """{name: SVG} of the page's plots, each complete in itself: light and dark, for a document."""
+    colours = _STYLE[: _STYLE.index("body {")].replace(":root", "svg")
+    return {
+        each.name: each.svg.replace(">", f"><style>{colours}</style>", 1).replace(
+            "<svg", "<svg style='background: var(--paper); color: var(--ink)'", 1
+        )
+        for each in figures(comparison)
+    }
+
+
+def _drawn(figure: Figure) -> str:
+    named = figure.svg.replace("<svg", f"<svg role='img' aria-label='{escape(figure.title)}'", 1)
+    caption = f"<figcaption>{escape(figure.caption)}</figcaption>"
+    section = f"<h2>{escape(figure.section)}</h2>" if figure.section else ""
+    heading = f"<h3>{escape(figure.heading)}</h3>" if figure.heading else ""
+    return f"{section}{heading}<figure><div class='wide'>{named}</div>{caption}</figure>"
+
+
+def figures(comparison: Comparison) -> Iterator[Figure]:
+    """The plots of a comparison, in order.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
     held = comparison.tables
     points = tables.points_of(held)
     there = {name for table in held.values() for each in table.values() for name in each}
     last = {editor: table[points[-1]] for editor, table in held.items() if points[-1] in table}
+    final = {name for each in last.values() for name in each}
     title = f"Scores with {int(points[-1]):,} {'case' if points[-1] == '1' else 'cases'} edited"
-    yield f"<h2>{title}</h2>"
-    fractions = [m for m in tables.HEADLINE if m in there and tables.is_fraction(m)]
+    fractions = [m for m in tables.HEADLINE if m in final and tables.is_fraction(m)]
+    section = title
     for family in FAMILIES:  # what does not compare does not stand in one plot
         if shown := [m for m in fractions if tables.family(m) == family]:
-            yield f"<h3>{family}</h3>"
+            drawn = plots.dots(last, shown)
             caption = "Means with 95% bootstrap intervals over records."
-            yield _figure(plots.dots(last, shown), f"{title}: {family}", caption)
+            name = f"scores-{family.lower().replace(' ', '-')}"
+            yield Figure(name, f"{title}: {family}", caption, drawn, section, family)
+            section = ""
     if len(points) > 1:
         title = "Scores against the number of edits"
-        yield f"<h2>{title}</h2>"
-        moved = sorted(m for m in there if m.startswith(DISTANCE))
-        shown = [m for m in (*CURVES, *moved) if m in there]
+        shown = [m for m in CURVES if m in there]
         caption = "All cases edited so far, asked again at each checkpoint; 95% intervals."
-        yield _figure(plots.curves(held, shown), title, caption)
-    costs = [m for m in TIMINGS if m in there]
-    if costs:
+        yield Figure("curves", title, caption, plots.curves(held, shown), title)
+    if costs := [m for m in TIMINGS if m in final]:
         title = "Seconds per edit and per edited answer"
-        yield f"<h2>{title}</h2>"
         drawn = plots.dots(last, costs, label="seconds", log=True)
-        yield _figure(drawn, title, "On the machine of this run; log scale.")
+        yield Figure("seconds", title, "On the machine of this run; log scale.", drawn, title)
 
 
 def _downstream(results: Mapping[str, Any]) -> Iterator[str]:
@@ -116,9 +148,8 @@ def _downstream(results: Mapping[str, Any]) -> Iterator[str]:
     from memedit.evaluation.downstream import intervals
 
     title = "Downstream tasks before and after editing"
-    yield f"<h2>{title}</h2>"
-    shown = intervals(results)
-    yield _figure(plots.bars(shown, "%", scale=100), title, "95% intervals over items.")
+    drawn = plots.bars(intervals(results), "%", scale=100)
+    yield _drawn(Figure("downstream", title, "95% intervals over items.", drawn, title))
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:

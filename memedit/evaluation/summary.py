@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,11 +14,15 @@ import numpy.typing as npt
 
 from memedit.evaluation.derived import DERIVED, Derived
 from memedit.evaluation.metrics import (
+    DISTANCE,
     EDIT,
     GROUPED,
     METRICS,
+    OVERALL,
     PARTS,
+    RELATIVE,
     STATES,
+    STEP,
     Metric,
     applies,
     grouped,
@@ -117,12 +122,27 @@ class _Rows:
                 before = [row for row in rows if row["edited"] <= point]
                 if before:
                     last[measure] = max(before, key=lambda row: row["edited"])
-        return {m: Interval(v, v, v, 1) for m, row in last.items() for v in [row["value"]]}
+        values = {measure: float(row["value"]) for measure, row in last.items()}
+        return {m: Interval(v, v, v, 1) for m, v in (values | _overall(values)).items()}
 
     @staticmethod
     def _at(row: Row, phase: str, point: int) -> bool:
         earlier = phase in {EDIT, IMMEDIATE}
         return bool(row["edited"] <= point if earlier else row["edited"] == point)
+
+
+def _overall(values: Mapping[str, float]) -> dict[str, float]:
+    """What single matrices were changed by, as of one long vector."""
+    found = {
+        OVERALL[part]: math.hypot(*each)
+        for part in (DISTANCE, STEP)
+        if (each := [v for name, v in values.items() if name.startswith(part)])
+    }
+    shares = {n.removeprefix(RELATIVE): v for n, v in values.items() if n.startswith(RELATIVE)}
+    norms = [values[DISTANCE + name] / share for name, share in shares.items() if share]
+    if norms:
+        found[OVERALL[RELATIVE]] = found[OVERALL[DISTANCE]] / math.hypot(*norms)
+    return found
 
 
 def _within(how: str, each: Sequence[tuple[str, float]]) -> float:

@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from memedit.evaluation.metrics import METRICS, less_is_better
+from memedit.evaluation.joining import parts_of
+from memedit.evaluation.metrics import METRICS, OVERALL, less_is_better
 from memedit.evaluation.summary import Interval, Table
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ HEADLINE = (
     "zsre_efficacy", "zsre_paraphrase", "zsre_specificity", "zsre_score",
     "scope_recall", "scope_right", "scope_false_fires", "scope_false_fires_hard",
     "retrieval_recall", "immediate_gen_efficacy", "retention", "gen_fluency", "gen_consistency",
-    "gen_entropy_fixed", "essence", "seconds_per_edit", "seconds_per_query",
+    "gen_entropy_fixed", "essence", *OVERALL.values(), "seconds_per_edit", "seconds_per_query",
 )  # fmt: skip
 
 _FIGURE = 8
@@ -81,9 +82,7 @@ def headline(tables: Mapping[str, Table]) -> list[str]:
     there = {name for table in tables.values() for metrics in table.values() for name in metrics}
     groups = sorted(n for n in there if n not in METRICS and n not in HEADLINE)
     return [name for name in HEADLINE if name in there] + [
-        n
-        for n in groups
-        if n.startswith(("gen_portability_", "gen_locality_", "ripple_", "weight_"))
+        n for n in groups if n.startswith(("gen_portability_", "gen_locality_", "ripple_"))
     ]
 
 
@@ -114,9 +113,9 @@ def rich_tables(comparison: Comparison) -> Iterable[RichTable]:
 
 
 def title_of(comparison: Comparison, point: str) -> str:
-    manifest = comparison.manifest
-    protocol = manifest["identity"]["settings"]["protocol"]
-    where = f"{manifest['data']['format']}, {protocol}"
+    runs = [part.manifest for part in parts_of(comparison)]
+    protocols = dict.fromkeys(run["identity"]["settings"]["protocol"] for run in runs)
+    where = f"{runs[0]['data']['format']}, {' and '.join(protocols)}"
     return f"{where}: {point} cases edited (mean and 95% interval over records)"
 
 
@@ -141,7 +140,14 @@ def markdown(comparison: Comparison) -> str:
 
 
 def provenance(comparison: Comparison) -> str:
-    """One line that says what the figures rest on."""
+    """A line for each run that says what its figures rest on."""
+    runs = parts_of(comparison)
+    return "".join(
+        (f"{', '.join(run.tables)}: " if len(runs) > 1 else "") + _provenance(run) for run in runs
+    )
+
+
+def _provenance(comparison: Comparison) -> str:
     identity, data = comparison.manifest["identity"], comparison.manifest["data"]
     out = ", ".join(f"{count} {reason}" for reason, count in data["left_out"].items()) or "none"
     asked = data["asked"] if data["asked"] is not None else "all"

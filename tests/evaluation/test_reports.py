@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
+from memedit.errors import InvalidInputError
 from memedit.evaluation import plots, tables
 from memedit.evaluation.compare import Comparison, compare
-from memedit.evaluation.page import page, worst
+from memedit.evaluation.joining import join
+from memedit.evaluation.page import page, pictures, worst
 from memedit.evaluation.rows import Row
 from memedit.evaluation.summary import Interval
 from tests.evaluation.helpers import record, small_model, write
@@ -81,6 +85,35 @@ def test_the_page_stands_alone_and_takes_its_colours_from_the_theme(
         assert f"var(--{name}, {colour})" in drawn
     assert "Worst cases" in text and "The capital of Isle0 is" in text
     assert page(comparison) == text
+
+
+def test_pictures_stand_alone(comparison: Comparison) -> None:
+    found = pictures(comparison)
+    assert len(found) == 6 and {"curves", "seconds", "scores-free-generation"} <= set(found)
+    for svg in found.values():
+        ElementTree.fromstring(svg)
+        used = set(re.findall(r"var\((--[a-z0-9-]+)", svg))
+        assert used and all(f"{name}:" in svg for name in used)
+
+
+def test_runs_are_reported_side_by_side(comparison: Comparison, tmp_path: Path) -> None:
+    """The editor of both keeps its name once; each has its own rows."""
+    data = write(tmp_path / "cases.jsonl", [record(i) for i in range(4)])
+    options: dict[str, Any] = {"protocol": "batch", "folder": tmp_path / "other", "tokens": 3}
+    other = compare(small_model(), ["ike@everything", "none"], data, **options)
+    both = join([comparison, other])
+    added = ["ike@everything", "none (other)"]
+    assert list(both.tables) == [*comparison.tables, *added]
+    assert both.tables["none (other)"] == other.tables["none"]
+    assert list(both.rows("none (other)")) == list(other.rows("none"))
+    assert tables.provenance(both).splitlines() == [
+        f"{', '.join(run.tables)}: {tables.provenance(run).strip()}" for run in (comparison, other)
+    ]
+    assert "sequential and batch: 4 cases" in page(both)
+    assert join([comparison]) is comparison
+    foreign = replace(other, manifest={**other.manifest, "identity": {"model": "another"}})
+    with pytest.raises(InvalidInputError, match="differ in their model"):
+        join([comparison, foreign])
 
 
 def test_the_page_shows_downstream_bars(comparison: Comparison) -> None:

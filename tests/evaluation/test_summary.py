@@ -113,6 +113,17 @@ def test_grace_arr_is_a_perplexity_and_keys_are_counted() -> None:
     assert [found[n].mean for n in ("grace_keys", "edits_held", "weight_step:mlp")] == [2, 2, 2]
 
 
+def test_changes_of_matrices_add_up_as_one_vector() -> None:
+    """Changes of 3 and 4, of norms 30 and 40: 5 of 50."""
+    rows = [row(0, "efficacy", "gen_contains", 1.0, edited=1)]
+    for name, change in (("a", 3.0), ("b", 4.0)):
+        for part, value in (("distance", change), ("step", 2 * change), ("relative", 0.1)):
+            rows.append(row(0, "", f"weight_{part}:{name}", value, phase="edit", edited=1))
+    found = aggregate(rows)["1"]
+    names = ("weight_distance", "weight_step", "weight_relative")
+    assert [found[n].mean for n in names] == pytest.approx([5, 10, 0.1])
+
+
 def test_knowedit_is_a_mean_over_sub_types() -> None:
     """Portability (1 + (0 + 1/2) / 2) / 2 = 5/8, over probes it would be 1/2; locality 1/2; edit
     success 1. Overall (1 + 5/8 + 1/2) / 3 = 17/24: there is no rephrase."""
