@@ -302,6 +302,11 @@ def main(
     out: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Commit to visible over three processes; edits through servers that are killed."""
+    if memory is not None and start is not None and (edits > 1 or survive):
+        raise typer.BadParameter(
+            "Another memory is copied into an empty one: give --start with --edits 1 --survive 0, "
+            "or leave out --memory."
+        )
     tell = Console(stderr=True, highlight=False).print
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -38,6 +38,9 @@ Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Where the result goes; resumes from there.")
 ]
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Examples a step.")]
+Rate = Annotated[float, typer.Option("--rate", help="Highest learning rate.")]
+SaveEvery = Annotated[int, typer.Option("--save-every", min=1, help="Steps.")]
 Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")]
 Dtype = Annotated[str | None, typer.Option("--dtype", metavar="NAME", help="float32, bfloat16 …")]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything that is random.")]
@@ -91,14 +94,11 @@ def counterfactual(
     data: Data,
     texts: Texts,
     out: Out,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="NAME", help="The base: hub id, folder or GGUF file."),
-    ] = None,
+    model: Model = None,
     steps: Steps = 900,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Examples a step.")] = 16,
-    rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 6e-4,
-    save_every: Annotated[int, typer.Option("--save-every", min=1, help="Steps.")] = 50,
+    batch: Batch = 16,
+    rate: Rate = 6e-4,
+    save_every: SaveEvery = 50,
     start: Annotated[
         Path | None,
         typer.Option(
@@ -152,14 +152,11 @@ def decomposer(
         list[Path] | None,
         typer.Option("--texts", metavar="FILE", help="Ordinary text: no chains. Repeatable."),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="NAME", help="The base: hub id, folder or GGUF file."),
-    ] = None,
+    model: Model = None,
     steps: Steps = 150,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Examples a step.")] = 16,
-    rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 1.5e-3,
-    save_every: Annotated[int, typer.Option("--save-every", min=1, help="Steps.")] = 10,
+    batch: Batch = 16,
+    rate: Rate = 1.5e-3,
+    save_every: SaveEvery = 10,
     device: Device = None,
     dtype: Dtype = None,
     seed: Seed = 0,
@@ -206,7 +203,7 @@ def mend(
     model: Model = None,
     steps: Steps = 2_000,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Edits a step.")] = 5,
-    rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 1e-4,
+    rate: Rate = 1e-4,
     rank: Annotated[int, typer.Option("--rank", min=1, help="Of the transforms.")] = 256,
     device: Device = None,
     seed: Seed = 0,
@@ -223,7 +220,7 @@ def ke(
     out: Place = None,
     model: Model = None,
     steps: Steps = 20_000,
-    rate: Annotated[float, typer.Option("--rate", help="Highest learning rate.")] = 3e-4,
+    rate: Rate = 3e-4,
     device: Device = None,
     seed: Seed = 0,
     json: Json = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,24 @@ def folder_of(kind: str, fingerprint: str) -> Path:
     return cache_folder() / "hypernetworks" / kind / fingerprint
 
 
+def shipped(kind: str, fingerprint: str) -> Path | None:
+    """The folder in the package with the hypernetwork of a method for a model, if there is one."""
+    root = Path(str(files("memedit.editors").joinpath("hypernetworks")))
+    for manifest in sorted(root.glob(f"*/{MANIFEST}")):
+        what = json.loads(manifest.read_text("utf-8"))
+        if (what.get("kind"), what.get("base")) == (kind, fingerprint):
+            return manifest.parent
+    return None
+
+
+def _place(kind: str, where: str, fingerprint: str) -> Path:
+    """A named folder; else the cache's, where something was trained; else the package's."""
+    if where != AUTO:
+        return Path(where)
+    own = folder_of(kind, fingerprint)
+    return own if (own / MANIFEST).is_file() else shipped(kind, fingerprint) or own
+
+
 def save(network: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the weights (matrices in half precision) and the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,13 +64,13 @@ def read(kind: str, where: str, lm: LM) -> tuple[dict[str, Tensor], dict[str, An
 
     Args:
         kind: ``"mend"`` or ``"ke"``.
-        where: A folder, or ``"auto"`` for the one in the cache.
+        where: A folder, or ``"auto"`` for the one in the cache, else the package's.
         lm: The model.
 
     Raises:
         InvalidInputError: there is none, or it was trained for another model or method.
     """
-    folder = folder_of(kind, lm.fingerprint) if where == AUTO else Path(where)
+    folder = _place(kind, where, lm.fingerprint)
     hint = f"Train one: memedit train {kind} --data FILE --texts FILE."
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))

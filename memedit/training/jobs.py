@@ -19,6 +19,7 @@ from memedit.training.loop import Report, Schedule
 from memedit.training.texts import sentences
 
 if TYPE_CHECKING:
+    from memedit.engine import Engine
     from memedit.protocols import Encoder
     from memedit.scope.classifier import PairModel
     from memedit.scope.cross import CrossEncoder
@@ -177,6 +178,25 @@ def _with_cross(
     return replace(model, join=fitted(model, pairs["calibration"], cross)), cross
 
 
+def _opened(model: str | None, device: str | None, dtype: Any = None) -> Engine:
+    """The base to train for."""
+    from memedit import models
+    from memedit.engine import Engine
+
+    return Engine(*models.load(model, dtype=dtype, device=device))
+
+
+def _about(lm: Engine, schedule: Schedule) -> dict[str, Any]:
+    """For which base, how long and how fast."""
+    return {
+        "base": lm.fingerprint,
+        "model": str(getattr(lm.base.config, "_name_or_path", "")).rpartition("/")[2],
+        "steps": schedule.steps,
+        "batch": schedule.batch,
+        "rate": schedule.rate,
+    }
+
+
 def train_adapter(
     data: Sequence[Path],
     texts: Sequence[Path],
@@ -194,19 +214,16 @@ def train_adapter(
     Interrupted, it goes on from the last checkpoint in ``out`` when run again with the same
     settings. ``start`` is the folder of an adapter to begin with; it stays as it is.
     """
-    from memedit import models
     from memedit.editors._counterfactual import MANIFEST
-    from memedit.engine import Engine
     from memedit.training.counterfactual import targets_of, train_counterfactual
 
-    base, tokenizer = models.load(model, dtype=dtype, device=device)
-    fingerprint = models.fingerprint(base)
-    targets = targets_of(base, Engine(base, tokenizer).sites)
+    lm = _opened(model, device, dtype)
+    about = _about(lm, schedule)  # the fingerprint of the base as it is without an adapter
     parts = split_facts(read_facts(data))
     trained, scores = train_counterfactual(
-        base,
-        tokenizer,
-        targets,
+        lm.base,
+        lm.tokenizer,
+        targets_of(lm.base, lm.sites),
         parts["train"],
         parts["calibration"],
         sentences(texts),
@@ -216,11 +233,7 @@ def train_adapter(
         report=report,
     )
     manifest = {
-        "base": fingerprint,
-        "model": str(getattr(base.config, "_name_or_path", "")).rpartition("/")[2],
-        "steps": schedule.steps,
-        "batch": schedule.batch,
-        "rate": schedule.rate,
+        **about,
         "start": None if start is None else json.loads((start / MANIFEST).read_text("utf-8")),
         **provenance(data, texts, schedule.seed),
         "metrics": scores,
@@ -255,14 +268,11 @@ def train_chains(
         schedule: Of the training.
         report: Called after each step.
     """
-    from memedit import models
-    from memedit.engine import Engine
     from memedit.training import decomposer
     from memedit.training.counterfactual import targets_of
 
-    base, tokenizer = models.load(model, dtype=dtype, device=device)
-    fingerprint = models.fingerprint(base)
-    targets = targets_of(base, Engine(base, tokenizer).sites)
+    lm = _opened(model, device, dtype)
+    about = _about(lm, schedule)
     chains = [chain for path in data for chain in decomposer.read_chains(path)]
     parts: dict[decomposer.Part, list[decomposer.Chain]] = {"train": [], "evaluation": []}
     for chain in chains:
@@ -275,14 +285,16 @@ def train_chains(
     named = sorted(subjects)
     examples = {n: decomposer.Chains(part, n, named, plain) for n, part in parts.items()}
     trained, scores = decomposer.train_decomposer(
-        base, tokenizer, targets, examples, schedule, out, report=report
+        lm.base,
+        lm.tokenizer,
+        targets_of(lm.base, lm.sites),
+        examples,
+        schedule,
+        out,
+        report=report,
     )
     manifest = {
-        "base": fingerprint,
-        "model": str(getattr(base.config, "_name_or_path", "")).rpartition("/")[2],
-        "steps": schedule.steps,
-        "batch": schedule.batch,
-        "rate": schedule.rate,
+        **about,
         **provenance([*data, *facts], texts, schedule.seed),
         "split": decomposer.describe(),
         "metrics": scores,
@@ -333,13 +345,10 @@ def train_hypernetwork(
         rank: Of MEND's transforms.
         report: Called after every step.
     """
-    from memedit import models
     from memedit.editors._hypernetworks import folder_of
-    from memedit.engine import Engine
     from memedit.training.hypernetworks import KeTraining, MendTraining
 
-    base, tokenizer = models.load(model, device=device)
-    lm = Engine(base, tokenizer)
+    lm = _opened(model, device)
     folder = out or folder_of(kind, lm.fingerprint)
     facts, plain = split_facts(read_facts(data))["train"], sentences(texts)
     training: MendTraining | KeTraining
@@ -349,9 +358,7 @@ def train_hypernetwork(
         training = KeTraining(lm, facts, plain, seed=schedule.seed)
     metrics = training.run(folder, schedule, report)
     manifest = {
-        "model": str(getattr(base.config, "_name_or_path", "")).rpartition("/")[2],
-        "steps": schedule.steps,
-        "rate": schedule.rate,
+        **_about(lm, schedule),
         **provenance(data, texts, schedule.seed),
         "metrics": metrics,
     }
