@@ -126,7 +126,7 @@ class Pass:
         """[B', T, d] what leaves block ``last`` (default: the last of all).
 
         Args:
-            rows: [B'] which sequences; None for all.
+            rows: [B'] which sequences, one perhaps several times; None for all.
             entering: [B', T, d] instead of what the model itself passes to the first block run.
             before, after: As for :meth:`memedit.engine.Engine.watch`.
             begin: The first block to run, from ``first`` on.
@@ -151,7 +151,7 @@ class Pass:
         if self._cache is None:
             return None
         cache = fork(self._cache, growing=False)
-        if rows is not None and len(rows) < len(self):
+        if rows is not None and rows.tolist() != list(range(len(self))):
             cache.batch_select_indices(rows)
         return cache
 

@@ -23,12 +23,21 @@ def test_a_part_equals_the_whole(arch: str) -> None:
             for starts in (None, STARTS):
                 passing = Pass(lm, ROWS, first=first, starts=starts)
                 assert passing.offset.tolist() == (starts or [0] * 4)
-                for chosen in (None, torch.tensor([1, 3])):
+                for chosen in (None, torch.tensor([1, 3]), torch.tensor([3, 0, 3, 2, 0])):
                     hidden = passing.run(chosen)
                     for n, i in enumerate(range(4) if chosen is None else chosen.tolist()):
                         o = int(passing.offset[i])
                         ours = log_probs(lm, hidden[n, : len(ROWS[i]) - o])
                         assert torch.allclose(ours, whole[i][o:], atol=2e-5)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_one_sequence_is_run_several_times(arch: str) -> None:
+    lm = tiny_engine(arch)
+    passing = Pass(lm, ROWS[1:2], first=1, starts=STARTS[1:2])
+    with torch.no_grad():
+        once, thrice = passing.run(), passing.run(torch.zeros(3, dtype=torch.long))
+    assert torch.allclose(thrice, once.expand(3, -1, -1), atol=2e-5)
 
 
 def test_a_window_too_short_for_the_padding_is_not_used() -> None:

@@ -172,9 +172,10 @@ class Kn(WeightEditor):
         last = len(ids) - 1
         sites = [lm.sites.mlp_out(layer) for layer in range(lm.sites.layers)]
         keys = observe(lm, [ids], [last], sites)
-        passing = Pass(lm, [ids] * self.steps, first=0, starts=[last] * self.steps)
+        passing = Pass(lm, [ids], first=0, starts=[last])
+        rows = torch.zeros(self.steps, dtype=torch.long, device=passing.entering.device)
         column = last - int(passing.offset[0])
-        scales = torch.linspace(0, 1, self.steps, device=passing.entering.device)[:, None]
+        scales = torch.linspace(0, 1, self.steps, device=rows.device)[:, None]
         scores = []
         for layer, site in enumerate(sites):
             key = keys[site][0].to(scales.device)
@@ -187,7 +188,7 @@ class Kn(WeightEditor):
                 return x
 
             with torch.enable_grad():
-                hidden = passing.run(begin=layer, before={site: placed})
+                hidden = passing.run(rows, begin=layer, before={site: placed})
                 chance = log_probs(lm, hidden[:, column])[:, token].exp()
                 (slope,) = torch.autograd.grad(chance.sum(), scaled)
             scores.append((key[0] * slope.mean(0)).detach().float().cpu())
