@@ -12,6 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from memedit import EditableModel
+from memedit.evaluation.compare import compare
 from tests.helpers import shared_data
 
 
@@ -69,3 +71,21 @@ def test_scope_forms(tmp_path: Path, minilm: Any) -> None:
     found = json.loads(out.read_text())
     assert set(found) == set(importlib.import_module("benchmarks.scope_forms").FORMS)
     assert all(row["question_recall"] > 0.3 for row in found.values())
+
+
+@pytest.mark.slow
+def test_collapse(tmp_path: Path, smollm: Any, minilm: Any) -> None:
+    """Two edits at a rate that ruins the model."""
+    data = head("counterfact_full.jsonl.gz", 2, tmp_path / "cf.jsonl.gz")
+    model = EditableModel(*smollm, encoder=minilm)
+    editor = "ft_m(rate=0.2,steps=3)-ungated"
+    options: dict[str, Any] = {"protocol": "sequential", "checkpoints": [1], "families": ["tf"]}
+    compare(model, [editor], data, folder=tmp_path / "run", **options)
+    (tmp_path / "texts.txt").write_text("The cat sat on the mat.\nThe sun rises in the east.\n")
+    out, svg = tmp_path / "out.json", tmp_path / "out.svg"
+    texts = ("--texts", str(tmp_path / "texts.txt"))
+    run("collapse", str(tmp_path / "run"), *texts, "--json", str(out), "--svg", str(svg))
+    found = json.loads(out.read_text())
+    after = [found[editor][point]["mean"] for point in ("1", "2")]
+    assert min(after) > found["unedited"]["mean"] + 1 and after[0] != after[1]
+    assert "<style>" in svg.read_text()

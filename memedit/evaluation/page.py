@@ -91,14 +91,15 @@ class Figure:
 
 
 def pictures(comparison: Comparison) -> dict[str, str]:
-    """{name: SVG} of the page's plots, each complete in itself: light and dark, for a document."""
+    """{name: SVG} of the page's plots, each complete in itself."""
+    return {each.name: standalone(each.svg) for each in figures(comparison)}
+
+
+def standalone(svg: str) -> str:
+    """A plot with the page's colours, light and dark, for a document."""
     colours = _STYLE[: _STYLE.index("body {")].replace(":root", "svg")
-    return {
-        each.name: each.svg.replace(">", f"><style>{colours}</style>", 1).replace(
-            "<svg", "<svg style='background: var(--paper); color: var(--ink)'", 1
-        )
-        for each in figures(comparison)
-    }
+    svg = svg.replace("<svg", "<svg style='background: var(--paper); color: var(--ink)'", 1)
+    return svg.replace(">", f"><style>{colours}</style>", 1)
 
 
 def _drawn(figure: Figure) -> str:

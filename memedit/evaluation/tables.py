@@ -31,7 +31,8 @@ HEADLINE = (
 _FIGURE = 8
 """Letters of a figure, the least a column has."""
 _UNITS = {
-    "kl_": "nats", "seconds_": "s", "gen_fluency": "bits", "gen_entropy": "bits",
+    "kl_": "nats", "text_nll": "nats a token", "seconds_": "s",
+    "gen_fluency": "bits", "gen_entropy": "bits",
     "essence": "perplexity", "grace_arr": "perplexity", "grace_keys": "keys",
     "edits_held": "edits", "weight_distance": "norm", "weight_step": "norm",
     "weight_relative": "of the original norm",
