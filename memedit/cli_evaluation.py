@@ -125,6 +125,7 @@ def report(
     if pictures is not None:
         from memedit.evaluation.page import pictures as drawn
 
+        _made(pictures)
         for name, svg in drawn(comparison).items():
             _write(pictures / f"{name}.svg", svg)
 
@@ -241,8 +242,14 @@ def _show(
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
     except OSError as error:
         raise InvalidInputError(f"{file} cannot be written: {error.strerror}.") from error
     _render.note(f"Wrote {file}.")
+
+
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(f"{folder} cannot be made: {error.strerror}.") from error

@@ -66,6 +66,10 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
     assert "Downstream tasks" in (tmp_path / "b.html").read_text()
     assert call("report", "a.json.run", "--downstream", "a.json", "--html", "b").exit_code == 2
     assert shown.exit_code == 0, shown.output
+    drawn = call("report", "a.json.run", "--pictures", "some/pictures")
+    assert drawn.exit_code == 0, drawn.output
+    assert "<svg" in (tmp_path / "some" / "pictures" / "curves.svg").read_text()
+    assert call("report", "a.json.run", "--pictures", "a.json").exit_code == 2
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "a.json").read_bytes()
 
 
