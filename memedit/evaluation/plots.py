@@ -25,6 +25,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito (2008), without black and yellow, which vanish on one of the backgrounds."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":")
+_APART = 1.8
+"""Least ratio of two points that are both labelled."""
 Bars: TypeAlias = "Mapping[str, Mapping[str, Interval]]"
 """{series: {label: interval}}"""
 _STYLE: dict[Any, Any] = {
@@ -64,10 +66,19 @@ def curves(tables: Mapping[str, Table], metrics: Sequence[str]) -> str:
         _dress(panel, metric)
         panel.set_xscale("log")
         every = [int(p) for p in points_of(tables)]
-        panel.set_xticks(every, [f"{p:,}" for p in every], minor=False)
+        panel.set_xticks(every, _spaced(every), minor=False)
         panel.minorticks_off()
         panel.set_xlabel("cases edited")
     return _finish(figure, axes, len(metrics), len(tables))
+
+
+def _spaced(points: Sequence[int]) -> list[str]:
+    """The labels of points on a logarithmic axis; none where the next one's would touch it."""
+    labels, last = [""] * len(points), float("inf")
+    for i in range(len(points) - 1, -1, -1):
+        if points[i] * _APART <= last:
+            labels[i], last = f"{points[i]:,}", points[i]
+    return labels
 
 
 def dots(

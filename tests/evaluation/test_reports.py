@@ -144,6 +144,10 @@ def test_worst_cases_are_failures_at_the_last_checkpoint() -> None:
     assert [r["text"] for r in worst(rows, 2)] == ["wrong 0", "wrong 1", "changed"]
 
 
+def test_labels_of_near_points_do_not_touch() -> None:
+    assert plots._spaced([1, 10, 50, 100, 200, 300]) == ["1", "10", "50", "100", "", "300"]
+
+
 def test_plots_are_the_same_every_time(tmp_path: Path) -> None:
     made = {"a": {"x": Interval(0.5, 0.4, 0.6, 9)}, "b": {"x": Interval(0.2, 0.1, 0.3, 9)}}
     assert plots.bars(made, "%", scale=100) == plots.bars(made, "%", scale=100)
