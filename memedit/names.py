@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from memedit.errors import InvalidInputError
+
+_PATH = re.compile(
+    r"""(?P<quoted>"[^"]*"|'[^']*')|(?<==)\s*(?P<bare>[\w.~:\\-]*[/\\][\w./~:\\-]*)(?=\s*[,)])"""
+)
+"""A path without quotes, as the value of a setting; what is quoted is passed over."""
 
 
 def split(text: str, separator: str) -> list[str]:
@@ -23,8 +29,8 @@ def split(text: str, separator: str) -> list[str]:
 def called(text: str) -> tuple[str, dict[str, Any]]:
     """(name, settings) of ``name`` or ``name(setting=value, ...)``.
 
-    Values are numbers, ``true``, ``false``, ``none``, words, quoted texts, and lists of these in
-    brackets.
+    Values are numbers, ``true``, ``false``, ``none``, words, paths, quoted texts, and lists of
+    these in brackets.
 
     Raises:
         InvalidInputError: brackets that cannot be read.
@@ -33,14 +39,19 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
     if not bracket:
         return name, {}
     try:
-        call = ast.parse(f"_({rest}", mode="eval").body
+        call = ast.parse(f"_({_PATH.sub(_quoted, rest)}", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or not isinstance(call.func, ast.Name):
             raise ValueError
         return name.strip(), {_key(word): _value(word.value) for word in call.keywords}
     except (SyntaxError, ValueError):
         raise InvalidInputError(
-            f"{text!r} cannot be read.", hint="As in: rome(layer=5, variant=original)."
+            f"{text!r} cannot be read.",
+            hint='As in: rome(layer=5, variant=original), mend(hypernetwork="my folder").',
         ) from None
+
+
+def _quoted(path: re.Match[str]) -> str:
+    return path["quoted"] or repr(path["bare"])
 
 
 def _key(word: ast.keyword) -> str:

@@ -30,6 +30,9 @@ def test_separators_inside_of_brackets_do_not_separate() -> None:
         ("memit(layers=(3,4), weight=1.5e4)", ("memit", {"layers": (3, 4), "weight": 15_000.0})),
         ("memit(layers=[3, 4])", ("memit", {"layers": (3, 4)})),
         ('rome(statistics="a b/c", plain=none)', ("rome", {"statistics": "a b/c", "plain": None})),
+        ("mend(hypernetwork=../my-net/v1.0)", ("mend", {"hypernetwork": "../my-net/v1.0"})),
+        ("x(a=/b/c, d=~/e)", ("x", {"a": "/b/c", "d": "~/e"})),
+        ('x(a="b=/c,d", e=5e-4)', ("x", {"a": "b=/c,d", "e": 5e-4})),
         ("x(a=true, b=-0.5)", ("x", {"a": True, "b": -0.5})),
     ],
 )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from memedit import Edit
+from memedit import Edit, EditableModel
 from memedit.editors._facts import keyed
 from memedit.editors._gradients import Factors, factors
-from memedit.editors._hypernetworks import last_mlps
+from memedit.editors._hypernetworks import last_mlps, shipped
 from memedit.editors._weights import summed
 from memedit.editors.mend import Mend, Network, Transform, shapes_of
 from memedit.engine import Engine
 from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.split import part_of
 from memedit.training.facts import Fact
 from memedit.training.hypernetworks import MendTraining
 from memedit.training.loop import Schedule
@@ -172,3 +174,22 @@ def test_what_is_missing_is_told(lm: Engine, tmp_path: Path) -> None:
         Mend(hypernetwork=str(other)).fit(FACTS, lm)
     with pytest.raises(InvalidEditError, match="no target"):
         Mend().fit([Edit.from_statement("Our refund window is 60 days.")], lm)
+
+
+def test_the_default_model_edits_with_mend_at_once(
+    smollm: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its network comes with the package. It was not trained on these subjects."""
+    monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path))
+    subject = "Pablo Casals"
+    assert part_of(subject) == "evaluation"
+    edit = Edit(f"{subject} plays the", "violin", subject)
+    model = EditableModel(*smollm, editor="mend", scope="everything", encoder="hashing")
+    asked, target = [edit.prompt, f"{subject} is a master of the"], ["violin"] * 2
+    before = [score.logprob for score in model.score(asked, target)]
+    model.edit(edit)
+    after = [score.logprob for score in model.score(asked, target)]
+    assert after[0] > -0.2 and all(b - a > 2 for a, b in zip(before, after, strict=True))
+    folder = shipped("mend", model.engine.fingerprint)
+    assert folder is not None
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 12e6
