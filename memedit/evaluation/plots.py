@@ -25,6 +25,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito (2008), without black and yellow, which vanish on one of the backgrounds."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":")
+_LEGEND, _MARK = 100, 8
+"""Letters of the legend's width, and of what stands before a name."""
 _APART = 1.8
 """Least ratio of two points that are both labelled."""
 Bars: TypeAlias = "Mapping[str, Mapping[str, Interval]]"
@@ -200,6 +202,11 @@ def _grid(rows: int, columns: int, *, width: float, height: float) -> tuple[Figu
         return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
+def _columns(names: Sequence[str]) -> int:
+    """Columns of the legend: so many that the longest name fits."""
+    return max(1, min(4, len(names), _LEGEND // (max(map(len, names)) + _MARK)))
+
+
 def _finish(figure: Figure, axes: Sequence[Axes], used: int, series: int) -> str:
     """The figure as an SVG element whose colours are the page's."""
     import matplotlib
@@ -210,7 +217,7 @@ def _finish(figure: Figure, axes: Sequence[Axes], used: int, series: int) -> str
     with matplotlib.rc_context(_STYLE):
         handles, names = axes[0].get_legend_handles_labels()
         if series > 1:
-            figure.legend(handles, names, loc="outside upper left", ncols=min(series, 4))
+            figure.legend(handles, names, loc="outside upper left", ncols=_columns(names))
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]

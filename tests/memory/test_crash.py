@@ -64,7 +64,10 @@ def _kill(child: subprocess.Popen[str]) -> list[list[str]]:
 
 
 def _round(path: str | Path, number: int, rng: random.Random) -> tuple[set[str], set[str], int]:
-    """Writers killed one after the other: (ids acknowledged as added, as forgotten, changes)."""
+    """Writers killed one after the other: (ids acknowledged as added, as forgotten, changes).
+
+    The last one is given the time for a change where none of the others had it.
+    """
     children = [_start(path, f"{number}-{i}") for i in range(WRITERS)]
     for child in children:
         assert child.stdout is not None and child.stdout.readline() == "open\n"
@@ -73,7 +76,10 @@ def _round(path: str | Path, number: int, rng: random.Random) -> tuple[set[str],
     changes = 0
     for child in children:
         time.sleep(rng.uniform(0, 0.08))
-        for verb, *ids in _kill(child):
+        first = []
+        if child is children[-1] and not changes and child.stdout is not None:
+            first = [child.stdout.readline().split()]
+        for verb, *ids in first + _kill(child):
             changes += 1
             (there if verb == "add" else gone).update(ids)
     return there - gone, gone, changes

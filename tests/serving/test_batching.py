@@ -112,21 +112,30 @@ def test_what_nobody_waits_for_ends(model: Any) -> None:
     made.close()
 
 
+class Held(Asked):
+    """A job that keeps the batcher busy until it is let go."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model, ELSEWHERE)
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def decided(self, decision: Decision, version: int) -> None:
+        self.begun.set()
+        assert self.go.wait(60)
+
+
 def test_a_full_queue_and_a_closed_one_refuse(model: Any) -> None:
     made = batcher(model, max_queue=2, max_batch=1, wait=0)
-    slow = [Asked(model, ELSEWHERE, max_tokens=300) for _ in range(3)]
-    for each in slow:
-        try:
-            made.submit(each.job)
-        except ApiError as error:
-            assert (error.status, error.headers) == (503, {"Retry-After": "1"})
-            break
-        time.sleep(0.05)
-    else:
-        with pytest.raises(ApiError, match="Too many"):
-            made.submit(Asked(model, ELSEWHERE).job)
-    for each in slow:
-        each.job.cancelled.set()
+    held, waiting = Held(model), [Asked(model, ELSEWHERE) for _ in range(2)]
+    made.submit(held.job)
+    assert held.begun.wait(60)
+    for each in waiting:
+        made.submit(each.job)
+    with pytest.raises(ApiError, match="Too many") as refused:
+        made.submit(Asked(model, ELSEWHERE).job)
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+    held.go.set()
+    assert all(each.done.wait(60) for each in waiting)
     made.close()
     with pytest.raises(ApiError, match="shutting down"):
         made.submit(Asked(model, ELSEWHERE).job)
