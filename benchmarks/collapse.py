@@ -60,9 +60,13 @@ def interval(values: Any) -> Interval:
 def measured(model: EditableModel, run: Comparison, texts: Sequence[str]) -> Iterator[Any]:
     """(editor, checkpoint, interval) of every checkpoint of a run."""
     assert run.folder is not None
+    if run.manifest["identity"]["model"] != model.engine.fingerprint:
+        raise typer.BadParameter(f"{run.folder} is a run on another model: give --model.")
     for editor in run.tables:
         if editor != NONE:
             folder = rows_of(run.folder, Spec(editor, None).slug).with_suffix("") / "memory"
+            if not folder.is_dir():
+                raise typer.BadParameter(f"{run.folder} keeps no memory: sequential runs do.")
             edited = parse(editor).build(model, folder)
             records = sorted(edited.memory.records(), key=lambda record: record.sequence)
             for point in points_of({editor: run.tables[editor]}):

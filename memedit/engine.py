@@ -202,11 +202,15 @@ class Engine:
         """(length, keys and values that may grow) of a prefix, for ``rows`` rows."""
         return self._prefix(prefix, rows, growing=True)
 
-    def ends(self) -> frozenset[int]:
-        """The tokens that end a text: of ``generate``, of the tokenizer, and the padding."""
+    def eos(self) -> frozenset[int]:
+        """The tokens at which a text ends: ``generate``'s and the tokenizer's."""
         own = self.tokenizer.eos_token_id
-        found = [*_Settings({}, self.base.generation_config).eos, self.codec.pad]
+        found = _Settings({}, self.base.generation_config).eos
         return frozenset(found if own is None else [*found, int(own)])
+
+    def ends(self) -> frozenset[int]:
+        """The same, and the padding that stands behind them."""
+        return self.eos() | {self.codec.pad}
 
     # The model as another one
 

@@ -111,7 +111,7 @@ class LM(Protocol):
     def generate(self, batch: Batch) -> list[Any]: ...
 
     def ends(self) -> frozenset[int]:
-        """The tokens that end a text, and the padding."""
+        """The tokens at which a text ends, and the padding behind them."""
 
     def transcript(self, prefix: str, rows: int) -> Transcript:
         """``rows`` texts that begin with ``prefix`` and grow in rounds."""

@@ -53,6 +53,10 @@ class Comparison:
     folder: Path | None = None
     finished: bool = True
 
+    def parts(self) -> Sequence[Comparison]:
+        """The runs that it is made of: itself, unless several were joined."""
+        return (self,)
+
     def rows(self, editor: str) -> Iterator[Row]:
         """The rows of one editor, from the run's folder.
 

@@ -19,17 +19,21 @@ class Joined(Comparison):
     """Several comparisons on one base model.
 
     Attributes:
-        parts: The comparisons.
+        runs: The comparisons.
         origins: Editor as it is called here -> (its comparison, its name there).
     """
 
-    parts: tuple[Comparison, ...] = ()
+    runs: tuple[Comparison, ...] = ()
     origins: Mapping[str, tuple[Comparison, str]] = field(default_factory=dict)
+
+    def parts(self) -> Sequence[Comparison]:
+        """The runs."""
+        return self.runs
 
     def rows(self, editor: str) -> Iterator[Row]:
         """The rows of one editor, from the folder of its run."""
-        part, name = self.origins[editor]
-        return part.rows(name)
+        run, name = self.origins[editor]
+        return run.rows(name)
 
 
 def join(runs: Sequence[Comparison]) -> Comparison:
@@ -58,16 +62,11 @@ def join(runs: Sequence[Comparison]) -> Comparison:
     return Joined(
         tables=tables,
         manifest=first.manifest,
-        folder=first.folder,
+        folder=first.folder if all(run.folder for run in runs) else None,
         finished=all(run.finished for run in runs),
-        parts=tuple(runs),
+        runs=tuple(runs),
         origins=origins,
     )
-
-
-def parts_of(comparison: Comparison) -> tuple[Comparison, ...]:
-    """The runs that a comparison is made of: itself, unless it is a joined one."""
-    return comparison.parts if isinstance(comparison, Joined) else (comparison,)
 
 
 def _identity(run: Comparison) -> dict[str, str]:

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from memedit.evaluation.joining import parts_of
 from memedit.evaluation.metrics import METRICS, OVERALL, less_is_better
 from memedit.evaluation.summary import Interval, Table
 
@@ -114,7 +113,7 @@ def rich_tables(comparison: Comparison) -> Iterable[RichTable]:
 
 
 def title_of(comparison: Comparison, point: str) -> str:
-    runs = [part.manifest for part in parts_of(comparison)]
+    runs = [part.manifest for part in comparison.parts()]
     protocols = dict.fromkeys(run["identity"]["settings"]["protocol"] for run in runs)
     where = f"{runs[0]['data']['format']}, {' and '.join(protocols)}"
     return f"{where}: {point} cases edited (mean and 95% interval over records)"
@@ -142,7 +141,7 @@ def markdown(comparison: Comparison) -> str:
 
 def provenance(comparison: Comparison) -> str:
     """A line for each run that says what its figures rest on."""
-    runs = parts_of(comparison)
+    runs = comparison.parts()
     return "".join(
         (f"{', '.join(run.tables)}: " if len(runs) > 1 else "") + _provenance(run) for run in runs
     )

@@ -260,7 +260,7 @@ class Batcher:
                     [row.row for row in rows], _Call(self.model, rows), options
                 )
             for row, answer in zip(rows, answers, strict=True):
-                _settle(row, answer, self.model.engine.ends())
+                _settle(row, answer, self.model.engine.eos())
         except Exception as error:
             waiting = [row for row in rows if row.generation.finish is None]
             if len(rows) > 1:
@@ -279,7 +279,7 @@ class _Call:
     """Stands in for the engine's ``generate``: the same, with every token heard."""
 
     def __init__(self, model: EditableModel, rows: Sequence[_Row]) -> None:
-        self._engine, self._ends = model.engine, model.engine.ends()
+        self._engine, self._ends = model.engine, model.engine.eos()
         self._generations = {id(row.row.ids): row.generation for row in rows}
         self._answers: dict[int, Completion] = {}
 
