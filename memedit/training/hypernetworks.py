@@ -35,6 +35,8 @@ EDIT_SHARE = 0.1
 """Weight of MEND's edit loss beside its locality loss (c_e)."""
 SMOOTHING = 0.1
 MARGIN, LEAST_MARGIN, MARGIN_DECAY = 1e-3, 1e-5, 0.8
+EPOCH, ENOUGH = 500, 0.9
+"""KE's bound is tightened after so many steps, where so many edits succeed by then."""
 _NORM_EDITS, _VALIDATED = 200, 20
 _LONGEST = 48
 
@@ -215,7 +217,8 @@ class MendTraining:
 class KeTraining:
     """KE's objective: the edit's NLL under a bound on the KL of other answers (Lagrangian).
 
-    The multiplier climbs where the loss descends: its gradient is turned round.
+    The multiplier climbs where the loss descends: its gradient is turned round. The bound is
+    tightened as edits succeed.
 
     Args:
         lm: The base.
@@ -240,6 +243,7 @@ class KeTraining:
             torch.manual_seed(seed)
             self.network = ke.fresh(lm, sites)
         self.multiplier = nn.Parameter(torch.ones(()))
+        self.margin = nn.Parameter(torch.tensor(MARGIN), requires_grad=False)
 
     def terms(self, edit: Edit, own: Sequenced) -> Terms:
         """The update of one edit; differentiable in the network, not in the factors."""
@@ -248,19 +252,20 @@ class KeTraining:
         c = self.network.condition(ke.read_text(student.lm, edit, own))
         return {site: self.network.terms(site, c, found[site]) for site in student.sites}
 
-    def losses(self, step: int | str) -> tuple[Tensor, Tensor]:
-        """(smoothed NLL of edit and rephrase, KL of the retained answers)."""
+    def losses(self, step: int | str) -> tuple[Tensor, Tensor, bool]:
+        """(smoothed NLL of edit and rephrase, KL of the retained answers, is the edit made?)."""
         lesson = self.lessons(step)
         rows = self.student.edit_rows(lesson)
         terms = self.terms(lesson.edit, rows[0])
-        logs = torch.cat(self.student.target_logs(rows, terms))
+        own, rephrase = self.student.target_logs(rows, terms)
+        made = bool((own.argmax(-1).cpu() == rows[0].target.cpu()).all())
         target = torch.cat([row.target for row in rows])
         moved = self.student.moved(lesson.unrelated, terms, every=False)
-        return nll(logs, target, SMOOTHING), moved
+        return nll(torch.cat([own, rephrase]), target, SMOOTHING), moved, made
 
-    def objective(self, edit: Tensor, moved: Tensor, margin: float) -> Tensor:
+    def objective(self, edit: Tensor, moved: Tensor) -> Tensor:
         """What is minimised in the network and, by the sign, maximised in the multiplier."""
-        excess, factor = moved - margin, self.multiplier.clamp(min=0)
+        excess, factor = moved - self.margin, self.multiplier.clamp(min=0)
         return edit + factor.detach() * excess - factor * excess.detach()
 
     def run(self, folder: Path, schedule: Schedule, report: Report) -> dict[str, float]:
@@ -268,22 +273,34 @@ class KeTraining:
         before = self._validate()
 
         def loss_of(step: int) -> Tensor:
-            epoch = step // schedule.save_every
-            margin = max(LEAST_MARGIN, MARGIN * MARGIN_DECAY**epoch)
+            if step and step % EPOCH == 0:
+                self.tighten(self._validate()["success"])
             with torch.no_grad():
                 self.multiplier.clamp_(min=0)
-            return self.objective(*self.losses(step), margin)
+            edit, moved, _ = self.losses(step)
+            return self.objective(edit, moved)
 
-        parameters = {**_named(self.network), "multiplier": self.multiplier}
+        bound = {"multiplier": self.multiplier, "margin": self.margin}
+        parameters = {**_named(self.network), **bound}
         faster = {"multiplier": 0.1 / schedule.rate}
         train(parameters, loss_of, schedule, folder, report=report, faster=faster)
         return {f"{name}_before": v for name, v in before.items()} | self._validate()
 
+    def tighten(self, success: float) -> None:
+        """Lower the bound on the KL if enough edits succeed; never below its floor."""
+        if success > ENOUGH:
+            with torch.no_grad():
+                self.margin.mul_(MARGIN_DECAY).clamp_(min=LEAST_MARGIN)
+
     def _validate(self, lessons: int = _VALIDATED) -> dict[str, float]:
         with torch.no_grad():
             parts = [self.losses(f"valid-{i}") for i in range(lessons)]
-        edit, moved = (torch.stack(each).mean().item() for each in zip(*parts, strict=True))
-        return {"edit_nll": edit, "retained_kl": moved}
+        edit, moved, made = zip(*parts, strict=True)
+        return {
+            "edit_nll": torch.stack(edit).mean().item(),
+            "retained_kl": torch.stack(moved).mean().item(),
+            "success": sum(made) / lessons,
+        }
 
     def save(self, folder: Path, manifest: dict[str, Any]) -> None:
         own = {"kind": "ke", "sites": list(self.student.sites)}

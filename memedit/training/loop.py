@@ -148,8 +148,9 @@ def _resume(
     for name, parameter in parameters.items():
         with torch.no_grad():
             parameter.copy_(tensors[f"value/{name}"])
-        keys = ("step", "exp_avg", "exp_avg_sq")
-        optimiser.state[parameter] = {key: tensors[f"{key}/{name}"] for key in keys}
+        keys = ("step", "exp_avg", "exp_avg_sq")  # of what learns
+        if f"step/{name}" in tensors:
+            optimiser.state[parameter] = {key: tensors[f"{key}/{name}"] for key in keys}
     return int(metadata["step"])
 
 

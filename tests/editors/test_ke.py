@@ -80,10 +80,21 @@ def test_the_multiplier_climbs_while_the_bound_is_broken(lm: Engine) -> None:
     training = KeTraining(lm, lessons(), TEXTS, seed=0, retained=2)
     for moved, sign in ((0.5, -1), (1e-5, 1)):
         kl = torch.tensor(moved, requires_grad=True)
-        loss = training.objective(torch.tensor(1.0), kl, margin=1e-3)
+        loss = training.objective(torch.tensor(1.0), kl)
         own, there = torch.autograd.grad(loss, [training.multiplier, kl])
         assert own.sign() == sign  # descent raises it where the KL exceeds the margin
         assert float(there) == pytest.approx(1.0)
+
+
+def test_the_bound_tightens_only_while_edits_succeed(lm: Engine) -> None:
+    training = KeTraining(lm, lessons(), TEXTS, seed=0, retained=2)
+    training.tighten(0.9)
+    assert float(training.margin) == pytest.approx(1e-3)
+    training.tighten(0.95)
+    assert float(training.margin) == pytest.approx(8e-4)
+    for _ in range(40):
+        training.tighten(1.0)
+    assert float(training.margin) == pytest.approx(1e-5)
 
 
 def test_no_update_moves_no_answer(lm: Engine) -> None:

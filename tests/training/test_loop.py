@@ -45,6 +45,28 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path: Path)
     assert not torch.equal(whole, torch.zeros(3))
 
 
+def test_a_value_that_no_gradient_moves_is_kept_in_the_checkpoint(tmp_path: Path) -> None:
+    schedule = Schedule(steps=6, save_every=2, rate=0.1)
+
+    def counted(stop_at: int | None) -> float:
+        parameters, weight = problem()
+        count = nn.Parameter(torch.zeros(()), requires_grad=False)
+
+        def loss_of(step: int) -> Tensor:
+            if step == stop_at:
+                raise Interrupted
+            with torch.no_grad():
+                count.add_(1)
+            return (weight**2).sum()
+
+        train({**parameters, "count": count}, loss_of, schedule, tmp_path)
+        return float(count)
+
+    with pytest.raises(Interrupted):
+        counted(5)
+    assert counted(None) == 6
+
+
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     run(tmp_path, Schedule(steps=4, save_every=2))
     with pytest.raises(InvalidInputError, match="other settings"):
