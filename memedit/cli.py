@@ -396,6 +396,39 @@ def reembed(
         _render.say(f"{shown(memory)} now uses {new.id} for its {count:,} edits.")
 
 
+@edit_app.command("compile")
+def compile_(
+    editor: Annotated[str, typer.Option("--editor", metavar="NAME", help="See memedit editors.")],
+    scope: Annotated[
+        str | None, typer.Option("--scope", metavar="NAME", help="As the edits will be used.")
+    ] = None,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Model = None,
+    encoder: EncoderName = None,
+    json: Json = False,
+) -> None:
+    """Fit the edits in memory for an editor, once; else every process fits what it is asked for.
+
+    What is fitted stays when it is interrupted, but for editors of weights with
+    --scope everything: their edits are fitted together.
+    """
+    with _memory(_present(memory), encoder) as store:
+        lm = _model(model, store, editor=editor, scope=scope)
+        try:
+            with _render.counting(f"Fitting for {editor}", len(store)) as progress:
+                fitted = lm.compile_edits(progress=progress)
+        except KeyboardInterrupt:
+            _render.note("Interrupted. Run the same command again to go on.", style="yellow")
+            raise typer.Exit(130) from None
+        left = lm.unusable()
+    if json:
+        _render.as_json({"editor": editor, "fitted": fitted, "left": [r.id for r in left]})
+        return
+    _render.say(f"Fitted {fitted:,} edits for {editor}.")
+    if left:
+        _render.note(f"{len(left):,} cannot be: they lack a subject or a target.", style="yellow")
+
+
 # Asking
 
 

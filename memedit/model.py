@@ -28,6 +28,7 @@ from memedit.errors import EncoderMismatchError, InvalidEditError, InvalidInputE
 from memedit.explanation import Explanation
 from memedit.feedback import FeedbackReceipt, agrees, as_edit
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
+from memedit.progress import hearing, report
 from memedit.protocols import Editor, Encoder, Scope
 from memedit.scope import load_scope
 from memedit.sequence import (
@@ -196,7 +197,11 @@ class EditableModel(nn.Module):
         progress: Callable[[int], None] | None = None,
         **options: Any,
     ) -> list[Receipt]:
-        """Add many edits in one transaction: all or none. ``progress`` hears of each step."""
+        """Add many edits in one transaction: all or none.
+
+        ``progress`` hears how many are fitted (an editor of weights takes seconds for each), or
+        read and stored where there is nothing to fit.
+        """
         if not all(isinstance(edit, Edit) for edit in edits):
             raise InvalidInputError("edit_many takes Edit objects.", hint="Edit(prompt, target).")
         return self._add(list(edits), progress=progress, **options)
@@ -301,10 +306,11 @@ class EditableModel(nn.Module):
             )
         options.setdefault("namespace", self._now.namespace)
         progress = options.pop("progress", None)
-        payloads = self._payloads(edits, options)
-        if len(edits) == 1:
-            return [self.memory.add(edits[0], payloads=payloads[0], **options)]
-        return self.memory.add_many(edits, payloads=payloads, progress=progress, **options)
+        with hearing(progress):
+            payloads = self._payloads(edits, options)
+            if len(edits) == 1:
+                return [self.memory.add(edits[0], payloads=payloads[0], **options)]
+            return self.memory.add_many(edits, payloads=payloads, progress=report, **options)
 
     def _payloads(
         self, edits: Sequence[Edit], options: Mapping[str, Any]
@@ -320,7 +326,11 @@ class EditableModel(nn.Module):
         if not joint(editor):
             return _fit(editor, edits, self.engine)
         lm = self.engine.shadow()
-        return [_fit(editor, [edit], lm)[0] for edit in edits]
+        made: list[Payload] = []
+        for edit in edits:
+            made += _fit(editor, [edit], lm)
+            report(len(made))
+        return made
 
     def _fitted_in_turn(
         self, edits: Sequence[Edit], options: Mapping[str, Any]
@@ -525,6 +535,14 @@ class EditableModel(nn.Module):
             if e.name not in record.payloads and not _lacking(record.edit, e)
         ]
 
+    def unusable(self) -> list[Record]:
+        """The edits in memory that no editor in use can do anything with.
+
+        They lack what it needs: a subject, or a target.
+        """
+        leaves = self._leaves()
+        return [r for r in self.memory.records() if all(_lacking(r.edit, e) for e in leaves)]
+
     def calibrate_scope(
         self, queries: Sequence[str], *, max_false_fire: float = 0.001, confidence: float = 0.95
     ) -> Scope:
@@ -559,13 +577,13 @@ class EditableModel(nn.Module):
         records = [r for r in self.memory.records() if self._missing(r)]
         together = ungated(self.editor, self.scope)
         done = 0
-        for group in [records] if together and records else [[r] for r in records]:
-            fresh = {record.sequence for record in group}
-            others = [r for r in self.memory.records() if together and r.sequence not in fresh]
-            self.memory.put_payloads(self._fits(group, others))
-            done += len(group)
-            if progress is not None:
-                progress(done)
+        with hearing(progress):
+            for group in [records] if together and records else [[r] for r in records]:
+                fresh = {record.sequence for record in group}
+                others = [r for r in self.memory.records() if together and r.sequence not in fresh]
+                self.memory.put_payloads(self._fits(group, others))
+                done += len(group)
+                report(done)
         return len(records)
 
     # Asking

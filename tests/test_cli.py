@@ -16,6 +16,7 @@ from memedit import cli, demo
 from memedit.cli import app
 from memedit.errors import MemeditError
 from memedit.memory import EditMemory
+from tests.helpers import byte_tokenizer, tiny_model
 
 FRANCE = ("The capital of France is", "Lyon", "--subject", "France")
 
@@ -245,6 +246,19 @@ def test_an_interrupted_import_says_what_was_kept(
     monkeypatch.setattr(EditMemory, "import_file", interrupted)
     result = run("edit", "import", str(file), code=130)
     assert "1 edits at version 1" in result.stderr
+
+
+def test_compile_fits_what_is_in_memory_once(run: Run, tmp_path: Path) -> None:
+    tiny_model().save_pretrained(tmp_path / "model")
+    byte_tokenizer().save_pretrained(tmp_path / "model")
+    run("edit", "add", *FRANCE)
+    run("edit", "add", "Our refund window is 60 days.")
+    command = ("edit", "compile", "--editor", "ft_m", "--model", str(tmp_path / "model"))
+    first, again = (told(run(*command, "--scope", "everything", "--json")) for _ in range(2))
+    assert (first["fitted"], again["fitted"]) == (1, 0)
+    assert len(first["left"]) == 1 and again["left"] == first["left"]
+    said = run(*command)
+    assert "Fitted 0 edits" in said.stdout and "1 cannot be" in said.stderr
 
 
 def test_export_then_import_is_the_same_memory(run: Run, tmp_path: Path) -> None:

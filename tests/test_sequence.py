@@ -287,6 +287,27 @@ def test_imported_edits_are_fitted_when_they_are_first_asked_for(
     assert same(logits(model), logits(source), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", EDITORS)
+def test_who_adds_many_edits_hears_how_far_it_is(name: str, build: Build) -> None:
+    heard: list[int] = []
+    model = build(quick(name))
+    model.edit_many(FACTS, progress=heard.append)
+    assert heard == sorted(set(heard)) and heard[-1] == len(FACTS)
+
+
+def test_a_fit_is_heard_edit_by_edit_and_only_where_it_was_asked_for(build: Build) -> None:
+    heard: list[tuple[int, int]] = []
+    model = build()
+    model.edit_many(FACTS, progress=lambda done: heard.append((done, len(model.memory))))
+    assert heard[:3] == [(1, 0), (2, 0), (3, 0)]  # while they are fitted, not when they are stored
+    model.edit_many([Edit("The capital of Spain is", "Cadiz", subject="Spain")])
+    assert len(heard) == 3
+    other = build()
+    other.memory.add_many(FACTS)
+    told: list[int] = []
+    assert other.compile_edits(progress=told.append) == 3 and told == [1, 2, 3]
+
+
 def test_a_memory_on_disk_gives_the_same_model_again(build: Build, tmp_path: Path) -> None:
     model = build(memory=tmp_path)
     for edit in FACTS[:2]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from memedit.editors._facts import Sequenced
 from memedit.errors import InvalidEditError, UnsupportedArchitectureError
 from memedit.passes import Pass, log_probs
+from memedit.progress import report
 from memedit.protocols import LM
 from memedit.types import Batch
 
@@ -35,16 +36,21 @@ def sites(batch: Batch, editor: str, leaf: str) -> list[str]:
 
 
 def chunked(rows: Sequence[Sequenced], tokens: int = _TOKENS) -> Iterator[slice]:
-    """Slices of rows, each of at most so many padded tokens (or of one row)."""
+    """Slices of rows, each of at most so many padded tokens (or of one row).
+
+    Asked for the next, it reports the rows before it as done.
+    """
     start, width = 0, 0
     for i, row in enumerate(rows):
         wider = max(width, len(row.ids))
         if i > start and wider * (i + 1 - start) > tokens:
             yield slice(start, i)
+            report(i)
             start, wider = i, len(row.ids)
         width = wider
     if rows:
         yield slice(start, len(rows))
+        report(len(rows))
 
 
 def feed_forward(lm: LM, layer: int) -> str:

@@ -13,6 +13,7 @@ from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._weights import WeightEditor, checked_layers, low_rank, weight_of
 from memedit.errors import InvalidInputError
 from memedit.passes import Pass, log_probs
+from memedit.progress import report
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
 
@@ -78,7 +79,8 @@ class FineTuning(WeightEditor):
         optimiser = torch.optim.Adam([delta], lr=self.rate, weight_decay=0.0)
         batches = [_Examples(lm, part, layer, self.objective) for part in self._batches(lm, edits)]
         mean = float("inf")
-        for _ in range(self.steps):
+        for step in range(self.steps):
+            report(len(edits) * step // self.steps)
             losses = []
             for examples in batches:
                 loss = examples.loss(site, delta)

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from memedit.editors._facts import Fact, Sequenced
 from memedit.errors import InvalidInputError
 from memedit.passes import Pass, log_probs
+from memedit.progress import report
 from memedit.protocols import LM
 
 _TOKENS = 1_024
@@ -80,6 +81,7 @@ def optimise(lm: LM, facts: Sequence[Fact], *, layer: int, inside: bool, how: De
     for each in facts:
         if chunk and _padded([*chunk, each]) > _TOKENS:
             parts.append(_Descent(lm, chunk, layer, inside, how).run())
+            report(sum(len(part.loss) for part in parts))
             chunk = []
         chunk.append(each)
     parts.append(_Descent(lm, chunk, layer, inside, how).run())

@@ -23,6 +23,7 @@ from memedit.editors._adapters import Targets, cpu, feed_forward, sites
 from memedit.editors._facts import PLAIN, Sequenced, contexts, keyed, targeted
 from memedit.errors import InvalidInputError
 from memedit.interventions import SideFFN
+from memedit.progress import report
 from memedit.protocols import LM
 from memedit.types import Batch, Call, Edit, Payload
 
@@ -80,7 +81,7 @@ class Calinet:
         network = Network.fresh(lm, site, self._slots(len(edits)), self.seed)
         earlier = Network.of([r.payloads.get(self.name, {}) for r in lm.records], site)
         rows = [row for edit in edits for row in self.wordings(lm, edit)]
-        loss = self._train(lm, rows, layer, site, network, earlier)
+        loss = self._train(lm, rows, layer, site, network, earlier, len(edits))
         return [
             {
                 f"{site}/w1": cpu(network.w1[i :: len(edits)]),
@@ -112,6 +113,7 @@ class Calinet:
         site: str,
         network: Network,
         earlier: Network | None,
+        facts: int,
     ) -> float:
         """Train in place; the mean loss of the last pass over the wordings."""
         stream = torch.Generator().manual_seed(self.seed)
@@ -129,6 +131,7 @@ class Calinet:
 
         losses: list[float] = []
         for step in range(self.steps):
+            report(facts * step // self.steps)
             loss = parts[step % len(parts)].nll({site: beside}).mean()
             losses.append(float(loss.detach()) * len(parts[step % len(parts)]))
             if step % len(parts) == len(parts) - 1 and self._mean(losses, parts) < self.stop:

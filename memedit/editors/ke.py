@@ -24,6 +24,7 @@ from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import AUTO, block_of, trained
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
 from memedit.passes import log_probs, observe
+from memedit.progress import report
 from memedit.protocols import LM
 from memedit.types import Edit, Payload, Row
 
@@ -128,7 +129,11 @@ class Ke(WeightEditor):
         if not edits:
             return []
         network = self._network(lm)
-        return [self._fitted(lm, network, edit) for edit in edits]
+        payloads: list[Payload] = []
+        for edit in edits:
+            payloads.append(self._fitted(lm, network, edit))
+            report(len(payloads))
+        return payloads
 
     def _fitted(self, lm: LM, network: Network, edit: Edit) -> Payload:
         row = targeted(lm, edit)

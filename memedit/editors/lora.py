@@ -18,6 +18,7 @@ from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
 from memedit.errors import InvalidInputError, UnsupportedArchitectureError
 from memedit.passes import Pass, log_probs
+from memedit.progress import report
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
 
@@ -115,7 +116,8 @@ class Lora(WeightEditor):
         chunks = [rows[i : i + self.batch] for i in range(0, len(rows), self.batch)]
         passes = [Pass(lm, [row.ids for row in chunk], first=0) for chunk in chunks]
         mean = float("inf")
-        for _ in range(self.steps):
+        for step in range(self.steps):
+            report(len(rows) * step // self.steps)
             total = 0.0
             for passing, chunk in zip(passes, chunks, strict=True):
                 loss = self._loss(lm, passing, chunk, pairs)

@@ -27,6 +27,7 @@ from memedit.editors._values import optimise
 from memedit.editors._weights import checked_layers, low_rank
 from memedit.errors import InvalidInputError
 from memedit.passes import observe
+from memedit.progress import report
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
 
@@ -92,6 +93,7 @@ class Rome(Locating):
             made = self.insertion(lm, self.facts(lm, [edit])[0], layer, moment)
             terms = low_rank(site, made.u[None], made.v[None])
             payloads.append({**terms, "loss": made.loss, "statistics": moment.digest})
+            report(len(payloads))
             if len(payloads) < len(edits):
                 lm = lm.shadow({site: torch.outer(made.v, made.u).float()})
         return payloads

@@ -20,6 +20,7 @@ from memedit.editors._gradients import Factors, factors
 from memedit.editors._solve import normal
 from memedit.editors._weights import WeightEditor, checked_layers, low_rank
 from memedit.errors import InvalidInputError
+from memedit.progress import report
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
 
@@ -160,6 +161,7 @@ class Ultraedit(WeightEditor):
         for start in range(0, len(rows), self.batch):
             chunk = rows[start : start + self.batch]
             yield factors(lm, chunk, sites, first=first, answers=True)[0]
+            report(start + len(chunk))
 
     def _sites(self, lm: LM) -> tuple[list[str], int]:
         """(paths of the edited modules, the lowest block with one)."""

@@ -26,6 +26,7 @@ from memedit.editors._memory import STRANGERS, sampled
 from memedit.editors._weights import weight_of
 from memedit.errors import InvalidInputError
 from memedit.passes import Pass
+from memedit.progress import report
 from memedit.protocols import LM, Apply, Step
 from memedit.types import Batch, Call, Edit, Payload, Row
 
@@ -119,6 +120,7 @@ class Wise:
                     "loss": loss,
                 }
             )
+            report(len(payloads))
         return payloads
 
     def _open(

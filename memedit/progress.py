@@ -1,0 +1,36 @@
+"""How far a fit has come: told where the work is done, heard where it was asked for.
+
+An editor's ``fit`` calls :func:`report` with the number of its edits that are done; whoever asked
+for the fit hears of it through :func:`hearing`. Nothing is told between threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_heard: ContextVar[Callable[[int], None]] = ContextVar("heard", default=lambda done: None)
+
+
+def report(done: int) -> None:
+    """Tell that so many edits are done. Costs nothing where nobody listens."""
+    _heard.get()(done)
+
+
+@contextmanager
+def hearing(heard: Callable[[int], None] | None) -> Iterator[None]:
+    """``heard`` is called with what is reported in the block, where it is more than before."""
+    most = 0
+
+    def told(done: int) -> None:
+        nonlocal most
+        if heard is not None and done > most:
+            most = done
+            heard(done)
+
+    token = _heard.set(told)
+    try:
+        yield
+    finally:
+        _heard.reset(token)
