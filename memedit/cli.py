@@ -46,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 edit_app = typer.Typer(
-    help="Add, list and take back edits. Works on the memory alone: no language model is loaded.",
+    help="Add, list and take back edits. No language model is loaded, but by compile.",
     no_args_is_help=True,
 )
 app.add_typer(edit_app, name="edit")
