@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,20 +23,20 @@ from memedit.chat import ChatFormat
 from memedit.dropin import Budget, Request, merge
 from memedit.editors import load_editor
 from memedit.engine import Engine
-from memedit.errors import EncoderMismatchError, InvalidEditError, InvalidInputError
+from memedit.errors import InvalidEditError, InvalidInputError
 from memedit.explanation import Explanation
 from memedit.feedback import FeedbackReceipt, agrees, as_edit
+from memedit.fitting import Fitter, Payloads, check_needs, lacking, leaves_of
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
 from memedit.progress import hearing, report
 from memedit.protocols import Editor, Encoder, Scope
 from memedit.scope import load_scope
+from memedit.scope.deciding import candidates, in_force, suited
 from memedit.sequence import (
     EditedModels,
     changes_weights,
     dependents,
-    joint,
     refuse,
-    stamped,
     ungated,
     written,
 )
@@ -49,7 +48,6 @@ from memedit.types import (
     Decision,
     Edit,
     Hit,
-    Payload,
     Record,
     Row,
     Score,
@@ -57,7 +55,6 @@ from memedit.types import (
 
 _UNSET: Any = object()
 _SETTINGS_FILE = "model.json"
-_CANDIDATES = 16
 T = TypeVar("T")
 
 
@@ -123,8 +120,7 @@ class EditableModel(nn.Module):
         self._scope_given = scope is not None or bool(saved.get("scope"))
         self._scope_fits = False
         self._chat = ChatFormat.of(self.tokenizer)
-        self._fitted: dict[int, Mapping[str, Payload]] = {}
-        self._models = EditedModels(self.engine)
+        self._edited_models, self._kept = EditedModels(self.engine), dict[int, Payloads]()
         self._view: ContextVar[View] = ContextVar("memedit_view", default=_EVERYTHING)
 
     @classmethod
@@ -307,59 +303,16 @@ class EditableModel(nn.Module):
         options.setdefault("namespace", self._now.namespace)
         progress = options.pop("progress", None)
         with hearing(progress):
-            payloads = self._payloads(edits, options)
+            payloads = self._fitter.new(edits, options)
             if len(edits) == 1:
                 return [self.memory.add(edits[0], payloads=payloads[0], **options)]
             return self.memory.add_many(edits, payloads=payloads, progress=report, **options)
-
-    def _payloads(
-        self, edits: Sequence[Edit], options: Mapping[str, Any]
-    ) -> list[dict[str, Payload]]:
-        """What each editor must remember of each edit."""
-        if ungated(self.editor, self.scope):
-            return self._fitted_in_turn(edits, options)
-        fitted = {e.name: self._fitted_apart(e, edits) for e in self._leaves()}
-        return [{name: each[i] for name, each in fitted.items()} for i in range(len(edits))]
-
-    def _fitted_apart(self, editor: Editor, edits: Sequence[Edit]) -> list[Payload]:
-        """Payloads that stand for themselves: gated, an edit of a joint editor acts alone."""
-        if not joint(editor):
-            return _fit(editor, edits, self.engine)
-        lm = self.engine.shadow()
-        made: list[Payload] = []
-        for edit in edits:
-            made += _fit(editor, [edit], lm)
-            report(len(made))
-        return made
-
-    def _fitted_in_turn(
-        self, edits: Sequence[Edit], options: Mapping[str, Any]
-    ) -> list[dict[str, Payload]]:
-        """Payloads fitted together, on the model that holds the edits in force."""
-        receipts = self.memory.preview(edits, **options)
-        superseded = [record for receipt in receipts for record in receipt.superseded]
-        live = list(self.memory.records(options["namespace"]))
-        known = {record.sequence for record in live}
-        gone = [record for record in superseded if record.sequence in known]
-        if later := dependents(gone, live, self._leaves()):
-            raise refuse(gone, later)
-        away = {record.id for record in superseded}
-        new = {r.id: e for e, r in zip(edits, receipts, strict=True) if r.status == "added"}
-        fresh = {id: edit for id, edit in new.items() if id not in away}
-        kept = {record.sequence for record in gone}
-        lm = self._edited_model([record for record in live if record.sequence not in kept])
-        made = _fit(self.editor, list(fresh.values()), lm) if fresh else []
-        version = self.memory.version
-        payloads = {i: stamped(p, version) for i, p in zip(fresh, made, strict=True)}
-        return [
-            {self.editor.name: payloads[edit.id]} if edit.id in payloads else {} for edit in edits
-        ]
 
     def _edited_model(self, records: Sequence[Record]) -> Engine:
         """The model with these records in its weights; those never fitted are fitted now."""
         if self._now.merged:
             raise InvalidInputError("The edits are in the base's weights already.")
-        return self._models.of(self.editor, self._all_compiled(records))
+        return self._fitter.model(records)
 
     def view(self) -> Engine:
         """The model with the edits of the current view in its weights, beside the base.
@@ -386,7 +339,7 @@ class EditableModel(nn.Module):
         self._check_changes_weights()
         if self._now.merged:
             raise InvalidInputError("The edits are in the base's weights already.")
-        records = self._all_compiled(self._in_force())
+        records = self._fitter.compiled(self._in_force())
         changes = self.editor.changes(records)  # type: ignore[attr-defined]
         with written(self.engine, changes), self._seen_as(edited=False, merged=True):
             yield self
@@ -399,7 +352,8 @@ class EditableModel(nn.Module):
             )
 
     def _in_force(self) -> list[Record]:
-        return self._live(self._store, self._now) if self._now.edited else []
+        view = self._now
+        return in_force(self._store, view.namespace, view.as_of) if view.edited else []
 
     def check_edit(self, edit: Edit) -> None:
         """See that the editors in use can take this edit.
@@ -408,11 +362,16 @@ class EditableModel(nn.Module):
             InvalidEditError: it lacks what an editor needs.
         """
         for editor in self._leaves():
-            _check_needs(edit, editor)
+            check_needs(edit, editor)
 
     def _leaves(self) -> tuple[Editor, ...]:
-        leaves: tuple[Editor, ...] = getattr(self.editor, "editors", (self.editor,))
-        return leaves
+        return leaves_of(self.editor)
+
+    @property
+    def _fitter(self) -> Fitter:
+        return Fitter(
+            self.engine, self.memory, self.editor, self.scope, self._edited_models, self._kept
+        )
 
     # What a request sees
 
@@ -450,90 +409,25 @@ class EditableModel(nn.Module):
         view, store = self._now, self._store
         if not view.edited or not len(store):
             return [Decision() for _ in queries]
-        if getattr(self.scope, "wants_all", False):
-            every = tuple(Hit(r, 1.0) for r in self._live(store, view))
-            candidates: Sequence[Sequence[Hit]] = [every for _ in queries]
-        else:
-            candidates = store.search(
-                queries, k=_CANDIDATES, namespace=view.namespace, as_of=view.as_of
-            )
         self._check_scope()
-        return self._ready(self.scope.decide(queries, candidates))
+        found = candidates(self.scope, store, queries, view.namespace, view.as_of)
+        return self._ready(self.scope.decide(queries, found))
 
     def _check_scope(self) -> None:
-        """See once that a trained scope was trained for the memory's encoder.
-
-        The default scope gives way to one without training; one that was asked for is an error.
-        """
-        if self._scope_fits:
-            return
-        check = getattr(self.scope, "check_encoder", None)
-        try:
-            if check is not None:
-                check(self.memory.encoder.id)
-        except EncoderMismatchError as error:
-            if self._scope_given:
-                raise
-            warnings.warn(f"{error} Until then scope='mention' decides.", stacklevel=2)
-            self.scope = load_scope("mention")
-        self._scope_fits = True
-
-    @staticmethod
-    def _live(store: EditMemory | MemoryView, view: View) -> list[Record]:
-        moment = view.as_of or datetime.now().astimezone()
-        return [r for r in store.records(view.namespace) if r.holds_at(moment)]
+        """See once that the scope suits the memory."""
+        if not self._scope_fits:
+            self.scope = suited(self.scope, self.memory, given=self._scope_given)
+            self._scope_fits = True
 
     def _ready(self, decisions: Sequence[Decision]) -> list[Decision]:
         """The decisions with every hit's payloads compiled for the editors in use."""
         done: dict[int, tuple[Hit, ...]] = {}
         for decision in decisions:
             if decision and id(decision.hits) not in done:
-                records = self._all_compiled([hit.record for hit in decision.hits])
+                records = self._fitter.compiled([hit.record for hit in decision.hits])
                 pairs = zip(decision.hits, records, strict=True)
                 done[id(decision.hits)] = tuple(replace(hit, record=r) for hit, r in pairs)
         return [replace(d, hits=done[id(d.hits)]) if d else d for d in decisions]
-
-    def _all_compiled(self, records: Sequence[Record]) -> list[Record]:
-        """Records written without these editors (an import, another editor), fitted now.
-
-        Asking never writes: what is fitted here stays in this process (:meth:`compile_edits`).
-        """
-        lacking = [r for r in records if r.sequence not in self._fitted and self._missing(r)]
-        fresh = {record.sequence for record in lacking}
-        self._fitted |= self._fits(lacking, [r for r in records if r.sequence not in fresh])
-        return [
-            replace(r, payloads={**r.payloads, **self._fitted[r.sequence]})
-            if r.sequence in self._fitted
-            else r
-            for r in records
-        ]
-
-    def _fits(
-        self, lacking: Sequence[Record], others: Sequence[Record]
-    ) -> dict[int, Mapping[str, Payload]]:
-        """Sequence -> payloads of records that lack some; ungated, on the model with the others."""
-        if not lacking:
-            return {}
-        if not ungated(self.editor, self.scope):
-            return {
-                r.sequence: {e.name: self._fitted_apart(e, [r.edit])[0] for e in self._missing(r)}
-                for r in lacking
-            }
-        lm = self._models.of(self.editor, self._all_compiled(others))
-        made = _fit(self.editor, [record.edit for record in lacking], lm)
-        version = self.memory.version
-        return {
-            r.sequence: {self.editor.name: stamped(p, version)}
-            for r, p in zip(lacking, made, strict=True)
-        }
-
-    def _missing(self, record: Record) -> list[Editor]:
-        """The editors in use that have no payload of this record and can have one."""
-        return [
-            e
-            for e in self._leaves()
-            if e.name not in record.payloads and not _lacking(record.edit, e)
-        ]
 
     def unusable(self) -> list[Record]:
         """The edits in memory that no editor in use can do anything with.
@@ -541,7 +435,7 @@ class EditableModel(nn.Module):
         They lack what it needs: a subject, or a target.
         """
         leaves = self._leaves()
-        return [r for r in self.memory.records() if all(_lacking(r.edit, e) for e in leaves)]
+        return [r for r in self.memory.records() if all(lacking(r.edit, e) for e in leaves)]
 
     def calibrate_scope(
         self, queries: Sequence[str], *, max_false_fire: float = 0.001, confidence: float = 0.95
@@ -574,14 +468,15 @@ class EditableModel(nn.Module):
         Edits from an import, or from another editor, are otherwise fitted when they first fire.
         Returns the number of edits fitted; may be interrupted and called again.
         """
-        records = [r for r in self.memory.records() if self._missing(r)]
-        together = ungated(self.editor, self.scope)
+        fitter = self._fitter
+        records = [r for r in self.memory.records() if fitter.missing(r)]
+        together = fitter.in_turn and bool(records)
         done = 0
         with hearing(progress):
-            for group in [records] if together and records else [[r] for r in records]:
+            for group in [records] if together else [[r] for r in records]:
                 fresh = {record.sequence for record in group}
                 others = [r for r in self.memory.records() if together and r.sequence not in fresh]
-                self.memory.put_payloads(self._fits(group, others))
+                self.memory.put_payloads(fitter.fits(group, others))
                 done += len(group)
                 report(done)
         return len(records)
@@ -897,12 +792,6 @@ class EditableModel(nn.Module):
         )
 
 
-def _fit(editor: Editor, edits: Sequence[Edit], lm: Engine) -> list[Payload]:
-    """``editor.fit``, with gradients: the caller may be asking under ``no_grad``."""
-    with torch.inference_mode(False), torch.enable_grad():
-        return editor.fit(edits, lm)
-
-
 def _options_of(record: Record) -> dict[str, Any]:
     """The options with which a record was added."""
     names = ("namespace", "source", "valid_from", "valid_until")
@@ -964,17 +853,3 @@ def _score(ids: Tensor, logits: Tensor) -> Score:
         logprobs=tuple(here.gather(-1, ids.cpu()[:, None])[:, 0].tolist()),
         greedy=tuple(here.argmax(-1).tolist()),
     )
-
-
-def _lacking(edit: Edit, editor: Editor) -> list[str]:
-    """What the editor needs of an edit and this one does not have."""
-    has = {"subject": edit.subject is not None, "target": edit.target_new is not None}
-    return sorted(need for need in editor.needs if not has[need])
-
-
-def _check_needs(edit: Edit, editor: Editor) -> None:
-    if lacking := _lacking(edit, editor):
-        raise InvalidEditError(
-            f"Editor {editor.name!r} needs a {' and a '.join(lacking)}; {edit.prompt!r} has none.",
-            hint="Pass subject= and target_new=, or use an editor that takes statements (ike).",
-        )

@@ -287,6 +287,15 @@ def test_imported_edits_are_fitted_when_they_are_first_asked_for(
     assert same(logits(model), logits(source), atol=1e-5)
 
 
+def test_another_editor_fits_what_the_first_fitted_in_passing(build: Build) -> None:
+    model, other = build(), build(quick("ft_m"))
+    for each in (model, other):
+        each.memory.add_many(FACTS)
+    logits(model)
+    model.editor = other.editor
+    assert same(logits(model), logits(other), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", EDITORS)
 def test_who_adds_many_edits_hears_how_far_it_is(name: str, build: Build) -> None:
     heard: list[int] = []

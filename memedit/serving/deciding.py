@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 
-from memedit.errors import EncoderMismatchError
 from memedit.memory import EditMemory
 from memedit.protocols import Scope
 from memedit.scope import load_scope
-from memedit.types import Decision, Hit
-
-_CANDIDATES = 16
+from memedit.scope.deciding import candidates, suited
+from memedit.types import Decision
 
 
 class Decider:
@@ -46,30 +43,10 @@ class Decider:
         if not len(self.memory):
             return [(Decision(), version) for _ in queries]
         with self._lock:
-            self._check()
-        if getattr(self.scope, "wants_all", False):
-            moment = as_of or datetime.now(timezone.utc)
-            held = self.memory.records(namespace)
-            every = tuple(Hit(r, 1.0) for r in held if r.holds_at(moment))
-            candidates: Sequence[Sequence[Hit]] = [every for _ in queries]
-        else:
-            candidates = self.memory.search(
-                queries, k=_CANDIDATES, namespace=namespace, as_of=as_of
-            )
+            if not self._checked:
+                self.scope = suited(self.scope, self.memory, given=self._given)
+                self._checked = True
+        found = candidates(self.scope, self.memory, queries, namespace, as_of)
         with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
-            decisions = self.scope.decide(queries, candidates)
+            decisions = self.scope.decide(queries, found)
         return [(decision, version) for decision in decisions]
-
-    def _check(self) -> None:
-        if self._checked:
-            return
-        check = getattr(self.scope, "check_encoder", None)
-        try:
-            if check is not None:
-                check(self.memory.encoder.id)
-        except EncoderMismatchError as error:
-            if self._given:
-                raise
-            warnings.warn(f"{error} Until then scope='mention' decides.", stacklevel=3)
-            self.scope = load_scope("mention")
-        self._checked = True

@@ -1,0 +1,170 @@
+"""What editors must remember of edits: fitted when edits are added, or when they first answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from memedit.engine import Engine
+from memedit.errors import InvalidEditError
+from memedit.memory import EditMemory
+from memedit.progress import report
+from memedit.protocols import Editor, Scope
+from memedit.sequence import EditedModels, dependents, joint, refuse, stamped, ungated
+from memedit.types import Edit, Payload, Record
+
+Payloads = Mapping[str, Payload]
+"""Editor -> what it must remember."""
+
+
+def leaves_of(editor: Editor) -> tuple[Editor, ...]:
+    """The editors of a chain; else the editor itself."""
+    found: tuple[Editor, ...] = getattr(editor, "editors", (editor,))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Fitter:
+    """Fits edits for an editor behind a scope.
+
+    Attributes:
+        engine: The unedited model.
+        memory: Where the edits are.
+        editor, scope: Those in use.
+        edited: Makes the model that holds edits in its weights.
+        kept: Sequence -> what was fitted and is not in the memory; it grows.
+    """
+
+    engine: Engine
+    memory: EditMemory
+    editor: Editor
+    scope: Scope
+    edited: EditedModels
+    kept: dict[int, Payloads]
+
+    @property
+    def leaves(self) -> tuple[Editor, ...]:
+        """The editors in use."""
+        return leaves_of(self.editor)
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether edits are fitted on the model that holds those before them."""
+        return ungated(self.editor, self.scope)
+
+    def new(self, edits: Sequence[Edit], options: Mapping[str, Any]) -> list[Payloads]:
+        """Payloads of edits that are about to be added with these options.
+
+        Raises:
+            EntangledEditError: they replace what others were fitted on.
+        """
+        if self.in_turn:
+            return self._on_those_in_force(edits, options)
+        fitted = {editor.name: self._apart(editor, edits) for editor in self.leaves}
+        return [{name: each[i] for name, each in fitted.items()} for i in range(len(edits))]
+
+    def model(self, records: Sequence[Record]) -> Engine:
+        """The model with these records in its weights; those never fitted are fitted now."""
+        return self.edited.of(self.editor, self.compiled(records))
+
+    def compiled(self, records: Sequence[Record]) -> list[Record]:
+        """Records with all their payloads: what an import or another editor left out is fitted.
+
+        Asking never writes: what is fitted here stays in this process (:meth:`fits`).
+        """
+        records = [self._known(record) for record in records]
+        bare = [record for record in records if self.missing(record)]
+        fresh = {record.sequence for record in bare}
+        others = [record for record in records if record.sequence not in fresh]
+        for sequence, payloads in self.fits(bare, others).items():
+            self.kept[sequence] = {**self.kept.get(sequence, {}), **payloads}
+        return [self._known(record) for record in records]
+
+    def fits(self, bare: Sequence[Record], others: Sequence[Record]) -> dict[int, Payloads]:
+        """Sequence -> payloads of records that lack some; ungated, on the model with the others."""
+        if not bare:
+            return {}
+        if not self.in_turn:
+            return {
+                r.sequence: {e.name: self._apart(e, [r.edit])[0] for e in self.missing(r)}
+                for r in bare
+            }
+        made = _fit(self.editor, [record.edit for record in bare], self.model(others))
+        version = self.memory.version
+        return {
+            record.sequence: {self.editor.name: stamped(payload, version)}
+            for record, payload in zip(bare, made, strict=True)
+        }
+
+    def missing(self, record: Record) -> list[Editor]:
+        """The editors in use that have no payload of this record and can have one."""
+        return [
+            editor
+            for editor in self.leaves
+            if editor.name not in record.payloads and not lacking(record.edit, editor)
+        ]
+
+    def _known(self, record: Record) -> Record:
+        more = self.kept.get(record.sequence)
+        return replace(record, payloads={**record.payloads, **more}) if more else record
+
+    def _apart(self, editor: Editor, edits: Sequence[Edit]) -> list[Payload]:
+        """Payloads that stand for themselves: gated, an edit of a joint editor acts alone."""
+        if not joint(editor):
+            return _fit(editor, edits, self.engine)
+        lm, made = self.engine.shadow(), list[Payload]()
+        for edit in edits:
+            made += _fit(editor, [edit], lm)
+            report(len(made))
+        return made
+
+    def _on_those_in_force(
+        self, edits: Sequence[Edit], options: Mapping[str, Any]
+    ) -> list[Payloads]:
+        """Payloads fitted together, on the model that holds the edits in force."""
+        receipts = self.memory.preview(edits, **options)
+        superseded = [record for receipt in receipts for record in receipt.superseded]
+        live = list(self.memory.records(options["namespace"]))
+        known = {record.sequence for record in live}
+        gone = [record for record in superseded if record.sequence in known]
+        if later := dependents(gone, live, self.leaves):
+            raise refuse(gone, later)
+        away = {record.id for record in superseded}
+        new = {r.id: e for e, r in zip(edits, receipts, strict=True) if r.status == "added"}
+        fresh = {id: edit for id, edit in new.items() if id not in away}
+        replaced = {record.sequence for record in gone}
+        lm = self.model([record for record in live if record.sequence not in replaced])
+        made = _fit(self.editor, list(fresh.values()), lm) if fresh else []
+        version = self.memory.version
+        payloads = {i: stamped(p, version) for i, p in zip(fresh, made, strict=True)}
+        return [
+            {self.editor.name: payloads[edit.id]} if edit.id in payloads else {} for edit in edits
+        ]
+
+
+def _fit(editor: Editor, edits: Sequence[Edit], lm: Engine) -> list[Payload]:
+    """``editor.fit``, with gradients: the caller may be asking under ``no_grad``."""
+    with torch.inference_mode(False), torch.enable_grad():
+        return editor.fit(edits, lm)
+
+
+def lacking(edit: Edit, editor: Editor) -> list[str]:
+    """What the editor needs of an edit and this one does not have."""
+    has = {"subject": edit.subject is not None, "target": edit.target_new is not None}
+    return sorted(need for need in editor.needs if not has[need])
+
+
+def check_needs(edit: Edit, editor: Editor) -> None:
+    """See that an edit has what the editor needs.
+
+    Raises:
+        InvalidEditError: it has not.
+    """
+    if lacks := lacking(edit, editor):
+        raise InvalidEditError(
+            f"Editor {editor.name!r} needs a {' and a '.join(lacks)}; {edit.prompt!r} has none.",
+            hint="Pass subject= and target_new=, or use an editor that takes statements (ike).",
+        )
