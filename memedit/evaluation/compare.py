@@ -26,7 +26,7 @@ from memedit.evaluation.run_folder import AGGREGATES, MANIFEST, alone, begin, wr
 from memedit.evaluation.runner import Cell, rows_of
 from memedit.evaluation.settings import Settings
 from memedit.evaluation.sources import Dataset, load_cases
-from memedit.evaluation.specs import Spec, parse_all
+from memedit.evaluation.specs import NONE, Spec, parse_all
 from memedit.evaluation.summary import Table, aggregate
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class Comparison:
     def parts(self) -> Sequence[Comparison]:
         """The runs that it is made of: itself, unless several were joined."""
         return (self,)
+
+    def unedited(self, editor: str) -> bool:
+        """Whether this is the base without edits, which stands beside the editors."""
+        return editor == NONE
 
     def rows(self, editor: str) -> Iterator[Row]:
         """The rows of one editor, from the run's folder.

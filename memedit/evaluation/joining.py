@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from memedit.errors import InvalidInputError
 from memedit.evaluation.compare import Comparison
 from memedit.evaluation.rows import Row
+from memedit.evaluation.specs import NONE
 from memedit.evaluation.summary import Table
 
 
@@ -29,6 +30,10 @@ class Joined(Comparison):
     def parts(self) -> Sequence[Comparison]:
         """The runs."""
         return self.runs
+
+    def unedited(self, editor: str) -> bool:
+        """Whether this is the base without edits, in one of the runs."""
+        return self.origins[editor][1] == NONE
 
     def rows(self, editor: str) -> Iterator[Row]:
         """The rows of one editor, from the folder of its run."""

@@ -191,7 +191,7 @@ def _worst_cases(comparison: Comparison) -> Iterator[str]:
         return
     yield "<h2>Worst cases</h2>"
     for editor in comparison.tables:
-        if editor != "none":
+        if not comparison.unedited(editor):
             rows = worst(comparison.rows(editor))
             yield f"<h3>{escape(editor)}</h3>"
             names = ("prompt", "target", "text", "base")

@@ -109,7 +109,10 @@ def test_runs_are_reported_side_by_side(comparison: Comparison, tmp_path: Path) 
     assert tables.provenance(both).splitlines() == [
         f"{', '.join(run.tables)}: {tables.provenance(run).strip()}" for run in (comparison, other)
     ]
-    assert "sequential and batch: 4 cases" in page(both)
+    text = page(both)
+    assert "sequential and batch: 4 cases" in text
+    listed = re.findall(r"<h3>(.*?)</h3>", text.split("<h2>Worst cases</h2>")[1])
+    assert set(listed) >= {"ike-ungated", "ike@everything"} and not any("none" in n for n in listed)
     assert join([comparison]) is comparison
     foreign = replace(other, manifest={**other.manifest, "identity": {"model": "another"}})
     with pytest.raises(InvalidInputError, match="differ in their model"):
