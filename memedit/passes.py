@@ -9,12 +9,14 @@ applied at the positions that are asked about, no others.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import Cache, DynamicCache
 
 from memedit.errors import UnsupportedArchitectureError
@@ -42,6 +44,8 @@ class Pass:
         starts: Position in each sequence before which nothing changes: the keys and values of
             what is before are computed once. Left unused where a row starts at 0 or where the
             model's attention has a window.
+        entering: [T, d] of each sequence, where it is known what enters block ``first``: the blocks
+            below are not run. Not with ``starts``, and not while other threads use the model.
 
     Attributes:
         offset: [B] where the columns of :meth:`run` begin in each sequence.
@@ -50,7 +54,13 @@ class Pass:
     """
 
     def __init__(
-        self, lm: LM, rows: Sequence[Tensor], *, first: int, starts: Sequence[int] | None = None
+        self,
+        lm: LM,
+        rows: Sequence[Tensor],
+        *,
+        first: int,
+        starts: Sequence[int] | None = None,
+        entering: Sequence[Tensor] | None = None,
     ) -> None:
         self.lm, self.first = lm, first
         self._blocks = [lm.sites.block(i) for i in range(first, lm.sites.layers)]
@@ -64,7 +74,8 @@ class Pass:
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
         if any(offset):
             inputs |= self._heads([row[:o] for row, o in zip(rows, offset, strict=True)], mask)
-        self.streams = self._capture(inputs)
+        known = None if entering is None else pad_sequence(list(entering), batch_first=True)
+        self.streams = self._capture(inputs, known)
         self.entering = self.streams[0]
 
     def _padded(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -94,18 +105,22 @@ class Pass:
             inputs["position_ids"] = (full.cumsum(-1) - 1).clamp(min=0)[:, real.shape[1] :]
         return inputs
 
-    def _capture(self, inputs: Mapping[str, Any]) -> list[Tensor]:
+    def _capture(self, inputs: Mapping[str, Any], known: Tensor | None) -> list[Tensor]:
         found: list[Tensor] = []
 
-        def see(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        def see(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
             hidden, rest, named = _split(args, kwargs)
+            if known is not None and not found:
+                hidden = known
             found.append(hidden.detach())
             self._calls.append((rest, named))
             if len(self._calls) >= len(self._blocks):
                 raise Enough
+            return hidden
 
         sites = self._blocks or [self.lm.sites.final_norm]
-        with suppress(Enough), torch.no_grad():
+        below = [self.lm.sites.block(i) for i in range(self.first if known is not None else 0)]
+        with suppress(Enough), torch.no_grad(), _passed_over(self.lm, below):
             with self.lm.watch(before=dict.fromkeys(sites, see)):
                 self.lm.base(**inputs)
         return found
@@ -154,6 +169,74 @@ class Pass:
         if rows is not None and rows.tolist() != list(range(len(self))):
             cache.batch_select_indices(rows)
         return cache
+
+
+class Seen:
+    """What enters a block, kept for texts that come again: only the rest of the model is run.
+
+    Not while other threads use the model.
+
+    Args:
+        lm: The model.
+        first: The block.
+        most: Texts kept.
+    """
+
+    def __init__(self, lm: LM, first: int, most: int = 8_192) -> None:
+        self.lm, self.first, self.most = lm, first, most
+        self._held: OrderedDict[tuple[int, ...], Tensor] = OrderedDict()
+
+    def __call__(self, rows: Sequence[Tensor]) -> Pass:
+        """A pass over rows of token ids [T]."""
+        keys = [tuple(row.tolist()) for row in rows]
+        new = {k: row for k, row in zip(keys, rows, strict=True) if k not in self._held}
+        if new:
+            made = Pass(self.lm, list(new.values()), first=self.first)
+            for i, (key, row) in enumerate(new.items()):
+                self._held[key] = made.entering[i, : len(row)].clone()
+        for key in keys:
+            self._held.move_to_end(key)
+        states = [self._held[key] for key in keys]
+        while len(self._held) > self.most:
+            self._held.popitem(last=False)
+        return Pass(self.lm, rows, first=self.first, entering=states)
+
+
+@contextmanager
+def _passed_over(lm: LM, blocks: Sequence[str]) -> Iterator[None]:
+    """Blocks that hand on what they are given."""
+    modules = [lm.base.get_submodule(path) for path in blocks]
+    wrapped = bool(modules) and _gives_tuples(lm, modules[0])
+
+    def handed_on(*args: Any, **kwargs: Any) -> Any:
+        hidden = _split(args, kwargs)[0]
+        return (hidden,) if wrapped else hidden
+
+    try:
+        for module in modules:
+            module.forward = handed_on
+        yield
+    finally:
+        for module in modules:
+            module.__dict__.pop("forward", None)
+
+
+def _gives_tuples(lm: LM, block: Any) -> bool:
+    """Whether a block gives its output in a tuple; seen once."""
+    key = ("tuples", lm.fingerprint)
+    if key not in lm.kept:
+
+        def see(module: Any, args: Any, out: Any) -> None:
+            lm.kept[key] = isinstance(out, tuple)
+            raise Enough
+
+        handle = block.register_forward_hook(see)
+        try:
+            with suppress(Enough), torch.no_grad():
+                lm.base(input_ids=torch.tensor([[4, 5, 6]], device=lm.base.device))
+        finally:
+            handle.remove()
+    return bool(lm.kept[key])
 
 
 def _windowed(lm: LM, columns: int) -> bool:

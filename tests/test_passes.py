@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from memedit.errors import InvalidInputError, UnsupportedArchitectureError
-from memedit.passes import Pass, log_probs, observe
+from memedit.passes import Pass, Seen, log_probs, observe
 from tests.editors.helpers import changed, tiny_engine, weights
 from tests.helpers import ARCHITECTURES
 
@@ -38,6 +38,39 @@ def test_one_sequence_is_run_several_times(arch: str) -> None:
     with torch.no_grad():
         once, thrice = passing.run(), passing.run(torch.zeros(3, dtype=torch.long))
     assert torch.allclose(thrice, once.expand(3, -1, -1), atol=2e-5)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_what_was_seen_once_is_not_run_again(arch: str, first: int) -> None:
+    lm = tiny_engine(arch)
+    seen, ran = Seen(lm, first, most=4), []
+
+    def see(y: torch.Tensor, x: torch.Tensor) -> None:
+        ran.append(y.shape[:2])
+
+    with torch.no_grad():
+        for rows in (ROWS[:2], ROWS[1:], ROWS[::-1]):
+            whole = Pass(lm, rows, first=first)
+            ours, theirs = seen(rows).run(), whole.run()
+            for i, row in enumerate(rows):
+                assert torch.allclose(ours[i, : len(row)], theirs[i, : len(row)], atol=2e-5)
+        site = lm.sites.mlp_out(0)
+        with lm.watch(after={site: see}):
+            passing = seen(ROWS[:2])
+            assert len(ran) == (1 if first == 0 else 0)
+            added = passing.run(after={lm.sites.mlp_out(2): lambda x, y: y + 1})
+        assert not torch.allclose(added, seen(ROWS[:2]).run())
+        assert torch.equal(lm.base(ROWS[0][None]).logits, lm.base(ROWS[0][None]).logits)
+    assert not any("forward" in vars(module) for module in lm.base.modules())
+
+
+def test_texts_seen_long_ago_are_run_again() -> None:
+    lm = tiny_engine()
+    seen = Seen(lm, 2, most=1)
+    one = seen(ROWS[:1]).run()
+    seen(ROWS[1:])
+    assert torch.allclose(seen(ROWS[:1]).run(), one, atol=2e-5)
 
 
 def test_a_window_too_short_for_the_padding_is_not_used() -> None:

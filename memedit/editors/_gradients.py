@@ -14,7 +14,6 @@ from torch import Tensor
 
 from memedit.editors._facts import Sequenced
 from memedit.passes import Pass, log_probs
-from memedit.protocols import LM
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +32,16 @@ class Factors:
 
 
 def factors(
-    lm: LM, rows: Sequence[Sequenced], sites: Sequence[str], *, first: int, answers: bool
+    passing: Pass, rows: Sequence[Sequenced], sites: Sequence[str], *, answers: bool
 ) -> tuple[dict[str, Factors], Tensor]:
     """(the factors of every module, [n] NLL of every target token).
 
     Args:
-        lm: The model.
+        passing: Over the rows, from the lowest block that holds one of the modules.
         rows: Prompts with targets; the loss is the mean NLL of all their targets' tokens.
         sites: Paths of linear modules.
-        first: The lowest block that holds one of them.
         answers: Only at the positions from which a target's token is predicted; else at all.
     """
-    passing = Pass(lm, [row.ids for row in rows], first=first)
     device = passing.entering.device
     place = [
         (n, row.start + t, int(token)) for n, row in enumerate(rows) for t, token in
@@ -64,7 +61,7 @@ def factors(
 
     with torch.enable_grad():
         hidden = passing.run(after={site: nudged(site) for site in sites})
-        logs = log_probs(lm, hidden[which, column])
+        logs = log_probs(passing.lm, hidden[which, column])
         nll = -logs.gather(-1, token[:, None])[:, 0]
         gradients = torch.autograd.grad(nll.mean(), [nudges[site] for site in sites])
     at = (which, column)

@@ -14,7 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from memedit.editors._facts import Sequenced
 from memedit.errors import InvalidInputError
+from memedit.passes import Pass
 from memedit.paths import cache_folder
 from memedit.protocols import LM
 
@@ -127,6 +129,11 @@ def block_of(lm: LM, sites: Sequence[str]) -> int:
         if any(site.startswith(lm.sites.block(layer) + ".") for site in sites):
             return layer
     return 0
+
+
+def over(lm: LM, rows: Sequence[Sequenced], sites: Sequence[str]) -> Pass:
+    """A pass over the rows from the lowest block that holds one of the modules."""
+    return Pass(lm, [row.ids for row in rows], first=block_of(lm, sites))
 
 
 def beside(terms: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._gradients import Factors, factors
-from memedit.editors._hypernetworks import AUTO, block_of, trained
+from memedit.editors._hypernetworks import AUTO, over, trained
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
-from memedit.passes import log_probs, observe
+from memedit.passes import Pass, log_probs
 from memedit.progress import report
 from memedit.protocols import LM
 from memedit.types import Edit, Payload, Row
@@ -88,18 +88,17 @@ class Network(nn.Module):
         return u, v
 
 
-def old_answer(lm: LM, row: Sequenced) -> str:
+def old_answer(passing: Pass, row: Sequenced) -> str:
     """The token that the model itself puts after the prompt."""
-    site = lm.sites.block(-1)
-    _, state = observe(lm, [row.ids], [row.start], [site])[site]
     with torch.no_grad():
-        token = log_probs(lm, state.to(lm.base.dtype))[0].argmax()
-    return lm.codec.text(token.cpu()[None])
+        token = log_probs(passing.lm, passing.run()[0, row.start][None])[0].argmax()
+    return passing.lm.codec.text(token.cpu()[None])
 
 
-def read_text(lm: LM, edit: Edit, row: Sequenced) -> Tensor:
-    """[T, d] the base's embeddings of the text that describes an edit."""
-    text = f"{old_answer(lm, row).strip()} >> {edit.target_new} || {edit.prompt}"
+def read_text(passing: Pass, edit: Edit, row: Sequenced) -> Tensor:
+    """[T, d] the base's embeddings of the text that describes an edit, from a pass over its row."""
+    lm = passing.lm
+    text = f"{old_answer(passing, row).strip()} >> {edit.target_new} || {edit.prompt}"
     ids = lm.codec.prompt(Row(text), prefixed=False)[-_MOST:]
     table = lm.base.get_input_embeddings().weight
     read: Tensor = table[ids.to(table.device)].detach().float().cpu()
@@ -137,11 +136,11 @@ class Ke(WeightEditor):
 
     def _fitted(self, lm: LM, network: Network, edit: Edit) -> Payload:
         row = targeted(lm, edit)
-        first = block_of(lm, network.sites)
-        found, _ = factors(lm, [row], network.sites, first=first, answers=False)
+        passing = over(lm, [row], network.sites)
+        found, _ = factors(passing, [row], network.sites, answers=False)
         payload: dict[str, Tensor | str | float] = {}
         with torch.no_grad():
-            c = network.condition(read_text(lm, edit, row))
+            c = network.condition(read_text(passing, edit, row))
             for site in network.sites:
                 payload |= low_rank(site, *network.terms(site, c, found[site]))
         return payload

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from memedit.editors._facts import targeted
 from memedit.editors._gradients import Factors, factors
-from memedit.editors._hypernetworks import AUTO, block_of, trained
+from memedit.editors._hypernetworks import AUTO, over, trained
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
@@ -138,7 +138,7 @@ class Mend(WeightEditor):
             return []
         rows, network = [targeted(lm, edit) for edit in edits], self._network(lm)
         sites = network.sites
-        found, nll = factors(lm, rows, sites, first=block_of(lm, sites), answers=False)
+        found, nll = factors(over(lm, rows, sites), rows, sites, answers=False)
         payloads: list[dict[str, Tensor | str | float]] = [{} for _ in edits]
         with torch.no_grad():
             for site in sites:

@@ -20,6 +20,7 @@ from memedit.editors._gradients import Factors, factors
 from memedit.editors._solve import normal
 from memedit.editors._weights import WeightEditor, checked_layers, low_rank
 from memedit.errors import InvalidInputError
+from memedit.passes import Pass
 from memedit.progress import report
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
@@ -160,7 +161,8 @@ class Ultraedit(WeightEditor):
     ) -> Iterator[dict[str, Factors]]:
         for start in range(0, len(rows), self.batch):
             chunk = rows[start : start + self.batch]
-            yield factors(lm, chunk, sites, first=first, answers=True)[0]
+            passing = Pass(lm, [row.ids for row in chunk], first=first)
+            yield factors(passing, chunk, sites, answers=True)[0]
             report(start + len(chunk))
 
     def _sites(self, lm: LM) -> tuple[list[str], int]:

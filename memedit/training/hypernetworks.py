@@ -18,10 +18,10 @@ from torch.nn import functional as F
 
 from memedit.editors import ke, mend
 from memedit.editors._facts import Sequenced, keyed
-from memedit.editors._gradients import factors
+from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import beside, block_of, divergence, last_mlps, save
 from memedit.errors import InvalidInputError
-from memedit.passes import Pass, log_probs
+from memedit.passes import Seen, log_probs
 from memedit.protocols import LM
 from memedit.training.facts import Fact
 from memedit.training.loop import Report, Schedule, train
@@ -91,7 +91,7 @@ class Student:
 
     def __init__(self, lm: LM, sites: Sequence[str]) -> None:
         self.lm, self.sites = lm, tuple(sites)
-        self.first = block_of(lm, sites)
+        self.over = Seen(lm, block_of(lm, sites))
 
     def edit_rows(self, lesson: Lesson) -> tuple[Sequenced, Sequenced]:
         """(the edit's own prompt, the rephrase), each with the new target."""
@@ -99,10 +99,13 @@ class Student:
         own = keyed(self.lm, lesson.edit.prompt, target, None)
         return own, keyed(self.lm, lesson.rephrase, target, None)
 
+    def factors(self, own: Sequenced) -> dict[str, Factors]:
+        """The factors of one edit's gradient, per module."""
+        return factors(self.over([own.ids]), [own], self.sites, answers=False)[0]
+
     def target_logs(self, rows: Sequence[Sequenced], terms: Terms) -> list[Tensor]:
         """Per row [n, V] log-probabilities where its target's tokens are predicted."""
-        passing = Pass(self.lm, [row.ids for row in rows], first=self.first)
-        hidden = passing.run(after=beside(terms))
+        hidden = self.over([row.ids for row in rows]).run(after=beside(terms))
         return [
             log_probs(self.lm, hidden[i, row.start : row.start + len(row.target)])
             for i, row in enumerate(rows)
@@ -111,7 +114,7 @@ class Student:
     def moved(self, texts: Sequence[str], terms: Terms, *, every: bool) -> Tensor:
         """Mean KL(base || edited) at every token of the texts, or at their last ones."""
         rows = [self.lm.codec.ids(text, special=True)[:_LONGEST] for text in texts]
-        passing = Pass(self.lm, rows, first=self.first)
+        passing = self.over(rows)
         place = [
             (i, t)
             for i, row in enumerate(rows)
@@ -157,10 +160,7 @@ class MendTraining:
         found: dict[str, list[Tensor]] = {}
         for i in range(min(_NORM_EDITS, len(self.lessons.facts))):
             own, _ = self.student.edit_rows(self.lessons(f"norm-{i}"))
-            first, sites = self.student.first, self.student.sites
-            for site, each in factors(
-                self.student.lm, [own], sites, first=first, answers=False
-            )[0].items():  # fmt: skip
+            for site, each in self.student.factors(own).items():
                 live = each.inputs.any(-1) & each.gradients.any(-1)
                 both = torch.cat([each.inputs, each.gradients], dim=1)[live]
                 found.setdefault(self.network.shape_of[site], []).append(both)
@@ -173,9 +173,8 @@ class MendTraining:
 
     def terms(self, own: Sequenced) -> Terms:
         """The update of one edit; differentiable in the network, not in the factors."""
-        student = self.student
-        found, _ = factors(student.lm, [own], student.sites, first=student.first, answers=False)
-        return {site: self.network.terms(site, found[site])[:2] for site in student.sites}
+        found = self.student.factors(own)
+        return {site: self.network.terms(site, each)[:2] for site, each in found.items()}
 
     def losses(self, step: int | str) -> tuple[Tensor, Tensor]:
         """(edit loss, locality loss) of a step's lesson."""
@@ -247,10 +246,9 @@ class KeTraining:
 
     def terms(self, edit: Edit, own: Sequenced) -> Terms:
         """The update of one edit; differentiable in the network, not in the factors."""
-        student = self.student
-        found, _ = factors(student.lm, [own], student.sites, first=student.first, answers=False)
-        c = self.network.condition(ke.read_text(student.lm, edit, own))
-        return {site: self.network.terms(site, c, found[site]) for site in student.sites}
+        found = self.student.factors(own)
+        c = self.network.condition(ke.read_text(self.student.over([own.ids]), edit, own))
+        return {site: self.network.terms(site, c, each) for site, each in found.items()}
 
     def losses(self, step: int | str) -> tuple[Tensor, Tensor, bool]:
         """(smoothed NLL of edit and rephrase, KL of the retained answers, is the edit made?)."""

@@ -183,7 +183,8 @@ def _opened(model: str | None, device: str | None, dtype: Any = None) -> Engine:
     from memedit import models
     from memedit.engine import Engine
 
-    return Engine(*models.load(model, dtype=dtype, device=device))
+    base, tokenizer = models.load(model, dtype=dtype, device=device)
+    return Engine(base.requires_grad_(False), tokenizer)  # else its gradients are worked out, too
 
 
 def _about(lm: Engine, schedule: Schedule) -> dict[str, Any]:

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from memedit import Edit
-from memedit.editors._facts import keyed
+from memedit.editors._facts import Sequenced, keyed
 from memedit.editors._gradients import factors
 from memedit.editors._hypernetworks import last_mlps
 from memedit.editors._weights import summed, weight_of
 from memedit.editors.ke import Head, Ke, Network, fresh, old_answer, read_text
 from memedit.engine import Engine
 from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.passes import Pass
 from memedit.training.hypernetworks import KeTraining
 from memedit.training.loop import Schedule
 from tests.editors.helpers import FACTS, tiny_engine, with_hypernetworks
@@ -31,9 +32,10 @@ def test_the_terms_are_the_papers_dense_update(lm: Engine) -> None:
     sites = last_mlps(lm, skip=1)
     network, site = fresh(lm, sites), sites[-1]
     row = keyed(lm, FACTS[0].prompt, FACTS[0].target_new, None)
-    found, _ = factors(lm, [row], sites, first=0, answers=False)
+    passing = over(lm, row)
+    found, _ = factors(passing, [row], sites, answers=False)
     network.requires_grad_(False)
-    c = network.condition(read_text(lm, FACTS[0], row))
+    c = network.condition(read_text(passing, FACTS[0], row))
     a_row, a_col, b_row, b_col, eta = network.heads[sites.index(site)](c)
     gradient = found[site].gradients.T @ found[site].inputs
     dense = torch.sigmoid(eta) * (gradient * torch.outer(a_row, a_col) + torch.outer(b_row, b_col))
@@ -51,8 +53,9 @@ def test_a_closed_gate_changes_nothing(lm: Engine) -> None:
     sites = last_mlps(lm, skip=1)
     network = fresh(lm, sites).requires_grad_(False)
     row = keyed(lm, FACTS[0].prompt, FACTS[0].target_new, None)
-    found, _ = factors(lm, [row], sites, first=0, answers=False)
-    c = network.condition(read_text(lm, FACTS[0], row))
+    passing = over(lm, row)
+    found, _ = factors(passing, [row], sites, answers=False)
+    c = network.condition(read_text(passing, FACTS[0], row))
     with torch.no_grad():
         head = network.heads[0]
         assert isinstance(head, Head)
@@ -63,17 +66,22 @@ def test_a_closed_gate_changes_nothing(lm: Engine) -> None:
     assert off.most == 0.0
 
 
+def over(lm: Engine, row: Sequenced) -> Pass:
+    return Pass(lm, [row.ids], first=0)
+
+
 def test_it_reads_the_old_answer_the_new_one_and_the_prompt(lm: Engine) -> None:
     edit = Edit("Q?", "Rome")
     row = keyed(lm, edit.prompt, edit.target_new, None)
     with torch.no_grad():
         said = lm.base(**lm.tokenizer("Q?", return_tensors="pt")).logits[0, -1].argmax()
-    assert old_answer(lm, row) == lm.codec.text(said[None])
-    text = f"{old_answer(lm, row).strip()} >> Rome || Q?"
+    assert old_answer(over(lm, row), row) == lm.codec.text(said[None])
+    text = f"{old_answer(over(lm, row), row).strip()} >> Rome || Q?"
     table = lm.base.get_input_embeddings().weight
-    assert torch.equal(read_text(lm, edit, row), table[lm.codec.ids(text)].detach())
+    assert torch.equal(read_text(over(lm, row), edit, row), table[lm.codec.ids(text)].detach())
     long = Edit("x" * 100, "Rome")
-    assert len(read_text(lm, long, keyed(lm, long.prompt, "Rome", None))) == 32
+    row = keyed(lm, long.prompt, "Rome", None)
+    assert len(read_text(over(lm, row), long, row)) == 32
 
 
 def test_the_multiplier_climbs_while_the_bound_is_broken(lm: Engine) -> None:

@@ -16,6 +16,7 @@ from memedit.editors._weights import summed
 from memedit.editors.mend import Mend, Network, Transform, shapes_of
 from memedit.engine import Engine
 from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.passes import Pass
 from memedit.split import part_of
 from memedit.training.facts import Fact
 from memedit.training.hypernetworks import MendTraining
@@ -51,7 +52,7 @@ def test_untrained_and_without_norm_it_is_the_gradient(lm: Engine) -> None:
     sites = last_mlps(lm, skip=1)
     network = Network(shapes_of(lm, sites), rank=4, rate=1.0, norm=False)
     row = keyed(lm, FACTS[0].prompt, FACTS[0].target_new, None)
-    found, _ = factors(lm, [row], sites, first=0, answers=False)
+    found, _ = factors(Pass(lm, [row.ids], first=0), [row], sites, answers=False)
     weights = [lm.base.get_submodule(site).weight for site in sites]
     loss = lm.nll(Batch((Row(FACTS[0].prompt, target=FACTS[0].target_new),)))
     true = torch.autograd.grad(loss.sum() / len(row.target), weights)

@@ -12,6 +12,7 @@ from memedit.editors._weights import summed, weight_of
 from memedit.editors.ultraedit import Running, Ultraedit
 from memedit.engine import Engine
 from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.passes import Pass
 from memedit.types import Batch, Record, Row
 from tests.editors.helpers import FACTS, tiny_engine
 
@@ -39,7 +40,7 @@ def test_the_factors_make_up_autograds_gradient(lm: Engine, answers: bool) -> No
     edit = FACTS[0]
     site = lm.sites.mlp_in(1)[0]
     row = keyed(lm, edit.prompt, edit.target_new, None)
-    found, nll = factors(lm, [row], [site], first=1, answers=answers)
+    found, nll = factors(Pass(lm, [row.ids], first=1), [row], [site], answers=answers)
     loss = lm.nll(Batch((Row(edit.prompt, target=edit.target_new),)))
     assert float(nll.sum()) == pytest.approx(float(loss.detach()), rel=1e-5)
     weight = lm.base.get_submodule(site).weight
@@ -54,7 +55,7 @@ def test_a_turn_is_the_papers_formula(lm: Engine) -> None:
     ultra = Ultraedit(gates=(1,), ups=(1,), rate=1e-4, batch=2)
     site = lm.sites.mlp_in(1)[0]
     rows = [keyed(lm, e.prompt, e.target_new, None) for e in FACTS]
-    found, _ = factors(lm, rows, [site], first=1, answers=True)
+    found, _ = factors(Pass(lm, [r.ids for r in rows], first=1), rows, [site], answers=True)
     h, g = found[site].inputs.double(), found[site].gradients.double()
     both = torch.cat([h, g], 1)
     tilde = (both - both.mean(0)) / (both.std(0) + 1e-7)
