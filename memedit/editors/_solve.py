@@ -49,12 +49,12 @@ class Moment:
         solved: Tensor = torch.cholesky_solve(keys.double().cpu(), self._factor)
         return solved
 
-    def null_space(self, energy: float, threshold: float | None = None) -> Tensor:
-        """[f, m] orthonormal directions that together hold at most ``energy`` of C's trace; or,
-        given a threshold, those in which the second moment is below it."""
+    def null_space(self, threshold: float, energy: float | None = None) -> Tensor:
+        """[f, m] orthonormal directions in which the second moment is below a threshold; or, given
+        ``energy``, those that together hold at most this share of C's trace."""
         values, vectors = torch.linalg.eigh(self.matrix)
         held = values.clamp(min=0).cumsum(0) / values.clamp(min=0).sum()
-        free: Tensor = vectors[:, held <= energy if threshold is None else values < threshold]
+        free: Tensor = vectors[:, values < threshold if energy is None else held <= energy]
         return free
 
 

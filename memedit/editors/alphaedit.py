@@ -3,9 +3,10 @@
 MEMIT's plan, with every change kept inside the directions in which ordinary keys hardly lie, and
 with the keys of earlier edits kept in mind: D = R K^T P (K K^T P + K_p K_p^T P + L2 I)^-1.
 
-The published rule takes the directions whose second moment is below 0.02, whatever its scale; on
-small models that is most of the space. Here they are the directions that together hold a given
-share of the second moment's trace; ``threshold`` brings the published rule back.
+The published rule takes the directions whose second moment is below 0.02, whatever its scale. On
+small models that is most of the space, with a good part of what ordinary keys are made of;
+``energy`` takes those that together hold a given share of the second moment's trace instead, of
+which there soon are fewer than edits.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ class Alphaedit(Locating):
 
     Attributes:
         layers: Which; None for five from a tenth of the depth.
-        energy: Largest share of the second moment's trace that the null space may hold.
-        threshold: Instead, directions with a second moment below this (the paper: 0.02).
-        weight: L2 (the paper: 10).
+        threshold: The null space has the directions with a second moment below this.
+        energy: Instead, the largest share of the second moment's trace that it may hold.
+        weight: L2.
 
     The others are of :class:`._locating.Locating`.
 
@@ -50,14 +51,15 @@ class Alphaedit(Locating):
 
     name: ClassVar[str] = "alphaedit"
     layers: tuple[int, ...] | None = None
-    energy: float = 0.1
-    threshold: float | None = None
-    weight: float = 1.0
+    threshold: float = 0.02
+    energy: float | None = None
+    weight: float = 10.0
 
     def __post_init__(self) -> None:
         if self.layers is not None:
             object.__setattr__(self, "layers", tuple(self.layers))
-        if not 0 < self.energy <= 1 or self.weight <= 0 or (self.threshold or 1) <= 0:
+        share = 1.0 if self.energy is None else self.energy
+        if not 0 < share <= 1 or min(self.weight, self.threshold) <= 0:
             raise InvalidInputError("energy (at most 1), threshold and weight must be positive.")
         super(Alphaedit, self).__post_init__()
 
@@ -101,12 +103,12 @@ class Alphaedit(Locating):
         """
         key = ("null", moment.digest or layer, self.energy, self.threshold)
         if key not in lm.kept:
-            lm.kept[key] = moment.null_space(self.energy, self.threshold)
+            lm.kept[key] = moment.null_space(self.threshold, self.energy)
         null: Tensor = lm.kept[key]
         if not null.shape[1]:
             raise StatisticsError(
                 f"No direction of layer {layer}'s keys is free.",
-                hint="Allow more: energy=0.2, or a higher threshold.",
+                hint="Allow more: a higher threshold, or energy=0.3, a share.",
             )
         return null
 

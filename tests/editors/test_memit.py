@@ -153,7 +153,7 @@ def test_alphaedit_changes_nothing_in_the_kept_directions(lm: Engine) -> None:
     alpha = Alphaedit(**QUICK, energy=0.2)
     for site, change in summed(alpha.fit(FACTS, lm)).items():
         layer = int(lm.sites.mlp_out(1) == site)
-        null = moment_of(lm, layer, "auto").null_space(0.2)
+        null = moment_of(lm, layer, "auto").null_space(0.02, energy=0.2)
         kept = change.double() - change.double() @ null @ null.T
         assert float(kept.norm()) < 1e-5 * float(change.norm())
 

@@ -82,7 +82,7 @@ def test_emmet_keeps_the_equality_and_is_rome_for_one_fact(
 
 def test_alphaedit_stays_in_the_null_space(stream: torch.Generator, moment: Moment) -> None:
     keys, residual = draw(stream, F, N), draw(stream, D, N)
-    null = moment.null_space(0.05)
+    null = moment.null_space(0.02, energy=0.05)
     projector = null @ null.T
     values = torch.linalg.eigvalsh(moment.matrix)
     assert 0 < null.shape[1] < F
@@ -96,7 +96,7 @@ def test_alphaedit_stays_in_the_null_space(stream: torch.Generator, moment: Mome
     assert (delta @ top).norm() < 1e-10
     gram = projector @ (keys @ keys.T + earlier @ earlier.T) + 2.0 * torch.eye(F).double()
     assert torch.allclose(solution, torch.linalg.solve(gram, projector @ keys))
-    by_value = moment.null_space(1.0, threshold=float(values[4]) + 1e-9)
+    by_value = moment.null_space(float(values[4]) + 1e-9)
     assert by_value.shape[1] == 5
 
 
