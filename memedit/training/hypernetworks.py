@@ -35,6 +35,9 @@ EDIT_SHARE = 0.1
 """Weight of MEND's edit loss beside its locality loss (c_e)."""
 SMOOTHING = 0.1
 MARGIN, LEAST_MARGIN, MARGIN_DECAY = 1e-3, 1e-5, 0.8
+MULTIPLIER_RATE, PUBLISHED_STEPS = 0.1, 200_000
+"""KE's multiplier learns at this rate over so many steps; over fewer it is slower by as much, or it
+would outgrow the loss of the edits before any is learnt."""
 EPOCH, ENOUGH = 500, 0.9
 """KE's bound is tightened after so many steps, where so many edits succeed by then."""
 _NORM_EDITS, _VALIDATED = 200, 20
@@ -280,7 +283,8 @@ class KeTraining:
 
         bound = {"multiplier": self.multiplier, "margin": self.margin}
         parameters = {**_named(self.network), **bound}
-        faster = {"multiplier": 0.1 / schedule.rate}
+        rate = MULTIPLIER_RATE * min(1.0, schedule.steps / PUBLISHED_STEPS)
+        faster = {"multiplier": rate / schedule.rate}
         train(parameters, loss_of, schedule, folder, report=report, faster=faster)
         return {f"{name}_before": v for name, v in before.items()} | self._validate()
 
