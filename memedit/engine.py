@@ -265,6 +265,43 @@ class Engine:
                 stack.callback(handle.remove)
             yield
 
+    @contextmanager
+    def passed_over(self, blocks: Sequence[str]) -> Iterator[None]:
+        """Blocks of the base that hand on what they are given, for the length of the block.
+
+        Not while other threads use the model.
+        """
+        modules = [self.base.get_submodule(path) for path in blocks]
+        wrapped = bool(modules) and self._gives_tuples(modules[0])
+
+        def handed_on(*args: Any, **kwargs: Any) -> Any:
+            hidden = _first(args, kwargs)
+            return (hidden,) if wrapped else hidden
+
+        try:
+            for module in modules:
+                module.forward = handed_on
+            yield
+        finally:
+            for module in modules:
+                vars(module).pop("forward", None)
+
+    def _gives_tuples(self, block: Any) -> bool:
+        """Whether a block gives its output in a tuple; seen once."""
+        key = ("tuples", self.fingerprint)
+        if key not in self.kept:
+
+            def see(module: Any, args: Any, out: Any) -> None:
+                self.kept[key] = isinstance(out, tuple)
+
+            handle = block.register_forward_hook(see)
+            try:
+                with torch.no_grad():
+                    self.base(input_ids=torch.tensor([[4, 5, 6]], device=self.device))
+            finally:
+                handle.remove()
+        return bool(self.kept[key])
+
     # How they are done
 
     @cached_property

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -120,7 +120,7 @@ class Pass:
 
         sites = self._blocks or [self.lm.sites.final_norm]
         below = [self.lm.sites.block(i) for i in range(self.first if known is not None else 0)]
-        with suppress(Enough), torch.no_grad(), _passed_over(self.lm, below):
+        with suppress(Enough), torch.no_grad(), self.lm.passed_over(below):
             with self.lm.watch(before=dict.fromkeys(sites, see)):
                 self.lm.base(**inputs)
         return found
@@ -200,43 +200,6 @@ class Seen:
         while len(self._held) > self.most:
             self._held.popitem(last=False)
         return Pass(self.lm, rows, first=self.first, entering=states)
-
-
-@contextmanager
-def _passed_over(lm: LM, blocks: Sequence[str]) -> Iterator[None]:
-    """Blocks that hand on what they are given."""
-    modules = [lm.base.get_submodule(path) for path in blocks]
-    wrapped = bool(modules) and _gives_tuples(lm, modules[0])
-
-    def handed_on(*args: Any, **kwargs: Any) -> Any:
-        hidden = _split(args, kwargs)[0]
-        return (hidden,) if wrapped else hidden
-
-    try:
-        for module in modules:
-            module.forward = handed_on
-        yield
-    finally:
-        for module in modules:
-            module.__dict__.pop("forward", None)
-
-
-def _gives_tuples(lm: LM, block: Any) -> bool:
-    """Whether a block gives its output in a tuple; seen once."""
-    key = ("tuples", lm.fingerprint)
-    if key not in lm.kept:
-
-        def see(module: Any, args: Any, out: Any) -> None:
-            lm.kept[key] = isinstance(out, tuple)
-            raise Enough
-
-        handle = block.register_forward_hook(see)
-        try:
-            with suppress(Enough), torch.no_grad():
-                lm.base(input_ids=torch.tensor([[4, 5, 6]], device=lm.base.device))
-        finally:
-            handle.remove()
-    return bool(lm.kept[key])
 
 
 def _windowed(lm: LM, columns: int) -> bool:

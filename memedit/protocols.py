@@ -101,6 +101,9 @@ class LM(Protocol):
     ) -> AbstractContextManager[None]:
         """Functions called at modules for the length of the block (:meth:`Engine.watch`)."""
 
+    def passed_over(self, blocks: Sequence[str]) -> AbstractContextManager[None]:
+        """Blocks that hand on what they are given (:meth:`Engine.passed_over`)."""
+
     @property
     def sites(self) -> Sites: ...
 

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "memedit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "names", "paths", "spans"}),
+    frozenset({"types", "errors", "names", "paths", "progress", "spans"}),
     frozenset({"intents", "protocols"}),
     frozenset({
         "chat", "codebook", "dropin", "encoders", "engine", "explanation", "feedback",
@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "sites", "split", "tokens", "transcript",
     }),
     frozenset({"editors"}),
-    frozenset({"model", "sequence"}),
+    frozenset({"fitting", "model", "sequence"}),
     frozenset({"training", "evaluation", "serving"}),
     frozenset({
         "cli", "cli_evaluation", "cli_memory", "cli_options", "cli_serving", "cli_training", "demo",
