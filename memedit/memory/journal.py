@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     Column,
@@ -62,6 +62,8 @@ IDENTITY = ("memory", "encoder", "dimension", "embedding")
 PAYLOAD_CHANGES = "payload_changes"
 """Meta name: how often payloads were put in after their records."""
 LIVE: tuple[EventKind, EventKind] = ("add", "restore")
+
+T = TypeVar("T")
 
 
 class Journal:
@@ -115,6 +117,9 @@ class Journal:
         self.check_open()
         if self.ready and self._connection is not None:
             return True
+        return self._twice(self._look)
+
+    def _look(self) -> bool:
         if self._connection is None:
             if not self.exists():
                 return False
@@ -123,6 +128,16 @@ class Journal:
         with self._connection.begin():
             self.ready = self._check_tables(self._connection)
         return self.ready
+
+    def _twice(self, act: Callable[[], T]) -> T:
+        """What ``act`` gives; once more where the connection had been lost meanwhile."""
+        try:
+            return act()
+        except DBAPIError as error:
+            self._let_go()
+            if not self.shared or not error.connection_invalidated:
+                raise
+        return act()
 
     def _check_tables(self, connection: Connection) -> bool:
         names = set(inspect(connection).get_table_names())
@@ -168,17 +183,12 @@ class Journal:
 
     def _begun(self, *, write: bool, tables: bool) -> RootTransaction:
         """A transaction; begun a second time where the connection had been lost meanwhile."""
-        for attempt in range(2):
-            try:
-                connection = self._connected().execution_options(
-                    memedit_write=write, memedit_tables=tables
-                )
-                return connection.begin()
-            except DBAPIError as error:
-                self._let_go()
-                if attempt or not self.shared or not error.connection_invalidated:
-                    raise
-        raise AssertionError("unreachable")
+
+        def begin() -> RootTransaction:
+            options = {"memedit_write": write, "memedit_tables": tables}
+            return self._connected().execution_options(**options).begin()
+
+        return self._twice(begin)
 
     def _connected(self) -> Connection:
         if self._connection is None:

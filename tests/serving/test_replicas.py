@@ -136,19 +136,24 @@ def test_a_killed_server_catches_up(fleet: Fleet) -> None:
 
 
 def test_the_audit_log_is_one(fleet: Fleet) -> None:
+    made = fleet.add(0, prompt="The capital of Laos is", target_new="Pakse", subject="Laos")
+    fleet.seen(made["version"])
+    changed = fleet.clients[1].patch(f"/v1/edits/{made['id']}", json={"target_new": "Kaysone"})
+    fleet.seen(changed.json()["version"])
     lines = [c.get("/v1/audit?limit=1000").json()["data"] for c in fleet.clients]
-    assert lines[0] == lines[1] == lines[2] and len(lines[0]) >= 8
-    assert {line["phase"] for line in lines[0]} == {"begin", "done", "failed"}
+    assert lines[0] == lines[1] == lines[2] and len(lines[0]) >= 4
+    assert {"begin", "done"} <= {line["phase"] for line in lines[0]} <= {"begin", "done", "failed"}
 
 
 def test_the_database_goes_away_under_load(fleet: Fleet, database: Cluster) -> None:
     stop, wrong, answered = threading.Event(), list[str](), [0]
+    total = fleet.clients[0].get("/v1/edits").json()["total"]
 
     def read(at: int) -> None:
         with httpx.Client(base_url=fleet.servers[at].url, timeout=60) as client:
             while not stop.is_set():
                 answer = client.get("/v1/edits")
-                if answer.status_code != 200 or answer.json()["total"] < 3:
+                if answer.status_code != 200 or answer.json()["total"] < total:
                     wrong.append(answer.text)
                 answered[0] += 1
                 time.sleep(0.01)
