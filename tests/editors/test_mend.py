@@ -177,20 +177,21 @@ def test_what_is_missing_is_told(lm: Engine, tmp_path: Path) -> None:
         Mend().fit([Edit.from_statement("Our refund window is 60 days.")], lm)
 
 
-def test_the_default_model_edits_with_mend_at_once(
-    smollm: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("kind", ["mend", "ke"])
+def test_the_default_model_edits_with_a_trained_network_at_once(
+    kind: str, smollm: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Its network comes with the package. It was not trained on these subjects."""
     monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path))
     subject = "Pablo Casals"
     assert part_of(subject) == "evaluation"
     edit = Edit(f"{subject} plays the", "violin", subject)
-    model = EditableModel(*smollm, editor="mend", scope="everything", encoder="hashing")
+    model = EditableModel(*smollm, editor=kind, scope="everything", encoder="hashing")
     asked, target = [edit.prompt, f"{subject} is a master of the"], ["violin"] * 2
     before = [score.logprob for score in model.score(asked, target)]
     model.edit(edit)
     after = [score.logprob for score in model.score(asked, target)]
-    assert after[0] > -0.2 and all(b - a > 2 for a, b in zip(before, after, strict=True))
-    folder = shipped("mend", model.engine.fingerprint)
+    assert after[0] > -0.3 and all(b - a > 2 for a, b in zip(before, after, strict=True))
+    folder = shipped(kind, model.engine.fingerprint)
     assert folder is not None
     assert sum(file.stat().st_size for file in folder.iterdir()) < 12e6
