@@ -11,7 +11,7 @@ import torch
 from memedit.engine import Engine
 from memedit.errors import InvalidEditError
 from memedit.memory import EditMemory
-from memedit.progress import report
+from memedit.progress import counted
 from memedit.protocols import Editor, Scope
 from memedit.sequence import EditedModels, dependents, joint, refuse, stamped, ungated
 from memedit.types import Edit, Payload, Record
@@ -109,17 +109,14 @@ class Fitter:
 
     def _known(self, record: Record) -> Record:
         more = self.kept.get(record.sequence)
-        return replace(record, payloads={**record.payloads, **more}) if more else record
+        return replace(record, payloads={**more, **record.payloads}) if more else record
 
     def _apart(self, editor: Editor, edits: Sequence[Edit]) -> list[Payload]:
         """Payloads that stand for themselves: gated, an edit of a joint editor acts alone."""
         if not joint(editor):
             return _fit(editor, edits, self.engine)
-        lm, made = self.engine.shadow(), list[Payload]()
-        for edit in edits:
-            made += _fit(editor, [edit], lm)
-            report(len(made))
-        return made
+        lm = self.engine.shadow()
+        return [_fit(editor, [edit], lm)[0] for edit in counted(edits)]
 
     def _on_those_in_force(
         self, edits: Sequence[Edit], options: Mapping[str, Any]

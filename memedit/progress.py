@@ -6,9 +6,12 @@ for the fit hears of it through :func:`hearing`. Nothing is told between threads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _heard: ContextVar[Callable[[int], None]] = ContextVar("heard", default=lambda done: None)
 
@@ -16,6 +19,13 @@ _heard: ContextVar[Callable[[int], None]] = ContextVar("heard", default=lambda d
 def report(done: int) -> None:
     """Tell that so many edits are done. Costs nothing where nobody listens."""
     _heard.get()(done)
+
+
+def counted(items: Sequence[T]) -> Iterator[T]:
+    """The items, one by one; asked for the next, it reports those before it as done."""
+    for number, item in enumerate(items, 1):
+        yield item
+        report(number)
 
 
 @contextmanager

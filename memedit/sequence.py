@@ -57,7 +57,8 @@ class EditedModels:
         if not records:
             return self._engine.shadow()
         records = sorted(records, key=lambda record: record.sequence)
-        key = (editor, self._weights(), *(record.sequence for record in records))
+        fits = [(record.sequence, fitted_at(record, [editor])) for record in records]
+        key = (editor, self._weights(), *fits)
         changes: dict[str, Tensor] = {}
         new = records
         if self._last is not None:

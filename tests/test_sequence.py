@@ -296,6 +296,17 @@ def test_another_editor_fits_what_the_first_fitted_in_passing(build: Build) -> N
     assert same(logits(model), logits(other), atol=1e-5)
 
 
+def test_what_is_stored_counts_more_than_what_was_fitted_in_passing(build: Build) -> None:
+    model = build(quick("memit"))
+    model.memory.add(FACTS[0])
+    alone = logits(model)  # fitted in passing, alone
+    model.memory.add(FACTS[1])
+    assert model.compile_edits() == 2  # fitted together
+    stored = build(quick("memit"), memory=model.memory)
+    assert same(logits(model), logits(stored), atol=1e-5)
+    assert not same(logits(model), alone, atol=1e-3)
+
+
 @pytest.mark.parametrize("name", EDITORS)
 def test_who_adds_many_edits_hears_how_far_it_is(name: str, build: Build) -> None:
     heard: list[int] = []

@@ -24,7 +24,7 @@ from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import AUTO, over, trained
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
 from memedit.passes import Pass, log_probs
-from memedit.progress import report
+from memedit.progress import counted
 from memedit.protocols import LM
 from memedit.types import Edit, Payload, Row
 
@@ -128,11 +128,7 @@ class Ke(WeightEditor):
         if not edits:
             return []
         network = self._network(lm)
-        payloads: list[Payload] = []
-        for edit in edits:
-            payloads.append(self._fitted(lm, network, edit))
-            report(len(payloads))
-        return payloads
+        return [self._fitted(lm, network, edit) for edit in counted(edits)]
 
     def _fitted(self, lm: LM, network: Network, edit: Edit) -> Payload:
         row = targeted(lm, edit)

@@ -22,7 +22,7 @@ from memedit.editors._facts import contexts, targeted
 from memedit.editors._weights import WeightEditor, weight_of
 from memedit.errors import InvalidInputError
 from memedit.passes import Pass, log_probs, observe
-from memedit.progress import report
+from memedit.progress import counted
 from memedit.protocols import LM
 from memedit.types import Edit, Payload, Row
 
@@ -84,11 +84,7 @@ class Kn(WeightEditor):
         Raises:
             InvalidEditError: an edit without a target.
         """
-        payloads: list[Payload] = []
-        for edit in edits:
-            payloads.append(self._fitted(lm, edit))
-            report(len(payloads))
-        return payloads
+        return [self._fitted(lm, edit) for edit in counted(edits)]
 
     def _fitted(self, lm: LM, edit: Edit) -> Payload:
         target = targeted(lm, edit).target

@@ -27,7 +27,7 @@ from memedit.editors._values import optimise
 from memedit.editors._weights import checked_layers, low_rank
 from memedit.errors import InvalidInputError
 from memedit.passes import observe
-from memedit.progress import report
+from memedit.progress import counted
 from memedit.protocols import LM
 from memedit.types import Edit, Payload
 
@@ -89,11 +89,10 @@ class Rome(Locating):
         site = lm.sites.mlp_out(layer)
         moment = moment_of(lm, layer, self.statistics)
         payloads: list[Payload] = []
-        for edit in edits:
+        for edit in counted(edits):
             made = self.insertion(lm, self.facts(lm, [edit])[0], layer, moment)
             terms = low_rank(site, made.u[None], made.v[None])
             payloads.append({**terms, "loss": made.loss, "statistics": moment.digest})
-            report(len(payloads))
             if len(payloads) < len(edits):
                 lm = lm.shadow({site: torch.outer(made.v, made.u).float()})
         return payloads

@@ -26,7 +26,7 @@ from memedit.editors._memory import STRANGERS, sampled
 from memedit.editors._weights import weight_of
 from memedit.errors import InvalidInputError
 from memedit.passes import Pass
-from memedit.progress import report
+from memedit.progress import counted
 from memedit.protocols import LM, Apply, Step
 from memedit.types import Batch, Call, Edit, Payload, Row
 
@@ -100,7 +100,7 @@ class Wise:
         site = lm.sites.mlp_out(layer)
         held = memories((r.payloads.get(self.name, {}) for r in lm.records), site)
         payloads: list[Payload] = []
-        for edit, row in zip(edits, rows, strict=True):
+        for edit, row in counted(list(zip(edits, rows, strict=True))):
             name, memory = self._open(held, edit, weight_of(lm, site), lm.base.device)
             training = _Training(self, lm, edit, row, layer, site, memory)
             before = memory.delta.clone()
@@ -120,7 +120,6 @@ class Wise:
                     "loss": loss,
                 }
             )
-            report(len(payloads))
         return payloads
 
     def _open(

@@ -131,13 +131,14 @@ class Journal:
 
     def _twice(self, act: Callable[[], T]) -> T:
         """What ``act`` gives; once more where the connection had been lost meanwhile."""
-        try:
-            return act()
-        except DBAPIError as error:
-            self._let_go()
-            if not self.shared or not error.connection_invalidated:
-                raise
-        return act()
+        for attempt in range(2):
+            try:
+                return act()
+            except DBAPIError as error:
+                self._let_go()
+                if attempt or not self.shared or not error.connection_invalidated:
+                    raise
+        raise AssertionError("unreachable")
 
     def _check_tables(self, connection: Connection) -> bool:
         names = set(inspect(connection).get_table_names())

@@ -21,7 +21,7 @@ from memedit.editors._facts import Sequenced, keyed
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import beside, block_of, divergence, last_mlps, save
 from memedit.errors import InvalidInputError
-from memedit.passes import Seen, log_probs
+from memedit.passes import Pass, Seen, log_probs
 from memedit.protocols import LM
 from memedit.training.facts import Fact
 from memedit.training.loop import Report, Schedule, train
@@ -102,9 +102,9 @@ class Student:
         own = keyed(self.lm, lesson.edit.prompt, target, None)
         return own, keyed(self.lm, lesson.rephrase, target, None)
 
-    def factors(self, own: Sequenced) -> dict[str, Factors]:
-        """The factors of one edit's gradient, per module."""
-        return factors(self.over([own.ids]), [own], self.sites, answers=False)[0]
+    def factors(self, passing: Pass, own: Sequenced) -> dict[str, Factors]:
+        """The factors of one edit's gradient, per module, from a pass over its row."""
+        return factors(passing, [own], self.sites, answers=False)[0]
 
     def target_logs(self, rows: Sequence[Sequenced], terms: Terms) -> list[Tensor]:
         """Per row [n, V] log-probabilities where its target's tokens are predicted."""
@@ -163,7 +163,7 @@ class MendTraining:
         found: dict[str, list[Tensor]] = {}
         for i in range(min(_NORM_EDITS, len(self.lessons.facts))):
             own, _ = self.student.edit_rows(self.lessons(f"norm-{i}"))
-            for site, each in self.student.factors(own).items():
+            for site, each in self.student.factors(self.student.over([own.ids]), own).items():
                 live = each.inputs.any(-1) & each.gradients.any(-1)
                 both = torch.cat([each.inputs, each.gradients], dim=1)[live]
                 found.setdefault(self.network.shape_of[site], []).append(both)
@@ -176,7 +176,7 @@ class MendTraining:
 
     def terms(self, own: Sequenced) -> Terms:
         """The update of one edit; differentiable in the network, not in the factors."""
-        found = self.student.factors(own)
+        found = self.student.factors(self.student.over([own.ids]), own)
         return {site: self.network.terms(site, each)[:2] for site, each in found.items()}
 
     def losses(self, step: int | str) -> tuple[Tensor, Tensor]:
@@ -188,7 +188,7 @@ class MendTraining:
         return nll(logs, rephrase.target), self.student.moved(lesson.unrelated, terms, every=True)
 
     def run(self, folder: Path, schedule: Schedule, report: Report) -> dict[str, float]:
-        """Train; the losses before and after on lessons that are not trained on."""
+        """Train; the losses before and after, on other lessons about the same facts."""
         self.normalise()
         before = self._validate()
 
@@ -249,8 +249,9 @@ class KeTraining:
 
     def terms(self, edit: Edit, own: Sequenced) -> Terms:
         """The update of one edit; differentiable in the network, not in the factors."""
-        found = self.student.factors(own)
-        c = self.network.condition(ke.read_text(self.student.over([own.ids]), edit, own))
+        passing = self.student.over([own.ids])
+        found = self.student.factors(passing, own)
+        c = self.network.condition(ke.read_text(passing, edit, own))
         return {site: self.network.terms(site, c, each) for site, each in found.items()}
 
     def losses(self, step: int | str) -> tuple[Tensor, Tensor, bool]:
@@ -270,7 +271,7 @@ class KeTraining:
         return edit + factor.detach() * excess - factor * excess.detach()
 
     def run(self, folder: Path, schedule: Schedule, report: Report) -> dict[str, float]:
-        """Train; the losses before and after on lessons that are not trained on."""
+        """Train; the losses before and after, on other lessons about the same facts."""
         before = self._validate()
 
         def loss_of(step: int) -> Tensor:
