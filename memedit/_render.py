@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from memedit.plain import plain_record
-from memedit.types import Completion, Hit, Record
+from memedit.types import Completion, Hit, Record, Role
 
 if TYPE_CHECKING:
     from memedit.explanation import Explanation
@@ -126,11 +126,13 @@ def plain_answer(query: str, completion: Completion) -> dict[str, Any]:
         "score": decision.score,
         "threshold": decision.threshold,
         "editor": completion.editor,
-        "hits": [
-            {"id": h.record.id, "fact": h.record.edit.statement, "similarity": h.similarity}
-            for h in decision.hits
-        ],
+        "hits": [_plain_hit(hit) for hit in decision.hits],
+        "informs": [_plain_hit(hit) for hit in decision.informs],
     }
+
+
+def _plain_hit(hit: Hit) -> dict[str, Any]:
+    return {"id": hit.record.id, "fact": hit.record.edit.statement, "similarity": hit.similarity}
 
 
 def fact(record: Record) -> Text:
@@ -267,6 +269,10 @@ def verify_report(report: VerifyReport, where: str) -> None:
         say(f"  {problem}")
 
 
+_MARKS: dict[Role | None, Text] = {"asks": Text("*", "green"), "informs": Text("~", "cyan")}
+"""How an edit that the query asks, or whose answer depends on it, is marked among the others."""
+
+
 def explanation(given: Explanation) -> None:
     """Both answers, and the evidence for the decision."""
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -277,8 +283,12 @@ def explanation(given: Explanation) -> None:
     table.add_row("answer", Text(given.answer))
     table.add_row("base answer", Text(given.base_answer))
     table.add_row("decision", Text(f"{verdict}: {_compared(decision.score, decision.threshold)}"))
+    if decision.informs:
+        used = f"used by {given.editor}" if given.editor and not decision else "beside it"
+        least = f"threshold {decision.informing_threshold:.3f}"
+        table.add_row("depends on", Text(f"{len(decision.informs)} edits ({used}; {least})"))
     stdout().print(table)
-    _candidates(decision.candidates, {hit.record.id for hit in decision.hits})
+    _candidates(decision.candidates, {hit.record.id: hit.role for hit in decision.bearing})
 
 
 def _compared(score: float, threshold: float) -> str:
@@ -286,17 +296,20 @@ def _compared(score: float, threshold: float) -> str:
     return f"score {score:.3f} {relation} the threshold {threshold:.3f}"
 
 
-def _candidates(hits: Iterable[Hit], fired: set[str]) -> None:
-    names = ("", "id", "fact", "score", "similarity", "mention", "relation", "words in common")
+def _candidates(hits: Sequence[Hit], roles: Mapping[str, Role | None]) -> None:
+    both = any(hit.bearing is not None for hit in hits)
+    chances = ("asks", "bears") if both else ("score",)
+    names = ("", "id", "fact", *chances, "similarity", "mention", "relation", "words in common")
     table = _table(*names, title="Edits weighed")
     from memedit.scope.features import matched_words  # numpy: not for `memedit edit list`
 
     for hit in hits:
+        mark = _MARKS.get(roles.get(hit.record.id), "")
+        numbers = (hit.score, hit.bearing)[: len(chances)] + (hit.similarity,)
+        shown = ("" if number is None else f"{number:.3f}" for number in numbers)
         relation = "" if hit.relation is None else f"{hit.relation:.3f}"
-        mark = Text("*", "green") if hit.record.id in fired else ""
-        score = "" if hit.score is None else f"{hit.score:.3f}"
-        scores = (score, f"{hit.similarity:.3f}", Text(hit.mention or ""), relation)
         words = Text(", ".join(matched_words(hit)))
-        table.add_row(mark, hit.record.id, fact(hit.record), *scores, words)
+        mention = Text(hit.mention or "")
+        table.add_row(mark, hit.record.id, fact(hit.record), *shown, mention, relation, words)
     if table.row_count:
         stdout().print(table)

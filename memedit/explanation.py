@@ -25,7 +25,8 @@ class Explanation:
     version: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: hits and candidates with facts, scores and the words matched."""
+        """Plain data for JSON: hits and candidates with facts, roles, scores and the words
+        matched."""
         return {
             "query": self.query,
             "answer": self.answer,
@@ -36,7 +37,9 @@ class Explanation:
             "unsure": self.decision.unsure,
             "editor": self.editor,
             "version": self.version,
+            "informing_threshold": self.decision.informing_threshold,
             "hits": [_plain(hit) for hit in self.decision.hits],
+            "informs": [_plain(hit) for hit in self.decision.informs],
             "candidates": [_plain(hit) for hit in self.decision.candidates],
         }
 
@@ -48,6 +51,8 @@ def _plain(hit: Hit) -> dict[str, Any]:
         "similarity": hit.similarity,
         "relation": hit.relation,
         "score": hit.score,
+        "bearing": hit.bearing,
+        "role": hit.role,
         "words": list(matched_words(hit)),
         "mention": hit.mention,
         "view": hit.view,

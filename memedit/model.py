@@ -29,7 +29,7 @@ from memedit.feedback import FeedbackReceipt, agrees, as_edit
 from memedit.fitting import Fitter, Payloads, check_needs, lacking, leaves_of
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
 from memedit.progress import hearing, report
-from memedit.protocols import Editor, Encoder, Scope
+from memedit.protocols import Editor, Encoder, Scope, roles_of
 from memedit.scope import load_scope
 from memedit.scope.deciding import candidates, in_force, suited
 from memedit.sequence import (
@@ -49,6 +49,7 @@ from memedit.types import (
     Edit,
     Hit,
     Record,
+    Role,
     Row,
     Score,
 )
@@ -420,14 +421,20 @@ class EditableModel(nn.Module):
             self._scope_fits = True
 
     def _ready(self, decisions: Sequence[Decision]) -> list[Decision]:
-        """The decisions with every hit's payloads compiled for the editors in use."""
+        """The decisions with the payloads of every edit compiled that the editors in use read."""
         done: dict[int, tuple[Hit, ...]] = {}
-        for decision in decisions:
-            if decision and id(decision.hits) not in done:
-                records = self._fitter.compiled([hit.record for hit in decision.hits])
-                pairs = zip(decision.hits, records, strict=True)
-                done[id(decision.hits)] = tuple(replace(hit, record=r) for hit, r in pairs)
-        return [replace(d, hits=done[id(d.hits)]) if d else d for d in decisions]
+
+        def ready(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+            if hits and id(hits) not in done:
+                records = self._fitter.compiled([hit.record for hit in hits])
+                pairs = zip(hits, records, strict=True)
+                done[id(hits)] = tuple(replace(hit, record=r) for hit, r in pairs)
+            return done.get(id(hits), hits)
+
+        told = [replace(d, hits=ready(d.hits)) if d else d for d in decisions]
+        if "informs" not in self._roles():
+            return told
+        return [replace(d, informs=ready(d.informs)) if d.informs else d for d in told]
 
     def unusable(self) -> list[Record]:
         """The edits in memory that no editor in use can do anything with.
@@ -645,21 +652,34 @@ class EditableModel(nn.Module):
 
     def _signed(self, answer: Completion, row: Row) -> Completion:
         """The answer with the edits it rests on: those a program found, else those in scope."""
-        told = replace(answer, decision=answer.decision or row.decision)
+        told = replace(
+            answer, decision=answer.decision if answer.decision.bearing else row.decision
+        )
         return replace(told, editor=self._who(told))
 
     def concerns(self, row: Row) -> bool:
         """Whether the editors read a row: an edit is in scope, or a program may find one."""
-        return bool(row.decision) or (
+        return self.reads(row.decision) or (
             self._now.edited
             and bool(len(self._store))
             and any(e.considers(row) for e in self._leaves() if hasattr(e, "considers"))
         )
 
+    def reads(self, decision: Decision) -> bool:
+        """Whether an edit that the decision names has a role in which the editors read edits."""
+        return bool(decision.read(self._roles()))
+
+    def _roles(self) -> frozenset[Role]:
+        return frozenset[Role]().union(*map(roles_of, self._leaves()))
+
     def _who(self, row: Row | Completion) -> str:
-        """The editors that held a payload for this row or answer; "" when none did."""
-        stored = {name for hit in row.decision.hits for name in hit.record.payloads}
-        return "+".join(editor.name for editor in self._leaves() if editor.name in stored)
+        """The editors that read an edit and held its payload for this row or answer; "": none."""
+
+        def held(editor: Editor) -> bool:
+            hits = row.decision.read(roles_of(editor))
+            return any(editor.name in hit.record.payloads for hit in hits)
+
+        return "+".join(editor.name for editor in self._leaves() if held(editor))
 
     # The drop-in
 

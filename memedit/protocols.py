@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from memedit.types import Batch, Call, Decision, Edit, Hit, Payload, Record, Row
+from memedit.types import Batch, Call, Decision, Edit, Hit, Payload, Record, Role, Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,7 +128,10 @@ class LM(Protocol):
 
 @runtime_checkable
 class Editor(Protocol):
-    """A method: how an edit in scope changes the answer. Frozen; its fields are its settings."""
+    """A method: how an edit in scope changes the answer. Frozen; its fields are its settings.
+
+    An editor may also have ``roles`` (:class:`ReadsRoles`).
+    """
 
     @property
     def name(self) -> str:
@@ -143,6 +146,27 @@ class Editor(Protocol):
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Wrap the call: use it 0..n times. Rows without my payload pass unchanged."""
+
+
+ASKED: frozenset[Role] = frozenset({"asks"})
+"""What an editor reads that does not say."""
+
+
+@runtime_checkable
+class ReadsRoles(Protocol):
+    """An editor that says in which roles it reads edits; one that does not reads :data:`ASKED`.
+
+    One that reads ``informs`` is also handed rows that ask no edit and whose answer depends on one:
+    those stand in ``row.decision.informs``, with its payloads.
+    """
+
+    @property
+    def roles(self) -> frozenset[Role]: ...
+
+
+def roles_of(editor: Editor) -> frozenset[Role]:
+    """The roles in which an editor reads edits."""
+    return editor.roles if isinstance(editor, ReadsRoles) else ASKED
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from memedit.errors import InvalidEditError
 from memedit.spans import subject_span
@@ -32,6 +32,10 @@ Payload: TypeAlias = "Mapping[str, Tensor | str | float]"
 """What an editor must remember of one edit: flat, so that it is stored as safetensors and JSON."""
 
 Result = TypeVar("Result")
+
+Role: TypeAlias = Literal["asks", "informs"]
+"""What an edit is to a query: ``asks``, the answer is what the edit says; ``informs``, the answer
+depends on it (the hard in-scope examples of Mitchell et al. 2022: yes or no, a choice, a hop)."""
 
 
 def check_text(name: str, text: object) -> str:
@@ -199,7 +203,11 @@ class Hit:
             a mention.
         vectors: What was compared, for scopes that learn; None when the memory was not asked.
         clause: The part of ``view`` that ``relation`` compares: all of it, or from the mention on.
-        score: What the scope made of it, e.g. a probability; None where it gives none.
+        score: What the scope made of it, e.g. the probability that the query asks what the edit
+            says; None where it gives none.
+        bearing: Probability that the query asks what the edit says, or that the answer depends on
+            it: never below ``score``. None where the scope gives none.
+        role: What the edit is to the query; None where it did not fire.
     """
 
     record: Record
@@ -210,14 +218,23 @@ class Hit:
     vectors: PairVectors | None = field(default=None, compare=False, repr=False)
     clause: str = ""
     score: float | None = None
+    bearing: float | None = None
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the scope said of one query. No hits: out of scope.
+    """What the scope said of one query. No hits: it asks no edit.
 
-    ``score`` is that of the best candidate, fired or not; ``candidates`` are all that were weighed.
-    ``unsure``: nothing fired, but the score lies in the scope's abstain band.
+    Attributes:
+        hits: The edits that it asks, most probable first.
+        score: That of the best candidate, fired or not.
+        threshold: Score from which an edit is asked.
+        candidates: All that were weighed.
+        unsure: Nothing fired, but the score lies in the scope's abstain band.
+        informs: The edits on which the answer depends though it is not what they say, most
+            probable first. A scope without roles gives none.
+        informing_threshold: ``Hit.bearing`` from which an edit that is not asked informs.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -225,9 +242,22 @@ class Decision:
     threshold: float = 0.0
     candidates: tuple[Hit, ...] = field(default=(), repr=False)
     unsure: bool = False
+    informs: tuple[Hit, ...] = ()
+    informing_threshold: float = 0.0
 
     def __bool__(self) -> bool:
+        """Whether an edit is asked."""
         return bool(self.hits)
+
+    @property
+    def bearing(self) -> tuple[Hit, ...]:
+        """Every edit that bears on the answer: those asked, then those that inform."""
+        return (*self.hits, *self.informs)
+
+    def read(self, roles: frozenset[Role]) -> tuple[Hit, ...]:
+        """The edits that have one of these roles, those asked first."""
+        asked = self.hits if "asks" in roles else ()
+        return (*asked, *self.informs) if "informs" in roles else asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,9 @@ class ClassifierScope:
         ranked = [replace(weighed[i], score=float(chances[i])) for i in order]
         best = float(chances[order[0]])
         return Decision(
-            hits=tuple(hit for hit in ranked if (hit.score or 0.0) >= self.threshold),
+            hits=tuple(
+                replace(hit, role="asks") for hit in ranked if (hit.score or 0.0) >= self.threshold
+            ),
             score=best,
             threshold=self.threshold,
             candidates=tuple(ranked),

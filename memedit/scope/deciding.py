@@ -33,7 +33,7 @@ def candidates(
 ) -> Sequence[Sequence[Hit]]:
     """The edits that the scope is to judge for each query: the nearest, or all in force."""
     if getattr(scope, "wants_all", False):
-        every = tuple(Hit(record, 1.0) for record in in_force(store, namespace, as_of))
+        every = tuple(Hit(record, 1.0, role="asks") for record in in_force(store, namespace, as_of))
         return [every for _ in queries]
     return store.search(queries, k=_CANDIDATES, namespace=namespace, as_of=as_of)
 

@@ -85,7 +85,7 @@ class Feedback:
             letters = len(_letters(SLOT.sub("", key)))
             if apart < min(float(self.distance), max(1.0, self.share * letters)):
                 score = 1 - apart / max(1, letters)
-                found.append((apart, -hit.record.sequence, replace(hit, score=score)))
+                found.append((apart, -hit.record.sequence, replace(hit, score=score, role="asks")))
         if not found:
             return replace(decision, candidates=(*decision.candidates, *intents))
         ranked = tuple(hit for _, _, hit in sorted(found, key=lambda one: one[:2]))

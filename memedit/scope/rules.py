@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from memedit.types import Decision, Hit
@@ -94,7 +94,7 @@ def _fired(hits: Sequence[Hit], scores: Sequence[float], thresholds: Sequence[fl
         return Decision()
     best = order[0]
     return Decision(
-        hits=tuple(hits[i] for i in order if scores[i] >= thresholds[i]),
+        hits=tuple(replace(hits[i], role="asks") for i in order if scores[i] >= thresholds[i]),
         score=scores[best],
         threshold=thresholds[best],
         candidates=tuple(hits[i] for i in order),

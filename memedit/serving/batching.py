@@ -238,7 +238,7 @@ class Batcher:
             job.decided(row.decision, version)
             for index in range(job.sampling.n):
                 generation = job.generation(index, lambda ids: decode(_tensor(ids)))
-                generation.trim = job.chat and bool(row.decision)
+                generation.trim = job.chat and self.model.reads(row.decision)
                 own = replace(row, ids=job.ids.clone())
                 rows.append(_Row(job, own, generation, concerned))
         return rows

@@ -293,7 +293,8 @@ class LocalBackend:
 
     def _told(self, view: View, decision: Decision, version: int) -> dict[str, Any]:
         self.metrics.decided(view.namespace, decision)
-        return receipts.receipt(decision, version, self.model.editor.name)
+        editor = self.model.editor.name if self.model.reads(decision) else ""
+        return receipts.receipt(decision, version, editor)
 
     def _usage(self, asking: Asking) -> Usage:
         prompt = sum(len(job.ids) for job in asking.jobs)
@@ -359,5 +360,5 @@ class LocalBackend:
         decision, version = decided
         self.metrics.decided(question.namespace, decision)
         answer, base = (choice.text.strip() for choice in choices)
-        editor = self.model.editor.name if decision else ""
+        editor = self.model.editor.name if self.model.reads(decision) else ""
         return Explanation(question.query, answer, base, decision, editor, version).to_dict()

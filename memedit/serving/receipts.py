@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from memedit.types import Decision
+from memedit.types import Decision, Hit
 
 HEADER = "X-Memedit-Receipt"
 FIELD = "memedit"
@@ -13,23 +13,30 @@ _LONGEST = 3_000
 
 
 def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
-    """Which edits answered, how sure the scope was, and in which version of the memory."""
+    """Which edits answered, how sure the scope was, and in which version of the memory.
+
+    Args:
+        editor: Name of what answered with them; "" where none did.
+    """
     return {
         "in_scope": bool(decision),
-        "edits": [
-            {
-                "id": hit.record.id,
-                "score": _rounded(hit.score),
-                "similarity": _rounded(hit.similarity),
-            }
-            for hit in decision.hits
-        ],
+        "edits": [_plain(hit) for hit in decision.hits],
+        "informs": [_plain(hit) for hit in decision.informs],
         "score": _rounded(decision.score),
         "threshold": _rounded(decision.threshold),
         "unsure": decision.unsure,
-        "editor": editor if decision else "",
+        "editor": editor,
         "version": version,
-    }  # fmt: skip
+    }
+
+
+def _plain(hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.record.id,
+        "score": _rounded(hit.score),
+        "bearing": _rounded(hit.bearing),
+        "similarity": _rounded(hit.similarity),
+    }
 
 
 def header(receipts: list[dict[str, Any]]) -> dict[str, str]:

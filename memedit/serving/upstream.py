@@ -138,7 +138,10 @@ class UpstreamBackend:
         extra = _extra(wanted)
         ask = Asker(self.relay, wanted.get("model"), "messages" in wanted, request.headers)
         readings = await self._read(caller, queries, extra, ask)
-        told = [receipts.receipt(r.decision, r.version, self.rewriter.name) for r in readings]
+        name = self.rewriter.name
+        told = [
+            receipts.receipt(r.decision, r.version, name if r.decision else "") for r in readings
+        ]
         headers = receipts.header(told) if told else {}
         inside = any(reading.facts for reading in readings)
         if inside or receipts.FIELD in wanted:  # our field is not the upstream's business

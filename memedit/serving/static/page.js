@@ -92,6 +92,7 @@ function why(found) {
     const near = found.candidates[0];
     if (near) lines.push(el("p", "Nearest: " + near.fact, { class: "quiet" }));
   }
+  for (const hit of found.informs || []) lines.push(el("p", "The answer depends on: " + hit.fact, { class: "quiet" }));
   const score = el("p", "Score " + percent(found.score) + ", needed " + percent(found.threshold) + " ");
   score.append(el("meter", "", { min: 0, max: 1, value: Math.max(0, Math.min(1, found.score)), "aria-label": "Score" }));
   lines.push(score);
