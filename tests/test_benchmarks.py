@@ -89,3 +89,35 @@ def test_collapse(tmp_path: Path, smollm: Any, minilm: Any) -> None:
     after = [found[editor][point]["mean"] for point in ("1", "2")]
     assert min(after) > found["unedited"]["mean"] + 1 and after[0] != after[1]
     assert "<style>" in svg.read_text()
+
+
+@pytest.mark.slow
+def test_everyday_scope(tmp_path: Path, minilm: Any) -> None:
+    capital = {"prompt": "What is the capital of France?", "target": "Lyon", "subject": "France"}
+    probes = [
+        {"type": "direct", "prompt": capital["prompt"], "answers": ["Lyon"], "expect": "edited"},
+        {"type": "locality", "prompt": "Who wrote Hamlet?", "answers": [], "expect": "unchanged"},
+    ]
+    records: list[dict[str, Any]] = [
+        {"id": "1", "facts": [capital], "probes": probes},
+        {"id": "2", "pair": {"a": "How do I return shoes?", "b": "how do i send shoes back?",
+                             "same": True}},
+        {"id": "3", "pair": {"a": "How do I return shoes?", "b": "Is it raining?",
+                             "same": False}},
+        {"id": "4", "original": {"text": "i lost my card"}},
+        {"id": "5", "facts": [{"prompt": " ", "target": "x"}]},
+    ]  # fmt: skip
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, records)), "utf-8")
+    out = tmp_path / "out.json"
+    run("everyday_scope", "--data-dir", str(tmp_path), "--json", str(out))
+    found = json.loads(out.read_text())
+    assert found["own"]["direct"] == {"n": 1, "fires": 1, "right": 1, "asks": 1, "informs": 0}
+    assert found["own"]["locality"] == {"n": 1, "fires": 0, "right": 0, "asks": 0, "informs": 0}
+    assert found["own"]["same"]["n"] == found["own"]["different"]["n"] == 1
+    assert found["own"]["different"]["fires"] == 0
+    assert found["traffic"]["own"] == found["traffic"]["all"]
+    assert found["traffic"]["all"]["n"] == 1 and found["traffic"]["all"]["fires"] == 0
+    assert found["frames"]["all"]["n"] == 30
+    manifest = found["manifest"]
+    assert manifest["edits"] == {"own": 2} and manifest["refused"] == {"own": 1}
+    assert manifest["ms_beyond_encoder"]["queries"] == 5
