@@ -19,6 +19,7 @@ import numpy as np
 
 from memedit.errors import InvalidInputError, ModelNotFoundError
 from memedit.models import first_line, hub_folder, is_folder_name, package_folder, quiet
+from memedit.untrusted import parse_json
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -157,8 +158,33 @@ def _repository(source: str) -> str:
     return source if "/" in source else f"sentence-transformers/{source}"
 
 
+def _check_modules(folder: Path) -> None:
+    """Refuse a folder whose modules are other classes than the library's own: older versions of
+    sentence-transformers import what a local folder names.
+
+    Raises:
+        ModelNotFoundError: naming the class.
+    """
+    file = folder / "modules.json"
+    if not file.exists():
+        return
+    try:
+        modules = parse_json(file.read_bytes(), str(file))
+        kinds = [str(module["type"]) for module in modules]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelNotFoundError(f"{file} names no modules: {error}.", hint=_HINT) from None
+    for kind in kinds:
+        if not kind.startswith("sentence_transformers."):
+            raise ModelNotFoundError(
+                f"The encoder in {folder} would run other code: {kind}.",
+                hint="Only sentence-transformers' own modules are loaded.",
+            )
+
+
 def _load(source: str, device: str | None) -> Any:
     folder = _locate(source)
+    if folder is not None:
+        _check_modules(folder)
     try:
         with quiet():
             from sentence_transformers import SentenceTransformer

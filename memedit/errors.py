@@ -51,6 +51,10 @@ class MemoryStoreError(MemeditError, OSError):
     """The memory cannot be used: locked, read-only, disk full, not a memory, a newer format."""
 
 
+class UntrustedFileError(MemeditError, ValueError):
+    """A file that is not what it should be: a link, too large, damaged, or made to do harm."""
+
+
 class EncoderMismatchError(MemeditError, ValueError):
     """The memory was built with another encoder than the one given."""
 

@@ -21,16 +21,22 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from memedit import models
 from memedit.chat import ChatFormat
 from memedit.dropin import Budget, Request, merge
-from memedit.editors import load_editor
+from memedit.editors import editor_class, load_editor
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.errors import (
+    InvalidEditError,
+    InvalidInputError,
+    MemoryStoreError,
+    UntrustedFileError,
+)
 from memedit.explanation import Explanation
 from memedit.feedback import FeedbackReceipt, agrees, as_edit
 from memedit.fitting import Fitter, Payloads, check_needs, lacking, leaves_of
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
+from memedit.names import saved_part
 from memedit.progress import hearing, report
 from memedit.protocols import Editor, Encoder, Scope, roles_of
-from memedit.scope import load_scope
+from memedit.scope import load_scope, scope_class
 from memedit.scope.deciding import candidates, in_force, suited
 from memedit.sequence import (
     EditedModels,
@@ -53,6 +59,7 @@ from memedit.types import (
     Row,
     Score,
 )
+from memedit.untrusted import read_json
 
 _UNSET: Any = object()
 _SETTINGS_FILE = "model.json"
@@ -115,9 +122,13 @@ class EditableModel(nn.Module):
         self.engine = Engine(base, self.tokenizer)
         self.memory = memory if isinstance(memory, EditMemory) else _open(memory, encoder)
         saved = _saved_settings(self.memory.path)
-        self.editor: Editor = _build(load_editor, editor, saved.get("editor"), "ike")
+
+        def part(kind: str, find: Callable[[str], type[Any]]) -> Callable[[], Any]:
+            return lambda: saved_part(kind, saved[kind], find) if saved.get(kind) else None
+
+        self.editor: Editor = _build(load_editor, editor, part("editor", editor_class), "ike")
         preferred = getattr(self.editor, "default_scope", "default")
-        self.scope: Scope = _build(load_scope, scope, saved.get("scope"), preferred)
+        self.scope: Scope = _build(load_scope, scope, part("scope", scope_class), preferred)
         self._scope_given = scope is not None or bool(saved.get("scope"))
         self._scope_fits = False
         self._chat = ChatFormat.of(self.tokenizer)
@@ -843,15 +854,31 @@ def _saved_settings(path: Path | None) -> dict[str, Any]:
     file = path / _SETTINGS_FILE if path is not None else None
     if file is None or not file.is_file():
         return {}
-    settings: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return settings
+    try:
+        return read_json(file)
+    except (OSError, UntrustedFileError) as error:
+        raise MemoryStoreError(
+            f"The settings in {str(file)!r} cannot be read: {error}.",
+            hint="Remove the file, or save the model anew: the edits are not in it.",
+        ) from None
 
 
-def _build(load: Callable[..., T], given: T | str | None, saved: Any, default: str) -> T:
-    """What was asked for, else what was saved, else the default."""
-    if given is None:
-        return load(saved["name"], **saved["settings"]) if saved else load(default)
-    return load(given) if isinstance(given, str) else given
+def _build(
+    load: Callable[..., T], given: T | str | None, saved: Callable[[], Any], other: str
+) -> T:
+    """What was asked for, else what was saved (name and settings), else the other one."""
+    if given is not None:
+        return load(given) if isinstance(given, str) else given
+    if (found := saved()) is None:
+        return load(other)
+    name, settings = found
+    try:
+        return load(name, **settings)
+    except (TypeError, AttributeError) as error:  # settings of other types than these
+        raise InvalidInputError(
+            f"The saved settings of {name!r} cannot be used: {error}.",
+            hint="Name editor and scope yourself.",
+        ) from None
 
 
 def _settings_of(part: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from memedit.errors import InvalidInputError
@@ -48,6 +49,42 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
             f"{text!r} cannot be read.",
             hint='As in: rome(layer=5, variant=original), mend(hypernetwork="my folder").',
         ) from None
+
+
+_SAVED = re.compile(r"[\w.-]+(\+[\w.-]+)*")
+
+
+def saved_part(kind: str, saved: Any, find: Callable[[str], type[Any]]) -> tuple[str, Any]:
+    """(name, settings) of an editor or scope as a memory's directory names it.
+
+    The directory may be a stranger's, so what it says loads nothing else: settings that name files
+    or models (a class lists them in ``places``, with the words that name none) are refused.
+
+    Args:
+        kind: "editor" or "scope", for messages.
+        saved: ``{"name": ..., "settings": {...}}``.
+        find: The class registered under a name.
+
+    Raises:
+        InvalidInputError: it is none of that, or names a file.
+        UnknownNameError: nothing is registered under the name.
+    """
+    name = saved.get("name") if isinstance(saved, Mapping) else None
+    settings = saved.get("settings") if isinstance(saved, Mapping) else None
+    if not (isinstance(name, str) and _SAVED.fullmatch(name) and isinstance(settings, Mapping)):
+        raise InvalidInputError(
+            f"The saved {kind} has no name and settings.", hint=f"Name it yourself: {kind}=..."
+        )
+    for part in name.split("+"):
+        for setting, words in getattr(find(part), "places", {}).items():
+            if setting in settings and settings[setting] not in words:
+                raise InvalidInputError(
+                    f"The saved {kind} {part!r} reads {settings[setting]!r} ({setting}), and a "
+                    "memory's directory may not say what else is read.",
+                    hint=f"If you trust it, say it yourself: {kind}="
+                    f'"{part}({setting}={settings[setting]})".',
+                )
+    return name, dict(settings)
 
 
 def _quoted(path: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "memedit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "names", "paths", "progress", "spans"}),
+    frozenset({"types", "errors", "names", "paths", "progress", "spans", "untrusted"}),
     frozenset({"intents", "protocols"}),
     frozenset({
         "chat", "codebook", "dropin", "encoders", "engine", "explanation", "feedback",
@@ -140,6 +140,14 @@ def test_nothing_is_pickled(path: Path) -> None:
         assert called not in {"torch.load", "torch.save"}, f"{path.name}:{node.lineno}: {called}"  # type: ignore[attr-defined]
         if isinstance(node, ast.keyword):
             assert node.arg != "allow_pickle", f"{path.name}:{node.lineno}: allow_pickle"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_faiss_reads_and_writes_no_files(path: Path) -> None:
+    """Its format can name other files, which it then opens for writing."""
+    used = {n.attr for n in executed(tree_of(path)) if isinstance(n, ast.Attribute)}
+    readers = {name for name in used if name.startswith(("read_index", "deserialize_index"))}
+    assert not readers | (used & {"read_VectorTransform", "OnDiskInvertedLists", "write_index"})
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

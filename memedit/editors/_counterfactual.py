@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memedit.errors import InvalidInputError
 from memedit.interventions import LoRA
+from memedit.untrusted import load_tensors, read_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS, CONFIG, MANIFEST = "adapter_model.safetensors", "adapter_config.json", "manifest.json"
 
@@ -34,29 +39,30 @@ class Adapter:
         Raises:
             InvalidInputError: the folder holds no adapter of this kind.
         """
-        from safetensors.torch import load_file
-
         try:
-            config = json.loads((folder / CONFIG).read_text("utf-8"))
-            manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-            tensors = load_file(folder / WEIGHTS)
-        except (OSError, ValueError) as error:
+            config, manifest = read_json(folder / CONFIG), read_json(folder / MANIFEST)
+            modules = _modules(load_tensors(folder / WEIGHTS), config)
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
             raise InvalidInputError(
                 f"There is no counterfactual adapter in {folder} ({error}).",
                 hint="Train one: memedit train counterfactual --out DIR.",
             ) from None
-        scale = config["lora_alpha"] / config["r"]
-        names = [name for name in tensors if name.endswith(".lora_A.weight")]
-        modules = tuple(
-            LoRA(
-                site=_site(name),
-                a=tensors[name].float(),
-                b=tensors[name.replace("lora_A", "lora_B")].float(),
-                scale=scale,
-            )
-            for name in sorted(names)
-        )
         return cls(modules, manifest)
+
+
+def _modules(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> tuple[LoRA, ...]:
+    """One intervention per adapted module.
+
+    Raises:
+        ValueError: matrices that do not fit together; KeyError, TypeError: something is lacking.
+    """
+    scale, found = config["lora_alpha"] / config["r"], list[LoRA]()
+    for name in sorted(name for name in tensors if name.endswith(".lora_A.weight")):
+        a, b = tensors[name].float(), tensors[name.replace("lora_A", "lora_B")].float()
+        if a.dim() != 2 or b.dim() != 2 or a.shape[0] != b.shape[1]:
+            raise ValueError(f"{name} of shape {tuple(a.shape)} beside {tuple(b.shape)}")
+        found.append(LoRA(site=_site(name), a=a, b=b, scale=scale))
+    return tuple(found)
 
 
 def _site(name: str) -> str:

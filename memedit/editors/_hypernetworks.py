@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from memedit.editors._facts import Sequenced
-from memedit.errors import InvalidInputError
+from memedit.errors import InvalidInputError, UntrustedFileError
 from memedit.passes import Pass
 from memedit.paths import cache_folder
 from memedit.protocols import LM
+from memedit.untrusted import load_tensors, read_json
 
 AUTO = "auto"
 Network = TypeVar("Network", bound=nn.Module)
@@ -75,9 +75,9 @@ def read(kind: str, where: str, lm: LM) -> tuple[dict[str, Tensor], dict[str, An
     folder = _place(kind, where, lm.fingerprint)
     hint = f"Train one: memedit train {kind} --data FILE --texts FILE."
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        tensors = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, SafetensorError):
+        manifest = read_json(folder / MANIFEST)
+        tensors = load_tensors(folder / WEIGHTS)
+    except (OSError, UntrustedFileError):
         raise InvalidInputError(
             f"There is no {kind.upper()} hypernetwork for this model in {folder}.", hint=hint
         ) from None
@@ -102,8 +102,14 @@ def trained(kind: str, where: str, lm: LM, empty: Callable[[dict[str, Any]], Net
     key = (kind, lm.fingerprint, where)
     if key not in lm.kept:
         tensors, manifest = read(kind, where, lm)
-        network = empty(manifest)
-        network.load_state_dict(tensors)
+        try:
+            network = empty(manifest)
+            network.load_state_dict(tensors)
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            raise InvalidInputError(
+                f"The {kind.upper()} hypernetwork in {where} is damaged: {error}.",
+                hint=f"Train one: memedit train {kind} --data FILE --texts FILE.",
+            ) from None
         lm.kept[key] = network.eval()
     found: Network = lm.kept[key]
     return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from memedit.editors._facts import Fact, contexts, fact
-from memedit.editors._statistics import AUTO
+from memedit.editors._statistics import AUTO, IDENTITY
 from memedit.editors._values import Descent
 from memedit.editors._weights import WeightEditor
 from memedit.errors import InvalidInputError
@@ -31,6 +31,7 @@ class Locating(WeightEditor):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"subject", "target"})
+    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"statistics": (AUTO, IDENTITY)}
     prefixes: int = 5
     plain: float | None = 0.5
     steps: int = 20

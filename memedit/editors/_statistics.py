@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -28,6 +28,7 @@ from memedit.passes import Enough
 from memedit.paths import cache_folder
 from memedit.protocols import LM
 from memedit.tokens import right_pad
+from memedit.untrusted import load_tensors, opened_tensors, parse_json
 
 AUTO, IDENTITY = "auto", "identity"
 SINK = 10.0
@@ -305,10 +306,11 @@ def _header(path: Path) -> tuple[Inputs, dict[str, float]]:
         StatisticsError: it is not a file of statistics.
     """
     try:
-        with safe_open(path, "pt") as opened:
+        with opened_tensors(path, "pt") as opened:
             metadata = opened.metadata() or {}
-        return Inputs(**json.loads(metadata["inputs"])), json.loads(metadata["numbers"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        inputs, numbers = (parse_json(metadata[name]) for name in ("inputs", "numbers"))
+        return Inputs(**inputs), {name: float(value) for name, value in numbers.items()}
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise StatisticsError(
             f"{path} holds no statistics ({error}).", hint="Collect them: memedit statistics."
         ) from None
@@ -363,9 +365,28 @@ def moment_of(lm: LM, layer: int, statistics: str) -> Moment:
                 "every text; edit another layer.",
                 stacklevel=2,
             )
-        lm.kept[key] = Moment(_matrix(load_file(path)), inputs.tokens, inputs.digest)
+        lm.kept[key] = Moment(_checked(path, _width(lm, site)), inputs.tokens, inputs.digest)
     moment: Moment = lm.kept[key]
     return moment
+
+
+def _checked(path: Path, width: int) -> Tensor:
+    """The matrix [width, width] in a file.
+
+    Raises:
+        StatisticsError: there is none of this size.
+    """
+    try:
+        with opened_tensors(path, "pt") as opened:
+            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}
+        fits = {"moment": (width, width)}, {"lower": (width * (width + 1) // 2,)}
+        if shapes not in fits:
+            raise ValueError(f"it holds {shapes}, not a matrix of {width}")
+        return _matrix(load_tensors(path))
+    except (OSError, ValueError) as error:
+        raise StatisticsError(
+            f"{path} holds no statistics ({error}).", hint="Collect them: memedit statistics."
+        ) from None
 
 
 def pack(path: Path, to: Path) -> None:

@@ -11,7 +11,7 @@ rank-one terms too, one per token and one more, and is kept as such.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -116,6 +116,7 @@ class Ke(WeightEditor):
 
     name: ClassVar[str] = "ke"
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"hypernetwork": (AUTO,)}
     hypernetwork: str = AUTO
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:

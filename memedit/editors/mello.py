@@ -137,6 +137,7 @@ class Mello:
 
     name: ClassVar[str] = "mello"
     needs: ClassVar[frozenset[str]] = frozenset()
+    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"decomposer": ("auto", "shots", "loop")}
     decomposer: str | Decomposer = "auto"
     check: str = "scope"
     reach: str = "question"

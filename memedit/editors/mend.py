@@ -10,7 +10,7 @@ subtracted, as in the code of SERAC's authors.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -125,6 +125,7 @@ class Mend(WeightEditor):
 
     name: ClassVar[str] = "mend"
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"hypernetwork": (AUTO,)}
     hypernetwork: str = AUTO
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:

@@ -55,6 +55,7 @@ class Serac:
 
     name: ClassVar[str] = "serac"
     needs: ClassVar[frozenset[str]] = frozenset()
+    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"counterfactual": ("auto", _FROZEN)}
     counterfactual: str = "auto"
     facts: int = 3
     decline: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import faiss as _faiss  # type: ignore[import-untyped, unused-ignore]
@@ -121,22 +121,44 @@ class VectorIndex:
         vectors: Vectors = self._index.reconstruct_batch(chosen)
         return vectors
 
-    def to_bytes(self) -> npt.NDArray[np.uint8]:
-        """Everything :meth:`from_bytes` needs; FAISS's own format."""
-        content: npt.NDArray[np.uint8] = faiss.serialize_index(
-            self._index.mapped() if self.exact else self._index
-        )
-        return content
+    def arrays(self) -> dict[str, Any]:
+        """Everything :meth:`from_arrays` needs: "ids" int64 [n] and "vectors" float32 [n, d]; with
+        cells also their "centroids" float32 [c, d] and the "cells" int32 [n] of the vectors."""
+        ids = _stored_ids(self._index)
+        found: dict[str, Any] = {"ids": ids, "vectors": self._index.reconstruct_batch(ids)}
+        if not self.exact:
+            count = self._index.nlist
+            sizes = [self._index.invlists.list_size(cell) for cell in range(count)]
+            quantizer = faiss.downcast_index(self._index.quantizer)
+            found["centroids"] = quantizer.reconstruct_n(0, count)
+            found["cells"] = np.repeat(np.arange(count, dtype=np.int32), sizes)
+        return found
 
     @classmethod
-    def from_bytes(
-        cls, content: npt.NDArray[np.uint8], *, trained_on: int = 0, flat_limit: int = FLAT_LIMIT
+    def from_arrays(
+        cls, arrays: Mapping[str, Any], *, trained_on: int = 0, flat_limit: int = FLAT_LIMIT
     ) -> VectorIndex:
-        """The index of :meth:`to_bytes`; the caller vouches that the bytes are whole."""
-        index = faiss.deserialize_index(content)
-        restored = cls(index.d, flat_limit=flat_limit)
-        restored._index, restored._trained_on = _unmapped(index), trained_on
-        restored._ids = set(_stored_ids(index).tolist())
+        """The index of :meth:`arrays`, built anew in RAM. They may be anyone's: FAISS never reads a
+        file, whose bytes could name another.
+
+        Raises:
+            ValueError: arrays of other types or shapes, ids that are not unique, cells that are
+                not there, values that are not finite.
+        """
+        ids, vectors = arrays["ids"], arrays["vectors"]
+        _check_array("vectors", vectors, np.float32, (None, None))
+        count, dimension = vectors.shape
+        _check_array("ids", ids, np.int64, (count,))
+        restored = cls(dimension, flat_limit=flat_limit)
+        if trained_on:
+            _check_cells(arrays["centroids"], arrays["cells"], count, dimension)
+            restored._index = _filled(ids, vectors, arrays["centroids"], arrays["cells"])
+            restored._trained_on = trained_on
+        elif count:
+            restored._index.add_with_ids(vectors, ids)
+        restored._ids = set(ids.tolist())
+        if len(restored._ids) < count or (count and ids.min() < 0):
+            raise ValueError("ids that are not unique, or negative")
         return restored
 
     @property
@@ -174,33 +196,21 @@ class _Flat:
         vectors: Vectors = self._index.reconstruct_batch(places)
         return vectors
 
-    def mapped(self) -> Any:
-        """The same as an ``IndexIDMap2``, FAISS's format on disk."""
-        index = faiss.IndexIDMap2(faiss.IndexFlatIP(self._index.d))
-        if len(self._ids):
-            index.add_with_ids(self._index.reconstruct_n(0, len(self._ids)), self._ids)
-        return index
+    @property
+    def ids(self) -> Ids:
+        """In the order of the vectors."""
+        return self._ids
 
 
 def _flat(dimension: int) -> _Flat:
     return _Flat(faiss.IndexFlatIP(dimension), np.empty(0, np.int64))
 
 
-def _unmapped(index: Any) -> Any:
-    if not hasattr(index, "id_map"):
-        return index
-    ids: Ids = faiss.vector_to_array(index.id_map)
-    return _Flat(faiss.clone_index(faiss.downcast_index(index.index)), ids)
-
-
 def _inverted(vectors: Vectors) -> Any:
     """An empty index whose 2·sqrt(n) cells are learnt from a sample of ``vectors``."""
     count, dimension = vectors.shape
     cells = max(1, min(round(2 * count**0.5), count // _SAMPLE))
-    quantizer = faiss.IndexFlatIP(dimension)
-    index = faiss.IndexIVFFlat(quantizer, dimension, cells, faiss.METRIC_INNER_PRODUCT)
-    index.own_fields = True
-    quantizer.this.disown()
+    index = _empty_cells(faiss.IndexFlatIP(dimension), cells)
     index.cp.niter, index.cp.spherical = 6, True
     index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = _SAMPLE, 1
     index.train(np.ascontiguousarray(vectors, dtype=np.float32))
@@ -208,10 +218,46 @@ def _inverted(vectors: Vectors) -> Any:
     return index
 
 
+def _empty_cells(quantizer: Any, cells: int) -> Any:
+    index = faiss.IndexIVFFlat(quantizer, quantizer.d, cells, faiss.METRIC_INNER_PRODUCT)
+    index.own_fields = True
+    quantizer.this.disown()
+    return index
+
+
+def _filled(ids: Ids, vectors: Vectors, centroids: Vectors, cells: npt.NDArray[np.int32]) -> Any:
+    """An index of these cells that holds the vectors where they say; nothing is learnt anew."""
+    quantizer = faiss.IndexFlatIP(vectors.shape[1])
+    quantizer.add(centroids)
+    index = _empty_cells(quantizer, len(centroids))
+    index.set_direct_map_type(faiss.DirectMap.Hashtable)
+    places = cells.astype(np.int64)
+    pointers = (faiss.swig_ptr(array) for array in (vectors, ids, places))
+    index.add_core(len(ids), *pointers)
+    return index
+
+
+def _check_array(name: str, array: Any, dtype: Any, shape: tuple[int | None, ...]) -> None:
+    """Refuse an array of another type or shape (None: any size), or with values not finite."""
+    fits = len(array.shape) == len(shape) and all(
+        wanted in (None, here) for here, wanted in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype != dtype or not fits or not array.flags.c_contiguous:
+        raise ValueError(f"{name} of type {array.dtype} and shape {array.shape}")
+    if dtype is np.float32 and array.size and not np.isfinite([array.min(), array.max()]).all():
+        raise ValueError(f"{name} that are not finite")
+
+
+def _check_cells(centroids: Any, cells: Any, count: int, dimension: int) -> None:
+    _check_array("centroids", centroids, np.float32, (None, dimension))
+    _check_array("cells", cells, np.int32, (count,))
+    if cells.min() < 0 or cells.max() >= len(centroids):
+        raise ValueError("cells that are not there")
+
+
 def _stored_ids(index: Any) -> Ids:
-    if hasattr(index, "id_map"):
-        flat: Ids = faiss.vector_to_array(index.id_map)
-        return flat
+    if isinstance(index, _Flat):
+        return index.ids
     lists = index.invlists
     parts = [
         faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)).copy()

@@ -149,6 +149,7 @@ class Journal:
             )
         if "meta" not in names:
             return False
+        self.database.check_schema(connection)
         found = int(self.meta("format") or 0)
         if found > FORMAT:
             raise MemoryStoreError(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import save as save_arrays
 
-from memedit.errors import InvalidInputError
+from memedit.errors import InvalidInputError, MemoryStoreError
 from memedit.types import Payload
+from memedit.untrusted import parse_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,13 +49,40 @@ def _tensor_bytes(tensors: Mapping[str, Any]) -> bytes:
 
 
 def load(tensors: bytes, values: str) -> dict[str, Tensor | str | float]:
-    """The payload of :func:`dump`; every array comes back as a torch tensor of its dtype."""
-    payload: dict[str, Tensor | str | float] = dict(json.loads(values))
-    if len(tensors) > 16:  # an empty safetensors file is a header of length 8 and no data
-        from safetensors.torch import load as load_tensors
+    """The payload of :func:`dump`; every array comes back as a torch tensor of its dtype.
 
-        payload.update(load_tensors(tensors))
+    Raises:
+        MemoryStoreError: these bytes are no payload.
+    """
+    try:
+        payload = _values(values)
+        if len(tensors) > 16:  # an empty safetensors file is a header of length 8 and no data
+            payload.update(_tensors(tensors))
+    except (ValueError, TypeError) as error:
+        raise MemoryStoreError(
+            f"A payload in this memory is damaged: {error}.",
+            hint="memedit verify names the record. Forget the edit and add it again.",
+        ) from None
     return payload
+
+
+def _values(text: str) -> dict[str, Tensor | str | float]:
+    found = parse_json(text, "It")
+    if not isinstance(found, dict) or not all(
+        isinstance(value, (str, float, int)) for value in found.values()
+    ):
+        raise ValueError("its values are not flat")
+    return found
+
+
+def _tensors(content: bytes) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load as load_tensors
+
+    try:
+        return load_tensors(content)
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise ValueError(f"its tensors: {error}") from None
 
 
 class LazyReader:

@@ -1,4 +1,7 @@
-"""Indexes on disk: a manifest, and one FAISS file per namespace named by its hash.
+"""Indexes on disk: a manifest, and one file of plain arrays per namespace, named by its hash.
+
+The arrays (safetensors) are put into an index made anew: a memory may be a stranger's, and FAISS's
+own format can name other files, which FAISS opens and writes. Nothing here hands it a file.
 
 A snapshot only saves time. It is used when the manifest names this very memory, these very vectors
 and an event the journal has, and every file's hash is right; whatever was added or retired since is
@@ -8,23 +11,32 @@ then put in or taken out by comparing ids. Anything else counts as no snapshot.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
+import re
+import shutil
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from safetensors.numpy import save_file
 
+from memedit.errors import UntrustedFileError
+from memedit.memory.files import sha256
 from memedit.memory.index import VectorIndex
+from memedit.untrusted import check_folder, opened_tensors, read_json
 
 FOLDER = "index"
 MANIFEST = "manifest.json"
-_FORMAT = 1
+_FORMAT = 2  # 1 held FAISS's own files: they are never read
+_SUFFIXES = (".safetensors", ".faiss")
 _ABANDONED = 3_600  # seconds
+_HASH = re.compile(r"[0-9a-f]{64}")
+_MOST_TRAINED_ON = 1 << 40
 
 log = logging.getLogger(__name__)
 
@@ -38,57 +50,75 @@ def write(directory: Path, identity: Mapping[str, Any], indexes: Mapping[str, Ve
     """
     folder = directory / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
+    check_folder(directory, (FOLDER,))  # nothing is written or swept where a link leads
     parts: dict[str, Any] = {}
     for namespace, index in indexes.items():
-        content = index.to_bytes()
-        sha256 = hashlib.sha256(content.data).hexdigest()
-        _replace(folder / f"{sha256[:20]}.faiss", content.data)
         parts[namespace] = {
-            "sha256": sha256,
+            "sha256": _write_arrays(folder, index),
             "count": len(index),
             "trained_on": index.trained_on,
         }
     manifest = {"format": _FORMAT, **identity, "indexes": parts}
-    _replace(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
-    kept = {f"{part['sha256'][:20]}.faiss" for part in parts.values()}
+    _write_manifest(folder, json.dumps(manifest, ensure_ascii=False, indent=1))
+    kept = {_name(part["sha256"]) for part in parts.values()}
     _sweep(folder, kept)
+
+
+def _name(hashed: str) -> str:
+    return f"{hashed[:20]}.safetensors"
+
+
+def _write_arrays(folder: Path, index: VectorIndex) -> str:
+    with _temporary(folder) as new:
+        save_file(index.arrays(), new)
+        _sync(new)
+        hashed = sha256(new)
+        new.replace(folder / _name(hashed))
+    return hashed
+
+
+def _write_manifest(folder: Path, text: str) -> None:
+    with _temporary(folder) as new:
+        new.write_text(text, "utf-8")
+        _sync(new)
+        new.replace(folder / MANIFEST)
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[Path]:
+    """A path in a new folder nobody knew the name of: no link can lie in wait there."""
+    with tempfile.TemporaryDirectory(prefix="new-", suffix=".tmp", dir=folder) as inside:
+        yield Path(inside) / "new"
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _sweep(folder: Path, kept: set[str]) -> None:
     """Remove indexes of older snapshots, and what crashed writers left."""
-    for file in folder.glob("*.faiss"):
-        if file.name not in kept:
-            file.unlink(missing_ok=True)
-    for file in folder.glob("*.tmp"):
+    for file in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):  # its writer may be alive, and rename it
-            if time.time() - file.stat().st_mtime > _ABANDONED:
+            if file.suffix in _SUFFIXES and file.name not in kept:
                 file.unlink()
-
-
-def _replace(path: Path, content: bytes | memoryview) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+            elif file.suffix == ".tmp" and time.time() - file.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
 def manifest(directory: Path) -> dict[str, Any] | None:
     """The snapshot's manifest; None if there is none that can be read."""
     path = directory / FOLDER / MANIFEST
     try:
-        content = json.loads(path.read_bytes())
+        check_folder(directory, (FOLDER,))
+        content = read_json(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, UntrustedFileError) as error:
         log.warning("Index snapshot %s cannot be read (%s): rebuilding.", path, error)
         return None
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        log.warning("Index snapshot %s has an unknown format: rebuilding.", path)
+    if content.get("format") != _FORMAT:
+        log.warning("Index snapshot %s has another format: rebuilding.", path)
         return None
     return content
 
@@ -100,16 +130,26 @@ def load(directory: Path, manifest: Mapping[str, Any], dimension: int) -> dict[s
     for namespace, part in parts.items() if isinstance(parts, dict) else ():
         try:
             found[namespace] = _load_one(directory / FOLDER, part, dimension)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
             log.warning("Index snapshot of %r is unusable (%s): rebuilding.", namespace, error)
     return found
 
 
 def _load_one(folder: Path, part: Mapping[str, Any], dimension: int) -> VectorIndex:
-    content = np.fromfile(folder / f"{part['sha256'][:20]}.faiss", dtype=np.uint8)
-    if hashlib.sha256(content.data).hexdigest() != part["sha256"]:
-        raise ValueError("wrong hash")
-    index = VectorIndex.from_bytes(content, trained_on=int(part["trained_on"]))
-    if index.dimension != dimension or len(index) != part["count"]:
+    hashed, trained_on, count = part["sha256"], part["trained_on"], part["count"]
+    if not _HASH.fullmatch(hashed) or not 0 <= trained_on < _MOST_TRAINED_ON:
+        raise ValueError("no hash, or no number")
+    path = folder / _name(hashed)
+    with opened_tensors(path, "np") as opened:  # declared sizes agree with the file's
+        _check_sizes(opened, count, dimension)
+        if sha256(path) != hashed:
+            raise ValueError("wrong hash")
+        arrays = {name: opened.get_tensor(name) for name in opened.keys()}
+    return VectorIndex.from_arrays(arrays, trained_on=int(trained_on))
+
+
+def _check_sizes(opened: Any, count: int, dimension: int) -> None:
+    """Before anything is read: as many vectors as the manifest says, of the memory's size."""
+    shape = opened.get_slice("vectors").get_shape()
+    if shape != [count, dimension]:
         raise ValueError("wrong size")
-    return index

@@ -7,6 +7,7 @@ so that a write never fails half-way because another process wrote first.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,13 +17,23 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from memedit.errors import MemeditError, MemoryStoreError
+from memedit.errors import MemeditError, MemoryStoreError, UntrustedFileError
 from memedit.memory.address import quoted
+from memedit.untrusted import check_folder
 
 FILE = "journal.sqlite"
+_OURS = (FILE, "index", "model.json", "audit.jsonl", "serving.sqlite3")
+"""How the names begin of what memedit writes into a memory's directory."""
 
 BUSY_SECONDS = 30.0
 """How long a statement waits for another process's write to end."""
+
+_TABLE = re.compile(
+    r"CREATE TABLE(?!.*\b(AS|CHECK|COLLATE|DEFAULT|GENERATED)\b)[\w\s\",()]+", re.I | re.S
+)
+_INDEX = re.compile(r"CREATE (UNIQUE )?INDEX [\w\"]+ ON [\w\"]+ \([\w\", ]+\)", re.I)
+"""Definitions that only hold values: without expressions, strings or comments."""
+_ATTACHED = "SQLITE_LIMIT_ATTACHED"  # Python 3.11
 
 _HINTS = {
     "locked": "Another process is writing. Try again, or stop that process.",
@@ -47,10 +58,21 @@ class SQLite:
 
     def __init__(self, path: Path | None, *, read_only: bool) -> None:
         self.address, self.path, self._read_only = path, path, read_only
-        if path is not None and path.exists() and not path.is_dir():
+        if path is None or not path.exists():
+            return
+        if not path.is_dir():
             raise MemoryStoreError(
                 f"{str(path)!r} is not a directory.", hint="A memory is a directory: give another."
             )
+        self._check_files(path)
+
+    def _check_files(self, path: Path) -> None:
+        """A directory may be a stranger's: nothing is written through a link that lies in it."""
+        with store_errors(path):
+            try:
+                check_folder(path, _OURS)
+            except UntrustedFileError as error:
+                raise MemoryStoreError(error.message, hint=error.hint) from None
 
     def errors(self) -> Any:
         """Around whatever uses the database."""
@@ -75,6 +97,10 @@ class SQLite:
         """Whether these tables are another program's."""
         return bool(tables) and not ours <= tables
 
+    def check_schema(self, connection: Connection) -> None:
+        """:func:`check_schema` of this file."""
+        check_schema(connection, self.path)
+
     def about_to_create(self, connection: Connection) -> None:
         """The write transaction keeps others out already."""
 
@@ -96,6 +122,25 @@ class SQLite:
 def driver_of(connection: Connection) -> sqlite3.Connection:
     """The SQLite connection itself."""
     return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
+def check_schema(connection: Connection, path: Path | None) -> None:
+    """Refuse a file that holds more than tables of values and their indexes.
+
+    A trigger would run with every change, a view or a virtual table stand where a table should, a
+    generated column or an index over an expression compute what its author likes.
+
+    Raises:
+        MemoryStoreError: naming what was found.
+    """
+    driver = driver_of(connection)
+    for kind, name, sql in driver.execute("SELECT type, name, sql FROM sqlite_master"):
+        allowed = {"table": _TABLE, "index": _INDEX}.get(kind)
+        if allowed is None or (sql is not None and not allowed.fullmatch(sql)):
+            raise MemoryStoreError(
+                f"The database {quoted(path)} holds what no memedit makes: {kind} {name!r}.",
+                hint="It is another program's, or made to do harm: give another.",
+            )
 
 
 def open_engine(path: Path | None, *, read_only: bool) -> Engine:
@@ -126,9 +171,14 @@ def _connect(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
 
 
 def _open(uri: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
     )
+    connection.execute("PRAGMA trusted_schema=OFF")  # what a file defines calls no functions
+    connection.execute("PRAGMA cell_size_check=ON")
+    if hasattr(sqlite3, _ATTACHED):
+        connection.setlimit(getattr(sqlite3, _ATTACHED), 0)
+    return connection
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

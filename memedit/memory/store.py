@@ -19,6 +19,7 @@ from memedit.errors import (
     InvalidInputError,
     MemoryStoreError,
     UnknownEditError,
+    UntrustedFileError,
 )
 from memedit.memory import migration, snapshots
 from memedit.memory.address import Address, directory, replica_folder, shown
@@ -39,6 +40,7 @@ SNAPSHOT_EVERY = 20_000
 """Keys written between two snapshots of an index that is slow to rebuild."""
 _LOOK_AGAIN = 0.01  # seconds, where nobody announces changes
 _BROKEN = "broken"
+_LARGEST = 1 << 63  # what a database takes as a number
 
 log = logging.getLogger(__name__)
 
@@ -441,6 +443,8 @@ class Store:
         event = manifest.get("event")
         if not isinstance(event, list) or len(event) != 2 or not isinstance(event[0], int):
             return {}
+        if not 0 < event[0] < _LARGEST:
+            return {}
         if journal.event_time(event[0]) != event[1]:
             log.warning("Index snapshot in %s is of another history: rebuilding.", folder)
             return {}
@@ -465,7 +469,7 @@ class Store:
             indexes = {name: space.index for name, space in spaces if space.index is not None}
             try:
                 snapshots.write(folder, identity, indexes)
-            except OSError as error:
+            except (OSError, UntrustedFileError) as error:
                 raise MemoryStoreError(
                     f"The index snapshot in {str(folder)!r} cannot be written: {error}.",
                     hint="The edits are safe: the index is rebuilt from the journal.",

@@ -22,6 +22,7 @@ __all__ = [
     "available",
     "load_scope",
     "propose_queries",
+    "scope_class",
 ]
 
 DEFAULT = "classifier"
@@ -37,6 +38,19 @@ def available() -> list[str]:
     return sorted(_known())
 
 
+def scope_class(name: str) -> type[Any]:
+    """The class registered under ``name``.
+
+    Raises:
+        UnknownNameError: no such scope; the message lists those there are.
+    """
+    known = _known()
+    name = DEFAULT if name == "default" else name
+    if name not in known:
+        raise unknown_name("scope", name, known)
+    return known[name]
+
+
 def load_scope(name: str = "default", **settings: Any) -> Scope:
     """The scope registered under ``name``, with its settings.
 
@@ -46,12 +60,8 @@ def load_scope(name: str = "default", **settings: Any) -> Scope:
         UnknownNameError: no such scope.
         InvalidInputError: it has no such setting.
     """
-    known = _known()
     name, said = called(name)
-    name = DEFAULT if name == "default" else name
-    if name not in known:
-        raise unknown_name("scope", name, known)
-    cls = known[name]
+    cls = scope_class(name)
     settings = said | settings
     check_settings("Scope", name, cls, settings)
     scope: Scope = cls(**settings)

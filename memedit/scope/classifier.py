@@ -9,7 +9,7 @@ candidate of which the network is in doubt is read by a cross-encoder (:mod:`mem
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -24,6 +24,7 @@ from memedit.memory.live import key_texts, normalised
 from memedit.scope.calibrate import threshold_for
 from memedit.scope.features import SCALARS, nearly_named, pair_texts, scalars, turned, vectors
 from memedit.types import Decision, Hit
+from memedit.untrusted import opened_tensors, read_json
 
 if TYPE_CHECKING:
     from memedit.scope.cross import CrossEncoder
@@ -115,23 +116,52 @@ class PairModel:
         Raises:
             InvalidInputError: there is no model, or one with other features than this version's.
         """
-        from safetensors.numpy import load_file
-
         try:
-            manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-            tensors = load_file(folder / "scope.safetensors")
-        except (OSError, ValueError) as error:
+            manifest = read_json(folder / "manifest.json")
+            with opened_tensors(folder / "scope.safetensors", "np") as opened:
+                found: dict[str, Any] = {
+                    name: opened.get_tensor(name).astype(np.float32) for name in _TENSORS
+                }
+            trained, calibration = manifest["scalars"], _calibration(manifest["calibration"])
+            _check_fit(found, len(trained))
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InvalidInputError(
                 f"There is no trained scope in {folder} ({error}).",
                 hint="Train one: memedit train scope --out DIR.",
             ) from None
-        if manifest["scalars"] != list(SCALARS):
+        if trained != list(SCALARS):
             raise InvalidInputError(
                 f"The scope in {folder} was trained with other features.",
                 hint="Train it anew: memedit train scope --out DIR.",
             )
-        found: dict[str, Any] = {n: tensors[n].astype(np.float32) for n in _TENSORS}
-        return cls(**found, **manifest["calibration"], manifest=manifest)
+        return cls(**found, **calibration, manifest=manifest)
+
+
+def _calibration(saved: Mapping[str, Any]) -> dict[str, Any]:
+    join = saved["join"]
+    return {
+        "temperature": float(saved["temperature"]),
+        "shift": float(saved["shift"]),
+        "join": None if join is None else tuple(float(one) for one in join),
+    }
+
+
+def _check_fit(found: Mapping[str, Floats], scalars: int) -> None:
+    """Refuse matrices that do not follow from each other.
+
+    Raises:
+        ValueError: naming the shapes.
+    """
+    wide, units = found["project"].shape
+    inner, hidden = found["hidden"].shape
+    shapes: dict[str, tuple[int, ...]] = {
+        "mean": (scalars,), "scale": (scalars,), "project": (wide, units),
+        "project_bias": (units,), "hidden": (scalars + units, hidden),
+        "hidden_bias": (hidden,), "out": (hidden,),
+    }  # fmt: skip
+    wrong = [name for name, shape in shapes.items() if found[name].shape != shape]
+    if wide % 4 or wrong or not all(np.isfinite(array).all() for array in found.values()):
+        raise ValueError(f"{', '.join(wrong) or 'a number'} does not fit")
 
 
 _TENSORS = (
@@ -187,6 +217,7 @@ class ClassifierScope:
     """
 
     name: ClassVar[str] = "classifier"
+    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("",)}
     threshold: float = FIRES
     statement: float = 0.6
     abstain: float = 0.0

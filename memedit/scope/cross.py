@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from memedit.errors import InvalidInputError
 from memedit.scope.features import TextPair
+from memedit.untrusted import load_tensors
 
 Floats = npt.NDArray[np.float32]
 FILE = "cross.safetensors"
@@ -79,14 +81,30 @@ class CrossEncoder(nn.Module):
                 ``<module>.b`` [out, r] (scaled) of each adapted module.
             encoder: The :class:`~memedit.encoders.SentenceEncoder` it was trained from.
         """
-        from safetensors.torch import load_file
-
-        tensors = {name: tensor.float() for name, tensor in load_file(folder / FILE).items()}
         model = cls(*encoder.transformer())
-        with torch.no_grad():
-            model.head.weight.copy_(tensors.pop("head.weight"))
-            model.head.bias.copy_(tensors.pop("head.bias"))
-            for name in sorted({key.rpartition(".")[0] for key in tensors}):
-                weight: Any = model.body.get_submodule(name).weight
-                weight += tensors[f"{name}.b"] @ tensors[f"{name}.a"]
+        try:
+            model._take(load_tensors(folder / FILE))
+        except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+            raise InvalidInputError(
+                f"The cross-encoder in {folder} cannot be used: {error}.",
+                hint="Train it anew: memedit train scope --out DIR.",
+            ) from None
         return model.eval().requires_grad_(False)
+
+    def _take(self, tensors: Mapping[str, Tensor]) -> None:
+        """The head, and the adapters merged into their modules; nothing may be broadcast."""
+        left = {name: tensor.float() for name, tensor in tensors.items()}
+        with torch.no_grad():
+            for own, given in (
+                (self.head.weight, left.pop("head.weight")),
+                (self.head.bias, left.pop("head.bias")),
+            ):
+                if own.shape != given.shape:
+                    raise ValueError(f"a head of shape {tuple(given.shape)}")
+                own.copy_(given)
+            for name in sorted({key.rpartition(".")[0] for key in left}):
+                weight: Any = self.body.get_submodule(name).weight
+                change = left[f"{name}.b"] @ left[f"{name}.a"]
+                if change.shape != weight.shape:
+                    raise ValueError(f"{name} of shape {tuple(change.shape)}")
+                weight += change

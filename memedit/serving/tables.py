@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from memedit.memory.address import Address, is_url
 from memedit.memory.postgres import Postgres
-from memedit.memory.sqlite import open_engine, store_errors
+from memedit.memory.sqlite import check_schema, open_engine, store_errors
 
 _POOL = 4
 
@@ -38,7 +38,7 @@ class Tables:
             self._errors, self._lock = database.errors, nullcontext()
             self._engine = _pooled(database)
         else:
-            file = None if address is None else Path(address)
+            file = self._file = None if address is None else Path(address)
             if file is not None:
                 file.parent.mkdir(parents=True, exist_ok=True)
             self._errors = lambda: store_errors(file)
@@ -48,6 +48,8 @@ class Tables:
         """Make these tables unless they are there. The shared ones number their rows."""
         if self.shared:
             self.lock(db)
+        else:
+            check_schema(db, self._file)
         for statement in statements:
             db.execute(text(statement))
             if self.shared:

@@ -46,11 +46,11 @@ def test_found_equals_brute_force_after_adding_and_removing(limit: int) -> None:
     assert np.array_equal(index.reconstruct([7, 14]), vectors[[1, 2]])
 
 
-def test_bytes_bring_everything_back(limit: int) -> None:
+def test_arrays_bring_everything_back(limit: int) -> None:
     vectors = clustered(200, 8, seed=2)
     index = VectorIndex(8, flat_limit=limit)
     index.add(np.arange(200), vectors)
-    copy = VectorIndex.from_bytes(index.to_bytes(), trained_on=index.trained_on, flat_limit=limit)
+    copy = VectorIndex.from_arrays(index.arrays(), trained_on=index.trained_on, flat_limit=limit)
     copy.remove([5])
     copy.add([500], vectors[5:6])
     index.remove([5])

@@ -20,8 +20,8 @@ def _small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty keys are enough to make an index slow to rebuild."""
     small = {"flat_limit": 60}
     monkeypatch.setattr(live_module.LiveSet.__init__, "__kwdefaults__", {"upto": None} | small)
-    from_bytes = index.VectorIndex.from_bytes.__func__  # type: ignore[attr-defined]
-    monkeypatch.setattr(from_bytes, "__kwdefaults__", {"trained_on": 0} | small)
+    from_arrays = index.VectorIndex.from_arrays.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(from_arrays, "__kwdefaults__", {"trained_on": 0} | small)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def manifest(path: Path) -> Path:
 def test_closing_writes_a_snapshot_that_opening_uses(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(list((path / "index").glob("*.faiss"))) == 2
+    assert len(list((path / "index").glob("*.safetensors"))) == 2
     assert not list((path / "index").glob("*.tmp"))
     monkeypatch.setattr(live_module.LiveSet, "_new_index", lambda self: 1 / 0)
     with EditMemory(path, CountingEncoder()) as memory:  # no index had to be made
@@ -74,12 +74,12 @@ def test_stale_snapshot_is_caught_up(path: Path, tmp_path: Path) -> None:
 
 
 def _truncate(path: Path) -> None:
-    for file in (path / "index").glob("*.faiss"):
+    for file in (path / "index").glob("*.safetensors"):
         file.write_bytes(file.read_bytes()[:-7])
 
 
 def _flip(path: Path) -> None:
-    for file in (path / "index").glob("*.faiss"):
+    for file in (path / "index").glob("*.safetensors"):
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 255
         file.write_bytes(bytes(content))
@@ -122,7 +122,7 @@ def _missing(path: Path) -> None:
 
 
 def _missing_files(path: Path) -> None:
-    for file in (path / "index").glob("*.faiss"):
+    for file in (path / "index").glob("*.safetensors"):
         file.unlink()
 
 
@@ -176,7 +176,7 @@ def test_snapshot_that_cannot_be_written_costs_nothing(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("memedit.memory.snapshots._replace", full)
+    monkeypatch.setattr("memedit.memory.snapshots.save_file", full)
     with EditMemory(path, CountingEncoder()) as memory:
         memory.add(capital("Chad"))
     assert "rebuilt from the journal" in caplog.text
