@@ -441,8 +441,8 @@ def test_a_new_process_starts_from_its_machines_snapshot(
 ) -> None:
     small = {"flat_limit": 60}
     monkeypatch.setattr(live_module.LiveSet.__init__, "__kwdefaults__", {"upto": None} | small)
-    from_bytes = index.VectorIndex.from_bytes.__func__  # type: ignore[attr-defined]
-    monkeypatch.setattr(from_bytes, "__kwdefaults__", {"trained_on": 0} | small)
+    from_arrays = index.VectorIndex.from_arrays.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(from_arrays, "__kwdefaults__", {"trained_on": 0} | small)
     monkeypatch.setattr(store, "SNAPSHOT_EVERY", 50)
     with EditMemory(pg_memory, CountingEncoder()) as memory:
         memory.add_many([capital(f"Land {i}") for i in range(100)])
