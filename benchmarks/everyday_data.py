@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from memedit.errors import InvalidEditError
+from memedit.core.errors import InvalidEditError
+from memedit.core.types import Edit
 from memedit.split import part_of
-from memedit.types import Edit
 
 Record = dict[str, Any]
 PARTS = ("all", "visible-heldout", "train", "calibration", "evaluation")

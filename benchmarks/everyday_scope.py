@@ -37,12 +37,12 @@ from rich.table import Table
 from benchmarks.everyday_data import PARTS, Probe, Set, named, read_set, truth
 from benchmarks.everyday_frames import FRAMES
 from memedit import EditMemory
+from memedit.core.protocols import Encoder, Scope
+from memedit.core.types import Decision, Edit
 from memedit.encoders import load_encoder
 from memedit.memory.live import normalised
-from memedit.protocols import Encoder, Scope
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
-from memedit.types import Decision, Edit
 
 BATCH = 128
 CANDIDATES = 16

@@ -34,7 +34,7 @@ from memedit.encoders import load_encoder
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from memedit.protocols import Encoder
+    from memedit.core.protocols import Encoder
 
 TOKENS = 32
 CHUNK = 5_000

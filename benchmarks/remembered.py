@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from memedit.core.types import Batch, Completion, Row
 from memedit.engine import Engine
-from memedit.types import Batch, Completion, Row
 
 
 class Remembered:

@@ -33,7 +33,7 @@ import sys, threading, time
 from contextlib import contextmanager
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.types import Edit
+from memedit.core.types import Edit
 
 memory = EditMemory(sys.argv[1], HashingEncoder(64))
 journal, seen = memory._store.journal, memory._store.live.version

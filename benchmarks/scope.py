@@ -35,9 +35,10 @@ from rich.progress import track
 from rich.table import Table
 
 from memedit import EditMemory
+from memedit.core.protocols import Scope
+from memedit.core.types import Decision
 from memedit.encoders import load_encoder
 from memedit.memory.subjects import subject_key
-from memedit.protocols import Scope
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries
@@ -47,7 +48,6 @@ from memedit.training.examples import related
 from memedit.training.facts import Fact, read_facts
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 from memedit.training.texts import passages
-from memedit.types import Decision
 
 BATCH = 128
 TEXTS = 5_000

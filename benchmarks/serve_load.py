@@ -68,9 +68,9 @@ def server(*options: str) -> Iterator[str]:
 
 def fill(memory: Path, count: int, encoder: str | None) -> None:
     """A memory of ``count`` edits about invented places."""
+    from memedit.core.types import Edit
     from memedit.encoders import load_encoder
     from memedit.memory import EditMemory
-    from memedit.types import Edit
 
     with EditMemory(memory, load_encoder(encoder)) as store:
         for start in range(len(store), count, 2_000):

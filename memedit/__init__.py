@@ -6,10 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from memedit.core.types import Completion, Decision, Edit, Hit, Record
     from memedit.editors import load_editor
     from memedit.memory import EditMemory
     from memedit.model import EditableModel
-    from memedit.types import Completion, Decision, Edit, Hit, Record
 
 __version__ = "0.1.0"
 
@@ -26,13 +26,13 @@ __all__ = [
 ]
 
 _HOME = {
-    "Completion": "memedit.types",
-    "Decision": "memedit.types",
-    "Edit": "memedit.types",
+    "Completion": "memedit.core.types",
+    "Decision": "memedit.core.types",
+    "Edit": "memedit.core.types",
     "EditMemory": "memedit.memory",
     "EditableModel": "memedit.model",
-    "Hit": "memedit.types",
-    "Record": "memedit.types",
+    "Hit": "memedit.core.types",
+    "Record": "memedit.core.types",
     "load_editor": "memedit.editors",
 }
 

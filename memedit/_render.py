@@ -23,8 +23,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from memedit.core.types import Completion, Hit, Record, Role
 from memedit.plain import plain_record
-from memedit.types import Completion, Hit, Record, Role
 
 if TYPE_CHECKING:
     from memedit.explanation import Explanation

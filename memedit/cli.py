@@ -13,9 +13,9 @@ from typer.core import TyperGroup
 import memedit
 from memedit import _render, cli_evaluation, cli_memory, cli_serving, cli_training
 from memedit.cli_options import DEFAULT_MEMORY, EncoderName, Memory, Model, shown
-from memedit.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
+from memedit.core.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
+from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.plain import plain_event, plain_receipt, plain_record, plain_report
-from memedit.types import DEFAULT_NAMESPACE, Edit
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory

@@ -41,8 +41,8 @@ from memedit.cli_options import (
     parts,
     with_options,
 )
-from memedit.errors import InvalidInputError
-from memedit.names import split
+from memedit.core.errors import InvalidInputError
+from memedit.core.registry import split
 
 if TYPE_CHECKING:
     from memedit.evaluation.compare import Comparison

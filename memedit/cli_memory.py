@@ -11,7 +11,7 @@ import typer
 
 from memedit import _render
 from memedit.cli_options import DEFAULT_MEMORY, Memory, shown
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from memedit.memory.migration import MigrationReport

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 
 Data = Annotated[
     str, typer.Option("--data", metavar="FILE", help="Cases; the format is told by the content.")

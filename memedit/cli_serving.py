@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memedit import _render
-from memedit.types import DEFAULT_NAMESPACE
+from memedit.core.types import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory

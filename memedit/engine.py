@@ -33,7 +33,10 @@ from transformers.generation.logits_process import (
     RepetitionPenaltyLogitsProcessor,
 )
 
-from memedit.errors import ContextOverflowError, InvalidInputError
+from memedit.core.errors import ContextOverflowError, InvalidInputError
+from memedit.core.protocols import Apply, Step
+from memedit.core.sites import Sites, find
+from memedit.core.types import Batch, Completion, Record, Row
 from memedit.kv import fork
 from memedit.models import fingerprint, pad_id
 from memedit.processors import (
@@ -44,11 +47,8 @@ from memedit.processors import (
     OneOf,
     StopTokens,
 )
-from memedit.protocols import Apply, Step
-from memedit.sites import Sites, find
 from memedit.tokens import Codec, left_pad, right_pad
 from memedit.transcript import Transcript
-from memedit.types import Batch, Completion, Record, Row
 
 _KEPT_PREFIXES = 4
 Before = Callable[[Any, Any], "Tensor | None"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from memedit.core.types import Decision, Hit
 from memedit.scope.features import matched_words
-from memedit.types import Decision, Hit
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from memedit.intents import SLOT
+from memedit.core.intents import SLOT
+from memedit.core.types import Edit
 from memedit.memory import Receipt
-from memedit.types import Edit
 
 _QUOTED = re.compile(r"[\"“«]([^\"”»]{2,80})[\"”»]")
 _TOKEN = re.compile(r"[^\s\"“”«»?;:]+")

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
+from memedit.core.errors import InvalidEditError
+from memedit.core.progress import counted
+from memedit.core.protocols import Editor, Scope
+from memedit.core.types import Edit, Payload, Record
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError
 from memedit.memory import EditMemory
-from memedit.progress import counted
-from memedit.protocols import Editor, Scope
 from memedit.sequence import EditedModels, dependents, joint, refuse, stamped, ungated
-from memedit.types import Edit, Payload, Record
 
 Payloads = Mapping[str, Payload]
 """Editor -> what it must remember."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from memedit.protocols import Apply, Step
-from memedit.types import Row
+from memedit.core.protocols import Apply, Step
+from memedit.core.types import Row
 
 
 def _identity(x: Tensor, y: Tensor, step: Step) -> Tensor:

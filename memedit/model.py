@@ -19,34 +19,17 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from memedit import models
-from memedit.chat import ChatFormat
-from memedit.dropin import Budget, Request, merge
-from memedit.editors import editor_class, load_editor
-from memedit.engine import Engine
-from memedit.errors import (
+from memedit.core.chat import ChatFormat
+from memedit.core.errors import (
     InvalidEditError,
     InvalidInputError,
     MemoryStoreError,
     UntrustedFileError,
 )
-from memedit.explanation import Explanation
-from memedit.feedback import FeedbackReceipt, agrees, as_edit
-from memedit.fitting import Fitter, Payloads, check_needs, lacking, leaves_of
-from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
-from memedit.names import saved_part
-from memedit.progress import hearing, report
-from memedit.protocols import Editor, Encoder, Scope, roles_of
-from memedit.scope import load_scope, scope_class
-from memedit.scope.deciding import candidates, in_force, suited
-from memedit.sequence import (
-    EditedModels,
-    changes_weights,
-    dependents,
-    refuse,
-    ungated,
-    written,
-)
-from memedit.types import (
+from memedit.core.progress import hearing, report
+from memedit.core.protocols import Editor, Encoder, Scope, roles_of
+from memedit.core.registry import saved_part
+from memedit.core.types import (
     DEFAULT_NAMESPACE,
     Batch,
     Call,
@@ -59,7 +42,24 @@ from memedit.types import (
     Row,
     Score,
 )
-from memedit.untrusted import read_json
+from memedit.core.untrusted import read_json
+from memedit.dropin import Budget, Request, merge
+from memedit.editors import editor_class, load_editor
+from memedit.engine import Engine
+from memedit.explanation import Explanation
+from memedit.feedback import FeedbackReceipt, agrees, as_edit
+from memedit.fitting import Fitter, Payloads, check_needs, lacking, leaves_of
+from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
+from memedit.scope import load_scope, scope_class
+from memedit.scope.deciding import candidates, in_force, suited
+from memedit.sequence import (
+    EditedModels,
+    changes_weights,
+    dependents,
+    refuse,
+    ungated,
+    written,
+)
 
 _UNSET: Any = object()
 _SETTINGS_FILE = "model.json"

@@ -21,8 +21,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from memedit.errors import InvalidInputError, ModelNotFoundError
-from memedit.paths import cache_folder
+from memedit.core.errors import InvalidInputError, ModelNotFoundError
+from memedit.core.files import cache_folder
 
 if TYPE_CHECKING:
     import torch

@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import Cache, DynamicCache
 
-from memedit.errors import UnsupportedArchitectureError
+from memedit.core.errors import UnsupportedArchitectureError
+from memedit.core.protocols import LM
 from memedit.kv import fork
-from memedit.protocols import LM
 from memedit.tokens import right_pad
 
 Before = Callable[[Any, Any], "Tensor | None"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from memedit.types import Record
+from memedit.core.types import Record
 
 if TYPE_CHECKING:
     from memedit.memory import Event, ImportReport, Receipt

@@ -14,10 +14,10 @@ from typing import Any
 
 from torch import Tensor
 
+from memedit.core.errors import EntangledEditError
+from memedit.core.protocols import Editor, Scope
+from memedit.core.types import Payload, Record
 from memedit.engine import Engine, changed_weights
-from memedit.errors import EntangledEditError
-from memedit.protocols import Editor, Scope
-from memedit.types import Payload, Record
 
 FITTED_AT = "fitted_at"
 """Number in a payload: the memory's version on whose edits it was fitted."""

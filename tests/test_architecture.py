@@ -92,7 +92,7 @@ def imported_by(path: Path) -> set[str]:
 
 
 def _target(module: str, name: str) -> str:
-    """``from memedit import models`` is a module; ``from memedit.types import Edit`` a name."""
+    """``from memedit import models`` is a module; ``from memedit.core.types import Edit`` a name."""
     inner = ROOT.joinpath(*module.split("."), name)
     return f"{module}.{name}" if inner.is_dir() or inner.with_suffix(".py").is_file() else module
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from memedit import cli, demo
 from memedit.cli import app
-from memedit.errors import MemeditError
+from memedit.core.errors import MemeditError
 from memedit.memory import EditMemory
 from tests.helpers import byte_tokenizer, tiny_model
 
@@ -165,8 +165,8 @@ def test_list_is_newest_first_and_limited(run: Run) -> None:
 
 
 def test_a_long_list_is_not_printed_whole(run: Run, memory: Path) -> None:
+    from memedit.core.types import Edit
     from memedit.encoders import load_encoder
-    from memedit.types import Edit
 
     with EditMemory(memory, load_encoder("hashing")) as store:
         store.add_many([Edit(f"Item {n} costs", f"{n} euros", f"Item {n}") for n in range(1000)])
@@ -373,7 +373,7 @@ def real(run: Run, memory: Path, smollm: Any, minilm: Any, monkeypatch: pytest.M
     monkeypatch.setattr(models, "load", loaded)
     monkeypatch.delenv("MEMEDIT_ENCODER")
     with EditMemory(memory, minilm) as store:
-        from memedit.types import Edit
+        from memedit.core.types import Edit
 
         store.add(Edit("The capital of France is", "Lyon", "France"))
     return run

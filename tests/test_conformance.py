@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import save
 
 from memedit import Edit, EditableModel
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Batch, Decision, Hit, Row
 from memedit.editors import available, editor_class, load_editor
-from memedit.errors import InvalidInputError
 from memedit.scope import Mention
-from memedit.types import Batch, Decision, Hit, Row
 from tests.editors.helpers import quick, tiny_engine, with_hypernetworks, with_statistics
 
 Tiny = Callable[[str], Any]
@@ -255,7 +255,7 @@ def test_scoring_agrees_with_generation(edited: EditableModel) -> None:
 
 
 def test_a_row_without_my_payload_passes_unchanged(base: Any, editor: Any) -> None:
-    from memedit.types import Record
+    from memedit.core.types import Record
 
     bare = Record(FACTS[0], 1, 1)
     row = Row(IN[0], decision=Decision((Hit(bare, 1.0),)))

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from memedit import encoders
+from memedit.core.errors import InvalidInputError, ModelNotFoundError
+from memedit.core.protocols import Encoder
 from memedit.encoders import HashingEncoder, SentenceEncoder, load_encoder
-from memedit.errors import InvalidInputError, ModelNotFoundError
-from memedit.protocols import Encoder
 
 TEXTS = [
     "The mother tongue of Danielle Darrieux is",

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
+from memedit.core.errors import ContextOverflowError, InvalidInputError
+from memedit.core.protocols import Apply, Step
+from memedit.core.types import Batch, Row
 from memedit.engine import Engine
-from memedit.errors import ContextOverflowError, InvalidInputError
-from memedit.protocols import Apply, Step
-from memedit.types import Batch, Row
 
 ARCHITECTURES = "gpt2 gptj gpt_neox llama mistral qwen2 qwen3 gemma2 gemma3_text phi3 opt".split()
 PREFIX = "A fact: one.\nAnother fact: two.\n\n"

@@ -59,7 +59,7 @@ def test_importing_memedit_takes_less_than_three_tenths_of_a_second() -> None:
     assert min(_imported("memedit")["seconds"] for _ in range(3)) < 0.3
 
 
-@pytest.mark.parametrize("module", ["memedit.types", "memedit.errors", "memedit.cli"])
+@pytest.mark.parametrize("module", ["memedit.core.types", "memedit.errors", "memedit.cli"])
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     assert _imported(module)["heavy"] == []
 

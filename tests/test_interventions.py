@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from memedit.codebook import Codebook, Rule
+from memedit.core.protocols import Step
+from memedit.core.types import Decision, Edit, Hit, Record, Row
 from memedit.interventions import (
     Columns,
     Dense,
@@ -17,8 +19,6 @@ from memedit.interventions import (
     SideFFN,
     pack,
 )
-from memedit.protocols import Step
-from memedit.types import Decision, Edit, Hit, Record, Row
 
 B, T, D_IN, D_OUT = 3, 5, 6, 4
 

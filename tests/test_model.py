@@ -14,14 +14,14 @@ import torch
 from transformers import TextIteratorStreamer, pipeline
 
 from memedit import Edit, EditableModel
-from memedit.errors import (
+from memedit.core.errors import (
     InvalidEditError,
     InvalidInputError,
     MemeditError,
     UnknownEditError,
     UnknownNameError,
 )
-from memedit.types import Batch, Row
+from memedit.core.types import Batch, Row
 
 Tiny = Callable[[str], Any]
 IN = "The capital of France is"

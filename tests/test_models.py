@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from memedit import models
-from memedit.errors import InvalidInputError, ModelNotFoundError
+from memedit.core.errors import InvalidInputError, ModelNotFoundError
 from tests.conftest import Tiny
 from tests.gguf_files import write_gguf
 from tests.helpers import EOS, PAD, tiny_model

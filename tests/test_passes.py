@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from memedit.errors import InvalidInputError, UnsupportedArchitectureError
+from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
 from memedit.passes import Pass, Seen, log_probs, observe
 from tests.editors.helpers import changed, tiny_engine, weights
 from tests.helpers import ARCHITECTURES

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInputError
 from memedit.editors import available, editor_class
 from memedit.editors._weights import summed
 from memedit.engine import Engine
-from memedit.errors import EntangledEditError, InvalidEditError, InvalidInputError
 from memedit.scope import Mention
 from memedit.sequence import changes_weights
 from tests.editors.helpers import FACTS, quick, tiny_engine, with_hypernetworks, with_statistics

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from memedit.chat import ChatFormat
-from memedit.errors import InvalidInputError
+from memedit.core.chat import ChatFormat
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Row, Turn
 from memedit.tokens import Codec, inserted, left_pad, right_pad
-from memedit.types import Row, Turn
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from memedit.core.errors import ContextOverflowError
 from memedit.engine import Engine
-from memedit.errors import ContextOverflowError
 from memedit.transcript import Transcript
 
 Tiny = Callable[[str], Any]

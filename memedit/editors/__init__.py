@@ -10,9 +10,9 @@ import pkgutil
 from importlib.metadata import entry_points
 from typing import Any
 
-from memedit.errors import InvalidInputError, check_settings, unknown_name
-from memedit.names import called, split
-from memedit.protocols import Editor
+from memedit.core.errors import InvalidInputError, check_settings, unknown_name
+from memedit.core.protocols import Editor
+from memedit.core.registry import called, split
 
 __all__ = ["available", "editor_class", "load_editor"]
 

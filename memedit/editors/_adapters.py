@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from memedit.core.errors import InvalidEditError, UnsupportedArchitectureError
+from memedit.core.progress import report
+from memedit.core.protocols import LM
+from memedit.core.types import Batch
 from memedit.editors._facts import Sequenced
-from memedit.errors import InvalidEditError, UnsupportedArchitectureError
 from memedit.passes import Pass, log_probs
-from memedit.progress import report
-from memedit.protocols import LM
-from memedit.types import Batch
 
 After = Callable[[Tensor, Tensor], "Tensor | None"]
 _TOKENS = 1_024

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from memedit.codebook import Codebook, Rule, balls
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM
+from memedit.core.types import Batch, Call, Edit, Payload, Record
 from memedit.editors._adapters import Targets, apart, chunked, cpu, sites
 from memedit.editors._facts import Sequenced, targeted
-from memedit.errors import InvalidInputError
 from memedit.passes import observe
-from memedit.protocols import LM
-from memedit.types import Batch, Call, Edit, Payload, Record
 
 COLD, WARM = "cold", "warm"
 

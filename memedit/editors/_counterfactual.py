@@ -10,9 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.untrusted import load_tensors, read_json
 from memedit.interventions import LoRA
-from memedit.untrusted import load_tensors, read_json
 
 if TYPE_CHECKING:
     from torch import Tensor

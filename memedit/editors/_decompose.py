@@ -22,11 +22,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
 
+from memedit.core.errors import ContextOverflowError
+from memedit.core.protocols import LM, Transcript
+from memedit.core.types import Batch, Row
 from memedit.editors._counterfactual import MANIFEST, Adapter, load_adapter
 from memedit.editors._forms import END
-from memedit.errors import ContextOverflowError
-from memedit.protocols import LM, Transcript
-from memedit.types import Batch, Row
 
 MOST_HOPS = 4
 """As many rounds as the paper's."""

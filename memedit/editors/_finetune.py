@@ -9,13 +9,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.progress import report
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Payload
 from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._weights import WeightEditor, checked_layers, low_rank, weight_of
-from memedit.errors import InvalidInputError
 from memedit.passes import Pass, log_probs
-from memedit.progress import report
-from memedit.protocols import LM
-from memedit.types import Edit, Payload
 
 PROMPT_LAST, TARGET = "prompt_last", "target"
 OBJECTIVES = (PROMPT_LAST, TARGET)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from memedit.chat import ChatFormat
-from memedit.types import Hit, Row, Turn
+from memedit.core.chat import ChatFormat
+from memedit.core.types import Hit, Row, Turn
 
 END = "\n"
 """An answer is one line."""

@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from memedit.core.errors import InvalidInputError, UntrustedFileError
+from memedit.core.files import cache_folder
+from memedit.core.protocols import LM
+from memedit.core.untrusted import load_tensors, read_json
 from memedit.editors._facts import Sequenced
-from memedit.errors import InvalidInputError, UntrustedFileError
 from memedit.passes import Pass
-from memedit.paths import cache_folder
-from memedit.protocols import LM
-from memedit.untrusted import load_tensors, read_json
 
 AUTO = "auto"
 Network = TypeVar("Network", bound=nn.Module)

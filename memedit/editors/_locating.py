@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM
+from memedit.core.types import Edit
 from memedit.editors._facts import Fact, contexts, fact
 from memedit.editors._statistics import AUTO, IDENTITY
 from memedit.editors._values import Descent
 from memedit.editors._weights import WeightEditor
-from memedit.errors import InvalidInputError
-from memedit.protocols import LM
-from memedit.types import Edit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from memedit.core.protocols import LM
+from memedit.core.types import Payload
 from memedit.editors._facts import Fact
 from memedit.editors._values import Values
 from memedit.editors._weights import low_rank
 from memedit.passes import observe
-from memedit.protocols import LM
-from memedit.types import Payload
 
 Solve = Callable[[int, Tensor], Tensor]
 """(layer, keys K [f, n]) -> X [f, n], with D = R X^T."""

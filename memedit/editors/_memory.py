@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from memedit.core.protocols import LM
+from memedit.core.types import Batch, Edit, Row
 from memedit.editors._adapters import positions
 from memedit.editors._facts import keyed, targeted
 from memedit.passes import Pass
-from memedit.protocols import LM
-from memedit.types import Batch, Edit, Row
 
 _OPENINGS = (
     "The", "In", "It", "She", "He", "They", "I", "You", "We", "A", "This", "When", "After", "What",

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from memedit.core.errors import ContextOverflowError
+from memedit.core.types import Batch, Call, Hit, Row
 from memedit.editors._forms import (
     END,
     awaits_reply,
@@ -25,8 +27,6 @@ from memedit.editors._forms import (
     opened_reply,
     split_at_view,
 )
-from memedit.errors import ContextOverflowError
-from memedit.types import Batch, Call, Hit, Row
 
 _FORM_END = "Answer:"
 

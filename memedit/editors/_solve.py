@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from memedit.errors import StatisticsError
+from memedit.core.errors import StatisticsError
 
 
 class Moment:

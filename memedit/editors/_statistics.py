@@ -22,13 +22,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError, StatisticsError
+from memedit.core.files import cache_folder
+from memedit.core.protocols import LM
+from memedit.core.untrusted import load_tensors, opened_tensors, parse_json
 from memedit.editors._solve import Moment
-from memedit.errors import InvalidInputError, StatisticsError
 from memedit.passes import Enough
-from memedit.paths import cache_folder
-from memedit.protocols import LM
 from memedit.tokens import right_pad
-from memedit.untrusted import load_tensors, opened_tensors, parse_json
 
 AUTO, IDENTITY = "auto", "identity"
 SINK = 10.0

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.progress import report
+from memedit.core.protocols import LM
 from memedit.editors._facts import Fact, Sequenced
-from memedit.errors import InvalidInputError
 from memedit.passes import Pass, log_probs
-from memedit.progress import report
-from memedit.protocols import LM
 
 _TOKENS = 1_024
 """Padded tokens of the facts that are optimised side by side."""

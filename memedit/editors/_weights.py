@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM, Intervention
+from memedit.core.types import Batch, Call, Payload, Record
 from memedit.interventions import Columns, Dense, LowRank
-from memedit.protocols import LM, Intervention
-from memedit.types import Batch, Call, Payload, Record
 
 _FORMS: dict[str, Any] = {"u": LowRank, "delta": Dense, "units": Columns}
 

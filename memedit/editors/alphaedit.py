@@ -18,6 +18,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError, StatisticsError
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Payload, Record
 from memedit.editors._facts import needed
 from memedit.editors._locating import Locating
 from memedit.editors._memit import Step, default_layers, payloads_of, spread
@@ -25,9 +28,6 @@ from memedit.editors._solve import Moment, projected
 from memedit.editors._statistics import moments_of
 from memedit.editors._values import optimise
 from memedit.editors._weights import checked_layers
-from memedit.errors import InvalidInputError, StatisticsError
-from memedit.protocols import LM
-from memedit.types import Edit, Payload, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

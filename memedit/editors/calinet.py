@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.progress import report
+from memedit.core.protocols import LM
+from memedit.core.types import Batch, Call, Edit, Payload
 from memedit.editors._adapters import Targets, cpu, feed_forward, sites
 from memedit.editors._facts import PLAIN, Sequenced, contexts, keyed, targeted
-from memedit.errors import InvalidInputError
 from memedit.interventions import SideFFN
-from memedit.progress import report
-from memedit.protocols import LM
-from memedit.types import Batch, Call, Edit, Payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

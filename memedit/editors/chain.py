@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from memedit.errors import InvalidInputError
-from memedit.protocols import LM, Editor
-from memedit.types import Batch, Call, Edit, Payload
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM, Editor
+from memedit.core.types import Batch, Call, Edit, Payload
 
 
 class Chain:

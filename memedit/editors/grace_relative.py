@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from memedit.codebook import Rule
+from memedit.core.protocols import LM
 from memedit.editors._codebook import WARM, CodebookEditor
-from memedit.protocols import LM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

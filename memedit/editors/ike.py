@@ -21,6 +21,9 @@ from functools import partial
 from importlib.resources import files
 from typing import Any, ClassVar
 
+from memedit.core.errors import ContextOverflowError, InvalidInputError
+from memedit.core.protocols import LM
+from memedit.core.types import Batch, Call, Edit, Payload, Row
 from memedit.editors._forms import (
     END,
     awaits_reply,
@@ -32,9 +35,6 @@ from memedit.editors._forms import (
     split_at_view,
     stated,
 )
-from memedit.errors import ContextOverflowError, InvalidInputError
-from memedit.protocols import LM
-from memedit.types import Batch, Call, Edit, Payload, Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from memedit.core.progress import counted
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Payload, Row
 from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import AUTO, over, trained
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
 from memedit.passes import Pass, log_probs
-from memedit.progress import counted
-from memedit.protocols import LM
-from memedit.types import Edit, Payload, Row
 
 _MOST = 32
 """Tokens of the conditioning text, its last ones."""

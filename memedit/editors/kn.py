@@ -18,13 +18,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.progress import counted
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Payload, Row
 from memedit.editors._facts import contexts, targeted
 from memedit.editors._weights import WeightEditor, weight_of
-from memedit.errors import InvalidInputError
 from memedit.passes import Pass, log_probs, observe
-from memedit.progress import counted
-from memedit.protocols import LM
-from memedit.types import Edit, Payload, Row
 
 EDIT, SUPPRESS, ENHANCE = "edit", "suppress", "enhance"
 _STEP = 0.05

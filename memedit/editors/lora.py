@@ -14,13 +14,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
+from memedit.core.progress import report
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Payload
 from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
-from memedit.errors import InvalidInputError, UnsupportedArchitectureError
 from memedit.passes import Pass, log_probs
-from memedit.progress import report
-from memedit.protocols import LM
-from memedit.types import Edit, Payload
 
 ATTENTION, MLP_OUT = "attention", "mlp_out"
 _SPLIT = ("q_proj", "v_proj")

@@ -24,6 +24,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM
+from memedit.core.types import Batch, Call, Completion, Decision, Edit, Hit, Payload, Row
 from memedit.editors._counterfactual import load_adapter
 from memedit.editors._decompose import (
     MOST_HOPS,
@@ -38,9 +41,6 @@ from memedit.editors._decompose import (
 )
 from memedit.editors._forms import END, hits_of, plain
 from memedit.editors._shots import Shot, Stated, asked
-from memedit.errors import InvalidInputError
-from memedit.protocols import LM
-from memedit.types import Batch, Call, Completion, Decision, Edit, Hit, Payload, Row
 
 LABEL = "Fact"
 SHOTS = (

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from memedit.codebook import MARGIN, Rule
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM, Apply, Step
+from memedit.core.types import Batch, Call, Edit, Payload, Row
 from memedit.editors._adapters import After, Targets, apart, chunked, cpu, sites
 from memedit.editors._facts import Sequenced, targeted
-from memedit.errors import InvalidInputError
 from memedit.passes import observe
-from memedit.protocols import LM, Apply, Step
-from memedit.types import Batch, Call, Edit, Payload, Row
 
 Leaves = dict[str, tuple[Tensor, Tensor]]
 """Site -> (A [B, r, d_in], B [B, r, d_out]) of B edits."""

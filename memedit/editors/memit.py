@@ -16,6 +16,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Payload
 from memedit.editors._facts import needed
 from memedit.editors._locating import Locating
 from memedit.editors._memit import default_layers, payloads_of, spread
@@ -23,9 +26,6 @@ from memedit.editors._solve import exact, ridge
 from memedit.editors._statistics import moments_of
 from memedit.editors._values import optimise
 from memedit.editors._weights import checked_layers
-from memedit.errors import InvalidInputError
-from memedit.protocols import LM
-from memedit.types import Edit, Payload
 
 METHODS = ("memit", "emmet")
 SHRINKAGE = 0.4

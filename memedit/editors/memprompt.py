@@ -21,12 +21,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.intents import is_intent
+from memedit.core.protocols import LM
+from memedit.core.types import Batch, Call, Edit, Payload, Row
 from memedit.editors._forms import END, hits_of, plain
 from memedit.editors._shots import Shot, Stated, asked
-from memedit.errors import InvalidInputError
-from memedit.intents import is_intent
-from memedit.protocols import LM
-from memedit.types import Batch, Call, Edit, Payload, Row
 
 LABEL = "Clarification"
 _ANSWER = 12

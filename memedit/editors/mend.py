@@ -17,12 +17,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Payload
 from memedit.editors._facts import targeted
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import AUTO, over, trained
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
-from memedit.protocols import LM
-from memedit.types import Edit, Payload
 
 _EPSILON = 1e-7
 

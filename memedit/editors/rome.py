@@ -19,17 +19,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.progress import counted
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Payload
 from memedit.editors._facts import Fact, needed
 from memedit.editors._locating import Locating
 from memedit.editors._solve import Moment, through
 from memedit.editors._statistics import moment_of
 from memedit.editors._values import optimise
 from memedit.editors._weights import checked_layers, low_rank
-from memedit.errors import InvalidInputError
 from memedit.passes import observe
-from memedit.progress import counted
-from memedit.protocols import LM
-from memedit.types import Edit, Payload
 
 VARIANTS = ("r", "original", "p")
 _DEPTH = 6

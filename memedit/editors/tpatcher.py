@@ -20,13 +20,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM
+from memedit.core.types import Batch, Call, Edit, Payload
 from memedit.editors._adapters import Targets, chunked, cpu, feed_forward, sites
 from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._memory import states, strangers
-from memedit.errors import InvalidInputError
 from memedit.interventions import Neurons
-from memedit.protocols import LM
-from memedit.types import Batch, Call, Edit, Payload
 
 _TOP_ACTIVATIONS, _TOP_MEMORY = 5, 1_000
 _MARGIN = 3.0

@@ -15,15 +15,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.progress import report
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Payload
 from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._solve import normal
 from memedit.editors._weights import WeightEditor, checked_layers, low_rank
-from memedit.errors import InvalidInputError
 from memedit.passes import Pass
-from memedit.progress import report
-from memedit.protocols import LM
-from memedit.types import Edit, Payload
 
 _EPSILON = 1e-7
 

@@ -20,15 +20,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.progress import counted
+from memedit.core.protocols import LM, Apply, Step
+from memedit.core.types import Batch, Call, Edit, Payload, Row
 from memedit.editors._adapters import Targets, cpu, sites
 from memedit.editors._facts import Sequenced, contexts, keyed, targeted
 from memedit.editors._memory import STRANGERS, sampled
 from memedit.editors._weights import weight_of
-from memedit.errors import InvalidInputError
 from memedit.passes import Pass
-from memedit.progress import counted
-from memedit.protocols import LM, Apply, Step
-from memedit.types import Batch, Call, Edit, Payload, Row
 
 _PRIME = 2_654_435_761
 _WORDS = 12

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from memedit.core.types import Decision, Score
 from memedit.evaluation.framing import CHAT, check, framed
 from memedit.tokens import right_pad
-from memedit.types import Decision, Score
 
 if TYPE_CHECKING:
     from torch import Tensor

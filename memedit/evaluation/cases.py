@@ -19,9 +19,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Edit
 from memedit.split import PARTS, part_of
-from memedit.types import Edit
 
 EFFICACY = "efficacy"
 PARAPHRASE = "paraphrase"

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from memedit import models
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.evaluation import rows as row_files
 from memedit.evaluation.asking import Asker
 from memedit.evaluation.metrics import TIMINGS

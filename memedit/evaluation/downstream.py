@@ -19,7 +19,7 @@ import numpy as np
 
 import memedit
 from memedit import models
-from memedit.errors import InvalidInputError, MissingExtraError, unknown_name
+from memedit.core.errors import InvalidInputError, MissingExtraError, unknown_name
 from memedit.evaluation.settings import surroundings
 from memedit.evaluation.summary import Interval, bootstrap, interval
 from memedit.evaluation.tasks.scoring import micro_f1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from memedit.errors import unknown_name
+from memedit.core.errors import unknown_name
 
 CHAT = "chat"
 """The model's own chat template, which the model applies itself."""

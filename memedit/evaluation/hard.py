@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from memedit.core.types import Edit
 from memedit.evaluation.cases import HARD, EvalCase, Probe
-from memedit.types import Edit
 
 _BE = re.compile(r"\b(is|was|are|were)\b(?!.*\b(is|was|are|were)\b)")
 _OPENERS = frozenset("The What Which Who Where In When How On By At A An".split())

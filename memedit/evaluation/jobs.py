@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.files import cache_folder
 from memedit.evaluation import compare
 from memedit.evaluation.formats import Options
 from memedit.evaluation.protocols import accumulates
@@ -19,7 +20,6 @@ from memedit.evaluation.runner import rows_of
 from memedit.evaluation.settings import Settings, key_of
 from memedit.evaluation.sources import Dataset, load_cases
 from memedit.evaluation.specs import Spec, parse, parse_all
-from memedit.paths import cache_folder
 
 if TYPE_CHECKING:
     from memedit.evaluation.compare import Comparison, Heard

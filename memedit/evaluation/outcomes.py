@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from memedit.core.types import Decision, Score
 from memedit.evaluation import measures, ripple
 from memedit.evaluation.asking import Answer, Asker
 from memedit.evaluation.cases import GENERATION, PORTABILITY, EvalCase, Probe, kind_of
 from memedit.evaluation.framing import CHAT
 from memedit.evaluation.measures import Outcome
 from memedit.evaluation.settings import Settings, key_of
-from memedit.types import Decision, Score
 
 _CONDITION = f"{PORTABILITY}:condition"
 """What the unedited model must know for a test to be executed: asked of it alone."""

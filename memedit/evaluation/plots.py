@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from memedit.errors import MissingExtraError
+from memedit.core.errors import MissingExtraError
 from memedit.evaluation.metrics import less_is_better
 from memedit.evaluation.summary import Interval, Table
 from memedit.evaluation.tables import is_fraction, points_of, unit

@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from memedit.errors import InvalidInputError, unknown_name
+from memedit.core.errors import InvalidInputError, unknown_name
+from memedit.core.types import Edit
 from memedit.evaluation.asking import chunks
 from memedit.evaluation.cases import EvalCase
-from memedit.types import Edit
 
 PROTOCOLS = ("batch", "batch-sequential", "instance", "sequential", "single")
 IMMEDIATE, CHECKPOINT = "immediate", "checkpoint"

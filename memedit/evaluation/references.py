@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 
 Property = tuple[str, str]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from memedit import models
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.evaluation.settings import Settings, identity, surroundings
 from memedit.evaluation.sources import Dataset, trained_on
 from memedit.evaluation.specs import Spec

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import memedit
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.evaluation import framing
 from memedit.evaluation.protocols import accumulates, checkpoints_of
 

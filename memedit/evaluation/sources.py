@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from memedit.errors import InvalidInputError, MissingExtraError
+from memedit.core.errors import InvalidInputError, MissingExtraError
 from memedit.evaluation.cases import EvalCase, Selection, parts_of, select
 from memedit.evaluation.formats import Format, Json, Options, detect
 from memedit.evaluation.hard import with_hard

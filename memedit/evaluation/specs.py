@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.registry import called, split
 from memedit.editors import editor_class, load_editor
-from memedit.errors import InvalidInputError
 from memedit.memory import EditMemory
-from memedit.names import called, split
 from memedit.scope import load_scope
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from memedit.errors import MissingExtraError
+from memedit.core.errors import MissingExtraError
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _END = re.compile(r"[\n!?]|(?<=\w{4})\.(?=\s|$)")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memedit.errors import MissingExtraError, WorkerError
+from memedit.core.errors import MissingExtraError, WorkerError
 from memedit.evaluation.jobs import Job, Part
 
 if TYPE_CHECKING:

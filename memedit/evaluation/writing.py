@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Edit
 from memedit.evaluation import text
 from memedit.evaluation.asking import Asker
 from memedit.evaluation.cases import GENERATION, EvalCase
-from memedit.types import Edit
 
 if TYPE_CHECKING:
     from memedit.model import EditableModel

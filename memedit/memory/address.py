@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from memedit.paths import cache_folder
+from memedit.core.files import cache_folder
 
 Address = str | Path | None
 """A directory, a ``postgresql://`` URL, or None for RAM."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from memedit.errors import MemeditError
+from memedit.core.errors import MemeditError
 from memedit.memory.journal import Journal
 from memedit.memory.postgres import Postgres, channel, driver
 

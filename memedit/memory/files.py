@@ -12,9 +12,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from memedit.errors import InvalidEditError, InvalidInputError, unknown_name
+from memedit.core.errors import InvalidEditError, InvalidInputError, unknown_name
+from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
 from memedit.memory.planning import Request, checked
-from memedit.types import DEFAULT_NAMESPACE, Edit, Record
 
 COLUMNS = (
     "prompt",

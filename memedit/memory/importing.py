@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.memory import files
 from memedit.memory.planning import Request
 from memedit.memory.reports import ImportReport, Receipt

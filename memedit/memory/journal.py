@@ -31,7 +31,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from memedit.errors import MemoryStoreError
+from memedit.core.errors import MemoryStoreError
+from memedit.core.types import Payload, Record
 from memedit.memory import payloads as payload_bytes
 from memedit.memory.address import Address, is_url, quoted
 from memedit.memory.index import Vectors
@@ -53,7 +54,6 @@ from memedit.memory.rows import (
 )
 from memedit.memory.schema import FORMAT, events, keys, meta, metadata, payloads, records, relations
 from memedit.memory.sqlite import FILE, SQLite, backup, driver_of, store_errors
-from memedit.types import Payload, Record
 
 __all__ = ["FILE", "LIVE", "PAYLOAD_CHANGES", "Journal"]
 

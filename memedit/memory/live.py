@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from memedit.core.text import subject_span
+from memedit.core.types import Edit, Record
 from memedit.memory.index import FLAT_LIMIT, Ids, VectorIndex, Vectors
 from memedit.memory.journal import Journal
 from memedit.memory.payloads import LazyReader
 from memedit.memory.rows import RelationRow, from_bytes
 from memedit.memory.subjects import SubjectIndex, masked, subject_key
-from memedit.spans import subject_span
-from memedit.types import Edit, Record
 
 _CLOSING = " .?!:,;…。？！："
 

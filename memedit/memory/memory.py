@@ -10,7 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
-from memedit.errors import InvalidInputError, MemoryStoreError, UnknownEditError
+from memedit.core.errors import InvalidInputError, MemoryStoreError, UnknownEditError
+from memedit.core.protocols import Encoder
+from memedit.core.types import DEFAULT_NAMESPACE, Edit, Hit, Payload, Record
 from memedit.memory import files
 from memedit.memory.address import Address, directory, is_url
 from memedit.memory.feed import Freshness
@@ -23,8 +25,6 @@ from memedit.memory.search import NAIVE_HINT, Search, prepare_all, texts_of
 from memedit.memory.store import Store
 from memedit.memory.verify import verify
 from memedit.memory.view import MemoryView
-from memedit.protocols import Encoder
-from memedit.types import DEFAULT_NAMESPACE, Edit, Hit, Payload, Record
 
 
 class EditMemory:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Table, delete, select
 
-from memedit.errors import InvalidInputError, MemoryStoreError
+from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.memory.address import Address, is_url, quoted
 from memedit.memory.journal import Journal
 from memedit.memory.schema import metadata

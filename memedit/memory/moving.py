@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memedit.errors import MemoryStoreError
+from memedit.core.errors import MemoryStoreError
 from memedit.memory.address import Address, quoted
 from memedit.memory.journal import Journal
 from memedit.memory.memory import EditMemory

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import save as save_arrays
 
-from memedit.errors import InvalidInputError, MemoryStoreError
-from memedit.types import Payload
-from memedit.untrusted import parse_json
+from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.types import Payload
+from memedit.core.untrusted import parse_json
 
 if TYPE_CHECKING:
     from torch import Tensor

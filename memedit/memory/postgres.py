@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from memedit.errors import InvalidInputError, MemeditError, MemoryStoreError, MissingExtraError
+from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError, MissingExtraError
 from memedit.memory import policies
 from memedit.memory.address import quoted
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from memedit.types import Record
+from memedit.core.types import Record
 
 EventKind = Literal["add", "forget", "supersede", "restore"]
 

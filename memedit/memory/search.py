@@ -9,11 +9,11 @@ from itertools import islice
 
 import numpy as np
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Hit, PairVectors, Record
 from memedit.memory.index import Vectors
 from memedit.memory.live import LiveSet, Space
 from memedit.memory.subjects import Mention, View, masked, subject_key, views
-from memedit.types import Hit, PairVectors, Record
 
 SUBJECT_CAP = 64
 """Most records the subject door gives for one query."""

@@ -25,10 +25,10 @@ from typing import Any
 
 from safetensors.numpy import save_file
 
-from memedit.errors import UntrustedFileError
+from memedit.core.errors import UntrustedFileError
+from memedit.core.untrusted import check_folder, opened_tensors, read_json
 from memedit.memory.files import sha256
 from memedit.memory.index import VectorIndex
-from memedit.untrusted import check_folder, opened_tensors, read_json
 
 FOLDER = "index"
 MANIFEST = "manifest.json"

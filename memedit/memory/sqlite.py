@@ -17,9 +17,9 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from memedit.errors import MemeditError, MemoryStoreError, UntrustedFileError
+from memedit.core.errors import MemeditError, MemoryStoreError, UntrustedFileError
+from memedit.core.untrusted import check_folder
 from memedit.memory.address import quoted
-from memedit.untrusted import check_folder
 
 FILE = "journal.sqlite"
 _OURS = (FILE, "index", "model.json", "audit.jsonl", "serving.sqlite3")

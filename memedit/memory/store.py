@@ -14,13 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from memedit.errors import (
+from memedit.core.errors import (
     EncoderMismatchError,
     InvalidInputError,
     MemoryStoreError,
     UnknownEditError,
     UntrustedFileError,
 )
+from memedit.core.protocols import Encoder
+from memedit.core.types import Payload, Record
 from memedit.memory import migration, snapshots
 from memedit.memory.address import Address, directory, replica_folder, shown
 from memedit.memory.feed import Feed, Freshness
@@ -32,8 +34,6 @@ from memedit.memory.planning import Plan, Request
 from memedit.memory.postgres import Postgres
 from memedit.memory.reports import Receipt
 from memedit.memory.rows import Head, PayloadRow
-from memedit.protocols import Encoder
-from memedit.types import Payload, Record
 
 ENCODE_CHUNK = 1_024
 SNAPSHOT_EVERY = 20_000

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.memory import policies
 from memedit.memory.address import Address, is_url, quoted
 from memedit.memory.journal import Journal

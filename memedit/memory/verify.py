@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from sqlalchemy.exc import DBAPIError
 
-from memedit.errors import MemeditError
+from memedit.core.errors import MemeditError
 from memedit.memory.journal import Journal
 from memedit.memory.live import LiveSet, key_texts, masked_prompt
 from memedit.memory.reports import VerifyReport

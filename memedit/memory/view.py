@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 
-from memedit.errors import UnknownEditError
+from memedit.core.errors import UnknownEditError
+from memedit.core.types import DEFAULT_NAMESPACE, Hit, Record
 from memedit.memory.index import Vectors
 from memedit.memory.live import LiveSet
 from memedit.memory.search import Search, prepare_all, texts_of
-from memedit.types import DEFAULT_NAMESPACE, Hit, Record
 
 
 class MemoryView:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from memedit.errors import check_settings, unknown_name
-from memedit.names import called
-from memedit.protocols import Scope
+from memedit.core.errors import check_settings, unknown_name
+from memedit.core.protocols import Scope
+from memedit.core.registry import called
 from memedit.scope.classifier import ClassifierScope
 from memedit.scope.feedback import Feedback
 from memedit.scope.proposals import propose_queries

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 
 Doubles = npt.NDArray[np.float64]
 

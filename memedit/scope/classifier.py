@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from memedit.errors import EncoderMismatchError, InvalidInputError
+from memedit.core.errors import EncoderMismatchError, InvalidInputError
+from memedit.core.types import Decision, Hit
+from memedit.core.untrusted import opened_tensors, read_json
 from memedit.memory.live import key_texts, normalised
 from memedit.scope.calibrate import threshold_for
 from memedit.scope.features import SCALARS, nearly_named, pair_texts, scalars, turned, vectors
-from memedit.types import Decision, Hit
-from memedit.untrusted import opened_tensors, read_json
 
 if TYPE_CHECKING:
     from memedit.scope.cross import CrossEncoder

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.untrusted import load_tensors
 from memedit.scope.features import TextPair
-from memedit.untrusted import load_tensors
 
 Floats = npt.NDArray[np.float32]
 FILE = "cross.safetensors"

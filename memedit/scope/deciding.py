@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from memedit.errors import EncoderMismatchError
+from memedit.core.errors import EncoderMismatchError
+from memedit.core.protocols import Scope
+from memedit.core.types import Hit, Record
 from memedit.memory import EditMemory, MemoryView
-from memedit.protocols import Scope
 from memedit.scope import load_scope
-from memedit.types import Hit, Record
 
 _CANDIDATES = 16
 """Edits that a scope judges for each query."""

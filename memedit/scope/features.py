@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from memedit.types import Hit
+from memedit.core.types import Hit
 
 Floats = npt.NDArray[np.float32]
 Asking = tuple[str, str] | None

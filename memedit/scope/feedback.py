@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from memedit.errors import InvalidInputError
-from memedit.intents import SLOT, is_intent
-from memedit.protocols import Scope
+from memedit.core.errors import InvalidInputError
+from memedit.core.intents import SLOT, is_intent
+from memedit.core.protocols import Scope
+from memedit.core.types import Decision, Hit
 from memedit.scope.classifier import ClassifierScope
 from memedit.scope.rules import Mention, Nearest, Threshold
-from memedit.types import Decision, Hit
 
 _OTHER = re.compile(r"[^\w\s]|_")
 _LOOKUPS: dict[str, type[Any]] = {c.name: c for c in (ClassifierScope, Mention, Nearest, Threshold)}

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from memedit.core.protocols import Encoder
+from memedit.core.types import Edit
 from memedit.memory.live import masked_prompt
 from memedit.memory.subjects import MASK
-from memedit.protocols import Encoder
 from memedit.scope.relations import relation_questions, sisters
-from memedit.types import Edit
 
 Floats = npt.NDArray[np.float32]
 

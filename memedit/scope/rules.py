@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from memedit.types import Decision, Hit
+from memedit.core.types import Decision, Hit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

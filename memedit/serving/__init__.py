@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from memedit.errors import MissingExtraError
+from memedit.core.errors import MissingExtraError
 
 NEEDED = ("fastapi", "httpx", "prometheus_client", "pydantic_settings", "uvicorn")
 

@@ -16,7 +16,7 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from pydantic.json_schema import models_json_schema
 
 import memedit
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.memory import EditMemory
 from memedit.serving import edits_api, errors, openai_api, ops_api, page, trials_api
 from memedit.serving.audit import AuditLog

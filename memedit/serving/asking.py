@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from fastapi import Request
 from torch import Tensor
 
+from memedit.core.types import Decision
 from memedit.serving.batching import Batcher, Job, View
 from memedit.serving.errors import ApiError
 from memedit.serving.formats import Choice
 from memedit.serving.sampling import Sampling
-from memedit.types import Decision
 
 T = TypeVar("T")
 

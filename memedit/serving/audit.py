@@ -23,7 +23,7 @@ from typing import Any
 from filelock import FileLock
 from sqlalchemy import Connection, text
 
-from memedit.errors import MemoryStoreError
+from memedit.core.errors import MemoryStoreError
 from memedit.serving.tables import Tables
 
 _TABLE = ("CREATE TABLE IF NOT EXISTS audit (line TEXT NOT NULL)",)

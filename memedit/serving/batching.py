@@ -21,11 +21,11 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from memedit.errors import ContextOverflowError
+from memedit.core.errors import ContextOverflowError
+from memedit.core.types import Batch, Completion, Decision, Row
 from memedit.model import EditableModel
 from memedit.serving.errors import ApiError
 from memedit.serving.sampling import Chooser, Generation, Listener, Sampling
-from memedit.types import Batch, Completion, Decision, Row
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from memedit.core.errors import InvalidInputError
 from memedit.encoders import load_encoder
-from memedit.errors import InvalidInputError
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
 from memedit.serving.config import Settings

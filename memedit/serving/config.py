@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

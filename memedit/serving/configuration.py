@@ -14,7 +14,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.serving.config import Settings
 from memedit.serving.service import LOOPBACK
 

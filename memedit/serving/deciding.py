@@ -6,11 +6,11 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 
+from memedit.core.protocols import Scope
+from memedit.core.types import Decision
 from memedit.memory import EditMemory
-from memedit.protocols import Scope
 from memedit.scope import load_scope
 from memedit.scope.deciding import candidates, suited
-from memedit.types import Decision
 
 
 class Decider:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.types import Edit, Record
 from memedit.memory import files
 from memedit.plain import plain_receipt, plain_record, plain_report
 from memedit.serving.audit import Author
@@ -16,7 +17,6 @@ from memedit.serving.desk import Proposal
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.schemas import EditChange, NewEdit, Restore
 from memedit.serving.service import Caller, Service
-from memedit.types import Edit, Record
 
 Outcome = dict[str, Any]
 FORMATS = ("jsonl", "json", "csv", "tsv")

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from memedit.errors import UnknownEditError
+from memedit.core.errors import UnknownEditError
+from memedit.core.types import MAX_TEXT, Record
 from memedit.memory import files
 from memedit.plain import plain_event, plain_record
 from memedit.serving.editing import FORMATS, approve, change, reject
 from memedit.serving.errors import ApiError
 from memedit.serving.schemas import Ask, Compare, EditChange, NewEdit, Report, Restore
 from memedit.serving.service import Caller, Question, Service, needs, service_of
-from memedit.types import MAX_TEXT, Record
 
 router = APIRouter(prefix="/v1", tags=["edits"])
 State = Annotated[Service, Depends(service_of)]

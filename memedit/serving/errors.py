@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from memedit.errors import (
+from memedit.core.errors import (
     ContextOverflowError,
     InvalidEditError,
     InvalidInputError,

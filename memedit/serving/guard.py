@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from memedit.errors import MemeditError
+from memedit.core.errors import MemeditError
 from memedit.serving import logs, versions
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.keys import Key

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from memedit.errors import InvalidInputError, MemoryStoreError, unknown_name
-from memedit.types import DEFAULT_NAMESPACE, check_text
+from memedit.core.errors import InvalidInputError, MemoryStoreError, unknown_name
+from memedit.core.types import DEFAULT_NAMESPACE, check_text
 
 SCOPES = ("read", "ask", "edit", "admin")
 """read: list and export edits. ask: put questions. edit: change edits. admin: audit, metrics."""

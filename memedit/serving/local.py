@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from torch import Tensor
 
+from memedit.core.types import Decision, Edit
 from memedit.explanation import Explanation
 from memedit.model import EditableModel
 from memedit.serving import receipts, versions
@@ -29,7 +30,6 @@ from memedit.serving.sampling import Sampling
 from memedit.serving.schemas import ChatRequest, CompletionRequest, Message, _Common
 from memedit.serving.service import Caller, Question
 from memedit.serving.trials import Trials
-from memedit.types import Decision, Edit
 
 UNEDITED = ":unedited"
 """Put behind the model's name, it names the model without its edits."""

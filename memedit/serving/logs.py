@@ -9,7 +9,7 @@ import time
 from contextvars import ContextVar
 from typing import Any, Literal
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 
 Format = Literal["text", "json"]
 request_id: ContextVar[str] = ContextVar("memedit_request_id", default="")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from memedit.errors import MemeditError
+from memedit.core.errors import MemeditError
 from memedit.memory.feed import Freshness
 from memedit.serving.service import Caller, Service, needs, service_of
 

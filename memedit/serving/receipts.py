@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from memedit.types import Decision, Hit
+from memedit.core.types import Decision, Hit
 
 HEADER = "X-Memedit-Receipt"
 FIELD = "memedit"

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Decision, Edit, Hit, Row
 from memedit.editors import load_editor
 from memedit.editors._decompose import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
 from memedit.editors._shots import Shot, posed
@@ -21,10 +23,8 @@ from memedit.editors.mello import SHOTS as FACTS
 from memedit.editors.memprompt import LABEL as CLARIFICATION
 from memedit.editors.memprompt import SHOTS as CLARIFIED
 from memedit.editors.memprompt import MemPrompt, clarification
-from memedit.errors import InvalidInputError
 from memedit.serving.errors import ApiError
 from memedit.serving.rewriting import Form, Reading, one_line
-from memedit.types import Decision, Edit, Hit, Row
 
 AskUpstream: TypeAlias = Callable[[Sequence[tuple[str, str]], str], Awaitable[str]]
 """(worked examples, question) -> the upstream's reply: one line, greedy, short."""

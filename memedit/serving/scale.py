@@ -18,7 +18,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from memedit.errors import InvalidInputError, MissingExtraError
+from memedit.core.errors import InvalidInputError, MissingExtraError
 from memedit.memory.address import is_url
 from memedit.serving import configuration, logs
 from memedit.serving.configuration import ServerConfig

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory import EditMemory
 from memedit.serving.audit import AuditLog, Author
 from memedit.serving.config import Settings
@@ -19,7 +20,6 @@ from memedit.serving.errors import ApiError
 from memedit.serving.keys import ANY, SCOPES, Key, KeyRing
 from memedit.serving.metrics import Metrics
 from memedit.serving.trials import Trials
-from memedit.types import DEFAULT_NAMESPACE, Edit
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 NAMESPACE_HEADER = "X-Memedit-Namespace"

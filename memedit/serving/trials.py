@@ -14,14 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from memedit.core.errors import InvalidEditError, MemeditError
+from memedit.core.types import Edit
 from memedit.editors import load_editor
 from memedit.encoders import HashingEncoder
-from memedit.errors import InvalidEditError, MemeditError
 from memedit.memory import EditMemory
 from memedit.model import EditableModel
 from memedit.sequence import changes_weights
 from memedit.serving.errors import ApiError
-from memedit.types import Edit
 
 T = TypeVar("T")
 Step = Callable[[Callable[[], Any]], Awaitable[Any]]

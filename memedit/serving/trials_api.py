@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import JSONResponse
 
+from memedit.core.types import MAX_TEXT
 from memedit.serving.errors import ApiError
 from memedit.serving.schemas import NewTrial
 from memedit.serving.service import Caller, Service, needs, service_of
 from memedit.serving.trials import Trial, Trials
-from memedit.types import MAX_TEXT
 
 router = APIRouter(prefix="/v1/trials", tags=["trials"])
 State = Annotated[Service, Depends(service_of)]

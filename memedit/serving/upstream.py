@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from memedit.core.types import Decision, Edit
 from memedit.explanation import Explanation
 from memedit.serving import receipts, rewriting, versions
 from memedit.serving.config import Settings
@@ -26,7 +27,6 @@ from memedit.serving.rewriters import AskUpstream, Rewriter, ike
 from memedit.serving.rewriting import Reading
 from memedit.serving.schemas import Extra
 from memedit.serving.service import Caller, Question
-from memedit.types import Decision, Edit
 
 _LONGEST_EVENT = 1 << 20
 _FRESH = 2.0

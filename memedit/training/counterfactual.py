@@ -18,17 +18,17 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from memedit.chat import ChatFormat
+from memedit.core.chat import ChatFormat
+from memedit.core.errors import InvalidInputError
+from memedit.core.sites import Sites
+from memedit.core.types import Row, Turn
 from memedit.editors._counterfactual import WEIGHTS
 from memedit.editors._forms import before_query, opened_reply, plain, stated
-from memedit.errors import InvalidInputError
 from memedit.models import pad_id
-from memedit.sites import Sites
 from memedit.tokens import Codec, right_pad
 from memedit.training.examples import Example, Examples
 from memedit.training.facts import Fact
 from memedit.training.loop import Schedule, chunks, shuffled, train
-from memedit.types import Row, Turn
 
 RANK, ALPHA = 16, 32
 Tokens = tuple[list[int], list[int]]

@@ -18,14 +18,14 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Row
 from memedit.editors._decompose import MOST_HOPS, planned, relations
-from memedit.errors import InvalidInputError
 from memedit.models import pad_id
 from memedit.tokens import Codec
 from memedit.training.counterfactual import ALPHA, RANK, Objective, Tokens
 from memedit.training.facts import read_records
 from memedit.training.loop import Report, Schedule, chunks, shuffled, train
-from memedit.types import Row
 
 Part: TypeAlias = Literal["train", "evaluation"]
 _TRAIN = 60

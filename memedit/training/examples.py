@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.memory.subjects import SubjectIndex, views
 from memedit.scope.relations import sisters
 from memedit.training.facts import Fact

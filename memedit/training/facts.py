@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Edit
 from memedit.scope.relations import relation_questions
-from memedit.types import Edit
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM
+from memedit.core.types import Edit
 from memedit.editors import ke, mend
 from memedit.editors._facts import Sequenced, keyed
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import beside, block_of, divergence, last_mlps, save
-from memedit.errors import InvalidInputError
 from memedit.passes import Pass, Seen, log_probs
-from memedit.protocols import LM
 from memedit.training.facts import Fact
 from memedit.training.loop import Report, Schedule, train
-from memedit.types import Edit
 
 Terms: TypeAlias = "dict[str, tuple[Tensor, Tensor]]"
 """Site -> (U [m, d_in], V [m, d_out]), added as ``V^T U``."""

@@ -12,15 +12,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.split import describe, part_of
 from memedit.training.facts import Fact, read_facts
 from memedit.training.loop import Report, Schedule
 from memedit.training.texts import sentences
 
 if TYPE_CHECKING:
+    from memedit.core.protocols import Encoder
     from memedit.engine import Engine
-    from memedit.protocols import Encoder
     from memedit.scope.classifier import PairModel
     from memedit.scope.cross import CrossEncoder
     from memedit.training.pairs import Pairs

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 
 Report = Callable[[int, dict[str, float]], None]
 

@@ -7,13 +7,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memedit.core.errors import InvalidInputError
 from memedit.editors._statistics import Collected, Progress, collect
-from memedit.errors import InvalidInputError
 from memedit.training.jobs import sha256_of
 from memedit.training.texts import passages
 
 if TYPE_CHECKING:
-    from memedit.protocols import LM
+    from memedit.core.protocols import LM
 
 
 def layers_of(text: str) -> list[int]:

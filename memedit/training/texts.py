@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _FEWEST, _MOST = 20, 140

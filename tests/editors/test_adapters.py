@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from memedit import EditableModel
+from memedit.core.types import Batch, Row
 from memedit.editors import available, editor_class
 from memedit.editors._adapters import Targets, chunked, positions
 from memedit.editors._facts import targeted
-from memedit.types import Batch, Row
 from tests.editors.helpers import FACTS, changed, quick, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
-from memedit.editors.calinet import Calinet, Network, cka
-from memedit.engine import Engine
-from memedit.errors import (
+from memedit.core.errors import (
     EntangledEditError,
     InvalidEditError,
     InvalidInputError,
     UnsupportedArchitectureError,
 )
+from memedit.editors.calinet import Calinet, Network, cka
+from memedit.engine import Engine
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

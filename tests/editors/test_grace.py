@@ -10,13 +10,13 @@ import torch
 
 from memedit import Edit, EditableModel
 from memedit.codebook import Codebook, Rule, balls
+from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.types import Batch, Decision, Hit, Record, Row
 from memedit.editors import load_editor
 from memedit.editors.grace import Grace
 from memedit.editors.grace_relative import GraceRelative
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError, InvalidInputError
 from memedit.passes import observe
-from memedit.types import Batch, Decision, Hit, Record, Row
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 
@@ -123,7 +123,7 @@ def test_each_row_has_the_codebook_of_its_own_edits() -> None:
     def row(*records: Record) -> Row:
         return Row("p", decision=Decision(tuple(Hit(r, 1.0) for r in records)))
 
-    from memedit.protocols import Step
+    from memedit.core.protocols import Step
 
     x = torch.tensor([[[0.0, 0.8]]] * 3)  # 0.8 from the first key
     y = torch.zeros(3, 1, 2)

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from memedit import Edit
+from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.editors._facts import Sequenced, keyed
 from memedit.editors._gradients import factors
 from memedit.editors._hypernetworks import last_mlps
 from memedit.editors._weights import summed, weight_of
 from memedit.editors.ke import Head, Ke, Network, fresh, old_answer, read_text
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError, InvalidInputError
 from memedit.passes import Pass
 from memedit.training.hypernetworks import KeTraining
 from memedit.training.loop import Schedule

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from memedit import Edit
+from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.editors._weights import summed, weight_of
 from memedit.editors.kn import Kn
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError, InvalidInputError
 from memedit.passes import log_probs, observe
 from tests.editors.helpers import FACTS, tiny_engine
 

@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Batch, Completion, Decision, Hit, Record, Row
 from memedit.editors._decompose import (
     Ask,
     Done,
@@ -31,9 +33,7 @@ from memedit.editors.chain import Chain
 from memedit.editors.ike import Ike
 from memedit.editors.mello import LABEL, Mello, clean, question_of, same
 from memedit.editors.memprompt import MemPrompt
-from memedit.errors import InvalidInputError
 from memedit.scope import Mention
-from memedit.types import Batch, Completion, Decision, Hit, Record, Row
 
 Tiny = Callable[[str], Any]
 CITIZEN = Edit("Ada Byron is a citizen of", "Norvessa", subject="Ada Byron")

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import torch
 
+from memedit.core.errors import InvalidInputError, StatisticsError
+from memedit.core.types import Payload, Record
 from memedit.editors._facts import Fact, contexts, fact
 from memedit.editors._memit import default_layers, keys_of, spread, states_of
 from memedit.editors._solve import ridge
@@ -18,8 +20,6 @@ from memedit.editors._weights import summed
 from memedit.editors.alphaedit import Alphaedit
 from memedit.editors.memit import Memit
 from memedit.engine import Engine
-from memedit.errors import InvalidInputError, StatisticsError
-from memedit.types import Payload, Record
 from tests.editors.helpers import FACTS, tiny_engine, with_statistics
 
 QUICK: dict[str, Any] = {"steps": 4, "prefixes": 5, "layers": (0, 1)}

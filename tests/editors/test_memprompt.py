@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from memedit import Edit, EditableModel
+from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.types import Batch
 from memedit.editors._shots import posed, prefix
 from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, bare_answer, clarification
-from memedit.errors import InvalidEditError, InvalidInputError
 from memedit.feedback import agrees, as_edit, guessed_subject
 from memedit.scope import Feedback, Mention
 from memedit.scope.feedback import distance
-from memedit.types import Batch
 
 Tiny = Callable[[str], Any]
 QUESTION = "Who wrote Vathek?"

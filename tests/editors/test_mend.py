@@ -9,19 +9,19 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.types import Batch, Row
 from memedit.editors._facts import keyed
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import last_mlps, shipped
 from memedit.editors._weights import summed
 from memedit.editors.mend import Mend, Network, Transform, shapes_of
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError, InvalidInputError
 from memedit.passes import Pass
 from memedit.split import part_of
 from memedit.training.facts import Fact
 from memedit.training.hypernetworks import MendTraining
 from memedit.training.loop import Schedule
-from memedit.types import Batch, Row
 from tests.editors.helpers import FACTS, tiny_engine, with_hypernetworks
 
 TEXTS = ["The sky over the town is blue.", "Two and two make four.", "It rained all day."]

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from memedit import Edit
+from memedit.core.errors import InvalidEditError, InvalidInputError, StatisticsError
+from memedit.core.types import Batch, Row
 from memedit.editors._facts import contexts, fact, keyed, weights
 from memedit.editors._statistics import moment_of
 from memedit.editors._values import Descent, optimise
 from memedit.editors._weights import summed
 from memedit.editors.rome import Rome
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError, InvalidInputError, StatisticsError
 from memedit.passes import observe
-from memedit.types import Batch, Row
 from tests.editors.helpers import FACTS, tiny_engine, with_statistics
 
 EDIT = FACTS[1]

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Decision, Hit, Record, Row
 from memedit.editors._forms import plain
 from memedit.editors.serac import Serac, _odds
-from memedit.errors import InvalidInputError
 from memedit.scope import Nearest
-from memedit.types import Decision, Hit, Record, Row
 from tests.helpers import byte_tokenizer, tiny_model
 
 FACTS = [

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from memedit.core.errors import StatisticsError
 from memedit.editors._solve import Moment, exact, normal, projected, ridge, through
-from memedit.errors import StatisticsError
 
 F, D, N = 24, 10, 4
 

@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from memedit.cli import app
+from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.editors._statistics import collect, moment_of, pack, windows
 from memedit.engine import Engine
-from memedit.errors import InvalidInputError, StatisticsError
 from memedit.training.statistics import collect_statistics, layers_of
 from tests.editors.helpers import texts, tiny_engine
 

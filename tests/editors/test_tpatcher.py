@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.errors import InvalidEditError, InvalidInputError, UnsupportedArchitectureError
 from memedit.editors._facts import targeted
 from memedit.editors._memory import sampled, states, strangers
 from memedit.editors.tpatcher import Tpatcher, _Fitting, memory_loss
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError, InvalidInputError, UnsupportedArchitectureError
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from memedit import Edit
+from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.types import Batch, Record, Row
 from memedit.editors._facts import keyed
 from memedit.editors._gradients import factors
 from memedit.editors._weights import summed, weight_of
 from memedit.editors.ultraedit import Running, Ultraedit
 from memedit.engine import Engine
-from memedit.errors import InvalidEditError, InvalidInputError
 from memedit.passes import Pass
-from memedit.types import Batch, Record, Row
 from tests.editors.helpers import FACTS, tiny_engine
 
 

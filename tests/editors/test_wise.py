@@ -9,12 +9,12 @@ import torch
 from torch.nn import functional as F
 
 from memedit import Edit, EditableModel
+from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInputError
+from memedit.core.protocols import Step
+from memedit.core.types import Decision, Hit, Record, Row
 from memedit.editors._facts import targeted
 from memedit.editors.wise import Memory, SideMemory, Wise, _Training, change, mask_of, memories
 from memedit.engine import Engine
-from memedit.errors import EntangledEditError, InvalidEditError, InvalidInputError
-from memedit.protocols import Step
-from memedit.types import Decision, Hit, Record, Row
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memedit import Edit
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.evaluation.cases import EvalCase, Probe, edited_prompts, select
 from memedit.split import PARTS, part_of
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from memedit.core.errors import InvalidInputError, UnknownNameError
 from memedit.editors.ike import Ike
-from memedit.errors import InvalidInputError, UnknownNameError
 from memedit.evaluation import load_cases
 from memedit.evaluation.asking import Asker
 from memedit.evaluation.compare import Comparison, compare, load

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from memedit.errors import InvalidInputError, UnknownNameError
+from memedit.core.errors import InvalidInputError, UnknownNameError
 from memedit.evaluation.downstream import available, downstream, scores
 from memedit.evaluation.tasks import scoring
 from tests.evaluation.helpers import small_model

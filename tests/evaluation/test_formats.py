@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.evaluation import load_cases
 from memedit.evaluation.formats import Options, detect, formats
 from tests.evaluation.helpers import record, write

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from memedit import Edit
-from memedit.errors import UnknownNameError
+from memedit.core.errors import UnknownNameError
 from memedit.evaluation import load_cases
 from memedit.evaluation.formats import Options
 from memedit.evaluation.framing import framed, with_shots

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from memedit import Edit
+from memedit.core.types import Decision, Hit, Record, Score
 from memedit.evaluation import measures
 from memedit.evaluation.asking import Answer
 from memedit.evaluation.cases import Probe
 from memedit.evaluation.measures import Outcome
-from memedit.types import Decision, Hit, Record, Score
 
 
 def score(*logprobs: float, right: tuple[bool, ...] | None = None) -> Score:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memedit import Edit
-from memedit.errors import InvalidInputError, UnknownNameError
+from memedit.core.errors import InvalidInputError, UnknownNameError
 from memedit.evaluation.cases import EvalCase
 from memedit.evaluation.protocols import Evaluation, Operation, Reset, checkpoints_of, plan
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.evaluation import plots, tables
 from memedit.evaluation.compare import Comparison, compare
 from memedit.evaluation.joining import join

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Edit
 from memedit.evaluation import load_cases
 from memedit.evaluation.cases import EvalCase, Probe, Query, RippleTest
 from memedit.evaluation.compare import compare
 from memedit.evaluation.formats import Json
 from memedit.evaluation.ripple import verdicts
-from memedit.types import Edit
 from tests.evaluation.helpers import small_model
 
 CITIZEN = "COUNTRY_OF_CITIZENSHIP"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from memedit.errors import WorkerError
+from memedit.core.errors import WorkerError
 from memedit.evaluation.jobs import Job, Part, run_job
 from memedit.evaluation.runner import rows_of
 from memedit.evaluation.specs import parse

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from memedit import Edit
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.evaluation import load_cases, text, writing
 from memedit.evaluation.asking import Asker
 from memedit.evaluation.compare import compare

@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 import numpy as np
 import numpy.typing as npt
 
+from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.types import Edit
 
 Vectors = npt.NDArray[np.float32]
 

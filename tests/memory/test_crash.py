@@ -15,9 +15,9 @@ from signal import SIGINT, SIGQUIT
 
 import pytest
 
-from memedit.errors import MemoryStoreError
+from memedit.core.errors import MemoryStoreError
+from memedit.core.types import Edit
 from memedit.memory import EditMemory
-from memedit.types import Edit
 from tests import helpers, postgres
 from tests.memory.helpers import CountingEncoder, sound
 
@@ -30,7 +30,7 @@ _WRITER = """
 import os, sys
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.types import Edit
+from memedit.core.types import Edit
 path, run = sys.argv[1:]
 memory = EditMemory(path, HashingEncoder(64))
 print("open", flush=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.memory.importing import CHUNK
-from memedit.types import Edit
 from tests.memory.helpers import CountingEncoder, capital, ids, sound, utc
 
 

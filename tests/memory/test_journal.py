@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from memedit.errors import MemoryStoreError
+from memedit.core.errors import MemoryStoreError
+from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.memory.journal import FILE
-from memedit.types import Edit
 from tests.memory.helpers import CountingEncoder, capital, ids, sound
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,7 +152,7 @@ import os, sys
 from memedit.encoders import HashingEncoder
 from memedit.errors import MemoryStoreError
 from memedit.memory import EditMemory
-from memedit.types import Edit
+from memedit.core.types import Edit
 with EditMemory(None, HashingEncoder(64)) as warm:  # loads what nobody may not read
     warm.add(Edit("Rome is in", "Spain", "Rome"))
     warm.search(["Rome"])

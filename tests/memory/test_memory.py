@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memedit.errors import (
+from memedit.core.errors import (
     EncoderMismatchError,
     InvalidEditError,
     InvalidInputError,
     MemoryStoreError,
     UnknownEditError,
 )
+from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.memory.subjects import MASK
-from memedit.types import Edit
 from tests.memory.helpers import CountingEncoder, capital, ids, sound, utc
 
 

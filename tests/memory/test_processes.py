@@ -16,7 +16,7 @@ _WRITER = """
 import sys
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.types import Edit
+from memedit.core.types import Edit
 memory = EditMemory(sys.argv[1], HashingEncoder(64))
 for i in range(int(sys.argv[3])):
     subject = f"{sys.argv[2]} {i}"

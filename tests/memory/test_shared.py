@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from memedit.errors import (
+from memedit.core.errors import (
     EncoderMismatchError,
     InvalidInputError,
     MemoryStoreError,
     UnknownEditError,
 )
+from memedit.core.types import Edit
 from memedit.memory import EditMemory, address, index, journal, planning, store
 from memedit.memory import live as live_module
 from memedit.memory.moving import migrate
 from memedit.memory.tenants import grant, revoke
-from memedit.types import Edit
 from tests import helpers, postgres
 from tests.memory.helpers import CountingEncoder, capital, ids, sound, utc
 from tests.memory.test_processes import _WRITER, ROOT

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from memedit.core.types import Edit
 from memedit.memory import EditMemory, index
 from memedit.memory import live as live_module
-from memedit.types import Edit
 from tests.memory.helpers import CountingEncoder, capital, sound
 
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from memedit.core.text import subject_span
 from memedit.memory.subjects import (
     SubjectIndex,
     masked,
@@ -11,7 +12,6 @@ from memedit.memory.subjects import (
     subject_key,
     views,
 )
-from memedit.spans import subject_span
 
 
 def index(*subjects: str) -> SubjectIndex:

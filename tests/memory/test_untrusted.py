@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from sqlalchemy import text
 
-from memedit.errors import MemoryStoreError
+from memedit.core.errors import MemoryStoreError
 from memedit.memory import EditMemory, snapshots
 from memedit.memory import live as live_module
 from memedit.memory.index import VectorIndex, faiss

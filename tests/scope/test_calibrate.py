@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from memedit import EditMemory
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.scope import ClassifierScope
 from memedit.scope.calibrate import reliability, threshold_for
 from memedit.split import part_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from memedit.core.types import Edit, Hit, PairVectors, Record
 from memedit.scope.features import SCALARS, matched_words, scalars, vectors
-from memedit.types import Edit, Hit, PairVectors, Record
 
 EDIT = Edit("The mother tongue of Ada Byron is", "Dutch", "Ada Byron")
 

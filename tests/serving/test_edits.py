@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
+from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.serving.audit import AuditLog, Author, verify
-from memedit.types import Edit
 from tests.serving.helpers import CAPITAL, QUESTION, ring, run, tiny_service, within
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from memedit.errors import InvalidInputError, MemoryStoreError
+from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.serving import keys
 from memedit.serving.keys import KeyRing, new_key
 from memedit.serving.limits import RateLimiter

@@ -18,8 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from memedit.cli import app
+from memedit.core.errors import InvalidInputError
 from memedit.encoders import HashingEncoder
-from memedit.errors import InvalidInputError
 from memedit.memory import EditMemory
 from memedit.serving import configuration
 from memedit.serving.configuration import ServerConfig

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from memedit.core.errors import InvalidInputError, UnknownNameError
 from memedit.encoders import HashingEncoder
-from memedit.errors import InvalidInputError, UnknownNameError
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
 from memedit.serving.config import Settings

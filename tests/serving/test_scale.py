@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.serving import configuration
 from memedit.serving.scale import application
 from tests import helpers

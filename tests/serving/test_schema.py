@@ -28,7 +28,7 @@ def api() -> Any:
 
 
 def _edit() -> Any:
-    from memedit.types import Edit
+    from memedit.core.types import Edit
 
     return Edit(CAPITAL["prompt"], CAPITAL["target_new"], CAPITAL["subject"])
 

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving.deciding import Decider
-from memedit.types import Edit
 from tests.serving.helpers import ring, run, tiny_service, within
 
 DECISIONS = int(os.environ.get("MEMEDIT_TENANT_DECISIONS", "3000"))

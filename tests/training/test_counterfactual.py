@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from memedit import models
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Batch, Row
 from memedit.editors._counterfactual import WEIGHTS, Adapter
 from memedit.editors.serac import Serac
 from memedit.engine import Engine
-from memedit.errors import InvalidInputError
 from memedit.model import EditableModel
 from memedit.scope import Nearest
 from memedit.tokens import Codec
@@ -25,7 +26,6 @@ from memedit.training.counterfactual import Renderer
 from memedit.training.examples import Example, Examples
 from memedit.training.jobs import train_adapter
 from memedit.training.loop import Schedule
-from memedit.types import Batch, Row
 from tests.training.test_scope_training import records, world
 
 TEXTS = ["The weather was fine on the first day of the long trip."]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from memedit.core.types import Edit, Hit, Record
 from memedit.encoders import load_encoder
 from memedit.scope.classifier import IN_DOUBT, PairModel
 from memedit.scope.cross import CrossEncoder
@@ -17,7 +18,6 @@ from memedit.training.cross import chances, chosen, in_doubt, train_cross
 from memedit.training.loop import Schedule
 from memedit.training.pairs import build
 from memedit.training.scope import train_pair_model
-from memedit.types import Edit, Hit, Record
 from tests.training.test_scope_training import world
 
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from memedit import models
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Batch, Row
 from memedit.editors._decompose import Planner, plan_of, planned, planner_for
 from memedit.editors.mello import Mello
 from memedit.engine import Engine
-from memedit.errors import InvalidInputError
 from memedit.tokens import Codec
 from memedit.training.decomposer import Chain, Chains, Renderer, chain_part, read_chains
 from memedit.training.jobs import train_chains
 from memedit.training.loop import Schedule
-from memedit.types import Batch, Row
 from tests.helpers import shared_data
 
 LABELS = ("author", "spouse", "capital", "country of citizenship", "place of birth", "continent")

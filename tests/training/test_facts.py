@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.scope.relations import relation_questions, sisters
 from memedit.training.facts import Fact, read_facts
 from memedit.training.forms import dated, hypothetical, negated, reversed_

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.training.loop import Schedule, shuffled, train
 
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel, EditMemory
+from memedit.core.errors import EncoderMismatchError, InvalidInputError
+from memedit.core.types import Hit, Record
 from memedit.encoders import load_encoder
-from memedit.errors import EncoderMismatchError, InvalidInputError
 from memedit.scope import ClassifierScope
 from memedit.scope.classifier import PairModel
 from memedit.training.cross import chances
@@ -19,7 +20,6 @@ from memedit.training.facts import Fact
 from memedit.training.jobs import train_scope
 from memedit.training.pairs import Asked, Pairs, build, label
 from memedit.training.scope import balanced_loss, calibrated, train_pair_model
-from memedit.types import Hit, Record
 
 ADA = Fact("Ada", "P103", "The mother tongue of Ada is", "Dutch", source="counterfact")
 SPEAKS = Fact("Ada", "P1412", "Ada speaks", "Thai", source="counterfact")

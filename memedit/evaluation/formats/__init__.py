@@ -15,9 +15,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from memedit.errors import InvalidEditError, InvalidInputError
+from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.types import Edit
 from memedit.evaluation.cases import EFFICACY, EvalCase, Probe
-from memedit.types import Edit
 
 _GROUP = "memedit.datasets"
 Json: TypeAlias = "dict[str, Any]"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.evaluation.cases import LOCALITY, PORTABILITY, EvalCase, Probe
 from memedit.evaluation.formats import Json, Options, counterfact, texts
 

@@ -13,12 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from memedit import EditableModel
-from memedit.editors._counterfactual import Adapter
-from memedit.editors._hypernetworks import read
-from memedit.editors._statistics import moment_of
-from memedit.encoders import load_encoder
-from memedit.engine import Engine
-from memedit.errors import (
+from memedit.core.errors import (
     InvalidInputError,
     MemeditError,
     MemoryStoreError,
@@ -26,10 +21,15 @@ from memedit.errors import (
     StatisticsError,
     UntrustedFileError,
 )
+from memedit.core.untrusted import check_plain, load_tensors, parse_json, read_bytes, read_json
+from memedit.editors._counterfactual import Adapter
+from memedit.editors._hypernetworks import read
+from memedit.editors._statistics import moment_of
+from memedit.encoders import load_encoder
+from memedit.engine import Engine
 from memedit.memory.payloads import dump, load
 from memedit.scope import load_scope
 from memedit.scope.classifier import PairModel
-from memedit.untrusted import check_plain, load_tensors, parse_json, read_bytes, read_json
 from tests.helpers import tiny_model
 
 SHIPPED = Path("memedit/scope/trained")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.registry import called, split
 from memedit.editors import load_editor
 from memedit.editors.ft_l import FtL
 from memedit.editors.memit import Memit
 from memedit.editors.rome import Rome
-from memedit.errors import InvalidInputError
 from memedit.evaluation.specs import parse, parse_all
-from memedit.names import called, split
 
 
 def test_separators_inside_of_brackets_do_not_separate() -> None:

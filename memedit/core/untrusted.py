@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from memedit.errors import UntrustedFileError
+from memedit.core.errors import UntrustedFileError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from memedit.types import Edit
+from memedit.core.types import Edit
 
 SLOT = re.compile(r"<[^<>\n]*>")
 """The argument of an intent, as the paper marks it; may be empty."""

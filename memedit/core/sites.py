@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from memedit.errors import InvalidInputError, UnsupportedArchitectureError
+from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -196,7 +196,7 @@ def find(base: nn.Module) -> Sites:
     if (architecture := ARCHITECTURES.get(kind)) is None:
         raise UnsupportedArchitectureError(
             f"memedit does not know where a {kind!r} model keeps its layers.",
-            hint="Add a row to ARCHITECTURES in memedit/sites.py with the paths of its modules "
+            hint="Add a row to ARCHITECTURES in memedit/core/sites.py with the paths of its modules "
             f"(print the model to see them). Known: {', '.join(ARCHITECTURES)}.",
         )
     stack = architecture.block.removesuffix(".{}")

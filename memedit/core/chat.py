@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from memedit.types import Turn
+from memedit.core.types import Turn
 
 _USER, _REPLY, _AGAIN = "QZUSERZQ", "QZREPLYZQ", "QZAGAINZQ"
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from memedit import sites
-from memedit.errors import InvalidInputError, UnsupportedArchitectureError
+from memedit.core import sites
+from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
 from tests.conftest import Tiny
 from tests.helpers import ARCHITECTURES, PAD
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-from memedit.errors import InvalidEditError
-from memedit.spans import subject_span
+from memedit.core.errors import InvalidEditError
+from memedit.core.text import subject_span
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from torch import Tensor
 
-    from memedit.chat import ChatFormat
-    from memedit.protocols import LM, Intervention
+    from memedit.core.chat import ChatFormat
+    from memedit.core.protocols import LM, Intervention
 
 DEFAULT_NAMESPACE = "default"
 MAX_TEXT = 8_192

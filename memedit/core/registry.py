@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from memedit.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError
 
 _PATH = re.compile(
     r"""(?P<quoted>"[^"]*"|'[^']*')|(?<==)\s*(?P<bare>[\w.~:\\-]*[/\\][\w./~:\\-]*)(?=\s*[,)])"""

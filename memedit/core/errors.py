@@ -1,0 +1,112 @@
+"""The exceptions memedit raises. Every one says what was wrong and carries a ``hint``: what to do.
+
+All derive from :class:`MemeditError`, and from the built-in a caller would expect (``ValueError``
+for bad input, ``KeyError`` for an unknown id, ``OSError`` for a file that cannot be used).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+
+class MemeditError(Exception):
+    """Base of all memedit errors. ``str(error)`` is the message followed by the hint."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.message, self.hint = message, hint
+        super().__init__(f"{message} {hint}" if hint else message)
+
+    def __str__(self) -> str:  # KeyError would print the repr of its argument
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+
+class InvalidEditError(MemeditError, ValueError):
+    """An edit that cannot be stored: no prompt or target, unusable characters, too long."""
+
+
+class InvalidInputError(MemeditError, ValueError):
+    """A request the model cannot serve as asked: contradictory or unsupported arguments."""
+
+
+class UnknownEditError(MemeditError, KeyError):
+    """No such edit id in this namespace."""
+
+
+class UnknownNameError(MemeditError, ValueError):
+    """No editor, scope or encoder is registered under this name."""
+
+
+class EntangledEditError(MemeditError, ValueError):
+    """Forgetting this edit would invalidate edits fitted on top of it (``dependents``)."""
+
+    def __init__(self, message: str, *, hint: str = "", dependents: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.dependents = dependents
+
+
+class MemoryStoreError(MemeditError, OSError):
+    """The memory cannot be used: locked, read-only, disk full, not a memory, a newer format."""
+
+
+class UntrustedFileError(MemeditError, ValueError):
+    """A file that is not what it should be: a link, too large, damaged, or made to do harm."""
+
+
+class EncoderMismatchError(MemeditError, ValueError):
+    """The memory was built with another encoder than the one given."""
+
+
+class ModelNotFoundError(MemeditError, OSError):
+    """The base model or encoder cannot be found or loaded."""
+
+
+class UnsupportedArchitectureError(MemeditError, ValueError):
+    """No row in ``memedit.core.sites`` for this ``model_type``."""
+
+
+class ContextOverflowError(MemeditError, ValueError):
+    """The edited prompt, with its context, is longer than the model's context window."""
+
+
+class MissingExtraError(MemeditError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, *, extra: str) -> None:
+        super().__init__(
+            f"{package} is not installed.", hint=f"Install it with: pip install 'memedit[{extra}]'"
+        )
+
+
+class StatisticsError(MemeditError, ValueError):
+    """Second moments that an editor needs are missing, damaged, or of too few tokens."""
+
+
+class WorkerError(MemeditError, RuntimeError):
+    """A process that did a part of an evaluation failed again and again."""
+
+
+def unknown_name(kind: str, name: str, available: Iterable[str]) -> UnknownNameError:
+    """The error for a name that is not registered, with the nearest names and the whole list."""
+    names = sorted(available)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    guess = f"Did you mean: {', '.join(near)}? " if near else ""
+    return UnknownNameError(
+        f"Unknown {kind} {name!r}.", hint=f"{guess}Available: {', '.join(names) or 'none'}."
+    )
+
+
+def check_settings(kind: str, name: str, cls: Any, settings: Mapping[str, Any]) -> None:
+    """Refuse settings that ``cls``, a dataclass, has no field for.
+
+    Raises:
+        InvalidInputError: naming the unknown settings and those there are.
+    """
+    known = {f.name for f in fields(cls) if f.init}
+    if extra := sorted(set(settings) - known):
+        raise InvalidInputError(
+            f"{kind} {name!r} has no setting {', '.join(extra)}.",
+            hint=f"It has: {', '.join(sorted(known)) or 'none'}.",
+        )
