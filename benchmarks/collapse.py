@@ -20,7 +20,8 @@ import typer
 from rich.console import Console
 
 from memedit import EditableModel
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
+from memedit.engine.tokens import right_pad
 from memedit.evaluation.compare import Comparison, load
 from memedit.evaluation.page import standalone
 from memedit.evaluation.plots import curves
@@ -28,7 +29,6 @@ from memedit.evaluation.runner import rows_of
 from memedit.evaluation.specs import NONE, Spec, parse
 from memedit.evaluation.summary import Interval, Table, bootstrap
 from memedit.evaluation.tables import points_of
-from memedit.tokens import right_pad
 from memedit.training.texts import sentences
 
 METRIC = "text_nll"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.types import Batch, Completion, Row
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 
 
 class Remembered:

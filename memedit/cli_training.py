@@ -281,13 +281,13 @@ def statistics(
 
     Interrupted, it goes on when run again with the same options.
     """
-    from memedit import models
-    from memedit.engine import Engine
+    from memedit.engine import loading
+    from memedit.engine.engine import Engine
     from memedit.training.statistics import collect_statistics, layers_of
 
     wanted = layers_of(layers)
     with _render.working(f"Loading {model or 'the default language model'}"):
-        lm = Engine(*models.load(model, device=device))
+        lm = Engine(*loading.load(model, device=device))
     with _bar() as bar:
         task = bar.add_task("Reading", total=tokens)
         found = collect_statistics(

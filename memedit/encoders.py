@@ -19,7 +19,7 @@ import numpy as np
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
 from memedit.core.untrusted import parse_json
-from memedit.models import first_line, hub_folder, is_folder_name, package_folder, quiet
+from memedit.engine.loading import first_line, hub_folder, is_folder_name, package_folder, quiet
 
 if TYPE_CHECKING:
     import numpy.typing as npt

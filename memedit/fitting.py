@@ -12,7 +12,7 @@ from memedit.core.errors import InvalidEditError
 from memedit.core.progress import counted
 from memedit.core.protocols import Editor, Scope
 from memedit.core.types import Edit, Payload, Record
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 from memedit.memory import EditMemory
 from memedit.sequence import EditedModels, dependents, joint, refuse, stamped, ungated
 

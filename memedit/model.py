@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from memedit import models
 from memedit.core.chat import ChatFormat
 from memedit.core.errors import (
     InvalidEditError,
@@ -45,7 +44,8 @@ from memedit.core.types import (
 from memedit.core.untrusted import read_json
 from memedit.dropin import Budget, Request, merge
 from memedit.editors import editor_class, load_editor
-from memedit.engine import Engine
+from memedit.engine import loading
+from memedit.engine.engine import Engine
 from memedit.explanation import Explanation
 from memedit.feedback import FeedbackReceipt, agrees, as_edit
 from memedit.fitting import Fitter, Payloads, check_needs, lacking, leaves_of
@@ -118,7 +118,7 @@ class EditableModel(nn.Module):
                 "base must be a loaded model.", hint="Use EditableModel.from_pretrained(name)."
             )
         self.base = base
-        self.tokenizer: Any = tokenizer if tokenizer is not None else models.find_tokenizer(base)
+        self.tokenizer: Any = tokenizer if tokenizer is not None else loading.find_tokenizer(base)
         self.engine = Engine(base, self.tokenizer)
         self.memory = memory if isinstance(memory, EditMemory) else _open(memory, encoder)
         saved = _saved_settings(self.memory.path)
@@ -152,7 +152,7 @@ class EditableModel(nn.Module):
         Raises:
             ModelNotFoundError: it cannot be found; the message names the offline alternatives.
         """
-        base, tokenizer = models.load(model, dtype=dtype, device=device)
+        base, tokenizer = loading.load(model, dtype=dtype, device=device)
         return cls(base, tokenizer, memory=memory, editor=editor, scope=scope, encoder=encoder)
 
     # Editing
@@ -796,7 +796,7 @@ class EditableModel(nn.Module):
         settings = {
             "editor": _settings_of(self.editor),
             "scope": _settings_of(self.scope),
-            "base": models.fingerprint(self.base),
+            "base": loading.fingerprint(self.base),
         }
         _write_atomically(folder / _SETTINGS_FILE, json.dumps(settings, indent=2) + "\n")
         return folder

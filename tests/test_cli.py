@@ -363,14 +363,14 @@ def test_the_command_itself_shows_no_traceback(tmp_path: Path) -> None:
 @pytest.fixture
 def real(run: Run, memory: Path, smollm: Any, minilm: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
     """``run`` with the packaged model and encoder, loaded once; one edit in memory."""
-    from memedit import models
+    from memedit.engine import loading
 
     def loaded(name: str | None, **_: Any) -> Any:
         if name is not None:
             raise MemeditError(f"unexpected model {name}")
         return smollm
 
-    monkeypatch.setattr(models, "load", loaded)
+    monkeypatch.setattr(loading, "load", loaded)
     monkeypatch.delenv("MEMEDIT_ENCODER")
     with EditMemory(memory, minilm) as store:
         from memedit.core.types import Edit

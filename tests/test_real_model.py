@@ -75,7 +75,7 @@ def test_logits_out_of_scope_are_the_bases_bit_for_bit(edited: EditableModel) ->
 
 def test_prefix_reuse_gives_the_uncached_text(smollm: tuple[Any, Any]) -> None:
     from memedit.core.types import Batch, Row
-    from memedit.engine import Engine
+    from memedit.engine.engine import Engine
 
     engine = Engine(*smollm)
     prefix = "Fact: Oz is in Peru\nOz is in Peru\n\nFact: Ana plays chess\nAna plays chess\n\n"

@@ -14,7 +14,7 @@ from memedit import Edit, EditableModel
 from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInputError
 from memedit.editors import available, editor_class
 from memedit.editors._weights import summed
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 from memedit.scope import Mention
 from memedit.sequence import changes_weights
 from tests.editors.helpers import FACTS, quick, tiny_engine, with_hypernetworks, with_statistics

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from memedit.core.sites import Sites
-    from memedit.tokens import Codec
+    from memedit.engine.tokens import Codec
 
 
 @dataclass(frozen=True, slots=True)

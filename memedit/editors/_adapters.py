@@ -16,7 +16,7 @@ from memedit.core.progress import report
 from memedit.core.protocols import LM
 from memedit.core.types import Batch
 from memedit.editors._facts import Sequenced
-from memedit.passes import Pass, log_probs
+from memedit.engine.passes import Pass, log_probs
 
 After = Callable[[Tensor, Tensor], "Tensor | None"]
 _TOKENS = 1_024

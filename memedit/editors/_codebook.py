@@ -15,13 +15,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from memedit.codebook import Codebook, Rule, balls
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Edit, Payload, Record
 from memedit.editors._adapters import Targets, apart, chunked, cpu, sites
 from memedit.editors._facts import Sequenced, targeted
-from memedit.passes import observe
+from memedit.engine.codebook import Codebook, Rule, balls
+from memedit.engine.passes import observe
 
 COLD, WARM = "cold", "warm"
 

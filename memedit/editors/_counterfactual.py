@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.untrusted import load_tensors, read_json
-from memedit.interventions import LoRA
+from memedit.engine.interventions import LoRA
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,7 +92,7 @@ def adapter_for(fingerprint: str) -> Adapter | None:
 @lru_cache(maxsize=2)
 def other_model(name: str) -> Any:
     """The engine of another language model, loaded once."""
-    from memedit import models
-    from memedit.engine import Engine
+    from memedit.engine import loading
+    from memedit.engine.engine import Engine
 
-    return Engine(*models.load(name))
+    return Engine(*loading.load(name))

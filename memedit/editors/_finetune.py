@@ -15,7 +15,7 @@ from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload
 from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._weights import WeightEditor, checked_layers, low_rank, weight_of
-from memedit.passes import Pass, log_probs
+from memedit.engine.passes import Pass, log_probs
 
 PROMPT_LAST, TARGET = "prompt_last", "target"
 OBJECTIVES = (PROMPT_LAST, TARGET)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from memedit.editors._facts import Sequenced
-from memedit.passes import Pass, log_probs
+from memedit.engine.passes import Pass, log_probs
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from memedit.core.files import cache_folder
 from memedit.core.protocols import LM
 from memedit.core.untrusted import load_tensors, read_json
 from memedit.editors._facts import Sequenced
-from memedit.passes import Pass
+from memedit.engine.passes import Pass
 
 AUTO = "auto"
 Network = TypeVar("Network", bound=nn.Module)

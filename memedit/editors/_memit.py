@@ -13,7 +13,7 @@ from memedit.core.types import Payload
 from memedit.editors._facts import Fact
 from memedit.editors._values import Values
 from memedit.editors._weights import low_rank
-from memedit.passes import observe
+from memedit.engine.passes import observe
 
 Solve = Callable[[int, Tensor], Tensor]
 """(layer, keys K [f, n]) -> X [f, n], with D = R X^T."""

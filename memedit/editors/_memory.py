@@ -11,7 +11,7 @@ from memedit.core.protocols import LM
 from memedit.core.types import Batch, Edit, Row
 from memedit.editors._adapters import positions
 from memedit.editors._facts import keyed, targeted
-from memedit.passes import Pass
+from memedit.engine.passes import Pass
 
 _OPENINGS = (
     "The", "In", "It", "She", "He", "They", "I", "You", "We", "A", "This", "When", "After", "What",

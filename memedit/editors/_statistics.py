@@ -27,8 +27,8 @@ from memedit.core.files import cache_folder
 from memedit.core.protocols import LM
 from memedit.core.untrusted import load_tensors, opened_tensors, parse_json
 from memedit.editors._solve import Moment
-from memedit.passes import Enough
-from memedit.tokens import right_pad
+from memedit.engine.passes import Enough
+from memedit.engine.tokens import right_pad
 
 AUTO, IDENTITY = "auto", "identity"
 SINK = 10.0

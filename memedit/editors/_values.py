@@ -21,7 +21,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.protocols import LM
 from memedit.editors._facts import Fact, Sequenced
-from memedit.passes import Pass, log_probs
+from memedit.engine.passes import Pass, log_probs
 
 _TOKENS = 1_024
 """Padded tokens of the facts that are optimised side by side."""

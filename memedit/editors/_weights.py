@@ -20,7 +20,7 @@ from torch import Tensor
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM, Intervention
 from memedit.core.types import Batch, Call, Payload, Record
-from memedit.interventions import Columns, Dense, LowRank
+from memedit.engine.interventions import Columns, Dense, LowRank
 
 _FORMS: dict[str, Any] = {"u": LowRank, "delta": Dense, "units": Columns}
 

@@ -25,7 +25,7 @@ from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Edit, Payload
 from memedit.editors._adapters import Targets, cpu, feed_forward, sites
 from memedit.editors._facts import PLAIN, Sequenced, contexts, keyed, targeted
-from memedit.interventions import SideFFN
+from memedit.engine.interventions import SideFFN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

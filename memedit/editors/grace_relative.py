@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from memedit.codebook import Rule
 from memedit.core.protocols import LM
 from memedit.editors._codebook import WARM, CodebookEditor
+from memedit.engine.codebook import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

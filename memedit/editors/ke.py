@@ -26,7 +26,7 @@ from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import AUTO, over, trained
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
-from memedit.passes import Pass, log_probs
+from memedit.engine.passes import Pass, log_probs
 
 _MOST = 32
 """Tokens of the conditioning text, its last ones."""

@@ -24,7 +24,7 @@ from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload, Row
 from memedit.editors._facts import contexts, targeted
 from memedit.editors._weights import WeightEditor, weight_of
-from memedit.passes import Pass, log_probs, observe
+from memedit.engine.passes import Pass, log_probs, observe
 
 EDIT, SUPPRESS, ENHANCE = "edit", "suppress", "enhance"
 _STEP = 0.05

@@ -20,7 +20,7 @@ from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload
 from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._weights import WeightEditor, low_rank, weight_of
-from memedit.passes import Pass, log_probs
+from memedit.engine.passes import Pass, log_probs
 
 ATTENTION, MLP_OUT = "attention", "mlp_out"
 _SPLIT = ("q_proj", "v_proj")

@@ -18,13 +18,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from memedit.codebook import MARGIN, Rule
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM, Apply, Step
 from memedit.core.types import Batch, Call, Edit, Payload, Row
 from memedit.editors._adapters import After, Targets, apart, chunked, cpu, sites
 from memedit.editors._facts import Sequenced, targeted
-from memedit.passes import observe
+from memedit.engine.codebook import MARGIN, Rule
+from memedit.engine.passes import observe
 
 Leaves = dict[str, tuple[Tensor, Tensor]]
 """Site -> (A [B, r, d_in], B [B, r, d_out]) of B edits."""

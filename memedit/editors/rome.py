@@ -29,7 +29,7 @@ from memedit.editors._solve import Moment, through
 from memedit.editors._statistics import moment_of
 from memedit.editors._values import optimise
 from memedit.editors._weights import checked_layers, low_rank
-from memedit.passes import observe
+from memedit.engine.passes import observe
 
 VARIANTS = ("r", "original", "p")
 _DEPTH = 6

@@ -26,7 +26,7 @@ from memedit.core.types import Batch, Call, Edit, Payload
 from memedit.editors._adapters import Targets, chunked, cpu, feed_forward, sites
 from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._memory import states, strangers
-from memedit.interventions import Neurons
+from memedit.engine.interventions import Neurons
 
 _TOP_ACTIVATIONS, _TOP_MEMORY = 5, 1_000
 _MARGIN = 3.0

@@ -23,7 +23,7 @@ from memedit.editors._facts import Sequenced, targeted
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._solve import normal
 from memedit.editors._weights import WeightEditor, checked_layers, low_rank
-from memedit.passes import Pass
+from memedit.engine.passes import Pass
 
 _EPSILON = 1e-7
 

@@ -28,7 +28,7 @@ from memedit.editors._adapters import Targets, cpu, sites
 from memedit.editors._facts import Sequenced, contexts, keyed, targeted
 from memedit.editors._memory import STRANGERS, sampled
 from memedit.editors._weights import weight_of
-from memedit.passes import Pass
+from memedit.engine.passes import Pass
 
 _PRIME = 2_654_435_761
 _WORDS = 12

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memedit.core.types import Decision, Score
+from memedit.engine.tokens import right_pad
 from memedit.evaluation.framing import CHAT, check, framed
-from memedit.tokens import right_pad
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from memedit import models
 from memedit.core.errors import InvalidInputError
+from memedit.engine import loading
 from memedit.evaluation import rows as row_files
 from memedit.evaluation.asking import Asker
 from memedit.evaluation.metrics import TIMINGS
@@ -196,7 +196,7 @@ def _run_cell(
         memory = rows_of(folder, spec.slug).with_suffix("") / "memory"
     own = spec.build(model, memory)
     asker = Asker(own, tokens=settings.tokens, batch=settings.batch, frame=settings.frame)
-    fingerprint = models.fingerprint(model.base)
+    fingerprint = loading.fingerprint(model.base)
     base = Base(asker, cases.cases, folder / "base", settings, fingerprint)
     rows = row_files.RowFile(rows_of(folder, spec.slug))
     cell = Cell(own, cases.cases, settings, rows, base, edits=spec.editor is not None)

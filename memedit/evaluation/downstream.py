@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import memedit
-from memedit import models
 from memedit.core.errors import InvalidInputError, MissingExtraError, unknown_name
+from memedit.engine import loading
 from memedit.evaluation.settings import surroundings
 from memedit.evaluation.summary import Interval, bootstrap, interval
 from memedit.evaluation.tasks.scoring import micro_f1
@@ -225,7 +225,7 @@ def _manifest(model: EditableModel, data: str | Path, options: Mapping[str, Any]
     scope = getattr(model.scope, "name", type(model.scope).__name__)
     return {
         "memedit": memedit.__version__,
-        "model": models.fingerprint(model.base),
+        "model": loading.fingerprint(model.base),
         "editor": model.editor.name,
         "scope": scope,
         "edits": len(model.memory),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from memedit import models
 from memedit.core.errors import InvalidInputError
+from memedit.engine import loading
 from memedit.evaluation.settings import Settings, identity, surroundings
 from memedit.evaluation.sources import Dataset, trained_on
 from memedit.evaluation.specs import Spec
@@ -62,7 +62,7 @@ def begin(
     """
     what = identity(
         settings,
-        model=models.fingerprint(model.base),
+        model=loading.fingerprint(model.base),
         data=cases.digest,
         editors=[spec.text for spec in specs],
     )

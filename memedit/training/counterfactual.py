@@ -24,8 +24,8 @@ from memedit.core.sites import Sites
 from memedit.core.types import Row, Turn
 from memedit.editors._counterfactual import WEIGHTS
 from memedit.editors._forms import before_query, opened_reply, plain, stated
-from memedit.models import pad_id
-from memedit.tokens import Codec, right_pad
+from memedit.engine.loading import pad_id
+from memedit.engine.tokens import Codec, right_pad
 from memedit.training.examples import Example, Examples
 from memedit.training.facts import Fact
 from memedit.training.loop import Schedule, chunks, shuffled, train

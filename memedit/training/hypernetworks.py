@@ -23,7 +23,7 @@ from memedit.editors import ke, mend
 from memedit.editors._facts import Sequenced, keyed
 from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import beside, block_of, divergence, last_mlps, save
-from memedit.passes import Pass, Seen, log_probs
+from memedit.engine.passes import Pass, Seen, log_probs
 from memedit.training.facts import Fact
 from memedit.training.loop import Report, Schedule, train
 

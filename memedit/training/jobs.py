@@ -20,7 +20,7 @@ from memedit.training.texts import sentences
 
 if TYPE_CHECKING:
     from memedit.core.protocols import Encoder
-    from memedit.engine import Engine
+    from memedit.engine.engine import Engine
     from memedit.scope.classifier import PairModel
     from memedit.scope.cross import CrossEncoder
     from memedit.training.pairs import Pairs
@@ -180,10 +180,10 @@ def _with_cross(
 
 def _opened(model: str | None, device: str | None, dtype: Any = None) -> Engine:
     """The base to train for."""
-    from memedit import models
-    from memedit.engine import Engine
+    from memedit.engine import loading
+    from memedit.engine.engine import Engine
 
-    base, tokenizer = models.load(model, dtype=dtype, device=device)
+    base, tokenizer = loading.load(model, dtype=dtype, device=device)
     return Engine(base.requires_grad_(False), tokenizer)  # else its gradients are worked out, too
 
 

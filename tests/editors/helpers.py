@@ -13,7 +13,7 @@ from memedit import Edit
 from memedit.editors import editor_class, ke, load_editor, mend
 from memedit.editors._hypernetworks import folder_of, last_mlps, save
 from memedit.editors._statistics import collect
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 from tests.helpers import byte_tokenizer, tiny_model
 
 FACTS = (

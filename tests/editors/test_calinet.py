@@ -15,7 +15,7 @@ from memedit.core.errors import (
     UnsupportedArchitectureError,
 )
 from memedit.editors.calinet import Calinet, Network, cka
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

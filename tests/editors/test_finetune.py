@@ -16,7 +16,7 @@ from memedit.editors.ft import Ft
 from memedit.editors.ft_l import FtL
 from memedit.editors.ft_m import FtM
 from memedit.editors.lora import Lora
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, tiny_engine
 
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
-from memedit.codebook import Codebook, Rule, balls
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Batch, Decision, Hit, Record, Row
 from memedit.editors import load_editor
 from memedit.editors.grace import Grace
 from memedit.editors.grace_relative import GraceRelative
-from memedit.engine import Engine
-from memedit.passes import observe
+from memedit.engine.codebook import Codebook, Rule, balls
+from memedit.engine.engine import Engine
+from memedit.engine.passes import observe
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

@@ -14,8 +14,8 @@ from memedit.editors._gradients import factors
 from memedit.editors._hypernetworks import last_mlps
 from memedit.editors._weights import summed, weight_of
 from memedit.editors.ke import Head, Ke, Network, fresh, old_answer, read_text
-from memedit.engine import Engine
-from memedit.passes import Pass
+from memedit.engine.engine import Engine
+from memedit.engine.passes import Pass
 from memedit.training.hypernetworks import KeTraining
 from memedit.training.loop import Schedule
 from tests.editors.helpers import FACTS, tiny_engine, with_hypernetworks

@@ -11,8 +11,8 @@ from memedit import Edit
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.editors._weights import summed, weight_of
 from memedit.editors.kn import Kn
-from memedit.engine import Engine
-from memedit.passes import log_probs, observe
+from memedit.engine.engine import Engine
+from memedit.engine.passes import log_probs, observe
 from tests.editors.helpers import FACTS, tiny_engine
 
 PROMPT = "The capital of France is"

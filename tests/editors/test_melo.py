@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
-from memedit.codebook import Rule
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.editors.melo import Melo, clusters, look_up
-from memedit.engine import Engine
-from memedit.passes import observe
+from memedit.engine.codebook import Rule
+from memedit.engine.engine import Engine
+from memedit.engine.passes import observe
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

@@ -19,7 +19,7 @@ from memedit.editors._values import optimise
 from memedit.editors._weights import summed
 from memedit.editors.alphaedit import Alphaedit
 from memedit.editors.memit import Memit
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, tiny_engine, with_statistics
 
 QUICK: dict[str, Any] = {"steps": 4, "prefixes": 5, "layers": (0, 1)}

@@ -16,8 +16,8 @@ from memedit.editors._gradients import Factors, factors
 from memedit.editors._hypernetworks import last_mlps, shipped
 from memedit.editors._weights import summed
 from memedit.editors.mend import Mend, Network, Transform, shapes_of
-from memedit.engine import Engine
-from memedit.passes import Pass
+from memedit.engine.engine import Engine
+from memedit.engine.passes import Pass
 from memedit.split import part_of
 from memedit.training.facts import Fact
 from memedit.training.hypernetworks import MendTraining

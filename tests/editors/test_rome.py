@@ -16,8 +16,8 @@ from memedit.editors._statistics import moment_of
 from memedit.editors._values import Descent, optimise
 from memedit.editors._weights import summed
 from memedit.editors.rome import Rome
-from memedit.engine import Engine
-from memedit.passes import observe
+from memedit.engine.engine import Engine
+from memedit.engine.passes import observe
 from tests.editors.helpers import FACTS, tiny_engine, with_statistics
 
 EDIT = FACTS[1]

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from memedit.cli import app
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.editors._statistics import collect, moment_of, pack, windows
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 from memedit.training.statistics import collect_statistics, layers_of
 from tests.editors.helpers import texts, tiny_engine
 

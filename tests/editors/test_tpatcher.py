@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidEditError, InvalidInputError, Unsupported
 from memedit.editors._facts import targeted
 from memedit.editors._memory import sampled, states, strangers
 from memedit.editors.tpatcher import Tpatcher, _Fitting, memory_loss
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

@@ -12,8 +12,8 @@ from memedit.editors._facts import keyed
 from memedit.editors._gradients import factors
 from memedit.editors._weights import summed, weight_of
 from memedit.editors.ultraedit import Running, Ultraedit
-from memedit.engine import Engine
-from memedit.passes import Pass
+from memedit.engine.engine import Engine
+from memedit.engine.passes import Pass
 from tests.editors.helpers import FACTS, tiny_engine
 
 

@@ -14,7 +14,7 @@ from memedit.core.protocols import Step
 from memedit.core.types import Decision, Hit, Record, Row
 from memedit.editors._facts import targeted
 from memedit.editors.wise import Memory, SideMemory, Wise, _Training, change, mask_of, memories
-from memedit.engine import Engine
+from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

@@ -13,15 +13,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from memedit import models
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Batch, Row
 from memedit.editors._counterfactual import WEIGHTS, Adapter
 from memedit.editors.serac import Serac
-from memedit.engine import Engine
+from memedit.engine import loading
+from memedit.engine.engine import Engine
+from memedit.engine.tokens import Codec
 from memedit.model import EditableModel
 from memedit.scope import Nearest
-from memedit.tokens import Codec
 from memedit.training.counterfactual import Renderer
 from memedit.training.examples import Example, Examples
 from memedit.training.jobs import train_adapter
@@ -49,7 +49,7 @@ def test_training_reads_what_the_runtime_asks(tiny: Any, tiny_tokenizer: Any) ->
     """The rendered prompt of an example is, token for token, what Serac sends to the engine."""
     base = tiny("llama")
     render = Renderer(
-        tiny_tokenizer, Codec(tiny_tokenizer, models.pad_id(tiny_tokenizer, base.config))
+        tiny_tokenizer, Codec(tiny_tokenizer, loading.pad_id(tiny_tokenizer, base.config))
     )
     model = EditableModel(
         base,
@@ -111,8 +111,8 @@ def test_the_job_saves_an_adapter_for_its_base(job: dict[str, Any]) -> None:
     losses: list[float] = []
     out = run(job, "whole", lambda step, values: losses.append(values["loss"]))
     manifest = json.loads((out / "manifest.json").read_text())
-    base, _ = models.load(job["model"])
-    assert manifest["base"] == models.fingerprint(base)
+    base, _ = loading.load(job["model"])
+    assert manifest["base"] == loading.fingerprint(base)
     assert set(manifest["metrics"]) == {"answered", "declined"} and len(losses) == 4
     adapter = Adapter.load(out)
     assert any(module.b.abs().max() > 0 for module in adapter.modules)
@@ -153,7 +153,7 @@ def test_the_interventions_are_pefts_adapter(job: dict[str, Any]) -> None:
     from peft import PeftModel
 
     out = run(job, "peft")
-    base, tokenizer = models.load(job["model"])
+    base, tokenizer = loading.load(job["model"])
     ids = tokenizer("Where was Ada born?", return_tensors="pt").input_ids
     engine = Engine(base, tokenizer)
     adapter = Adapter.load(out)

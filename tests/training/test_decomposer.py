@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from memedit import models
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Batch, Row
 from memedit.editors._decompose import Planner, plan_of, planned, planner_for
 from memedit.editors.mello import Mello
-from memedit.engine import Engine
-from memedit.tokens import Codec
+from memedit.engine import loading
+from memedit.engine.engine import Engine
+from memedit.engine.tokens import Codec
 from memedit.training.decomposer import Chain, Chains, Renderer, chain_part, read_chains
 from memedit.training.jobs import train_chains
 from memedit.training.loop import Schedule
@@ -79,7 +79,7 @@ def test_every_composed_chain_can_be_read_back() -> None:
 def test_training_reads_what_the_runtime_asks(tiny: Any, tiny_tokenizer: Any) -> None:
     base = tiny("llama")
     engine = Engine(base, tiny_tokenizer)
-    render = Renderer(tiny_tokenizer, Codec(tiny_tokenizer, models.pad_id(tiny_tokenizer,
+    render = Renderer(tiny_tokenizer, Codec(tiny_tokenizer, loading.pad_id(tiny_tokenizer,
                                                                          base.config)))  # fmt: skip
     chain = Chain("Who is married to the author of Vathek?", "Vathek", ("author", "spouse"))
     prompt, target = render(chain)
@@ -93,7 +93,7 @@ def test_training_reads_what_the_runtime_asks(tiny: Any, tiny_tokenizer: Any) ->
 def job(tiny: Callable[[str], Any], tiny_tokenizer: Any, tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:  # fmt: skip
     data = mquake(tmp_path / "mquake.jsonl")
-    monkeypatch.setattr(models, "load", lambda *_, **__: (tiny("llama"), tiny_tokenizer))
+    monkeypatch.setattr(loading, "load", lambda *_, **__: (tiny("llama"), tiny_tokenizer))
 
     def train(out: Path, **options: Any) -> dict[str, Any]:
         schedule = Schedule(steps=4, batch=2, save_every=2, warmup=1)

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from memedit.cli import app
 from memedit.editors import load_editor
 from memedit.editors._weights import summed
-from memedit.engine import Engine
-from memedit.models import load
+from memedit.engine.engine import Engine
+from memedit.engine.loading import load
 from memedit.training.hypernetworks import Lessons
 from tests.editors.helpers import FACTS
 from tests.editors.test_mend import lessons

@@ -37,9 +37,9 @@ from memedit.core.errors import ContextOverflowError, InvalidInputError
 from memedit.core.protocols import Apply, Step
 from memedit.core.sites import Sites, find
 from memedit.core.types import Batch, Completion, Record, Row
-from memedit.kv import fork
-from memedit.models import fingerprint, pad_id
-from memedit.processors import (
+from memedit.engine.kv import fork
+from memedit.engine.loading import fingerprint, pad_id
+from memedit.engine.processors import (
     CallerCriterion,
     CallerProcessor,
     CallerStreamer,
@@ -47,8 +47,8 @@ from memedit.processors import (
     OneOf,
     StopTokens,
 )
-from memedit.tokens import Codec, left_pad, right_pad
-from memedit.transcript import Transcript
+from memedit.engine.tokens import Codec, left_pad, right_pad
+from memedit.engine.transcript import Transcript
 
 _KEPT_PREFIXES = 4
 Before = Callable[[Any, Any], "Tensor | None"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from memedit.kv import GrowingLayer, fork
+from memedit.engine.kv import GrowingLayer, fork
 
 
 def states(length: int, batch: int = 1) -> tuple[Tensor, Tensor]:

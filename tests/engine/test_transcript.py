@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from memedit.core.errors import ContextOverflowError
-from memedit.engine import Engine
-from memedit.transcript import Transcript
+from memedit.engine.engine import Engine
+from memedit.engine.transcript import Transcript
 
 Tiny = Callable[[str], Any]
 ROUNDS = (("Who is it?", "Where?", "x"), ("\nAnd then he said so:", " no", " yes, of course"))

@@ -10,7 +10,7 @@ import torch
 from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Row, Turn
-from memedit.tokens import Codec, inserted, left_pad, right_pad
+from memedit.engine.tokens import Codec, inserted, left_pad, right_pad
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 
-from memedit.tokens import left_pad
+from memedit.engine.tokens import left_pad
 
 if TYPE_CHECKING:
-    from memedit.engine import Engine
+    from memedit.engine.engine import Engine
 
 _TAIL = 24
 """Last tokens that are searched for a stop."""

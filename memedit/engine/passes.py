@@ -21,8 +21,8 @@ from transformers import Cache, DynamicCache
 
 from memedit.core.errors import UnsupportedArchitectureError
 from memedit.core.protocols import LM
-from memedit.kv import fork
-from memedit.tokens import right_pad
+from memedit.engine.kv import fork
+from memedit.engine.tokens import right_pad
 
 Before = Callable[[Any, Any], "Tensor | None"]
 After = Callable[[Tensor, Tensor], "Tensor | None"]
@@ -143,7 +143,7 @@ class Pass:
         Args:
             rows: [B'] which sequences, one perhaps several times; None for all.
             entering: [B', T, d] instead of what the model itself passes to the first block run.
-            before, after: As for :meth:`memedit.engine.Engine.watch`.
+            before, after: As for :meth:`memedit.engine.engine.Engine.watch`.
             begin: The first block to run, from ``first`` on.
             last: The last block to run.
         """

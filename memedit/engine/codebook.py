@@ -16,7 +16,7 @@ from torch import Tensor
 
 from memedit.core.protocols import Apply, Step
 from memedit.core.types import Payload, Row
-from memedit.interventions import pack
+from memedit.engine.interventions import pack
 
 MARGIN = 1e-5
 """By which the older of two conflicting balls ends before the middle."""

@@ -8,17 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from memedit.codebook import Codebook, Rule
 from memedit.core.protocols import Step
 from memedit.core.types import Decision, Edit, Hit, Record, Row
-from memedit.interventions import (
-    Columns,
-    Dense,
-    LowRank,
-    Neurons,
-    SideFFN,
-    pack,
-)
+from memedit.engine.codebook import Codebook, Rule
+from memedit.engine.interventions import Columns, Dense, LowRank, Neurons, SideFFN, pack
 
 B, T, D_IN, D_OUT = 3, 5, 6, 4
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
-from memedit.passes import Pass, Seen, log_probs, observe
+from memedit.engine.passes import Pass, Seen, log_probs, observe
 from tests.editors.helpers import changed, tiny_engine, weights
 from tests.helpers import ARCHITECTURES
 

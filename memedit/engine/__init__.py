@@ -1,0 +1,1 @@
+"""One base model: how it is loaded, asked, and changed for one call."""
