@@ -40,7 +40,7 @@ from memedit import EditMemory
 from memedit.core.protocols import Encoder, Scope
 from memedit.core.types import Decision, Edit
 from memedit.encoders import load_encoder
-from memedit.memory.live import normalised
+from memedit.memory.live.state import normalised
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 

@@ -38,7 +38,7 @@ from memedit import EditMemory
 from memedit.core.protocols import Scope
 from memedit.core.types import Decision
 from memedit.encoders import load_encoder
-from memedit.memory.subjects import subject_key
+from memedit.memory.live.subjects import subject_key
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries
@@ -145,7 +145,7 @@ class Bench:
 
     def _mentions(self, text: str) -> list[Any]:
         if not hasattr(self, "_index"):
-            from memedit.memory.subjects import SubjectIndex
+            from memedit.memory.live.subjects import SubjectIndex
 
             self._index = SubjectIndex()
             for number, fact in enumerate(self.facts, start=1):

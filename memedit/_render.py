@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from memedit.core.types import Completion, Hit, Record, Role
-from memedit.plain import plain_record
+from memedit.memory.plain import plain_record
 
 if TYPE_CHECKING:
     from memedit.explanation import Explanation

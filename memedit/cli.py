@@ -15,7 +15,7 @@ from memedit import _render, cli_evaluation, cli_memory, cli_serving, cli_traini
 from memedit.cli_options import DEFAULT_MEMORY, EncoderName, Memory, Model, shown
 from memedit.core.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
-from memedit.plain import plain_event, plain_receipt, plain_record, plain_report
+from memedit.memory.plain import plain_event, plain_receipt, plain_record, plain_report
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory

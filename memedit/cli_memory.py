@@ -14,7 +14,7 @@ from memedit.cli_options import DEFAULT_MEMORY, Memory, shown
 from memedit.core.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from memedit.memory.migration import MigrationReport
+    from memedit.memory.journal.copying import MigrationReport
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Replace = Annotated[
@@ -109,7 +109,7 @@ def grant(
     memory: Memory = DEFAULT_MEMORY,
 ) -> None:
     """Let a database role read a namespace."""
-    from memedit.memory.tenants import grant
+    from memedit.memory.journal.tenants import grant
 
     grant(memory, role, namespace)
     _render.say(f"Role {role} may read namespace {namespace!r} of {shown(memory)}.")
@@ -122,7 +122,7 @@ def revoke(
     memory: Memory = DEFAULT_MEMORY,
 ) -> None:
     """Take the right to read a namespace back."""
-    from memedit.memory.tenants import revoke
+    from memedit.memory.journal.tenants import revoke
 
     revoke(memory, role, namespace)
     _render.say(f"Role {role} may no longer read namespace {namespace!r} of {shown(memory)}.")

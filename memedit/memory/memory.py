@@ -15,13 +15,13 @@ from memedit.core.protocols import Encoder
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Hit, Payload, Record
 from memedit.memory import files
 from memedit.memory.address import Address, directory, is_url
-from memedit.memory.feed import Freshness
 from memedit.memory.importing import Import
-from memedit.memory.live import LiveSet
+from memedit.memory.journal.feed import Freshness
+from memedit.memory.journal.rows import Entry, Head, record_row
+from memedit.memory.live.search import NAIVE_HINT, Search, prepare_all, texts_of
+from memedit.memory.live.state import LiveSet
 from memedit.memory.planning import Request, checked
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
-from memedit.memory.rows import Entry, Head, record_row
-from memedit.memory.search import NAIVE_HINT, Search, prepare_all, texts_of
 from memedit.memory.store import Store
 from memedit.memory.verify import verify
 from memedit.memory.view import MemoryView

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from memedit.core.errors import MemoryStoreError
 from memedit.memory.address import Address, quoted
-from memedit.memory.journal import Journal
+from memedit.memory.journal.copying import MigrationReport, check_target, copy_journal
+from memedit.memory.journal.journal import Journal
 from memedit.memory.memory import EditMemory
-from memedit.memory.migration import MigrationReport, check_target, copy_journal
 
 
 def migrate(

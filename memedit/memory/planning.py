@@ -14,11 +14,11 @@ import numpy as np
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, check_text
-from memedit.memory.index import VectorIndex, Vectors
-from memedit.memory.live import LiveSet, Space, key_texts, masked_prompt, normalised
+from memedit.memory.journal.rows import Entry, Head, Stored
+from memedit.memory.live.index import VectorIndex, Vectors
+from memedit.memory.live.state import LiveSet, Space, key_texts, masked_prompt, normalised
+from memedit.memory.live.subjects import subject_key
 from memedit.memory.reports import EventKind, Receipt
-from memedit.memory.rows import Entry, Head, Stored
-from memedit.memory.subjects import subject_key
 
 SAME_RELATION = 0.85
 """Cosine of two masked prompts about one subject from which they seem to ask the same."""

@@ -23,17 +23,18 @@ from memedit.core.errors import (
 )
 from memedit.core.protocols import Encoder
 from memedit.core.types import Payload, Record
-from memedit.memory import migration, snapshots
 from memedit.memory.address import Address, directory, replica_folder, shown
-from memedit.memory.feed import Feed, Freshness
-from memedit.memory.index import VectorIndex, Vectors
-from memedit.memory.journal import PAYLOAD_CHANGES, Journal
-from memedit.memory.live import LiveSet, News
-from memedit.memory.payloads import LazyReader, load
+from memedit.memory.journal import copying
+from memedit.memory.journal.feed import Feed, Freshness
+from memedit.memory.journal.journal import PAYLOAD_CHANGES, Journal
+from memedit.memory.journal.payloads import LazyReader, load
+from memedit.memory.journal.postgres import Postgres
+from memedit.memory.journal.rows import Head, PayloadRow
+from memedit.memory.live import snapshots
+from memedit.memory.live.index import VectorIndex, Vectors
+from memedit.memory.live.state import LiveSet, News
 from memedit.memory.planning import Plan, Request
-from memedit.memory.postgres import Postgres
 from memedit.memory.reports import Receipt
-from memedit.memory.rows import Head, PayloadRow
 
 ENCODE_CHUNK = 1_024
 SNAPSHOT_EVERY = 20_000
@@ -512,7 +513,7 @@ class Store:
                     pass
             self._check_target(path)
             if self.shared:
-                migration.copy(self.journal, path)
+                copying.copy(self.journal, path)
             else:
                 self.journal.copy_to(path)
             self.snapshot(path)

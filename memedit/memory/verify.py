@@ -9,10 +9,10 @@ import numpy as np
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError
-from memedit.memory.journal import Journal
-from memedit.memory.live import LiveSet, key_texts, masked_prompt
+from memedit.memory.journal.journal import Journal
+from memedit.memory.journal.rows import KeyRow, digest
+from memedit.memory.live.state import LiveSet, key_texts, masked_prompt
 from memedit.memory.reports import VerifyReport
-from memedit.memory.rows import KeyRow, digest
 
 
 def verify(journal: Journal, live: LiveSet) -> VerifyReport:

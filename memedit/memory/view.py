@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import DEFAULT_NAMESPACE, Hit, Record
-from memedit.memory.index import Vectors
-from memedit.memory.live import LiveSet
-from memedit.memory.search import Search, prepare_all, texts_of
+from memedit.memory.live.index import Vectors
+from memedit.memory.live.search import Search, prepare_all, texts_of
+from memedit.memory.live.state import LiveSet
 
 
 class MemoryView:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
 from memedit.core.types import Decision, Hit
 from memedit.core.untrusted import opened_tensors, read_json
-from memedit.memory.live import key_texts, normalised
+from memedit.memory.live.state import key_texts, normalised
 from memedit.scope.calibrate import threshold_for
 from memedit.scope.features import SCALARS, nearly_named, pair_texts, scalars, turned, vectors
 

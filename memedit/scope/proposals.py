@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from memedit.core.protocols import Encoder
 from memedit.core.types import Edit
-from memedit.memory.live import masked_prompt
-from memedit.memory.subjects import MASK
+from memedit.memory.live.state import masked_prompt
+from memedit.memory.live.subjects import MASK
 from memedit.scope.relations import relation_questions, sisters
 
 Floats = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ from typing import Any
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Edit, Record
 from memedit.memory import files
-from memedit.plain import plain_receipt, plain_record, plain_report
+from memedit.memory.plain import plain_receipt, plain_record, plain_report
 from memedit.serving.audit import Author
 from memedit.serving.desk import Proposal
 from memedit.serving.errors import ApiError, api_error

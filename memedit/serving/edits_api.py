@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import MAX_TEXT, Record
 from memedit.memory import files
-from memedit.plain import plain_event, plain_record
+from memedit.memory.plain import plain_event, plain_record
 from memedit.serving.editing import FORMATS, approve, change, reject
 from memedit.serving.errors import ApiError
 from memedit.serving.schemas import Ask, Compare, EditChange, NewEdit, Report, Restore

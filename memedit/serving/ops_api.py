@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from memedit.core.errors import MemeditError
-from memedit.memory.feed import Freshness
+from memedit.memory.journal.feed import Freshness
 from memedit.serving.service import Caller, Service, needs, service_of
 
 router = APIRouter(tags=["operations"])

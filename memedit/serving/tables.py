@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from memedit.memory.address import Address, is_url
-from memedit.memory.postgres import Postgres
-from memedit.memory.sqlite import check_schema, open_engine, store_errors
+from memedit.memory.journal.postgres import Postgres
+from memedit.memory.journal.sqlite import check_schema, open_engine, store_errors
 
 _POOL = 4
 

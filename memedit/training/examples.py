@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from memedit.core.errors import InvalidInputError
-from memedit.memory.subjects import SubjectIndex, views
+from memedit.memory.live.subjects import SubjectIndex, views
 from memedit.scope.relations import sisters
 from memedit.training.facts import Fact
 from memedit.training.forms import dated, hypothetical, negated, reversed_

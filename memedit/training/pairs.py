@@ -23,7 +23,7 @@ from safetensors.numpy import load_file, save_file
 from memedit.core.protocols import Encoder
 from memedit.core.types import Edit, Hit
 from memedit.memory import EditMemory
-from memedit.memory.subjects import subject_key
+from memedit.memory.live.subjects import subject_key
 from memedit.scope.classifier import worth_weighing
 from memedit.scope.features import TextPair, pair_texts, scalars, vectors
 from memedit.scope.relations import sisters

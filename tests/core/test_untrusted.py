@@ -27,7 +27,7 @@ from memedit.editors._hypernetworks import read
 from memedit.editors._statistics import moment_of
 from memedit.encoders import load_encoder
 from memedit.engine.engine import Engine
-from memedit.memory.payloads import dump, load
+from memedit.memory.journal.payloads import dump, load
 from memedit.scope import load_scope
 from memedit.scope.classifier import PairModel
 from tests.helpers import tiny_model

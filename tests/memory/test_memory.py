@@ -19,7 +19,7 @@ from memedit.core.errors import (
 )
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
-from memedit.memory.subjects import MASK
+from memedit.memory.live.subjects import MASK
 from tests.memory.helpers import CountingEncoder, capital, ids, sound, utc
 
 

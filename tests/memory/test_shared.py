@@ -21,10 +21,12 @@ from memedit.core.errors import (
     UnknownEditError,
 )
 from memedit.core.types import Edit
-from memedit.memory import EditMemory, address, index, journal, planning, store
-from memedit.memory import live as live_module
+from memedit.memory import EditMemory, address, planning, store
+from memedit.memory.journal import journal
+from memedit.memory.journal.tenants import grant, revoke
+from memedit.memory.live import index
+from memedit.memory.live import state as live_module
 from memedit.memory.moving import migrate
-from memedit.memory.tenants import grant, revoke
 from tests import helpers, postgres
 from tests.memory.helpers import CountingEncoder, capital, ids, sound, utc
 from tests.memory.test_processes import _WRITER, ROOT

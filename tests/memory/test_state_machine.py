@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from memedit.core.types import Edit, Record
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.memory.subjects import subject_key
+from memedit.memory.live.subjects import subject_key
 from tests.postgres import Cluster
 
 ENCODER = HashingEncoder(32)

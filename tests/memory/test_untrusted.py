@@ -17,10 +17,11 @@ from safetensors.numpy import load_file, save_file
 from sqlalchemy import text
 
 from memedit.core.errors import MemoryStoreError
-from memedit.memory import EditMemory, snapshots
-from memedit.memory import live as live_module
-from memedit.memory.index import VectorIndex, faiss
-from memedit.memory.sqlite import open_engine
+from memedit.memory import EditMemory
+from memedit.memory.journal.sqlite import open_engine
+from memedit.memory.live import snapshots
+from memedit.memory.live import state as live_module
+from memedit.memory.live.index import VectorIndex, faiss
 from memedit.memory.store import Store
 from memedit.serving.tables import Tables
 from tests.memory.helpers import CountingEncoder, capital, sound

@@ -17,10 +17,10 @@ import pytest
 from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
-from memedit.memory.journal import FILE
+from memedit.memory.journal.journal import FILE
 from tests.memory.helpers import CountingEncoder, capital, ids, sound
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

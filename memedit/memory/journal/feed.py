@@ -20,8 +20,8 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError
-from memedit.memory.journal import Journal
-from memedit.memory.postgres import Postgres, channel, driver
+from memedit.memory.journal.journal import Journal
+from memedit.memory.journal.postgres import Postgres, channel, driver
 
 BEAT = 1.0
 """Seconds after which a silent connection is tried."""

@@ -28,7 +28,7 @@ from safetensors.numpy import save_file
 from memedit.core.errors import UntrustedFileError
 from memedit.core.untrusted import check_folder, opened_tensors, read_json
 from memedit.memory.files import sha256
-from memedit.memory.index import VectorIndex
+from memedit.memory.live.index import VectorIndex
 
 FOLDER = "index"
 MANIFEST = "manifest.json"

@@ -12,8 +12,8 @@ from sqlalchemy import Table, delete, select
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.memory.address import Address, is_url, quoted
-from memedit.memory.journal import Journal
-from memedit.memory.schema import metadata
+from memedit.memory.journal.journal import Journal
+from memedit.memory.journal.schema import metadata
 
 _CHUNK = 2_000
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from memedit.core.types import Edit
-from memedit.memory import EditMemory, index
-from memedit.memory import live as live_module
+from memedit.memory import EditMemory
+from memedit.memory.live import index
+from memedit.memory.live import state as live_module
 from tests.memory.helpers import CountingEncoder, capital, sound
 
 
@@ -176,7 +177,7 @@ def test_snapshot_that_cannot_be_written_costs_nothing(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("memedit.memory.snapshots.save_file", full)
+    monkeypatch.setattr("memedit.memory.live.snapshots.save_file", full)
     with EditMemory(path, CountingEncoder()) as memory:
         memory.add(capital("Chad"))
     assert "rebuilt from the journal" in caplog.text

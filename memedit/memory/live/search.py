@@ -11,9 +11,9 @@ import numpy as np
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Hit, PairVectors, Record
-from memedit.memory.index import Vectors
-from memedit.memory.live import LiveSet, Space
-from memedit.memory.subjects import Mention, View, masked, subject_key, views
+from memedit.memory.live.index import Vectors
+from memedit.memory.live.state import LiveSet, Space
+from memedit.memory.live.subjects import Mention, View, masked, subject_key, views
 
 SUBJECT_CAP = 64
 """Most records the subject door gives for one query."""

@@ -10,11 +10,11 @@ import numpy as np
 
 from memedit.core.text import subject_span
 from memedit.core.types import Edit, Record
-from memedit.memory.index import FLAT_LIMIT, Ids, VectorIndex, Vectors
-from memedit.memory.journal import Journal
-from memedit.memory.payloads import LazyReader
-from memedit.memory.rows import RelationRow, from_bytes
-from memedit.memory.subjects import SubjectIndex, masked, subject_key
+from memedit.memory.journal.journal import Journal
+from memedit.memory.journal.payloads import LazyReader
+from memedit.memory.journal.rows import RelationRow, from_bytes
+from memedit.memory.live.index import FLAT_LIMIT, Ids, VectorIndex, Vectors
+from memedit.memory.live.subjects import SubjectIndex, masked, subject_key
 
 _CLOSING = " .?!:,;…。？！："
 

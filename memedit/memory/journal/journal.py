@@ -33,13 +33,11 @@ from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Payload, Record
-from memedit.memory import payloads as payload_bytes
 from memedit.memory.address import Address, is_url, quoted
-from memedit.memory.index import Vectors
-from memedit.memory.payloads import LazyReader
-from memedit.memory.postgres import Postgres
-from memedit.memory.reports import Event, EventKind
-from memedit.memory.rows import (
+from memedit.memory.journal import payloads as payload_bytes
+from memedit.memory.journal.payloads import LazyReader
+from memedit.memory.journal.postgres import Postgres
+from memedit.memory.journal.rows import (
     Entry,
     Head,
     KeyRow,
@@ -52,8 +50,19 @@ from memedit.memory.rows import (
     to_record,
     utc,
 )
-from memedit.memory.schema import FORMAT, events, keys, meta, metadata, payloads, records, relations
-from memedit.memory.sqlite import FILE, SQLite, backup, driver_of, store_errors
+from memedit.memory.journal.schema import (
+    FORMAT,
+    events,
+    keys,
+    meta,
+    metadata,
+    payloads,
+    records,
+    relations,
+)
+from memedit.memory.journal.sqlite import FILE, SQLite, backup, driver_of, store_errors
+from memedit.memory.live.index import Vectors
+from memedit.memory.reports import Event, EventKind
 
 __all__ = ["FILE", "LIVE", "PAYLOAD_CHANGES", "Journal"]
 
@@ -239,7 +248,7 @@ class Journal:
     def changed(self) -> int:
         """A number that differs from the last one if another connection may have written.
 
-        Of SQLite only; a database's news are announced (:mod:`memedit.memory.feed`).
+        Of SQLite only; a database's news are announced (:mod:`memedit.memory.journal.feed`).
         """
         with self.database.errors():
             if not self._prepare():
@@ -546,7 +555,7 @@ class Journal:
     def copy_to(self, path: Path) -> None:
         """Overwrite (or make) the journal in directory ``path`` with this one, atomically.
 
-        Only of a memory in SQLite: see :mod:`memedit.memory.migration` for the others.
+        Only of a memory in SQLite: see :mod:`memedit.memory.journal.copying` for the others.
         """
         with store_errors(path):
             path.mkdir(parents=True, exist_ok=True)

@@ -5,13 +5,7 @@ import time
 import pytest
 
 from memedit.core.text import subject_span
-from memedit.memory.subjects import (
-    SubjectIndex,
-    masked,
-    sentence_starts,
-    subject_key,
-    views,
-)
+from memedit.memory.live.subjects import SubjectIndex, masked, sentence_starts, subject_key, views
 
 
 def index(*subjects: str) -> SubjectIndex:

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError, MissingExtraError
-from memedit.memory import policies
 from memedit.memory.address import quoted
+from memedit.memory.journal import policies
 
 if TYPE_CHECKING:
     import psycopg

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memedit.memory.index import VectorIndex, Vectors
+from memedit.memory.live.index import VectorIndex, Vectors
 
 
 def clustered(count: int, dimension: int, seed: int) -> Vectors:

@@ -1,4 +1,4 @@
-"""Who else may read a memory in PostgreSQL: see :mod:`memedit.memory.policies`."""
+"""Who else may read a memory in PostgreSQL: see :mod:`memedit.memory.journal.policies`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from memedit.core.errors import InvalidInputError
-from memedit.memory import policies
 from memedit.memory.address import Address, is_url, quoted
-from memedit.memory.journal import Journal
+from memedit.memory.journal import policies
+from memedit.memory.journal.journal import Journal
 
 
 def grant(address: Address, role: str, namespace: str) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from memedit.core.types import Edit, Payload, Record
-from memedit.memory.index import Vectors
-from memedit.memory.payloads import LazyPayloads, LazyReader
+from memedit.memory.journal.payloads import LazyPayloads, LazyReader
+from memedit.memory.journal.schema import records
+from memedit.memory.live.index import Vectors
 from memedit.memory.reports import EventKind
-from memedit.memory.schema import records
 
 KeyRow = tuple[int, int, str, bytes]
 """(id, sequence, text, vector)"""

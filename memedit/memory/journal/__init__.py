@@ -1,0 +1,1 @@
+"""What was written, in order: a journal in SQL, in SQLite or PostgreSQL."""
