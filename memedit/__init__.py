@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from memedit.core.types import Completion, Decision, Edit, Hit, Record
     from memedit.editors import load_editor
     from memedit.memory import EditMemory
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 __version__ = "0.1.0"
 
@@ -30,7 +30,7 @@ _HOME = {
     "Decision": "memedit.core.types",
     "Edit": "memedit.core.types",
     "EditMemory": "memedit.memory",
-    "EditableModel": "memedit.model",
+    "EditableModel": "memedit.model.editable",
     "Hit": "memedit.core.types",
     "Record": "memedit.core.types",
     "load_editor": "memedit.editors",

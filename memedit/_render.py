@@ -27,8 +27,8 @@ from memedit.core.types import Completion, Hit, Record, Role
 from memedit.memory.plain import plain_record
 
 if TYPE_CHECKING:
-    from memedit.explanation import Explanation
     from memedit.memory import Event, ImportReport, Receipt, VerifyReport
+    from memedit.model.explanation import Explanation
 
 _REFUSED_SHOWN = 10
 

@@ -19,7 +19,7 @@ from memedit.memory.plain import plain_event, plain_receipt, plain_record, plain
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 _LIMIT = 50
 
@@ -116,7 +116,7 @@ def _present(path: str) -> str:
 
 def _model(name: str | None, memory: Any, **options: Any) -> EditableModel:
     with _render.working(f"Loading {name or 'the default language model'}"):
-        from memedit.model import EditableModel
+        from memedit.model.editable import EditableModel
 
         return EditableModel.from_pretrained(name, memory=memory, **options)
 

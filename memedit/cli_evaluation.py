@@ -204,7 +204,7 @@ def downstream(
     spec = parse(editor)
     cases = load_cases(edits, n_edits).cases
     with _render.working(f"Making the edits of {len(cases):,} cases"):
-        from memedit.model import EditableModel
+        from memedit.model.editable import EditableModel
 
         lm = spec.build(EditableModel.from_pretrained(model, encoder=encoder), None)
         if spec.editor is not None:

@@ -20,7 +20,7 @@ from memedit.core.types import Completion, Edit
 
 if TYPE_CHECKING:
     from memedit.memory import Receipt
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 _TOKENS = 12
 
@@ -151,7 +151,7 @@ class _Demo:
     def restart(self) -> None:
         """Open the memory from disk, as a new process would."""
         from memedit.memory import EditMemory
-        from memedit.model import EditableModel
+        from memedit.model.editable import EditableModel
 
         self._step("5. Starting again from disk")
         self.model.memory.close()
@@ -199,7 +199,7 @@ def _timed(what: str) -> Iterator[None]:
 
 def _loaded(name: str | None, path: Path) -> EditableModel:
     with _timed(f"Loading {name or 'the default model'}"):
-        from memedit.model import EditableModel
+        from memedit.model.editable import EditableModel
 
         return EditableModel.from_pretrained(name, memory=path)
 

@@ -171,7 +171,7 @@ def test_the_checks_see_what_they_should(tmp_path: Path) -> None:
     file = tmp_path / "x.py"
     file.write_text(
         "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    from memedit.model import EditableModel\n"
+        "if TYPE_CHECKING:\n    from memedit.model.editable import EditableModel\n"
         "def f():\n    from memedit import memory\n    import pickle\n"
     )
     assert imported_by(file) == {"typing", "memedit.memory", "pickle"}

@@ -13,7 +13,7 @@ from memedit.evaluation.framing import CHAT, check, framed
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -30,7 +30,7 @@ from memedit.evaluation.specs import NONE, Spec, parse_all
 from memedit.evaluation.summary import Table, aggregate
 
 if TYPE_CHECKING:
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 _ORPHAN = 60.0
 Heard = Callable[[str, int, int], None]

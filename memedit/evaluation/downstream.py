@@ -25,7 +25,7 @@ from memedit.evaluation.summary import Interval, bootstrap, interval
 from memedit.evaluation.tasks.scoring import micro_f1
 
 if TYPE_CHECKING:
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 FOLDER = Path(__file__).parent / "tasks"
 PREFIX = "memedit_"

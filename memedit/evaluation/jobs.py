@@ -23,7 +23,7 @@ from memedit.evaluation.specs import Spec, parse, parse_all
 
 if TYPE_CHECKING:
     from memedit.evaluation.compare import Comparison, Heard
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Job:
 
     def open(self) -> EditableModel:
         """The base model, with an empty memory that carries the encoder."""
-        from memedit.model import EditableModel
+        from memedit.model.editable import EditableModel
 
         return EditableModel.from_pretrained(self.model, encoder=self.encoder)
 

@@ -17,7 +17,7 @@ from memedit.evaluation.sources import Dataset, trained_on
 from memedit.evaluation.specs import Spec
 
 if TYPE_CHECKING:
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 MANIFEST = "manifest.json"
 AGGREGATES = "aggregates.json"

@@ -19,7 +19,7 @@ from memedit.evaluation.rows import Row, RowFile
 from memedit.evaluation.settings import Settings
 
 if TYPE_CHECKING:
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 Progress = Callable[[int, int], None]
 """Told how many units of how many are done."""

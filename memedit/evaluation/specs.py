@@ -16,7 +16,7 @@ from memedit.memory import EditMemory
 from memedit.scope import load_scope
 
 if TYPE_CHECKING:
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 NONE = "none"
 _UNGATED = "-ungated"
@@ -44,7 +44,7 @@ class Spec:
             model: Gives base model, tokenizer and sentence encoder.
             memory: Where the memory is kept; None for RAM.
         """
-        from memedit.model import EditableModel
+        from memedit.model.editable import EditableModel
 
         store = EditMemory(memory, model.memory.encoder)
         scope = self.scope if self.editor is not None else _NEAREST  # unedited: any will do

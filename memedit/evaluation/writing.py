@@ -19,7 +19,7 @@ from memedit.evaluation.asking import Asker
 from memedit.evaluation.cases import GENERATION, EvalCase
 
 if TYPE_CHECKING:
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
 
 TOKENS = 100
 _TOP_K = 5

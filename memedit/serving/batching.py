@@ -23,7 +23,7 @@ from torch import Tensor
 
 from memedit.core.errors import ContextOverflowError
 from memedit.core.types import Batch, Completion, Decision, Row
-from memedit.model import EditableModel
+from memedit.model.editable import EditableModel
 from memedit.serving.errors import ApiError
 from memedit.serving.sampling import Chooser, Generation, Listener, Sampling
 

@@ -57,7 +57,7 @@ def keys_of(config: ServerConfig) -> KeyRing | None:
 def _local(
     config: ServerConfig, memory: EditMemory, settings: Settings, metrics: Metrics
 ) -> Backend:
-    from memedit.model import EditableModel
+    from memedit.model.editable import EditableModel
     from memedit.serving.local import LocalBackend
 
     options: dict[str, Any] = {"editor": config.editor, "scope": config.scope}

@@ -9,8 +9,8 @@ from datetime import datetime
 from memedit.core.protocols import Scope
 from memedit.core.types import Decision
 from memedit.memory import EditMemory
+from memedit.model.deciding import candidates, suited
 from memedit.scope import load_scope
-from memedit.scope.deciding import candidates, suited
 
 
 class Decider:

@@ -17,8 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from torch import Tensor
 
 from memedit.core.types import Decision, Edit
-from memedit.explanation import Explanation
-from memedit.model import EditableModel
+from memedit.model.editable import EditableModel
+from memedit.model.explanation import Explanation
 from memedit.serving import receipts, versions
 from memedit.serving.asking import Asking, unless_gone
 from memedit.serving.batching import Batcher, View

@@ -19,8 +19,8 @@ from memedit.core.types import Edit
 from memedit.editors import load_editor
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.model import EditableModel
-from memedit.sequence import changes_weights
+from memedit.model.editable import EditableModel
+from memedit.model.sequence import changes_weights
 from memedit.serving.errors import ApiError
 
 T = TypeVar("T")

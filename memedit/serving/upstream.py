@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from memedit.core.types import Decision, Edit
-from memedit.explanation import Explanation
+from memedit.model.explanation import Explanation
 from memedit.serving import receipts, rewriting, versions
 from memedit.serving.config import Settings
 from memedit.serving.deciding import Decider

@@ -12,7 +12,7 @@ from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Batch
 from memedit.editors._shots import posed, prefix
 from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, bare_answer, clarification
-from memedit.feedback import agrees, as_edit, guessed_subject
+from memedit.model.feedback import agrees, as_edit, guessed_subject
 from memedit.scope import Feedback, Mention
 from memedit.scope.feedback import distance
 

@@ -16,7 +16,7 @@ import uvicorn
 
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.model import EditableModel
+from memedit.model.editable import EditableModel
 from memedit.serving.app import assemble, create_app
 from memedit.serving.config import Settings
 from memedit.serving.keys import Key, KeyRing, new_key

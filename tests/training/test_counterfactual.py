@@ -20,7 +20,7 @@ from memedit.editors.serac import Serac
 from memedit.engine import loading
 from memedit.engine.engine import Engine
 from memedit.engine.tokens import Codec
-from memedit.model import EditableModel
+from memedit.model.editable import EditableModel
 from memedit.scope import Nearest
 from memedit.training.counterfactual import Renderer
 from memedit.training.examples import Example, Examples

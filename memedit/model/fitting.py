@@ -14,7 +14,7 @@ from memedit.core.protocols import Editor, Scope
 from memedit.core.types import Edit, Payload, Record
 from memedit.engine.engine import Engine
 from memedit.memory import EditMemory
-from memedit.sequence import EditedModels, dependents, joint, refuse, stamped, ungated
+from memedit.model.sequence import EditedModels, dependents, joint, refuse, stamped, ungated
 
 Payloads = Mapping[str, Payload]
 """Editor -> what it must remember."""

@@ -42,17 +42,16 @@ from memedit.core.types import (
     Score,
 )
 from memedit.core.untrusted import read_json
-from memedit.dropin import Budget, Request, merge
 from memedit.editors import editor_class, load_editor
 from memedit.engine import loading
 from memedit.engine.engine import Engine
-from memedit.explanation import Explanation
-from memedit.feedback import FeedbackReceipt, agrees, as_edit
-from memedit.fitting import Fitter, Payloads, check_needs, lacking, leaves_of
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
-from memedit.scope import load_scope, scope_class
-from memedit.scope.deciding import candidates, in_force, suited
-from memedit.sequence import (
+from memedit.model.deciding import candidates, in_force, suited
+from memedit.model.dropin import Budget, Request, merge
+from memedit.model.explanation import Explanation
+from memedit.model.feedback import FeedbackReceipt, agrees, as_edit
+from memedit.model.fitting import Fitter, Payloads, check_needs, lacking, leaves_of
+from memedit.model.sequence import (
     EditedModels,
     changes_weights,
     dependents,
@@ -60,6 +59,7 @@ from memedit.sequence import (
     ungated,
     written,
 )
+from memedit.scope import load_scope, scope_class
 
 _UNSET: Any = object()
 _SETTINGS_FILE = "model.json"

@@ -15,8 +15,8 @@ from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInp
 from memedit.editors import available, editor_class
 from memedit.editors._weights import summed
 from memedit.engine.engine import Engine
+from memedit.model.sequence import changes_weights
 from memedit.scope import Mention
-from memedit.sequence import changes_weights
 from tests.editors.helpers import FACTS, quick, tiny_engine, with_hypernetworks, with_statistics
 from tests.helpers import byte_tokenizer, tiny_model
 
