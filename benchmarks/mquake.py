@@ -27,9 +27,9 @@ from rich.table import Table
 
 from benchmarks.remembered import Remembered
 from memedit import Edit, EditableModel, EditMemory
-from memedit.editors._decompose import Decomposer, Oracle, Plan, PlanDialogue
-from memedit.editors._shots import posed, prefix
 from memedit.editors.mello import KNOWN, LABEL, Mello
+from memedit.editors.prompting.decomposing import Decomposer, Oracle, Plan, PlanDialogue
+from memedit.editors.prompting.shots import posed, prefix
 from memedit.evaluation import text as texts
 from memedit.training.decomposer import chain_part
 

@@ -79,7 +79,7 @@ def _chain(name: str) -> Any:
     from dataclasses import dataclass
     from typing import ClassVar
 
-    from memedit.editors.chain import Chain
+    from memedit.editors._chain import Chain
     from memedit.editors.ike import Ike
 
     @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +228,7 @@ def _free(editor: Any) -> Any:
     would say otherwise is then what scores rate."""
     from dataclasses import replace
 
-    from memedit.editors.chain import Chain
+    from memedit.editors._chain import Chain
 
     if hasattr(editor, "editors"):
         return Chain(*(_free(one) for one in editor.editors))

@@ -104,7 +104,7 @@ def test_a_decision_is_true_only_where_an_edit_is_asked(built: Built) -> None:
 
 
 def test_of_a_chain_only_the_members_that_read_the_role_sign(built: Built) -> None:
-    from memedit.editors.chain import Chain
+    from memedit.editors._chain import Chain
 
     model = built(Chain(Reader(), Both()))
     assert model.ask(ASKS).editor == "reader+both"

@@ -58,7 +58,7 @@ def load_editor(name: str, **settings: Any) -> Editor:
     """
     parts = split(name, "+")
     if len(parts) > 1:
-        from memedit.editors.chain import Chain
+        from memedit.editors._chain import Chain
 
         if settings:
             raise InvalidInputError(

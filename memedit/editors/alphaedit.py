@@ -21,13 +21,13 @@ from torch import Tensor
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload, Record
-from memedit.editors._facts import needed
-from memedit.editors._locating import Locating
-from memedit.editors._memit import Step, default_layers, payloads_of, spread
-from memedit.editors._solve import Moment, projected
-from memedit.editors._statistics import moments_of
-from memedit.editors._values import optimise
-from memedit.editors._weights import checked_layers
+from memedit.editors._sequences import needed
+from memedit.editors.weights.base import checked_layers
+from memedit.editors.weights.closed_forms import Moment, projected
+from memedit.editors.weights.locating import Locating
+from memedit.editors.weights.spreading import Step, default_layers, payloads_of, spread
+from memedit.editors.weights.statistics import moments_of
+from memedit.editors.weights.values import optimise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,8 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Edit, Payload
-from memedit.editors._adapters import Targets, cpu, feed_forward, sites
-from memedit.editors._facts import PLAIN, Sequenced, contexts, keyed, targeted
+from memedit.editors._sequences import PLAIN, Sequenced, contexts, keyed, targeted
+from memedit.editors.beside.targets import Targets, cpu, feed_forward, sites
 from memedit.engine.interventions import SideFFN
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from memedit.editors._finetune import PROMPT_LAST, FineTuning
+from memedit.editors.weights.finetuning import PROMPT_LAST, FineTuning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from memedit.editors._finetune import TARGET, FineTuning
+from memedit.editors.weights.finetuning import TARGET, FineTuning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

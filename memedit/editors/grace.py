@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from memedit.editors._codebook import CodebookEditor
+from memedit.editors.beside.codebook import CodebookEditor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

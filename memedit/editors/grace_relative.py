@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from memedit.core.protocols import LM
-from memedit.editors._codebook import WARM, CodebookEditor
+from memedit.editors.beside.codebook import WARM, CodebookEditor
 from memedit.engine.codebook import Rule
 
 

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 from memedit.core.errors import ContextOverflowError, InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Edit, Payload, Row
-from memedit.editors._forms import (
+from memedit.editors.prompting.forms import (
     END,
     awaits_reply,
     before_query,

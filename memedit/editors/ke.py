@@ -22,10 +22,10 @@ from torch.nn.utils.parametrizations import weight_norm
 from memedit.core.progress import counted
 from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload, Row
-from memedit.editors._facts import Sequenced, targeted
-from memedit.editors._gradients import Factors, factors
-from memedit.editors._hypernetworks import AUTO, over, trained
-from memedit.editors._weights import WeightEditor, low_rank, weight_of
+from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors.weights.base import WeightEditor, low_rank, weight_of
+from memedit.editors.weights.gradients import Factors, factors
+from memedit.editors.weights.hypernetworks import AUTO, over, trained
 from memedit.engine.passes import Pass, log_probs
 
 _MOST = 32

@@ -22,8 +22,8 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import counted
 from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload, Row
-from memedit.editors._facts import contexts, targeted
-from memedit.editors._weights import WeightEditor, weight_of
+from memedit.editors._sequences import contexts, targeted
+from memedit.editors.weights.base import WeightEditor, weight_of
 from memedit.engine.passes import Pass, log_probs, observe
 
 EDIT, SUPPRESS, ENHANCE = "edit", "suppress", "enhance"

@@ -27,8 +27,8 @@ from typing import Any, ClassVar
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Completion, Decision, Edit, Hit, Payload, Row
-from memedit.editors._counterfactual import load_adapter
-from memedit.editors._decompose import (
+from memedit.editors.prompting.adapter import load_adapter
+from memedit.editors.prompting.decomposing import (
     MOST_HOPS,
     Ask,
     Decomposer,
@@ -39,8 +39,8 @@ from memedit.editors._decompose import (
     Told,
     planner_for,
 )
-from memedit.editors._forms import END, hits_of, plain
-from memedit.editors._shots import Shot, Stated, asked
+from memedit.editors.prompting.forms import END, hits_of, plain
+from memedit.editors.prompting.shots import Shot, Stated, asked
 
 LABEL = "Fact"
 SHOTS = (

@@ -21,8 +21,8 @@ from torch import Tensor
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM, Apply, Step
 from memedit.core.types import Batch, Call, Edit, Payload, Row
-from memedit.editors._adapters import After, Targets, apart, chunked, cpu, sites
-from memedit.editors._facts import Sequenced, targeted
+from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors.beside.targets import After, Targets, apart, chunked, cpu, sites
 from memedit.engine.codebook import MARGIN, Rule
 from memedit.engine.passes import observe
 

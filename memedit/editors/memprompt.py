@@ -25,8 +25,8 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.intents import is_intent
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Edit, Payload, Row
-from memedit.editors._forms import END, hits_of, plain
-from memedit.editors._shots import Shot, Stated, asked
+from memedit.editors.prompting.forms import END, hits_of, plain
+from memedit.editors.prompting.shots import Shot, Stated, asked
 
 LABEL = "Clarification"
 _ANSWER = 12

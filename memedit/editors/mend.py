@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload
-from memedit.editors._facts import targeted
-from memedit.editors._gradients import Factors, factors
-from memedit.editors._hypernetworks import AUTO, over, trained
-from memedit.editors._weights import WeightEditor, low_rank, weight_of
+from memedit.editors._sequences import targeted
+from memedit.editors.weights.base import WeightEditor, low_rank, weight_of
+from memedit.editors.weights.gradients import Factors, factors
+from memedit.editors.weights.hypernetworks import AUTO, over, trained
 
 _EPSILON = 1e-7
 

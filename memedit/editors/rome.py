@@ -23,12 +23,12 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import counted
 from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload
-from memedit.editors._facts import Fact, needed
-from memedit.editors._locating import Locating
-from memedit.editors._solve import Moment, through
-from memedit.editors._statistics import moment_of
-from memedit.editors._values import optimise
-from memedit.editors._weights import checked_layers, low_rank
+from memedit.editors._sequences import Fact, needed
+from memedit.editors.weights.base import checked_layers, low_rank
+from memedit.editors.weights.closed_forms import Moment, through
+from memedit.editors.weights.locating import Locating
+from memedit.editors.weights.statistics import moment_of
+from memedit.editors.weights.values import optimise
 from memedit.engine.passes import observe
 
 VARIANTS = ("r", "original", "p")

@@ -27,8 +27,8 @@ import torch
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Completion, Edit, Payload, Row
-from memedit.editors._counterfactual import Adapter, adapter_for, load_adapter, other_model
-from memedit.editors._forms import END, hits_of, plain, stated, with_facts
+from memedit.editors.prompting.adapter import Adapter, adapter_for, load_adapter, other_model
+from memedit.editors.prompting.forms import END, hits_of, plain, stated, with_facts
 
 _FROZEN, _OTHER = "base", "model:"
 _SUREST = 4

@@ -23,9 +23,9 @@ from torch import Tensor
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Edit, Payload
-from memedit.editors._adapters import Targets, chunked, cpu, feed_forward, sites
-from memedit.editors._facts import Sequenced, targeted
-from memedit.editors._memory import states, strangers
+from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors.beside.negatives import states, strangers
+from memedit.editors.beside.targets import Targets, chunked, cpu, feed_forward, sites
 from memedit.engine.interventions import Neurons
 
 _TOP_ACTIVATIONS, _TOP_MEMORY = 5, 1_000

@@ -19,10 +19,10 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload
-from memedit.editors._facts import Sequenced, targeted
-from memedit.editors._gradients import Factors, factors
-from memedit.editors._solve import normal
-from memedit.editors._weights import WeightEditor, checked_layers, low_rank
+from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors.weights.base import WeightEditor, checked_layers, low_rank
+from memedit.editors.weights.closed_forms import normal
+from memedit.editors.weights.gradients import Factors, factors
 from memedit.engine.passes import Pass
 
 _EPSILON = 1e-7

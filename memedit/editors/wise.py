@@ -24,10 +24,10 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import counted
 from memedit.core.protocols import LM, Apply, Step
 from memedit.core.types import Batch, Call, Edit, Payload, Row
-from memedit.editors._adapters import Targets, cpu, sites
-from memedit.editors._facts import Sequenced, contexts, keyed, targeted
-from memedit.editors._memory import STRANGERS, sampled
-from memedit.editors._weights import weight_of
+from memedit.editors._sequences import Sequenced, contexts, keyed, targeted
+from memedit.editors.beside.negatives import STRANGERS, sampled
+from memedit.editors.beside.targets import Targets, cpu, sites
+from memedit.editors.weights.base import weight_of
 from memedit.engine.passes import Pass
 
 _PRIME = 2_654_435_761

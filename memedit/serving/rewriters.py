@@ -15,14 +15,14 @@ from typing import Any, Protocol, TypeAlias
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Edit, Hit, Row
 from memedit.editors import load_editor
-from memedit.editors._decompose import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
-from memedit.editors._shots import Shot, posed
 from memedit.editors.ike import Demonstration, Ike, demonstrations
 from memedit.editors.mello import KNOWN, LABEL, Mello, answering, clean, question_of
 from memedit.editors.mello import SHOTS as FACTS
 from memedit.editors.memprompt import LABEL as CLARIFICATION
 from memedit.editors.memprompt import SHOTS as CLARIFIED
 from memedit.editors.memprompt import MemPrompt, clarification
+from memedit.editors.prompting.decomposing import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
+from memedit.editors.prompting.shots import Shot, posed
 from memedit.serving.errors import ApiError
 from memedit.serving.rewriting import Form, Reading, one_line
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from memedit.core.types import Decision, Row
-from memedit.editors._forms import END, before_query, split_at_view, stated
 from memedit.editors.ike import Demonstration
+from memedit.editors.prompting.forms import END, before_query, split_at_view, stated
 
 _MARKERS = re.compile(
     r"<\|[^<>|]{0,64}\|>"  # ChatML, Llama 3, Phi, GPT: <|im_start|>, <|eot_id|>

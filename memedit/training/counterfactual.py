@@ -22,8 +22,8 @@ from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidInputError
 from memedit.core.sites import Sites
 from memedit.core.types import Row, Turn
-from memedit.editors._counterfactual import WEIGHTS
-from memedit.editors._forms import before_query, opened_reply, plain, stated
+from memedit.editors.prompting.adapter import WEIGHTS
+from memedit.editors.prompting.forms import before_query, opened_reply, plain, stated
 from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec, right_pad
 from memedit.training.examples import Example, Examples

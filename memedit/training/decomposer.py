@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Row
-from memedit.editors._decompose import MOST_HOPS, planned, relations
+from memedit.editors.prompting.decomposing import MOST_HOPS, planned, relations
 from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec
 from memedit.training.counterfactual import ALPHA, RANK, Objective, Tokens
@@ -166,7 +166,7 @@ _LEADS = ("What is", "Who is", "What is the name of", "Can you name", "Tell me:"
 
 @dataclass(slots=True)
 class Renderer:
-    """Examples to token ids, as :class:`memedit.editors._decompose.Planner` asks at runtime."""
+    """Examples to token ids, as :class:`memedit.editors.prompting.decomposing.Planner` asks at runtime."""
 
     tokenizer: Any
     codec: Codec

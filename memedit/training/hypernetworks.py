@@ -20,9 +20,9 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Edit
 from memedit.editors import ke, mend
-from memedit.editors._facts import Sequenced, keyed
-from memedit.editors._gradients import Factors, factors
-from memedit.editors._hypernetworks import beside, block_of, divergence, last_mlps, save
+from memedit.editors._sequences import Sequenced, keyed
+from memedit.editors.weights.gradients import Factors, factors
+from memedit.editors.weights.hypernetworks import beside, block_of, divergence, last_mlps, save
 from memedit.engine.passes import Pass, Seen, log_probs
 from memedit.training.facts import Fact
 from memedit.training.loop import Report, Schedule, train

@@ -215,7 +215,7 @@ def train_adapter(
     Interrupted, it goes on from the last checkpoint in ``out`` when run again with the same
     settings. ``start`` is the folder of an adapter to begin with; it stays as it is.
     """
-    from memedit.editors._counterfactual import MANIFEST
+    from memedit.editors.prompting.adapter import MANIFEST
     from memedit.training.counterfactual import targets_of, train_counterfactual
 
     lm = _opened(model, device, dtype)
@@ -309,7 +309,7 @@ def _save_adapter(trained: Any, out: Path, manifest: dict[str, Any]) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
-    from memedit.editors._counterfactual import MANIFEST, WEIGHTS
+    from memedit.editors.prompting.adapter import MANIFEST, WEIGHTS
 
     trained.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)  # PEFT's blank model card
@@ -346,7 +346,7 @@ def train_hypernetwork(
         rank: Of MEND's transforms.
         report: Called after every step.
     """
-    from memedit.editors._hypernetworks import folder_of
+    from memedit.editors.weights.hypernetworks import folder_of
     from memedit.training.hypernetworks import KeTraining, MendTraining
 
     lm = _opened(model, device)

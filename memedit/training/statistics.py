@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memedit.core.errors import InvalidInputError
-from memedit.editors._statistics import Collected, Progress, collect
+from memedit.editors.weights.statistics import Collected, Progress, collect
 from memedit.training.jobs import sha256_of
 from memedit.training.texts import passages
 
@@ -53,7 +53,7 @@ def collect_statistics(
         lm: The model's engine.
         layers: Which.
         files: ``.txt``, or JSON lines with a text; either may be gzip'd.
-        tokens, length, folder, progress: As for :func:`memedit.editors._statistics.collect`.
+        tokens, length, folder, progress: As for :func:`memedit.editors.weights.statistics.collect`.
     """
     for file in files:
         if not file.is_file():

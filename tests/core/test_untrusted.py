@@ -22,9 +22,9 @@ from memedit.core.errors import (
     UntrustedFileError,
 )
 from memedit.core.untrusted import check_plain, load_tensors, parse_json, read_bytes, read_json
-from memedit.editors._counterfactual import Adapter
-from memedit.editors._hypernetworks import read
-from memedit.editors._statistics import moment_of
+from memedit.editors.prompting.adapter import Adapter
+from memedit.editors.weights.hypernetworks import read
+from memedit.editors.weights.statistics import moment_of
 from memedit.encoders import load_encoder
 from memedit.engine.engine import Engine
 from memedit.memory.journal.payloads import dump, load

@@ -11,8 +11,8 @@ import torch
 
 from memedit import Edit
 from memedit.editors import editor_class, ke, load_editor, mend
-from memedit.editors._hypernetworks import folder_of, last_mlps, save
-from memedit.editors._statistics import collect
+from memedit.editors.weights.hypernetworks import folder_of, last_mlps, save
+from memedit.editors.weights.statistics import collect
 from memedit.engine.engine import Engine
 from tests.helpers import byte_tokenizer, tiny_model
 

@@ -9,11 +9,11 @@ import torch
 
 from memedit import Edit
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.editors._facts import Sequenced, keyed
-from memedit.editors._gradients import factors
-from memedit.editors._hypernetworks import last_mlps
-from memedit.editors._weights import summed, weight_of
+from memedit.editors._sequences import Sequenced, keyed
 from memedit.editors.ke import Head, Ke, Network, fresh, old_answer, read_text
+from memedit.editors.weights.base import summed, weight_of
+from memedit.editors.weights.gradients import factors
+from memedit.editors.weights.hypernetworks import last_mlps
 from memedit.engine.engine import Engine
 from memedit.engine.passes import Pass
 from memedit.training.hypernetworks import KeTraining

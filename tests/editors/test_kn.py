@@ -9,8 +9,8 @@ import torch
 
 from memedit import Edit
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.editors._weights import summed, weight_of
 from memedit.editors.kn import Kn
+from memedit.editors.weights.base import summed, weight_of
 from memedit.engine.engine import Engine
 from memedit.engine.passes import log_probs, observe
 from tests.editors.helpers import FACTS, tiny_engine

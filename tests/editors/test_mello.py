@@ -13,7 +13,11 @@ import torch
 from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Batch, Completion, Decision, Hit, Record, Row
-from memedit.editors._decompose import (
+from memedit.editors._chain import Chain
+from memedit.editors.ike import Ike
+from memedit.editors.mello import LABEL, Mello, clean, question_of, same
+from memedit.editors.memprompt import MemPrompt
+from memedit.editors.prompting.decomposing import (
     Ask,
     Done,
     Loop,
@@ -28,11 +32,7 @@ from memedit.editors._decompose import (
     retrieved,
     template,
 )
-from memedit.editors._shots import posed
-from memedit.editors.chain import Chain
-from memedit.editors.ike import Ike
-from memedit.editors.mello import LABEL, Mello, clean, question_of, same
-from memedit.editors.memprompt import MemPrompt
+from memedit.editors.prompting.shots import posed
 from memedit.scope import Mention
 
 Tiny = Callable[[str], Any]

@@ -11,14 +11,14 @@ import torch
 
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.core.types import Payload, Record
-from memedit.editors._facts import Fact, contexts, fact
-from memedit.editors._memit import default_layers, keys_of, spread, states_of
-from memedit.editors._solve import ridge
-from memedit.editors._statistics import moment_of
-from memedit.editors._values import optimise
-from memedit.editors._weights import summed
+from memedit.editors._sequences import Fact, contexts, fact
 from memedit.editors.alphaedit import Alphaedit
 from memedit.editors.memit import Memit
+from memedit.editors.weights.base import summed
+from memedit.editors.weights.closed_forms import ridge
+from memedit.editors.weights.spreading import default_layers, keys_of, spread, states_of
+from memedit.editors.weights.statistics import moment_of
+from memedit.editors.weights.values import optimise
 from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, tiny_engine, with_statistics
 

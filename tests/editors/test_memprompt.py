@@ -10,8 +10,8 @@ import pytest
 from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Batch
-from memedit.editors._shots import posed, prefix
 from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, bare_answer, clarification
+from memedit.editors.prompting.shots import posed, prefix
 from memedit.model.feedback import agrees, as_edit, guessed_subject
 from memedit.scope import Feedback, Mention
 from memedit.scope.feedback import distance

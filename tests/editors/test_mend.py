@@ -11,11 +11,11 @@ import torch
 from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Batch, Row
-from memedit.editors._facts import keyed
-from memedit.editors._gradients import Factors, factors
-from memedit.editors._hypernetworks import last_mlps, shipped
-from memedit.editors._weights import summed
+from memedit.editors._sequences import keyed
 from memedit.editors.mend import Mend, Network, Transform, shapes_of
+from memedit.editors.weights.base import summed
+from memedit.editors.weights.gradients import Factors, factors
+from memedit.editors.weights.hypernetworks import last_mlps, shipped
 from memedit.engine.engine import Engine
 from memedit.engine.passes import Pass
 from memedit.split import part_of

@@ -11,11 +11,11 @@ import torch
 from memedit import Edit
 from memedit.core.errors import InvalidEditError, InvalidInputError, StatisticsError
 from memedit.core.types import Batch, Row
-from memedit.editors._facts import contexts, fact, keyed, weights
-from memedit.editors._statistics import moment_of
-from memedit.editors._values import Descent, optimise
-from memedit.editors._weights import summed
+from memedit.editors._sequences import contexts, fact, keyed, weights
 from memedit.editors.rome import Rome
+from memedit.editors.weights.base import summed
+from memedit.editors.weights.statistics import moment_of
+from memedit.editors.weights.values import Descent, optimise
 from memedit.engine.engine import Engine
 from memedit.engine.passes import observe
 from tests.editors.helpers import FACTS, tiny_engine, with_statistics

@@ -12,7 +12,7 @@ import torch
 from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record, Row
-from memedit.editors._forms import plain
+from memedit.editors.prompting.forms import plain
 from memedit.editors.serac import Serac, _odds
 from memedit.scope import Nearest
 from tests.helpers import byte_tokenizer, tiny_model

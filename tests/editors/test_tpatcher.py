@@ -10,8 +10,8 @@ import torch
 
 from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidEditError, InvalidInputError, UnsupportedArchitectureError
-from memedit.editors._facts import targeted
-from memedit.editors._memory import sampled, states, strangers
+from memedit.editors._sequences import targeted
+from memedit.editors.beside.negatives import sampled, states, strangers
 from memedit.editors.tpatcher import Tpatcher, _Fitting, memory_loss
 from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights

@@ -8,10 +8,10 @@ import torch
 from memedit import Edit
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Batch, Record, Row
-from memedit.editors._facts import keyed
-from memedit.editors._gradients import factors
-from memedit.editors._weights import summed, weight_of
+from memedit.editors._sequences import keyed
 from memedit.editors.ultraedit import Running, Ultraedit
+from memedit.editors.weights.base import summed, weight_of
+from memedit.editors.weights.gradients import factors
 from memedit.engine.engine import Engine
 from memedit.engine.passes import Pass
 from tests.editors.helpers import FACTS, tiny_engine

@@ -13,7 +13,7 @@ import torch
 from memedit import Edit, EditableModel
 from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInputError
 from memedit.editors import available, editor_class
-from memedit.editors._weights import summed
+from memedit.editors.weights.base import summed
 from memedit.engine.engine import Engine
 from memedit.model.sequence import changes_weights
 from memedit.scope import Mention

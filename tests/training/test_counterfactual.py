@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Batch, Row
-from memedit.editors._counterfactual import WEIGHTS, Adapter
+from memedit.editors.prompting.adapter import WEIGHTS, Adapter
 from memedit.editors.serac import Serac
 from memedit.engine import loading
 from memedit.engine.engine import Engine

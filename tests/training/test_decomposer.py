@@ -13,8 +13,8 @@ import pytest
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Batch, Row
-from memedit.editors._decompose import Planner, plan_of, planned, planner_for
 from memedit.editors.mello import Mello
+from memedit.editors.prompting.decomposing import Planner, plan_of, planned, planner_for
 from memedit.engine import loading
 from memedit.engine.engine import Engine
 from memedit.engine.tokens import Codec

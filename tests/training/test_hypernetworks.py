@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from memedit.cli import app
 from memedit.editors import load_editor
-from memedit.editors._weights import summed
+from memedit.editors.weights.base import summed
 from memedit.engine.engine import Engine
 from memedit.engine.loading import load
 from memedit.training.hypernetworks import Lessons

@@ -18,8 +18,8 @@ from torch import Tensor
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Edit, Payload, Record
-from memedit.editors._adapters import Targets, apart, chunked, cpu, sites
-from memedit.editors._facts import Sequenced, targeted
+from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors.beside.targets import Targets, apart, chunked, cpu, sites
 from memedit.engine.codebook import Codebook, Rule, balls
 from memedit.engine.passes import observe
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from memedit.core.errors import StatisticsError
-from memedit.editors._solve import Moment, exact, normal, projected, ridge, through
+from memedit.editors.weights.closed_forms import Moment, exact, normal, projected, ridge, through
 
 F, D, N = 24, 10, 4
 

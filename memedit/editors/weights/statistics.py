@@ -26,14 +26,14 @@ from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.core.files import cache_folder
 from memedit.core.protocols import LM
 from memedit.core.untrusted import load_tensors, opened_tensors, parse_json
-from memedit.editors._solve import Moment
+from memedit.editors.weights.closed_forms import Moment
 from memedit.engine.passes import Enough
 from memedit.engine.tokens import right_pad
 
 AUTO, IDENTITY = "auto", "identity"
 SINK = 10.0
 """Position 0 reads this many times the norm of the others: an attention sink; do not edit here."""
-_SHIPPED = Path(__file__).parent / "statistics"
+_SHIPPED = Path(__file__).parents[1] / "statistics"
 """Those of ROME's layer in the default model come with the package."""
 _FORMAT = 1
 _SAVE_EVERY = 16

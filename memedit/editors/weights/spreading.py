@@ -10,9 +10,9 @@ from torch import Tensor
 
 from memedit.core.protocols import LM
 from memedit.core.types import Payload
-from memedit.editors._facts import Fact
-from memedit.editors._values import Values
-from memedit.editors._weights import low_rank
+from memedit.editors._sequences import Fact
+from memedit.editors.weights.base import low_rank
+from memedit.editors.weights.values import Values
 from memedit.engine.passes import observe
 
 Solve = Callable[[int, Tensor], Tensor]

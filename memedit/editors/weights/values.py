@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.protocols import LM
-from memedit.editors._facts import Fact, Sequenced
+from memedit.editors._sequences import Fact, Sequenced
 from memedit.engine.passes import Pass, log_probs
 
 _TOKENS = 1_024

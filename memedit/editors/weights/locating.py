@@ -9,10 +9,10 @@ from typing import ClassVar
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Edit
-from memedit.editors._facts import Fact, contexts, fact
-from memedit.editors._statistics import AUTO, IDENTITY
-from memedit.editors._values import Descent
-from memedit.editors._weights import WeightEditor
+from memedit.editors._sequences import Fact, contexts, fact
+from memedit.editors.weights.base import WeightEditor
+from memedit.editors.weights.statistics import AUTO, IDENTITY
+from memedit.editors.weights.values import Descent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ import torch
 from memedit import EditableModel
 from memedit.core.types import Batch, Row
 from memedit.editors import available, editor_class
-from memedit.editors._adapters import Targets, chunked, positions
-from memedit.editors._facts import targeted
+from memedit.editors._sequences import targeted
+from memedit.editors.beside.targets import Targets, chunked, positions
 from tests.editors.helpers import FACTS, changed, quick, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from memedit import Edit, EditableModel, editors
-from memedit.editors._decompose import Loop, Oracle, Plan, PlanDialogue, planner_for
 from memedit.editors.mello import Mello
+from memedit.editors.prompting.decomposing import Loop, Oracle, Plan, PlanDialogue, planner_for
 
 CREATOR = Edit("Tetris was created by", "Mark Burnett", "Tetris")
 BORN = Edit("Mark Burnett was born in the city of", "Manila", "Mark Burnett")
@@ -34,7 +34,7 @@ def mello(smollm: tuple[Any, Any], minilm: Any, editor: Any) -> EditableModel:
 @pytest.mark.parametrize("inner", ["", "+serac"])
 def test_a_chain_over_edits_is_answered(smollm: tuple[Any, Any], minilm: Any, inner: str) -> None:
     from memedit.editors import load_editor
-    from memedit.editors.chain import Chain
+    from memedit.editors._chain import Chain
 
     editor: Any = Mello(decomposer=Oracle(PLANS))
     model = mello(smollm, minilm, Chain(editor, load_editor("serac")) if inner else editor)

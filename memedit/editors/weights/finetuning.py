@@ -13,8 +13,8 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload
-from memedit.editors._facts import Sequenced, targeted
-from memedit.editors._weights import WeightEditor, checked_layers, low_rank, weight_of
+from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors.weights.base import WeightEditor, checked_layers, low_rank, weight_of
 from memedit.engine.passes import Pass, log_probs
 
 PROMPT_LAST, TARGET = "prompt_last", "target"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memedit import Edit, EditableModel
-from memedit.editors._counterfactual import adapter_for, shipped
+from memedit.editors.prompting.adapter import adapter_for, shipped
 from memedit.editors.serac import Serac
 from memedit.scope import Nearest
 

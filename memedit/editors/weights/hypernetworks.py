@@ -17,7 +17,7 @@ from memedit.core.errors import InvalidInputError, UntrustedFileError
 from memedit.core.files import cache_folder
 from memedit.core.protocols import LM
 from memedit.core.untrusted import load_tensors, read_json
-from memedit.editors._facts import Sequenced
+from memedit.editors._sequences import Sequenced
 from memedit.engine.passes import Pass
 
 AUTO = "auto"

@@ -25,8 +25,8 @@ from typing import Protocol
 from memedit.core.errors import ContextOverflowError
 from memedit.core.protocols import LM, Transcript
 from memedit.core.types import Batch, Row
-from memedit.editors._counterfactual import MANIFEST, Adapter, load_adapter
-from memedit.editors._forms import END
+from memedit.editors.prompting.adapter import MANIFEST, Adapter, load_adapter
+from memedit.editors.prompting.forms import END
 
 MOST_HOPS = 4
 """As many rounds as the paper's."""

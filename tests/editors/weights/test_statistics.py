@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from memedit.cli import app
 from memedit.core.errors import InvalidInputError, StatisticsError
-from memedit.editors._statistics import collect, moment_of, pack, windows
+from memedit.editors.weights.statistics import collect, moment_of, pack, windows
 from memedit.engine.engine import Engine
 from memedit.training.statistics import collect_statistics, layers_of
 from tests.editors.helpers import texts, tiny_engine
@@ -63,7 +63,7 @@ def test_position_zero_is_told_apart(tmp_path: Path) -> None:
 
 
 def test_editing_a_sink_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memedit.editors._statistics.SINK", 0.1)
+    monkeypatch.setattr("memedit.editors.weights.statistics.SINK", 0.1)
     lm = tiny_engine()
     (found,) = collect(lm, [1], texts(), tokens=600, length=64, folder=tmp_path)
     assert found.is_sink
@@ -93,7 +93,7 @@ def test_every_input_makes_another_file(tmp_path: Path) -> None:
 def test_an_interrupted_run_goes_on_and_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memedit.editors._statistics._SAVE_EVERY", 3)
+    monkeypatch.setattr("memedit.editors.weights.statistics._SAVE_EVERY", 3)
     lm, read = tiny_engine(), []
     broken = tmp_path / "broken"
 

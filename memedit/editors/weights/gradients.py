@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from memedit.editors._facts import Sequenced
+from memedit.editors._sequences import Sequenced
 from memedit.engine.passes import Pass, log_probs
 
 

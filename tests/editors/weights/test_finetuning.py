@@ -11,11 +11,11 @@ import torch
 from memedit import Edit
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Batch, Row
-from memedit.editors._weights import summed
 from memedit.editors.ft import Ft
 from memedit.editors.ft_l import FtL
 from memedit.editors.ft_m import FtM
 from memedit.editors.lora import Lora
+from memedit.editors.weights.base import summed
 from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, tiny_engine
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from memedit.core.errors import ContextOverflowError
 from memedit.core.types import Batch, Call, Hit, Row
-from memedit.editors._forms import (
+from memedit.editors.prompting.forms import (
     END,
     awaits_reply,
     before_query,

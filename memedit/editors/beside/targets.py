@@ -15,7 +15,7 @@ from memedit.core.errors import InvalidEditError, UnsupportedArchitectureError
 from memedit.core.progress import report
 from memedit.core.protocols import LM
 from memedit.core.types import Batch
-from memedit.editors._facts import Sequenced
+from memedit.editors._sequences import Sequenced
 from memedit.engine.passes import Pass, log_probs
 
 After = Callable[[Tensor, Tensor], "Tensor | None"]

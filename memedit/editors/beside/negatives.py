@@ -9,8 +9,8 @@ from torch import Tensor
 
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Edit, Row
-from memedit.editors._adapters import positions
-from memedit.editors._facts import keyed, targeted
+from memedit.editors._sequences import keyed, targeted
+from memedit.editors.beside.targets import positions
 from memedit.engine.passes import Pass
 
 _OPENINGS = (

@@ -1,0 +1,1 @@
+"""What editors share that answer from tables beside a layer."""

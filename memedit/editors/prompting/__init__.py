@@ -1,0 +1,1 @@
+"""What editors share that put edits into the prompt."""
