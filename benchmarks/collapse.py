@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from memedit import EditableModel
+from memedit.data.texts import sentences
 from memedit.engine.engine import Engine
 from memedit.engine.tokens import right_pad
 from memedit.evaluation.compare import Comparison, load
@@ -29,7 +30,6 @@ from memedit.evaluation.runner import rows_of
 from memedit.evaluation.specs import NONE, Spec, parse
 from memedit.evaluation.summary import Interval, Table, bootstrap
 from memedit.evaluation.tables import points_of
-from memedit.training.texts import sentences
 
 METRIC = "text_nll"
 _ROWS = 16

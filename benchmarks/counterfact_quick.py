@@ -25,11 +25,11 @@ from rich.table import Table
 from memedit import EditableModel, EditMemory
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision
+from memedit.data.cases import EFFICACY, PARAPHRASE, Probe, select
+from memedit.data.formats import Options
 from memedit.evaluation import EvalCase, load_cases
 from memedit.evaluation import text as texts
 from memedit.evaluation.asking import Answer, Asker, chunks
-from memedit.evaluation.cases import EFFICACY, PARAPHRASE, Probe, select
-from memedit.evaluation.formats import Options
 
 TOKENS = 10
 Results = dict[str, Any]

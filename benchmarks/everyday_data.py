@@ -16,7 +16,7 @@ from typing import Any
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit
-from memedit.split import part_of
+from memedit.data.split import part_of
 
 Record = dict[str, Any]
 PARTS = ("all", "visible-heldout", "train", "calibration", "evaluation")
@@ -107,7 +107,7 @@ def _members(part: str) -> tuple[str, ...]:
 
 
 def _part(record: Record) -> str:
-    """The part of :mod:`memedit.split` that the record's subject belongs to."""
+    """The part of :mod:`memedit.data.split` that the record's subject belongs to."""
     facts = record.get("facts") or [{}]
     fact, pair = facts[0], record.get("pair") or {}
     about = fact.get("subject") or fact.get("prompt") or fact.get("statement") or pair.get("a")

@@ -21,11 +21,11 @@ from rich.table import Table
 
 from benchmarks.remembered import Remembered
 from memedit import EditableModel, EditMemory
+from memedit.data.cases import EFFICACY, PARAPHRASE, EvalCase, Probe
+from memedit.data.formats import Options
 from memedit.evaluation import load_cases
 from memedit.evaluation import text as texts
 from memedit.evaluation.asking import Answer, Asker
-from memedit.evaluation.cases import EFFICACY, PARAPHRASE, EvalCase, Probe
-from memedit.evaluation.formats import Options
 
 Results = dict[str, Any]
 

@@ -3,7 +3,7 @@
     python benchmarks/scope.py --data counterfact_full.jsonl.gz --zsre zsre.jsonl.gz --json out.json
 
 All records become edits; queries are about subjects the shipped scope has not been trained on (the
-evaluation part of memedit.split; ``--part all`` asks about every subject, for files that
+evaluation part of memedit.data.split; ``--part all`` asks about every subject, for files that
 had no part in training). No language model is needed: this measures the decision alone.
 
 paraphrase_recall, zsre_recall   the right edit is among those that fire (zsRE: one of the edits of
@@ -37,17 +37,17 @@ from rich.table import Table
 from memedit import EditMemory
 from memedit.core.protocols import Scope
 from memedit.core.types import Decision
+from memedit.data.facts import Fact, read_facts
+from memedit.data.split import part_of
+from memedit.data.texts import passages
 from memedit.encoders import load_encoder
 from memedit.memory.live.subjects import subject_key
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries
 from memedit.scope.relations import sisters
-from memedit.split import part_of
 from memedit.training.examples import related
-from memedit.training.facts import Fact, read_facts
 from memedit.training.forms import dated, hypothetical, negated, reversed_
-from memedit.training.texts import passages
 
 BATCH = 128
 TEXTS = 5_000

@@ -30,16 +30,16 @@ from rich.table import Table
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from memedit.data.facts import read_facts
+from memedit.data.texts import sentences
 from memedit.encoders import load_encoder
 from memedit.scope.cross import CrossEncoder
 from memedit.scope.features import SCALARS, TextPair
 from memedit.training.cross import Labelled, chances, chosen, train_cross
-from memedit.training.facts import read_facts
 from memedit.training.jobs import split_facts
 from memedit.training.loop import Schedule
 from memedit.training.pairs import KINDS, POSITIVE, Floats, Pairs, cached_pairs
 from memedit.training.scope import best_of_queries, calibrated, train_pair_model
-from memedit.training.texts import sentences
 
 RATE = 1e-3
 

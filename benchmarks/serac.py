@@ -27,12 +27,12 @@ from rich.table import Table
 
 from memedit import EditableModel, EditMemory
 from memedit.core.types import Decision, Hit, Record
+from memedit.data.cases import EFFICACY, LOCALITY, NEIGHBOURHOOD, PARAPHRASE, EvalCase
+from memedit.data.split import part_of
 from memedit.editors.serac import Serac
 from memedit.evaluation import load_cases
 from memedit.evaluation import text as texts
 from memedit.evaluation.asking import Asker
-from memedit.evaluation.cases import EFFICACY, LOCALITY, NEIGHBOURHOOD, PARAPHRASE, EvalCase
-from memedit.split import part_of
 
 TOKENS = 10
 Results = dict[str, Any]

@@ -10,8 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from memedit.evaluation.cases import EvalCase, Probe, Selection, select
-    from memedit.evaluation.sources import Dataset, load_cases
+    from memedit.data.cases import EvalCase, Probe, Selection, select
+    from memedit.data.sources import Dataset, load_cases
 
 __all__ = ["Dataset", "EvalCase", "Probe", "Selection", "load_cases", "select"]
 

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError
+from memedit.data.sources import Dataset, load_cases
 from memedit.engine import loading
 from memedit.evaluation import rows as row_files
 from memedit.evaluation.asking import Asker
@@ -25,7 +26,6 @@ from memedit.evaluation.rows import Row
 from memedit.evaluation.run_folder import AGGREGATES, MANIFEST, alone, begin, write_json
 from memedit.evaluation.runner import Cell, rows_of
 from memedit.evaluation.settings import Settings
-from memedit.evaluation.sources import Dataset, load_cases
 from memedit.evaluation.specs import NONE, Spec, parse_all
 from memedit.evaluation.summary import Table, aggregate
 

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import cache_folder
+from memedit.data.formats import Options
+from memedit.data.sources import Dataset, load_cases
 from memedit.evaluation import compare
-from memedit.evaluation.formats import Options
 from memedit.evaluation.protocols import accumulates
 from memedit.evaluation.run_folder import alone, begin
 from memedit.evaluation.runner import rows_of
 from memedit.evaluation.settings import Settings, key_of
-from memedit.evaluation.sources import Dataset, load_cases
 from memedit.evaluation.specs import Spec, parse, parse_all
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Job:
     Attributes:
         editors: As in :func:`memedit.evaluation.specs.parse`.
         data, n, locality, part: As for :func:`memedit.evaluation.load_cases`.
-        target, sources, hard, references: As for :class:`memedit.evaluation.formats.Options`.
+        target, sources, hard, references: As for :class:`memedit.data.formats.Options`.
         model, encoder: Names; None for the packaged ones.
         settings: Fields of :class:`~memedit.evaluation.settings.Settings`.
     """

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memedit.core.types import Decision, Score
+from memedit.data.cases import EFFICACY, HOP, REPLY, Probe, kind_of
 from memedit.evaluation import text
 from memedit.evaluation.asking import Answer
-from memedit.evaluation.cases import EFFICACY, HOP, REPLY, Probe, kind_of
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -47,7 +47,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from memedit.evaluation.cases import (
+from memedit.data.cases import (
     EFFICACY,
     GENERATION,
     HARD,

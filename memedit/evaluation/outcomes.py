@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.types import Decision, Score
+from memedit.data.cases import GENERATION, PORTABILITY, EvalCase, Probe, kind_of
 from memedit.evaluation import measures, ripple
 from memedit.evaluation.asking import Answer, Asker
-from memedit.evaluation.cases import GENERATION, PORTABILITY, EvalCase, Probe, kind_of
 from memedit.evaluation.framing import CHAT
 from memedit.evaluation.measures import Outcome
 from memedit.evaluation.settings import Settings, key_of

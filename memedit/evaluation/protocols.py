@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 from memedit.core.errors import InvalidInputError, unknown_name
 from memedit.core.types import Edit
+from memedit.data.cases import EvalCase
 from memedit.evaluation.asking import chunks
-from memedit.evaluation.cases import EvalCase
 
 PROTOCOLS = ("batch", "batch-sequential", "instance", "sequential", "single")
 IMMEDIATE, CHECKPOINT = "immediate", "checkpoint"

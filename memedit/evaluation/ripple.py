@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from memedit.data.cases import EFFICACY, EvalCase, Query, RippleTest
 from memedit.evaluation import text
-from memedit.evaluation.cases import EFFICACY, EvalCase, Query, RippleTest
 
 Said = Mapping[str, str]
 """{prompt: what the model said}"""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from memedit.core.errors import InvalidInputError
+from memedit.data.sources import Dataset, trained_on
 from memedit.engine import loading
 from memedit.evaluation.settings import Settings, identity, surroundings
-from memedit.evaluation.sources import Dataset, trained_on
 from memedit.evaluation.specs import Spec
 
 if TYPE_CHECKING:

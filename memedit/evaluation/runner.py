@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memedit.data.cases import EFFICACY, EvalCase, Probe
 from memedit.evaluation import outcomes, text, writing
 from memedit.evaluation.asking import Asker, chunks
-from memedit.evaluation.cases import EFFICACY, EvalCase, Probe
 from memedit.evaluation.measures import Outcome
 from memedit.evaluation.metrics import DISTANCE, EDIT, HELD, KEYS, RELATIVE, STEP
 from memedit.evaluation.outcomes import Base

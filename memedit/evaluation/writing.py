@@ -14,9 +14,9 @@ import torch
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
+from memedit.data.cases import GENERATION, EvalCase
 from memedit.evaluation import text
 from memedit.evaluation.asking import Asker
-from memedit.evaluation.cases import GENERATION, EvalCase
 
 if TYPE_CHECKING:
     from memedit.model.editable import EditableModel

@@ -22,12 +22,12 @@ from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidInputError
 from memedit.core.sites import Sites
 from memedit.core.types import Row, Turn
+from memedit.data.facts import Fact
 from memedit.editors.prompting.adapter import WEIGHTS
 from memedit.editors.prompting.forms import before_query, opened_reply, plain, stated
 from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec, right_pad
 from memedit.training.examples import Example, Examples
-from memedit.training.facts import Fact
 from memedit.training.loop import Schedule, chunks, shuffled, train
 
 RANK, ALPHA = 16, 32

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Row
+from memedit.data.facts import read_records
 from memedit.editors.prompting.decomposing import MOST_HOPS, planned, relations
 from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec
 from memedit.training.counterfactual import ALPHA, RANK, Objective, Tokens
-from memedit.training.facts import read_records
 from memedit.training.loop import Report, Schedule, chunks, shuffled, train
 
 Part: TypeAlias = Literal["train", "evaluation"]

@@ -16,9 +16,9 @@ from importlib.resources import files
 from typing import Any
 
 from memedit.core.errors import InvalidInputError
+from memedit.data.facts import Fact
 from memedit.memory.live.subjects import SubjectIndex, views
 from memedit.scope.relations import sisters
-from memedit.training.facts import Fact
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 
 DECLINED = 0.4

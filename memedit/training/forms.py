@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from memedit.training.facts import Fact
+from memedit.data.facts import Fact
 
 Form: TypeAlias = "Callable[[Fact, random.Random], str | None]"
 

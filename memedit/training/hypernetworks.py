@@ -19,12 +19,12 @@ from torch.nn import functional as F
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Edit
+from memedit.data.facts import Fact
 from memedit.editors import ke, mend
 from memedit.editors._sequences import Sequenced, keyed
 from memedit.editors.weights.gradients import Factors, factors
 from memedit.editors.weights.hypernetworks import beside, block_of, divergence, last_mlps, save
 from memedit.engine.passes import Pass, Seen, log_probs
-from memedit.training.facts import Fact
 from memedit.training.loop import Report, Schedule, train
 
 Terms: TypeAlias = "dict[str, tuple[Tensor, Tensor]]"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError
-from memedit.split import describe, part_of
-from memedit.training.facts import Fact, read_facts
+from memedit.data.facts import Fact, read_facts
+from memedit.data.split import describe, part_of
+from memedit.data.texts import sentences
 from memedit.training.loop import Report, Schedule
-from memedit.training.texts import sentences
 
 if TYPE_CHECKING:
     from memedit.core.protocols import Encoder
@@ -49,7 +49,7 @@ def sha256_of(path: Path) -> str:
 
 
 def split_facts(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
-    """Facts by part (:mod:`memedit.split`).
+    """Facts by part (:mod:`memedit.data.split`).
 
     Raises:
         InvalidInputError: nothing to train or to calibrate on.

@@ -22,13 +22,13 @@ from safetensors.numpy import load_file, save_file
 
 from memedit.core.protocols import Encoder
 from memedit.core.types import Edit, Hit
+from memedit.data.facts import Fact
 from memedit.memory import EditMemory
 from memedit.memory.live.subjects import subject_key
 from memedit.scope.classifier import worth_weighing
 from memedit.scope.features import TextPair, pair_texts, scalars, vectors
 from memedit.scope.relations import sisters
 from memedit.training.examples import related
-from memedit.training.facts import Fact
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 
 Floats = npt.NDArray[np.float32]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memedit.core.errors import InvalidInputError
+from memedit.data.texts import passages
 from memedit.editors.weights.statistics import Collected, Progress, collect
 from memedit.training.jobs import sha256_of
-from memedit.training.texts import passages
 
 if TYPE_CHECKING:
     from memedit.core.protocols import LM

@@ -11,6 +11,8 @@ import torch
 from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Batch, Row
+from memedit.data.facts import Fact
+from memedit.data.split import part_of
 from memedit.editors._sequences import keyed
 from memedit.editors.mend import Mend, Network, Transform, shapes_of
 from memedit.editors.weights.base import summed
@@ -18,8 +20,6 @@ from memedit.editors.weights.gradients import Factors, factors
 from memedit.editors.weights.hypernetworks import last_mlps, shipped
 from memedit.engine.engine import Engine
 from memedit.engine.passes import Pass
-from memedit.split import part_of
-from memedit.training.facts import Fact
 from memedit.training.hypernetworks import MendTraining
 from memedit.training.loop import Schedule
 from tests.editors.helpers import FACTS, tiny_engine, with_hypernetworks

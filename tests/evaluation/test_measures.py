@@ -9,9 +9,9 @@ import torch
 
 from memedit import Edit
 from memedit.core.types import Decision, Hit, Record, Score
+from memedit.data.cases import Probe
 from memedit.evaluation import measures
 from memedit.evaluation.asking import Answer
-from memedit.evaluation.cases import Probe
 from memedit.evaluation.measures import Outcome
 
 

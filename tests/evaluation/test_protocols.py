@@ -8,7 +8,7 @@ import pytest
 
 from memedit import Edit
 from memedit.core.errors import InvalidInputError, UnknownNameError
-from memedit.evaluation.cases import EvalCase
+from memedit.data.cases import EvalCase
 from memedit.evaluation.protocols import Evaluation, Operation, Reset, checkpoints_of, plan
 
 

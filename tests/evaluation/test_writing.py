@@ -12,10 +12,10 @@ import torch
 
 from memedit import Edit
 from memedit.core.errors import InvalidInputError
+from memedit.data.formats import Options
 from memedit.evaluation import load_cases, text, writing
 from memedit.evaluation.asking import Asker
 from memedit.evaluation.compare import compare
-from memedit.evaluation.formats import Options
 from memedit.evaluation.rows import read
 from memedit.evaluation.runner import rows_of
 from memedit.evaluation.specs import parse

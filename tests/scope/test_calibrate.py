@@ -9,10 +9,10 @@ import pytest
 
 from memedit import EditMemory
 from memedit.core.errors import InvalidInputError
+from memedit.data.facts import read_facts
+from memedit.data.split import part_of
 from memedit.scope import ClassifierScope
 from memedit.scope.calibrate import reliability, threshold_for
-from memedit.split import part_of
-from memedit.training.facts import read_facts
 from tests.helpers import shared_data
 
 

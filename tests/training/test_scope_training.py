@@ -12,11 +12,11 @@ import torch
 from memedit import Edit, EditableModel, EditMemory
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
 from memedit.core.types import Hit, Record
+from memedit.data.facts import Fact
 from memedit.encoders import load_encoder
 from memedit.scope import ClassifierScope
 from memedit.scope.classifier import PairModel
 from memedit.training.cross import chances
-from memedit.training.facts import Fact
 from memedit.training.jobs import train_scope
 from memedit.training.pairs import Asked, Pairs, build, label
 from memedit.training.scope import balanced_loss, calibrated, train_pair_model

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from memedit.core.errors import InvalidInputError
+from memedit.data.formats import Options, detect, formats
 from memedit.evaluation import load_cases
-from memedit.evaluation.formats import Options, detect, formats
 from tests.evaluation.helpers import record, write
 from tests.helpers import shared_data
 
@@ -194,8 +194,8 @@ def test_a_missing_file_and_portability_without_its_records(tmp_path: Path) -> N
 
 def test_a_data_set_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new data set touches no file here: a module in the folder, or an entry point."""
-    from memedit.evaluation import formats as package
-    from memedit.evaluation.formats import own
+    from memedit.data import formats as package
+    from memedit.data.formats import own
 
     class Point:
         name = "theirs"

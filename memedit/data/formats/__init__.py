@@ -1,7 +1,7 @@
 """Data sets: one file each, recognised by the keys of their first record.
 
 A module has ``recognises(record) -> bool`` and ``read(records, options)``, which yields an
-:class:`~memedit.evaluation.cases.EvalCase` per record, or None for one that is no valid edit.
+:class:`~memedit.data.cases.EvalCase` per record, or None for one that is no valid edit.
 Another package adds its own through the entry-point group ``memedit.datasets``.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Edit
-from memedit.evaluation.cases import EFFICACY, EvalCase, Probe
+from memedit.data.cases import EFFICACY, EvalCase, Probe
 
 _GROUP = "memedit.datasets"
 Json: TypeAlias = "dict[str, Any]"

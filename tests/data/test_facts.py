@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from memedit.core.errors import InvalidInputError
+from memedit.data.facts import Fact, read_facts
+from memedit.data.texts import sentences
 from memedit.scope.relations import relation_questions, sisters
-from memedit.training.facts import Fact, read_facts
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 from memedit.training.jobs import split_facts
-from memedit.training.texts import sentences
 from tests.helpers import shared_data
 
 COUNTERFACT = {

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
-from memedit.split import PARTS, part_of
+from memedit.data.split import PARTS, part_of
 
 EFFICACY = "efficacy"
 PARAPHRASE = "paraphrase"
@@ -169,7 +169,7 @@ def select(
         together: All cases are in one memory at once, so that a locality probe must not be about
             the edit of any of them; else only of its own case.
         locality: At most this many locality probes of a kind per case; None for all.
-        part: Only cases all of whose subjects are of this part (:mod:`memedit.split`).
+        part: Only cases all of whose subjects are of this part (:mod:`memedit.data.split`).
 
     Raises:
         InvalidInputError: no case is left, or no such part.

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from memedit.core.errors import InvalidInputError
-from memedit.evaluation.cases import LOCALITY, PORTABILITY, EvalCase, Probe
-from memedit.evaluation.formats import Json, Options, counterfact, texts
+from memedit.data.cases import LOCALITY, PORTABILITY, EvalCase, Probe
+from memedit.data.formats import Json, Options, counterfact, texts
 
 _BESIDE = ("counterfact_full.jsonl.gz", "counterfact_core.jsonl.gz", "counterfact.jsonl")
 
@@ -35,7 +35,7 @@ def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]
 
 
 def _edits(path: Path | None) -> Iterator[Json]:
-    from memedit.evaluation.sources import records
+    from memedit.data.sources import records
 
     folder = path.parent if path else Path()
     for name in _BESIDE:

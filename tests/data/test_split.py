@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from memedit.split import part_of
+from memedit.data.split import part_of
 
 
 def test_a_subject_is_in_one_part_however_it_is_written() -> None:

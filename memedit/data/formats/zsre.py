@@ -1,7 +1,7 @@
 """zsRE in MEND's form (Levy et al. 2017; Mitchell et al. 2022).
 
 MEND and EasyEdit edit towards ``alt``, a counterfactual; ROME and MEMIT towards ``answers[0]``, the
-true answer. :class:`~memedit.evaluation.formats.Options` says which.
+true answer. :class:`~memedit.data.formats.Options` says which.
 
 The files ask one fact in many wordings, as a record each, and each with an ``alt`` of its own. Such
 records contradict one another; what has the same subject and the same true answers is taken to be
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.evaluation.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe
-from memedit.evaluation.formats import Json, Options, case_of, own_probes, texts
+from memedit.data.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe
+from memedit.data.formats import Json, Options, case_of, own_probes, texts
 
 
 def recognises(record: Json) -> bool:

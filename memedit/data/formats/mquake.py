@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.evaluation.cases import EFFICACY, HOP, MULTIHOP, EvalCase, Probe
-from memedit.evaluation.formats import Json, Options, case_of, texts
+from memedit.data.cases import EFFICACY, HOP, MULTIHOP, EvalCase, Probe
+from memedit.data.formats import Json, Options, case_of, texts
 from memedit.evaluation.framing import with_shots
 
 

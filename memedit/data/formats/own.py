@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from memedit.core.errors import InvalidInputError
-from memedit.evaluation.cases import (
+from memedit.data.cases import (
     EFFICACY,
     GENERATION,
     LOCALITY,
@@ -33,7 +33,7 @@ from memedit.evaluation.cases import (
     EvalCase,
     Probe,
 )
-from memedit.evaluation.formats import Json, Options, case_of, own_probes, texts
+from memedit.data.formats import Json, Options, case_of, own_probes, texts
 
 _EDIT = ("prompt", "target_new", "subject", "target_true", "queries")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from memedit.core.types import Edit
-from memedit.evaluation.cases import HARD, EvalCase, Probe
+from memedit.data.cases import HARD, EvalCase, Probe
 
 _BE = re.compile(r"\b(is|was|are|were)\b(?!.*\b(is|was|are|were)\b)")
 _OPENERS = frozenset("The What Which Who Where In When How On By At A An".split())

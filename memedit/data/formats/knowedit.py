@@ -10,16 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.evaluation.cases import (
-    LOCALITY,
-    PARAPHRASE,
-    PORTABILITY,
-    EvalCase,
-    Probe,
-    Query,
-    RippleTest,
-)
-from memedit.evaluation.formats import Json, Options, case_of, group, own_probes, required, texts
+from memedit.data.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe, Query, RippleTest
+from memedit.data.formats import Json, Options, case_of, group, own_probes, required, texts
 
 
 def recognises(record: Json) -> bool:

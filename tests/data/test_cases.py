@@ -8,8 +8,8 @@ import pytest
 
 from memedit import Edit
 from memedit.core.errors import InvalidInputError
-from memedit.evaluation.cases import EvalCase, Probe, edited_prompts, select
-from memedit.split import PARTS, part_of
+from memedit.data.cases import EvalCase, Probe, edited_prompts, select
+from memedit.data.split import PARTS, part_of
 
 
 def case(name: str, subject: str, target: str, *local: str, relation: str = "P36") -> EvalCase:

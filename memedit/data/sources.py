@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.errors import InvalidInputError, MissingExtraError
-from memedit.evaluation.cases import EvalCase, Selection, parts_of, select
-from memedit.evaluation.formats import Format, Json, Options, detect
-from memedit.evaluation.hard import with_hard
+from memedit.data.cases import EvalCase, Selection, parts_of, select
+from memedit.data.formats import Format, Json, Options, detect
+from memedit.data.hard import with_hard
 
 _HUB = "hub:"
 _LEARNT_FROM = ("counterfact", "knowedit", "zsre")
@@ -57,7 +57,7 @@ def load_cases(
 
     Args:
         source: A file, or ``hub:OWNER/NAME[:SPLIT]`` where the hub can be reached.
-        n, conflicts, together, locality, part: As for :func:`memedit.evaluation.cases.select`.
+        n, conflicts, together, locality, part: As for :func:`memedit.data.cases.select`.
         options: How records are read.
 
     Raises:

@@ -10,10 +10,10 @@ import pytest
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
+from memedit.data.cases import EvalCase, Probe, Query, RippleTest
+from memedit.data.formats import Json
 from memedit.evaluation import load_cases
-from memedit.evaluation.cases import EvalCase, Probe, Query, RippleTest
 from memedit.evaluation.compare import compare
-from memedit.evaluation.formats import Json
 from memedit.evaluation.ripple import verdicts
 from tests.evaluation.helpers import small_model
 

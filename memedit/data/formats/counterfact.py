@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.evaluation.cases import GENERATION, NEIGHBOURHOOD, PARAPHRASE, EvalCase, Probe
-from memedit.evaluation.formats import Json, Options, case_of, own_probes
-from memedit.evaluation.references import Snippets, read_snippets
+from memedit.data.cases import GENERATION, NEIGHBOURHOOD, PARAPHRASE, EvalCase, Probe
+from memedit.data.formats import Json, Options, case_of, own_probes
+from memedit.data.references import Snippets, read_snippets
 
 
 def recognises(record: Json) -> bool:

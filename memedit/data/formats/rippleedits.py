@@ -13,16 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from memedit.evaluation.cases import (
-    EFFICACY,
-    LOCALITY,
-    PORTABILITY,
-    EvalCase,
-    Probe,
-    Query,
-    RippleTest,
-)
-from memedit.evaluation.formats import Json, Options, case_of, group, texts
+from memedit.data.cases import EFFICACY, LOCALITY, PORTABILITY, EvalCase, Probe, Query, RippleTest
+from memedit.data.formats import Json, Options, case_of, group, texts
 
 CRITERIA = {
     "Logical_Generalization": PORTABILITY,

@@ -1,0 +1,1 @@
+"""Cases and records: what is trained on and what is measured with."""
