@@ -23,13 +23,13 @@ from memedit import EditableModel
 from memedit.data.texts import sentences
 from memedit.engine.engine import Engine
 from memedit.engine.tokens import right_pad
-from memedit.evaluation.compare import Comparison, load
-from memedit.evaluation.page import standalone
-from memedit.evaluation.plots import curves
-from memedit.evaluation.runner import rows_of
-from memedit.evaluation.specs import NONE, Spec, parse
-from memedit.evaluation.summary import Interval, Table, bootstrap
-from memedit.evaluation.tables import points_of
+from memedit.evaluation.measures.summary import Interval, Table, bootstrap
+from memedit.evaluation.reports.page import standalone
+from memedit.evaluation.reports.plots import curves
+from memedit.evaluation.reports.tables import points_of
+from memedit.evaluation.runs.cell import rows_of
+from memedit.evaluation.runs.compare import Comparison, load
+from memedit.evaluation.runs.specs import NONE, Spec, parse
 
 METRIC = "text_nll"
 _ROWS = 16

@@ -28,8 +28,8 @@ from memedit.core.types import Decision
 from memedit.data.cases import EFFICACY, PARAPHRASE, Probe, select
 from memedit.data.formats import Options
 from memedit.evaluation import EvalCase, load_cases
-from memedit.evaluation import text as texts
-from memedit.evaluation.asking import Answer, Asker, chunks
+from memedit.evaluation.asking.asker import Answer, Asker, chunks
+from memedit.evaluation.measures import text as texts
 
 TOKENS = 10
 Results = dict[str, Any]

@@ -24,8 +24,8 @@ from memedit import EditableModel, EditMemory
 from memedit.data.cases import EFFICACY, PARAPHRASE, EvalCase, Probe
 from memedit.data.formats import Options
 from memedit.evaluation import load_cases
-from memedit.evaluation import text as texts
-from memedit.evaluation.asking import Answer, Asker
+from memedit.evaluation.asking.asker import Answer, Asker
+from memedit.evaluation.measures import text as texts
 
 Results = dict[str, Any]
 

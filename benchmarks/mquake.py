@@ -30,7 +30,7 @@ from memedit import Edit, EditableModel, EditMemory
 from memedit.editors.mello import KNOWN, LABEL, Mello
 from memedit.editors.prompting.decomposing import Decomposer, Oracle, Plan, PlanDialogue
 from memedit.editors.prompting.shots import posed, prefix
-from memedit.evaluation import text as texts
+from memedit.evaluation.measures import text as texts
 from memedit.training.decomposer import chain_part
 
 app = typer.Typer()

@@ -31,8 +31,8 @@ from memedit.data.cases import EFFICACY, LOCALITY, NEIGHBOURHOOD, PARAPHRASE, Ev
 from memedit.data.split import part_of
 from memedit.editors.serac import Serac
 from memedit.evaluation import load_cases
-from memedit.evaluation import text as texts
-from memedit.evaluation.asking import Asker
+from memedit.evaluation.asking.asker import Asker
+from memedit.evaluation.measures import text as texts
 
 TOKENS = 10
 Results = dict[str, Any]

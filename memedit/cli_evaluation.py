@@ -45,7 +45,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.registry import split
 
 if TYPE_CHECKING:
-    from memedit.evaluation.compare import Comparison
+    from memedit.evaluation.runs.compare import Comparison
 
 
 @with_options(measured)
@@ -80,7 +80,7 @@ def _measure(
     workers: int = 1,
     ray: str | None = None,
 ) -> None:
-    from memedit.evaluation.jobs import Job, run_job
+    from memedit.evaluation.runs.jobs import Job, run_job
 
     names = tuple(split(editors, ","))
     job = Job(editors=names, **asked.job)
@@ -116,14 +116,14 @@ def report(
     ] = None,
 ) -> None:
     """Show runs again, finished or not, from their rows; several runs on one model side by side."""
-    from memedit.evaluation.compare import load
-    from memedit.evaluation.joining import join
+    from memedit.evaluation.reports.joining import join
+    from memedit.evaluation.runs.compare import load
 
     comparison = join([load(run) for run in runs])
     reports = Reports(json, html, markdown, csv)
     _show(comparison, reports, timings=timings, downstream=downstream)
     if pictures is not None:
-        from memedit.evaluation.page import pictures as drawn
+        from memedit.evaluation.reports.page import pictures as drawn
 
         _made(pictures)
         for name, svg in drawn(comparison).items():
@@ -152,7 +152,8 @@ def sweep(
 
     OUT has {model: {N: {editor: {checkpoint: {metric: ...}}}}}.
     """
-    from memedit.evaluation import jobs, tables
+    from memedit.evaluation.reports import tables
+    from memedit.evaluation.runs import jobs
 
     job = jobs.Job(
         editors=tuple(split(editors, ",")),
@@ -195,8 +196,9 @@ def downstream(
 ) -> None:
     """Score standard tasks before and after N edits: what does editing damage?"""
     from memedit.evaluation import downstream as measure
-    from memedit.evaluation import load_cases, tables
-    from memedit.evaluation.specs import parse
+    from memedit.evaluation import load_cases
+    from memedit.evaluation.reports import tables
+    from memedit.evaluation.runs.specs import parse
 
     chosen = parts(tasks) if tasks is not None else measure.available()
     folder = data or edits.parent / "downstream"
@@ -222,7 +224,7 @@ def _show(
     comparison: Comparison, reports: Reports, *, timings: bool, downstream: Path | None = None
 ) -> None:
     """In the terminal, and in every file that was asked for."""
-    from memedit.evaluation import tables
+    from memedit.evaluation.reports import tables
 
     for table in tables.rich_tables(comparison):
         _render.stdout().print(table)
@@ -235,7 +237,7 @@ def _show(
         _write(reports.csv, tables.as_csv(comparison))
     if reports.html is not None:
         from memedit.evaluation.downstream import read
-        from memedit.evaluation.page import page
+        from memedit.evaluation.reports.page import page
 
         _write(reports.html, page(comparison, read(downstream) if downstream else None))
 

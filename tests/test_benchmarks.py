@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from memedit import EditableModel
-from memedit.evaluation.compare import compare
+from memedit.evaluation.runs.compare import compare
 from tests.helpers import shared_data
 
 

@@ -20,8 +20,8 @@ import numpy as np
 import memedit
 from memedit.core.errors import InvalidInputError, MissingExtraError, unknown_name
 from memedit.engine import loading
+from memedit.evaluation.measures.summary import Interval, bootstrap, interval
 from memedit.evaluation.settings import surroundings
-from memedit.evaluation.summary import Interval, bootstrap, interval
 from memedit.evaluation.tasks.scoring import micro_f1
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 import memedit
 from memedit.core.errors import InvalidInputError
 from memedit.evaluation import framing
-from memedit.evaluation.protocols import accumulates, checkpoints_of
+from memedit.evaluation.schedule import accumulates, checkpoints_of
 
 FAMILIES = ("gen", "tf", "kl", "fluency")
 _PACKAGES = ("torch", "transformers", "numpy", "faiss-cpu", "sentence-transformers")
@@ -27,7 +27,7 @@ class Settings:
     """How cases are edited and asked.
 
     Attributes:
-        protocol: As in :mod:`memedit.evaluation.protocols`.
+        protocol: As in :mod:`memedit.evaluation.schedule`.
         batch_edits: Cases per operation of the batch protocols; None for all.
         checkpoints: Numbers of edited cases after which all so far are evaluated.
         families: ``gen`` free generation, ``tf`` teacher forcing and probabilities, ``kl`` of the

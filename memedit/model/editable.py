@@ -779,11 +779,11 @@ class EditableModel(nn.Module):
         Args:
             editors: ``"ike"``, ``"ike-ungated"``, ``"ike@threshold"``, ``"none"``, ...
             data: A file of cases.
-            **options: As for :func:`memedit.evaluation.compare.compare`, which says what returns.
+            **options: As for :func:`memedit.evaluation.runs.compare.compare`, which says what returns.
         """
         import importlib  # evaluation stands above this module: known here by name only
 
-        return importlib.import_module("memedit.evaluation.compare").compare(
+        return importlib.import_module("memedit.evaluation.runs.compare").compare(
             self, editors, data, **options
         )
 

@@ -10,7 +10,7 @@ from memedit.editors import load_editor
 from memedit.editors.ft_l import FtL
 from memedit.editors.memit import Memit
 from memedit.editors.rome import Rome
-from memedit.evaluation.specs import parse, parse_all
+from memedit.evaluation.runs.specs import parse, parse_all
 
 
 def test_separators_inside_of_brackets_do_not_separate() -> None:

@@ -138,7 +138,7 @@ def test_fewer_cases_than_asked_for_are_told(call: Any, folder: Path) -> None:
 def test_ctrl_c_is_told_with_what_to_do(
     call: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memedit.evaluation.asking import Asker
+    from memedit.evaluation.asking.asker import Asker
 
     def interrupt(*args: Any, **options: Any) -> Any:
         raise KeyboardInterrupt

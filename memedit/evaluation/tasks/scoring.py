@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from memedit.evaluation import text as texts
+from memedit.evaluation.measures import text as texts
 
 Doc: TypeAlias = "dict[str, Any]"
 _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?")

@@ -13,8 +13,8 @@ from memedit.core.types import Edit
 from memedit.data.cases import EvalCase, Probe, Query, RippleTest
 from memedit.data.formats import Json
 from memedit.evaluation import load_cases
-from memedit.evaluation.compare import compare
-from memedit.evaluation.ripple import verdicts
+from memedit.evaluation.measures.ripple import verdicts
+from memedit.evaluation.runs.compare import compare
 from tests.evaluation.helpers import small_model
 
 CITIZEN = "COUNTRY_OF_CITIZENSHIP"

@@ -1,0 +1,120 @@
+"""The folder of a run: who works in it, and whether what it holds is the run that is asked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from memedit.core.errors import InvalidInputError
+from memedit.data.sources import Dataset, trained_on
+from memedit.engine import loading
+from memedit.evaluation.runs.specs import Spec
+from memedit.evaluation.settings import Settings, identity, surroundings
+
+if TYPE_CHECKING:
+    from memedit.model.editable import EditableModel
+
+MANIFEST = "manifest.json"
+AGGREGATES = "aggregates.json"
+_LOCK = "lock"
+
+
+def alone(folder: Path, *, wait: float = 0) -> Any:
+    """Context manager: no other process works in this folder.
+
+    Args:
+        wait: Seconds to wait for another one to end.
+
+    Raises:
+        InvalidInputError: another process is at it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{folder} cannot be made: {error.strerror}.", hint="Name another folder for the run."
+        ) from error
+    try:
+        return FileLock(folder / _LOCK).acquire(timeout=wait)
+    except Timeout:
+        raise InvalidInputError(
+            f"Another process is measuring in {folder}.",
+            hint="Wait for it, or name another folder.",
+        ) from None
+
+
+def begin(
+    model: EditableModel,
+    specs: Sequence[Spec],
+    cases: Dataset,
+    settings: Settings,
+    folder: Path,
+) -> dict[str, Any]:
+    """The manifest of the run in ``folder``, made new unless the same run is there already.
+
+    Raises:
+        InvalidInputError: the folder holds something else.
+    """
+    what = identity(
+        settings,
+        model=loading.fingerprint(model.base),
+        data=cases.digest,
+        editors=[spec.text for spec in specs],
+    )
+    file = folder / MANIFEST
+    if file.is_file():
+        if (known := _joined(folder, what)) is not None:
+            return known
+        for part in ("cells", "base", AGGREGATES, MANIFEST):
+            _remove(folder / part)
+    elif folder.is_dir() and any(part.name != _LOCK for part in folder.iterdir()):
+        raise InvalidInputError(
+            f"{folder} is not empty and holds no run.", hint="Name a new folder."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {
+        "identity": what,
+        "data": {
+            "format": cases.name,
+            "source": cases.source,
+            "asked": cases.selection.asked,
+            "used": len(cases.selection),
+            "left_out": dict(cases.selection.dropped),
+            "trained_on": trained_on(cases),
+        },
+        "surroundings": surroundings(),
+    }
+    write_json(file, manifest)
+    return manifest
+
+
+def _joined(folder: Path, what: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The manifest of the run that is there, if it is this one; other editors may join it."""
+    file = folder / MANIFEST
+    known: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    if {**known["identity"], "editors": what["editors"]} != what:
+        return None
+    if known["identity"] != what:
+        _remove(folder / AGGREGATES)
+    known["identity"] = dict(what)  # each editor's cell stands for itself
+    write_json(file, known)
+    return known
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Atomically."""
+    part = file.with_name(file.name + ".part")
+    part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    part.replace(file)

@@ -1,0 +1,164 @@
+"""Cells in other processes: the same rows as in one, also when a worker is killed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memedit.core.errors import WorkerError
+from memedit.evaluation.runs.cell import rows_of
+from memedit.evaluation.runs.jobs import Job, Part, run_job
+from memedit.evaluation.runs.specs import parse
+from tests.evaluation.helpers import record, write
+from tests.helpers import byte_tokenizer, missing, tiny_model
+
+EDITORS = ("ike@mention", "none")
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    folder = tmp_path / "model"
+    tiny_model("llama", max_position_embeddings=4096).save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
+    data = write(tmp_path / "cases.jsonl", [record(i) for i in range(6)])
+    settings = {"protocol": "sequential", "checkpoints": (2, 4), "tokens": 3, "group": 2}
+    return Job(
+        editors=EDITORS, data=str(data), model=str(folder), encoder="hashing", settings=settings
+    )
+
+
+def aggregates(folder: Path) -> bytes:
+    return (folder / "aggregates.json").read_bytes()
+
+
+def test_a_job_survives_json(job: Job) -> None:
+    again = Job.from_json(job.to_json())
+    assert again.made() == job.made() and again.editors == job.editors
+
+
+def children(pid: int) -> set[int]:
+    """Every living descendant of a process."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout
+    parents = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    found: set[int] = set()
+    todo = {pid}
+    while todo:
+        todo = {child for child, parent in parents if parent in todo} - found
+        found |= todo
+    return found
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds worker processes in /proc")
+def test_a_killed_local_worker_is_started_again(job: Job, tmp_path: Path) -> None:
+    run_job(job, tmp_path / "one")
+    killed: list[int] = []
+    lock = threading.Lock()
+
+    def kill_once(editor: str, done: int, total: int) -> None:
+        with lock:
+            if editor == EDITORS[0] and done == 3 and not killed:
+                mine = [p for p in children(os.getpid()) if "evaluation.worker" in command_of(p)]
+                killed.extend(p for p in mine if f" {EDITORS[0]} " in command_of(p))
+                os.kill(killed[0], signal.SIGKILL)
+
+    run_job(job, tmp_path / "two", workers=2, progress=kill_once)
+    assert killed
+    assert aggregates(tmp_path / "one") == aggregates(tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_a_worker_that_keeps_failing_is_reported(job: Job, tmp_path: Path) -> None:
+    """The data vanish between the run's beginning and its workers' reading them."""
+    from memedit.evaluation.runs import workers
+
+    gone = Job(**{**{f: getattr(job, f) for f in job.__slots__}, "data": str(tmp_path / "gone")})
+    with pytest.raises(WorkerError, match="no file"):
+        workers.run([Part(gone, "none", tmp_path / "run", "none")], workers=2)
+
+
+def test_when_one_cell_fails_the_others_are_ended(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what Ctrl-C does: no worker goes on, and none is started again."""
+    from memedit.evaluation.runs import workers
+
+    def command(part: Part) -> list[str]:
+        told = "print('[done] [1, 9]', flush=True)" if part.editor == "none" else ""
+        return [sys.executable, "-c", f"import time\n{told}\ntime.sleep(300)"]
+
+    def interrupt(*heard: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workers, "command_of", command)
+    parts = [Part(job, name, tmp_path / "run", name) for name in ("ike", "none", "serac")]
+    before, start = children(os.getpid()), time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        workers.run(parts, workers=2, progress=interrupt)
+    assert time.monotonic() - start < 60
+    assert not {p for p in children(os.getpid()) - before if "time.sleep" in command_of(p)}
+
+
+_RAY = """
+import sys
+from pathlib import Path
+from memedit.evaluation.runs.jobs import Job, Part, run_job
+run_job(Job.from_json(sys.argv[1]), Path(sys.argv[2]), ray="local")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds worker processes in /proc")
+def test_a_ray_cluster_loses_and_doubles_nothing_when_a_worker_is_killed(
+    job: Job, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec("ray") is None:
+        missing("ray is not installed: pip install 'memedit[ray]'")
+    run_job(job, tmp_path / "one")
+    folder = tmp_path / "two"
+    root = Path(__file__).resolve().parents[3]
+    environment = os.environ | {"PYTHONPATH": str(root), "RAY_USAGE_STATS_ENABLED": "0"}
+    with subprocess.Popen(
+        [sys.executable, "-c", _RAY, job.to_json(), str(folder)], env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as driver:  # fmt: skip
+        killed = _kill_one_ray_worker(driver, rows_of(folder, parse(EDITORS[0]).slug))
+        told, _ = driver.communicate(timeout=400)
+    assert driver.returncode == 0, told
+    assert killed
+    assert aggregates(tmp_path / "one") == aggregates(folder)
+
+
+def _kill_one_ray_worker(driver: subprocess.Popen[Any], rows: Path) -> bool:
+    """Kill the process that writes ``rows`` once it has begun to; whether that was possible."""
+    until = time.monotonic() + 300
+    while driver.poll() is None and time.monotonic() < until:
+        if rows.exists() and b'"unit"' in rows.read_bytes():
+            for pid in children(driver.pid):
+                if "ray::measure_cell" in command_of(pid):
+                    os.kill(pid, signal.SIGKILL)
+                    return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_job_names_its_cases(job: Job) -> None:
+    assert len(job.cases().cases) == 6
+    assert json.loads(job.to_json())["editors"] == list(EDITORS)
