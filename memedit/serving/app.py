@@ -18,15 +18,16 @@ from pydantic.json_schema import models_json_schema
 import memedit
 from memedit.core.errors import InvalidInputError
 from memedit.memory import EditMemory
-from memedit.serving import edits_api, errors, openai_api, ops_api, page, trials_api
-from memedit.serving.audit import AuditLog
+from memedit.serving import errors
 from memedit.serving.config import Settings
-from memedit.serving.desk import Desk
 from memedit.serving.guard import Guard
 from memedit.serving.keys import KeyRing
+from memedit.serving.ledger.audit import AuditLog
+from memedit.serving.ledger.desk import Desk
+from memedit.serving.ledger.tables import Tables
 from memedit.serving.metrics import Metrics
+from memedit.serving.routes import edits, openai, operations, page, trials
 from memedit.serving.service import NAMESPACE_HEADER, Backend, Service
-from memedit.serving.tables import Tables
 from memedit.serving.versions import MIN_VERSION_HEADER
 
 AUDIT, DESK = "audit.jsonl", "serving.sqlite3"
@@ -77,9 +78,9 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for each in (page, ops_api, edits_api, trials_api, openai_api):
+    for each in (page, operations, edits, trials, openai):
         app.include_router(each.router)
-    app.include_router(openai_api.other)
+    app.include_router(openai.other)
     _describe(app)
     app.add_middleware(Guard, service=service)
     settings = service.settings
@@ -108,7 +109,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = usual()
-            pairs: Any = [(model, "validation") for model in openai_api.SCHEMAS]
+            pairs: Any = [(model, "validation") for model in openai.SCHEMAS]
             _, definitions = models_json_schema(pairs, ref_template=_REFERENCE)
             parts = document.setdefault("components", {}).setdefault("schemas", {})
             parts.update(definitions["$defs"])

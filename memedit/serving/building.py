@@ -58,7 +58,7 @@ def _local(
     config: ServerConfig, memory: EditMemory, settings: Settings, metrics: Metrics
 ) -> Backend:
     from memedit.model.editable import EditableModel
-    from memedit.serving.local import LocalBackend
+    from memedit.serving.local.backend import LocalBackend
 
     options: dict[str, Any] = {"editor": config.editor, "scope": config.scope}
     model = EditableModel.from_pretrained(config.model, memory=memory, **options)
@@ -69,9 +69,9 @@ def _upstream(
     config: ServerConfig, memory: EditMemory, settings: Settings, metrics: Metrics
 ) -> Backend:
     from memedit.serving.deciding import Decider
-    from memedit.serving.relay import Relay
-    from memedit.serving.rewriters import ike, load_rewriter
-    from memedit.serving.upstream import UpstreamBackend
+    from memedit.serving.upstream.backend import UpstreamBackend
+    from memedit.serving.upstream.relay import Relay
+    from memedit.serving.upstream.rewriters import ike, load_rewriter
 
     url = str(config.upstream)
     if not url.startswith(("http://", "https://")):

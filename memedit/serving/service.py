@@ -13,11 +13,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory import EditMemory
-from memedit.serving.audit import AuditLog, Author
 from memedit.serving.config import Settings
-from memedit.serving.desk import Desk
 from memedit.serving.errors import ApiError
 from memedit.serving.keys import ANY, SCOPES, Key, KeyRing
+from memedit.serving.ledger.audit import AuditLog, Author
+from memedit.serving.ledger.desk import Desk
 from memedit.serving.metrics import Metrics
 from memedit.serving.trials import Trials
 

@@ -20,7 +20,7 @@ from memedit.model.editable import EditableModel
 from memedit.serving.app import assemble, create_app
 from memedit.serving.config import Settings
 from memedit.serving.keys import Key, KeyRing, new_key
-from memedit.serving.local import LocalBackend
+from memedit.serving.local.backend import LocalBackend
 from memedit.serving.metrics import Metrics
 from memedit.serving.service import Service
 from tests import helpers

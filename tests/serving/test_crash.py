@@ -14,7 +14,7 @@ import pytest
 
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.serving.audit import verify
+from memedit.serving.ledger.audit import verify
 from tests.serving import processes
 
 ROUNDS = int(os.environ.get("MEMEDIT_SERVE_KILLS", "2"))

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from memedit.core.types import Batch, Completion, Edit
-from memedit.serving import rewriting
-from memedit.serving.local import LocalBackend
-from memedit.serving.rewriters import ike
-from memedit.serving.rewriting import Reading
+from memedit.serving.local.backend import LocalBackend
+from memedit.serving.upstream import rewriting
+from memedit.serving.upstream.rewriters import ike
+from memedit.serving.upstream.rewriting import Reading
 from tests.serving.helpers import QUESTION, run, tiny_edited, tiny_service, within
 
 ATTACKS = [

@@ -16,7 +16,7 @@ import pytest
 from benchmarks import replicas
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.serving.audit import verify_lines
+from memedit.serving.ledger.audit import verify_lines
 from tests import helpers, postgres
 from tests.postgres import Cluster
 from tests.serving import processes

@@ -12,9 +12,9 @@ from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Edit, Record
 from memedit.memory import files
 from memedit.memory.plain import plain_receipt, plain_record, plain_report
-from memedit.serving.audit import Author
-from memedit.serving.desk import Proposal
 from memedit.serving.errors import ApiError, api_error
+from memedit.serving.ledger.audit import Author
+from memedit.serving.ledger.desk import Proposal
 from memedit.serving.schemas import EditChange, NewEdit, Restore
 from memedit.serving.service import Caller, Service
 

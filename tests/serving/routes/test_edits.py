@@ -10,7 +10,7 @@ import httpx
 
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
-from memedit.serving.audit import AuditLog, Author, verify
+from memedit.serving.ledger.audit import AuditLog, Author, verify
 from tests.serving.helpers import CAPITAL, QUESTION, ring, run, tiny_service, within
 
 

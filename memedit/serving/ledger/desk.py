@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from memedit.serving.audit import Author
-from memedit.serving.tables import Tables
+from memedit.serving.ledger.audit import Author
+from memedit.serving.ledger.tables import Tables
 
 _TABLES = (
     """

@@ -14,8 +14,8 @@ from memedit.core.errors import UnknownEditError
 from memedit.core.types import MAX_TEXT, Record
 from memedit.memory import files
 from memedit.memory.plain import plain_event, plain_record
-from memedit.serving.editing import FORMATS, approve, change, reject
 from memedit.serving.errors import ApiError
+from memedit.serving.routes.changes import FORMATS, approve, change, reject
 from memedit.serving.schemas import Ask, Compare, EditChange, NewEdit, Report, Restore
 from memedit.serving.service import Caller, Question, Service, needs, service_of
 

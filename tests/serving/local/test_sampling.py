@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memedit.serving.sampling import Chooser, Detokenizer, Generation, Sampling, StopText
+from memedit.serving.local.sampling import Chooser, Detokenizer, Generation, Sampling, StopText
 from tests import helpers
 
 

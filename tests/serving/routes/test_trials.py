@@ -9,7 +9,7 @@ import httpx
 import pytest
 import torch
 
-from memedit.serving.local import LocalBackend
+from memedit.serving.local.backend import LocalBackend
 from memedit.serving.service import Service
 from tests.serving.helpers import (
     CAPITAL,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from memedit.core.types import Decision, Edit
-from memedit.serving.batching import Batcher, Job, View
 from memedit.serving.errors import ApiError
-from memedit.serving.sampling import Sampling
+from memedit.serving.local.batching import Batcher, Job, View
+from memedit.serving.local.sampling import Sampling
 from tests.serving.helpers import ELSEWHERE, QUESTION, tiny_edited
 
 

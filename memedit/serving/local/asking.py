@@ -12,10 +12,10 @@ from fastapi import Request
 from torch import Tensor
 
 from memedit.core.types import Decision
-from memedit.serving.batching import Batcher, Job, View
 from memedit.serving.errors import ApiError
-from memedit.serving.formats import Choice
-from memedit.serving.sampling import Sampling
+from memedit.serving.local.batching import Batcher, Job, View
+from memedit.serving.local.formats import Choice
+from memedit.serving.local.sampling import Sampling
 
 T = TypeVar("T")
 

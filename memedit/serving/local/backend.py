@@ -20,13 +20,13 @@ from memedit.core.types import Decision, Edit
 from memedit.model.editable import EditableModel
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts, versions
-from memedit.serving.asking import Asking, unless_gone
-from memedit.serving.batching import Batcher, View
 from memedit.serving.config import Settings
 from memedit.serving.errors import ApiError, api_error
-from memedit.serving.formats import DONE, Choice, Form, Usage, event
+from memedit.serving.local.asking import Asking, unless_gone
+from memedit.serving.local.batching import Batcher, View
+from memedit.serving.local.formats import DONE, Choice, Form, Usage, event
+from memedit.serving.local.sampling import Sampling
 from memedit.serving.metrics import Metrics
-from memedit.serving.sampling import Sampling
 from memedit.serving.schemas import ChatRequest, CompletionRequest, Message, _Common
 from memedit.serving.service import Caller, Question
 from memedit.serving.trials import Trials

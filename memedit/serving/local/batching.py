@@ -25,7 +25,7 @@ from memedit.core.errors import ContextOverflowError
 from memedit.core.types import Batch, Completion, Decision, Row
 from memedit.model.editable import EditableModel
 from memedit.serving.errors import ApiError
-from memedit.serving.sampling import Chooser, Generation, Listener, Sampling
+from memedit.serving.local.sampling import Chooser, Generation, Listener, Sampling
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

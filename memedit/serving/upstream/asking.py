@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memedit.serving import rewriting
 from memedit.serving.errors import ApiError
-from memedit.serving.relay import Relay, read
+from memedit.serving.upstream import rewriting
+from memedit.serving.upstream.relay import Relay, read
 
 _SHORT = 48
 """Tokens of a sub-question's answer."""

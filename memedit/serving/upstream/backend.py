@@ -16,17 +16,18 @@ from starlette.concurrency import run_in_threadpool
 
 from memedit.core.types import Decision, Edit
 from memedit.model.explanation import Explanation
-from memedit.serving import receipts, rewriting, versions
+from memedit.serving import receipts, versions
 from memedit.serving.config import Settings
 from memedit.serving.deciding import Decider
 from memedit.serving.errors import ApiError
 from memedit.serving.metrics import Metrics
-from memedit.serving.querying import Asker, json_object, malformed
-from memedit.serving.relay import CutError, Relay, passed, raw, read, returned_headers
-from memedit.serving.rewriters import AskUpstream, Rewriter, ike
-from memedit.serving.rewriting import Reading
 from memedit.serving.schemas import Extra
 from memedit.serving.service import Caller, Question
+from memedit.serving.upstream import rewriting
+from memedit.serving.upstream.asking import Asker, json_object, malformed
+from memedit.serving.upstream.relay import CutError, Relay, passed, raw, read, returned_headers
+from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, ike
+from memedit.serving.upstream.rewriting import Reading
 
 _LONGEST_EVENT = 1 << 20
 _FRESH = 2.0

@@ -24,7 +24,7 @@ from filelock import FileLock
 from sqlalchemy import Connection, text
 
 from memedit.core.errors import MemoryStoreError
-from memedit.serving.tables import Tables
+from memedit.serving.ledger.tables import Tables
 
 _TABLE = ("CREATE TABLE IF NOT EXISTS audit (line TEXT NOT NULL)",)
 _NEWEST = "SELECT line FROM audit ORDER BY number DESC LIMIT :limit"

@@ -17,9 +17,9 @@ from memedit.serving.app import assemble
 from memedit.serving.config import Settings
 from memedit.serving.deciding import Decider
 from memedit.serving.metrics import Metrics
-from memedit.serving.relay import Relay
-from memedit.serving.rewriters import load_rewriter
-from memedit.serving.upstream import UpstreamBackend
+from memedit.serving.upstream.backend import UpstreamBackend
+from memedit.serving.upstream.relay import Relay
+from memedit.serving.upstream.rewriters import load_rewriter
 from tests import helpers
 from tests.serving import processes
 from tests.serving.helpers import Running, serving

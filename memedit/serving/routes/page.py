@@ -16,7 +16,7 @@ _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
 
 
 def _file(name: str) -> Response:
-    content = files("memedit.serving").joinpath("static", name).read_bytes()
+    content = files("memedit.serving.routes").joinpath("static", name).read_bytes()
     headers = {
         "Content-Security-Policy": POLICY,
         "Referrer-Policy": "no-referrer",

@@ -24,7 +24,7 @@ from memedit.editors.memprompt import MemPrompt, clarification
 from memedit.editors.prompting.decomposing import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
 from memedit.editors.prompting.shots import Shot, posed
 from memedit.serving.errors import ApiError
-from memedit.serving.rewriting import Form, Reading, one_line
+from memedit.serving.upstream.rewriting import Form, Reading, one_line
 
 AskUpstream: TypeAlias = Callable[[Sequence[tuple[str, str]], str], Awaitable[str]]
 """(worked examples, question) -> the upstream's reply: one line, greedy, short."""

@@ -22,9 +22,9 @@ from memedit.serving.config import Settings
 from memedit.serving.deciding import Decider
 from memedit.serving.metrics import Metrics
 from memedit.serving.receipts import HEADER
-from memedit.serving.relay import Relay
 from memedit.serving.service import Service
-from memedit.serving.upstream import UpstreamBackend
+from memedit.serving.upstream.backend import UpstreamBackend
+from memedit.serving.upstream.relay import Relay
 from tests.serving import processes
 from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, ring, serving
 from tests.serving.processes import Scripted, Tap, chunked, http

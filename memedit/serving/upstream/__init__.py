@@ -1,0 +1,1 @@
+"""Answers from a server elsewhere, whose prompts are rewritten."""
