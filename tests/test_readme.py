@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from memedit.cli import app
+from memedit.cli.main import app
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from memedit.cli import app
+from memedit.cli.main import app
 from memedit.core.errors import InvalidInputError
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory

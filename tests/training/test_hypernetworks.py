@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from memedit.cli import app
+from memedit.cli.main import app
 from memedit.editors import load_editor
 from memedit.editors.weights.base import summed
 from memedit.engine.engine import Engine

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from memedit.cli import app
+from memedit.cli.main import app
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.editors.weights.statistics import collect, moment_of, pack, windows
 from memedit.engine.engine import Engine

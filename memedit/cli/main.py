@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import _render, cli_evaluation, cli_memory, cli_serving, cli_training
-from memedit.cli_options import DEFAULT_MEMORY, EncoderName, Memory, Model, shown
+from memedit.cli import evaluation, memories, render, serving, training
+from memedit.cli.options import DEFAULT_MEMORY, EncoderName, Memory, Model, shown
 from memedit.core.errors import InvalidEditError, InvalidInputError, MemeditError, MemoryStoreError
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory.plain import plain_event, plain_receipt, plain_record, plain_report
@@ -31,10 +31,10 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except MemeditError as error:
-            _render.error(error.message, error.hint)
+            render.error(error.message, error.hint)
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
-            _render.note("Interrupted. Everything reported as stored is kept.", style="yellow")
+            render.note("Interrupted. Everything reported as stored is kept.", style="yellow")
             raise typer.Exit(130) from None
 
 
@@ -50,9 +50,9 @@ edit_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(edit_app, name="edit")
-app.add_typer(cli_training.train_app, name="train")
-app.add_typer(cli_serving.keys_app, name="keys")
-app.add_typer(cli_memory.tenants_app, name="tenants")
+app.add_typer(training.train_app, name="train")
+app.add_typer(serving.keys_app, name="keys")
+app.add_typer(memories.tenants_app, name="tenants")
 
 
 def _moment(text: str) -> datetime:
@@ -98,7 +98,7 @@ def _memory(path: str, encoder: str | None = None, *, write: bool = True) -> Edi
         return EditMemory(path, read_only=not write)
     from memedit.encoders import load_encoder
 
-    with _render.working(f"Loading encoder {encoder}"):
+    with render.working(f"Loading encoder {encoder}"):
         return EditMemory(path, load_encoder(encoder), read_only=not write)
 
 
@@ -115,7 +115,7 @@ def _present(path: str) -> str:
 
 
 def _model(name: str | None, memory: Any, **options: Any) -> EditableModel:
-    with _render.working(f"Loading {name or 'the default language model'}"):
+    with render.working(f"Loading {name or 'the default language model'}"):
         from memedit.model.editable import EditableModel
 
         return EditableModel.from_pretrained(name, memory=memory, **options)
@@ -191,9 +191,9 @@ def add(
             valid_until=valid_until,
         )
     if json:
-        _render.as_json(plain_receipt(receipt))
+        render.as_json(plain_receipt(receipt))
     else:
-        _render.receipt(receipt, shown(memory))
+        render.receipt(receipt, shown(memory))
 
 
 @edit_app.command("import")
@@ -211,12 +211,12 @@ def import_(
     """Add the edits of a file. Refused lines are listed; an interrupted import can be repeated."""
     with _memory(memory, encoder) as store:
         try:
-            with _render.counting(f"Importing {file.name}", _lines(file)) as progress:
+            with render.counting(f"Importing {file.name}", _lines(file)) as progress:
                 report = store.import_file(
                     file, namespace=namespace, source=source, progress=progress
                 )
         except KeyboardInterrupt:
-            _render.note(
+            render.note(
                 f"Interrupted: {shown(memory)} holds {len(store):,} edits at version "
                 f"{store.version}. Run the same command again to go on.",
                 style="yellow",
@@ -224,9 +224,9 @@ def import_(
             raise typer.Exit(130) from None
         version = store.version
     if json:
-        _render.as_json(plain_report(report, version))
+        render.as_json(plain_report(report, version))
     else:
-        _render.import_report(report, shown(memory))
+        render.import_report(report, shown(memory))
 
 
 def _lines(file: Path) -> int | None:
@@ -256,9 +256,9 @@ def list_(
     newest = found[::-1][: limit or None]
     if json:
         rows = [plain_record(r) for r in newest]
-        _render.as_json({"version": version, "total": len(found), "edits": rows})
+        render.as_json({"version": version, "total": len(found), "edits": rows})
     else:
-        _render.records(newest, len(found), where=shown(memory))
+        render.records(newest, len(found), where=shown(memory))
 
 
 @edit_app.command()
@@ -275,9 +275,9 @@ def show(
         events = store.history(id, namespace=namespace)
     if json:
         happened = [plain_event(e) for e in events]
-        _render.as_json(plain_record(record) | {"history": happened})
+        render.as_json(plain_record(record) | {"history": happened})
     else:
-        _render.record(record, events)
+        render.record(record, events)
 
 
 @edit_app.command()
@@ -296,11 +296,11 @@ def forget(
         version = store.version
     if json:
         rows = [plain_record(r) for r in gone]
-        _render.as_json({"version": version, "forgotten": rows})
+        render.as_json({"version": version, "forgotten": rows})
         return
     for record in gone:
-        _render.say(f"Forgotten {record.id}: {record.edit.statement}")
-    _render.note(
+        render.say(f"Forgotten {record.id}: {record.edit.statement}")
+    render.note(
         f"{shown(memory)} is at version {version}; "
         f"memedit edit restore {version - len(gone)} undoes this."
     )
@@ -321,9 +321,9 @@ def history(
     last = events[-limit:] if limit else events
     if json:
         rows = [plain_event(e) for e in last]
-        _render.as_json({"total": len(events), "events": rows})
+        render.as_json({"total": len(events), "events": rows})
     else:
-        _render.history(last, len(events))
+        render.history(last, len(events))
 
 
 @edit_app.command()
@@ -337,9 +337,9 @@ def restore(
     with _memory(_present(memory)) as store:
         now, count = store.restore(version), len(store)
     if json:
-        _render.as_json({"restored": version, "version": now, "edits": count})
+        render.as_json({"restored": version, "version": now, "edits": count})
     else:
-        _render.say(
+        render.say(
             f"{shown(memory)} is as it was at version {version}: {count:,} edits (version {now})."
         )
 
@@ -352,12 +352,12 @@ def export(
     json: Json = False,
 ) -> None:
     """Write the edits in force to a file."""
-    with _memory(_present(memory), write=False) as store, _render.working(f"Writing {file}"):
+    with _memory(_present(memory), write=False) as store, render.working(f"Writing {file}"):
         count = store.export(file)
     if json:
-        _render.as_json({"file": str(file), "edits": count})
+        render.as_json({"file": str(file), "edits": count})
     else:
-        _render.say(f"Wrote {count:,} edits to {file}.")
+        render.say(f"Wrote {count:,} edits to {file}.")
 
 
 @edit_app.command()
@@ -365,14 +365,14 @@ def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = F
     """Check the memory on disk. Exit code 1 when something is wrong."""
     with (
         _memory(_present(memory), write=False) as store,
-        _render.working(f"Checking {shown(memory)}"),
+        render.working(f"Checking {shown(memory)}"),
     ):
         report = store.verify()
     if json:
         plain = {"version": report.version, "edits": report.records, "keys": report.keys}
-        _render.as_json({"ok": report.ok} | plain | {"problems": list(report.problems)})
+        render.as_json({"ok": report.ok} | plain | {"problems": list(report.problems)})
     else:
-        _render.verify_report(report, shown(memory))
+        render.verify_report(report, shown(memory))
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -386,14 +386,14 @@ def reembed(
     """Encode every edit anew, with another sentence encoder."""
     from memedit.encoders import load_encoder
 
-    with _memory(_present(memory)) as store, _render.working("Encoding every edit anew"):
+    with _memory(_present(memory)) as store, render.working("Encoding every edit anew"):
         new = load_encoder(encoder)
         store.reembed(new)
         count = len(store)
     if json:
-        _render.as_json({"encoder": new.id, "edits": count})
+        render.as_json({"encoder": new.id, "edits": count})
     else:
-        _render.say(f"{shown(memory)} now uses {new.id} for its {count:,} edits.")
+        render.say(f"{shown(memory)} now uses {new.id} for its {count:,} edits.")
 
 
 @edit_app.command("compile")
@@ -415,18 +415,18 @@ def compile_(
     with _memory(_present(memory), encoder) as store:
         lm = _model(model, store, editor=editor, scope=scope)
         try:
-            with _render.counting(f"Fitting for {editor}", len(store)) as progress:
+            with render.counting(f"Fitting for {editor}", len(store)) as progress:
                 fitted = lm.compile_edits(progress=progress)
         except KeyboardInterrupt:
-            _render.note("Interrupted. Run the same command again to go on.", style="yellow")
+            render.note("Interrupted. Run the same command again to go on.", style="yellow")
             raise typer.Exit(130) from None
         left = lm.unusable()
     if json:
-        _render.as_json({"editor": editor, "fitted": fitted, "left": [r.id for r in left]})
+        render.as_json({"editor": editor, "fitted": fitted, "left": [r.id for r in left]})
         return
-    _render.say(f"Fitted {fitted:,} edits for {editor}.")
+    render.say(f"Fitted {fitted:,} edits for {editor}.")
     if left:
-        _render.note(f"{len(left):,} cannot be: they lack a subject or a target.", style="yellow")
+        render.note(f"{len(left):,} cannot be: they lack a subject or a target.", style="yellow")
 
 
 # Asking
@@ -467,19 +467,19 @@ def ask(
     store = None if base else _memory(_present(memory), encoder, write=writable)
     lm = _model(model, store, editor=editor, scope=scope)
     options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "chat": _as_chat(query, chat, lm)}
-    with _render.working("Thinking"), lm.using(namespace=namespace, as_of=as_of):
+    with render.working("Thinking"), lm.using(namespace=namespace, as_of=as_of):
         if explain:
             explanation = lm.explain(query, **options)
         else:
             completion = lm.ask(query, **options)
     if explain and json:
-        _render.as_json(explanation.to_dict())
+        render.as_json(explanation.to_dict())
     elif explain:
-        _render.explanation(explanation)
+        render.explanation(explanation)
     elif json:
-        _render.as_json(_render.plain_answer(query, completion))
+        render.as_json(render.plain_answer(query, completion))
     else:
-        _render.say(completion.text)
+        render.say(completion.text)
 
 
 def _as_chat(query: str, chat: bool | None, lm: EditableModel) -> bool:
@@ -517,19 +517,19 @@ def feedback(
     memedit feedback "What is akin to <bright>?" "a synonym is wanted"
     """
     lm = _model(model, _memory(memory, encoder), editor="memprompt")
-    with _render.working("Thinking"), lm.using(namespace=namespace):
+    with render.working("Thinking"), lm.using(namespace=namespace):
         said = lm.feedback(
             question, text, subject=subject, answer=answer, chat=_as_chat(question, chat, lm)
         )
     if json:
         written = None if said.receipt is None else plain_receipt(said.receipt)
-        _render.as_json({"answer": said.answer, "right": said.right, "written": written})
+        render.as_json({"answer": said.answer, "right": said.right, "written": written})
         return
-    _render.say(f"It was answered: {said.answer or '(nothing)'}")
+    render.say(f"It was answered: {said.answer or '(nothing)'}")
     if said.receipt is None:
-        _render.note("That was right: nothing is written.")
+        render.note("That was right: nothing is written.")
     else:
-        _render.receipt(said.receipt, str(memory))
+        render.receipt(said.receipt, str(memory))
 
 
 @app.command()
@@ -538,36 +538,36 @@ def editors(json: Json = False) -> None:
     from memedit.editors import available
 
     if json:
-        _render.as_json(available())
+        render.as_json(available())
     else:
         for name in available():
-            _render.say(name)
+            render.say(name)
 
 
 @app.command()
 def demo(model: Model = None) -> None:
     """Edit a real language model before your eyes: about two minutes."""
-    from memedit import demo as show
+    from memedit.cli import demo as show
 
     raise typer.Exit(0 if show.run(model) else 1)
 
 
-app.command()(cli_serving.serve)
-app.command()(cli_memory.migrate)
-app.command()(cli_memory.backup)
-app.command("restore")(cli_memory.restore)
-app.command("verify")(cli_memory.verify)
-app.command("eval")(cli_evaluation.evaluate)
-app.command()(cli_evaluation.compare)
-app.command()(cli_evaluation.report)
-app.command()(cli_evaluation.downstream)
-app.command()(cli_evaluation.sweep)
-app.command()(cli_training.statistics)
+app.command()(serving.serve)
+app.command()(memories.migrate)
+app.command()(memories.backup)
+app.command("restore")(memories.restore)
+app.command("verify")(memories.verify)
+app.command("eval")(evaluation.evaluate)
+app.command()(evaluation.compare)
+app.command()(evaluation.report)
+app.command()(evaluation.downstream)
+app.command()(evaluation.sweep)
+app.command()(training.statistics)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        _render.say(f"memedit {memedit.__version__}")
+        render.say(f"memedit {memedit.__version__}")
         raise typer.Exit
 
 
@@ -583,7 +583,3 @@ def _root(
 def main() -> None:
     """The ``memedit`` command."""
     app(prog_name="memedit")
-
-
-if __name__ == "__main__":
-    main()

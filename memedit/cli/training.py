@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from memedit import _render
-from memedit.cli_options import Model
+from memedit.cli import render
+from memedit.cli.options import Model
 
 if TYPE_CHECKING:
     from memedit.training.loop import Report
@@ -286,7 +286,7 @@ def statistics(
     from memedit.training.statistics import collect_statistics, layers_of
 
     wanted = layers_of(layers)
-    with _render.working(f"Loading {model or 'the default language model'}"):
+    with render.working(f"Loading {model or 'the default language model'}"):
         lm = Engine(*loading.load(model, device=device))
     with _bar() as bar:
         task = bar.add_task("Reading", total=tokens)
@@ -304,11 +304,11 @@ def statistics(
         plain = [{name: getattr(each, name) for name in names} for each in found]
         for row, each in zip(plain, found, strict=True):
             row |= {"path": str(each.path), "sink": each.is_sink}
-        _render.as_json(plain)
+        render.as_json(plain)
         return
     for each in found:
         sink = "  attention sink: do not edit here" if each.is_sink else ""
-        _render.say(
+        render.say(
             f"layer {each.layer}: {each.tokens:,} tokens, trace {each.trace:.1f} "
             f"({each.trace_without_first:.1f} without first tokens, whose norm is "
             f"{each.ratio:.1f} times the others'){sink}"
@@ -321,7 +321,7 @@ def _bar() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=_render.stderr(),
+        console=render.stderr(),
     )
 
 
@@ -339,8 +339,8 @@ def _training(steps: int) -> Iterator[Report]:
 
 def _finish(manifest: dict[str, Any], use: str, *, json: bool) -> None:
     if json:
-        _render.as_json(manifest)
+        render.as_json(manifest)
         return
     for name, value in manifest["metrics"].items():
-        _render.note(f"{name}: {value:.4f}")
-    _render.note(f"Saved. Use it as {use}.")
+        render.note(f"{name}: {value:.4f}")
+    render.note(f"Saved. Use it as {use}.")

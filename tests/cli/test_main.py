@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from memedit import cli, demo
-from memedit.cli import app
+from memedit.cli import demo, main
+from memedit.cli.main import app
 from memedit.core.errors import MemeditError
 from memedit.memory import EditMemory
 from tests.helpers import byte_tokenizer, tiny_model
@@ -328,7 +328,7 @@ def test_ctrl_c_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
         raise KeyboardInterrupt
 
     run("edit", "add", *FRANCE)
-    monkeypatch.setattr(cli, "_memory", interrupted)
+    monkeypatch.setattr(main, "_memory", interrupted)
     assert "Interrupted" in run("edit", "list", code=130).stderr
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memedit import _render
-from memedit.cli_options import (
+from memedit.cli import render
+from memedit.cli.options import (
     Batch,
     Csv,
     Data,
@@ -85,16 +85,16 @@ def _measure(
     names = tuple(split(editors, ","))
     job = Job(editors=names, **asked.job)
     try:
-        with _render.measuring() as heard:
+        with render.measuring() as heard:
             comparison = run_job(job, asked.folder, progress=heard, workers=workers, ray=ray)
     except KeyboardInterrupt:
-        _render.note("Interrupted. What was measured is kept: the same command goes on.", "yellow")
+        render.note("Interrupted. What was measured is kept: the same command goes on.", "yellow")
         raise typer.Exit(130) from None
     _show(comparison, asked.reports, timings=timings)
     data = comparison.manifest["data"]
     if data["asked"] is not None and data["used"] < data["asked"]:
         only = f"{data['used']:,} of the {data['asked']:,} cases asked for are there."
-        _render.note(f"Only {only}", "yellow")
+        render.note(f"Only {only}", "yellow")
 
 
 def report(
@@ -168,16 +168,16 @@ def sweep(
         },
     )
     names = [None if name == "default" else name for name in parts(models)]
-    with _render.measuring() as heard:
+    with render.measuring() as heard:
         made = jobs.sweep(job, names, numbers(n), run, progress=heard, workers=workers, ray=ray)
     for name, each in made.items():
         for comparison in each.values():
-            _render.say(name, style="bold")
+            render.say(name, style="bold")
             for table in tables.rich_tables(comparison):
-                _render.stdout().print(table)
+                render.stdout().print(table)
     if json is not None:
         plain = {m: {c: done.to_dict() for c, done in each.items()} for m, each in made.items()}
-        _write(json, _render.json_text(plain))
+        _write(json, render.json_text(plain))
 
 
 def downstream(
@@ -205,19 +205,19 @@ def downstream(
     measure.check(chosen, folder)
     spec = parse(editor)
     cases = load_cases(edits, n_edits).cases
-    with _render.working(f"Making the edits of {len(cases):,} cases"):
+    with render.working(f"Making the edits of {len(cases):,} cases"):
         from memedit.model.editable import EditableModel
 
         lm = spec.build(EditableModel.from_pretrained(model, encoder=encoder), None)
         if spec.editor is not None:
             lm.edit_many(list(dict.fromkeys(e for case in cases for e in case.edits)))
-    _render.note(f"Running {', '.join(chosen)}, before and after.")  # the harness has its own bars
+    render.note(f"Running {', '.join(chosen)}, before and after.")  # the harness has its own bars
     results = measure.downstream(
         lm, chosen, folder, limit=limit, batch=batch, shots=shots, seed=seed
     )
-    _render.stdout().print(tables.downstream_table(results))
+    render.stdout().print(tables.downstream_table(results))
     if json is not None:
-        _write(json, _render.json_text(results))
+        _write(json, render.json_text(results))
 
 
 def _show(
@@ -227,10 +227,10 @@ def _show(
     from memedit.evaluation.reports import tables
 
     for table in tables.rich_tables(comparison):
-        _render.stdout().print(table)
-    _render.note(tables.provenance(comparison).strip())
+        render.stdout().print(table)
+    render.note(tables.provenance(comparison).strip())
     if reports.json is not None:
-        _write(reports.json, _render.json_text(comparison.to_dict(timings=timings)))
+        _write(reports.json, render.json_text(comparison.to_dict(timings=timings)))
     if reports.markdown is not None:
         _write(reports.markdown, tables.markdown(comparison))
     if reports.csv is not None:
@@ -247,7 +247,7 @@ def _write(file: Path, text: str) -> None:
         file.write_text(text, "utf-8")
     except OSError as error:
         raise InvalidInputError(f"{file} cannot be written: {error.strerror}.") from error
-    _render.note(f"Wrote {file}.")
+    render.note(f"Wrote {file}.")
 
 
 def _made(folder: Path) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from memedit import _render
+from memedit.cli import render
 from memedit.core.types import Completion, Edit
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ Answers = list[Completion]
 
 def run(model: str | None = None) -> bool:
     """Show it all; whether every expectation held."""
-    console, start = _render.stdout(), time.monotonic()
+    console, start = render.stdout(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="memedit-demo-") as folder:
         show = _Demo(console, model, Path(folder) / "memory")
         show.edit()
@@ -83,13 +83,13 @@ def run(model: str | None = None) -> bool:
         show.restart()
     seconds = time.monotonic() - start
     if show.failures:
-        _render.say(f"\n{len(show.failures)} expectations failed:", "bold red")
+        render.say(f"\n{len(show.failures)} expectations failed:", "bold red")
         for failure in show.failures:
-            _render.say(f"  {failure}", "red")
+            render.say(f"  {failure}", "red")
         return False
-    _render.say(f"\nEverything held, in {seconds:.0f} seconds. Next:", "bold green")
-    _render.say('  memedit edit add "The capital of France is" Lyon --subject France')
-    _render.say('  memedit ask "What is the capital of France?" --explain')
+    render.say(f"\nEverything held, in {seconds:.0f} seconds. Next:", "bold green")
+    render.say('  memedit edit add "The capital of France is" Lyon --subject France')
+    render.say('  memedit ask "What is the capital of France?" --explain')
     return True
 
 
@@ -192,9 +192,9 @@ class _Demo:
 @contextmanager
 def _timed(what: str) -> Iterator[None]:
     start = time.monotonic()
-    with _render.working(what):
+    with render.working(what):
         yield
-    _render.note(f"   {what.casefold()}: {time.monotonic() - start:.1f} s")
+    render.note(f"   {what.casefold()}: {time.monotonic() - start:.1f} s")
 
 
 def _loaded(name: str | None, path: Path) -> EditableModel:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memedit import _render
-from memedit.cli_options import DEFAULT_MEMORY, Memory, shown
+from memedit.cli import render
+from memedit.cli.options import DEFAULT_MEMORY, Memory, shown
 from memedit.core.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -73,29 +73,29 @@ def verify(memory: Memory = DEFAULT_MEMORY, json: Json = False) -> None:
     from memedit.memory import EditMemory
 
     with EditMemory(memory, read_only=True) as store:
-        with _render.working(f"Checking {shown(memory)}"):
+        with render.working(f"Checking {shown(memory)}"):
             report, digest = store.verify(), store.digest()
     if json:
         plain = {"version": report.version, "edits": report.records, "keys": report.keys}
         found = {"digest": digest, "problems": list(report.problems)}
-        _render.as_json({"ok": report.ok} | plain | found)
+        render.as_json({"ok": report.ok} | plain | found)
     else:
-        _render.verify_report(report, shown(memory))
+        render.verify_report(report, shown(memory))
     raise typer.Exit(0 if report.ok else 1)
 
 
 def _copied(source: str, target: str, *, replace: bool) -> MigrationReport:
     from memedit.memory.moving import migrate
 
-    with _render.counting(f"Copying {shown(source)}", None) as progress:
+    with render.counting(f"Copying {shown(source)}", None) as progress:
         return migrate(source, target, replace=replace, progress=progress)
 
 
 def _told(report: MigrationReport, source: str, target: str, *, json: bool) -> None:
     if json:
-        _render.as_json(asdict(report) | {"source": shown(source), "target": shown(target)})
+        render.as_json(asdict(report) | {"source": shown(source), "target": shown(target)})
         return
-    _render.say(
+    render.say(
         f"{shown(target)} holds {shown(source)} as of version {report.version}: "
         f"{report.rows['records']:,} records, {report.rows['events']:,} events. "
         "Every row was read back and is equal."
@@ -112,7 +112,7 @@ def grant(
     from memedit.memory.journal.tenants import grant
 
     grant(memory, role, namespace)
-    _render.say(f"Role {role} may read namespace {namespace!r} of {shown(memory)}.")
+    render.say(f"Role {role} may read namespace {namespace!r} of {shown(memory)}.")
 
 
 @tenants_app.command("revoke")
@@ -125,4 +125,4 @@ def revoke(
     from memedit.memory.journal.tenants import revoke
 
     revoke(memory, role, namespace)
-    _render.say(f"Role {role} may no longer read namespace {namespace!r} of {shown(memory)}.")
+    render.say(f"Role {role} may no longer read namespace {namespace!r} of {shown(memory)}.")

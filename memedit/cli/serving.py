@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memedit import _render
+from memedit.cli import render
 from memedit.core.types import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
@@ -163,10 +163,10 @@ def serve(
         _scaled(chosen, replicas)
         return
     keys, shown = _keys(chosen)
-    with _render.working("Loading the encoder"):
+    with render.working("Loading the encoder"):
         store = open_memory(chosen)
     with store:
-        with _render.working(f"Loading {chosen.model or 'the model'}"):
+        with render.working(f"Loading {chosen.model or 'the model'}"):
             service = build(chosen, store, keys)
         run(
             create_app(service), chosen.host, chosen.port,
@@ -179,7 +179,7 @@ def _scaled(config: ServerConfig, replicas: int) -> None:
     from memedit.serving.building import keys_of
 
     keys_of(config)  # said now rather than by each replica
-    scale.run(config, replicas, lambda url: _render.note(f"Serving at {url}", style="bold"))
+    scale.run(config, replicas, lambda url: render.note(f"Serving at {url}", style="bold"))
 
 
 def _keys(config: ServerConfig) -> tuple[KeyRing | None, str | None]:
@@ -198,18 +198,16 @@ def _announce(url: str, secret: str | None, config: ServerConfig, store: EditMem
     from memedit.serving.service import LOOPBACK
 
     if config.no_auth:
-        _render.note(f"Serving at {url}", style="bold")
+        render.note(f"Serving at {url}", style="bold")
         if config.host not in LOOPBACK:
-            _render.note(f"Anyone who reaches {config.host} may change the edits.", style="yellow")
+            render.note(f"Anyone who reaches {config.host} may change the edits.", style="yellow")
         return
     if secret is None:
-        _render.note(f"Serving at {url}", style="bold")
+        render.note(f"Serving at {url}", style="bold")
         return
     if sys.stderr.isatty():
-        _render.note(f"Open {url}/#key={secret}", style="bold")
-        _render.note(
-            "The key is for this run. To keep some: memedit keys add NAME, --api-key-file."
-        )
+        render.note(f"Open {url}/#key={secret}", style="bold")
+        render.note("The key is for this run. To keep some: memedit keys add NAME, --api-key-file.")
         return
     folder = store.path or Path.cwd()
     folder.mkdir(parents=True, exist_ok=True)
@@ -217,7 +215,7 @@ def _announce(url: str, secret: str | None, config: ServerConfig, store: EditMem
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as out:
         out.write(secret + "\n")
-    _render.note(f"Serving at {url}; the key of this run is in {file.resolve()}")
+    render.note(f"Serving at {url}; the key of this run is in {file.resolve()}")
 
 
 @keys_app.command("add")
@@ -247,10 +245,10 @@ def add(
     )
     keys.add(file, key)
     if json:
-        _render.as_json({"id": key.id, "key": secret, "file": str(file)})
+        render.as_json({"id": key.id, "key": secret, "file": str(file)})
         return
-    _render.say(secret)
-    _render.note(f"Key {key.id} of {name!r}; {file} keeps its hash, so note it now.")
+    render.say(secret)
+    render.note(f"Key {key.id} of {name!r}; {file} keeps its hash, so note it now.")
 
 
 @keys_app.command("list")
@@ -269,11 +267,11 @@ def list_(
         for key in read(file)
     ]  # fmt: skip
     if json:
-        _render.as_json(rows)
+        render.as_json(rows)
         return
     for row in rows:
         state = "  revoked" if row["revoked"] else ""
-        _render.say(
+        render.say(
             f"{row['id']}  {row['name']}  {','.join(row['scopes'])}  {row['namespace']}{state}"
         )
 
@@ -286,4 +284,4 @@ def revoke(
     from memedit.serving import keys
 
     key = keys.revoke(file, id)
-    _render.say(f"Revoked {key.id} of {key.name!r}.")
+    render.say(f"Revoked {key.id} of {key.name!r}.")

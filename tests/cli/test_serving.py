@@ -11,7 +11,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from memedit.cli import app
+from memedit.cli.main import app
 from memedit.serving import keys
 from tests.serving import processes
 from tests.serving.helpers import CAPITAL
