@@ -18,11 +18,11 @@ from memedit.core.protocols import (
 
 __all__ = [
     "ASKED",
+    "LM",
     "Apply",
     "Editor",
     "Encoder",
     "Intervention",
-    "LM",
     "ReadsRoles",
     "Scope",
     "Step",

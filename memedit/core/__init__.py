@@ -1,1 +1,1 @@
-"""The contract: types, calls, protocols, errors, and what every part needs. Nothing here loads torch."""
+"""The contract: types, calls, protocols, errors, and what every part needs."""

@@ -2,7 +2,7 @@
 
 To support another architecture, add one row to ``ARCHITECTURES``: the paths of its modules with
 ``{}`` for the number of the layer, as ``model.get_submodule`` takes them on the bare
-``...ForCausalLM`` model. ``tests/test_sites.py`` checks every row against a tiny real model.
+``...ForCausalLM`` model. ``tests/core/test_sites.py`` checks every row against a tiny real model.
 """
 
 from __future__ import annotations
@@ -196,8 +196,8 @@ def find(base: nn.Module) -> Sites:
     if (architecture := ARCHITECTURES.get(kind)) is None:
         raise UnsupportedArchitectureError(
             f"memedit does not know where a {kind!r} model keeps its layers.",
-            hint="Add a row to ARCHITECTURES in memedit/core/sites.py with the paths of its modules "
-            f"(print the model to see them). Known: {', '.join(ARCHITECTURES)}.",
+            hint="Add a row to ARCHITECTURES in memedit/core/sites.py with the paths of its "
+            f"modules (print the model to see them). Known: {', '.join(ARCHITECTURES)}.",
         )
     stack = architecture.block.removesuffix(".{}")
     for prefix, module in _unwrapped(base):

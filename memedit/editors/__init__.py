@@ -21,8 +21,8 @@ _GROUP = "memedit.editors"
 
 def available() -> list[str]:
     """Names that :func:`load_editor` takes; nothing is imported."""
-    own = {m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")}
-    own.discard("chain")
+    found = [m for m in pkgutil.iter_modules(__path__) if not m.ispkg]
+    own = {m.name for m in found if not m.name.startswith("_")}
     return sorted(own | {point.name for point in entry_points(group=_GROUP)})
 
 

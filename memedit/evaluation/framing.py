@@ -5,26 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from memedit.core.errors import unknown_name
+from memedit.data.formats.mquake import with_shots
 
 CHAT = "chat"
 """The model's own chat template, which the model applies itself."""
-
-_SHOTS = (
-    ("Who wrote the novel The Leopard?", "Giuseppe Tomasi di Lampedusa"),
-    ("On which river does the town of Namur lie?", "Meuse"),
-    ("What is the capital of the region where Lake Orta lies?", "Turin"),
-    ("Which instrument did Jacqueline du Pré play?", "cello"),
-    ("In which country was the inventor of dynamite born?", "Sweden"),
-    ("Who is the author of the play Hedda Gabler?", "Henrik Ibsen"),
-    ("Which continent is the country of Lesotho in?", "Africa"),
-    ("What language is the original text of Kalevala in?", "Finnish"),
-)
-
-
-def with_shots(question: str) -> str:
-    """Eight answered questions before this one, as MQuAKE asks for unedited facts and chains."""
-    shots = "\n".join(f"Q: {q} A: {a}" for q, a in _SHOTS)
-    return f"{shots}\nQ: {question} A:"
 
 
 def _qa(prompt: str) -> str:

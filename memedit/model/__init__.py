@@ -1,1 +1,1 @@
-"""A deployed model with an edit memory: see :class:`memedit.model.editable.editable.EditableModel`."""
+"""A deployed model with an edit memory (:mod:`memedit.model.editable`)."""

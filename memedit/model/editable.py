@@ -779,7 +779,8 @@ class EditableModel(nn.Module):
         Args:
             editors: ``"ike"``, ``"ike-ungated"``, ``"ike@threshold"``, ``"none"``, ...
             data: A file of cases.
-            **options: As for :func:`memedit.evaluation.runs.compare.compare`, which says what returns.
+            **options: As for :func:`memedit.evaluation.runs.compare.compare`, which says what
+                returns.
         """
         import importlib  # evaluation stands above this module: known here by name only
 

@@ -166,7 +166,7 @@ _LEADS = ("What is", "Who is", "What is the name of", "Can you name", "Tell me:"
 
 @dataclass(slots=True)
 class Renderer:
-    """Examples to token ids, as :class:`memedit.editors.prompting.decomposing.Planner` asks at runtime."""
+    """Examples to token ids, as :class:`memedit.editors.prompting.decomposing.Planner` asks."""
 
     tokenizer: Any
     codec: Codec

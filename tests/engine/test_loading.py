@@ -137,13 +137,13 @@ def test_two_processes_may_convert_at_once(cache: Path, gguf: Path, tmp_path: Pa
     code = (
         "import sys, time, pathlib, transformers, torch\n"
         "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
-        "from memedit import models\n"
+        "from memedit.engine import loading\n"
         "me, go, gguf = map(pathlib.Path, sys.argv[1:])\n"
         "me.touch()\n"
         "while not go.exists(): time.sleep(0.005)\n"
         "said = []\n"
-        "base, _ = models.load(gguf, progress=said.append)\n"
-        "sys.stdout.write(f'{models.fingerprint(base)} {len(said)}')\n"
+        "base, _ = loading.load(gguf, progress=said.append)\n"
+        "sys.stdout.write(f'{loading.fingerprint(base)} {len(said)}')\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(loading.__file__).parents[2])}
     ready, go = [tmp_path / f"ready{i}" for i in range(2)], tmp_path / "go"

@@ -9,9 +9,10 @@ import pytest
 from memedit import Edit
 from memedit.core.errors import UnknownNameError
 from memedit.data.formats import Options
+from memedit.data.formats.mquake import with_shots
 from memedit.data.hard import probes
 from memedit.evaluation import load_cases
-from memedit.evaluation.framing import framed, with_shots
+from memedit.evaluation.framing import framed
 from tests.evaluation.helpers import record, write
 
 

@@ -9,7 +9,7 @@ from benchmarks import serve_load
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from tests.serving.helpers import serving, tiny_edited, tiny_service
-from tests.serving.test_upstream import front
+from tests.serving.upstream.test_upstream import front
 
 
 def test_ratios_and_latency(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from memedit.training.counterfactual import Renderer
 from memedit.training.examples import Example, Examples
 from memedit.training.jobs import train_adapter
 from memedit.training.loop import Schedule
-from tests.training.test_scope_training import records, world
+from tests.training.test_scope import records, world
 
 TEXTS = ["The weather was fine on the first day of the long trip."]
 

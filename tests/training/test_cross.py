@@ -18,7 +18,7 @@ from memedit.training.cross import chances, chosen, in_doubt, train_cross
 from memedit.training.loop import Schedule
 from memedit.training.pairs import build
 from memedit.training.scope import train_pair_model
-from tests.training.test_scope_training import world
+from tests.training.test_scope import world
 
 
 def test_it_reads_the_clause_what_precedes_it_and_the_fact() -> None:

@@ -10,7 +10,23 @@ from collections.abc import Iterable, Iterator
 
 from memedit.data.cases import EFFICACY, HOP, MULTIHOP, EvalCase, Probe
 from memedit.data.formats import Json, Options, case_of, texts
-from memedit.evaluation.framing import with_shots
+
+_SHOTS = (
+    ("Who wrote the novel The Leopard?", "Giuseppe Tomasi di Lampedusa"),
+    ("On which river does the town of Namur lie?", "Meuse"),
+    ("What is the capital of the region where Lake Orta lies?", "Turin"),
+    ("Which instrument did Jacqueline du Pré play?", "cello"),
+    ("In which country was the inventor of dynamite born?", "Sweden"),
+    ("Who is the author of the play Hedda Gabler?", "Henrik Ibsen"),
+    ("Which continent is the country of Lesotho in?", "Africa"),
+    ("What language is the original text of Kalevala in?", "Finnish"),
+)
+
+
+def with_shots(question: str) -> str:
+    """Eight answered questions before this one, as MQuAKE asks for unedited facts and chains."""
+    shots = "\n".join(f"Q: {q} A: {a}" for q, a in _SHOTS)
+    return f"{shots}\nQ: {question} A:"
 
 
 def recognises(record: Json) -> bool:

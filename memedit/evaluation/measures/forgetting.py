@@ -153,7 +153,8 @@ def forget_lengths(
 def disabling(steps: Mapping[int, float]) -> list[int]:
     """Edits whose step exceeds five times the median of the steps before it.
 
-    :func:`memedit.evaluation.asking.writing.alone` tells whether such an edit alone destroys the model.
+    :func:`memedit.evaluation.asking.writing.alone` tells whether such an edit alone destroys the
+    model.
     """
     found: list[int] = []
     before: list[float] = []

@@ -1,4 +1,4 @@
-"""``python -m memedit.evaluation.runs.worker JOB EDITOR FOLDER``: one cell of a run, for workers.py."""
+"""``python -m memedit.evaluation.runs.worker JOB EDITOR FOLDER``: one cell of a run."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the server writes beside the memory: who changed what, and what waits for a second pair of eyes."""
+"""What the server keeps beside the memory: who changed what, and what waits for review."""
