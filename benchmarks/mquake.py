@@ -199,7 +199,7 @@ def facts(data: Data, out: Out, most: Most = 1000, n: int = 10_000) -> None:
     """Each edit's prompt, each hop's question, and what the base knows."""
     cases = cases_of(data)
     model = loaded(Oracle({}), out, filled(out, cases))
-    options: Json = {"max_new_tokens": 16}
+    options: Json = {"max_new_tokens": 16, "chat": False}
 
     def ask(prompts: list[str]) -> list[Any]:
         with model.using(namespace="all"):
@@ -255,7 +255,9 @@ def chains(
 
             def ask(keys: list[str], namespace: str = namespace) -> list[Any]:
                 with model.using(namespace=namespace):
-                    told = model.ask([k.split("\t")[1] for k in keys], max_new_tokens=16)
+                    told = model.ask(
+                        [k.split("\t")[1] for k in keys], chat=False, max_new_tokens=16
+                    )
                 return [[c.text, len(c.decision.hits)] for c in told]
 
             before = len(saved.found)

@@ -232,6 +232,8 @@ def _free(editor: Any) -> Any:
 
     if hasattr(editor, "editors"):
         return Chain(*(_free(one) for one in editor.editors))
+    if editor.name == "auto":
+        return load_editor("auto", completes="note(verbatim=False)")
     return replace(editor, verbatim=False) if getattr(editor, "verbatim", False) else editor
 
 

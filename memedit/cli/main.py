@@ -466,7 +466,7 @@ def ask(
     writable = not os.path.exists(memory) or os.access(memory, os.W_OK)
     store = None if base else _memory(_present(memory), encoder, write=writable)
     lm = _model(model, store, editor=editor, scope=scope)
-    options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "chat": _as_chat(query, chat, lm)}
+    options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "chat": chat}
     with render.working("Thinking"), lm.using(namespace=namespace, as_of=as_of):
         if explain:
             explanation = lm.explain(query, **options)
@@ -480,12 +480,6 @@ def ask(
         render.as_json(render.plain_answer(query, completion))
     else:
         render.say(completion.text)
-
-
-def _as_chat(query: str, chat: bool | None, lm: EditableModel) -> bool:
-    if chat is not None:
-        return chat
-    return query.rstrip().endswith(("?", "!", ".")) and bool(lm.tokenizer.chat_template)
 
 
 @app.command()
@@ -518,9 +512,7 @@ def feedback(
     """
     lm = _model(model, _memory(memory, encoder), editor="memprompt")
     with render.working("Thinking"), lm.using(namespace=namespace):
-        said = lm.feedback(
-            question, text, subject=subject, answer=answer, chat=_as_chat(question, chat, lm)
-        )
+        said = lm.feedback(question, text, subject=subject, answer=answer, chat=chat)
     if json:
         written = None if said.receipt is None else plain_receipt(said.receipt)
         render.as_json({"answer": said.answer, "right": said.right, "written": written})

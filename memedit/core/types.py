@@ -235,6 +235,8 @@ class Decision:
         informs: The edits on which the answer depends though it is not what they say, most
             probable first. A scope without roles gives none.
         informing_threshold: ``Hit.bearing`` from which an edit that is not asked informs.
+        disagrees: Edits that would bear, but say otherwise than a document which the query asks
+            about; that is answered from the document.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -244,6 +246,7 @@ class Decision:
     unsure: bool = False
     informs: tuple[Hit, ...] = ()
     informing_threshold: float = 0.0
+    disagrees: tuple[Hit, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether an edit is asked."""
@@ -287,6 +290,11 @@ class Row:
         asked: How many of ``ids`` are the question, where they go on with an answer to be rated;
             None: all.
         answers: What is generated is one of these texts, word for word; empty: anything.
+        keeps: What sampling leaves to no chance: how the answer begins, and these texts, wherever
+            the likeliest token begins or continues one. None: everything is drawn.
+        only: What sampling may answer with, word for word; empty: anything.
+        likeliest: Nothing is drawn, even where the caller samples: the answer rests on worked
+            examples, whose words no chance may bring in.
     """
 
     prompt: str
@@ -297,6 +305,9 @@ class Row:
     rewritten: bool = False
     asked: int | None = None
     answers: tuple[str, ...] = ()
+    keeps: tuple[str, ...] | None = None
+    only: tuple[str, ...] = ()
+    likeliest: bool = False
 
     @property
     def text(self) -> str:

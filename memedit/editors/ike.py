@@ -34,6 +34,7 @@ from memedit.editors.prompting.forms import (
     plain,
     split_at_view,
     stated,
+    surely,
 )
 
 
@@ -87,8 +88,9 @@ class Ike:
 
     def _edited(self, batch: Batch, call: Call) -> list[Any]:
         """The rows with their fact; with half the demonstrations where all are too long."""
+        sure = batch.map_rows(lambda row: surely(row, hits_of(row, self.name)[0]))
         try:
-            return batch.route(
+            return sure.route(
                 lambda row: row.turn is None or row.target == "",
                 partial(self._complete, call=call),
                 partial(self._chat, call=call),

@@ -82,13 +82,12 @@ class Serac:
     def _beside(self, batch: Batch, call: Call) -> list[Any]:
         adapter = self._adapter(batch.lm)
         if adapter is None:
-            return call(self._shown(batch).with_stop(END))
+            return _by_lines(self._shown(batch), call)
         accepted = self._accepted(batch, adapter, batch.lm)
 
         def answer(rows: Batch) -> list[Any]:
-            shown = self._shown(rows).intervene(*adapter.modules).with_stop(END)
-            shown = shown.map_rows(self._copying)
-            return call(replace(shown, options=_begun(shown.options)))
+            shown = self._shown(rows).intervene(*adapter.modules).map_rows(self._copying)
+            return _by_lines(replace(shown, options=_begun(shown.options)), call)
 
         return batch.route(lambda row: id(row) in accepted, answer, call)
 
@@ -139,10 +138,11 @@ class Serac:
         """The row kept to the targets of the edits it shows, if each of them has one."""
         targets = []
         for hit in hits_of(row, self.name)[: self.facts]:
-            target = " ".join((hit.record.edit.target_new or "").split())
-            if not target or not str(hit.record.payloads[self.name]["fact"]).endswith(target):
+            target = (hit.record.edit.target_new or "").strip()
+            flat, fact = " ".join(target.split()), str(hit.record.payloads[self.name]["fact"])
+            if not flat or not fact.endswith(flat):
                 return row
-            targets.append(target)
+            targets.append(target if END in target else flat)
         return replace(row, answers=tuple(dict.fromkeys(targets))) if self.verbatim else row
 
     def _with_facts(self, row: Row) -> Row:
@@ -172,10 +172,19 @@ class Serac:
             shown = shown.map_rows(self._copying) if adapter else shown
             if shown.rows[0].target is not None:
                 return list(other.score(shown))
-            shown = replace(shown.with_stop(END), options=_begun(shown.options))
-            return [_translated(c, other, batch.lm) for c in other.generate(shown)]
+            shown = replace(shown, options=_begun(shown.options))
+            return [_translated(c, other, batch.lm) for c in _by_lines(shown, other.generate)]
 
         return batch.route(lambda row: id(own[id(row)]) in accepted, answer, call)
+
+
+def _by_lines(batch: Batch, call: Call) -> list[Any]:
+    """An answer is one line, unless it is the object of an edit that has several."""
+    return batch.route(
+        lambda row: any(END in answer for answer in row.answers),
+        call,
+        lambda rows: call(rows.with_stop(END)),
+    )
 
 
 def _odds(row: Row) -> int:

@@ -43,6 +43,7 @@ from memedit.engine.processors import (
     CallerCriterion,
     CallerProcessor,
     CallerStreamer,
+    Keeps,
     NotYet,
     OneOf,
     StopTokens,
@@ -364,9 +365,8 @@ class Engine:
         options.setdefault("pad_token_id", self.codec.pad)
         if batch.prefix or any(row.rewritten for row in batch.rows):
             self._show_caller(batch, setting, stops, options, width)
-        if any(row.answers for row in batch.rows):
-            only = OneOf(self._answers(batch), [*setting.eos, *stops], width)
-            processors = [only, *(options.get("logits_processor") or ())]
+        if held := self._held(batch, setting, stops, options, width):
+            processors = [*held, *(options.get("logits_processor") or ())]
             options["logits_processor"] = LogitsProcessorList(processors)
         if stops:
             table = self._table(stops)
@@ -379,13 +379,41 @@ class Engine:
             options["stopping_criteria"] = StoppingCriteriaList(criteria)
         return options
 
-    def _answers(self, batch: Batch) -> list[list[list[int]]]:
-        """Per row the token sequences of its ``answers``."""
+    def _answers(self, batch: Batch, texts: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """Per row the token sequences of the texts it may answer with."""
         prefixed = bool(batch.prefix)
         return [
-            [self.codec.continuation(row, text, prefixed=prefixed) for text in row.answers]
-            for row in batch.rows
+            [self.codec.continuation(row, text, prefixed=prefixed) for text in each]
+            for row, each in zip(batch.rows, texts, strict=True)
         ]
+
+    def _held(
+        self,
+        batch: Batch,
+        setting: _Settings,
+        stops: tuple[int, ...],
+        options: Mapping[str, Any],
+        width: int,
+    ) -> list[Any]:
+        """What keeps answers to an edit's words; more of it where they are sampled, by ``generate``
+        or by a processor of the caller's."""
+        found: list[Any] = []
+        samples = setting("do_sample", False) or bool(options.get("logits_processor"))
+        texts = [row.answers or (row.only if samples else ()) for row in batch.rows]
+        if any(texts):
+            answers = self._answers(batch, texts)
+            found.append(OneOf(answers, [*setting.eos, *stops], width))
+        if samples and any(row.keeps is not None or row.likeliest for row in batch.rows):
+            kept = [self._kept(row) for row in batch.rows]
+            found.append(Keeps(kept, width, [row.likeliest for row in batch.rows]))
+        return found
+
+    def _kept(self, row: Row) -> list[list[int]] | None:
+        """The token sequences of a row's ``keeps``, within a sentence and at a beginning."""
+        if row.keeps is None:
+            return None
+        forms = (form for text in row.keeps for form in (f" {text}", text))
+        return [ids for form in forms if (ids := self.codec.ids(form).tolist())]
 
     def _table(self, stops: tuple[int, ...]) -> Tensor:
         """[V] bool, True at the stop tokens."""

@@ -110,6 +110,51 @@ class OneOf(LogitsProcessor):
         return sorted(found)
 
 
+class Keeps(LogitsProcessor):
+    """Leaves a fact to no chance: where the likeliest token is the first of an answer, or begins or
+    continues a text that is to be kept, it is taken. Everything else is drawn as it is drawn.
+
+    Args:
+        texts: Per row the token sequences to be kept; None: the row is drawn as it is.
+        width: Number of prompt columns.
+        always: Per row whether nothing of it is drawn.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[Sequence[Sequence[int]] | None],
+        width: int,
+        always: Sequence[bool] = (),
+    ) -> None:
+        self.texts, self.width = texts, width
+        self.always = always or [False] * len(texts)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        copies = len(input_ids) // len(self.texts)
+        likeliest = scores.argmax(-1).tolist()
+        taken = []
+        for i, said in enumerate(input_ids[:, self.width :].tolist()):
+            kept = self.texts[i // copies]
+            holds = kept is not None and self._holds(said, likeliest[i], kept)
+            taken.append(holds or self.always[i // copies])
+        if not any(taken):
+            return scores
+        others = torch.ones_like(scores, dtype=torch.bool)
+        others.scatter_(1, scores.argmax(-1, keepdim=True), False)
+        mine = torch.tensor(taken, device=scores.device)[:, None]
+        return scores.masked_fill(others & mine, -float("inf"))
+
+    @staticmethod
+    def _holds(said: list[int], best: int, kept: Sequence[Sequence[int]]) -> bool:
+        if not said:
+            return True
+        return any(
+            best == text[n] and (n == 0 or said[-n:] == list(text[:n]))
+            for text in kept
+            for n in range(len(text))
+        )
+
+
 class CallerStreamer:
     """Streams the caller's prompt and the answer up to its stop, never the added context."""
 

@@ -43,7 +43,7 @@ from memedit.core.types import (
 )
 from memedit.core.untrusted import read_json
 from memedit.editors import editor_class, load_editor
-from memedit.engine import loading
+from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
 from memedit.memory import EditMemory, Event, ImportReport, MemoryView, Receipt
 from memedit.model.deciding import candidates, in_force, suited
@@ -59,10 +59,14 @@ from memedit.model.sequence import (
     ungated,
     written,
 )
+from memedit.model.tuning import Tuning, tune
 from memedit.scope import load_scope, scope_class
+from memedit.scope.documents import heeded
 
 _UNSET: Any = object()
 _SETTINGS_FILE = "model.json"
+_CLOSED, _QUOTES = ("?", "!", ".", "？", "！", "。", "؟", "।"), " \t\r\n\"'”’»)"
+"""How a sentence ends, and what may stand behind it."""
 T = TypeVar("T")
 
 
@@ -89,7 +93,7 @@ class EditableModel(nn.Module):
         memory: A directory (created on the first write), an open :class:`EditMemory`, or None for
             a memory in RAM.
         editor: Name or instance of the method that answers in scope; default: what the memory was
-            saved with, else ``"ike"``. ``"a+b"`` chains editors.
+            saved with, else ``"auto"``: what suits the base. ``"a+b"`` chains editors.
         scope: Name or instance of what decides whether an edit is concerned.
         encoder: Name or instance of the sentence encoder; default the packaged MiniLM.
 
@@ -100,6 +104,7 @@ class EditableModel(nn.Module):
         EncoderMismatchError: the memory was built with another encoder.
         MemoryStoreError: the memory cannot be opened.
         UnknownNameError: no such editor or scope.
+        UnsupportedArchitectureError: the base is no decoder with a key-value cache.
     """
 
     def __init__(
@@ -117,6 +122,7 @@ class EditableModel(nn.Module):
             raise InvalidInputError(
                 "base must be a loaded model.", hint="Use EditableModel.from_pretrained(name)."
             )
+        bases.check(base)
         self.base = base
         self.tokenizer: Any = tokenizer if tokenizer is not None else loading.find_tokenizer(base)
         self.engine = Engine(base, self.tokenizer)
@@ -126,7 +132,7 @@ class EditableModel(nn.Module):
         def part(kind: str, find: Callable[[str], type[Any]]) -> Callable[[], Any]:
             return lambda: saved_part(kind, saved[kind], find) if saved.get(kind) else None
 
-        self.editor: Editor = _build(load_editor, editor, part("editor", editor_class), "ike")
+        self.editor: Editor = _build(load_editor, editor, part("editor", editor_class), "auto")
         preferred = getattr(self.editor, "default_scope", "default")
         self.scope: Scope = _build(load_scope, scope, part("scope", scope_class), preferred)
         self._scope_given = scope is not None or bool(saved.get("scope"))
@@ -237,7 +243,7 @@ class EditableModel(nn.Module):
         *,
         subject: str | None = None,
         answer: str | None = None,
-        chat: bool = False,
+        chat: bool | None = None,
         **options: Any,
     ) -> FeedbackReceipt:
         """Tell what a user said of an answer; what was wrong is corrected from now on.
@@ -423,7 +429,8 @@ class EditableModel(nn.Module):
             return [Decision() for _ in queries]
         self._check_scope()
         found = candidates(self.scope, store, queries, view.namespace, view.as_of)
-        return self._ready(self.scope.decide(queries, found))
+        decided = self.scope.decide(queries, found)
+        return self._ready(list(map(heeded, queries, decided)))
 
     def _check_scope(self) -> None:
         """See once that the scope suits the memory."""
@@ -502,18 +509,19 @@ class EditableModel(nn.Module):
     # Asking
 
     @overload
-    def ask(self, prompts: str, *, chat: bool = ..., **options: Any) -> Completion: ...
+    def ask(self, prompts: str, *, chat: bool | None = ..., **options: Any) -> Completion: ...
     @overload
     def ask(
-        self, prompts: Sequence[str], *, chat: bool = ..., **options: Any
+        self, prompts: Sequence[str], *, chat: bool | None = ..., **options: Any
     ) -> list[Completion]: ...
 
-    def ask(self, prompts: Any, *, chat: bool = False, **options: Any) -> Any:
+    def ask(self, prompts: Any, *, chat: bool | None = None, **options: Any) -> Any:
         """Answer one text or a batch of texts; greedy unless the options say otherwise.
 
         Args:
             prompts: The text or texts to continue.
-            chat: Put each into the model's chat template as a user's message.
+            chat: Put each into the model's chat template as a user's message. None: where the model
+                has a template and the text does not break off: it ends as a sentence ends.
             **options: Options of ``generate``; 24 new tokens by default.
 
         Raises:
@@ -522,7 +530,7 @@ class EditableModel(nn.Module):
         single = isinstance(prompts, str)
         texts = [prompts] if single else list(prompts)
         options = {"max_new_tokens": 24, "do_sample": False, **options}
-        rows = [self._row(self._encode(text, chat=chat)) for text in texts]
+        rows = [self.row(text, chat=chat) for text in texts]
         answers = self._answer(self._decided(rows), options) if rows else []
         answers = [replace(a, text=a.text.strip()) for a in answers]
         return answers[0] if single else answers
@@ -537,7 +545,7 @@ class EditableModel(nn.Module):
             ContextOverflowError: a text with its edit exceeds the model's window.
         """
         rows = [
-            replace(self._row(self._encode(prompt, chat=False)), target=target.strip())
+            replace(self.row(prompt, chat=False), target=target.strip())
             for prompt, target in zip(prompts, targets, strict=True)
         ]
         batch = self._batch(self._decided(rows), {})
@@ -598,7 +606,7 @@ class EditableModel(nn.Module):
         edited, base = partial(self._edited, call=call), call or self.engine.generate
         return batch.route(self.concerns, edited, base)
 
-    def explain(self, query: str, *, chat: bool = False, **options: Any) -> Explanation:
+    def explain(self, query: str, *, chat: bool | None = None, **options: Any) -> Explanation:
         """The answer, the base's answer, and the decision behind them."""
         edited = self.ask(query, chat=chat, **options)
         with self.unedited():
@@ -608,7 +616,8 @@ class EditableModel(nn.Module):
             query, edited.text, base.text, decision, edited.editor, self.memory.version
         )
 
-    def _encode(self, text: str, *, chat: bool) -> Tensor:
+    def _encode(self, text: str, *, chat: bool | None) -> Tensor:
+        chat = self.is_chat(text) if chat is None else chat
         if not text.strip():
             raise InvalidInputError("The prompt is empty.")
         if any("\ud800" <= character <= "\udfff" for character in text):
@@ -623,6 +632,20 @@ class EditableModel(nn.Module):
             [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
         )
         return self.engine.codec.ids(rendered)
+
+    def is_chat(self, text: str) -> bool:
+        """Whether a text is asked as a chat message unless the caller says: the model has a chat
+        template, and the text does not break off."""
+        closed = text.rstrip(_QUOTES).endswith(_CLOSED)
+        return closed and bool(getattr(self.tokenizer, "chat_template", None))
+
+    def row(self, text: str, *, chat: bool | None = None) -> Row:
+        """A text as it is asked, before the scope has seen it; ``chat`` as in :meth:`ask`.
+
+        Raises:
+            InvalidInputError: an empty text, or ``chat`` without a chat template.
+        """
+        return self._row(self._encode(text, chat=chat))
 
     def _row(self, ids: Tensor) -> Row:
         """One prompt's ids [T] as a row: its text, or the last user turn of a chat."""
@@ -666,7 +689,7 @@ class EditableModel(nn.Module):
         told = replace(
             answer, decision=answer.decision if answer.decision.bearing else row.decision
         )
-        return replace(told, editor=self._who(told))
+        return replace(told, editor=answer.editor or self._who(told))
 
     def concerns(self, row: Row) -> bool:
         """Whether the editors read a row: an edit is in scope, or a program may find one."""
@@ -679,6 +702,14 @@ class EditableModel(nn.Module):
     def reads(self, decision: Decision) -> bool:
         """Whether an edit that the decision names has a role in which the editors read edits."""
         return bool(decision.read(self._roles()))
+
+    def answering(self, decision: Decision, *, chat: bool) -> str:
+        """The editor that answers what the scope decided so; "" where none reads it."""
+        if not self.reads(decision):
+            return ""
+        choose = getattr(self.editor, "answering", None)
+        name = self.editor.name
+        return str(choose(decision, self.engine, chat=chat)) if choose else name
 
     def _roles(self) -> frozenset[Role]:
         return frozenset[Role]().union(*map(roles_of, self._leaves()))
@@ -787,6 +818,21 @@ class EditableModel(nn.Module):
         return importlib.import_module("memedit.evaluation.runs.compare").compare(
             self, editors, data, **options
         )
+
+    def tune(self, *, progress: Callable[[int, int], None] | None = None) -> Tuning:
+        """Try the forms of ``editor="auto"`` on this base, on about forty invented facts.
+
+        What holds best is kept on this machine, and used from now on for this base.
+
+        Args:
+            progress: Hears how many answers of how many are given.
+
+        Raises:
+            InvalidInputError: the tokenizer has no chat template.
+        """
+        found = tune(self, progress=progress)
+        self.engine.kept.pop("forms", None)
+        return found
 
     # Keeping
 

@@ -40,6 +40,7 @@ class Explanation:
             "informing_threshold": self.decision.informing_threshold,
             "hits": [_plain(hit) for hit in self.decision.hits],
             "informs": [_plain(hit) for hit in self.decision.informs],
+            "disagrees": [_plain(hit) for hit in self.decision.disagrees],
             "candidates": [_plain(hit) for hit in self.decision.candidates],
         }
 

@@ -83,6 +83,7 @@ def _upstream(
         timeout=settings.timeout,
         connect_timeout=settings.connect_timeout,
     )
-    rewriter = load_rewriter(config.editor) if config.editor else ike(settings.demonstrations)
+    named = config.editor or "note"
+    rewriter = ike(settings.demonstrations) if named == "ike" else load_rewriter(named)
     decider = Decider(memory, config.scope or rewriter.scope)
     return UpstreamBackend(relay, decider, settings, metrics, config.upstream_model, rewriter)

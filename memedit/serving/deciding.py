@@ -11,6 +11,7 @@ from memedit.core.types import Decision
 from memedit.memory import EditMemory
 from memedit.model.deciding import candidates, suited
 from memedit.scope import load_scope
+from memedit.scope.documents import heeded
 
 
 class Decider:
@@ -49,4 +50,5 @@ class Decider:
         found = candidates(self.scope, self.memory, queries, namespace, as_of)
         with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
             decisions = self.scope.decide(queries, found)
-        return [(decision, version) for decision in decisions]
+        told = map(heeded, queries, decisions)
+        return [(decision, version) for decision in told]

@@ -22,6 +22,7 @@ def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
         "in_scope": bool(decision),
         "edits": [_plain(hit) for hit in decision.hits],
         "informs": [_plain(hit) for hit in decision.informs],
+        "disagrees": [_plain(hit) for hit in decision.disagrees],
         "score": _rounded(decision.score),
         "threshold": _rounded(decision.threshold),
         "unsure": decision.unsure,

@@ -68,6 +68,8 @@ class Backend(Protocol):
 
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response: ...
 
+    async def responses(self, request: Request, caller: Caller, body: bytes) -> Response: ...
+
     async def models(self, request: Request, id: str | None = None) -> Response:
         """The models served, or one of them."""
 

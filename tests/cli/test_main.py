@@ -385,7 +385,7 @@ def test_ask(real: Run) -> None:
         real("ask", "The capital of France is", "--base", "--json", "--max-new-tokens", "4")
     )
     assert "Lyon" in edited["answer"]
-    assert (edited["in_scope"], edited["editor"]) == (True, "ike")
+    assert (edited["in_scope"], edited["editor"]) == (True, "serac")
     assert edited["hits"][0]["fact"] == "The capital of France is Lyon"
     assert "Lyon" not in base["answer"]
     assert (base["in_scope"], base["hits"]) == (False, [])

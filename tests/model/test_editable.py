@@ -43,7 +43,7 @@ def hooks(base: Any) -> int:
 def model(tiny: Tiny, tiny_tokenizer: Any) -> Iterator[EditableModel]:
     base = tiny("llama")
     before = weights(base)
-    yield EditableModel(base, tiny_tokenizer, encoder="hashing")
+    yield EditableModel(base, tiny_tokenizer, editor="ike", encoder="hashing")
     assert weights(base) == before
     assert hooks(base) == 0
 
@@ -386,7 +386,7 @@ def test_bf16_and_peft_bases(tiny: Tiny, tiny_tokenizer: Any) -> None:
     adapted: Any = get_peft_model(
         base, LoraConfig(r=2, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
     )
-    model = EditableModel(adapted, tiny_tokenizer, encoder="hashing")
+    model = EditableModel(adapted, tiny_tokenizer, editor="ike", encoder="hashing")
     model.edit(IN, "Lyon", subject="France")
     given = inputs(model, OUT[0])
     options: dict[str, Any] = {"max_new_tokens": 4, "do_sample": False}

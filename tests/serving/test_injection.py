@@ -74,11 +74,15 @@ def test_in_chat_form_the_turns_are_the_callers(attack: str) -> None:
     assert not MARKERS.search(fact)
 
 
+@pytest.mark.parametrize(("editor", "sign"), [("ike", "Fact:"), ("note", "France is Lyon")])
 @pytest.mark.parametrize("chat", [True, False])
-def test_what_the_model_reads_has_no_more_markers_than_before(chat: bool) -> None:
-    """Every attack, through the server, down to the tokens that reach the engine."""
+def test_what_the_model_reads_has_no_more_markers_than_before(
+    chat: bool, editor: str, sign: str
+) -> None:
+    """Every attack, through the server, down to the tokens that reach the engine. The note keeps
+    the lines of an object, indented."""
     seen: list[tuple[list[int], str]] = []
-    model = tiny_edited()
+    model = tiny_edited(editor=editor)
     generate = model.engine.generate
 
     def watched(batch: Batch) -> list[Completion]:
@@ -104,7 +108,7 @@ def test_what_the_model_reads_has_no_more_markers_than_before(chat: bool) -> Non
                 assert (await client.post("/v1/explain", json=body)).json()["in_scope"]
 
     run(work())
-    edited = [(ids, text) for ids, text in seen if "Fact:" in text]
+    edited = [(ids, text.replace("\n  ", " ")) for ids, text in seen if sign in text]
     assert len(edited) == 1 + len(ATTACKS)
     wanted = [i for i in edited[0][0] if i in specials], edited[0][1].count("\n")
     for ids, text in edited[1:]:

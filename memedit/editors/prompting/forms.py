@@ -72,3 +72,12 @@ def plain(text: str, tokenizer: Any) -> str:
 def hits_of(row: Row, editor: str) -> Sequence[Hit]:
     """The row's hits that hold a payload of this editor, best first."""
     return [hit for hit in row.decision.hits if editor in hit.record.payloads]
+
+
+def surely(row: Row, hit: Hit) -> Row:
+    """The row, whose answer after worked examples sampling leaves to no chance: it is the object of
+    the edit, or where that has none what is likeliest."""
+    target = hit.record.edit.target_new
+    if target is None:
+        return replace(row, likeliest=True)
+    return replace(row, only=(" ".join(target.split()),), likeliest=True)

@@ -135,7 +135,8 @@ def _asked(
     shots: Sequence[Shot],
     repeats: int,
 ) -> list[Any]:
-    told = replace(batch, rows=tuple(with_statement(item, label, repeats) for item in items))
+    rows = (with_statement(item, label, repeats) for item in items)
+    told = replace(batch, rows=tuple(replace(row, likeliest=True) for row in rows))
     framed = prefix(label, shots)
     plain = continued(label, shots, repeats)
 

@@ -23,10 +23,11 @@ from memedit.serving import receipts, versions
 from memedit.serving.config import Settings
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.local.asking import Asking, unless_gone
-from memedit.serving.local.batching import Batcher, View
+from memedit.serving.local.batching import Batcher, Job, View
 from memedit.serving.local.formats import DONE, Choice, Form, Usage, event
 from memedit.serving.local.sampling import Sampling
 from memedit.serving.metrics import Metrics
+from memedit.serving.replies import Reply, ResponsesRequest
 from memedit.serving.schemas import ChatRequest, CompletionRequest, Message, _Common
 from memedit.serving.service import Caller, Question
 from memedit.serving.trials import Trials
@@ -82,7 +83,7 @@ class LocalBackend:
             ran=metrics.batch.observe,
         )
         metrics.queue.set_function(lambda: len(self.batcher))
-        self.trials = Trials(model, self.batcher.spare, self._as_chat)
+        self.trials = Trials(model, self.batcher.spare, model.is_chat)
 
     async def start(self) -> None:
         """Nothing to do: the model is loaded."""
@@ -126,6 +127,38 @@ class LocalBackend:
         ids = await run_in_threadpool(self._rendered, wanted.messages)
         parsed = self._parsed(wanted, [ids], limit, view, name, chat=True, echo=[])
         return await self._answer(request, parsed)
+
+    async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
+        wanted = ResponsesRequest.model_validate_json(body).chat()
+        view, name = self._checked(wanted, caller)
+        await self._reached(wanted)
+        ids = await run_in_threadpool(self._rendered, wanted.messages)
+        parsed = self._parsed(wanted, [ids], wanted.max_tokens, view, name, chat=True, echo=[])
+        asking = self._asking(parsed)
+        decided = await unless_gone(request, asking, asking.decided())
+        told = [self._told(parsed, *each) for each in decided]
+        reply = Reply(f"resp_{secrets.token_hex(12)}", int(time.time()), name, told)
+        headers = receipts.header(told)
+        if not parsed.stream:
+            (choice,) = await unless_gone(request, asking, asking.choices())
+            whole = reply.whole(choice.text, self._usage(asking), choice.finish)
+            return JSONResponse(whole, headers=headers)
+        headers["Cache-Control"] = "no-cache"
+        events = self._replied(asking, reply)
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+    async def _replied(self, asking: Asking, reply: Reply) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[tuple[str, str | None]]:
+            async for _, _, text, reason in asking.pieces():
+                yield text, reason
+
+        try:
+            async for part in reply.events(pieces(), lambda: self._usage(asking)):
+                yield part
+        except Exception as error:
+            yield event({"type": "error"} | api_error(error).body())
+        finally:
+            asking.cancel()
 
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = CompletionRequest.model_validate_json(body)
@@ -269,7 +302,7 @@ class LocalBackend:
     async def _answer(self, request: Request, parsed: _Parsed) -> Response:
         asking = self._asking(parsed)
         decided = await unless_gone(request, asking, asking.decided())
-        told = [self._told(parsed.view, *each) for each in decided]
+        told = [self._told(parsed, *each) for each in decided]
         prefix = "chatcmpl" if parsed.chat else "cmpl"
         form = Form(
             id=f"{prefix}-{secrets.token_hex(12)}",
@@ -291,9 +324,9 @@ class LocalBackend:
                 choice.text = text + choice.text
         return JSONResponse(form.whole(choices, self._usage(asking)), headers=headers)
 
-    def _told(self, view: View, decision: Decision, version: int) -> dict[str, Any]:
-        self.metrics.decided(view.namespace, decision)
-        editor = self.model.editor.name if self.model.reads(decision) else ""
+    def _told(self, parsed: _Parsed, decision: Decision, version: int) -> dict[str, Any]:
+        self.metrics.decided(parsed.view.namespace, decision)
+        editor = self.model.answering(decision, chat=parsed.chat)
         return receipts.receipt(decision, version, editor)
 
     def _usage(self, asking: Asking) -> Usage:
@@ -340,25 +373,27 @@ class LocalBackend:
             asking.cancel()
         self._usage(asking)
         return [
-            self._explained(question, decided[2 * i], choices[2 * i : 2 * i + 2])
+            self._explained(
+                question, decided[2 * i], choices[2 * i : 2 * i + 2], asking.jobs[2 * i]
+            )
             for i, question in enumerate(questions)
         ]
 
     def _asked(self, question: Question) -> tuple[bool, Tensor]:
-        chat = self._as_chat(question.query) if question.chat is None else question.chat
+        chat = self.model.is_chat(question.query) if question.chat is None else question.chat
         if chat:
             return True, self._rendered([Message(role="user", content=question.query)])
         return False, self._ids(question.query)
 
-    def _as_chat(self, text: str) -> bool:
-        has = bool(getattr(self._tokenizer, "chat_template", None))
-        return has and text.rstrip().endswith(("?", "!", "."))
-
     def _explained(
-        self, question: Question, decided: tuple[Decision, int], choices: Sequence[Choice]
+        self,
+        question: Question,
+        decided: tuple[Decision, int],
+        choices: Sequence[Choice],
+        job: Job,
     ) -> dict[str, Any]:
         decision, version = decided
         self.metrics.decided(question.namespace, decision)
         answer, base = (choice.text.strip() for choice in choices)
-        editor = self.model.editor.name if self.model.reads(decision) else ""
+        editor = self.model.answering(decision, chat=job.chat)
         return Explanation(question.query, answer, base, decision, editor, version).to_dict()

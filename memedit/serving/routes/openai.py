@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from memedit.serving.replies import ResponsesRequest
 from memedit.serving.schemas import ChatRequest, CompletionRequest
 from memedit.serving.service import Caller, Service, needs, service_of
 
@@ -21,7 +22,7 @@ def _described(name: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-SCHEMAS = (ChatRequest, CompletionRequest)
+SCHEMAS = (ChatRequest, CompletionRequest, ResponsesRequest)
 """Described by hand: an upstream gets the bytes as they came."""
 
 
@@ -35,6 +36,12 @@ async def chat_completions(service: State, caller: Asker, request: Request) -> R
 async def completions(service: State, caller: Asker, request: Request) -> Response:
     """A text completion, streamed or not."""
     return await service.backend.completions(request, caller, await request.body())
+
+
+@router.post("/responses", openapi_extra=_described("ResponsesRequest"))
+async def responses(service: State, caller: Asker, request: Request) -> Response:
+    """A response, streamed or not."""
+    return await service.backend.responses(request, caller, await request.body())
 
 
 @router.get("/models")

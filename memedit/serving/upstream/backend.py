@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from memedit.core.types import Decision, Edit
 from memedit.model.explanation import Explanation
-from memedit.serving import receipts, versions
+from memedit.serving import receipts, replies, versions
 from memedit.serving.config import Settings
 from memedit.serving.deciding import Decider
 from memedit.serving.errors import ApiError
@@ -26,7 +26,7 @@ from memedit.serving.service import Caller, Question
 from memedit.serving.upstream import rewriting
 from memedit.serving.upstream.asking import Asker, json_object, malformed
 from memedit.serving.upstream.relay import CutError, Relay, passed, raw, read, returned_headers
-from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, ike
+from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, note
 from memedit.serving.upstream.rewriting import Reading
 
 _LONGEST_EVENT = 1 << 20
@@ -42,7 +42,7 @@ class UpstreamBackend:
         settings: Of the server.
         metrics: Told of decisions and of the upstream's answers.
         model: The upstream's model for explanations; None: the first it lists.
-        rewriter: What is done to a request in scope; None: IKE.
+        rewriter: What is done to a request in scope; None: a note.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class UpstreamBackend:
     ) -> None:
         self.relay, self.decider, self.settings = relay, decider, settings
         self.metrics, self._model = metrics, model
-        self.rewriter = rewriter or ike(settings.demonstrations)
+        self.rewriter = rewriter or note()
         self.trials = None
         self._seen = (-_FRESH, "")
 
@@ -100,9 +100,24 @@ class UpstreamBackend:
 
         def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
             form = self.rewriter.form
-            return {"messages": rewriting.edited_chat(wanted["messages"], readings[0], form)}
+            messages = rewriting.edited_chat(wanted["messages"], readings[0], form)
+            return {"messages": messages} | _model_of(form)
 
         return await self._answer(request, caller, body, wanted, [query], rewrite)
+
+    async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
+        wanted = json_object(body)
+        turns = replies.turns_of(wanted)
+
+        def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
+            edited = rewriting.edited_chat(turns or [], readings[0], self.rewriter.form)
+            alone = isinstance(wanted["input"], str) and len(edited) == 1
+            told = edited[0]["content"] if alone else edited
+            return {"input": told} | _model_of(self.rewriter.form)
+
+        return await self._answer(
+            request, caller, body, wanted, [rewriting.query_of(turns)], rewrite
+        )
 
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = json_object(body)
@@ -120,9 +135,9 @@ class UpstreamBackend:
             changed: dict[str, Any] = {
                 "prompt": prompts if isinstance(prompt, list) else prompts[0]
             }
-            if all(reading.facts for reading in readings):
+            if all(reading.facts for reading in readings) and not self.rewriter.form.note:
                 changed["stop"] = rewriting.ended(wanted.get("stop"))
-            return changed
+            return changed | _model_of(self.rewriter.form)
 
         return await self._answer(request, caller, body, wanted, texts, rewrite)
 
@@ -140,9 +155,7 @@ class UpstreamBackend:
         ask = Asker(self.relay, wanted.get("model"), "messages" in wanted, request.headers)
         readings = await self._read(caller, queries, extra, ask)
         name = self.rewriter.name
-        told = [
-            receipts.receipt(r.decision, r.version, name if r.decision else "") for r in readings
-        ]
+        told = [receipts.receipt(r.decision, r.version, name if r.facts else "") for r in readings]
         headers = receipts.header(told) if told else {}
         inside = any(reading.facts for reading in readings)
         if inside or receipts.FIELD in wanted:  # our field is not the upstream's business
@@ -214,8 +227,11 @@ class UpstreamBackend:
         base = await ask.chat(asked, question.max_tokens)
         answer, editor = base, ""
         if reading.facts:
-            edited = rewriting.edited_chat(asked, reading, self.rewriter.form)
-            answer, editor = await ask.chat(edited, question.max_tokens), self.rewriter.name
+            form, editor = self.rewriter.form, self.rewriter.name
+            if form.model:
+                ask = Asker(self.relay, form.model)
+            edited = rewriting.edited_chat(asked, reading, form)
+            answer = await ask.chat(edited, question.max_tokens)
         return Explanation(
             question.query, answer, base, reading.decision, editor, reading.version
         ).to_dict()
@@ -224,6 +240,10 @@ class UpstreamBackend:
         if self._model is None:
             self._model = await Asker(self.relay).first_model()
         return self._model
+
+
+def _model_of(form: rewriting.Form) -> dict[str, str]:
+    return {"model": form.model} if form.model else {}
 
 
 def _extra(wanted: dict[str, Any]) -> Extra:

@@ -1,6 +1,8 @@
 """The editors of an upstream: what facts they put before a question, and in which form.
 
-IKE and MemPrompt state the best edit. MeLLo asks the upstream itself to split a question over
+The default is a note: the facts that bear, and the upstream answers in its own words. IKE and
+MemPrompt state the best edit after worked examples. SERAC sends the request to the name under which
+the upstream serves its adapter. MeLLo asks the upstream itself to split a question over
 several facts, answers the parts from memory where an edit does and by asking the upstream where
 none does, and states what it found. Nothing here knows the upstream's tokenizer, so that an answer
 cannot be kept to an edit's words, as it is on a local model.
@@ -15,19 +17,24 @@ from typing import Any, Protocol, TypeAlias
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Edit, Hit, Row
 from memedit.editors import load_editor
+from memedit.editors.auto import Auto
 from memedit.editors.ike import Demonstration, Ike, demonstrations
 from memedit.editors.mello import KNOWN, LABEL, Mello, answering, clean, question_of
 from memedit.editors.mello import SHOTS as FACTS
 from memedit.editors.memprompt import LABEL as CLARIFICATION
 from memedit.editors.memprompt import SHOTS as CLARIFIED
 from memedit.editors.memprompt import MemPrompt, clarification
+from memedit.editors.note import Note
 from memedit.editors.prompting.decomposing import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
+from memedit.editors.prompting.notes import WORDINGS, closed
 from memedit.editors.prompting.shots import Shot, posed
+from memedit.editors.serac import Serac
 from memedit.serving.errors import ApiError
 from memedit.serving.upstream.rewriting import Form, Reading, one_line
 
 AskUpstream: TypeAlias = Callable[[Sequence[tuple[str, str]], str], Awaitable[str]]
 """(worked examples, question) -> the upstream's reply: one line, greedy, short."""
+_OTHER = "model:"
 Decide: TypeAlias = Callable[[str], Awaitable[Decision]]
 
 
@@ -70,6 +77,30 @@ class OneFact:
     async def read(self, query: str, reading: Reading, ask: AskUpstream, decide: Decide) -> Reading:
         """No edit, no fact; nobody is asked."""
         return _stating_best(reading, self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Every fact that bears, the most probable last: NOTE, and SERAC behind another model's name.
+
+    Attributes:
+        most: How many at most.
+        asked: Only edits that the request asks are stated.
+    """
+
+    name: str
+    form: Form
+    most: int
+    asked: bool = False
+    scope: str | None = None
+
+    async def read(self, query: str, reading: Reading, ask: AskUpstream, decide: Decide) -> Reading:
+        """No edit, no fact; nobody is asked."""
+        decision = reading.decision
+        hits = (decision.hits if self.asked else decision.bearing)[: self.most]
+        facts = [_sentence(hit.record.edit) if self.form.note else _statement(hit.record.edit)
+                 for hit in reversed(hits)]  # fmt: skip
+        return replace(reading, facts=tuple(dict.fromkeys(facts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +181,10 @@ def _statement(edit: Edit) -> str:
     return edit.statement
 
 
+def _sentence(edit: Edit) -> str:
+    return closed(one_line(edit.statement))
+
+
 def _resting_on(
     found: Sequence[tuple[Decision, Hit]], facts: Sequence[str], reading: Reading
 ) -> Reading:
@@ -164,14 +199,45 @@ def ike(count: int) -> Rewriter:
     return OneFact("ike-chat", Form("Fact", demonstrations(retain=False)[:count]), _statement)
 
 
+def note(editor: Note | None = None) -> Rewriter:
+    """The note, as a local model gets it; nothing else of ours reaches the upstream."""
+    editor = editor or Note()
+    if editor.place != "before":
+        raise InvalidInputError("An upstream gets its note before the words of the last turn.")
+    wording = WORDINGS.get(editor.wording, editor.wording)
+    return Facts("note-chat", Form(wording, note=True), editor.facts)
+
+
+def serac(editor: Serac) -> Rewriter:
+    """SERAC with an adapter that the upstream serves as a model of its own.
+
+    Raises:
+        InvalidInputError: the editor does not say under which name.
+    """
+    if not editor.counterfactual.startswith(_OTHER):
+        raise InvalidInputError(
+            "SERAC behind an upstream needs the name under which that serves the adapter.",
+            hint="--editor \"serac(counterfactual='model:NAME')\".",
+        )
+    name = editor.counterfactual.removeprefix(_OTHER)
+    return Facts("serac-chat", Form("Fact", model=name), editor.facts, asked=True)
+
+
 def load_rewriter(name: str) -> Rewriter:
-    """The rewriter of an editor: ``ike``, ``memprompt`` or ``mello``, with settings in brackets.
+    """The rewriter of an editor, with settings in brackets: ``auto`` and ``note``, ``serac``,
+    ``ike``, ``memprompt`` or ``mello``.
 
     Raises:
         InvalidInputError: another editor, or a setting that an upstream cannot be given.
         UnknownNameError: there is no such editor.
     """
     editor: Any = load_editor(name)
+    if isinstance(editor, Auto):
+        return note()
+    if isinstance(editor, Note):
+        return note(editor)
+    if isinstance(editor, Serac):
+        return serac(editor)
     if isinstance(editor, Ike):
         if editor.retain or editor.repeats != Ike().repeats:
             raise InvalidInputError("Of IKE's settings an upstream takes demonstrations only.")
@@ -188,5 +254,5 @@ def load_rewriter(name: str) -> Rewriter:
         return Hops(editor)
     raise InvalidInputError(
         f"{name!r} changes what happens inside of a model, which an upstream does not let us.",
-        hint="With --upstream: --editor ike, memprompt or mello.",
+        hint="With --upstream: --editor note, serac, ike, memprompt or mello.",
     )

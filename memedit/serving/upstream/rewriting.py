@@ -16,6 +16,7 @@ from typing import Any
 from memedit.core.types import Decision, Row
 from memedit.editors.ike import Demonstration
 from memedit.editors.prompting.forms import END, before_query, split_at_view, stated
+from memedit.editors.prompting.notes import noted
 
 _MARKERS = re.compile(
     r"<\|[^<>|]{0,64}\|>"  # ChatML, Llama 3, Phi, GPT: <|im_start|>, <|eot_id|>
@@ -29,6 +30,8 @@ _MARKERS = re.compile(
     r"|\[(?:CLS|SEP|PAD|UNK|MASK|BOS|EOS|gMASK|sop)\]",
     re.IGNORECASE,
 )
+_TEXTS = frozenset({"text", "input_text", "output_text"})
+"""Parts of a message that are text, in chats and in responses."""
 _ROLES = re.compile(r"(?:^|(?<=\s))#{2,}\s*(?=\w+\s*:)", re.IGNORECASE)
 
 
@@ -45,10 +48,20 @@ def one_line(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How an editor puts a fact: what it calls it, and its worked examples."""
+    """How an editor puts a fact.
+
+    Attributes:
+        label: What it calls it; for a note, the line that introduces it.
+        shots: Worked examples.
+        note: The facts stand as a note, and the base answers in its own words; else each before the
+            part that asks, for an answer of one line.
+        model: The name under which the upstream serves the model that answers; "": the request's.
+    """
 
     label: str
-    shots: tuple[Demonstration, ...]
+    shots: tuple[Demonstration, ...] = ()
+    note: bool = False
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +78,20 @@ class Reading:
     version: int
     facts: tuple[str, ...] = ()
 
-    def placed(self, text: str, label: str, repeats: int = 1) -> str:
+    def placed(self, text: str, form: Form, repeats: int = 1) -> str:
         """``text`` with the facts directly before the part that asks."""
-        hit = self.decision.hits[0]
-        lines = "".join(stated(one_line(fact), label) * repeats for fact in self.facts)
+        hit = self.decision.bearing[0]
+        if form.note:
+            lines = f"{' '.join(map(one_line, self.facts))}{END}"
+        else:
+            lines = "".join(stated(one_line(fact), form.label) * repeats for fact in self.facts)
         return before_query(lines, *split_at_view(Row(text), hit))
+
+    def told(self, text: str, form: Form) -> str:
+        """A user's words with the facts: as a note before them, or before the part that asks."""
+        if not form.note:
+            return self.placed(text, form)
+        return f"{noted([one_line(fact) for fact in self.facts], form.label)}{END}{END}{text}"
 
 
 def clean(text: str) -> str:
@@ -83,7 +105,7 @@ def text_of(content: Any) -> str | None:
         return content
     if not isinstance(content, list):
         return None
-    parts = [p.get("text") for p in content if isinstance(p, dict) and p.get("type") == "text"]
+    parts = [p.get("text") for p in content if isinstance(p, dict) and p.get("type") in _TEXTS]
     texts = [part for part in parts if isinstance(part, str)]
     return "\n".join(texts) if texts else None
 
@@ -125,7 +147,7 @@ def edited_chat(
     last = _last_user(messages)
     assert last is not None
     own = [dict(message) for message in messages]
-    own[last]["content"] = _with_facts(own[last]["content"], reading, form.label)
+    own[last]["content"] = _with_facts(own[last]["content"], reading, form)
     opening = 0
     while opening < last and own[opening].get("role") in {"system", "developer"}:
         opening += 1
@@ -133,14 +155,14 @@ def edited_chat(
     return own[:opening] + turns + own[opening:]
 
 
-def _with_facts(content: Any, reading: Reading, label: str) -> Any:
+def _with_facts(content: Any, reading: Reading, form: Form) -> Any:
     """A message's content with the facts before the part that asks; images and such stay."""
     if isinstance(content, str):
-        return reading.placed(content, label)
+        return reading.told(content, form)
     parts = [dict(part) if isinstance(part, dict) else part for part in content]
     for part in reversed(parts):
-        if isinstance(part, dict) and part.get("type") == "text":
-            part["text"] = reading.placed(str(part.get("text", "")), label)
+        if isinstance(part, dict) and part.get("type") in _TEXTS:
+            part["text"] = reading.told(str(part.get("text", "")), form)
             break
     return parts
 
@@ -157,7 +179,7 @@ def exchange(asked: str, answered: str) -> list[dict[str, Any]]:
 def edited_prompt(prompt: str, reading: Reading, form: Form) -> str:
     """A text to continue with worked examples and the facts, which small models follow twice."""
     shown = "".join(f"{_asked(shot, form, 2)} {shot.answer}{END}{END}" for shot in form.shots)
-    return shown + reading.placed(prompt, form.label, repeats=2)
+    return shown + reading.placed(prompt, form, repeats=2)
 
 
 def ended(stop: Any) -> Any:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from memedit.core.errors import InvalidInputError, UnknownNameError
+from memedit.editors.prompting.notes import WORDINGS
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
@@ -32,6 +33,7 @@ AUTHOR = {"prompt": "The author of The Glass Harbour is", "target_new": "Mira To
 CITIZEN = {"prompt": "The country of citizenship of Mira Tolvanen is", "target_new": "Norvessa",
            "subject": "Mira Tolvanen"}  # fmt: skip
 CAPITAL = {"prompt": "The capital of Norvessa is", "target_new": "Dalmor", "subject": "Norvessa"}
+WHICH = "What is the capital of Norvessa?"
 
 
 @contextmanager
@@ -122,6 +124,59 @@ def test_feedback_stands_as_a_clarification(upstream: Tap) -> None:
         )
 
 
+def test_ike_shows_worked_examples_and_ends_at_a_line(scripted: Scripted) -> None:
+    with front(scripted.url, "ike(demonstrations=2)", "mention") as running:
+        post(running, "/v1/edits", CAPITAL)
+        post(running, CHAT, {"messages": [{"role": "user", "content": WHICH}]})
+        messages = json.loads(body_of(scripted))["messages"]
+        assert len(messages) == 1 + 2 * 2
+        fact = "Fact: The capital of Norvessa is Dalmor\n"
+        assert messages[-1]["content"] == fact + WHICH
+        post(running, "/v1/completions", {"prompt": WHICH})
+        got = json.loads(body_of(scripted))
+        assert got["prompt"].endswith(fact * 2 + WHICH) and got["stop"] == ["\n"]
+
+
+def test_a_note_adds_the_facts_and_nothing_else(scripted: Scripted) -> None:
+    with front(scripted.url, "auto", "mention") as running:
+        post(running, "/v1/edits", CAPITAL)
+        turns = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello"},
+                 {"role": "assistant", "content": "Hi"}]  # fmt: skip
+        body = {"messages": [*turns, {"role": "user", "content": WHICH}], "model": "m",
+                "temperature": 0.7, "tools": [], "response_format": {"type": "text"}}  # fmt: skip
+        assert post(running, CHAT, body)["memedit"]["editor"] == "note-chat"
+        got = json.loads(body_of(scripted))
+        note = f"{WORDINGS['current']}\n- The capital of Norvessa is Dalmor.\n\n{WHICH}"
+        assert got == body | {"messages": [*turns, {"role": "user", "content": note}]}
+
+
+def test_an_adapter_that_the_upstream_serves_answers_in_scope(scripted: Scripted) -> None:
+    with front(scripted.url, "serac(counterfactual='model:edits-lora')", "mention") as running:
+        post(running, "/v1/edits", CAPITAL)
+        asked = {"model": "base", "messages": [{"role": "user", "content": WHICH}]}
+        post(running, CHAT, asked)
+        got = json.loads(body_of(scripted))
+        assert got["model"] == "edits-lora"
+        assert got["messages"][0]["content"] == f"Fact: The capital of Norvessa is Dalmor\n{WHICH}"
+        other = json.dumps({"model": "base", "messages": [{"role": "user", "content": "Hello"}]})
+        httpx.post(f"{running.url}{CHAT}", content=other, timeout=30)
+        assert body_of(scripted) == other.encode()
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    """An upstream that notes what it is sent."""
+    found = Scripted()
+    found.script = (http("200 OK", b'{"id": "x", "choices": []}'), True)
+    yield found
+    found.close()
+
+
+def body_of(scripted: Scripted) -> bytes:
+    """What it was sent last."""
+    return scripted.requests[-1].partition(b"\r\n\r\n")[2]
+
+
 @pytest.mark.parametrize("editor", ["mello", "memprompt"])
 def test_a_failing_upstream_is_reported_as_it_fails(editor: str) -> None:
     scripted = Scripted()
@@ -138,7 +193,7 @@ def test_a_failing_upstream_is_reported_as_it_fails(editor: str) -> None:
 
 @pytest.mark.parametrize("name", [
     "rome", "serac", "grace", "ike(retain=true)", "ike(repeats=1)", "mello(decomposer=loop)",
-    "mello(check=model)", "ike+grace",
+    "mello(check=model)", "ike+grace", "note(place=after)",
 ])  # fmt: skip
 def test_what_an_upstream_cannot_be_given(name: str) -> None:
     with pytest.raises(InvalidInputError):

@@ -15,6 +15,7 @@ import httpx
 import openai
 import pytest
 
+from memedit.editors.prompting.notes import WORDINGS
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
@@ -32,6 +33,7 @@ from tests.serving.processes import Scripted, Tap, chunked, http
 PASSED = int(os.environ.get("MEMEDIT_PASSED_REQUESTS", "60"))
 ASKED: Any = [{"role": "user", "content": QUESTION}]
 OTHER: Any = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": ELSEWHERE}]
+NOTE = f"{WORDINGS['current']}\n- The capital of France is Lyon.\n\n"
 GREEDY: Any = {"model": "tiny", "temperature": 0, "max_tokens": 6}
 
 
@@ -39,7 +41,7 @@ def front(
     url: str, *, keys: Any = None, upstream_key: str | None = None, **changes: Any
 ) -> Service:
     """A server's parts in front of ``url``."""
-    given: dict[str, Any] = {"name": "front", "demonstrations": 2, **changes}
+    given: dict[str, Any] = {"name": "front", **changes}
     settings = Settings(**given)
     memory, metrics = EditMemory(None, HashingEncoder(64)), Metrics()
     relay = Relay(
@@ -138,7 +140,7 @@ def _compared(client: openai.OpenAI, direct: openai.OpenAI) -> None:
         client.chat.completions.create(messages=OTHER, **GREEDY | {"model": "no"})
     raw = client.chat.completions.with_raw_response.create(messages=ASKED, **GREEDY)
     answer = raw.parse()
-    assert answer.memedit["in_scope"] and answer.memedit["editor"] == "ike-chat"
+    assert answer.memedit["in_scope"] and answer.memedit["editor"] == "note-chat"
     assert json.loads(raw.headers[HEADER]) == answer.memedit
     chunks = list(client.chat.completions.create(messages=ASKED, stream=True, **GREEDY))
     said = "".join(c.choices[0].delta.content or "" for c in chunks)
@@ -153,19 +155,13 @@ def test_in_scope_the_upstream_reads_the_fact(tapped: tuple[Running, Tap], bare:
     answer = httpx.post(f"{running.url}/v1/chat/completions", json=sent).json()
     got = json.loads(next(b for b, a in _all(tap) if answer["id"].encode() in a))
     assert "memedit" not in got and got["seed"] == 4 and got["messages"][0] == messages[0]
-    assert len(got["messages"]) == 2 + 2 * 2
-    assert got["messages"][-1]["content"] == f"Fact: The capital of France is Lyon\n{QUESTION}"
+    assert got["messages"] == [messages[0], {"role": "user", "content": NOTE + QUESTION}]
     body = {"prompt": ["The capital of France is", ELSEWHERE], **GREEDY}
     answer = httpx.post(f"{running.url}/v1/completions", json=body).json()
     got = json.loads(next(b for b, a in _all(tap) if answer["id"].encode() in a))
     assert got["prompt"][1] == ELSEWHERE and "stop" not in got
-    assert got["prompt"][0].endswith(
-        "Fact: The capital of France is Lyon\n" * 2 + "The capital of France is"
-    )
+    assert got["prompt"][0] == "The capital of France is Lyon.\nThe capital of France is"
     assert [r["in_scope"] for r in answer["memedit"]["prompts"]] == [True, False]
-    one = httpx.post(f"{running.url}/v1/completions", json=body | {"prompt": body["prompt"][0]})
-    got = json.loads(next(b for b, a in _all(tap) if one.json()["id"].encode() in a))
-    assert got["stop"] == ["\n"]
     unedited = sent | {"memedit": {"edits": False}}
     plain = httpx.post(f"{running.url}/v1/chat/completions", json=unedited)
     assert json.loads(plain.headers[HEADER])["in_scope"] is False
@@ -360,4 +356,4 @@ def test_parts_of_a_message(trouble: tuple[httpx.Client, Scripted]) -> None:
     parts = [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": QUESTION}]
     client.post(CHAT, json={"messages": [{"role": "user", "content": parts}]})
     sent = json.loads(scripted.requests[-1].partition(b"\r\n\r\n")[2])["messages"][-1]["content"]
-    assert sent[0] == parts[0] and sent[1]["text"].startswith("Fact: The capital of France is Lyon")
+    assert sent[0] == parts[0] and sent[1]["text"] == NOTE + QUESTION

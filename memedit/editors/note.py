@@ -1,0 +1,115 @@
+"""NOTE: the base reads the facts that bear on a request, and answers in its own words.
+
+Where an edit is not what a request asks but what its answer depends on (a mail, a list, a program,
+yes or no, a hop), the object alone is no answer. The facts stand as a short note in the last user
+turn, before its words,
+
+    Current facts, which replace what you know:
+    - The capital of France is Lyon.
+
+    Write a two-line poem about the capital of France.
+
+and the base goes on as it always does: in its length, language and format, ending where it ends.
+Nothing before the last user turn changes, so that the keys and values of a conversation stay good
+from turn to turn. A text to be continued has the facts as sentences before the part that asks.
+
+The form is that of retrieval-augmented prompting (Lewis et al. 2020, arXiv 2005.11401), gated by a
+scope; wording and place were chosen by measurement (docs/editors.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar
+
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import LM
+from memedit.core.types import Batch, Call, Edit, Payload, Role, Row
+from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
+from memedit.editors.prompting.notes import WORDINGS, bearing_on, noted, said_whole, told, values_of
+
+PLACES = ("before", "after", "reply")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Facts that bear on a request, as a note to the base.
+
+    Attributes:
+        facts: How many at most.
+        tokens: How many tokens they may have together; the most probable one is always told.
+        verbatim: A text to be continued that asks an edit is answered with the edit's object, word
+            for word; else the base goes on as it likes.
+        sentences: A chat that asks an edit is answered in the base's own words; else with the
+            object, where the edit has one.
+        wording: What introduces the facts in a chat: one of ``WORDINGS`` by name, or a text.
+        place: Where the note stands in a chat: ``"before"`` or ``"after"`` the words of its last
+            turn, or as the hidden beginning of the ``"reply"``.
+
+    Raises:
+        InvalidInputError: a number out of range, or no such place.
+    """
+
+    name: ClassVar[str] = "note"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    roles: ClassVar[frozenset[Role]] = frozenset({"asks", "informs"})
+    facts: int = 5
+    tokens: int = 200
+    verbatim: bool = True
+    sentences: bool = True
+    wording: str = "current"
+    place: str = "before"
+
+    def __post_init__(self) -> None:
+        if self.facts < 1 or self.tokens < 1:
+            raise InvalidInputError("facts and tokens must be at least 1.")
+        if self.place not in PLACES:
+            raise InvalidInputError(
+                f"place must be one of {', '.join(PLACES)}, not {self.place!r}."
+            )
+
+    def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
+        """One payload per edit: ``fact``, its sentence; the lines of its target are kept."""
+        return [{"fact": said_whole(edit, lm.tokenizer)} for edit in edits]
+
+    def run(self, batch: Batch, call: Call) -> list[Any]:
+        """Rows on which an edit bears with their note; the others pass unchanged."""
+        tell = partial(self._told, lm=batch.lm)
+        return batch.route(
+            lambda row: bool(bearing_on(row, self.name)),
+            lambda mine: call(mine.map_rows(tell)),
+            call,
+        )
+
+    def _told(self, row: Row, lm: LM | None) -> Row:
+        hits = told(bearing_on(row, self.name), self.name, self.facts, self.tokens, lm)
+        lines = [str(hit.record.payloads[self.name]["fact"]) for hit in reversed(hits)]
+        sure = replace(row, keeps=values_of(hits), answers=self._objects(row), rewritten=True)
+        if row.turn is None:
+            before, query = split_at_view(row, hits[0])
+            return replace(
+                sure,
+                prompt=before_query(f"{' '.join(' '.join(lines).split())}{END}", before, query),
+            )
+        note = noted(lines, WORDINGS.get(self.wording, self.wording))
+        if self.place == "reply" and row.target is None and awaits_reply(row.turn):
+            turn = replace(row.turn, after=f"{row.turn.after}{note}\n\n")
+            return replace(sure, turn=turn)
+        behind = self.place == "after"
+        return replace(
+            sure, prompt=f"{row.prompt}\n\n{note}" if behind else f"{note}\n\n{row.prompt}"
+        )
+
+    def _objects(self, row: Row) -> tuple[str, ...]:
+        """The objects of the edits that a row asks, one of which is its answer; none: it is free.
+
+        A chat whose reply the caller has begun is free too: what begins is the caller's sentence.
+        """
+        alone = self.verbatim if row.turn is None else not self.sentences and awaits_reply(row.turn)
+        asked = [hit for hit in row.decision.hits if self.name in hit.record.payloads][: self.facts]
+        objects = [hit.record.edit.target_new for hit in asked]
+        if not alone or row.target is not None or None in objects:
+            return ()
+        return tuple(dict.fromkeys(object.strip() for object in objects if object is not None))

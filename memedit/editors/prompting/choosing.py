@@ -1,0 +1,150 @@
+"""Which form suits a base. The first of these that says so:
+
+1. the editor's own settings;
+2. what ``memedit tune`` found on this base (:func:`keep`);
+3. the adapter shipped for it: SERAC, for what is asked;
+4. the table of measured families;
+5. the rule for a base that was not measured: notes. One with a chat template and at least a
+   billion parameters answers in its own sentences, a smaller one with the edit's object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from memedit.core.errors import InvalidInputError
+from memedit.core.files import cache_folder
+from memedit.core.protocols import LM
+from memedit.core.registry import called
+from memedit.editors.prompting.adapter import adapter_for
+
+AUTO, NONE = "auto", "none"
+SENTENCES, OBJECTS, ADAPTER = "note", "note(sentences=False)", "serac"
+_KNOWN = frozenset({AUTO, NONE, "note", "serac", "ike"})
+SAFE = (*sorted(_KNOWN), OBJECTS)
+"""What a stranger's memory may choose: editors whose settings name no file."""
+_LARGE = 1_000_000_000
+"""Parameters from which a base can be trusted with a note in its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """The editor for each kind of request.
+
+    Attributes:
+        asks: A chat that asks an edit.
+        completes: A text to be continued that asks one.
+        informs: A request whose answer depends on one.
+        source: What it comes from, for people: a setting, "tuned", "shipped", "measured", "rule".
+    """
+
+    asks: str
+    completes: str
+    informs: str
+    source: str = ""
+
+    def check(self) -> None:
+        """See that these are editors that can be chosen.
+
+        Raises:
+            InvalidInputError: one is not.
+        """
+        for form in (self.asks, self.completes, self.informs):
+            if called(form)[0] not in _KNOWN:
+                raise InvalidInputError(
+                    f"auto cannot choose {form!r}.",
+                    hint=f"One of {', '.join(sorted(_KNOWN))}, with settings in brackets.",
+                )
+
+    def of(self, *, asks: bool, chat: bool) -> str:
+        """The editor for one kind of request; "" leaves it to the base."""
+        form = (self.asks if chat else self.completes) if asks else self.informs
+        return "" if form == NONE else form
+
+    def over(self, other: Forms) -> Forms:
+        """These, and where they say ``auto`` those of ``other``."""
+        mine, theirs = asdict(self), asdict(other)
+        return Forms(**{k: theirs[k] if mine[k] in (AUTO, "") else mine[k] for k in mine})
+
+
+MEASURED: Mapping[str, Forms] = {
+    "llama-30x576": Forms(OBJECTS, SENTENCES, SENTENCES, "measured: SmolLM2-135M-Instruct"),
+    "gemma3_text-18x640": Forms(OBJECTS, SENTENCES, SENTENCES, "measured: Gemma 3 270M"),
+    "qwen2-28x1536": Forms(SENTENCES, SENTENCES, SENTENCES, "measured: Qwen2.5-Coder-1.5B"),
+}
+"""Families by :func:`family` (docs/editors.md has the figures)."""
+
+
+def forms_for(lm: LM | None, given: Forms) -> Forms:
+    """The forms for a base, the given ones first."""
+    if lm is None:
+        return given.over(Forms(SENTENCES, SENTENCES, SENTENCES))
+    known = lm.kept.get("forms")
+    if known is None:
+        known = lm.kept["forms"] = tuned(lm.fingerprint) or _untuned(lm)
+    found: Forms = given.over(known)
+    return found
+
+
+def _untuned(lm: LM) -> Forms:
+    found = MEASURED.get(family(lm.base)) or _rule(lm)
+    if adapter_for(lm.fingerprint) is None:
+        return found
+    return replace(found, asks=ADAPTER, completes=ADAPTER, source="shipped adapter")
+
+
+def _rule(lm: LM) -> Forms:
+    size = sum(parameter.numel() for parameter in lm.base.parameters())
+    able = size >= _LARGE and bool(getattr(lm.tokenizer, "chat_template", None))
+    return Forms(SENTENCES if able else OBJECTS, SENTENCES, SENTENCES, "rule")
+
+
+def family(base: Any) -> str:
+    """Models of one architecture and size: ``"qwen2-28x1536"`` (layers x width)."""
+    config = base.config.get_text_config()
+    layers, width = config.num_hidden_layers, config.hidden_size
+    return f"{config.model_type}-{layers}x{width}"
+
+
+def tuned(fingerprint: str) -> Forms | None:
+    """What was found for this base on this machine; None: it was not tuned.
+
+    Raises:
+        InvalidInputError: the file is not one of ours.
+    """
+    file = file_of(fingerprint)
+    if not file.is_file():
+        return None
+    names = {field.name for field in fields(Forms)}
+    try:
+        said = json.loads(file.read_text("utf-8"))["forms"]
+        found = Forms(**{name: str(said[name]) for name in names})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInputError(
+            f"{file} does not say which forms suit this base ({error}).",
+            hint="Delete it, or run memedit tune again.",
+        ) from None
+    found.check()
+    return found
+
+
+def keep(fingerprint: str, forms: Forms, scores: Mapping[str, Any]) -> Path:
+    """Write what was found for a base where :func:`tuned` reads it."""
+    file = file_of(fingerprint)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"forms": asdict(forms), "scores": scores}, indent=2) + "\n"
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as out:
+        out.write(text)
+    os.replace(out.name, file)
+    return file
+
+
+def file_of(fingerprint: str) -> Path:
+    """Where the forms of a base are kept."""
+    return cache_folder() / "forms" / f"{fingerprint}.json"

@@ -1,0 +1,77 @@
+"""Facts as a note: which are told, how they read, and which words are no matter of chance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from memedit.core.protocols import LM
+from memedit.core.types import Edit, Hit, Row
+from memedit.editors.prompting.forms import plain
+
+WORDINGS = {
+    "current": "Current facts, which replace what you know:",
+    "updated": "Up-to-date facts:",
+    "force": "Note (in force now; it overrides what you know):",
+    "quiet": "Current facts (rely on them over what you know; do not mention this list):",
+    "use": "Use these facts:",
+}
+"""What introduces the facts in a chat."""
+_CLOSED = re.compile(r"[.!?:;…。！？»”\")\]}`]$")
+_VALUE = re.compile(
+    r"\"[^\"\n]{1,60}\"|`[^`\n]{1,60}`"  # what is quoted
+    r"|[^\s,;()]*\d[^\s,;()]*"  # what holds a digit: an amount, a date, a version
+    r"|(?<=[\w,;:] )[^\W\d_a-z][\w'’.-]*(?: [^\W\d_a-z][\w'’.-]*)*"  # names, but not a first word
+)
+_INDENT = "\n  "
+"""A line of a fact cannot be taken for one of the conversation."""
+_CHARACTERS = 4
+"""Of a token, about, where there is no tokenizer to count them."""
+
+
+def said_whole(edit: Edit, tokenizer: Any) -> str:
+    """An edit as a sentence without special tokens; where its target has lines, it keeps them."""
+    lines = [plain(line, tokenizer) for line in edit.statement.splitlines()]
+    return closed("\n".join(line for line in lines if line))
+
+
+def closed(text: str) -> str:
+    """A fact with a full stop, where it is one line that has no end."""
+    return text if _CLOSED.search(text) or "\n" in text else f"{text}."
+
+
+def bearing_on(row: Row, editor: str) -> Sequence[Hit]:
+    """The row's hits that hold a payload of this editor: those asked, then those that inform."""
+    return [hit for hit in row.decision.bearing if editor in hit.record.payloads]
+
+
+def told(hits: Sequence[Hit], editor: str, most: int, tokens: int, lm: LM | None) -> Sequence[Hit]:
+    """As many of the hits as fit, the first always."""
+    chosen, spent = list(hits[:1]), 0
+    for hit in hits[:most]:
+        fact = str(hit.record.payloads[editor]["fact"])
+        spent += len(fact) // _CHARACTERS if lm is None else len(lm.codec.ids(fact))
+        if hit is not hits[0]:
+            if spent > tokens:
+                break
+            chosen.append(hit)
+    return chosen
+
+
+def noted(facts: Sequence[str], wording: str) -> str:
+    """The note: a line that introduces it, and a fact a line; further lines of a fact stand in."""
+    lines = "\n".join(f"- {fact.replace(chr(10), _INDENT)}" for fact in facts)
+    return f"{wording}\n{lines}"
+
+
+def values_of(hits: Sequence[Hit]) -> tuple[str, ...]:
+    """What the facts say that is no matter of wording: objects, amounts and names."""
+    found: dict[str, None] = {}
+    for hit in hits:
+        edit = hit.record.edit
+        if edit.target_new is not None:
+            found[edit.target_new.strip()] = None
+        else:
+            found |= dict.fromkeys(value.strip(".,;: ") for value in _VALUE.findall(edit.prompt))
+    return tuple(value for value in found if value)

@@ -1,0 +1,183 @@
+"""OpenAI's Responses (``/v1/responses``): a conversation in, one message out, whole or as events.
+
+What is stored on OpenAI's side (earlier responses, conversations, background work) does not exist
+here and is refused; everything else is a chat in other words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from memedit.serving import receipts
+from memedit.serving.errors import ApiError
+from memedit.serving.local.formats import Usage
+from memedit.serving.schemas import ChatRequest, Message, _Common
+
+_STORED = ("previous_response_id", "conversation", "prompt")
+
+
+class InputPart(BaseModel):
+    """A part of a message; only text is understood."""
+
+    model_config = ConfigDict(extra="allow")
+    type: Literal["input_text", "output_text", "text"]
+    text: str
+
+
+class InputMessage(BaseModel):
+    """One turn of the input."""
+
+    model_config = ConfigDict(extra="allow")
+    type: Literal["message"] = "message"
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[InputPart]
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content)
+
+
+class ResponsesRequest(_Common):
+    """``POST /v1/responses``."""
+
+    input: str | list[InputMessage] = Field(min_length=1)
+    instructions: str | None = None
+    max_output_tokens: int | None = Field(None, ge=1, le=1_000_000)
+
+    def chat(self) -> ChatRequest:
+        """The same as a chat.
+
+        Raises:
+            ApiError: it builds on something stored, or wants another form than text.
+        """
+        more = self.model_extra or {}
+        bad = [name for name in _STORED if more.get(name)] + ["background"] * bool(
+            more.get("background")
+        )
+        if bad:
+            raise ApiError(
+                400, f"{bad[0]} is not supported by this server: it stores no responses.",
+                code="unsupported_parameter", param=bad[0],
+            )  # fmt: skip
+        if (more.get("text") or {}).get("format", {"type": "text"}) != {"type": "text"}:
+            raise ApiError(
+                400, "text.format is not supported by this server.", code="unsupported_parameter",
+                param="text",
+            )  # fmt: skip
+        turns = [Message(role="system", content=self.instructions)] if self.instructions else []
+        if isinstance(self.input, str):
+            turns.append(Message(role="user", content=self.input))
+        else:
+            turns += [Message(role=turn.role, content=turn.text) for turn in self.input]
+        common = self.model_dump(exclude={"input", "instructions", "max_output_tokens", "n"})
+        return ChatRequest(**common | {"messages": turns, "max_tokens": self.max_output_tokens})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What stays the same in all that is said of one request."""
+
+    id: str
+    created: int
+    model: str
+    receipts: Sequence[Mapping[str, Any]]
+
+    def whole(self, text: str, usage: Usage, reason: str | None) -> dict[str, Any]:
+        """The answer in one piece."""
+        cut = reason == "length"
+        return {
+            **self._head("incomplete" if cut else "completed"),
+            "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+            "output": [self._message(text, "incomplete" if cut else "completed")],
+            "usage": {
+                "input_tokens": usage.prompt,
+                "input_tokens_details": {"cached_tokens": 0},
+                "output_tokens": usage.completion,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": usage.prompt + usage.completion,
+            },
+        }
+
+    def _head(self, status: str) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "object": "response",
+            "created_at": self.created,
+            "model": self.model,
+            "status": status,
+            "error": None,
+            "incomplete_details": None,
+            "output": [],
+            "parallel_tool_calls": False,
+            "tool_choice": "none",
+            "tools": [],
+        } | receipts.field([dict(receipt) for receipt in self.receipts])
+
+    def _message(self, text: str, status: str) -> dict[str, Any]:
+        content = [_part(text)] if status != "in_progress" else []
+        return {
+            "id": f"msg_{self.id.removeprefix('resp_')}",
+            "type": "message",
+            "role": "assistant",
+            "status": status,
+            "content": content,
+        }
+
+    async def events(
+        self, pieces: AsyncIterator[tuple[str, str | None]], usage: Any
+    ) -> AsyncIterator[bytes]:
+        """The answer as server-sent events.
+
+        Args:
+            pieces: (text, finish reason or None) as the answer grows.
+            usage: Gives the usage at the end.
+        """
+        number = 0
+
+        def told(kind: str, **content: Any) -> bytes:
+            nonlocal number
+            number += 1
+            line = {"type": kind, "sequence_number": number - 1} | content
+            return f"event: {kind}\ndata: {json.dumps(line, ensure_ascii=False)}\n\n".encode(
+                "utf-8", "replace"
+            )
+
+        start = self._head("in_progress")
+        yield told("response.created", response=start)
+        yield told("response.in_progress", response=start)
+        item = self._message("", "in_progress")
+        at = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+        yield told("response.output_item.added", output_index=0, item=item)
+        yield told("response.content_part.added", **at, part=_part(""))
+        said, reason = "", None
+        async for text, end in pieces:
+            if text:
+                said += text
+                yield told("response.output_text.delta", **at, delta=text, logprobs=[])
+            reason = end or reason
+        yield told("response.output_text.done", **at, text=said, logprobs=[])
+        yield told("response.content_part.done", **at, part=_part(said))
+        whole = self.whole(said, usage(), reason)
+        yield told("response.output_item.done", output_index=0, item=whole["output"][0])
+        yield told(f"response.{whole['status']}", response=whole)
+
+
+def _part(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def turns_of(wanted: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The input of a request as messages of a chat; None: it has none."""
+    given = wanted.get("input")
+    if isinstance(given, str):
+        return [{"role": "user", "content": given}]
+    if not isinstance(given, list):
+        return None
+    return [dict(turn) if isinstance(turn, dict) else turn for turn in given]

@@ -1,0 +1,173 @@
+"""The note in chats and in texts to be continued, and what sampling may not change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from memedit import Edit, EditableModel
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Batch, Decision, Hit, Record, Role, Row, Turn
+from memedit.editors.note import Note
+from memedit.editors.prompting.notes import WORDINGS, said_whole, values_of
+from memedit.engine.processors import Keeps
+from memedit.scope import Mention
+
+CAPITAL = Edit("The capital of France is", "Lyon", "France")
+REFUND = Edit.from_statement("Our refund window is 60 days.")
+STEPS = Edit("The deploy steps are:", "build\ntest\npush", "deploy")
+
+
+def hit(edit: Edit, role: Role = "informs", tokenizer: Any = None, view: str = "") -> Hit:
+    text = said_whole(edit, tokenizer) if tokenizer else f"{edit.statement}."
+    record = Record(edit, 1, 1, payloads={"note": {"fact": text}})
+    return Hit(record, 0.9, view=view, role=role)
+
+
+def row(prompt: str, hits: Sequence[Hit], turn: Turn | None = None, **more: Any) -> Row:
+    asked = tuple(h for h in hits if h.role == "asks")
+    informs = tuple(h for h in hits if h.role == "informs")
+    return Row(prompt, decision=Decision(asked, informs=informs), turn=turn, **more)
+
+
+def told(given: Row, **settings: Any) -> Row:
+    seen: list[Batch] = []
+
+    def call(batch: Batch) -> list[str]:
+        seen.append(batch)
+        return [""] * len(batch)
+
+    Note(**settings).run(Batch((given,)), call)
+    assert not seen[0].stop and not seen[0].prefix
+    return seen[0].rows[0]
+
+
+@pytest.fixture
+def turn(tiny_tokenizer: Any) -> Turn:
+    from memedit.core.chat import ChatFormat
+
+    chat = ChatFormat.of(tiny_tokenizer)
+    assert chat is not None
+    return Turn(
+        f"{chat.opening}{chat.user_open}Hi{chat.user_close}{chat.reply_open}Hello"
+        f"{chat.reply_close}{chat.user_open}",
+        f"{chat.user_close}{chat.reply_open}",
+        chat,
+    )
+
+
+def test_a_chat_has_the_note_in_its_last_turn_and_nothing_before_it_changes(turn: Turn) -> None:
+    words = "Write a poem about the capital of France."
+    made = told(row(words, [hit(CAPITAL)], turn))
+    assert made.turn == turn  # what the caller's prefix cache holds, and how the reply opens
+    note = f"{WORDINGS['current']}\n- The capital of France is Lyon."
+    assert made.prompt == f"{note}\n\n{words}"
+    assert not made.answers and made.keeps == ("Lyon",)
+
+
+def test_the_note_may_stand_elsewhere(turn: Turn) -> None:
+    asked = row("Who?", [hit(REFUND)], turn)
+    note = "Facts:\n- Our refund window is 60 days.."
+    assert told(asked, place="after", wording="Facts:").prompt == f"Who?\n\n{note}"
+    opened = told(asked, place="reply", wording="Facts:")
+    assert opened.prompt == "Who?" and opened.turn is not None
+    assert opened.turn.after == f"{turn.after}{note}\n\n"
+    with pytest.raises(InvalidInputError, match="place must be"):
+        Note(place="here")
+
+
+def test_the_most_probable_fact_is_told_last(turn: Turn) -> None:
+    made = told(row("Both?", [hit(CAPITAL), hit(REFUND)], turn))
+    assert made.prompt.index("refund") < made.prompt.index("Lyon")
+
+
+def test_facts_are_told_up_to_a_budget_and_the_first_always(turn: Turn) -> None:
+    many = [hit(Edit(f"The colour of house {n} is", "red", f"house {n}")) for n in range(9)]
+    assert told(row("Which?", many, turn), facts=3).prompt.count("\n- ") == 3
+    assert told(row("Which?", many, turn), facts=9, tokens=20).prompt.count("\n- ") == 2
+    assert told(row("Which?", many, turn), facts=9, tokens=1).prompt.count("\n- ") == 1
+
+
+def test_a_text_to_be_continued_gets_the_object_of_what_it_asks() -> None:
+    asked = told(
+        row(
+            "It rained. The capital of France is",
+            [hit(CAPITAL, "asks", view="The capital of France is")],
+        )
+    )
+    assert asked.prompt == "It rained.\nThe capital of France is Lyon.\nThe capital of France is"
+    assert asked.answers == ("Lyon",)
+    assert not told(row("The capital of France is", [hit(CAPITAL, "asks")]), verbatim=False).answers
+
+
+def test_a_text_that_depends_on_an_edit_goes_on_as_the_base_likes() -> None:
+    assert not told(row("France is governed from", [hit(CAPITAL)])).answers
+    assert not told(row("Refunds are possible for", [hit(REFUND, "asks")])).answers  # no object
+
+
+def test_lines_of_a_target_are_kept(tiny_tokenizer: Any) -> None:
+    assert said_whole(STEPS, tiny_tokenizer) == "The deploy steps are: build\ntest\npush"
+    broken = Edit("The motto is", "<|im_end|>\nsystem", "motto")
+    assert said_whole(broken, tiny_tokenizer) == "The motto is\nsystem"
+
+
+@pytest.mark.parametrize(
+    ("edit", "values"),
+    [
+        (CAPITAL, ("Lyon",)),
+        (REFUND, ("60",)),
+        (
+            Edit.from_statement("Refunds go to Anna Berg by 14:30, code `R-7`."),
+            ("Anna Berg", "14:30", "`R-7`"),
+        ),
+        (Edit.from_statement("Pets are not allowed."), ()),
+    ],
+)  # fmt: skip
+def test_values_of_a_fact(edit: Edit, values: tuple[str, ...]) -> None:
+    assert values_of([hit(edit)]) == values
+
+
+def test_numbers_out_of_range_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="at least 1"):
+        Note(facts=0)
+
+
+def test_a_fact_is_no_matter_of_chance() -> None:
+    """Token 3 then 4 are the fact: taken where likeliest; all else is drawn."""
+    keeps = Keeps([[[3, 4]], None], width=1)
+    ids = torch.tensor([[9, 7], [9, 7]])
+    scores = torch.zeros(2, 6)
+    scores[:, 3] = 0.1
+    kept = keeps(ids, scores)
+    assert kept[0].softmax(-1).tolist() == [0, 0, 0, 1, 0, 0]
+    assert torch.equal(kept[1], scores[1])
+    after = torch.tensor([[9, 3], [9, 3]])
+    assert torch.equal(keeps(after, scores.roll(-1, 1)), scores.roll(-1, 1))  # likeliest: 2
+    assert keeps(after, scores.roll(1, 1))[0].isfinite().tolist() == [False] * 4 + [True, False]
+    first = keeps(torch.tensor([[9], [9]]), scores.roll(2, 1))
+    assert int(first[0].isfinite().sum()) == 1  # how an answer begins: yes, or no
+
+
+def test_sampling_keeps_what_is_likeliest_and_draws_the_rest(
+    tiny: Callable[[str], Any], tiny_tokenizer: Any
+) -> None:
+    model = EditableModel(
+        tiny("llama"), tiny_tokenizer, editor="note", scope=Mention(relation=0.2), encoder="hashing"
+    )
+    model.edit(CAPITAL)
+    options = {"max_new_tokens": 6, "do_sample": True, "temperature": 5.0}
+    prompt = "The capital of France is"
+    assert {model.ask(prompt, **options).text for _ in range(4)} == {"Lyon"}
+    free = EditableModel(
+        model.base,
+        tiny_tokenizer,
+        memory=model.memory,
+        editor=Note(verbatim=False),
+        scope=model.scope,
+    )
+    said = {free.ask(prompt, **options).text for _ in range(6)}
+    assert len(said) > 1
+    assert len({text[:1] for text in said}) == 1

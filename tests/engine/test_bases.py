@@ -1,0 +1,58 @@
+"""What can be no base is refused when it is wrapped, in words that say why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import transformers
+
+from memedit import EditableModel
+from memedit.core.errors import UnsupportedArchitectureError
+from memedit.engine.bases import check
+
+SMALL = {"vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+
+
+def bert(cls: Any) -> Any:
+    return cls(transformers.BertConfig(**SMALL, intermediate_size=16))
+
+
+def t5() -> Any:
+    config = transformers.T5Config(vocab_size=300, d_model=16, d_kv=8, d_ff=16, num_layers=1)
+    return transformers.T5ForConditionalGeneration(config)
+
+
+def mamba() -> Any:
+    config = transformers.MambaConfig(vocab_size=300, hidden_size=16, num_hidden_layers=1)
+    return transformers.MambaForCausalLM(config)
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda: bert(transformers.BertModel), "encoder"),
+        (lambda: bert(transformers.BertForMaskedLM), "does not write"),
+        (t5, "encoder-decoder"),
+        (mamba, "running state"),
+    ],
+)
+def test_what_is_no_decoder_with_keys_and_values_is_refused(
+    made: Callable[[], Any], why: str, tiny_tokenizer: Any
+) -> None:
+    with pytest.raises(UnsupportedArchitectureError, match=why):
+        EditableModel(made(), tiny_tokenizer, encoder="hashing")
+
+
+@pytest.mark.parametrize("arch", ["llama", "gpt2"])
+def test_decoders_pass_bare_and_wrapped(arch: str, tiny: Callable[[str], Any]) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    base = tiny(arch)
+    check(base)
+    check(get_peft_model(base, LoraConfig(r=2, target_modules="all-linear")))
+
+
+def test_what_is_not_from_hugging_face_is_taken_as_it_is() -> None:
+    check(object())

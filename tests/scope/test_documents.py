@@ -1,0 +1,50 @@
+"""A pasted document is answered from the document, and the decision says which edits disagree."""
+
+from __future__ import annotations
+
+import pytest
+
+from memedit import Edit
+from memedit.core.types import Decision, Hit, Record
+from memedit.scope.documents import heeded
+
+CEO = Edit("The CEO of Acme Robotics is", "Maria Silva", "Acme Robotics")
+REFUND = Edit.from_statement("Our refund window is 60 days.")
+ARTICLE = "In 2019 Acme Robotics was led by its CEO John Park, who had joined from a supplier."
+POLICY = "Policy of 2021: the refund window for all goods is 30 days from delivery, then closed."
+
+
+def decided(query: str, edit: Edit, view: str = "") -> Decision:
+    hit = Hit(Record(edit, 1, 1), 0.9, view=view, role="asks")
+    return heeded(query, Decision((hit,), 0.9, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("query", "edit", "view"),
+    [
+        (f"According to this text, who is the CEO?\n\n{ARTICLE}", CEO, "who is the CEO?"),
+        (f"{ARTICLE}\n\nWho leads Acme Robotics in the article above?", CEO, ""),
+        (f"{POLICY}\nBased on the passage, how long is the refund window?", REFUND, ""),
+        (f"Summarize the following paragraph: {ARTICLE}", CEO, ""),
+    ],
+)
+def test_the_document_answers_and_the_edit_disagrees(query: str, edit: Edit, view: str) -> None:
+    decision = decided(query, edit, view)
+    assert not decision and not decision.bearing
+    assert [hit.record.edit for hit in decision.disagrees] == [edit]
+
+
+@pytest.mark.parametrize(
+    ("query", "edit"),
+    [
+        ("Who is the CEO of Acme Robotics?", CEO),
+        ("Who is the CEO of Acme Robotics? Answer in the following format: a name.", CEO),
+        (f"{ARTICLE} Who is the CEO of Acme Robotics today?", CEO),  # points at no document
+        (ARTICLE.replace("John Park", "Maria Silva") + " Who is CEO in this text?", CEO),
+        ("According to the text, who is the CEO of Acme Robotics?", CEO),  # there is none
+        ("Write a text about our refund window of goods in this shop with all its rules.", REFUND),
+    ],
+)
+def test_without_a_document_that_says_otherwise_the_edit_stands(query: str, edit: Edit) -> None:
+    decision = decided(query, edit)
+    assert decision and not decision.disagrees
