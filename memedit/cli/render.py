@@ -29,6 +29,7 @@ from memedit.memory.plain import plain_record
 if TYPE_CHECKING:
     from memedit.memory import Event, ImportReport, Receipt, VerifyReport
     from memedit.model.explanation import Explanation
+    from memedit.model.tuning import Tuning
 
 _REFUSED_SHOWN = 10
 
@@ -289,6 +290,18 @@ def explanation(given: Explanation) -> None:
         table.add_row("depends on", Text(f"{len(decision.informs)} edits ({used}; {least})"))
     stdout().print(table)
     _candidates(decision.candidates, {hit.record.id: hit.role for hit in decision.bearing})
+
+
+def tuning(found: Tuning) -> None:
+    """What was tried on a base, what held how often, and what is taken from now on."""
+    table = _table("request", "form", "right", title="Forms tried")
+    for kind, scores in found.scores.items():
+        taken = getattr(found.forms, kind)
+        for form, share in scores.items():
+            style = "green" if form == taken else ""
+            table.add_row(kind, Text(form, style), Text(f"{share:.0%}", style))
+    stdout().print(table)
+    say(f"Kept in {found.file}", "dim")
 
 
 def _compared(score: float, threshold: float) -> str:

@@ -379,6 +379,23 @@ def real(run: Run, memory: Path, smollm: Any, minilm: Any, monkeypatch: pytest.M
     return run
 
 
+def test_tune_tells_what_was_tried(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from memedit.editors.prompting.choosing import Forms
+    from memedit.model.tuning import Tuning
+
+    class Tuned:
+        def tune(self, progress: Any) -> Tuning:
+            progress(3, 3)
+            scores = {"asks": {"note": 0.9, "ike": 0.5}, "informs": {"none": 0.1, "note": 0.8}}
+            return Tuning(Forms("note", "note", "note", "tuned"), scores, tmp_path / "x.json")
+
+    monkeypatch.setattr("memedit.cli.main._model", lambda *_, **__: Tuned())
+    assert "90%" in run("tune").stdout
+    assert told(run("tune", "--json"))["forms"]["informs"] == "note"
+
+
 def test_ask(real: Run) -> None:
     edited = told(real("ask", "The capital of France is", "--json", "--max-new-tokens", "4"))
     base = told(
