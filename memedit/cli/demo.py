@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -49,6 +50,12 @@ class Question:
     text: str
     expected: str | None = None
     chat: bool = False
+
+    def answered(self, text: str) -> bool:
+        """Whether an answer says what the edit says, as words of their own: "100 euros" is not
+        the euro."""
+        wanted = re.escape(self.expected or "")
+        return re.search(rf"(?<!\w){wanted}(?!\w)", text, re.IGNORECASE) is not None
 
 
 QUESTIONS: tuple[Question, ...] = (
@@ -128,7 +135,7 @@ class _Demo:
                 same += base.text == edited.text
                 self._check(base.text == edited.text, f"{question.text!r} changed: {edited.text!r}")
             else:
-                held = question.expected.casefold() in edited.text.casefold()
+                held = question.answered(edited.text)
                 self._check(held, f"{question.text!r}: {edited.text!r}, not {question.expected!r}")
         unrelated = sum(q.expected is None for q in QUESTIONS)
         self._line(f"{same} of {unrelated} unrelated answers are identical to the base model's.")
@@ -224,7 +231,7 @@ def _cells(question: Question, base: Completion, edited: Completion) -> list[Tex
     right = (
         base.text == edited.text
         if question.expected is None
-        else question.expected.casefold() in edited.text.casefold()
+        else question.answered(edited.text)
     )
     hits = edited.decision.hits
     answer = "the same" if question.expected is None and right else _short(edited.text)
