@@ -233,7 +233,7 @@ def _free(editor: Any) -> Any:
     if hasattr(editor, "editors"):
         return Chain(*(_free(one) for one in editor.editors))
     if editor.name == "auto":
-        return load_editor("auto", completes="note(verbatim=False)")
+        return load_editor("auto", completes="note(verbatim=False, lean=0)")
     return replace(editor, verbatim=False) if getattr(editor, "verbatim", False) else editor
 
 

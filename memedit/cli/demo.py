@@ -229,9 +229,7 @@ def _asked(model: EditableModel, questions: Sequence[Question]) -> Answers:
 
 def _cells(question: Question, base: Completion, edited: Completion) -> list[Text]:
     right = (
-        base.text == edited.text
-        if question.expected is None
-        else question.answered(edited.text)
+        base.text == edited.text if question.expected is None else question.answered(edited.text)
     )
     hits = edited.decision.hits
     answer = "the same" if question.expected is None and right else _short(edited.text)

@@ -292,6 +292,8 @@ class Row:
         answers: What is generated is one of these texts, word for word; empty: anything.
         keeps: What sampling leaves to no chance: how the answer begins, and these texts, wherever
             the likeliest token begins or continues one. None: everything is drawn.
+        leans: Texts that the answer shall hold, each until it does: their tokens are that much
+            likelier (natural log); what they have nothing to do with stays far more likely.
         only: What sampling may answer with, word for word; empty: anything.
         likeliest: Nothing is drawn, even where the caller samples: the answer rests on worked
             examples, whose words no chance may bring in.
@@ -306,6 +308,7 @@ class Row:
     asked: int | None = None
     answers: tuple[str, ...] = ()
     keeps: tuple[str, ...] | None = None
+    leans: tuple[tuple[str, float], ...] = ()
     only: tuple[str, ...] = ()
     likeliest: bool = False
 

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Edit, Payload, Role, Row
+from memedit.core.types import Batch, Call, Edit, Hit, Payload, Role, Row
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
 from memedit.editors.prompting.notes import WORDINGS, bearing_on, noted, said_whole, told, values_of
 
@@ -44,6 +44,9 @@ class Note:
             for word; else the base goes on as it likes.
         sentences: A chat that asks an edit is answered in the base's own words; else with the
             object, where the edit has one.
+        lean: How much likelier (natural log) the tokens of an object get in a chat until it is
+            said, where the edit is asked; half as much where the answer depends on it. A base says
+            what it has known for long against a note; 0: it is left to it.
         wording: What introduces the facts in a chat: one of ``WORDINGS`` by name, or a text.
         place: Where the note stands in a chat: ``"before"`` or ``"after"`` the words of its last
             turn, or as the hidden beginning of the ``"reply"``.
@@ -59,6 +62,7 @@ class Note:
     tokens: int = 200
     verbatim: bool = True
     sentences: bool = True
+    lean: float = 4.0
     wording: str = "current"
     place: str = "before"
 
@@ -93,6 +97,7 @@ class Note:
                 sure,
                 prompt=before_query(f"{' '.join(' '.join(lines).split())}{END}", before, query),
             )
+        sure = replace(sure, leans=self._leans(hits) if row.target is None else ())
         note = noted(lines, WORDINGS.get(self.wording, self.wording))
         if self.place == "reply" and row.target is None and awaits_reply(row.turn):
             turn = replace(row.turn, after=f"{row.turn.after}{note}\n\n")
@@ -100,6 +105,14 @@ class Note:
         behind = self.place == "after"
         return replace(
             sure, prompt=f"{row.prompt}\n\n{note}" if behind else f"{note}\n\n{row.prompt}"
+        )
+
+    def _leans(self, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
+        objects = [(hit, hit.record.edit.target_new) for hit in hits]
+        return tuple(
+            (" ".join(object.split()), self.lean / (2 if hit.role == "informs" else 1))
+            for hit, object in objects
+            if object is not None and self.lean
         )
 
     def _objects(self, row: Row) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ from memedit.engine.processors import (
     CallerProcessor,
     CallerStreamer,
     Keeps,
+    Leans,
     NotYet,
     OneOf,
     StopTokens,
@@ -403,17 +404,26 @@ class Engine:
         if any(texts):
             answers = self._answers(batch, texts)
             found.append(OneOf(answers, [*setting.eos, *stops], width))
+        if any(row.leans for row in batch.rows):
+            found.append(Leans([self._leaning(row) for row in batch.rows], width))
         if samples and any(row.keeps is not None or row.likeliest for row in batch.rows):
             kept = [self._kept(row) for row in batch.rows]
             found.append(Keeps(kept, width, [row.likeliest for row in batch.rows]))
         return found
 
     def _kept(self, row: Row) -> list[list[int]] | None:
-        """The token sequences of a row's ``keeps``, within a sentence and at a beginning."""
+        """The token sequences of a row's ``keeps``."""
         if row.keeps is None:
             return None
-        forms = (form for text in row.keeps for form in (f" {text}", text))
-        return [ids for form in forms if (ids := self.codec.ids(form).tolist())]
+        return [ids for text in row.keeps for ids in self._forms(text)]
+
+    def _leaning(self, row: Row) -> list[tuple[list[list[int]], float]]:
+        """Per text of a row's ``leans`` its token sequences and how much likelier they get."""
+        return [(self._forms(text), likelier) for text, likelier in row.leans]
+
+    def _forms(self, text: str) -> list[list[int]]:
+        """The token sequences of a text within a sentence and at a beginning."""
+        return [ids for form in (f" {text}", text) if (ids := self.codec.ids(form).tolist())]
 
     def _table(self, stops: tuple[int, ...]) -> Tensor:
         """[V] bool, True at the stop tokens."""

@@ -110,6 +110,50 @@ class OneOf(LogitsProcessor):
         return sorted(found)
 
 
+class Leans(LogitsProcessor):
+    """Makes the tokens of a text likelier until it has been said: its first one, and once some of
+    it was said the next.
+
+    A base that holds on to what it knows says the old value with one odds and the note's with
+    another; this shifts the odds between them. Where neither is due, both stay unlikely.
+
+    Args:
+        texts: Per row, per text: the token sequences it may stand as, and how much likelier they
+            get (natural log).
+        width: Number of prompt columns.
+    """
+
+    def __init__(
+        self, texts: Sequence[Sequence[tuple[Sequence[Sequence[int]], float]]], width: int
+    ) -> None:
+        self.texts, self.width = texts, width
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        copies = len(input_ids) // len(self.texts)
+        more: dict[tuple[int, int], float] = {}
+        for i, said in enumerate(input_ids[:, self.width :].tolist()):
+            for forms, likelier in self.texts[i // copies]:
+                if any(_holds(said, form) for form in forms):
+                    continue
+                for token in (token for form in forms for token in _next(said, form)):
+                    more[i, token] = max(more.get((i, token), 0.0), likelier)
+        if not more:
+            return scores
+        rows, tokens = torch.tensor(list(more), device=scores.device).T
+        values = torch.tensor(list(more.values()), device=scores.device, dtype=scores.dtype)
+        return scores.index_put((rows, tokens), values, accumulate=True)
+
+
+def _holds(said: Sequence[int], text: Sequence[int]) -> bool:
+    size = len(text)
+    return any(list(said[at : at + size]) == list(text) for at in range(len(said) - size + 1))
+
+
+def _next(said: Sequence[int], text: Sequence[int]) -> list[int]:
+    """The tokens with which a text begins, or goes on from where the sequence stands."""
+    return [text[n] for n in range(len(text)) if n == 0 or list(said[-n:]) == list(text[:n])]
+
+
 class Keeps(LogitsProcessor):
     """Leaves a fact to no chance: where the likeliest token is the first of an answer, or begins or
     continues a text that is to be kept, it is taken. Everything else is drawn as it is drawn.
@@ -148,11 +192,7 @@ class Keeps(LogitsProcessor):
     def _holds(said: list[int], best: int, kept: Sequence[Sequence[int]]) -> bool:
         if not said:
             return True
-        return any(
-            best == text[n] and (n == 0 or said[-n:] == list(text[:n]))
-            for text in kept
-            for n in range(len(text))
-        )
+        return any(best in _next(said, text) for text in kept)
 
 
 class CallerStreamer:

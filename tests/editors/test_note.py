@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Batch, Decision, Hit, Record, Role, Row, Turn
 from memedit.editors.note import Note
 from memedit.editors.prompting.notes import WORDINGS, said_whole, values_of
-from memedit.engine.processors import Keeps
+from memedit.engine.processors import Keeps, Leans
 from memedit.scope import Mention
 
 CAPITAL = Edit("The capital of France is", "Lyon", "France")
@@ -149,6 +149,26 @@ def test_a_fact_is_no_matter_of_chance() -> None:
     assert keeps(after, scores.roll(1, 1))[0].isfinite().tolist() == [False] * 4 + [True, False]
     first = keeps(torch.tensor([[9], [9]]), scores.roll(2, 1))
     assert int(first[0].isfinite().sum()) == 1  # how an answer begins: yes, or no
+
+
+def test_an_object_is_likelier_until_it_is_said() -> None:
+    """Tokens 3, 4 are the object; row 1 has none."""
+    leans = Leans([[([[3, 4]], 2.0)], []], width=1)
+    ids, scores = torch.tensor([[9, 7], [9, 7]]), torch.zeros(2, 6)
+    assert leans(ids, scores).tolist() == [[0, 0, 0, 2, 0, 0], [0] * 6]
+    begun = leans(torch.tensor([[9, 3], [9, 3]]), scores)
+    assert begun[0].tolist() == [0, 0, 0, 2, 2, 0]
+    said = leans(torch.tensor([[9, 3, 4], [9, 3, 4]]), scores)
+    assert torch.equal(said, scores)
+
+
+def test_a_chat_leans_towards_objects(turn: Turn) -> None:
+    made = told(row("Who?", [hit(CAPITAL, "asks"), hit(REFUND)], turn))
+    assert made.leans == (("Lyon", 4.0),)
+    assert told(row("Who?", [hit(CAPITAL)], turn)).leans == (("Lyon", 2.0),)
+    assert not told(row("Who?", [hit(CAPITAL)], turn), lean=0).leans
+    assert not told(row("Who?", [hit(CAPITAL)], turn, target="Lyon")).leans
+    assert not told(row("France is governed from", [hit(CAPITAL)])).leans
 
 
 def test_sampling_keeps_what_is_likeliest_and_draws_the_rest(
