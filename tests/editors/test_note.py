@@ -178,7 +178,7 @@ def test_sampling_keeps_what_is_likeliest_and_draws_the_rest(
         tiny("llama"), tiny_tokenizer, editor="note", scope=Mention(relation=0.2), encoder="hashing"
     )
     model.edit(CAPITAL)
-    options = {"max_new_tokens": 6, "do_sample": True, "temperature": 5.0}
+    options: dict[str, Any] = {"max_new_tokens": 6, "do_sample": True, "temperature": 5.0}
     prompt = "The capital of France is"
     assert {model.ask(prompt, **options).text for _ in range(4)} == {"Lyon"}
     free = EditableModel(

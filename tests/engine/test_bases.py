@@ -12,7 +12,12 @@ from memedit import EditableModel
 from memedit.core.errors import UnsupportedArchitectureError
 from memedit.engine.bases import check
 
-SMALL = {"vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+SMALL: dict[str, Any] = {
+    "vocab_size": 300,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+}
 
 
 def bert(cls: Any) -> Any:

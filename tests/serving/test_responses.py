@@ -61,7 +61,7 @@ def test_events_add_up_to_the_whole(client: openai.OpenAI) -> None:
     assert kinds[:2] == ["response.created", "response.in_progress"]
     assert kinds[-1] == f"response.{whole.status}"
     text = "".join(e.delta for e in events if e.type == "response.output_text.delta")
-    assert text == whole.output_text == events[-1].response.output_text  # type: ignore[union-attr]
+    assert text == whole.output_text == events[-1].response.output_text
     assert [event.sequence_number for event in events] == list(range(len(events)))
 
 
@@ -90,7 +90,8 @@ def test_what_cannot_be_done_is_refused(running: Running, more: Any) -> None:
 
 
 def test_instructions_come_first() -> None:
-    chat = ResponsesRequest(input="Hi", instructions="Be kind.", max_output_tokens=3).chat()
+    asked = {"input": "Hi", "instructions": "Be kind.", "max_output_tokens": 3}
+    chat = ResponsesRequest.model_validate(asked).chat()
     assert [(m.role, m.text) for m in chat.messages] == [("system", "Be kind."), ("user", "Hi")]
     assert chat.max_tokens == 3
 
