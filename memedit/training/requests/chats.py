@@ -1,0 +1,108 @@
+"""Chats: the last turn leans on what was said before it, or leaves it behind."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memedit.training.requests.banks import bank, filled
+from memedit.training.requests.claims import Claim
+from memedit.training.requests.nearby import Pool, related
+from memedit.training.requests.request import Role
+
+_PERSONAL = re.compile(r"\b(born|die[ds]?|nationality|citizen|profession|speak|mother tongue|works?|"
+                       r"spouse|married|father|mother|plays?|position|religion)\b")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """``history`` and ``query``; ``role`` is the claim's, ``other`` a claim with ``its`` role."""
+
+    kind: str
+    history: tuple[str, ...]
+    query: str
+    role: Role
+    other: Claim | None = None
+    its: Role = "none"
+
+
+def chats(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[Chat]:
+    """Chats around a claim, one of each kind that its wordings allow."""
+    words = bank("chats")
+    asked = next((q for q in claim.asked if q.endswith("?") and claim.subject in q), None)
+    yield from _pronouns(claim, asked, pool, rng)
+    if claim.of:
+        first = _about(claim, pool, rng)
+        own = _pronoun(claim, rng)[1]
+        short = claim.of[-1].replace(f"{claim.subject}'s", own)
+        if own in short:
+            query = filled(rng.choice([e for e in words["ellipsis"] if "{w}" in e]), w=short)
+            yield Chat("chat.ellipsis", first, query, "asks")
+    like = pool.like(claim, rng)
+    if asked and like is not None:
+        said = filled(rng.choice(words["answers"]), v=like.old or "hard to say")
+        before = next((q for q in like.asked if q.endswith("?") and like.subject in q), None)
+        query = filled(rng.choice([e for e in words["ellipsis"] if "{s}" in e]), s=claim.subject)
+        if before:
+            yield Chat("chat.same_of_another", (before, said), query, "asks", like, "none")
+    if asked:
+        answer = filled(rng.choice(words["answers"]), v=claim.old or "I am not sure")
+        yield Chat("chat.topic_change", (asked, answer), rng.choice(words["change"]), "none")
+        doubt = filled(rng.choice(words["doubt"]), v=claim.old or "something else")
+        yield Chat("chat.doubt", (asked, answer), doubt, "informs")
+        yield from _on(claim, asked, answer, pool, rng)
+
+
+def _about(claim: Claim, pool: Pool, rng: random.Random) -> tuple[str, ...]:
+    """Turns that name the subject, without the claim's question."""
+    words = bank("chats")
+    said = rng.choice((*words["replies"], *words["distract"]))
+    other = pool.other(claim, rng)
+    if rng.random() < 0.4 and other is not None and other.asked and other.subject in other.asked[0]:
+        answer = filled(rng.choice(words["answers"]), v=other.value)
+        return (other.asked[0].replace(other.subject, claim.subject), answer)
+    first = filled(rng.choice(words["about"]), s=claim.subject)
+    if rng.random() < 0.3:
+        return (rng.choice(words["openers"]), rng.choice(words["greets"]), first, said)
+    return (first, said)
+
+
+def _pronoun(claim: Claim, rng: random.Random) -> tuple[str, str]:
+    if _PERSONAL.search(" ".join((claim.prompt, *claim.asked[:1]))):
+        return rng.choice((("he", "his"), ("she", "her"), ("they", "their")))
+    return ("it", "its")
+
+
+def pronounced(text: str, subject: str, words: tuple[str, str]) -> str:
+    """The text with the subject as a pronoun."""
+    text = re.sub(rf"{re.escape(subject)}['’]s?(?!\w)", words[1], text)
+    return text.replace(f"the {subject}", words[0]).replace(subject, words[0])
+
+
+def _pronouns(claim: Claim, asked: str | None, pool: Pool, rng: random.Random) -> Iterator[Chat]:
+    pronoun = _pronoun(claim, rng)
+    if pronoun[0] == "they" and asked and re.search(r"\b(is|was|does|has) " + re.escape(claim.subject), asked):
+        pronoun = ("he", "his")
+    if asked:
+        query = pronounced(asked, claim.subject, pronoun)
+        yield Chat("chat.pronoun", _about(claim, pool, rng), query, "asks")
+    if claim.yes:
+        like = pool.like(claim, rng)
+        value = rng.choice([claim.value, claim.old or claim.value, like.value if like else claim.value])
+        query = pronounced(filled(rng.choice(claim.yes), v=value), claim.subject, pronoun)
+        yield Chat("chat.pronoun.yes", _about(claim, pool, rng), query, "informs")
+
+
+def _on(claim: Claim, asked: str, answer: str, pool: Pool, rng: random.Random) -> Iterator[Chat]:
+    """The next question of the chat is about the same subject or another, and asks another thing."""
+    other = pool.other(claim, rng)
+    if other is None or related(claim, other):
+        return
+    question = next((q for q in other.asked if q.endswith("?") and other.subject in q), None)
+    if question is None:
+        return
+    yield Chat("chat.other_subject", (asked, answer), question, "none", other, "asks")
+    moved = pronounced(question, other.subject, _pronoun(claim, rng))
+    yield Chat("chat.other_relation", (asked, answer), moved, "none")

@@ -1,0 +1,80 @@
+"""Requests about claims, of every kind, with their edits and hard negatives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+
+from memedit.training.requests.chats import chats
+from memedit.training.requests.claims import Claim
+from memedit.training.requests.nearby import Pool, missing, negatives
+from memedit.training.requests.questions import asking, informed, of_two, options
+from memedit.training.requests.request import Candidate, Request, Role
+
+Texts = Iterable[tuple[str, str]]
+STATED = 0.18
+"""Share of the edits that are given as a sentence."""
+
+
+class Worldly:
+    """Draws requests about the claims of one split.
+
+    Args:
+        claims: Of one split.
+        each: How many of the requests that ask, that are informed and that are neither are kept
+            for a claim; None keeps all.
+    """
+
+    def __init__(self, claims: Iterable[Claim], each: dict[str, tuple[int, int, int]]) -> None:
+        self.pool = Pool(list(claims))
+        self._each = each
+
+    def about(self, claim: Claim, rng: random.Random) -> Iterator[Request]:
+        """The requests of one claim."""
+        asks, informs, nothing = self._each.get(claim.set, (3, 3, 3))
+        like = self.pool.like(claim, rng) or self.pool.other(claim, rng) or claim
+        many = [*asking(claim, rng), *options(claim, like, rng)]
+        yield from self._kept(claim, many, "asks", asks, rng)
+        yield from self._kept(claim, informed(claim, like, rng), "informs", informs, rng)
+        yield from self._kept(claim, missing(claim, self.pool, rng), "none", nothing, rng)
+        yield from self._chats(claim, max(1, asks // 2), rng)
+        if like is not claim and rng.random() < 0.5:
+            yield from self._two(claim, like, rng)
+
+    def _kept(
+        self, claim: Claim, texts: Texts, role: Role, count: int, rng: random.Random
+    ) -> Iterator[Request]:
+        found = list(texts)
+        for kind, text in rng.sample(found, min(count, len(found))):
+            yield self._request(claim, kind, text, role, rng)
+
+    def _request(
+        self, claim: Claim, kind: str, text: str, role: Role, rng: random.Random,
+        history: tuple[str, ...] = (), also: tuple[Candidate, ...] = (),
+    ) -> Request:  # fmt: skip
+        own = claim.candidate(role, stated=rng.random() < STATED)
+        near: tuple[Candidate, ...] = ()
+        if role != "none":
+            far = kind.startswith(("hop", "chat.doubt"))
+            near = tuple(negatives(claim, self.pool, rng, same_subject=not far))
+        elif kind.startswith("twin") is False and rng.random() < 0.3:
+            near = tuple(negatives(claim, self.pool, rng, same_subject=False))[:1]
+            near = near if kind.startswith(("text", "chat.topic")) else ()
+        closed = role != "none" and self.pool.alone(claim) and not kind.startswith("hop")
+        closed = closed or kind in {"text.mention", "text.tool", "chat.topic_change"}
+        return Request(
+            set=claim.set, kind=kind, about=(claim.subject,), query=text,
+            edits=(own, *also, *near), history=history, relation=claim.relation,
+            unseen=claim.unseen, closed=closed, frames=not kind.startswith(("chat", "text")),
+        )  # fmt: skip
+
+    def _chats(self, claim: Claim, count: int, rng: random.Random) -> Iterator[Request]:
+        found = list(chats(claim, self.pool, rng))
+        for chat in rng.sample(found, min(count, len(found))):
+            also = () if chat.other is None else (chat.other.candidate(chat.its),)
+            yield self._request(claim, chat.kind, chat.query, chat.role, rng, chat.history, also)
+
+    def _two(self, claim: Claim, like: Claim, rng: random.Random) -> Iterator[Request]:
+        for kind, text in of_two(claim, like, rng):
+            also = (like.candidate("informs"),)
+            yield self._request(claim, kind, text, "informs", rng, also=also)
