@@ -14,7 +14,9 @@ _SLOT = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 @cache
 def bank(name: str) -> Any:
     """The templates of ``name``.json."""
-    return json.loads(files("memedit.training.requests").joinpath(f"{name}.json").read_text("utf-8"))
+    return json.loads(
+        files("memedit.training.requests").joinpath(f"{name}.json").read_text("utf-8")
+    )
 
 
 def filled(template: str, **slots: str) -> str:

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from memedit.training.requests import chains, faq, stated, texts, world
+from memedit.training.requests.aspects import aspects
 from memedit.training.requests.banks import bank
 from memedit.training.requests.claims import Claim
+from memedit.training.requests.entries import entries
 from memedit.training.requests.frames import framed
+from memedit.training.requests.identifiers import numbered, opposites, people
 from memedit.training.requests.noise import noisy
 from memedit.training.requests.policies import policies
+from memedit.training.requests.profiles import profiles
 from memedit.training.requests.request import Candidate, Request, Split, as_json
 from memedit.training.requests.split import Splits
 from memedit.training.requests.worldly import Worldly
@@ -27,6 +31,11 @@ EACH = {
     "pitfalls": (4, 4, 3), "qaedit_1k": (5, 5, 3), "core": (1, 1, 1),
 }  # fmt: skip
 """Requests of a claim that ask, that are informed, and neither, by set."""
+_CLOZES = frozenset(
+    "direct paraphrase same_subject neighbour swapped negated dated hypothetical twin "
+    "follows".split()
+)
+"""Kinds whose requests may be sentences to complete."""
 Count: TypeAlias = "Counter[tuple[str, str, str, str]]"
 
 
@@ -64,7 +73,13 @@ def requests(folder: Path, seed: int, splits: Splits) -> Iterator[Request]:
         near += [c.candidate() for c in rng.sample(some, min(400, len(some)))]
         for claim in some:
             yield from worldly.about(claim, rng)
-    yield from policies(60, seed)
+        yield from profiles(some, 6 * len(some) // 50, rng)
+    yield from policies(45, seed)
+    yield from aspects(seed)
+    yield from entries(seed, 40)
+    yield from opposites(1600, seed)
+    yield from people(1200, seed)
+    yield from numbered(2400, seed)
     yield from chains.chains(folder / "mquake.jsonl.gz", splits)
     banking = faq.Intents(day / "banking77.jsonl.gz", "banking77")
     clinc = faq.Intents(day / "clinc150.jsonl.gz", "clinc150", bank("faq")["slotless"])
@@ -110,7 +125,8 @@ def _dressed(request: Request, split: Split, rng: random.Random) -> Request:
         query = noisy(query, rng)
         tags.append("noise")
     if request.frames and rng.random() < FRAMED:
-        query, place = framed(query, split, rng)
+        cloze = request.kind in _CLOZES and query.rstrip()[-1:] not in "?.!"
+        query, place = framed(query, split, rng, cloze=cloze)
         tags.append(place)
     return replace(request, query=query, tags=tuple(tags))
 

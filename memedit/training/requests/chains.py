@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from memedit.training.facts import read_records
 from memedit.training.requests.request import Candidate, Request
@@ -23,13 +24,25 @@ def chains(path: Path, splits: Splits) -> Iterator[Request]:
         about = tuple(rewrite["subject"] for rewrite, _ in edits[:1])
         for question in record["questions"]:
             kind = f"hop.chain.{len(edits)}"
-            yield Request("mquake", kind, about, question,
-                          tuple(c.as_("informs") for _, c in edits), closed=False)  # fmt: skip
+            if found := _reached(question, edits):
+                yield Request("mquake", kind, about, question, found, closed=False)
         for i, (rewrite, candidate) in enumerate(edits):
             others = tuple(c for j, (_, c) in enumerate(edits) if j != i)
             yield Request("mquake", "paraphrase", about, rewrite["question"],
                           (candidate.as_("asks"), *others), relation=rewrite["relation_id"],
                           closed=False)  # fmt: skip
+
+
+def _reached(
+    question: str, edits: Sequence[tuple[dict[str, Any], Candidate]]
+) -> tuple[Candidate, ...]:
+    """The edits whose subject the question names, or an edit before them gives."""
+    found: list[Candidate] = []
+    for _, candidate in edits:
+        given = {c.target for c in found}
+        if candidate.subject in given or (candidate.subject or "") in question:
+            found.append(candidate.as_("informs"))
+    return tuple(found)
 
 
 def portability(path: Path) -> dict[int, str]:

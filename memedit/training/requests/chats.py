@@ -12,8 +12,11 @@ from memedit.training.requests.claims import Claim
 from memedit.training.requests.nearby import Pool, related
 from memedit.training.requests.request import Role
 
-_PERSONAL = re.compile(r"\b(born|die[ds]?|nationality|citizen|profession|speak|mother tongue|works?|"
-                       r"spouse|married|father|mother|plays?|position|religion)\b")  # fmt: skip
+_PERSONAL = re.compile(
+    r"\b(born|die[ds]?|death|birth|nationality|citizen|profession|occupation|mother tongue|spouse|"
+    r"married|father|mother|child|siblings?|gender|educated|stud(y|ent)|advisor|employer|plays? as|"
+    r"award|notable work|instrument|native language|alma mater|manner of death)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,21 @@ def chats(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[Chat]:
             yield Chat("chat.ellipsis", first, query, "asks")
     like = pool.like(claim, rng)
     if asked and like is not None:
-        said = filled(rng.choice(words["answers"]), v=like.old or "hard to say")
+        said = _answered(like.old, rng)
         before = next((q for q in like.asked if q.endswith("?") and like.subject in q), None)
         query = filled(rng.choice([e for e in words["ellipsis"] if "{s}" in e]), s=claim.subject)
         if before:
             yield Chat("chat.same_of_another", (before, said), query, "asks", like, "none")
     if asked:
-        answer = filled(rng.choice(words["answers"]), v=claim.old or "I am not sure")
+        answer = _answered(claim.old, rng)
         yield Chat("chat.topic_change", (asked, answer), rng.choice(words["change"]), "none")
         doubt = filled(rng.choice(words["doubt"]), v=claim.old or "something else")
         yield Chat("chat.doubt", (asked, answer), doubt, "informs")
+        if claim.old and claim.old != claim.value:
+            pressed = filled(rng.choice(words["pressed"]), v=claim.old, q=asked)
+            yield Chat("chat.pressed", (asked, _answered(claim.value, rng)), pressed, "asks")
+        again = filled(rng.choice(words["again"]), q=asked)
+        yield Chat("chat.again", _about(claim, pool, rng), again, "asks")
         yield from _on(claim, asked, answer, pool, rng)
 
 
@@ -69,6 +77,11 @@ def _about(claim: Claim, pool: Pool, rng: random.Random) -> tuple[str, ...]:
     return (first, said)
 
 
+def _answered(value: str, rng: random.Random) -> str:
+    words = bank("chats")
+    return filled(rng.choice(words["answers"]), v=value) if value else rng.choice(words["unsure"])
+
+
 def _pronoun(claim: Claim, rng: random.Random) -> tuple[str, str]:
     if _PERSONAL.search(" ".join((claim.prompt, *claim.asked[:1]))):
         return rng.choice((("he", "his"), ("she", "her"), ("they", "their")))
@@ -83,20 +96,26 @@ def pronounced(text: str, subject: str, words: tuple[str, str]) -> str:
 
 def _pronouns(claim: Claim, asked: str | None, pool: Pool, rng: random.Random) -> Iterator[Chat]:
     pronoun = _pronoun(claim, rng)
-    if pronoun[0] == "they" and asked and re.search(r"\b(is|was|does|has) " + re.escape(claim.subject), asked):
+    if (
+        pronoun[0] == "they"
+        and asked
+        and re.search(r"\b(is|was|does|has) " + re.escape(claim.subject), asked)
+    ):
         pronoun = ("he", "his")
     if asked:
         query = pronounced(asked, claim.subject, pronoun)
         yield Chat("chat.pronoun", _about(claim, pool, rng), query, "asks")
     if claim.yes:
         like = pool.like(claim, rng)
-        value = rng.choice([claim.value, claim.old or claim.value, like.value if like else claim.value])
+        value = rng.choice(
+            [claim.value, claim.old or claim.value, like.value if like else claim.value]
+        )
         query = pronounced(filled(rng.choice(claim.yes), v=value), claim.subject, pronoun)
         yield Chat("chat.pronoun.yes", _about(claim, pool, rng), query, "informs")
 
 
 def _on(claim: Claim, asked: str, answer: str, pool: Pool, rng: random.Random) -> Iterator[Chat]:
-    """The next question of the chat is about the same subject or another, and asks another thing."""
+    """The next question asks another thing, of the same subject or of another."""
     other = pool.other(claim, rng)
     if other is None or related(claim, other):
         return

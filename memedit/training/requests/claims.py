@@ -72,7 +72,7 @@ class Claim:
         if self.states:
             return filled(self.states[at % len(self.states)], v=value)
         if self.prompt.rstrip().endswith("?"):
-            return f"The answer to \"{self.prompt}\" is {value}"
+            return f'The answer to "{self.prompt}" is {value}'
         return f"{self.prompt.rstrip()} {value}"
 
     @cached_property

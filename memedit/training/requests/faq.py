@@ -119,14 +119,18 @@ def covid_pairs(path: Path, faq: Path) -> Iterator[Request]:
 def covid_faq(path: Path, rng: random.Random) -> Iterator[Request]:
     """Entries of public bodies asked as they are, beside entries that share words."""
     records = [r for r in read_records(path) if len(r["facts"][0]["prompt"]) > 12]
-    entries = [(r["facts"][0]["prompt"].strip(), r["facts"][0]["target"], r["lang"]) for r in records]
+    entries = [
+        (r["facts"][0]["prompt"].strip(), r["facts"][0]["target"], r["lang"]) for r in records
+    ]
     for prompt, target, lang in entries:
         alike = sorted(
             (e for e in entries if e[2] == lang and stems(e[0]) != stems(prompt)),
             key=lambda e: -len(stems(e[0]) & stems(prompt)),
         )[:6]
         near = [c for c in alike if not stems(prompt) <= stems(c[0])][:4]
-        negs = tuple(Candidate(p, t[:400], group=p) for p, t, _ in rng.sample(near, min(2, len(near))))
+        negs = tuple(
+            Candidate(p, t[:400], group=p) for p, t, _ in rng.sample(near, min(2, len(near)))
+        )
         own = Candidate(prompt, target[:600], role="asks", group=prompt)
         yield Request("covid_faq", "direct", (prompt,), prompt, (own, *negs), closed=False)
         if near:

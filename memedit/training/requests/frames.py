@@ -24,9 +24,11 @@ def frames(place: str, split: Split) -> tuple[str, ...]:
     return tuple(held) if split == "test" else tuple(f for f in every if f not in held)
 
 
-def framed(query: str, split: Split, rng: random.Random) -> tuple[str, str]:
-    """(the query in a frame, which kind of frame)."""
+def framed(query: str, split: Split, rng: random.Random, *, cloze: bool = False) -> tuple[str, str]:
+    """(the query in a frame, which kind of frame). After a ``cloze`` nothing may stand."""
     (place,) = rng.choices(PLACES, _WEIGHTS)
+    if cloze:
+        place = "before"
     frame = rng.choice(frames(place, split))
     if place == "after":
         ended = query if re.search(r"[?.!:]\s*$", query) else f"{query}."

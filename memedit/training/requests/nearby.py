@@ -70,8 +70,16 @@ def twin(subject: str, pool: Pool, rng: random.Random) -> str | None:
         other = rng.choice(pool.claims).subject.split(" ")
         if len(other) >= 2 and other[-1][:1].isupper() and other[-1] != words[1]:
             return f"{words[0]} {other[-1]}" if rng.random() < 0.6 else f"{other[0]} {words[1]}"
-    for old, new in (("North", "South"), ("East", "West"), ("Upper", "Lower"), ("New", "Old"),
-                     (" II", " III"), (" Jr.", " Sr."), ("Great", "Little"), ("Red", "Blue")):  # fmt: skip
+    for old, new in (
+        ("North", "South"),
+        ("East", "West"),
+        ("Upper", "Lower"),
+        ("New", "Old"),
+        (" II", " III"),
+        (" Jr.", " Sr."),
+        ("Great", "Little"),
+        ("Red", "Blue"),
+    ):
         if re.search(rf"(?<!\w){old.strip()}(?!\w)", subject):
             return subject.replace(old, new, 1)
     if len(words) == 1 and len(subject) > 3 and rng.random() < 0.5:

@@ -44,8 +44,10 @@ def _mistyped(word: str, rng: random.Random) -> str:
         return word[:i] + word[i] + word[i:]
     for row in _ROWS:
         if (at := row.find(word[i].lower())) >= 0:
-            return word[:i] + row[at + rng.choice((-1, 1)) if 0 < at < len(row) - 1 else at - 1] + (
-                word[i + 1 :]
+            return (
+                word[:i]
+                + row[at + rng.choice((-1, 1)) if 0 < at < len(row) - 1 else at - 1]
+                + (word[i + 1 :])
             )
     return word
 

@@ -17,13 +17,29 @@ from memedit.training.requests.request import Candidate, Request, Role, Split
 from memedit.training.requests.split import percent, split_of
 
 Slots: TypeAlias = dict[str, str]
+_SIZES = (
+    (2, 3, 4, 5, 6, 7, 8, 10, 12),
+    (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 15, 20, 21, 24, 28, 30),
+    (10, 14, 15, 20, 21, 25, 28, 30, 40, 45, 50, 60, 75, 80, 90, 100),
+    (100, 120, 150, 180, 200, 250, 300, 365, 400, 500, 750, 1000, 8080, 9191),
+)
+"""Numbers of one size, so that two of a draw can be compared."""
 BANKS = ("policies_shop", "policies_tech", "policies_life", "policies_more")
 _UNSEEN = 15
 _TESTED = 15
 """Per cent of the topics, and of the questions of each, that are only tested."""
 _ROLES: tuple[tuple[str, Role], ...] = (("asks", "asks"), ("informs", "informs"), ("none", "none"))
-_NAMED = ("product", "plan", "hotel", "city", "street", "ward", "train", "order", "class", "company",
-          "code", "country", "team", "fn", "last", "feature")  # fmt: skip
+_TITLES = (
+    "What are the rules of {company}?",
+    "What should I know about {company}?",
+    "Terms and conditions of {company}",
+    "Tell me about {company}.",
+    "House rules",
+)
+_NAMED = tuple(
+    "product plan hotel city street ward train order class company code country team fn last "
+    "feature".split()
+)
 
 
 @cache
@@ -42,8 +58,8 @@ def slots(rng: random.Random) -> Slots:
         one, two, three = rng.sample(words[name], 3)
         found |= {name: one, f"{name}2": two, f"{name}3": three}
     found["other"] = found["company2"]
-    n, m = rng.sample([2, 3, 4, 5, 6, 8, 10, 12, 14, 15, 20, 21, 24, 28, 30, 40, 45, 50, 60, 75, 80,
-                       90, 100, 120, 180, 250, 300, 365, 400, 500, 750, 1000, 8080, 9191], 2)  # fmt: skip
+    pool = rng.choice(_SIZES)
+    n, m = rng.sample(pool, 2)
     found |= {"n": str(n), "m": str(m)}
     people = [f"{rng.choice(words['first'])} {last}" for last in rng.sample(words["last"], 2)]
     found |= {"person": people[0], "person2": people[1]}
@@ -51,7 +67,9 @@ def slots(rng: random.Random) -> Slots:
         hour = rng.randrange(6, 14) + (6 if mark else 0)
         found[f"time{mark}"] = f"{hour}:{rng.choice(('00', '15', '30', '45'))}"
         found[f"date{mark}"] = f"{rng.choice(words['month'])} {rng.randrange(1, 29)}"
-        found[f"key{mark}"] = f"{rng.choice(('app', 'core', 'ui', 'net'))}.{rng.choice(words['fn'])}"
+        found[f"key{mark}"] = (
+            f"{rng.choice(('app', 'core', 'ui', 'net'))}.{rng.choice(words['fn'])}"
+        )
         found[f"path{mark}"] = f"/{rng.choice(('var', 'opt', 'srv'))}/{rng.choice(words['fn'])}/log"
     found |= _numbers(rng)
     return found
@@ -60,28 +78,40 @@ def slots(rng: random.Random) -> Slots:
 def _numbers(rng: random.Random) -> Slots:
     """Identifiers; the second differs from the first in one place or in all."""
     found: Slots = {}
-    makers = {
-        "code": lambda: "".join(rng.choices("ABCDEFGHKMNPRSTUVWXYZ23456789", k=6)),
-        "order": lambda: f"{rng.choice(('A', 'INV-', '#', 'R-'))}{rng.randrange(1000, 99999)}",
-        "version": lambda: f"{rng.randrange(1, 9)}.{rng.randrange(10)}",
-        "ward": lambda: f"{rng.randrange(1, 9)}{rng.choice('ABC')}",
-        "class": lambda: f"{rng.randrange(5, 11)}{rng.choice('abc')}",
-        "train": lambda: f"{rng.choice(('IC', 'RE', 'ICE'))} {rng.randrange(10, 999)}",
-        "phone": lambda: f"0{rng.randrange(100, 999)} {rng.randrange(10000, 99999)}",
-    }
-    for name, make in makers.items():
-        one = make()
-        two = _one_off(one, rng) if rng.random() < 0.6 else make()
+    for name in ("code", "order", "version", "ward", "class", "train", "phone"):
+        one = _identifier(name, rng)
+        two = _one_off(one, rng) if rng.random() < 0.6 else _identifier(name, rng)
         while two == one:
-            two = make()
+            two = _identifier(name, rng)
         found |= {name: one, f"{name}2": two}
     return found
+
+
+def _identifier(name: str, rng: random.Random) -> str:
+    number = rng.randrange
+    match name:
+        case "code":
+            return "".join(rng.choices("ABCDEFGHKMNPRSTUVWXYZ23456789", k=6))
+        case "order":
+            return f"{rng.choice(('A', 'INV-', '#', 'R-'))}{number(1000, 99999)}"
+        case "version":
+            return f"{number(1, 9)}.{number(10)}"
+        case "ward":
+            return f"{number(1, 9)}{rng.choice('ABC')}"
+        case "class":
+            return f"{number(5, 11)}{rng.choice('abc')}"
+        case "train":
+            return f"{rng.choice(('IC', 'RE', 'ICE'))} {number(10, 999)}"
+        case _:
+            return f"0{number(100, 999)} {number(10000, 99999)}"
 
 
 def _one_off(text: str, rng: random.Random) -> str:
     """The text with one digit changed."""
     at = rng.choice([i for i, c in enumerate(text) if c.isdigit()] or [len(text) - 1])
-    return text[:at] + str(rng.choice([d for d in range(10) if str(d) != text[at]])) + text[at + 1 :]
+    return (
+        text[:at] + str(rng.choice([d for d in range(10) if str(d) != text[at]])) + text[at + 1 :]
+    )
 
 
 def policies(count: int, seed: int) -> Iterator[Request]:
@@ -97,7 +127,9 @@ def _about(topic: dict[str, Any], values: Slots, rng: random.Random) -> Iterator
     key = f"policy:{text}"
     split: Split = "test" if topic["unseen"] else split_of(key)
     own, included = _edit(topic, text, values, split, rng)
+    whole = own.target is not None and len(included) > 1
     for name, role in _ROLES:
+        role = "informs" if whole and role == "asks" else role
         usable = _usable(topic[name], split)
         for question in rng.sample(usable, min(3, len(usable))):
             query = filled(question, **values)
@@ -105,18 +137,18 @@ def _about(topic: dict[str, Any], values: Slots, rng: random.Random) -> Iterator
             if role == "none" and _answered(query, included, topic):
                 continue
             yield Request(
-                set="own.policies", kind=_kind(role, question, own), about=(key,), query=query,
+                set="own.policies", kind=_kind(name, question, own), about=(key,), query=query,
                 edits=(candidate, *_near(topic, question, values, role, split, included, rng)),
                 relation=topic["id"], unseen=topic["unseen"], closed=False,
             )  # fmt: skip
 
 
-def _kind(role: Role, question: str, own: Candidate) -> str:
-    long = ".document" if len(own.statement or "") > 220 else ""
-    if role == "none":
+def _kind(name: str, question: str, own: Candidate) -> str:
+    long = ".document" if len(own.statement or own.target or "") > 180 else ""
+    if name == "none":
         other = any(f"{{{name}" in question for name in ("other", *(f"{n}2" for n in _NAMED)))
         return f"policy{long}.{'other_subject' if other else 'other_part'}"
-    return f"policy{long}.{'direct' if role == 'asks' else 'indirect'}"
+    return f"policy{long}.{'direct' if name == 'asks' else 'indirect'}"
 
 
 def _usable(questions: Sequence[str], split: Split) -> list[str]:
@@ -140,6 +172,9 @@ def _edit(
         rng.shuffle(parts)
         sentences = [text if t is topic else filled(rng.choice(t["s"]), **values) for t in parts]
         joined = rng.choice((" ", " ", "\n- ", "\n")).join(sentences)
+        if rng.random() < 0.3:
+            title = filled(rng.choice(_TITLES), **values)
+            return Candidate(title, joined, group=text), parts
         return Candidate(statement=joined, group=text), parts
     queries: tuple[str, ...] = ()
     if rng.random() < 0.15:

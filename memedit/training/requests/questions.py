@@ -62,10 +62,9 @@ def _chosen(claim: Claim, other: Claim, rng: random.Random) -> Texts:
         return
     rng.shuffle(values)
     slots = dict(zip("abxy", values, strict=True))
-    of = rng.choice(claim.of) if claim.of else None
     tasks = bank("tasks")
-    either = [t for t in tasks["choice"] if of or "{w}" not in t]
-    yield "choice", filled(rng.choice(either), w=of or "", q=question, **slots)
+    if claim.of:
+        yield "choice", filled(rng.choice(tasks["choice"]), w=rng.choice(claim.of), **slots)
     yield "choice.lettered", filled(rng.choice(tasks["lettered"]), q=question, **slots)
 
 

@@ -34,6 +34,13 @@ class Pools:
     def add(self, name: str, text: str) -> None:
         self._found[name, self._splits.of(text)].append(text)
 
+    def nearest(self, name: str, text: str, count: int) -> Iterator[Candidate]:
+        """The statements of the set and of ``text``'s split that share most with it."""
+        mine = stems(text)
+        pool = self._found[name, self._splits.of(text)]
+        for other in sorted(pool, key=lambda o: (-len(stems(o) & mine), o))[:count]:
+            yield stated(other)
+
     def like(self, name: str, text: str, rng: random.Random, count: int = 2) -> Iterator[Candidate]:
         """Other statements of the same set and split that share least."""
         pool = self._found[name, self._splits.of(text)]
@@ -47,7 +54,8 @@ def dune(path: Path, splits: Splits, rng: random.Random) -> Iterator[Request]:
     records = [r for r in read_records(path) if r.get("facts")]
     pools = Pools(splits)
     for record in records:
-        pools.add(_domain(record), record["facts"][0]["statement"])
+        if "-loc-" not in record["id"]:
+            pools.add(_domain(record), record["facts"][0]["statement"])
     for record in records:
         name, text = _domain(record), record["facts"][0]["statement"]
         for probe in record["probes"]:
@@ -76,7 +84,7 @@ def _domain(record: dict[str, Any]) -> str:
 def _locality(record: dict[str, Any], pools: Pools, rng: random.Random) -> Iterator[Request]:
     for probe in record["probes"]:
         text = probe["prompt"]
-        near = tuple(pools.like(_domain(record), text, rng, 3))
+        near = tuple(pools.nearest(_domain(record), text, 4))
         if near:
             yield Request("dune", "dune.locality", (text,), text, near, relation=_domain(record),
                           frames=False, closed=False)  # fmt: skip

@@ -14,6 +14,7 @@ from memedit.training.requests.request import Candidate, Request, Role
 from memedit.training.requests.split import Splits
 from memedit.training.requests.stated import stated
 
+_LEADS = ("What is known about {t}?", "Tell me about {t}.", "Explain {t}.", "{t}: what is it?")
 _CLOSED = re.compile(r"^(is|are|was|were|do|does|did|has|have|can|could|will)\b", re.IGNORECASE)
 
 
@@ -25,7 +26,7 @@ def paragraphs(path: Path, splits: Splits, rng: random.Random) -> Iterator[Reque
         by.setdefault((record["lang"], record["facts"][0]["subject"]), []).append(record)
     for record in records:
         lang = record["lang"]
-        if lang not in {"en", "de", "es"} and rng.random() > 0.4:
+        if lang not in {"en", "de", "es"} and rng.random() > 0.3:
             continue
         fact = record["facts"][0]
         subject, text = fact["subject"], fact["statement"]
@@ -35,8 +36,14 @@ def paragraphs(path: Path, splits: Splits, rng: random.Random) -> Iterator[Reque
             far = rng.choice(records)["facts"][0]
             if far["subject"] != subject and splits.of(far["subject"], subject):
                 near.append(stated(far["statement"]))
-            yield Request("xquad_paragraphs", "part", (subject,), probe["prompt"],
-                          (stated(text, "asks"), *near), closed=False)  # fmt: skip
+            own, kind = stated(text, "asks"), "part"
+            if lang == "en" and rng.random() < 0.4:
+                title = subject.replace("_", " ")
+                prompt = rng.choice(_LEADS).replace("{t}", title)
+                own = Candidate(prompt, text, title, role="informs", group=text)
+                kind = "part.of_target"
+            yield Request("xquad_paragraphs", kind, (subject,), probe["prompt"], (own, *near),
+                          closed=False)  # fmt: skip
 
 
 def _without(answers: Sequence[str], others: Sequence[dict[str, Any]], rng: random.Random
@@ -56,7 +63,9 @@ def long_answers(path: Path, rng: random.Random) -> Iterator[Request]:
         own = Candidate(fact["prompt"], fact["target"], fact.get("subject"), group=fact["prompt"])
         about = (fact["prompt"],)
         near = tuple(
-            Candidate(o["facts"][0]["prompt"], o["facts"][0]["target"], group=o["facts"][0]["prompt"])
+            Candidate(
+                o["facts"][0]["prompt"], o["facts"][0]["target"], group=o["facts"][0]["prompt"]
+            )
             for o in rng.sample(edits, 2)
             if len(stems(o["facts"][0]["prompt"]) & stems(fact["prompt"])) < 3
         )
@@ -120,8 +129,14 @@ def documents(path: Path, name: str, rng: random.Random) -> Iterator[Request]:
         title, text = str(fact.get("subject") or ""), fact["statement"]
         if not title:
             continue
-        forms = ("I have a question about this: {t}.", "{t}?", "Where can I find details on {t}?",
-                 "Explain {t} to me.", "Tell me what the rules for {t} are.", "help with {t}")  # fmt: skip
+        forms = (
+            "I have a question about this: {t}.",
+            "{t}?",
+            "Where can I find details on {t}?",
+            "Explain {t} to me.",
+            "Tell me what the rules for {t} are.",
+            "help with {t}",
+        )
         mine = stems(title)
         alike = [r for r in rng.sample(records, min(40, len(records)))
                  if len(stems(str(r["facts"][0].get("subject"))) & mine) in (1, 2)]  # fmt: skip

@@ -207,7 +207,8 @@ def _prompted(
         form = regular(name, subject, match.group(3))
     asked = [again] if again else []
     if form:
-        asked.append(f"What is the {form['relation']} of {subject}?")
+        many = form["relation"].endswith("s") and form["relation"][-2:] not in {"ss", "us", "is"}
+        asked.append(f"What {'are' if many else 'is'} the {form['relation']} of {subject}?")
     if prompt.endswith("?"):
         asked.insert(0, prompt)
     form.setdefault("relation", prompt.replace(subject, "{}"))

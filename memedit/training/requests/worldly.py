@@ -32,14 +32,15 @@ class Worldly:
     def about(self, claim: Claim, rng: random.Random) -> Iterator[Request]:
         """The requests of one claim."""
         asks, informs, nothing = self._each.get(claim.set, (3, 3, 3))
-        like = self.pool.like(claim, rng) or self.pool.other(claim, rng) or claim
+        same = self.pool.like(claim, rng)
+        like = same or self.pool.other(claim, rng) or claim
         many = [*asking(claim, rng), *options(claim, like, rng)]
         yield from self._kept(claim, many, "asks", asks, rng)
         yield from self._kept(claim, informed(claim, like, rng), "informs", informs, rng)
         yield from self._kept(claim, missing(claim, self.pool, rng), "none", nothing, rng)
         yield from self._chats(claim, max(1, asks // 2), rng)
-        if like is not claim and rng.random() < 0.5:
-            yield from self._two(claim, like, rng)
+        if same is not None and rng.random() < 0.4:
+            yield from self._two(claim, same, rng)
 
     def _kept(
         self, claim: Claim, texts: Texts, role: Role, count: int, rng: random.Random
@@ -56,7 +57,7 @@ class Worldly:
         near: tuple[Candidate, ...] = ()
         if role != "none":
             far = kind.startswith(("hop", "chat.doubt"))
-            near = tuple(negatives(claim, self.pool, rng, same_subject=not far))
+            near = _apart(negatives(claim, self.pool, rng, same_subject=not far), own, also)
         elif kind.startswith("twin") is False and rng.random() < 0.3:
             near = tuple(negatives(claim, self.pool, rng, same_subject=False))[:1]
             near = near if kind.startswith(("text", "chat.topic")) else ()
@@ -78,3 +79,16 @@ class Worldly:
         for kind, text in of_two(claim, like, rng):
             also = (like.candidate("informs"),)
             yield self._request(claim, kind, text, "informs", rng, also=also)
+
+
+def _apart(
+    found: Iterable[Candidate], own: Candidate, also: Iterable[Candidate]
+) -> tuple[Candidate, ...]:
+    """Those that say another thing than the given ones, each once."""
+    taken = {candidate.group for candidate in also}
+    kept: dict[str, Candidate] = {}
+    for candidate in found:
+        text = candidate.prompt or candidate.statement or ""
+        if candidate.group not in taken and text != own.prompt:
+            kept.setdefault(text, candidate)
+    return tuple(kept.values())

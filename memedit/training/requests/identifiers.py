@@ -1,0 +1,178 @@
+"""Opposites, people of one first name, and things that a number or a letter tells apart."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from memedit.training.requests.banks import bank, filled
+from memedit.training.requests.request import Candidate, Request, Role, Split
+from memedit.training.requests.split import percent, split_of
+
+_TESTED = 18
+"""Per cent of the words (pairs of opposites, things asked for) that are only tested."""
+
+
+def opposites(count: int, seed: int) -> Iterator[Request]:
+    """Entries on doing something, asked for and asked the other way round."""
+    words = bank("opposites")
+    for number in range(count):
+        rng = random.Random(f"{seed}:opposites:{number}")
+        product = rng.choice(bank("slots")["product"])
+        if rng.random() < 0.65:
+            pair: list[str] = rng.choice(words["pairs"])
+            thing = filled(rng.choice(words["things"]), p=product)
+            left, right = (pair[:2], pair[1::-1])[rng.random() < 0.5]
+            same = pair[2] if left == pair[0] and rng.random() < 0.5 else left
+            yield from _both(rng, pair, (left, right, same), thing, words)
+        else:
+            yield from _nouns(rng, words, product)
+
+
+def _both(
+    rng: random.Random, pair: Sequence[str], verbs: tuple[str, str, str], thing: str,
+    words: dict[str, list[str]],
+) -> Iterator[Request]:  # fmt: skip
+    left, right, same = verbs
+    unseen = percent(f"opposite:{pair[0]}") < _TESTED
+    about = f"opposite:{pair[0]}:{thing}"
+    answer = filled(rng.choice(words["answers"]), k=rng.choice(("fast", "all", "force")))
+    own = _entry(filled(rng.choice(words["key"]), a=left, t=thing), answer, rng)
+    other = _entry(filled(rng.choice(words["key"]), a=right, t=thing), answer, rng)
+    relation = f"opposite:{pair[0]}"
+
+    def made(kind: str, verb: str, what: str, edits: tuple[Candidate, ...]) -> Request:
+        query = filled(rng.choice(words["ask"]), a=verb, t=what)
+        return Request("own.opposites", kind, (about,), query, edits, relation=relation,
+                       unseen=unseen, closed=False)  # fmt: skip
+
+    yield made("opposite.same", left, thing, (own.as_("asks"), other))
+    yield made("opposite.synonym", same, thing, (own.as_("asks"), other))
+    yield made("opposite.opposite", right, thing, (own,))
+    elsewhere = filled(rng.choice(words["things"]), p=rng.choice(bank("slots")["product"]))
+    if elsewhere != thing:
+        yield made("opposite.other_thing", left, elsewhere, (own,))
+
+
+def _nouns(rng: random.Random, words: dict[str, list[str]], product: str) -> Iterator[Request]:
+    pair: list[str] = list(rng.choice(words["nouns"]))
+    unseen = percent(f"opposite:{pair[0]}") < _TESTED
+    rng.shuffle(pair)
+    left, right = pair
+    about = f"opposite:{left}:{product}"
+    value, second = rng.sample(words["noun_values"], 2)
+    own = _value(f"The {left} of {product} is", value, product, rng)
+    other = _value(f"The {right} of {product} is", second, product, rng)
+
+    def made(kind: str, query: str, edits: tuple[Candidate, ...]) -> Request:
+        return Request("own.opposites", kind, (about,), query, edits, relation=f"opposite:{left}",
+                       unseen=unseen, closed=False)  # fmt: skip
+
+    ask = filled(rng.choice(words["noun_ask"]), a=left, p=product)
+    yield made("opposite.same", ask, (own.as_("asks"), other))
+    ask = filled(rng.choice(words["noun_ask"]), a=right, p=product)
+    yield made("opposite.opposite", ask, (own,))
+    guess = rng.choice((value, second))
+    kind = "yes.right" if guess == value else "yes.wrong"
+    yield made(kind, f"Is the {left} of {product} {guess}?", (own.as_("informs"), other))
+    yield made("opposite.opposite", f"Is the {right} of {product} {guess}?", (own,))
+
+
+def _entry(prompt: str, answer: str, rng: random.Random) -> Candidate:
+    if not prompt.endswith("?") and rng.random() < 0.6:
+        return Candidate(statement=f"{prompt}, {answer[0].lower()}{answer[1:]}", group=prompt)
+    return Candidate(prompt, answer, group=prompt)
+
+
+def _value(prompt: str, value: str, subject: str, rng: random.Random) -> Candidate:
+    if rng.random() < 0.4:
+        return Candidate(statement=f"{prompt} {value}.", group=prompt)
+    return Candidate(prompt, value, subject, group=prompt)
+
+
+def people(count: int, seed: int) -> Iterator[Request]:
+    """A directory of staff: other people of the same name, other things about the same person."""
+    words, slots = bank("people"), bank("slots")
+    for number in range(count):
+        rng = random.Random(f"{seed}:people:{number}")
+        first, last = rng.choice(slots["first"]), rng.choice(slots["last"])
+        person = f"{first} {last}"
+        others = [f"{first} {rng.choice(slots['last'])}", f"{rng.choice(slots['first'])} {last}"]
+        yield from _thing(person, [o for o in others if o != person], words["what"], "people", rng)
+
+
+def numbered(count: int, seed: int) -> Iterator[Request]:
+    """Orders, rooms, servers and tickets: others differ in a digit or a letter."""
+    kinds = bank("people")["things"]
+    for number in range(count):
+        rng = random.Random(f"{seed}:numbered:{number}")
+        kind = rng.choice(sorted(kinds))
+        name, near = _number(kind, rng)
+        word = rng.choice(kinds[kind]["names"])
+        forms = [f"{word} {name}", name] if word != "the" else [f"the {name}", name]
+        form = rng.choice(forms)
+        others = [form.replace(name, other) for other in near]
+        yield from _thing(form, others, kinds[kind]["what"], kind, rng)
+
+
+def _number(kind: str, rng: random.Random) -> tuple[str, list[str]]:
+    """An identifier and two that are almost the same."""
+    shapes = {
+        "order": ("#{}{}{}{}{}", "A{}{}{}{}", "{}{}{}-{}{}{}", "W-{}{}{}{}"),
+        "room": ("{}.{}{}", "B{}{}", "{}{}{}", "C-{}{}"),
+        "server": ("db{}{}", "web-{}{}", "node{}{}a", "srv-{}{}{}"),
+        "ticket": ("OPS-{}{}{}{}", "#{}{}{}", "BUG-{}{}{}", "{}{}{}{}{}"),
+        "model": ("RX-{}{}0", "TX{}{}0", "Aero {}", "P{}{}{}S"),
+        "flight": ("LH{}{}{}", "KA {}{}{}{}", "BA{}{}", "UX{}{}{}"),
+    }
+    name = rng.choice(shapes[kind]).format(*(rng.randrange(1, 10) for _ in range(6)))
+    digits = [i for i, c in enumerate(name) if c.isdigit() and c != "0"]
+    near = []
+    for at in rng.sample(digits, min(2, len(digits))):
+        new = rng.choice([d for d in "123456789" if d != name[at]])
+        near.append(name[:at] + new + name[at + 1 :])
+    letters = [i for i, c in enumerate(name) if c.isalpha()]
+    if letters and rng.random() < 0.5:
+        at = rng.choice(letters)
+        pool = "ABCDKLMPRS" if name[at].isupper() else "abcdklmprs"
+        near[0] = name[:at] + rng.choice([c for c in pool if c != name[at]]) + name[at + 1 :]
+    return name, near
+
+
+def _thing(
+    name: str, others: Sequence[str], what: dict[str, list[str]], kind: str, rng: random.Random
+) -> Iterator[Request]:
+    """Requests about one attribute of a named thing."""
+    about = f"{kind}:{name}"
+    attribute = rng.choice(sorted(what))
+    unseen = percent(f"attribute:{kind}:{attribute}") < _TESTED
+    split: Split = "test" if unseen else split_of(about)
+    seen = [a for a in sorted(what) if a != attribute]
+    if split != "test":
+        seen = [a for a in seen if percent(f"attribute:{kind}:{a}") >= _TESTED]
+    value, second = (_filled_value(rng) for _ in range(2))
+    own = _value(f"The {attribute} of {name} is", value, name, rng)
+    near = [_value(f"The {attribute} of {o} is", second, o, rng) for o in others[:2]]
+    near += [_value(f"The {a} of {name} is", second, name, rng) for a in rng.sample(seen, 1)]
+    questions = (*what[attribute], "What is the {w} of {p}?", "Tell me {p}'s {w}", "{w} of {p}")
+
+    def made(tag: str, text: str, role: Role, who: str = name, which: str = attribute) -> Request:
+        query = filled(text, p=who, n=who, w=which, v=rng.choice((value, second)),
+                       q=others[0] if others else "Zoe Kim")  # fmt: skip
+        edits = (own.as_(role), *(near if role != "none" and tag != "informs" else ()))
+        return Request(f"own.{'people' if kind == 'people' else 'identifiers'}", f"{kind}.{tag}",
+                       (about,), query, edits, relation=f"{kind}:{attribute}", unseen=unseen,
+                       closed=False)  # fmt: skip
+
+    for text in rng.sample(questions, 2):
+        yield made("same", text, "asks")
+    yield made("informs", rng.choice(bank("people")["informs"]), "informs")
+    for other in others[:2]:
+        yield made("near", rng.choice((*questions, *bank("people")["informs"][:3])), "none", other)
+    which = rng.choice(seen)
+    yield made("other_attribute", rng.choice((*what[which], "What is the {w} of {p}?")), "none",
+               which=which)  # fmt: skip
+
+
+def _filled_value(rng: random.Random) -> str:
+    return filled(rng.choice(bank("people")["values"]), d=str(rng.randrange(2, 98)))
