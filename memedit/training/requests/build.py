@@ -74,7 +74,9 @@ def requests(folder: Path, seed: int, splits: Splits) -> Iterator[Request]:
         for claim in some:
             yield from worldly.about(claim, rng)
         yield from profiles(some, 6 * len(some) // 50, rng)
-    yield from policies(45, seed)
+    for request in policies(45, seed):
+        near += [c.as_("none") for c in request.edits[:1] if rng.random() < 0.05]
+        yield request
     yield from aspects(seed)
     yield from entries(seed, 40)
     yield from opposites(1600, seed)
@@ -87,6 +89,7 @@ def requests(folder: Path, seed: int, splits: Splits) -> Iterator[Request]:
         for intent in intents.entries:
             yield from intents.requests(intent, rng)
     yield from faq.traffic((banking, clinc), near, rng)
+    yield from faq.everyday(near, rng)
     yield from _everyday(day, splits, rng)
 
 

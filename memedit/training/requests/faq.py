@@ -102,6 +102,14 @@ def traffic(sets: Sequence[Intents], near: Sequence[Candidate], rng: random.Rand
                               tuple(some), relation=intent)  # fmt: skip
 
 
+def everyday(near: Sequence[Candidate], rng: random.Random, rounds: int = 8) -> Iterator[Request]:
+    """What is asked of any assistant, beside edits of all kinds."""
+    for _ in range(rounds):
+        for text in bank("traffic"):
+            some = tuple(c.as_("none") for c in rng.sample(near, 3))
+            yield Request("own.traffic", "traffic", (f"traffic:{text}",), text, some)
+
+
 def covid_pairs(path: Path, faq: Path) -> Iterator[Request]:
     """Pairs of questions that ask the same or not."""
     answers = {r["facts"][0]["prompt"]: r["facts"][0]["target"] for r in read_records(faq)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from memedit.training.requests.banks import bank, filled
 from memedit.training.requests.request import Candidate, Request, Role, Split
@@ -31,7 +32,7 @@ def opposites(count: int, seed: int) -> Iterator[Request]:
 
 def _both(
     rng: random.Random, pair: Sequence[str], verbs: tuple[str, str, str], thing: str,
-    words: dict[str, list[str]],
+    words: dict[str, Any],
 ) -> Iterator[Request]:  # fmt: skip
     left, right, same = verbs
     unseen = percent(f"opposite:{pair[0]}") < _TESTED
@@ -54,13 +55,13 @@ def _both(
         yield made("opposite.other_thing", left, elsewhere, (own,))
 
 
-def _nouns(rng: random.Random, words: dict[str, list[str]], product: str) -> Iterator[Request]:
-    pair: list[str] = list(rng.choice(words["nouns"]))
+def _nouns(rng: random.Random, words: dict[str, Any], product: str) -> Iterator[Request]:
+    *pair, kind = rng.choice(words["nouns"])
     unseen = percent(f"opposite:{pair[0]}") < _TESTED
     rng.shuffle(pair)
     left, right = pair
     about = f"opposite:{left}:{product}"
-    value, second = rng.sample(words["noun_values"], 2)
+    value, second = rng.sample(words["noun_values"][kind], 2)
     own = _value(f"The {left} of {product} is", value, product, rng)
     other = _value(f"The {right} of {product} is", second, product, rng)
 
@@ -73,13 +74,13 @@ def _nouns(rng: random.Random, words: dict[str, list[str]], product: str) -> Ite
     ask = filled(rng.choice(words["noun_ask"]), a=right, p=product)
     yield made("opposite.opposite", ask, (own,))
     guess = rng.choice((value, second))
-    kind = "yes.right" if guess == value else "yes.wrong"
-    yield made(kind, f"Is the {left} of {product} {guess}?", (own.as_("informs"), other))
+    yes = "yes.right" if guess == value else "yes.wrong"
+    yield made(yes, f"Is the {left} of {product} {guess}?", (own.as_("informs"), other))
     yield made("opposite.opposite", f"Is the {right} of {product} {guess}?", (own,))
 
 
 def _entry(prompt: str, answer: str, rng: random.Random) -> Candidate:
-    if not prompt.endswith("?") and rng.random() < 0.6:
+    if prompt.startswith("To ") and rng.random() < 0.6:
         return Candidate(statement=f"{prompt}, {answer[0].lower()}{answer[1:]}", group=prompt)
     return Candidate(prompt, answer, group=prompt)
 
@@ -150,10 +151,12 @@ def _thing(
     seen = [a for a in sorted(what) if a != attribute]
     if split != "test":
         seen = [a for a in seen if percent(f"attribute:{kind}:{a}") >= _TESTED]
-    value, second = (_filled_value(rng) for _ in range(2))
+    value = _filled_value(attribute, rng)
+    second = _filled_value(attribute, rng)
     own = _value(f"The {attribute} of {name} is", value, name, rng)
     near = [_value(f"The {attribute} of {o} is", second, o, rng) for o in others[:2]]
-    near += [_value(f"The {a} of {name} is", second, name, rng) for a in rng.sample(seen, 1)]
+    for other in rng.sample(seen, 1):
+        near.append(_value(f"The {other} of {name} is", _filled_value(other, rng), name, rng))
     questions = (*what[attribute], "What is the {w} of {p}?", "Tell me {p}'s {w}", "{w} of {p}")
 
     def made(tag: str, text: str, role: Role, who: str = name, which: str = attribute) -> Request:
@@ -174,5 +177,7 @@ def _thing(
                which=which)  # fmt: skip
 
 
-def _filled_value(rng: random.Random) -> str:
-    return filled(rng.choice(bank("people")["values"]), d=str(rng.randrange(2, 98)))
+def _filled_value(attribute: str, rng: random.Random) -> str:
+    values = bank("people")["values"]
+    form = rng.choice(values.get(attribute, values[""]))
+    return filled(form, d=str(rng.randrange(10, 98)), d1=str(rng.randrange(1, 10)))
