@@ -20,7 +20,7 @@ from memedit.training.requests.identifiers import numbered, opposites, people
 from memedit.training.requests.noise import noisy
 from memedit.training.requests.policies import policies
 from memedit.training.requests.profiles import profiles
-from memedit.training.requests.request import Candidate, Request, Split, as_json
+from memedit.training.requests.request import Request, Split, as_json
 from memedit.training.requests.split import Splits
 from memedit.training.requests.worldly import Worldly
 
@@ -62,20 +62,21 @@ def requests(folder: Path, seed: int, splits: Splits) -> Iterator[Request]:
     """All requests, set by set."""
     rng = random.Random(seed)
     day = folder / "everyday"
-    near: list[Candidate] = []
+    near: faq.Near = {"train": [], "calib": [], "test": []}
     by_split: dict[Split, list[Claim]] = {"train": [], "calib": [], "test": []}
     for claim in claims(folder, splits):
         split = splits.of(claim.subject)
         if split is not None:
             by_split[split].append(claim)
-    for some in by_split.values():
+    for part, some in by_split.items():
         worldly = Worldly(some, EACH)
-        near += [c.candidate() for c in rng.sample(some, min(400, len(some)))]
+        near[part] += [c.candidate() for c in rng.sample(some, min(400, len(some)))]
         for claim in some:
             yield from worldly.about(claim, rng)
         yield from profiles(some, 6 * len(some) // 50, rng)
     for request in policies(45, seed):
-        near += [c.as_("none") for c in request.edits[:1] if rng.random() < 0.05]
+        part = "test" if request.unseen else splits.of(*request.about) or "test"
+        near[part] += [c.as_("none") for c in request.edits[:1] if rng.random() < 0.05]
         yield request
     yield from aspects(seed)
     yield from entries(seed, 40)
@@ -88,8 +89,8 @@ def requests(folder: Path, seed: int, splits: Splits) -> Iterator[Request]:
     for intents in (banking, clinc):
         for intent in intents.entries:
             yield from intents.requests(intent, rng)
-    yield from faq.traffic((banking, clinc), near, rng)
-    yield from faq.everyday(near, rng)
+    yield from faq.traffic((banking, clinc), near, splits, rng)
+    yield from faq.everyday(near, splits, rng)
     yield from _everyday(day, splits, rng)
 
 

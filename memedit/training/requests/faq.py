@@ -6,13 +6,16 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from memedit.training.facts import read_records
 from memedit.training.requests.banks import bank
 from memedit.training.requests.claims import stems
-from memedit.training.requests.request import Candidate, Request
-from memedit.training.requests.split import percent
+from memedit.training.requests.request import Candidate, Request, Split
+from memedit.training.requests.split import Splits, percent
 
+Near: TypeAlias = dict[Split, list[Candidate]]
+"""Edits of each split, to put beside what is about none of them."""
 _EACH = 4
 """Wordings of its intent that each entry is asked in."""
 
@@ -86,28 +89,34 @@ def _frequent(texts: Sequence[str]) -> frozenset[str]:
     return frozenset(sorted(count, key=lambda w: (-count[w], w))[:12])
 
 
-def traffic(sets: Sequence[Intents], near: Sequence[Candidate], rng: random.Random
-            ) -> Iterator[Request]:  # fmt: skip
+def traffic(
+    sets: Sequence[Intents], near: Near, splits: Splits, rng: random.Random
+) -> Iterator[Request]:
     """Ordinary queries, beside edits that share a word with them where there are any."""
-    by_word: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in near:
-        for word in stems(f"{candidate.prompt or ''} {candidate.statement or ''}"):
-            by_word[word].append(candidate)
+    by_word: dict[tuple[Split, str], list[Candidate]] = defaultdict(list)
+    for split, candidates in near.items():
+        for candidate in candidates:
+            for word in stems(f"{candidate.prompt or ''} {candidate.statement or ''}"):
+                by_word[split, word].append(candidate)
     for intents in sets:
         for intent, texts in sorted(intents.traffic.items()):
+            about = f"{intents.name}:{intent}"
+            part = splits.of(about) or "test"
             for text in texts:
-                alike = [c for w in sorted(stems(text)) for c in by_word.get(w, ())[:20]]
-                some = rng.sample(alike, min(2, len(alike))) + [rng.choice(near)]
-                yield Request(intents.name, "traffic", (f"{intents.name}:{intent}",), text.strip(),
-                              tuple(some), relation=intent)  # fmt: skip
+                alike = [c for w in sorted(stems(text)) for c in by_word.get((part, w), ())[:20]]
+                some = (*rng.sample(alike, min(2, len(alike))), rng.choice(near[part]))
+                yield Request(
+                    intents.name, "traffic", (about,), text.strip(), some, relation=intent
+                )
 
 
-def everyday(near: Sequence[Candidate], rng: random.Random, rounds: int = 8) -> Iterator[Request]:
+def everyday(near: Near, splits: Splits, rng: random.Random, rounds: int = 8) -> Iterator[Request]:
     """What is asked of any assistant, beside edits of all kinds."""
     for _ in range(rounds):
         for text in bank("traffic"):
-            some = tuple(c.as_("none") for c in rng.sample(near, 3))
-            yield Request("own.traffic", "traffic", (f"traffic:{text}",), text, some)
+            about = f"traffic:{text}"
+            some = tuple(rng.sample(near[splits.of(about) or "test"], 3))
+            yield Request("own.traffic", "traffic", (about,), text, some)
 
 
 def covid_pairs(path: Path, faq: Path) -> Iterator[Request]:
