@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from memedit.memory.subjects import subject_key
+from memedit.memory.live.subjects import subject_key
 from memedit.training.requests.banks import filled
 from memedit.training.requests.request import Candidate, Role
 

@@ -7,8 +7,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from memedit.data.facts import Fact
 from memedit.scope.relations import sisters
-from memedit.training.facts import Fact
 from memedit.training.forms import dated, hypothetical, negated
 from memedit.training.requests.banks import bank, filled
 from memedit.training.requests.claims import Claim

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from memedit.memory.subjects import subject_key
-from memedit.split import part_of
+from memedit.data.split import part_of
+from memedit.memory.live.subjects import subject_key
 from memedit.training.requests.request import Split
 
 _SPLITS: dict[str, Split] = {"train": "train", "calibration": "calib", "evaluation": "test"}
@@ -28,7 +28,7 @@ def percent(text: str) -> int:
 
 
 def split_of(subject: str) -> Split:
-    """The split of a subject: :func:`memedit.split.part_of`'s."""
+    """The split of a subject: :func:`memedit.data.split.part_of`'s."""
     return _SPLITS[part_of(subject)]
 
 
