@@ -13,6 +13,7 @@ from typing import Any
 
 from memedit.core.types import Turn
 
+_TOOLS = re.compile(r"<(tool_\w+)>.*?(?:</\1>|\Z)", re.DOTALL)
 _USER, _REPLY, _AGAIN = "QZUSERZQ", "QZREPLYZQ", "QZAGAINZQ"
 
 
@@ -88,12 +89,28 @@ class ChatFormat:
 
     def _earlier(self, before: str) -> str:
         turns = before.split(self.user_open)[1:-1]
-        marks = [m.strip() for m in (self.user_close, self.reply_open, self.reply_close)]
-        pattern = "|".join(re.escape(m) for m in sorted(filter(None, marks), key=len, reverse=True))
-        words = (re.sub(pattern, "\n", turn) if pattern else turn for turn in turns)
-        return "\n".join(
-            line.strip() for turn in words for line in turn.split("\n") if line.strip()
-        )
+        said = [part for turn in turns for part in self._said(turn)]
+        return "\n".join(line.strip() for s in said for line in s.split("\n") if line.strip())
+
+    def _said(self, turn: str) -> list[str]:
+        """The user's words of a turn, and the assistant's replies to them: no tool's, no system's.
+
+        A template without markers between the two gives all of it.
+        """
+        close = self.user_close.strip()
+        opening = self.reply_open.strip() or close
+        if not opening:
+            return [spoken(turn)]
+        user, *replies = turn.split(opening)
+        said = [user.split(close)[0] if close else user]
+        end = self.reply_close.strip()
+        said += [reply.split(end)[0] if end else reply for reply in replies]
+        return [spoken(part) for part in said]
+
+
+def spoken(words: str) -> str:
+    """Words without what a tool was told and gave back, where templates put it into a turn."""
+    return _TOOLS.sub(" ", words)
 
 
 def _shared_start(a: str, b: str) -> str:

@@ -203,6 +203,8 @@ class Hit:
             a mention.
         vectors: What was compared, for scopes that learn; None when the memory was not asked.
         clause: The part of ``view`` that ``relation`` compares: all of it, or from the mention on.
+        part: The sentence of a long edit that comes nearest to the view; "" for one that is found
+            as a whole.
         score: What the scope made of it, e.g. the probability that the query asks what the edit
             says; None where it gives none.
         bearing: Probability that the query asks what the edit says, or that the answer depends on
@@ -217,6 +219,7 @@ class Hit:
     relation: float | None = None
     vectors: PairVectors | None = field(default=None, compare=False, repr=False)
     clause: str = ""
+    part: str = ""
     score: float | None = None
     bearing: float | None = None
     role: Role | None = None

@@ -16,7 +16,7 @@ from memedit.core.errors import InvalidEditError
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, check_text
 from memedit.memory.journal.rows import Entry, Head, Stored
 from memedit.memory.live.index import VectorIndex, Vectors
-from memedit.memory.live.state import LiveSet, Space, key_texts, masked_prompt, normalised
+from memedit.memory.live.state import LiveSet, Space, masked_prompt, normalised, search_texts
 from memedit.memory.live.subjects import subject_key
 from memedit.memory.reports import EventKind, Receipt
 
@@ -42,7 +42,7 @@ class Request:
     def texts(self) -> list[str]:
         """Every text whose vector is needed to add the edit."""
         relation = masked_prompt(self.edit)
-        return key_texts(self.edit) + ([] if relation is None else [relation])
+        return search_texts(self.edit) + ([] if relation is None else [relation])
 
 
 def checked(request: Request) -> Request:
@@ -171,7 +171,7 @@ class Plan:
             valid_until=request.valid_until,
             payloads=request.payloads,
         )
-        texts = key_texts(edit)
+        texts = search_texts(edit)
         vectors = np.stack([self._vectors[text] for text in texts])
         self._enter(Stored(record, texts, vectors, masked_prompt(edit), request.payloads))
         return record
@@ -193,7 +193,8 @@ class Plan:
         else:
             vectors = self._live.key_vectors(old)
             relation = masked_prompt(edit)
-            copy = Stored(record, key_texts(edit), vectors, relation, {}, old.sequence)
+            texts = search_texts(edit)[: len(vectors)]  # an older version stored fewer
+            copy = Stored(record, texts, vectors, relation, {}, old.sequence)
         self._enter(copy, "shortened" if until != old.valid_until else "renamed", old.sequence)
 
     def _enter(self, stored: Stored, reason: str = "", other: int | None = None) -> None:

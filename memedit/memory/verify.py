@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from memedit.core.errors import MemeditError
 from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.rows import KeyRow, digest
-from memedit.memory.live.state import LiveSet, key_texts, masked_prompt
+from memedit.memory.live.state import LiveSet, key_texts, masked_prompt, search_texts
 from memedit.memory.reports import VerifyReport
 
 
@@ -49,7 +49,8 @@ def _keys(journal: Journal, live: LiveSet, rows: Sequence[KeyRow]) -> Iterator[s
     for id, _, vector in journal.relation_rows():
         yield from _vector(f"relation {id}", vector, live.dimension)
     for sequence, record in live.records.items():
-        if texts.get(sequence) != key_texts(record.edit):
+        kept = texts.get(sequence)
+        if kept not in (search_texts(record.edit), key_texts(record.edit)):  # older: no parts
             yield f"record {sequence} ({record.id}) lacks keys or has wrong ones"
         if relations.get(live.relation_ids.get(sequence, 0)) != masked_prompt(record.edit):
             yield f"record {sequence} ({record.id}) has a wrong masked prompt"

@@ -18,13 +18,14 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from memedit.core.chat import ChatFormat
+from memedit.core.chat import ChatFormat, spoken
 from memedit.core.errors import (
     InvalidEditError,
     InvalidInputError,
     MemoryStoreError,
     UntrustedFileError,
 )
+from memedit.core.passages import Conversation
 from memedit.core.progress import hearing, report
 from memedit.core.protocols import Editor, Encoder, Scope, roles_of
 from memedit.core.registry import saved_part
@@ -665,8 +666,8 @@ class EditableModel(nn.Module):
         if row.turn is None or self._chat is None:
             return row.prompt
         split = self._chat.split(row.text)
-        earlier = split[0] if split else ""
-        return f"{earlier}\n{row.prompt}" if earlier else row.prompt
+        earlier, asked = split[0] if split else "", spoken(row.prompt)
+        return Conversation(earlier, asked) if asked.strip() else earlier
 
     def _batch(self, rows: Sequence[Row], options: Mapping[str, Any]) -> Batch:
         return Batch(tuple(rows), recall=self.decide, lm=self.engine, options=options)

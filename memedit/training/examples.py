@@ -17,7 +17,8 @@ from typing import Any
 
 from memedit.core.errors import InvalidInputError
 from memedit.data.facts import Fact
-from memedit.memory.live.subjects import SubjectIndex, views
+from memedit.memory.live.subjects import SubjectIndex
+from memedit.memory.live.views import views
 from memedit.scope.relations import sisters
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 

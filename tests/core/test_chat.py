@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from memedit.core.chat import ChatFormat
+from memedit.core.chat import ChatFormat, spoken
 
 CHATML = (
     "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nBe kind.<|im_end|>\n{% endif %}"
@@ -108,3 +108,17 @@ def test_no_template_or_one_that_fails_means_no_format() -> None:
     assert ChatFormat.of(missing) is None
     assert ChatFormat.of(broken) is None
     assert ChatFormat.of(mute) is None
+
+
+def test_a_tools_words_and_the_systems_are_not_part_of_what_was_said() -> None:
+    tokenizer: Any = Templated(CHATML)
+    chat = ChatFormat.of(tokenizer)
+    assert chat is not None
+    system = {"role": "system", "content": "Paris is the capital of France."}
+    call = {"role": "assistant", "content": "<tool_call>find(Rome)</tool_call>"}
+    tool = {"role": "tool", "content": "Rome is the capital of Italy."}
+    split = chat.split(render(tokenizer, system, FIRST, call, tool, REPLY, LAST))
+    assert split is not None and split[2] == LAST["content"]
+    assert split[0] == "Who is Ada?\nA mathematician.\nBorn in London."
+    given = "<tool_response>\nRome is the capital of Italy.\n</tool_response>"
+    assert spoken(given).strip() == "" and spoken(LAST["content"]) == LAST["content"]

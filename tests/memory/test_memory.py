@@ -252,7 +252,7 @@ def test_search_encodes_once_and_says_what_it_saw(
     hits, none, snow = memory.search([text, "  ", "What colour is snow?"])
     assert len(encoder.calls) == 1 and none == []
     view = "What's France's main city, the capital of it?"
-    assert encoder.calls[0][:2] == [view, view.replace("France", MASK)]
+    assert encoder.calls[0][:3] == [view, text, view.replace("France", MASK)]
     best = next(hit for hit in hits if hit.record.edit.subject)
     assert (best.view, best.mention) == (view, "France")
     masked = view.replace("France", MASK)
@@ -263,6 +263,21 @@ def test_search_encodes_once_and_says_what_it_saw(
     (it,) = CountingEncoder().encode([f"The capital of {MASK} is"])
     assert best.relation == pytest.approx(float(max(three @ it, rest @ it)), abs=1e-6)
     assert snow[0].similarity == pytest.approx(1.0) and snow[0].relation is None
+
+
+def test_a_long_statement_is_found_by_its_sentences(memory: EditMemory) -> None:
+    parts = [f"Rule {i} is about the {word} of things." for i, word in enumerate(WORDS)]
+    memory.add(Edit.from_statement(" ".join(parts)))
+    for i in range(40):
+        memory.add(Edit(f"Something else entirely, number {i}, is", "so"))
+    (hits,) = memory.search(["the violet of things"], k=2)
+    assert hits[0].record.edit.is_statement and hits[0].part == parts[WORDS.index("violet")]
+    assert memory.verify().ok
+    (other,) = memory.search(["Something else entirely, number 7, is"], k=1)
+    assert other[0].part == ""
+
+
+WORDS = ("anchor", "basket", "candle", "violet", "winter", "yellow")
 
 
 def test_subject_door_finds_what_vectors_do_not(memory: EditMemory) -> None:

@@ -3,55 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
 import numpy as np
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.passages import Conversation, parts_of
 from memedit.core.types import Hit, PairVectors, Record
 from memedit.memory.live.index import Vectors
-from memedit.memory.live.state import LiveSet, Space
-from memedit.memory.live.subjects import Mention, View, masked, subject_key, views
+from memedit.memory.live.state import LiveSet, Space, key_texts
+from memedit.memory.live.subjects import Mention, masked, subject_key
+from memedit.memory.live.views import View, views
 
 SUBJECT_CAP = 64
 """Most records the subject door gives for one query."""
-_MASKED_MENTIONS = 8
+_MASKED_MENTIONS, _MASKED_VIEWS = 8, 2
+"""Mentions of one view, and views of one subject's mention, that are compared masked too."""
 NAIVE_HINT = "Give an aware datetime, e.g. datetime.now(timezone.utc)."
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A view with one subject masked.
+
+    Attributes:
+        text: What is compared.
+        view: Which of the query's views it is of.
+        mention: The words that are masked.
+        clause: The part of the view that is left: all of it, or from the mention on.
+    """
+
+    text: str
+    view: int
+    mention: Mention
+    clause: str
 
 
 @dataclass(slots=True)
 class Query:
-    """A query cut into views, and the masked texts of each subject it mentions."""
+    """A query cut into views, and the masked forms of each subject (by its key) it mentions."""
 
     views: list[View]
-    masked: dict[str, tuple[str, ...]] = field(default_factory=dict)  # subject key -> texts
-    mentions: dict[str, Mention] = field(default_factory=dict)
+    masked: dict[str, list[Masked]] = field(default_factory=dict)
 
     def texts(self) -> list[str]:
         """What must be encoded to answer it."""
-        return [view.text for view in self.views] + [t for ts in self.masked.values() for t in ts]
+        masked = [form.text for forms in self.masked.values() for form in forms]
+        return [view.text for view in self.views] + masked
 
 
 def prepare(live: LiveSet, namespace: str, text: str) -> Query:
     """Views and masked views of one query; no views for a blank one."""
     query = Query(views(text, live.space(namespace).subjects.mentions))
-    for view in query.views:
-        for mention in view.mentions[-_MASKED_MENTIONS:]:
-            query.mentions[mention.key] = mention  # the last mention of a subject counts
-            query.masked[mention.key] = _masked_texts(view.text, mention)
+    seen: dict[str, list[str]] = {}
+    for at, view in enumerate(query.views):
+        last = {mention.key: mention for mention in view.mentions[-_MASKED_MENTIONS:]}
+        for key, mention in last.items():  # the last mention of a subject counts
+            before = seen.setdefault(key, [])
+            if len(before) == _MASKED_VIEWS or any(text in view.text for text in before):
+                continue  # a longer view of the same question says no more of what is asked
+            before.append(view.text)
+            query.masked.setdefault(key, []).extend(_masked_forms(at, view.text, mention))
     return query
 
 
-def _masked_texts(view: str, mention: Mention) -> tuple[str, ...]:
+def _masked_forms(at: int, view: str, mention: Mention) -> list[Masked]:
     """The view with the subject masked, and where words follow it, only from the subject on.
 
     The second form drops what an unfinished sentence before the question left behind.
     """
     whole = masked(view, mention.start, mention.end)
-    rest = view[mention.end :].strip()
-    return (whole, whole[mention.start :]) if mention.start and " " in rest else (whole,)
+    forms = [Masked(whole, at, mention, view)]
+    if mention.start and " " in view[mention.end :].strip():
+        forms.append(Masked(whole[mention.start :], at, mention, view[mention.start :]))
+    return forms
 
 
 def prepare_all(live: LiveSet, namespace: str, texts: Sequence[str]) -> list[Query]:
@@ -60,7 +87,7 @@ def prepare_all(live: LiveSet, namespace: str, texts: Sequence[str]) -> list[Que
         raise InvalidInputError("search takes a list of queries.", hint="Write search([query]).")
     if not live.space(namespace).by_id:
         return [Query([]) for _ in texts]
-    return [prepare(live, namespace, _encodable(text)) for text in texts]
+    return [prepare(live, namespace, text) for text in map(_encodable, texts)]
 
 
 def texts_of(queries: Sequence[Query]) -> list[str]:
@@ -70,7 +97,10 @@ def texts_of(queries: Sequence[Query]) -> list[str]:
 
 def _encodable(text: str) -> str:
     """Lone surrogates, which no encoder takes, replaced by question marks."""
-    return text.encode("utf-8", errors="replace").decode("utf-8")
+    clean = text.encode("utf-8", errors="replace").decode("utf-8")
+    if isinstance(text, Conversation):
+        return Conversation(clean[: max(0, text.last - 1)], clean[text.last :])
+    return clean
 
 
 @dataclass(slots=True)
@@ -109,6 +139,7 @@ class Search:
         matrix = np.stack([self._vectors[view.text] for _, _, view in views])
         for (at, n, _), near in zip(views, self._vector_door(matrix), strict=True):
             _merge(found[at], near, n)
+        found = [_best(near, 2 * self._k) for near in found]
         for at, query in enumerate(queries):
             self._subject_door(query, found[at])
         return [self._hits(query, rows) for query, rows in zip(queries, found, strict=True)]
@@ -144,9 +175,10 @@ class Search:
 
     def _subject_door(self, query: Query, found: dict[int, _Candidate]) -> None:
         """Every valid record about a mentioned subject, newest first, up to the cap."""
-        share = max(8, SUBJECT_CAP // max(1, len(query.mentions)))
+        keys_named = dict.fromkeys(m.key for view in query.views for m in view.mentions)
+        share = max(8, SUBJECT_CAP // max(1, len(keys_named)))
         about: list[int] = []
-        for key in query.mentions:
+        for key in keys_named:
             valid = (s for s in self._space.subjects.sequences(key) if self._holds(s))
             about += islice(valid, share)
         fresh = [sequence for sequence in sorted(about, reverse=True) if sequence not in found]
@@ -173,27 +205,49 @@ class Search:
         for sequence, group in zip(order, groups, strict=True):
             own = vectors[start : start + len(group)]
             start += len(group)
-            seen = self._vectors[query.views[found[sequence].view].text]
-            nearest = own[int((own @ seen).argmax())] if len(group) > 1 else own[0]
-            hits.append(self._hit(query, self._live.records[sequence], found[sequence], nearest))
-        return hits
+            hits.append(self._hit(query, self._live.records[sequence], found[sequence], own))
+        return sorted(hits, key=lambda hit: (-hit.similarity, -hit.record.sequence))
 
-    def _hit(self, query: Query, record: Record, candidate: _Candidate, key: Vectors) -> Hit:
-        view = query.views[candidate.view].text
-        seen = self._vectors[view]
-        similarity = max(-1.0, min(1.0, candidate.similarity))
+    def _hit(self, query: Query, record: Record, candidate: _Candidate, keys: Vectors) -> Hit:
+        """The evidence; ``keys`` [k, d] are the record's, those of its parts last."""
         subject = record.edit.subject
-        about = None if subject is None else subject_key(subject)
-        if about is None or about not in query.mentions:
-            return Hit(record, similarity, view, vectors=PairVectors(seen, key))
+        forms = query.masked.get(subject_key(subject), ()) if subject is not None else ()
+        if not forms:
+            return self._compared(query, record, candidate.view, keys)
         theirs = self._live.relations.by_id([self._live.relation_ids[record.sequence]])[0]
-        forms = [self._vectors[text] for text in query.masked[about]]
-        best = max(range(len(forms)), key=lambda form: float(theirs @ forms[form]))
-        cosine = max(-1.0, min(1.0, float(theirs @ forms[best])))
-        vectors = PairVectors(seen, key, forms[best], theirs)
-        mention = query.mentions[about].text
-        clause = view[max(view.rfind(mention), 0) :] if best else view
-        return Hit(record, similarity, view, mention, cosine, vectors, clause)
+        best = max(forms, key=lambda form: float(theirs @ self._vectors[form.text]))
+        masked_view = self._vectors[best.text]
+        hit = self._compared(query, record, best.view, keys)
+        assert hit.vectors is not None
+        return replace(
+            hit,
+            mention=best.mention.text,
+            relation=_cosine(theirs, masked_view),
+            clause=best.clause,
+            vectors=replace(hit.vectors, masked_view=masked_view, masked_key=theirs),
+        )
+
+    def _compared(self, query: Query, record: Record, view: int, keys: Vectors) -> Hit:
+        text = query.views[view].text
+        seen = self._vectors[text]
+        cosines = keys @ seen
+        nearest = int(cosines.argmax())
+        apart = cosines[len(key_texts(record.edit)) :]
+        part = parts_of(record.edit.statement)[int(apart.argmax())] if len(apart) else ""
+        pair = PairVectors(seen, keys[nearest])
+        return Hit(record, _cosine(seen, keys[nearest]), text, vectors=pair, part=part)
+
+
+def _cosine(a: Vectors, b: Vectors) -> float:
+    return max(-1.0, min(1.0, float(a @ b)))
+
+
+def _best(found: dict[int, _Candidate], most: int) -> dict[int, _Candidate]:
+    """The most similar of what several views found."""
+    if len(found) <= most:
+        return found
+    ranked = sorted(found, key=lambda sequence: -found[sequence].similarity)
+    return {sequence: found[sequence] for sequence in ranked[:most]}
 
 
 def _merge(found: dict[int, _Candidate], near: dict[int, float], view: int) -> None:

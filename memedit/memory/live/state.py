@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from memedit.core.passages import in_context, parts_of
 from memedit.core.text import subject_span
 from memedit.core.types import Edit, Record
 from memedit.memory.journal.journal import Journal
@@ -26,8 +27,13 @@ def normalised(text: str) -> str:
 
 
 def key_texts(edit: Edit) -> list[str]:
-    """The texts that shall find this edit; the prompt (or statement) first."""
+    """An edit's own words that shall find it; the prompt (or statement) first."""
     return [edit.prompt, *edit.queries]
+
+
+def search_texts(edit: Edit) -> list[str]:
+    """Everything that finds this edit: its own words, then the sentences of a long fact."""
+    return [*key_texts(edit), *in_context(parts_of(edit.statement), edit.subject)]
 
 
 def masked_prompt(edit: Edit) -> str | None:

@@ -1,4 +1,4 @@
-"""The subject door: which known subjects a text names, and which part of a text to compare.
+"""The subject door: which known subjects a text names, and where its sentences begin.
 
 Subjects and texts are cut into words the same way, so a lookup costs one dictionary access per
 word plus one per word sequence that begins like a known subject. Scripts written without spaces
@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 MASK = "it"
 """Stands for the subject in a masked prompt or query."""
-TAIL = 2_000
-"""Characters at the end of a query that are looked at."""
-SHORT_TAIL = 400
-"""Up to this length the whole tail is a view of its own when it names no known subject."""
 
 _NO_SPACES = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -29,10 +24,6 @@ _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u200
 _WORD = re.compile(rf"[{_NO_SPACES}]|(?:(?![{_NO_SPACES}_])[\w{_MARKS}])+[+#]*")
 _POSSESSIVE = re.compile(r"(?<=\w)['’ʼ＇][sS]\b")
 _KEEP_THE = frozenset("who what it one end all that this there us we they band week".split())
-
-_POINTING = frozenset(
-    "it its he him his she her hers they them their theirs this that these those there".split()
-)
 
 _END = re.compile(r"\n+|[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘«(\[¿¡]*\w)|[。！？]+[」』”]*")
 _ABBREVIATIONS = frozenset(
@@ -54,14 +45,6 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """A part of a query to compare with edits; ``mentions`` count characters from its start."""
-
-    text: str
-    mentions: tuple[Mention, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class _Word:
     text: str
     start: int
@@ -75,6 +58,11 @@ def _words(text: str) -> list[_Word]:
         for match in _WORD.finditer(text)
         if match.start() not in possessives
     ]
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, folded."""
+    return [word.text for word in _words(text)]
 
 
 def _folded(word: str) -> str:
@@ -244,48 +232,3 @@ def _ends_sentence(text: str, since: int, dot: int, end: int) -> bool:
 def _next_is_lower(text: str, end: int) -> bool:
     following = text[end:].lstrip().lstrip("\"'“‘«([¿¡")
     return following[:1].islower()
-
-
-def views(text: str, mentions: Callable[[str], list[Mention]]) -> list[View]:
-    """The parts of a query to compare with edits; [] for a blank query.
-
-    The last sentence; where it names no known subject and depends on what came before ("They
-    play"), extended backwards to the sentence that does. A text that names no known subject at
-    all: the last sentence, and the whole tail where that is short.
-    """
-    tail = _tail(text)
-    if not tail:
-        return []
-    starts = sentence_starts(tail)
-    found = mentions(tail)
-    if not found:
-        last = tail[starts[-1] :]
-        return [View(last)] if last == tail or len(tail) > SHORT_TAIL else [View(last), View(tail)]
-    latest = max(mention.start for mention in found)
-    start = starts[bisect_right(starts, latest) - 1]
-    if start < starts[-1] and not _depends(tail[starts[-1] :]):
-        return [View(tail[starts[-1] :])]
-    return [View(tail[start:], _shifted(found, start))]
-
-
-def _depends(sentence: str) -> bool:
-    """Whether a sentence needs what was said before it: it has a pronoun, or next to no words."""
-    words = {word.text for word in _words(sentence)}
-    return len(words) < 3 or bool(words & _POINTING)
-
-
-def _shifted(mentions: Iterable[Mention], start: int) -> tuple[Mention, ...]:
-    return tuple(
-        replace(mention, start=mention.start - start, end=mention.end - start)
-        for mention in mentions
-        if mention.start >= start
-    )
-
-
-def _tail(text: str) -> str:
-    text = text.rstrip()
-    if len(text) <= TAIL:
-        return text.lstrip()
-    tail = text[-TAIL:]
-    cut = re.search(r"\s", tail[:64]) if not text[-TAIL - 1].isspace() else None
-    return tail[cut.end() if cut else 0 :].lstrip()

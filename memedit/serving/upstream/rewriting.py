@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memedit.core.passages import Conversation
 from memedit.core.types import Decision, Row
 from memedit.editors.ike import Demonstration
 from memedit.editors.prompting.forms import END, before_query, split_at_view, stated
@@ -119,7 +120,8 @@ def query_of(messages: Any) -> str:
         return ""
     said = [text_of(m.get("content")) for m in messages[:last] if _talks(m)]
     earlier = [line.strip() for text in said if text for line in text.split("\n") if line.strip()]
-    return clean("\n".join([*earlier, text_of(messages[last].get("content")) or ""]))
+    asked = text_of(messages[last].get("content")) or ""
+    return Conversation("\n".join(map(clean, earlier)), clean(asked))
 
 
 def _talks(message: Any) -> bool:

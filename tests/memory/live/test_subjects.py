@@ -5,7 +5,7 @@ import time
 import pytest
 
 from memedit.core.text import subject_span
-from memedit.memory.live.subjects import SubjectIndex, masked, sentence_starts, subject_key, views
+from memedit.memory.live.subjects import SubjectIndex, masked, sentence_starts, subject_key
 
 
 def index(*subjects: str) -> SubjectIndex:
@@ -131,34 +131,6 @@ def test_sentences(text: str, sentences: list[str] | int) -> None:
     starts = sentence_starts(text)
     parts = [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
     assert parts == sentences if isinstance(sentences, list) else len(parts) == sentences
-
-
-def test_view_is_the_last_sentence_that_holds_a_mention() -> None:
-    known = index("Messi", "Bach")
-    (view,) = views("Bach wrote music. What does Messi play? They play", known.mentions)
-    assert view.text == "What does Messi play? They play"
-    (mention,) = view.mentions
-    assert view.text[mention.start : mention.end] == "Messi"
-    (last,) = views("Bach wrote music. Where does Messi live? ", known.mentions)
-    assert last.text == "Where does Messi live?"
-
-
-def test_view_never_cuts_a_mention() -> None:
-    (view,) = views("See Yahoo! Inc. Who leads it?", index("Yahoo! Inc").mentions)
-    assert view.text.startswith("See Yahoo! Inc")
-
-
-def test_views_without_mention() -> None:
-    known = index("Messi")
-    assert [view.text for view in views("One. Two?", known.mentions)] == ["Two?", "One. Two?"]
-    assert [view.text for view in views("One. " * 100 + "Two?", known.mentions)] == ["Two?"]
-    assert views(" \n ", known.mentions) == []
-
-
-def test_only_the_tail_is_looked_at() -> None:
-    known = index("Messi")
-    (view,) = views("Messi plays. " + "word " * 500, known.mentions)
-    assert len(view.text) <= 2_000 and not view.mentions and view.text.startswith("word")
 
 
 @pytest.mark.parametrize(
