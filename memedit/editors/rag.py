@@ -62,7 +62,8 @@ class Rag:
         )
 
     def _told(self, row: Row, tokenizer: Any) -> Row:
-        hits = hits_of(row, self.name)[: self.top]
+        hits = tuple(hits_of(row, self.name)[: self.top])
+        row = replace(row, decision=replace(row.decision, hits=hits))  # those that are told
         facts = f"{USE}{END}" + END.join(
             f"- {hit.record.payloads[self.name]['fact']}" for hit in hits
         )

@@ -1,0 +1,446 @@
+"""Everyday requests to an assistant whose facts were edited: is the answer right, and in the form
+that was asked for?
+
+    python benchmarks/everyday.py --model qwen2.5-coder-1.5b.gguf --editors ike,serac,rag,none \
+        --json out.json
+    python benchmarks/everyday.py --data "" --sets halluedit,qaedit_1k,unke \
+        --data-dir ../shared/data/everyday --n 300 --json sets.json
+
+Each request is asked in its domain's memory, with all edits of the domain in it: through the chat
+template, greedily, to its natural end or its own budget of tokens. What is counted, per kind:
+
+- ``right``: the content; ``form``: of the right ones, those in the form asked for; ``both``;
+- the scope's part: ``fired``, with every edit that bears on it (``edit``), and of those in the
+  right role (``role``); the answer's part: ``right`` where the scope was (``given edit``);
+- of requests no edit bears on: word for word as the base (``same``), or at least without a value
+  of an edit and as right as the base (``unharmed``); ``fired`` is what should not have.
+
+Answers are kept as they come, in ``OUT.answers.jsonl``: the same command goes on where it stopped,
+and judges anew what is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from memedit import Edit, EditableModel
+from memedit.evaluation.judging import REPLY, Wanted
+from memedit.evaluation.specs import NONE, Spec, parse_all
+from memedit.training.facts import read_records
+
+HERE = Path(__file__).parent
+RESAMPLES = 1_000
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, and what its answer is judged by.
+
+    Attributes:
+        domain: Whose edits are in memory.
+        kind: What it is counted under.
+        messages: A chat; () for a text to be continued.
+        prompt: That text.
+        bears: Ids of the edits that bear on it; () for none.
+        role: ``asks``, ``informs``, ``either`` or ``none``.
+        budget: Most tokens of its answer.
+        gold: A text whose ROUGE-L with the answer is measured instead; None: judged.
+    """
+
+    id: str
+    domain: str
+    kind: str
+    messages: tuple[Mapping[str, str], ...]
+    prompt: str
+    wanted: Wanted
+    bears: tuple[str, ...]
+    role: str
+    budget: int
+    gold: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Requests, and the edits of each domain."""
+
+    requests: list[Request] = field(default_factory=list)
+    edits: dict[str, list[Edit]] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Changes when a request is put otherwise or an edit is another; not with the judging."""
+        asked = [[r.id, r.domain, r.prompt, list(r.messages), r.budget] for r in self.requests]
+        told = {d: [[e.id, e.statement] for e in edits] for d, edits in self.edits.items()}
+        text = json.dumps([asked, told], ensure_ascii=False, default=dict)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# What is asked
+
+
+def own_requests(path: Path) -> Data:
+    """Requests of a file, with the edits beside it: ``NAME.jsonl`` and ``NAME_edits.jsonl``."""
+    data = Data()
+    for record in read_records(path.with_name(f"{path.stem}_edits.jsonl")):
+        fields = {k: v for k, v in record.items() if k != "domain"}
+        data.edits.setdefault(record["domain"], []).append(Edit(**fields))
+    for record in read_records(path):
+        data.requests.append(
+            Request(
+                id=record["id"],
+                domain=record["domain"],
+                kind=record["kind"],
+                messages=tuple(record.get("messages", ())),
+                prompt=record.get("prompt", ""),
+                wanted=Wanted(record["must"], record["never"], record["form"]),
+                bears=tuple(record["bears"]),
+                role=record["role"],
+                budget=record["max_tokens"],
+            )
+        )
+    return data
+
+
+BUDGETS = {"halluedit": 48, "qaedit_1k": 48, "unke": 256}
+ASKING = {"direct", "paraphrase"}
+UNCHANGED = {"same subject, other relation", "locality"}
+POLARITY = {"yes question": "yes", "no question": "no"}
+
+
+def public_requests(name: str, folder: Path, n: int) -> Data:
+    """The first ``n`` edits of a public set, all in one memory, and the probes of them that are of
+    the kinds this benchmark counts (no reversals, no hops)."""
+    data, seen = Data(edits={name: []}), set[str]()
+    for record in read_records(folder / f"{name}.jsonl.gz"):
+        [fact] = record["facts"]
+        if fact["prompt"].casefold() in seen or len(data.edits[name]) == n:
+            continue
+        seen.add(fact["prompt"].casefold())
+        subject = fact.get("subject")
+        own = f"{name}-{record['id']}"
+        data.edits[name].append(Edit(fact["prompt"], fact["target"], subject, id=own))
+        for number, probe in enumerate(record["probes"]):
+            if probe["type"] in ASKING | UNCHANGED | POLARITY.keys() | {"part"}:
+                data.requests.append(_public(name, own, f"{own}-{number}", probe, fact["target"]))
+    return data
+
+
+def _public(name: str, edit: str, id: str, probe: Json, target: str) -> Request:
+    kind, local = probe["type"], probe["type"] in UNCHANGED
+    must = [] if local else [[target] if kind in POLARITY else probe["answers"]]
+    form = {"type": "yes_no", "says": POLARITY[kind]} if kind in POLARITY else REPLY
+    role = "none" if local else "asks" if kind in ASKING else "informs"
+    return Request(
+        id=id,
+        domain=name,
+        kind=f"{name}: {kind.partition(',')[0]}",
+        messages=({"role": "user", "content": probe["prompt"]},),
+        prompt="",
+        wanted=Wanted(must, (), form),
+        bears=() if local else (edit,),
+        role=role,
+        budget=BUDGETS[name],
+        gold=probe["answers"][0] if name == "unke" and not local else None,
+    )
+
+
+def sampled(requests: Sequence[Request], limit: int | None, kinds: str) -> list[Request]:
+    """Those of the kinds, and of them ``limit`` drawn with a fixed seed; in their order."""
+    wanted = {kind.strip() for kind in kinds.split(",") if kind.strip()}
+    found = [r for r in requests if not wanted or r.kind in wanted]
+    if limit is not None and limit < len(found):
+        chosen = set(random.Random(0).sample(range(len(found)), limit))
+        found = [r for i, r in enumerate(found) if i in chosen]
+    return found
+
+
+# Asking
+
+
+class Answers:
+    """The answers so far, on disk as they come.
+
+    Args:
+        file: JSON lines: first what they are answers to, then one answer a line.
+        key: What they are answers to.
+    """
+
+    def __init__(self, file: Path, key: Json) -> None:
+        self.file, self.rows = file, dict[tuple[str, str], Json]()
+        lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+        if not lines:
+            file.write_text(json.dumps(key) + "\n", "utf-8")
+        elif json.loads(lines[0]) != key:
+            raise typer.BadParameter(
+                f"{file} holds answers to something else: {lines[0]}, not {json.dumps(key)}. "
+                "Remove it, or choose another --json."
+            )
+        for line in lines[1:]:
+            if line.endswith("}"):  # the last one may have been cut off
+                row = json.loads(line)
+                self.rows[row["editor"], row["id"]] = row
+        if lines and not file.read_bytes().endswith(b"\n"):
+            with file.open("a") as out:
+                out.write("\n")
+
+    def add(self, rows: Iterable[Json]) -> None:
+        with self.file.open("a", encoding="utf-8") as out:
+            for row in rows:
+                self.rows[row["editor"], row["id"]] = row
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def batches(
+    requests: Sequence[Request], model: EditableModel, size: int
+) -> Iterator[list[Request]]:
+    """Requests that can be asked together: of one memory and budget, of like length."""
+    length = {r.id: len(encoded(model, r)) for r in requests}
+
+    def place(request: Request) -> tuple[str, int]:
+        return request.domain, request.budget
+
+    ordered = sorted(requests, key=lambda r: (*place(r), length[r.id]))
+    for _, group in groupby(ordered, key=place):
+        alike = list(group)
+        for start in range(0, len(alike), size):
+            yield alike[start : start + size]
+
+
+def encoded(model: EditableModel, request: Request) -> Any:
+    """[T] ids of a request: through the chat template, or the text itself."""
+    codec, tokenizer = model.engine.codec, model.tokenizer
+    if request.messages and getattr(tokenizer, "chat_template", None):
+        turns = [dict(message) for message in request.messages]
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return codec.ids(str(text))
+    said = "\n".join(message["content"] for message in request.messages)
+    return codec.ids(request.prompt or said, special=True)
+
+
+def ask(model: EditableModel, name: str, requests: Sequence[Request]) -> list[Json]:
+    """The answers to requests of one domain and budget, with what the scope decided."""
+    start = time.perf_counter()
+    view = model.unedited() if name == NONE else nullcontext()
+    options = {"max_new_tokens": requests[0].budget, "do_sample": False}
+    with model.using(namespace=requests[0].domain), view:
+        rows = model.rows_of([encoded(model, r) for r in requests])
+        found = model.answer_rows(rows, options=options)
+    each = (time.perf_counter() - start) / len(requests)
+    ends = model.engine.ends()
+    return [
+        {
+            "editor": name,
+            "id": request.id,
+            "answer": answer.text.strip(),
+            "finished": answer.ids is None or bool(ends & set(answer.ids[0].tolist())),
+            "asks": [hit.record.id for hit in answer.decision.hits],
+            "informs": [hit.record.id for hit in answer.decision.informs],
+            "seconds": round(each, 4),
+        }
+        for request, answer in zip(requests, found, strict=True)
+    ]
+
+
+def ask_all(
+    first: EditableModel, spec: Spec, data: Data, answers: Answers, size: int, console: Console
+) -> None:
+    """Every request that has no answer yet, under one editor."""
+    todo = [r for r in data.requests if (spec.text, r.id) not in answers.rows]
+    if not todo:
+        return
+    model = spec.build(first, None)
+    if spec.text != NONE:
+        for domain in {r.domain for r in todo}:
+            model.edit_many(data.edits[domain], namespace=domain)
+    parts = list(batches(todo, model, size))
+    for part in track(parts, spec.text, console=console):
+        answers.add(ask(model, spec.text, part))
+
+
+# Judging
+
+
+def judged(request: Request, row: Json, base: Json | None, rouge: Any) -> Json:
+    """An answer's row with what is true of it; 1.0 is yes."""
+    said, wanted = row["answer"], request.wanted
+    bearing = {*row["asks"], *row["informs"]}
+    values: dict[str, float] = {"fired": float(bool(bearing))}
+    if request.gold is not None:
+        found = rouge.score(request.gold, said)["rougeL"]
+        part = request.kind.endswith("part")
+        values["rouge_l"] = found.recall if part else found.fmeasure
+    if request.bears:
+        values |= _bearing(request, row, bearing)
+    elif base is not None:
+        same = said == base["answer"]
+        harmless = not Wanted((), wanted.never).never or Wanted((), wanted.never).right(said)
+        as_right = wanted.right(said) or not wanted.right(base["answer"])
+        values |= {"same": float(same), "unharmed": float(same or (harmless and as_right))}
+        values["changed_silently"] = float(not same and not bearing)
+    return {**row, "kind": request.kind, "values": values}
+
+
+def _bearing(request: Request, row: Json, bearing: set[str]) -> dict[str, float]:
+    right, form = request.wanted.right(row["answer"]), request.wanted.kept(row["answer"])
+    values = {"both": float(right and form)}
+    if request.gold is None:
+        values["right"] = float(right)
+        if right:
+            values["form"] = float(form)
+    found = set(request.bears) <= bearing
+    values["edit"] = float(found)
+    if found and request.role != "either":
+        values["role"] = float(set(request.bears) <= set(row[request.role]))
+    if found and request.gold is None:
+        values["given_edit"] = float(right)
+    return values
+
+
+def interval(values: Sequence[float], seed: int = 0) -> Json:
+    """Mean with a 95% bootstrap interval over requests."""
+    array = np.array(values)
+    draws = np.random.default_rng(seed).integers(0, len(array), (RESAMPLES, len(array)))
+    low, high = np.percentile(array[draws].mean(axis=1), [2.5, 97.5])
+    return {"mean": float(array.mean()), "low": float(low), "high": float(high), "n": len(array)}
+
+
+def summary(rows: Sequence[Json]) -> Json:
+    """editor -> kind -> measure -> interval; ``all`` are the kinds some edit bears on."""
+    found: Json = {}
+    for editor in dict.fromkeys(row["editor"] for row in rows):
+        own = [row for row in rows if row["editor"] == editor]
+        groups = {kind: [r for r in own if r["kind"] == kind] for kind in _kinds(own)}
+        groups["all"] = [r for r in own if "same" not in r["values"]]
+        found[editor] = {kind: _means(group) for kind, group in groups.items() if group}
+    return found
+
+
+def _kinds(rows: Iterable[Json]) -> list[str]:
+    return list(dict.fromkeys(row["kind"] for row in rows))
+
+
+def _means(rows: Sequence[Json]) -> Json:
+    names = dict.fromkeys(name for row in rows for name in row["values"])
+    return {n: interval([r["values"][n] for r in rows if n in r["values"]]) for n in names}
+
+
+COLUMNS = ("right", "form", "both", "fired", "edit", "role", "given_edit", "same", "unharmed",
+           "rouge_l")  # fmt: skip
+SCOPE = ("fired", "edit", "role", "given_edit")
+
+
+def tables(found: Json) -> Iterator[Table]:
+    """One table an editor, in percent."""
+    for editor, kinds in found.items():
+        shown = [c for c in COLUMNS if any(c in values for values in kinds.values())]
+        table = Table("kind", "n", *(c.replace("_", " ") for c in shown), title=editor)
+        for kind, values in kinds.items():
+            n = max(value["n"] for value in values.values())
+            cells = (
+                f"{100 * values[c]['mean']:.1f}"
+                if c in values and not (editor == NONE and c in SCOPE)
+                else ""
+                for c in shown
+            )
+            table.add_row(kind, str(n), *cells, end_section=kind == list(kinds)[-2])
+        yield table
+
+
+def scorer(data: Data) -> Any:
+    """ROUGE's scorer, where some request is measured by it."""
+    if not any(r.gold is not None for r in data.requests):
+        return None
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], use_stemmer=True)
+
+
+def collect(path: str, sets: str, folder: Path | None, n: int) -> Data:
+    """The requests of all that was named."""
+    data = own_requests(Path(path)) if path else Data()
+    for name in (each.strip() for each in sets.split(",") if each.strip()):
+        if name not in BUDGETS or folder is None:
+            raise typer.BadParameter(f"--sets takes {', '.join(BUDGETS)}, and needs --data-dir.")
+        more = public_requests(name, folder, n)
+        data.requests.extend(more.requests)
+        data.edits.update(more.edits)
+    return data
+
+
+def main(
+    json_out: Annotated[Path, typer.Option("--json", help="Where the results go.")],
+    model: Annotated[str | None, typer.Option(help="Hub id, folder, GGUF or short name.")] = None,
+    editors: Annotated[str, typer.Option(help="What answers.")] = "ike,serac,rag,none",
+    data: Annotated[str, typer.Option(help="Requests; empty: none.")] = str(
+        HERE / "everyday.jsonl"
+    ),
+    limit: Annotated[int | None, typer.Option(help="A sample of so many requests.")] = None,
+    kinds: Annotated[str, typer.Option(help="Only these kinds.")] = "",
+    sets: Annotated[str, typer.Option(help="Of halluedit, qaedit_1k, unke.")] = "",
+    data_dir: Annotated[Path | None, typer.Option(help="Where those are.")] = None,
+    n: Annotated[int, typer.Option(help="Edits of each of those.")] = 300,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="Of the weights.")] = "float32",
+    batch: Annotated[int, typer.Option(help="Requests asked together.")] = 1,
+) -> None:
+    """Ask, judge, and show."""
+    console = Console(stderr=True)
+    asked = collect(data, sets, data_dir, n)
+    first = EditableModel.from_pretrained(model, dtype=dtype, device=device)
+    # Rows that were asked together may differ in the last bit: what is compared is asked alike.
+    key = {
+        "model": first.engine.fingerprint,
+        "data": asked.digest,
+        "dtype": dtype,
+        "device": device,
+        "batch": batch,
+    }
+    asked.requests[:] = sampled(asked.requests, limit, kinds)
+    rouge = scorer(asked)
+    answers = Answers(json_out.with_suffix(".answers.jsonl"), key)
+    specs = parse_all(editors)
+    none = [spec for spec in specs if spec.text == NONE]
+    local = Data([r for r in asked.requests if not r.bears], asked.edits)
+    ask_all(first, *(none or parse_all(NONE)), asked if none else local, answers, batch, console)
+    for spec in specs:
+        ask_all(first, spec, asked, answers, batch, console)
+    rows = [
+        judged(r, answers.rows[spec.text, r.id], answers.rows.get((NONE, r.id)), rouge)
+        for spec in specs
+        for r in asked.requests
+    ]
+    found = summary(rows)
+    manifest = {
+        "command": sys.argv,
+        **key,
+        "model_name": model or "default",
+        "requests": len(asked.requests),
+        "edits": {domain: len(edits) for domain, edits in asked.edits.items()},
+        "versions": {name: version(name) for name in ("torch", "transformers")},
+    }
+    result = {"manifest": manifest, "results": found, "answers": rows}
+    json_out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    for table in tables(found):
+        Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
