@@ -107,4 +107,4 @@ class CrossEncoder(nn.Module):
                 change = left[f"{name}.b"] @ left[f"{name}.a"]
                 if change.shape != weight.shape:
                     raise ValueError(f"{name} of shape {tuple(change.shape)}")
-                weight += change
+                weight += change.to(weight.device)
