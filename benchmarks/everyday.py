@@ -397,6 +397,7 @@ def main(
     sets: Annotated[str, typer.Option(help="Of halluedit, qaedit_1k, unke.")] = "",
     data_dir: Annotated[Path | None, typer.Option(help="Where those are.")] = None,
     n: Annotated[int, typer.Option(help="Edits of each of those.")] = 300,
+    encoder: Annotated[str | None, typer.Option(help="Folder or id; packaged by default.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
     dtype: Annotated[str, typer.Option(help="Of the weights.")] = "float32",
     batch: Annotated[int, typer.Option(help="Requests asked together.")] = 1,
@@ -404,7 +405,7 @@ def main(
     """Ask, judge, and show."""
     console = Console(stderr=True)
     asked = collect(data, sets, data_dir, n)
-    first = EditableModel.from_pretrained(model, dtype=dtype, device=device)
+    first = EditableModel.from_pretrained(model, dtype=dtype, device=device, encoder=encoder)
     # Rows that were asked together may differ in the last bit: what is compared is asked alike.
     key = {
         "model": first.engine.fingerprint,
