@@ -418,9 +418,10 @@ def main(
     rouge = scorer(asked)
     answers = Answers(json_out.with_suffix(".answers.jsonl"), key)
     specs = parse_all(editors)
-    none = [spec for spec in specs if spec.text == NONE]
+    [none] = parse_all(NONE)
+    everything = NONE in {spec.text for spec in specs}
     local = Data([r for r in asked.requests if not r.bears], asked.edits)
-    ask_all(first, *(none or parse_all(NONE)), asked if none else local, answers, batch, console)
+    ask_all(first, none, asked if everything else local, answers, batch, console)
     for spec in specs:
         ask_all(first, spec, asked, answers, batch, console)
     rows = [

@@ -53,6 +53,8 @@ class Probe:
         prompt: What is asked, verbatim.
         targets: Right answers, any of which will do; the first is the one that is scored.
         reject: Answers that must be less likely than the target (the old object after an edit).
+        form: The form that is asked for, as JSON (:mod:`memedit.evaluation.forms`); "" for none. A
+            target may then stand anywhere in the answer, not in its first sentence alone.
 
     Raises:
         InvalidInputError: an unknown kind or an empty prompt.
@@ -62,6 +64,7 @@ class Probe:
     prompt: str
     targets: tuple[str, ...] = ()
     reject: tuple[str, ...] = ()
+    form: str = ""
 
     def __post_init__(self) -> None:
         if kind_of(self.kind) not in KINDS:

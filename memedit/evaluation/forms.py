@@ -67,7 +67,7 @@ def kept(form: Form, answer: str) -> bool:
     if not answer.strip() or _LEAK.search(answer):
         return False
     settings = {name: value for name, value in form.items() if name != "type"}
-    return FORMS[form["type"]](answer.strip(), **settings)
+    return FORMS[str(form["type"])](answer.strip(), **settings)
 
 
 def check(form: Form) -> None:
@@ -76,7 +76,7 @@ def check(form: Form) -> None:
     Raises:
         InvalidInputError: no such type, or a parameter that it does not have.
     """
-    name = form.get("type")
+    name = str(form.get("type"))
     if name not in FORMS:
         raise InvalidInputError(
             f"There is no form {name!r}.", hint=f"There are: {', '.join(sorted(FORMS))}."

@@ -15,5 +15,6 @@ def test_the_head_of_the_cross_encoder_is_where_its_body_is(tiny_tokenizer: Any)
         intermediate_size=8,
     )  # fmt: skip
     for device in ("cpu", "meta"):
-        model = CrossEncoder(BertModel(config).to(device), tiny_tokenizer)
+        body: Any = BertModel(config)
+        model = CrossEncoder(body.to(device), tiny_tokenizer)
         assert {p.device.type for p in model.parameters()} == {device}

@@ -13,13 +13,18 @@ The long form has several edits and any probes::
     {"case_id": "7", "edits": [{"prompt": ..., "target_new": ..., "subject": ..., "relation": ...}],
      "probes": [{"kind": "portability:alias", "prompt": ..., "targets": [...], "reject": [...]}]}
 
-Every edit gets an efficacy probe unless the record has some. ``references`` are texts about what
+Every edit gets an efficacy probe unless the record has some. A probe may ask for a form
+(``"form": {"type": "list", "n": 3}``, see :mod:`memedit.evaluation.forms`); a target then counts
+wherever it stands in the answer.
+
+``references`` are texts about what
 truly has the new object, ``essence`` texts about the subject (consistency and essence, from the
 ``fluency`` family).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -89,4 +94,5 @@ def _probe(
         given["prompt"],
         texts(given.get("targets")) or targets,
         texts(given.get("reject")) or reject,
+        json.dumps(given["form"], sort_keys=True) if given.get("form") else "",
     )

@@ -10,6 +10,7 @@ says another unit: ``seconds_*``, ``kl_*`` (nats), ``gen_fluency`` (bits).
 | ``gen_efficacy_unknown`` | ``gen_efficacy`` of the edits that the unedited model does not already answer | QAEdit |
 | ``gen_locality`` | free answer identical to the unedited model's | |
 | ``gen_locality_accuracy`` | free answer holds the true object | |
+| ``gen_form`` | the answer has the form its probe asks for (a list of n, JSON, a program, a mail, a language ...) | |
 | ``gen_portability`` | the free answer to what follows from the edit is right | RippleEdits, KnowEdit |
 | ``gen_locality_hard``, ``kl_locality_hard`` | the same for reversed, negated, hypothetical and dated forms of the edit's question (``--hard``) | |
 | ``kl_locality`` | KL(unedited, edited) of the next token; SERAC's DD for sentiment | |
@@ -115,6 +116,7 @@ METRICS: Mapping[str, Metric] = _accuracies() | {
     "gen_efficacy_unknown": Metric("gen_contains_new", (EFFICACY,)),
     "gen_locality": Metric("gen_same", LOCAL),
     "gen_locality_hard": Metric("gen_same", (HARD,)),
+    "gen_form": Metric("gen_form", (*IN_SCOPE, PORTABILITY)),
     "kl_locality": Metric("kl", LOCAL),
     "kl_locality_hard": Metric("kl", (HARD,)),
     "tf_locality": Metric("tf_same", LOCAL),

@@ -6,6 +6,7 @@ Names tell the family. ``gen_``: free generation. ``tf_``: teacher forcing on th
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from memedit.core.types import Decision, Score
 from memedit.data.cases import EFFICACY, HOP, REPLY, Probe, kind_of
 from memedit.evaluation.asking.asker import Answer
 from memedit.evaluation.measures import text
+from memedit.evaluation.forms import kept
+from memedit.evaluation.saying import says
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,14 +65,15 @@ def generated(probe: Probe, answer: Answer, base: Answer | None) -> dict[str, fl
     """``gen_contains``, ``gen_em``, ``gen_exact``, ``gen_f1``; ``gen_same`` for locality.
 
     Em: the first sentence is a target. Exact: the whole answer is, and ended by itself. Same: the
-    text is that of the unedited model. Of facts also ``gen_starts``; of edits that the unedited
-    model does not answer yet, ``gen_contains_new``.
+    text is that of the unedited model. ``gen_form``, where a form is asked for. Of facts also
+    ``gen_starts``; of edits that the unedited model does not answer yet, ``gen_contains_new``.
     """
     values: dict[str, float] = {}
     kind = kind_of(probe.kind)
     if probe.targets:
         whole = answer.finished and text.exact(answer.text, probe.targets)
-        values["gen_contains"] = float(text.contains(answer.text, probe.targets))
+        said = says if probe.form else text.contains
+        values["gen_contains"] = float(said(answer.text, probe.targets))
         values["gen_em"] = float(text.exact(text.first_sentence(answer.text), probe.targets))
         values["gen_exact"] = float(whole)
         values["gen_f1"] = text.f1(answer.text, probe.targets)
@@ -77,6 +81,8 @@ def generated(probe: Probe, answer: Answer, base: Answer | None) -> dict[str, fl
             values["gen_starts"] = float(text.starts(answer.text, probe.targets))
         if kind == EFFICACY and base and not text.contains(base.text, probe.targets):
             values["gen_contains_new"] = values["gen_contains"]
+    if probe.form:
+        values["gen_form"] = float(kept(json.loads(probe.form), answer.text))
     if probe.local and base is not None:
         values["gen_same"] = float(answer.text == base.text)
     return values

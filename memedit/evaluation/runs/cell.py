@@ -231,7 +231,7 @@ class Cell:
         for name, value in values.items():
             row = self._row(index, step.phase, step.edited, name, value)
             row |= {"kind": probe.kind, "probe": number}
-            if name in {"gen_contains", "gen_same"}:
+            if name in {"gen_contains", "gen_same", "gen_form"}:
                 row |= {"prompt": probe.prompt, "target": " / ".join(probe.targets[:1])}
                 row |= _said(asked.outcomes[probe], "text") | _said(asked.base[probe], "base")
             rows.append(row)

@@ -27,6 +27,7 @@ from memedit.evaluation.runs.cell import Cell, rows_of
 from memedit.evaluation.runs.folder import AGGREGATES, MANIFEST, alone, begin, write_json
 from memedit.evaluation.runs.specs import NONE, Spec, parse_all
 from memedit.evaluation.schedule import accumulates
+from memedit.evaluation.forms import check
 from memedit.evaluation.settings import Settings
 
 if TYPE_CHECKING:
@@ -127,10 +128,22 @@ def compare(
     cases = data
     if not isinstance(cases, Dataset):
         cases = load_cases(cases, n, together=together, locality=locality)
+    check_forms(cases)
     if folder is None:
         with TemporaryDirectory(prefix="memedit-") as kept:
             return _compare(model, specs, cases, chosen, Path(kept), progress, keep=False)
     return _compare(model, specs, cases, chosen, Path(folder), progress)
+
+
+def check_forms(cases: Dataset) -> None:
+    """See that every form which a probe asks for can be checked.
+
+    Raises:
+        InvalidInputError: it cannot; the message says why.
+    """
+    probes = (probe for case in cases.cases for probe in case.probes)
+    for form in {probe.form for probe in probes if probe.form}:
+        check(json.loads(form))
 
 
 def made(settings: Mapping[str, Any]) -> Settings:

@@ -115,3 +115,14 @@ def test_scope_is_judged_by_the_best_hit() -> None:
 
 def test_parts_that_were_not_asked_are_left_out() -> None:
     assert probes.measures(Probe("efficacy", "p", ("t",)), Outcome(), Outcome()) == {}
+
+
+def test_a_form_is_judged_beside_the_content_and_frees_it_from_the_first_sentence() -> None:
+    said = Answer("Here you are.\n- Lyon\n- Madrid", True)
+    asked = Probe("efficacy", "p", ("Madrid",), form='{"n": 2, "type": "list"}')
+    values = probes.generated(asked, said, None)
+    assert values["gen_form"] == values["gen_contains"] == 1
+    values = probes.generated(asked, Answer("Madrid", True), None)
+    assert values["gen_form"] == 0 and values["gen_contains"] == 1
+    plain = probes.generated(Probe("efficacy", "p", ("Madrid",)), said, None)
+    assert "gen_form" not in plain and plain["gen_contains"] == 0

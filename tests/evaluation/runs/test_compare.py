@@ -169,6 +169,23 @@ def test_in_a_chat_the_model_is_asked_with_its_template(
     assert said == {p: own.ask(p, chat=True, max_new_tokens=3).text for p in said}
 
 
+def test_the_form_a_probe_asks_for_is_judged_and_stated(model: Any, tmp_path: Path) -> None:
+    def cases(form: dict[str, Any]) -> Path:
+        probe = {"kind": "portability", "prompt": "List them.", "targets": ["x"], "form": form}
+        edit = {"prompt": "The CEO of Acme is", "target_new": "Ada", "subject": "Acme"}
+        file = tmp_path / "own.jsonl"
+        file.write_text(json.dumps({"edits": [edit], "probes": [probe]}))
+        return file
+
+    options: dict[str, Any] = {"families": ("gen",), "folder": tmp_path / "run"}
+    found = compare(model, "ike", cases({"type": "text", "max_words": 99}), **options).tables
+    assert found["ike"]["1"]["gen_form"].n == 1
+    [row] = [r for r in read(rows_of(tmp_path / "run", "ike")) if r["measure"] == "gen_form"]
+    assert row["prompt"] == "List them." and row["text"] is not None
+    with pytest.raises(InvalidInputError, match="no form 'poem'"):
+        compare(model, "ike", cases({"type": "poem"}))
+
+
 def test_fluency_is_measured_on_request(model: Any, data: Path) -> None:
     pytest.importorskip("nltk")
     options: dict[str, Any] = {"families": ("fluency",), "group": 2}
