@@ -12,8 +12,8 @@ template, greedily, to its natural end or its own budget of tokens. What is coun
 - ``right``: the content; ``form``: of the right ones, those in the form asked for; ``both``;
 - the scope's part: ``fired``, with every edit that bears on it (``edit``), and of those in the
   right role (``role``); the answer's part: ``right`` where the scope was (``given edit``);
-- of requests no edit bears on: word for word as the base (``same``), or at least without a value
-  of an edit and as right as the base (``unharmed``); ``fired`` is what should not have.
+- of requests no edit bears on: word for word as the base (``same``), or at least as right as the
+  base and without a value of an edit that fired (``unharmed``); ``fired`` is what should not have.
 
 Answers are kept as they come, in ``OUT.answers.jsonl``: the same command goes on where it stopped,
 and judges anew what is there.
@@ -21,14 +21,12 @@ and judges anew what is there.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import random
+import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -40,136 +38,21 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.everyday_requests import (
+    BUDGETS,
+    HERE,
+    Data,
+    Json,
+    Request,
+    own_requests,
+    public_requests,
+    sampled,
+)
 from memedit import Edit, EditableModel
-from memedit.evaluation.judging import REPLY, Wanted
+from memedit.evaluation.saying import canonical, says, says_all
 from memedit.evaluation.specs import NONE, Spec, parse_all
-from memedit.training.facts import read_records
 
-HERE = Path(__file__).parent
 RESAMPLES = 1_000
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, and what its answer is judged by.
-
-    Attributes:
-        domain: Whose edits are in memory.
-        kind: What it is counted under.
-        messages: A chat; () for a text to be continued.
-        prompt: That text.
-        bears: Ids of the edits that bear on it; () for none.
-        role: ``asks``, ``informs``, ``either`` or ``none``.
-        budget: Most tokens of its answer.
-        gold: A text whose ROUGE-L with the answer is measured instead; None: judged.
-    """
-
-    id: str
-    domain: str
-    kind: str
-    messages: tuple[Mapping[str, str], ...]
-    prompt: str
-    wanted: Wanted
-    bears: tuple[str, ...]
-    role: str
-    budget: int
-    gold: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """Requests, and the edits of each domain."""
-
-    requests: list[Request] = field(default_factory=list)
-    edits: dict[str, list[Edit]] = field(default_factory=dict)
-
-    @property
-    def digest(self) -> str:
-        """Changes when a request is put otherwise or an edit is another; not with the judging."""
-        asked = [[r.id, r.domain, r.prompt, list(r.messages), r.budget] for r in self.requests]
-        told = {d: [[e.id, e.statement] for e in edits] for d, edits in self.edits.items()}
-        text = json.dumps([asked, told], ensure_ascii=False, default=dict)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-# What is asked
-
-
-def own_requests(path: Path) -> Data:
-    """Requests of a file, with the edits beside it: ``NAME.jsonl`` and ``NAME_edits.jsonl``."""
-    data = Data()
-    for record in read_records(path.with_name(f"{path.stem}_edits.jsonl")):
-        fields = {k: v for k, v in record.items() if k != "domain"}
-        data.edits.setdefault(record["domain"], []).append(Edit(**fields))
-    for record in read_records(path):
-        data.requests.append(
-            Request(
-                id=record["id"],
-                domain=record["domain"],
-                kind=record["kind"],
-                messages=tuple(record.get("messages", ())),
-                prompt=record.get("prompt", ""),
-                wanted=Wanted(record["must"], record["never"], record["form"]),
-                bears=tuple(record["bears"]),
-                role=record["role"],
-                budget=record["max_tokens"],
-            )
-        )
-    return data
-
-
-BUDGETS = {"halluedit": 48, "qaedit_1k": 48, "unke": 256}
-ASKING = {"direct", "paraphrase"}
-UNCHANGED = {"same subject, other relation", "locality"}
-POLARITY = {"yes question": "yes", "no question": "no"}
-
-
-def public_requests(name: str, folder: Path, n: int) -> Data:
-    """The first ``n`` edits of a public set, all in one memory, and the probes of them that are of
-    the kinds this benchmark counts (no reversals, no hops)."""
-    data, seen = Data(edits={name: []}), set[str]()
-    for record in read_records(folder / f"{name}.jsonl.gz"):
-        [fact] = record["facts"]
-        if fact["prompt"].casefold() in seen or len(data.edits[name]) == n:
-            continue
-        seen.add(fact["prompt"].casefold())
-        subject = fact.get("subject")
-        own = f"{name}-{record['id']}"
-        data.edits[name].append(Edit(fact["prompt"], fact["target"], subject, id=own))
-        for number, probe in enumerate(record["probes"]):
-            if probe["type"] in ASKING | UNCHANGED | POLARITY.keys() | {"part"}:
-                data.requests.append(_public(name, own, f"{own}-{number}", probe, fact["target"]))
-    return data
-
-
-def _public(name: str, edit: str, id: str, probe: Json, target: str) -> Request:
-    kind, local = probe["type"], probe["type"] in UNCHANGED
-    must = [] if local else [[target] if kind in POLARITY else probe["answers"]]
-    form = {"type": "yes_no", "says": POLARITY[kind]} if kind in POLARITY else REPLY
-    role = "none" if local else "asks" if kind in ASKING else "informs"
-    return Request(
-        id=id,
-        domain=name,
-        kind=f"{name}: {kind.partition(',')[0]}",
-        messages=({"role": "user", "content": probe["prompt"]},),
-        prompt="",
-        wanted=Wanted(must, (), form),
-        bears=() if local else (edit,),
-        role=role,
-        budget=BUDGETS[name],
-        gold=probe["answers"][0] if name == "unke" and not local else None,
-    )
-
-
-def sampled(requests: Sequence[Request], limit: int | None, kinds: str) -> list[Request]:
-    """Those of the kinds, and of them ``limit`` drawn with a fixed seed; in their order."""
-    wanted = {kind.strip() for kind in kinds.split(",") if kind.strip()}
-    found = [r for r in requests if not wanted or r.kind in wanted]
-    if limit is not None and limit < len(found):
-        chosen = set(random.Random(0).sample(range(len(found)), limit))
-        found = [r for i, r in enumerate(found) if i in chosen]
-    return found
 
 
 # Asking
@@ -231,8 +114,7 @@ def encoded(model: EditableModel, request: Request) -> Any:
         turns = [dict(message) for message in request.messages]
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         return codec.ids(str(text))
-    said = "\n".join(message["content"] for message in request.messages)
-    return codec.ids(request.prompt or said, special=True)
+    return codec.ids(request.text, special=True)
 
 
 def ask(model: EditableModel, name: str, requests: Sequence[Request]) -> list[Json]:
@@ -278,8 +160,16 @@ def ask_all(
 # Judging
 
 
-def judged(request: Request, row: Json, base: Json | None, rouge: Any) -> Json:
-    """An answer's row with what is true of it; 1.0 is yes."""
+def judged(
+    request: Request, row: Json, base: Json | None, rouge: Any, edits: Sequence[Edit] = ()
+) -> Json:
+    """An answer's row with what is true of it; 1.0 is yes.
+
+    Args:
+        base: The base's row, for a request that no edit bears on.
+        rouge: A scorer, for a request with a gold text.
+        edits: What is in memory.
+    """
     said, wanted = row["answer"], request.wanted
     bearing = {*row["asks"], *row["informs"]}
     values: dict[str, float] = {"fired": float(bool(bearing))}
@@ -291,11 +181,20 @@ def judged(request: Request, row: Json, base: Json | None, rouge: Any) -> Json:
         values |= _bearing(request, row, bearing)
     elif base is not None:
         same = said == base["answer"]
-        harmless = not Wanted((), wanted.never).never or Wanted((), wanted.never).right(said)
-        as_right = wanted.right(said) or not wanted.right(base["answer"])
-        values |= {"same": float(same), "unharmed": float(same or (harmless and as_right))}
+        told = [value for edit in edits if edit.id in bearing for value in values_of(edit)]
+        there = f"{base['answer']}\n{request.text}"
+        leaked = any(says(said, [v]) and not says(there, [v]) for v in (*wanted.never, *told))
+        as_right = says_all(said, wanted.must) or not says_all(base["answer"], wanted.must)
+        values |= {"same": float(same), "unharmed": float(same or (as_right and not leaked))}
         values["changed_silently"] = float(not same and not bearing)
     return {**row, "kind": request.kind, "values": values}
+
+
+def values_of(edit: Edit) -> list[str]:
+    """What an answer that rests on an edit says: its target, or the numbers of a statement."""
+    if edit.target_new is not None:
+        return [edit.target_new]
+    return re.findall(r"\b\d[\d.:]*\b", canonical(edit.statement))
 
 
 def _bearing(request: Request, row: Json, bearing: set[str]) -> dict[str, float]:
@@ -425,7 +324,13 @@ def main(
     for spec in specs:
         ask_all(first, spec, asked, answers, batch, console)
     rows = [
-        judged(r, answers.rows[spec.text, r.id], answers.rows.get((NONE, r.id)), rouge)
+        judged(
+            r,
+            answers.rows[spec.text, r.id],
+            answers.rows.get((NONE, r.id)),
+            rouge,
+            asked.edits[r.domain],
+        )
         for spec in specs
         for r in asked.requests
     ]

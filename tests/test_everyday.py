@@ -12,20 +12,21 @@ import pytest
 import typer
 
 from benchmarks import everyday
-from benchmarks.everyday import Answers, Request, ask, batches, interval, judged, own_requests
-from memedit import EditableModel
+from benchmarks.everyday import Answers, ask, batches, interval, judged
+from benchmarks.everyday_requests import HERE, Data, Request, own_requests, public_requests
+from memedit import Edit, EditableModel
 from memedit.evaluation.judging import REPLY, Wanted
 
 Tiny = Callable[[str], Any]
-OWN = everyday.HERE / "everyday.jsonl"
+OWN = HERE / "everyday.jsonl"
 
 
 @pytest.fixture(scope="module")
-def own() -> everyday.Data:
+def own() -> Data:
     return own_requests(OWN)
 
 
-def test_the_set_is_whole(own: everyday.Data) -> None:
+def test_the_set_is_whole(own: Data) -> None:
     requests = own.requests
     assert len(requests) >= 400 and len({r.id for r in requests}) == len(requests)
     assert len({r.prompt or str(r.messages) for r in requests}) == len(requests)
@@ -41,7 +42,7 @@ def test_the_set_is_whole(own: everyday.Data) -> None:
         assert all(bool(r.bears) == (r.role != "none") for r in used)
 
 
-def test_the_wanted_answer_is_right_and_the_old_value_is_not(own: everyday.Data) -> None:
+def test_the_wanted_answer_is_right_and_the_old_value_is_not(own: Data) -> None:
     """The judge on what stands in the set itself: the values it wants, the values it refuses."""
     for request in own.requests:
         form, wanted = request.wanted.form, request.wanted
@@ -61,7 +62,7 @@ def test_the_wanted_answer_is_right_and_the_old_value_is_not(own: everyday.Data)
                 assert not wanted.right(f"{said}\nIt is {old}."), (request.id, old)
 
 
-def test_old_values_are_those_of_the_edits(own: everyday.Data) -> None:
+def test_old_values_are_those_of_the_edits(own: Data) -> None:
     """No request wants what the edit replaced."""
     edits = {e.id: e for each in own.edits.values() for e in each}
     for request in own.requests:
@@ -100,6 +101,11 @@ def test_what_no_edit_bears_on_is_compared_with_the_base() -> None:
     assert values == {"fired": 0, "same": 1, "unharmed": 1, "changed_silently": 0}
     values = judged(local, row("It is 30 days.", ("a",)), base, None)["values"]
     assert values == {"fired": 1, "same": 0, "unharmed": 0, "changed_silently": 0}
+    told = (Edit("The lamp costs", "€129", id="a"), Edit.from_statement("We open at 10 am."))
+    said = judged(local, row("It is 129 euros.", ("a",)), base, None, told)["values"]
+    assert said["unharmed"] == 0  # a value of an edit that fired
+    assert judged(local, row("It is 129 euros."), base, None, told)["values"]["unharmed"] == 1
+    assert everyday.values_of(told[1]) == ["10:00"]
     values = judged(local, row("No idea."), base, None)["values"]
     assert values == {"fired": 0, "same": 0, "unharmed": 1, "changed_silently": 1}
 
@@ -151,7 +157,7 @@ def test_public_sets(tmp_path: Path) -> None:
     again = {**record, "id": "8"}
     with gzip.open(tmp_path / "halluedit.jsonl.gz", "wt") as out:
         out.writelines(json.dumps(each) + "\n" for each in (record, again))
-    data = everyday.public_requests("halluedit", tmp_path, 5)
+    data = public_requests("halluedit", tmp_path, 5)
     assert [e.id for e in data.edits["halluedit"]] == ["halluedit-7"]
     kinds = [r.kind.removeprefix("halluedit: ") for r in data.requests]
     assert kinds == ["direct", "yes question", "same subject"]

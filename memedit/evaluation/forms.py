@@ -138,8 +138,12 @@ def _continues(answer: str) -> bool:
 
 
 def _sentence(answer: str) -> bool:
-    one = len(_SENTENCE.split(answer)) == 1 and "\n" not in answer
-    return one and len(answer.split()) >= 4
+    return _whole(answer) and len(_SENTENCE.split(answer)) == 1 and "\n" not in answer
+
+
+def _whole(answer: str) -> bool:
+    """Whether it is more than the bare value: some words, ended as a sentence is."""
+    return len(answer.split()) >= 4 and answer.rstrip("\"'”’)*`")[-1:] in {".", "!", "?", "…"}
 
 
 def _text(answer: str, min_words: int = 0, max_words: int = 10_000) -> bool:
@@ -172,7 +176,7 @@ def items(answer: str) -> list[str]:
 def _yes_no(answer: str, says: str = "yes", strict: bool = False) -> bool:
     if strict:
         return polarity(answer) is not None and len(answer.split()) <= 3
-    return polarity(answer) is not None or len(answer.split()) >= 4
+    return polarity(answer) is not None or _whole(answer)
 
 
 def _choice(answer: str, options: Mapping[str, str], right: str = "", max_words: int = 60) -> bool:
