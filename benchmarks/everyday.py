@@ -51,6 +51,7 @@ from benchmarks.everyday_requests import (
 from memedit import Edit, EditableModel
 from memedit.evaluation.saying import canonical, says, says_all
 from memedit.evaluation.specs import NONE, Spec, parse_all
+from memedit.types import Row
 
 RESAMPLES = 1_000
 
@@ -92,13 +93,14 @@ class Answers:
 
 
 def batches(
-    requests: Sequence[Request], model: EditableModel, size: int
+    requests: Sequence[Request], model: EditableModel, size: int, *, mixed: bool = False
 ) -> Iterator[list[Request]]:
-    """Requests that can be asked together: of one memory and budget, of like length."""
+    """Requests that can be asked together: of one budget and like length, and of one domain unless
+    they are ``mixed``."""
     length = {r.id: len(encoded(model, r)) for r in requests}
 
     def place(request: Request) -> tuple[str, int]:
-        return request.domain, request.budget
+        return "" if mixed else request.domain, request.budget
 
     ordered = sorted(requests, key=lambda r: (*place(r), length[r.id]))
     for _, group in groupby(ordered, key=place):
@@ -118,13 +120,18 @@ def encoded(model: EditableModel, request: Request) -> Any:
 
 
 def ask(model: EditableModel, name: str, requests: Sequence[Request]) -> list[Json]:
-    """The answers to requests of one domain and budget, with what the scope decided."""
+    """The answers to requests of one budget, with what the scope decided: each of its own domain's
+    edits. (What an editor looks up by itself it finds in the first one's.)"""
     start = time.perf_counter()
     view = model.unedited() if name == NONE else nullcontext()
     options = {"max_new_tokens": requests[0].budget, "do_sample": False}
-    with model.using(namespace=requests[0].domain), view:
-        rows = model.rows_of([encoded(model, r) for r in requests])
-        found = model.answer_rows(rows, options=options)
+    rows: list[Row] = []
+    with view:
+        for domain, group in groupby(requests, key=lambda r: r.domain):
+            with model.using(namespace=domain):
+                rows += model.rows_of([encoded(model, r) for r in group])
+        with model.using(namespace=requests[0].domain):
+            found = model.answer_rows(rows, options=options)
     each = (time.perf_counter() - start) / len(requests)
     ends = model.engine.ends()
     return [
@@ -142,7 +149,14 @@ def ask(model: EditableModel, name: str, requests: Sequence[Request]) -> list[Js
 
 
 def ask_all(
-    first: EditableModel, spec: Spec, data: Data, answers: Answers, size: int, console: Console
+    first: EditableModel,
+    spec: Spec,
+    data: Data,
+    answers: Answers,
+    size: int,
+    *,
+    mixed: bool,
+    console: Console,
 ) -> None:
     """Every request that has no answer yet, under one editor."""
     todo = [r for r in data.requests if (spec.text, r.id) not in answers.rows]
@@ -152,7 +166,7 @@ def ask_all(
     if spec.text != NONE:
         for domain in {r.domain for r in todo}:
             model.edit_many(data.edits[domain], namespace=domain)
-    parts = list(batches(todo, model, size))
+    parts = list(batches(todo, model, size, mixed=mixed))
     for part in track(parts, spec.text, console=console):
         answers.add(ask(model, spec.text, part))
 
@@ -300,6 +314,7 @@ def main(
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
     dtype: Annotated[str, typer.Option(help="Of the weights.")] = "float32",
     batch: Annotated[int, typer.Option(help="Requests asked together.")] = 1,
+    mixed: Annotated[bool, typer.Option(help="... of all domains; not for mello.")] = False,
 ) -> None:
     """Ask, judge, and show."""
     console = Console(stderr=True)
@@ -312,6 +327,7 @@ def main(
         "dtype": dtype,
         "device": device,
         "batch": batch,
+        "mixed": mixed,
     }
     asked.requests[:] = sampled(asked.requests, limit, kinds)
     rouge = scorer(asked)
@@ -320,9 +336,10 @@ def main(
     [none] = parse_all(NONE)
     everything = NONE in {spec.text for spec in specs}
     local = Data([r for r in asked.requests if not r.bears], asked.edits)
-    ask_all(first, none, asked if everything else local, answers, batch, console)
+    how: Json = {"size": batch, "mixed": mixed, "console": console}
+    ask_all(first, none, asked if everything else local, answers, **how)
     for spec in specs:
-        ask_all(first, spec, asked, answers, batch, console)
+        ask_all(first, spec, asked, answers, **how)
     rows = [
         judged(
             r,

@@ -126,10 +126,13 @@ def test_answers_are_kept_and_not_mixed(tmp_path: Path) -> None:
 def test_batches_say_what_single_requests_say(tiny: Tiny, tiny_tokenizer: Any) -> None:
     model = EditableModel(tiny("llama"), tiny_tokenizer, editor="rag", encoder="hashing")
     data = own_requests(OWN)
-    chosen = [r for r in data.requests if r.domain == "shop"][::11]
-    model.edit_many(data.edits["shop"], namespace="shop")
+    chosen = [r for r in data.requests if r.domain in ("shop", "clinic")][::19]
+    for domain in ("shop", "clinic"):
+        model.edit_many(data.edits[domain], namespace=domain)
     alone = {r["id"]: r for part in batches(chosen, model, 1) for r in ask(model, "rag", part)}
-    together = {r["id"]: r for part in batches(chosen, model, 4) for r in ask(model, "rag", part)}
+    parts = list(batches(chosen, model, 4, mixed=True))
+    assert any(len({r.domain for r in part}) == 2 for part in parts)
+    together = {r["id"]: r for part in parts for r in ask(model, "rag", part)}
     assert alone.keys() == together.keys() == {r.id for r in chosen}
     for id, one in alone.items():
         assert one["answer"] == together[id]["answer"] and one["asks"] == together[id]["asks"]
