@@ -40,7 +40,7 @@ class CrossEncoder(nn.Module):
         super().__init__()
         self.body: nn.Module = copy.deepcopy(body)
         self.tokenizer = tokenizer
-        self.head = nn.Linear(body.config.hidden_size, 1)
+        self.head = nn.Linear(body.config.hidden_size, 1).to(body.device)
         nn.init.zeros_(self.head.bias)
         self._lock = threading.Lock()
 
