@@ -49,9 +49,9 @@ from benchmarks.everyday_requests import (
     sampled,
 )
 from memedit import Edit, EditableModel
-from memedit.evaluation.saying import canonical, says, says_all
-from memedit.evaluation.specs import NONE, Spec, parse_all
-from memedit.types import Row
+from memedit.core.types import Row
+from memedit.evaluation.measures.saying import canonical, says, says_all
+from memedit.evaluation.runs.specs import NONE, Spec, parse_all
 
 RESAMPLES = 1_000
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from memedit import Edit
-from memedit.evaluation.judging import REPLY, Wanted
-from memedit.training.facts import read_records
+from memedit.data.facts import read_records
+from memedit.evaluation.measures.judging import REPLY, Wanted
 
 HERE = Path(__file__).parent
 Json = dict[str, Any]

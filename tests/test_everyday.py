@@ -15,7 +15,7 @@ from benchmarks import everyday
 from benchmarks.everyday import Answers, ask, batches, interval, judged
 from benchmarks.everyday_requests import HERE, Data, Request, own_requests, public_requests
 from memedit import Edit, EditableModel
-from memedit.evaluation.judging import REPLY, Wanted
+from memedit.evaluation.measures.judging import REPLY, Wanted
 
 Tiny = Callable[[str], Any]
 OWN = HERE / "everyday.jsonl"

@@ -53,8 +53,9 @@ class Probe:
         prompt: What is asked, verbatim.
         targets: Right answers, any of which will do; the first is the one that is scored.
         reject: Answers that must be less likely than the target (the old object after an edit).
-        form: The form that is asked for, as JSON (:mod:`memedit.evaluation.forms`); "" for none. A
-            target may then stand anywhere in the answer, not in its first sentence alone.
+        form: The form that is asked for, as JSON (see :mod:`memedit.evaluation.measures.forms`);
+            "" for none. A target may then stand anywhere in the answer, not in its first sentence
+            alone.
 
     Raises:
         InvalidInputError: an unknown kind or an empty prompt.

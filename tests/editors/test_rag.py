@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from memedit import Edit, EditableModel
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Batch
 from memedit.editors.rag import Rag
-from memedit.errors import InvalidInputError
-from memedit.types import Batch
 from tests.helpers import byte_tokenizer
 
 Tiny = Callable[[str], Any]

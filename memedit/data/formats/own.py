@@ -14,8 +14,8 @@ The long form has several edits and any probes::
      "probes": [{"kind": "portability:alias", "prompt": ..., "targets": [...], "reject": [...]}]}
 
 Every edit gets an efficacy probe unless the record has some. A probe may ask for a form
-(``"form": {"type": "list", "n": 3}``, see :mod:`memedit.evaluation.forms`); a target then counts
-wherever it stands in the answer.
+(``"form": {"type": "list", "n": 3}``, see :mod:`memedit.evaluation.measures.forms`); a target then
+counts wherever it stands in the answer.
 
 ``references`` are texts about what
 truly has the new object, ``essence`` texts about the subject (consistency and essence, from the

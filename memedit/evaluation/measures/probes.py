@@ -15,8 +15,8 @@ from memedit.core.types import Decision, Score
 from memedit.data.cases import EFFICACY, HOP, REPLY, Probe, kind_of
 from memedit.evaluation.asking.asker import Answer
 from memedit.evaluation.measures import text
-from memedit.evaluation.forms import kept
-from memedit.evaluation.saying import says
+from memedit.evaluation.measures.forms import kept
+from memedit.evaluation.measures.saying import says
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,6 +20,7 @@ from memedit.engine import loading
 from memedit.evaluation.asking.asker import Asker
 from memedit.evaluation.asking.outcomes import Base
 from memedit.evaluation.measures import rows as row_files
+from memedit.evaluation.measures.forms import check
 from memedit.evaluation.measures.metrics import TIMINGS
 from memedit.evaluation.measures.rows import Row
 from memedit.evaluation.measures.summary import Table, aggregate
@@ -27,7 +28,6 @@ from memedit.evaluation.runs.cell import Cell, rows_of
 from memedit.evaluation.runs.folder import AGGREGATES, MANIFEST, alone, begin, write_json
 from memedit.evaluation.runs.specs import NONE, Spec, parse_all
 from memedit.evaluation.schedule import accumulates
-from memedit.evaluation.forms import check
 from memedit.evaluation.settings import Settings
 
 if TYPE_CHECKING:

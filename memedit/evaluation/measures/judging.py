@@ -1,6 +1,6 @@
 """Whether a free answer is right in content: what it must and must not say, as its form asks.
 
-The form itself is judged apart (:mod:`memedit.evaluation.forms`).
+The form itself is judged apart (:mod:`memedit.evaluation.measures.forms`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from memedit.evaluation.forms import Form, check, chosen, kept
-from memedit.evaluation.saying import agrees, asserts, says_all
+from memedit.evaluation.measures.forms import Form, check, chosen, kept
+from memedit.evaluation.measures.saying import agrees, asserts, says_all
 
 REPLY: Form = MappingProxyType({"type": "reply"})
 
@@ -23,8 +23,8 @@ class Wanted:
     Attributes:
         must: Of every group one alternative must be said.
         never: None of these may be said as what holds.
-        form: As in :mod:`memedit.evaluation.forms`. A ``yes_no`` form's ``says`` and a ``choice``
-            form's ``right`` are the content of such an answer.
+        form: As in :mod:`memedit.evaluation.measures.forms`. A ``yes_no`` form's ``says`` and a
+            ``choice`` form's ``right`` are the content of such an answer.
 
     Raises:
         InvalidInputError: a form that cannot be checked.

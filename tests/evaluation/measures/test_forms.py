@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.errors import InvalidInputError
-from memedit.evaluation.forms import FORMS, Form, chosen, items, kept, language_of
-from memedit.evaluation.judging import Wanted
-from memedit.evaluation.saying import agrees, asserts, canonical, polarity, says
+from memedit.core.errors import InvalidInputError
+from memedit.evaluation.measures.forms import FORMS, Form, chosen, items, kept, language_of
+from memedit.evaluation.measures.judging import Wanted
+from memedit.evaluation.measures.saying import agrees, asserts, canonical, polarity, says
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from html.parser import HTMLParser
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from memedit.errors import InvalidInputError
-from memedit.evaluation.saying import asserts, canonical, polarity
+from memedit.core.errors import InvalidInputError
+from memedit.evaluation.measures.saying import asserts, canonical, polarity
 
 Form: TypeAlias = Mapping[str, Any]
 
