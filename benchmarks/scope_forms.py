@@ -34,7 +34,8 @@ from memedit.data.facts import read_facts
 from memedit.data.texts import sentences
 from memedit.encoders import load_encoder
 from memedit.scope.cross import CrossEncoder
-from memedit.scope.features import SCALARS, TextPair
+from memedit.scope.features import SCALARS
+from memedit.scope.reading import TextPair
 from memedit.training.cross import Labelled, chances, chosen, train_cross
 from memedit.training.jobs import split_facts
 from memedit.training.loop import Schedule
@@ -105,13 +106,13 @@ class Embed(CrossEncoder):
 
     def __init__(self, body: Any, tokenizer: Any) -> None:
         super().__init__(body, tokenizer)
-        self.head = torch.nn.Linear(1, 1)
+        self.head = torch.nn.Linear(1, 2)
         torch.nn.init.constant_(self.head.weight, 10.0)
         torch.nn.init.constant_(self.head.bias, -7.0)
 
     def forward(self, pairs: Sequence[TextPair]) -> torch.Tensor:
         u, v = (self._read([pair[side] for pair in pairs]) for side in (0, 1))
-        logits: torch.Tensor = self.head((u * v).sum(-1, keepdim=True))[:, 0]
+        logits: torch.Tensor = self.head((u * v).sum(-1, keepdim=True))
         return logits
 
     def _read(self, texts: Sequence[str]) -> torch.Tensor:
@@ -127,19 +128,19 @@ def embed(job: Job) -> Scorer:
     model = train_cross(
         job.encoder, job.any_pairs(), job.schedule, job.folder / "embed", form=Embed
     )
-    return lambda pairs: model.logits(pairs.texts)
+    return lambda pairs: model.logits(pairs.texts)[:, 0]
 
 
 def cross(job: Job) -> Scorer:
     model = train_cross(job.encoder, job.any_pairs(), job.schedule, job.folder / "cross")
-    return lambda pairs: model.logits(pairs.texts)
+    return lambda pairs: model.logits(pairs.texts)[:, 0]
 
 
 def cascade(job: Job) -> Scorer:
     first = calibrated(train_pair_model(job.pairs, seed=job.seed, manifest={}), job.pairs)
     labelled = chosen(first, job.pairs, job.seed)
     second = train_cross(job.encoder, labelled, job.schedule, job.folder / "cascade")
-    model = replace(first, join=(0.5, 1.0, 0.0))
+    model = replace(first, join=(0.5, 1.0, 0.0), bears=(0.5, 1.0, 0.0))
     return lambda pairs: chances(model, pairs, second)
 
 

@@ -3,13 +3,14 @@
 SERAC's scope classifier (Mitchell et al. 2022), as a classifier of pairs (query view, edit) over
 the candidates of both doors. Inputs are the features of :mod:`memedit.scope.features`; sentence
 embeddings are those the search needed anyway, so most decisions cost no further encoder call. A
-candidate of which the network is in doubt is read by a cross-encoder (:mod:`memedit.scope.cross`).
+candidate that comes into question is read by a cross-encoder (:mod:`memedit.scope.cross`), which
+also says whether the edit *informs* the answer where the query asks something else.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -20,11 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
-from memedit.core.types import Decision, Hit
+from memedit.core.types import Decision, Hit, Role
 from memedit.core.untrusted import opened_tensors, read_json
 from memedit.memory.live.state import key_texts, normalised
 from memedit.scope.calibrate import threshold_for
-from memedit.scope.features import SCALARS, nearly_named, pair_texts, scalars, turned, vectors
+from memedit.scope.features import SCALARS, nearly_named, scalars, turned, vectors
+from memedit.scope.reading import pair_texts
 
 if TYPE_CHECKING:
     from memedit.scope.cross import CrossEncoder
@@ -37,13 +39,19 @@ _MIN_SIMILARITY = 0.25
 """An edit whose subject is not named and that is less alike than this is not weighed."""
 _SPELT = 0.6
 """Share of a subject's letter triples that a text must have where the subject is not named."""
-IN_DOUBT = (0.01, 0.95)
-"""Probabilities of the pair network between which the cross-encoder, if there is one, is asked."""
+INFORMS = 0.5
+"""Probability of bearing from which an edit that is not asked informs."""
+POSSIBLE, ALIKE, _READ = 0.01, 0.5, 8
+"""The cross-encoder reads a candidate that is named, or that the pair network finds this probable,
+or whose text is this much alike; at most so many of one query."""
 _LONG, _ASKING = 24, 0.7
 """A clause of more words than this must be alike by this much to be a question about an edit."""
 _CROSS = "cross.safetensors"
 _MOST = 24
 """Candidates weighed for one query: those named first, then the most alike."""
+
+
+Joint = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,8 @@ class PairModel:
         project: [4 d, p] and bias [p] from the vectors to p units (ReLU).
         hidden: [s + p, h] and bias [h] (ReLU); out: [h] and bias.
         temperature, shift: Calibration: p = sigmoid((logit - shift) / temperature).
-        join: (a, b, c) where the cross-encoder is asked: p = sigmoid(a logit + b cross + c).
+        join, bears: (a, b, c) where the cross-encoder was asked, of asking and of bearing:
+            p = sigmoid(a logit + b cross + c); None for a model without one.
         manifest: Encoder, data hashes, seed, metrics.
     """
 
@@ -70,23 +79,25 @@ class PairModel:
     temperature: float
     shift: float
     manifest: dict[str, Any]
-    join: tuple[float, float, float] | None = None
+    join: Joint | None = None
+    bears: Joint | None = None
 
-    def of(self, logits: Floats, cross: Callable[[list[int]], Floats] | None = None) -> Floats:
-        """[n] probabilities of the network's logits [n].
+    def of(self, logits: Floats) -> Floats:
+        """[n] probabilities of the network's logits [n], by themselves."""
+        return _sigmoid((logits - self.shift) / self.temperature)
+
+    def joined(self, logits: Floats, cross: Floats) -> Floats:
+        """[n, 2] probabilities that it is asked, and that it bears, of candidates that were read.
 
         Args:
-            logits: As :meth:`logits` gives them.
-            cross: From the places of the candidates in doubt to the cross-encoder's logits [m].
+            logits: [n] of the network.
+            cross: [n, 2] of the cross-encoder.
         """
-        chances = _sigmoid((logits - self.shift) / self.temperature)
-        if cross is not None and self.join is not None:
-            low, high = IN_DOUBT
-            where = np.flatnonzero((chances >= low) & (chances <= high))
-            if len(where):
-                a, b, c = self.join
-                chances[where] = _sigmoid(a * logits[where] + b * cross(where.tolist()) + c)
-        return chances
+        if self.join is None or self.bears is None:
+            raise InvalidInputError("This model was trained without a cross-encoder.")
+        parts = zip((self.join, self.bears), cross.T, strict=True)
+        asks, bears = (_sigmoid(a * logits + b * read + c) for (a, b, c), read in parts)
+        return np.stack((asks, np.maximum(asks, bears)), axis=1)
 
     def logits(self, narrow: Floats, wide: Floats) -> Floats:
         """[n] before calibration."""
@@ -105,7 +116,8 @@ class PairModel:
             name: np.ascontiguousarray(getattr(self, name), _precision(name)) for name in _TENSORS
         }
         save_file(tensors, folder / "scope.safetensors")
-        calibration = {"temperature": self.temperature, "shift": self.shift, "join": self.join}
+        names = ("temperature", "shift", "join", "bears")
+        calibration = {name: getattr(self, name) for name in names}
         manifest = {**self.manifest, "calibration": calibration, "scalars": list(SCALARS)}
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
@@ -138,12 +150,18 @@ class PairModel:
 
 
 def _calibration(saved: Mapping[str, Any]) -> dict[str, Any]:
-    join = saved["join"]
+    """As JSON holds it; a model of before the cross-encoder had two heads goes without it."""
     return {
         "temperature": float(saved["temperature"]),
         "shift": float(saved["shift"]),
-        "join": None if join is None else tuple(float(one) for one in join),
+        "join": _joint(saved["join"]) if saved.get("bears") else None,
+        "bears": _joint(saved["bears"]) if saved.get("bears") else None,
     }
+
+
+def _joint(saved: Any) -> Joint:
+    a, b, c = (float(one) for one in saved)
+    return a, b, c
 
 
 def _check_fit(found: Mapping[str, Floats], scalars: int) -> None:
@@ -192,7 +210,7 @@ def load_model(path: str) -> PairModel:
 def load_cross(path: str) -> CrossEncoder | None:
     """The cross-encoder beside the model in a folder; None where it was trained without one."""
     folder = _folder(path)
-    if not (folder / _CROSS).is_file():
+    if load_model(path).bears is None or not (folder / _CROSS).is_file():
         return None
     from memedit.encoders import load_encoder
     from memedit.scope.cross import CrossEncoder
@@ -205,10 +223,12 @@ class ClassifierScope:
     """Fires when the trained probability that the query asks what the edit answers is high enough.
 
     Attributes:
-        threshold: Probability from which an edit fires.
+        threshold: Probability that the edit is asked from which it fires.
+        informing: Probability that it bears on the answer from which it informs; 1: never.
         abstain: Width of the band below ``threshold`` in which a decision is called unsure
             (``Decision.unsure``): nothing fires, and the caller may ask back.
-        statement: Cosine from which an edit without a subject fires, whatever the probability.
+        statement: Cosine from which an edit without a subject fires where the model has no
+            cross-encoder, whatever the probability.
         model: Folder of a model trained with ``memedit train scope``; "" for the packaged one.
 
     Raises:
@@ -219,6 +239,7 @@ class ClassifierScope:
     name: ClassVar[str] = "classifier"
     places: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": ("",)}
     threshold: float = FIRES
+    informing: float = INFORMS
     statement: float = 0.6
     abstain: float = 0.0
     model: str = ""
@@ -226,6 +247,8 @@ class ClassifierScope:
     def __post_init__(self) -> None:
         if not (0 <= self.abstain <= self.threshold <= 1):
             raise InvalidInputError("0 <= abstain <= threshold <= 1 must hold.")
+        if not 0 <= self.informing <= 1:
+            raise InvalidInputError(f"informing is a probability, not {self.informing:g}.")
 
     def check_encoder(self, encoder: str) -> None:
         """Refuse an encoder other than the one the model was trained with.
@@ -242,57 +265,70 @@ class ClassifierScope:
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
         """One decision per prompt; hits by probability, the newer first of equals."""
-        weighed = [worth_weighing(hits) for hits in candidates]
+        read = load_cross(self.model) is not None
+        weighed = [worth_weighing(hits, read=read) for hits in candidates]
         parts = np.cumsum([len(hits) for hits in weighed])[:-1]
         chances = np.split(self._chances(prompts, weighed), parts)
         each = zip(prompts, candidates, weighed, chances, strict=True)
         return [self._decision(*those) for those in each]
 
     def _chances(self, prompts: Sequence[str], weighed: Sequence[Sequence[Hit]]) -> Floats:
-        """The probabilities of all candidates of all prompts, one after another."""
+        """[n, 2]: asked, and bearing, of all candidates of all prompts, one after another."""
         each = list(zip(prompts, weighed, strict=True))
         flat = [(hit, prompt) for prompt, hits in each for hit in hits]
         if not flat:
-            return np.empty(0, np.float32)
+            return np.empty((0, 2), np.float32)
         model, cross = load_model(self.model), load_cross(self.model)
         narrow = [scalars(hits, prompt) for prompt, hits in each]
         logits = model.logits(np.concatenate(narrow), vectors([hit for hit, _ in flat]))
-        if cross is None:
-            return model.of(logits)
-        return model.of(logits, lambda where: cross.logits([pair_texts(*flat[i]) for i in where]))
+        chances = np.stack((model.of(logits),) * 2, axis=1)
+        if cross is not None and (where := _each_to_read(weighed, chances[:, 0])):
+            read = cross.logits([pair_texts(*flat[i]) for i in where])
+            chances[where] = model.joined(logits[where], read)
+        return chances
 
     def _decision(
         self, prompt: str, hits: Sequence[Hit], weighed: Sequence[Hit], chances: Floats
     ) -> Decision:
+        read = load_cross(self.model) is not None
+        given = {"threshold": self.threshold, "informing_threshold": self.informing if read else 0}
         if not weighed:
-            return Decision(threshold=self.threshold, candidates=tuple(hits))
+            return Decision(candidates=tuple(hits), **given)
         for i, hit in enumerate(weighed):
-            chances[i] = max(chances[i], self._floor(hit, prompt))
+            chances[i] = np.maximum(chances[i], self._floor(hit, prompt, read))
         order = sorted(
             range(len(weighed)),
-            key=lambda i: (chances[i], weighed[i].record.sequence),
+            key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
             reverse=True,
         )
-        ranked = [replace(weighed[i], score=float(chances[i])) for i in order]
-        best = float(chances[order[0]])
+        ranked = [self._ranked(weighed[i], *chances[i].tolist(), read) for i in order]
+        best = float(chances[order[0], 0])
+        informing = [hit for hit in ranked if hit.role == "informs"]
         return Decision(
-            hits=tuple(
-                replace(hit, role="asks") for hit in ranked if (hit.score or 0.0) >= self.threshold
-            ),
+            hits=tuple(hit for hit in ranked if hit.role == "asks"),
+            informs=tuple(sorted(informing, key=lambda hit: -(hit.bearing or 0.0))),
             score=best,
-            threshold=self.threshold,
             candidates=tuple(ranked),
             unsure=self.threshold - self.abstain <= best < self.threshold,
+            **given,
         )
 
-    def _floor(self, hit: Hit, prompt: str) -> float:
-        """What the training does not decide: an edit's own words fire; one without a subject, of
-        which the benchmarks have next to none, fires as in ``mention`` when the texts are alike."""
+    def _ranked(self, hit: Hit, asks: float, bears: float, read: bool) -> Hit:
+        """The candidate with its probabilities, and what it is to the query."""
+        role: Role | None = "asks" if asks >= self.threshold else None
+        if read and role is None and bears >= self.informing:
+            role = "informs"
+        return replace(hit, score=asks, bearing=bears if read else None, role=role)
+
+    def _floor(self, hit: Hit, prompt: str, read: bool) -> float:
+        """What the training does not decide: an edit's own words fire. Where nothing is read, an
+        edit without a subject fires as in ``mention``, when the texts are alike."""
         edit = hit.record.edit
         asked = normalised(prompt)
         if any(asked == normalised(text) for text in key_texts(edit)):
             return 1.0
-        if edit.subject is not None or hit.similarity < self.statement or turned(hit, prompt):
+        alike = edit.subject is None and hit.similarity >= self.statement
+        if read or not alike or turned(hit, prompt):
             return 0.0
         return FIRES + (1 - FIRES) * (hit.similarity - self.statement)
 
@@ -301,34 +337,76 @@ class ClassifierScope:
         negatives: Sequence[Decision],
         max_false_fire: float = 0.001,
         confidence: float = 0.95,
+        role: Role = "asks",
     ) -> ClassifierScope:
-        """This scope, its threshold raised as far as a false-fire rate on your traffic takes.
+        """This scope, a threshold raised as far as a false-fire rate on your traffic takes.
 
         Args:
             negatives: Decisions (of any threshold) on queries that concern no edit:
                 ``model.decide(queries)``. Drawn from the traffic the bound shall hold for.
             max_false_fire: Highest acceptable share of such queries on which an edit fires.
             confidence: Probability, over the draw of the negatives, that the bound holds.
+            role: ``asks`` sets ``threshold``, ``informs`` sets ``informing``.
 
         Raises:
             InvalidInputError: too few negatives for the bound; the message says how many it takes.
         """
-        scores = np.array([decision.score for decision in negatives], np.float64)
+        scores = np.array([_highest(decision, role) for decision in negatives], np.float64)
         found = threshold_for(scores, max_false_fire, confidence)
+        if role == "informs":
+            return replace(self, informing=min(1.0, max(found, self.informing)))
         return replace(self, threshold=min(1.0, max(found, self.threshold)))
 
 
-def worth_weighing(hits: Sequence[Hit]) -> list[Hit]:
+def _highest(decision: Decision, role: Role) -> float:
+    if role == "asks":
+        return decision.score
+    return max((hit.bearing or 0.0 for hit in decision.candidates), default=0.0)
+
+
+def _each_to_read(weighed: Sequence[Sequence[Hit]], chances: Floats) -> list[int]:
+    """Places, among all candidates one after another, of those that the cross-encoder reads."""
+    places, start = [], 0
+    for hits in weighed:
+        places += [start + i for i in to_read(hits, chances[start : start + len(hits)])]
+        start += len(hits)
+    return places
+
+
+def to_read(hits: Sequence[Hit], chances: Floats) -> list[int]:
+    """Places of one query's candidates that the cross-encoder reads, the likeliest first."""
+    order = sorted(
+        range(len(hits)),
+        key=lambda i: max(chances[i], hits[i].relation or hits[i].similarity),
+        reverse=True,
+    )
+    possible = [
+        i
+        for i in order
+        if hits[i].mention is not None or chances[i] >= POSSIBLE or hits[i].similarity >= ALIKE
+    ]
+    return possible[:_READ]
+
+
+def worth_weighing(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:
     """The candidates a query may concern: those it names, or as good as names, then the edits
-    without a subject that are alike. A long passage that only mentions a subject asks nothing."""
-    asking = [hit for hit in hits if not _passage(hit)]
+    without a subject that are alike.
+
+    Where nothing is ``read`` by a cross-encoder, a long passage that only mentions a subject is
+    taken to ask nothing, and an edit whose subject is not named is not weighed.
+    """
+    asking = [hit for hit in hits if read or not _passage(hit)]
     named = [hit for hit in asking if hit.mention is not None]
     like = [
         hit
         for hit in asking
         if hit.mention is None
         and hit.similarity >= _MIN_SIMILARITY
-        and (hit.record.edit.subject is None or nearly_named(hit) >= _SPELT)
+        and (
+            hit.record.edit.subject is None
+            or nearly_named(hit) >= _SPELT
+            or (read and hit.similarity >= ALIKE)
+        )
     ]
     return (named + like)[:_MOST]
 

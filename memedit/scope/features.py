@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,6 @@ from memedit.core.types import Hit
 
 Floats = npt.NDArray[np.float32]
 Asking = tuple[str, str] | None
-TextPair: TypeAlias = tuple[str, str]
 
 SCALARS = (
     "similarity", "relation", "mentioned", "has_subject", "spelt", "mention_share", "mentions",
@@ -57,8 +55,6 @@ _ASKING = re.compile(
 )
 _CONTEXT = 160
 """Characters before the clause that are looked at."""
-_READ = 100
-"""Characters before the clause that a cross-encoder reads too."""
 _COMMON = frozenset(
     "the a an of is was are were be been in on at to for from with and or by as it its that this "
     "who whom whose which what where when how do does did has have had s 's there their his her he "
@@ -91,13 +87,6 @@ def vectors(hits: Sequence[Hit]) -> Floats:
         whole = (np.abs(pair.view - pair.key), pair.view * pair.key)
         rows.append(np.concatenate((np.abs(u - v), u * v, *whole)))
     return np.stack(rows).astype(np.float32)
-
-
-def pair_texts(hit: Hit, query: str) -> TextPair:
-    """What is read: the clause that asks with a little of what precedes it, and the edit's fact."""
-    clause = hit.clause or hit.view
-    at = max(query.rfind(clause), 0)
-    return query[max(0, at - _READ) : at] + clause, hit.record.edit.statement
 
 
 def _of(hit: Hit, query: str, best: float, related: float) -> list[float]:

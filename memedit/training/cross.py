@@ -1,4 +1,4 @@
-"""Training the scope's cross-encoder on the pairs of which the pair network is in doubt."""
+"""Training the scope's cross-encoder on the pairs that it will be asked about."""
 
 from __future__ import annotations
 
@@ -11,47 +11,41 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from memedit.scope.classifier import IN_DOUBT, PairModel
-from memedit.scope.cross import FILE, CrossEncoder
-from memedit.scope.features import TextPair
+from memedit.scope.classifier import ALIKE, POSSIBLE, Joint, PairModel
+from memedit.scope.cross import FILE, CrossEncoder, changes
+from memedit.scope.features import SCALARS
+from memedit.scope.reading import TextPair
 from memedit.training.loop import Schedule, train
 from memedit.training.pairs import Floats, Pairs
 
-RANK, SCALE = 16, 2.0
-TARGETS = r".*\.layer\.\d+\..*(query|key|value|q_lin|k_lin|v_lin|out_lin|lin1|lin2|dense)"
-"""Modules that get an adapter: attention's maps and the feed-forward layer's of BERT's kin."""
 _CERTAIN = 0.06
-"""Share of the pairs beyond doubt that are learnt from too."""
+"""Share of the pairs that nothing would read that are learnt from too."""
+NONE, ASKS, INFORMS = range(3)
 Labelled = tuple[TextPair, int]
+"""A pair and what the edit is to the request: :data:`NONE`, :data:`ASKS` or :data:`INFORMS`."""
 
 
-def in_doubt(model: PairModel, pairs: Pairs, *, wider: float = 1.0) -> np.ndarray[Any, Any]:
-    """[n] bool: pairs on whose probability the cross-encoder is asked.
-
-    ``wider``: factor by which the band's distance from 0 and from 1 is divided.
-    """
-    chances = model.of(model.logits(pairs.scalars, pairs.vectors.astype(np.float32)))
-    low, high = IN_DOUBT
-    found: np.ndarray[Any, Any] = (chances >= low / wider) & (1 - chances >= (1 - high) / wider)
+def readable(pairs: Pairs, chances: Floats) -> np.ndarray[Any, Any]:
+    """[n] bool: pairs that the cross-encoder would read."""
+    named, alike = (pairs.scalars[:, SCALARS.index(n)] for n in ("mentioned", "similarity"))
+    found: np.ndarray[Any, Any] = (named > 0) | (alike >= ALIKE) | (chances >= POSSIBLE)
     return found
 
 
 def chosen(model: PairModel, pairs: Pairs, seed: int) -> list[Labelled]:
-    """The pairs in doubt, and some of the others."""
-    take = in_doubt(model, pairs, wider=3.0)
+    """The pairs that would be read, and some of the others."""
+    take = readable(pairs, _own(model, pairs))
     take |= np.random.default_rng(seed).random(len(pairs)) < _CERTAIN
     return [(pairs.texts[i], int(pairs.labels[i])) for i in np.flatnonzero(take)]
 
 
-def adapted(encoder: Any, seed: int, form: type[CrossEncoder] = CrossEncoder) -> CrossEncoder:
-    """A cross-encoder whose body has a fresh adapter (PEFT's)."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(r=RANK, lora_alpha=int(SCALE * RANK), target_modules=TARGETS)
+def fresh(encoder: Any, seed: int, form: type[CrossEncoder] = CrossEncoder) -> CrossEncoder:
+    """A cross-encoder as the encoder is, with a head that knows nothing; embeddings are frozen."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         cross = form(*encoder.transformer())
-        cross.body = get_peft_model(cross.body, config)
+    for name, parameter in cross.body.named_parameters():
+        parameter.requires_grad_(not name.startswith("embeddings") and "pooler" not in name)
     return cross
 
 
@@ -64,24 +58,26 @@ def train_cross(
     form: type[CrossEncoder] = CrossEncoder,
     report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
 ) -> CrossEncoder:
-    """Minimise binary cross-entropy; the result is returned and in ``folder/cross.safetensors``.
+    """Minimise the binary cross-entropy of both logits; the result, in 8 bits as it will be used,
+    is returned and in ``folder/cross.safetensors``.
 
     Every pair comes once before any comes twice. Interrupted, it goes on from its checkpoint.
     ``form`` is the class that is trained.
     """
-    cross = adapted(encoder, schedule.seed, form)
+    cross = fresh(encoder, schedule.seed, form)
     parameters = {n: p for n, p in cross.named_parameters() if p.requires_grad}
     batches = _Batches(labelled, schedule)
 
     def loss_of(step: int) -> Tensor:
         batch = batches.of(step)
-        truth = torch.tensor([float(label) for _, label in batch])
+        labels = torch.tensor([label for _, label in batch])
+        truth = torch.stack((labels == ASKS, labels != NONE), 1).float()
         logits = cross([pair for pair, _ in batch])
         return nn.functional.binary_cross_entropy_with_logits(logits, truth.to(logits.device))
 
     cross.train()
     train(parameters, loss_of, schedule, folder, report=report)
-    _save(cross, folder / FILE)
+    _save(cross, encoder, folder / FILE)
     return cross.eval()
 
 
@@ -112,35 +108,40 @@ def _length(labelled: Labelled) -> int:
     return len(labelled[0][0]) + len(labelled[0][1])
 
 
-def _save(cross: CrossEncoder, file: Path) -> None:
-    """Adapter and head in half precision, the adapter's scale multiplied into ``b``."""
+def _save(cross: CrossEncoder, encoder: Any, file: Path) -> None:
     from safetensors.torch import save_file
 
-    tensors: dict[str, Tensor] = {f"head.{n}": p for n, p in cross.head.named_parameters()}
-    for name, parameter in cross.body.named_parameters():
-        site, adapter, _ = name.removeprefix("base_model.model.").partition(".lora_")
-        if adapter:
-            half = name.rpartition(".lora_")[2][0].lower()
-            tensors[f"{site}.{half}"] = parameter * (SCALE if half == "b" else 1.0)
-    kept = {n: t.detach().to(torch.float16).cpu().contiguous() for n, t in tensors.items()}
-    save_file(kept, file)
+    save_file(changes(cross, encoder.transformer()[0]), file)
 
 
-def fitted(model: PairModel, pairs: Pairs, cross: CrossEncoder) -> tuple[float, float, float]:
-    """(a, b, c) of p = sigmoid(a pair logit + b cross logit + c), on the pairs in doubt (Platt)."""
+def fitted(model: PairModel, pairs: Pairs, cross: CrossEncoder) -> tuple[Joint, Joint]:
+    """(a, b, c) of p = sigmoid(a pair logit + b cross logit + c) of asking and of bearing, on the
+    pairs that are read (Platt)."""
     from sklearn.linear_model import LogisticRegression
 
-    where = np.flatnonzero(in_doubt(model, pairs))
+    where = np.flatnonzero(readable(pairs, _own(model, pairs)))
     own = model.logits(pairs.scalars[where], pairs.vectors[where].astype(np.float32))
-    both = np.stack((own, cross.logits([pairs.texts[i] for i in where])), axis=1)
-    fit = LogisticRegression(C=1e3).fit(both.astype(np.float64), pairs.labels[where])
-    (a, b), c = fit.coef_[0].tolist(), float(fit.intercept_[0])
-    return a, b, c
+    read = cross.logits([pairs.texts[i] for i in where])
+    truths = (pairs.labels[where] == ASKS, pairs.labels[where] != NONE)
+    joints: list[Joint] = []
+    for column, truth in zip(read.T, truths, strict=True):
+        both = np.stack((own, column), axis=1).astype(np.float64)
+        fit = LogisticRegression(C=1e3).fit(both, truth)
+        a, b = fit.coef_[0].tolist()
+        joints.append((a, b, float(fit.intercept_[0])))
+    return joints[0], joints[1]
 
 
 def chances(model: PairModel, pairs: Pairs, cross: CrossEncoder | None) -> Floats:
-    """[n] the probabilities that the scope gives these pairs."""
-    logits = model.logits(pairs.scalars, pairs.vectors.astype(np.float32))
+    """[n] the probabilities of asking that the scope gives these pairs."""
+    found = _own(model, pairs)
     if cross is None:
-        return model.of(logits)
-    return model.of(logits, lambda where: cross.logits([pairs.texts[i] for i in where]))
+        return found
+    where = np.flatnonzero(readable(pairs, found))
+    logits = model.logits(pairs.scalars[where], pairs.vectors[where].astype(np.float32))
+    found[where] = model.joined(logits, cross.logits([pairs.texts[i] for i in where]))[:, 0]
+    return found
+
+
+def _own(model: PairModel, pairs: Pairs) -> Floats:
+    return model.of(model.logits(pairs.scalars, pairs.vectors.astype(np.float32)))

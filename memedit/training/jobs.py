@@ -170,12 +170,13 @@ def _with_cross(
     train_cross(
         encoder,
         chosen(model, pairs["train"], seed),
-        Schedule(steps=steps, batch=48, rate=1e-3, warmup=60, save_every=100, seed=seed),
+        Schedule(steps=steps, batch=32, rate=2e-4, warmup=60, save_every=100, seed=seed),
         out,
         report=lambda step, v: progress(f"Cross-encoder ({v['loss']:.3f})", step, steps),
     )
     cross = CrossEncoder.load(out, encoder)
-    return replace(model, join=fitted(model, pairs["calibration"], cross)), cross
+    asks, bears = fitted(model, pairs["calibration"], cross)
+    return replace(model, join=asks, bears=bears), cross
 
 
 def _opened(model: str | None, device: str | None, dtype: Any = None) -> Engine:

@@ -26,7 +26,8 @@ from memedit.data.facts import Fact
 from memedit.memory import EditMemory
 from memedit.memory.live.subjects import subject_key
 from memedit.scope.classifier import worth_weighing
-from memedit.scope.features import TextPair, pair_texts, scalars, vectors
+from memedit.scope.features import scalars, vectors
+from memedit.scope.reading import TextPair, pair_texts
 from memedit.scope.relations import sisters
 from memedit.training.examples import related
 from memedit.training.forms import dated, hypothetical, negated, reversed_

@@ -1,0 +1,114 @@
+"""The cascade: which candidates are read, how both logits become probabilities, and roles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from memedit import Edit, EditMemory
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Hit, Record
+from memedit.scope import ClassifierScope
+from memedit.scope.classifier import PairModel, to_read, worth_weighing
+from memedit.scope.reading import TextPair
+
+ZERO = np.zeros((1, 1), np.float32)
+MODEL = PairModel(ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, 2.0, 1.0, manifest={})
+
+
+def hit(similarity: float, *, named: bool = False, subject: str | None = "Ada") -> Hit:
+    edit = Edit("Ada was born in", "Oslo", subject)
+    mention = "Ada" if named else None
+    return Hit(Record(edit, 1, 1), similarity, "where?", mention, 0.4 if named else None)
+
+
+def test_read_are_the_named_the_probable_and_the_alike_the_likeliest_first() -> None:
+    hits = [hit(0.1, named=True), hit(0.3), hit(0.55), hit(0.2)]
+    assert to_read(hits, np.array([0.0, 0.0, 0.0, 0.02], np.float32)) == [2, 0, 3]
+    assert to_read([hit(0.9)] * 40, np.zeros(40, np.float32)) == list(range(8))
+
+
+def test_what_is_weighed_depends_on_whether_something_reads_it() -> None:
+    passage = replace(hit(0.5, named=True), view="word " * 40)
+    unnamed = hit(0.6)
+    assert worth_weighing([passage, unnamed]) == []
+    assert worth_weighing([passage, unnamed], read=True) == [passage, unnamed]
+
+
+def test_two_logits_join_the_networks_by_platts_rule() -> None:
+    logits, cross = np.array([1.0, 5.0], np.float32), np.array([[3, -2], [-3, 4]], np.float32)
+    model = replace(MODEL, join=(0.5, 2.0, -1.0), bears=(0.1, 1.0, 0.0))
+    asks = 1 / (1 + np.exp(-(0.5 * logits + 2 * cross[:, 0] - 1)))
+    bears = 1 / (1 + np.exp(-(0.1 * logits + cross[:, 1])))
+    found = model.joined(logits, cross)
+    assert found[:, 0] == pytest.approx(asks, abs=1e-6)
+    assert found[:, 1] == pytest.approx([asks[0], bears[1]], abs=1e-6)  # bearing: never below
+    with pytest.raises(InvalidInputError, match="without a cross-encoder"):
+        MODEL.joined(logits, cross)
+
+
+class Reader:
+    """A cross-encoder that knows a few words."""
+
+    def __init__(self) -> None:
+        self.read: list[TextPair] = []
+
+    def logits(self, pairs: Sequence[TextPair]) -> Any:
+        self.read += pairs
+        known = {"Where": (9.0, 9.0), "Is": (-9.0, 9.0)}
+        return np.array([known.get(a.split()[0], (-9.0, -9.0)) for a, _ in pairs], np.float32)
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
+    from memedit.scope import classifier
+
+    found = Reader()
+    model = replace(classifier.load_model(""), join=(0.0, 1.0, 0.0), bears=(0.0, 1.0, 0.0))
+    monkeypatch.setattr(classifier, "load_model", lambda path: model)
+    monkeypatch.setattr(classifier, "load_cross", lambda path: found)
+    return found
+
+
+QUERIES = ["Where was Ada Quist born?", "Is Ada Quist from Oslo?", "How tall is Ada Quist?"]
+
+
+@pytest.fixture
+def memory(minilm: Any, tmp_path: Path) -> EditMemory:
+    found = EditMemory(tmp_path / "memory", minilm)
+    found.add(Edit("Ada Quist was born in", "Oslo", "Ada Quist"))
+    return found
+
+
+def test_an_edit_is_asked_informs_or_is_nothing(reader: Reader, memory: EditMemory) -> None:
+    scope = ClassifierScope()
+    asked, informed, nothing = scope.decide(QUERIES, memory.search(QUERIES))
+    assert [h.role for h in asked.hits] == ["asks"] and not asked.informs
+    assert not informed and [h.role for h in informed.informs] == ["informs"]
+    assert informed.informs[0].bearing == pytest.approx(1, abs=1e-3)
+    assert informed.informs[0].score == pytest.approx(0, abs=1e-3)
+    assert not nothing.bearing and nothing.candidates[0].role is None
+    assert informed.informing_threshold == scope.informing
+    never = ClassifierScope(informing=1.0)
+    assert not never.decide(QUERIES, memory.search(QUERIES))[1].informs
+
+
+def test_an_edits_own_words_fire_whatever_is_read(reader: Reader, memory: EditMemory) -> None:
+    own = ["Ada Quist was born in"]
+    decision = ClassifierScope().decide(own, memory.search(own))[0]
+    assert decision.hits[0].score == 1.0
+
+
+def test_either_threshold_is_calibrated(reader: Reader, memory: EditMemory) -> None:
+    scope = ClassifierScope(informing=0.001)
+    negatives = scope.decide(QUERIES[1:2] * 300, memory.search(QUERIES[1:2] * 300))
+    strict = scope.calibrate(negatives, max_false_fire=0.02, role="informs")
+    assert strict.threshold == scope.threshold and strict.informing > 0.99
+    assert scope.calibrate(negatives, max_false_fire=0.02).informing == scope.informing
+    with pytest.raises(InvalidInputError, match="probability"):
+        ClassifierScope(informing=1.5)
