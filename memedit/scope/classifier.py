@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from memedit.scope.cross import CrossEncoder
 
 Floats = npt.NDArray[np.float32]
-FIRES = 0.1
-"""Lower than where the CounterFact figures ask for it: zsRE's freer rephrases need it, and ordinary
-text does not come near."""
+FIRES = 0.3
+"""Probability of being asked from which an edit fires: freer rephrases need it this low."""
 _MIN_SIMILARITY = 0.25
 """An edit whose subject is not named and that is less alike than this is not weighed."""
 _SPELT = 0.6
