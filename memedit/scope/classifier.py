@@ -290,9 +290,10 @@ class ClassifierScope:
         self, prompt: str, hits: Sequence[Hit], weighed: Sequence[Hit], chances: Floats
     ) -> Decision:
         read = load_cross(self.model) is not None
-        given = {"threshold": self.threshold, "informing_threshold": self.informing if read else 0}
+        informing = self.informing if read else 0.0
         if not weighed:
-            return Decision(candidates=tuple(hits), **given)
+            empty = Decision(threshold=self.threshold, candidates=tuple(hits))
+            return replace(empty, informing_threshold=informing)
         for i, hit in enumerate(weighed):
             chances[i] = np.maximum(chances[i], self._floor(hit, prompt, read))
         order = sorted(
@@ -300,20 +301,22 @@ class ClassifierScope:
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
             reverse=True,
         )
-        ranked = [self._ranked(weighed[i], *chances[i].tolist(), read) for i in order]
+        ranked = [self._ranked(weighed[i], chances[i], read) for i in order]
         best = float(chances[order[0], 0])
-        informing = [hit for hit in ranked if hit.role == "informs"]
+        informed = [hit for hit in ranked if hit.role == "informs"]
         return Decision(
             hits=tuple(hit for hit in ranked if hit.role == "asks"),
-            informs=tuple(sorted(informing, key=lambda hit: -(hit.bearing or 0.0))),
             score=best,
+            threshold=self.threshold,
+            informs=tuple(sorted(informed, key=lambda hit: -(hit.bearing or 0.0))),
+            informing_threshold=informing,
             candidates=tuple(ranked),
             unsure=self.threshold - self.abstain <= best < self.threshold,
-            **given,
         )
 
-    def _ranked(self, hit: Hit, asks: float, bears: float, read: bool) -> Hit:
-        """The candidate with its probabilities, and what it is to the query."""
+    def _ranked(self, hit: Hit, chances: Floats, read: bool) -> Hit:
+        """The candidate with its probabilities [2], and what it is to the query."""
+        asks, bears = chances.tolist()
         role: Role | None = "asks" if asks >= self.threshold else None
         if read and role is None and bears >= self.informing:
             role = "informs"
