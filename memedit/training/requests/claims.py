@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from memedit.memory.live.subjects import subject_key
 from memedit.training.requests.banks import filled
@@ -94,6 +94,7 @@ class Claim:
         )  # fmt: skip
 
 
+@lru_cache(maxsize=20_000)
 def stems(text: str, without: str = "") -> frozenset[str]:
     """The first five letters of the words that mean something."""
     plain = text.replace(without, " ") if without else text
