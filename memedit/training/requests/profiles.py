@@ -23,18 +23,19 @@ def profiles(claims: Sequence[Claim], count: int, rng: random.Random) -> Iterato
     usable = [c for c in claims if c.states and c.set == "counterfact"]
     for _ in range(count):
         first = rng.choice(usable)
-        person = first.relation in _PERSONS
-        others: list[Claim] = []
-        for _ in range(24):
-            other = rng.choice(usable)
-            if (other.relation in _PERSONS) != person:
-                continue
-            if all(not related(other, known) for known in (first, *others)):
-                others.append(other.of_another(first.subject))
-        if len(others) < 4:
-            continue
-        told, untold = [first, *others[:-2]][: rng.randrange(3, 8)], others[-2:]
-        yield from _asked(first.subject, told, untold, pool, rng)
+        told = [first]
+        for other in rng.sample(usable, min(40, len(usable))):
+            alike = (other.relation in _PERSONS) == (first.relation in _PERSONS)
+            if alike and other.relation not in {c.relation for c in told}:
+                told.append(other.of_another(first.subject))
+        told = told[: rng.randrange(3, 8)]
+        untold = [
+            other.of_another(first.subject)
+            for other in rng.sample(usable, min(12, len(usable)))
+            if not any(related(other, claim) for claim in told)
+        ]
+        if len(told) > 1:
+            yield from _asked(first.subject, told, untold, pool, rng)
 
 
 def _asked(
