@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from memedit.serving.keys import KeyRing
 
 _KEY_FILE = "serve-key"
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # the directory may be a stranger's
 _NO_SETTINGS = ("config", "replicas")
 
 KeyFile = Annotated[
@@ -95,6 +96,14 @@ def serve(
     upstream_model: Annotated[
         str | None,
         typer.Option("--upstream-model", metavar="NAME", help="For the page. [default: its first]"),
+    ] = None,
+    upstream_route: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--upstream-route",
+            metavar="ROUTE",
+            help='Pass this on too: "POST /v1/rerank ask" (method, path, scope). Repeatable.',
+        ),
     ] = None,
     approval: Annotated[
         bool | None, typer.Option("--approval", help="Changes wait for another key's approval.")
@@ -212,7 +221,7 @@ def _announce(url: str, secret: str | None, config: ServerConfig, store: EditMem
     folder = store.path or Path.cwd()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / _KEY_FILE
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_LINK, 0o600)
     with os.fdopen(handle, "w") as out:
         out.write(secret + "\n")
     render.note(f"Serving at {url}; the key of this run is in {file.resolve()}")

@@ -74,8 +74,6 @@ def _upstream(
     from memedit.serving.upstream.rewriters import ike, load_rewriter
 
     url = str(config.upstream)
-    if not url.startswith(("http://", "https://")):
-        raise InvalidInputError(f"{url!r} is no URL.", hint="Such as http://127.0.0.1:8001.")
     relay = Relay(
         url,
         key=os.environ.get("MEMEDIT_UPSTREAM_KEY"),

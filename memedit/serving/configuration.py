@@ -51,15 +51,18 @@ class ServerConfig(BaseSettings):
     rate: int | None = Field(None, ge=1)
     timeout: float = Field(300.0, ge=0.1)
     connect_timeout: float = Field(5.0, gt=0)
+    upstream_route: Annotated[tuple[str, ...], NoDecode] = ()
     demonstrations: int = Field(6, ge=0)
     cors_origin: Annotated[tuple[str, ...], NoDecode] = ()
     version_wait: float = Field(5.0, ge=0)
+    max_waiting: int = Field(1_024, ge=1)
+    max_waiting_of_key: int = Field(128, ge=1)
     max_stale: float | None = Field(None, gt=0)
     grace: float = Field(30.0, gt=0)
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
-    @field_validator("cors_origin", mode="before")
+    @field_validator("cors_origin", "upstream_route", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -71,12 +74,13 @@ class ServerConfig(BaseSettings):
         same = (
             "max_batch", "max_batch_tokens", "batch_wait", "max_queue", "max_tokens", "max_body",
             "max_import", "timeout", "connect_timeout", "demonstrations", "approval", "bare",
-            "version_wait", "max_stale", "grace",
+            "version_wait", "max_waiting", "max_waiting_of_key", "max_stale", "grace",
         )  # fmt: skip
         return Settings(
             name=self.name or Path(self.model or "SmolLM2-135M-Instruct").name,
             requests_per_minute=self.rate,
             cors_origins=self.cors_origin,
+            upstream_routes=self.upstream_route,
             hosts=self._hosts() if self.no_auth else None,
             **{name: getattr(self, name) for name in same},
         )

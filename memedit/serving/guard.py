@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,13 @@ class Guard:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app, self.service = app, service
         self._limiter = RateLimiter()
+        settings = service.settings
+        self._waiting = versions.Waiting(
+            service.memory,
+            settings.version_wait,
+            most=settings.max_waiting,
+            most_of_a_key=settings.max_waiting_of_key,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,10 +77,9 @@ class Guard:
             self._check_origin(scope, headers)
             scope.setdefault("state", {})["key"] = key
             body = await self._body(scope, receive, key, headers)
-            settings = self.service.settings
-            await versions.reached(
-                self.service.memory, versions.asked_for(headers), settings.version_wait
-            )
+            if not _open(scope):
+                scope["state"]["reached"] = reached = partial(self._waiting.reached, key.id)
+                await reached(versions.asked_for(headers))
         except (ApiError, MemeditError) as error:
             await api_error(error).response()(scope, receive, send)
             return
@@ -91,7 +98,7 @@ class Guard:
 
     def _key(self, scope: Scope, headers: Headers) -> Key:
         ring = self.service.keys
-        if ring is None or scope["path"] in OPEN or scope["method"] == "OPTIONS":
+        if ring is None or _open(scope):
             return ANYONE
         kind, _, shown = headers.get("authorization", "").partition(" ")
         key = ring.find(shown.strip()) if kind.casefold() == "bearer" else None
@@ -139,6 +146,11 @@ class Guard:
             if size > limit:
                 raise _too_large(limit)
         return b"".join(parts)
+
+
+def _open(scope: Scope) -> bool:
+    """Whether anyone may ask this, with or without a key: such requests never wait."""
+    return scope["path"] in OPEN or scope["method"] == "OPTIONS"
 
 
 def _id(scope: Scope) -> str:

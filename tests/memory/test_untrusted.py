@@ -200,6 +200,7 @@ def _names() -> list[str]:
     return [
         "journal.sqlite", "index", "index/manifest.json", f"index/manifest.json.{os.getpid()}.tmp",
         "model.json", "audit.jsonl", "audit.jsonl.lock", "serving.sqlite3", "journal.sqlite-wal",
+        "serve-key",
     ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from memedit.core.untrusted import check_folder
 from memedit.memory.address import quoted
 
 FILE = "journal.sqlite"
-_OURS = (FILE, "index", "model.json", "audit.jsonl", "serving.sqlite3")
+_OURS = (FILE, "index", "model.json", "audit.jsonl", "serving.sqlite3", "serve-key")
 """How the names begin of what memedit writes into a memory's directory."""
 
 BUSY_SECONDS = 30.0

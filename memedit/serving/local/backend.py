@@ -19,7 +19,7 @@ from torch import Tensor
 from memedit.core.types import Decision, Edit
 from memedit.model.editable import EditableModel
 from memedit.model.explanation import Explanation
-from memedit.serving import receipts, versions
+from memedit.serving import receipts
 from memedit.serving.config import Settings
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.local.asking import Asking, unless_gone
@@ -123,7 +123,7 @@ class LocalBackend:
         wanted = ChatRequest.model_validate_json(body)
         limit = wanted.max_completion_tokens or wanted.max_tokens
         view, name = self._checked(wanted, caller)
-        await self._reached(wanted)
+        await request.state.reached(wanted.memedit.min_version)
         ids = await run_in_threadpool(self._rendered, wanted.messages)
         parsed = self._parsed(wanted, [ids], limit, view, name, chat=True, echo=[])
         return await self._answer(request, parsed)
@@ -131,7 +131,7 @@ class LocalBackend:
     async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = ResponsesRequest.model_validate_json(body).chat()
         view, name = self._checked(wanted, caller)
-        await self._reached(wanted)
+        await request.state.reached(wanted.memedit.min_version)
         ids = await run_in_threadpool(self._rendered, wanted.messages)
         parsed = self._parsed(wanted, [ids], wanted.max_tokens, view, name, chat=True, echo=[])
         asking = self._asking(parsed)
@@ -163,17 +163,12 @@ class LocalBackend:
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = CompletionRequest.model_validate_json(body)
         view, name = self._checked(wanted, caller)
-        await self._reached(wanted)
+        await request.state.reached(wanted.memedit.min_version)
         ids = await run_in_threadpool(lambda: [self._ids(p) for p in wanted.prompts])
         echo = [self._text(i) for i in ids] if wanted.echo else []
         limit = wanted.max_tokens or 16
         parsed = self._parsed(wanted, ids, limit, view, name, chat=False, echo=echo)
         return await self._answer(request, parsed)
-
-    async def _reached(self, wanted: _Common) -> None:
-        await versions.reached(
-            self.model.memory, wanted.memedit.min_version, self.settings.version_wait
-        )
 
     def _checked(self, wanted: _Common, caller: Caller) -> tuple[View, str]:
         """Whose edits count, and the model's name.

@@ -55,22 +55,22 @@ class Asker:
             said = await self.chat([*turns, {"role": "user", "content": question}], _SHORT)
         else:
             text = "".join(f"{asked} {answered}\n\n" for asked, answered in shown) + question
-            said = await self._said("/v1/completions", {"prompt": text, "stop": ["\n"]}, _SHORT)
+            said = await self._said(("completions",), {"prompt": text, "stop": ["\n"]}, _SHORT)
         return said.split("\n")[0].strip()
 
     async def chat(self, messages: Sequence[Any], limit: int) -> str:
         """The reply to a conversation."""
-        return await self._said("/v1/chat/completions", {"messages": messages}, limit)
+        return await self._said(("chat", "completions"), {"messages": messages}, limit)
 
     async def first_model(self) -> str:
         """The first model that the upstream lists."""
-        content = await self._json("GET", "/v1/models", b"")
+        content = await self._json("GET", ("models",), b"")
         try:
             return str(content["data"][0]["id"])
         except (KeyError, IndexError, TypeError):
             raise malformed() from None
 
-    async def _said(self, path: str, asked: dict[str, Any], limit: int) -> str:
+    async def _said(self, path: Sequence[str], asked: dict[str, Any], limit: int) -> str:
         named = {} if self.model is None else {"model": self.model}
         wanted = asked | named | {"max_tokens": limit, "temperature": 0}
         content = await self._json("POST", path, json.dumps(wanted).encode())
@@ -81,13 +81,14 @@ class Asker:
         except (KeyError, IndexError, TypeError):
             raise malformed() from None
 
-    async def _json(self, method: str, path: str, body: bytes) -> dict[str, Any]:
+    async def _json(self, method: str, path: Sequence[str], body: bytes) -> dict[str, Any]:
         answer = await self.relay.send(method, path, self._sent(), body)
         content = await read(answer)
         if answer.status_code != 200:
             raise ApiError(
-                502, f"The upstream answers {answer.status_code} to {path}.", code="upstream_error"
-            )
+                502, f"The upstream answers {answer.status_code} to /v1/{'/'.join(path)}.",
+                code="upstream_error",
+            )  # fmt: skip
         if not (found := json_object(content)):
             raise malformed()
         return found

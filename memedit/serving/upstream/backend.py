@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from memedit.core.types import Decision, Edit
 from memedit.model.explanation import Explanation
-from memedit.serving import receipts, replies, versions
+from memedit.serving import receipts, replies
 from memedit.serving.config import Settings
 from memedit.serving.deciding import Decider
 from memedit.serving.errors import ApiError
@@ -25,6 +25,7 @@ from memedit.serving.schemas import Extra
 from memedit.serving.service import Caller, Question
 from memedit.serving.upstream import rewriting
 from memedit.serving.upstream.asking import Asker, json_object, malformed
+from memedit.serving.upstream.forwarding import DEFAULTS, admitted, route
 from memedit.serving.upstream.relay import CutError, Relay, passed, raw, read, returned_headers
 from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, note
 from memedit.serving.upstream.rewriting import Reading
@@ -57,6 +58,7 @@ class UpstreamBackend:
         self.relay, self.decider, self.settings = relay, decider, settings
         self.metrics, self._model = metrics, model
         self.rewriter = rewriter or note()
+        self._routes = (*DEFAULTS, *map(route, settings.upstream_routes))
         self.trials = None
         self._seen = (-_FRESH, "")
 
@@ -75,7 +77,7 @@ class UpstreamBackend:
 
     async def _look(self) -> str:
         try:
-            answer = await self.relay.send("GET", "/v1/models", [], b"")
+            answer = await self.relay.send("GET", ("models",), [], b"")
             await answer.aclose()
         except ApiError as error:
             return error.message
@@ -92,6 +94,7 @@ class UpstreamBackend:
         return passed(await self._send(request, b""), {})
 
     async def other(self, request: Request, body: bytes) -> Response:
+        """A route that :class:`~memedit.serving.config.Settings` lists."""
         return passed(await self._send(request, body), {})
 
     async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
@@ -153,7 +156,7 @@ class UpstreamBackend:
         """Pass through, or rewrite and pass on, by what the scope says of the queries."""
         extra = _extra(wanted)
         ask = Asker(self.relay, wanted.get("model"), "messages" in wanted, request.headers)
-        readings = await self._read(caller, queries, extra, ask)
+        readings = await self._read(request, caller, queries, extra, ask)
         name = self.rewriter.name
         told = [receipts.receipt(r.decision, r.version, name if r.facts else "") for r in readings]
         headers = receipts.header(told) if told else {}
@@ -171,12 +174,16 @@ class UpstreamBackend:
         return await _with_receipt(answer, told, headers)
 
     async def _read(
-        self, caller: Caller, queries: Sequence[str], extra: Extra, ask: AskUpstream
+        self,
+        request: Request,
+        caller: Caller,
+        queries: Sequence[str],
+        extra: Extra,
+        ask: AskUpstream,
     ) -> list[Reading]:
         if not extra.edits or self.settings.bare:
             return [Reading(Decision(), 0) for _ in queries]
-        memory, seconds = self.decider.memory, self.settings.version_wait
-        await versions.reached(memory, extra.min_version, seconds)
+        await request.state.reached(extra.min_version)
         return await self._readings(queries, caller.namespace, extra.as_of, ask)
 
     async def _readings(
@@ -200,14 +207,14 @@ class UpstreamBackend:
 
         ``plain``: not compressed, since it is going to be read.
         """
-        given, query = request.scope.get("raw_path"), request.scope.get("query_string", b"")
-        path = (given or request.url.path.encode()).decode("latin-1")
-        path += f"?{query.decode('latin-1')}" if query else ""
+        raw, query = request.scope.get("raw_path"), request.scope.get("query_string", b"")
+        given = request.url.path.encode() if raw is None else raw
+        segments = admitted(self._routes, request.method, given, request.state.key)
         headers = [
             (n, v) for n, v in request.headers.items() if not plain or n != "accept-encoding"
         ]
         try:
-            answer = await self.relay.send(request.method, path, headers, body)
+            answer = await self.relay.send(request.method, segments, headers, body, query)
         except ApiError as error:
             self.metrics.upstream.labels(error.code or "error").inc()
             raise

@@ -8,12 +8,13 @@ cannot take a part for the whole.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import httpx
 from starlette.responses import StreamingResponse
 
 from memedit.serving.errors import ApiError
+from memedit.serving.upstream.forwarding import base_url, target
 
 _HOP = frozenset({
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
@@ -22,7 +23,16 @@ _HOP = frozenset({
 _NOT_FORWARDED = _HOP | {
     "host", "content-length", "cookie", "expect", "x-memedit-namespace",
     "x-memedit-min-version", "origin", "referer",
+    # What some servers take for another method, path or host than those of the request line.
+    "x-http-method", "x-http-method-override", "x-method-override", "x-original-url",
+    "x-rewrite-url", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-path",
+    "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-proto", "x-forwarded-server",
+    "x-forwarded-uri", "x-host", "x-real-ip",
 }  # fmt: skip
+_WITH_OUR_KEY = frozenset({"authorization", "api-key", "x-api-key", "openai-organization",
+                           "openai-project"})  # fmt: skip
+"""Whose the request is: with a key of ours the client does not choose."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_RETURNED = _HOP | {"set-cookie", "server", "date", "x-request-id", "x-memedit-receipt"}
 
 
@@ -34,7 +44,7 @@ class Relay:
     """A pool of connections to one upstream.
 
     Args:
-        url: Its base URL, with or without ``/v1``.
+        url: Its base URL, with or without ``/v1``. Nothing is sent to any other.
         key: Sent to it as bearer token instead of the client's; None: the client's is passed on
             where ``pass_key`` says so.
         timeout, connect_timeout: Seconds of silence, and to connect.
@@ -43,33 +53,54 @@ class Relay:
     def __init__(
         self, url: str, *, key: str | None, pass_key: bool, timeout: float, connect_timeout: float
     ) -> None:
-        self.url = url.rstrip("/").removesuffix("/v1")
+        self.base = base_url(url)
         self._key, self._pass_key = key, pass_key
         limits = httpx.Limits(
             max_connections=512, max_keepalive_connections=128, keepalive_expiry=4.0
         )
         self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(timeout, connect=connect_timeout), limits=limits
+            timeout=httpx.Timeout(timeout, connect=connect_timeout),
+            limits=limits,
+            follow_redirects=False,
         )
 
     async def close(self) -> None:
         await self._client.aclose()
 
     async def send(
-        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes
+        self,
+        method: str,
+        segments: Sequence[str],
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        query: bytes = b"",
     ) -> httpx.Response:
-        """The upstream's answer, its body unread.
+        """The upstream's answer, its body unread. A redirect is not followed, nor handed on.
+
+        Args:
+            segments: Of the path, after ``/v1/``.
+            query: As it stands in the request line.
 
         Raises:
-            ApiError: 502 or 504.
+            ApiError: 502 or 504; 400, an odd query.
         """
         request = httpx.Request(
             method,
-            self.url + path,
+            target(self.base, segments, query),
             headers=self._headers(headers),
             content=body or None,
             extensions={"timeout": self._client.timeout.as_dict()},
         )
+        answer = await self._answered(request)
+        if answer.status_code in _REDIRECTS:
+            await answer.aclose()
+            raise ApiError(
+                502, f"The upstream redirects ({answer.status_code}): give its own URL.",
+                code="upstream_redirects",
+            )  # fmt: skip
+        return answer
+
+    async def _answered(self, request: httpx.Request) -> httpx.Response:
         for again in (True, False):
             try:
                 return await self._client.send(request, stream=True)
@@ -89,7 +120,7 @@ class Relay:
         named = {v.strip().lower() for n, v in given if n == "connection" for v in v.split(",")}
         dropped = _NOT_FORWARDED | named
         if self._key is not None or not self._pass_key:
-            dropped |= {"authorization"}
+            dropped |= _WITH_OUR_KEY if self._key is not None else {"authorization"}
         kept = [(name, value) for name, value in given if name not in dropped]
         if not any(name == "accept-encoding" for name, _ in kept):
             kept.append(("accept-encoding", "identity"))

@@ -1,0 +1,130 @@
+"""A request may wait for a version; while it does, it keeps nobody else from being answered."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import anyio.to_thread
+import pytest
+
+from memedit.serving.errors import ApiError
+from memedit.serving.keys import new_key
+from memedit.serving.versions import MIN_VERSION_HEADER, Waiting
+from tests.serving.helpers import CAPITAL, QUESTION, ring, run, tiny_edited, tiny_service, within
+
+FAR = {MIN_VERSION_HEADER: "999999"}
+HEALTH = ("/healthz", "/readyz", "/", "/page.js", "/page.css", "/openapi.json")
+
+
+def test_health_never_waits_and_strangers_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault: 120 anonymous requests to /healthz took every thread for seconds."""
+    held, (secret,), _ = ring(("read",))
+    asked: list[int] = []
+
+    async def noted(self: Waiting, key: str, version: int) -> None:
+        asked.append(version)
+
+    monkeypatch.setattr(Waiting, "reached", noted)
+
+    async def work() -> None:
+        async with within(tiny_service(keys=held, version_wait=600), secret) as client:
+            for path in HEALTH:
+                assert (await client.get(path, headers=FAR)).status_code == 200
+                assert (await client.get(path, headers={MIN_VERSION_HEADER: "x"})).is_success
+            refused = await client.get("/v1/edits", headers=FAR | {"Authorization": "Bearer no"})
+            assert refused.status_code == 401
+            await client.options("/v1/edits", headers=FAR)
+            assert asked == []
+            assert (await client.get("/v1/edits", headers=FAR)).status_code == 200
+            assert asked == [999_999]
+
+    run(work())
+
+
+def test_who_waits_holds_no_thread_and_keeps_nobody_waiting() -> None:
+    held, secrets, _ = ring(("read", "edit"), ("read",))
+
+    async def work() -> None:
+        async with within(tiny_service(keys=held, version_wait=600)) as client:
+            mine, theirs = ({"Authorization": f"Bearer {secret}"} for secret in secrets)
+            wanting = theirs | {MIN_VERSION_HEADER: "1"}
+            waits = [
+                asyncio.create_task(client.get("/v1/edits", headers=wanting)) for _ in range(100)
+            ]
+            await asyncio.sleep(1)
+            assert anyio.to_thread.current_default_thread_limiter().borrowed_tokens <= 1
+            assert (await client.get("/readyz")).status_code == 200
+            assert (await client.get("/v1/edits", headers=mine)).json()["data"] == []
+            assert not any(task.done() for task in waits)
+            assert (await client.post("/v1/edits", json=CAPITAL, headers=mine)).status_code == 201
+            answers = await asyncio.gather(*waits)
+            assert {answer.status_code for answer in answers} == {200}
+            assert all(len(answer.json()["data"]) == 1 for answer in answers)
+
+    run(work())
+
+
+def test_how_many_may_wait_is_bounded_for_a_key_and_in_all() -> None:
+    held, secrets, _ = ring(("read",), ("read",), ("read",))
+
+    async def work() -> None:
+        limits: Any = {"max_waiting": 5, "max_waiting_of_key": 3, "version_wait": 0.5}
+        async with within(tiny_service(keys=held, **limits)) as client:
+
+            async def ask(secret: str) -> Any:
+                return await client.get(
+                    "/v1/edits", headers=FAR | {"Authorization": f"Bearer {secret}"}
+                )
+
+            first = [asyncio.create_task(ask(secrets[0])) for _ in range(4)]
+            await asyncio.sleep(0.1)
+            assert [task.done() for task in first].count(True) == 1  # refused at once
+            more = [asyncio.create_task(ask(secret)) for secret in (*secrets[1:], secrets[2])]
+            codes = [
+                answer.json()["error"]["code"] for answer in await asyncio.gather(*first, *more)
+            ]
+            assert sorted(codes) == ["too_many_waiting"] * 2 + ["version_not_reached"] * 5
+            again = await ask(secrets[0])  # those who gave up count no longer
+            assert again.json()["error"]["code"] == "version_not_reached"
+            assert again.headers["Retry-After"] == "1"
+
+    run(work())
+
+
+def test_a_version_in_the_body_waits_in_the_same_way() -> None:
+    held, (secret,), _ = ring(("ask",))
+
+    async def work() -> None:
+        limits: Any = {"max_waiting_of_key": 1, "version_wait": 0.5}
+        async with within(tiny_service(keys=held, **limits), secret) as client:
+            body = {
+                "messages": [{"role": "user", "content": QUESTION}], "memedit": {"min_version": 9},
+            }  # fmt: skip
+            both = await asyncio.gather(
+                *(client.post("/v1/chat/completions", json=body) for _ in range(2))
+            )
+            codes = sorted(answer.json()["error"]["code"] for answer in both)
+            assert codes == ["too_many_waiting", "version_not_reached"]
+
+    run(work())
+
+
+def test_a_memory_that_fails_meanwhile_is_told_to_those_who_wait() -> None:
+    memory = tiny_edited().memory
+
+    async def work() -> None:
+        waiting = Waiting(memory, 600, most=9, most_of_a_key=9)
+        task = asyncio.create_task(waiting.reached("a", 5))
+        await asyncio.sleep(0.05)
+        memory.close()
+        with pytest.raises(Exception, match="closed"):
+            await task
+        assert len(waiting) == 0
+        key, _ = new_key("x")
+        with pytest.raises(Exception, match="closed"):
+            await waiting.reached(key.id, 5)
+        with pytest.raises(ApiError, match="Too many"):
+            await Waiting(memory, 1, most=0, most_of_a_key=1).reached("a", 1)
+
+    run(work())
