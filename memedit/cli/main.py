@@ -308,6 +308,29 @@ def forget(
 
 
 @edit_app.command()
+def report(
+    query: Annotated[str, typer.Argument(help="As it was asked.")],
+    id: Annotated[str, typer.Argument(help="Id of the edit.")],
+    miss: Annotated[
+        bool, typer.Option("--miss/--false-fire", help="It should have fired, or not.")
+    ],
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Teach one edit: a query that it shall answer, or leave alone, from now on."""
+    with _memory(_present(memory)) as store:
+        receipt = store.report(id, query, concerns=miss, namespace=namespace)
+    if json:
+        render.as_json(plain_receipt(receipt))
+        return
+    verb = "answers" if miss else "leaves alone"
+    render.say(f"{id} {verb} {query!r} from now on (version {receipt.version}).")
+    render.note("The opposite report undoes this.")
+
+
+@edit_app.command()
 def history(
     id: Annotated[str | None, typer.Argument(help="Id of an edit; without one, all.")] = None,
     limit: Limit = _LIMIT,

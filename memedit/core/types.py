@@ -75,6 +75,7 @@ class Edit:
             weight editors).
         queries: Further texts that shall find this edit (paraphrases, questions).
         id: Content hash of the other fields when left empty: adding the same edit twice is a no-op.
+        excluded: Texts that shall not find this edit: on which it fired and should not have.
 
     Raises:
         InvalidEditError: a text is empty, too long, or holds NUL or lone surrogates; the subject
@@ -87,17 +88,20 @@ class Edit:
     target_true: str | None = None
     queries: tuple[str, ...] = ()
     id: str = ""
+    excluded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_text("prompt", self.prompt)
         for name in ("target_new", "subject", "target_true"):
             if (value := getattr(self, name)) is not None:
                 check_text(name, value)
-        if isinstance(self.queries, str):
-            raise InvalidEditError("queries must be a sequence of strings, not one string.")
-        object.__setattr__(self, "queries", tuple(self.queries))
-        for query in self.queries:
-            check_text("queries", query)
+        for name in ("queries", "excluded"):
+            texts = getattr(self, name)
+            if isinstance(texts, str):
+                raise InvalidEditError(f"{name} must be a sequence of strings, not one string.")
+            object.__setattr__(self, name, tuple(texts))
+            for text in texts:
+                check_text(name, text)
         if self.subject is not None and subject_span(self.prompt, self.subject) == (0, 0):
             raise InvalidEditError(
                 f"subject {self.subject!r} does not occur in prompt {self.prompt!r}.",
@@ -114,6 +118,7 @@ class Edit:
 
     def _content_hash(self) -> str:
         content = [self.prompt, self.target_new, self.subject, self.target_true, self.queries]
+        content += [self.excluded] if self.excluded else []
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -123,6 +128,14 @@ class Edit:
     ) -> Edit:
         """A fact with no prompt/target split, e.g. ``"Our refund window is 60 days."``."""
         return cls(text, None, subject, queries=tuple(queries))
+
+    def told(self, query: str, *, concerns: bool) -> Edit:
+        """This edit, under its id, with ``query`` among the texts that shall find it, or not."""
+        queries = tuple(text for text in self.queries if text != query)
+        excluded = tuple(text for text in self.excluded if text != query)
+        if concerns:
+            return replace(self, queries=(*queries, query), excluded=excluded)
+        return replace(self, queries=queries, excluded=(*excluded, query))
 
     @property
     def is_statement(self) -> bool:

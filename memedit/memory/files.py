@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ COLUMNS = (
     "subject",
     "target_true",
     "queries",
+    "excluded",
     "statement",
     "namespace",
     "source",
@@ -134,8 +135,8 @@ def _cells(header: list[str], cells: list[str]) -> Mapping[str, Any] | str:
     if len(cells) != len(header):
         return f"{len(cells)} cells where the header has {len(header)}"
     row: dict[str, Any] = {k: v for k, v in zip(header, cells, strict=True) if v.strip()}
-    if "queries" in row:
-        row["queries"] = [part.strip() for part in row["queries"].split("|") if part.strip()]
+    for name in {"queries", "excluded"} & row.keys():
+        row[name] = [part.strip() for part in row[name].split("|") if part.strip()]
     return row
 
 
@@ -204,16 +205,18 @@ def _edit(row: Mapping[str, Any]) -> Edit:
         target,
         _text(row, "subject"),
         _text(row, "target_true"),
-        _queries(row.get("queries")),
+        _list(row, "queries"),
         _text(row, "id") or "",
+        _list(row, "excluded"),
     )
 
 
-def _queries(value: Any) -> tuple[str, ...]:
+def _list(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = row.get(name)
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise InvalidEditError("queries must be a list of strings.")
+        raise InvalidEditError(f"{name} must be a list of strings.")
     return tuple(value)
 
 
@@ -266,6 +269,7 @@ def exported(record: Record) -> dict[str, Any]:
         "subject": edit.subject,
         "target_true": edit.target_true,
         "queries": list(edit.queries),
+        "excluded": list(edit.excluded),
         "id": edit.id if edit.id != _content_id(edit) else None,
         "source": record.source,
         "valid_from": record.valid_from and record.valid_from.isoformat(),
@@ -275,4 +279,4 @@ def exported(record: Record) -> dict[str, Any]:
 
 
 def _content_id(edit: Edit) -> str:
-    return Edit(edit.prompt, edit.target_new, edit.subject, edit.target_true, edit.queries).id
+    return replace(edit, id="").id

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError, UnknownEditError
 from memedit.core.protocols import Encoder
-from memedit.core.types import DEFAULT_NAMESPACE, Edit, Hit, Payload, Record
+from memedit.core.types import DEFAULT_NAMESPACE, Edit, Hit, Payload, Record, check_text
 from memedit.memory import files
 from memedit.memory.address import Address, directory, is_url
 from memedit.memory.importing import Import
@@ -233,15 +233,18 @@ class EditMemory:
         source: str = "",
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
+        payloads: Mapping[str, Payload] | None = None,
     ) -> Receipt:
         """Retire edit ``id`` and add ``edit`` in its place, in one transaction.
 
-        The same edit with other dates replaces the old one too.
+        The same edit with other dates replaces the old one too. ``payloads`` as for :meth:`add`.
 
         Raises:
             UnknownEditError: no live edit has this id.
         """
-        request = checked(Request(edit, namespace, source, valid_from, valid_until))
+        request = checked(
+            Request(edit, namespace, source, valid_from, valid_until, dict(payloads or {}))
+        )
         self.get(id, namespace=namespace)
         store = self._store
         vectors = store.vectors_for([request])
@@ -251,6 +254,26 @@ class EditMemory:
                 receipt = plan.replace(store.known(id, namespace), request)
                 store.store(head, plan, vectors)
             return store.followed([receipt])[0]
+
+    def report(
+        self, id: str, query: str, *, concerns: bool, namespace: str = DEFAULT_NAMESPACE
+    ) -> Receipt:
+        """Learn of one edit that a query concerns it (it was missed), or does not (it fired).
+
+        The query becomes one of the texts that find the edit, or that do not. A record takes the
+        old one's place with the same id, payloads and dates; :meth:`restore`, or the opposite
+        report, undoes it.
+
+        Raises:
+            UnknownEditError: no live edit has this id.
+            InvalidEditError: a blank query.
+        """
+        record = self.get(id, namespace=namespace)
+        edit = record.edit.told(check_text("query", query).strip(), concerns=concerns)
+        return self.supersede(
+            id, edit, namespace=namespace, source=record.source, valid_from=record.valid_from,
+            valid_until=record.valid_until, payloads=record.payloads,
+        )  # fmt: skip
 
     def forget(self, id: str, *, namespace: str = DEFAULT_NAMESPACE, reason: str = "") -> Record:
         """Take an edit out of the live set; the record that was.

@@ -22,6 +22,7 @@ def plain_record(record: Record) -> dict[str, Any]:
         "subject": edit.subject,
         "target_true": edit.target_true,
         "queries": list(edit.queries),
+        "excluded": list(edit.excluded),
         "namespace": record.namespace,
         "source": record.source,
         "version": record.version,

@@ -16,7 +16,14 @@ from memedit.core.errors import InvalidEditError
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, check_text
 from memedit.memory.journal.rows import Entry, Head, Stored
 from memedit.memory.live.index import VectorIndex, Vectors
-from memedit.memory.live.state import LiveSet, Space, masked_prompt, normalised, search_texts
+from memedit.memory.live.state import (
+    LiveSet,
+    Space,
+    key_texts,
+    masked_prompt,
+    normalised,
+    search_texts,
+)
 from memedit.memory.live.subjects import subject_key
 from memedit.memory.reports import EventKind, Receipt
 
@@ -140,7 +147,7 @@ class Plan:
 
     def _add(self, request: Request, near: Sequence[int], old: Record | None = None) -> Receipt:
         known = self.duplicate(request, exact=old is not None)
-        if known is not None:
+        if known is not None and (old is None or known.edit == request.edit):
             version = self._version if known.sequence in self._added else self._live.version
             return Receipt(known.id, "duplicate", version, known)
         rivals = [self._record(sequence) for sequence in self._rivals(request, old)]
@@ -193,7 +200,9 @@ class Plan:
         else:
             vectors = self._live.key_vectors(old)
             relation = masked_prompt(edit)
-            texts = search_texts(edit)[: len(vectors)]  # an older version stored fewer
+            texts = search_texts(edit)
+            if len(texts) != len(vectors):  # stored by a version that knew of no parts
+                texts = key_texts(edit)
             copy = Stored(record, texts, vectors, relation, {}, old.sequence)
         self._enter(copy, "shortened" if until != old.valid_until else "renamed", old.sequence)
 

@@ -271,6 +271,29 @@ class EditableModel(nn.Module):
         options = {"source": "feedback", **options}
         return FeedbackReceipt(said, right=False, receipt=self.edit(edit, **options))
 
+    def report_miss(self, query: str, id: str) -> Receipt:
+        """Tell that ``query`` concerns an edit that did not fire: from now on it finds it.
+
+        Raises:
+            UnknownEditError: no such edit in force.
+        """
+        return self.memory.report(id, query, concerns=True, namespace=self._now.namespace)
+
+    def report_false_fire(self, query: str, id: str | None = None) -> list[Receipt]:
+        """Tell that edits fired on ``query`` and should not have: from now on they do not.
+
+        Args:
+            query: As it was asked.
+            id: The edit that is meant; None: every edit that the query asks now, or whose answer
+                it depends on.
+
+        Raises:
+            UnknownEditError: no such edit in force.
+        """
+        ids = [id] if id else [hit.record.id for hit in self.decide([query])[0].bearing]
+        namespace = self._now.namespace
+        return [self.memory.report(i, query, concerns=False, namespace=namespace) for i in ids]
+
     def forget(self, id: str, *, namespace: str | None = None, refit: bool = False) -> Record:
         """Remove an edit: afterwards it is as if it had never been added.
 

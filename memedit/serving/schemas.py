@@ -217,6 +217,13 @@ class NewTrial(_Ours):
     max_tokens: int = Field(48, ge=1, le=1_024)
 
 
+class Learnt(_Ours):
+    """That a query concerns an edit, which missed it, or does not, though the edit fired."""
+
+    kind: Literal["false_fire", "miss"]
+    query: Question
+
+
 class Report(_Ours):
     """What a person says of an answer."""
 

@@ -71,9 +71,11 @@ def _moment(text: str | None) -> datetime | None:
 
 def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     """The record of a row; ``lazy`` reads its payloads when they are looked at."""
-    queries = tuple(json.loads(row.queries)) if row.queries != "[]" else ()
+    queries, excluded = _texts(row.queries)
     return Record(
-        edit=Edit(row.prompt, row.target_new, row.subject, row.target_true, queries, row.id),
+        edit=Edit(
+            row.prompt, row.target_new, row.subject, row.target_true, queries, row.id, excluded
+        ),
         sequence=row.sequence,
         version=row.version,
         namespace=row.namespace,
@@ -82,6 +84,18 @@ def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
         valid_until=_moment(row.valid_until),
         payloads={} if lazy is None else LazyPayloads(row.sequence, lazy),
     )
+
+
+def _texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(queries, excluded texts) of a record: of the latter each stands as ``{"not": text}``.
+
+    An older version, which knows of no excluded texts, refuses such a record.
+    """
+    if column == "[]":
+        return (), ()
+    texts = json.loads(column)
+    queries = tuple(text for text in texts if not isinstance(text, dict))
+    return queries, tuple(text["not"] for text in texts if isinstance(text, dict))
 
 
 def to_bytes(vector: Vectors) -> bytes:
@@ -107,7 +121,9 @@ def record_row(record: Record, relation: int | None) -> dict[str, Any]:
         "target_new": edit.target_new,
         "subject": edit.subject,
         "target_true": edit.target_true,
-        "queries": json.dumps(edit.queries, ensure_ascii=False),
+        "queries": json.dumps(
+            [*edit.queries, *({"not": text} for text in edit.excluded)], ensure_ascii=False
+        ),
         "source": record.source,
         "valid_from": None if record.valid_from is None else utc(record.valid_from),
         "valid_until": None if record.valid_until is None else utc(record.valid_until),

@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.passages import Conversation, parts_of
 from memedit.core.types import Hit, PairVectors, Record
 from memedit.memory.live.index import Vectors
-from memedit.memory.live.state import LiveSet, Space, key_texts
+from memedit.memory.live.state import LiveSet, Space, key_texts, normalised
 from memedit.memory.live.subjects import Mention, masked, subject_key
 from memedit.memory.live.views import View, views
 
@@ -21,6 +21,8 @@ SUBJECT_CAP = 64
 """Most records the subject door gives for one query."""
 _MASKED_MENTIONS, _MASKED_VIEWS = 8, 2
 """Mentions of one view, and views of one subject's mention, that are compared masked too."""
+_SAME = 0.95
+"""Cosine from which a query is as good as one that was reported."""
 NAIVE_HINT = "Give an aware datetime, e.g. datetime.now(timezone.utc)."
 
 
@@ -46,6 +48,7 @@ class Query:
     """A query cut into views, and the masked forms of each subject (by its key) it mentions."""
 
     views: list[View]
+    text: str = ""
     masked: dict[str, list[Masked]] = field(default_factory=dict)
 
     def texts(self) -> list[str]:
@@ -56,7 +59,7 @@ class Query:
 
 def prepare(live: LiveSet, namespace: str, text: str) -> Query:
     """Views and masked views of one query; no views for a blank one."""
-    query = Query(views(text, live.space(namespace).subjects.mentions))
+    query = Query(views(text, live.space(namespace).subjects.mentions), text)
     seen: dict[str, list[str]] = {}
     for at, view in enumerate(query.views):
         last = {mention.key: mention for mention in view.mentions[-_MASKED_MENTIONS:]}
@@ -205,7 +208,10 @@ class Search:
         for sequence, group in zip(order, groups, strict=True):
             own = vectors[start : start + len(group)]
             start += len(group)
-            hits.append(self._hit(query, self._live.records[sequence], found[sequence], own))
+            record = self._live.records[sequence]
+            if record.edit.excluded and self._excluded(query, record, own):
+                continue
+            hits.append(self._hit(query, record, found[sequence], own))
         return sorted(hits, key=lambda hit: (-hit.similarity, -hit.record.sequence))
 
     def _hit(self, query: Query, record: Record, candidate: _Candidate, keys: Vectors) -> Hit:
@@ -227,10 +233,20 @@ class Search:
             vectors=replace(hit.vectors, masked_view=masked_view, masked_key=theirs),
         )
 
+    def _excluded(self, query: Query, record: Record, keys: Vectors) -> bool:
+        """Whether the query is one that shall not find the record, or as good as one."""
+        asked = normalised(query.text)
+        if any(asked == normalised(text) for text in record.edit.excluded):
+            return True
+        seen = np.stack([self._vectors[view.text] for view in query.views])
+        cosines, own = keys @ seen.T, len(keys) - len(record.edit.excluded)
+        return bool(cosines[own:].max() >= max(_SAME, cosines[:own].max()))
+
     def _compared(self, query: Query, record: Record, view: int, keys: Vectors) -> Hit:
         text = query.views[view].text
         seen = self._vectors[text]
-        cosines = keys @ seen
+        finding = keys[: len(keys) - len(record.edit.excluded)]
+        cosines = finding @ seen
         nearest = int(cosines.argmax())
         apart = cosines[len(key_texts(record.edit)) :]
         part = parts_of(record.edit.statement)[int(apart.argmax())] if len(apart) else ""

@@ -32,8 +32,10 @@ def key_texts(edit: Edit) -> list[str]:
 
 
 def search_texts(edit: Edit) -> list[str]:
-    """Everything that finds this edit: its own words, then the sentences of a long fact."""
-    return [*key_texts(edit), *in_context(parts_of(edit.statement), edit.subject)]
+    """Every text that a query is compared with: an edit's own words, the sentences of a long fact,
+    and last the texts that shall not find it."""
+    parts = in_context(parts_of(edit.statement), edit.subject)
+    return [*key_texts(edit), *parts, *edit.excluded]
 
 
 def masked_prompt(edit: Edit) -> str | None:

@@ -15,7 +15,7 @@ from memedit.memory.plain import plain_receipt, plain_record, plain_report
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Proposal
-from memedit.serving.schemas import EditChange, NewEdit, Restore
+from memedit.serving.schemas import EditChange, Learnt, NewEdit, Restore
 from memedit.serving.service import Caller, Service
 
 Outcome = dict[str, Any]
@@ -70,6 +70,17 @@ class Editor:
         self.service.backend.check(edit)
         with self._change("alter", id=id) as outcome:
             receipt = self.service.memory.supersede(id, edit, namespace=self.namespace, **rest)
+            outcome |= {"id": receipt.id, "version": receipt.version}
+        return plain_receipt(receipt)
+
+    def _report(self, body: Mapping[str, Any]) -> Outcome:
+        id, said = str(body["id"]), Learnt.model_validate(body["said"])
+        memory = self.service.memory
+        memory.get(id, namespace=self.namespace)
+        with self._change("report", id=id, kind=said.kind, query=said.query) as outcome:
+            receipt = memory.report(
+                id, said.query, concerns=said.kind == "miss", namespace=self.namespace
+            )
             outcome |= {"id": receipt.id, "version": receipt.version}
         return plain_receipt(receipt)
 

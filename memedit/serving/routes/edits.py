@@ -16,7 +16,7 @@ from memedit.memory import files
 from memedit.memory.plain import plain_event, plain_record
 from memedit.serving.errors import ApiError
 from memedit.serving.routes.changes import FORMATS, approve, change, reject
-from memedit.serving.schemas import Ask, Compare, EditChange, NewEdit, Report, Restore
+from memedit.serving.schemas import Ask, Compare, EditChange, Learnt, NewEdit, Report, Restore
 from memedit.serving.service import Caller, Question, Service, needs, service_of
 
 router = APIRouter(prefix="/v1", tags=["edits"])
@@ -85,6 +85,13 @@ def change_edit(service: State, caller: Writer, id: Id, edit: EditChange) -> JSO
 def forget_edit(service: State, caller: Writer, id: Id) -> JSONResponse:
     """Take an edit back: the model answers as if it had never been added."""
     return _result(*change(service, caller, "forget", {"id": id}))
+
+
+@router.post("/edits/{id}/reports")
+def report_edit(service: State, caller: Writer, id: Id, said: Learnt) -> JSONResponse:
+    """Teach an edit: a query that it shall answer, or shall leave alone, from now on."""
+    service.metrics.reports.labels(said.kind).inc()
+    return _result(*change(service, caller, "report", {"id": id, "said": said.model_dump()}))
 
 
 @router.get("/edits/{id}/history")

@@ -19,6 +19,30 @@ def ok(answer: httpx.Response, status: int = 200) -> Any:
     return answer.json()
 
 
+def test_an_edit_learns_from_reports_and_the_audit_tells(tmp_path: Path) -> None:
+    service = tiny_service(tmp_path / "memory")
+
+    async def run_it() -> None:
+        async with within(service) as client:
+            made = ok(await client.post("/v1/edits", json=CAPITAL), 201)
+            where, query = f"/v1/edits/{made['id']}/reports", "Is France's capital old?"
+            wrong = ok(await client.post(where, json={"kind": "false_fire", "query": query}))
+            assert wrong["id"] == made["id"] and wrong["record"]["excluded"] == [query]
+            missed = ok(await client.post(where, json={"kind": "miss", "query": query}))
+            assert (missed["record"]["queries"], missed["record"]["excluded"]) == ([query], [])
+            back = {"version": made["version"]}
+            ok(await client.post("/v1/restore", json=back))
+            assert ok(await client.get(f"/v1/edits/{made['id']}"))["queries"] == []
+            none = await client.post("/v1/edits/none/reports", json={"kind": "miss", "query": "x"})
+            assert none.status_code == 404
+            bad = await client.post(where, json={"kind": "odd", "query": query})
+            assert bad.status_code in (400, 422)
+            told = [e for e in service.audit.tail(50) if e.get("action") == "report"]
+            assert [e["kind"] for e in told if e["phase"] == "begin"] == ["false_fire", "miss"]
+
+    run(run_it())
+
+
 def test_add_list_change_forget_and_go_back(tmp_path: Path) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         made = ok(await client.post("/v1/edits", json=CAPITAL), 201)

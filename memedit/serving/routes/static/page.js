@@ -406,8 +406,10 @@ function wire() {
   });
   $("false-fire").addEventListener("click", () => guarded($("false-fire"), async () => {
     const edit = state.asked.hits[0].id;
-    await call("POST", "v1/reports", { kind: "false_fire", query: state.asked.query, edit });
-    say("Reported.");
+    const query = state.asked.query;
+    await call("POST", "v1/reports", { kind: "false_fire", query, edit });
+    const learnt = await call("POST", "v1/edits/" + edit + "/reports", { kind: "false_fire", query }).catch(() => null);
+    say(learnt && !learnt.proposal ? "Reported. This edit will leave that question alone." : "Reported.");
   }));
   $("add").addEventListener("click", () => openEditor(null, ""));
   $("cancel").addEventListener("click", () => $("editor").close());
