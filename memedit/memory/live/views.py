@@ -96,9 +96,9 @@ class _Request:
             yield from self._in_context(start, end)
 
     def whole(self) -> list[View]:
-        """The tail, and the last turn, where they are short."""
-        starts = (0, self._sentence_of(self.turn)) if self.turn else (0,)
-        size = len(self.tail)
+        """The last turn, and with it what it depends on, where they are short."""
+        size, turn = len(self.tail), self._sentence_of(min(self.turn, len(self.tail) - 1))
+        starts = (0, turn) if turn and depends(self.tail[turn:]) else (turn,)
         return [self._view(start, size) for start in starts if size - start <= SHORT]
 
     def _in_context(self, start: int, end: int) -> Iterator[View]:
