@@ -82,7 +82,8 @@ class _Request:
         if not self.found:
             return [View(self.tail[last:])]
         start = self._sentence_of(max(mention.start for mention in self.found))
-        if start < last and not depends(self.tail[last:]):
+        leans = depends(self.tail[last:]) and (start >= self.turn or self._leans())
+        if start < last and not leans:
             return [View(self.tail[last:])]
         return [self._view(start, len(self.tail))]
 
@@ -98,7 +99,7 @@ class _Request:
     def whole(self) -> list[View]:
         """The last turn, and with it what it depends on, where they are short."""
         size, turn = len(self.tail), self._sentence_of(min(self.turn, len(self.tail) - 1))
-        starts = (0, turn) if turn and depends(self.tail[turn:]) else (turn,)
+        starts = (0, turn) if turn and self._leans() else (turn,)
         return [self._view(start, size) for start in starts if size - start <= SHORT]
 
     def _in_context(self, start: int, end: int) -> Iterator[View]:
@@ -127,6 +128,10 @@ class _Request:
         at = old[-1].start - asked[-1][0]
         text = question[:at] + new.text + question[old[-1].end - asked[-1][0] :]
         yield View(text, (replace(new, start=at, end=at + len(new.text)),))
+
+    def _leans(self) -> bool:
+        """Whether the last turn depends on earlier ones."""
+        return depends(self.tail[self.turn :])
 
     def _spans(self) -> list[tuple[int, int]]:
         return list(zip(self.starts, [*self.starts[1:], len(self.tail)], strict=True))
