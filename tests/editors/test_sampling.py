@@ -1,0 +1,57 @@
+"""At any temperature a fact is said as surely as greedily, and no worked example reaches an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from memedit import Edit, EditableModel
+from memedit.scope import Mention
+
+Tiny = Callable[[str], Any]
+CAPITAL = Edit("The capital of France is", "Lyon", "France")
+STATEMENT = Edit.from_statement("The harbour of Norvessa opens at 7.", "Norvessa")
+ASKED = ("The capital of France is", "What is the capital of France?")
+HOT: dict[str, Any] = {"do_sample": True, "temperature": 50.0, "max_new_tokens": 8}
+
+
+def model(tiny: Tiny, tokenizer: Any, editor: str) -> EditableModel:
+    made = EditableModel(
+        tiny("llama"), tokenizer, editor=editor, scope=Mention(relation=0.2), encoder="hashing"
+    )
+    made.edit_many([CAPITAL, STATEMENT])
+    return made
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_after_worked_examples_only_the_object_is_said(
+    tiny: Tiny, tiny_tokenizer: Any, chat: bool
+) -> None:
+    """A random model at this temperature says any byte of its vocabulary else."""
+    edited = model(tiny, tiny_tokenizer, "ike(demonstrations=2)")
+    for asked in ASKED:
+        said = edited.ask([asked] * 12, chat=chat, **HOT)
+        assert {answer.text for answer in said} == {"Lyon"}
+    with edited.unedited():
+        assert len({a.text for a in edited.ask([ASKED[0]] * 4, chat=chat, **HOT)}) > 1
+
+
+@pytest.mark.parametrize("editor", ["ike(demonstrations=2)", "memprompt(shots=2)"])
+def test_without_an_object_what_is_likeliest_is_said(
+    tiny: Tiny, tiny_tokenizer: Any, editor: str
+) -> None:
+    edited = model(tiny, tiny_tokenizer, editor)
+    asked = "The harbour of Norvessa opens at"
+    greedy = edited.ask(asked, do_sample=False, max_new_tokens=8).text
+    assert {a.text for a in edited.ask([asked] * 6, **HOT)} == {greedy}
+
+
+def test_in_scope_by_note_the_object_is_certain_and_the_rest_is_drawn(
+    tiny: Tiny, tiny_tokenizer: Any
+) -> None:
+    edited = model(tiny, tiny_tokenizer, "auto")
+    assert {a.text for a in edited.ask([ASKED[0]] * 8, chat=False, **HOT)} == {"Lyon"}
+    free = model(tiny, tiny_tokenizer, "note")
+    assert len({a.text for a in free.ask([ASKED[1]] * 8, chat=True, **HOT)}) > 1
