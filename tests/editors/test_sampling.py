@@ -1,4 +1,4 @@
-"""At any temperature a fact is said as surely as greedily, and no worked example reaches an answer."""
+"""A fact is said as surely at any temperature, and no worked example reaches an answer."""
 
 from __future__ import annotations
 
