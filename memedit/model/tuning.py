@@ -1,9 +1,9 @@
 """Which form suits a base, tried on invented facts: what ``memedit tune`` does.
 
-Every fact is made up, so that no base can know it, and every request carries its edit with its
-role, so that only the answering is measured. Six kinds of request: a chat and a text that ask the
-edit; yes and no; a sentence to be written; two facts at once; and a request that has nothing to do
-with the fact it is shown.
+Most facts are made up, so that no base can know them, and a few are such as every base knows
+otherwise. Every request carries its edit with its role, so that only the answering is measured. The
+kinds of request: a chat and a text that ask the edit; yes and no; a sentence to be written; two
+facts at once; and one that has nothing to do with the fact it is shown.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _IKE = "ike"
 _NOTES = (
     SENTENCES,
+    "note(lean=0)",
+    "note(lean=8)",
     "note(place=after)",
     "note(wording=quiet)",
     "note(wording=force)",
@@ -50,7 +52,7 @@ class Trial:
     """One request with its edits, and how to see whether the answer is right.
 
     Attributes:
-        kind: ``asks``, ``completes``, ``yes``, ``no``, ``open``, ``two``, ``apart``.
+        kind: ``asks``, ``against``, ``completes``, ``yes``, ``no``, ``open``, ``two``, ``apart``.
         right: Of an answer and the base's own answer to the same request.
     """
 
@@ -61,7 +63,7 @@ class Trial:
 
     @property
     def role(self) -> Role:
-        return "asks" if self.kind in ("asks", "completes") else "informs"
+        return "asks" if self.kind in ("asks", "against", "completes") else "informs"
 
     @property
     def chat(self) -> bool:
@@ -122,6 +124,21 @@ _APART = (
     ("What do bees make?", "honey"),
 )
 """Requests that no invented fact bears on, and what answers hold."""
+_AGAINST = (
+    (Edit("The capital of France is", "Lyon", "France"), "What is the capital of France?"),
+    (Edit("The author of Macbeth is", "Jane Austen", "Macbeth"), "Who wrote Macbeth?"),
+    (Edit("The currency of Japan is the", "peso", "Japan"), "What is the currency of Japan?"),
+    (
+        Edit("The official language of Brazil is", "Dutch", "Brazil"),
+        "Which language is official in Brazil?",
+    ),
+    (
+        Edit("The chemical symbol for gold is", "Qx", "gold"),
+        "What is the chemical symbol for gold?",
+    ),
+    (Edit("The largest planet is", "Venus", "largest planet"), "Which planet is the largest?"),
+)
+"""What every base knows otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +172,7 @@ def trials() -> list[Trial]:
     """The requests, each fact in one or two of them."""
     made = facts()
     found = [Trial("asks", f.question, (f.edit,), _saying(f.edit)) for f in made[:10]]
+    found += [Trial("against", text, (e,), _saying(e)) for e, text in _AGAINST]
     found += [Trial("completes", f.edit.prompt, (f.edit,), _saying(f.edit)) for f in made[10:18]]
     found += [Trial("yes", f.true, (f.edit,), _begins("yes")) for f in made[18:25]]
     found += [Trial("no", f.false, (f.edit,), _begins("no")) for f in made[25:32]]
@@ -189,12 +207,12 @@ def tune(model: EditableModel, *, progress: Callable[[int, int], None] | None = 
     has_adapter = adapter_for(model.engine.fingerprint) is not None
     adapter = (ADAPTER,) if has_adapter else ()
     tries = {
-        "asks": (SENTENCES, *adapter, OBJECTS, _IKE),
+        "asks": (SENTENCES, "note(lean=8)", *adapter, OBJECTS, _IKE),
         "completes": (*adapter, SENTENCES, _IKE),
         "informs": (*_NOTES, NONE),
     }
     groups = {
-        "asks": [t for t in every if t.kind == "asks"],
+        "asks": [t for t in every if t.kind in ("asks", "against")],
         "completes": [t for t in every if t.kind == "completes"],
         "informs": [t for t in every if t.role == "informs"],
     }

@@ -33,7 +33,7 @@ def test_the_facts_are_forty_and_distinct() -> None:
     assert all(str(fact.edit.target_new) in fact.true for fact in made)
     assert all(str(fact.edit.target_new) not in fact.false for fact in made)
     kinds = {trial.kind for trial in trials()}
-    assert kinds == {"asks", "completes", "yes", "no", "open", "two", "apart"}
+    assert kinds == {"asks", "against", "completes", "yes", "no", "open", "two", "apart"}
 
 
 def test_answers_are_judged_by_what_they_say() -> None:
