@@ -1,8 +1,8 @@
 """What practitioners ask of an edited assistant, on a model that people deploy.
 
 The packaged 135M model cannot do these. Name another one (a hub id, a folder, a GGUF file) in
-``MEMEDIT_LARGE_MODEL``; the figures in docs/editors.md are of Qwen2.5-Coder-1.5B-Instruct. The scope
-is told, so that only the answering is tested.
+``MEMEDIT_LARGE_MODEL``; the figures in docs/editors.md are of Qwen2.5-Coder-1.5B-Instruct. The
+scope is told, so that only the answering is tested.
 """
 
 from __future__ import annotations
