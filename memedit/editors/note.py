@@ -28,7 +28,15 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import LM
 from memedit.core.types import Batch, Call, Edit, Hit, Payload, Role, Row
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
-from memedit.editors.prompting.notes import WORDINGS, bearing_on, noted, said_whole, told, values_of
+from memedit.editors.prompting.notes import (
+    WORDINGS,
+    bearing_on,
+    core_of,
+    noted,
+    said_whole,
+    told,
+    values_of,
+)
 
 PLACES = ("before", "after", "reply")
 
@@ -108,11 +116,11 @@ class Note:
         )
 
     def _leans(self, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
-        objects = [(hit, hit.record.edit.target_new) for hit in hits]
+        objects = [(hit, core_of(hit.record.edit.target_new or "")) for hit in hits]
         return tuple(
-            (" ".join(object.split()), self.lean / (2 if hit.role == "informs" else 1))
+            (object, self.lean / (2 if hit.role == "informs" else 1))
             for hit, object in objects
-            if object is not None and self.lean
+            if object and self.lean
         )
 
     def _objects(self, row: Row) -> tuple[str, ...]:

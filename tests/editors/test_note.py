@@ -12,7 +12,7 @@ from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Batch, Decision, Hit, Record, Role, Row, Turn
 from memedit.editors.note import Note
-from memedit.editors.prompting.notes import WORDINGS, said_whole, values_of
+from memedit.editors.prompting.notes import WORDINGS, core_of, said_whole, values_of
 from memedit.engine.processors import Keeps, Leans
 from memedit.scope import Mention
 
@@ -160,6 +160,11 @@ def test_an_object_is_likelier_until_it_is_said() -> None:
     assert begun[0].tolist() == [0, 0, 0, 2, 2, 0]
     said = leans(torch.tensor([[9, 3, 4], [9, 3, 4]]), scores)
     assert torch.equal(said, scores)
+
+
+def test_what_begins_anything_begins_no_object() -> None:
+    assert core_of("the United Kingdom") == "United Kingdom"
+    assert core_of("in  the\nHague") == "Hague" and core_of("the") == ""
 
 
 def test_a_chat_leans_towards_objects(turn: Turn) -> None:

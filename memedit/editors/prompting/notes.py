@@ -26,6 +26,10 @@ _VALUE = re.compile(
 )
 _INDENT = "\n  "
 """A line of a fact cannot be taken for one of the conversation."""
+_SMALL = frozenset(
+    "a an the of in on at by to for from with and or as its their his her our der die das le la les"
+    " el los las il lo".split()
+)
 _CHARACTERS = 4
 """Of a token, about, where there is no tokenizer to count them."""
 
@@ -63,6 +67,13 @@ def noted(facts: Sequence[str], wording: str) -> str:
     """The note: a line that introduces it, and a fact a line; further lines of a fact stand in."""
     lines = "\n".join(f"- {fact.replace(chr(10), _INDENT)}" for fact in facts)
     return f"{wording}\n{lines}"
+
+
+def core_of(object: str) -> str:
+    """An object without the articles and prepositions it begins with, which begin anything."""
+    words = object.split()
+    first = next((n for n, word in enumerate(words) if word.casefold() not in _SMALL), len(words))
+    return " ".join(words[first:])
 
 
 def values_of(hits: Sequence[Hit]) -> tuple[str, ...]:
