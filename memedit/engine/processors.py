@@ -135,7 +135,7 @@ class Leans(LogitsProcessor):
             for forms, likelier in self.texts[i // copies]:
                 if any(_holds(said, form) for form in forms):
                     continue
-                for token in (token for form in forms for token in _next(said, form)):
+                for token in _due(said, forms):
                     more[i, token] = max(more.get((i, token), 0.0), likelier)
         if not more:
             return scores
@@ -147,6 +147,18 @@ class Leans(LogitsProcessor):
 def _holds(said: Sequence[int], text: Sequence[int]) -> bool:
     size = len(text)
     return any(list(said[at : at + size]) == list(text) for at in range(len(said) - size + 1))
+
+
+def _due(said: Sequence[int], forms: Sequence[Sequence[int]]) -> set[int]:
+    """The tokens that go on with what was said of a text; where nothing was, those that begin it."""
+    begun = [
+        (n, form[n])
+        for form in forms
+        for n in range(len(form))
+        if n == 0 or list(said[-n:]) == list(form[:n])
+    ]
+    longest = max((n for n, _ in begun), default=0)
+    return {token for n, token in begun if n == longest}
 
 
 def _next(said: Sequence[int], text: Sequence[int]) -> list[int]:

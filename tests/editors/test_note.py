@@ -157,7 +157,7 @@ def test_an_object_is_likelier_until_it_is_said() -> None:
     ids, scores = torch.tensor([[9, 7], [9, 7]]), torch.zeros(2, 6)
     assert leans(ids, scores).tolist() == [[0, 0, 0, 2, 0, 0], [0] * 6]
     begun = leans(torch.tensor([[9, 3], [9, 3]]), scores)
-    assert begun[0].tolist() == [0, 0, 0, 2, 2, 0]
+    assert begun[0].tolist() == [0, 0, 0, 0, 2, 0]  # begun is not begun again
     said = leans(torch.tensor([[9, 3, 4], [9, 3, 4]]), scores)
     assert torch.equal(said, scores)
 
