@@ -150,7 +150,7 @@ def _holds(said: Sequence[int], text: Sequence[int]) -> bool:
 
 
 def _due(said: Sequence[int], forms: Sequence[Sequence[int]]) -> set[int]:
-    """The tokens that go on with what was said of a text; where nothing was, those that begin it."""
+    """The tokens that go on with what was said of a text; if nothing was, those that begin it."""
     begun = [
         (n, form[n])
         for form in forms
