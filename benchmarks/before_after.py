@@ -1,4 +1,4 @@
-"""A mail, a list, a yes, a no and a follow-up, before and after six edits, as the README shows them.
+"""A mail, a list, a yes, a no and a follow-up, before and after a few edits, for the README.
 
     python benchmarks/before_after.py --model MODEL --json shown.json
 
