@@ -288,6 +288,9 @@ def explanation(given: Explanation) -> None:
         used = f"used by {given.editor}" if given.editor and not decision else "beside it"
         least = f"threshold {decision.informing_threshold:.3f}"
         table.add_row("depends on", Text(f"{len(decision.informs)} edits ({used}; {least})"))
+    if decision.disagrees:
+        told = "; ".join(_line(hit.record.edit.statement) for hit in decision.disagrees)
+        table.add_row("document", Text(f"answered from it; an edit disagrees: {told}"))
     stdout().print(table)
     _candidates(decision.candidates, {hit.record.id: hit.role for hit in decision.bearing})
 
