@@ -56,7 +56,11 @@ def test_decoders_pass_bare_and_wrapped(arch: str, module: str, tiny: Callable[[
 
     base = tiny(arch)
     check(base)
-    check(get_peft_model(base, LoraConfig(r=2, target_modules=[module])))
+    check(
+        get_peft_model(
+            base, LoraConfig(r=2, target_modules=[module], fan_in_fan_out=arch == "gpt2")
+        )
+    )
 
 
 def test_what_is_not_from_hugging_face_is_taken_as_it_is() -> None:
