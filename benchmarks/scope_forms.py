@@ -162,7 +162,7 @@ def false_fires(pairs: Pairs, scores: Floats, recall: float) -> dict[str, float]
     ``first`` is the share of paraphrases whose best edit is the right one: no threshold reaches
     more, and where it is less than ``recall``, everything fires.
     """
-    best, right = best_of_queries(pairs, scores)
+    best, right = best_of_queries(pairs, scores, pairs.labels == 1)
     order = np.lexsort((-scores, pairs.query))
     first = order[np.r_[True, np.diff(pairs.query[order]) > 0]]
     kinds, queries = pairs.kinds[first], pairs.query[first]

@@ -61,6 +61,19 @@ def scope(
     cross_steps: Annotated[
         int, typer.Option("--cross-steps", min=0, help="Steps of the cross-encoder; 0: without.")
     ] = 1_500,
+    requests: Annotated[
+        Path | None,
+        typer.Option(
+            "--requests",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Requests with roles, as python -m memedit.training.requests writes them.",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Where it trains: cpu, cuda.")
+    ] = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -84,6 +97,8 @@ def scope(
             seed=seed,
             most=most,
             cross_steps=cross_steps,
+            requests=requests,
+            device=device,
             progress=show,
         )
     _finish(manifest, f'ClassifierScope(model="{out}")', json=json)

@@ -73,6 +73,8 @@ def train_scope(
     seed: int = 0,
     most: int | None = None,
     cross_steps: int = 1_500,
+    requests: Path | None = None,
+    device: str | None = None,
     progress: Progress = _quiet,
 ) -> dict[str, Any]:
     """Train, calibrate and save a scope; returns its manifest.
@@ -90,17 +92,23 @@ def train_scope(
         most: At most so many facts of each part; None for all.
         cross_steps: Optimiser steps of the cross-encoder; 0 for none. An encoder that is no
             transformer (hashing) has none.
+        requests: File of requests with roles (``python -m memedit.training.requests``), learnt
+            from too; without it the scope knows nothing of edits that only inform.
+        device: Where the encoder and the cross-encoder run; None lets torch choose.
         progress: Called with (what, done, in all).
     """
     from memedit.encoders import load_encoder
     from memedit.training.cross import chances
     from memedit.training.scope import calibrated, summary, train_pair_model
 
-    encoding = load_encoder(encoder)
+    encoding = load_encoder(encoder, device)
+    files = [*data, *([requests] if requests else [])]
     manifest = {
-        "encoder": encoding.id, "encoder_name": encoder, **provenance(data, texts, seed)
+        "encoder": encoding.id, "encoder_name": encoder, **provenance(files, texts, seed)
     }  # fmt: skip
     pairs = _pairs(data, texts, out, encoding, manifest, seed, most, progress)
+    if requests is not None:
+        pairs = _with_requests(pairs, requests, encoding, seed, most, progress)
     model = train_pair_model(
         pairs["train"],
         seed=seed,
@@ -148,6 +156,25 @@ def _pairs(
             seed=seed,
             progress=partial(progress, f"Pairs to {part}"),
         )
+    return found
+
+
+def _with_requests(
+    pairs: dict[str, Pairs],
+    file: Path,
+    encoder: Encoder,
+    seed: int,
+    most: int | None,
+    progress: Progress,
+) -> dict[str, Pairs]:
+    """The pairs of both parts with those of the requests, which are quick to make anew."""
+    from memedit.training.roles import build, joined, read_requests
+
+    found = {}
+    for part, split in (("train", "train"), ("calibration", "calib")):
+        read = read_requests(file, split, most=most, seed=seed)
+        made = build(read, encoder, progress=partial(progress, f"Requests to {part}"))
+        found[part] = joined(pairs[part], made)
     return found
 
 

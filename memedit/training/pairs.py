@@ -161,7 +161,7 @@ class Asker:
         return text
 
 
-_Part: TypeAlias = tuple[
+Part: TypeAlias = tuple[
     Floats, npt.NDArray[np.float16], list[int], list[int], list[str], list[TextPair]
 ]
 
@@ -242,7 +242,7 @@ def build(
             edits.append(edit)
     memory.add_many(edits)
     asker = Asker(facts, texts)
-    parts: list[_Part] = []
+    parts: list[Part] = []
     queries: list[Asked] = []
     number = 0
     for done, fact in enumerate(facts, start=1):
@@ -255,6 +255,11 @@ def build(
                     parts.append(part)
             queries = []
             progress(done, len(facts))
+    return gathered(parts)
+
+
+def gathered(parts: Sequence[Part]) -> Pairs:
+    """The pairs of several queries."""
     return Pairs(
         np.concatenate([p[0] for p in parts]),
         np.concatenate([p[1] for p in parts]),
@@ -267,7 +272,7 @@ def build(
 
 def _of_query(
     asked: Asked, hits: Sequence[Hit], fact_of: dict[str, Fact], number: int
-) -> _Part | None:
+) -> Part | None:
     hits = worth_weighing(hits)
     every = scalars(hits, asked.text)
     kept, labels, unnamed = [], [], 0

@@ -63,7 +63,7 @@ def train_pair_model(
         steps = epochs * (len(pairs) // batch + 1)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
         narrow = torch.from_numpy((pairs.scalars - mean) / scale)
-        labels = torch.from_numpy(pairs.labels.astype(np.float32))
+        labels = torch.from_numpy((pairs.labels != 0).astype(np.float32))
         for epoch in range(epochs):
             total = 0.0
             for part in torch.split(torch.randperm(len(pairs)), batch):
@@ -100,12 +100,14 @@ def _exported(
     )
 
 
-def best_of_queries(pairs: Pairs, scores: Floats) -> tuple[Floats, np.ndarray[Any, Any]]:
-    """([q] highest score of each query, [q] whether that candidate is the right one)."""
+def best_of_queries(
+    pairs: Pairs, scores: Floats, truth: np.ndarray[Any, Any]
+) -> tuple[Floats, np.ndarray[Any, Any]]:
+    """([q] highest score of each query, [q] ``truth`` [n] of that candidate)."""
     order = np.lexsort((-scores, pairs.query))
     first = np.r_[True, np.diff(pairs.query[order]) > 0]
     best = order[first]
-    return scores[best], pairs.labels[best] == 1
+    return scores[best], truth[best]
 
 
 def calibrated(model: PairModel, pairs: Pairs) -> PairModel:
@@ -113,7 +115,7 @@ def calibrated(model: PairModel, pairs: Pairs) -> PairModel:
     from sklearn.linear_model import LogisticRegression
 
     logits = model.logits(pairs.scalars, pairs.vectors.astype(np.float32))
-    best, right = best_of_queries(pairs, logits)
+    best, right = best_of_queries(pairs, logits, pairs.labels != 0)
     fitted = LogisticRegression(C=1e3).fit(best[:, None].astype(np.float64), right)
     slope, bias = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     return replace(model, temperature=1 / slope, shift=-bias / slope)
@@ -122,7 +124,7 @@ def calibrated(model: PairModel, pairs: Pairs) -> PairModel:
 def summary(pairs: Pairs, chances: Floats) -> dict[str, float]:
     """Of the probabilities [n] of pairs of other subjects: recall and false fires at 0.25 (the
     default threshold), by kind, and the expected calibration error."""
-    best, right = best_of_queries(pairs, chances)
+    best, right = best_of_queries(pairs, chances, pairs.labels == 1)
     order = np.lexsort((-chances, pairs.query))
     kinds = pairs.kinds[order[np.r_[True, np.diff(pairs.query[order]) > 0]]]
     asked = np.isin(pairs.query, pairs.query[pairs.labels == 1])
