@@ -111,6 +111,7 @@ def test_what_cannot_be_chosen_is_refused() -> None:
         Auto(asks="rome")
 
 
-def test_families_that_were_measured_are_known_by_their_shape(tiny: Tiny) -> None:
-    assert choosing.family(tiny("llama")) not in choosing.MEASURED
-    assert all(forms.source.startswith("measured") for forms in choosing.MEASURED.values())
+def test_families_are_known_by_their_shape(tiny: Tiny) -> None:
+    assert choosing.family(tiny("llama")) not in choosing.FAMILIES
+    for forms in choosing.FAMILIES.values():
+        forms.check()

@@ -3,7 +3,7 @@
 1. the editor's own settings;
 2. what ``memedit tune`` found on this base (:func:`keep`);
 3. the adapter shipped for it: SERAC, for what is asked;
-4. the table of measured families;
+4. the table of families;
 5. the rule for a base that was not measured: notes. One with a chat template and at least a
    billion parameters answers in its own sentences, a smaller one with the edit's object.
 """
@@ -41,7 +41,7 @@ class Forms:
         asks: A chat that asks an edit.
         completes: A text to be continued that asks one.
         informs: A request whose answer depends on one.
-        source: What it comes from, for people: a setting, "tuned", "shipped", "measured", "rule".
+        source: What it comes from, for people: a setting, "tuned", "shipped", "family", "rule".
     """
 
     asks: str
@@ -73,12 +73,12 @@ class Forms:
         return Forms(**{k: theirs[k] if mine[k] in (AUTO, "") else mine[k] for k in mine})
 
 
-MEASURED: Mapping[str, Forms] = {
-    "llama-30x576": Forms(OBJECTS, SENTENCES, SENTENCES, "measured: SmolLM2-135M-Instruct"),
-    "gemma3_text-18x640": Forms(OBJECTS, SENTENCES, SENTENCES, "measured: Gemma 3 270M"),
-    "qwen2-28x1536": Forms(SENTENCES, SENTENCES, SENTENCES, "measured: Qwen2.5-Coder-1.5B"),
+FAMILIES: Mapping[str, Forms] = {
+    "llama-30x576": Forms(SENTENCES, SENTENCES, SENTENCES, "family: SmolLM2-135M-Instruct"),
+    "gemma3_text-18x640": Forms(OBJECTS, SENTENCES, SENTENCES, "family: Gemma 3 270M"),
+    "qwen2-28x1536": Forms(SENTENCES, SENTENCES, SENTENCES, "family: Qwen2.5-Coder-1.5B"),
 }
-"""Families by :func:`family` (docs/editors.md has the figures)."""
+"""Families by :func:`family`; docs/editors.md says which of them were measured, and how."""
 
 
 def forms_for(lm: LM | None, given: Forms) -> Forms:
@@ -93,7 +93,7 @@ def forms_for(lm: LM | None, given: Forms) -> Forms:
 
 
 def _untuned(lm: LM) -> Forms:
-    found = MEASURED.get(family(lm.base)) or _rule(lm)
+    found = FAMILIES.get(family(lm.base)) or _rule(lm)
     if adapter_for(lm.fingerprint) is None:
         return found
     return replace(found, asks=ADAPTER, completes=ADAPTER, source="shipped adapter")
