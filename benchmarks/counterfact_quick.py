@@ -28,8 +28,10 @@ from memedit.core.types import Decision
 from memedit.data.cases import EFFICACY, PARAPHRASE, Probe, select
 from memedit.data.formats import Options
 from memedit.evaluation import EvalCase, load_cases
-from memedit.evaluation.asking.asker import Answer, Asker, chunks
+from memedit.evaluation.asking.asker import Asker
 from memedit.evaluation.measures import text as texts
+from memedit.evaluation.measures.probes import Answer
+from memedit.evaluation.schedule import chunks
 
 TOKENS = 10
 Results = dict[str, Any]

@@ -49,7 +49,7 @@ from benchmarks.everyday_requests import (
     sampled,
 )
 from memedit import Edit, EditableModel
-from memedit.core.types import Row
+from memedit.core.calls import Row
 from memedit.evaluation.measures.saying import canonical, says, says_all
 from memedit.evaluation.runs.specs import NONE, Spec, parse_all
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit import Edit
-from memedit.data.facts import read_records
+from memedit.data.records import read_records
 from memedit.evaluation.measures.judging import REPLY, Wanted
 
 HERE = Path(__file__).parent

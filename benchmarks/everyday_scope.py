@@ -38,9 +38,9 @@ from benchmarks.everyday_data import PARTS, Probe, Set, named, read_set, truth
 from benchmarks.everyday_frames import FRAMES
 from memedit import EditMemory
 from memedit.core.protocols import Encoder, Scope
+from memedit.core.text import normalised
 from memedit.core.types import Decision, Edit
 from memedit.encoders import load_encoder
-from memedit.memory.live.state import normalised
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 

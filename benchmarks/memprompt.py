@@ -24,8 +24,9 @@ from memedit import EditableModel, EditMemory
 from memedit.data.cases import EFFICACY, PARAPHRASE, EvalCase, Probe
 from memedit.data.formats import Options
 from memedit.evaluation import load_cases
-from memedit.evaluation.asking.asker import Answer, Asker
+from memedit.evaluation.asking.asker import Asker
 from memedit.evaluation.measures import text as texts
+from memedit.evaluation.measures.probes import Answer
 
 Results = dict[str, Any]
 

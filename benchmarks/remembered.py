@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from memedit.core.types import Batch, Completion, Row
+from memedit.core.calls import Batch, Completion, Row
 from memedit.engine.engine import Engine
 
 

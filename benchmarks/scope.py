@@ -36,12 +36,12 @@ from rich.table import Table
 
 from memedit import EditMemory
 from memedit.core.protocols import Scope
+from memedit.core.text import subject_key
 from memedit.core.types import Decision
 from memedit.data.facts import Fact, read_facts
 from memedit.data.split import part_of
 from memedit.data.texts import passages
 from memedit.encoders import load_encoder
-from memedit.memory.live.subjects import subject_key
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries

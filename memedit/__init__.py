@@ -6,7 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from memedit.core.types import Completion, Decision, Edit, Hit, Record
+    from memedit.core.calls import Completion
+    from memedit.core.types import Decision, Edit, Hit, Record
     from memedit.editors import load_editor
     from memedit.memory import EditMemory
     from memedit.model.editable import EditableModel

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
+from memedit.core.registry import Registry, called
 from memedit.core.untrusted import parse_json
-from memedit.engine.loading import first_line, hub_folder, is_folder_name, package_folder, quiet
+from memedit.engine.hub import first_line, hub_folder, is_folder_name, package_folder, quiet
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -41,6 +42,7 @@ def load_encoder(name: str | None = None, device: str | torch.device | None = No
 
     Args:
         name: None for the packaged all-MiniLM-L6-v2; ``"hashing"`` or ``"hashing:<dimension>"``;
+            a name that another package registered (entry-point group ``memedit.encoders``);
             otherwise the folder or hub id of a sentence-transformers model.
         device: Where the model runs; None lets sentence-transformers choose.
 
@@ -48,13 +50,16 @@ def load_encoder(name: str | None = None, device: str | torch.device | None = No
         ModelNotFoundError: there is no such encoder, or its files cannot be loaded.
         InvalidInputError: ``hashing:`` is not followed by a positive number.
     """
-    if name is not None and (name == "hashing" or name.startswith("hashing:")):
-        return HashingEncoder(_hashing_dimension(name))
     if name in {None, _PACKAGED_NAME}:
         folder = package_folder(_PACKAGE)
         if folder is None:
             raise ModelNotFoundError("The packaged encoder is not installed.", hint=_HINT)
         return SentenceEncoder(str(folder / "model"), name=_PACKAGED_NAME, device=device)
+    if str(name).startswith("hashing:"):
+        return HashingEncoder(_hashing_dimension(str(name)))
+    if called(str(name))[0] in _ENCODERS.names():
+        encoder: Encoder = _ENCODERS.make(str(name), {})
+        return encoder
     return SentenceEncoder(str(name), device=device)
 
 
@@ -253,3 +258,12 @@ def _features(text: str) -> Iterator[tuple[str, float]]:
         padded = f" {word} "
         for i in range(len(padded) - 2):
             yield padded[i : i + 3], 0.5
+
+
+_ENCODERS = Registry(
+    "encoder",
+    "memedit.encoders",
+    lambda: {"hashing": lambda: HashingEncoder},
+    ("id", "dimension", "encode"),
+    named=False,
+)

@@ -18,8 +18,6 @@ from memedit.core.errors import (
     UnsupportedArchitectureError,
     UntrustedFileError,
     WorkerError,
-    check_settings,
-    unknown_name,
 )
 
 __all__ = [
@@ -38,6 +36,4 @@ __all__ = [
     "UnsupportedArchitectureError",
     "UntrustedFileError",
     "WorkerError",
-    "check_settings",
-    "unknown_name",
 ]

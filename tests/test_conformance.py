@@ -14,8 +14,10 @@ import torch
 from safetensors.torch import save
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Batch, Decision, Hit, Row
+from memedit.core.protocols import leaves_of
+from memedit.core.types import Decision, Hit
 from memedit.editors import available, editor_class, load_editor
 from memedit.scope import Mention
 from tests.editors.helpers import quick, tiny_engine, with_hypernetworks, with_statistics
@@ -211,13 +213,13 @@ def test_saved_and_loaded_answers_the_same(
 
 
 def test_payloads_are_flat_storable_and_reproducible(edited: EditableModel) -> None:
-    for editor in getattr(edited.editor, "editors", (edited.editor,)):
+    for editor in leaves_of(edited.editor):
         first, second = (editor.fit(FACTS, edited.engine) for _ in range(2))
         for one, two in zip(first, second, strict=True):
             assert one.keys() == two.keys()
             for value, other in zip(one.values(), two.values(), strict=True):
                 if isinstance(value, torch.Tensor):
-                    assert torch.equal(value, other)
+                    assert isinstance(other, torch.Tensor) and torch.equal(value, other)
                 else:
                     assert isinstance(value, str | float | int) and value == other
             save({k: v for k, v in one.items() if isinstance(v, torch.Tensor)})

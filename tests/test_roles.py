@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import pytest
 
 from memedit import EditableModel
+from memedit.core.calls import Batch, Call
 from memedit.core.protocols import roles_of
-from memedit.core.types import Batch, Call, Decision, Edit, Hit, Payload, Role
+from memedit.core.types import Decision, Edit, Hit, Payload, Role
 from tests.helpers import tiny_model
 
 ASKS, DEPENDS, NEITHER = "France's capital:", "Is Lyon France's capital?", "Two and two are"

@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from memedit.cli import render
-from memedit.core.types import Completion, Edit
+from memedit.core.calls import Completion
+from memedit.core.types import Edit
 
 if TYPE_CHECKING:
     from memedit.memory import Receipt

@@ -43,6 +43,7 @@ from memedit.cli.options import (
 )
 from memedit.core.errors import InvalidInputError
 from memedit.core.registry import split
+from memedit.evaluation.runs import part
 
 if TYPE_CHECKING:
     from memedit.evaluation.runs.compare import Comparison
@@ -80,7 +81,8 @@ def _measure(
     workers: int = 1,
     ray: str | None = None,
 ) -> None:
-    from memedit.evaluation.runs.jobs import Job, run_job
+    from memedit.evaluation.runs.jobs import run_job
+    from memedit.evaluation.runs.part import Job
 
     names = tuple(split(editors, ","))
     job = Job(editors=names, **asked.job)
@@ -155,7 +157,7 @@ def sweep(
     from memedit.evaluation.reports import tables
     from memedit.evaluation.runs import jobs
 
-    job = jobs.Job(
+    job = part.Job(
         editors=tuple(split(editors, ",")),
         data=data,
         locality=locality,

@@ -5,13 +5,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from memedit.core.errors import InvalidInputError
+from memedit.cli import render
+from memedit.core.errors import InvalidInputError, MemoryStoreError
+
+if TYPE_CHECKING:
+    from memedit.memory import EditMemory
+    from memedit.model.editable import EditableModel
+
+Namespace = Annotated[
+    str, typer.Option("--namespace", metavar="NAME", help="Part of the memory: a tenant, a topic.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 Data = Annotated[
     str, typer.Option("--data", metavar="FILE", help="Cases; the format is told by the content.")
@@ -305,3 +316,42 @@ def shown(memory: str) -> str:
     from memedit.memory.address import shown as told
 
     return told(memory)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date such as 2026-05-01.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _memory(path: str, encoder: str | None = None, *, write: bool = True) -> EditMemory:
+    """The memory alone, not the language model."""
+    from memedit.memory import EditMemory
+
+    if encoder is None:
+        return EditMemory(path, read_only=not write)
+    from memedit.encoders import load_encoder
+
+    with render.working(f"Loading encoder {encoder}"):
+        return EditMemory(path, load_encoder(encoder), read_only=not write)
+
+
+def _present(path: str) -> str:
+    """``path`` if there is something at it: only adding makes a new memory."""
+    from memedit.memory.address import is_url
+
+    if not is_url(path) and not Path(path).exists():
+        raise MemoryStoreError(
+            f"There is no memory at {path!r}.",
+            hint="Name another with --memory DIR, or add an edit: memedit edit add --help",
+        )
+    return path
+
+
+def _model(name: str | None, memory: Any, **options: Any) -> EditableModel:
+    with render.working(f"Loading {name or 'the default language model'}"):
+        from memedit.model.editable import EditableModel
+
+        return EditableModel.from_pretrained(name, memory=memory, **options)

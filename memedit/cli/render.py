@@ -23,7 +23,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from memedit.core.types import Completion, Hit, Record, Role
+from memedit.core.calls import Completion
+from memedit.core.types import Hit, Record, Role
 from memedit.memory.plain import plain_record
 
 if TYPE_CHECKING:

@@ -11,8 +11,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from memedit.core.types import Turn
-
 _TOOLS = re.compile(r"<(tool_\w+)>.*?(?:</\1>|\Z)", re.DOTALL)
 _USER, _REPLY, _AGAIN = "QZUSERZQ", "QZREPLYZQ", "QZAGAINZQ"
 
@@ -118,3 +116,15 @@ def _shared_start(a: str, b: str) -> str:
     while n < min(len(a), len(b)) and a[n] == b[n]:
         n += 1
     return a[:n]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What stands around the last user turn of a chat prompt, template tokens included.
+
+    ``chat`` holds the markers of the template, for editors that add turns.
+    """
+
+    before: str
+    after: str
+    chat: ChatFormat

@@ -6,11 +6,6 @@ for bad input, ``KeyError`` for an unknown id, ``OSError`` for a file that canno
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from typing import Any
-
 
 class MemeditError(Exception):
     """Base of all memedit errors. ``str(error)`` is the message followed by the hint."""
@@ -37,6 +32,10 @@ class UnknownEditError(MemeditError, KeyError):
 
 class UnknownNameError(MemeditError, ValueError):
     """No editor, scope or encoder is registered under this name."""
+
+
+class RegistrationError(MemeditError, TypeError):
+    """What is registered as an editor, a scope, an encoder or a format is none."""
 
 
 class EntangledEditError(MemeditError, ValueError):
@@ -86,27 +85,3 @@ class StatisticsError(MemeditError, ValueError):
 
 class WorkerError(MemeditError, RuntimeError):
     """A process that did a part of an evaluation failed again and again."""
-
-
-def unknown_name(kind: str, name: str, available: Iterable[str]) -> UnknownNameError:
-    """The error for a name that is not registered, with the nearest names and the whole list."""
-    names = sorted(available)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    guess = f"Did you mean: {', '.join(near)}? " if near else ""
-    return UnknownNameError(
-        f"Unknown {kind} {name!r}.", hint=f"{guess}Available: {', '.join(names) or 'none'}."
-    )
-
-
-def check_settings(kind: str, name: str, cls: Any, settings: Mapping[str, Any]) -> None:
-    """Refuse settings that ``cls``, a dataclass, has no field for.
-
-    Raises:
-        InvalidInputError: naming the unknown settings and those there are.
-    """
-    known = {f.name for f in fields(cls) if f.init}
-    if extra := sorted(set(settings) - known):
-        raise InvalidInputError(
-            f"{kind} {name!r} has no setting {', '.join(extra)}.",
-            hint=f"It has: {', '.join(sorted(known)) or 'none'}.",
-        )

@@ -2,135 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from memedit.core.types import Batch, Call, Decision, Edit, Hit, Payload, Record, Role, Row
+from memedit.core.calls import LM, Batch, Call, Row
+from memedit.core.types import Decision, Edit, Hit, Payload, Record, Role
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from torch import Tensor
 
-    from memedit.core.sites import Sites
-    from memedit.engine.tokens import Codec
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Where in a call an intervention stands.
-
-    Attributes:
-        prefill: True for the pass over the prompt, False for each decode step.
-        last: [B] column of each row's last prompt token in this pass; None when decoding.
-        mask: [B, T] True at real tokens of this pass, False at padding.
-    """
-
-    prefill: bool
-    last: Tensor | None
-    mask: Tensor
-
-
-Apply: TypeAlias = "Callable[[Tensor, Tensor, Step], Tensor]"
-"""(input [B, T, d_in], output [B, T, d_out], step) -> new output [B, T, d_out]; never in place."""
-
-
-@runtime_checkable
-class Intervention(Protocol):
-    """``y' = f(x, y)`` at one module of the base model, described, not installed."""
-
-    @property
-    def site(self) -> str:
-        """Path of the module, as in ``model.get_submodule``."""
-
-    def bind(self, rows: Sequence[Row]) -> Apply:
-        """The function for one engine call: one row per tensor row. State lives in the closure."""
-
-
-class Transcript(Protocol):
-    """Texts that grow in rounds; what was read once is not read again."""
-
-    def say(self, row: int, text: str) -> None:
-        """Add to a row; the model reads it when it goes on."""
-
-    def go_on(self, rows: Sequence[int], *, stop: Sequence[str], tokens: int) -> list[str]:
-        """What the model adds to each of ``rows``, up to and with the first of ``stop``.
-
-        Rows left out are done for good.
-        """
-
-
-class LM(Protocol):
-    """What an editor's ``fit`` may use of the base model."""
-
-    @property
-    def base(self) -> Any:
-        """The Hugging Face model. Its weights are read only."""
-
-    @property
-    def tokenizer(self) -> Any: ...
-
-    @property
-    def codec(self) -> Codec:
-        """Texts to token ids."""
-
-    @property
-    def records(self) -> Sequence[Record]:
-        """The edits that are in the model's weights already: those fitted before, in order."""
-
-    @property
-    def original(self) -> LM:
-        """The model without any edits."""
-
-    @property
-    def kept(self) -> dict[Any, Any]:
-        """A place for what is computed once of the original model; keys name every input."""
-
-    def shadow(
-        self, changes: Mapping[str, Tensor] | None = None, records: Sequence[Record] | None = None
-    ) -> LM:
-        """The model with changes [d_out, d_in] added to the weights of these modules, beside it."""
-
-    def watch(
-        self,
-        *,
-        before: Mapping[str, Callable[[Any, Any], Tensor | None]] | None = None,
-        after: Mapping[str, Callable[[Tensor, Tensor], Tensor | None]] | None = None,
-    ) -> AbstractContextManager[None]:
-        """Functions called at modules for the length of the block (:meth:`Engine.watch`)."""
-
-    def passed_over(self, blocks: Sequence[str]) -> AbstractContextManager[None]:
-        """Blocks that hand on what they are given (:meth:`Engine.passed_over`)."""
-
-    @property
-    def sites(self) -> Sites: ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Identifies the base model, for what was trained for it (:func:`models.fingerprint`)."""
-
-    def generate(self, batch: Batch) -> list[Any]: ...
-
-    def ends(self) -> frozenset[int]:
-        """The tokens at which a text ends, and the padding behind them."""
-
-    def transcript(self, prefix: str, rows: int) -> Transcript:
-        """``rows`` texts that begin with ``prefix`` and grow in rounds."""
-
-    def nll(self, batch: Batch) -> Tensor:
-        """[B] negative log-likelihood of each row's target, summed over tokens; differentiable."""
-
-    def read(self, prompts: Sequence[str], site: str, column: Callable[[str], int]) -> Tensor:
-        """[B, d_in] input of module ``site`` at character ``column(prompt)`` of each prompt."""
-
 
 @runtime_checkable
 class Editor(Protocol):
     """A method: how an edit in scope changes the answer. Frozen; its fields are its settings.
 
-    An editor may also have ``roles`` (:class:`ReadsRoles`).
+    What it may have beside these members is said by the protocols below: ``roles``
+    (:class:`ReadsRoles`), ``changes`` (:class:`ChangesWeights`), ``joint`` (:class:`FitsJointly`),
+    ``distance`` (:class:`MeasuresDistance`), ``keys`` (:class:`CountsKeys`), ``default_scope``
+    (:class:`PrefersScope`), ``ungated`` (:class:`UngatedBy`), ``considers`` (:class:`Considers`),
+    ``editors`` (:class:`ChainsEditors`), ``answering`` (:class:`ChoosesEditor`).
     """
 
     @property
@@ -170,20 +62,162 @@ def roles_of(editor: Editor) -> frozenset[Role]:
 
 
 @runtime_checkable
+class ChangesWeights(Protocol):
+    """An editor whose payloads are changes of weights that can be added up (ROME, MEMIT, ...)."""
+
+    def changes(self, records: Sequence[Record]) -> Mapping[str, Tensor]:
+        """Site -> D [d_out, d_in], what these records together add to the module's weight."""
+
+
+@runtime_checkable
+class FitsJointly(Protocol):
+    """An editor whose edits live in one place: with ``joint`` they are fitted together, and on
+    those before, where every edit concerns every prompt. All that change weights are.
+    """
+
+    @property
+    def joint(self) -> bool: ...
+
+
+@runtime_checkable
+class MeasuresDistance(Protocol):
+    """An editor that can say how far the edited matrices are from the original ones."""
+
+    def distance(self, records: Sequence[Record]) -> Mapping[str, float]:
+        """Site -> Frobenius norm of what these records change."""
+
+
+@runtime_checkable
+class CountsKeys(Protocol):
+    """An editor with a codebook: how many entries it has for these records."""
+
+    def keys(self, records: Sequence[Record]) -> int: ...
+
+
+@runtime_checkable
+class ChainsEditors(Protocol):
+    """An editor made of others, the outermost first; payloads are stored under their names."""
+
+    @property
+    def editors(self) -> tuple[Editor, ...]: ...
+
+    @property
+    def name(self) -> str:
+        """Their names, joined by ``+``."""
+
+
+@runtime_checkable
+class PrefersScope(Protocol):
+    """An editor that says which scope decides for it where none is asked for."""
+
+    @property
+    def default_scope(self) -> str: ...
+
+
+@runtime_checkable
+class UngatedBy(Protocol):
+    """An editor that says which scope stands for "no gate" (``NAME-ungated``): ``"everything"``
+    where all edits act at once. For one that does not say, the nearest edit fires.
+    """
+
+    @property
+    def ungated(self) -> str: ...
+
+
+@runtime_checkable
+class Considers(Protocol):
+    """An editor that reads rows in which no edit is in scope: a program may find one later."""
+
+    def considers(self, row: Row) -> bool:
+        """Whether it shall be handed this row."""
+
+
+@runtime_checkable
+class ChoosesEditor(Protocol):
+    """An editor that leaves each answer to one of several, by the base and the decision."""
+
+    def answering(self, decision: Decision, lm: LM, *, chat: bool) -> str:
+        """The name of the one that answers."""
+
+
+def leaves_of(editor: Editor) -> tuple[Editor, ...]:
+    """The editors of a chain; else the editor itself."""
+    return editor.editors if isinstance(editor, ChainsEditors) else (editor,)
+
+
+def is_joint(editor: Editor) -> bool:
+    """Whether an editor's edits are fitted together and on those before: they are all in one place.
+
+    So are the editors of weights, and those that say so (:class:`FitsJointly`).
+    """
+    if isinstance(editor, ChangesWeights):
+        return True
+    return isinstance(editor, FitsJointly) and editor.joint
+
+
+@runtime_checkable
 class Scope(Protocol):
-    """Which of the candidate edits, if any, a query concerns."""
+    """Which of the candidate edits, if any, a query concerns. Its fields are its settings.
+
+    A scope may also judge all edits (:class:`JudgesAll`), be trained for one encoder
+    (:class:`ChecksEncoder`), or set its threshold by traffic (:class:`Calibrates`).
+    """
+
+    @property
+    def name(self) -> str:
+        """The name it is registered under; a saved model finds it by it."""
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
-        """One decision per prompt. A scope may also have
+        """One decision per prompt, made of its candidates, nearest first."""
 
-        - ``wants_all = True``: the candidates are all live edits, not the nearest ones;
-        - ``check_encoder(id)``: raises EncoderMismatchError for vectors it was not trained on.
+
+@runtime_checkable
+class JudgesAll(Protocol):
+    """A scope that with ``wants_all`` is handed every edit in force, not the nearest ones."""
+
+    @property
+    def wants_all(self) -> bool: ...
+
+
+@runtime_checkable
+class ChecksEncoder(Protocol):
+    """A scope that was trained on the vectors of one encoder."""
+
+    def check_encoder(self, encoder: str) -> None:
+        """See that it was trained for the encoder of this id.
+
+        Raises:
+            EncoderMismatchError: it was not.
         """
 
 
 @runtime_checkable
+class Calibrates(Protocol):
+    """A scope whose threshold can be set by traffic that concerns no edit."""
+
+    def calibrate(
+        self, negatives: Sequence[Decision], max_false_fire: float, confidence: float
+    ) -> Scope:
+        """The scope with a threshold that bounds the rate of false fires.
+
+        Args:
+            negatives: Decisions on texts that concern no edit.
+            max_false_fire: Highest acceptable share of such texts on which an edit fires.
+            confidence: Probability, over the draw of the texts, that this holds.
+
+        Raises:
+            InvalidInputError: too few of them for the bound.
+        """
+
+
+def judges_all(scope: Scope) -> bool:
+    """Whether every edit in force is a candidate."""
+    return isinstance(scope, JudgesAll) and scope.wants_all
+
+
+@runtime_checkable
 class Encoder(Protocol):
-    """Texts to unit vectors."""
+    """Texts to unit vectors. One that is a transformer may say so (:class:`IsTransformer`)."""
 
     @property
     def id(self) -> str:
@@ -194,3 +228,15 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """[n, dimension] float32, rows of unit length (zero for a text with no content)."""
+
+
+@runtime_checkable
+class IsTransformer(Protocol):
+    """An encoder whose network may be read, for what is trained on top of it."""
+
+    def transformer(self) -> tuple[Any, Any]:
+        """(transformer, tokenizer), not copied: read-only.
+
+        Raises:
+            InvalidInputError: the model is no transformer of Hugging Face's.
+        """

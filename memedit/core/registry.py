@@ -1,13 +1,24 @@
-"""Names with settings, as they are typed: ``rome``, ``rome(layer=5, variant=original)``."""
+"""What is found by name: editors, scopes, encoders, formats of data; and names as they are typed.
+
+Ours are found by file or said in a table, those of other packages by their entry points. Both are
+checked when they are loaded, so that a mistake is an error that says what is missing.
+"""
 
 from __future__ import annotations
 
 import ast
+import difflib
+import importlib
+import inspect
+import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
+from importlib.metadata import entry_points
 from typing import Any
 
-from memedit.core.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError, RegistrationError, UnknownNameError
 
 _PATH = re.compile(
     r"""(?P<quoted>"[^"]*"|'[^']*')|(?<==)\s*(?P<bare>[\w.~:\\-]*[/\\][\w./~:\\-]*)(?=\s*[,)])"""
@@ -103,3 +114,135 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Tuple | ast.List):
         return tuple(_value(each) for each in node.elts)
     return ast.literal_eval(node)
+
+
+def unknown_name(kind: str, name: str, available: Iterable[str]) -> UnknownNameError:
+    """The error for a name that is not registered, with the nearest names and the whole list."""
+    names = sorted(available)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    guess = f"Did you mean: {', '.join(near)}? " if near else ""
+    return UnknownNameError(
+        f"Unknown {kind} {name!r}.", hint=f"{guess}Available: {', '.join(names) or 'none'}."
+    )
+
+
+def check_settings(kind: str, name: str, cls: Any, settings: Mapping[str, Any]) -> None:
+    """Refuse settings that ``cls`` does not take.
+
+    Raises:
+        InvalidInputError: naming the unknown settings and those there are.
+    """
+    known = _settings_of(cls)
+    if extra := sorted(set(settings) - known):
+        raise InvalidInputError(
+            f"{kind.capitalize()} {name!r} has no setting {', '.join(extra)}.",
+            hint=f"It has: {', '.join(sorted(known)) or 'none'}.",
+        )
+
+
+def _settings_of(cls: Any) -> set[str]:
+    if is_dataclass(cls):
+        return {field.name for field in fields(cls) if field.init}
+    return set(inspect.signature(cls).parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Things of one kind, by name.
+
+    Attributes:
+        kind: What they are, as in ``"editor"``.
+        group: The entry-point group in which other packages declare theirs.
+        own: Name -> what loads one of ours (:func:`classes_in`, :func:`modules_in`, or a table);
+            nothing is imported before it is called.
+        members: What each must have.
+        named: Its ``name`` must be the name it is registered under.
+    """
+
+    kind: str
+    group: str
+    own: Callable[[], Mapping[str, Callable[[], Any]]]
+    members: tuple[str, ...]
+    named: bool = True
+
+    def names(self) -> list[str]:
+        """All there are, sorted; nothing is imported."""
+        return sorted({*self.own(), *(point.name for point in entry_points(group=self.group))})
+
+    def find(self, name: str) -> Any:
+        """What is registered under a name: a class, or a module.
+
+        Raises:
+            UnknownNameError: nothing; the message lists what there is.
+            RegistrationError: it lacks a member, or calls itself otherwise.
+        """
+        for point in entry_points(group=self.group):
+            if point.name == name:
+                return self._checked(name, point.load(), f"entry point {name!r} of {self.group}")
+        own = self.own()
+        if name not in own:
+            raise unknown_name(self.kind, name, self.names())
+        return self._checked(name, own[name](), f"{self.kind} {name!r}")
+
+    def make(self, text: str, settings: Mapping[str, Any]) -> Any:
+        """An instance of the class that is registered under a name.
+
+        Args:
+            text: ``name`` or ``name(setting=value, ...)``.
+            settings: Further settings; they win.
+
+        Raises:
+            UnknownNameError: there is none of that name.
+            InvalidInputError: it has no such setting.
+            RegistrationError: as :meth:`find`.
+        """
+        name, said = called(text)
+        cls, settings = self.find(name), {**said, **settings}
+        check_settings(self.kind, name, cls, settings)
+        return cls(**settings)
+
+    def _checked(self, name: str, found: Any, where: str) -> Any:
+        if lacks := [member for member in self.members if not hasattr(found, member)]:
+            raise RegistrationError(
+                f"The {where} has no {' and no '.join(lacks)}.",
+                hint=f"A {self.kind} has: {', '.join(self.members)} (see memedit.protocols).",
+            )
+        if self.named and isinstance(found.name, str) and found.name != name:
+            raise RegistrationError(
+                f"The {where} calls itself {found.name!r}.",
+                hint=f"Set its name to {name!r}: what is saved is found again by it.",
+            )
+        return found
+
+
+def classes_in(package: str, path: Sequence[str]) -> dict[str, Callable[[], Any]]:
+    """File -> loads the one class with a ``name`` that it defines. Files that begin with ``_`` and
+    packages hold what several share."""
+    return {stem: partial(_class_in, f"{package}.{stem}") for stem in _files(path)}
+
+
+def modules_in(package: str, path: Sequence[str]) -> dict[str, Callable[[], Any]]:
+    """File -> loads the module itself."""
+    return {stem: partial(importlib.import_module, f"{package}.{stem}") for stem in _files(path)}
+
+
+def _files(path: Sequence[str]) -> list[str]:
+    found = pkgutil.iter_modules(path)
+    return [m.name for m in found if not m.ispkg and not m.name.startswith("_")]
+
+
+def _class_in(module: str) -> Any:
+    defined = [
+        thing
+        for thing in vars(importlib.import_module(module)).values()
+        if isinstance(thing, type)
+        and thing.__module__ == module
+        and isinstance(getattr(thing, "name", None), str)
+    ]
+    if len(defined) != 1:
+        names = ", ".join(cls.__name__ for cls in defined) or "none"
+        raise RegistrationError(
+            f"{module} must define one class with a name; it defines {names}.",
+            hint="One method a file; what several share begins with _ or stands in a package.",
+        )
+    return defined[0]

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from memedit.core.errors import InvalidEditError
-from memedit.core.text import subject_span
+from memedit.core.text import masked, subject_span
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from torch import Tensor
-
-    from memedit.core.chat import ChatFormat
-    from memedit.core.protocols import LM, Intervention
 
 DEFAULT_NAMESPACE = "default"
 MAX_TEXT = 8_192
@@ -31,7 +29,14 @@ _DANGLING = frozenset(
 Payload: TypeAlias = "Mapping[str, Tensor | str | float]"
 """What an editor must remember of one edit: flat, so that it is stored as safetensors and JSON."""
 
-Result = TypeVar("Result")
+
+Vectors: TypeAlias = "npt.NDArray[np.float32]"
+"""[n, d] one unit vector a row, unless said otherwise."""
+Ids: TypeAlias = "npt.NDArray[np.int64]"
+"""[n] sequences of records."""
+
+SLOT = re.compile(r"<[^<>\n]*>")
+"""The argument of an intent, ``"What is akin to <bright>?"``, as MemPrompt marks it."""
 
 Role: TypeAlias = Literal["asks", "informs"]
 """What an edit is to a query: ``asks``, the answer is what the edit says; ``informs``, the answer
@@ -279,186 +284,18 @@ class Decision:
         return (*asked, *self.informs) if "informs" in roles else asked
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What stands around the last user turn of a chat prompt, template tokens included.
-
-    ``chat`` holds the markers of the template, for editors that add turns.
-    """
-
-    before: str
-    after: str
-    chat: ChatFormat
+def is_intent(edit: Edit) -> bool:
+    """Whether an edit holds for every question of its prompt's form."""
+    return edit.target_new is not None and bool(SLOT.search(edit.prompt))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One prompt of a batch.
-
-    Attributes:
-        prompt: What the model reads (for a chat: the content of the last user turn).
-        target: None to generate, else the continuation to score (without the separating space);
-            "" to score the prompt's own tokens.
-        decision: What the scope said of it.
-        turn: The rest of the chat around ``prompt``; None for plain text.
-        ids: [T] token ids of the whole text exactly as the caller gave them; None if it gave text.
-        rewritten: The prompt no longer is what ``ids`` say.
-        asked: How many of ``ids`` are the question, where they go on with an answer to be rated;
-            None: all.
-        answers: What is generated is one of these texts, word for word; empty: anything.
-        keeps: What sampling leaves to no chance: how the answer begins, and these texts, wherever
-            the likeliest token begins or continues one. None: everything is drawn.
-        leans: Texts that the answer shall hold, each until it does: their tokens are that much
-            likelier (natural log); what they have nothing to do with stays far more likely.
-        only: What sampling may answer with, word for word; empty: anything.
-        likeliest: Nothing is drawn, even where the caller samples: the answer rests on worked
-            examples, whose words no chance may bring in.
-    """
-
-    prompt: str
-    target: str | None = None
-    decision: Decision = Decision()
-    turn: Turn | None = None
-    ids: Tensor | None = field(default=None, compare=False, repr=False)
-    rewritten: bool = False
-    asked: int | None = None
-    answers: tuple[str, ...] = ()
-    keeps: tuple[str, ...] | None = None
-    leans: tuple[tuple[str, float], ...] = ()
-    only: tuple[str, ...] = ()
-    likeliest: bool = False
-
-    @property
-    def text(self) -> str:
-        """The whole text the model reads, chat template included."""
-        return (
-            self.prompt if self.turn is None else self.turn.before + self.prompt + self.turn.after
-        )
+def key_texts(edit: Edit) -> list[str]:
+    """An edit's own words that shall find it; the prompt (or statement) first."""
+    return [edit.prompt, *edit.queries]
 
 
-Recall: TypeAlias = "Callable[[Sequence[str]], list[Decision]]"
-
-
-def _nothing(prompts: Sequence[str]) -> list[Decision]:
-    return [Decision() for _ in prompts]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows for one call of the engine, and everything that shall be done to that call. Immutable.
-
-    Attributes:
-        rows: The prompts.
-        interventions: Installed for this call only, in order.
-        recall: Asks memory and scope about further texts (multi-hop editors).
-        prefix: Text put before every row; its keys and values are computed once and reused.
-        stop: Generation ends at the first token containing one of these strings; the token is
-            not part of the answer.
-        options: Generation options, passed to the base model's ``generate`` untouched.
-        lm: The base model, for editors that must ask it something before they answer, whatever is
-            being computed; None where there is none (a batch built by hand).
-        ask: Further questions of such editors, through the editors inside this one in a chain: one
-            :class:`Completion` per row, whatever is being computed. None: there are none inside.
-    """
-
-    rows: tuple[Row, ...]
-    interventions: tuple[Intervention, ...] = ()
-    recall: Recall = _nothing
-    lm: LM | None = field(default=None, compare=False, repr=False)
-    ask: Call | None = field(default=None, compare=False, repr=False)
-    prefix: str = ""
-    stop: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def map_rows(self, change: Callable[[Row], Row]) -> Batch:
-        return replace(self, rows=tuple(change(row) for row in self.rows))
-
-    def map_prompts(self, change: Callable[[Row], str]) -> Batch:
-        """Every row's prompt replaced by ``change(row)``; untouched rows keep the caller's ids."""
-
-        def rewritten(row: Row) -> Row:
-            prompt = change(row)
-            return row if prompt == row.prompt else replace(row, prompt=prompt, rewritten=True)
-
-        return self.map_rows(rewritten)
-
-    def intervene(self, *interventions: Intervention) -> Batch:
-        return replace(self, interventions=(*self.interventions, *interventions))
-
-    def with_prefix(self, prefix: str) -> Batch:
-        """``prefix`` put before every row, inside any prefix already there."""
-        return replace(self, prefix=self.prefix + prefix)
-
-    def with_stop(self, *stop: str) -> Batch:
-        return replace(self, stop=(*self.stop, *stop))
-
-    def only(self, rows: Sequence[int]) -> Batch:
-        """The batch of the rows at these positions."""
-        return replace(self, rows=tuple(self.rows[i] for i in rows))
-
-    def route(
-        self,
-        mine: Callable[[Row], bool],
-        inside: Callable[[Batch], list[Result]],
-        outside: Callable[[Batch], list[Result]],
-    ) -> list[Result]:
-        """Rows for which ``mine`` holds go to ``inside``, others to ``outside``; order is kept."""
-        taken = [bool(mine(row)) for row in self.rows]
-        results: dict[int, Result] = {}
-        for answer, which in ((inside, True), (outside, False)):
-            if positions := [i for i, mine_ in enumerate(taken) if mine_ is which]:
-                results |= dict(zip(positions, answer(self.only(positions)), strict=True))
-        return [results[i] for i in range(len(self))]
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """An answer.
-
-    Attributes:
-        text: The generated continuation (or the scored target).
-        ids: [n, T] generated token ids, right-padded; n is ``num_return_sequences``.
-        logprob: Sum over the target's tokens of log p, natural log; None for a generation.
-        decision: What the scope said.
-        editor: Name of the editor that answered; "" for the untouched base.
-    """
-
-    text: str
-    ids: Tensor | None = field(default=None, compare=False, repr=False)
-    logprob: float | None = None
-    decision: Decision = Decision()
-    editor: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How a model that is forced along a target rates it (teacher forcing).
-
-    Attributes:
-        ids: The target's tokens, its separating space included.
-        logprobs: log p of each, given the prompt and the tokens before it; natural log.
-        greedy: The most likely token at each position.
-        decision: What the scope said of the prompt.
-    """
-
-    ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    greedy: tuple[int, ...]
-    decision: Decision = Decision()
-
-    @property
-    def logprob(self) -> float:
-        """Sum over the target's tokens."""
-        return sum(self.logprobs)
-
-    @property
-    def right(self) -> tuple[bool, ...]:
-        """Whether each token is the most likely one."""
-        return tuple(a == b for a, b in zip(self.ids, self.greedy, strict=True))
-
-
-Call: TypeAlias = "Callable[[Batch], list[Any]]"
-"""The engine (or the next editor): one result per row, in order. Its results are opaque."""
+def masked_prompt(edit: Edit) -> str | None:
+    """The prompt with its subject masked; None without a subject."""
+    if edit.subject is None:
+        return None
+    return masked(edit.prompt, *subject_span(edit.prompt, edit.subject))

@@ -6,8 +6,6 @@ same question, what else is asked of the same subject, and prompts about other s
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
+from memedit.data.records import read_records
 from memedit.scope.relations import relation_questions
 
 
@@ -90,22 +89,6 @@ def _clustered(facts: list[Fact]) -> list[Fact]:
         fact if fact.source == "counterfact" else replace(fact, relation=root(fact.relation))
         for fact in facts
     ]
-
-
-def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON lines of a file, gzip'd or not."""
-    if not path.is_file():
-        raise InvalidInputError(f"{path} is not a file.")
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open("r")
-    with opened as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InvalidInputError(f"{path}, line {number}: no JSON ({error.msg}).") from None
-            if not isinstance(record, dict):
-                raise InvalidInputError(f"{path}, line {number}: not a JSON object.")
-            yield record
 
 
 def _fact(record: dict[str, Any], path: Path, number: int) -> Iterator[Fact]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal, TypeAlias
 
-from memedit.memory.live.subjects import subject_key
+from memedit.core.text import subject_key
 
 Part: TypeAlias = Literal["train", "calibration", "evaluation"]
 PARTS: tuple[Part, ...] = ("train", "calibration", "evaluation")

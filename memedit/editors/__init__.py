@@ -5,25 +5,24 @@ An editor in another package registers through the entry-point group ``memedit.e
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from importlib.metadata import entry_points
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from memedit.core.errors import InvalidInputError, check_settings, unknown_name
+from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import Editor
-from memedit.core.registry import called, split
+from memedit.core.registry import Registry, classes_in, split
 
-__all__ = ["available", "editor_class", "load_editor"]
+__all__ = ["available", "editor_class", "load_chain", "load_editor"]
 
-_GROUP = "memedit.editors"
+_EDITORS = Registry(
+    "editor", __name__, partial(classes_in, __name__, __path__), ("name", "needs", "fit", "run")
+)
 
 
 def available() -> list[str]:
     """Names that :func:`load_editor` takes; nothing is imported."""
-    found = [m for m in pkgutil.iter_modules(__path__) if not m.ispkg]
-    own = {m.name for m in found if not m.name.startswith("_")}
-    return sorted(own | {point.name for point in entry_points(group=_GROUP)})
+    return _EDITORS.names()
 
 
 def editor_class(name: str) -> type[Any]:
@@ -31,20 +30,10 @@ def editor_class(name: str) -> type[Any]:
 
     Raises:
         UnknownNameError: no such editor; the message lists those there are.
+        RegistrationError: what is registered is no editor.
     """
-    if name not in available():
-        raise unknown_name("editor", name, available())
-    for point in entry_points(group=_GROUP):
-        if point.name == name:
-            cls: type[Any] = point.load()
-            return cls
-    module = importlib.import_module(f"{__name__}.{name}")
-    found = [c for c in vars(module).values() if isinstance(c, type) and _named(c, name)]
-    return found[0]
-
-
-def _named(cls: type[Any], name: str) -> bool:
-    return getattr(cls, "name", None) == name and hasattr(cls, "run")
+    cls: type[Any] = _EDITORS.find(name)
+    return cls
 
 
 def load_editor(name: str, **settings: Any) -> Editor:
@@ -55,19 +44,25 @@ def load_editor(name: str, **settings: Any) -> Editor:
     Raises:
         UnknownNameError: no such editor.
         InvalidInputError: it has no such setting, or settings were given for a chain.
+        RegistrationError: what is registered is no editor.
     """
     parts = split(name, "+")
     if len(parts) > 1:
-        from memedit.editors._chain import Chain
-
         if settings:
             raise InvalidInputError(
                 "A chain takes no settings.", hint="Build it: Chain(load_editor(...), ...)."
             )
-        return Chain(*map(load_editor, parts))
-    name, said = called(name)
-    cls = editor_class(name)
-    settings = said | settings
-    check_settings("Editor", name, cls, settings)
-    editor: Editor = cls(**settings)
+        return load_chain([load_editor(part) for part in parts])
+    editor: Editor = _EDITORS.make(name, settings)
     return editor
+
+
+def load_chain(editors: Sequence[Editor]) -> Editor:
+    """A chain of editors, the first outermost.
+
+    Raises:
+        InvalidInputError: none, or two of one name.
+    """
+    from memedit.editors._chain import Chain
+
+    return Chain(*editors)

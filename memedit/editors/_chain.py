@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from memedit.core.calls import LM, Batch, Call
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM, Editor
-from memedit.core.types import Batch, Call, Edit, Payload
+from memedit.core.protocols import Editor, leaves_of
+from memedit.core.types import Edit, Payload
 
 
 class Chain:
@@ -23,7 +24,7 @@ class Chain:
 
     def __init__(self, *editors: Editor) -> None:
         self.editors: tuple[Editor, ...] = tuple(
-            leaf for editor in editors for leaf in getattr(editor, "editors", (editor,))
+            leaf for editor in editors for leaf in leaves_of(editor)
         )
         names = [editor.name for editor in self.editors]
         if not names or len(set(names)) < len(names):

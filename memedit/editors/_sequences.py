@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM, Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.protocols import LM
 from memedit.core.text import subject_span
-from memedit.core.types import Batch, Edit, Row
+from memedit.core.types import Edit
 
 PLAIN = "{}"
 _SEEDS = ("The", "Therefore", "Because", "I", "You")

@@ -18,8 +18,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, StatisticsError
-from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload, Record
 from memedit.editors._sequences import needed
 from memedit.editors.weights.base import checked_layers

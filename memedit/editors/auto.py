@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Completion, Decision, Edit, Hit, Payload, Role, Row
+from memedit.core.calls import LM, Batch, Call, Completion, Row
+from memedit.core.types import Decision, Edit, Hit, Payload, Role
 from memedit.editors import load_editor
 from memedit.editors.prompting.choosing import AUTO, SAFE, Forms, forms_for
 from memedit.editors.prompting.forms import plain

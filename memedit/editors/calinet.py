@@ -19,10 +19,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM, Batch, Call
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Edit, Payload
+from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import PLAIN, Sequenced, contexts, keyed, targeted
 from memedit.editors.beside.targets import Targets, cpu, feed_forward, sites
 from memedit.engine.interventions import SideFFN

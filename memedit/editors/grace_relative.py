@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from memedit.core.protocols import LM
+from memedit.core.calls import LM
 from memedit.editors.beside.codebook import WARM, CodebookEditor
 from memedit.engine.codebook import Rule
 

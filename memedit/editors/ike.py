@@ -21,9 +21,9 @@ from functools import partial
 from importlib.resources import files
 from typing import Any, ClassVar
 
+from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import ContextOverflowError, InvalidInputError
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Edit, Payload, Row
+from memedit.core.types import Edit, Payload
 from memedit.editors.prompting.forms import (
     END,
     awaits_reply,

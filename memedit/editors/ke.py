@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from memedit.core.calls import LM, Row
 from memedit.core.progress import counted
-from memedit.core.protocols import LM
-from memedit.core.types import Edit, Payload, Row
+from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, targeted
 from memedit.editors.weights.base import WeightEditor, low_rank, weight_of
 from memedit.editors.weights.gradients import Factors, factors

@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM, Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import counted
-from memedit.core.protocols import LM
-from memedit.core.types import Edit, Payload, Row
+from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import contexts, targeted
 from memedit.editors.weights.base import WeightEditor, weight_of
 from memedit.engine.passes import Pass, log_probs, observe

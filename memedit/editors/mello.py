@@ -24,9 +24,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar
 
+from memedit.core.calls import LM, Batch, Call, Completion, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Completion, Decision, Edit, Hit, Payload, Row
+from memedit.core.types import Decision, Edit, Hit, Payload
 from memedit.editors.prompting.adapter import load_adapter
 from memedit.editors.prompting.decomposing import (
     MOST_HOPS,

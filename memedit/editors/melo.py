@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM, Apply, Batch, Call, Row, Step
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM, Apply, Step
-from memedit.core.types import Batch, Call, Edit, Payload, Row
+from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, targeted
 from memedit.editors.beside.targets import After, Targets, apart, chunked, cpu, sites
 from memedit.engine.codebook import MARGIN, Rule

@@ -16,8 +16,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import needed
 from memedit.editors.weights.base import checked_layers

@@ -21,10 +21,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
+from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.intents import is_intent
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Edit, Payload, Row
+from memedit.core.types import Edit, Payload, is_intent
 from memedit.editors.prompting.forms import END, hits_of, plain
 from memedit.editors.prompting.shots import Shot, Stated, asked
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from memedit.core.protocols import LM
+from memedit.core.calls import LM
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import targeted
 from memedit.editors.weights.base import WeightEditor, low_rank, weight_of

@@ -24,9 +24,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
+from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Edit, Hit, Payload, Role, Row
+from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
 from memedit.editors.prompting.notes import (
     WORDINGS,

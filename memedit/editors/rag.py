@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
+from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Edit, Payload, Row
+from memedit.core.types import Edit, Payload
 from memedit.editors.prompting.forms import END, before_query, head, hits_of, plain, split_at_view
 
 ASSISTANT = "You are a helpful assistant."

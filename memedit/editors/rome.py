@@ -19,9 +19,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import counted
-from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Fact, needed
 from memedit.editors.weights.base import checked_layers, low_rank

@@ -24,9 +24,9 @@ from typing import Any, ClassVar
 
 import torch
 
+from memedit.core.calls import LM, Batch, Call, Completion, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Completion, Edit, Payload, Row
+from memedit.core.types import Edit, Payload
 from memedit.editors.prompting.adapter import Adapter, adapter_for, load_adapter, other_model
 from memedit.editors.prompting.forms import END, hits_of, plain, stated, with_facts
 

@@ -20,9 +20,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM, Batch, Call
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Edit, Payload
+from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, targeted
 from memedit.editors.beside.negatives import states, strangers
 from memedit.editors.beside.targets import Targets, chunked, cpu, feed_forward, sites

@@ -15,9 +15,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
-from memedit.core.protocols import LM
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, targeted
 from memedit.editors.weights.base import WeightEditor, checked_layers, low_rank

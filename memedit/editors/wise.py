@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from memedit.core.calls import LM, Apply, Batch, Call, Row, Step
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import counted
-from memedit.core.protocols import LM, Apply, Step
-from memedit.core.types import Batch, Call, Edit, Payload, Row
+from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, contexts, keyed, targeted
 from memedit.editors.beside.negatives import STRANGERS, sampled
 from memedit.editors.beside.targets import Targets, cpu, sites

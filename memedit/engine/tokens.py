@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Row
 
 
 def left_pad(rows: Sequence[Tensor], pad: int) -> tuple[Tensor, Tensor]:

@@ -8,16 +8,14 @@ count real tokens only, so a row is the same alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 
-from memedit.engine.tokens import left_pad
-
-if TYPE_CHECKING:
-    from memedit.engine.engine import Engine
+from memedit.engine.prefixes import Prefixes
+from memedit.engine.tokens import Codec, left_pad
 
 _TAIL = 24
 """Last tokens that are searched for a stop."""
@@ -27,27 +25,40 @@ class Transcript:
     """Rows that begin alike; see :meth:`Engine.transcript`.
 
     Args:
-        engine: Whose model goes on with them.
+        base: The model that goes on with them.
+        codec: Of its tokenizer.
+        prefixes: Of the model.
         prefix: How every row begins.
         rows: Their number.
-        reuse: Keep keys and values; else every round reads all again.
+        ends: The tokens at which a text ends, and the padding behind them.
+        reuse: Keep keys and values; else every round reads all again. None: where the model allows.
     """
 
-    def __init__(self, engine: Engine, prefix: str, rows: int, *, reuse: bool = True) -> None:
-        self._engine = engine
-        self._reuse = reuse
-        begin = engine.codec.ids(prefix, special=True).tolist()
-        self._pending: list[list[int]] = [[] if reuse else list(begin) for _ in range(rows)]
+    def __init__(
+        self,
+        base: Any,
+        codec: Codec,
+        prefixes: Prefixes,
+        prefix: str,
+        rows: int,
+        *,
+        ends: frozenset[int],
+        reuse: bool | None = None,
+    ) -> None:
+        self._base, self._codec, self._prefixes, self._ends = base, codec, prefixes, ends
+        self._reuse = not prefixes.sliding if reuse is None else reuse
+        begin = codec.ids(prefix, special=True).tolist()
+        self._pending: list[list[int]] = [[] if self._reuse else list(begin) for _ in range(rows)]
         self._live = list(range(rows))
         self._cache: Any = None
         self._mask = torch.zeros((rows, 0), dtype=torch.long)
-        if reuse:
-            length, self._cache = engine.prefix_for(prefix, rows)
+        if self._reuse:
+            length, self._cache = prefixes.take(prefix, rows, growing=True)
             self._mask = torch.ones((rows, length), dtype=torch.long)
 
     def say(self, row: int, text: str) -> None:
         """Add to a row; the model reads it when it goes on."""
-        self._pending[row] += self._engine.codec.ids(text).tolist()
+        self._pending[row] += self._codec.ids(text).tolist()
 
     def go_on(self, rows: Sequence[int], *, stop: Sequence[str], tokens: int) -> list[str]:
         """What the model adds to each of ``rows``, greedily: one batched call.
@@ -61,26 +72,26 @@ class Transcript:
         if not rows:
             return []
         self._keep(rows)
-        engine, pad = self._engine, self._engine.codec.pad
+        base, pad = self._base, self._codec.pad
         ids, mask = left_pad([torch.tensor(self._pending[i], dtype=torch.long) for i in rows], pad)
         full = torch.cat([self._mask, mask], dim=1)
-        engine.check_window(full.shape[1] + tokens)
+        self._prefixes.check_window(full.shape[1] + tokens)
         options: dict[str, Any] = {"past_key_values": self._cache} if self._reuse else {}
-        out = engine.base.generate(
-            input_ids=ids.to(engine.device),
-            attention_mask=full.to(engine.device),
+        out = base.generate(
+            input_ids=ids.to(base.device),
+            attention_mask=full.to(base.device),
             max_new_tokens=tokens,
             do_sample=False,
             num_beams=1,
             repetition_penalty=1.0,
             pad_token_id=pad,
-            stopping_criteria=StoppingCriteriaList([_StopText(engine, ids.shape[1], stop)]),
+            stopping_criteria=StoppingCriteriaList([_StopText(self._codec, ids.shape[1], stop)]),
             **options,
         )
         new = out[:, ids.shape[1] :].cpu()
         kept = [self._written(line, stop) for line in new.tolist()]
         self._remember(full, new, kept)
-        return [engine.codec.text(torch.tensor(line, dtype=torch.long)) for line in kept]
+        return [self._codec.text(torch.tensor(line, dtype=torch.long)) for line in kept]
 
     def _keep(self, rows: Sequence[int]) -> None:
         if list(rows) == self._live:
@@ -88,7 +99,7 @@ class Transcript:
         chosen = torch.tensor([self._live.index(i) for i in rows])
         self._mask = self._mask[chosen]
         if self._cache is not None:
-            self._cache.batch_select_indices(chosen.to(self._engine.device))
+            self._cache.batch_select_indices(chosen.to(self._base.device))
         self._live = list(rows)
 
     def _remember(self, full: Tensor, new: Tensor, kept: Sequence[Sequence[int]]) -> None:
@@ -106,11 +117,9 @@ class Transcript:
 
     def _written(self, line: Sequence[int], stop: Sequence[str]) -> list[int]:
         """A row's tokens up to its first stop, without what ends the text and the padding."""
-        ends = self._engine.ends()
-        cut = next((n for n, token in enumerate(line) if token in ends), len(line))
-        codec = self._engine.codec
+        cut = next((n for n, token in enumerate(line) if token in self._ends), len(line))
         for n in range(1, cut + 1):
-            tail = codec.text(torch.tensor(line[max(0, n - _TAIL) : n]))
+            tail = self._codec.text(torch.tensor(line[max(0, n - _TAIL) : n]))
             if any(text in tail for text in stop):
                 return list(line[:n])
         return list(line[:cut])
@@ -119,8 +128,8 @@ class Transcript:
 class _StopText(StoppingCriteria):
     """A row is done when the last tokens it was given hold one of the texts."""
 
-    def __init__(self, engine: Engine, width: int, stop: Sequence[str]) -> None:
-        self._codec, self._width, self._stop = engine.codec, width, tuple(stop)
+    def __init__(self, codec: Codec, width: int, stop: Sequence[str]) -> None:
+        self._codec, self._width, self._stop = codec, width, tuple(stop)
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         new = input_ids[:, max(self._width, input_ids.shape[1] - _TAIL) :].cpu()

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import memedit
-from memedit.core.errors import InvalidInputError, MissingExtraError, unknown_name
+from memedit.core.errors import InvalidInputError, MissingExtraError
+from memedit.core.registry import unknown_name
 from memedit.engine import loading
 from memedit.evaluation.measures.summary import Interval, bootstrap, interval
 from memedit.evaluation.settings import surroundings
@@ -222,7 +223,7 @@ def _read_by(model: EditableModel, item: Mapping[str, Any]) -> list[str]:
 
 
 def _manifest(model: EditableModel, data: str | Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    scope = getattr(model.scope, "name", type(model.scope).__name__)
+    scope = model.scope.name
     return {
         "memedit": memedit.__version__,
         "model": loading.fingerprint(model.base),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from memedit.core.errors import unknown_name
+from memedit.core.registry import unknown_name
 from memedit.data.formats.mquake import with_shots
 
 CHAT = "chat"

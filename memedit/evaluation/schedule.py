@@ -16,11 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from memedit.core.errors import InvalidInputError, unknown_name
+from memedit.core.errors import InvalidInputError
+from memedit.core.registry import unknown_name
 from memedit.core.types import Edit
 from memedit.data.cases import EvalCase
-from memedit.evaluation.asking.asker import chunks
+
+T = TypeVar("T")
 
 PROTOCOLS = ("batch", "batch-sequential", "instance", "sequential", "single")
 IMMEDIATE, CHECKPOINT = "immediate", "checkpoint"
@@ -142,3 +145,9 @@ def _accumulating(
         if left and done >= left[0]:  # a batch may step over several
             yield Evaluation(CHECKPOINT, done, tuple(range(done)))
             left = [point for point in left if point > done]
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """``items`` in runs of ``size``; the last may be shorter."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from memedit.core.errors import InvalidEditError, InvalidInputError, unknown_name
+from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.registry import unknown_name
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
 from memedit.memory.planning import Request, checked
 
@@ -41,15 +41,6 @@ class Line:
     text: str
     request: Request | None
     reason: str = ""
-
-
-def sha256(path: Path) -> str:
-    """Hash of the file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read(

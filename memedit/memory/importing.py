@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import sha256
 from memedit.memory import files
 from memedit.memory.planning import Request
 from memedit.memory.reports import ImportReport, Receipt
@@ -33,7 +34,7 @@ class Import:
     ) -> None:
         if not path.is_file():
             raise InvalidInputError(f"No file {str(path)!r}.", hint="Check the path.")
-        key = json.dumps([files.sha256(path), namespace, source] + ["pin"] * pin)
+        key = json.dumps([sha256(path), namespace, source] + ["pin"] * pin)
         self.name = f"import:{hashlib.sha256(key.encode()).hexdigest()}"
         self.report = ImportReport()
         self.done = 0

@@ -13,18 +13,20 @@ from datetime import datetime, timezone
 import numpy as np
 
 from memedit.core.errors import InvalidEditError
-from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, check_text
-from memedit.memory.journal.rows import Entry, Head, Stored
-from memedit.memory.live.index import VectorIndex, Vectors
-from memedit.memory.live.state import (
-    LiveSet,
-    Space,
+from memedit.core.text import normalised, subject_key
+from memedit.core.types import (
+    DEFAULT_NAMESPACE,
+    Edit,
+    Payload,
+    Record,
+    Vectors,
+    check_text,
     key_texts,
     masked_prompt,
-    normalised,
-    search_texts,
 )
-from memedit.memory.live.subjects import subject_key
+from memedit.memory.journal.rows import Entry, Head, Stored
+from memedit.memory.live.index import VectorIndex
+from memedit.memory.live.state import LiveSet, Space, search_texts
 from memedit.memory.reports import EventKind, Receipt
 
 SAME_RELATION = 0.85

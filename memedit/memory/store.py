@@ -22,7 +22,7 @@ from memedit.core.errors import (
     UntrustedFileError,
 )
 from memedit.core.protocols import Encoder
-from memedit.core.types import Payload, Record
+from memedit.core.types import Payload, Record, Vectors
 from memedit.memory.address import Address, directory, replica_folder, shown
 from memedit.memory.journal import copying
 from memedit.memory.journal.feed import Feed, Freshness
@@ -31,7 +31,7 @@ from memedit.memory.journal.payloads import LazyReader, load
 from memedit.memory.journal.postgres import Postgres
 from memedit.memory.journal.rows import Head, PayloadRow
 from memedit.memory.live import snapshots
-from memedit.memory.live.index import VectorIndex, Vectors
+from memedit.memory.live.index import VectorIndex
 from memedit.memory.live.state import LiveSet, News
 from memedit.memory.planning import Plan, Request
 from memedit.memory.reports import Receipt

@@ -9,9 +9,10 @@ import numpy as np
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError
+from memedit.core.types import key_texts, masked_prompt
 from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.rows import KeyRow, digest
-from memedit.memory.live.state import LiveSet, key_texts, masked_prompt, search_texts
+from memedit.memory.live.state import LiveSet, search_texts
 from memedit.memory.reports import VerifyReport
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 
 from memedit.core.errors import UnknownEditError
-from memedit.core.types import DEFAULT_NAMESPACE, Hit, Record
-from memedit.memory.live.index import Vectors
+from memedit.core.types import DEFAULT_NAMESPACE, Hit, Record, Vectors
 from memedit.memory.live.search import Search, prepare_all, texts_of
 from memedit.memory.live.state import LiveSet
 

@@ -1,19 +1,108 @@
-"""Between a memory and a scope: which edits it is to judge, and whether it can."""
+"""Between a memory and a scope: which edits it is to judge, whether it can, and what it says."""
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from memedit.core.errors import EncoderMismatchError
-from memedit.core.protocols import Scope
-from memedit.core.types import Hit, Record
+from memedit.core.errors import EncoderMismatchError, InvalidInputError
+from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
+from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
 from memedit.scope import load_scope
+from memedit.scope.documents import heeded
 
 _CANDIDATES = 16
 """Edits that a scope judges for each query."""
+
+
+class Decider:
+    """A memory and its scope. Thread-safe.
+
+    Args:
+        memory: Where the edits are.
+        scope: An instance, a name, or None for the default.
+        given: Somebody asked for this very scope: it does not give way to one without training
+            where it was trained for another encoder than the memory's. None: where ``scope`` is
+            not None.
+
+    Attributes:
+        memory: The memory.
+        scope: What decides now.
+    """
+
+    def __init__(
+        self, memory: EditMemory, scope: Scope | str | None = None, *, given: bool | None = None
+    ) -> None:
+        self.memory = memory
+        self._given = scope is not None if given is None else given
+        self.scope: Scope = (
+            load_scope(scope or "default") if scope is None or isinstance(scope, str) else scope
+        )
+        self._lock = threading.Lock()
+        self._checked = False
+
+    def check(self) -> None:
+        """See, once, that the scope suits the memory.
+
+        Raises:
+            EncoderMismatchError: the scope asked for was trained for another encoder.
+        """
+        with self._lock:
+            if not self._checked:
+                self.scope = suited(self.scope, self.memory, given=self._given)
+                self._checked = True
+
+    def calibrate(
+        self, decisions: Sequence[Decision], max_false_fire: float, confidence: float
+    ) -> Scope:
+        """Set the scope's threshold by decisions on texts that concern no edit; the scope so set.
+
+        Raises:
+            InvalidInputError: too few of them for the bound, or a scope that has no calibration.
+        """
+        if not isinstance(self.scope, Calibrates):
+            raise InvalidInputError(
+                f"The scope {self.scope!r} has no calibration.", hint="Use scope='classifier'."
+            )
+        self.scope = self.scope.calibrate(decisions, max_false_fire, confidence)
+        return self.scope
+
+    def decide(
+        self,
+        queries: Sequence[str],
+        namespace: str,
+        as_of: datetime | None = None,
+        store: EditMemory | MemoryView | None = None,
+    ) -> list[Decision]:
+        """What the scope says of each query.
+
+        Args:
+            queries: Texts; of a chat, what was said before and the last turn.
+            namespace: Of the edits.
+            as_of: The moment at which they hold; None: now.
+            store: The memory as it was; None: as it is.
+
+        Raises:
+            EncoderMismatchError: the scope asked for does not fit the memory's encoder.
+        """
+        store = self.memory if store is None else store
+        if not len(store):
+            return [Decision() for _ in queries]
+        self.check()
+        found = candidates(self.scope, store, queries, namespace, as_of)
+        with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
+            decisions = self.scope.decide(queries, found)
+        return list(map(heeded, queries, decisions))
+
+    def decide_with_version(
+        self, queries: Sequence[str], namespace: str, as_of: datetime | None = None
+    ) -> list[tuple[Decision, int]]:
+        """(decision, the memory's version at the time) per query; raises as :meth:`decide`."""
+        version = self.memory.version
+        return [(decision, version) for decision in self.decide(queries, namespace, as_of)]
 
 
 def in_force(
@@ -32,7 +121,7 @@ def candidates(
     as_of: datetime | None,
 ) -> Sequence[Sequence[Hit]]:
     """The edits that the scope is to judge for each query: the nearest, or all in force."""
-    if getattr(scope, "wants_all", False):
+    if judges_all(scope):
         every = tuple(Hit(record, 1.0, role="asks") for record in in_force(store, namespace, as_of))
         return [every for _ in queries]
     return store.search(queries, k=_CANDIDATES, namespace=namespace, as_of=as_of)
@@ -49,10 +138,9 @@ def suited(scope: Scope, memory: EditMemory, *, given: bool) -> Scope:
     Raises:
         EncoderMismatchError: it was trained for another encoder, and asked for.
     """
-    check = getattr(scope, "check_encoder", None)
     try:
-        if check is not None:
-            check(memory.encoder.id)
+        if isinstance(scope, ChecksEncoder):
+            scope.check_encoder(memory.encoder.id)
     except EncoderMismatchError as error:
         if given:
             raise

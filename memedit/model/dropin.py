@@ -1,4 +1,7 @@
-"""What it takes to be called like a Hugging Face model: budgets, sub-batches, merged results."""
+"""What it takes to be called like a Hugging Face model: budgets, sub-batches, merged results.
+
+With nothing for the editors to read, the caller's own tensors go to the base untouched.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.generation.utils import GenerateDecoderOnlyOutput
+from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Row
+from memedit.model.answering import Answering
 
 _PER_CALL = ("input_ids", "attention_mask", "position_ids", "token_type_ids", "inputs")
 _ONLY_BASE = (
@@ -111,6 +116,72 @@ class Request:
         return GenerateDecoderOnlyOutput(sequences=sequences) if self.wants_dict else sequences
 
 
+def generate(way: Answering, inputs: Tensor | None, options: Mapping[str, Any]) -> Any:
+    """As the base model's ``generate``, with the edits of the view in force.
+
+    Args:
+        way: How prompts are answered.
+        inputs: [B, T] int64 token ids; None where they are among ``options``.
+        options: Of ``generate``.
+
+    Raises:
+        InvalidInputError: an option that cannot be honoured for a row in scope.
+        ContextOverflowError: a row in scope does not fit the model's window with its edit.
+    """
+    base = way.engine.base
+    request = Request.of(inputs, options, base.generation_config)
+    rows = _rows(way, request.ids, request.mask)
+    mine = [way.concerns(row) for row in rows]
+    if not any(mine):
+        return base.generate(*(() if inputs is None else (inputs,)), **options)
+    request.check_supported()
+    inside = [i for i, yes in enumerate(mine) if yes]
+    outside = [i for i, yes in enumerate(mine) if not yes]
+    budget = Budget.of(options, base.generation_config, width=request.width)
+    answers = way.answer_edited([rows[i] for i in inside], budget.options)
+    new: dict[int, Any] = {i: answer.ids for i, answer in zip(inside, answers, strict=True)}
+    if outside:
+        tail = request.generate(base, outside)
+        each = len(tail) // len(outside)
+        new |= {i: tail[n * each :][:each] for n, i in enumerate(outside)}
+    return request.result([new[i] for i in range(len(rows))], way.engine.codec.pad)
+
+
+def forward(way: Answering, given: Mapping[str, Any]) -> Any:
+    """As the base model's ``forward``: logits [B, T, V] of the caller's own tokens.
+
+    Args:
+        way: How prompts are answered.
+        given: Its arguments by name, those that are not None.
+
+    Raises:
+        InvalidInputError: an output other than logits and loss is asked for of a row in scope.
+    """
+    base, ids, past = way.engine.base, given.get("input_ids"), given.get("past_key_values")
+    if ids is None or (past is not None and past.get_seq_length()):
+        return base(**given)
+    rows = _rows(way, ids, given.get("attention_mask"))
+    mine = [way.concerns(row) for row in rows]
+    if not any(mine):
+        return base(**given)
+    logits = merge(base, given, rows, mine, way.logits)
+    loss, labels = None, given.get("labels")
+    if labels is not None:
+        size = base.config.get_text_config().vocab_size
+        loss = base.loss_function(logits=logits, labels=labels, vocab_size=size)
+    if keep := given.get("logits_to_keep", 0):
+        logits = logits[:, -keep:] if isinstance(keep, int) else logits[:, keep]
+    return CausalLMOutputWithPast(loss=loss, logits=logits)
+
+
+def _rows(way: Answering, ids: Tensor | None, mask: Tensor | None) -> list[Row]:
+    """The rows of a call with their decisions; none while there is nothing in memory."""
+    if ids is None or ids.dim() != 2 or not way.live:
+        return []
+    real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+    return way.decide_rows([way.row(i[m]) for i, m in zip(ids, real, strict=True)])
+
+
 def merge(
     base: Any,
     given: Mapping[str, Any],
@@ -147,3 +218,65 @@ def merge(
         }
         logits[pick] = base(**own).logits.to(logits.dtype)
     return logits
+
+
+class DropIn(nn.Module):
+    """A model that is called like its ``base`` and has whatever the base has.
+
+    Subclasses say how prompts are answered (:attr:`_answering`).
+
+    Args:
+        base: A Hugging Face causal LM. It is wrapped, never changed.
+    """
+
+    def __init__(self, base: Any) -> None:
+        super().__init__()
+        self.base = base
+
+    @property
+    def _answering(self) -> Answering:
+        raise NotImplementedError
+
+    def generate(self, inputs: Any = None, **options: Any) -> Any:
+        """As the base model's ``generate``, with the edits in memory in force.
+
+        Out of scope the call goes to the base unchanged. The added context of an edited row is
+        never part of what is returned; its answer ends where the editor's form ends.
+
+        Raises:
+            InvalidInputError: an option that cannot be honoured for a row in scope.
+            ContextOverflowError: a row in scope does not fit the model's window with its edit.
+        """
+        return generate(self._answering, inputs, options)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        **options: Any,
+    ) -> Any:
+        """As the base model's ``forward``: logits [B, T, V] of the caller's own tokens.
+
+        A call that continues from ``past_key_values``, or that passes embeddings, is the base's.
+
+        Raises:
+            InvalidInputError: an output other than logits and loss is asked for of a row in scope.
+        """
+        known = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+        given = {k: v for k, v in known.items() if v is not None} | options
+        return forward(self._answering, given)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "base":  # not there yet, or asked for by a copy
+                raise
+            return getattr(self.base, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("config", "generation_config"):
+            setattr(self.base, name, value)
+        else:
+            super().__setattr__(name, value)

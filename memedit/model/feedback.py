@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from memedit.core.intents import SLOT
-from memedit.core.types import Edit
+from memedit.core.types import SLOT, Edit
 from memedit.memory import Receipt
 
 _QUOTED = re.compile(r"[\"“«]([^\"”»]{2,80})[\"”»]")

@@ -9,21 +9,15 @@ from typing import Any
 import torch
 
 from memedit.core.errors import InvalidEditError
-from memedit.core.progress import counted
-from memedit.core.protocols import Editor, Scope
+from memedit.core.progress import counted, report
+from memedit.core.protocols import Editor, Scope, is_joint, leaves_of
 from memedit.core.types import Edit, Payload, Record
 from memedit.engine.engine import Engine
-from memedit.memory import EditMemory
-from memedit.model.sequence import EditedModels, dependents, joint, refuse, stamped, ungated
+from memedit.memory import EditMemory, Receipt
+from memedit.model.sequence import EditedModels, dependents, refuse, stamped, ungated
 
 Payloads = Mapping[str, Payload]
 """Editor -> what it must remember."""
-
-
-def leaves_of(editor: Editor) -> tuple[Editor, ...]:
-    """The editors of a chain; else the editor itself."""
-    found: tuple[Editor, ...] = getattr(editor, "editors", (editor,))
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +59,51 @@ class Fitter:
             return self._on_those_in_force(edits, options)
         fitted = {editor.name: self._apart(editor, edits) for editor in self.leaves}
         return [{name: each[i] for name, each in fitted.items()} for i in range(len(edits))]
+
+    def add(self, edits: Sequence[Edit], options: Mapping[str, Any]) -> list[Receipt]:
+        """Fit edits and write them, all or none; one receipt each.
+
+        Raises:
+            EntangledEditError: they replace what others were fitted on.
+        """
+        payloads = self.new(edits, options)
+        if len(edits) == 1:
+            return [self.memory.add(edits[0], payloads=payloads[0], **options)]
+        return self.memory.add_many(edits, payloads=payloads, progress=report, **options)
+
+    def forget(self, ids: Sequence[str], namespace: str, *, refit: bool) -> list[Record]:
+        """Remove edits; ``refit`` fits anew those that were fitted on them.
+
+        Raises:
+            UnknownEditError: no such edit in force.
+            EntangledEditError: others were fitted on them, and ``refit`` is not set.
+        """
+        gone = [self.memory.get(id, namespace=namespace) for id in dict.fromkeys(ids)]
+        later = dependents(gone, list(self.memory.records(namespace)), self.leaves)
+        if later and not refit:
+            raise refuse(gone, later)
+        found = [self.memory.forget(record.id, namespace=namespace) for record in gone]
+        for record in reversed(later):
+            self.memory.forget(record.id, namespace=namespace, reason="refit")
+        for group in _alike(later):
+            self.add([record.edit for record in group], _options_of(group[0]))
+        return found
+
+    def compile(self) -> int:
+        """Fit and store what edits in memory lack; returns the number of edits.
+
+        May be interrupted and called again.
+        """
+        records = [r for r in self.memory.records() if self.missing(r)]
+        together = self.in_turn and bool(records)
+        done = 0
+        for group in [records] if together else [[r] for r in records]:
+            fresh = {record.sequence for record in group}
+            others = [r for r in self.memory.records() if together and r.sequence not in fresh]
+            self.memory.put_payloads(self.fits(group, others))
+            done += len(group)
+            report(done)
+        return len(records)
 
     def model(self, records: Sequence[Record]) -> Engine:
         """The model with these records in its weights; those never fitted are fitted now."""
@@ -113,7 +152,7 @@ class Fitter:
 
     def _apart(self, editor: Editor, edits: Sequence[Edit]) -> list[Payload]:
         """Payloads that stand for themselves: gated, an edit of a joint editor acts alone."""
-        if not joint(editor):
+        if not is_joint(editor):
             return _fit(editor, edits, self.engine)
         lm = self.engine.shadow()
         return [_fit(editor, [edit], lm)[0] for edit in counted(edits)]
@@ -165,3 +204,22 @@ def check_needs(edit: Edit, editor: Editor) -> None:
             f"Editor {editor.name!r} needs a {' and a '.join(lacks)}; {edit.prompt!r} has none.",
             hint="Pass subject= and target_new=, or use an editor that takes statements (ike).",
         )
+
+
+def _options_of(record: Record) -> dict[str, Any]:
+    """The options with which a record was added."""
+    names = ("namespace", "source", "valid_from", "valid_until")
+    return {name: getattr(record, name) for name in names}
+
+
+def _alike(records: Sequence[Record]) -> list[list[Record]]:
+    """Records in order, those together that were added together with the same options."""
+    groups: list[list[Record]] = []
+    for record in records:
+        last = groups[-1][-1] if groups else None
+        same = last is not None and last.version == record.version
+        if last is not None and same and _options_of(last) == _options_of(record):
+            groups[-1].append(record)
+        else:
+            groups.append([record])
+    return groups

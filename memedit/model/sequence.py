@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from memedit.core.errors import EntangledEditError
-from memedit.core.protocols import Editor, Scope
+from memedit.core.protocols import ChangesWeights, Editor, Scope, is_joint, judges_all
 from memedit.core.types import Payload, Record
 from memedit.engine.engine import Engine, changed_weights
 
@@ -23,22 +23,9 @@ FITTED_AT = "fitted_at"
 """Number in a payload: the memory's version on whose edits it was fitted."""
 
 
-def changes_weights(editor: Editor) -> bool:
-    """Whether an editor's payloads are changes of weights that can be added up."""
-    return hasattr(editor, "changes")
-
-
-def joint(editor: Editor) -> bool:
-    """Whether an editor's edits are fitted together and on those before: they are all in one place.
-
-    So are the editors of weights, and those that say so (``joint = True``).
-    """
-    return changes_weights(editor) or bool(getattr(editor, "joint", False))
-
-
 def ungated(editor: Editor, scope: Scope) -> bool:
     """Whether every edit of a joint editor concerns every prompt."""
-    return joint(editor) and bool(getattr(scope, "wants_all", False))
+    return is_joint(editor) and judges_all(scope)
 
 
 class EditedModels:
@@ -67,7 +54,7 @@ class EditedModels:
                 return engine
             if key[: len(known)] == known:
                 changes, new = dict(held), records[len(known) - 2 :]
-        added = editor.changes(new) if changes_weights(editor) else {}  # type: ignore[attr-defined]
+        added = editor.changes(new) if isinstance(editor, ChangesWeights) else {}
         for site, change in added.items():
             changes[site] = changes[site] + change if site in changes else change
         engine = self._engine.shadow(changes, records)
@@ -106,7 +93,7 @@ def stamped(payload: Payload, version: int) -> Payload:
 def fitted_at(record: Record, editors: Sequence[Editor]) -> int | None:
     """At which version a record was fitted on the edits before it; None if it was not."""
     for editor in editors:
-        if joint(editor):
+        if is_joint(editor):
             value = record.payloads.get(editor.name, {}).get(FITTED_AT)
             if value is not None:
                 return int(value)
@@ -117,7 +104,7 @@ def dependents(
     gone: Sequence[Record], live: Sequence[Record], editors: Sequence[Editor]
 ) -> list[Record]:
     """Live records that were fitted on (or together with) records that shall go; those not."""
-    if not any(joint(editor) for editor in editors) or not gone:
+    if not any(is_joint(editor) for editor in editors) or not gone:
         return []
     ids = {record.sequence for record in gone}
     first = min(record.version for record in gone)

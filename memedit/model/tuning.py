@@ -16,8 +16,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Batch, Decision, Edit, Hit, Record, Role, Row
+from memedit.core.types import Decision, Edit, Hit, Record, Role
 from memedit.editors import load_editor
 from memedit.editors.prompting.adapter import adapter_for
 from memedit.editors.prompting.choosing import (
@@ -31,7 +32,7 @@ from memedit.editors.prompting.choosing import (
 )
 
 if TYPE_CHECKING:
-    from memedit.model.editable import EditableModel
+    from memedit.model.asking import AskableModel
 
 _IKE = "ike"
 _NOTES = (
@@ -188,7 +189,7 @@ def _both(one: Invented, two: Invented) -> Trial:
     return Trial("two", text, (one.edit, two.edit), _saying(one.edit, two.edit))
 
 
-def tune(model: EditableModel, *, progress: Callable[[int, int], None] | None = None) -> Tuning:
+def tune(model: AskableModel, *, progress: Callable[[int, int], None] | None = None) -> Tuning:
     """Try the forms on a base and keep what holds best where ``auto`` reads it.
 
     Args:
@@ -245,7 +246,7 @@ def _balanced(group: Sequence[Trial], right: Sequence[bool]) -> float:
 
 
 def _said(
-    model: EditableModel, form: str, group: Sequence[Trial], counted: Callable[[int], None]
+    model: AskableModel, form: str, group: Sequence[Trial], counted: Callable[[int], None]
 ) -> list[str]:
     """The answers to the trials in one form, through the editor itself."""
     found: list[str] = []
@@ -265,7 +266,7 @@ def _chunks(group: Sequence[Trial]) -> Iterator[Sequence[Trial]]:
         yield group[start : start + _CHUNK]
 
 
-def _row(model: EditableModel, form: str, trial: Trial) -> Row:
+def _row(model: AskableModel, form: str, trial: Trial) -> Row:
     """A trial as the row of a request whose scope was right."""
     row = model.row(trial.text, chat=trial.chat)
     if form == NONE:

@@ -1,12 +1,16 @@
-"""Who is affected by an edit: from candidates to decisions."""
+"""Who is affected by an edit: from candidates to decisions.
+
+A scope in another package registers through the entry-point group ``memedit.scopes``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from memedit.core.errors import check_settings, unknown_name
 from memedit.core.protocols import Scope
-from memedit.core.registry import called
+from memedit.core.registry import Registry
 from memedit.scope.classifier import ClassifierScope
 from memedit.scope.feedback import Feedback
 from memedit.scope.proposals import propose_queries
@@ -28,14 +32,21 @@ __all__ = [
 DEFAULT = "classifier"
 
 
-def _known() -> dict[str, type[Any]]:
+def _own() -> dict[str, Callable[[], Any]]:
     every = (ClassifierScope, Everything, Feedback, Mention, Nearest, Threshold)
-    return {cls.name: cls for cls in every}
+    return {cls.name: partial(_itself, cls) for cls in every}
+
+
+def _itself(cls: type[Any]) -> type[Any]:
+    return cls
+
+
+_SCOPES = Registry("scope", "memedit.scopes", _own, ("name", "decide"))
 
 
 def available() -> list[str]:
     """Names that :func:`load_scope` takes."""
-    return sorted(_known())
+    return _SCOPES.names()
 
 
 def scope_class(name: str) -> type[Any]:
@@ -43,12 +54,10 @@ def scope_class(name: str) -> type[Any]:
 
     Raises:
         UnknownNameError: no such scope; the message lists those there are.
+        RegistrationError: what is registered is no scope.
     """
-    known = _known()
-    name = DEFAULT if name == "default" else name
-    if name not in known:
-        raise unknown_name("scope", name, known)
-    return known[name]
+    cls: type[Any] = _SCOPES.find(DEFAULT if name == "default" else name)
+    return cls
 
 
 def load_scope(name: str = "default", **settings: Any) -> Scope:
@@ -59,10 +68,7 @@ def load_scope(name: str = "default", **settings: Any) -> Scope:
     Raises:
         UnknownNameError: no such scope.
         InvalidInputError: it has no such setting.
+        RegistrationError: what is registered is no scope.
     """
-    name, said = called(name)
-    cls = scope_class(name)
-    settings = said | settings
-    check_settings("Scope", name, cls, settings)
-    scope: Scope = cls(**settings)
+    scope: Scope = _SCOPES.make(DEFAULT if name == "default" else name, settings)
     return scope

@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
-from memedit.core.types import Decision, Hit, Role
+from memedit.core.text import normalised
+from memedit.core.types import Decision, Hit, Role, key_texts
 from memedit.core.untrusted import opened_tensors, read_json
-from memedit.memory.live.state import key_texts, normalised
 from memedit.scope.calibrate import threshold_for
 from memedit.scope.features import SCALARS, nearly_named, scalars, turned, vectors
 from memedit.scope.reading import pair_texts

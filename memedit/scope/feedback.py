@@ -16,9 +16,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from memedit.core.errors import InvalidInputError
-from memedit.core.intents import SLOT, is_intent
-from memedit.core.protocols import Scope
-from memedit.core.types import Decision, Hit
+from memedit.core.protocols import ChecksEncoder, Scope
+from memedit.core.types import SLOT, Decision, Hit, is_intent
 from memedit.scope.classifier import ClassifierScope
 from memedit.scope.rules import Mention, Nearest, Threshold
 
@@ -63,8 +62,8 @@ class Feedback:
         Raises:
             EncoderMismatchError: it was trained for another encoder.
         """
-        if (check := getattr(self._questions, "check_encoder", None)) is not None:
-            check(encoder)
+        if isinstance(self._questions, ChecksEncoder):
+            self._questions.check_encoder(encoder)
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
         """One decision per prompt; feedback on the question goes before feedback on the intent."""

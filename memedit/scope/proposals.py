@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from memedit.core.protocols import Encoder
-from memedit.core.types import Edit
-from memedit.memory.live.state import masked_prompt
-from memedit.memory.live.subjects import MASK
+from memedit.core.text import MASK
+from memedit.core.types import Edit, masked_prompt
 from memedit.scope.relations import relation_questions, sisters
 
 Floats = npt.NDArray[np.float32]

@@ -68,7 +68,7 @@ def _local(
 def _upstream(
     config: ServerConfig, memory: EditMemory, settings: Settings, metrics: Metrics
 ) -> Backend:
-    from memedit.serving.deciding import Decider
+    from memedit.model.deciding import Decider
     from memedit.serving.upstream.backend import UpstreamBackend
     from memedit.serving.upstream.relay import Relay
     from memedit.serving.upstream.rewriters import ike, load_rewriter

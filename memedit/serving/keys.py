@@ -20,7 +20,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from memedit.core.errors import InvalidInputError, MemoryStoreError, unknown_name
+from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.registry import unknown_name
 from memedit.core.types import DEFAULT_NAMESPACE, check_text
 
 SCOPES = ("read", "ask", "edit", "admin")

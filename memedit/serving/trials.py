@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from memedit.core.errors import InvalidEditError, MemeditError
+from memedit.core.protocols import ChangesWeights
 from memedit.core.types import Edit
 from memedit.editors import load_editor
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.editable import EditableModel
-from memedit.model.sequence import changes_weights
 from memedit.serving.errors import ApiError
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class Trials:
         if self._task is not None and not self._task.done():
             raise ApiError(409, "Another trial runs; wait, or cancel it.", code="trial_running")
         loaded = load_editor(editor)
-        if not changes_weights(loaded):
+        if not isinstance(loaded, ChangesWeights):
             raise ApiError(
                 400, f"{editor!r} changes no weights; name one that does, such as rome.",
                 code="invalid_value", param="editor",

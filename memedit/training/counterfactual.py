@@ -18,10 +18,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from memedit.core.chat import ChatFormat
+from memedit.core.calls import Row
+from memedit.core.chat import ChatFormat, Turn
 from memedit.core.errors import InvalidInputError
 from memedit.core.sites import Sites
-from memedit.core.types import Row, Turn
 from memedit.data.facts import Fact
 from memedit.editors.prompting.adapter import WEIGHTS
 from memedit.editors.prompting.forms import before_query, opened_reply, plain, stated

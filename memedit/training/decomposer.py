@@ -18,9 +18,9 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Row
-from memedit.data.facts import read_records
+from memedit.data.records import read_records
 from memedit.editors.prompting.decomposing import MOST_HOPS, planned, relations
 from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec

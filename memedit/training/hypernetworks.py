@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM
 from memedit.core.types import Edit
 from memedit.data.facts import Fact
 from memedit.editors import ke, mend

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import IsTransformer
 from memedit.data.facts import Fact, read_facts
 from memedit.data.split import describe, part_of
 from memedit.data.texts import sentences
@@ -192,7 +193,7 @@ def _with_cross(
     from memedit.training.cross import chosen, fitted, train_cross
 
     model = PairModel.load(out)  # as it is shipped: in half precision
-    if not steps or not hasattr(encoder, "transformer"):
+    if not steps or not isinstance(encoder, IsTransformer):
         return model, None
     train_cross(
         encoder,

@@ -21,10 +21,10 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from memedit.core.protocols import Encoder
+from memedit.core.text import subject_key
 from memedit.core.types import Edit, Hit
 from memedit.data.facts import Fact
 from memedit.memory import EditMemory
-from memedit.memory.live.subjects import subject_key
 from memedit.scope.classifier import worth_weighing
 from memedit.scope.features import scalars, vectors
 from memedit.scope.reading import TextPair, pair_texts

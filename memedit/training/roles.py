@@ -19,9 +19,9 @@ import numpy as np
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.passages import Conversation
 from memedit.core.protocols import Encoder
+from memedit.core.text import subject_key
 from memedit.core.types import Edit, Hit
 from memedit.memory import EditMemory
-from memedit.memory.live.subjects import subject_key
 from memedit.scope.classifier import worth_weighing
 from memedit.scope.features import scalars, vectors
 from memedit.scope.reading import pair_texts

@@ -13,7 +13,7 @@ from memedit.editors.weights.statistics import Collected, Progress, collect
 from memedit.training.jobs import sha256_of
 
 if TYPE_CHECKING:
-    from memedit.core.protocols import LM
+    from memedit.core.calls import LM
 
 
 def layers_of(text: str) -> list[int]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from memedit.core.errors import InvalidInputError
-from memedit.core.registry import called, split
+from memedit import editors, scope
+from memedit.core.errors import InvalidInputError, RegistrationError
+from memedit.core.registry import Registry, called, classes_in, split
+from memedit.data.formats import detect
 from memedit.editors import load_editor
 from memedit.editors.ft_l import FtL
 from memedit.editors.memit import Memit
 from memedit.editors.rome import Rome
+from memedit.encoders import load_encoder
+from memedit.evaluation import load_cases
 from memedit.evaluation.runs.specs import parse, parse_all
+from tests import stranger
 
 
 def test_separators_inside_of_brackets_do_not_separate() -> None:
@@ -62,3 +69,74 @@ def test_editors_and_comparisons_take_settings_in_names() -> None:
     assert names == ["rome(layer=5,variant=r)-ungated", "none"]
     with pytest.raises(InvalidInputError, match="lair"):
         parse("rome(lair=5)")
+
+
+def test_what_a_stranger_registers_is_found_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger.install(tmp_path / "site", monkeypatch)
+    assert "parrot" in editors.available() and "starts" in scope.available()
+    assert load_editor("parrot(times=3)") == editors.editor_class("parrot")(times=3)
+    assert scope.load_scope("starts", letters=2).name == "starts"
+    assert load_encoder("letters").encode(["aa"])[0, 0] == 1
+    assert detect({"stranger": "Who is it?", "says": "Bo"})[0] == "stranger"
+    file = tmp_path / "cases.jsonl"
+    file.write_text('{"stranger": "The capital of France is", "says": "Lyon"}\n')
+    (case,) = load_cases(file).cases
+    assert case.edits[0].target_new == "Lyon"
+    with pytest.raises(InvalidInputError, match="has no setting size. It has: times"):
+        load_editor("parrot", size=1)
+
+
+BROKEN = {
+    "no run": ("half", "Half", "class Half:\n    name = 'half'\n    needs = frozenset()\n"),
+    "another name": (
+        "other",
+        "Other",
+        "class Other:\n    name = 'mine'\n    needs = fit = run = None\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [
+        ("no run", "entry point 'half' of memedit.editors has no fit and no run"),
+        ("another name", "calls itself 'mine'"),
+    ],
+)
+def test_what_is_no_editor_is_refused_with_a_reason(
+    which: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _, _ = BROKEN[which]
+    stranger.install(tmp_path / "site", monkeypatch, f"broken_{name}", {
+        "memedit.editors": BROKEN[which]
+    })  # fmt: skip
+    with pytest.raises(RegistrationError, match=said):
+        load_editor(name)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("class A:\n    name = 'a'\nclass B:\n    name = 'b'\n", "it defines A, B"),
+        ("x = 1\n", "it defines none"),
+        ("class A:\n    name = 'b'\n    run = None\n", "calls itself 'b'"),
+        ("class A:\n    name = 'mine'\n", "has no run"),
+    ],
+)
+def test_a_file_of_ours_that_is_no_editor_is_refused_with_a_reason(
+    source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = f"methods_{abs(hash(source))}"
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text("")
+    (tmp_path / package / "mine.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = Registry(
+        "editor", "none.such", lambda: classes_in(package, [str(tmp_path / package)]),
+        ("name", "run"),
+    )  # fmt: skip
+    assert found.names() == ["mine"]
+    with pytest.raises(RegistrationError, match=said):
+        found.find("mine")

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.types import Batch, Decision, Hit, Record, Row
+from memedit.core.types import Decision, Hit, Record
 from memedit.editors import load_editor
 from memedit.editors.grace import Grace
 from memedit.editors.grace_relative import GraceRelative
@@ -123,7 +124,7 @@ def test_each_row_has_the_codebook_of_its_own_edits() -> None:
     def row(*records: Record) -> Row:
         return Row("p", decision=Decision(tuple(Hit(r, 1.0) for r in records)))
 
-    from memedit.core.protocols import Step
+    from memedit.core.calls import Step
 
     x = torch.tensor([[[0.0, 0.8]]] * 3)  # 0.8 from the first key
     y = torch.zeros(3, 1, 2)

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Batch, Completion, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Batch, Completion, Decision, Hit, Record, Row
+from memedit.core.types import Decision, Hit, Record
 from memedit.editors._chain import Chain
 from memedit.editors.ike import Ike
 from memedit.editors.mello import LABEL, Mello, clean, question_of, same

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Batch
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.types import Batch
 from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, bare_answer, clarification
 from memedit.editors.prompting.shots import posed, prefix
 from memedit.model.feedback import agrees, as_edit, guessed_subject

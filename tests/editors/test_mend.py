@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.types import Batch, Row
 from memedit.data.facts import Fact
 from memedit.data.split import part_of
 from memedit.editors._sequences import keyed

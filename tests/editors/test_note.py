@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Batch, Row
+from memedit.core.chat import Turn
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Batch, Decision, Hit, Record, Role, Row, Turn
+from memedit.core.types import Decision, Hit, Record, Role
 from memedit.editors.note import Note
 from memedit.editors.prompting.notes import WORDINGS, core_of, said_whole, values_of
 from memedit.engine.processors import Keeps, Leans

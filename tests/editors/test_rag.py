@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Batch
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Batch
 from memedit.editors.rag import Rag
 from tests.helpers import byte_tokenizer
 
@@ -107,7 +107,7 @@ def test_a_text_has_them_before_it(model: EditableModel) -> None:
 
 
 def test_it_fires_whatever_is_asked_and_an_empty_memory_is_the_base(model: EditableModel) -> None:
-    assert model.scope.name == "nearest"  # type: ignore[attr-defined]
+    assert model.scope.name == "nearest"
     assert "Use these facts:" in read(model, [("user", "Tell me a joke.")])
     for record in list(model.memory.records()):
         model.forget(record.id)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from memedit import Edit
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError, StatisticsError
-from memedit.core.types import Batch, Row
 from memedit.editors._sequences import contexts, fact, keyed, weights
 from memedit.editors.rome import Rome
 from memedit.editors.weights.base import summed

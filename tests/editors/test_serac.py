@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Decision, Hit, Record, Row
+from memedit.core.types import Decision, Hit, Record
 from memedit.editors.prompting.forms import plain
 from memedit.editors.serac import Serac, _odds
 from memedit.scope import Nearest

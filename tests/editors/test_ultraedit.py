@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from memedit import Edit
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.types import Batch, Record, Row
+from memedit.core.types import Record
 from memedit.editors._sequences import keyed
 from memedit.editors.ultraedit import Running, Ultraedit
 from memedit.editors.weights.base import summed, weight_of

@@ -9,9 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Row, Step
 from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInputError
-from memedit.core.protocols import Step
-from memedit.core.types import Decision, Hit, Record, Row
+from memedit.core.types import Decision, Hit, Record
 from memedit.editors._sequences import targeted
 from memedit.editors.wise import Memory, SideMemory, Wise, _Training, change, mask_of, memories
 from memedit.engine.engine import Engine

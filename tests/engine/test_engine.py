@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
+from memedit.core.calls import Apply, Batch, Row, Step
 from memedit.core.errors import ContextOverflowError, InvalidInputError
-from memedit.core.protocols import Apply, Step
-from memedit.core.types import Batch, Row
 from memedit.engine.engine import Engine
 
 ARCHITECTURES = "gpt2 gptj gpt_neox llama mistral qwen2 qwen3 gemma2 gemma3_text phi3 opt".split()

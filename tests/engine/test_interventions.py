@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from memedit.core.protocols import Step
-from memedit.core.types import Decision, Edit, Hit, Record, Row
+from memedit.core.calls import Row, Step
+from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.engine.codebook import Codebook, Rule
 from memedit.engine.interventions import Columns, Dense, LowRank, Neurons, SideFFN, pack
 

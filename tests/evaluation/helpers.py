@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit import EditableModel
-from memedit.data.formats import Json
+from memedit.data.records import Json
 from tests.helpers import byte_tokenizer, tiny_model
 
 CITIES = ("Lyon", "Oslo", "Rome", "Bonn", "Kyiv", "Riga", "Bern", "Cork", "Graz", "Turku", "Pisa")

@@ -17,9 +17,9 @@ from memedit.core.errors import (
     MemoryStoreError,
     UnknownEditError,
 )
+from memedit.core.text import MASK
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
-from memedit.memory.live.subjects import MASK
 from tests.memory.helpers import CountingEncoder, capital, ids, sound, utc
 
 

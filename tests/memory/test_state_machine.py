@@ -21,10 +21,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from memedit.core.text import subject_key
 from memedit.core.types import Edit, Record
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.memory.live.subjects import subject_key
 from tests.postgres import Cluster
 
 ENCODER = HashingEncoder(32)

@@ -14,6 +14,7 @@ import torch
 from transformers import TextIteratorStreamer, pipeline
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import (
     InvalidEditError,
     InvalidInputError,
@@ -21,7 +22,6 @@ from memedit.core.errors import (
     UnknownEditError,
     UnknownNameError,
 )
-from memedit.core.types import Batch, Row
 
 Tiny = Callable[[str], Any]
 IN = "The capital of France is"

@@ -18,7 +18,8 @@ import pytest
 import torch
 
 from memedit import Edit, EditableModel
-from memedit.core.types import Batch, Decision, Hit, Record, Role
+from memedit.core.calls import Batch
+from memedit.core.types import Decision, Hit, Record, Role
 
 NAME = os.environ.get("MEMEDIT_LARGE_MODEL")
 pytestmark = [

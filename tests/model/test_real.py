@@ -74,7 +74,7 @@ def test_logits_out_of_scope_are_the_bases_bit_for_bit(edited: EditableModel) ->
 
 
 def test_prefix_reuse_gives_the_uncached_text(smollm: tuple[Any, Any]) -> None:
-    from memedit.core.types import Batch, Row
+    from memedit.core.calls import Batch, Row
     from memedit.engine.engine import Engine
 
     engine = Engine(*smollm)

@@ -12,10 +12,10 @@ import torch
 
 from memedit import Edit, EditableModel
 from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInputError
+from memedit.core.protocols import ChangesWeights, MeasuresDistance
 from memedit.editors import available, editor_class
 from memedit.editors.weights.base import summed
 from memedit.engine.engine import Engine
-from memedit.model.sequence import changes_weights
 from memedit.scope import Mention
 from tests.editors.helpers import FACTS, quick, tiny_engine, with_hypernetworks, with_statistics
 from tests.helpers import byte_tokenizer, tiny_model
@@ -106,7 +106,8 @@ def test_single_batch_and_sequential(name: str, arch: str, build: Build) -> None
     said = model.generate(**asked, **options)
     assert torch.equal(said, by_hand.base.generate(**asked, **options))
     assert all(torch.isfinite(each).all() for each in edited)
-    far = model.editor.distance(list(model.memory.records()))  # type: ignore[attr-defined]
+    assert isinstance(model.editor, MeasuresDistance)
+    far = model.editor.distance(list(model.memory.records()))
     assert far.keys() == summed(held).keys()
     assert all(far[site] == pytest.approx(float(d.norm())) for site, d in summed(held).items())
     with model.merged():
@@ -369,5 +370,5 @@ def test_an_edit_without_what_is_needed_is_refused_before_anything_is_stored(
 def test_who_changes_weights() -> None:
     from memedit.editors import load_editor
 
-    assert {n for n in available() if changes_weights(load_editor(n))} == set(EDITORS)
+    assert {n for n in available() if isinstance(load_editor(n), ChangesWeights)} == set(EDITORS)
     assert {"ike", "serac"}.isdisjoint(EDITORS) and "rome" in EDITORS

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from memedit import EditableModel
+from memedit.core.calls import Batch, Completion
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Batch, Completion
 from memedit.editors.auto import Auto
 from memedit.editors.prompting.choosing import NONE, OBJECTS, SENTENCES, tuned
 from memedit.model.tuning import _balanced, _best, facts, trials

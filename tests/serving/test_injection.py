@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from memedit.core.types import Batch, Completion, Edit
+from memedit.core.calls import Batch, Completion
+from memedit.core.types import Edit
 from memedit.serving.local.backend import LocalBackend
 from memedit.serving.upstream import rewriting
 from memedit.serving.upstream.rewriters import ike

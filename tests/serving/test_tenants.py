@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.serving.deciding import Decider
+from memedit.model.deciding import Decider
 from tests.serving.helpers import ring, run, tiny_service, within
 
 DECISIONS = int(os.environ.get("MEMEDIT_TENANT_DECISIONS", "3000"))
@@ -34,7 +34,7 @@ def test_cross_tenant_fires_among_mixed_decisions() -> None:
     while done < DECISIONS:
         tenant = rng.choice([*tenants, "nobody"])
         queries = [rng.choice(RELATIONS).format(rng.choice(NAMES)) for _ in range(100)]
-        for decision, _ in decider.decide(queries, tenant):
+        for decision in decider.decide(queries, tenant):
             done += 1
             fired += bool(decision)
             held = [*decision.hits, *decision.candidates]

@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Batch, Row
 from memedit.editors.prompting.adapter import WEIGHTS, Adapter
 from memedit.editors.serac import Serac
 from memedit.engine import loading
@@ -72,7 +72,8 @@ def test_training_reads_what_the_runtime_asks(tiny: Any, tiny_tokenizer: Any) ->
         ("Where was Ada Byron born?", "", "Where was Ada Byron born?", True),
     )
     for text, before, query, chat in cases:
-        row = model._decided([model._row(model._encode(text, chat=chat))])[0]
+        way = model._answering
+        row = way.decide_rows([way.row(way.encode(text, chat=chat))])[0]
         options = {"max_new_tokens": 1, "do_sample": False}
         model.editor.run(Batch((row,), options=options), call)
         prompt, target = render(Example((fact,), query, "Oslo", before, chat))

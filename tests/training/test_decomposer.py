@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Batch, Row
 from memedit.editors.mello import Mello
 from memedit.editors.prompting.decomposing import Planner, plan_of, planned, planner_for
 from memedit.engine import loading

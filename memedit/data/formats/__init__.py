@@ -7,20 +7,17 @@ Another package adds its own through the entry-point group ``memedit.datasets``.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.registry import Registry, modules_in
 from memedit.core.types import Edit
 from memedit.data.cases import EFFICACY, EvalCase, Probe
-
-_GROUP = "memedit.datasets"
-Json: TypeAlias = "dict[str, Any]"
+from memedit.data.records import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +54,19 @@ class Format(Protocol):
     def read(self, records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]: ...
 
 
+_FORMATS = Registry(
+    "format", "memedit.datasets", partial(modules_in, __name__, __path__), ("recognises", "read"),
+    named=False,
+)  # fmt: skip
+
+
 def formats() -> dict[str, Format]:
-    """Every known format by name."""
-    found: dict[str, Any] = {
-        m.name: importlib.import_module(f"{__name__}.{m.name}")
-        for m in pkgutil.iter_modules(__path__)
-        if not m.name.startswith("_")
-    }
-    return found | {point.name: point.load() for point in entry_points(group=_GROUP)}
+    """Every known format by name.
+
+    Raises:
+        RegistrationError: another package declares one that lacks a member.
+    """
+    return {name: _FORMATS.find(name) for name in _FORMATS.names()}
 
 
 def detect(record: Json) -> tuple[str, Format]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from memedit.data.cases import GENERATION, NEIGHBOURHOOD, PARAPHRASE, EvalCase, Probe
-from memedit.data.formats import Json, Options, case_of, own_probes
+from memedit.data.formats import Options, case_of, own_probes
+from memedit.data.records import Json
 from memedit.data.references import Snippets, read_snippets
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from memedit.core.errors import InvalidInputError
 from memedit.data.cases import LOCALITY, PORTABILITY, EvalCase, Probe
-from memedit.data.formats import Json, Options, counterfact, texts
+from memedit.data.formats import Options, counterfact, texts
+from memedit.data.records import Json
 
 _BESIDE = ("counterfact_full.jsonl.gz", "counterfact_core.jsonl.gz", "counterfact.jsonl")
 
@@ -35,7 +36,7 @@ def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]
 
 
 def _edits(path: Path | None) -> Iterator[Json]:
-    from memedit.data.sources import records
+    from memedit.data.records import records
 
     folder = path.parent if path else Path()
     for name in _BESIDE:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from memedit.data.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe, Query, RippleTest
-from memedit.data.formats import Json, Options, case_of, group, own_probes, required, texts
+from memedit.data.formats import Options, case_of, group, own_probes, required, texts
+from memedit.data.records import Json
 
 
 def recognises(record: Json) -> bool:

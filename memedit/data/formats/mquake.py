@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from memedit.data.cases import EFFICACY, HOP, MULTIHOP, EvalCase, Probe
-from memedit.data.formats import Json, Options, case_of, texts
+from memedit.data.formats import Options, case_of, texts
+from memedit.data.records import Json
 
 _SHOTS = (
     ("Who wrote the novel The Leopard?", "Giuseppe Tomasi di Lampedusa"),

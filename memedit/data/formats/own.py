@@ -38,7 +38,8 @@ from memedit.data.cases import (
     EvalCase,
     Probe,
 )
-from memedit.data.formats import Json, Options, case_of, own_probes, texts
+from memedit.data.formats import Options, case_of, own_probes, texts
+from memedit.data.records import Json
 
 _EDIT = ("prompt", "target_new", "subject", "target_true", "queries")
 

@@ -14,7 +14,8 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from memedit.data.cases import EFFICACY, LOCALITY, PORTABILITY, EvalCase, Probe, Query, RippleTest
-from memedit.data.formats import Json, Options, case_of, group, texts
+from memedit.data.formats import Options, case_of, group, texts
+from memedit.data.records import Json
 
 CRITERIA = {
     "Logical_Generalization": PORTABILITY,

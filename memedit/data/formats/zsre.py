@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from memedit.data.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe
-from memedit.data.formats import Json, Options, case_of, own_probes, texts
+from memedit.data.formats import Options, case_of, own_probes, texts
+from memedit.data.records import Json
 
 
 def recognises(record: Json) -> bool:

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM, Batch, Call
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Call, Edit, Payload, Record
+from memedit.core.types import Edit, Payload, Record
 from memedit.editors._sequences import Sequenced, targeted
 from memedit.editors.beside.targets import Targets, apart, chunked, cpu, sites
 from memedit.engine.codebook import Codebook, Rule, balls

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from memedit.core.protocols import LM
-from memedit.core.types import Batch, Edit, Row
+from memedit.core.calls import LM, Batch, Row
+from memedit.core.types import Edit
 from memedit.editors._sequences import keyed, targeted
 from memedit.editors.beside.targets import positions
 from memedit.engine.passes import Pass

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM, Batch
 from memedit.core.errors import InvalidEditError, UnsupportedArchitectureError
 from memedit.core.progress import report
-from memedit.core.protocols import LM
-from memedit.core.types import Batch
 from memedit.editors._sequences import Sequenced
 from memedit.engine.passes import Pass, log_probs
 

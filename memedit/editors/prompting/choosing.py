@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import cache_folder
-from memedit.core.protocols import LM
 from memedit.core.registry import called
 from memedit.editors.prompting.adapter import adapter_for
 

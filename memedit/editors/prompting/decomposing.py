@@ -22,9 +22,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
 
+from memedit.core.calls import LM, Batch, Row, Transcript
 from memedit.core.errors import ContextOverflowError
-from memedit.core.protocols import LM, Transcript
-from memedit.core.types import Batch, Row
 from memedit.editors.prompting.adapter import MANIFEST, Adapter, load_adapter
 from memedit.editors.prompting.forms import END
 

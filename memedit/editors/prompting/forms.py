@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from memedit.core.chat import ChatFormat
-from memedit.core.types import Hit, Row, Turn
+from memedit.core.calls import Row
+from memedit.core.chat import ChatFormat, Turn
+from memedit.core.types import Hit
 
 END = "\n"
 """An answer is one line."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from memedit.core.protocols import LM
-from memedit.core.types import Edit, Hit, Row
+from memedit.core.calls import LM, Row
+from memedit.core.types import Edit, Hit
 from memedit.editors.prompting.forms import plain
 
 WORDINGS = {

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from memedit.core.calls import Batch, Call, Row
 from memedit.core.errors import ContextOverflowError
-from memedit.core.types import Batch, Call, Hit, Row
+from memedit.core.types import Hit
 from memedit.editors.prompting.forms import (
     END,
     awaits_reply,

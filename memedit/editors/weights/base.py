@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from memedit.core.calls import LM, Batch, Call, Intervention
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM, Intervention
-from memedit.core.types import Batch, Call, Payload, Record
+from memedit.core.types import Payload, Record
 from memedit.engine.interventions import Columns, Dense, LowRank
 
 _FORMS: dict[str, Any] = {"u": LowRank, "delta": Dense, "units": Columns}

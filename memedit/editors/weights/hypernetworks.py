@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, UntrustedFileError
 from memedit.core.files import cache_folder
-from memedit.core.protocols import LM
 from memedit.core.untrusted import load_tensors, read_json
 from memedit.editors._sequences import Sequenced
 from memedit.engine.passes import Pass

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
-from memedit.core.protocols import LM
 from memedit.core.types import Edit
 from memedit.editors._sequences import Fact, contexts, fact
 from memedit.editors.weights.base import WeightEditor

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from memedit.core.protocols import LM
+from memedit.core.calls import LM
 from memedit.core.types import Payload
 from memedit.editors._sequences import Fact
 from memedit.editors.weights.base import low_rank

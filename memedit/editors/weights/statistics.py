@@ -22,9 +22,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.core.files import cache_folder
-from memedit.core.protocols import LM
 from memedit.core.untrusted import load_tensors, opened_tensors, parse_json
 from memedit.editors.weights.closed_forms import Moment
 from memedit.engine.passes import Enough

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
-from memedit.core.protocols import LM
 from memedit.editors._sequences import Fact, Sequenced
 from memedit.engine.passes import Pass, log_probs
 

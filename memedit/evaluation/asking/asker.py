@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memedit.core.types import Decision, Score
+from memedit.core.calls import Score
+from memedit.core.types import Decision
 from memedit.engine.tokens import right_pad
 from memedit.evaluation.framing import CHAT, check, framed
+from memedit.evaluation.measures.probes import Answer
+from memedit.evaluation.schedule import chunks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,14 +19,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A generated text, and whether it ended by itself rather than at the token limit."""
-
-    text: str
-    finished: bool
 
 
 class Asker:
@@ -106,9 +100,3 @@ class Asker:
             return True
         tokens = ids[0].tolist()
         return len(tokens) < options["max_new_tokens"] or any(t in self._ends for t in tokens)
-
-
-def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """``items`` in runs of ``size``; the last may be shorter."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from memedit.core.types import Decision, Score
+from memedit.core.calls import Score
+from memedit.core.types import Decision
 from memedit.data.cases import GENERATION, PORTABILITY, EvalCase, Probe, kind_of
-from memedit.evaluation.asking.asker import Answer, Asker
+from memedit.evaluation.asking.asker import Asker
 from memedit.evaluation.framing import CHAT
 from memedit.evaluation.measures import probes as measures
 from memedit.evaluation.measures import ripple
-from memedit.evaluation.measures.probes import Outcome
+from memedit.evaluation.measures.probes import Answer, Outcome
 from memedit.evaluation.settings import Settings, key_of
 
 _CONDITION = f"{PORTABILITY}:condition"

@@ -11,9 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from memedit.core.types import Decision, Score
+from memedit.core.calls import Score
+from memedit.core.types import Decision
 from memedit.data.cases import EFFICACY, HOP, REPLY, Probe, kind_of
-from memedit.evaluation.asking.asker import Answer
 from memedit.evaluation.measures import text
 from memedit.evaluation.measures.forms import kept
 from memedit.evaluation.measures.saying import says
@@ -135,3 +135,11 @@ def divergence(base: Tensor, edited: Tensor) -> float:
 
     terms = base.double().exp() * (base.double() - edited.double())
     return max(0.0, float(torch.nan_to_num(terms, nan=0.0).sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A generated text, and whether it ended by itself rather than at the token limit."""
+
+    text: str
+    finished: bool

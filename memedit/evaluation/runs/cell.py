@@ -8,15 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memedit.core.protocols import CountsKeys, MeasuresDistance
 from memedit.data.cases import EFFICACY, EvalCase, Probe
 from memedit.evaluation.asking import outcomes, writing
-from memedit.evaluation.asking.asker import Asker, chunks
+from memedit.evaluation.asking.asker import Asker
 from memedit.evaluation.asking.outcomes import Base
 from memedit.evaluation.measures import text
 from memedit.evaluation.measures.metrics import DISTANCE, EDIT, HELD, KEYS, RELATIVE, STEP
 from memedit.evaluation.measures.probes import Outcome
 from memedit.evaluation.measures.rows import Row, RowFile
-from memedit.evaluation.schedule import CHECKPOINT, IMMEDIATE, Evaluation, Operation, Reset, plan
+from memedit.evaluation.schedule import (
+    CHECKPOINT,
+    IMMEDIATE,
+    Evaluation,
+    Operation,
+    Reset,
+    chunks,
+    plan,
+)
 from memedit.evaluation.settings import Settings
 
 if TYPE_CHECKING:
@@ -167,11 +176,12 @@ class Cell:
         """How many edits and keys there are, and how far each matrix is from its original."""
         records = list(self.model.memory.records())
         found = {HELD: float(len(records))}
-        if keys := getattr(self.model.editor, "keys", None):
-            found[KEYS] = float(keys(records))
-        if distance := getattr(self.model.editor, "distance", None):
-            far = distance(records)
-            step = distance([record for record in records if record.id in added])
+        editor = self.model.editor
+        if isinstance(editor, CountsKeys):
+            found[KEYS] = float(editor.keys(records))
+        if isinstance(editor, MeasuresDistance):
+            far = editor.distance(records)
+            step = editor.distance([record for record in records if record.id in added])
             found |= {f"{DISTANCE}{name}": value for name, value in far.items()}
             found |= {f"{STEP}{name}": value for name, value in step.items()}
             norms = {name: self._norm(name) for name in far}

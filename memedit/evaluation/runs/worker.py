@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from memedit.evaluation.runs.jobs import Job, Part
+from memedit.evaluation.runs.part import Job, Part
 
 
 def main(job: str, editor: str, folder: str) -> None:

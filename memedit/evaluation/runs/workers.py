@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import MissingExtraError, WorkerError
-from memedit.evaluation.runs.jobs import Job, Part
+from memedit.evaluation.runs.part import Job, Part
 
 if TYPE_CHECKING:
     from memedit.evaluation.runs.compare import Heard

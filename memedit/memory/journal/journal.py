@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemoryStoreError
-from memedit.core.types import Payload, Record
+from memedit.core.types import Payload, Record, Vectors
 from memedit.memory.address import Address, is_url, quoted
 from memedit.memory.journal import payloads as payload_bytes
 from memedit.memory.journal.payloads import LazyReader
@@ -61,7 +61,6 @@ from memedit.memory.journal.schema import (
     relations,
 )
 from memedit.memory.journal.sqlite import FILE, SQLite, backup, driver_of, store_errors
-from memedit.memory.live.index import Vectors
 from memedit.memory.reports import Event, EventKind
 
 __all__ = ["FILE", "LIVE", "PAYLOAD_CHANGES", "Journal"]

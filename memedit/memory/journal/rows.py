@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from memedit.core.types import Edit, Payload, Record
+from memedit.core.types import Edit, Payload, Record, Vectors
 from memedit.memory.journal.payloads import LazyPayloads, LazyReader
 from memedit.memory.journal.schema import records
-from memedit.memory.live.index import Vectors
 from memedit.memory.reports import EventKind
 
 KeyRow = tuple[int, int, str, bytes]

@@ -9,10 +9,10 @@ import faiss as _faiss  # type: ignore[import-untyped, unused-ignore]
 import numpy as np
 import numpy.typing as npt
 
+from memedit.core.types import Ids, Vectors
+
 faiss: Any = _faiss  # stubs, where FAISS ships them, lack half of what is used here
 
-Vectors = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.int64]
 
 FLAT_LIMIT = 20_000
 """Up to this many keys every vector is compared; beyond, only those in the nearest cells."""

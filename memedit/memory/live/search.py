@@ -11,10 +11,10 @@ import numpy as np
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.passages import Conversation, parts_of
-from memedit.core.types import Hit, PairVectors, Record
-from memedit.memory.live.index import Vectors
-from memedit.memory.live.state import LiveSet, Space, key_texts, normalised
-from memedit.memory.live.subjects import Mention, masked, subject_key
+from memedit.core.text import masked, normalised, subject_key
+from memedit.core.types import Hit, PairVectors, Record, Vectors, key_texts
+from memedit.memory.live.state import LiveSet, Space
+from memedit.memory.live.subjects import Mention
 from memedit.memory.live.views import View, views
 
 SUBJECT_CAP = 64

@@ -26,8 +26,8 @@ from typing import Any
 from safetensors.numpy import save_file
 
 from memedit.core.errors import UntrustedFileError
+from memedit.core.files import sha256
 from memedit.core.untrusted import check_folder, opened_tensors, read_json
-from memedit.memory.files import sha256
 from memedit.memory.live.index import VectorIndex
 
 FOLDER = "index"

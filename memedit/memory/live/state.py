@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from memedit.core.passages import in_context, parts_of
-from memedit.core.text import subject_span
-from memedit.core.types import Edit, Record
+from memedit.core.text import normalised, subject_key, subject_span
+from memedit.core.types import Edit, Ids, Record, Vectors, key_texts
 from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.rows import RelationRow, from_bytes
-from memedit.memory.live.index import FLAT_LIMIT, Ids, VectorIndex, Vectors
-from memedit.memory.live.subjects import SubjectIndex, masked, subject_key
-
-_CLOSING = " .?!:,;…。？！："
-
-
-def normalised(text: str) -> str:
-    """Folded case and white space, no closing punctuation."""
-    folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    return " ".join(folded.casefold().split()).rstrip(_CLOSING)
-
-
-def key_texts(edit: Edit) -> list[str]:
-    """An edit's own words that shall find it; the prompt (or statement) first."""
-    return [edit.prompt, *edit.queries]
+from memedit.memory.live.index import FLAT_LIMIT, VectorIndex
+from memedit.memory.live.subjects import SubjectIndex
 
 
 def search_texts(edit: Edit) -> list[str]:
@@ -36,13 +22,6 @@ def search_texts(edit: Edit) -> list[str]:
     and last the texts that shall not find it."""
     parts = in_context(parts_of(edit.statement), edit.subject)
     return [*key_texts(edit), *parts, *edit.excluded]
-
-
-def masked_prompt(edit: Edit) -> str | None:
-    """The prompt with its subject masked; None without a subject."""
-    if edit.subject is None:
-        return None
-    return masked(edit.prompt, *subject_span(edit.prompt, edit.subject))
 
 
 def topics(edit: Edit) -> list[str]:

@@ -8,29 +8,11 @@ word plus one per word sequence that begins like a known subject. Scripts writte
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-MASK = "it"
-"""Stands for the subject in a masked prompt or query."""
-
-_NO_SPACES = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
-)
-_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u200c\u200d"
-_WORD = re.compile(rf"[{_NO_SPACES}]|(?:(?![{_NO_SPACES}_])[\w{_MARKS}])+[+#]*")
-_POSSESSIVE = re.compile(r"(?<=\w)['’ʼ＇][sS]\b")
-_KEEP_THE = frozenset("who what it one end all that this there us we they band week".split())
-
-_END = re.compile(r"\n+|[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘«(\[¿¡]*\w)|[。！？]+[」』”]*")
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st mt sr jr rev hon gen col capt lt sgt maj gov sen rep pres fr vs etc vol "
-    "fig inc ltd co corp dept est approx ca cf "
-    "jan feb mar apr jun jul aug sep sept oct nov dec".split()
-)
+from memedit.core.text import WORD, Word, find_words, subject_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,53 +24,6 @@ class Mention:
     end: int
     key: str
     sequences: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    text: str
-    start: int
-    end: int
-
-
-def _words(text: str) -> list[_Word]:
-    possessives = {match.start() + 1 for match in _POSSESSIVE.finditer(text)}
-    return [
-        _Word(_folded(match.group()), match.start(), match.end())
-        for match in _WORD.finditer(text)
-        if match.start() not in possessives
-    ]
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, folded."""
-    return [word.text for word in _words(text)]
-
-
-def _folded(word: str) -> str:
-    if word.isascii():
-        return word.lower()
-    folded = unicodedata.normalize("NFKC", word).casefold()
-    return unicodedata.normalize("NFC", folded)
-
-
-def subject_key(subject: str) -> str:
-    """The words of a subject, folded, without possessive ``'s`` and leading "the".
-
-    A subject without any word (an emoji) is its own key, folded.
-    """
-    if subject.isascii() and subject.replace(" ", "").isalnum():  # most are: no need to look closer
-        words = subject.lower().split()
-    else:
-        words = [word.text for word in _words(subject)]
-    if len(words) > 1 and words[0] == "the" and (len(words) > 2 or words[1] not in _KEEP_THE):
-        del words[0]
-    return " ".join(words) or unicodedata.normalize("NFKC", subject).casefold().strip()
-
-
-def masked(text: str, start: int, end: int) -> str:
-    """``text`` with the subject at ``[start, end)`` replaced by :data:`MASK`."""
-    return f"{text[:start]}{MASK}{text[end:]}"
 
 
 class SubjectIndex:
@@ -132,7 +67,7 @@ class SubjectIndex:
 
     def _enter(self, key: str) -> None:
         words = key.split(" ")
-        if not key[0].isalnum() and not _WORD.match(key):
+        if not key[0].isalnum() and not WORD.match(key):
             self._literal.add(key)
         lengths = self._lengths.setdefault(words[0], {})
         lengths[len(words)] = lengths.get(len(words), 0) + 1
@@ -155,7 +90,7 @@ class SubjectIndex:
         """The known subjects that ``text`` names, in order; none lies inside a longer one."""
         if not self._sequences:
             return []
-        words = _words(text)
+        words = find_words(text)
         spans = [span for at in range(len(words)) for span in self._spans(words, at)]
         for key in self._literal:
             spans += [(*match.span(), key) for match in re.finditer(re.escape(key), text)]
@@ -164,7 +99,7 @@ class SubjectIndex:
             for start, end, key in _outermost(spans)
         ]
 
-    def _spans(self, words: Sequence[_Word], at: int) -> Iterable[tuple[int, int, str]]:
+    def _spans(self, words: Sequence[Word], at: int) -> Iterable[tuple[int, int, str]]:
         for length in self._lengths_from(words[at].text):
             if at + length > len(words):
                 continue
@@ -191,7 +126,7 @@ def _singular_too(key: str) -> tuple[str, ...]:
 def _has_the(subject: str, key: str) -> bool:
     if subject.lstrip("\"'“‘«( ")[:3].casefold() != "the" or key.startswith("the "):
         return False
-    words = _words(subject)
+    words = find_words(subject)
     return bool(words) and words[0].text == "the"
 
 
@@ -204,31 +139,3 @@ def _outermost(spans: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, st
             kept.append((start, end, key))
             reached = end
     return kept
-
-
-def sentence_starts(text: str) -> list[int]:
-    """Positions at which the sentences of ``text`` begin; the first is 0."""
-    starts = [0]
-    for match in _END.finditer(text):
-        end = match.end()
-        if match.group()[0] == "." and not _ends_sentence(text, starts[-1], match.start(), end):
-            continue
-        if match.group()[0] in "!?…" and _next_is_lower(text, end):
-            continue
-        if text[end:].strip():
-            starts.append(end + len(text[end:]) - len(text[end:].lstrip()))
-    return starts
-
-
-def _ends_sentence(text: str, since: int, dot: int, end: int) -> bool:
-    before = re.search(r"\w+$", text[max(since, dot - 24) : dot])
-    word = before.group() if before else ""
-    initial = len(word) == 1 and word.isalpha() and word.isupper()
-    number = word.casefold() == "no" and text[end:].lstrip()[:1].isdigit()
-    short = initial or number or word.casefold() in _ABBREVIATIONS
-    return not (short or _next_is_lower(text, end))
-
-
-def _next_is_lower(text: str, end: int) -> bool:
-    following = text[end:].lstrip().lstrip("\"'“‘«([¿¡")
-    return following[:1].islower()

@@ -11,7 +11,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from memedit.memory.live.subjects import Mention, sentence_starts, words_of
+from memedit.core.text import sentence_starts, words_of
+from memedit.memory.live.subjects import Mention
 
 TAIL = 2_000
 """Characters at the end of a request that are looked at."""

@@ -21,8 +21,9 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
+from memedit.core.calls import Batch, Completion, Row
 from memedit.core.errors import ContextOverflowError
-from memedit.core.types import Batch, Completion, Decision, Row
+from memedit.core.types import Decision
 from memedit.model.editable import EditableModel
 from memedit.serving.errors import ApiError
 from memedit.serving.local.sampling import Chooser, Generation, Listener, Sampling

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from memedit.core.types import Decision, Edit
+from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts, replies
 from memedit.serving.config import Settings
-from memedit.serving.deciding import Decider
 from memedit.serving.errors import ApiError
 from memedit.serving.metrics import Metrics
 from memedit.serving.schemas import Extra
@@ -190,10 +190,11 @@ class UpstreamBackend:
         self, queries: Sequence[str], namespace: str, as_of: datetime | None, ask: AskUpstream
     ) -> list[Reading]:
         async def decide(query: str) -> Decision:
-            found = await run_in_threadpool(self.decider.decide, [query], namespace, as_of)
-            return found[0][0]
+            return (await run_in_threadpool(self.decider.decide, [query], namespace, as_of))[0]
 
-        decided = await run_in_threadpool(self.decider.decide, queries, namespace, as_of)
+        decided = await run_in_threadpool(
+            self.decider.decide_with_version, queries, namespace, as_of
+        )
         readings = [
             await self.rewriter.read(query, Reading(decision, version), ask, decide)
             for query, (decision, version) in zip(queries, decided, strict=True)

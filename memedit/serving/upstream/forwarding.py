@@ -14,7 +14,8 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import httpx
 
-from memedit.core.errors import InvalidInputError, unknown_name
+from memedit.core.errors import InvalidInputError
+from memedit.core.registry import unknown_name
 from memedit.serving.errors import ApiError
 from memedit.serving.keys import SCOPES, Key
 

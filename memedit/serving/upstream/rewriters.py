@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
+from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Decision, Edit, Hit, Row
+from memedit.core.types import Decision, Edit, Hit
 from memedit.editors import load_editor
 from memedit.editors.auto import Auto
 from memedit.editors.ike import Demonstration, Ike, demonstrations

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memedit.core.calls import Row
 from memedit.core.passages import Conversation
-from memedit.core.types import Decision, Row
+from memedit.core.types import Decision
 from memedit.editors.ike import Demonstration
 from memedit.editors.prompting.forms import END, before_query, split_at_view, stated
 from memedit.editors.prompting.notes import noted

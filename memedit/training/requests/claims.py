@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from memedit.memory.live.subjects import subject_key
+from memedit.core.text import subject_key
 from memedit.training.requests.banks import filled
 from memedit.training.requests.request import Candidate, Role
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from memedit.core.text import subject_key
 from memedit.data.split import part_of
-from memedit.memory.live.subjects import subject_key
 from memedit.training.requests.request import Split
 
 _SPLITS: dict[str, Split] = {"train": "train", "calibration": "calib", "evaluation": "test"}

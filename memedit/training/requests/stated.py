@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from memedit.data.facts import read_records
+from memedit.data.records import read_records
 from memedit.training.requests.claims import stems
 from memedit.training.requests.request import Candidate, Request, Role, Split
 from memedit.training.requests.split import Splits

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from memedit.data.facts import read_records
+from memedit.data.records import read_records
 from memedit.scope.relations import relation_questions
 from memedit.training.requests.banks import bank
 from memedit.training.requests.claims import Claim, stems

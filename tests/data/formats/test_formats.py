@@ -194,7 +194,7 @@ def test_a_missing_file_and_portability_without_its_records(tmp_path: Path) -> N
 
 def test_a_data_set_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new data set touches no file here: a module in the folder, or an entry point."""
-    from memedit.data import formats as package
+    from memedit.core import registry
     from memedit.data.formats import own
 
     class Point:
@@ -211,6 +211,6 @@ def test_a_data_set_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch)
 
             return Theirs
 
-    monkeypatch.setattr(package, "entry_points", lambda group: [Point])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Point])
     assert "theirs" in formats()
     assert detect({"theirs": 1, "prompt": "x"})[0] == "theirs"

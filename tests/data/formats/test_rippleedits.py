@@ -11,7 +11,7 @@ import pytest
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
 from memedit.data.cases import EvalCase, Probe, Query, RippleTest
-from memedit.data.formats import Json
+from memedit.data.records import Json
 from memedit.evaluation import load_cases
 from memedit.evaluation.measures.ripple import verdicts
 from memedit.evaluation.runs.compare import compare

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from memedit import EditableModel
-from memedit.core.types import Batch, Row
+from memedit.core.calls import Batch, Row
 from memedit.editors import available, editor_class
 from memedit.editors._sequences import targeted
 from memedit.editors.beside.targets import Targets, chunked, positions

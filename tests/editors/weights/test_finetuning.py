@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from memedit import Edit
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.types import Batch, Row
 from memedit.editors.ft import Ft
 from memedit.editors.ft_l import FtL
 from memedit.editors.ft_m import FtM

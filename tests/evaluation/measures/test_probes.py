@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from memedit import Edit
-from memedit.core.types import Decision, Hit, Record, Score
+from memedit.core.calls import Score
+from memedit.core.types import Decision, Hit, Record
 from memedit.data.cases import Probe
-from memedit.evaluation.asking.asker import Answer
 from memedit.evaluation.measures import probes
-from memedit.evaluation.measures.probes import Outcome
+from memedit.evaluation.measures.probes import Answer, Outcome
 
 
 def score(*logprobs: float, right: tuple[bool, ...] | None = None) -> Score:

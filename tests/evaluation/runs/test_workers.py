@@ -17,7 +17,8 @@ import pytest
 
 from memedit.core.errors import WorkerError
 from memedit.evaluation.runs.cell import rows_of
-from memedit.evaluation.runs.jobs import Job, Part, run_job
+from memedit.evaluation.runs.jobs import run_job
+from memedit.evaluation.runs.part import Job, Part
 from memedit.evaluation.runs.specs import parse
 from tests.evaluation.helpers import record, write
 from tests.helpers import byte_tokenizer, missing, tiny_model

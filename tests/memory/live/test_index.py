@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memedit.memory.live.index import VectorIndex, Vectors
+from memedit.core.types import Vectors
+from memedit.memory.live.index import VectorIndex
 
 
 def clustered(count: int, dimension: int, seed: int) -> Vectors:

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from memedit.core.text import subject_span
-from memedit.memory.live.subjects import SubjectIndex, masked, sentence_starts, subject_key
+from memedit.core.text import masked, sentence_starts, subject_key, subject_span
+from memedit.memory.live.subjects import SubjectIndex
 
 
 def index(*subjects: str) -> SubjectIndex:

@@ -14,9 +14,9 @@ from memedit.core.errors import InvalidInputError, UnknownNameError
 from memedit.editors.prompting.notes import WORDINGS
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
+from memedit.model.deciding import Decider
 from memedit.serving.app import assemble
 from memedit.serving.config import Settings
-from memedit.serving.deciding import Decider
 from memedit.serving.metrics import Metrics
 from memedit.serving.upstream.backend import UpstreamBackend
 from memedit.serving.upstream.relay import Relay

@@ -18,9 +18,9 @@ import pytest
 from memedit.editors.prompting.notes import WORDINGS
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
+from memedit.model.deciding import Decider
 from memedit.serving.app import assemble
 from memedit.serving.config import Settings
-from memedit.serving.deciding import Decider
 from memedit.serving.metrics import Metrics
 from memedit.serving.receipts import HEADER
 from memedit.serving.service import Service

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from memedit.memory.live.subjects import subject_key
+from memedit.core.text import subject_key
 from memedit.training.requests.aspects import aspects
 from memedit.training.requests.banks import bank, filled
 from memedit.training.requests.build import placed, requests, write

@@ -1,0 +1,382 @@
+"""``memedit edit``: what is in the memory, shown and changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memedit.cli import render
+from memedit.cli.options import (
+    DEFAULT_MEMORY,
+    EncoderName,
+    Json,
+    Memory,
+    Model,
+    Namespace,
+    _memory,
+    _model,
+    _moment,
+    _present,
+    shown,
+)
+from memedit.core.errors import InvalidEditError
+from memedit.core.types import DEFAULT_NAMESPACE, Edit
+from memedit.memory.plain import plain_event, plain_receipt, plain_record, plain_report
+
+_LIMIT = 50
+edit_app = typer.Typer(
+    help="Add, list and take back edits. No language model is loaded, but by compile.",
+    no_args_is_help=True,
+)
+Unused = Annotated[
+    str | None, typer.Option("--model", hidden=True, help="Accepted everywhere; not needed here.")
+]
+AnyNamespace = Annotated[
+    str | None,
+    typer.Option("--namespace", metavar="NAME", help="Only this namespace. [default: all]"),
+]
+Limit = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most N; 0: all.")]
+Source = Annotated[str, typer.Option("--source", help="Where the fact comes from.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        "--valid-from", parser=_moment, metavar="DATE", help="First moment it holds; UTC or zoned."
+    ),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(
+        "--valid-until", parser=_moment, metavar="DATE", help="First moment it no longer holds."
+    ),
+]
+
+
+def _edit(prompt: str | None, target: str | None, statement: str | None, **rest: Any) -> Edit:
+    if statement is not None and (prompt is not None or target is not None):
+        raise InvalidEditError("--statement stands alone.", hint="Or give PROMPT and TARGET.")
+    if (text := prompt if statement is None else statement) is None:
+        raise InvalidEditError(
+            "There is no fact to add.",
+            hint='memedit edit add "The capital of France is" Lyon --subject France',
+        )
+    return Edit(text, target, **rest)
+
+
+@edit_app.command()
+def add(
+    prompt: Annotated[
+        str | None, typer.Argument(help="A prompt, or a whole statement when no TARGET is given.")
+    ] = None,
+    target: Annotated[str | None, typer.Argument(help="What shall follow the prompt.")] = None,
+    target_option: Annotated[
+        str | None, typer.Option("--target", metavar="TEXT", help="The same as TARGET.")
+    ] = None,
+    statement: Annotated[
+        str | None, typer.Option("--statement", metavar="TEXT", help="A fact as one sentence.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="What the fact is about, as in the prompt.")
+    ] = None,
+    target_true: Annotated[
+        str | None, typer.Option("--target-true", help="What the model says without the edit.")
+    ] = None,
+    queries: Annotated[
+        list[str] | None,
+        typer.Option("--query", metavar="TEXT", help="A further wording to recognise. Repeatable."),
+    ] = None,
+    valid_from: Since = None,
+    valid_until: Until = None,
+    source: Source = "",
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    encoder: EncoderName = None,
+    json: Json = False,
+) -> None:
+    """Add a fact: a prompt and what shall follow it, or a statement.
+
+    memedit edit add "The capital of France is" Lyon --subject France
+
+    memedit edit add "Our refund window is 60 days."
+    """
+    if target is not None and target_option is not None:
+        raise InvalidEditError("The target is given twice.", hint="As TARGET or as --target.")
+    new = _edit(
+        prompt,
+        target if target_option is None else target_option,
+        statement,
+        subject=subject,
+        target_true=target_true,
+        queries=tuple(queries or ()),
+    )
+    with _memory(memory, encoder) as store:
+        receipt = store.add(
+            new,
+            namespace=namespace,
+            source=source,
+            valid_from=valid_from,
+            valid_until=valid_until,
+        )
+    if json:
+        render.as_json(plain_receipt(receipt))
+    else:
+        render.receipt(receipt, shown(memory))
+
+
+@edit_app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSONL, JSON, CSV or TSV file of edits.")],
+    namespace: Annotated[
+        str, typer.Option("--namespace", metavar="NAME", help="For lines that name none.")
+    ] = DEFAULT_NAMESPACE,
+    source: Source = "",
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    encoder: EncoderName = None,
+    json: Json = False,
+) -> None:
+    """Add the edits of a file. Refused lines are listed; an interrupted import can be repeated."""
+    with _memory(memory, encoder) as store:
+        try:
+            with render.counting(f"Importing {file.name}", _lines(file)) as progress:
+                report = store.import_file(
+                    file, namespace=namespace, source=source, progress=progress
+                )
+        except KeyboardInterrupt:
+            render.note(
+                f"Interrupted: {shown(memory)} holds {len(store):,} edits at version "
+                f"{store.version}. Run the same command again to go on.",
+                style="yellow",
+            )
+            raise typer.Exit(130) from None
+        version = store.version
+    if json:
+        render.as_json(plain_report(report, version))
+    else:
+        render.import_report(report, shown(memory))
+
+
+def _lines(file: Path) -> int | None:
+    """Number of lines, for the progress bar; None where that does not say how many edits."""
+    if file.suffix == ".json" or not file.is_file():
+        return None
+    with file.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
+@edit_app.command("list")
+def list_(
+    match: Annotated[
+        str | None, typer.Option("--match", metavar="TEXT", help="Only facts that contain TEXT.")
+    ] = None,
+    limit: Limit = _LIMIT,
+    namespace: AnyNamespace = None,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """List the edits in force, newest first."""
+    with _memory(_present(memory), write=False) as store:
+        wanted = (match or "").casefold()
+        found = [r for r in store.records(namespace) if wanted in r.edit.statement.casefold()]
+        version = store.version
+    newest = found[::-1][: limit or None]
+    if json:
+        rows = [plain_record(r) for r in newest]
+        render.as_json({"version": version, "total": len(found), "edits": rows})
+    else:
+        render.records(newest, len(found), where=shown(memory))
+
+
+@edit_app.command()
+def show(
+    id: Annotated[str, typer.Argument(help="Id of an edit.")],
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Show one edit and what happened to it."""
+    with _memory(_present(memory), write=False) as store:
+        record = store.get(id, namespace=namespace)
+        events = store.history(id, namespace=namespace)
+    if json:
+        happened = [plain_event(e) for e in events]
+        render.as_json(plain_record(record) | {"history": happened})
+    else:
+        render.record(record, events)
+
+
+@edit_app.command()
+def forget(
+    ids: Annotated[list[str], typer.Argument(help="Ids of edits.")],
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Take edits back: the model answers as if they had never been added."""
+    with _memory(_present(memory)) as store:
+        for id in ids:
+            store.get(id, namespace=namespace)
+        gone = [store.forget(id, namespace=namespace) for id in dict.fromkeys(ids)]
+        version = store.version
+    if json:
+        rows = [plain_record(r) for r in gone]
+        render.as_json({"version": version, "forgotten": rows})
+        return
+    for record in gone:
+        render.say(f"Forgotten {record.id}: {record.edit.statement}")
+    render.note(
+        f"{shown(memory)} is at version {version}; "
+        f"memedit edit restore {version - len(gone)} undoes this."
+    )
+
+
+@edit_app.command()
+def report(
+    query: Annotated[str, typer.Argument(help="As it was asked.")],
+    id: Annotated[str, typer.Argument(help="Id of the edit.")],
+    miss: Annotated[
+        bool, typer.Option("--miss/--false-fire", help="It should have fired, or not.")
+    ],
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Teach one edit: a query that it shall answer, or leave alone, from now on."""
+    with _memory(_present(memory)) as store:
+        receipt = store.report(id, query, concerns=miss, namespace=namespace)
+    if json:
+        render.as_json(plain_receipt(receipt))
+        return
+    verb = "answers" if miss else "leaves alone"
+    render.say(f"{id} {verb} {query!r} from now on (version {receipt.version}).")
+    render.note("The opposite report undoes this.")
+
+
+@edit_app.command()
+def history(
+    id: Annotated[str | None, typer.Argument(help="Id of an edit; without one, all.")] = None,
+    limit: Limit = _LIMIT,
+    namespace: AnyNamespace = None,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Tell what happened to the memory, or to one edit."""
+    with _memory(_present(memory), write=False) as store:
+        events = store.history(id, namespace=namespace)
+    last = events[-limit:] if limit else events
+    if json:
+        rows = [plain_event(e) for e in last]
+        render.as_json({"total": len(events), "events": rows})
+    else:
+        render.history(last, len(events))
+
+
+@edit_app.command()
+def restore(
+    version: Annotated[int, typer.Argument(min=0, help="A version, as history tells them.")],
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Bring back the edits in force at an earlier version, as a new version."""
+    with _memory(_present(memory)) as store:
+        now, count = store.restore(version), len(store)
+    if json:
+        render.as_json({"restored": version, "version": now, "edits": count})
+    else:
+        render.say(
+            f"{shown(memory)} is as it was at version {version}: {count:,} edits (version {now})."
+        )
+
+
+@edit_app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="JSON lines; import reads it.")],
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Write the edits in force to a file."""
+    with _memory(_present(memory), write=False) as store, render.working(f"Writing {file}"):
+        count = store.export(file)
+    if json:
+        render.as_json({"file": str(file), "edits": count})
+    else:
+        render.say(f"Wrote {count:,} edits to {file}.")
+
+
+@edit_app.command()
+def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
+    """Check the memory on disk. Exit code 1 when something is wrong."""
+    with (
+        _memory(_present(memory), write=False) as store,
+        render.working(f"Checking {shown(memory)}"),
+    ):
+        report = store.verify()
+    if json:
+        plain = {"version": report.version, "edits": report.records, "keys": report.keys}
+        render.as_json({"ok": report.ok} | plain | {"problems": list(report.problems)})
+    else:
+        render.verify_report(report, shown(memory))
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@edit_app.command()
+def reembed(
+    memory: Memory = DEFAULT_MEMORY,
+    encoder: EncoderName = None,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
+    """Encode every edit anew, with another sentence encoder."""
+    from memedit.encoders import load_encoder
+
+    with _memory(_present(memory)) as store, render.working("Encoding every edit anew"):
+        new = load_encoder(encoder)
+        store.reembed(new)
+        count = len(store)
+    if json:
+        render.as_json({"encoder": new.id, "edits": count})
+    else:
+        render.say(f"{shown(memory)} now uses {new.id} for its {count:,} edits.")
+
+
+@edit_app.command("compile")
+def compile_(
+    editor: Annotated[str, typer.Option("--editor", metavar="NAME", help="See memedit editors.")],
+    scope: Annotated[
+        str | None, typer.Option("--scope", metavar="NAME", help="As the edits will be used.")
+    ] = None,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Model = None,
+    encoder: EncoderName = None,
+    json: Json = False,
+) -> None:
+    """Fit the edits in memory for an editor, once; else every process fits what it is asked for.
+
+    What is fitted stays when it is interrupted, but for editors of weights with
+    --scope everything: their edits are fitted together.
+    """
+    with _memory(_present(memory), encoder) as store:
+        lm = _model(model, store, editor=editor, scope=scope)
+        try:
+            with render.counting(f"Fitting for {editor}", len(store)) as progress:
+                fitted = lm.compile_edits(progress=progress)
+        except KeyboardInterrupt:
+            render.note("Interrupted. Run the same command again to go on.", style="yellow")
+            raise typer.Exit(130) from None
+        left = lm.unusable()
+    if json:
+        render.as_json({"editor": editor, "fitted": fitted, "left": [r.id for r in left]})
+        return
+    render.say(f"Fitted {fitted:,} edits for {editor}.")
+    if left:
+        render.note(f"{len(left):,} cannot be: they lack a subject or a target.", style="yellow")

@@ -1,0 +1,206 @@
+"""One call of ``generate``: what an editor asks for, added to the caller's options.
+
+A repetition penalty or a user's own logits processor must not see the text an editor added (it
+would forbid the very answer): processors are shown the caller's prompt and the tokens generated
+since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessorList, StoppingCriteriaList
+from transformers.generation.logits_process import (
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+)
+
+from memedit.core.calls import Batch, Row
+from memedit.engine.processors import (
+    CallerCriterion,
+    CallerProcessor,
+    CallerStreamer,
+    Keeps,
+    Leans,
+    NotYet,
+    OneOf,
+    StopTokens,
+)
+from memedit.engine.tokens import Codec, left_pad
+
+
+class GenerationSettings:
+    """What ``generate`` will go by: the call's options, then their config, then the model's."""
+
+    def __init__(self, options: Mapping[str, Any], default: Any) -> None:
+        self._options = options
+        self._configs = [c for c in (options.get("generation_config"), default) if c is not None]
+
+    def __call__(self, name: str, default: Any) -> Any:
+        if (value := self._options.get(name)) is not None:
+            return value
+        for config in self._configs:
+            if (value := getattr(config, name, None)) is not None:
+                return value
+        return default
+
+    @property
+    def eos(self) -> list[int]:
+        eos = self("eos_token_id", [])
+        if isinstance(eos, Tensor):
+            eos = eos.tolist()
+        return list(eos) if isinstance(eos, Sequence) else [int(eos)]
+
+
+class Generation:
+    """How the rows of a batch are continued.
+
+    Args:
+        base: A Hugging Face causal language model.
+        codec: Of its tokenizer.
+        batch: What is continued.
+
+    Attributes:
+        setting: The settings in force.
+        stops: Tokens at which a row ends, sorted; they are not part of the answer.
+        added: The model reads more than the caller wrote.
+    """
+
+    def __init__(self, base: Any, codec: Codec, batch: Batch) -> None:
+        self._base, self._codec, self._batch = base, codec, batch
+        self.setting = GenerationSettings(batch.options, base.generation_config)
+        self.stops = codec.stops(batch.stop)
+        self.added = bool(batch.prefix) or any(row.rewritten for row in batch.rows)
+
+    @property
+    def answers(self) -> int:
+        """Sequences that are given back for each row."""
+        return int(self.setting("num_return_sequences", 1))
+
+    @property
+    def copies(self) -> int:
+        """Sequences of each row that the model has at work: beams, or answers."""
+        return max(int(self.setting("num_beams", 1)), self.answers)
+
+    @property
+    def budget(self) -> int:
+        """Tokens that may be written, where the engine must see that they fit; else 0."""
+        return int(self.setting("max_new_tokens", 20)) if self.added else 0
+
+    def options(self, width: int) -> dict[str, Any]:
+        """The call's options: stops added, processors given the caller's view.
+
+        Args:
+            width: Columns of the call's ``input_ids`` [B, width].
+        """
+        batch, setting, stops = self._batch, self.setting, self.stops
+        options = dict(batch.options)
+        options.setdefault("pad_token_id", self._codec.pad)
+        if self.added:
+            self._show_caller(options, width)
+        if held := self._held(options, width):
+            processors = [*held, *(options.get("logits_processor") or ())]
+            options["logits_processor"] = LogitsProcessorList(processors)
+        if stops:
+            table = self._table()
+            least = width + max(1, setting("min_new_tokens", 0))
+            eos = torch.tensor(setting.eos, dtype=torch.long, device=table.device)
+            early = NotYet(table.index_fill(0, eos, True), least)
+            processors = [*(options.get("logits_processor") or ()), early]
+            criteria = [*(options.get("stopping_criteria") or ()), StopTokens(table)]
+            options["logits_processor"] = LogitsProcessorList(processors)
+            options["stopping_criteria"] = StoppingCriteriaList(criteria)
+        return options
+
+    def _held(self, options: Mapping[str, Any], width: int) -> list[Any]:
+        """What keeps answers to an edit's words; more of it where they are sampled, by ``generate``
+        or by a processor of the caller's."""
+        found: list[Any] = []
+        rows, setting = self._batch.rows, self.setting
+        samples = setting("do_sample", False) or bool(options.get("logits_processor"))
+        texts = [row.answers or (row.only if samples else ()) for row in rows]
+        if any(texts):
+            found.append(OneOf(self._answers(texts), [*setting.eos, *self.stops], width))
+        if any(row.leans for row in rows):
+            found.append(Leans([self._leaning(row) for row in rows], width))
+        if samples and any(row.keeps is not None or row.likeliest for row in rows):
+            kept = [self._kept(row) for row in rows]
+            found.append(Keeps(kept, width, [row.likeliest for row in rows]))
+        return found
+
+    def _answers(self, texts: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """Per row the token sequences of the texts it may answer with."""
+        prefixed = bool(self._batch.prefix)
+        return [
+            [self._codec.continuation(row, text, prefixed=prefixed) for text in each]
+            for row, each in zip(self._batch.rows, texts, strict=True)
+        ]
+
+    def _kept(self, row: Row) -> list[list[int]] | None:
+        """The token sequences of a row's ``keeps``."""
+        if row.keeps is None:
+            return None
+        return [ids for text in row.keeps for ids in self._forms(text)]
+
+    def _leaning(self, row: Row) -> list[tuple[list[list[int]], float]]:
+        """Per text of a row's ``leans`` its token sequences and how much likelier they get."""
+        return [(self._forms(text), likelier) for text, likelier in row.leans]
+
+    def _forms(self, text: str) -> list[list[int]]:
+        """The token sequences of a text within a sentence and at a beginning."""
+        return [ids for form in (f" {text}", text) if (ids := self._codec.ids(form).tolist())]
+
+    def _table(self) -> Tensor:
+        """[V] bool, True at the stop tokens."""
+        size = self._base.get_output_embeddings().weight.shape[0]
+        table = torch.zeros(
+            max(size, len(self._codec.tokenizer)), dtype=torch.bool, device=self._base.device
+        )
+        table[list(self.stops)] = True
+        return table
+
+    def _show_caller(self, options: dict[str, Any], width: int) -> None:
+        """Wrap what looks back at the sequence, so that it sees the caller's own prompt."""
+        prompts = [row.ids if row.ids is not None else torch.tensor([]) for row in self._batch.rows]
+        own, _ = left_pad([p.cpu().long() for p in prompts], self._codec.pad)
+        own = own.to(self._base.device)
+        processors = [
+            *_repetition(self.setting, options),
+            *(options.pop("logits_processor", None) or ()),
+        ]
+        if processors:
+            wrapped = [CallerProcessor(p, own, width) for p in processors]
+            options["logits_processor"] = LogitsProcessorList(wrapped)
+        if criteria := options.pop("stopping_criteria", None):
+            seen = [CallerCriterion(c, own, width) for c in criteria]
+            options["stopping_criteria"] = StoppingCriteriaList(seen)
+        if streamer := options.pop("streamer", None):
+            options["streamer"] = CallerStreamer(streamer, own, self.stops)
+
+    def seal(self, ids: Tensor) -> Tensor:
+        """Ids [n, T] cut at each row's first stop, which becomes end-of-sequence; then padding."""
+        if not self.stops or not ids.numel():
+            return ids
+        ids, eos = ids.clone(), self.setting.eos
+        ends = torch.isin(ids, torch.tensor([*self.stops, *eos], device=ids.device))
+        stopped = torch.isin(ids, torch.tensor(self.stops, device=ids.device))
+        after = ends.cumsum(-1) - ends.long() > 0
+        ids[stopped] = eos[0] if eos else self._codec.pad
+        ids[after] = self._codec.pad
+        return ids
+
+
+def _repetition(setting: GenerationSettings, options: dict[str, Any]) -> list[Any]:
+    """The built-in processors that look back at the prompt, taken out of the options."""
+    found: list[Any] = []
+    penalty, size = setting("repetition_penalty", 1.0), setting("no_repeat_ngram_size", 0)
+    if penalty != 1.0:
+        found.append(RepetitionPenaltyLogitsProcessor(float(penalty)))
+        options["repetition_penalty"] = 1.0
+    if size:
+        found.append(NoRepeatNGramLogitsProcessor(size))
+        options["no_repeat_ngram_size"] = 0
+    return found

@@ -1,0 +1,180 @@
+"""Functions called at modules of the base model: the only place that touches hooks.
+
+A hook lives from just before a call to its end, also when the call fails, and acts only in the
+thread that installed it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from memedit.core.calls import Apply, Intervention, Row, Step
+from memedit.core.errors import InvalidInputError
+
+Before = Callable[[Any, Any], "Tensor | None"]
+"""(positional arguments, keyword arguments) -> the first argument's new value, or None."""
+After = Callable[[Tensor, Tensor], "Tensor | None"]
+"""(input, output) -> the new output, or None to leave it."""
+
+
+@contextmanager
+def watch(
+    base: Any, before: Mapping[str, Before] | None = None, after: Mapping[str, After] | None = None
+) -> Iterator[None]:
+    """Functions called at modules of ``base``, in this thread, for the length of the block.
+
+    Args:
+        base: A Hugging Face model.
+        before: Path of a module -> what sees (and may replace) its first input.
+        after: Path of a module -> what sees (and may replace) its output.
+    """
+    with ExitStack() as stack:
+        for site, see in (before or {}).items():
+            module = base.get_submodule(site)
+            handle = module.register_forward_pre_hook(_before(see), with_kwargs=True)
+            stack.callback(handle.remove)
+        for site, change in (after or {}).items():
+            module = base.get_submodule(site)
+            handle = module.register_forward_hook(_after(change), with_kwargs=True)
+            stack.callback(handle.remove)
+        yield
+
+
+@contextmanager
+def install(
+    base: Any,
+    interventions: Sequence[Intervention],
+    rows: Sequence[Row],
+    mask: Tensor,
+    last: Tensor | None = None,
+) -> Iterator[None]:
+    """Interventions, hooked in for the length of the block, which calls ``base`` once.
+
+    Args:
+        base: A Hugging Face model.
+        interventions: In the order in which they act.
+        rows: One per row of the call's tensors.
+        mask: [B, T] int64, 1 at real tokens of the pass over the prompt.
+        last: [B] column of each row's last prompt token; by default its last real token.
+
+    Raises:
+        InvalidInputError: the model has no module of an intervention's name.
+    """
+    with ExitStack() as stack:
+        for intervention in interventions:
+            try:
+                module = base.get_submodule(intervention.site)
+            except AttributeError:
+                raise InvalidInputError(
+                    f"The base model has no module {intervention.site!r}.",
+                    hint="Take paths from engine.sites.",
+                ) from None
+            hook = _hook(intervention.bind(rows), mask, last)
+            handle = module.register_forward_hook(hook, with_kwargs=True)
+            stack.callback(handle.remove)
+        yield
+
+
+@contextmanager
+def pass_over(base: Any, blocks: Sequence[str], *, tuples: bool) -> Iterator[None]:
+    """Blocks of ``base`` that hand on what they are given, for the length of the block.
+
+    Not while other threads use the model.
+
+    Args:
+        base: A Hugging Face model.
+        blocks: Paths of its blocks.
+        tuples: They give their output in a tuple (:func:`gives_tuples`).
+    """
+    modules = [base.get_submodule(path) for path in blocks]
+
+    def hand_on(*args: Any, **kwargs: Any) -> Any:
+        hidden = first_input(args, kwargs)
+        return (hidden,) if tuples else hidden
+
+    try:
+        for module in modules:
+            module.forward = hand_on
+        yield
+    finally:
+        for module in modules:
+            vars(module).pop("forward", None)
+
+
+def gives_tuples(base: Any, block: str) -> bool:
+    """Whether a block of ``base`` gives its output in a tuple: some architectures' do."""
+    found: list[bool] = []
+    handle = base.get_submodule(block).register_forward_hook(
+        lambda module, args, out: found.append(isinstance(out, tuple))
+    )
+    try:
+        with torch.no_grad():
+            base(input_ids=torch.tensor([[4, 5, 6]], device=base.device))
+    finally:
+        handle.remove()
+    return found[0]
+
+
+def first_input(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    """What a module was called with: its first argument, however it was passed."""
+    value = args[0] if args else next(iter(kwargs.values()))
+    assert isinstance(value, Tensor)
+    return value
+
+
+def _hook(apply: Apply, mask: Tensor, last: Tensor | None = None) -> Callable[..., Any]:
+    """A forward hook for one call; the first pass it sees is the prompt's.
+
+    ``last`` [B] is the column of each row's last prompt token; by default its last token.
+    """
+    thread, prompt = threading.get_ident(), [True]
+    real = mask.bool()
+    if last is None:
+        last = real.shape[1] - 1 - real.flip(1).long().argmax(1)
+
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
+        if threading.get_ident() != thread:
+            return None
+        y = out[0] if isinstance(out, tuple) else out
+        x = first_input(args, kwargs)
+        prefill = prompt[0]
+        prompt[0] = False
+        here = real if prefill else torch.ones(y.shape[:2], dtype=torch.bool, device=y.device)
+        changed = apply(x, y, Step(prefill, last if prefill else None, here.to(y.device)))
+        return (changed, *out[1:]) if isinstance(out, tuple) else changed
+
+    return hook
+
+
+def _before(see: Before) -> Callable[..., Any]:
+    thread = threading.get_ident()
+
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if threading.get_ident() != thread or (new := see(args, kwargs)) is None:
+            return None
+        if args:
+            return (new, *args[1:]), kwargs
+        name = next(iter(kwargs))
+        return args, {**kwargs, name: new}
+
+    return hook
+
+
+def _after(change: After) -> Callable[..., Any]:
+    thread = threading.get_ident()
+
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
+        if threading.get_ident() != thread:
+            return None
+        y = out[0] if isinstance(out, tuple) else out
+        if (new := change(first_input(args, kwargs), y)) is None:
+            return None
+        return (new, *out[1:]) if isinstance(out, tuple) else new
+
+    return hook

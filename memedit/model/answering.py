@@ -1,0 +1,340 @@
+"""A prompt's way: to ids, to a row, to a decision, through the editor, to an answer that is signed.
+
+Nothing here knows the model that asks; what a request sees of the memory is its :class:`View`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from memedit.core.calls import Batch, Call, Completion, Row, Score
+from memedit.core.chat import ChatFormat, spoken
+from memedit.core.errors import InvalidInputError
+from memedit.core.passages import Conversation
+from memedit.core.protocols import (
+    ChangesWeights,
+    ChoosesEditor,
+    Considers,
+    Editor,
+    leaves_of,
+    roles_of,
+)
+from memedit.core.types import DEFAULT_NAMESPACE, Decision, Hit, Record, Role
+from memedit.engine.engine import Engine
+from memedit.memory import EditMemory, MemoryView
+from memedit.model.deciding import Decider, in_force
+from memedit.model.fitting import Fitter
+from memedit.model.sequence import ungated
+
+_CLOSED, _QUOTES = ("?", "!", ".", "？", "！", "。", "؟", "।"), " \t\r\n\"'”’»)"
+"""How a sentence ends, and what may stand behind it."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a request sees: which namespace, at which date, in which state of the memory."""
+
+    edited: bool = True
+    namespace: str = DEFAULT_NAMESPACE
+    as_of: datetime | None = None
+    memory: MemoryView | None = None
+    merged: bool = False
+
+
+EVERYTHING = View()
+"""The default namespace as it is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How prompts are answered in one view of the memory.
+
+    Attributes:
+        engine: The unedited model.
+        editor: The method.
+        decider: Memory and scope.
+        fitter: Compiles what the editor must remember of edits.
+        chat: The markers of the tokenizer's chat template; None without one.
+        view: What the request sees.
+    """
+
+    engine: Engine
+    editor: Editor
+    decider: Decider
+    fitter: Fitter
+    chat: ChatFormat | None
+    view: View = EVERYTHING
+
+    @property
+    def store(self) -> EditMemory | MemoryView:
+        """The memory in this view."""
+        return self.decider.memory if self.view.memory is None else self.view.memory
+
+    @property
+    def live(self) -> bool:
+        """Whether there is anything that could be in scope."""
+        return self.view.edited and bool(len(self.store))
+
+    @property
+    def in_force(self) -> list[Record]:
+        """The edits in force in this view."""
+        view = self.view
+        return in_force(self.store, view.namespace, view.as_of) if view.edited else []
+
+    @property
+    def leaves(self) -> tuple[Editor, ...]:
+        """The editors in use."""
+        return leaves_of(self.editor)
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The roles in which the editors read edits."""
+        return frozenset[Role]().union(*map(roles_of, self.leaves))
+
+    def edited_model(self) -> Engine:
+        """The model with the edits in force in its weights, beside the base.
+
+        Raises:
+            InvalidInputError: the editor changes no weights, or they are in the base's already.
+        """
+        self._changing()
+        return self.fitter.model(self.in_force)
+
+    def changes(self) -> Mapping[str, Tensor]:
+        """Site -> the change [d_out, d_in] of its weight that the edits in force amount to.
+
+        Raises:
+            InvalidInputError: as :meth:`edited_model`.
+        """
+        return self._changing().changes(self.fitter.compiled(self.in_force))
+
+    def _changing(self) -> ChangesWeights:
+        if not isinstance(self.editor, ChangesWeights):
+            raise InvalidInputError(
+                f"Editor {self.editor.name!r} changes no weights.",
+                hint="Use one that does, such as rome or memit.",
+            )
+        if self.view.merged:
+            raise InvalidInputError("The edits are in the base's weights already.")
+        return self.editor
+
+    # From text to decision
+
+    def decide(self, queries: Sequence[str]) -> list[Decision]:
+        """What the scope says of each query, with the payloads of what the editors read.
+
+        Raises:
+            EncoderMismatchError: the scope asked for does not fit the memory's encoder.
+        """
+        if not self.live:
+            return [Decision() for _ in queries]
+        view = self.view
+        return self._ready(self.decider.decide(queries, view.namespace, view.as_of, self.store))
+
+    def _ready(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """The decisions with the payloads of every edit compiled that the editors in use read."""
+        done: dict[int, tuple[Hit, ...]] = {}
+
+        def ready(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+            if hits and id(hits) not in done:
+                records = self.fitter.compiled([hit.record for hit in hits])
+                pairs = zip(hits, records, strict=True)
+                done[id(hits)] = tuple(replace(hit, record=r) for hit, r in pairs)
+            return done.get(id(hits), hits)
+
+        told = [replace(d, hits=ready(d.hits)) if d else d for d in decisions]
+        if "informs" not in self.roles:
+            return told
+        return [replace(d, informs=ready(d.informs)) if d.informs else d for d in told]
+
+    def is_chat(self, text: str) -> bool:
+        """Whether a text is asked as a chat message unless the caller says: the model has a chat
+        template, and the text does not break off."""
+        closed = text.rstrip(_QUOTES).endswith(_CLOSED)
+        return closed and bool(getattr(self.engine.tokenizer, "chat_template", None))
+
+    def encode(self, text: str, *, chat: bool | None) -> Tensor:
+        """[T] ids of a text, or of a chat whose only message it is; ``chat`` None: as
+        :meth:`is_chat` says.
+
+        Raises:
+            InvalidInputError: an empty text, or ``chat`` without a chat template.
+        """
+        chat = self.is_chat(text) if chat is None else chat
+        if not text.strip():
+            raise InvalidInputError("The prompt is empty.")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise InvalidInputError("The prompt holds a lone surrogate.", hint="Read it as UTF-8.")
+        if not chat:
+            return self.engine.codec.ids(text, special=True)
+        if not getattr(self.engine.tokenizer, "chat_template", None):
+            raise InvalidInputError(
+                "The tokenizer has no chat template.", hint="Ask without chat, or set one."
+            )
+        rendered: Any = self.engine.tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+        )
+        return self.engine.codec.ids(rendered)
+
+    def row(self, ids: Tensor) -> Row:
+        """One prompt's ids [T] as a row: its text, or the last user turn of a chat."""
+        if self.chat is not None:
+            split = self.chat.split(self.engine.codec.text(ids, special=True))
+            if split is not None:
+                _, turn, words = split
+                return Row(words, turn=turn, ids=ids)
+        return Row(self.engine.codec.text(ids), ids=ids)
+
+    def decide_rows(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows with what the scope says of each."""
+        decisions = self.decide([self._query(row) for row in rows])
+        return [replace(row, decision=d) for row, d in zip(rows, decisions, strict=True)]
+
+    def _query(self, row: Row) -> str:
+        """What the scope reads of a row: for a chat, what was said before and the last turn."""
+        if row.turn is None or self.chat is None:
+            return row.prompt
+        split = self.chat.split(row.text)
+        earlier, asked = split[0] if split else "", spoken(row.prompt)
+        return Conversation(earlier, asked) if asked.strip() else earlier
+
+    def concerns(self, row: Row) -> bool:
+        """Whether the editors read a row: an edit is in scope, or a program may find one."""
+        return self.reads(row.decision) or (
+            self.live and any(e.considers(row) for e in self.leaves if isinstance(e, Considers))
+        )
+
+    def reads(self, decision: Decision) -> bool:
+        """Whether an edit that the decision names has a role in which the editors read edits."""
+        return bool(decision.read(self.roles))
+
+    def chosen(self, decision: Decision, *, chat: bool) -> str:
+        """The editor that answers what the scope decided so; "" where none reads it."""
+        if not self.reads(decision):
+            return ""
+        if isinstance(self.editor, ChoosesEditor):
+            return self.editor.answering(decision, self.engine, chat=chat)
+        return self.editor.name
+
+    # From decision to answer
+
+    def answer(
+        self,
+        rows: Sequence[Row],
+        options: Mapping[str, Any] | None = None,
+        call: Call | None = None,
+    ) -> list[Completion]:
+        """Answers to decided rows: those the editors read through them, the others the base's.
+
+        Args:
+            rows: Of :meth:`decide_rows`.
+            options: Options of ``generate``.
+            call: Stands in for the engine's ``generate``.
+        """
+        batch = self._batch(rows, options or {})
+        base = call or self.engine.generate
+        return batch.route(self.concerns, partial(self._edited, call=call), base)
+
+    def answer_edited(self, rows: Sequence[Row], options: Mapping[str, Any]) -> list[Completion]:
+        """Answers to rows that the editors read (:meth:`concerns`)."""
+        return self._edited(self._batch(rows, options))
+
+    def score(self, rows: Sequence[Row]) -> list[Score]:
+        """How each decided row's target is rated, token by token (teacher forcing).
+
+        Raises:
+            InvalidInputError: an empty target; an editor that scores with another model.
+            ContextOverflowError: a text with its edit exceeds the model's window.
+        """
+        if not rows:
+            return []
+        batch = self._batch(rows, {})
+        edited, base = partial(self._run, call=_forced), partial(_forced, self.engine)
+        with torch.no_grad():
+            scores = batch.route(self.concerns, edited, base)
+        if not all(isinstance(score, Score) for score in scores):
+            raise InvalidInputError(
+                f"Editor {self.editor.name!r} answers with another model, token by token unlike "
+                "the base.",
+                hint="Measure what it generates instead (families: gen).",
+            )
+        return [replace(s, decision=r.decision) for s, r in zip(scores, batch.rows, strict=True)]
+
+    def logits(self, rows: Sequence[Row]) -> list[Tensor]:
+        """[T, V] logits of each row that the editors read, at the caller's own tokens."""
+        originals = {id(row.ids): row.prompt for row in rows}
+
+        def call(engine: Engine, batch: Batch) -> list[Tensor]:
+            return engine.logits(batch, [originals[id(row.ids)] for row in batch.rows])
+
+        batch = self._batch([replace(row, target="") for row in rows], {})
+        return self._run(batch, call)
+
+    def _batch(self, rows: Sequence[Row], options: Mapping[str, Any]) -> Batch:
+        return Batch(tuple(rows), recall=self.decide, lm=self.engine, options=options)
+
+    def _run(self, batch: Batch, call: Callable[[Engine, Batch], list[T]]) -> list[T]:
+        """Rows in scope through the editor, or as the model answers that holds every edit."""
+        together = ungated(self.editor, self.decider.scope)
+        if isinstance(self.editor, ChangesWeights) and together and batch.rows:
+            records = [hit.record for hit in batch.rows[0].decision.hits]
+            return call(self.fitter.model(records), batch)
+        return self.editor.run(batch, partial(call, self.engine))
+
+    def _edited(self, batch: Batch, call: Call | None = None) -> list[Completion]:
+        """Rows in scope answered; by ``call`` instead of the engine's ``generate``, if given."""
+        answers: list[Completion]
+        if call is None:
+            answers = self._run(batch, Engine.generate)
+        else:
+            answers = self.editor.run(batch, call)
+        return [self._signed(answer, row) for row, answer in zip(batch.rows, answers, strict=True)]
+
+    def _signed(self, answer: Completion, row: Row) -> Completion:
+        """The answer with the edits it rests on: those a program found, else those in scope."""
+        told = replace(
+            answer, decision=answer.decision if answer.decision.bearing else row.decision
+        )
+        return replace(told, editor=answer.editor or self._who(told))
+
+    def _who(self, row: Row | Completion) -> str:
+        """The editors that read an edit and held its payload for this row or answer; "": none."""
+
+        def held(editor: Editor) -> bool:
+            hits = row.decision.read(roles_of(editor))
+            return any(editor.name in hit.record.payloads for hit in hits)
+
+        return "+".join(editor.name for editor in self.leaves if held(editor))
+
+
+def _forced(engine: Engine, batch: Batch) -> list[Score]:
+    """The engine's answer to rows with targets: every token of the target rated."""
+    codec, prefixed = engine.codec, bool(batch.prefix)
+    pairs = [codec.with_target(row, prefixed=prefixed) for row in batch.rows]
+    rows = tuple(
+        replace(row, ids=torch.cat(pair), target="", rewritten=False, asked=len(pair[0]))
+        for row, pair in zip(batch.rows, pairs, strict=True)
+    )
+    logits = engine.logits(replace(batch, rows=rows), [row.prompt for row in rows])
+    return [
+        _score(target, each[len(before) - 1 : -1])
+        for each, (before, target) in zip(logits, pairs, strict=True)
+    ]
+
+
+def _score(ids: Tensor, logits: Tensor) -> Score:
+    """A target's tokens [T] under the logits [T, V] just before each."""
+    here = logits.float().log_softmax(-1).cpu()
+    return Score(
+        ids=tuple(ids.tolist()),
+        logprobs=tuple(here.gather(-1, ids.cpu()[:, None])[:, 0].tolist()),
+        greedy=tuple(here.argmax(-1).tolist()),
+    )

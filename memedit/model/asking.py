@@ -1,0 +1,174 @@
+"""A model with a memory of edits, asked: texts, targets, decided rows, and why it answers so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, overload
+
+from torch import Tensor
+
+from memedit.core.calls import Call, Completion, Row, Score
+from memedit.core.types import Decision
+from memedit.engine.engine import Engine
+from memedit.model.answering import EVERYTHING, View
+from memedit.model.dropin import DropIn
+from memedit.model.explanation import Explanation
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from memedit.memory import EditMemory
+
+
+class AskableModel(DropIn):
+    """A drop-in that answers in a view of its memory.
+
+    Args:
+        base: A Hugging Face causal LM. It is wrapped, never changed.
+        tokenizer: Its tokenizer.
+        memory: Where the edits are.
+    """
+
+    def __init__(self, base: Any, tokenizer: Any, memory: EditMemory) -> None:
+        super().__init__(base)
+        self.tokenizer: Any = tokenizer
+        self.engine = Engine(base, tokenizer)
+        self.memory = memory
+        self._view: ContextVar[View] = ContextVar("memedit_view", default=EVERYTHING)
+
+    # What a request sees
+
+    @property
+    def _now(self) -> View:
+        return self._view.get()
+
+    @contextmanager
+    def _seen_as(self, **changes: Any) -> Iterator[Self]:
+        token = self._view.set(replace(self._now, **changes))
+        try:
+            yield self
+        finally:
+            self._view.reset(token)
+
+    def unedited(self) -> Any:
+        """Context manager: the base model answers, whatever is in memory."""
+        return self._seen_as(edited=False)
+
+    def using(self, *, namespace: str | None = None, as_of: datetime | None = None) -> Any:
+        """Context manager: requests see this namespace, and the facts valid at ``as_of``."""
+        now = self._now
+        return self._seen_as(namespace=namespace or now.namespace, as_of=as_of or now.as_of)
+
+    def at(self, moment: int | datetime) -> Any:
+        """Context manager: requests see the memory as it was at a version or time."""
+        return self._seen_as(memory=self.memory.at(moment))
+
+    # Asking
+
+    def decide(self, queries: Sequence[str]) -> list[Decision]:
+        """What the scope says of each query, in the current view."""
+        return self._answering.decide(queries)
+
+    @overload
+    def ask(self, prompts: str, *, chat: bool | None = ..., **options: Any) -> Completion: ...
+    @overload
+    def ask(
+        self, prompts: Sequence[str], *, chat: bool | None = ..., **options: Any
+    ) -> list[Completion]: ...
+
+    def ask(self, prompts: Any, *, chat: bool | None = None, **options: Any) -> Any:
+        """Answer one text or a batch of texts; greedy unless the options say otherwise.
+
+        Args:
+            prompts: The text or texts to continue.
+            chat: Put each into the model's chat template as a user's message. None: where the model
+                has a template and the text does not break off: it ends as a sentence ends.
+            **options: Options of ``generate``; 24 new tokens by default.
+
+        Raises:
+            InvalidInputError: an empty prompt, or ``chat`` without a chat template.
+        """
+        single = isinstance(prompts, str)
+        texts = [prompts] if single else list(prompts)
+        options = {"max_new_tokens": 24, "do_sample": False, **options}
+        way, rows = self._answering, [self.row(text, chat=chat) for text in texts]
+        answers = way.answer(way.decide_rows(rows), options) if rows else []
+        answers = [replace(a, text=a.text.strip()) for a in answers]
+        return answers[0] if single else answers
+
+    def score(self, prompts: Sequence[str], targets: Sequence[str]) -> list[Score]:
+        """How likely each target is after its prompt, token by token (teacher forcing).
+
+        The scope sees the prompt alone; the target takes one leading space.
+
+        Raises:
+            InvalidInputError: an empty prompt or target; an editor that scores with another model.
+            ContextOverflowError: a text with its edit exceeds the model's window.
+        """
+        way = self._answering
+        rows = [
+            replace(self.row(prompt, chat=False), target=target.strip())
+            for prompt, target in zip(prompts, targets, strict=True)
+        ]
+        return way.score(way.decide_rows(rows))
+
+    def is_chat(self, text: str) -> bool:
+        """Whether a text is asked as a chat message unless the caller says: the model has a chat
+        template, and the text does not break off."""
+        return self._answering.is_chat(text)
+
+    def row(self, text: str, *, chat: bool | None = None) -> Row:
+        """A text as it is asked, before the scope has seen it; ``chat`` as in :meth:`ask`.
+
+        Raises:
+            InvalidInputError: an empty text, or ``chat`` without a chat template.
+        """
+        way = self._answering
+        return way.row(way.encode(text, chat=chat))
+
+    def rows_of(self, prompts: Sequence[Tensor]) -> list[Row]:
+        """Prompts given as ids [T] each, with what the scope says of them in the current view."""
+        way = self._answering
+        return way.decide_rows([way.row(ids) for ids in prompts])
+
+    def answer_rows(
+        self,
+        rows: Sequence[Row],
+        call: Call | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[Completion]:
+        """Answers to decided rows: those in scope through the editor, in the current view.
+
+        Args:
+            rows: As :meth:`rows_of` gives them.
+            call: Stands in for the engine's ``generate``, e.g. to hear the tokens. The rows it is
+                handed may be rewritten, and keep the ``ids`` object of the rows given here.
+            options: Options of ``generate``.
+        """
+        return self._answering.answer(rows, options, call)
+
+    def concerns(self, row: Row) -> bool:
+        """Whether the editors read a row: an edit is in scope, or a program may find one."""
+        return self._answering.concerns(row)
+
+    def reads(self, decision: Decision) -> bool:
+        """Whether an edit that the decision names has a role in which the editors read edits."""
+        return self._answering.reads(decision)
+
+    def answering(self, decision: Decision, *, chat: bool) -> str:
+        """The editor that answers what the scope decided so; "" where none reads it."""
+        return self._answering.chosen(decision, chat=chat)
+
+    def explain(self, query: str, *, chat: bool | None = None, **options: Any) -> Explanation:
+        """The answer, the base's answer, and the decision behind them."""
+        edited = self.ask(query, chat=chat, **options)
+        with self.unedited():
+            base = self.ask(query, chat=chat, **options)
+        decision = edited.decision
+        return Explanation(
+            query, edited.text, base.text, decision, edited.editor, self.memory.version
+        )
