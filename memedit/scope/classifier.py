@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from memedit.scope.cross import CrossEncoder
 
 Floats = npt.NDArray[np.float32]
-FIRES = 0.2
+FIRES = 0.3
 """Probability of being asked from which an edit fires: freer rephrases need it this low."""
 _MIN_SIMILARITY = 0.25
 """An edit whose subject is not named and that is less alike than this is not weighed."""
 _SPELT = 0.6
 """Share of a subject's letter triples that a text must have where the subject is not named."""
-INFORMS = 0.3
+INFORMS = 0.35
 """Probability of bearing from which an edit that is not asked informs."""
-POSSIBLE, ALIKE, _READ = 0.01, 0.5, 8
+POSSIBLE, ALIKE, _READ = 0.01, 0.5, 5
 """The cross-encoder reads a candidate that is named, or that the pair network finds this probable,
 or whose text is this much alike; at most so many of one query."""
 _LONG, _ASKING = 24, 0.7

@@ -30,7 +30,7 @@ def hit(similarity: float, *, named: bool = False, subject: str | None = "Ada") 
 def test_read_are_the_named_the_probable_and_the_alike_the_likeliest_first() -> None:
     hits = [hit(0.1, named=True), hit(0.3), hit(0.55), hit(0.2)]
     assert to_read(hits, np.array([0.0, 0.0, 0.0, 0.02], np.float32)) == [2, 0, 3]
-    assert to_read([hit(0.9)] * 40, np.zeros(40, np.float32)) == list(range(8))
+    assert to_read([hit(0.9)] * 40, np.zeros(40, np.float32)) == list(range(5))
 
 
 def test_what_is_weighed_depends_on_whether_something_reads_it() -> None:
