@@ -142,7 +142,7 @@ class Search:
         matrix = np.stack([self._vectors[view.text] for _, _, view in views])
         for (at, n, _), near in zip(views, self._vector_door(matrix), strict=True):
             _merge(found[at], near, n)
-        found = [_best(near, 2 * self._k) for near in found]
+        found = [_best(near, self._k + self._k // 2) for near in found]
         for at, query in enumerate(queries):
             self._subject_door(query, found[at])
         return [self._hits(query, rows) for query, rows in zip(queries, found, strict=True)]
@@ -245,6 +245,9 @@ class Search:
     def _compared(self, query: Query, record: Record, view: int, keys: Vectors) -> Hit:
         text = query.views[view].text
         seen = self._vectors[text]
+        if len(keys) == 1:  # most have one: no need to look for the nearest
+            pair = PairVectors(seen, keys[0])
+            return Hit(record, _cosine(seen, keys[0]), text, vectors=pair)
         finding = keys[: len(keys) - len(record.edit.excluded)]
         cosines = finding @ seen
         nearest = int(cosines.argmax())
