@@ -38,6 +38,7 @@ class Row:
             the likeliest token begins or continues one. None: everything is drawn.
         leans: Texts that the answer shall hold, each until it does: their tokens are that much
             likelier (natural log); what they have nothing to do with stays far more likely.
+        opens: Words that the answer is that much likelier to begin with.
         only: What sampling may answer with, word for word; empty: anything.
         likeliest: Nothing is drawn, even where the caller samples: the answer rests on worked
             examples, whose words no chance may bring in.
@@ -53,6 +54,7 @@ class Row:
     answers: tuple[str, ...] = ()
     keeps: tuple[str, ...] | None = None
     leans: tuple[tuple[str, float], ...] = ()
+    opens: tuple[tuple[str, float], ...] = ()
     only: tuple[str, ...] = ()
     likeliest: bool = False
 

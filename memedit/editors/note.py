@@ -29,10 +29,12 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
 from memedit.editors.prompting.notes import (
+    VERDICTS,
     WORDINGS,
     bearing_on,
     core_of,
     noted,
+    polar,
     said_whole,
     told,
     values_of,
@@ -54,7 +56,8 @@ class Note:
             object, where the edit has one.
         lean: How much likelier (natural log) the tokens of an object get in a chat until it is
             said, where the edit is asked; half as much where the answer depends on it. A base says
-            what it has known for long against a note; 0: it is left to it.
+            what it has known for long against a note. So are yes and no, as its beginning, where
+            it is asked for one of them. 0: it is left to it.
         wording: What introduces the facts in a chat: one of ``WORDINGS`` by name, or a text.
         place: Where the note stands in a chat: ``"before"`` or ``"after"`` the words of its last
             turn, or as the hidden beginning of the ``"reply"``.
@@ -105,7 +108,9 @@ class Note:
                 sure,
                 prompt=before_query(f"{' '.join(' '.join(lines).split())}{END}", before, query),
             )
-        sure = replace(sure, leans=self._leans(hits) if row.target is None else ())
+        if row.target is None:
+            opens = tuple((word, self.lean) for word in VERDICTS if self.lean and polar(row.prompt))
+            sure = replace(sure, leans=self._leans(hits), opens=opens)
         note = noted(lines, WORDINGS.get(self.wording, self.wording))
         if self.place == "reply" and row.target is None and awaits_reply(row.turn):
             turn = replace(row.turn, after=f"{row.turn.after}{note}\n\n")
@@ -131,6 +136,7 @@ class Note:
         alone = self.verbatim if row.turn is None else not self.sentences and awaits_reply(row.turn)
         asked = [hit for hit in row.decision.hits if self.name in hit.record.payloads][: self.facts]
         objects = [hit.record.edit.target_new for hit in asked]
-        if not alone or row.target is not None or None in objects:
+        judges = row.turn is not None and polar(row.prompt)
+        if not alone or judges or row.target is not None or None in objects:
             return ()
         return tuple(dict.fromkeys(object.strip() for object in objects if object is not None))

@@ -124,8 +124,9 @@ class Generation:
         texts = [row.answers or (row.only if samples else ()) for row in rows]
         if any(texts):
             found.append(OneOf(self._answers(texts), [*setting.eos, *self.stops], width))
-        if any(row.leans for row in rows):
-            found.append(Leans([self._leaning(row) for row in rows], width))
+        if any(row.leans or row.opens for row in rows):
+            opens = [self._opening(row) for row in rows]
+            found.append(Leans([self._leaning(row) for row in rows], width, opens))
         if samples and any(row.keeps is not None or row.likeliest for row in rows):
             kept = [self._kept(row) for row in rows]
             found.append(Keeps(kept, width, [row.likeliest for row in rows]))
@@ -148,6 +149,10 @@ class Generation:
     def _leaning(self, row: Row) -> list[tuple[list[list[int]], float]]:
         """Per text of a row's ``leans`` its token sequences and how much likelier they get."""
         return [(self._forms(text), likelier) for text, likelier in row.leans]
+
+    def _opening(self, row: Row) -> list[tuple[int, float]]:
+        """The first tokens of a row's ``opens``, and how much likelier they get."""
+        return [(ids[0], likelier) for text, likelier in row.opens for ids in self._forms(text)]
 
     def _forms(self, text: str) -> list[list[int]]:
         """The token sequences of a text within a sentence and at a beginning."""

@@ -121,17 +121,23 @@ class Leans(LogitsProcessor):
         texts: Per row, per text: the token sequences it may stand as, and how much likelier they
             get (natural log).
         width: Number of prompt columns.
+        opens: Per row the tokens that are likelier to come first, and how much.
     """
 
     def __init__(
-        self, texts: Sequence[Sequence[tuple[Sequence[Sequence[int]], float]]], width: int
+        self,
+        texts: Sequence[Sequence[tuple[Sequence[Sequence[int]], float]]],
+        width: int,
+        opens: Sequence[Sequence[tuple[int, float]]] = (),
     ) -> None:
-        self.texts, self.width = texts, width
+        self.texts, self.width, self.opens = texts, width, opens
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         copies = len(input_ids) // len(self.texts)
         more: dict[tuple[int, int], float] = {}
         for i, said in enumerate(input_ids[:, self.width :].tolist()):
+            if self.opens and not said:
+                more |= {(i, token): likelier for token, likelier in self.opens[i // copies]}
             for forms, likelier in self.texts[i // copies]:
                 if any(_holds(said, form) for form in forms):
                     continue

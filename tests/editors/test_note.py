@@ -14,7 +14,7 @@ from memedit.core.chat import Turn
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.editors.note import Note
-from memedit.editors.prompting.notes import WORDINGS, core_of, said_whole, values_of
+from memedit.editors.prompting.notes import WORDINGS, core_of, polar, said_whole, values_of
 from memedit.engine.processors import Keeps, Leans
 from memedit.scope import Mention
 
@@ -162,6 +162,36 @@ def test_an_object_is_likelier_until_it_is_said() -> None:
     assert begun[0].tolist() == [0, 0, 0, 0, 2, 0]  # begun is not begun again
     said = leans(torch.tensor([[9, 3, 4], [9, 3, 4]]), scores)
     assert torch.equal(said, scores)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Is Lyon the capital of France?", True),
+        ("I am in Oslo. Does the office open at 7? Answer yes or no.", True),
+        ("Can I return the lamp?", True),
+        ("Can you tell me the refund window?", False),
+        ("Is it Lyon or Paris?", False),
+        ("What is the capital of France?", False),
+        ("Write a mail on what is new.", False),
+    ],
+)
+def test_yes_and_no_are_likelier_where_one_of_them_is_asked(
+    words: str, expected: bool, turn: Turn
+) -> None:
+    assert polar(words) is expected
+    opens = told(row(words, [hit(CAPITAL)], turn)).opens
+    assert opens == ((("Yes", 4.0), ("No", 4.0)) if expected else ())
+    assert not told(row(words, [hit(CAPITAL)], turn), lean=0).opens
+    exact = told(row(words, [hit(CAPITAL, "asks")], turn), sentences=False).answers
+    assert exact == (() if expected else ("Lyon",))
+
+
+def test_what_may_come_first_is_likelier_then_only() -> None:
+    leans = Leans([[]], width=1, opens=[[(2, 1.0), (4, 1.0)]])
+    scores = torch.zeros(1, 6)
+    assert leans(torch.tensor([[9]]), scores).tolist() == [[0, 0, 1, 0, 1, 0]]
+    assert torch.equal(leans(torch.tensor([[9, 2]]), scores), scores)
 
 
 def test_what_begins_anything_begins_no_object() -> None:
