@@ -204,7 +204,7 @@ def _names() -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", _names())
+@pytest.mark.parametrize("name", _names(), ids=lambda name: name.replace(str(os.getpid()), "PID"))
 def test_links_in_a_memory_lead_nowhere(path: Path, victim: Path, name: str) -> None:
     target = victim.parent if name == "index" else victim
     link = path / name
