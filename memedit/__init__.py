@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Completion": "memedit.core.types",
+    "Completion": "memedit.core.calls",
     "Decision": "memedit.core.types",
     "Edit": "memedit.core.types",
     "EditMemory": "memedit.memory",
