@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -311,6 +313,31 @@ def export(
         render.as_json({"file": str(file), "edits": count})
     else:
         render.say(f"Wrote {count:,} edits to {file}.")
+
+
+@edit_app.command()
+def salvage(
+    file: Annotated[Path, typer.Option("--out", help="JSON lines; import reads it.")],
+    memory: Memory = DEFAULT_MEMORY,
+    json: Json = False,
+) -> None:
+    """Write every edit that can still be read of a damaged memory to a file."""
+    from memedit.memory.salvage import salvage
+
+    report = salvage(Path(_present(memory)), file)
+    if json:
+        render.as_json(asdict(report) | {"file": str(file)})
+        return
+    render.say(f"Wrote {report.saved:,} edits to {file}.")
+    if report.altered:
+        render.say(f"Altered, look at them: {_listed(report.altered)}.")
+    if report.lost:
+        render.say(f"Lost: {_listed(report.lost)}.")
+
+
+def _listed(sequences: Sequence[int]) -> str:
+    shown = ", ".join(map(str, sequences[:20]))
+    return f"records {shown}{', ...' if len(sequences) > 20 else ''}"
 
 
 @edit_app.command()

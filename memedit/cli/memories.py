@@ -50,7 +50,11 @@ def backup(
     """Copy a memory, in one consistent state, into a directory. Servers may go on writing."""
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     folder = str(target or f"backup-{now}")
-    _told(_copied(memory, folder, replace=False), memory, folder, json=json)
+    from memedit.memory.moving import backup
+
+    with render.counting(f"Copying {shown(memory)}", None) as progress:
+        report = backup(memory, Path(folder), progress=progress)
+    _told(report, memory, folder, json=json)
 
 
 def restore(
@@ -65,7 +69,11 @@ def restore(
     """
     if not source.is_dir():
         raise InvalidInputError(f"There is no backup at {str(source)!r}.", hint="Check the path.")
-    _told(_copied(str(source), memory, replace=replace), str(source), memory, json=json)
+    from memedit.memory.moving import restore
+
+    with render.counting(f"Copying {shown(str(source))}", None) as progress:
+        report = restore(source, memory, replace=replace, progress=progress)
+    _told(report, str(source), memory, json=json)
 
 
 def verify(memory: Memory = DEFAULT_MEMORY, json: Json = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -40,11 +40,18 @@ class Import:
         self.done = 0
         self._lines = files.read(path, namespace=namespace, source=source, pin=pin)
 
-    def resume(self, state: str | None) -> None:
-        """Go on after the chunk that stored ``state``."""
+    def resume(self, state: str | None, undone: Callable[[int], bool]) -> None:
+        """Go on after the chunk that stored ``state``; from the start where something was taken
+        out of force since: what is there already is a duplicate, and costs nothing.
+
+        Args:
+            undone: Whether anything was, after a version.
+        """
         if state is None:
             return
         content = json.loads(state)
+        if undone(content.get("version", 0)):
+            return
         self.done = content["done"]
         report = content["report"] | {"resumed_at": self.done}
         report["refused"] = [tuple(item) for item in report["refused"]]
@@ -65,8 +72,8 @@ class Import:
             )
             yield [line.request for line in lines if line.request]
 
-    def state(self, receipts: Sequence[Receipt]) -> dict[str, str | None]:
-        """Count the chunk's receipts; the meta entry to store with them."""
+    def state(self, receipts: Sequence[Receipt], version: int) -> dict[str, str | None]:
+        """Count the chunk's receipts; the meta entry to store with them at this version."""
         added = sum(receipt.status == "added" for receipt in receipts)
         self.report = replace(
             self.report,
@@ -74,5 +81,5 @@ class Import:
             duplicate=self.report.duplicate + len(receipts) - added,
             superseded=self.report.superseded + sum(len(r.superseded) for r in receipts),
         )
-        content = {"done": self.done, "report": asdict(self.report)}
+        content = {"done": self.done, "version": version, "report": asdict(self.report)}
         return {self.name: json.dumps(content, ensure_ascii=False)}

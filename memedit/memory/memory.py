@@ -17,7 +17,7 @@ from memedit.memory import files
 from memedit.memory.address import Address, directory, is_url
 from memedit.memory.importing import Import
 from memedit.memory.journal.feed import Freshness
-from memedit.memory.journal.rows import Entry, Head, record_row
+from memedit.memory.journal.rows import Entry, Head, readable, record_row
 from memedit.memory.live.search import NAIVE_HINT, Search, prepare_all, texts_of
 from memedit.memory.live.state import LiveSet
 from memedit.memory.planning import Request, checked
@@ -206,7 +206,7 @@ class EditMemory:
         requests: Sequence[Request],
         *,
         progress: Callable[[int], None] | None = None,
-        meta: Callable[[Sequence[Receipt]], Mapping[str, str | None]] | None = None,
+        meta: Callable[[Sequence[Receipt], int], Mapping[str, str | None]] | None = None,
     ) -> list[Receipt]:
         requests = [checked(request) for request in requests]
         store = self._store
@@ -221,7 +221,8 @@ class EditMemory:
                 plan = store.plan(head, vectors)
                 receipts = plan.add_all(requests)
                 store.store(head, plan, vectors)
-                store.journal.put_meta({} if meta is None else meta(receipts))
+                if meta is not None:
+                    store.journal.put_meta(meta(receipts, store.journal.newest()[0]))
             return store.followed(receipts)
 
     def supersede(
@@ -397,7 +398,7 @@ class EditMemory:
     def history(self, id: str | None = None, *, namespace: str | None = None) -> list[Event]:
         """Everything that happened (to the edits of this id), oldest first."""
         journal = self._store.journal
-        with self._store.lock, journal.read() as anything:
+        with self._store.lock, readable(self.address), journal.read() as anything:
             return journal.history(id, namespace) if anything else []
 
     def at(self, moment: int | datetime) -> MemoryView:
@@ -410,7 +411,7 @@ class EditMemory:
         with store.lock:
             version = self._version_of(moment)
             live = LiveSet(upto=version, flat_limit=sys.maxsize)
-            with store.journal.read() as anything:
+            with readable(self.address), store.journal.read() as anything:
                 if anything:
                     live.catch_up(store.journal, store.payloads)
         as_of = moment if isinstance(moment, datetime) else None
@@ -477,7 +478,9 @@ class EditMemory:
         store = self._store
         work = Import(Path(path), namespace, source, pin=pin)
         with store.lock, store.journal.read() as anything:
-            work.resume(store.journal.meta(work.name) if anything else None)
+            work.resume(
+                store.journal.meta(work.name) if anything else None, store.journal.undone_since
+            )
         for requests in work.chunks():
             self._add(requests, meta=work.state)
             if progress is not None:

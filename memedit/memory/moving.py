@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from memedit.core.errors import MemoryStoreError
-from memedit.memory.address import Address, quoted
+from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.untrusted import read_bytes
+from memedit.memory.address import Address, directory, quoted
+from memedit.memory.backup import SETTINGS, seal
 from memedit.memory.journal.copying import MigrationReport, check_target, copy_journal
-from memedit.memory.journal.journal import Journal
+from memedit.memory.journal.journal import FILE, Journal
 from memedit.memory.memory import EditMemory
 
 
@@ -20,7 +25,8 @@ def migrate(
 ) -> MigrationReport:
     """Copy a memory, with its history, vectors and payloads, to another place, and verify it.
 
-    Servers that use the target see the change as one step. The source is only read.
+    Servers that use the target see the change as one step. The source is only read, whole and
+    first: a damaged one replaces nothing.
 
     Args:
         source, target: A directory or a ``postgresql://`` URL each.
@@ -30,23 +36,105 @@ def migrate(
     Raises:
         InvalidInputError, MemoryStoreError: it cannot be done; the target is as before.
     """
+    if source == target:
+        raise InvalidInputError("Source and target are the same.", hint="Name another target.")
     if not replace:
         check_target(source, target)
+    check_sound(source)
     origin = Journal(source, read_only=True)
     try:
-        copy = Journal(target)
-        try:
-            report = copy_journal(origin, copy, progress)
-        finally:
-            copy.close()
+        with _kept_aside(target):
+            report = _copied(origin, target, progress)
+            check_sound(target)
     finally:
         origin.close()
-    with EditMemory(target, read_only=True) as memory:
-        checked = memory.verify()
-    if not checked.ok:
-        raise MemoryStoreError(
-            f"The memory {quoted(target)} was copied as it is, and is damaged: "
-            f"{'; '.join(checked.problems[:3])}.",
-            hint=f"So is {quoted(source)}: memedit verify tells more.",
-        )
     return report
+
+
+def backup(
+    source: Address, folder: Path, *, progress: Callable[[int], None] | None = None
+) -> MigrationReport:
+    """:func:`migrate` into a new directory, with the model's settings, sealed by hashes.
+
+    Raises:
+        InvalidInputError, MemoryStoreError: it cannot be done.
+    """
+    report = migrate(source, folder, progress=progress)
+    _copy_settings(directory(source), folder)
+    seal(folder)
+    return report
+
+
+def restore(
+    folder: Path,
+    target: Address,
+    *,
+    replace: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> MigrationReport:
+    """:func:`migrate` of a backup; the settings that lie beside it come with it.
+
+    Raises:
+        InvalidInputError, MemoryStoreError: it cannot be done; the target is as before.
+    """
+    report = migrate(folder, target, replace=replace, progress=progress)
+    if (to := directory(target)) is not None:
+        _copy_settings(folder, to)
+    return report
+
+
+def _copy_settings(source: Path | None, target: Path) -> None:
+    """``model.json`` belongs to the memory beside it: with one goes the other."""
+    if source is None:
+        return
+    try:
+        content = read_bytes(source / SETTINGS)
+    except FileNotFoundError:
+        (target / SETTINGS).unlink(missing_ok=True)
+    else:
+        (target / SETTINGS).write_bytes(content)
+
+
+def _copied(
+    origin: Journal, target: Address, progress: Callable[[int], None] | None
+) -> MigrationReport:
+    copy = Journal(target)
+    try:
+        return copy_journal(origin, copy, progress)
+    finally:
+        copy.close()
+
+
+def check_sound(address: Address) -> None:
+    """Read the whole memory.
+
+    Raises:
+        MemoryStoreError: something is wrong with it; nothing was changed anywhere.
+    """
+    with EditMemory(address, read_only=True) as memory:
+        problems = memory.verify().problems
+    if problems:
+        raise MemoryStoreError(
+            f"The memory {quoted(address)} is damaged: {'; '.join(problems[:3])}.",
+            hint="Nothing was replaced. memedit verify tells more; memedit edit salvage writes "
+            "what can still be read into a file.",
+        )
+
+
+@contextmanager
+def _kept_aside(target: Address) -> Iterator[None]:
+    """The memory at ``target`` (a directory) comes back if the block raises. A database takes the
+    new one in a single transaction, which compares every row before it ends."""
+    folder = directory(target)
+    if folder is None or not (folder / FILE).exists():
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix=".before-", dir=folder) as aside:
+        with Journal(folder) as old:
+            old.copy_to(Path(aside))
+        try:
+            yield
+        except BaseException:
+            with Journal(Path(aside)) as kept:
+                kept.copy_to(folder)
+            raise

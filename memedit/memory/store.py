@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,7 +29,7 @@ from memedit.memory.journal.feed import Feed, Freshness
 from memedit.memory.journal.journal import PAYLOAD_CHANGES, Journal
 from memedit.memory.journal.payloads import LazyReader, load
 from memedit.memory.journal.postgres import Postgres
-from memedit.memory.journal.rows import Head, PayloadRow
+from memedit.memory.journal.rows import Head, PayloadRow, readable
 from memedit.memory.live import snapshots
 from memedit.memory.live.index import VectorIndex
 from memedit.memory.live.state import LiveSet, News
@@ -62,9 +62,8 @@ class Store:
     """The state of one open memory.
 
     ``lock`` guards the journal's connection; methods that need it held say so. The live set is
-    guarded by ``guard``: the same lock for a memory that is read where it lies, one of its own for
-    a shared one, whose copy in RAM answers while a write waits for the database. News are taken in
-    by one thread at a time. Locks are taken in the order lock, news, guard.
+    guarded by ``guard``, and answers while a write waits for the database. News are taken in by one
+    thread at a time. Locks are taken in the order lock, news, guard.
     """
 
     def __init__(self, address: Address, encoder: Encoder | None, *, read_only: bool) -> None:
@@ -72,12 +71,13 @@ class Store:
         self.lock = threading.RLock()
         self.journal = Journal(address, read_only=read_only)
         self.shared = self.journal.shared
-        self.guard = threading.RLock() if self.shared else self.lock
+        self.guard = threading.RLock()
         self._news = threading.RLock()
         self._arrived = threading.Condition(self.guard)
         self.payloads = LazyReader(self._read_payloads)
         self._encoder, self._encoder_lock = encoder, threading.RLock()
         self._unsaved = 0
+        self._waits = False
         self._feed: Feed | None = None
         self.reset()
         try:
@@ -129,9 +129,24 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[LiveSet]:
         """The live set, up to date, and nobody changes it."""
+        self._refresh_unless_waiting()
         with self.guard:
-            self.refresh()
             yield self.live
+
+    def _refresh_unless_waiting(self) -> None:
+        """:meth:`refresh`, unless a write of this process waits, with the connection, for another
+        process to end its own: readers go on with what they have."""
+        if self.shared:
+            self.refresh()
+            return
+        while not self.lock.acquire(timeout=_LOOK_AGAIN):
+            if self._waits:
+                self.journal.check_open()
+                return
+        try:
+            self.refresh()
+        finally:
+            self.lock.release()
 
     @contextmanager
     def at_rest(self) -> Iterator[LiveSet | None]:
@@ -154,11 +169,11 @@ class Store:
     def wait_for(self, version: int, seconds: float) -> bool:
         """Whether the live set has reached ``version``, after at most so many seconds."""
         end = time.monotonic() + seconds
-        with self.guard:
-            while True:
-                with self.reading() as live:
-                    if live.version >= version:
-                        return True
+        while True:
+            self._refresh_unless_waiting()  # without the guard: locks are taken in their order
+            with self.guard:
+                if self.live.version >= version:
+                    return True
                 left = end - time.monotonic()
                 if left <= 0:
                     return False
@@ -171,7 +186,8 @@ class Store:
         """
         with self._news:
             try:
-                return self._take(journal)
+                with readable(journal.address):
+                    return self._take(journal)
             except BaseException:
                 self._seen = None
                 raise
@@ -361,7 +377,12 @@ class Store:
     @contextmanager
     def change(self) -> Iterator[Head]:
         """A write transaction, begun with the live set up to date. Lock held."""
-        with self.journal.write():
+        with ExitStack() as stack:
+            self._waits = True  # perhaps for another process
+            try:
+                stack.enter_context(self.journal.write())
+            finally:
+                self._waits = False
             if self.shared:
                 self.catch_up(self.journal)
             elif (changed := self.journal.changed()) != self._seen:

@@ -10,7 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError
 from memedit.core.types import key_texts, masked_prompt
+from memedit.memory.backup import altered
 from memedit.memory.journal.journal import Journal
+from memedit.memory.journal.payloads import load
 from memedit.memory.journal.rows import KeyRow, digest
 from memedit.memory.live.state import LiveSet, search_texts
 from memedit.memory.reports import VerifyReport
@@ -27,7 +29,9 @@ def verify(journal: Journal, live: LiveSet) -> VerifyReport:
         rows = journal.key_rows()
         problems += [*_content(journal), *_keys(journal, live, rows), *_live(journal, live)]
         problems += _indexes(live, rows)
-    except (DBAPIError, ValueError, MemeditError) as error:  # content that cannot even be read
+        problems += [*_payloads(journal), *altered(journal)]
+    except (DBAPIError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+            RecursionError, MemeditError) as error:  # fmt: skip  # content that cannot even be read
         problems.append(f"cannot be read: {getattr(error, 'orig', error)}")
     return VerifyReport(live.version, len(live), len(rows), tuple(problems))
 
@@ -62,6 +66,14 @@ def _vector(name: str, content: bytes, dimension: int) -> Iterator[str]:
         yield f"{name} has a vector of {len(content)} bytes instead of {4 * dimension}"
     elif not np.isfinite(np.frombuffer(content, dtype="<f4")).all():
         yield f"{name} has a vector with NaN or infinity"
+
+
+def _payloads(journal: Journal) -> Iterator[str]:
+    for sequence, editor, tensors, values in journal.payload_rows_of_all():
+        try:
+            load(tensors, values)
+        except MemeditError as error:
+            yield f"record {sequence}, editor {editor}: {error.message}"
 
 
 def _live(journal: Journal, live: LiveSet) -> Iterator[str]:

@@ -45,6 +45,7 @@ from memedit.memory.journal.rows import (
     RelationRow,
     Stored,
     from_bytes,
+    readable,
     record_row,
     to_bytes,
     to_record,
@@ -133,7 +134,7 @@ class Journal:
                 return False
             self._engine = self._engine or self.database.engine()
             self._connection = self._engine.connect()
-        with self._connection.begin():
+        with readable(self.address), self._connection.begin():
             self.ready = self._check_tables(self._connection)
         return self.ready
 
@@ -241,6 +242,7 @@ class Journal:
             self._create()
             with self._begin(write=True) as connection:
                 yield
+                self.database.check_place()
                 if self.shared:
                     self.database.written(connection, self.meta("memory") or "")
 
@@ -260,6 +262,12 @@ class Journal:
         if self._connection is None or self.shared:
             raise MemoryStoreError("Nothing was written to this memory yet.")
         return driver_of(self._connection)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connection; closing twice is fine."""
@@ -332,6 +340,11 @@ class Journal:
         rows = self._all(select(events.c.at).where(events.c.id == event))
         return rows[0][0] if rows else None
 
+    def undone_since(self, version: int) -> bool:
+        """Whether anything was taken out of force, or brought back, after ``version``."""
+        later = select(events.c.id).where(events.c.version > version, events.c.kind != "add")
+        return bool(self._all(later.limit(1)))
+
     def version_at(self, moment: datetime) -> int:
         """The version that was current at ``moment``; 0 before the first."""
         latest = select(func.max(events.c.version)).where(events.c.at <= utc(moment))
@@ -393,6 +406,11 @@ class Journal:
         """(sequence, editor, tensors, values) of these records (ascending), as they are stored."""
         rows = self._chosen(select(payloads), payloads.c.sequence, sequences)
         return [(row.sequence, row.editor, row.tensors, row.values) for row in rows]
+
+    def payload_rows_of_all(self) -> Iterator[PayloadRow]:
+        """Every row of ``payloads``, some at a time."""
+        for rows in self.stream(select(payloads), _FEW):
+            yield from ((row.sequence, row.editor, row.tensors, row.values) for row in rows)
 
     def payloads(self, sequence: int) -> dict[str, Payload]:
         """The payloads of one record, by editor."""

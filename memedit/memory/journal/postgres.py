@@ -122,6 +122,9 @@ class Postgres:
         """Whether a part of our names is taken; other tables may stand beside ours."""
         return bool(tables & ours) and not ours <= tables
 
+    def check_place(self) -> None:
+        """A database that is gone says so itself."""
+
     def check_schema(self, connection: Connection) -> None:
         """Whoever makes tables in the database is trusted with it."""
 

@@ -4,17 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
+from memedit.core.errors import InvalidEditError, MemeditError, MemoryStoreError
 from memedit.core.types import Edit, Payload, Record, Vectors
+from memedit.memory.address import Address, quoted
 from memedit.memory.journal.payloads import LazyPayloads, LazyReader
 from memedit.memory.journal.schema import records
 from memedit.memory.reports import EventKind
+
+_DAMAGE = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError,
+    ValueError,
+)  # fmt: skip
+
+
+@contextmanager
+def readable(address: Address) -> Iterator[None]:
+    """Turns what damaged rows make the block raise into an error that says what to do.
+
+    Raises:
+        MemoryStoreError
+    """
+    try:
+        yield
+    except _DAMAGE as error:
+        if isinstance(error, MemeditError) and not isinstance(error, InvalidEditError):
+            raise
+        raise MemoryStoreError(
+            f"The journal of the memory {quoted(address)} is damaged: "
+            f"{type(error).__name__}: {error}.",
+            hint="Restore it from a backup. memedit edit salvage --memory DIR --out FILE writes "
+            "every edit that can still be read.",
+        ) from error
+
 
 KeyRow = tuple[int, int, str, bytes]
 """(id, sequence, text, vector)"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -58,6 +58,7 @@ class SQLite:
 
     def __init__(self, path: Path | None, *, read_only: bool) -> None:
         self.address, self.path, self._read_only = path, path, read_only
+        self._opened: tuple[int, int] | None = None
         if path is None or not path.exists():
             return
         if not path.is_dir():
@@ -91,7 +92,24 @@ class SQLite:
     def engine(self) -> Engine:
         """An engine of one connection."""
         file = None if self.path is None else self.path / FILE
-        return open_engine(file, read_only=self._read_only)
+
+        def opened() -> None:
+            self._opened = None if file is None else _place(file)
+
+        return open_engine(file, read_only=self._read_only, opened=opened)
+
+    def check_place(self) -> None:
+        """Refuse to commit into a file that nobody will find again.
+
+        Raises:
+            MemoryStoreError: the directory was removed or replaced since the file was opened.
+        """
+        if self.path is not None and _place(self.path / FILE) != self._opened:
+            raise MemoryStoreError(
+                f"Memory {quoted(self.path)} was removed or replaced while it was open: nothing "
+                "of this change was stored.",
+                hint="Put it back, or open the one that is there now: EditMemory(path).",
+            )
 
     def foreign(self, tables: set[str], ours: set[str]) -> bool:
         """Whether these tables are another program's."""
@@ -143,11 +161,27 @@ def check_schema(connection: Connection, path: Path | None) -> None:
             )
 
 
-def open_engine(path: Path | None, *, read_only: bool) -> Engine:
-    """An engine of exactly one connection to the file (or to RAM). Connects lazily."""
-    engine = create_engine(
-        "sqlite://", creator=lambda: _connect(path, read_only=read_only), poolclass=StaticPool
-    )
+def _place(file: Path) -> tuple[int, int] | None:
+    """Which file this is, whatever its name; None: none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def open_engine(
+    path: Path | None, *, read_only: bool, opened: Callable[[], None] = lambda: None
+) -> Engine:
+    """An engine of exactly one connection to the file (or to RAM). Connects lazily, and then tells
+    ``opened``."""
+
+    def connect() -> sqlite3.Connection:
+        connection = _connect(path, read_only=read_only)
+        opened()
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -216,7 +250,7 @@ def store_errors(path: Path | None) -> Iterator[None]:
     """Turns what the driver or the file system raises into :class:`MemoryStoreError`."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
+    except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
         raise _translated(error, path) from error
     except MemeditError:  # some are OSErrors, and say what to do already
         raise
@@ -227,5 +261,7 @@ def store_errors(path: Path | None) -> Iterator[None]:
 
 def _translated(error: Any, path: Path | None) -> MemoryStoreError:
     reason = str(getattr(error, "orig", None) or error)
+    if isinstance(error, UnicodeDecodeError):  # of a name in the file's own schema
+        reason = f"malformed: {reason}"
     hint = next((hint for part, hint in _HINTS.items() if part in reason.casefold()), "")
     return MemoryStoreError(f"Memory {quoted(path)}: {reason}.", hint=hint)
