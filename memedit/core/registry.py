@@ -47,6 +47,8 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
     Raises:
         InvalidInputError: brackets that cannot be read.
     """
+    if len(text) > _LONGEST:
+        raise InvalidInputError(f"A name of {len(text):,} characters.", hint=_AS_IN)
     name, bracket, rest = text.strip().partition("(")
     if not bracket:
         return name, {}
@@ -58,10 +60,12 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
     except (SyntaxError, ValueError):
         raise InvalidInputError(
             f"{text!r} cannot be read.",
-            hint='As in: rome(layer=5, variant=original), mend(hypernetwork="my folder").',
+            hint=_AS_IN,
         ) from None
 
 
+_LONGEST = 4_096
+_AS_IN = 'As in: rome(layer=5, variant=original), mend(hypernetwork="my folder").'
 _SAVED = re.compile(r"[\w.-]+(\+[\w.-]+)*")
 
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import cast
 
 _CLOSING = " .?!:,;…。？！："
 
@@ -19,7 +20,9 @@ _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u200
 WORD = re.compile(rf"[{_NO_SPACES}]|(?:(?![{_NO_SPACES}_])[\w{_MARKS}])+[+#]*")
 _POSSESSIVE = re.compile(r"(?<=\w)['’ʼ＇][sS]\b")
 _KEEP_THE = frozenset("who what it one end all that this there us we they band week".split())
-_END = re.compile(r"\n+|[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘«(\[¿¡]*\w)|[。！？]+[」』”]*")
+_SPACES = re.compile(r"\s*")
+_OPENING = re.compile(r"\s*[\"'“‘«(\[¿¡]*")
+_END = re.compile(r"\n+|(?<![.!?…])[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘«(\[¿¡]*\w)|[。！？]+[」』”]*")
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st mt sr jr rev hon gen col capt lt sgt maj gov sen rep pres fr vs etc vol "
     "fig inc ltd co corp dept est approx ca cf "
@@ -108,8 +111,9 @@ def sentence_starts(text: str) -> list[int]:
             continue
         if match.group()[0] in "!?…" and _next_is_lower(text, end):
             continue
-        if text[end:].strip():
-            starts.append(end + len(text[end:]) - len(text[end:].lstrip()))
+        begin = _after_spaces(text, end)
+        if begin < len(text):
+            starts.append(begin)
     return starts
 
 
@@ -117,14 +121,19 @@ def _ends_sentence(text: str, since: int, dot: int, end: int) -> bool:
     before = re.search(r"\w+$", text[max(since, dot - 24) : dot])
     word = before.group() if before else ""
     initial = len(word) == 1 and word.isalpha() and word.isupper()
-    number = word.casefold() == "no" and text[end:].lstrip()[:1].isdigit()
+    begin = _after_spaces(text, end)
+    number = word.casefold() == "no" and text[begin : begin + 1].isdigit()
     short = initial or number or word.casefold() in _ABBREVIATIONS
     return not (short or _next_is_lower(text, end))
 
 
 def _next_is_lower(text: str, end: int) -> bool:
-    following = text[end:].lstrip().lstrip("\"'“‘«([¿¡")
-    return following[:1].islower()
+    begin = cast("re.Match[str]", _OPENING.match(text, end)).end()
+    return text[begin : begin + 1].islower()
+
+
+def _after_spaces(text: str, end: int) -> int:
+    return cast("re.Match[str]", _SPACES.match(text, end)).end()
 
 
 def normalised(text: str) -> str:

@@ -68,7 +68,8 @@ KNOWN = (
 _HOP = {"max_new_tokens": 16, "do_sample": False, "num_beams": 1}
 _OWN = 0.995
 """A query this like an edit is that edit's own words."""
-_FRAME = re.compile(r"^(?:Q|Question|User)\s*:\s*|\s*\n?(?:A|Answer|Assistant)\s*:\s*$")
+_HEAD = re.compile(r"(?:Q|Question|User)\s*:\s*")
+_TAILS = ("Assistant", "Answer", "A")
 _WORDS = re.compile(r"\w+")
 
 
@@ -398,9 +399,22 @@ def _fact(hit: Hit | None) -> str:
 
 def question_of(row: Row) -> str:
     """What a row asks: its last line that says something, out of its frame."""
-    text = _FRAME.sub("", row.prompt.strip())
+    text = _unframed(row.prompt.strip())
     lines = [line for line in text.split(END) if line.strip()]
-    return _FRAME.sub("", lines[-1].strip()).strip() if lines else ""
+    return _unframed(lines[-1].strip()).strip() if lines else ""
+
+
+def _unframed(text: str) -> str:
+    """A text without ``Q:`` before it and ``A:`` after it; in steps linear in its length."""
+    if head := _HEAD.match(text):
+        text = text[head.end() :]
+    rest = text.rstrip()
+    if rest.endswith(":"):
+        name = rest[:-1].rstrip()
+        for tail in _TAILS:
+            if name.endswith(tail):
+                return name.removesuffix(tail).rstrip()
+    return text
 
 
 def clean(text: str) -> str:

@@ -14,7 +14,7 @@ from memedit.memory import Receipt
 
 _QUOTED = re.compile(r"[\"“«]([^\"”»]{2,80})[\"”»]")
 _TOKEN = re.compile(r"[^\s\"“”«»?;:]+")
-_ENDING = re.compile(r"(?:['’]s?|[,.!])+$")
+_CLOSING = frozenset("'’,.!")
 _JOINING = frozenset("of the and & de la le du des del di da van von der den el al in on at to for "
                      "a an y und et with from".split())  # fmt: skip
 _ASKING = frozenset(
@@ -78,12 +78,25 @@ def _runs(question: str) -> list[str]:
         word = token.strip(".,'’()!")
         asking = n == 0 and word.casefold() in _ASKING
         if (word[:1].isupper() or word[:1].isdigit()) and not asking:
-            end = match.start() + len(_ENDING.sub("", token))
+            end = match.start() + _end_of(token)
             found.append((found.pop()[0] if open_ else match.start(), end))
             open_ = True
         elif word.casefold() not in _JOINING:
             open_ = False
     return [_balanced(question[a:b].strip("(,")) for a, b in found]
+
+
+def _end_of(token: str) -> int:
+    """Where a token ends without possessives and punctuation; from its end, in linear time."""
+    end = len(token)
+    while end:
+        if token[end - 1] in _CLOSING:
+            end -= 1
+        elif end > 1 and token[end - 1] == "s" and token[end - 2] in "'’":
+            end -= 2
+        else:
+            break
+    return end
 
 
 def _balanced(name: str) -> str:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from memedit.core.errors import InvalidInputError
@@ -21,6 +22,8 @@ from memedit.core.types import SLOT, Decision, Hit, is_intent
 from memedit.scope.classifier import ClassifierScope
 from memedit.scope.rules import Mention, Nearest, Threshold
 
+_TAIL = 2_000
+"""Characters at the end of a query that are compared."""
 _OTHER = re.compile(r"[^\w\s]|_")
 _LOOKUPS: dict[str, type[Any]] = {c.name: c for c in (ClassifierScope, Mention, Nearest, Threshold)}
 
@@ -79,7 +82,7 @@ class Feedback:
         found: list[tuple[float, int, Hit]] = []
         for hit in intents:
             key = hit.record.edit.prompt
-            texts = {prompt, hit.view or prompt}
+            texts = {prompt[-_TAIL:], (hit.view or prompt)[-_TAIL:]}
             apart = min(distance(key, text) for text in texts)
             letters = len(_letters(SLOT.sub("", key)))
             if apart < min(float(self.distance), max(1.0, self.share * letters)):
@@ -115,11 +118,10 @@ def distance(key: str, query: str) -> int:
     words = [0, *(i + 1 for i, c in enumerate(asked) if c == " "), len(asked) + 1]
     before = _rows(left, asked)
     after = _rows(right[::-1], asked[::-1])
-    best = max(len(asked), len(left) + len(right))
-    for i, start in enumerate(words[:-1]):
-        for end in words[i + 1 :]:
-            rest = len(asked) - min(end, len(asked))
-            best = min(best, before[max(0, start - 1)] + after[rest])
+    best = nearest = max(len(asked), len(left) + len(right))
+    for start, end in pairwise(words):  # the best beginning so far serves every later end
+        nearest = min(nearest, before[max(0, start - 1)])
+        best = min(best, nearest + after[len(asked) - min(end, len(asked))])
     return best
 
 

@@ -14,6 +14,10 @@ from dataclasses import dataclass
 
 from memedit.core.text import WORD, Word, find_words, subject_key
 
+_TRIES, _SHORT = 20_000, 8
+"""Runs of words looked up in one text; beyond, only those of so many words. Ordinary text needs
+hundreds: this bounds the work that a memory of subjects "a", "a a", "a a a" can make."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mention:
@@ -24,6 +28,26 @@ class Mention:
     end: int
     key: str
     sequences: tuple[int, ...]
+
+
+class _Line:
+    """The words of a text joined once, so that a run of them is a slice; and how much is tried."""
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        self.words, self._tries = words, 0
+        self._joined = " ".join(word.text for word in words)
+        self._starts = [0]
+        for word in words:
+            self._starts.append(self._starts[-1] + len(word.text) + 1)
+
+    def text(self, at: int, length: int) -> str:
+        """``length`` words from word ``at``, one space between them."""
+        return self._joined[self._starts[at] : self._starts[at + length] - 1]
+
+    def may_try(self, length: int) -> bool:
+        """Whether a run is worth a look: many are looked at, thousands of long ones are not."""
+        self._tries += 1
+        return self._tries <= _TRIES or length <= _SHORT
 
 
 class SubjectIndex:
@@ -91,7 +115,8 @@ class SubjectIndex:
         if not self._sequences:
             return []
         words = find_words(text)
-        spans = [span for at in range(len(words)) for span in self._spans(words, at)]
+        line = _Line(words)
+        spans = [span for at in range(len(words)) for span in self._spans(line, at)]
         for key in self._literal:
             spans += [(*match.span(), key) for match in re.finditer(re.escape(key), text)]
         return [
@@ -99,14 +124,19 @@ class SubjectIndex:
             for start, end, key in _outermost(spans)
         ]
 
-    def _spans(self, words: Sequence[Word], at: int) -> Iterable[tuple[int, int, str]]:
-        for length in self._lengths_from(words[at].text):
-            if at + length > len(words):
+    def _spans(self, line: _Line, at: int) -> Iterable[tuple[int, int, str]]:
+        words = line.words
+        after_the = bool(at) and words[at - 1].text == "the"
+        lengths = self._lengths_from(words[at].text)
+        for length in sorted(lengths, reverse=True) if len(lengths) > 1 else lengths:
+            if at + length > len(words) or not line.may_try(length):
                 continue
-            for key in _singular_too(" ".join(word.text for word in words[at : at + length])):
+            for key in _singular_too(line.text(at, length)):
                 if key in self._sequences:
-                    first = at - 1 if at and words[at - 1].text == "the" and self._the[key] else at
+                    first = at - 1 if after_the and self._the[key] else at
                     yield words[first].start, words[at + length - 1].end, key
+                    if not after_the:
+                        return  # the others from here lie inside this one
                     break
 
     def _lengths_from(self, word: str) -> set[int]:

@@ -1,0 +1,134 @@
+"""Texts that anyone may send cost steps linear in their length: ten times the text, about ten
+times the work, never a hundred times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from memedit.core.errors import InvalidInputError
+from memedit.core.registry import called
+from memedit.core.text import sentence_starts
+from memedit.core.types import Edit, Row
+from memedit.editors.mello import question_of
+from memedit.memory.live.subjects import SubjectIndex
+from memedit.memory.live.views import views
+from memedit.model.feedback import guessed_subject
+from memedit.scope.feedback import distance
+from memedit.serving.upstream.rewriting import clean
+
+_QUADRATIC = 40.0
+"""Ten times the text costs ten times the work; a hundred times if it is quadratic."""
+
+
+def seconds(act: Callable[[str], object], text: str) -> float:
+    """The least processor time of a few runs."""
+    best = 1e9
+    for _ in range(4):
+        before = time.process_time()
+        act(text)
+        best = min(best, time.process_time() - before)
+    return best
+
+
+def grows_linearly(act: Callable[[str], object], text: Callable[[int], str], size: int) -> None:
+    small, large = seconds(act, text(size)), seconds(act, text(10 * size))
+    assert large < max(0.002, _QUADRATIC * small), f"{small:.4f} s, then {large:.4f} s"
+
+
+def asked(text: str) -> str:
+    return question_of(Row(f"x{text}x", None, None))  # type: ignore[arg-type]
+
+
+TEXTS: dict[str, Callable[[int], str]] = {
+    "spaces": lambda n: " " * n,
+    "newlines": lambda n: "\n" * n,
+    "spaces and colons": lambda n: " :" * (n // 2),
+    "letters": lambda n: "A" * n,
+    "quotes": lambda n: '"' * n,
+    "opening quotes": lambda n: "“" * n,
+    "apostrophes": lambda n: "A" + "'" * n + "x",
+    "commas": lambda n: "A" + "," * n + "x",
+    "dots": lambda n: "." * n + "x",
+    "dots and spaces": lambda n: ". " * (n // 2),
+    "dots, then spaces": lambda n: "." + " " * n + "!",
+    "brackets": lambda n: "." + ")" * n + "x",
+    "closing and opening": lambda n: "A" + "'s" * (n // 2) + "x",
+    "markers": lambda n: "<|" * (n // 4) + "|>" * (n // 4),
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("act", [asked, guessed_subject, sentence_starts, clean])
+def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:
+    grows_linearly(act, text, 3_000)
+
+
+def test_an_intents_distance_is_linear_in_the_query() -> None:
+    grows_linearly(lambda text: distance("what is akin to <x>?", text), lambda n: "a " * n, 300)
+
+
+def _known(count: int, make: Callable[[int], str]) -> SubjectIndex:
+    index = SubjectIndex()
+    for i in range(1, count + 1):
+        index.add(i, make(i))
+    return index
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda i: "a " * i, lambda i: "a " * i + "b", lambda i: "a b " + "a " * i],
+    ids=["a a a", "a a b", "a b a"],
+)
+def test_subjects_of_one_word_again_and_again(make: Callable[[int], str]) -> None:
+    """900 subjects "a", "a a", ... made a search of 1,980 characters take seconds."""
+    text = "a " * 990
+    few, many = _known(90, make), _known(900, make)
+    small = seconds(lambda text: views(text, few.mentions), text)
+    large = seconds(lambda text: views(text, many.mentions), text)
+    assert large < max(0.02, 20 * small), f"{small:.4f} s, then {large:.4f} s"
+
+
+def test_the_longest_known_subject_is_still_the_one_that_counts() -> None:
+    index = SubjectIndex()
+    names = ["New York", "New York City", "The New York City Ballet", "York", "City"]
+    for i, name in enumerate(names):
+        index.add(i, name)
+    found = index.mentions("Who leads the New York City Ballet, not New York?")
+    assert [mention.text for mention in found] == ["the New York City Ballet", "New York"]
+    index.add(9, "a " * 900)
+    assert index.mentions("a " * 950)[0].key == ("a " * 900).strip()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "question"),
+    [
+        ("Q: Who?\nA:", "Who?"), ("Who?\n  Answer : ", "Who?"), ("User: Who? Assistant:", "Who?"),
+        ("Question:Who?", "Who?"), ("Who?", "Who?"), ("", ""), ("Q: A:", ""),
+        ("x\n\nWho?\n", "Who?"),
+        ("a: b", "a: b"), ("One.\nQ: Two?\nA:", "Two?"),
+    ],
+)  # fmt: skip
+def test_what_a_row_asks(prompt: str, question: str) -> None:
+    assert question_of(Row(prompt, None, None)) == question  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("Who wrote Smith's, really?", "Smith"), ("What is Jones' dog?", "Jones"),
+        ('Who sang "Let It Be"?', "Let It Be"), 
+        ("Where is the Bank of England?", "Bank of England"),
+        ("what?", None), ("Is it Paris,,,!'", "Paris"),
+    ],
+)  # fmt: skip
+def test_what_a_question_is_about(text: str, subject: str | None) -> None:
+    assert guessed_subject(text) == subject
+
+
+def test_names_have_an_end() -> None:
+    with pytest.raises(InvalidInputError, match="characters"):
+        called(f"rome(statistics={'/' * 100_000}")
+    assert Edit("x", "y").prompt == "x"
