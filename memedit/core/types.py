@@ -66,6 +66,28 @@ def check_text(name: str, text: object) -> str:
     return text
 
 
+MAX_ID = 256
+_ID_HINT = (
+    "An id is 1 to 256 printable characters without slashes and spaces around it, and not . or .. "
+    "(it stands in URLs); leave it out for one made of the content."
+)
+
+
+def check_id(id: object) -> str:
+    """``id`` if every door can name it: in a file, on a command line, in a URL's path.
+
+    Raises:
+        InvalidEditError: saying what an id is.
+    """
+    if not isinstance(id, str):
+        raise InvalidEditError(f"id must be a string, not {type(id).__name__}.", hint=_ID_HINT)
+    fits = 0 < len(id) <= MAX_ID and id.isprintable() and id == id.strip()
+    if not fits or id in (".", "..") or "/" in id or "\\" in id:
+        shown = id[:40].encode("utf-8", "backslashreplace").decode()
+        raise InvalidEditError(f"{shown!r} is no id.", hint=_ID_HINT)
+    return id
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One fact to hold: after ``prompt`` the model shall say ``target_new``.

@@ -94,7 +94,7 @@ def _object(value: Any) -> Mapping[str, Any] | str:
 def _json_rows(path: Path) -> Iterator[_Row]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         hint = "Give a JSON list of objects, or JSON lines in a file ending in .jsonl."
         raise InvalidInputError(f"{path} is not JSON: {error}.", hint=hint) from error
     if not isinstance(content, list):

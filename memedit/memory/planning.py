@@ -20,6 +20,7 @@ from memedit.core.types import (
     Payload,
     Record,
     Vectors,
+    check_id,
     check_text,
     key_texts,
     masked_prompt,
@@ -60,6 +61,7 @@ def checked(request: Request) -> Request:
     Raises:
         InvalidEditError: a date without time zone, an empty interval, an unusable name.
     """
+    check_id(request.edit.id)
     check_text("namespace", request.namespace)
     if request.source:
         check_text("source", request.source)
@@ -72,11 +74,17 @@ def checked(request: Request) -> Request:
             )
     if start is not None and end is not None and start >= end:
         raise InvalidEditError(f"valid_from {start} is not before valid_until {end}.")
-    return replace(
-        request,
-        valid_from=start and start.astimezone(timezone.utc),
-        valid_until=end and end.astimezone(timezone.utc),
-    )
+    return replace(request, valid_from=start and _utc(start), valid_until=end and _utc(end))
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError:
+        raise InvalidEditError(
+            f"{moment.isoformat()} lies outside the years 1 to 9999 in UTC.",
+            hint="Leave the date out where there is no limit.",
+        ) from None
 
 
 class Plan:

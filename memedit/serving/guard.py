@@ -100,6 +100,8 @@ class Guard:
         ring = self.service.keys
         if ring is None or _open(scope):
             return ANYONE
+        if len(headers.getlist("authorization")) > 1:
+            raise ApiError(400, "Two Authorization headers: send one.", code="invalid_value")
         kind, _, shown = headers.get("authorization", "").partition(" ")
         key = ring.find(shown.strip()) if kind.casefold() == "bearer" else None
         if key is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Protocol
@@ -121,12 +122,15 @@ def needs(scope: str) -> Callable[..., Caller]:
 
 def _namespace(request: Request, key: Key) -> str:
     named = request.headers.get(NAMESPACE_HEADER)
+    if named is not None:
+        with suppress(UnicodeError):  # UTF-8 where the wire's bytes are any, else as HTTP says
+            named = named.encode("latin-1").decode("utf-8")
     if key.namespace != ANY:
         if named is not None and named != key.namespace:
             raise ApiError(403, "This key has another namespace.", code="wrong_namespace")
         return key.namespace
     if named is None:
         return DEFAULT_NAMESPACE
-    if not named.strip() or len(named) > 256 or named == ANY:
+    if not named.strip() or len(named) > 256 or named == ANY or not named.isprintable():
         raise ApiError(400, f"{NAMESPACE_HEADER} names no namespace.", code="invalid_value")
     return named

@@ -89,8 +89,13 @@ class Head:
 
 
 def utc(moment: datetime) -> str:
-    """Sortable text of an aware datetime."""
-    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
+    """Sortable text of an aware datetime; beyond the years 1 to 9999 in UTC, the first or last."""
+    try:
+        moment = moment.astimezone(timezone.utc)
+    except OverflowError:
+        edge = datetime.min if moment.year < 2 else datetime.max
+        moment = edge.replace(tzinfo=timezone.utc)
+    return moment.isoformat(timespec="microseconds")
 
 
 def _moment(text: str | None) -> datetime | None:

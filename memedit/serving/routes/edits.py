@@ -161,7 +161,23 @@ async def import_edits(
 async def explain(service: State, caller: Asker, asked: Ask) -> JSONResponse:
     """The edited and the base answer to a question, and the decision behind them."""
     question = Question(asked.query, caller.namespace, asked.chat, asked.max_tokens, asked.as_of)
-    return JSONResponse((await service.backend.explain([question]))[0])
+    return JSONResponse(_for(caller, (await service.backend.explain([question]))[0]))
+
+
+_FIRED = ("id", "fact", "similarity", "score", "role", "bearing")
+"""What an answer's receipt tells of the edits it rests on, and their fact, which it says."""
+
+
+def _for(caller: Caller, explained: dict[str, Any]) -> dict[str, Any]:
+    """An explanation as this key may see it: without the scope ``read``, of the edits only those
+    that fired, since the answer shows them too."""
+    if caller.key.may("read"):
+        return explained
+    fired = {
+        name: [{k: v for k, v in hit.items() if k in _FIRED} for hit in explained.get(name, ())]
+        for name in ("hits", "informs")
+    }
+    return explained | fired | {"candidates": []}
 
 
 @router.post("/compare")
@@ -171,7 +187,7 @@ async def compare(service: State, caller: Asker, asked: Compare) -> JSONResponse
         Question(query, caller.namespace, asked.chat, asked.max_tokens, asked.as_of)
         for query in asked.queries
     ]
-    data = await service.backend.explain(questions)
+    data = [_for(caller, each) for each in await service.backend.explain(questions)]
     changed = sum(each["answer"] != each["base_answer"] for each in data)
     return JSONResponse({"object": "list", "data": data, "changed": changed})
 
