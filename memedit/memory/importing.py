@@ -41,11 +41,11 @@ class Import:
         self._lines = files.read(path, namespace=namespace, source=source, pin=pin)
 
     def resume(self, state: str | None, undone: Callable[[int], bool]) -> None:
-        """Go on after the chunk that stored ``state``; from the start where something was taken
-        out of force since: what is there already is a duplicate, and costs nothing.
+        """Go on after the chunk that stored ``state``; from the start where the memory went back
+        to an older state since: what is there still is a duplicate, and costs nothing.
 
         Args:
-            undone: Whether anything was, after a version.
+            undone: Whether it did, after a version.
         """
         if state is None:
             return

@@ -341,8 +341,9 @@ class Journal:
         return rows[0][0] if rows else None
 
     def undone_since(self, version: int) -> bool:
-        """Whether anything was taken out of force, or brought back, after ``version``."""
-        later = select(events.c.id).where(events.c.version > version, events.c.kind != "add")
+        """Whether the memory went back to an older state after ``version``."""
+        undone = (events.c.kind == "restore") | events.c.reason.like("restore %")
+        later = select(events.c.id).where(events.c.version > version, undone)
         return bool(self._all(later.limit(1)))
 
     def version_at(self, moment: datetime) -> int:
