@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
+from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.registry import called
 from memedit.core.text import sentence_starts
-from memedit.core.types import Edit, Row
+from memedit.core.types import Decision, Edit
 from memedit.editors.mello import question_of
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
@@ -39,7 +40,7 @@ def grows_linearly(act: Callable[[str], object], text: Callable[[int], str], siz
 
 
 def asked(text: str) -> str:
-    return question_of(Row(f"x{text}x", None, None))  # type: ignore[arg-type]
+    return question_of(Row(f"x{text}x", None, Decision()))
 
 
 TEXTS: dict[str, Callable[[int], str]] = {
@@ -112,7 +113,7 @@ def test_the_longest_known_subject_is_still_the_one_that_counts() -> None:
     ],
 )  # fmt: skip
 def test_what_a_row_asks(prompt: str, question: str) -> None:
-    assert question_of(Row(prompt, None, None)) == question  # type: ignore[arg-type]
+    assert question_of(Row(prompt, None, Decision())) == question
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.errors import MemoryStoreError, UntrustedFileError
+from memedit.core.files import sha256
 from memedit.core.untrusted import read_json
 from memedit.memory.address import quoted
-from memedit.memory.files import sha256
 from memedit.memory.journal.copying import fingerprints
 from memedit.memory.journal.journal import Journal
 
