@@ -305,7 +305,7 @@ class LM(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the base model, for what was trained for it (:func:`models.fingerprint`)."""
+        """Identifies the base model, for what was trained for it (``loading.fingerprint``)."""
 
     def generate(self, batch: Batch) -> list[Any]: ...
 
