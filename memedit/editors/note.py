@@ -55,9 +55,10 @@ class Note:
         sentences: A chat that asks an edit is answered in the base's own words; else with the
             object, where the edit has one.
         lean: How much likelier (natural log) the tokens of an object get in a chat until it is
-            said, where the edit is asked; half as much where the answer depends on it. A base says
-            what it has known for long against a note. So are yes and no, as its beginning, where
-            it is asked for one of them. 0: it is left to it.
+            said, where the edit is asked: a base says what it has known for long against a note.
+            Where the answer only depends on an edit, its object need not be said at all, and an
+            edit that does not bear must do no harm. So are yes and no, as its beginning, where it
+            is asked for one of them. 0: it is left to it.
         wording: What introduces the facts in a chat: one of ``WORDINGS`` by name, or a text.
         place: Where the note stands in a chat: ``"before"`` or ``"after"`` the words of its last
             turn, or as the hidden beginning of the ``"reply"``.
@@ -121,12 +122,9 @@ class Note:
         )
 
     def _leans(self, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
-        objects = [(hit, core_of(hit.record.edit.target_new or "")) for hit in hits]
-        return tuple(
-            (object, self.lean / (2 if hit.role == "informs" else 1))
-            for hit, object in objects
-            if object and self.lean
-        )
+        asked = [hit.record.edit.target_new or "" for hit in hits if hit.role == "asks"]
+        objects = [core_of(object) for object in asked]
+        return tuple((object, self.lean) for object in objects if object and self.lean)
 
     def _objects(self, row: Row) -> tuple[str, ...]:
         """The objects of the edits that a row asks, one of which is its answer; none: it is free.
