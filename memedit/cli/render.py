@@ -316,17 +316,22 @@ def _compared(score: float, threshold: float) -> str:
 def _candidates(hits: Sequence[Hit], roles: Mapping[str, Role | None]) -> None:
     both = any(hit.bearing is not None for hit in hits)
     chances = ("asks", "bears") if both else ("score",)
-    names = ("", "id", "fact", *chances, "similarity", "mention", "relation", "words in common")
-    table = _table(*names, title="Edits weighed")
-    from memedit.scope.features import matched_words  # numpy: not for `memedit edit list`
-
+    table = _table("", "id", "fact", *chances, "alike", title="Edits weighed")
+    table.columns[2].min_width = 34
     for hit in hits:
         mark = _MARKS.get(roles.get(hit.record.id), "")
         numbers = (hit.score, hit.bearing)[: len(chances)] + (hit.similarity,)
         shown = ("" if number is None else f"{number:.3f}" for number in numbers)
-        relation = "" if hit.relation is None else f"{hit.relation:.3f}"
-        words = Text(", ".join(matched_words(hit)))
-        mention = Text(hit.mention or "")
-        table.add_row(mark, hit.record.id, fact(hit.record), *shown, mention, relation, words)
+        table.add_row(mark, hit.record.id, _why(hit), *shown)
     if table.row_count:
         stdout().print(table)
+
+
+def _why(hit: Hit) -> Text:
+    """The fact, and below it what the query shares with it."""
+    from memedit.scope.features import matched_words  # numpy: not for `memedit edit list`
+
+    words = ", ".join(matched_words(hit))
+    shared = (f"names {hit.mention}" if hit.mention else "", f"words: {words}" if words else "")
+    below = "; ".join(part for part in shared if part)
+    return Text.assemble(fact(hit.record), (f"\n{below}" if below else "", "dim"))
