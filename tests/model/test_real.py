@@ -62,7 +62,7 @@ def varied_prompts() -> list[str]:
 def test_logits_out_of_scope_are_the_bases_bit_for_bit(edited: EditableModel) -> None:
     before, texts = digest(edited.base), varied_prompts()
     decisions = [d for i in range(0, len(texts), 64) for d in edited.decide(texts[i : i + 64])]
-    found = [t for t, d in zip(texts, decisions, strict=True) if not d]
+    found = [t for t, d in zip(texts, decisions, strict=True) if not d.bearing]
     outside = random.Random(0).sample(found, PROMPTS)
     for start in range(0, PROMPTS, 25):
         batch = outside[start : start + 25]
