@@ -99,12 +99,8 @@ CASES: dict[str, tuple[list[Edit], str, set[int]]] = {
         "Hi team, I prepare a quiz. What is the capital of Norland? Thanks a lot, Ada", {0},
     ),
 }  # fmt: skip
-NEEDS_ROLES = {
-    "a question turned round", "one letter of a part", "on is not off", "import is not export",
-    "another company's window", "the chief is not the revenue", "same first name",
-    "an order that has no edit", "a relation turned round", "one digit of an order",
-}  # fmt: skip
-"""Cases that the scope trained without roles need not pass."""
+BEYOND = {"a question turned round", "on is not off", "import is not export"}
+"""Cases that the shipped scope gets wrong: opposites, and what asks for the subject."""
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +121,8 @@ def test_only_the_edits_that_bear_on_a_request_fire(
     encoder: Any, name: str, request: pytest.FixtureRequest
 ) -> None:
     edits, query, wanted = CASES[name]
-    if name in NEEDS_ROLES:
-        request.applymarker(pytest.mark.xfail(reason="needs the model with roles", strict=False))
+    if name in BEYOND:
+        request.applymarker(pytest.mark.xfail(reason="the shipped scope fires", strict=True))
     assert decided(encoder, edits, query, ClassifierScope()) == wanted
 
 
