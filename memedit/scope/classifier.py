@@ -43,6 +43,8 @@ INFORMS = 0.35
 POSSIBLE, ALIKE, _READ = 0.01, 0.5, 5
 """The cross-encoder reads a candidate that is named, or that the pair network finds this probable,
 or whose text is this much alike; at most so many of one query."""
+_AGAINST = 0.05
+"""Probability of bearing below which the cross-encoder has read that an edit does not matter."""
 _LONG, _ASKING = 24, 0.7
 """A clause of more words than this must be alike by this much to be a question about an edit."""
 _CROSS = "cross.safetensors"
@@ -226,8 +228,8 @@ class ClassifierScope:
         informing: Probability that it bears on the answer from which it informs; 1: never.
         abstain: Width of the band below ``threshold`` in which a decision is called unsure
             (``Decision.unsure``): nothing fires, and the caller may ask back.
-        statement: Cosine from which an edit without a subject fires where the model has no
-            cross-encoder, whatever the probability.
+        statement: Cosine from which an edit without a subject fires, whatever the probability,
+            unless the cross-encoder is clearly against it.
         model: Folder of a model trained with ``memedit train scope``; "" for the packaged one.
 
     Raises:
@@ -283,7 +285,10 @@ class ClassifierScope:
         chances = np.stack((model.of(logits),) * 2, axis=1)
         if cross is not None and (where := _each_to_read(weighed, chances[:, 0])):
             read = cross.logits([pair_texts(*flat[i]) for i in where])
+            own = chances[where, 0]
             chances[where] = model.joined(logits[where], read)
+            pooled = np.sqrt(own * chances[where, 0])
+            chances[where] = np.maximum(chances[where], pooled[:, None])
         return chances
 
     def _decision(
@@ -295,7 +300,8 @@ class ClassifierScope:
             empty = Decision(threshold=self.threshold, candidates=tuple(hits))
             return replace(empty, informing_threshold=informing)
         for i, hit in enumerate(weighed):
-            chances[i] = np.maximum(chances[i], self._floor(hit, prompt, read))
+            against = read and float(chances[i, 1]) < _AGAINST
+            chances[i] = np.maximum(chances[i], self._floor(hit, prompt, against))
         order = sorted(
             range(len(weighed)),
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
@@ -322,15 +328,15 @@ class ClassifierScope:
             role = "informs"
         return replace(hit, score=asks, bearing=bears if read else None, role=role)
 
-    def _floor(self, hit: Hit, prompt: str, read: bool) -> float:
-        """What the training does not decide: an edit's own words fire. Where nothing is read, an
-        edit without a subject fires as in ``mention``, when the texts are alike."""
+    def _floor(self, hit: Hit, prompt: str, against: bool) -> float:
+        """What the training does not decide: an edit's own words fire, and one without a subject
+        where the texts are alike, as in ``mention``, unless who read both is ``against`` it."""
         edit = hit.record.edit
         asked = normalised(prompt)
         if any(asked == normalised(text) for text in key_texts(edit)):
             return 1.0
         alike = edit.subject is None and hit.similarity >= self.statement
-        if read or not alike or turned(hit, prompt):
+        if against or not alike or turned(hit, prompt):
             return 0.0
         return FIRES + (1 - FIRES) * (hit.similarity - self.statement)
 

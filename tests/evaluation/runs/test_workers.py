@@ -76,7 +76,9 @@ def test_a_killed_local_worker_is_started_again(job: Job, tmp_path: Path) -> Non
     def kill_once(editor: str, done: int, total: int) -> None:
         with lock:
             if editor == EDITORS[0] and done == 3 and not killed:
-                mine = [p for p in children(os.getpid()) if "evaluation.worker" in command_of(p)]
+                mine = [
+                    p for p in children(os.getpid()) if "evaluation.runs.worker" in command_of(p)
+                ]
                 killed.extend(p for p in mine if f" {EDITORS[0]} " in command_of(p))
                 os.kill(killed[0], signal.SIGKILL)
 

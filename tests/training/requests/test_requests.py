@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -244,7 +245,7 @@ class TestSplits:
 
 @pytest.mark.slow
 class TestFile:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def records(self, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         folder = shared_data("everyday").parent
         out = tmp_path_factory.mktemp("requests") / "examples.jsonl.gz"
@@ -252,6 +253,9 @@ class TestFile:
         with gzip.open(out, "rt", encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
 
+    @pytest.mark.skipif(
+        "MEMEDIT_LONG_TESTS" not in os.environ, reason="minutes: set MEMEDIT_LONG_TESTS"
+    )
     def test_the_file(self, records: list[dict[str, Any]]) -> None:
         """Unseen relations are only tested, no subject is in two splits, every role is there."""
         unseen = [r for r in records if r["unseen_relation"]]
