@@ -78,7 +78,7 @@ def test_what_was_trained_is_what_answers() -> None:
     model = built(Calinet(steps=150, prefixes=0, rate=3e-3))
     model.edit_many(FACTS)
     assert [c.text[: len(e.target_new or "")] for c, e in zip(
-        model.ask([e.prompt for e in FACTS], max_new_tokens=8), FACTS, strict=True
+        model.ask([e.prompt for e in FACTS], chat=False, max_new_tokens=8), FACTS, strict=True
     )] == [e.target_new for e in FACTS]  # fmt: skip
     scores = model.score([e.prompt for e in FACTS], [str(e.target_new) for e in FACTS])
     assert all(all(s.right) for s in scores)

@@ -16,7 +16,7 @@ from tests.serving.helpers import CAPITAL, tiny_service
 
 CASES = int(os.environ.get("MEMEDIT_SCHEMA_CASES", "250"))
 """In all; 5,000 and more are run by hand."""
-PATHS = 28
+PATHS = 30
 
 
 @pytest.fixture(scope="module")
