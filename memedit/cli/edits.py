@@ -18,10 +18,10 @@ from memedit.cli.options import (
     Memory,
     Model,
     Namespace,
-    _memory,
-    _model,
-    _moment,
-    _present,
+    existing,
+    open_memory,
+    open_model,
+    parse_moment,
     shown,
 )
 from memedit.core.errors import InvalidEditError
@@ -45,13 +45,19 @@ Source = Annotated[str, typer.Option("--source", help="Where the fact comes from
 Since = Annotated[
     datetime | None,
     typer.Option(
-        "--valid-from", parser=_moment, metavar="DATE", help="First moment it holds; UTC or zoned."
+        "--valid-from",
+        parser=parse_moment,
+        metavar="DATE",
+        help="First moment it holds; UTC or zoned.",
     ),
 ]
 Until = Annotated[
     datetime | None,
     typer.Option(
-        "--valid-until", parser=_moment, metavar="DATE", help="First moment it no longer holds."
+        "--valid-until",
+        parser=parse_moment,
+        metavar="DATE",
+        help="First moment it no longer holds.",
     ),
 ]
 
@@ -114,7 +120,7 @@ def add(
         target_true=target_true,
         queries=tuple(queries or ()),
     )
-    with _memory(memory, encoder) as store:
+    with open_memory(memory, encoder) as store:
         receipt = store.add(
             new,
             namespace=namespace,
@@ -141,7 +147,7 @@ def import_(
     json: Json = False,
 ) -> None:
     """Add the edits of a file. Refused lines are listed; an interrupted import can be repeated."""
-    with _memory(memory, encoder) as store:
+    with open_memory(memory, encoder) as store:
         try:
             with render.counting(f"Importing {file.name}", _lines(file)) as progress:
                 report = store.import_file(
@@ -181,7 +187,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the edits in force, newest first."""
-    with _memory(_present(memory), write=False) as store:
+    with open_memory(existing(memory), write=False) as store:
         wanted = (match or "").casefold()
         found = [r for r in store.records(namespace) if wanted in r.edit.statement.casefold()]
         version = store.version
@@ -202,7 +208,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one edit and what happened to it."""
-    with _memory(_present(memory), write=False) as store:
+    with open_memory(existing(memory), write=False) as store:
         record = store.get(id, namespace=namespace)
         events = store.history(id, namespace=namespace)
     if json:
@@ -221,7 +227,7 @@ def forget(
     json: Json = False,
 ) -> None:
     """Take edits back: the model answers as if they had never been added."""
-    with _memory(_present(memory)) as store:
+    with open_memory(existing(memory)) as store:
         for id in ids:
             store.get(id, namespace=namespace)
         gone = [store.forget(id, namespace=namespace) for id in dict.fromkeys(ids)]
@@ -251,7 +257,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Teach one edit: a query that it shall answer, or leave alone, from now on."""
-    with _memory(_present(memory)) as store:
+    with open_memory(existing(memory)) as store:
         receipt = store.report(id, query, concerns=miss, namespace=namespace)
     if json:
         render.as_json(plain_receipt(receipt))
@@ -271,7 +277,7 @@ def history(
     json: Json = False,
 ) -> None:
     """Tell what happened to the memory, or to one edit."""
-    with _memory(_present(memory), write=False) as store:
+    with open_memory(existing(memory), write=False) as store:
         events = store.history(id, namespace=namespace)
     last = events[-limit:] if limit else events
     if json:
@@ -289,7 +295,7 @@ def restore(
     json: Json = False,
 ) -> None:
     """Bring back the edits in force at an earlier version, as a new version."""
-    with _memory(_present(memory)) as store:
+    with open_memory(existing(memory)) as store:
         now, count = store.restore(version), len(store)
     if json:
         render.as_json({"restored": version, "version": now, "edits": count})
@@ -307,7 +313,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write the edits in force to a file."""
-    with _memory(_present(memory), write=False) as store, render.working(f"Writing {file}"):
+    with open_memory(existing(memory), write=False) as store, render.working(f"Writing {file}"):
         count = store.export(file)
     if json:
         render.as_json({"file": str(file), "edits": count})
@@ -324,7 +330,7 @@ def salvage(
     """Write every edit that can still be read of a damaged memory to a file."""
     from memedit.memory.salvage import salvage
 
-    report = salvage(Path(_present(memory)), file)
+    report = salvage(Path(existing(memory)), file)
     if json:
         render.as_json(asdict(report) | {"file": str(file)})
         return
@@ -344,7 +350,7 @@ def _listed(sequences: Sequence[int]) -> str:
 def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
     """Check the memory on disk. Exit code 1 when something is wrong."""
     with (
-        _memory(_present(memory), write=False) as store,
+        open_memory(existing(memory), write=False) as store,
         render.working(f"Checking {shown(memory)}"),
     ):
         report = store.verify()
@@ -366,7 +372,7 @@ def reembed(
     """Encode every edit anew, with another sentence encoder."""
     from memedit.encoders import load_encoder
 
-    with _memory(_present(memory)) as store, render.working("Encoding every edit anew"):
+    with open_memory(existing(memory)) as store, render.working("Encoding every edit anew"):
         new = load_encoder(encoder)
         store.reembed(new)
         count = len(store)
@@ -392,8 +398,8 @@ def compile_(
     What is fitted stays when it is interrupted, but for editors of weights with
     --scope everything: their edits are fitted together.
     """
-    with _memory(_present(memory), encoder) as store:
-        lm = _model(model, store, editor=editor, scope=scope)
+    with open_memory(existing(memory), encoder) as store:
+        lm = open_model(model, store, editor=editor, scope=scope)
         try:
             with render.counting(f"Fitting for {editor}", len(store)) as progress:
                 fitted = lm.compile_edits(progress=progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -20,17 +20,14 @@ from memedit.cli.options import (
     Memory,
     Model,
     Namespace,
-    _memory,
-    _model,
-    _moment,
-    _present,
+    existing,
+    open_memory,
+    open_model,
+    parse_moment,
 )
 from memedit.core.errors import InvalidInputError, MemeditError
 from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.memory.plain import plain_receipt
-
-if TYPE_CHECKING:
-    pass
 
 
 class _Commands(TyperGroup):
@@ -86,7 +83,9 @@ def ask(
     ] = None,
     as_of: Annotated[
         datetime | None,
-        typer.Option("--as-of", parser=_moment, metavar="DATE", help="With the facts valid then."),
+        typer.Option(
+            "--as-of", parser=parse_moment, metavar="DATE", help="With the facts valid then."
+        ),
     ] = None,
     namespace: Namespace = DEFAULT_NAMESPACE,
     memory: Memory = DEFAULT_MEMORY,
@@ -98,8 +97,8 @@ def ask(
     if base and explain:
         raise InvalidInputError("--base has nothing to explain.", hint="--explain tells both.")
     writable = not os.path.exists(memory) or os.access(memory, os.W_OK)
-    store = None if base else _memory(_present(memory), encoder, write=writable)
-    lm = _model(model, store, editor=editor, scope=scope)
+    store = None if base else open_memory(existing(memory), encoder, write=writable)
+    lm = open_model(model, store, editor=editor, scope=scope)
     options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "chat": chat}
     with render.working("Thinking"), lm.using(namespace=namespace, as_of=as_of):
         if explain:
@@ -144,7 +143,7 @@ def feedback(
 
     memedit feedback "What is akin to <bright>?" "a synonym is wanted"
     """
-    lm = _model(model, _memory(memory, encoder), editor="memprompt")
+    lm = open_model(model, open_memory(memory, encoder), editor="memprompt")
     with render.working("Thinking"), lm.using(namespace=namespace):
         said = lm.feedback(question, text, subject=subject, answer=answer, chat=chat)
     if json:
@@ -176,7 +175,7 @@ def tune(model: Model = None, json: Json = False) -> None:
 
     What holds best is kept on this machine, and used from then on by the editor auto.
     """
-    lm = _model(model, None)
+    lm = open_model(model, None)
     with render.measuring() as heard:
         found = lm.tune(progress=lambda done, total: heard("Trying forms", done, total))
     if json:

@@ -318,7 +318,7 @@ def shown(memory: str) -> str:
     return told(memory)
 
 
-def _moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
@@ -326,7 +326,7 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _memory(path: str, encoder: str | None = None, *, write: bool = True) -> EditMemory:
+def open_memory(path: str, encoder: str | None = None, *, write: bool = True) -> EditMemory:
     """The memory alone, not the language model."""
     from memedit.memory import EditMemory
 
@@ -338,7 +338,7 @@ def _memory(path: str, encoder: str | None = None, *, write: bool = True) -> Edi
         return EditMemory(path, load_encoder(encoder), read_only=not write)
 
 
-def _present(path: str) -> str:
+def existing(path: str) -> str:
     """``path`` if there is something at it: only adding makes a new memory."""
     from memedit.memory.address import is_url
 
@@ -350,7 +350,7 @@ def _present(path: str) -> str:
     return path
 
 
-def _model(name: str | None, memory: Any, **options: Any) -> EditableModel:
+def open_model(name: str | None, memory: Any, **options: Any) -> EditableModel:
     with render.working(f"Loading {name or 'the default language model'}"):
         from memedit.model.editable import EditableModel
 
