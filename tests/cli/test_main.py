@@ -328,7 +328,7 @@ def test_ctrl_c_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
         raise KeyboardInterrupt
 
     run("edit", "add", *FRANCE)
-    monkeypatch.setattr(edits, "_memory", interrupted)
+    monkeypatch.setattr(edits, "open_memory", interrupted)
     assert "Interrupted" in run("edit", "list", code=130).stderr
 
 
@@ -391,7 +391,7 @@ def test_tune_tells_what_was_tried(
             scores = {"asks": {"note": 0.9, "ike": 0.5}, "informs": {"none": 0.1, "note": 0.8}}
             return Tuning(Forms("note", "note", "note", "tuned"), scores, tmp_path / "x.json")
 
-    monkeypatch.setattr("memedit.cli.main._model", lambda *_, **__: Tuned())
+    monkeypatch.setattr("memedit.cli.main.open_model", lambda *_, **__: Tuned())
     assert "90%" in run("tune").stdout
     assert told(run("tune", "--json"))["forms"]["informs"] == "note"
 
