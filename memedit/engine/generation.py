@@ -101,18 +101,18 @@ class Generation:
         options.setdefault("pad_token_id", self._codec.pad)
         if self.added:
             self._show_caller(options, width)
-        if held := self._held(options, width):
-            processors = [*held, *(options.get("logits_processor") or ())]
-            options["logits_processor"] = LogitsProcessorList(processors)
+        held = self._held(options, width)
         if stops:
             table = self._table()
             least = width + max(1, setting("min_new_tokens", 0))
             eos = torch.tensor(setting.eos, dtype=torch.long, device=table.device)
-            early = NotYet(table.index_fill(0, eos, True), least)
-            processors = [*(options.get("logits_processor") or ()), early]
+            # First: what is taken for likeliest must not be a stop that is forbidden afterwards.
+            held = [NotYet(table.index_fill(0, eos, True), least), *held]
             criteria = [*(options.get("stopping_criteria") or ()), StopTokens(table)]
-            options["logits_processor"] = LogitsProcessorList(processors)
             options["stopping_criteria"] = StoppingCriteriaList(criteria)
+        if held:
+            processors = [*held, *(options.get("logits_processor") or ())]
+            options["logits_processor"] = LogitsProcessorList(processors)
         return options
 
     def _held(self, options: Mapping[str, Any], width: int) -> list[Any]:

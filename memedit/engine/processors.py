@@ -6,12 +6,16 @@ own prompt followed by the generated tokens, and nothing of the text that was ad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
+
+_AGAINST = 1e6
+"""What is ruled out is made this much unlikelier (natural log), not impossible: where a processor
+of the caller's forbids what is left, the row goes on as it likes."""
 
 
 def _seen(own: Tensor, ids: Tensor, width: int) -> Tensor:
@@ -77,16 +81,11 @@ class NotYet(LogitsProcessor):
 class OneOf(LogitsProcessor):
     """Keeps each row to one of its answers, and ends it there.
 
-    What is not allowed is made unlikely, not impossible: where a caller's own processor forbids
-    every answer, the row goes on as it likes.
-
     Args:
         answers: Per row the token sequences it may generate; none: anything.
         ends: Tokens that end an answer.
         width: Number of prompt columns.
     """
-
-    _AGAINST = 1e4
 
     def __init__(
         self, answers: Sequence[Sequence[Sequence[int]]], ends: Sequence[int], width: int
@@ -98,7 +97,7 @@ class OneOf(LogitsProcessor):
         copies = len(input_ids) // len(self.answers)
         for i, said in enumerate(input_ids[:, self.width :].tolist()):
             if allowed := self._next(self.answers[i // copies], said):
-                against[i] = -self._AGAINST
+                against[i] = -_AGAINST
                 against[i, allowed] = 0.0
         return scores + against
 
@@ -126,11 +125,15 @@ class Leans(LogitsProcessor):
 
     def __init__(
         self,
-        texts: Sequence[Sequence[tuple[Sequence[Sequence[int]], float]]],
+        texts: Sequence[Sequence[tuple[Sequence[list[int]], float]]],
         width: int,
         opens: Sequence[Sequence[tuple[int, float]]] = (),
     ) -> None:
-        self.texts, self.width, self.opens = texts, width, opens
+        self.width, self.opens = width, opens
+        self.texts = [
+            [(forms, [_spelt(form) for form in forms], likelier) for forms, likelier in each]
+            for each in texts
+        ]
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         copies = len(input_ids) // len(self.texts)
@@ -138,38 +141,36 @@ class Leans(LogitsProcessor):
         for i, said in enumerate(input_ids[:, self.width :].tolist()):
             if self.opens and not said:
                 more |= {(i, token): likelier for token, likelier in self.opens[i // copies]}
-            for forms, likelier in self.texts[i // copies]:
-                if any(_holds(said, form) for form in forms):
-                    continue
-                for token in _due(said, forms):
-                    more[i, token] = max(more.get((i, token), 0.0), likelier)
+            for token, likelier in self._due(i // copies, said):
+                more[i, token] = max(more.get((i, token), 0.0), likelier)
         if not more:
             return scores
         rows, tokens = torch.tensor(list(more), device=scores.device).T
         values = torch.tensor(list(more.values()), device=scores.device, dtype=scores.dtype)
         return scores.index_put((rows, tokens), values, accumulate=True)
 
-
-def _holds(said: Sequence[int], text: Sequence[int]) -> bool:
-    size = len(text)
-    return any(list(said[at : at + size]) == list(text) for at in range(len(said) - size + 1))
-
-
-def _due(said: Sequence[int], forms: Sequence[Sequence[int]]) -> set[int]:
-    """The tokens that go on with what was said of a text; if nothing was, those that begin it."""
-    begun = [
-        (n, form[n])
-        for form in forms
-        for n in range(len(form))
-        if n == 0 or list(said[-n:]) == list(form[:n])
-    ]
-    longest = max((n for n, _ in begun), default=0)
-    return {token for n, token in begun if n == longest}
+    def _due(self, row: int, said: list[int]) -> Iterator[tuple[int, float]]:
+        """The tokens that go on with what was said of a row's texts, or begin one, and how much
+        likelier they get."""
+        spelt = _spelt(said) if self.texts[row] else ""
+        for forms, spelt_forms, likelier in self.texts[row]:
+            if not any(form in spelt for form in spelt_forms):
+                begun = [pair for form in forms for pair in _begun(said, form)]
+                most = max((length for length, _ in begun), default=0)
+                yield from ((token, likelier) for length, token in begun if length == most)
 
 
-def _next(said: Sequence[int], text: Sequence[int]) -> list[int]:
-    """The tokens with which a text begins, or goes on from where the sequence stands."""
-    return [text[n] for n in range(len(text)) if n == 0 or list(said[-n:]) == list(text[:n])]
+def _spelt(tokens: Sequence[int]) -> str:
+    """Tokens as characters, so that one sequence is looked for in another at the speed of C."""
+    return "".join(map(chr, tokens))
+
+
+def _begun(said: list[int], text: list[int]) -> Iterator[tuple[int, int]]:
+    """(n, token): the sequence ends with the first n tokens of a text, which goes on with the
+    token; n = 0: the token begins it."""
+    for n, token in enumerate(text):
+        if n == 0 or (said and said[-1] == text[n - 1] and said[-n:] == text[:n]):
+            yield n, token
 
 
 class Keeps(LogitsProcessor):
@@ -184,7 +185,7 @@ class Keeps(LogitsProcessor):
 
     def __init__(
         self,
-        texts: Sequence[Sequence[Sequence[int]] | None],
+        texts: Sequence[Sequence[list[int]] | None],
         width: int,
         always: Sequence[bool] = (),
     ) -> None:
@@ -204,13 +205,11 @@ class Keeps(LogitsProcessor):
         others = torch.ones_like(scores, dtype=torch.bool)
         others.scatter_(1, scores.argmax(-1, keepdim=True), False)
         mine = torch.tensor(taken, device=scores.device)[:, None]
-        return scores.masked_fill(others & mine, -float("inf"))
+        return scores - _AGAINST * (others & mine)
 
     @staticmethod
-    def _holds(said: list[int], best: int, kept: Sequence[Sequence[int]]) -> bool:
-        if not said:
-            return True
-        return any(best in _next(said, text) for text in kept)
+    def _holds(said: list[int], best: int, kept: Sequence[list[int]]) -> bool:
+        return not said or any(best == token for text in kept for _, token in _begun(said, text))
 
 
 class CallerStreamer:

@@ -148,9 +148,17 @@ def test_a_fact_is_no_matter_of_chance() -> None:
     assert torch.equal(kept[1], scores[1])
     after = torch.tensor([[9, 3], [9, 3]])
     assert torch.equal(keeps(after, scores.roll(-1, 1)), scores.roll(-1, 1))  # likeliest: 2
-    assert keeps(after, scores.roll(1, 1))[0].isfinite().tolist() == [False] * 4 + [True, False]
+    assert keeps(after, scores.roll(1, 1))[0].softmax(-1).tolist() == [0, 0, 0, 0, 1, 0]
     first = keeps(torch.tensor([[9], [9]]), scores.roll(2, 1))
-    assert int(first[0].isfinite().sum()) == 1  # how an answer begins: yes, or no
+    assert first[0].softmax(-1).tolist() == [0, 0, 0, 0, 0, 1]  # how an answer begins: yes, or no
+
+
+def test_where_the_caller_forbids_what_is_kept_the_rest_is_drawn() -> None:
+    """A processor behind ours may rule the kept token out: something must be left to draw."""
+    scores = torch.tensor([[0.0, 1.0, 2.0]])
+    kept = Keeps([[]], width=1)(torch.tensor([[9]]), scores)
+    kept[0, 2] = -float("inf")
+    assert torch.allclose(kept.softmax(-1), torch.tensor([[0.2689, 0.7311, 0.0]]), atol=0.02)
 
 
 def test_an_object_is_likelier_until_it_is_said() -> None:
@@ -162,6 +170,16 @@ def test_an_object_is_likelier_until_it_is_said() -> None:
     assert begun[0].tolist() == [0, 0, 0, 0, 2, 0]  # begun is not begun again
     said = leans(torch.tensor([[9, 3, 4], [9, 3, 4]]), scores)
     assert torch.equal(said, scores)
+
+
+def test_an_object_said_in_another_form_is_said_and_the_longest_beginning_goes_on() -> None:
+    """The object within a sentence is 3, 4, at a beginning 5, 3, 4: one object in two forms."""
+    leans = Leans([[([[3, 4], [5, 3, 4]], 2.0)]], width=1)
+    scores = torch.zeros(1, 6)
+    assert leans(torch.tensor([[9]]), scores)[0].tolist() == [0, 0, 0, 2, 0, 2]
+    assert leans(torch.tensor([[9, 5]]), scores)[0].tolist() == [0, 0, 0, 2, 0, 0]
+    assert leans(torch.tensor([[9, 5, 3]]), scores)[0].tolist() == [0, 0, 0, 0, 2, 0]
+    assert torch.equal(leans(torch.tensor([[9, 3, 4, 1]]), scores), scores)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
 from memedit import Edit, EditableModel
+from memedit.core.calls import Batch, Row
+from memedit.engine.generation import Generation
+from memedit.engine.loading import pad_id
+from memedit.engine.tokens import Codec
 from memedit.scope import Mention
 
 Tiny = Callable[[str], Any]
@@ -51,3 +56,20 @@ def test_without_an_object_what_is_likeliest_is_said(
 def test_the_object_is_certain_by_a_note_too(tiny: Tiny, tiny_tokenizer: Any) -> None:
     edited = model(tiny, tiny_tokenizer, "auto")
     assert {a.text for a in edited.ask([ASKED[0]] * 8, chat=False, **HOT)} == {"Lyon"}
+
+
+def test_what_is_likeliest_is_no_stop_where_none_may_come_yet(
+    tiny: Tiny, tiny_tokenizer: Any
+) -> None:
+    """Kept to the likeliest token, and that forbidden: there would be nothing to draw."""
+    base = tiny("llama")
+    codec = Codec(tiny_tokenizer, pad_id(tiny_tokenizer, base.config))
+    prompt = codec.ids("x")
+    row = Row("x", ids=prompt, likeliest=True)
+    batch = Batch((row,), stop=("\n",), options={"do_sample": True})
+    processors = Generation(base, codec, batch).options(width=1)["logits_processor"]
+    scores = torch.zeros(1, base.config.vocab_size)
+    stop, other = codec.stops(("\n",))[0], int(codec.ids("y")[-1])
+    scores[0, stop], scores[0, other] = 2.0, 1.0
+    drawn = processors(prompt[None], scores).softmax(-1)
+    assert int(drawn.argmax()) == other and float(drawn.max()) == 1.0
