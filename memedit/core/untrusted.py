@@ -57,18 +57,19 @@ def check_folder(folder: Path, prefixes: tuple[str, ...] = ("",)) -> None:
     Raises:
         UntrustedFileError: naming the first one.
     """
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except FileNotFoundError:
-        return
-    for entry in entries:
-        if not entry.name.startswith(prefixes):
-            continue
+    left = [entry for entry in _entries(folder) if entry.name.startswith(prefixes)]
+    for entry in left:  # which grows: folders may lie deeper than functions may call themselves
         if entry.is_dir(follow_symlinks=False):
-            check_folder(Path(entry.path))
+            left += _entries(entry.path)
         else:
             with suppress(FileNotFoundError):  # gone since
                 check_plain(Path(entry.path))
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    with suppress(FileNotFoundError):
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    return []
 
 
 def read_bytes(path: Path, most: int = MOST_JSON) -> bytes:

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -246,15 +247,7 @@ class EditMemory:
         request = checked(
             Request(edit, namespace, source, valid_from, valid_until, dict(payloads or {}))
         )
-        self.get(id, namespace=namespace)
-        store = self._store
-        vectors = store.vectors_for([request])
-        with store.lock:
-            with store.change() as head:
-                plan = store.plan(head, vectors)
-                receipt = plan.replace(store.known(id, namespace), request)
-                store.store(head, plan, vectors)
-            return store.followed([receipt])[0]
+        return self._replace(id, namespace, lambda old: request)
 
     def report(
         self, id: str, query: str, *, concerns: bool, namespace: str = DEFAULT_NAMESPACE
@@ -269,12 +262,38 @@ class EditMemory:
             UnknownEditError: no live edit has this id.
             InvalidEditError: a blank query.
         """
-        record = self.get(id, namespace=namespace)
-        edit = record.edit.told(check_text("query", query).strip(), concerns=concerns)
-        return self.supersede(
-            id, edit, namespace=namespace, source=record.source, valid_from=record.valid_from,
-            valid_until=record.valid_until, payloads=record.payloads,
-        )  # fmt: skip
+        asked = check_text("query", query).strip()
+
+        def told(old: Record) -> Request:
+            edit = old.edit.told(asked, concerns=concerns)
+            return checked(Request(edit, namespace, old.source, old.valid_from, old.valid_until))
+
+        return self._replace(id, namespace, told, keep_payloads=True)
+
+    def _replace(
+        self,
+        id: str,
+        namespace: str,
+        asked: Callable[[Record], Request],
+        *,
+        keep_payloads: bool = False,
+    ) -> Receipt:
+        """Put what is asked of a live record into its place. It is asked again once nobody else can
+        write: what others made of the record meanwhile is kept."""
+        store = self._store
+        expected = asked(self.get(id, namespace=namespace))
+        vectors = store.vectors_for([expected])
+        vectors.foresee(expected.texts())
+        with store.lock:
+            with store.change() as head:
+                old = store.known(id, namespace)
+                request = asked(old)
+                if keep_payloads:
+                    request = replace(request, payloads=store.journal.payloads(old.sequence))
+                plan = store.plan(head, vectors)
+                receipt = plan.replace(old, request)
+                store.store(head, plan, vectors)
+            return store.followed([receipt])[0]
 
     def forget(self, id: str, *, namespace: str = DEFAULT_NAMESPACE, reason: str = "") -> Record:
         """Take an edit out of the live set; the record that was.
@@ -397,9 +416,8 @@ class EditMemory:
 
     def history(self, id: str | None = None, *, namespace: str | None = None) -> list[Event]:
         """Everything that happened (to the edits of this id), oldest first."""
-        journal = self._store.journal
-        with self._store.lock, readable(self.address), journal.read() as anything:
-            return journal.history(id, namespace) if anything else []
+        with readable(self.address), self._store.read_journal() as journal:
+            return [] if journal is None else journal.history(id, namespace)
 
     def at(self, moment: int | datetime) -> MemoryView:
         """The memory as it was at a version, or at a moment.

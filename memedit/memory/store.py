@@ -54,8 +54,13 @@ class VectorTable(dict[str, Vectors]):
         self._encode_texts = encode
 
     def __missing__(self, text: str) -> Vectors:
-        self.update(self._encode_texts([text]))
+        self.foresee([text])
         return self[text]
+
+    def foresee(self, texts: Sequence[str]) -> None:
+        """Encode those that are missing, in one call."""
+        if missing := [text for text in texts if text not in self]:
+            self.update(self._encode_texts(missing))
 
 
 class Store:
@@ -96,7 +101,7 @@ class Store:
         """Forget what was read; the next :meth:`refresh` reads everything."""
         self.live = LiveSet()
         self._copies: dict[int, list[PayloadRow]] = {}
-        self._seen: int | None = None
+        self._seen: tuple[int, int] | None = None
         self._embedding: str | None = None
         self._last = (0, "")
         self._payload_changes: str | None = None
@@ -134,19 +139,38 @@ class Store:
             yield self.live
 
     def _refresh_unless_waiting(self) -> None:
-        """:meth:`refresh`, unless a write of this process waits, with the connection, for another
-        process to end its own: readers go on with what they have."""
+        """:meth:`refresh`, unless a write waits: readers go on with what they have."""
         if self.shared:
             self.refresh()
             return
-        while not self.lock.acquire(timeout=_LOOK_AGAIN):
-            if self._waits:
-                self.journal.check_open()
-                return
+        if not self._acquire_unless_waiting():
+            self.journal.check_open()
+            return
         try:
             self.refresh()
         finally:
             self.lock.release()
+
+    def _acquire_unless_waiting(self) -> bool:
+        """Take the lock; False while a write of this process waits, with the connection, for
+        another process to end its own."""
+        while not self.lock.acquire(timeout=_LOOK_AGAIN):
+            if self._waits:
+                return False
+        return True
+
+    @contextmanager
+    def read_journal(self) -> Iterator[Journal | None]:
+        """The journal, open for reading; None where nothing was ever written. While a write waits
+        with the connection, another is made."""
+        with ExitStack() as stack:
+            if self._acquire_unless_waiting():
+                stack.callback(self.lock.release)
+                journal = self.journal
+            else:
+                self.journal.check_open()
+                journal = stack.enter_context(Journal(self.address, read_only=True))
+            yield journal if stack.enter_context(journal.read()) else None
 
     @contextmanager
     def at_rest(self) -> Iterator[LiveSet | None]:
@@ -279,8 +303,8 @@ class Store:
         if self.shared and sequence in self.live.records:
             rows = self._copies.get(sequence, ())
             return {editor: load(tensors, values) for _, editor, tensors, values in rows}
-        with self.lock, self.journal.read():
-            return self.journal.payloads(sequence)
+        with self.read_journal() as journal:
+            return {} if journal is None else journal.payloads(sequence)
 
     # -- encoding -----------------------------------------------------------------------------
 
@@ -346,7 +370,7 @@ class Store:
 
         Empty if every request is a duplicate. ``progress`` is told how many requests are ready.
         """
-        vectors = VectorTable(self.encode)
+        vectors = VectorTable(self.encode_checked)
         with self.reading() as live:
             needed = self._new_texts(requests)
             if needed:
@@ -378,7 +402,7 @@ class Store:
     def change(self) -> Iterator[Head]:
         """A write transaction, begun with the live set up to date. Lock held."""
         with ExitStack() as stack:
-            self._waits = True  # perhaps for another process
+            self._waits = self.address is not None  # perhaps for another process
             try:
                 stack.enter_context(self.journal.write())
             finally:

@@ -203,13 +203,28 @@ def test_reads_do_not_wait_behind_a_write_that_waits(memory: EditMemory, tmp_pat
         assert thread.is_alive() and not written.wait(0.005)
     (hits,) = memory.search(["What is the capital of Land 7?"])
     assert hits and len(memory) == 20 and memory.namespaces() == {"default": 20}
-    assert memory.get(capital("Land 7").id)
+    record = memory.get(capital("Land 7").id)
+    assert dict(record.payloads) == {} and len(memory.history(record.id)) == 1
     assert not memory.wait_for(memory.version + 1, 0.05)
     assert not written.is_set()  # all of this while the write was still waiting
     other.execute("ROLLBACK")
     other.close()
     thread.join()
     assert written.is_set() and len(memory) == 21 and sound(memory)
+
+
+def test_a_write_that_waited_in_vain_hides_nothing_of_what_others_wrote(
+    memory: EditMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: the connection made anew counted versions from the same number again, so what was
+    committed meanwhile stayed unseen, and the next write was decided without it."""
+    with EditMemory(tmp_path / "memory", CountingEncoder()) as theirs:
+        memory._store.journal.driver.execute("PRAGMA busy_timeout = 50")
+        with theirs._store.journal.write(), pytest.raises(MemoryStoreError, match="locked"):
+            memory.add(capital("Chad"))
+        theirs.add(capital("Peru"))
+        assert len(memory) == 21 and memory.add(capital("Peru")).status == "duplicate"
+        assert sound(memory)
 
 
 # Journals that cannot be read

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from memedit import Edit, EditMemory
+from memedit import Edit, EditMemory, Record
 from memedit.core.errors import InvalidEditError, UnknownEditError
 from tests.memory.helpers import CountingEncoder
 
@@ -84,6 +86,49 @@ def test_a_report_keeps_payloads_dates_and_survives_a_file(
     copy = EditMemory(None, CountingEncoder())
     copy.import_file(tmp_path / "out.jsonl")
     assert copy.get(added.id).edit == record.edit
+
+
+def test_reports_at_the_same_time_are_all_kept(memory: EditMemory) -> None:
+    """The fault: each was made of the record as it was read, before the others had been stored."""
+    told = [f"question {i} of somebody" for i in range(8)]
+
+    def report(query: str) -> None:
+        memory.report(WINDOW.id, query, concerns=False)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(report, told))
+    assert sorted(memory.get(WINDOW.id).edit.excluded) == told and memory.verify().ok
+
+
+def test_others_reports_meanwhile_are_kept(
+    memory: EditMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = EditMemory.get
+
+    def overtaken(self: EditMemory, id: str, **options: Any) -> Record:
+        record = get(self, id, **options)
+        monkeypatch.setattr(EditMemory, "get", get)
+        with EditMemory(tmp_path / "memory", CountingEncoder()) as other:
+            other.report(WINDOW.id, MISSED, concerns=True)
+        return record
+
+    monkeypatch.setattr(EditMemory, "get", overtaken)
+    record = memory.report(WINDOW.id, FALSE, concerns=False).record
+    assert (record.edit.queries, record.edit.excluded) == ((MISSED,), (FALSE,))
+
+
+def test_what_an_edit_shall_leave_alone_conflicts_with_nothing(memory: EditMemory) -> None:
+    memory.report(WINDOW.id, "Zanto's refund window is ninety days long.", concerns=False)
+    receipt = memory.add(Edit.from_statement("Zanto's refund window is ninety days long."))
+    assert [record.id for record in receipt.conflicts] == []
+
+
+def test_a_report_encodes_what_it_needs_at_once(memory: EditMemory) -> None:
+    encoder = memory.encoder
+    assert isinstance(encoder, CountingEncoder)
+    encoder.calls.clear()
+    memory.report(WINDOW.id, FALSE, concerns=False)
+    assert len(encoder.calls) == 1 and FALSE in encoder.calls[0]
 
 
 def test_a_report_on_nothing_is_refused(memory: EditMemory) -> None:

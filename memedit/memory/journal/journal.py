@@ -101,6 +101,7 @@ class Journal:
         self.address, self.path, self.shared = database.address, database.path, database.shared
         self._engine: Engine | None = None
         self._connection: Connection | None = None
+        self._connections = 0
         self.ready = self.closed = False
 
     @classmethod
@@ -134,6 +135,7 @@ class Journal:
                 return False
             self._engine = self._engine or self.database.engine()
             self._connection = self._engine.connect()
+            self._connections += 1
         with readable(self.address), self._connection.begin():
             self.ready = self._check_tables(self._connection)
         return self.ready
@@ -246,15 +248,17 @@ class Journal:
                 if self.shared:
                     self.database.written(connection, self.meta("memory") or "")
 
-    def changed(self) -> int:
-        """A number that differs from the last one if another connection may have written.
+    def changed(self) -> tuple[int, int]:
+        """(connection, version): differs from the last one if another connection may have written.
 
-        Of SQLite only; a database's news are announced (:mod:`memedit.memory.journal.feed`).
+        SQLite's version means nothing to a later connection, which counts from the start again. Of
+        SQLite only; a database's news are announced (:mod:`memedit.memory.journal.feed`).
         """
         with self.database.errors():
             if not self._prepare():
-                return -1
-            return int(self.driver.execute("PRAGMA data_version").fetchone()[0])
+                return self._connections, -1
+            version = int(self.driver.execute("PRAGMA data_version").fetchone()[0])
+            return self._connections, version
 
     @property
     def driver(self) -> sqlite3.Connection:

@@ -93,11 +93,13 @@ class LazyReader:
         self._kept: dict[int, Mapping[str, Payload]] = {}
 
     def __call__(self, sequence: int) -> Mapping[str, Payload]:
-        if sequence not in self._kept:
+        found = self._kept.get(sequence)
+        if found is None:
+            found = self._read(sequence)
             if len(self._kept) >= self._size:
                 self._kept.clear()
-            self._kept[sequence] = self._read(sequence)
-        return self._kept[sequence]
+            self._kept[sequence] = found
+        return found  # which another thread may have made forgotten already
 
     def clear(self) -> None:
         """Forget what was read: it may have changed."""
