@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,66 +18,30 @@ from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from tests import helpers, postgres
 from tests.memory.helpers import CountingEncoder, sound
+from tests.memory.writers import start
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "100"))
 PG_KILLS = int(os.environ.get("MEMEDIT_PG_KILLS", "8"))
 PG_RESTARTS = int(os.environ.get("MEMEDIT_PG_RESTARTS", "4"))
 WRITERS = 4
-_WRITER = """
-import os, sys
-from memedit.encoders import HashingEncoder
-from memedit.memory import EditMemory
-from memedit.core.types import Edit
-path, run = sys.argv[1:]
-memory = EditMemory(path, HashingEncoder(64))
-print("open", flush=True)
-previous = None
-for i in range(100_000):
-    if i % 7 == 6:
-        memory.snapshot()
-    names = [f"R{run} N{i} {j}" for j in range(1 + i % 5)]
-    receipts = memory.add_many([Edit(f"The mayor of {n} is", "Ann", n) for n in names])
-    print("add", *(r.id for r in receipts), flush=True)
-    if i % 3 == 2:
-        memory.forget(previous)
-        print("forget", previous, flush=True)
-    previous = receipts[0].id
-"""
-
-
-def _start(path: str | Path, name: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", _WRITER, str(path), name]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-
-
-def _kill(child: subprocess.Popen[str]) -> list[list[str]]:
-    """Kill -9; the whole lines the child had printed."""
-    assert child.stdout is not None
-    child.send_signal(signal.SIGKILL)
-    printed = child.stdout.read()
-    child.stdout.close()
-    assert child.wait() == -signal.SIGKILL
-    return [line.split() for line in printed.split("\n")[:-1]]
 
 
 def _round(path: str | Path, number: int, rng: random.Random) -> tuple[set[str], set[str], int]:
-    """Writers killed one after the other: (ids acknowledged as added, as forgotten, changes).
-
-    The last one is given the time for a change where none of the others had it.
-    """
-    children = [_start(path, f"{number}-{i}") for i in range(WRITERS)]
+    """Writers killed one after the other, each some moments after it has made up to three changes:
+    (ids acknowledged as added, as forgotten, changes)."""
+    replica = os.environ.get("MEMEDIT_REPLICA_DIR", "")
+    children = [start(path, f"{number}-{i}", MEMEDIT_REPLICA_DIR=replica) for i in range(WRITERS)]
     for child in children:
-        assert child.stdout is not None and child.stdout.readline() == "open\n"
+        assert child.told.recv() == ("open",)
     there: set[str] = set()
     gone: set[str] = set()
     changes = 0
     for child in children:
-        time.sleep(rng.uniform(0, 0.08))
-        first = []
-        if child is children[-1] and not changes and child.stdout is not None:
-            first = [child.stdout.readline().split()]
-        for verb, *ids in first + _kill(child):
+        heard = [child.told.recv() for _ in range(rng.randrange(4))]
+        time.sleep(rng.uniform(0, 0.02))
+        heard += child.kill()
+        assert child.process.exitcode == -signal.SIGKILL
+        for verb, *ids in heard:
             changes += 1
             (there if verb == "add" else gone).update(ids)
     return there - gone, gone, changes
