@@ -15,6 +15,7 @@ from memedit.core.untrusted import read_json
 from memedit.memory.address import quoted
 from memedit.memory.journal.copying import fingerprints
 from memedit.memory.journal.journal import Journal
+from memedit.memory.journal.reading import JournalReader
 
 MANIFEST = "backup.json"
 _FORMAT = 1
@@ -41,7 +42,7 @@ def seal(folder: Path) -> None:
         raise MemoryStoreError(f"{quoted(folder)}: {error}.") from error
 
 
-def altered(journal: Journal) -> list[str]:
+def altered(journal: JournalReader) -> list[str]:
     """What of a backup is not as it was sealed; nothing where nothing was. Needs an open read."""
     folder = journal.path
     if folder is None or not (folder / MANIFEST).exists():

@@ -131,10 +131,10 @@ def _kept_aside(target: Address) -> Iterator[None]:
         return
     with tempfile.TemporaryDirectory(prefix=".before-", dir=folder) as aside:
         with Journal(folder) as old:
-            old.copy_to(Path(aside))
+            old.copy_file(Path(aside))
         try:
             yield
         except BaseException:
             with Journal(Path(aside)) as kept:
-                kept.copy_to(folder)
+                kept.copy_file(folder)
             raise

@@ -11,14 +11,14 @@ from sqlalchemy.exc import DBAPIError
 from memedit.core.errors import MemeditError
 from memedit.core.types import key_texts, masked_prompt
 from memedit.memory.backup import altered
-from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.payloads import load
+from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import KeyRow, digest
 from memedit.memory.live.state import LiveSet, search_texts
 from memedit.memory.reports import VerifyReport
 
 
-def verify(journal: Journal, live: LiveSet) -> VerifyReport:
+def verify(journal: JournalReader, live: LiveSet) -> VerifyReport:
     """Compare everything with everything. Needs an open read; ``live`` must be up to date."""
     damaged = journal.integrity()
     if damaged:  # reading on could fail anywhere
@@ -36,7 +36,7 @@ def verify(journal: Journal, live: LiveSet) -> VerifyReport:
     return VerifyReport(live.version, len(live), len(rows), tuple(problems))
 
 
-def _content(journal: Journal) -> Iterator[str]:
+def _content(journal: JournalReader) -> Iterator[str]:
     for at, row in enumerate(journal.record_rows(), start=1):
         if row.sequence != at:
             yield f"record {row.sequence} stands where {at} should"
@@ -45,7 +45,7 @@ def _content(journal: Journal) -> Iterator[str]:
             yield f"record {row.sequence} ({row.id}) was changed: its hash does not match"
 
 
-def _keys(journal: Journal, live: LiveSet, rows: Sequence[KeyRow]) -> Iterator[str]:
+def _keys(journal: JournalReader, live: LiveSet, rows: Sequence[KeyRow]) -> Iterator[str]:
     texts: dict[int, list[str]] = {}
     for key, sequence, text, vector in rows:
         texts.setdefault(sequence, []).append(text)
@@ -68,7 +68,7 @@ def _vector(name: str, content: bytes, dimension: int) -> Iterator[str]:
         yield f"{name} has a vector with NaN or infinity"
 
 
-def _payloads(journal: Journal) -> Iterator[str]:
+def _payloads(journal: JournalReader) -> Iterator[str]:
     for sequence, editor, tensors, values in journal.payload_rows_of_all():
         try:
             load(tensors, values)
@@ -76,7 +76,7 @@ def _payloads(journal: Journal) -> Iterator[str]:
             yield f"record {sequence}, editor {editor}: {error.message}"
 
 
-def _live(journal: Journal, live: LiveSet) -> Iterator[str]:
+def _live(journal: JournalReader, live: LiveSet) -> Iterator[str]:
     sequences, _ = journal.changes()
     stored = {record.sequence: record for record, _ in journal.records(sequences)}
     if stored != live.records:

@@ -17,6 +17,7 @@ import pytest
 from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError
 from memedit.memory import EditMemory, importing, moving
 from memedit.memory.backup import MANIFEST
+from memedit.memory.journal.sqlite import driver_of
 from memedit.memory.salvage import salvage
 from tests.memory.helpers import CountingEncoder, capital, sound
 
@@ -199,7 +200,7 @@ def test_reads_do_not_wait_behind_a_write_that_waits(memory: EditMemory, tmp_pat
 
     thread = threading.Thread(target=write)
     thread.start()
-    while not memory._store._waits:  # until it waits for the other process
+    while not memory._store.turns.write_waits:  # until it waits for the other process
         assert thread.is_alive() and not written.wait(0.005)
     (hits,) = memory.search(["What is the capital of Land 7?"])
     assert hits and len(memory) == 20 and memory.namespaces() == {"default": 20}
@@ -219,7 +220,7 @@ def test_a_write_that_waited_in_vain_hides_nothing_of_what_others_wrote(
     """The fault: the connection made anew counted versions from the same number again, so what was
     committed meanwhile stayed unseen, and the next write was decided without it."""
     with EditMemory(tmp_path / "memory", CountingEncoder()) as theirs:
-        memory._store.journal.driver.execute("PRAGMA busy_timeout = 50")
+        driver_of(memory._store.journal.connection).execute("PRAGMA busy_timeout = 50")
         with theirs._store.journal.write(), pytest.raises(MemoryStoreError, match="locked"):
             memory.add(capital("Chad"))
         theirs.add(capital("Peru"))

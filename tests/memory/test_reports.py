@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from memedit import Edit, EditMemory, Record
 from memedit.core.errors import InvalidEditError, UnknownEditError
+from memedit.memory.store import Store
 from tests.memory.helpers import CountingEncoder
 
 WINDOW = Edit.from_statement("Our refund window is 60 days.")
@@ -103,16 +103,16 @@ def test_reports_at_the_same_time_are_all_kept(memory: EditMemory) -> None:
 def test_others_reports_meanwhile_are_kept(
     memory: EditMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    get = EditMemory.get
+    known = Store.known
 
-    def overtaken(self: EditMemory, id: str, **options: Any) -> Record:
-        record = get(self, id, **options)
-        monkeypatch.setattr(EditMemory, "get", get)
+    def overtaken(self: Store, id: str, namespace: str) -> Record:
+        record = known(self, id, namespace)
+        monkeypatch.setattr(Store, "known", known)
         with EditMemory(tmp_path / "memory", CountingEncoder()) as other:
             other.report(WINDOW.id, MISSED, concerns=True)
         return record
 
-    monkeypatch.setattr(EditMemory, "get", overtaken)
+    monkeypatch.setattr(Store, "known", overtaken)
     record = memory.report(WINDOW.id, FALSE, concerns=False).record
     assert (record.edit.queries, record.edit.excluded) == ((MISSED,), (FALSE,))
 

@@ -21,7 +21,7 @@ from memedit.core.errors import (
     UnknownEditError,
 )
 from memedit.core.types import Edit
-from memedit.memory import EditMemory, address, planning, store
+from memedit.memory import EditMemory, address, planning, replica, store
 from memedit.memory.journal import journal
 from memedit.memory.journal.tenants import grant, revoke
 from memedit.memory.live import index
@@ -445,7 +445,7 @@ def test_a_new_process_starts_from_its_machines_snapshot(
     monkeypatch.setattr(live_module.LiveSet.__init__, "__kwdefaults__", {"upto": None} | small)
     from_arrays = index.VectorIndex.from_arrays.__func__  # type: ignore[attr-defined]
     monkeypatch.setattr(from_arrays, "__kwdefaults__", {"trained_on": 0} | small)
-    monkeypatch.setattr(store, "SNAPSHOT_EVERY", 50)
+    monkeypatch.setattr(replica, "SNAPSHOT_EVERY", 50)
     with EditMemory(pg_memory, CountingEncoder()) as memory:
         memory.add_many([capital(f"Land {i}") for i in range(100)])
         folder = tmp_path / "replica" / identity(memory)

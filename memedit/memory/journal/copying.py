@@ -13,6 +13,7 @@ from sqlalchemy import Table, delete, select
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.memory.address import Address, is_url, quoted
 from memedit.memory.journal.journal import Journal
+from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.schema import metadata
 
 _CHUNK = 2_000
@@ -34,7 +35,7 @@ class MigrationReport:
 
 
 def copy(
-    source: Journal, target: Path, progress: Callable[[int], None] | None = None
+    source: JournalReader, target: Path, progress: Callable[[int], None] | None = None
 ) -> MigrationReport:
     """:func:`copy_journal` into a directory."""
     journal = Journal(target)
@@ -45,7 +46,7 @@ def copy(
 
 
 def copy_journal(
-    source: Journal, target: Journal, progress: Callable[[int], None] | None = None
+    source: JournalReader, target: Journal, progress: Callable[[int], None] | None = None
 ) -> MigrationReport:
     """Make ``target`` a copy of ``source``, history and vectors included, in one transaction.
 
@@ -81,13 +82,13 @@ def copy_journal(
     return MigrationReport(version, rows, found)
 
 
-def _chunks(journal: Journal, table: Table) -> Iterator[list[dict[str, Any]]]:
+def _chunks(journal: JournalReader, table: Table) -> Iterator[list[dict[str, Any]]]:
     ordered = select(table).order_by(*table.primary_key.columns)
     for rows in journal.stream(ordered, _CHUNK):
         yield [dict(row._mapping) for row in rows]
 
 
-def fingerprint(journal: Journal) -> str:
+def fingerprint(journal: JournalReader) -> str:
     """SHA-256 of every row of every table. Needs an open read or write."""
     total = hashlib.sha256()
     for name, added in fingerprints(journal).items():
@@ -95,7 +96,7 @@ def fingerprint(journal: Journal) -> str:
     return total.hexdigest()
 
 
-def fingerprints(journal: Journal) -> dict[str, str]:
+def fingerprints(journal: JournalReader) -> dict[str, str]:
     """By table a hash of its rows, whatever their order. Needs an open read or write."""
     found: dict[str, str] = {}
     for table in metadata.sorted_tables:

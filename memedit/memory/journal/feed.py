@@ -1,6 +1,6 @@
 """What others commit to a shared journal, taken in as it happens: one thread per open memory.
 
-PostgreSQL announces every commit on a connection that does nothing but listen; the events
+The database announces every commit on a connection that does nothing but listen; the events
 themselves are read by version, on another one. Whatever was announced while nobody listened is
 found the same way after a reconnect, so an announcement may get lost, never an edit.
 """
@@ -15,13 +15,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError
-from memedit.memory.journal.journal import Journal
-from memedit.memory.journal.postgres import Postgres, channel, driver
+from memedit.memory.journal.database import Database, Listener
+from memedit.memory.journal.reading import JournalReader
 
 BEAT = 1.0
 """Seconds after which a silent connection is tried."""
@@ -59,12 +56,12 @@ class Feed:
 
     def __init__(
         self,
-        database: Postgres,
-        take: Callable[[Journal], Mapping[str, str]],
-        idle: Callable[[Journal], None],
+        database: Database,
+        take: Callable[[JournalReader], Mapping[str, str]],
+        idle: Callable[[JournalReader], None],
     ) -> None:
         self._database, self._take, self._idle = database, take, idle
-        self._journal = Journal.lazy(database)
+        self._journal = JournalReader(database)  # connects in the thread
         self._contact = time.monotonic()
         self._connected, self._error = False, "Not connected yet."
         self._stopped = threading.Event()
@@ -106,7 +103,7 @@ class Feed:
         self._woken.close()
 
     def _lost(self, error: Exception) -> None:
-        expected = isinstance(error, MemeditError | DBAPIError | driver().Error)
+        expected = isinstance(error, MemeditError)
         self._error = getattr(error, "message", "") or " ".join(str(error).split())
         if self._connected or not expected:
             log.warning("Lost the memory's database: %s", self._error, exc_info=not expected)
@@ -116,8 +113,7 @@ class Feed:
         memory = self._catch_up()
         if memory is None:
             return  # nothing was ever written: look again
-        with closing(self._database.connect(autocommit=True)) as listening:
-            listening.execute(f'LISTEN "{channel(memory)}"')
+        with closing(self._database.listen(memory)) as listening:
             while not self._stopped.is_set():
                 if self._catch_up() != memory:
                     return  # another memory was put in its place
@@ -127,12 +123,12 @@ class Feed:
                 self._idle(self._journal)
                 self._listen(listening)
 
-    def _listen(self, connection: Any) -> None:
-        """Wait for an announcement, a beat, or the end. Nothing is asked on this connection."""
-        ready, _, _ = select.select([connection.fileno(), self._woken], [], [], BEAT)
-        if connection.fileno() in ready:
-            for _ in connection.notifies(timeout=0):
-                pass
+    def _listen(self, listening: Listener) -> None:
+        """Wait for an announcement, a beat, or the end."""
+        sources: list[Listener | socket.socket] = [listening, self._woken]
+        ready, _, _ = select.select(sources, [], [], BEAT)
+        if listening in ready:
+            listening.drain()
 
     def _catch_up(self) -> str | None:
         """The memory's id; None while there is none."""

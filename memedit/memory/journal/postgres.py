@@ -8,15 +8,19 @@ Readers see one snapshot and never wait. The end of a write tells the other proc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, select, text
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError, MissingExtraError
 from memedit.memory.address import quoted
 from memedit.memory.journal import policies
+from memedit.memory.journal.connection import give_up
+from memedit.memory.journal.database import HAS_TABLES, WRITES, Listener
+from memedit.memory.journal.schema import meta
 
 if TYPE_CHECKING:
     import psycopg
@@ -80,7 +84,7 @@ class Postgres:
     path = None
 
     def __init__(self, url: str, *, read_only: bool) -> None:
-        self.address, self._read_only = url, read_only
+        self.address, self.read_only = url, read_only
         psycopg = driver()
         try:
             given = psycopg.conninfo.conninfo_to_dict(url)
@@ -96,12 +100,12 @@ class Postgres:
         connection = driver().connect(**self._options, autocommit=True)
         for statement in _SETTINGS:
             connection.execute(statement)
-        if self._read_only:
+        if self.read_only:
             connection.execute("SET default_transaction_read_only = on")
         connection.autocommit = autocommit
         return cast("psycopg.Connection[Any]", connection)
 
-    def errors(self) -> Any:
+    def errors(self) -> AbstractContextManager[None]:
         """Around whatever uses the database."""
         return _errors(self.address)
 
@@ -109,8 +113,15 @@ class Postgres:
         """Whether there is something to connect to; the connection tells."""
         return True
 
+    def is_missing(self, *, tables: bool) -> bool:
+        """A database without tables is no memory."""
+        return not tables
+
     def make(self) -> None:
         """The database is there already."""
+
+    def check_place(self) -> None:
+        """A database that is gone says so itself."""
 
     def engine(self) -> Engine:
         """An engine that connects anew each time."""
@@ -118,41 +129,80 @@ class Postgres:
         event.listen(engine, "begin", _begin)
         return engine
 
-    def foreign(self, tables: set[str], ours: set[str]) -> bool:
+    def is_lost(self, error: DBAPIError) -> bool:
+        """Connections break: the network, or a restart of the database."""
+        return error.connection_invalidated
+
+    def release(self, connection: Connection, engine: Engine) -> None:
+        """Never wait for a database that stands still."""
+        give_up(connection)
+
+    def commits(self, connection: Connection) -> None:
+        """Nothing counts them for this connection."""
+
+    def listen(self, memory: str) -> Listener:
+        """A further connection, on which PostgreSQL announces what :meth:`before_commit` sent."""
+        with self.errors():
+            return _Announcements(self.connect(autocommit=True), self.address, _channel(memory))
+
+    def is_foreign(self, tables: set[str], ours: set[str]) -> bool:
         """Whether a part of our names is taken; other tables may stand beside ours."""
         return bool(tables & ours) and not ours <= tables
-
-    def check_place(self) -> None:
-        """A database that is gone says so itself."""
 
     def check_schema(self, connection: Connection) -> None:
         """Whoever makes tables in the database is trusted with it."""
 
-    def about_to_create(self, connection: Connection) -> None:
+    def before_tables(self, connection: Connection) -> None:
         """Wait for another process that creates the tables now."""
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('memedit'))"))
 
-    def created(self, connection: Connection) -> None:
-        """What PostgreSQL enforces beyond the schema."""
+    def after_tables(self, connection: Connection) -> None:
+        """Namespaces are kept apart: :mod:`memedit.memory.journal.policies`."""
         policies.install(connection)
 
-    def written(self, connection: Connection, memory: str) -> None:
+    def before_commit(self, connection: Connection) -> None:
         """Tell the other processes, when this transaction commits."""
-        connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": channel(memory)})
+        memory = connection.execute(select(meta.c.value).where(meta.c.name == "memory")).scalar()
+        told = {"channel": _channel(memory or "")}
+        connection.execute(text("SELECT pg_notify(:channel, '')"), told)
 
     def integrity(self, connection: Connection) -> list[str]:
         """Foreign keys that do not hold: PostgreSQL lets in none, unless its files are damaged."""
         return policies.dangling(connection)
 
+    def copy_file(self, connection: Connection, folder: Path) -> bool:
+        """The files are the server's."""
+        return False
 
-def channel(memory: str) -> str:
+
+class _Announcements:
+    """A connection that does nothing but listen: in psycopg 3 whoever asks on it waits for ever."""
+
+    def __init__(self, connection: psycopg.Connection[Any], address: str, channel: str) -> None:
+        self._connection, self._address = connection, address
+        connection.execute(f'LISTEN "{channel}"'.encode())
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def drain(self) -> None:
+        with _errors(self._address):
+            for _ in self._connection.notifies(timeout=0):
+                pass
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _channel(memory: str) -> str:
     """What a memory's processes listen to."""
     return f"memedit_{memory}"
 
 
 def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("memedit_write", False):
-        if connection.get_execution_options().get("memedit_tables", True):
+    options = connection.get_execution_options()
+    if options.get(WRITES, False):
+        if options.get(HAS_TABLES, True):
             connection.exec_driver_sql("LOCK TABLE events IN EXCLUSIVE MODE")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -176,7 +226,7 @@ def translated(error: BaseException, address: str) -> MemoryStoreError:
     state = getattr(cause, "sqlstate", None) or ""
     reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
     hint = next((hint for start, hint in _HINTS.items() if state.startswith(start)), "")
-    if not state and (is_lost(error) or "onnect" in reason):
+    if not state and (_is_lost(error) or "onnect" in reason):
         hint = _hint_of(reason)
     return MemoryStoreError(f"Memory {quoted(address)}: {reason}.", hint=hint)
 
@@ -190,7 +240,7 @@ def _hint_of(reason: str) -> str:
     return _AWAY
 
 
-def is_lost(error: BaseException) -> bool:
+def _is_lost(error: BaseException) -> bool:
     """Whether the connection is gone: the next one may do better."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True

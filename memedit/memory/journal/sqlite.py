@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from memedit.core.errors import MemeditError, MemoryStoreError, UntrustedFileError
 from memedit.core.untrusted import check_folder
 from memedit.memory.address import quoted
+from memedit.memory.journal.database import WRITES, Listener
 
 FILE = "journal.sqlite"
 _OURS = (FILE, "index", "model.json", "audit.jsonl", "serving.sqlite3", "serve-key")
@@ -57,7 +58,7 @@ class SQLite:
     shared = False
 
     def __init__(self, path: Path | None, *, read_only: bool) -> None:
-        self.address, self.path, self._read_only = path, path, read_only
+        self.address, self.path, self.read_only = path, path, read_only
         self._opened: tuple[int, int] | None = None
         if path is None or not path.exists():
             return
@@ -75,13 +76,17 @@ class SQLite:
             except UntrustedFileError as error:
                 raise MemoryStoreError(error.message, hint=error.hint) from None
 
-    def errors(self) -> Any:
+    def errors(self) -> AbstractContextManager[None]:
         """Around whatever uses the database."""
         return store_errors(self.path)
 
     def exists(self) -> bool:
         """Whether something was ever written."""
         return self.path is None or (self.path / FILE).exists()
+
+    def is_missing(self, *, tables: bool) -> bool:
+        """A file is a memory, were it empty."""
+        return not self.exists()
 
     def make(self) -> None:
         """A place for tables."""
@@ -96,7 +101,7 @@ class SQLite:
         def opened() -> None:
             self._opened = None if file is None else _place(file)
 
-        return open_engine(file, read_only=self._read_only, opened=opened)
+        return open_engine(file, read_only=self.read_only, opened=opened)
 
     def check_place(self) -> None:
         """Refuse to commit into a file that nobody will find again.
@@ -111,7 +116,24 @@ class SQLite:
                 hint="Put it back, or open the one that is there now: EditMemory(path).",
             )
 
-    def foreign(self, tables: set[str], ours: set[str]) -> bool:
+    def is_lost(self, error: DBAPIError) -> bool:
+        """A file is there or not: another connection would do no better."""
+        return False
+
+    def release(self, connection: Connection, engine: Engine) -> None:
+        """Close the file."""
+        connection.close()
+        engine.dispose()
+
+    def commits(self, connection: Connection) -> int:
+        """SQLite's own count of what other connections committed."""
+        return int(driver_of(connection).execute("PRAGMA data_version").fetchone()[0])
+
+    def listen(self, memory: str) -> Listener:
+        """Files announce nothing: look (:meth:`commits`)."""
+        raise MemoryStoreError(f"Memory {quoted(self.path)}: a file announces no commits.")
+
+    def is_foreign(self, tables: set[str], ours: set[str]) -> bool:
         """Whether these tables are another program's."""
         return bool(tables) and not ours <= tables
 
@@ -119,13 +141,13 @@ class SQLite:
         """:func:`check_schema` of this file."""
         check_schema(connection, self.path)
 
-    def about_to_create(self, connection: Connection) -> None:
+    def before_tables(self, connection: Connection) -> None:
         """The write transaction keeps others out already."""
 
-    def created(self, connection: Connection) -> None:
+    def after_tables(self, connection: Connection) -> None:
         """Nothing more is needed than the tables."""
 
-    def written(self, connection: Connection, memory: str) -> None:
+    def before_commit(self, connection: Connection) -> None:
         """Others look for themselves."""
 
     def integrity(self, connection: Connection) -> list[str]:
@@ -135,6 +157,13 @@ class SQLite:
         wrong = [str(row[0]) for row in rows if row[0] != "ok"]
         broken = driver.execute("PRAGMA foreign_key_check").fetchall()
         return wrong + [f"dangling reference in table {row[0]}, row {row[1]}" for row in broken]
+
+    def copy_file(self, connection: Connection, folder: Path) -> bool:
+        """Page by page, in one transaction of the target."""
+        with store_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _back_up(driver_of(connection), folder / FILE)
+        return True
 
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
@@ -187,7 +216,7 @@ def open_engine(
 
 
 def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("memedit_write", False)
+    write = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
@@ -238,7 +267,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def backup(source: sqlite3.Connection, path: Path) -> None:
+def _back_up(source: sqlite3.Connection, path: Path) -> None:
     """Overwrite the database at ``path`` with ``source``, in one transaction of the target."""
     with closing(_open(f"{path.absolute().as_uri()}?mode=rwc")) as target:
         source.backup(target)

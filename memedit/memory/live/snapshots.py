@@ -18,7 +18,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ _SUFFIXES = (".safetensors", ".faiss")
 _ABANDONED = 3_600  # seconds
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_TRAINED_ON = 1 << 40
+_LARGEST = 1 << 63  # what a database takes as a number
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +122,32 @@ def manifest(directory: Path) -> dict[str, Any] | None:
         log.warning("Index snapshot %s has another format: rebuilding.", path)
         return None
     return content
+
+
+def find(
+    directory: Path, identity: Mapping[str, str], event_time: Callable[[int], str | None]
+) -> dict[str, VectorIndex]:
+    """The indexes by namespace of a snapshot of this very memory; none where there is none.
+
+    Args:
+        identity: What the manifest must say, the vectors' "dimension" among it.
+        event_time: When the event of an id was written: the snapshot's must be one of this memory.
+    """
+    found = manifest(directory)
+    if found is None:
+        return {}
+    if any(found.get(name) != value for name, value in identity.items()):
+        log.warning("Index snapshot in %s is another memory's: rebuilding.", directory)
+        return {}
+    event = found.get("event")
+    if not isinstance(event, list) or len(event) != 2 or not isinstance(event[0], int):
+        return {}
+    if not 0 < event[0] < _LARGEST:
+        return {}
+    if event_time(event[0]) != event[1]:
+        log.warning("Index snapshot in %s is of another history: rebuilding.", directory)
+        return {}
+    return load(directory, found, int(identity["dimension"]))
 
 
 def load(directory: Path, manifest: Mapping[str, Any], dimension: int) -> dict[str, VectorIndex]:

@@ -10,8 +10,8 @@ import numpy as np
 from memedit.core.passages import in_context, parts_of
 from memedit.core.text import normalised, subject_key, subject_span
 from memedit.core.types import Edit, Ids, Record, Vectors, key_texts
-from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.payloads import LazyReader
+from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import RelationRow, from_bytes
 from memedit.memory.live.index import FLAT_LIMIT, VectorIndex
 from memedit.memory.live.subjects import SubjectIndex
@@ -198,14 +198,17 @@ class LiveSet:
         return {name: len(space.by_id) for name, space in sorted(self.spaces.items())}
 
     def catch_up(
-        self, journal: Journal, lazy: LazyReader, ready: Mapping[str, VectorIndex] | None = None
+        self,
+        journal: JournalReader,
+        lazy: LazyReader,
+        ready: Mapping[str, VectorIndex] | None = None,
     ) -> None:
         """:meth:`read` and :meth:`apply`."""
         self.apply(self.read(journal, lazy, ready), ready)
 
     def read(
         self,
-        journal: Journal,
+        journal: JournalReader,
         lazy: LazyReader,
         ready: Mapping[str, VectorIndex] | None = None,
         dimension: int | None = None,
@@ -287,7 +290,7 @@ class LiveSet:
 
 
 def _vectors(
-    journal: Journal,
+    journal: JournalReader,
     dimension: int,
     records: Sequence[tuple[Record, int | None]],
     owners: Sequence[tuple[int, int]],

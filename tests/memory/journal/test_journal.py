@@ -18,6 +18,7 @@ from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.memory.journal.journal import FILE
+from memedit.memory.journal.sqlite import driver_of
 from tests.memory.helpers import CountingEncoder, capital, ids, sound
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,7 +39,7 @@ def sql(path: Path) -> Iterator[sqlite3.Connection]:
 
 def test_writes_are_synchronous_and_logged_ahead(path: Path) -> None:
     with EditMemory(path, CountingEncoder()) as memory:
-        driver = memory._store.journal.driver
+        driver = driver_of(memory._store.journal.connection)
         settings = [
             driver.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -86,7 +87,7 @@ def test_an_empty_file_left_by_a_crash_is_a_new_memory(tmp_path: Path) -> None:
 
 def test_disk_full_changes_nothing(path: Path) -> None:
     with EditMemory(path, CountingEncoder()) as memory:
-        driver = memory._store.journal.driver
+        driver = driver_of(memory._store.journal.connection)
         (pages,) = driver.execute("PRAGMA page_count").fetchone()
         driver.execute(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(MemoryStoreError, match=r"full.*free some space"):
@@ -99,7 +100,7 @@ def test_disk_full_changes_nothing(path: Path) -> None:
 
 def test_locked_by_another_writer(path: Path) -> None:
     with EditMemory(path, CountingEncoder()) as memory, sql(path) as other:
-        memory._store.journal.driver.execute("PRAGMA busy_timeout = 50")
+        driver_of(memory._store.journal.connection).execute("PRAGMA busy_timeout = 50")
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(MemoryStoreError, match=r"locked.*Another process"):
             memory.add(capital("Spain"))

@@ -164,7 +164,7 @@ def test_snapshot_of_a_memory_restored_from_backup(path: Path, tmp_path: Path) -
     shutil.copy(backup / "journal.sqlite", path / "journal.sqlite")  # snapshot is newer now
     with EditMemory(path, CountingEncoder()) as memory:
         memory.add_many([capital(f"Found {i}") for i in range(80)])
-        memory._store._unsaved = 0  # keeps close() from mending the snapshot
+        memory._store.replica.unsaved = 0  # keeps close() from mending the snapshot
         expected = everything(memory)
         assert sound(memory)
     with EditMemory(path, CountingEncoder()) as memory:

@@ -1,0 +1,167 @@
+"""The changes of a memory: each is decided on its newest state and stored in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from memedit.core.errors import UnknownEditError
+from memedit.core.types import Payload, Record
+from memedit.memory.importing import Import
+from memedit.memory.journal.rows import Entry, Head
+from memedit.memory.planning import Request, checked
+from memedit.memory.reports import Receipt
+from memedit.memory.store import Store
+
+Progress = Callable[[int], None]
+
+
+def add(
+    store: Store,
+    requests: Sequence[Request],
+    *,
+    progress: Progress | None = None,
+    note: Callable[[Sequence[Receipt], int], Mapping[str, str | None]] | None = None,
+) -> list[Receipt]:
+    """Add checked requests, all or none; a receipt each.
+
+    Args:
+        progress: Told how many of them have been encoded.
+        note: What to store under which meta name with them, by their receipts and the version.
+    """
+    vectors = store.vectors_for(requests, progress)
+    with store.lock:
+        if not vectors and note is None:
+            with store.reading():
+                plan = store.plan(Head(), vectors)
+                if all(plan.duplicate(request) for request in requests):
+                    return plan.add_all(requests)  # changes nothing
+        with store.change() as head:
+            plan = store.plan(head, vectors)
+            receipts = plan.add_all(requests)
+            store.store(head, plan, vectors)
+            if note is not None:
+                store.journal.put_meta(note(receipts, store.journal.newest()[0]))
+        return store.followed(receipts)
+
+
+def preview(store: Store, requests: Sequence[Request]) -> list[Receipt]:
+    """What :func:`add` would answer now."""
+    vectors = store.vectors_for(requests)
+    with store.lock:
+        with store.journal.read() as anything:
+            head = store.journal.head() if anything else Head()
+        with store.reading():
+            return store.plan(head, vectors).add_all(requests)
+
+
+def put_in_place(
+    store: Store,
+    id: str,
+    namespace: str,
+    ask: Callable[[Record], Request],
+    *,
+    keep_payloads: bool = False,
+) -> Receipt:
+    """Put what is asked of a live record into its place.
+
+    It is asked again once nobody else can write: what others made of the record meanwhile is kept.
+
+    Raises:
+        UnknownEditError: no live edit has this id.
+    """
+    with store.reading():
+        expected = ask(store.known(id, namespace))
+    vectors = store.vectors_for([expected])
+    vectors.foresee(expected.texts())
+    with store.lock:
+        with store.change() as head:
+            old = store.known(id, namespace)
+            request = ask(old)
+            if keep_payloads:
+                request = replace(request, payloads=store.journal.payloads(old.sequence))
+            plan = store.plan(head, vectors)
+            receipt = plan.replace(old, request)
+            store.store(head, plan, vectors)
+        return store.followed([receipt])[0]
+
+
+def report(store: Store, id: str, namespace: str, query: str, *, concerns: bool) -> Receipt:
+    """Learn of a live edit that a query concerns it, or does not; payloads and dates stay.
+
+    Raises:
+        UnknownEditError: no live edit has this id.
+    """
+
+    def told(old: Record) -> Request:
+        edit = old.edit.told(query, concerns=concerns)
+        return checked(Request(edit, namespace, old.source, old.valid_from, old.valid_until))
+
+    return put_in_place(store, id, namespace, told, keep_payloads=True)
+
+
+def forget(store: Store, id: str, namespace: str, reason: str) -> Record:
+    """Take a live edit out; the record that was.
+
+    Raises:
+        UnknownEditError: no live edit has this id.
+    """
+    with store.reading():
+        store.known(id, namespace)
+    with store.lock:
+        with store.change() as head:
+            record = store.known(id, namespace)
+            store.journal.log(head, [Entry("forget", record.sequence, reason)])
+        store.follow()
+        return record
+
+
+def restore(store: Store, version: int, namespace: str | None) -> int:
+    """Make the live set (of one namespace) what it was at a version; the version now."""
+    with store.lock:
+        if store.version_of(version) == store.live.version:
+            return version
+        with store.change() as head:
+            wanted = set(store.journal.changes(upto=version)[0])
+            there = store.live.records.keys()
+            lost, missing = sorted(there - wanted), sorted(wanted - there)
+            if namespace is not None:
+                lost = [s for s in lost if store.live.records[s].namespace == namespace]
+                old = store.journal.records(missing)
+                missing = [r.sequence for r, _ in old if r.namespace == namespace]
+            reason = f"restore {version}"
+            gone = [Entry("forget", sequence, reason) for sequence in lost]
+            back = [Entry("restore", sequence, reason) for sequence in missing]
+            store.journal.log(head, gone + back)
+        store.follow()
+        return store.live.version
+
+
+def put_payloads(store: Store, payloads: Mapping[int, Mapping[str, Payload]]) -> None:
+    """Store payloads compiled later: sequence -> editor name -> payload. No new version.
+
+    Raises:
+        UnknownEditError: no record has this sequence.
+    """
+    with store.lock:
+        with store.change() as head:
+            unknown = [s for s in payloads if not 1 <= s <= head.sequence]
+            if unknown:
+                raise UnknownEditError(f"No record has sequence {unknown[0]}.")
+            store.journal.put_payloads(payloads)
+            store.journal.note_payloads()
+        store.follow()
+
+
+def import_file(store: Store, work: Import, progress: Progress | None) -> None:
+    """Add the chunks of a file that are not in the memory yet; ``work`` has the report then."""
+    with store.lock, store.journal.read() as anything:
+        state = store.journal.meta(work.name) if anything else None
+        work.resume(state, store.journal.undone_since)
+    for requests in work.chunks():
+        add(store, requests, note=work.state)
+        if progress is not None:
+            progress(work.done)
+    if work.done:
+        with store.lock, store.change():
+            store.journal.put_meta({work.name: None})

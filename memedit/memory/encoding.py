@@ -1,0 +1,110 @@
+"""Texts to vectors, by the one encoder that a memory's vectors are of."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from memedit.core.errors import EncoderMismatchError, InvalidInputError
+from memedit.core.protocols import Encoder
+from memedit.core.types import Vectors
+from memedit.memory.address import Address, shown
+
+ENCODE_CHUNK = 1_024
+Encode = Callable[[Sequence[str]], dict[str, Vectors]]
+"""Vector by text."""
+
+
+class VectorTable(dict[str, Vectors]):
+    """Vector by text; a text that was not foreseen is encoded when asked for."""
+
+    def __init__(self, encode: Encode) -> None:
+        super().__init__()
+        self._encode_texts = encode
+
+    def __missing__(self, text: str) -> Vectors:
+        self.foresee([text])
+        return self[text]
+
+    def foresee(self, texts: Sequence[str], report: Callable[[int], None] | None = None) -> None:
+        """Encode those that are missing, 1,024 in one call; ``report`` is told how many are."""
+        missing = [text for text in texts if text not in self]
+        for start in range(0, len(missing), ENCODE_CHUNK):
+            chunk = missing[start : start + ENCODE_CHUNK]
+            self.update(self._encode_texts(chunk))
+            if report is not None:
+                report(start + len(chunk))
+
+
+class Encoding:
+    """A memory's encoder, and the check that it is the memory's.
+
+    Args:
+        encoder: None loads the default one when it is first asked for.
+        address: The memory's, for messages.
+        built_with: The encoder's id and dimension that the memory's vectors are of; None while
+            there are none.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder | None,
+        address: Address,
+        built_with: Callable[[], tuple[str, int] | None],
+    ) -> None:
+        self._encoder, self._address, self._built_with = encoder, address, built_with
+        self._loading = threading.RLock()
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder; the default one is loaded when first asked for."""
+        with self._loading:
+            if self._encoder is None:
+                from memedit.encoders import load_encoder
+
+                self._encoder = load_encoder()
+            return self._encoder
+
+    def change(self, encoder: Encoder | None) -> Encoder | None:
+        """Use another encoder; the one that was used (None: not loaded yet)."""
+        with self._loading:
+            old, self._encoder = self._encoder, encoder
+            return old
+
+    def check(self) -> None:
+        """:class:`EncoderMismatchError` unless the memory's vectors are this encoder's."""
+        expected = self._built_with()
+        if expected is None:
+            return
+        mine = (self.encoder.id, self.encoder.dimension)
+        if mine != expected:
+            where = "DIR" if self._address is None else shown(self._address)
+            raise EncoderMismatchError(
+                f"This memory was built with encoder {expected[0]!r} ({expected[1]} dimensions), "
+                f"not with {mine[0]!r} ({mine[1]}).",
+                hint="Open it with that encoder, or re-encode it: memedit edit reembed --memory "
+                f"{where} (in Python: EditMemory(path).reembed(encoder)).",
+            )
+
+    def encode(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """Vector by text, in one call of the encoder.
+
+        Raises:
+            InvalidInputError: it gave vectors of another shape, or that are not finite.
+        """
+        encoder = self.encoder
+        vectors = np.asarray(encoder.encode(texts), dtype=np.float32)
+        if vectors.shape != (len(texts), encoder.dimension) or not np.isfinite(vectors).all():
+            raise InvalidInputError(
+                f"Encoder {encoder.id!r} gave {vectors.shape} for {len(texts)} texts of dimension "
+                f"{encoder.dimension}, or values that are not finite.",
+                hint="encode() must return finite float32 [n, dimension].",
+            )
+        return dict(zip(texts, vectors, strict=True))
+
+    def encode_checked(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """:meth:`check`, then :meth:`encode`."""
+        self.check()
+        return self.encode(texts)

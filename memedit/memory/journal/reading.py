@@ -1,0 +1,204 @@
+"""What a journal says: records, keys, vectors, payloads and events.
+
+Every method needs :meth:`~JournalReader.read` or :meth:`~JournalReader.write` around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Select, func, select
+
+from memedit.core.types import Payload, Record, Vectors
+from memedit.memory.journal import payloads as payload_bytes
+from memedit.memory.journal.connection import JournalConnection
+from memedit.memory.journal.payloads import LazyReader
+from memedit.memory.journal.rows import (
+    Head,
+    KeyRow,
+    PayloadRow,
+    RelationRow,
+    from_bytes,
+    to_record,
+    utc,
+)
+from memedit.memory.journal.schema import events, keys, meta, payloads, records, relations
+from memedit.memory.reports import Event, EventKind
+
+IDENTITY = ("memory", "encoder", "dimension", "embedding")
+PAYLOAD_CHANGES = "payload_changes"
+"""Meta name: how often payloads were put in after their records."""
+LIVE: tuple[EventKind, EventKind] = ("add", "restore")
+_FEW = 2_000
+
+
+class JournalReader(JournalConnection):
+    """A journal that is only asked."""
+
+    def stream(self, statement: Select[Any], size: int) -> Iterator[Sequence[Any]]:
+        """The rows of a large result, ``size`` at a time."""
+        options = {"stream_results": True, "max_row_buffer": size}
+        yield from self.connection.execute(statement, execution_options=options).partitions(size)
+
+    def integrity(self) -> list[str]:
+        """What the database itself finds wrong."""
+        return self.database.integrity(self.connection)
+
+    def _all(self, statement: Select[Any]) -> Sequence[Any]:
+        return self.connection.execute(statement).all()
+
+    def identity(self, metas: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Which memory, and which encoder's vectors: "memory", "encoder", "dimension",
+        "embedding"; the last three once there are vectors."""
+        known = self.metas() if metas is None else metas
+        return {name: known[name] for name in IDENTITY if name in known}
+
+    def metas(self) -> dict[str, str]:
+        """The identity and how often payloads were put in later, in one question."""
+        names = (*IDENTITY, PAYLOAD_CHANGES)
+        rows = self._all(select(meta.c.name, meta.c.value).where(meta.c.name.in_(names)))
+        return {row[0]: row[1] for row in rows}
+
+    def dimension(self) -> int:
+        """Length of the vectors; 0 while there are none."""
+        return int(self.meta("dimension") or 0)
+
+    def meta(self, name: str) -> str | None:
+        """The value stored under ``name``."""
+        rows = self._all(select(meta.c.value).where(meta.c.name == name))
+        return rows[0][0] if rows else None
+
+    def head(self) -> Head:
+        """Where the journal stands now."""
+        version, event, at = self.newest()
+        if not event:
+            return Head()
+        tops = [
+            select(func.coalesce(func.max(column), 0)).scalar_subquery()
+            for column in (records.c.sequence, keys.c.id, relations.c.id)
+        ]
+        (top,) = self._all(select(*tops))
+        return Head(version, event, top[0], top[1], top[2], at)
+
+    def last_event(self) -> tuple[int, str]:
+        """(id, time) of the newest event."""
+        _, event, at = self.newest()
+        return event, at
+
+    def newest(self) -> tuple[int, int, str]:
+        """(version, id, time) of the newest event."""
+        columns = (events.c.version, events.c.id, events.c.at)
+        rows = self._all(select(*columns).order_by(events.c.id.desc()).limit(1))
+        return (rows[0][0], rows[0][1], rows[0][2]) if rows else (0, 0, "")
+
+    def event_time(self, event: int) -> str | None:
+        """When the event of this id was written; None where there is none."""
+        rows = self._all(select(events.c.at).where(events.c.id == event))
+        return rows[0][0] if rows else None
+
+    def undone_since(self, version: int) -> bool:
+        """Whether the memory went back to an older state after ``version``."""
+        undone = (events.c.kind == "restore") | events.c.reason.like("restore %")
+        later = select(events.c.id).where(events.c.version > version, undone)
+        return bool(self._all(later.limit(1)))
+
+    def version_at(self, moment: datetime) -> int:
+        """The version that was current at ``moment``; 0 before the first."""
+        latest = select(func.max(events.c.version)).where(events.c.at <= utc(moment))
+        return self._all(latest)[0][0] or 0
+
+    def changes(self, since: int = 0, upto: int | None = None) -> tuple[list[int], list[int]]:
+        """(live, dead): sequences by whether their last event after event ``since``, in versions
+        up to ``upto``, put them into the live set or took them out. Ascending."""
+        rows = select(events.c.sequence, events.c.kind).where(events.c.id > since)
+        if upto is not None:
+            rows = rows.where(events.c.version <= upto)
+        last = {row[0]: row[1] for row in self._all(rows.order_by(events.c.id))}
+        live = [sequence for sequence in sorted(last) if last[sequence] in LIVE]
+        return live, [sequence for sequence in sorted(last) if last[sequence] not in LIVE]
+
+    def _chosen(self, statement: Select[Any], column: Column[int], ids: Sequence[int]) -> list[Any]:
+        """Rows whose ``column`` is among ``ids`` (ascending): by name if few, else by range."""
+        if not ids:
+            return []
+        if len(ids) <= _FEW:
+            return list(self._all(statement.where(column.in_(ids))))
+        wanted, name = set(ids), column.name
+        rows = self._all(statement.where(column.between(ids[0], ids[-1])))
+        return [row for row in rows if row._mapping[name] in wanted]
+
+    def records(
+        self, sequences: Sequence[int], lazy: LazyReader | None = None
+    ) -> list[tuple[Record, int | None]]:
+        """(record, relation id) of these sequences (ascending). ``lazy`` reads their payloads."""
+        rows = self._chosen(select(records), records.c.sequence, sequences)
+        return [(to_record(row, lazy), row.relation) for row in rows]
+
+    def keys(self, sequences: Sequence[int]) -> list[tuple[int, int]]:
+        """(key id, sequence) of the keys of these records (ascending)."""
+        rows = self._chosen(select(keys.c.id, keys.c.sequence), keys.c.sequence, sequences)
+        return [(row[0], row[1]) for row in rows]
+
+    def vectors(self, ids: Sequence[int], dimension: int) -> Vectors:
+        """[n, dimension] vectors of these keys (ascending)."""
+        rows = self._chosen(select(keys.c.id, keys.c.vector), keys.c.id, ids)
+        found: dict[int, bytes] = {row[0]: row[1] for row in rows}
+        return from_bytes([found[id] for id in ids], dimension)
+
+    def key_rows(self, after: int = 0) -> list[KeyRow]:
+        """(id, sequence, text, vector) of every key with a larger id, dead records' too."""
+        rows = select(keys).where(keys.c.id > after).order_by(keys.c.id)
+        return [tuple(row) for row in self._all(rows)]
+
+    def relation_rows(self, after: int = 0) -> list[RelationRow]:
+        """(id, masked prompt, vector) of every relation with a larger id."""
+        rows = select(relations).where(relations.c.id > after).order_by(relations.c.id)
+        return [tuple(row) for row in self._all(rows)]
+
+    def record_rows(self) -> Sequence[Any]:
+        """Every row of ``records``, dead ones too."""
+        return self._all(select(records).order_by(records.c.sequence))
+
+    def payload_rows(self, sequences: Sequence[int]) -> list[PayloadRow]:
+        """(sequence, editor, tensors, values) of these records (ascending), as they are stored."""
+        rows = self._chosen(select(payloads), payloads.c.sequence, sequences)
+        return [(row.sequence, row.editor, row.tensors, row.values) for row in rows]
+
+    def payload_rows_of_all(self) -> Iterator[PayloadRow]:
+        """Every row of ``payloads``, some at a time."""
+        for rows in self.stream(select(payloads), _FEW):
+            yield from ((row.sequence, row.editor, row.tensors, row.values) for row in rows)
+
+    def payloads(self, sequence: int) -> dict[str, Payload]:
+        """The payloads of one record, by editor."""
+        rows = self._all(select(payloads).where(payloads.c.sequence == sequence))
+        return {row.editor: payload_bytes.load(row.tensors, row.values) for row in rows}
+
+    def history(self, id: str | None, namespace: str | None) -> list[Event]:
+        """The events of every record with this id (None: all), oldest first."""
+        rows = select(records)
+        log = select(events).join(records, events.c.sequence == records.c.sequence)
+        log = log.order_by(events.c.id)
+        if namespace is not None:
+            log = log.where(records.c.namespace == namespace)
+            rows = rows.where(records.c.namespace == namespace)
+        if id is not None:
+            log = log.where(records.c.id == id)
+        found = self._all(log)
+        if id is not None:
+            named = {row.sequence for row in found} | {row.other for row in found}
+            rows = rows.where(records.c.sequence.in_(named))
+        known = {row.sequence: to_record(row) for row in self._all(rows)}
+        return [
+            Event(
+                version=row.version,
+                kind=row.kind,
+                record=known[row.sequence],
+                at=datetime.fromisoformat(row.at),
+                reason=row.reason,
+                other=known.get(row.other),
+            )
+            for row in found
+        ]

@@ -1,0 +1,250 @@
+"""The copy of a memory in this process's RAM, kept in step with the journal.
+
+What all have in common; how each hears of what others write is in
+:mod:`memedit.memory.looking` and :mod:`memedit.memory.listening`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from memedit.core.errors import MemoryStoreError, UntrustedFileError
+from memedit.core.types import Payload
+from memedit.memory.journal.feed import Freshness
+from memedit.memory.journal.payloads import LazyReader
+from memedit.memory.journal.reading import JournalReader
+from memedit.memory.journal.rows import PayloadRow, readable
+from memedit.memory.journal.turns import Turns
+from memedit.memory.live import snapshots
+from memedit.memory.live.index import VectorIndex
+from memedit.memory.live.state import LiveSet, News
+
+SNAPSHOT_EVERY = 20_000
+"""Keys written between two snapshots of an index that is slow to rebuild."""
+PayloadRows = dict[int, list[PayloadRow]]
+"""By sequence."""
+_BROKEN = "broken"
+
+log = logging.getLogger(__name__)
+
+
+class Replica(ABC):
+    """The live set in RAM, and where in the journal it stands.
+
+    ``guard`` guards the live set, which answers while a write waits for the database. News are
+    taken in by one thread at a time. Locks are taken in the order ``turns.lock``, news, guard.
+
+    Attributes:
+        live: The live set; replaced as a whole when it must be read afresh.
+        built_with: (id, dimension) of the encoder that the vectors are of; None: no vectors yet.
+        payloads: Reads a record's payloads when asked.
+        unsaved: Keys that no index snapshot holds.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns, self._journal = turns, turns.journal
+        self.guard = threading.RLock()
+        self._news = threading.RLock()
+        self._arrived = threading.Condition(self.guard)
+        self.payloads = LazyReader(self.read_payloads)
+        self.unsaved = 0
+        self.live = LiveSet()
+        self.built_with: tuple[str, int] | None = None
+        self._embedding: str | None = None
+        self._last = (0, "")  # id and time of the newest event taken in
+
+    # -- how each keeps up --------------------------------------------------------------------
+
+    @abstractmethod
+    def load(self) -> None:
+        """Read the journal as it is now, before anything else."""
+
+    @abstractmethod
+    def follow(self) -> None:
+        """Begin to hear of what others write."""
+
+    @abstractmethod
+    def refresh(self) -> None:
+        """Take in what others wrote; microseconds when nothing was. Lock held."""
+
+    @abstractmethod
+    def refresh_to_read(self) -> None:
+        """:meth:`refresh`, unless a write waits: readers go on with what they have."""
+
+    @abstractmethod
+    def refresh_to_write(self) -> None:
+        """:meth:`refresh` within a write transaction: nobody else can write now."""
+
+    @abstractmethod
+    def freshness(self) -> Freshness:
+        """How far this copy may be behind."""
+
+    @abstractmethod
+    def read_payloads(self, sequence: int) -> Mapping[str, Payload]:
+        """The payloads of one record, by editor."""
+
+    @abstractmethod
+    def count_written(self, keys: int) -> None:
+        """Count keys that this process wrote."""
+
+    @abstractmethod
+    def folder(self, identity: Mapping[str, object]) -> Path | None:
+        """Where index snapshots of the memory of this identity are kept; None: nowhere."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Hear of nothing any more."""
+
+    @abstractmethod
+    def snapshot_after_change(self) -> None:
+        """:meth:`snapshot_if_due`, where nothing else sees to it. Lock held."""
+
+    @abstractmethod
+    def snapshot_at_close(self) -> None:
+        """:meth:`snapshot_if_due`, for the next process that opens the memory. Lock held."""
+
+    @abstractmethod
+    def _payload_rows(
+        self, journal: JournalReader, news: News, metas: Mapping[str, str], *, afresh: bool
+    ) -> PayloadRows:
+        """The payloads that the copy shall hold and does not yet."""
+
+    @abstractmethod
+    def _take_payloads(self, rows: PayloadRows, news: News, *, afresh: bool) -> None:
+        """Put :meth:`_payload_rows` in their place. Guard held."""
+
+    @abstractmethod
+    def _wait(self, seconds: float) -> None:
+        """Until something arrives, or it is time to look again. Guard held."""
+
+    # -- reading ------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[LiveSet]:
+        """The live set, up to date, and nobody changes it."""
+        self.refresh_to_read()
+        with self.guard:
+            yield self.live
+
+    @contextmanager
+    def at_rest(self) -> Iterator[LiveSet | None]:
+        """The live set exactly at the state that the journal shows within the block; None where
+        nothing was ever written."""
+        with self._turns.lock, self._news, self._journal.read() as anything:
+            if not anything:
+                yield None
+                return
+            self.catch_up(self._journal)
+            with self.guard:
+                yield self.live
+
+    def wait_for(self, version: int, seconds: float) -> bool:
+        """Whether the live set has reached ``version``, after at most so many seconds."""
+        end = time.monotonic() + seconds
+        while True:
+            self.refresh_to_read()  # without the guard: locks are taken in their order
+            with self.guard:
+                if self.live.version >= version:
+                    return True
+                left = end - time.monotonic()
+                if left <= 0:
+                    return False
+                self._wait(left)
+
+    # -- taking in ----------------------------------------------------------------------------
+
+    def catch_up(self, journal: JournalReader) -> dict[str, str]:
+        """Take in the journal's news, within one of its transactions; what it says of itself.
+
+        What cannot be read changes nothing: the copy stays as it was.
+        """
+        with self._news, readable(journal.address):
+            return self._take(journal)
+
+    def _take(self, journal: JournalReader) -> dict[str, str]:
+        metas = journal.metas()
+        identity = journal.identity(metas)
+        live, ready = self.live, dict[str, VectorIndex]()
+        afresh = identity.get("embedding") != self._embedding or not self._continues(journal)
+        if afresh:  # new, re-encoded elsewhere, or gone back to a backup
+            live = LiveSet()
+            ready = self._saved_indexes(journal, identity)
+        news = live.read(journal, self.payloads, ready, int(identity.get("dimension", 0)))
+        rows = self._payload_rows(journal, news, metas, afresh=afresh)
+        if afresh:
+            live.apply(news, ready)
+        with self.guard:
+            if not afresh:
+                self._embedding = _BROKEN  # should taking it in fail, all is read again
+                live.apply(news)
+            self.live, self._last = live, (news.event, news.at)
+            self._take_payloads(rows, news, afresh=afresh)
+            self._embedding = identity.get("embedding")
+            if self._embedding is not None:
+                self.built_with = (identity["encoder"], int(identity["dimension"]))
+            self.payloads.clear()
+            self._arrived.notify_all()
+        return identity
+
+    def _continues(self, journal: JournalReader) -> bool:
+        """Whether the journal still holds the event up to which it was read."""
+        event, at = self._last
+        return not event or journal.event_time(event) == at
+
+    # -- snapshots ----------------------------------------------------------------------------
+
+    def _saved_indexes(
+        self, journal: JournalReader, identity: Mapping[str, str]
+    ) -> dict[str, VectorIndex]:
+        folder = self.folder(identity)
+        if folder is None or "embedding" not in identity:
+            return {}
+        return snapshots.find(folder, identity, journal.event_time)
+
+    def snapshot(self, path: Path | None = None, journal: JournalReader | None = None) -> None:
+        """Write the indexes into memory directory ``path``; None: where they are looked for.
+
+        Lock held, unless another journal than this process's own is given.
+        """
+        journal = journal or self._journal
+        with self._news:
+            with journal.read() as anything:
+                if not anything:
+                    return
+                self.catch_up(journal)
+                identity = journal.identity() | {"event": list(journal.last_event())}
+            folder = path or self.folder(identity)
+            if folder is None:
+                return
+            spaces = self.live.spaces.items()
+            indexes = {name: space.index for name, space in spaces if space.index is not None}
+            try:
+                snapshots.write(folder, identity, indexes)
+            except (OSError, UntrustedFileError) as error:
+                raise MemoryStoreError(
+                    f"The index snapshot in {str(folder)!r} cannot be written: {error}.",
+                    hint="The edits are safe: the index is rebuilt from the journal.",
+                ) from error
+            self.unsaved = 0
+
+    def snapshot_if_due(
+        self, unsaved: int | None = None, journal: JournalReader | None = None
+    ) -> None:
+        """:meth:`snapshot` of indexes whose cells took long to learn, if at least so many keys
+        (:data:`SNAPSHOT_EVERY`) are in none; a failure is only logged. Lock held, unless another
+        journal is given."""
+        spaces = list(self.live.spaces.values())
+        large = any(space.index is not None and not space.index.exact for space in spaces)
+        if self.unsaved < (unsaved or SNAPSHOT_EVERY) or not large:
+            return
+        self.unsaved = 0
+        try:
+            self.snapshot(journal=journal)
+        except MemoryStoreError as error:
+            log.warning("%s", error)
