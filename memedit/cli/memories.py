@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +12,12 @@ import typer
 
 from memedit.cli import render
 from memedit.cli.options import DEFAULT_MEMORY, Memory, shown
-from memedit.core.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError, MemeditError
 
 if TYPE_CHECKING:
+    from memedit.memory import EditMemory
     from memedit.memory.journal.copying import MigrationReport
+    from memedit.serving.ledger.audit import AuditReport
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Replace = Annotated[
@@ -77,19 +80,39 @@ def restore(
 
 
 def verify(memory: Memory = DEFAULT_MEMORY, json: Json = False) -> None:
-    """Check a memory or a backup: hashes, keys, vectors, index. Exit code 1: something is wrong."""
+    """Check a memory or a backup: hashes, keys, vectors, index; and the audit log of its server.
+    Exit code 1: something is wrong.
+
+    A log that was signed is compared with the key in MEMEDIT_AUDIT_KEY.
+    """
     from memedit.memory import EditMemory
 
     with EditMemory(memory, read_only=True) as store:
         with render.working(f"Checking {shown(memory)}"):
-            report, digest = store.verify(), store.digest()
+            report, digest, log = store.verify(), store.digest(), _audit(store)
+    problems = [*report.problems, *(f"audit log: {problem}" for problem in log.problems)]
     if json:
         plain = {"version": report.version, "edits": report.records, "keys": report.keys}
-        found = {"digest": digest, "problems": list(report.problems)}
-        render.as_json({"ok": report.ok} | plain | found)
+        found = {"digest": digest, "problems": problems}
+        audit = {"lines": log.lines, "signed": log.signed}
+        render.as_json({"ok": not problems} | plain | found | {"audit": audit})
     else:
-        render.verify_report(report, shown(memory))
-    raise typer.Exit(0 if report.ok else 1)
+        render.verify_report(replace(report, problems=tuple(problems)), shown(memory))
+    raise typer.Exit(1 if problems else 0)
+
+
+def _audit(store: EditMemory) -> AuditReport:
+    """What the audit log beside a memory says, and whether it is whole."""
+    from memedit.serving.ledger.audit import KEY, AuditLog, AuditReport
+    from memedit.serving.ledger.tables import tables_of
+
+    key, tables = os.environ.get(KEY), tables_of(store)
+    try:
+        return AuditLog.of(store, tables, key.encode() if key else None).verify()
+    except MemeditError as error:
+        return AuditReport(0, signed=False, problems=(error.message,))
+    finally:
+        tables.close()
 
 
 def _copied(source: str, target: str, *, replace: bool) -> MigrationReport:

@@ -119,7 +119,7 @@ def forget(store: Store, id: str, namespace: str, reason: str) -> Record:
 def restore(store: Store, version: int, namespace: str | None) -> int:
     """Make the live set (of one namespace) what it was at a version; the version now."""
     with store.lock:
-        if store.version_of(version) == store.live.version:
+        if store.version(version) == store.live.version:
             return version
         with store.change() as head:
             wanted = set(store.journal.changes(upto=version)[0])

@@ -10,7 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from sqlalchemy import Connection
+
 from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.moments import Moment, moment_of
 from memedit.core.protocols import Encoder
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, Vectors, check_text
 from memedit.memory import changing, files
@@ -19,7 +22,7 @@ from memedit.memory.importing import Import
 from memedit.memory.journal.feed import Freshness
 from memedit.memory.journal.rows import readable, record_row
 from memedit.memory.live.state import LiveSet
-from memedit.memory.planning import Request, checked
+from memedit.memory.planning import Request
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
 from memedit.memory.store import Store
 from memedit.memory.verify import verify
@@ -137,21 +140,22 @@ class EditMemory(Searchable):
         *,
         namespace: str = DEFAULT_NAMESPACE,
         source: str = "",
-        valid_from: datetime | None = None,
-        valid_until: datetime | None = None,
+        valid_from: Moment | None = None,
+        valid_until: Moment | None = None,
         payloads: Mapping[str, Payload] | None = None,
     ) -> Receipt:
         """Store one edit; an older one about the same thing, valid at the same time, is retired.
 
         An edit that is live already is a duplicate and changes nothing. Where ``valid_from`` is
-        given and the older edit began before, the older one stays live up to that date.
+        given and the older edit began before, the older one stays live up to that date. Dates are
+        aware datetimes, dates (midnight UTC), or either in ISO 8601.
 
         Raises:
             InvalidEditError: a date without time zone or an empty interval.
             MemoryStoreError: it could not be stored; the memory is as before.
         """
-        request = Request(edit, namespace, source, valid_from, valid_until, payloads or {})
-        return changing.add(self._store, [checked(request)])[0]
+        request = Request.of(edit, namespace, source, valid_from, valid_until, payloads)
+        return changing.add(self._store, [request])[0]
 
     def add_many(
         self,
@@ -159,8 +163,8 @@ class EditMemory(Searchable):
         *,
         namespace: str = DEFAULT_NAMESPACE,
         source: str = "",
-        valid_from: datetime | None = None,
-        valid_until: datetime | None = None,
+        valid_from: Moment | None = None,
+        valid_until: Moment | None = None,
         payloads: Sequence[Mapping[str, Payload]] | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> list[Receipt]:
@@ -173,7 +177,7 @@ class EditMemory(Searchable):
             raise InvalidInputError(f"{len(payloads)} payloads for {len(edits)} edits.")
         held = payloads if payloads is not None else [{}] * len(edits)
         requests = [
-            checked(Request(edit, namespace, source, valid_from, valid_until, mine))
+            Request.of(edit, namespace, source, valid_from, valid_until, mine)
             for edit, mine in zip(edits, held, strict=True)
         ]
         return changing.add(self._store, requests, progress=progress)
@@ -184,12 +188,12 @@ class EditMemory(Searchable):
         *,
         namespace: str = DEFAULT_NAMESPACE,
         source: str = "",
-        valid_from: datetime | None = None,
-        valid_until: datetime | None = None,
+        valid_from: Moment | None = None,
+        valid_until: Moment | None = None,
     ) -> list[Receipt]:
         """What :meth:`add_many` would answer now; nothing is written."""
         requests = [
-            checked(Request(edit, namespace, source, valid_from, valid_until)) for edit in edits
+            Request.of(edit, namespace, source, valid_from, valid_until) for edit in edits
         ]
         return changing.preview(self._store, requests)
 
@@ -200,8 +204,8 @@ class EditMemory(Searchable):
         *,
         namespace: str = DEFAULT_NAMESPACE,
         source: str = "",
-        valid_from: datetime | None = None,
-        valid_until: datetime | None = None,
+        valid_from: Moment | None = None,
+        valid_until: Moment | None = None,
         payloads: Mapping[str, Payload] | None = None,
     ) -> Receipt:
         """Retire edit ``id`` and add ``edit`` in its place, in one transaction.
@@ -211,9 +215,7 @@ class EditMemory(Searchable):
         Raises:
             UnknownEditError: no live edit has this id.
         """
-        request = checked(
-            Request(edit, namespace, source, valid_from, valid_until, dict(payloads or {}))
-        )
+        request = Request.of(edit, namespace, source, valid_from, valid_until, payloads)
         return changing.put_in_place(self._store, id, namespace, lambda old: request)
 
     def report(
@@ -280,13 +282,15 @@ class EditMemory(Searchable):
         with readable(self.address), self._store.turns.reading() as journal:
             return [] if journal is None else journal.history(id, namespace)
 
-    def at(self, moment: int | datetime) -> MemoryView:
+    def at(self, moment: int | Moment) -> MemoryView:
         """The memory as it was at a version, or at a moment.
 
         Raises:
             InvalidInputError: no such version, or a moment without time zone.
         """
         store = self._store
+        if not isinstance(moment, int):
+            moment = moment_of(moment, "The moment")
         with store.lock:
             version = store.version_of(moment)
             live = LiveSet(upto=version, flat_limit=sys.maxsize)
@@ -302,6 +306,19 @@ class EditMemory(Searchable):
             if live is None:
                 return VerifyReport(0, 0, 0)
             return verify(self._store.journal, live)
+
+    @contextmanager
+    def beside(self, *, write: bool) -> Iterator[Connection | None]:
+        """A transaction of the memory's database, for what a server keeps beside the edits.
+
+        Its tables hold values only, and stay where they are: no copy takes them along. None where
+        nothing was ever written, and ``write`` is False.
+
+        Raises:
+            MemoryStoreError: the database cannot be used.
+        """
+        with self._store.beside(write=write) as connection:
+            yield connection
 
     # -- files --------------------------------------------------------------------------------
 

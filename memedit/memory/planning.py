@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 import numpy as np
 
 from memedit.core.errors import InvalidEditError
+from memedit.core.moments import Moment, moment_of
 from memedit.core.text import normalised, subject_key
 from memedit.core.types import (
     DEFAULT_NAMESPACE,
@@ -49,6 +50,24 @@ class Request:
     valid_until: datetime | None = None
     payloads: Mapping[str, Payload] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        edit: Edit,
+        namespace: str,
+        source: str,
+        valid_from: Moment | None,
+        valid_until: Moment | None,
+        payloads: Mapping[str, Payload] | None = None,
+    ) -> Request:
+        """A request whose dates are as people write them, checked.
+
+        Raises:
+            InvalidEditError: as :func:`checked`; a date that is none.
+        """
+        start, end = _moment("valid_from", valid_from), _moment("valid_until", valid_until)
+        return checked(cls(edit, namespace, source, start, end, payloads or {}))
+
     def texts(self) -> list[str]:
         """Every text whose vector is needed to add the edit."""
         relation = masked_prompt(self.edit)
@@ -65,19 +84,18 @@ def checked(request: Request) -> Request:
     check_text("namespace", request.namespace)
     if request.source:
         check_text("source", request.source)
-    start, end = request.valid_from, request.valid_until
-    for moment in (start, end):
-        if moment is not None and moment.tzinfo is None:
-            raise InvalidEditError(
-                f"{moment.isoformat()} has no time zone.",
-                hint="Give an aware datetime, e.g. datetime(2025, 1, 1, tzinfo=timezone.utc).",
-            )
+    start = _moment("valid_from", request.valid_from)
+    end = _moment("valid_until", request.valid_until)
     if start is not None and end is not None and start >= end:
         raise InvalidEditError(f"valid_from {start} is not before valid_until {end}.")
-    return replace(request, valid_from=start and _utc(start), valid_until=end and _utc(end))
+    return replace(request, valid_from=start, valid_until=end)
 
 
-def _utc(moment: datetime) -> datetime:
+def _moment(name: str, given: Moment | None) -> datetime | None:
+    """A date of an edit in UTC; None: there is no limit."""
+    if given is None:
+        return None
+    moment = moment_of(given, name, InvalidEditError)
     try:
         return moment.astimezone(timezone.utc)
     except OverflowError:

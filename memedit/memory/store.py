@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from memedit.core.errors import InvalidInputError, MemoryStoreError, UnknownEditError
 from memedit.core.protocols import Encoder
 from memedit.core.types import Record, Vectors
@@ -20,7 +22,6 @@ from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.rows import Head
 from memedit.memory.journal.turns import Turns
 from memedit.memory.listening import ListeningReplica
-from memedit.memory.live.search import NAIVE_HINT
 from memedit.memory.live.state import LiveSet
 from memedit.memory.looking import LookingReplica
 from memedit.memory.planning import Plan, Request
@@ -81,19 +82,28 @@ class Store:
         """The version that is meant, or was current at a moment. Lock held.
 
         Raises:
-            InvalidInputError: no such version, or a moment without time zone.
+            InvalidInputError: there is no such version.
+        """
+        if isinstance(moment, datetime):
+            self.replica.refresh()
+            with self.journal.read() as anything:
+                return self.journal.version_at(moment) if anything else 0
+        return self.version(moment)
+
+    def version(self, given: object) -> int:
+        """A version that there was. Lock held.
+
+        Raises:
+            InvalidInputError: there was none such.
         """
         self.replica.refresh()
         newest = self.live.version
-        if isinstance(moment, datetime):
-            if moment.tzinfo is None:
-                raise InvalidInputError("The moment has no time zone.", hint=NAIVE_HINT)
-            with self.journal.read() as anything:
-                return self.journal.version_at(moment) if anything else 0
-        if not 0 <= moment <= newest:
-            hint = f"Versions go from 0 to {newest}."
-            raise InvalidInputError(f"There is no version {moment}.", hint=hint)
-        return moment
+        hint = f"Versions go from 0 to {newest}; history() tells what each one changed."
+        if not isinstance(given, int) or isinstance(given, bool):
+            raise InvalidInputError(f"A version is a whole number, not {given!r}.", hint=hint)
+        if not 0 <= given <= newest:
+            raise InvalidInputError(f"There is no version {given}.", hint=hint)
+        return given
 
     # -- vectors ------------------------------------------------------------------------------
 
@@ -179,6 +189,17 @@ class Store:
             for receipt in receipts
         ]
 
+    @contextmanager
+    def beside(self, *, write: bool) -> Iterator[Connection | None]:
+        """A transaction for tables beside the memory's own; None: there is nothing to read."""
+        if write:
+            with self.lock, self.turns.writing() as journal:
+                journal.database.check_place()
+                yield journal.connection
+        else:
+            with self.turns.reading() as reading:
+                yield None if reading is None else reading.connection
+
     # -- the whole memory ---------------------------------------------------------------------
 
     def reembed(self, encoder: Encoder) -> None:
@@ -217,7 +238,9 @@ class Store:
                 with self.journal.write():
                     pass
             self._check_target(path)
-            if not self.journal.copy_file(path):
+            if self.journal.copy_file(path):
+                copying.leave_edits(path)
+            else:
                 copying.copy(self.journal, path)
             self.replica.snapshot(path)
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timezone
 
 from memedit.core.errors import UnknownEditError
+from memedit.core.moments import Moment, moment_of
 from memedit.core.types import DEFAULT_NAMESPACE, Hit, Record, Vectors
 from memedit.memory.encoding import Encode
 from memedit.memory.live.search import Search, prepare_all, texts_of
@@ -53,7 +54,7 @@ class Searchable(ABC):
         *,
         k: int = 16,
         namespace: str = DEFAULT_NAMESPACE,
-        as_of: datetime | None = None,
+        as_of: Moment | None = None,
     ) -> list[list[Hit]]:
         """The records each query may concern, best similarity first.
 
@@ -76,8 +77,8 @@ class Searchable(ABC):
         with self._held() as live:
             return Search(live, namespace, vectors, k, self._moment(as_of)).run(prepared)
 
-    def _moment(self, as_of: datetime | None) -> datetime:
-        return as_of or datetime.now(timezone.utc)
+    def _moment(self, as_of: Moment | None) -> datetime:
+        return datetime.now(timezone.utc) if as_of is None else moment_of(as_of, "as_of")
 
 
 class MemoryView(Searchable):
@@ -102,8 +103,8 @@ class MemoryView(Searchable):
     def _encode(self, texts: Sequence[str]) -> dict[str, Vectors]:
         return self._encode_texts(texts)
 
-    def _moment(self, as_of: datetime | None) -> datetime:
-        return super()._moment(as_of or self.as_of)
+    def _moment(self, as_of: Moment | None) -> datetime:
+        return super()._moment(self.as_of if as_of is None else as_of)
 
     def get(self, id: str, *, namespace: str = DEFAULT_NAMESPACE) -> Record:
         """The record of that id.

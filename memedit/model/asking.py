@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 
 from torch import Tensor
 
 from memedit.core.calls import Call, Completion, Row, Score
-from memedit.core.types import Decision
+from memedit.core.moments import Moment, moment_of
+from memedit.core.types import Decision, check_text
 from memedit.engine.engine import Engine
 from memedit.model.answering import EVERYTHING, View
 from memedit.model.dropin import DropIn
@@ -58,13 +58,24 @@ class AskableModel(DropIn):
         """Context manager: the base model answers, whatever is in memory."""
         return self._seen_as(edited=False)
 
-    def using(self, *, namespace: str | None = None, as_of: datetime | None = None) -> Any:
-        """Context manager: requests see this namespace, and the facts valid at ``as_of``."""
-        now = self._now
-        return self._seen_as(namespace=namespace or now.namespace, as_of=as_of or now.as_of)
+    def using(self, *, namespace: str | None = None, as_of: Moment | None = None) -> Any:
+        """Context manager: requests see this namespace, and the facts valid at ``as_of``.
 
-    def at(self, moment: int | datetime) -> Any:
-        """Context manager: requests see the memory as it was at a version or time."""
+        Raises:
+            InvalidInputError: no date; an unusable name.
+        """
+        now = self._now
+        if namespace is not None:
+            check_text("namespace", namespace)
+        moment = now.as_of if as_of is None else moment_of(as_of, "as_of")
+        return self._seen_as(namespace=namespace or now.namespace, as_of=moment)
+
+    def at(self, moment: int | Moment) -> Any:
+        """Context manager: requests see the memory as it was at a version or time.
+
+        Raises:
+            InvalidInputError: there is no such version; no date.
+        """
         return self._seen_as(memory=self.memory.at(moment))
 
     # Asking

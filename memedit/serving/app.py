@@ -24,13 +24,12 @@ from memedit.serving.guard import Guard
 from memedit.serving.keys import KeyRing
 from memedit.serving.ledger.audit import AuditLog
 from memedit.serving.ledger.desk import Desk
-from memedit.serving.ledger.tables import Tables
+from memedit.serving.ledger.tables import tables_of
 from memedit.serving.metrics import Metrics
 from memedit.serving.routes import edits, openai, operations, page, trials
 from memedit.serving.service import NAMESPACE_HEADER, Backend, Service
 from memedit.serving.versions import MIN_VERSION_HEADER
 
-AUDIT, DESK = "audit.jsonl", "serving.sqlite3"
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -41,20 +40,17 @@ def assemble(
     metrics: Metrics,
     *,
     keys: KeyRing | None,
+    audit_key: str | None = None,
 ) -> Service:
     """The parts of a server. Audit log and desk lie beside the memory's journal: in files
     of its directory, or in tables of its database, which all servers share.
 
     Args:
         keys: None: anyone may do anything.
+        audit_key: Signs the audit log.
     """
-    folder = memory.path
-    if memory.shared:
-        tables = Tables(memory.address)
-        audit = AuditLog(None, tables)
-    else:
-        tables = Tables(None if folder is None else folder / DESK)
-        audit = AuditLog(None if folder is None else folder / AUDIT)
+    tables = tables_of(memory)
+    audit = AuditLog.of(memory, tables, audit_key.encode() if audit_key else None)
     return Service(settings, memory, backend, keys, audit, Desk(tables), metrics)
 
 

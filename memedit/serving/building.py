@@ -12,6 +12,7 @@ from memedit.serving.app import assemble
 from memedit.serving.config import Settings
 from memedit.serving.configuration import ServerConfig
 from memedit.serving.keys import KeyRing, read
+from memedit.serving.ledger.audit import KEY
 from memedit.serving.metrics import Metrics
 from memedit.serving.service import Backend, Service
 
@@ -30,7 +31,8 @@ def build(config: ServerConfig, memory: EditMemory, keys: KeyRing | None) -> Ser
     settings, metrics = config.settings(), Metrics()
     make = _local if config.upstream is None else _upstream
     backend = make(config, memory, settings, metrics)
-    return assemble(backend, memory, settings, metrics, keys=keys)
+    signs = os.environ.get(KEY)
+    return assemble(backend, memory, settings, metrics, keys=keys, audit_key=signs)
 
 
 def keys_of(config: ServerConfig) -> KeyRing | None:

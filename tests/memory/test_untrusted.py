@@ -199,7 +199,7 @@ def test_sizes_are_compared_with_the_file_before_anything_is_allocated(
 def _names() -> list[str]:
     return [
         "journal.sqlite", "index", "index/manifest.json", f"index/manifest.json.{os.getpid()}.tmp",
-        "model.json", "audit.jsonl", "audit.jsonl.lock", "serving.sqlite3", "journal.sqlite-wal",
+        "model.json", "audit.jsonl", "serving.sqlite3", "journal.sqlite-wal",
         "serve-key",
     ]  # fmt: skip
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, delete, select
+from sqlalchemy import MetaData, Table, delete, inspect, select
+from sqlalchemy.schema import DropTable
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.memory.address import Address, is_url, quoted
@@ -43,6 +44,14 @@ def copy(
         return copy_journal(source, journal, progress)
     finally:
         journal.close()
+
+
+def leave_edits(target: Path) -> None:
+    """Take out of a copied file the tables that a server kept beside the edits."""
+    with Journal(target) as copied, copied.write():
+        for name in inspect(copied.connection).get_table_names():
+            if name not in metadata.tables:
+                copied.execute(DropTable(Table(name, MetaData())))
 
 
 def copy_journal(

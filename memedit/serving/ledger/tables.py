@@ -10,10 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
+from memedit.memory import EditMemory
 from memedit.memory.address import Address, is_url
 from memedit.memory.journal.postgres import Postgres
 from memedit.memory.journal.sqlite import check_schema, open_engine, store_errors
 
+FILE = "serving.sqlite3"
 _POOL = 4
 
 
@@ -76,6 +78,13 @@ class Tables:
         """Let go of every connection."""
         with self._lock:
             self._engine.dispose()
+
+
+def tables_of(memory: EditMemory) -> Tables:
+    """The tables beside a memory: in its database, a file of its directory, or RAM."""
+    if memory.shared:
+        return Tables(memory.address)
+    return Tables(None if memory.path is None else memory.path / FILE)
 
 
 def _pooled(database: Postgres) -> Engine:

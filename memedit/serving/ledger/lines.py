@@ -1,0 +1,247 @@
+"""Where an audit log's lines are, and its head: in RAM, in a file beside a journal, in a database.
+
+The head of a file is in the memory's journal, moved in one transaction with the line: who alters
+the file alone is found out, and several processes write one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from sqlalchemy import Connection, inspect, text
+
+from memedit.core.errors import MemoryStoreError
+from memedit.memory import EditMemory
+from memedit.serving.ledger.chain import Head
+from memedit.serving.ledger.tables import Tables
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_HEADS = "audit_head"
+_MAKE_HEADS = (
+    f"CREATE TABLE IF NOT EXISTS {_HEADS} "
+    "(count BIGINT NOT NULL, hash TEXT NOT NULL, seal TEXT NOT NULL)"
+)
+_MAKE_LINES = "CREATE TABLE IF NOT EXISTS audit (line TEXT NOT NULL)"
+_REACH = 4_096  # bytes from the end in which the newest line is looked for first
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a log, while nobody else writes to it.
+
+    Attributes:
+        newest: The last whole line; b"" where there is none.
+        torn: What follows it without being a line.
+        head: What was kept of the newest line when it was written.
+        all: Every whole line, oldest first.
+        add: Puts lines after ``torn``, which becomes one, and keeps a new head.
+    """
+
+    newest: bytes
+    torn: bytes
+    head: Head | None
+    all: Callable[[], Sequence[bytes]]
+    add: Callable[[Sequence[bytes], Head], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A log as it is: its whole lines, oldest first, what is torn after them, and the head."""
+
+    lines: Sequence[bytes]
+    torn: bytes
+    head: Head | None
+
+
+class Lines(Protocol):
+    """A log's lines. What cannot be read or written is a :class:`MemoryStoreError`."""
+
+    def end(self) -> AbstractContextManager[End]:
+        """The end, to be added to within the block."""
+
+    def whole(self) -> Whole: ...
+
+    def newest(self, limit: int) -> list[bytes]:
+        """The last lines, oldest first, a torn one among them."""
+
+
+class InRam:
+    """The newest lines of a memory that is kept in RAM."""
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes] = deque(maxlen=10_000)
+        self._head: Head | None = None
+
+    @contextmanager
+    def end(self) -> Iterator[End]:
+        newest = self._lines[-1] if self._lines else b""
+        yield End(newest, b"", self._head, self._all, self._add)
+
+    def _all(self) -> list[bytes]:
+        return list(self._lines)
+
+    def _add(self, lines: Sequence[bytes], head: Head) -> None:
+        self._lines.extend(lines)
+        self._head = head
+
+    def whole(self) -> Whole:
+        return Whole(self._all(), b"", self._head)
+
+    def newest(self, limit: int) -> list[bytes]:
+        return self._all()[-limit:]
+
+
+class InFile:
+    """A file in a memory's directory; its head in that memory's journal."""
+
+    def __init__(self, path: Path, memory: EditMemory) -> None:
+        self.path, self._memory = path, memory
+
+    @contextmanager
+    def end(self) -> Iterator[End]:
+        with self._memory.beside(write=True) as db, self._errors():
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
+            with os.fdopen(handle, "r+b") as file:
+                newest, torn = _ending(file)
+                add = partial(_append, file, db)
+                yield End(newest, torn, _head(db), partial(_lines_of, self.path), add)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except MemoryStoreError:
+            raise
+        except OSError as error:
+            raise MemoryStoreError(
+                f"The audit log {str(self.path)!r} cannot be used: {error}.",
+                hint="No change is made without it.",
+            ) from error
+
+    def whole(self) -> Whole:
+        with self._memory.beside(write=False) as db, self._errors():
+            lines, torn = _read(self.path)
+            return Whole(lines, torn, _head(db))
+
+    def newest(self, limit: int) -> list[bytes]:
+        with self._errors():
+            lines, torn = _read(self.path, limit)
+        return [*lines, torn][-limit:] if torn else lines
+
+
+class InTable:
+    """A table of a shared memory's database, for all servers; its head in another."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables, self._ready = tables, False
+
+    @contextmanager
+    def _open(self) -> Iterator[Connection]:
+        with self._tables.open() as db:
+            if not self._ready:
+                self._tables.create(db, (_MAKE_LINES, _MAKE_HEADS))
+                self._ready = True
+            yield db
+
+    @contextmanager
+    def end(self) -> Iterator[End]:
+        with self._open() as db:
+            self._tables.lock(db)
+            newest = _rows(db, 1)
+            add = partial(_insert, db)
+            yield End(newest[0] if newest else b"", b"", _head(db), partial(_rows, db), add)
+
+    def whole(self) -> Whole:
+        with self._tables.open() as db:  # makes nothing: whoever asks may have no right to
+            return Whole(_rows(db) if inspect(db).has_table("audit") else [], b"", _head(db))
+
+    def newest(self, limit: int) -> list[bytes]:
+        with self._open() as db:
+            return _rows(db, limit)
+
+
+# -- the file ---------------------------------------------------------------------------------
+
+
+def _append(file: BinaryIO, db: Connection, lines: Sequence[bytes], head: Head) -> None:
+    """Lines at the end, on disk before the head that names them."""
+    _, torn = _ending(file)
+    file.seek(0, os.SEEK_END)
+    file.write(b"\n" * bool(torn) + b"".join(line + b"\n" for line in lines))
+    file.flush()
+    os.fsync(file.fileno())
+    _keep(db, head)
+
+
+def _ending(file: BinaryIO) -> tuple[bytes, bytes]:
+    """(the last whole line, what follows it)."""
+    size, reach = file.seek(0, os.SEEK_END), _REACH
+    while True:
+        file.seek(max(0, size - reach))
+        *whole, torn = file.read().split(b"\n")
+        if len(whole) > 1 or reach >= size:
+            return (whole[-1] if whole else b""), torn
+        reach *= 4
+
+
+def _read(path: Path, limit: int | None = None) -> tuple[list[bytes], bytes]:
+    """(the last whole lines, what follows them) of a file that need not be there."""
+    try:
+        handle = os.open(path, os.O_RDONLY | _NO_LINK)
+    except FileNotFoundError:
+        return [], b""
+    with os.fdopen(handle, "rb") as file:
+        lines = deque((line for line in file), maxlen=None if limit is None else limit + 1)
+    torn = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+    whole = [line[:-1] for line in lines]
+    return (whole if limit is None else whole[-limit:]), torn
+
+
+def _lines_of(path: Path) -> list[bytes]:
+    return _read(path)[0]
+
+
+# -- the database -----------------------------------------------------------------------------
+
+
+def _head(db: Connection | None) -> Head | None:
+    """The head in an open transaction; one that cannot be read counts nothing."""
+    if db is None or not inspect(db).has_table(_HEADS):
+        return None
+    row = db.execute(text(f"SELECT count, hash, seal FROM {_HEADS}")).first()
+    if row is None:
+        return None
+    try:
+        return Head(int(row[0]), str(row[1]), str(row[2]))
+    except (TypeError, ValueError):
+        return Head(0, "")
+
+
+def _keep(db: Connection, head: Head) -> None:
+    db.execute(text(_MAKE_HEADS))
+    db.execute(text(f"DELETE FROM {_HEADS}"))
+    db.execute(
+        text(f"INSERT INTO {_HEADS} (count, hash, seal) VALUES (:count, :hash, :seal)"),
+        {"count": head.count, "hash": head.hash, "seal": head.seal},
+    )
+
+
+def _rows(db: Connection, limit: int | None = None) -> list[bytes]:
+    """The last lines of the table, oldest first."""
+    query = "SELECT line FROM audit ORDER BY number DESC"
+    query += "" if limit is None else " LIMIT :limit"
+    given = {} if limit is None else {"limit": limit}
+    return [str(line).encode() for line in db.execute(text(query), given).scalars()][::-1]
+
+
+def _insert(db: Connection, lines: Sequence[bytes], head: Head) -> None:
+    rows = [{"line": line.decode()} for line in lines]
+    db.execute(text("INSERT INTO audit (line) VALUES (:line)"), rows)
+    _keep(db, head)
