@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -62,6 +63,11 @@ class EditMemory(Searchable):
         *,
         read_only: bool = False,
     ) -> None:
+        if not isinstance(path, str | os.PathLike | None):
+            raise InvalidInputError(
+                f"A memory is a directory or a URL, not {type(path).__name__}.",
+                hint="EditMemory(path); None keeps everything in RAM.",
+            )
         self.address: Address = path
         self.path = directory(path)
         self._store = Store(path, encoder, read_only=read_only)

@@ -80,6 +80,11 @@ def checked(request: Request) -> Request:
     Raises:
         InvalidEditError: a date without time zone, an empty interval, an unusable name.
     """
+    if not isinstance(request.edit, Edit):
+        raise InvalidEditError(
+            f"An edit is needed, not {type(request.edit).__name__}.",
+            hint="Edit(prompt, target_new), or Edit.from_statement(text).",
+        )
     check_id(request.edit.id)
     check_text("namespace", request.namespace)
     if request.source:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import torch
+from jinja2 import TemplateError
 from torch import Tensor
 
 from memedit.core.calls import Batch, Call, Completion, Row, Score
@@ -31,6 +32,7 @@ from memedit.engine.engine import Engine
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.deciding import Decider, in_force
 from memedit.model.fitting import Fitter
+from memedit.model.prompts import Messages, Prompt, asked_of
 from memedit.model.sequence import ungated
 
 _CLOSED, _QUOTES = ("?", "!", ".", "？", "！", "。", "؟", "।"), " \t\r\n\"'”’»)"
@@ -161,28 +163,40 @@ class Answering:
         closed = text.rstrip(_QUOTES).endswith(_CLOSED)
         return closed and bool(getattr(self.engine.tokenizer, "chat_template", None))
 
-    def encode(self, text: str, *, chat: bool | None) -> Tensor:
-        """[T] ids of a text, or of a chat whose only message it is; ``chat`` None: as
-        :meth:`is_chat` says.
+    def encode(self, prompt: Prompt, *, chat: bool | None) -> Tensor:
+        """[T] ids of a text, or of a chat: messages, or one whose only message is the text;
+        ``chat`` None: as :meth:`is_chat` says.
 
         Raises:
-            InvalidInputError: an empty text, or ``chat`` without a chat template.
+            InvalidInputError: an empty text, ``chat`` without a chat template, messages that are
+                no chat or that the template refuses.
         """
-        chat = self.is_chat(text) if chat is None else chat
+        text = asked_of(prompt)
         if not text.strip():
             raise InvalidInputError("The prompt is empty.")
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise InvalidInputError("The prompt holds a lone surrogate.", hint="Read it as UTF-8.")
-        if not chat:
-            return self.engine.codec.ids(text, special=True)
+        if isinstance(prompt, str):
+            if not (self.is_chat(text) if chat is None else chat):
+                return self.engine.codec.ids(text, special=True)
+            prompt = [{"role": "user", "content": text}]
+        elif chat is False:
+            raise InvalidInputError("Messages are a chat.", hint="Leave chat=False out.")
+        return self.engine.codec.ids(self._rendered(prompt))
+
+    def _rendered(self, messages: Messages) -> str:
         if not getattr(self.engine.tokenizer, "chat_template", None):
             raise InvalidInputError(
                 "The tokenizer has no chat template.", hint="Ask without chat, or set one."
             )
-        rendered: Any = self.engine.tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
-        )
-        return self.engine.codec.ids(rendered)
+        try:
+            return str(
+                self.engine.tokenizer.apply_chat_template(
+                    list(messages), tokenize=False, add_generation_prompt=True
+                )
+            )
+        except TemplateError as error:
+            raise InvalidInputError(f"The model's chat template says: {error}.") from error
 
     def row(self, ids: Tensor) -> Row:
         """One prompt's ids [T] as a row: its text, or the last user turn of a chat."""

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, overload
 from torch import Tensor
 
 from memedit.core.calls import Call, Completion, Row, Score
+from memedit.core.errors import InvalidInputError
 from memedit.core.moments import Moment, moment_of
 from memedit.core.types import Decision, check_text
 from memedit.engine.engine import Engine
 from memedit.model.answering import EVERYTHING, View
-from memedit.model.dropin import DropIn
+from memedit.model.dropin import DropIn, known_options
 from memedit.model.explanation import Explanation
+from memedit.model.prompts import Messages, Prompt, asked_of, read_prompts, read_texts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -82,32 +84,39 @@ class AskableModel(DropIn):
 
     def decide(self, queries: Sequence[str]) -> list[Decision]:
         """What the scope says of each query, in the current view."""
-        return self._answering.decide(queries)
+        return self._answering.decide(read_texts("decide", queries))
 
     @overload
-    def ask(self, prompts: str, *, chat: bool | None = ..., **options: Any) -> Completion: ...
+    def ask(
+        self, prompts: str | Messages, *, chat: bool | None = ..., **options: Any
+    ) -> Completion: ...
     @overload
     def ask(
-        self, prompts: Sequence[str], *, chat: bool | None = ..., **options: Any
+        self,
+        prompts: Sequence[str] | Sequence[Messages],
+        *,
+        chat: bool | None = ...,
+        **options: Any,
     ) -> list[Completion]: ...
 
     def ask(self, prompts: Any, *, chat: bool | None = None, **options: Any) -> Any:
         """Answer one text or a batch of texts; greedy unless the options say otherwise.
 
         Args:
-            prompts: The text or texts to continue.
-            chat: Put each into the model's chat template as a user's message. None: where the model
-                has a template and the text does not break off: it ends as a sentence ends.
+            prompts: The text or texts to continue; or messages of a chat, as
+                ``{"role": "user", "content": ...}``: one conversation, or several.
+            chat: Put each text into the model's chat template as a user's message. None: where the
+                model has a template and the text does not break off: it ends as a sentence ends.
             **options: Options of ``generate``; 24 new tokens by default.
 
         Raises:
-            InvalidInputError: an empty prompt, or ``chat`` without a chat template.
+            InvalidInputError: an empty prompt, ``chat`` without a chat template, no such option.
         """
-        single = isinstance(prompts, str)
-        texts = [prompts] if single else list(prompts)
+        given, single = read_prompts("ask", prompts)
         options = {"max_new_tokens": 24, "do_sample": False, **options}
-        way, rows = self._answering, [self.row(text, chat=chat) for text in texts]
-        answers = way.answer(way.decide_rows(rows), options) if rows else []
+        way, rows = self._answering, [self.row(prompt, chat=chat) for prompt in given]
+        with known_options(self.base):
+            answers = way.answer(way.decide_rows(rows), options) if rows else []
         answers = [replace(a, text=a.text.strip()) for a in answers]
         return answers[0] if single else answers
 
@@ -121,9 +130,12 @@ class AskableModel(DropIn):
             ContextOverflowError: a text with its edit exceeds the model's window.
         """
         way = self._answering
+        given, wanted = read_texts("score", prompts), read_texts("score", targets)
+        if len(given) != len(wanted):
+            raise InvalidInputError(f"{len(given)} prompts and {len(wanted)} targets.")
         rows = [
             replace(self.row(prompt, chat=False), target=target.strip())
-            for prompt, target in zip(prompts, targets, strict=True)
+            for prompt, target in zip(given, wanted, strict=True)
         ]
         return way.score(way.decide_rows(rows))
 
@@ -132,8 +144,9 @@ class AskableModel(DropIn):
         template, and the text does not break off."""
         return self._answering.is_chat(text)
 
-    def row(self, text: str, *, chat: bool | None = None) -> Row:
-        """A text as it is asked, before the scope has seen it; ``chat`` as in :meth:`ask`.
+    def row(self, text: Prompt, *, chat: bool | None = None) -> Row:
+        """A text, or messages, as they are asked, before the scope has seen them; ``chat`` as in
+        :meth:`ask`.
 
         Raises:
             InvalidInputError: an empty text, or ``chat`` without a chat template.
@@ -174,12 +187,19 @@ class AskableModel(DropIn):
         """The editor that answers what the scope decided so; "" where none reads it."""
         return self._answering.chosen(decision, chat=chat)
 
-    def explain(self, query: str, *, chat: bool | None = None, **options: Any) -> Explanation:
+    def explain(
+        self, query: str | Messages, *, chat: bool | None = None, **options: Any
+    ) -> Explanation:
         """The answer, the base's answer, and the decision behind them."""
         edited = self.ask(query, chat=chat, **options)
         with self.unedited():
             base = self.ask(query, chat=chat, **options)
         decision = edited.decision
         return Explanation(
-            query, edited.text, base.text, decision, edited.editor, self.memory.version
+            asked_of(query),
+            edited.text,
+            base.text,
+            decision,
+            edited.editor,
+            self.memory.version,
         )

@@ -5,7 +5,10 @@ With nothing for the editors to read, the caller's own tensors go to the base un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +18,8 @@ from transformers.generation.utils import GenerateDecoderOnlyOutput
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from memedit.core.calls import Row
-from memedit.core.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError, MemeditError
+from memedit.core.registry import unknown_option
 from memedit.model.answering import Answering
 
 _PER_CALL = ("input_ids", "attention_mask", "position_ids", "token_type_ids", "inputs")
@@ -129,6 +133,7 @@ def generate(way: Answering, inputs: Tensor | None, options: Mapping[str, Any]) 
         ContextOverflowError: a row in scope does not fit the model's window with its edit.
     """
     base = way.engine.base
+    _check_ids("generate", inputs if inputs is not None else options.get("input_ids"))
     request = Request.of(inputs, options, base.generation_config)
     rows = _rows(way, request.ids, request.mask)
     mine = [way.concerns(row) for row in rows]
@@ -158,6 +163,7 @@ def forward(way: Answering, given: Mapping[str, Any]) -> Any:
         InvalidInputError: an output other than logits and loss is asked for of a row in scope.
     """
     base, ids, past = way.engine.base, given.get("input_ids"), given.get("past_key_values")
+    _check_ids("forward", ids)
     if ids is None or (past is not None and past.get_seq_length()):
         return base(**given)
     rows = _rows(way, ids, given.get("attention_mask"))
@@ -172,6 +178,32 @@ def forward(way: Answering, given: Mapping[str, Any]) -> Any:
     if keep := given.get("logits_to_keep", 0):
         logits = logits[:, -keep:] if isinstance(keep, int) else logits[:, keep]
     return CausalLMOutputWithPast(loss=loss, logits=logits)
+
+
+def _check_ids(call: str, ids: Any) -> None:
+    if ids is not None and not isinstance(ids, Tensor):
+        raise InvalidInputError(
+            f"{call} takes token ids [B, T] as a tensor, not {type(ids).__name__}.",
+            hint='model.ask(text) answers texts; generate(**tokenizer(text, return_tensors="pt")) '
+            "takes what a tokenizer makes of them.",
+        )
+
+
+@contextmanager
+def known_options(base: Any) -> Iterator[None]:
+    """Around a call with the caller's options of ``generate``.
+
+    Raises:
+        InvalidInputError: one that it does not have, with the nearest that it has.
+    """
+    try:
+        yield
+    except ValueError as error:
+        found = re.search(r"`model_kwargs` are not used by the model: \[(.*?)\]", str(error))
+        if found is None or isinstance(error, MemeditError):
+            raise
+        names = [name.strip(" '\"") for name in found[1].split(",")]
+        raise unknown_option("generate", names[0], base.generation_config.to_dict()) from error
 
 
 def _rows(way: Answering, ids: Tensor | None, mask: Tensor | None) -> list[Row]:
@@ -220,7 +252,7 @@ def merge(
     return logits
 
 
-class DropIn(nn.Module):
+class DropIn(nn.Module, ABC):
     """A model that is called like its ``base`` and has whatever the base has.
 
     Subclasses say how prompts are answered (:attr:`_answering`).
@@ -234,8 +266,8 @@ class DropIn(nn.Module):
         self.base = base
 
     @property
-    def _answering(self) -> Answering:
-        raise NotImplementedError
+    @abstractmethod
+    def _answering(self) -> Answering: ...
 
     def generate(self, inputs: Any = None, **options: Any) -> Any:
         """As the base model's ``generate``, with the edits in memory in force.

@@ -11,6 +11,7 @@ from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.progress import hearing
 from memedit.core.protocols import Editor, Encoder, PrefersScope, Scope, leaves_of
+from memedit.core.registry import check_options
 from memedit.core.types import Edit, Record
 from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
@@ -31,6 +32,9 @@ from memedit.model.settings import (
 from memedit.model.tuning import Tuning, tune
 
 _UNSET: Any = object()
+_OF_EDIT = ("subject", "target_true", "queries")
+_OF_RECORD = ("namespace", "source", "valid_from", "valid_until")
+_OF_IMPORT = ("namespace", "source", "progress")
 
 
 class EditableModel(AskableModel):
@@ -75,7 +79,7 @@ class EditableModel(AskableModel):
         tokenizer = loading.find_tokenizer(base) if tokenizer is None else tokenizer
         super().__init__(base, tokenizer, store)
         saved = read_settings(self.memory.path)
-        self.editor: Editor = build_editor(editor, saved.get("editor"))
+        self._editor: Editor = build_editor(editor, saved.get("editor"))
         preferred = "default"
         if isinstance(self.editor, PrefersScope):
             preferred = self.editor.default_scope
@@ -125,7 +129,8 @@ class EditableModel(AskableModel):
                 or CSV file.
             target_new: What the model shall say after the prompt.
             **options: ``subject``, ``target_true``, ``queries`` of the edit; ``namespace``,
-                ``source``, ``valid_from``, ``valid_until`` of the record.
+                ``source``, ``valid_from``, ``valid_until`` of the record (dates, or aware
+                datetimes, or either in ISO 8601).
 
         Returns:
             A receipt saying what was added, superseded, and what it conflicts with (one per edit),
@@ -133,8 +138,13 @@ class EditableModel(AskableModel):
 
         Raises:
             InvalidEditError: nothing was stored; the message says why.
+            InvalidInputError: no such option; what is edited is no text, Edit or Path.
         """
-        about = {k: options.pop(k) for k in ("subject", "target_true", "queries") if k in options}
+        if isinstance(prompt, Path):
+            check_options("EditableModel.edit of a file", options, _OF_IMPORT)
+            return self.import_edits(prompt, **options)
+        check_options("EditableModel.edit", options, (*_OF_EDIT, *_OF_RECORD, "progress"))
+        about = {k: options.pop(k) for k in _OF_EDIT if k in options}
         if isinstance(prompt, str):
             target = None if target_new is _UNSET else target_new
             if target is None and target_new is not _UNSET:
@@ -144,8 +154,6 @@ class EditableModel(AskableModel):
             raise InvalidInputError(f"An {type(prompt).__name__} already says what is edited.")
         if isinstance(prompt, Edit):
             return self._add([prompt], **options)[0]
-        if isinstance(prompt, Path):
-            return self.import_edits(prompt, **options)
         return self.edit_many(prompt, **options)
 
     def edit_many(
@@ -160,8 +168,12 @@ class EditableModel(AskableModel):
         ``progress`` hears how many are fitted (an editor of weights takes seconds for each), or
         read and stored where there is nothing to fit.
         """
-        if not all(isinstance(edit, Edit) for edit in edits):
-            raise InvalidInputError("edit_many takes Edit objects.", hint="Edit(prompt, target).")
+        check_options("EditableModel.edit_many", options, _OF_RECORD)
+        if not isinstance(edits, Sequence) or not all(isinstance(edit, Edit) for edit in edits):
+            raise InvalidInputError(
+                f"edit takes a text, an Edit, a sequence of these, or a Path, not {edits!r:.60}.",
+                hint="Edit(prompt, target_new), or Edit.from_statement(text).",
+            )
         return self._add(list(edits), progress=progress, **options)
 
     def import_edits(
@@ -207,6 +219,7 @@ class EditableModel(AskableModel):
         Raises:
             InvalidEditError: an empty text, or a subject that does not occur in the question.
         """
+        check_options("EditableModel.feedback", options, _OF_RECORD)
         said = self.ask(question, chat=chat).text if answer is None else answer
         if text is None or agrees(said, text):
             return FeedbackReceipt(said, right=True)
@@ -331,16 +344,25 @@ class EditableModel(AskableModel):
             self.engine, self.editor, self._decider, self._fitter, self._chat, self._now
         )
 
-    # The scope
+    # Method and scope
+
+    @property
+    def editor(self) -> Editor:
+        """The method that answers in scope; may be set, by instance or by name."""
+        return self._editor
+
+    @editor.setter
+    def editor(self, editor: Editor | str) -> None:
+        self._editor = build_editor(editor, None)
 
     @property
     def scope(self) -> Scope:
-        """What decides whether an edit is concerned."""
+        """What decides whether an edit is concerned; may be set, by instance or by name."""
         return self._decider.scope
 
     @scope.setter
-    def scope(self, scope: Scope) -> None:
-        self._decider.scope = scope
+    def scope(self, scope: Scope | str) -> None:
+        self._decider.scope = build_scope(scope, None, "default")
 
     def unusable(self) -> list[Record]:
         """The edits in memory that no editor in use can do anything with.

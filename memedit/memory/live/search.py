@@ -86,7 +86,8 @@ def _masked_forms(at: int, view: str, mention: Mention) -> list[Masked]:
 
 def prepare_all(live: LiveSet, namespace: str, texts: Sequence[str]) -> list[Query]:
     """:func:`prepare` for each text; nothing to search for in an empty namespace."""
-    if isinstance(texts, str):
+    listed = isinstance(texts, Sequence) and not isinstance(texts, str)
+    if not listed or not all(isinstance(text, str) for text in texts):
         raise InvalidInputError("search takes a list of queries.", hint="Write search([query]).")
     if not live.space(namespace).by_id:
         return [Query([]) for _ in texts]

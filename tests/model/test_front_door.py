@@ -1,0 +1,187 @@
+"""What people hand over at the front door: taken where it is plain, else an error that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memedit import Edit, EditableModel
+from memedit.core.errors import InvalidInputError, MemeditError
+from memedit.core.moments import moment_of
+from memedit.memory import EditMemory
+from memedit.model.dropin import DropIn
+from tests import helpers
+from tests.memory.helpers import CountingEncoder
+
+MIDNIGHT = datetime(2026, 1, 31, tzinfo=timezone.utc)
+SAID: list[Any] = [
+    "2026-01-31", date(2026, 1, 31), "2026-01-31T00:00:00Z", "2026-01-31T01:00:00+01:00",
+    " 2026-01-31 ", MIDNIGHT, MIDNIGHT.astimezone(timezone(timedelta(hours=5))),
+]  # fmt: skip
+NO_DATES: list[Any] = [
+    "soon", "", "1", "2026-13-01", "2026-01-31T10:00", datetime(2026, 1, 31), 2026, b"x", [2026],
+]  # fmt: skip
+IN = "The capital of France is"
+
+
+@pytest.fixture(scope="module")
+def model() -> EditableModel:
+    made = EditableModel(
+        helpers.tiny_model("llama"), helpers.byte_tokenizer(), editor="ike", encoder="hashing"
+    )
+    made.edit(IN, "Lyon", subject="France")
+    return made
+
+
+@pytest.mark.parametrize("given", SAID, ids=str)
+def test_dates_are_taken_as_people_write_them(model: EditableModel, given: Any) -> None:
+    assert moment_of(given, "it") == MIDNIGHT
+    said = model.edit("The capital of Peru is", "Cusco", subject="Peru", valid_from=given)
+    assert said.record.valid_from == MIDNIGHT
+    [many] = model.edit([Edit("The capital of Chad is", "Sarh", "Chad")], valid_until=given)
+    assert many.record.valid_until == MIDNIGHT
+    for now, there in ((given, 1), ("2026-01-30", 0)):
+        with model.using(as_of=now):
+            assert len(model.decide(["The capital of Peru is"])[0].hits) == there
+        hits = model.memory.search(["The capital of Peru is"], as_of=now)[0]
+        assert ("Cusco" in {hit.record.edit.target_new for hit in hits}) is bool(there)
+    with model.at(given):  # before anything was known
+        assert not model.decide([IN])[0].hits
+    with model.at("2999-01-01"):
+        assert model.decide([IN])[0].hits
+
+
+@pytest.mark.parametrize("given", NO_DATES, ids=repr)
+def test_what_is_no_date_is_said(model: EditableModel, given: Any) -> None:
+    version, first = model.memory.version, next(model.memory.records()).id
+    for attempt in (
+        lambda: model.edit("The capital of Peru is", "Cusco", valid_from=given),
+        lambda: model.edit([Edit("The capital of Peru is", "Cusco")], valid_until=given),
+        lambda: model.memory.supersede(first, Edit("a", "b"), valid_from=given),
+        lambda: model.using(as_of=given),
+        lambda: model.memory.search([IN], as_of=given),
+        lambda: model.at(given) if not isinstance(given, int) else model.memory.restore(given),
+    ):
+        with pytest.raises(MemeditError, match=r"no date|must be a date|no time zone|no version"):
+            attempt()
+    assert model.memory.version == version
+
+
+@pytest.mark.parametrize("version", ["1", 1.0, None, True, date(2026, 1, 1), MIDNIGHT], ids=repr)
+def test_a_version_is_a_whole_number(model: EditableModel, version: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"whole number, not .*Versions go from 0 to "):
+        model.restore(version)
+    if isinstance(version, float | bool):
+        with pytest.raises(MemeditError):
+            model.at(version)
+
+
+def test_messages_are_asked_as_a_chat(model: EditableModel) -> None:
+    one = [{"role": "user", "content": "What is the capital of France?"}]
+    told = model.ask("What is the capital of France?", chat=True, max_new_tokens=4)
+    assert model.ask(one, max_new_tokens=4) == told
+    parts = [{"role": "user", "content": [{"type": "text", "text": one[0]["content"]}]}]
+    assert model.ask(parts, max_new_tokens=4) == told
+    assert model.ask([one, one], max_new_tokens=4) == [told, told]
+    several = [
+        {"role": "user", "content": "Let us talk about France."},
+        {"role": "assistant", "content": "Gladly."},
+        {"role": "user", "content": "What is its capital?"},
+    ]
+    row = model.row(several)
+    assert row.prompt == "What is its capital?" and "Gladly." in row.text
+    assert model.explain(several, max_new_tokens=2).query == "What is its capital?"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, 5, b"What?", [None], [5], [[]], {"role": "user", "content": "x"}, [{"role": "user"}],
+     [{"content": "x"}], [{"role": "user", "content": None}], [{"role": "user", "content": ""}],
+     [{"role": "user", "content": [{"type": "image"}]}], ["a", None]],
+    ids=repr,
+)  # fmt: skip
+def test_what_cannot_be_asked_is_said(model: EditableModel, given: Any) -> None:
+    for ask in (model.ask, model.explain):
+        with pytest.raises(InvalidInputError):
+            ask(given, max_new_tokens=2)
+    for several in (model.decide, lambda texts: model.score(texts, ["x"])):
+        with pytest.raises(InvalidInputError):
+            several(given)
+
+
+def test_asking_nothing_is_answered_with_nothing(model: EditableModel) -> None:
+    assert (model.ask([]), model.decide([]), model.memory.search([])) == ([], [], [])
+    with pytest.raises(InvalidInputError, match="Messages are a chat"):
+        model.ask([{"role": "user", "content": "x"}], chat=False)
+    with pytest.raises(InvalidInputError, match="1 prompts and 2 targets"):
+        model.score(["a"], ["b", "c"])
+
+
+@pytest.mark.parametrize("given", ["text", ["text"], [[1, 2]], [{"role": "user", "content": "x"}]])
+def test_generate_takes_ids_and_says_what_takes_texts(model: EditableModel, given: Any) -> None:
+    for attempt in (lambda: model.generate(given), lambda: model(given),
+                    lambda: model.generate(input_ids=given)):  # fmt: skip
+        with pytest.raises(InvalidInputError, match=r"takes token ids .* model\.ask\(text\)"):
+            attempt()
+
+
+MISSPELT: list[tuple[str, Callable[[EditableModel], Any], str]] = [
+    ("edit", lambda m: m.edit("a b", "c", subjet="a"), "Did you mean: subject"),
+    ("edit", lambda m: m.edit("a b", "c", validfrom="2026-01-01"), "valid_from"),
+    ("edit", lambda m: m.edit("a b", "c", frobnicate=1), "It has: namespace"),
+    ("edit", lambda m: m.edit("a b", "c", payloads={}), "payloads"),
+    ("edit", lambda m: m.edit([Edit("a", "b")], name_space="x"), "Did you mean: namespace"),
+    ("edit of a file", lambda m: m.edit(Path("x.jsonl"), soruce="x"), "Did you mean: source"),
+    ("edit_many", lambda m: m.edit_many([Edit("a", "b")], soruce="x"), "Did you mean: source"),
+    ("feedback", lambda m: m.feedback("a?", "b", answer="c", soruce="x"), "Did you mean: source"),
+]
+
+
+@pytest.mark.parametrize(("call", "attempt", "hint"), MISSPELT)
+def test_a_misspelt_option_is_named_with_the_nearest(
+    model: EditableModel, call: str, attempt: Callable[[EditableModel], Any], hint: str
+) -> None:
+    before = len(model.memory)
+    with pytest.raises(InvalidInputError, match=rf"EditableModel\.{call} has no option .*{hint}"):
+        attempt(model)
+    assert len(model.memory) == before
+
+
+def test_a_misspelt_option_of_generate(model: EditableModel) -> None:
+    for query in (IN, "Elsewhere."):
+        with pytest.raises(InvalidInputError, match=r"'max_new_token'.*max_new_tokens"):
+            model.ask(query, max_new_token=4)
+
+
+@pytest.mark.parametrize("given", [None, 5, {"prompt": "a"}, [("a", "b")], [None], b"x"], ids=repr)
+def test_what_is_no_edit_is_said(model: EditableModel, given: Any) -> None:
+    with pytest.raises(InvalidInputError, match="edit takes a text, an Edit"):
+        model.edit(given)
+    with pytest.raises(MemeditError, match="An edit is needed"):
+        model.memory.add(given)
+
+
+def test_editor_and_scope_are_set_by_name_too(model: EditableModel) -> None:
+    model.editor = "ike"
+    model.scope = "mention"
+    assert "editor='ike', scope='mention'" in repr(model)
+    assert model.ask(IN, max_new_tokens=2).editor == "ike"
+    for name, wrong in (("editor", "ikee"), ("editor", 5), ("scope", "mentoin"), ("scope", 5)):
+        with pytest.raises(MemeditError, match=r"Did you mean|is no (editor|scope)"):
+            setattr(model, name, wrong)
+    assert "editor='ike', scope='mention'" in repr(model)
+
+
+def test_a_memory_is_a_path() -> None:
+    for wrong in (5, b"x", ["x"]):
+        with pytest.raises(InvalidInputError, match="A memory is a directory or a URL"):
+            EditMemory(wrong, CountingEncoder())  # type: ignore[arg-type]
+
+
+def test_a_drop_in_says_how_prompts_are_answered_or_is_none() -> None:
+    with pytest.raises(TypeError, match="_answering"):
+        DropIn(helpers.tiny_model("llama"))  # type: ignore[abstract]
