@@ -198,9 +198,7 @@ class EditMemory(Searchable):
         valid_until: Moment | None = None,
     ) -> list[Receipt]:
         """What :meth:`add_many` would answer now; nothing is written."""
-        requests = [
-            Request.of(edit, namespace, source, valid_from, valid_until) for edit in edits
-        ]
+        requests = [Request.of(edit, namespace, source, valid_from, valid_until) for edit in edits]
         return changing.preview(self._store, requests)
 
     def supersede(

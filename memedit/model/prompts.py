@@ -78,8 +78,9 @@ def _conversation(messages: Sequence[Any]) -> Messages:
 
 def _content(content: object) -> str | None:
     if isinstance(content, list | tuple):
-        parts = [p.get("text") for p in content if isinstance(p, Mapping)]
-        return "".join(parts) if len(parts) == len(content) and all(parts) else None
+        parts = [part.get("text") for part in content if isinstance(part, Mapping)]
+        texts = [part for part in parts if isinstance(part, str)]
+        return "".join(texts) if len(texts) == len(content) else None
     return content if isinstance(content, str) else None
 
 

@@ -77,7 +77,7 @@ def test_a_version_is_a_whole_number(model: EditableModel, version: Any) -> None
         model.restore(version)
     if isinstance(version, float | bool):
         with pytest.raises(MemeditError):
-            model.at(version)
+            model.at(version)  # type: ignore[arg-type]
 
 
 def test_messages_are_asked_as_a_chat(model: EditableModel) -> None:
@@ -114,7 +114,8 @@ def test_what_cannot_be_asked_is_said(model: EditableModel, given: Any) -> None:
 
 
 def test_asking_nothing_is_answered_with_nothing(model: EditableModel) -> None:
-    assert (model.ask([]), model.decide([]), model.memory.search([])) == ([], [], [])
+    nothing: Any = model.ask([])
+    assert (nothing, model.decide([]), model.memory.search([])) == ([], [], [])
     with pytest.raises(InvalidInputError, match="Messages are a chat"):
         model.ask([{"role": "user", "content": "x"}], chat=False)
     with pytest.raises(InvalidInputError, match="1 prompts and 2 targets"):
@@ -123,8 +124,11 @@ def test_asking_nothing_is_answered_with_nothing(model: EditableModel) -> None:
 
 @pytest.mark.parametrize("given", ["text", ["text"], [[1, 2]], [{"role": "user", "content": "x"}]])
 def test_generate_takes_ids_and_says_what_takes_texts(model: EditableModel, given: Any) -> None:
-    for attempt in (lambda: model.generate(given), lambda: model(given),
-                    lambda: model.generate(input_ids=given)):  # fmt: skip
+    attempts: list[Callable[[], Any]] = [
+        lambda: model.generate(given), lambda: model(given),
+        lambda: model.generate(input_ids=given),
+    ]  # fmt: skip
+    for attempt in attempts:
         with pytest.raises(InvalidInputError, match=r"takes token ids .* model\.ask\(text\)"):
             attempt()
 

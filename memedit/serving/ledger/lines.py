@@ -107,6 +107,7 @@ class InFile:
     @contextmanager
     def end(self) -> Iterator[End]:
         with self._memory.beside(write=True) as db, self._errors():
+            assert db is not None  # a write makes what is missing
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
             with os.fdopen(handle, "r+b") as file:
                 newest, torn = _ending(file)
