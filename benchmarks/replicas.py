@@ -163,11 +163,11 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
 class _Fleet:
     """Servers that are killed and started again."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, size: int) -> None:
         self.options = ("--upstream", "http://127.0.0.1:9", "--encoder", "hashing:64",
                         "--memory", url)  # fmt: skip
-        with ThreadPoolExecutor(REPLICAS) as pool:
-            self.servers = list(pool.map(lambda _: server_process(*self.options), range(REPLICAS)))
+        with ThreadPoolExecutor(size) as pool:
+            self.servers = list(pool.map(lambda _: server_process(*self.options), range(size)))
 
     def kill(self, at: int) -> None:
         child, _ = self.servers[at]
@@ -220,15 +220,17 @@ class _Clients:
         return name in self.told
 
 
-def survival(url: str, edits: int, kills: int, writers: int = 3) -> dict[str, Any]:
+def survival(
+    url: str, edits: int, kills: int, writers: int = 3, servers: int = REPLICAS
+) -> dict[str, Any]:
     """Edits through random servers, of which random ones are killed: none lost, none doubled."""
-    fleet, killed, rng = _Fleet(url), 0, random.Random(2)
+    fleet, killed, rng = _Fleet(url, servers), 0, random.Random(2)
     digests: set[str] = set()
     try:
         clients = _Clients(fleet, edits, writers)
         while clients.busy:
             if killed < kills and len(clients.told) >= (killed + 1) * edits // (kills + 1):
-                fleet.kill(rng.randrange(REPLICAS))
+                fleet.kill(rng.randrange(servers))
                 killed += 1
             time.sleep(0.01)
         quiet = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import string
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from memedit.core.types import Decision, Hit
 from memedit.editors import available, editor_class, load_editor
 from memedit.scope import Mention
 from tests.editors.helpers import quick, tiny_engine, with_hypernetworks, with_statistics
+from tests.helpers import byte_tokenizer, tiny_model
 
-Tiny = Callable[[str], Any]
 FACTS = (
     Edit("The capital of France is", "Lyon", subject="France"),
     Edit("The mother tongue of Ada Byron is", "Dutch", subject="Ada Byron"),
@@ -34,42 +34,36 @@ IN = (
     "Which sport does Bo Ek play?",
 )
 OUT = ("The colour of the sky is", "Two and two make", "My favourite river is the")
-OPTIONS: dict[str, Any] = {"max_new_tokens": 5, "do_sample": False}
+OPTIONS: dict[str, Any] = {"max_new_tokens": 4, "do_sample": False}
 
 
-@pytest.fixture(scope="session")
-def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with what the editors need in advance of both tiny models."""
-    cache = tmp_path_factory.mktemp("cache")
+CHAINS = ("ike+ike2", "ike+grace", "mello+serac", "memprompt+ike")
+CASES = [(arch, name) for arch in ("llama", "gpt2") for name in (*available(), *CHAINS)]
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Both tiny models, and a cache with what the editors need in advance of each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MEMEDIT_CACHE", str(cache))
+        patch.setenv("MEMEDIT_CACHE", str(tmp_path_factory.mktemp("cache")))
         for arch in ("llama", "gpt2"):
             with_hypernetworks(with_statistics(tiny_engine(arch)))
-    return cache
+        yield {arch: tiny_model(arch) for arch in ("llama", "gpt2")}
 
 
-WEIGHTS = [name for name in available() if hasattr(editor_class(name), "changes")]
-ADAPTERS = [n for n in available() if hasattr(editor_class(n), "ungated") and n not in WEIGHTS]
-CHAINS = ("ike+ike2", "ike+grace", "mello+serac", "memprompt+ike")
-PROMPTS = [name for name in available() if name not in (*WEIGHTS, *ADAPTERS)]
-CASES = [(arch, name) for arch in ("llama", "gpt2") for name in PROMPTS]
-CASES += [(("llama", "gpt2")[i % 2], name) for i, name in enumerate((*WEIGHTS, *ADAPTERS, *CHAINS))]
-"""Editors that are fitted take turns: their own tests have each of them on other architectures."""
-
-
-@pytest.fixture(params=CASES, ids="-".join)
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Of the module: all tests of a case run one after the other and share what is read only."""
     found: tuple[str, str] = request.param
     return found
 
 
-@pytest.fixture
-def base(case: tuple[str, str], tiny: Tiny, _trained: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("MEMEDIT_CACHE", str(_trained))
-    return tiny(case[0])
+@pytest.fixture(scope="module")
+def base(case: tuple[str, str], bases: dict[str, Any]) -> Any:
+    return bases[case[0]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def editor(case: tuple[str, str]) -> Any:
     if case[1] in ("ike+ike2", "ike+grace"):
         return _chain(case[1])
@@ -92,27 +86,25 @@ def _chain(name: str) -> Any:
     return Chain(Ike(demonstrations=2), inner)
 
 
+def around(base: Any, editor: Any, **options: Any) -> EditableModel:
+    options = {"scope": Mention(relation=0.2), "encoder": "hashing", **options}
+    return EditableModel(base, byte_tokenizer(), editor=editor, **options)
+
+
+@pytest.fixture(scope="module")
+def edited(base: Any, editor: Any) -> EditableModel:
+    """With the facts in memory. Fitting takes time: no test may change it."""
+    model = around(base, editor)
+    model.edit_many(FACTS)
+    return model
+
+
 @pytest.fixture
-def model(base: Any, editor: Any, tiny_tokenizer: Any) -> EditableModel:
-    return EditableModel(
-        base, tiny_tokenizer, editor=editor, scope=Mention(relation=0.2), encoder="hashing"
-    )
-
-
-@pytest.fixture(scope="session")
-def _compiled() -> dict[tuple[str, str], list[Any]]:
-    """What the facts were compiled to, by architecture and editor: fitting takes time."""
-    return {}
-
-
-@pytest.fixture
-def edited(model: EditableModel, _compiled: dict[tuple[str, str], list[Any]]) -> EditableModel:
-    key = (model.base.config.model_type, model.editor.name)
-    if key in _compiled:
-        model.memory.add_many(FACTS, payloads=_compiled[key])
-    else:
-        model.edit_many(FACTS)
-        _compiled[key] = [dict(record.payloads) for record in model.memory.records()]
+def own(edited: EditableModel) -> EditableModel:
+    """Like ``edited``, for a test that changes it."""
+    model = around(edited.base, edited.editor)
+    payloads = [dict(record.payloads) for record in edited.memory.records()]
+    model.memory.add_many(FACTS, payloads=payloads)
     return model
 
 
@@ -128,7 +120,8 @@ def texts(model: EditableModel, prompts: tuple[str, ...], **options: Any) -> lis
     return [c.text for c in model.ask(list(prompts), **{**OPTIONS, **options})]
 
 
-def test_empty_memory_is_the_base_bit_for_bit(model: EditableModel) -> None:
+def test_empty_memory_is_the_base_bit_for_bit(base: Any, editor: Any) -> None:
+    model = around(base, editor)
     given = model.tokenizer(list(IN), return_tensors="pt", padding=True)
     with torch.no_grad():
         assert torch.equal(model(**given).logits, model.base(**given).logits)
@@ -165,7 +158,7 @@ def test_every_edit_is_in_scope_of_its_own_prompt(edited: EditableModel) -> None
 
 @pytest.mark.parametrize("beams", [1, 3])
 def test_a_batch_equals_its_rows(edited: EditableModel, beams: int) -> None:
-    prompts = (*IN, *OUT)
+    prompts = (*IN[1:], *OUT[1:])
     together = texts(edited, prompts, num_beams=beams)
     assert together == [texts(edited, (p,), num_beams=beams)[0] for p in prompts]
 
@@ -178,38 +171,27 @@ def test_sampling_repeats_under_one_seed(edited: EditableModel) -> None:
     assert runs[0] == runs[1]
 
 
-def test_order_of_edits_is_irrelevant(edited: EditableModel, tiny_tokenizer: Any) -> None:
-    other = EditableModel(
-        edited.base, tiny_tokenizer, editor=edited.editor, scope=edited.scope, encoder="hashing"
-    )
+def test_order_of_edits_is_irrelevant(edited: EditableModel) -> None:
+    other = around(edited.base, edited.editor)
     for fact in reversed(FACTS):
         other.edit(fact)
     assert texts(other, (*IN, *OUT)) == texts(edited, (*IN, *OUT))
 
 
-def test_forgotten_is_never_added_and_restored_is_as_before(edited: EditableModel) -> None:
-    before, version = texts(edited, (*IN, *OUT)), edited.memory.version
-    edited.forget(FACTS[0].id)
-    with edited.unedited():
-        base = texts(edited, IN[:1])
-    assert texts(edited, (*IN, *OUT)) == base + before[1:]
-    edited.restore(version)
-    assert texts(edited, (*IN, *OUT)) == before
+def test_forgotten_is_never_added_and_restored_is_as_before(own: EditableModel) -> None:
+    before, version = texts(own, (*IN, *OUT)), own.memory.version
+    own.forget(FACTS[0].id)
+    with own.unedited():
+        base = texts(own, IN[:1])
+    assert texts(own, (*IN, *OUT)) == base + before[1:]
+    own.restore(version)
+    assert texts(own, (*IN, *OUT)) == before
 
 
-def test_saved_and_loaded_answers_the_same(
-    edited: EditableModel, tiny_tokenizer: Any, tmp_path: Path
-) -> None:
-    edited.save(tmp_path)
-    again = EditableModel(
-        edited.base,
-        tiny_tokenizer,
-        memory=tmp_path,
-        editor=edited.editor,
-        scope=edited.scope,
-        encoder="hashing",
-    )
-    assert texts(again, (*IN, *OUT)) == texts(edited, (*IN, *OUT))
+def test_saved_and_loaded_answers_the_same(own: EditableModel, tmp_path: Path) -> None:
+    before = texts(own, (*IN, *OUT))
+    own.save(tmp_path)
+    assert texts(around(own.base, own.editor, memory=tmp_path), (*IN, *OUT)) == before
 
 
 def test_payloads_are_flat_storable_and_reproducible(edited: EditableModel) -> None:
@@ -241,7 +223,7 @@ def _free(editor: Any) -> Any:
 
 def test_scoring_agrees_with_generation(edited: EditableModel) -> None:
     """Of all letters, the one generated greedily is the one that scores highest as a target."""
-    letters = string.ascii_letters
+    letters = string.ascii_lowercase
     tokens = {edited.tokenizer(letter).input_ids[0] for letter in letters}
     others = sorted(set(range(edited.base.config.vocab_size)) - tokens)
     greedy = {"max_new_tokens": 1, "do_sample": False, "suppress_tokens": others}

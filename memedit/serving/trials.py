@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from memedit.core.errors import InvalidEditError, MemeditError
 from memedit.core.protocols import ChangesWeights
@@ -20,8 +20,10 @@ from memedit.core.types import Edit
 from memedit.editors import load_editor
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.model.editable import EditableModel
 from memedit.serving.errors import ApiError
+
+if TYPE_CHECKING:
+    from memedit.model.editable import EditableModel
 
 T = TypeVar("T")
 Step = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -142,6 +144,9 @@ class Trials:
         queries: Sequence[str],
         max_tokens: int,
     ) -> None:
+        # Here, not above: a server in front of another engine starts without loading one.
+        from memedit.model.editable import EditableModel
+
         try:
             with EditMemory(None, HashingEncoder(64)) as memory:
                 rival: EditableModel = await self._step(
