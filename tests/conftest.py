@@ -16,6 +16,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: do not spin
 from tests import helpers, postgres
 
 Tiny = Callable[[str], Any]
+SLOW = frozenset({"smollm", "minilm", "pg", "browser"})
+"""Fixtures that make a test slow: real models, a database, a browser."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow (``make test-fast`` leaves it out); coverage is measured without it."""
+    for item in items:
+        if SLOW & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session", autouse=True)

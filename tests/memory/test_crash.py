@@ -17,8 +17,11 @@ from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from tests import helpers, postgres
+from tests.forking import fork
 from tests.memory.helpers import CountingEncoder, sound
-from tests.memory.writers import start
+from tests.memory.writing import write
+
+pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "100"))
 PG_KILLS = int(os.environ.get("MEMEDIT_PG_KILLS", "8"))
@@ -29,15 +32,14 @@ WRITERS = 4
 def _round(path: str | Path, number: int, rng: random.Random) -> tuple[set[str], set[str], int]:
     """Writers killed one after the other, each some moments after it has made up to three changes:
     (ids acknowledged as added, as forgotten, changes)."""
-    replica = os.environ.get("MEMEDIT_REPLICA_DIR", "")
-    children = [start(path, f"{number}-{i}", MEMEDIT_REPLICA_DIR=replica) for i in range(WRITERS)]
+    children = [fork(write, str(path), f"{number}-{i}") for i in range(WRITERS)]
     for child in children:
-        assert child.told.recv() == ("open",)
+        assert child.hear() == ("open",)
     there: set[str] = set()
     gone: set[str] = set()
     changes = 0
     for child in children:
-        heard = [child.told.recv() for _ in range(rng.randrange(4))]
+        heard = [child.hear() for _ in range(rng.randrange(4))]
         time.sleep(rng.uniform(0, 0.02))
         heard += child.kill()
         assert child.process.exitcode == -signal.SIGKILL

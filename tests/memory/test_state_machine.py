@@ -27,6 +27,8 @@ from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from tests.postgres import Cluster
 
+pytestmark = pytest.mark.slow
+
 ENCODER = HashingEncoder(32)
 NAMESPACES = st.sampled_from(["default", "other"])
 SUBJECTS = ("France", "the France", "Spain", "New Spain")

@@ -18,6 +18,8 @@ from memedit.serving.ledger.audit import AuditLog
 from memedit.serving.ledger.tables import tables_of
 from tests.serving import processes
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("MEMEDIT_SERVE_KILLS", "2"))
 CLIENTS = 3
 

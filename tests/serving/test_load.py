@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from benchmarks import serve_load
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from tests.serving.helpers import serving, tiny_edited, tiny_service
 from tests.serving.upstream.test_upstream import front
+
+pytestmark = pytest.mark.slow
 
 
 def test_ratios_and_latency(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from tests.postgres import Cluster
 from tests.serving import processes
 from tests.serving.helpers import CAPITAL, QUESTION, ring, run, tiny_edited, tiny_service, within
 
+pytestmark = pytest.mark.slow
+
 LONG = 60.0
 # An upstream that is not there: edits need none, and the servers start sooner.
 OPTIONS = ("--upstream", "http://127.0.0.1:9", "--no-auth", "--encoder", "hashing:64", "--memory")

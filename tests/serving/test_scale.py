@@ -23,6 +23,8 @@ from tests import helpers
 from tests.serving.helpers import CAPITAL, QUESTION
 from tests.serving.processes import ROOT, save_tiny
 
+pytestmark = pytest.mark.slow
+
 LONG = 180.0
 
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from memedit.serving.app import create_app
 from tests.serving.helpers import CAPITAL, tiny_service
 
+pytestmark = pytest.mark.slow
+
 CASES = int(os.environ.get("MEMEDIT_SCHEMA_CASES", "250"))
 """In all; 5,000 and more are run by hand."""
 PATHS = 30

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,8 @@ from memedit.evaluation.runs.cell import rows_of
 from memedit.evaluation.runs.compare import Comparison, compare, load
 from memedit.evaluation.runs.specs import parse, parse_all
 from tests.evaluation.helpers import record, small_model, write
+from tests.evaluation.running import run
+from tests.forking import fork
 from tests.helpers import shared_data
 
 IKE = "ike@mention"
@@ -234,51 +234,26 @@ def test_an_open_data_set_is_taken_as_it_is(model: Any, data: Path) -> None:
     assert found.manifest["data"]["used"] == 2
 
 
-_CHILD = """
-import sys
-from pathlib import Path
-from memedit.evaluation.runs.compare import compare
-from tests.evaluation.helpers import small_model
-compare(
-    small_model(), ["ike@mention", "ike-ungated", "none"], sys.argv[1], folder=sys.argv[2],
-    protocol="sequential", checkpoints=[2], tokens=3, group=2,
-    progress=lambda *heard: print(*heard, flush=True),
-)
-"""
-
-
-def _child(data: Path, folder: Path) -> subprocess.Popen[str]:
-    root = Path(__file__).resolve().parents[3]
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(data), str(folder)],
-        stdout=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-
-
-def _finish(data: Path, folder: Path) -> None:
-    with _child(data, folder) as child:
-        child.communicate()
-    assert child.returncode == 0
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_and_restarted_it_ends_the_same(
     seed: int, data: Path, tmp_path: Path
 ) -> None:
     whole = tmp_path / "whole"
-    _finish(data, whole)
-    draw, folder, kills = random.Random(seed), tmp_path / "torn", 0
-    while kills < 4:
-        with _child(data, folder) as child:
-            assert child.stdout is not None
+    fork(run, str(data), str(whole)).wait()
+    draw, folder, killed = random.Random(seed), tmp_path / "torn", 0
+    for _ in range(4):
+        child = fork(run, str(data), str(folder))
+        with suppress(EOFError):  # it was done before
             for _ in range(draw.randint(1, 14)):
-                child.stdout.readline()
-            time.sleep(draw.random() / 20)
-            child.send_signal(signal.SIGKILL)
-        kills += 1
-    _finish(data, folder)
+                child.hear()
+        time.sleep(draw.random() / 20)
+        child.kill()
+        killed += child.process.exitcode == -signal.SIGKILL
+    assert killed
+    last = fork(run, str(data), str(folder))
+    last.wait()
+    assert last.process.exitcode == 0
     expected, found = ((f / "aggregates.json").read_bytes() for f in (whole, folder))
     assert expected == found
     assert len(list((folder / "cells").glob("*.jsonl"))) == 3

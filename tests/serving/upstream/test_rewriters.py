@@ -26,6 +26,8 @@ from tests.serving import processes
 from tests.serving.helpers import Running, serving
 from tests.serving.processes import Scripted, Tap, http
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 CHAIN = "What is the capital of the country of citizenship of the author of The Glass Harbour?"
 AUTHOR = {"prompt": "The author of The Glass Harbour is", "target_new": "Mira Tolvanen",

@@ -30,6 +30,8 @@ from tests.serving import processes
 from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, ring, serving
 from tests.serving.processes import Scripted, Tap, chunked, http
 
+pytestmark = pytest.mark.slow
+
 PASSED = int(os.environ.get("MEMEDIT_PASSED_REQUESTS", "60"))
 ASKED: Any = [{"role": "user", "content": QUESTION}]
 OTHER: Any = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": ELSEWHERE}]
