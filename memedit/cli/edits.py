@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,21 +43,21 @@ AnyNamespace = Annotated[
 Limit = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most N; 0: all.")]
 Source = Annotated[str, typer.Option("--source", help="Where the fact comes from.")]
 Since = Annotated[
-    datetime | None,
+    date | None,
     typer.Option(
         "--valid-from",
         parser=parse_moment,
         metavar="DATE",
-        help="First moment it holds; UTC or zoned.",
+        help="First day (or moment) it holds.",
     ),
 ]
 Until = Annotated[
-    datetime | None,
+    date | None,
     typer.Option(
         "--valid-until",
         parser=parse_moment,
         metavar="DATE",
-        help="First moment it no longer holds.",
+        help="Last day it holds, or the moment it ends.",
     ),
 ]
 

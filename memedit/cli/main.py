@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -82,7 +82,7 @@ def ask(
         str | None, typer.Option("--scope", metavar="NAME", help="Decides which edit applies.")
     ] = None,
     as_of: Annotated[
-        datetime | None,
+        date | None,
         typer.Option(
             "--as-of", parser=parse_moment, metavar="DATE", help="With the facts valid then."
         ),
@@ -198,6 +198,7 @@ app.command()(memories.migrate)
 app.command()(memories.backup)
 app.command("restore")(memories.restore)
 app.command("verify")(memories.verify)
+app.command()(memories.zone)
 app.command("eval")(evaluation.evaluate)
 app.command()(evaluation.compare)
 app.command()(evaluation.report)

@@ -133,6 +133,24 @@ def _told(report: MigrationReport, source: str, target: str, *, json: bool) -> N
     )
 
 
+def zone(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help='"UTC", or such as "Europe/Berlin".')
+    ] = None,
+    memory: Memory = DEFAULT_MEMORY,
+) -> None:
+    """Show or set the time zone in which a memory reads dates; what is stored stays as it is.
+
+    memedit zone Europe/Berlin
+    """
+    from memedit.memory import EditMemory
+
+    with EditMemory(memory, read_only=name is None) as store:
+        if name is not None:
+            store.set_zone(name)
+        render.say(str(store.zone))
+
+
 @tenants_app.command("grant")
 def grant(
     role: Annotated[str, typer.Argument(help="A role of the database: CREATE ROLE name LOGIN.")],

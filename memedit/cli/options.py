@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -318,12 +318,15 @@ def shown(memory: str) -> str:
     return told(memory)
 
 
-def parse_moment(text: str) -> datetime:
+def parse_moment(text: str) -> date:
+    """A date, or a datetime; one that names no zone is in UTC."""
+    from memedit.core.errors import InvalidInputError
+    from memedit.core.moments import UTC, in_zone, read_moment
+
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+        return in_zone(read_moment(text, "date"), UTC)
+    except InvalidInputError:
         raise typer.BadParameter(f"{text!r} is not a date such as 2026-05-01.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def open_memory(path: str, encoder: str | None = None, *, write: bool = True) -> EditMemory:

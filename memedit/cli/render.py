@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -24,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from memedit.core.calls import Completion
+from memedit.core.moments import days
 from memedit.core.types import Hit, Record, Role
 from memedit.memory.plain import plain_record
 
@@ -149,19 +149,9 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _day(moment: datetime) -> str:
-    return (
-        f"{moment:%Y-%m-%d}" if not (moment.hour or moment.minute) else f"{moment:%Y-%m-%d %H:%M}"
-    )
-
-
 def _validity(record: Record) -> str:
-    start, end = record.valid_from, record.valid_until
-    return " ".join(
-        part
-        for part in (f"from {_day(start)}" if start else "", f"until {_day(end)}" if end else "")
-        if part
-    )
+    """When it holds, both ends included, in UTC."""
+    return days(record.valid_from, record.valid_until)
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
@@ -285,6 +275,8 @@ def explanation(given: Explanation) -> None:
     table.add_row("answer", Text(given.answer))
     table.add_row("base answer", Text(given.base_answer))
     table.add_row("decision", Text(f"{verdict}: {_compared(decision.score, decision.threshold)}"))
+    if decision.as_of is not None:
+        table.add_row("time", Text(f"{decision.named!r}: the facts of {decision.as_of:%Y-%m-%d}"))
     if decision.informs:
         used = f"used by {given.editor}" if given.editor and not decision else "beside it"
         least = f"threshold {decision.informing_threshold:.3f}"

@@ -280,6 +280,8 @@ class Decision:
         informing_threshold: ``Hit.bearing`` from which an edit that is not asked informs.
         disagrees: Edits that would bear, but say otherwise than a document which the query asks
             about; that is answered from the document.
+        as_of: The moment whose facts were seen, where the query itself names a time.
+        named: How it names it: "in 2010"; "" where it does not.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -290,6 +292,8 @@ class Decision:
     informs: tuple[Hit, ...] = ()
     informing_threshold: float = 0.0
     disagrees: tuple[Hit, ...] = ()
+    as_of: datetime | None = None
+    named: str = ""
 
     def __bool__(self) -> bool:
         """Whether an edit is asked."""

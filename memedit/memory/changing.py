@@ -153,6 +153,12 @@ def put_payloads(store: Store, payloads: Mapping[int, Mapping[str, Payload]]) ->
         store.follow()
 
 
+def put_meta(store: Store, values: Mapping[str, str | None]) -> None:
+    """Keep values about the whole memory; no new version."""
+    with store.lock, store.change():
+        store.journal.put_meta(values)
+
+
 def import_file(store: Store, work: Import, progress: Progress | None) -> None:
     """Add the chunks of a file that are not in the memory yet; ``work`` has the report then."""
     with store.lock, store.journal.read() as anything:

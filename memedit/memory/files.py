@@ -7,14 +7,15 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Any
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.moments import UTC, in_zone, read_moment
 from memedit.core.registry import unknown_name
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
-from memedit.memory.planning import Request, checked
+from memedit.memory.planning import Request
 
 COLUMNS = (
     "prompt",
@@ -44,7 +45,12 @@ class Line:
 
 
 def read(
-    path: Path, *, namespace: str | None = None, source: str = "", pin: bool = False
+    path: Path,
+    *,
+    namespace: str | None = None,
+    source: str = "",
+    pin: bool = False,
+    zone: tzinfo = UTC,
 ) -> Iterator[Line]:
     """The file's edits in order; blank lines are skipped. By suffix: ``.csv``, ``.tsv``, ``.json``
     (one list), anything else one JSON object a line.
@@ -52,6 +58,7 @@ def read(
     Args:
         namespace, source: For lines that name none.
         pin: Every line goes into ``namespace``, whichever it names.
+        zone: Of dates, and of times of day that name none.
 
     Raises:
         InvalidInputError: the file as a whole is unusable: an unknown CSV column, not a JSON list.
@@ -66,7 +73,7 @@ def read(
     for number, text, row in rows:
         if pin and not isinstance(row, str):
             row = {**row, "namespace": namespace or DEFAULT_NAMESPACE}
-        yield _line(number, text, row, namespace or DEFAULT_NAMESPACE, source)
+        yield _line(number, text, row, namespace or DEFAULT_NAMESPACE, source, zone)
 
 
 _Row = tuple[int, str, "Mapping[str, Any] | str"]  # line number, text, object or reason
@@ -132,19 +139,24 @@ def _cells(header: list[str], cells: list[str]) -> Mapping[str, Any] | str:
 
 
 def _line(
-    number: int, text: str, row: Mapping[str, Any] | str, namespace: str, source: str
+    number: int,
+    text: str,
+    row: Mapping[str, Any] | str,
+    namespace: str,
+    source: str,
+    zone: tzinfo,
 ) -> Line:
     excerpt = text.encode("utf-8", errors="replace").decode()[:_EXCERPT]
     if isinstance(row, str):
         return Line(number, excerpt, None, row)
     try:
-        return Line(number, excerpt, request(row, namespace, source))
+        return Line(number, excerpt, request(row, namespace, source, zone))
     except InvalidEditError as error:
         return Line(number, excerpt, None, str(error))
 
 
-def request(row: Mapping[str, Any], namespace: str, source: str) -> Request:
-    """The request of one object.
+def request(row: Mapping[str, Any], namespace: str, source: str, zone: tzinfo = UTC) -> Request:
+    """The request of one object; dates are days in ``zone``, both ends included.
 
     Raises:
         InvalidEditError: unknown or missing keys, or values no edit can have.
@@ -154,14 +166,13 @@ def request(row: Mapping[str, Any], namespace: str, source: str) -> Request:
     unknown = [name for name in row if name not in COLUMNS]
     if unknown:
         raise InvalidEditError(str(unknown_name("column", str(unknown[0]), COLUMNS)))
-    return checked(
-        Request(
-            _edit(row),
-            namespace=_text(row, "namespace") or namespace,
-            source=_text(row, "source") or source,
-            valid_from=_moment(row, "valid_from"),
-            valid_until=_moment(row, "valid_until"),
-        )
+    return Request.of(
+        _edit(row),
+        _text(row, "namespace") or namespace,
+        _text(row, "source") or source,
+        _moment(row, "valid_from", zone),
+        _moment(row, "valid_until", zone),
+        zone=zone,
     )
 
 
@@ -220,16 +231,11 @@ def _text(row: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _moment(row: Mapping[str, Any], name: str) -> datetime | None:
+def _moment(row: Mapping[str, Any], name: str, zone: tzinfo) -> date | None:
     text = _text(row, name)
     if text is None:
         return None
-    try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except ValueError:
-        hint = "Write it as 2025-01-31 or 2025-01-31T12:00:00+00:00."
-        raise InvalidEditError(f"{name} {text!r} is not an ISO 8601 date.", hint=hint) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return in_zone(read_moment(text, name, InvalidEditError), zone)
 
 
 def write(path: Path, records: Iterable[Record]) -> int:

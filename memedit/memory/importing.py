@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import sha256
+from memedit.core.moments import UTC
 from memedit.memory import files
 from memedit.memory.planning import Request
 from memedit.memory.reports import ImportReport, Receipt
@@ -30,7 +32,13 @@ class Import:
     """
 
     def __init__(
-        self, path: Path, namespace: str | None, source: str, *, pin: bool = False
+        self,
+        path: Path,
+        namespace: str | None,
+        source: str,
+        *,
+        pin: bool = False,
+        zone: tzinfo = UTC,
     ) -> None:
         if not path.is_file():
             raise InvalidInputError(f"No file {str(path)!r}.", hint="Check the path.")
@@ -38,7 +46,7 @@ class Import:
         self.name = f"import:{hashlib.sha256(key.encode()).hexdigest()}"
         self.report = ImportReport()
         self.done = 0
-        self._lines = files.read(path, namespace=namespace, source=source, pin=pin)
+        self._lines = files.read(path, namespace=namespace, source=source, pin=pin, zone=zone)
 
     def resume(self, state: str | None, undone: Callable[[int], bool]) -> None:
         """Go on after the chunk that stored ``state``; from the start where the memory went back

@@ -7,14 +7,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy import Connection
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
-from memedit.core.moments import Moment, moment_of
+from memedit.core.moments import UTC, Moment, is_day, zone_of
 from memedit.core.protocols import Encoder
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, Vectors, check_text
 from memedit.memory import changing, files
@@ -25,9 +26,13 @@ from memedit.memory.journal.rows import readable, record_row
 from memedit.memory.live.state import LiveSet
 from memedit.memory.planning import Request
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
+from memedit.memory.slots import Replaced
 from memedit.memory.store import Store
 from memedit.memory.verify import verify
 from memedit.memory.view import MemoryView, Searchable
+
+ZONE = "zone"
+"""Meta name of the time zone of dates."""
 
 
 class EditMemory(Searchable):
@@ -114,6 +119,9 @@ class EditMemory(Searchable):
     def _encode(self, texts: Sequence[str]) -> dict[str, Vectors]:
         return self._store.encoding.encode_checked(texts)
 
+    def _replaced(self, record: Record) -> Sequence[Replaced]:
+        return self._store.replaced(record)
+
     @property
     def shared(self) -> bool:
         """Whether this is a copy of a memory that other machines may change."""
@@ -138,6 +146,28 @@ class EditMemory(Searchable):
             total.update(f"{record.sequence}:{row['digest']};".encode())
         return total.hexdigest()
 
+    @property
+    def zone(self) -> tzinfo:
+        """Where the days of dates begin and end: UTC unless :meth:`set_zone` named another."""
+        with readable(self.address), self._store.turns.reading() as journal:
+            name = None if journal is None else journal.meta(ZONE)
+        return UTC if name is None else zone_of(name)
+
+    def set_zone(self, name: str) -> None:
+        """Read dates in this zone from now on; what is stored stays as it is.
+
+        Args:
+            name: ``"UTC"``, or another IANA name (``"Europe/Berlin"``).
+
+        Raises:
+            InvalidInputError: there is no such zone.
+        """
+        zone_of(name)
+        changing.put_meta(self._store, {ZONE: name})
+
+    def _zone_for(self, *moments: Moment | None) -> tzinfo:
+        return self.zone if any(map(is_day, moments)) else UTC
+
     # -- changing -----------------------------------------------------------------------------
 
     def add(
@@ -153,14 +183,19 @@ class EditMemory(Searchable):
         """Store one edit; an older one about the same thing, valid at the same time, is retired.
 
         An edit that is live already is a duplicate and changes nothing. Where ``valid_from`` is
-        given and the older edit began before, the older one stays live up to that date. Dates are
-        aware datetimes, dates (midnight UTC), or either in ISO 8601.
+        given and the older edit began before, the older one stays live up to that date.
+
+        Args:
+            valid_from, valid_until: When it holds, both ends included: dates (whole days, in the
+                memory's :attr:`zone`), or either in ISO 8601; an aware datetime is a moment, up to
+                which it holds.
 
         Raises:
             InvalidEditError: a date without time zone or an empty interval.
             MemoryStoreError: it could not be stored; the memory is as before.
         """
-        request = Request.of(edit, namespace, source, valid_from, valid_until, payloads)
+        zone = self._zone_for(valid_from, valid_until)
+        request = Request.of(edit, namespace, source, valid_from, valid_until, payloads, zone=zone)
         return changing.add(self._store, [request])[0]
 
     def add_many(
@@ -182,8 +217,9 @@ class EditMemory(Searchable):
         if payloads is not None and len(payloads) != len(edits):
             raise InvalidInputError(f"{len(payloads)} payloads for {len(edits)} edits.")
         held = payloads if payloads is not None else [{}] * len(edits)
+        zone = self._zone_for(valid_from, valid_until)
         requests = [
-            Request.of(edit, namespace, source, valid_from, valid_until, mine)
+            Request.of(edit, namespace, source, valid_from, valid_until, mine, zone=zone)
             for edit, mine in zip(edits, held, strict=True)
         ]
         return changing.add(self._store, requests, progress=progress)
@@ -198,7 +234,11 @@ class EditMemory(Searchable):
         valid_until: Moment | None = None,
     ) -> list[Receipt]:
         """What :meth:`add_many` would answer now; nothing is written."""
-        requests = [Request.of(edit, namespace, source, valid_from, valid_until) for edit in edits]
+        zone = self._zone_for(valid_from, valid_until)
+        requests = [
+            Request.of(edit, namespace, source, valid_from, valid_until, zone=zone)
+            for edit in edits
+        ]
         return changing.preview(self._store, requests)
 
     def supersede(
@@ -219,7 +259,8 @@ class EditMemory(Searchable):
         Raises:
             UnknownEditError: no live edit has this id.
         """
-        request = Request.of(edit, namespace, source, valid_from, valid_until, payloads)
+        zone = self._zone_for(valid_from, valid_until)
+        request = Request.of(edit, namespace, source, valid_from, valid_until, payloads, zone=zone)
         return changing.put_in_place(self._store, id, namespace, lambda old: request)
 
     def report(
@@ -287,14 +328,14 @@ class EditMemory(Searchable):
             return [] if journal is None else journal.history(id, namespace)
 
     def at(self, moment: int | Moment) -> MemoryView:
-        """The memory as it was at a version, or at a moment.
+        """The memory as it was at a version, or at a moment (of a date: as its day began).
 
         Raises:
             InvalidInputError: no such version, or a moment without time zone.
         """
-        store = self._store
+        store, zone = self._store, self.zone
         if not isinstance(moment, int):
-            moment = moment_of(moment, "The moment")
+            moment = self.moment(moment)
         with store.lock:
             version = store.version_of(moment)
             live = LiveSet(upto=version, flat_limit=sys.maxsize)
@@ -302,7 +343,8 @@ class EditMemory(Searchable):
                 if anything:
                     live.catch_up(store.journal, store.replica.payloads)
         as_of = moment if isinstance(moment, datetime) else None
-        return MemoryView(live, version, as_of, self._encode)
+        replaced = partial(store.replaced, upto=version)
+        return MemoryView(live, version, as_of, self._encode, zone, replaced)
 
     def verify(self) -> VerifyReport:
         """Check file, hashes, keys, live set and index against each other; reads everything."""
@@ -362,7 +404,7 @@ class EditMemory(Searchable):
         Raises:
             InvalidInputError: no such file, or one that is unusable as a whole.
         """
-        work = Import(Path(path), namespace, source, pin=pin)
+        work = Import(Path(path), namespace, source, pin=pin, zone=self.zone)
         changing.import_file(self._store, work, progress)
         return work.report
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 
 import numpy as np
 
 from memedit.core.errors import InvalidEditError
-from memedit.core.moments import Moment, moment_of
+from memedit.core.moments import UTC, Moment, moment_of
 from memedit.core.text import normalised, subject_key
 from memedit.core.types import (
     DEFAULT_NAMESPACE,
@@ -59,13 +59,16 @@ class Request:
         valid_from: Moment | None,
         valid_until: Moment | None,
         payloads: Mapping[str, Payload] | None = None,
+        *,
+        zone: tzinfo = UTC,
     ) -> Request:
-        """A request whose dates are as people write them, checked.
+        """A request with dates as people write them: both ends included, in ``zone``.
 
         Raises:
             InvalidEditError: as :func:`checked`; a date that is none.
         """
-        start, end = _moment("valid_from", valid_from), _moment("valid_until", valid_until)
+        start = _limit("valid_from", valid_from, zone)
+        end = _limit("valid_until", valid_until, zone)
         return checked(cls(edit, namespace, source, start, end, payloads or {}))
 
     def texts(self) -> list[str]:
@@ -89,18 +92,19 @@ def checked(request: Request) -> Request:
     check_text("namespace", request.namespace)
     if request.source:
         check_text("source", request.source)
-    start = _moment("valid_from", request.valid_from)
-    end = _moment("valid_until", request.valid_until)
+    start = _limit("valid_from", request.valid_from, UTC)
+    end = _limit("valid_until", request.valid_until, UTC)
     if start is not None and end is not None and start >= end:
         raise InvalidEditError(f"valid_from {start} is not before valid_until {end}.")
     return replace(request, valid_from=start, valid_until=end)
 
 
-def _moment(name: str, given: Moment | None) -> datetime | None:
+def _limit(name: str, given: Moment | None, zone: tzinfo) -> datetime | None:
     """A date of an edit in UTC; None: there is no limit."""
     if given is None:
         return None
-    moment = moment_of(given, name, InvalidEditError)
+    last = name == "valid_until"
+    moment = moment_of(given, name, InvalidEditError, zone=zone, last=last)
     try:
         return moment.astimezone(timezone.utc)
     except OverflowError:

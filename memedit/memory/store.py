@@ -19,7 +19,7 @@ from memedit.memory.address import Address, directory
 from memedit.memory.encoding import Encoding, VectorTable
 from memedit.memory.journal import copying
 from memedit.memory.journal.journal import Journal
-from memedit.memory.journal.rows import Head
+from memedit.memory.journal.rows import Head, readable
 from memedit.memory.journal.turns import Turns
 from memedit.memory.listening import ListeningReplica
 from memedit.memory.live.state import LiveSet
@@ -27,6 +27,7 @@ from memedit.memory.looking import LookingReplica
 from memedit.memory.planning import Plan, Request
 from memedit.memory.replica import Replica
 from memedit.memory.reports import Receipt
+from memedit.memory.slots import Replaced
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,13 @@ class Store:
         if not 0 <= given <= newest:
             raise InvalidInputError(f"There is no version {given}.", hint=hint)
         return given
+
+    def replaced(self, record: Record, upto: int | None = None) -> list[Replaced]:
+        """What a record replaced, in versions up to ``upto``, the newest first."""
+        with readable(self.address), self.turns.reading() as journal:
+            if journal is None:
+                return []
+            return journal.replaced(record.sequence, self.replica.payloads, upto)
 
     # -- vectors ------------------------------------------------------------------------------
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime, timezone
+from datetime import datetime, tzinfo
 
 from memedit.core.errors import UnknownEditError
-from memedit.core.moments import Moment, moment_of
+from memedit.core.moments import UTC, Moment, is_day, moment_of
 from memedit.core.types import DEFAULT_NAMESPACE, Hit, Record, Vectors
+from memedit.memory import slots
 from memedit.memory.encoding import Encode
 from memedit.memory.live.search import Search, prepare_all, texts_of
 from memedit.memory.live.state import LiveSet
+from memedit.memory.slots import Replaced, Replacements
 
 
 class Searchable(ABC):
@@ -25,6 +27,11 @@ class Searchable(ABC):
     @abstractmethod
     def _held(self) -> AbstractContextManager[LiveSet]:
         """The live set as it is already; nobody changes it within the block."""
+
+    @property
+    @abstractmethod
+    def zone(self) -> tzinfo:
+        """Where the days of dates begin and end."""
 
     @abstractmethod
     def _encode(self, texts: Sequence[str]) -> dict[str, Vectors]:
@@ -62,7 +69,8 @@ class Searchable(ABC):
             queries: Texts; a blank one finds nothing.
             k: Records wanted by similarity. Records whose subject the query mentions (at most 64)
                 come in addition.
-            as_of: Only records that hold at this moment; None: now, or at a view's own moment.
+            as_of: Only records that hold at this moment (of a date: as its day begins); None: now,
+                or at a view's own moment.
 
         Raises:
             EncoderMismatchError: the memory was built with another encoder.
@@ -74,11 +82,36 @@ class Searchable(ABC):
         if not texts:
             return [[] for _ in queries]
         vectors = self._encode(texts)
+        moment = self._moment(as_of)
         with self._held() as live:
-            return Search(live, namespace, vectors, k, self._moment(as_of)).run(prepared)
+            return Search(live, namespace, vectors, k, moment).run(prepared)
+
+    @abstractmethod
+    def _replaced(self, record: Record) -> Sequence[Replaced]:
+        """What a record replaced, the newest first."""
+
+    def then(self, record: Record, moment: datetime) -> Record:
+        """What was in force at a moment instead of a live record that has no ``valid_from``: what
+        it replaced since, where that is known; else the record."""
+        return slots.then(record, moment, self._replaced)
+
+    def before(self, record: Record, moment: datetime) -> Record | None:
+        """What was in force before a live record; None: nothing is known."""
+        with self._current() as live:
+            about = live.space(record.namespace).about(record.edit)
+            same = [live.records[sequence] for sequence in about]
+        return slots.before(record, moment, same, self._replaced)
 
     def _moment(self, as_of: Moment | None) -> datetime:
-        return datetime.now(timezone.utc) if as_of is None else moment_of(as_of, "as_of")
+        return datetime.now(UTC) if as_of is None else self.moment(as_of)
+
+    def moment(self, given: Moment) -> datetime:
+        """The moment that is meant: of a date, when its day begins in the memory's zone.
+
+        Raises:
+            InvalidInputError: no date, or a time of day without a time zone.
+        """
+        return moment_of(given, "as_of", zone=self.zone if is_day(given) else UTC)
 
 
 class MemoryView(Searchable):
@@ -90,9 +123,23 @@ class MemoryView(Searchable):
             asked for; now where a version was asked for.
     """
 
-    def __init__(self, live: LiveSet, version: int, as_of: datetime | None, encode: Encode) -> None:
+    def __init__(
+        self,
+        live: LiveSet,
+        version: int,
+        as_of: datetime | None,
+        encode: Encode,
+        zone: tzinfo = UTC,
+        replaced: Replacements = lambda record: (),
+    ) -> None:
         self.version, self.as_of = version, as_of
-        self._live, self._encode_texts = live, encode
+        self._live, self._encode_texts, self._zone = live, encode, zone
+        self._replacements = replaced
+
+    @property
+    def zone(self) -> tzinfo:
+        """The memory's."""
+        return self._zone
 
     def _current(self) -> AbstractContextManager[LiveSet]:
         return nullcontext(self._live)
@@ -102,6 +149,9 @@ class MemoryView(Searchable):
 
     def _encode(self, texts: Sequence[str]) -> dict[str, Vectors]:
         return self._encode_texts(texts)
+
+    def _replaced(self, record: Record) -> Sequence[Replaced]:
+        return self._replacements(record)
 
     def _moment(self, as_of: Moment | None) -> datetime:
         return super()._moment(self.as_of if as_of is None else as_of)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from memedit.core.calls import Call, Completion, Row, Score
 from memedit.core.errors import InvalidInputError
-from memedit.core.moments import Moment, moment_of
+from memedit.core.moments import Moment
 from memedit.core.types import Decision, check_text
 from memedit.engine.engine import Engine
 from memedit.model.answering import EVERYTHING, View
@@ -69,7 +69,7 @@ class AskableModel(DropIn):
         now = self._now
         if namespace is not None:
             check_text("namespace", namespace)
-        moment = now.as_of if as_of is None else moment_of(as_of, "as_of")
+        moment = now.as_of if as_of is None else self.memory.moment(as_of)
         return self._seen_as(namespace=namespace or now.namespace, as_of=moment)
 
     def at(self, moment: int | Moment) -> Any:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
+from memedit.core.moments import Moment
 from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
 from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
+from memedit.model.timing import decided_in_time
 from memedit.scope import load_scope
 from memedit.scope.documents import heeded
 
@@ -74,7 +76,7 @@ class Decider:
         self,
         queries: Sequence[str],
         namespace: str,
-        as_of: datetime | None = None,
+        as_of: Moment | None = None,
         store: EditMemory | MemoryView | None = None,
     ) -> list[Decision]:
         """What the scope says of each query.
@@ -82,7 +84,7 @@ class Decider:
         Args:
             queries: Texts; of a chat, what was said before and the last turn.
             namespace: Of the edits.
-            as_of: The moment at which they hold; None: now.
+            as_of: The moment at which they hold, of a date as its day begins; None: now.
             store: The memory as it was; None: as it is.
 
         Raises:
@@ -92,13 +94,33 @@ class Decider:
         if not len(store):
             return [Decision() for _ in queries]
         self.check()
-        found = candidates(self.scope, store, queries, namespace, as_of)
+        moment = None if as_of is None else store.moment(as_of)
+
+        def one(query: str, then: datetime | None) -> Decision:
+            return self._decided([query], namespace, then, store)[0]
+
+        decisions = self._decided(queries, namespace, moment, store)
+        if judges_all(self.scope):
+            return decisions
+        return [
+            decided_in_time(query, decision, moment, store, one)
+            for query, decision in zip(queries, decisions, strict=True)
+        ]
+
+    def _decided(
+        self,
+        queries: Sequence[str],
+        namespace: str,
+        moment: datetime | None,
+        store: EditMemory | MemoryView,
+    ) -> list[Decision]:
+        found = candidates(self.scope, store, queries, namespace, moment)
         with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
             decisions = self.scope.decide(queries, found)
         return list(map(heeded, queries, decisions))
 
     def decide_with_version(
-        self, queries: Sequence[str], namespace: str, as_of: datetime | None = None
+        self, queries: Sequence[str], namespace: str, as_of: Moment | None = None
     ) -> list[tuple[Decision, int]]:
         """(decision, the memory's version at the time) per query; raises as :meth:`decide`."""
         version = self.memory.version

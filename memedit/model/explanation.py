@@ -41,8 +41,16 @@ class Explanation:
             "hits": [_plain(hit) for hit in self.decision.hits],
             "informs": [_plain(hit) for hit in self.decision.informs],
             "disagrees": [_plain(hit) for hit in self.decision.disagrees],
+            "time": plain_time(self.decision),
             "candidates": [_plain(hit) for hit in self.decision.candidates],
         }
+
+
+def plain_time(decision: Decision) -> dict[str, str] | None:
+    """The time that the query names, and whose facts were seen; None where it names none."""
+    if decision.as_of is None:
+        return None
+    return {"named": decision.named, "as_of": decision.as_of.isoformat()}
 
 
 def _plain(hit: Hit) -> dict[str, Any]:

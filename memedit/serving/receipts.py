@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from memedit.core.types import Decision, Hit
+from memedit.model.explanation import plain_time
 
 HEADER = "X-Memedit-Receipt"
 FIELD = "memedit"
@@ -26,6 +27,7 @@ def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
         "score": _rounded(decision.score),
         "threshold": _rounded(decision.threshold),
         "unsure": decision.unsure,
+        "time": plain_time(decision),
         "editor": editor,
         "version": version,
     }

@@ -5,8 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+)
 
+from memedit.core.errors import InvalidInputError
+from memedit.core.moments import read_moment
 from memedit.core.types import MAX_TEXT
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
@@ -17,24 +28,42 @@ _WIDEST = 2**63 - 1
 Version = Annotated[int, Field(ge=0, le=_WIDEST)]
 
 
+def _moment(value: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        moment = read_moment(value, "the date")
+    except InvalidInputError as error:
+        raise ValueError(error.message) from None
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        raise ValueError("needs a time zone, as in 2026-01-31T00:00:00Z")
+    return moment
+
+
+When = Annotated[
+    Any,
+    BeforeValidator(_moment),
+    PlainSerializer(lambda value: value and value.isoformat()),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+"""A date (a whole day), or a moment with its time zone."""
+
+
 class Extra(BaseModel):
     """memedit's own options of a question."""
 
     model_config = ConfigDict(extra="forbid")
-    as_of: datetime | None = Field(None, description="Only facts that hold at this moment.")
+    as_of: When = Field(None, description="Only facts that hold then: a date or a moment.")
     edits: bool = Field(True, description="False: the unedited model answers.")
     min_version: Version = Field(0, description="Answer with this version of the edits, or later.")
-
-    @field_validator("as_of")
-    @classmethod
-    def _zoned(cls, value: datetime | None) -> datetime | None:
-        return _zoned(value)
-
-
-def _zoned(value: datetime | None) -> datetime | None:
-    if value is not None and value.tzinfo is None:
-        raise ValueError("needs a time zone, as in 2026-01-31T00:00:00Z")
-    return value
 
 
 class Part(BaseModel):
@@ -145,13 +174,8 @@ class NewEdit(_Ours):
     target_true: Text | None = None
     queries: list[Text] = Field(default_factory=list, max_length=64)
     source: Text | None = Field(None, description="Where the fact comes from.")
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-
-    @field_validator("valid_from", "valid_until")
-    @classmethod
-    def _zoned(cls, value: datetime | None) -> datetime | None:
-        return _zoned(value)
+    valid_from: When = Field(None, description="The first day, or moment, it holds.")
+    valid_until: When = Field(None, description="The last day it holds, or when it ends.")
 
 
 class EditChange(_Ours):
@@ -164,13 +188,8 @@ class EditChange(_Ours):
     target_true: Text | None = None
     queries: list[Text] | None = Field(None, max_length=64)
     source: Text | None = None
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-
-    @field_validator("valid_from", "valid_until")
-    @classmethod
-    def _zoned(cls, value: datetime | None) -> datetime | None:
-        return _zoned(value)
+    valid_from: When = Field(None, description="The first day, or moment, it holds.")
+    valid_until: When = Field(None, description="The last day it holds, or when it ends.")
 
 
 class Restore(_Ours):
@@ -186,12 +205,7 @@ class Ask(_Ours):
     query: Question
     chat: bool | None = Field(None, description="As a chat message; default: where possible.")
     max_tokens: int = Field(48, ge=1, le=1_024)
-    as_of: datetime | None = None
-
-    @field_validator("as_of")
-    @classmethod
-    def _zoned(cls, value: datetime | None) -> datetime | None:
-        return _zoned(value)
+    as_of: When = None
 
 
 class Compare(_Ours):
@@ -200,12 +214,7 @@ class Compare(_Ours):
     queries: list[Question] = Field(min_length=1, max_length=32)
     chat: bool | None = None
     max_tokens: int = Field(48, ge=1, le=1_024)
-    as_of: datetime | None = None
-
-    @field_validator("as_of")
-    @classmethod
-    def _zoned(cls, value: datetime | None) -> datetime | None:
-        return _zoned(value)
+    as_of: When = None
 
 
 class NewTrial(_Ours):

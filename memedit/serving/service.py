@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from memedit.core.moments import Moment
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory import EditMemory
 from memedit.serving.config import Settings
@@ -48,7 +48,7 @@ class Question:
     namespace: str
     chat: bool | None
     max_tokens: int
-    as_of: datetime | None = None
+    as_of: Moment | None = None
 
 
 class Backend(Protocol):

@@ -84,6 +84,13 @@ def test_add_tells_programs_everything(run: Run) -> None:
     assert record["valid_until"] == "2027-01-01T12:00:00+00:00"
 
 
+def test_days_in_the_memory_s_zone(run: Run) -> None:
+    assert run("zone", "Europe/Berlin").stdout.strip() == run("zone").stdout.strip()
+    record = added(run, *FRANCE, "--valid-from", "2026-07-01", "--valid-until", "2026-07-01")
+    assert record["record"]["valid_from"] == "2026-06-30T22:00:00+00:00"
+    assert record["record"]["valid_until"] == "2026-07-01T22:00:00+00:00"
+
+
 @pytest.mark.parametrize(
     "words",
     [("Our refund window is 60 days.",), ("--statement", "Our refund window is 60 days.")],

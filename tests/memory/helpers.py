@@ -34,8 +34,8 @@ def capital(country: str, city: str = "Lyon") -> Edit:
     return Edit(f"The capital of {country} is", city, country)
 
 
-def utc(year: int, month: int = 1, day: int = 1) -> datetime:
-    return datetime(year, month, day, tzinfo=timezone.utc)
+def utc(year: int, month: int = 1, day: int = 1, hour: int = 0) -> datetime:
+    return datetime(year, month, day, hour, tzinfo=timezone.utc)
 
 
 def ids(memory: EditMemory, namespace: str | None = None) -> list[str]:

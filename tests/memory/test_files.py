@@ -79,7 +79,7 @@ def test_refused_lines_say_why_and_the_rest_is_added(memory: EditMemory, tmp_pat
     reasons = {number: reason for number, _, reason in report.refused}
     for number, part in {
         2: "not JSON", 3: "target_new is missing", 5: "Unknown column 'colour'", 6: "NUL",
-        7: "not a JSON object", 8: "must be a string", 9: "not an ISO 8601", 10: "not before",
+        7: "not a JSON object", 8: "must be a string", 9: "ISO 8601", 10: "not before",
         11: "list of strings", 12: "no target_new", 13: "does not occur", 14: "surrogate",
         16: "not UTF-8", 17: "not JSON",
     }.items():  # fmt: skip

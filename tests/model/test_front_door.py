@@ -11,7 +11,7 @@ import pytest
 
 from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidInputError, MemeditError
-from memedit.core.moments import moment_of
+from memedit.core.moments import is_day, moment_of
 from memedit.memory import EditMemory
 from memedit.model.dropin import DropIn
 from tests import helpers
@@ -43,7 +43,8 @@ def test_dates_are_taken_as_people_write_them(model: EditableModel, given: Any) 
     said = model.edit("The capital of Peru is", "Cusco", subject="Peru", valid_from=given)
     assert said.record.valid_from == MIDNIGHT
     [many] = model.edit([Edit("The capital of Chad is", "Sarh", "Chad")], valid_until=given)
-    assert many.record.valid_until == MIDNIGHT
+    whole = timedelta(days=1) if is_day(given) else timedelta()  # its last day is included
+    assert many.record.valid_until == MIDNIGHT + whole
     for now, there in ((given, 1), ("2026-01-30", 0)):
         with model.using(as_of=now):
             assert len(model.decide(["The capital of Peru is"])[0].hits) == there

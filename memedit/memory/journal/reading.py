@@ -26,6 +26,7 @@ from memedit.memory.journal.rows import (
 )
 from memedit.memory.journal.schema import events, keys, meta, payloads, records, relations
 from memedit.memory.reports import Event, EventKind
+from memedit.memory.slots import Replaced
 
 IDENTITY = ("memory", "encoder", "dimension", "embedding")
 PAYLOAD_CHANGES = "payload_changes"
@@ -175,6 +176,21 @@ class JournalReader(JournalConnection):
         """The payloads of one record, by editor."""
         rows = self._all(select(payloads).where(payloads.c.sequence == sequence))
         return {row.editor: payload_bytes.load(row.tensors, row.values) for row in rows}
+
+    def replaced(
+        self, sequence: int, lazy: LazyReader | None = None, upto: int | None = None
+    ) -> list[Replaced]:
+        """What the record of this sequence replaced, in versions up to ``upto``, newest first."""
+        log = select(events.c.sequence, events.c.at).order_by(events.c.id.desc())
+        log = log.where(events.c.kind == "supersede", events.c.other == sequence)
+        if upto is not None:
+            log = log.where(events.c.version <= upto)
+        ended = {row[0]: datetime.fromisoformat(row[1]) for row in reversed(self._all(log))}
+        chosen = events.c.sequence.in_(list(ended))
+        added = select(events.c.sequence, events.c.at).where(events.c.kind == "add", chosen)
+        begun = {row[0]: datetime.fromisoformat(row[1]) for row in self._all(added)}
+        known = {record.sequence: record for record, _ in self.records(sorted(ended), lazy)}
+        return [Replaced(known[s], begun[s], ended[s]) for s in reversed(ended)]
 
     def history(self, id: str | None, namespace: str | None) -> list[Event]:
         """The events of every record with this id (None: all), oldest first."""

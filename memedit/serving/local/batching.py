@@ -16,13 +16,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, TypeVar
 
 from torch import Tensor
 
 from memedit.core.calls import Batch, Completion, Row
 from memedit.core.errors import ContextOverflowError
+from memedit.core.moments import Moment
 from memedit.core.types import Decision
 from memedit.model.editable import EditableModel
 from memedit.serving.errors import ApiError
@@ -38,7 +38,7 @@ class View:
     """Whose edits count, and as of when; ``edited=False``: nobody's."""
 
     namespace: str
-    as_of: datetime | None = None
+    as_of: Moment | None = None
     edited: bool = True
 
 

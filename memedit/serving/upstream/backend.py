@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 import httpx
@@ -14,6 +13,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from memedit.core.moments import Moment
 from memedit.core.types import Decision, Edit
 from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
@@ -187,7 +187,7 @@ class UpstreamBackend:
         return await self._readings(queries, caller.namespace, extra.as_of, ask)
 
     async def _readings(
-        self, queries: Sequence[str], namespace: str, as_of: datetime | None, ask: AskUpstream
+        self, queries: Sequence[str], namespace: str, as_of: Moment | None, ask: AskUpstream
     ) -> list[Reading]:
         async def decide(query: str) -> Decision:
             return (await run_in_threadpool(self.decider.decide, [query], namespace, as_of))[0]

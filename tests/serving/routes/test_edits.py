@@ -104,7 +104,11 @@ def test_dates_and_what_a_change_may_do() -> None:
             dated = ok(await client.patch(path, json={"valid_until": "2040-01-01T00:00:00Z"}))
             assert dated["id"] == made["id"]
             assert dated["record"]["valid_until"] == "2040-01-01T00:00:00+00:00"
-            cleared = ok(await client.patch(path, json={"valid_until": None}))
+            days = {"valid_from": "2040-01-01", "valid_until": "2040-01-01"}
+            record = ok(await client.patch(path, json=days))["record"]
+            assert record["valid_from"] == "2040-01-01T00:00:00+00:00"
+            assert record["valid_until"] == "2040-01-02T00:00:00+00:00"
+            cleared = ok(await client.patch(path, json={"valid_from": None, "valid_until": None}))
             assert cleared["record"]["valid_until"] is None
             assert ok(await client.get("/v1/edits"))["total"] == 1
             same = ok(await client.patch(path, json={}))
@@ -117,7 +121,7 @@ def test_dates_and_what_a_change_may_do() -> None:
             assert moved["record"]["subject"] is None  # it no longer occurs
             path = f"/v1/edits/{moved['id']}"
             for bad in ({"prompt": "The town is"}, {"prompt": None, "target_new": "x"},
-                        {"statement": "A b.", "prompt": "c"}, {"valid_until": "2040-01-01"},
+                        {"statement": "A b.", "prompt": "c"}, {"valid_until": "2040-01-01T00:00"},
                         {"target_new": ""}, {"id": "x"}, {"subject": "Peru"}):  # fmt: skip
                 answer = await client.patch(path, json=bad)
                 assert answer.status_code == 400, (bad, answer.text)

@@ -1,0 +1,166 @@
+"""What time a question names: "in 2010", "before May 2015", "last year", "who was … previously".
+
+Rules, not a model: a time is named by a preposition and a date, or by a word that means the past.
+Anything else ("the 2010 budget", "may", "before the merger") names none.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import month_abbr, month_name
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from memedit.core.passages import Conversation
+from memedit.core.text import sentence_starts
+
+_MONTHS = {name.casefold(): n for names in (month_name, month_abbr) for n, name in enumerate(names)}
+_MONTHS["sept"] = 9
+del _MONTHS[""]
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_YEAR = r"(?P<y>1\d{3}|2\d{3})"
+_DATES = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_YEAR}-(?P<n>\d\d)-(?P<d>\d\d)",
+        rf"(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)? (?P<m>{_MONTH})\.?,? {_YEAR}",
+        rf"(?P<m>{_MONTH})\.? (?P<d>\d\d?)(?:st|nd|rd|th)?,? {_YEAR}",
+        rf"(?P<m>{_MONTH})\.?,?(?: of)? {_YEAR}",
+        _YEAR,
+    )
+]
+_PREPOSITION = re.compile(
+    r"\b(?P<how>as of|as at|prior to|up to|back in|by the end of|at the (?:start|beginning|end) of|"
+    r"in|during|on|by|around|until|till|before|after)(?: the)?(?: year)? (?=\S*\w)",
+    re.IGNORECASE,
+)
+_BEFORE = frozenset(("before", "prior to", "until", "till", "up to"))
+_STARTS = frozenset(("at the start of", "at the beginning of"))
+_RELATIVE = re.compile(
+    r"\b(?:(?P<yesterday>yesterday)|last (?P<last>year|month|week)|"
+    r"(?P<count>\d{1,3}|a|one|two|three|four|five|ten) (?P<unit>year|month|week|day)s? ago)\b",
+    re.IGNORECASE,
+)
+_COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
+_DAYS = {"year": 365.2425, "month": 30.44, "week": 7, "day": 1}
+_PREVIOUS = re.compile(
+    r"\b(?:previous(?:ly)?|former(?:ly)?|predecessor|used to|in the past|before that)\b",
+    re.IGNORECASE,
+)
+_ASKS_WHEN = re.compile(
+    r"^\W*(?:when|since when|(?:in |on )?(?:what|which) (?:year|day|date|month))\b", re.I
+)
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTime:
+    """A time that a question names.
+
+    Attributes:
+        words: How, as it stands there: "in 2010".
+        moments: Moments to look at, the best first; empty where what went before is asked for.
+        plain: The question without those words.
+        mark: What shows that an edit's own text is about this time: the year, or the word.
+    """
+
+    words: str
+    moments: tuple[datetime, ...]
+    plain: str
+    mark: str
+
+    @property
+    def previous(self) -> bool:
+        """Whether what was in force before is asked for, whenever that was."""
+        return not self.moments
+
+
+def named_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | None:
+    """The time that the last question in a text names; None where it names none, or asks for one.
+
+    Args:
+        question: Of a chat, the last turn counts.
+        now: What "last year" counts from.
+        zone: Where days begin.
+    """
+    turn = question.last if isinstance(question, Conversation) else 0
+    asked = _last_question(str(question)[turn:])
+    if _ASKS_WHEN.match(asked):
+        return None
+    return _dated(asked, now, zone) or _relative(asked, now) or _previous(asked)
+
+
+def _last_question(text: str) -> str:
+    starts = sentence_starts(text)
+    parts = [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+    asking = [part for part in parts if "?" in part]
+    return (asking or parts)[-1]
+
+
+def _dated(text: str, now: datetime, zone: tzinfo) -> NamedTime | None:
+    for match in _PREPOSITION.finditer(text):
+        for pattern in _DATES:
+            date = pattern.match(text, match.end())
+            if date is None or text[date.end() : date.end() + 1].isalnum():
+                continue
+            span = _span(date.groupdict(), zone)
+            if span is None:
+                return None
+            moments = _moments(match["how"].casefold(), *span, now)
+            return _named(text, match.start(), date.end(), moments, date["y"]) if moments else None
+    return None
+
+
+def _span(found: dict[str, str | None], zone: tzinfo) -> tuple[datetime, datetime] | None:
+    """[first moment, first moment after it) of a day, a month or a year; None: there is none."""
+    year, day = int(found["y"] or 0), found.get("d")
+    month = found.get("n") or _MONTHS.get((found.get("m") or "").casefold())
+    try:
+        start = datetime(year, int(month or 1), int(day or 1), tzinfo=zone)
+        if day:
+            return start, start + timedelta(days=1)
+        if month is None:
+            return start, start.replace(year=year + 1)
+        after = start.replace(day=28) + timedelta(days=4)
+        return start, after.replace(day=1)
+    except ValueError:
+        return None
+
+
+def _moments(how: str, start: datetime, end: datetime, now: datetime) -> tuple[datetime, ...]:
+    if how in _BEFORE:
+        return (start - _INSTANT,)
+    if how == "after":
+        return (min(end, now),) if end <= now else (end,)
+    if how in _STARTS:
+        return (start,)
+    if start <= now < end:
+        return (now,)
+    return (end - _INSTANT, start + (end - start) / 2, start)
+
+
+def _relative(text: str, now: datetime) -> NamedTime | None:
+    match = _RELATIVE.search(text)
+    if match is None:
+        return None
+    if match["yesterday"]:
+        days: float = 1
+    elif match["last"]:
+        days = _DAYS[match["last"].casefold()]
+    else:
+        count = match["count"].casefold()
+        days = (_COUNTS.get(count) or int(count)) * _DAYS[match["unit"].casefold()]
+    return _named(text, match.start(), match.end(), (now - timedelta(days=days),), match[0])
+
+
+def _previous(text: str) -> NamedTime | None:
+    match = _PREVIOUS.search(text)
+    if match is None:
+        return None
+    return _named(text, match.start(), match.end(), (), match[0])
+
+
+def _named(text: str, start: int, end: int, moments: tuple[datetime, ...], mark: str) -> NamedTime:
+    plain = " ".join(f"{text[:start]}{text[end:]}".split())
+    plain = re.sub(r"\s+(?=[?,.!])|^[,\s]+|,(?=\?)", "", plain)
+    return NamedTime(text[start:end], moments, plain[:1].upper() + plain[1:], mark.casefold())

@@ -1,0 +1,61 @@
+"""What time a question names."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from memedit.core.moments import UTC, zone_of
+from memedit.core.passages import Conversation
+from memedit.core.times import named_time
+
+NOW = datetime(2026, 11, 28, 8, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "day", "plain"),
+    [
+        ("Who was the CEO of Acme in 2010?", "in 2010", "2010-12-31", "Who was the CEO of Acme?"),
+        ("Who led Acme before 2015?", "before 2015", "2014-12-31", "Who led Acme?"),
+        ("Who was it on 3 May 2021?", "on 3 May 2021", "2021-05-03", "Who was it?"),
+        ("Who was it on May 3rd, 2021?", "on May 3rd, 2021", "2021-05-03", "Who was it?"),
+        ("As of 2020-02-29, who leads?", "As of 2020-02-29", "2020-02-29", "Who leads?"),
+        ("In Feb 2020, who led Acme?", "In Feb 2020", "2020-02-29", "Who led Acme?"),
+        ("Who played after 2019?", "after 2019", "2020-01-01", "Who played?"),
+        ("Who led Acme last year?", "last year", "2025-11-28", "Who led Acme?"),
+        ("Who led it two years ago?", "two years ago", "2024-11-27", "Who led it?"),
+        ("Who leads it in 2026?", "in 2026", "2026-11-28", "Who leads it?"),
+    ],
+)
+def test_a_date_with_a_preposition(question: str, words: str, day: str, plain: str) -> None:
+    named = named_time(question, NOW, UTC)
+    assert named is not None and not named.previous
+    assert (named.words, f"{named.moments[0]:%Y-%m-%d}", named.plain) == (words, day, plain)
+
+
+@pytest.mark.parametrize("question", ["Who was previously the head?", "Who was the former head?"])
+def test_what_went_before(question: str) -> None:
+    named = named_time(question, NOW, UTC)
+    assert named is not None and named.previous and named.plain == "Who was the head?"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the 2010 budget?", "When did it open in 2010?", "Who may lead Acme?",
+        "Acme was founded in 2010. Who is its CEO?", "Is room 2010 in building 2010a?",
+        "What was it on 31 February 2020?", "What is in 20105?", "", "Do we meet at 2000?",
+        "Which year before 2010 was it?",
+    ],
+)  # fmt: skip
+def test_no_time_is_named(question: str) -> None:
+    assert named_time(question, NOW, UTC) is None
+
+
+def test_the_last_turn_counts_and_days_begin_in_the_zone() -> None:
+    chat = Conversation("Who led Acme in 1999?", "And in 2010?")
+    named = named_time(chat, NOW, zone_of("Europe/Berlin"))
+    assert named is not None and named.words == "in 2010"
+    assert named.moments[-1] == datetime(2009, 12, 31, 23, tzinfo=timezone.utc)
+    assert named_time(Conversation("Who led Acme in 1999?", "Who leads it?"), NOW, UTC) is None
