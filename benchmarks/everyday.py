@@ -37,6 +37,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from scipy.stats import binomtest
 
 from benchmarks.everyday_requests import (
     BUDGETS,
@@ -50,6 +51,7 @@ from benchmarks.everyday_requests import (
 )
 from memedit import Edit, EditableModel
 from memedit.core.calls import Row
+from memedit.data.split import PARTS
 from memedit.evaluation.measures.saying import canonical, says, says_all
 from memedit.evaluation.runs.specs import NONE, Spec, parse_all
 
@@ -228,11 +230,14 @@ def _bearing(request: Request, row: Json, bearing: set[str]) -> dict[str, float]
 
 
 def interval(values: Sequence[float], seed: int = 0) -> Json:
-    """Mean with a 95% bootstrap interval over requests."""
-    array = np.array(values)
-    draws = np.random.default_rng(seed).integers(0, len(array), (RESAMPLES, len(array)))
-    low, high = np.percentile(array[draws].mean(axis=1), [2.5, 97.5])
-    return {"mean": float(array.mean()), "low": float(low), "high": float(high), "n": len(array)}
+    """Mean with a 95% interval: Wilson's for yes and no, else a bootstrap over requests."""
+    array, n = np.array(values), len(values)
+    if set(values) <= {0.0, 1.0}:
+        low, high = binomtest(round(array.sum()), n).proportion_ci(method="wilson")
+    else:
+        draws = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
+        low, high = np.percentile(array[draws].mean(axis=1), [2.5, 97.5])
+    return {"mean": float(array.mean()), "low": float(low), "high": float(high), "n": n}
 
 
 def summary(rows: Sequence[Json]) -> Json:
@@ -286,13 +291,13 @@ def scorer(data: Data) -> Any:
     return RougeScorer(["rougeL"], use_stemmer=True)
 
 
-def collect(path: str, sets: str, folder: Path | None, n: int) -> Data:
+def collect(path: str, sets: str, folder: Path | None, n: int, part: str = "all") -> Data:
     """The requests of all that was named."""
     data = own_requests(Path(path)) if path else Data()
     for name in (each.strip() for each in sets.split(",") if each.strip()):
         if name not in BUDGETS or folder is None:
             raise typer.BadParameter(f"--sets takes {', '.join(BUDGETS)}, and needs --data-dir.")
-        more = public_requests(name, folder, n)
+        more = public_requests(name, folder, n, part)
         data.requests.extend(more.requests)
         data.edits.update(more.edits)
     return data
@@ -310,6 +315,7 @@ def main(
     sets: Annotated[str, typer.Option(help="Of halluedit, qaedit_1k, unke.")] = "",
     data_dir: Annotated[Path | None, typer.Option(help="Where those are.")] = None,
     n: Annotated[int, typer.Option(help="Edits of each of those.")] = 300,
+    part: Annotated[str, typer.Option(help="Subjects of those asked about.")] = "all",
     encoder: Annotated[str | None, typer.Option(help="Folder or id; packaged by default.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
     dtype: Annotated[str, typer.Option(help="Of the weights.")] = "float32",
@@ -318,7 +324,9 @@ def main(
 ) -> None:
     """Ask, judge, and show."""
     console = Console(stderr=True)
-    asked = collect(data, sets, data_dir, n)
+    if part not in ("all", *PARTS):
+        raise typer.BadParameter(f"--part is one of all, {', '.join(PARTS)}.")
+    asked = collect(data, sets, data_dir, n, part)
     first = EditableModel.from_pretrained(model, dtype=dtype, device=device, encoder=encoder)
     # Rows that were asked together may differ in the last bit: what is compared is asked alike.
     key = {

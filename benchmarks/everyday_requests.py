@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from memedit import Edit
 from memedit.data.records import read_records
+from memedit.data.split import part_of
 from memedit.evaluation.measures.judging import REPLY, Wanted
 
 HERE = Path(__file__).parent
@@ -91,13 +93,18 @@ def own_requests(path: Path) -> Data:
 
 BUDGETS = {"halluedit": 48, "qaedit_1k": 48, "unke": 256}
 ASKING = {"direct", "paraphrase"}
+HOPS = {"2-hop"}
 UNCHANGED = {"same subject, other relation", "locality"}
 POLARITY = {"yes question": "yes", "no question": "no"}
 
 
-def public_requests(name: str, folder: Path, n: int) -> Data:
+def public_requests(name: str, folder: Path, n: int, part: str = "all") -> Data:
     """The first ``n`` edits of a public set, all in one memory, and the probes of them that are of
-    the kinds this benchmark counts (no reversals, no hops)."""
+    the kinds this benchmark counts (no reversals, one hop more at most).
+
+    Args:
+        part: Only edits about subjects of this part are asked about (``memedit.data.split``).
+    """
     data, seen = Data(edits={name: []}), set[str]()
     for record in read_records(folder / f"{name}.jsonl.gz"):
         [fact] = record["facts"]
@@ -107,8 +114,10 @@ def public_requests(name: str, folder: Path, n: int) -> Data:
         subject = fact.get("subject")
         own = f"{name}-{record['id']}"
         data.edits[name].append(Edit(fact["prompt"], fact["target"], subject, id=own))
+        if part not in ("all", part_of(str(subject or fact["prompt"]))):
+            continue
         for number, probe in enumerate(record["probes"]):
-            if probe["type"] in ASKING | UNCHANGED | POLARITY.keys() | {"part"}:
+            if probe["type"] in ASKING | UNCHANGED | HOPS | POLARITY.keys() | {"part"}:
                 data.requests.append(_public(name, own, f"{own}-{number}", probe, fact["target"]))
     return data
 
@@ -133,10 +142,16 @@ def _public(name: str, edit: str, id: str, probe: Json, target: str) -> Request:
 
 
 def sampled(requests: Sequence[Request], limit: int | None, kinds: str) -> list[Request]:
-    """Those of the kinds, and of them ``limit`` drawn with a fixed seed; in their order."""
+    """Those of the kinds, and ``limit`` of them: as many of each kind as of any other, drawn with a
+    fixed seed. A smaller sample is a part of a larger one. In their order."""
     wanted = {kind.strip() for kind in kinds.split(",") if kind.strip()}
     found = [r for r in requests if not wanted or r.kind in wanted]
-    if limit is not None and limit < len(found):
-        chosen = set(random.Random(0).sample(range(len(found)), limit))
-        found = [r for i, r in enumerate(found) if i in chosen]
-    return found
+    if limit is None or limit >= len(found):
+        return found
+    drawn = random.Random(0).sample(found, len(found))
+    turns, turn_of = Counter[str](), dict[str, int]()
+    for request in drawn:
+        turn_of[request.id] = turns[request.kind]
+        turns[request.kind] += 1
+    chosen = {r.id for r in sorted(drawn, key=lambda r: turn_of[r.id])[:limit]}
+    return [r for r in found if r.id in chosen]

@@ -13,8 +13,16 @@ import typer
 
 from benchmarks import everyday
 from benchmarks.everyday import Answers, ask, batches, interval, judged
-from benchmarks.everyday_requests import HERE, Data, Request, own_requests, public_requests
+from benchmarks.everyday_requests import (
+    HERE,
+    Data,
+    Request,
+    own_requests,
+    public_requests,
+    sampled,
+)
 from memedit import Edit, EditableModel
+from memedit.data.split import PARTS, part_of
 from memedit.evaluation.measures.judging import REPLY, Wanted
 
 Tiny = Callable[[str], Any]
@@ -143,6 +151,17 @@ def test_an_interval_holds_the_mean() -> None:
     found = interval([0.0, 1.0] * 50)
     assert found["mean"] == 0.5 and found["n"] == 100
     assert 0.38 < found["low"] < 0.45 and 0.55 < found["high"] < 0.62
+    right = interval([1.0] * 20)  # Wilson: twenty of twenty is not certainty
+    assert right["high"] == 1.0 and right["low"] == pytest.approx(0.839, abs=0.001)
+    graded = interval([0.2, 0.4] * 30)
+    assert 0.2 < graded["low"] < 0.3 < graded["high"] < 0.4
+
+
+def test_a_sample_has_every_kind_and_is_part_of_a_larger_one(own: Data) -> None:
+    small, large = (sampled(own.requests, n, "") for n in (42, 84))
+    assert set(Counter(r.kind for r in small).values()) == {3}
+    assert {r.id for r in small} < {r.id for r in large}
+    assert sampled(own.requests, None, "code") == [r for r in own.requests if r.kind == "code"]
 
 
 def test_public_sets(tmp_path: Path) -> None:
@@ -163,7 +182,13 @@ def test_public_sets(tmp_path: Path) -> None:
     data = public_requests("halluedit", tmp_path, 5)
     assert [e.id for e in data.edits["halluedit"]] == ["halluedit-7"]
     kinds = [r.kind.removeprefix("halluedit: ") for r in data.requests]
-    assert kinds == ["direct", "yes question", "same subject"]
-    direct, yes, local = data.requests
+    assert kinds == ["direct", "yes question", "same subject", "2-hop"]
+    direct, yes, local, hop = data.requests
+    assert hop.wanted.right("Rome.") and hop.role == "informs" and hop.bears == ("halluedit-7",)
+    part = part_of("Acme")
+    other = next(p for p in PARTS if p != part)
+    assert len(public_requests("halluedit", tmp_path, 5, part).requests) == 4
+    held = public_requests("halluedit", tmp_path, 5, other)
+    assert not held.requests and len(held.edits["halluedit"]) == 1
     assert direct.wanted.right("Bo Ek runs it.") and not direct.wanted.right("Ada")
     assert yes.wanted.right("Yes.") and yes.wanted.right("Bo Ek runs Acme.") and not local.bears
