@@ -38,6 +38,8 @@ class Row:
             the likeliest token begins or continues one. None: everything is drawn.
         leans: Texts that the answer shall hold, each until it does: their tokens are that much
             likelier (natural log); what they have nothing to do with stays far more likely.
+        starts: Words an answer may begin with before it comes to what it shall hold: where the
+            likeliest first token begins one of them, ``leans`` wait for the next.
         opens: Words that the answer is that much likelier to begin with.
         only: What sampling may answer with, word for word; empty: anything.
         likeliest: Nothing is drawn, even where the caller samples: the answer rests on worked
@@ -54,6 +56,7 @@ class Row:
     answers: tuple[str, ...] = ()
     keeps: tuple[str, ...] | None = None
     leans: tuple[tuple[str, float], ...] = ()
+    starts: tuple[str, ...] = ()
     opens: tuple[tuple[str, float], ...] = ()
     only: tuple[str, ...] = ()
     likeliest: bool = False

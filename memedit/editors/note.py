@@ -36,6 +36,7 @@ from memedit.editors.prompting.notes import (
     noted,
     polar,
     said_whole,
+    starts_of,
     told,
     values_of,
 )
@@ -56,6 +57,7 @@ class Note:
             object, where the edit has one.
         lean: How much likelier (natural log) the tokens of an object get in a chat until it is
             said, where the edit is asked: a base says what it has known for long against a note.
+            A base that begins a sentence with the words of the request or of the fact is let.
             Where the answer only depends on an edit, its object need not be said at all, and an
             edit that does not bear must do no harm. So are yes and no, as its beginning, where it
             is asked for one of them. 0: it is left to it.
@@ -111,7 +113,8 @@ class Note:
             )
         if row.target is None:
             opens = tuple((word, self.lean) for word in VERDICTS if self.lean and polar(row.prompt))
-            sure = replace(sure, leans=self._leans(hits), opens=opens)
+            starts = starts_of(f"{row.prompt} {' '.join(lines)}", hits)
+            sure = replace(sure, leans=self._leans(hits), opens=opens, starts=starts)
         note = noted(lines, WORDINGS.get(self.wording, self.wording))
         if self.place == "reply" and row.target is None and awaits_reply(row.turn):
             turn = replace(row.turn, after=f"{row.turn.after}{note}\n\n")

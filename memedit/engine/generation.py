@@ -126,7 +126,8 @@ class Generation:
             found.append(OneOf(self._answers(texts), [*setting.eos, *self.stops], width))
         if any(row.leans or row.opens for row in rows):
             opens = [self._opening(row) for row in rows]
-            found.append(Leans([self._leaning(row) for row in rows], width, opens))
+            starts = [self._starts(row) for row in rows]
+            found.append(Leans([self._leaning(row) for row in rows], width, opens, starts))
         if samples and any(row.keeps is not None or row.likeliest for row in rows):
             kept = [self._kept(row) for row in rows]
             found.append(Keeps(kept, width, [row.likeliest for row in rows]))
@@ -147,8 +148,21 @@ class Generation:
         return [ids for text in row.keeps for ids in self._forms(text)]
 
     def _leaning(self, row: Row) -> list[tuple[list[list[int]], float]]:
-        """Per text of a row's ``leans`` its token sequences and how much likelier they get."""
-        return [(self._forms(text), likelier) for text, likelier in row.leans]
+        """Per text of a row's ``leans`` its token sequences and how much likelier they get.
+
+        A space that is a token of its own (before digits) begins anything: none is leaned to.
+        """
+        return [(self._telling(text), likelier) for text, likelier in row.leans]
+
+    def _telling(self, text: str) -> list[list[int]]:
+        forms = self._forms(text)
+        told = [ids for ids in forms if self._codec.text(torch.tensor(ids[:1])).strip()]
+        return told or forms
+
+    def _starts(self, row: Row) -> frozenset[int]:
+        """The tokens that begin one of a row's ``starts``, within a sentence or at a beginning."""
+        words = (form for word in row.starts for form in (word, word[:1].upper() + word[1:]))
+        return frozenset(ids[0] for word in words for ids in self._forms(word))
 
     def _opening(self, row: Row) -> list[tuple[int, float]]:
         """The first tokens of a row's ``opens``, and how much likelier they get."""

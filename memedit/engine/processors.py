@@ -121,6 +121,7 @@ class Leans(LogitsProcessor):
             get (natural log).
         width: Number of prompt columns.
         opens: Per row the tokens that are likelier to come first, and how much.
+        starts: Per row the tokens that may come first without any text being due: a sentence.
     """
 
     def __init__(
@@ -128,8 +129,9 @@ class Leans(LogitsProcessor):
         texts: Sequence[Sequence[tuple[Sequence[list[int]], float]]],
         width: int,
         opens: Sequence[Sequence[tuple[int, float]]] = (),
+        starts: Sequence[frozenset[int]] = (),
     ) -> None:
-        self.width, self.opens = width, opens
+        self.width, self.opens, self.starts = width, opens, starts
         self.texts = [
             [(forms, [_spelt(form) for form in forms], likelier) for forms, likelier in each]
             for each in texts
@@ -138,9 +140,12 @@ class Leans(LogitsProcessor):
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         copies = len(input_ids) // len(self.texts)
         more: dict[tuple[int, int], float] = {}
+        first = scores.argmax(-1).tolist() if input_ids.shape[1] == self.width else []
         for i, said in enumerate(input_ids[:, self.width :].tolist()):
             if self.opens and not said:
                 more |= {(i, token): likelier for token, likelier in self.opens[i // copies]}
+            if self.starts and first and first[i] in self.starts[i // copies]:
+                continue
             for token, likelier in self._due(i // copies, said):
                 more[i, token] = max(more.get((i, token), 0.0), likelier)
         if not more:

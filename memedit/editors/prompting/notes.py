@@ -8,6 +8,7 @@ from typing import Any
 
 from memedit.core.calls import LM, Row
 from memedit.core.types import Edit, Hit
+from memedit.editors.prompting.declaring import declared
 from memedit.editors.prompting.forms import plain
 
 WORDINGS = {
@@ -26,6 +27,7 @@ _VALUE = re.compile(
 )
 _INDENT = "\n  "
 """A line of a fact cannot be taken for one of the conversation."""
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 VERDICTS = ("Yes", "No")
 _POLAR = re.compile(
     r"(?:^|[.!?:;,]\s+|\n)(?:(?:is|are|was|were|does|did|do|has|have|had|should|may|must|isn['’]t|"
@@ -43,7 +45,7 @@ _CHARACTERS = 4
 
 def said_whole(edit: Edit, tokenizer: Any) -> str:
     """An edit as a sentence without special tokens; where its target has lines, it keeps them."""
-    lines = [plain(line, tokenizer) for line in edit.statement.splitlines()]
+    lines = [plain(line, tokenizer) for line in declared(edit).splitlines()]
     return closed("\n".join(line for line in lines if line))
 
 
@@ -90,6 +92,14 @@ def core_of(object: str) -> str:
     words = object.split()
     first = next((n for n, word in enumerate(words) if word.casefold() not in _SMALL), len(words))
     return " ".join(words[first:])
+
+
+def starts_of(text: str, hits: Sequence[Hit]) -> tuple[str, ...]:
+    """The words of a request and its facts with which a sentence may begin: not their objects'."""
+    objects = " ".join(hit.record.edit.target_new or "" for hit in hits)
+    own = set(_WORD.findall(objects.casefold()))
+    words = dict.fromkeys(word for word in _WORD.findall(text) if word.casefold() not in own)
+    return tuple(words)
 
 
 def values_of(hits: Sequence[Hit]) -> tuple[str, ...]:

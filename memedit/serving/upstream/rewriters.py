@@ -27,6 +27,7 @@ from memedit.editors.memprompt import SHOTS as CLARIFIED
 from memedit.editors.memprompt import MemPrompt, clarification
 from memedit.editors.note import Note
 from memedit.editors.prompting.decomposing import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
+from memedit.editors.prompting.declaring import declared
 from memedit.editors.prompting.notes import WORDINGS, closed
 from memedit.editors.prompting.shots import Shot, posed
 from memedit.editors.serac import Serac
@@ -183,7 +184,7 @@ def _statement(edit: Edit) -> str:
 
 
 def _sentence(edit: Edit) -> str:
-    return closed(one_line(edit.statement))
+    return closed(one_line(declared(edit)))
 
 
 def _resting_on(
