@@ -15,7 +15,9 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.editors.note import Note
 from memedit.editors.prompting.notes import WORDINGS, core_of, polar, said_whole, values_of
+from memedit.engine.generation import Generation
 from memedit.engine.processors import Keeps, Leans
+from memedit.engine.tokens import Codec
 from memedit.scope import Mention
 
 CAPITAL = Edit("The capital of France is", "Lyon", "France")
@@ -224,6 +226,41 @@ def test_a_chat_leans_towards_objects(turn: Turn) -> None:
     assert not told(row("Who?", [hit(CAPITAL, "asks")], turn), lean=0).leans
     assert not told(row("Who?", [hit(CAPITAL, "asks")], turn, target="Lyon")).leans
     assert not told(row("France is governed from", [hit(CAPITAL)])).leans
+
+
+def test_a_sentence_may_begin_before_its_object_is_due() -> None:
+    """Token 2 begins a word of the request, token 5 does not; 3, 4 are the object."""
+    leans = Leans([[([[3, 4]], 2.0)]], width=1, starts=[frozenset({2})])
+    sentence, value = torch.zeros(1, 6), torch.zeros(1, 6)
+    sentence[0, 2], value[0, 5] = 1.0, 1.0
+    start = torch.tensor([[9]])
+    assert torch.equal(leans(start, sentence), sentence)
+    assert int(leans(start, value).argmax()) == 3  # another value in its place is not let
+    assert int(leans(torch.tensor([[9, 2]]), sentence).argmax()) == 3  # then it is due
+
+
+def test_words_of_the_request_and_the_fact_may_begin_a_sentence(turn: Turn) -> None:
+    made = told(row("Who governs it?", [hit(CAPITAL, "asks")], turn))
+    assert {"The", "capital", "France", "governs"} <= set(made.starts)
+    assert "Lyon" not in made.starts
+
+
+def test_a_space_before_digits_is_not_leaned_to(
+    tiny: Callable[[str], Any], tiny_tokenizer: Any
+) -> None:
+    class Spaced(Codec):
+        """As Qwen's tokenizer has it: a space before digits is a token of its own."""
+
+        def ids(self, text: str, *, special: bool = False) -> torch.Tensor:
+            return torch.tensor([ord(c) for c in text])
+
+        def text(self, ids: torch.Tensor, *, special: bool = False) -> str:
+            return "".join(map(chr, ids.tolist()))
+
+    leaning = Row("How many?", leans=(("45", 4.0), ("Lyon", 4.0)))
+    call = Generation(tiny("llama"), Spaced(tiny_tokenizer, 0), Batch((leaning,)))
+    [(digits, _), (word, _)] = call._leaning(leaning)
+    assert digits == [[ord("4"), ord("5")]] and len(word) == 1
 
 
 def test_sampling_keeps_what_is_likeliest_and_draws_the_rest(

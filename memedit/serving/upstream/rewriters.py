@@ -26,8 +26,8 @@ from memedit.editors.memprompt import LABEL as CLARIFICATION
 from memedit.editors.memprompt import SHOTS as CLARIFIED
 from memedit.editors.memprompt import MemPrompt, clarification
 from memedit.editors.note import Note
-from memedit.editors.prompting.decomposing import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
 from memedit.editors.prompting.declaring import declared
+from memedit.editors.prompting.decomposing import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
 from memedit.editors.prompting.notes import WORDINGS, closed
 from memedit.editors.prompting.shots import Shot, posed
 from memedit.editors.serac import Serac
