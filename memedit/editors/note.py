@@ -29,17 +29,16 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
 from memedit.editors.prompting.notes import (
-    VERDICTS,
     WORDINGS,
     bearing_on,
     core_of,
     noted,
-    polar,
     said_whole,
     starts_of,
     told,
     values_of,
 )
+from memedit.editors.prompting.verdicts import VERDICTS, polar, verdict_of
 
 PLACES = ("before", "after", "reply")
 
@@ -60,7 +59,8 @@ class Note:
             A base that begins a sentence with the words of the request or of the fact is let.
             Where the answer only depends on an edit, its object need not be said at all, and an
             edit that does not bear must do no harm. So are yes and no, as its beginning, where it
-            is asked for one of them. 0: it is left to it.
+            is asked for one of them; that one twice as much which the fact's own words give.
+            0: it is left to it.
         wording: What introduces the facts in a chat: one of ``WORDINGS`` by name, or a text.
         place: Where the note stands in a chat: ``"before"`` or ``"after"`` the words of its last
             turn, or as the hidden beginning of the ``"reply"``.
@@ -112,8 +112,8 @@ class Note:
                 prompt=before_query(f"{' '.join(' '.join(lines).split())}{END}", before, query),
             )
         if row.target is None:
-            opens = tuple((word, self.lean) for word in VERDICTS if self.lean and polar(row.prompt))
             starts = starts_of(f"{row.prompt} {' '.join(lines)}", hits)
+            opens = self._opens(row.prompt, hits)
             sure = replace(sure, leans=self._leans(hits), opens=opens, starts=starts)
         note = noted(lines, WORDINGS.get(self.wording, self.wording))
         if self.place == "reply" and row.target is None and awaits_reply(row.turn):
@@ -128,6 +128,12 @@ class Note:
         asked = [hit.record.edit.target_new or "" for hit in hits if hit.role == "asks"]
         objects = [core_of(object) for object in asked]
         return tuple((object, self.lean) for object in objects if object and self.lean)
+
+    def _opens(self, words: str, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
+        if not self.lean or not polar(words):
+            return ()
+        given = verdict_of(words, hits)
+        return tuple((word, self.lean * (2 if word == given else 1)) for word in VERDICTS)
 
     def _objects(self, row: Row) -> tuple[str, ...]:
         """The objects of the edits that a row asks, one of which is its answer; none: it is free.

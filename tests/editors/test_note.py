@@ -14,7 +14,8 @@ from memedit.core.chat import Turn
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.editors.note import Note
-from memedit.editors.prompting.notes import WORDINGS, core_of, polar, said_whole, values_of
+from memedit.editors.prompting.notes import WORDINGS, core_of, said_whole, values_of
+from memedit.editors.prompting.verdicts import polar, verdict
 from memedit.engine.generation import Generation
 from memedit.engine.processors import Keeps, Leans
 from memedit.engine.tokens import Codec
@@ -201,10 +202,45 @@ def test_yes_and_no_are_likelier_where_one_of_them_is_asked(
 ) -> None:
     assert polar(words) is expected
     opens = told(row(words, [hit(CAPITAL)], turn)).opens
-    assert opens == ((("Yes", 4.0), ("No", 4.0)) if expected else ())
+    yes = 8.0 if words == "Is Lyon the capital of France?" else 4.0
+    assert opens == ((("Yes", yes), ("No", 4.0)) if expected else ())
     assert not told(row(words, [hit(CAPITAL)], turn), lean=0).opens
     exact = told(row(words, [hit(CAPITAL, "asks")], turn), sentences=False).answers
     assert exact == (() if expected else ("Lyon",))
+
+
+LYRICIST = Edit("Who is the lyricist of Ride?", "Lana Del Rey", "Ride")
+LAMP = Edit("The price of the Tilda lamp is", "€129", "Tilda lamp")
+
+
+@pytest.mark.parametrize(
+    ("words", "edit", "expected"),
+    [
+        ("Is Lana Del Rey the lyricist of Ride?", LYRICIST, "Yes"),
+        ("Is Taylor the lyricist of Ride?", LYRICIST, "No"),
+        ("Is Taylor the lyricist of Ride? Answer yes or no.", LYRICIST, "No"),
+        ("Is the lyricist of Ride famous?", LYRICIST, None),
+        ("Is Lana the lyricist of Ride?", LYRICIST, None),  # a part of the name
+        ("Is Taylor the lyricist of Sunset?", LYRICIST, None),
+        ("Does the Tilda lamp cost €129?", Edit("The Tilda lamp costs", "€129", "Tilda lamp"),
+         "Yes"),
+        ("Is the price of the Tilda lamp €99?", LAMP, "No"),
+        ("Is the price of the Tilda lamp more than €99?", LAMP, None),
+        ("Is Paris no longer the capital of France?", CAPITAL, None),
+        ("Is the capital of France in Europe?", CAPITAL, None),
+        ("Who is the lyricist of Ride?", LYRICIST, None),
+        ("Is it 60 days?", REFUND, None),
+    ],
+)  # fmt: skip
+def test_what_the_fact_s_own_words_say_to_a_question(
+    words: str, edit: Edit, expected: str | None
+) -> None:
+    assert verdict(words, edit) == expected
+
+
+def test_the_no_of_the_fact_s_own_words_is_likelier_than_yes(turn: Turn) -> None:
+    made = told(row("Is Paris the capital of France?", [hit(CAPITAL), hit(REFUND)], turn))
+    assert made.opens == (("Yes", 4.0), ("No", 8.0))
 
 
 def test_what_may_come_first_is_likelier_then_only() -> None:

@@ -28,13 +28,6 @@ _VALUE = re.compile(
 _INDENT = "\n  "
 """A line of a fact cannot be taken for one of the conversation."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-VERDICTS = ("Yes", "No")
-_POLAR = re.compile(
-    r"(?:^|[.!?:;,]\s+|\n)(?:(?:is|are|was|were|does|did|do|has|have|had|should|may|must|isn['’]t|"
-    r"aren['’]t|wasn['’]t|doesn['’]t|didn['’]t)\s+(?!you\b)|(?:can|could|will|would)\s+(?!you\b))"
-    r"[^.!?\n]*\?\s*(?:answer [^.\n]*\.?\s*)?$",
-    re.IGNORECASE,
-)
 _SMALL = frozenset(
     "a an the of in on at by to for from with and or as its their his her our der die das le la les"
     " el los las il lo".split()
@@ -76,15 +69,6 @@ def noted(facts: Sequence[str], wording: str) -> str:
     """The note: a line that introduces it, and a fact a line; further lines of a fact stand in."""
     lines = "\n".join(f"- {fact.replace(chr(10), _INDENT)}" for fact in facts)
     return f"{wording}\n{lines}"
-
-
-def polar(words: str) -> bool:
-    """Whether a user's words end in a question to be answered by yes or no; English ones only.
-
-    One that offers a choice ("… or …?") and one that asks for a favour ("Can you …?") do not.
-    """
-    found = _POLAR.search(words)
-    return found is not None and " or " not in found[0].casefold().partition("?")[0]
 
 
 def core_of(object: str) -> str:
