@@ -26,6 +26,7 @@ from memedit.core.calls import Completion
 from memedit.core.moments import days
 from memedit.core.types import Hit, Record, Role
 from memedit.memory.plain import plain_record
+from memedit.scope.plain import plain_hits
 
 if TYPE_CHECKING:
     from memedit.memory import Event, ImportReport, Receipt, VerifyReport
@@ -128,13 +129,8 @@ def plain_answer(query: str, completion: Completion) -> dict[str, Any]:
         "score": decision.score,
         "threshold": decision.threshold,
         "editor": completion.editor,
-        "hits": [_plain_hit(hit) for hit in decision.hits],
-        "informs": [_plain_hit(hit) for hit in decision.informs],
+        **plain_hits(decision, ("hits", "informs"), ("id", "fact", "similarity")),
     }
-
-
-def _plain_hit(hit: Hit) -> dict[str, Any]:
-    return {"id": hit.record.id, "fact": hit.record.edit.statement, "similarity": hit.similarity}
 
 
 def fact(record: Record) -> Text:

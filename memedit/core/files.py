@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def cache_folder() -> Path:
@@ -25,8 +29,46 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A path to write a file to, which takes the place of ``file`` when the block ends.
+
+    A reader finds the old content or the new, never a part of it, also after a power cut. Where the
+    block raises, ``file`` stays as it was.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with aside(file.parent) as new:
+        yield new
+        put(new, file)
+
+
+@contextmanager
+def aside(folder: Path) -> Iterator[Path]:
+    """A path for a new file on the disk of ``folder``; what is left there at the end is removed.
+
+    Its folder is new, of a name nobody knew: in a stranger's directory no link can lie in wait.
+    """
+    with tempfile.TemporaryDirectory(prefix=".new-", suffix=".tmp", dir=folder) as inside:
+        yield Path(inside) / "new"
+
+
+def put(new: Path, file: Path) -> None:
+    """Move a file into its place, once its content is on the disk."""
+    with new.open("rb") as written:
+        os.fsync(written.fileno())
+    new.replace(file)
+
+
 def write_atomically(file: Path, text: str) -> None:
-    """Write a text file so that a reader finds the old content or the new, never a part of it."""
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as out:
-        out.write(text)
-    os.replace(out.name, file)
+    """:func:`replacing`, with a text in UTF-8."""
+    with replacing(file) as new:
+        new.write_text(text, "utf-8")
+
+
+def open_text(file: Path) -> IO[str]:
+    """A text file in UTF-8, unpacked where its name ends in ``.gz``."""
+    if file.suffix == ".gz":
+        return gzip.open(file, "rt", encoding="utf-8")
+    return file.open(encoding="utf-8")

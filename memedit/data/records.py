@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from memedit.core.errors import InvalidInputError, MissingExtraError
+from memedit.core.files import open_text
 
 _HUB = "hub:"
 
@@ -20,8 +20,7 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON lines of a file, gzip'd or not."""
     if not path.is_file():
         raise InvalidInputError(f"{path} is not a file.")
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open("r")
-    with opened as lines:
+    with open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
             try:
                 record = json.loads(line)
@@ -51,10 +50,10 @@ def records(source: str | Path) -> Iterator[Json]:
     number = 0
     try:
         if path.name.removesuffix(".gz").endswith(".json"):
-            with _opened(path) as whole:
+            with open_text(path) as whole:
                 yield from _listed(json.load(whole), path)
             return
-        with _opened(path) as lines:
+        with open_text(path) as lines:
             for number, line in enumerate(lines, start=1):  # noqa: B007 (told below)
                 if line.strip():
                     yield json.loads(line)
@@ -66,11 +65,6 @@ def records(source: str | Path) -> Iterator[Json]:
         ) from error
     except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise InvalidInputError(f"{path} cannot be read after line {number}: {error}.") from error
-
-
-def _opened(path: Path) -> Any:
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    return opener(path, "rt", encoding="utf-8")
 
 
 def _listed(value: Any, path: Path) -> list[Json]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import open_text
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _FEWEST, _MOST = 20, 140
@@ -35,9 +35,8 @@ def passages(path: Path) -> Iterator[str]:
     """The texts of a file: the first text field of each JSON line, or each line of plain text."""
     if not path.is_file():
         raise InvalidInputError(f"{path} is not a file.")
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open("r")
     plain = path.name.removesuffix(".gz").endswith(".txt")
-    with opened as lines:
+    with open_text(path) as lines:
         for line in lines:
             if plain:
                 text = line.strip()

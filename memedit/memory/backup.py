@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.errors import MemoryStoreError, UntrustedFileError
-from memedit.core.files import sha256
+from memedit.core.files import sha256, write_atomically
 from memedit.core.untrusted import read_json
 from memedit.memory.address import quoted
 from memedit.memory.journal.copying import fingerprints
@@ -37,7 +37,7 @@ def seal(folder: Path) -> None:
     files = {name: sha256(folder / name) for name in (SETTINGS,) if (folder / name).is_file()}
     content = {"format": _FORMAT, "version": version, "tables": tables, "files": files}
     try:
-        (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        write_atomically(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
     except OSError as error:
         raise MemoryStoreError(f"{quoted(folder)}: {error}.") from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.files import replacing
 from memedit.core.moments import UTC, in_zone, read_moment
 from memedit.core.registry import unknown_name
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
@@ -241,16 +241,10 @@ def _moment(row: Mapping[str, Any], name: str, zone: tzinfo) -> date | None:
 def write(path: Path, records: Iterable[Record]) -> int:
     """Write one JSON object a line, replacing ``path`` at the end; the number of lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     count = 0
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            for record in records:
-                count += 1
-                file.write(json.dumps(exported(record), ensure_ascii=False) + "\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as new, new.open("w", encoding="utf-8") as file:
+        for count, record in enumerate(records, start=1):  # noqa: B007 (told below)
+            file.write(json.dumps(exported(record), ensure_ascii=False) + "\n")
     return count
 
 

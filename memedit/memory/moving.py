@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.files import replacing
 from memedit.core.untrusted import read_bytes
 from memedit.memory.address import Address, directory, quoted
 from memedit.memory.backup import SETTINGS, seal
@@ -92,7 +93,8 @@ def _copy_settings(source: Path | None, target: Path) -> None:
     except FileNotFoundError:
         (target / SETTINGS).unlink(missing_ok=True)
     else:
-        (target / SETTINGS).write_bytes(content)
+        with replacing(target / SETTINGS) as new:
+            new.write_bytes(content)
 
 
 def _copied(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from memedit.core.types import Decision, Hit
-from memedit.scope.features import matched_words
+from memedit.core.types import Decision
+from memedit.scope.plain import plain_hits, plain_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +38,6 @@ class Explanation:
             "editor": self.editor,
             "version": self.version,
             "informing_threshold": self.decision.informing_threshold,
-            "hits": [_plain(hit) for hit in self.decision.hits],
-            "informs": [_plain(hit) for hit in self.decision.informs],
-            "disagrees": [_plain(hit) for hit in self.decision.disagrees],
+            **plain_hits(self.decision, ("hits", "informs", "disagrees", "candidates")),
             "time": plain_time(self.decision),
-            "candidates": [_plain(hit) for hit in self.decision.candidates],
         }
-
-
-def plain_time(decision: Decision) -> dict[str, str] | None:
-    """The time that the query names, and whose facts were seen; None where it names none."""
-    if decision.as_of is None:
-        return None
-    return {"named": decision.named, "as_of": decision.as_of.isoformat()}
-
-
-def _plain(hit: Hit) -> dict[str, Any]:
-    return {
-        "id": hit.record.id,
-        "fact": hit.record.edit.statement,
-        "similarity": hit.similarity,
-        "relation": hit.relation,
-        "score": hit.score,
-        "bearing": hit.bearing,
-        "role": hit.role,
-        "words": list(matched_words(hit)),
-        "mention": hit.mention,
-        "view": hit.view,
-    }

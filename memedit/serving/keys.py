@@ -21,6 +21,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.files import replacing
 from memedit.core.registry import unknown_name
 from memedit.core.types import DEFAULT_NAMESPACE, check_text
 
@@ -191,10 +192,7 @@ def _changing(path: Path) -> FileLock:
 
 def _write(path: Path, keys: Iterable[Key]) -> None:
     content = {"format": _FORMAT, "keys": [asdict(key) for key in keys]}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with replacing(path) as new:
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from memedit.core.types import Decision, Hit
-from memedit.model.explanation import plain_time
+from memedit.core.types import Decision
+from memedit.scope.plain import plain_hits, plain_time
 
 HEADER = "X-Memedit-Receipt"
 FIELD = "memedit"
 _LONGEST = 3_000
+_TOLD = ("id", "score", "bearing", "similarity")
+_DIGITS = 6
 
 
 def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
@@ -19,26 +21,17 @@ def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
     Args:
         editor: Name of what answered with them; "" where none did.
     """
+    edits = plain_hits(decision, ("hits", "informs", "disagrees"), _TOLD, digits=_DIGITS)
     return {
         "in_scope": bool(decision),
-        "edits": [_plain(hit) for hit in decision.hits],
-        "informs": [_plain(hit) for hit in decision.informs],
-        "disagrees": [_plain(hit) for hit in decision.disagrees],
-        "score": _rounded(decision.score),
-        "threshold": _rounded(decision.threshold),
+        "edits": edits.pop("hits"),
+        **edits,
+        "score": round(float(decision.score), _DIGITS),
+        "threshold": round(float(decision.threshold), _DIGITS),
         "unsure": decision.unsure,
         "time": plain_time(decision),
         "editor": editor,
         "version": version,
-    }
-
-
-def _plain(hit: Hit) -> dict[str, Any]:
-    return {
-        "id": hit.record.id,
-        "score": _rounded(hit.score),
-        "bearing": _rounded(hit.bearing),
-        "similarity": _rounded(hit.similarity),
     }
 
 
@@ -56,7 +49,3 @@ def field(receipts: list[dict[str, Any]]) -> dict[str, Any]:
     if len(receipts) == 1:
         return {FIELD: receipts[0]}
     return {FIELD: {"prompts": receipts}}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 6)

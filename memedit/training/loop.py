@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import replacing
 
 Report = Callable[[int, dict[str, float]], None]
 
@@ -120,10 +120,9 @@ def _save(
         tensors[f"value/{name}"] = parameter.detach().contiguous()
         for key, value in optimiser.state[parameter].items():
             tensors[f"{key}/{name}"] = torch.as_tensor(value).detach().contiguous()
-    new = folder / "checkpoint.new"
     metadata = {"step": str(step), "schedule": json.dumps(asdict(schedule), sort_keys=True)}
-    save_file({k: v.clone() for k, v in tensors.items()}, new, metadata)
-    os.replace(new, folder / "checkpoint.safetensors")
+    with replacing(folder / "checkpoint.safetensors") as new:
+        save_file({k: v.clone() for k, v in tensors.items()}, new, metadata)
 
 
 def _resume(

@@ -8,7 +8,6 @@ the data can tell, is left out: a label that is a guess teaches guessing.
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
+from memedit.core.files import replacing
 from memedit.core.protocols import Encoder
 from memedit.core.text import subject_key
 from memedit.core.types import Edit, Hit
@@ -83,9 +83,8 @@ class Pairs:
         names = ("scalars", "vectors", "labels", "query")
         tensors = {n: np.ascontiguousarray(getattr(self, n)) for n in names}
         texts = np.frombuffer(json.dumps(self.texts).encode(), np.uint8)
-        new = file.with_suffix(".new")
-        save_file({**tensors, "kinds": kinds, "texts": texts}, new)
-        os.replace(new, file)
+        with replacing(file) as new:
+            save_file({**tensors, "kinds": kinds, "texts": texts}, new)
 
     @classmethod
     def load(cls, file: Path) -> Pairs:

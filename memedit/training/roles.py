@@ -7,7 +7,6 @@ the data can tell is left out.
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.files import open_text
 from memedit.core.passages import Conversation
 from memedit.core.protocols import Encoder
 from memedit.core.text import subject_key
@@ -41,7 +41,7 @@ def read_requests(file: Path, split: str, *, most: int | None = None, seed: int 
     Raises:
         InvalidInputError: there is none.
     """
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
+    with open_text(file) as lines:
         found = [request for line in lines if (request := json.loads(line))["split"] == split]
     if not found:
         raise InvalidInputError(

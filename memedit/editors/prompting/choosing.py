@@ -11,8 +11,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any
 
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
-from memedit.core.files import cache_folder
+from memedit.core.files import cache_folder, write_atomically
 from memedit.core.registry import called
 from memedit.editors.prompting.adapter import adapter_for
 
@@ -139,9 +137,7 @@ def keep(fingerprint: str, forms: Forms, scores: Mapping[str, Any]) -> Path:
     file = file_of(fingerprint)
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"forms": asdict(forms), "scores": scores}, indent=2) + "\n"
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as out:
-        out.write(text)
-    os.replace(out.name, file)
+    write_atomically(file, text)
     return file
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, UntrustedFileError
-from memedit.core.files import cache_folder
+from memedit.core.files import cache_folder, replacing, write_atomically
 from memedit.core.untrusted import load_tensors, read_json
 from memedit.editors._sequences import Sequenced
 from memedit.engine.passes import Pass
@@ -55,10 +54,9 @@ def save(network: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> None:
         name: (t.half() if t.dim() > 1 else t).detach().cpu().contiguous().clone()
         for name, t in network.state_dict().items()
     }
-    new = folder / f".{WEIGHTS}.new"
-    save_file(tensors, new)
-    os.replace(new, folder / WEIGHTS)
-    (folder / MANIFEST).write_text(json.dumps(dict(manifest), indent=1) + "\n", "utf-8")
+    with replacing(folder / WEIGHTS) as new:
+        save_file(tensors, new)
+    write_atomically(folder / MANIFEST, json.dumps(dict(manifest), indent=1) + "\n")
 
 
 def read(kind: str, where: str, lm: LM) -> tuple[dict[str, Tensor], dict[str, Any]]:

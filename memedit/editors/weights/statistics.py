@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,7 +23,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, StatisticsError
-from memedit.core.files import cache_folder
+from memedit.core.files import cache_folder, replacing
 from memedit.core.untrusted import load_tensors, opened_tensors, parse_json
 from memedit.editors.weights.closed_forms import Moment
 from memedit.engine.passes import Enough
@@ -280,9 +279,8 @@ def _save(path: Path, inputs: Inputs, sums: Sums) -> None:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    save_file(dict(tensors), new, metadata)
-    os.replace(new, path)
+    with replacing(path) as new:
+        save_file(dict(tensors), new, metadata)
 
 
 def _describe(layer: int, path: Path) -> Collected:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.calls import Score
+from memedit.core.files import write_atomically
 from memedit.core.types import Decision
 from memedit.data.cases import GENERATION, PORTABILITY, EvalCase, Probe, kind_of
 from memedit.evaluation.asking.asker import Asker
@@ -110,7 +109,8 @@ class Base:
         if (file := self._file(probes)) is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             plain = [_plain(found[p]) for p in probes]
-            _write(file, json.dumps(plain, ensure_ascii=False))
+            # Two processes may find the same thing at once.
+            write_atomically(file, json.dumps(plain, ensure_ascii=False))
         return found
 
     def _load(self, probes: Sequence[Probe]) -> dict[Probe, Outcome] | None:
@@ -226,10 +226,3 @@ def _outcome(plain: Mapping[str, Any]) -> Outcome:
 
     answer = Answer(**plain["answer"]) if "answer" in plain else None
     return Outcome(answer, score("target"), score("reject"))
-
-
-def _write(file: Path, text: str) -> None:
-    """Atomically: two processes may find the same thing at once."""
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as out:
-        out.write(text)
-    os.replace(out.name, file)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import write_atomically
 from memedit.data.sources import Dataset, trained_on
 from memedit.engine import loading
 from memedit.evaluation.runs.specs import Spec
@@ -115,6 +116,4 @@ def _remove(path: Path) -> None:
 
 def write_json(file: Path, value: Any) -> None:
     """Atomically."""
-    part = file.with_name(file.name + ".part")
-    part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    part.replace(file)
+    write_atomically(file, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import MissingExtraError, WorkerError
+from memedit.core.files import replacing
 from memedit.evaluation.runs.part import Job, Part
 
 if TYPE_CHECKING:
@@ -184,6 +185,5 @@ def _received(rows: bytes, file: Path) -> None:
     """Rows of a machine that does not share the folder; where it is shared they are there."""
     if not file.is_file() or file.read_bytes() != rows:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(file.name + ".part")
-        part.write_bytes(rows)
-        part.replace(file)
+        with replacing(file) as new:
+            new.write_bytes(rows)

@@ -6,7 +6,6 @@ for the comparison of texts.
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from collections import Counter
@@ -14,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from memedit.core.files import open_text
 from memedit.evaluation.measures import text as texts
 
 Doc: TypeAlias = "dict[str, Any]"
@@ -40,7 +40,7 @@ def dataset(*, data: str, file: str, train: str = "", **_: Any) -> dict[str, Any
 
 
 def _read(file: Path) -> Iterable[Doc]:
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
+    with open_text(file) as lines:
         if ".jsonl" in file.suffixes or file.name.endswith(".jsonl.gz"):
             yield from (json.loads(line) for line in lines)
         else:

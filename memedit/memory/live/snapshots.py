@@ -13,20 +13,17 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import re
 import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors.numpy import save_file
 
 from memedit.core.errors import UntrustedFileError
-from memedit.core.files import sha256
+from memedit.core.files import aside, put, sha256, write_atomically
 from memedit.core.untrusted import check_folder, opened_tensors, read_json
 from memedit.memory.live.index import VectorIndex
 
@@ -60,7 +57,7 @@ def write(directory: Path, identity: Mapping[str, Any], indexes: Mapping[str, Ve
             "trained_on": index.trained_on,
         }
     manifest = {"format": _FORMAT, **identity, "indexes": parts}
-    _write_manifest(folder, json.dumps(manifest, ensure_ascii=False, indent=1))
+    write_atomically(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
     kept = {_name(part["sha256"]) for part in parts.values()}
     _sweep(folder, kept)
 
@@ -70,31 +67,11 @@ def _name(hashed: str) -> str:
 
 
 def _write_arrays(folder: Path, index: VectorIndex) -> str:
-    with _temporary(folder) as new:
+    with aside(folder) as new:
         save_file(index.arrays(), new)
-        _sync(new)
         hashed = sha256(new)
-        new.replace(folder / _name(hashed))
+        put(new, folder / _name(hashed))
     return hashed
-
-
-def _write_manifest(folder: Path, text: str) -> None:
-    with _temporary(folder) as new:
-        new.write_text(text, "utf-8")
-        _sync(new)
-        new.replace(folder / MANIFEST)
-
-
-@contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
-    """A path in a new folder nobody knew the name of: no link can lie in wait there."""
-    with tempfile.TemporaryDirectory(prefix="new-", suffix=".tmp", dir=folder) as inside:
-        yield Path(inside) / "new"
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _sweep(folder: Path, kept: set[str]) -> None:
