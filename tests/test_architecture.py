@@ -192,6 +192,48 @@ def test_hooks_are_touched_in_one_file() -> None:
     assert list(offenders(lambda path: attributes_of(path) & HOOKS)) == ["memedit.engine.hooks"]
 
 
+MOST_LINES, MOST_IN_A_FUNCTION, NINE_IN_TEN, MOST_PARAMETERS = 450, 80, 20, 12
+LONG = {("memedit.cli.serving", "serve")}
+"""Functions that are still to be shortened: none may join them."""
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions_of(path: Path) -> list[Function]:
+    return [n for n in nodes_of(path) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def length(function: Function) -> int:
+    return (function.end_lineno or 0) - function.lineno + 1
+
+
+def parameters(function: Function) -> int:
+    given = function.args
+    named = len(given.posonlyargs) + len(given.args) + len(given.kwonlyargs)
+    return named + (given.vararg is not None) + (given.kwarg is not None)
+
+
+def test_modules_are_small() -> None:
+    lines = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    every = [(name_of(p), f.name, length(f)) for p in MODULES for f in functions_of(p)]
+    assert {(m, name) for m, name, lines in every if lines > MOST_IN_A_FUNCTION} <= LONG
+    lengths = sorted(lines for _, _, lines in every)
+    assert lengths[int(0.9 * len(lengths))] <= NINE_IN_TEN
+
+
+def test_functions_take_few_parameters() -> None:
+    """But for commands, whose parameters are their options."""
+    within = [path for path in MODULES if part_of(name_of(path)) != "cli"]
+
+    def greedy(path: Path) -> list[str]:
+        return [f.name for f in functions_of(path) if parameters(f) > MOST_PARAMETERS]
+
+    assert offenders(greedy, within) == {}
+
+
 def test_the_checks_see_what_they_should(tmp_path: Path) -> None:
     """The rules themselves: imports in functions and for types count, as all others do."""
     file = tmp_path / "x.py"
@@ -205,3 +247,8 @@ def test_the_checks_see_what_they_should(tmp_path: Path) -> None:
     assert sorted(pickled(file)) == ["allow_pickle", "pickle", "torch.load"]
     assert list(stateful(file)) == ["line 7: global", "line 8: print"]
     assert attributes_of(file) & HOOKS == {"register_hook"}
+    other = tmp_path / "y.py"
+    other.write_text("async def f(a, /, b, *c, d, **e):\n    def g():\n        pass\n    g()\n")
+    assert [(f.name, length(f), parameters(f)) for f in functions_of(other)] == [
+        ("f", 4, 5), ("g", 2, 0),
+    ]  # fmt: skip

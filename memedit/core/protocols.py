@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from memedit.core.calls import LM, Batch, Call, Row
@@ -22,7 +22,8 @@ class Editor(Protocol):
     (:class:`ReadsRoles`), ``changes`` (:class:`ChangesWeights`), ``joint`` (:class:`FitsJointly`),
     ``distance`` (:class:`MeasuresDistance`), ``keys`` (:class:`CountsKeys`), ``default_scope``
     (:class:`PrefersScope`), ``ungated`` (:class:`UngatedBy`), ``considers`` (:class:`Considers`),
-    ``editors`` (:class:`ChainsEditors`), ``answering`` (:class:`ChoosesEditor`).
+    ``editors`` (:class:`ChainsEditors`), ``answering`` (:class:`ChoosesEditor`), ``places``
+    (:class:`NamesPlaces`).
     """
 
     @property
@@ -138,6 +139,17 @@ class ChoosesEditor(Protocol):
 
     def answering(self, decision: Decision, lm: LM, *, chat: bool) -> str:
         """The name of the one that answers."""
+
+
+@runtime_checkable
+class NamesPlaces(Protocol):
+    """A class of editors or scopes some of whose settings name files or models. What a stranger's
+    memory says of them is refused (:func:`memedit.core.registry.saved_part`).
+    """
+
+    @property
+    def places(self) -> Mapping[str, Collection[str]]:
+        """Name of the setting -> the words that name none (``"auto"``)."""
 
 
 def leaves_of(editor: Editor) -> tuple[Editor, ...]:

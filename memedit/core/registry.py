@@ -19,6 +19,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from memedit.core.errors import InvalidInputError, RegistrationError, UnknownNameError
+from memedit.core.protocols import NamesPlaces
 
 _PATH = re.compile(
     r"""(?P<quoted>"[^"]*"|'[^']*')|(?<==)\s*(?P<bare>[\w.~:\\-]*[/\\][\w./~:\\-]*)(?=\s*[,)])"""
@@ -91,7 +92,10 @@ def saved_part(kind: str, saved: Any, find: Callable[[str], type[Any]]) -> tuple
             f"The saved {kind} has no name and settings.", hint=f"Name it yourself: {kind}=..."
         )
     for part in name.split("+"):
-        for setting, words in getattr(find(part), "places", {}).items():
+        found = find(part)
+        if not isinstance(found, NamesPlaces):
+            continue
+        for setting, words in found.places.items():
             if setting in settings and settings[setting] not in words:
                 raise InvalidInputError(
                     f"The saved {kind} {part!r} reads {settings[setting]!r} ({setting}), and a "

@@ -311,8 +311,8 @@ class Plan:
 
     def _relation_vector(self, stored: Stored) -> Vectors:
         text = stored.relation or ""
-        if text in self._vectors:
-            return self._vectors[text]
+        if text in self._vectors or text not in self._live.relations:
+            return self._vectors[text]  # which may encode it only now
         vector: Vectors = self._live.relations.vectors([text])[0]
         return vector
 

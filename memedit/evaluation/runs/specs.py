@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import UngatedBy
 from memedit.core.registry import called, split
 from memedit.editors import editor_class, load_editor
 from memedit.memory import EditMemory
@@ -83,8 +84,8 @@ def parse(text: str) -> Spec:
 
 def _open(name: str) -> str:
     """The scope that takes an editor's gate away."""
-    found: str = getattr(editor_class(called(name)[0]), "ungated", _NEAREST)
-    return found
+    found = editor_class(called(name)[0])
+    return found.ungated if isinstance(found, UngatedBy) else _NEAREST
 
 
 def parse_all(editors: str | Sequence[str]) -> list[Spec]:
