@@ -11,7 +11,7 @@ from memedit.core.types import Decision, Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
-from memedit.model.explanation import plain_time
+from memedit.scope.plain import plain_time
 
 NOW = datetime.now(timezone.utc)
 
