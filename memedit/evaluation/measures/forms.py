@@ -26,7 +26,8 @@ from memedit.evaluation.measures.saying import asserts, canonical, polarity
 Form: TypeAlias = Mapping[str, Any]
 
 _LEAK = re.compile(
-    r"(?im)^\W*(?:facts?|new facts?|clarification|known facts|use these facts)\s*:|<\|im_|<\|end"
+    r"(?im)^\W*(?:facts?|new facts?|clarification|known facts|use these facts|"
+    r"(?:current|up-to-date) facts\b[^\n:]{0,60})\s*:|<\|im_|<\|end"
 )
 _ITEM = re.compile(r"^(\s*)(?:[-*•–+]|\(?\d{1,2}[.):]|\(?[a-z][.)])\s+\S")
 _FENCE = re.compile(r"```[\w+-]*[^\S\n]*\n?(.*?)```", re.DOTALL)

@@ -161,7 +161,12 @@ def test_every_form_is_tested() -> None:
 
 
 def test_what_leaks_keeps_no_form() -> None:
-    for leak in ("Fact: the window is 45 days.\n45 days", "45 days<|im_end|>", "Facts:\n- x"):
+    for leak in (
+        "Fact: the window is 45 days.\n45 days",
+        "45 days<|im_end|>",
+        "Facts:\n- x",
+        "Current facts replace what I know:\n- x",
+    ):
         assert not kept({"type": "reply"}, leak)
     assert not kept({"type": "reply"}, " \n")
     assert kept({"type": "reply"}, "In fact, it is 45 days.")
