@@ -134,6 +134,28 @@ def test_a_namespace_in_utf_8_is_the_one_that_was_meant() -> None:
     run(work())
 
 
+def test_options_without_cors_tell_nothing_and_read_nothing() -> None:
+    """The fault: whoever has no key could have a body read, and learn which routes there are."""
+    held, _, _ = ring(("read",))
+    told: set[tuple[int, str, str | None]] = set()
+
+    async def work() -> None:
+        async with within(tiny_service(keys=held)) as client:
+            for path in ("/v1/edits", "/v1/nothing", "/", "/metrics", "/v1/../x"):
+                answer = await client.options(
+                    path, headers={"Origin": "https://evil.example", "X-Memedit-Namespace": "a",
+                                   "Access-Control-Request-Method": "POST"},
+                )  # fmt: skip
+                told.add((answer.status_code, answer.json()["error"]["code"],
+                          answer.headers.get("allow")))  # fmt: skip
+                assert not [h for h in answer.headers if h.startswith("access-control")]
+            large = await client.request("OPTIONS", "/v1/edits", content=b"x" * (2 << 20))
+            assert large.status_code == 405
+
+    run(work())
+    assert told == {(405, "method_not_allowed", None)}
+
+
 def test_of_two_credentials_none_counts() -> None:
     held, (one, two), _ = ring(("read",), ("admin",))
     with serving(tiny_service(keys=held)) as running:

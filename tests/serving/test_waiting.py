@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
 import pytest
 
+from memedit.core.types import Edit
+from memedit.memory.journal.sqlite import driver_of
 from memedit.serving.errors import ApiError
 from memedit.serving.keys import new_key
 from memedit.serving.versions import MIN_VERSION_HEADER, Waiting
@@ -90,6 +94,40 @@ def test_how_many_may_wait_is_bounded_for_a_key_and_in_all() -> None:
             assert again.headers["Retry-After"] == "1"
 
     run(work())
+
+
+def test_reads_are_answered_while_more_writes_wait_than_there_are_threads(tmp_path: Path) -> None:
+    """The fault: a search took 29.6 s behind one write that waited for another process; and forty
+    such writes took every thread."""
+    service = tiny_service(tmp_path / "m")
+    id = service.memory.add(Edit("The capital of France is", "Lyon", "France")).id
+    patient = driver_of(service.memory._store.journal.connection)
+    patient.execute("PRAGMA busy_timeout = 600000")  # the reads below may be slow on a busy machine
+    other = sqlite3.connect(tmp_path / "m" / "journal.sqlite", isolation_level=None)
+
+    async def work() -> None:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 4
+        async with within(service) as client:
+            other.execute("BEGIN IMMEDIATE")
+            edits = [{"statement": f"Room {i} is closed today."} for i in range(6)]
+            waiting = [asyncio.create_task(client.post("/v1/edits", json=e)) for e in edits]
+            gone = asyncio.create_task(client.delete(f"/v1/edits/{id}"))
+            while not service.memory._store.turns.write_waits:
+                await asyncio.sleep(0.01)
+            for path in (
+                "/v1/edits", f"/v1/edits/{id}", f"/v1/edits/{id}/history", "/v1/history",
+                "/v1/stats", "/v1/export", "/readyz", "/metrics", "/v1/audit",
+            ):  # fmt: skip
+                assert (await client.get(path)).status_code == 200, path
+            asked = await client.post("/v1/explain", json={"query": QUESTION, "max_tokens": 2})
+            assert [hit["id"] for hit in asked.json()["hits"]] == [id]
+            assert not any(task.done() for task in (*waiting, gone))
+            other.execute("ROLLBACK")
+            answers = await asyncio.gather(*waiting, gone)
+            assert [a.status_code for a in answers] == [201] * 6 + [200]
+
+    run(work())
+    other.close()
 
 
 def test_a_version_in_the_body_waits_in_the_same_way() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from fastapi import Depends, Request
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Edit, Record
@@ -16,9 +20,12 @@ from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Proposal
 from memedit.serving.schemas import EditChange, Learnt, NewEdit, Restore
-from memedit.serving.service import Caller, Service
+from memedit.serving.service import Caller, Service, needs, service_of
 
 Outcome = dict[str, Any]
+T = TypeVar("T")
+WRITERS = 8
+"""Changes at once. They are made one after the other: more threads would only wait."""
 FORMATS = ("jsonl", "json", "csv", "tsv")
 
 
@@ -187,6 +194,36 @@ def changed(record: Record, change: EditChange) -> tuple[Edit, dict[str, Any]]:
     if made != edit:
         made = replace(made, id="")  # a new fact, a new name
     return made, rest
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """Makes one caller's changes, a few of all callers' at once.
+
+    A change may have to wait for another process; it does so on threads of its own, so that
+    reading always finds one.
+    """
+
+    service: Service
+    caller: Caller
+    threads: CapacityLimiter
+
+    async def change(self, action: str, body: dict[str, Any]) -> tuple[Outcome, bool]:
+        """:func:`change`."""
+        return await self.run(change, action, body)
+
+    async def run(self, act: Callable[..., T], *given: Any) -> T:
+        """What ``act(service, caller, *given)`` gives."""
+        return await run_sync(act, self.service, self.caller, *given, limiter=self.threads)
+
+
+def writes(
+    request: Request,
+    service: Annotated[Service, Depends(service_of)],
+    caller: Annotated[Caller, Depends(needs("edit"))],
+) -> Writes:
+    """A dependency: the caller, who may edit, and the threads that write."""
+    return Writes(service, caller, request.app.state.writing)
 
 
 def change(

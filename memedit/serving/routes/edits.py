@@ -8,14 +8,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from starlette.concurrency import run_in_threadpool
 
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import MAX_TEXT, Record
 from memedit.memory import files
 from memedit.memory.plain import plain_event, plain_record
 from memedit.serving.errors import ApiError
-from memedit.serving.routes.changes import FORMATS, approve, change, reject
+from memedit.serving.routes.changes import FORMATS, Writes, approve, reject, writes
 from memedit.serving.schemas import Ask, Compare, EditChange, Learnt, NewEdit, Report, Restore
 from memedit.serving.service import Caller, Question, Service, needs, service_of
 
@@ -23,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["edits"])
 State = Annotated[Service, Depends(service_of)]
 Reader = Annotated[Caller, Depends(needs("read"))]
 Asker = Annotated[Caller, Depends(needs("ask"))]
-Writer = Annotated[Caller, Depends(needs("edit"))]
+Writing = Annotated[Writes, Depends(writes)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 Id = Annotated[str, Path(max_length=MAX_TEXT, description="Id of an edit.")]
 _LARGE = 10_000_000
@@ -62,9 +61,9 @@ def _searched(record: Record) -> str:
 
 
 @router.post("/edits", status_code=201)
-def add_edit(service: State, caller: Writer, edit: NewEdit) -> JSONResponse:
+async def add_edit(writes: Writing, edit: NewEdit) -> JSONResponse:
     """Add a fact. 201: it is in force and on disk; 200: it was already; 202: it is proposed."""
-    outcome, made = change(service, caller, "create", edit.model_dump(mode="json"))
+    outcome, made = await writes.change("create", edit.model_dump(mode="json"))
     return _result(outcome, made, 200 if outcome.get("status") == "duplicate" else 201)
 
 
@@ -75,23 +74,23 @@ def get_edit(service: State, caller: Reader, id: Id) -> JSONResponse:
 
 
 @router.patch("/edits/{id}")
-def change_edit(service: State, caller: Writer, id: Id, edit: EditChange) -> JSONResponse:
+async def change_edit(writes: Writing, id: Id, edit: EditChange) -> JSONResponse:
     """Replace an edit by a changed one, whose id differs where its text does."""
     given = edit.model_dump(mode="json", exclude_unset=True)
-    return _result(*change(service, caller, "alter", {"id": id, "change": given}))
+    return _result(*await writes.change("alter", {"id": id, "change": given}))
 
 
 @router.delete("/edits/{id}")
-def forget_edit(service: State, caller: Writer, id: Id) -> JSONResponse:
+async def forget_edit(writes: Writing, id: Id) -> JSONResponse:
     """Take an edit back: the model answers as if it had never been added."""
-    return _result(*change(service, caller, "forget", {"id": id}))
+    return _result(*await writes.change("forget", {"id": id}))
 
 
 @router.post("/edits/{id}/reports")
-def report_edit(service: State, caller: Writer, id: Id, said: Learnt) -> JSONResponse:
+async def report_edit(writes: Writing, id: Id, said: Learnt) -> JSONResponse:
     """Teach an edit: a query that it shall answer, or shall leave alone, from now on."""
-    service.metrics.reports.labels(said.kind).inc()
-    return _result(*change(service, caller, "report", {"id": id, "said": said.model_dump()}))
+    writes.service.metrics.reports.labels(said.kind).inc()
+    return _result(*await writes.change("report", {"id": id, "said": said.model_dump()}))
 
 
 @router.get("/edits/{id}/history")
@@ -112,9 +111,9 @@ def history(service: State, caller: Reader, limit: Limit = 50) -> JSONResponse:
 
 
 @router.post("/restore")
-def restore(service: State, caller: Writer, wanted: Restore) -> JSONResponse:
+async def restore(writes: Writing, wanted: Restore) -> JSONResponse:
     """Bring back the namespace's edits in force at an earlier version, as a new version."""
-    return _result(*change(service, caller, "restore", wanted.model_dump()))
+    return _result(*await writes.change("restore", wanted.model_dump()))
 
 
 @router.get("/export")
@@ -135,8 +134,7 @@ _FILE = {"content": {kind: {"schema": {"type": "string"}} for kind in _TYPES.val
 
 @router.post("/import", openapi_extra={"requestBody": _FILE | {"required": True}})
 async def import_edits(
-    service: State,
-    caller: Writer,
+    writes: Writing,
     request: Request,
     format: Annotated[Literal["jsonl", "json", "csv", "tsv"], Query()] = "jsonl",
     source: Annotated[str, Query(max_length=1_000, description="For lines that name none.")] = "",
@@ -151,7 +149,7 @@ async def import_edits(
             code="invalid_value",
         ) from None  # fmt: skip
     body = {"text": text, "format": format, "source": source}
-    return _result(*await run_in_threadpool(change, service, caller, "import", body))
+    return _result(*await writes.change("import", body))
 
 
 # Why, and what else it would be
@@ -236,12 +234,11 @@ def _shortened(proposal: dict[str, Any]) -> dict[str, Any]:
 
 
 @router.post("/proposals/{id}/{verdict}")
-def decide(
-    service: State,
-    caller: Writer,
+async def decide(
+    writes: Writing,
     id: Annotated[str, Path(max_length=64)],
     verdict: Literal["approve", "reject"],
 ) -> Response:
     """Approve a change that another key proposed, or put it away."""
     made = approve if verdict == "approve" else reject
-    return JSONResponse(made(service, caller, id).plain())
+    return JSONResponse((await writes.run(made, id)).plain())
