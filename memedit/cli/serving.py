@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
 import typer
 
 from memedit.cli import render
 from memedit.core.types import DEFAULT_NAMESPACE
+from memedit.serving.configuration import LOOPBACK, Settings, described
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory
-    from memedit.serving.configuration import ServerConfig
     from memedit.serving.keys import KeyRing
 
 _KEY_FILE = "serve-key"
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # the directory may be a stranger's
-_NO_SETTINGS = ("config", "replicas")
 
 KeyFile = Annotated[
     Path, typer.Option("--file", metavar="FILE", envvar="MEMEDIT_KEYS", help="The key file.")
@@ -27,6 +29,45 @@ KeyFile = Annotated[
 keys_app = typer.Typer(help="API keys of memedit serve.", no_args_is_help=True)
 
 
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command an option per setting that is a flag; it takes those given by name."""
+
+    @wraps(command)
+    def run(config: Path | None, replicas: int, **given: Any) -> None:
+        command(config, replicas, **{k: v for k, v in given.items() if v not in (None, [])})
+
+    own = dict(inspect.signature(command, eval_str=True).parameters)
+    own.pop("given")
+    options = {name: _option(name) for name, (_, told) in described().items() if told.flag}
+    kept = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own.values(), *options.values())]
+    run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in kept}
+    return run
+
+
+def _option(name: str) -> inspect.Parameter:
+    """A setting as an option that is None where it is not given."""
+    kind, told = described()[name]
+    default = told.instead or Settings.__dataclass_fields__[name].default
+    shown = typer.Option(
+        f"--{name.replace('_', '-')}",
+        metavar=told.metavar,
+        help=told.help,
+        show_default=False if default in (None, False, ()) else str(default),
+        min=told.least if kind in (int, float, int | None) else None,
+        max=told.most,
+    )
+    inner = str if get_origin(kind) is Literal else kind
+    taken = list[str] if kind == tuple[str, ...] else inner
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[taken | None, shown],
+    )
+
+
+@_with_settings
 def serve(
     config: Annotated[
         Path | None,
@@ -35,98 +76,6 @@ def serve(
             metavar="FILE",
             envvar="MEMEDIT_CONFIG",
             help="TOML. Flags and MEMEDIT_* of the environment go before it.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="NAME",
-            help="Serve this model: hub id, folder or GGUF file. [default: SmolLM2-135M-Instruct]",
-        ),
-    ] = None,
-    upstream: Annotated[
-        str | None,
-        typer.Option(
-            "--upstream",
-            metavar="URL",
-            help="Stand in front of this OpenAI-compatible server. Its key: MEMEDIT_UPSTREAM_KEY.",
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            "--memory",
-            metavar="DIR|URL",
-            help="Where edits are kept: a directory, or postgresql://user@host/database, which "
-            "several servers may share. [default: memory]",
-        ),
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option("--port", min=0, max=65_535, help="0: any free one. [default: 8000]"),
-    ] = None,
-    api_key_file: Annotated[
-        Path | None,
-        typer.Option("--api-key-file", metavar="FILE", help="Keys, as memedit keys writes them."),
-    ] = None,
-    no_auth: Annotated[
-        bool | None, typer.Option("--no-auth", help="Anyone who reaches the port may do anything.")
-    ] = None,
-    editor: Annotated[
-        str | None,
-        typer.Option(
-            "--editor",
-            metavar="NAME",
-            help="See memedit editors; with --upstream ike, memprompt or mello. [default: ike]",
-        ),
-    ] = None,
-    scope: Annotated[
-        str | None, typer.Option("--scope", metavar="NAME", help="Decides which edit applies.")
-    ] = None,
-    encoder: Annotated[
-        str | None, typer.Option("--encoder", metavar="NAME", help="Sentence encoder.")
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="The model's name in /v1/models.")
-    ] = None,
-    upstream_model: Annotated[
-        str | None,
-        typer.Option("--upstream-model", metavar="NAME", help="For the page. [default: its first]"),
-    ] = None,
-    upstream_route: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--upstream-route",
-            metavar="ROUTE",
-            help='Pass this on too: "POST /v1/rerank ask" (method, path, scope). Repeatable.',
-        ),
-    ] = None,
-    approval: Annotated[
-        bool | None, typer.Option("--approval", help="Changes wait for another key's approval.")
-    ] = None,
-    bare: Annotated[bool | None, typer.Option("--bare", help="Serve without edits.")] = None,
-    max_batch: Annotated[
-        int | None,
-        typer.Option("--max-batch", min=1, help="Answers generated at once. [default: 16]"),
-    ] = None,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option("--max-tokens", min=1, help="Longest answer by default. [default: 512]"),
-    ] = None,
-    rate: Annotated[
-        int | None, typer.Option("--rate", min=1, metavar="N", help="Requests a minute and key.")
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", min=0.1, help="Seconds, then 504. [default: 300]")
-    ] = None,
-    cors_origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--cors-origin", metavar="ORIGIN", help="May call from a browser. Repeatable."
         ),
     ] = None,
     replicas: Annotated[
@@ -138,15 +87,7 @@ def serve(
             help="So many processes with a model each, by Ray Serve; needs a memory in PostgreSQL.",
         ),
     ] = 1,
-    log_format: Annotated[
-        str | None, typer.Option("--log-format", help="text or json. [default: text]")
-    ] = None,
-    log_level: Annotated[
-        str | None,
-        typer.Option(
-            "--log-level", help="debug, info (every request), warning or error. [default: warning]"
-        ),
-    ] = None,
+    **given: Any,
 ) -> None:
     """Serve a model and its edits over HTTP, with a page to work on.
 
@@ -156,9 +97,6 @@ def serve(
 
     memedit serve --memory postgresql://memedit@db/memedit --config memedit.toml
     """
-    given = {
-        k: v for k, v in locals().items() if k not in ("config", "replicas") and v not in (None, [])
-    }
     from memedit.serving import require
 
     require()
@@ -183,7 +121,7 @@ def serve(
         )  # fmt: skip
 
 
-def _scaled(config: ServerConfig, replicas: int) -> None:
+def _scaled(config: Settings, replicas: int) -> None:
     from memedit.serving import scale
     from memedit.serving.building import keys_of
 
@@ -191,7 +129,7 @@ def _scaled(config: ServerConfig, replicas: int) -> None:
     scale.run(config, replicas, lambda url: render.note(f"Serving at {url}", style="bold"))
 
 
-def _keys(config: ServerConfig) -> tuple[KeyRing | None, str | None]:
+def _keys(config: Settings) -> tuple[KeyRing | None, str | None]:
     """(keys in force, the key made for this run)."""
     from memedit.serving.building import keys_of
     from memedit.serving.keys import ANY, KeyRing, new_key
@@ -202,10 +140,8 @@ def _keys(config: ServerConfig) -> tuple[KeyRing | None, str | None]:
     return KeyRing(keys=[key]), secret
 
 
-def _announce(url: str, secret: str | None, config: ServerConfig, store: EditMemory) -> None:
+def _announce(url: str, secret: str | None, config: Settings, store: EditMemory) -> None:
     """Say where the server is. A key made for this run goes to a terminal, never to a log."""
-    from memedit.serving.service import LOOPBACK
-
     if config.no_auth:
         render.note(f"Serving at {url}", style="bold")
         if config.host not in LOOPBACK:

@@ -20,7 +20,7 @@ import memedit
 from memedit.core.errors import InvalidInputError
 from memedit.memory import EditMemory
 from memedit.serving import errors
-from memedit.serving.config import Settings
+from memedit.serving.configuration import Settings
 from memedit.serving.guard import Guard
 from memedit.serving.keys import KeyRing
 from memedit.serving.ledger.audit import AuditLog
@@ -83,10 +83,10 @@ def create_app(service: Service) -> FastAPI:
     _describe(app)
     app.add_middleware(Guard, service=service)
     settings = service.settings
-    if settings.cors_origins:
+    if settings.cors_origin:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
+            allow_origins=list(settings.cors_origin),
             allow_methods=["*"],
             allow_headers=[
                 "Authorization",
@@ -96,8 +96,8 @@ def create_app(service: Service) -> FastAPI:
             ],  # fmt: skip
             expose_headers=["X-Memedit-Receipt", "X-Request-Id"],
         )
-    if settings.hosts is not None:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.hosts))
+    if settings.answers_to is not None:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.answers_to))
     return app
 
 

@@ -9,33 +9,32 @@ from memedit.core.errors import InvalidInputError
 from memedit.encoders import load_encoder
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
-from memedit.serving.config import Settings
-from memedit.serving.configuration import ServerConfig
+from memedit.serving.configuration import Settings
 from memedit.serving.keys import KeyRing, read
 from memedit.serving.ledger.audit import KEY
 from memedit.serving.metrics import Metrics
 from memedit.serving.service import Backend, Service
 
 
-def open_memory(config: ServerConfig) -> EditMemory:
+def open_memory(config: Settings) -> EditMemory:
     """The memory with its encoder."""
     return EditMemory(config.memory, load_encoder(config.encoder))
 
 
-def build(config: ServerConfig, memory: EditMemory, keys: KeyRing | None) -> Service:
+def build(config: Settings, memory: EditMemory, keys: KeyRing | None) -> Service:
     """The parts of a server. Loads the model.
 
     Raises:
         MemeditError: something cannot be loaded.
     """
-    settings, metrics = config.settings(), Metrics()
+    metrics = Metrics()
     make = _local if config.upstream is None else _upstream
-    backend = make(config, memory, settings, metrics)
+    backend = make(config, memory, metrics)
     signs = os.environ.get(KEY)
-    return assemble(backend, memory, settings, metrics, keys=keys, audit_key=signs)
+    return assemble(backend, memory, config, metrics, keys=keys, audit_key=signs)
 
 
-def keys_of(config: ServerConfig) -> KeyRing | None:
+def keys_of(config: Settings) -> KeyRing | None:
     """The keys of the key file; None where there is to be no authentication.
 
     Raises:
@@ -56,20 +55,16 @@ def keys_of(config: ServerConfig) -> KeyRing | None:
     return KeyRing(file)
 
 
-def _local(
-    config: ServerConfig, memory: EditMemory, settings: Settings, metrics: Metrics
-) -> Backend:
+def _local(config: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
     from memedit.model.editable import EditableModel
     from memedit.serving.local.backend import LocalBackend
 
     options: dict[str, Any] = {"editor": config.editor, "scope": config.scope}
     model = EditableModel.from_pretrained(config.model, memory=memory, **options)
-    return LocalBackend(model, settings, metrics)
+    return LocalBackend(model, config, metrics)
 
 
-def _upstream(
-    config: ServerConfig, memory: EditMemory, settings: Settings, metrics: Metrics
-) -> Backend:
+def _upstream(config: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
     from memedit.model.deciding import Decider
     from memedit.serving.upstream.backend import UpstreamBackend
     from memedit.serving.upstream.relay import Relay
@@ -80,10 +75,10 @@ def _upstream(
         url,
         key=os.environ.get("MEMEDIT_UPSTREAM_KEY"),
         pass_key=config.no_auth,
-        timeout=settings.timeout,
-        connect_timeout=settings.connect_timeout,
+        timeout=config.timeout,
+        connect_timeout=config.connect_timeout,
     )
     named = config.editor or "note"
-    rewriter = ike(settings.demonstrations) if named == "ike" else load_rewriter(named)
+    rewriter = ike(config.demonstrations) if named == "ike" else load_rewriter(named)
     decider = Decider(memory, config.scope or rewriter.scope)
-    return UpstreamBackend(relay, decider, settings, metrics, config.upstream_model, rewriter)
+    return UpstreamBackend(relay, decider, config, metrics, config.upstream_model, rewriter)

@@ -1,105 +1,210 @@
-"""How a server is set up: flags, environment, a file, defaults, in this order."""
+"""How a server is set up: flags, environment, a file, defaults, in this order.
+
+Every setting is said once, in :class:`Settings`: the command line, the environment and the file are
+read by it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 from memedit.core.errors import InvalidInputError
-from memedit.serving.config import Settings
-from memedit.serving.service import LOOPBACK
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_settings import BaseSettings
 
 PREFIX = "MEMEDIT_"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class ServerConfig(BaseSettings):
-    """Everything ``memedit serve`` can be told. In the environment ``MEMEDIT_MAX_BATCH=8``, in a
-    TOML file ``max_batch = 8``, on the command line ``--max-batch 8``."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is said of one setting.
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    Attributes:
+        help: For the command line, without the default.
+        metavar: What stands for its value there.
+        least, above, most: Its bounds: not below, not at or below, not above.
+        flag: It is an option of ``memedit serve`` too; else of environment and file only.
+        instead: What the help names as the default, where that is not the value.
+    """
 
-    memory: str = "memory"
-    model: str | None = None
-    upstream: str | None = None
-    upstream_model: str | None = None
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65_535)
-    api_key_file: Path | None = None
-    no_auth: bool = False
-    editor: str | None = None
-    scope: str | None = None
-    encoder: str | None = None
-    name: str | None = None
-    approval: bool = False
-    bare: bool = False
-    max_batch: int = Field(16, ge=1)
-    max_batch_tokens: int = Field(32_768, ge=1)
-    batch_wait: float = Field(0.004, ge=0)
-    max_queue: int = Field(256, ge=1)
-    max_tokens: int = Field(512, ge=1)
-    max_body: int = Field(1 << 20, ge=1)
-    max_import: int = Field(64 << 20, ge=1)
-    rate: int | None = Field(None, ge=1)
-    timeout: float = Field(300.0, ge=0.1)
-    connect_timeout: float = Field(5.0, gt=0)
-    upstream_route: Annotated[tuple[str, ...], NoDecode] = ()
-    demonstrations: int = Field(6, ge=0)
-    cors_origin: Annotated[tuple[str, ...], NoDecode] = ()
-    version_wait: float = Field(5.0, ge=0)
-    max_waiting: int = Field(1_024, ge=1)
-    max_waiting_of_key: int = Field(128, ge=1)
-    max_stale: float | None = Field(None, gt=0)
-    grace: float = Field(30.0, gt=0)
-    log_format: Literal["text", "json"] = "text"
-    log_level: Literal["debug", "info", "warning", "error"] = "warning"
-
-    @field_validator("cors_origin", "upstream_route", mode="before")
-    @classmethod
-    def _listed(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    def settings(self) -> Settings:
-        """What the server itself works by."""
-        same = (
-            "max_batch", "max_batch_tokens", "batch_wait", "max_queue", "max_tokens", "max_body",
-            "max_import", "timeout", "connect_timeout", "demonstrations", "approval", "bare",
-            "version_wait", "max_waiting", "max_waiting_of_key", "max_stale", "grace",
-        )  # fmt: skip
-        return Settings(
-            name=self.name or Path(self.model or "SmolLM2-135M-Instruct").name,
-            requests_per_minute=self.rate,
-            cors_origins=self.cors_origin,
-            upstream_routes=self.upstream_route,
-            hosts=self._hosts() if self.no_auth else None,
-            **{name: getattr(self, name) for name in same},
-        )
-
-    def _hosts(self) -> tuple[str, ...] | None:
-        """Names a server without keys answers to: a rebound DNS name must not reach it."""
-        return tuple(sorted(LOOPBACK | {self.host})) if self.host in LOOPBACK else None
+    help: str
+    metavar: str | None = None
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    flag: bool = False
+    instead: str = ""
 
 
-def load(file: Path | None, given: dict[str, Any]) -> ServerConfig:
-    """The configuration: what is given, else the environment's, else the file's, else defaults.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a server can be told. In the environment ``MEMEDIT_MAX_BATCH=8``, in a TOML file
+    ``max_batch = 8``, on the command line ``--max-batch 8``.
+
+    Raises:
+        InvalidInputError: a number out of its bounds; settings that contradict each other.
+    """
+
+    model: Annotated[str | None, Setting(
+        "Serve this model: hub id, folder or GGUF file.", "NAME", flag=True,
+        instead="SmolLM2-135M-Instruct",
+    )] = None  # fmt: skip
+    upstream: Annotated[str | None, Setting(
+        "Stand in front of this OpenAI-compatible server. Its key: MEMEDIT_UPSTREAM_KEY.", "URL",
+        flag=True,
+    )] = None  # fmt: skip
+    memory: Annotated[str, Setting(
+        "Where edits are kept: a directory, or postgresql://user@host/database, which several "
+        "servers may share.", "DIR|URL", flag=True,
+    )] = "memory"  # fmt: skip
+    host: Annotated[str, Setting("Address to listen on.", flag=True)] = "127.0.0.1"
+    port: Annotated[int, Setting("0: any free one.", least=0, most=65_535, flag=True)] = 8000
+    api_key_file: Annotated[Path | None, Setting(
+        "Keys, as memedit keys writes them.", "FILE", flag=True
+    )] = None  # fmt: skip
+    no_auth: Annotated[bool, Setting(
+        "Anyone who reaches the port may do anything.", flag=True
+    )] = False  # fmt: skip
+    hosts: Annotated[tuple[str, ...] | None, Setting(
+        "Host names the server answers to. Without keys on a loopback address: its names."
+    )] = None  # fmt: skip
+    editor: Annotated[str | None, Setting(
+        "See memedit editors; with --upstream note, ike, memprompt or mello.", "NAME", flag=True,
+        instead="what suits the model; note",
+    )] = None  # fmt: skip
+    scope: Annotated[str | None, Setting("Decides which edit applies.", "NAME", flag=True)] = None
+    encoder: Annotated[str | None, Setting("Sentence encoder.", "NAME", flag=True)] = None
+    name: Annotated[str | None, Setting("The model's name in /v1/models.", flag=True)] = None
+    upstream_model: Annotated[str | None, Setting(
+        "For the page.", "NAME", flag=True, instead="its first"
+    )] = None  # fmt: skip
+    upstream_route: Annotated[tuple[str, ...], Setting(
+        'Pass this on too: "POST /v1/rerank ask" (method, path with * for any one segment, scope '
+        "of the key). Repeatable.", "ROUTE", flag=True,
+    )] = ()  # fmt: skip
+    approval: Annotated[bool, Setting("Changes wait for another key's approval.", flag=True)] = (
+        False
+    )
+    bare: Annotated[bool, Setting("Serve without edits.", flag=True)] = False
+    max_batch: Annotated[int, Setting("Answers generated at once.", least=1, flag=True)] = 16
+    max_batch_tokens: Annotated[int, Setting(
+        "Prompt tokens of one batch, padding included.", least=1
+    )] = 32_768  # fmt: skip
+    batch_wait: Annotated[float, Setting(
+        "Seconds the first request of a batch waits for others.", least=0
+    )] = 0.004  # fmt: skip
+    max_queue: Annotated[int, Setting("Sequences that may wait; more: 503.", least=1)] = 256
+    max_tokens: Annotated[int, Setting("Longest answer by default.", least=1, flag=True)] = 512
+    max_body: Annotated[int, Setting("Bytes of a request.", least=1)] = 1 << 20
+    max_import: Annotated[int, Setting("Bytes of an imported file.", least=1)] = 64 << 20
+    rate: Annotated[int | None, Setting(
+        "Requests a minute and key.", "N", least=1, flag=True
+    )] = None  # fmt: skip
+    timeout: Annotated[float, Setting("Seconds, then 504.", least=0.1, flag=True)] = 300.0
+    connect_timeout: Annotated[float, Setting("Seconds to reach the upstream.", above=0)] = 5.0
+    demonstrations: Annotated[int, Setting(
+        "Worked examples before an edited prompt of an upstream, with ike.", least=0
+    )] = 6  # fmt: skip
+    cors_origin: Annotated[tuple[str, ...], Setting(
+        "May call from a browser. Repeatable.", "ORIGIN", flag=True
+    )] = ()  # fmt: skip
+    version_wait: Annotated[float, Setting(
+        "Seconds a request waits for X-Memedit-Min-Version.", least=0
+    )] = 5.0  # fmt: skip
+    max_waiting: Annotated[int, Setting(
+        "Requests that wait for a version at once; more: 503.", least=1
+    )] = 1_024  # fmt: skip
+    max_waiting_of_key: Annotated[int, Setting("Of them of one key.", least=1)] = 128
+    max_stale: Annotated[float | None, Setting(
+        "Seconds without the database of a shared memory until /readyz says no.", above=0
+    )] = None  # fmt: skip
+    grace: Annotated[float, Setting("Seconds to finish requests when stopped.", above=0)] = 30.0
+    log_format: Annotated[Literal["text", "json"], Setting("text or json.", flag=True)] = "text"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Setting(
+        "debug, info (every request), warning or error.", flag=True
+    )] = "warning"  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for name, (_, told) in described().items():
+            value = getattr(self, name)
+            if isinstance(value, int | float):
+                _check_bounds(name, value, told)
+        if self.upstream is not None and self.model is not None:
+            raise InvalidInputError(
+                "--upstream serves another server's model.", hint="Leave out --model."
+            )
+        if self.no_auth and self.api_key_file is not None:
+            raise InvalidInputError("--no-auth and --api-key-file contradict each other.")
+
+    @property
+    def model_name(self) -> str:
+        """The model's name in ``/v1/models``."""
+        return self.name or Path(self.model or "SmolLM2-135M-Instruct").name
+
+    @property
+    def answers_to(self) -> tuple[str, ...] | None:
+        """Host names the server answers to; None: any. Where there are no keys, a rebound DNS name
+        must not reach it."""
+        if self.hosts is not None or not self.no_auth or self.host not in LOOPBACK:
+            return self.hosts
+        return tuple(sorted(LOOPBACK | {self.host}))
+
+
+def _check_bounds(name: str, value: float, told: Setting) -> None:
+    if told.least is not None and value < told.least:
+        raise InvalidInputError(f"{name} must be at least {told.least:g}.")
+    if told.above is not None and value <= told.above:
+        raise InvalidInputError(f"{name} must be above {told.above:g}.")
+    if told.most is not None and value > told.most:
+        raise InvalidInputError(f"{name} must be at most {told.most:g}.")
+
+
+@cache
+def described() -> dict[str, tuple[Any, Setting]]:
+    """(type, what is said of it) by setting, in their order."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return {field.name: get_args(hints[field.name])[:2] for field in fields(Settings)}
+
+
+def load(file: Path | None, given: dict[str, Any]) -> Settings:
+    """The settings: what is given, else the environment's, else the file's, else defaults.
 
     Raises:
         InvalidInputError: no such file, a setting that is none, a value that cannot be.
     """
     if file is not None and not file.is_file():
         raise InvalidInputError(f"No configuration file {str(file)!r}.", hint="Check the path.")
+    from pydantic import ValidationError
 
-    class Loaded(ServerConfig):
+    try:
+        found = _sources(file)(**given)
+    except ValidationError as error:
+        raise _invalid(error, file) from None
+    except ValueError as error:  # TOML that is none
+        raise InvalidInputError(f"{file} is not TOML: {error}.") from error
+    return Settings(**{name: getattr(found, name) for name in described()})
+
+
+def _sources(file: Path | None) -> type[BaseSettings]:
+    """What reads the settings from where they may stand."""
+    from pydantic import BeforeValidator, Field, create_model
+    from pydantic_settings import (
+        BaseSettings,
+        NoDecode,
+        PydanticBaseSettingsSource,
+        SettingsConfigDict,
+        TomlConfigSettingsSource,
+    )
+
+    class Sources(BaseSettings):
+        model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
+
         @classmethod
         def settings_customise_sources(
             cls,
@@ -114,30 +219,32 @@ def load(file: Path | None, given: dict[str, Any]) -> ServerConfig:
                 sources += (TomlConfigSettingsSource(settings_cls, toml_file=file),)
             return sources
 
-    try:
-        config = Loaded(**given)
-    except ValidationError as error:
-        raise _invalid(error, file) from None
-    except ValueError as error:  # TOML that is none
-        raise InvalidInputError(f"{file} is not TOML: {error}.") from error
-    _check(config)
-    return config
+    made: dict[str, Any] = {}
+    for field in fields(Settings):
+        kind, told = described()[field.name]
+        assert field.default is not MISSING
+        if "tuple" in str(kind):
+            kind = Annotated[kind, NoDecode, BeforeValidator(_listed)]
+        made[field.name] = (
+            kind,
+            Field(field.default, ge=told.least, gt=told.above, le=told.most),
+        )
+    found: type[BaseSettings] = create_model("Sources", __base__=Sources, **made)
+    return found
+
+
+def _listed(value: Any) -> Any:
+    """A list as the environment writes it: between commas."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
 
 
 def _invalid(error: ValidationError, file: Path | None) -> InvalidInputError:
     first = error.errors(include_url=False, include_context=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     where = f" ({file}, {PREFIX}* or a flag)" if file is not None else f" ({PREFIX}* or a flag)"
-    hint = f"Settings: {', '.join(ServerConfig.model_fields)}."
+    hint = f"Settings: {', '.join(described())}."
     return InvalidInputError(
         f"{name}: {first['msg']}{where}.", hint=hint if first["type"] == "extra_forbidden" else ""
     )
-
-
-def _check(config: ServerConfig) -> None:
-    if config.upstream is not None and config.model is not None:
-        raise InvalidInputError(
-            "--upstream serves another server's model.", hint="Leave out --model."
-        )
-    if config.no_auth and config.api_key_file is not None:
-        raise InvalidInputError("--no-auth and --api-key-file contradict each other.")

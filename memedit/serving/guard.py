@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import MutableMapping
 from functools import partial
 from typing import Any
@@ -17,7 +19,6 @@ from memedit.core.errors import MemeditError
 from memedit.serving import logs, versions
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.keys import Key
-from memedit.serving.limits import RateLimiter
 from memedit.serving.service import ANYONE, Service
 
 OPEN = frozenset({"/", "/page.js", "/page.css", "/healthz", "/readyz", "/openapi.json"})
@@ -28,6 +29,32 @@ REQUEST_ID = "X-Request-Id"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _NO_METHOD = "method_not_allowed"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+_KEPT = 10_000
+"""Keys whose rate is remembered."""
+
+
+class RateLimiter:
+    """A token bucket per key: a minute's requests may come at once, then at the steady rate."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, key: str, per_minute: int | None, now: float | None = None) -> float:
+        """Seconds until the request may come; 0: it may now, and is counted."""
+        if per_minute is None:
+            return 0.0
+        moment = time.monotonic() if now is None else now
+        with self._lock:
+            tokens, since = self._buckets.pop(key, (float(per_minute), moment))
+            tokens = min(float(per_minute), tokens + (moment - since) * per_minute / 60)
+            wait = 0.0 if tokens >= 1 else (1 - tokens) * 60 / per_minute
+            self._buckets[key] = (tokens - (0 if wait else 1), moment)
+            while len(self._buckets) > _KEPT:
+                self._buckets.popitem(last=False)
+        return wait
 
 
 class Guard:
@@ -112,7 +139,7 @@ class Guard:
                 401, "No valid API key: send Authorization: Bearer mk_...",
                 code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"},
             )  # fmt: skip
-        rate = key.requests_per_minute or self.service.settings.requests_per_minute
+        rate = key.requests_per_minute or self.service.settings.rate
         if wait := self._limiter.wait(key.id, rate):
             raise ApiError(
                 429, f"This key may send {rate} requests a minute; wait {wait:.1f} seconds.",
@@ -129,7 +156,7 @@ class Guard:
             same = urlsplit(origin).netloc == headers.get("host")
         except ValueError:
             same = False
-        if not same and origin not in self.service.settings.cors_origins:
+        if not same and origin not in self.service.settings.cors_origin:
             raise ApiError(403, "Requests from this origin are refused.", code="wrong_origin")
 
     async def _body(self, scope: Scope, receive: Receive, key: Key, headers: Headers) -> bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,13 +22,13 @@ from fastapi import FastAPI
 from memedit.core.errors import InvalidInputError, MissingExtraError
 from memedit.memory.address import is_url
 from memedit.serving import configuration, logs
-from memedit.serving.configuration import ServerConfig
+from memedit.serving.configuration import Settings
 
 NAME = "memedit"
 _ONGOING = 512  # requests one replica takes at once: its own queue refuses what is too much
 
 
-def application(config: ServerConfig, replicas: int, **options: Any) -> Any:
+def application(config: Settings, replicas: int, **options: Any) -> Any:
     """A Ray Serve application of so many replicas.
 
     Args:
@@ -53,7 +54,7 @@ def application(config: ServerConfig, replicas: int, **options: Any) -> Any:
         name=NAME, num_replicas=replicas, max_ongoing_requests=_ONGOING,
         graceful_shutdown_timeout_s=config.grace, **options,
     )  # fmt: skip
-    return deployed(serve.ingress(_builder(config.model_dump(mode="json")))(Replica)).bind()
+    return deployed(serve.ingress(_builder(asdict(config)))(Replica)).bind()
 
 
 def _builder(plain: dict[str, Any]) -> Callable[[], FastAPI]:
@@ -77,7 +78,7 @@ def app(args: dict[str, str]) -> Any:
     return application(configuration.load(None, given), replicas)
 
 
-def run(config: ServerConfig, replicas: int, started: Callable[[str], None]) -> None:
+def run(config: Settings, replicas: int, started: Callable[[str], None]) -> None:
     """Start Ray on this machine if need be, serve, and stay until interrupted or terminated."""
     serve = _ray_serve()
     import ray

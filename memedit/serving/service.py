@@ -14,7 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from memedit.core.moments import Moment
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory import EditMemory
-from memedit.serving.config import Settings
+from memedit.serving.configuration import Settings
 from memedit.serving.errors import ApiError
 from memedit.serving.keys import ANY, SCOPES, Key, KeyRing
 from memedit.serving.ledger.audit import AuditLog, Author
@@ -22,7 +22,6 @@ from memedit.serving.ledger.desk import Desk
 from memedit.serving.metrics import Metrics
 from memedit.serving.trials import Trials
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 NAMESPACE_HEADER = "X-Memedit-Namespace"
 ANYONE = Key(id="anonymous", name="anonymous", digest="", scopes=SCOPES, namespace=ANY)
 """Who asks a server that was started without authentication."""

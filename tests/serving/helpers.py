@@ -18,7 +18,7 @@ from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.editable import EditableModel
 from memedit.serving.app import assemble, create_app
-from memedit.serving.config import Settings
+from memedit.serving.configuration import Settings
 from memedit.serving.keys import Key, KeyRing, new_key
 from memedit.serving.local.backend import LocalBackend
 from memedit.serving.metrics import Metrics

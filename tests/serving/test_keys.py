@@ -12,8 +12,8 @@ import pytest
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.serving import keys
+from memedit.serving.guard import RateLimiter
 from memedit.serving.keys import KeyRing, new_key
-from memedit.serving.limits import RateLimiter
 from memedit.serving.service import NAMESPACE_HEADER
 from tests.serving.helpers import CAPITAL, ELSEWHERE, ring, run, tiny_service, within
 
@@ -185,7 +185,7 @@ def test_other_sites_cannot_use_a_visitors_browser() -> None:
             assert own.status_code == 201
             rebound = await client.get("/v1/edits", headers={"Host": "evil.example"})
             assert rebound.status_code == 400
-        async with within(tiny_service(cors_origins=("https://app.example",))) as client:
+        async with within(tiny_service(cors_origin=("https://app.example",))) as client:
             asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
             answer = await client.options("/v1/edits", headers=asked)
             assert answer.headers["access-control-allow-origin"] == "https://app.example"

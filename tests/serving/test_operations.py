@@ -22,7 +22,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving import configuration
-from memedit.serving.configuration import ServerConfig
+from memedit.serving.configuration import Settings, described
 from memedit.serving.metrics import Metrics
 from tests import helpers
 from tests.memory.helpers import capital
@@ -46,15 +46,14 @@ def test_flags_before_environment_before_file_before_defaults(
     found = configuration.load(file, {"name": "flag"})
     assert (found.name, found.max_batch, found.max_queue, found.port) == ("flag", 4, 5, 8000)
     assert found.cors_origin == ("http://b", "http://c")
-    settings = found.settings()
-    assert (settings.name, settings.max_batch, settings.grace) == ("flag", 4, 30.0)
-    assert configuration.load(None, {"no_auth": True}).settings().hosts is not None
+    assert (found.model_name, found.grace) == ("flag", 30.0)
+    assert configuration.load(None, {"no_auth": True}).answers_to is not None
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("max_bach = 3", r"max_bach.*Settings: memory"),
+        ("max_bach = 3", r"max_bach.*Settings: model"),
         ("max_batch = 0", "max_batch"),
         ("port = 70000", "port"),
         ('log_format = "xml"', "log_format"),
@@ -194,8 +193,9 @@ def test_the_example_configuration_loads() -> None:
 
 
 def _is_setting(name: str) -> bool:
-    others = {"MEMEDIT_CACHE", "MEMEDIT_REPLICA_DIR", "MEMEDIT_CONFIG", "MEMEDIT_UPSTREAM_KEY"}
-    return name in others or name.removeprefix("MEMEDIT_").lower() in ServerConfig.model_fields
+    others = {"MEMEDIT_CACHE", "MEMEDIT_REPLICA_DIR", "MEMEDIT_CONFIG", "MEMEDIT_UPSTREAM_KEY",
+              "MEMEDIT_AUDIT_KEY"}  # fmt: skip
+    return name in others or name.removeprefix("MEMEDIT_").lower() in described()
 
 
 def test_compose_file() -> None:
@@ -256,7 +256,7 @@ def test_systemd_unit() -> None:
     service = unit["Service"]
     assert service["ExecStart"].split()[1:] == ["serve", "--config", "/etc/memedit/memedit.toml"]
     assert service["Restart"] == "always" and service["User"] != "root"
-    assert float(service["TimeoutStopSec"]) > ServerConfig.model_fields["grace"].default
+    assert float(service["TimeoutStopSec"]) > Settings().grace
 
 
 def test_the_containers_own_command_runs(tmp_path: Path, pg_memory: str) -> None:

@@ -20,7 +20,7 @@ from memedit.core.types import Decision, Edit
 from memedit.model.editable import EditableModel
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts
-from memedit.serving.config import Settings
+from memedit.serving.configuration import Settings
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.local.asking import Asking, unless_gone
 from memedit.serving.local.batching import Batcher, Job, View
@@ -101,7 +101,7 @@ class LocalBackend:
     # OpenAI's routes
 
     async def models(self, request: Request, id: str | None = None) -> Response:
-        names = [self.settings.name, self.settings.name + UNEDITED]
+        names = [self.settings.model_name, self.settings.model_name + UNEDITED]
         data = [
             {"id": name, "object": "model", "created": self._created, "owned_by": "memedit"}
             for name in names
@@ -113,7 +113,7 @@ class LocalBackend:
         return JSONResponse(data[names.index(id)])
 
     def _no_model(self, name: str) -> ApiError:
-        message = f"The model {name!r} does not exist; there is {self.settings.name!r}."
+        message = f"The model {name!r} does not exist; there is {self.settings.model_name!r}."
         return ApiError(404, message, code="model_not_found", param="model")
 
     async def other(self, request: Request, body: bytes) -> Response:
@@ -183,7 +183,7 @@ class LocalBackend:
                     400, f"{name} is not supported by this server.", code="unsupported_parameter",
                     param=name,
                 )  # fmt: skip
-        name, own = wanted.model or self.settings.name, self.settings.name
+        name, own = wanted.model or self.settings.model_name, self.settings.model_name
         if name not in (own, own + UNEDITED):
             raise self._no_model(name)
         edited = wanted.memedit.edits and name == own and not self.settings.bare

@@ -88,7 +88,7 @@ def stats(
         "edits": memory.namespaces().get(caller.namespace, 0),
         "version": memory.version,
         "fires": service.metrics.fired(caller.namespace),
-        "model": service.settings.name,
+        "model": service.settings.model_name,
         "approval": service.settings.approval,
     })  # fmt: skip
 

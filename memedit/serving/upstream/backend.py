@@ -18,7 +18,7 @@ from memedit.core.types import Decision, Edit
 from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts, replies
-from memedit.serving.config import Settings
+from memedit.serving.configuration import Settings
 from memedit.serving.errors import ApiError
 from memedit.serving.metrics import Metrics
 from memedit.serving.schemas import Extra
@@ -58,7 +58,7 @@ class UpstreamBackend:
         self.relay, self.decider, self.settings = relay, decider, settings
         self.metrics, self._model = metrics, model
         self.rewriter = rewriter or note()
-        self._routes = (*DEFAULTS, *map(route, settings.upstream_routes))
+        self._routes = (*DEFAULTS, *map(route, settings.upstream_route))
         self.trials = None
         self._seen = (-_FRESH, "")
 
@@ -94,7 +94,7 @@ class UpstreamBackend:
         return passed(await self._send(request, b""), {})
 
     async def other(self, request: Request, body: bytes) -> Response:
-        """A route that :class:`~memedit.serving.config.Settings` lists."""
+        """A route that :class:`~memedit.serving.configuration.Settings` lists."""
         return passed(await self._send(request, body), {})
 
     async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
