@@ -209,6 +209,9 @@ def receipt(given: Receipt, where: str) -> None:
     for other in given.conflicts:
         line = Text.assemble(("Note: ", "yellow"), f"{other.id} seems to differ: ", fact(other))
         stdout().print(line, soft_wrap=True)
+    if given.suspicious:
+        found = ", ".join(given.suspicious)
+        note(f"Its text looks like more than a fact: {found}.", style="yellow")
     note(f"{where} is at version {given.version}.")
 
 

@@ -39,6 +39,7 @@ def plain_receipt(receipt: Receipt) -> dict[str, Any]:
         "record": plain_record(receipt.record),
         "superseded": [plain_record(r) for r in receipt.superseded],
         "conflicts": [plain_record(r) for r in receipt.conflicts],
+        "suspicious": list(receipt.suspicious),
     }
 
 

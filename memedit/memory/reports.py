@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from memedit.core.suspicion import suspicious
 from memedit.core.types import Record
 
 EventKind = Literal["add", "forget", "supersede", "restore"]
@@ -30,6 +31,11 @@ class Receipt:
     record: Record
     superseded: tuple[Record, ...] = ()
     conflicts: tuple[Record, ...] = ()
+
+    @property
+    def suspicious(self) -> tuple[str, ...]:
+        """What of its texts looks like more than a fact: :mod:`memedit.core.suspicion`."""
+        return suspicious(self.record.edit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -12,8 +13,10 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 
-from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.errors import InvalidEditError, InvalidInputError, UntrustedFileError
+from memedit.core.suspicion import in_texts
 from memedit.core.types import Edit, Record
+from memedit.core.untrusted import parse_json
 from memedit.memory import files
 from memedit.memory.plain import plain_receipt, plain_record, plain_report
 from memedit.serving.errors import ApiError, api_error
@@ -236,8 +239,29 @@ def change(
         with service.audit.change(caller.author, "propose", caller.namespace) as outcome:
             proposal = service.desk.propose(caller.author, caller.namespace, action, body)
             outcome |= {"proposal": proposal.id, "proposed": action}
-        return {"proposal": proposal.plain()}, False
+        return {"proposal": shown(proposal)}, False
     return Editor(service, caller.namespace, caller.author).make(action, body), True
+
+
+def shown(proposal: Proposal) -> dict[str, Any]:
+    """A proposal with what of its texts looks like more than a fact, for whoever decides."""
+    return proposal.plain() | {"suspicious": list(in_texts(_texts(proposal.body)))}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text of a proposed change; of a file's lines what JSON hides, too."""
+    if isinstance(value, str):
+        yield value
+        for line in value.splitlines() if value.lstrip()[:1] in ("{", "[") else ():
+            with suppress(UntrustedFileError):
+                held = parse_json(line)
+                yield from _texts(list(held.values()) if isinstance(held, dict) else [])
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
 
 
 def approve(service: Service, caller: Caller, id: str) -> Proposal:

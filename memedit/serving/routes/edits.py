@@ -14,7 +14,7 @@ from memedit.core.types import MAX_TEXT, Record
 from memedit.memory import files
 from memedit.memory.plain import plain_event, plain_record
 from memedit.serving.errors import ApiError
-from memedit.serving.routes.changes import FORMATS, Writes, approve, reject, writes
+from memedit.serving.routes.changes import FORMATS, Writes, approve, reject, shown, writes
 from memedit.serving.schemas import Ask, Compare, EditChange, Learnt, NewEdit, Report, Restore
 from memedit.serving.service import Caller, Question, Service, needs, service_of
 
@@ -221,7 +221,7 @@ def proposals(
 ) -> JSONResponse:
     """Proposed changes, newest first."""
     found = service.desk.proposals(caller.namespace, state, limit)
-    data = [_shortened(proposal.plain()) for proposal in found]
+    data = [_shortened(shown(proposal)) for proposal in found]
     return JSONResponse({"object": "list", "data": data})
 
 
@@ -241,4 +241,4 @@ async def decide(
 ) -> Response:
     """Approve a change that another key proposed, or put it away."""
     made = approve if verdict == "approve" else reject
-    return JSONResponse((await writes.run(made, id)).plain())
+    return JSONResponse(shown(await writes.run(made, id)))
