@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import helpers, postgres
+
 os.environ["HF_HUB_OFFLINE"] = "1"
+_RAM = Path("/dev/shm")
+if "TMPDIR" not in os.environ and _RAM.is_dir() and shutil.disk_usage(_RAM).free > 4 << 30:
+    # Thousands of commits, each of which waits for the disk: up to a tenth of a second where it is
+    # busy. What is killed here are processes, never the machine, so files in RAM are as safe.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_RAM)
+os.environ.setdefault("RAY_TMPDIR", "/tmp")  # the paths of its sockets must be short
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: do not spin on a busy machine
-
-from tests import helpers, postgres
 
 Tiny = Callable[[str], Any]
 SLOW = frozenset({"smollm", "minilm", "pg", "browser"})
