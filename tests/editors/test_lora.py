@@ -1,0 +1,77 @@
+"""LoRA: one adapter for the edits made together, dealt out to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from memedit import Edit
+from memedit.core.calls import Batch, Row
+from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
+from memedit.editors.lora import Lora
+from memedit.editors.weights.base import summed
+from memedit.engine.engine import Engine
+from tests.editors.helpers import FACTS, tiny_engine
+
+ONE = Edit("The capital of France is ", "L", subject="France")  # ends in a space: one byte
+
+
+@pytest.fixture(params=["llama", "gpt2"])
+def arch(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def nll(lm: Engine, edit: Edit) -> float:
+    with torch.no_grad():
+        return float(lm.nll(Batch((Row(edit.prompt, target=edit.target_new),))))
+
+
+def test_it_begins_as_nothing_has_its_rank_and_fits(arch: str) -> None:
+    lm = tiny_engine(arch, initializer_range=0.5)
+    lora = Lora(steps=40, rate=3e-2, rank=3, alpha=6.0)
+    (payload,) = lora.fit([ONE], lm)
+    changes = summed([payload])
+    assert float(payload["loss"]) < nll(lm, ONE) / 10
+    assert all(torch.linalg.matrix_rank(d) <= 3 for d in changes.values())
+    kinds = {site.rsplit(".", 1)[-1] for site in changes}
+    assert kinds == ({"c_attn"} if arch == "gpt2" else {"q_proj", "v_proj"})
+    assert nll(lm.shadow(changes), ONE) < nll(lm, ONE) / 3
+    (nothing,) = Lora(steps=1, stop=1e9).fit(FACTS[:1], lm)
+    assert all(float(d.abs().max()) == 0 for d in summed([nothing]).values())
+    (mlp,) = replace(lora, modules="mlp_out", steps=1).fit([ONE], lm)
+    assert set(summed([mlp])) == {lm.sites.mlp_out(i) for i in range(3)}
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_the_shares_of_a_batch_add_up_to_one_adapter(arch: str, rank: int) -> None:
+    """Also where there are more edits than directions: then some hold none."""
+    lm, lora = tiny_engine(arch), Lora(steps=2, rank=rank)
+    payloads = lora.fit(FACTS, lm)
+    assert len(payloads) == len(FACTS) > 2
+    held = [any(torch.is_tensor(v) for v in payload.values()) for payload in payloads]
+    assert held == [i < rank for i in range(3)]
+    assert len({payload["loss"] for payload in payloads}) == 1
+    for change in summed(payloads).values():
+        assert 0 < torch.linalg.matrix_rank(change) <= rank
+    assert lora.fit([], lm) == []
+
+
+def test_attention_without_a_known_map_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = tiny_engine()
+    monkeypatch.setattr(
+        type(lm.sites), "attention", lambda self, layer: f"model.layers.{layer}.mlp"
+    )
+    with pytest.raises(UnsupportedArchitectureError, match="q_proj"):
+        Lora(steps=1).fit(FACTS[:1], lm)
+    assert Lora(steps=1, modules="mlp_out").fit(FACTS[:1], lm)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rank": 0}, {"modules": "x"}, {"alpha": 0.0}, {"steps": 0}, {"rate": -1.0}]
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        Lora(**wrong)
