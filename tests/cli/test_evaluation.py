@@ -41,7 +41,7 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
     words = (
         "compare",
         "--editors",
-        "ike@mention,ike-ungated,none",
+        "rag@mention,rag-ungated,none",
         "--data",
         folder / "cases.jsonl",
     )
@@ -50,11 +50,11 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
     result = call(*words, *more, "3", *out)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "a.json").read_text())
-    assert found.keys() == {"ike@mention", "ike-ungated", "none"}
-    assert found["ike@mention"].keys() == {"1", "3"}
+    assert found.keys() == {"rag@mention", "rag-ungated", "none"}
+    assert found["rag@mention"].keys() == {"1", "3"}
     for metric in ("gen_efficacy", "gen_generality", "gen_locality", "es", "ps", "ns", "s"):
-        assert found["ike@mention"]["3"][metric].keys() == {"mean", "low", "high", "n"}, metric
-    assert "seconds_per_edit" in found["ike@mention"]["3"]
+        assert found["rag@mention"]["3"][metric].keys() == {"mean", "low", "high", "n"}, metric
+    assert "seconds_per_edit" in found["rag@mention"]["3"]
     assert found["none"]["3"]["gen_locality"]["mean"] == 1
     assert "<svg" in (tmp_path / "a.html").read_text()
     assert (tmp_path / "a.json.run" / "manifest.json").is_file()
@@ -76,16 +76,16 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
 def test_eval_measures_beside_the_unedited_model(call: Any, folder: Path, tmp_path: Path) -> None:
     words = ("--data", folder / "cases.jsonl", "--n", "2", "--max-new-tokens", "3")
     result = call(
-        "eval", "--editor", "ike@mention", *words, "--families", "gen", "--json", "e.json"
+        "eval", "--editor", "rag@mention", *words, "--families", "gen", "--json", "e.json"
     )
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "e.json").read_text())
-    assert found.keys() == {"ike@mention", "none"}
-    assert "es" not in found["ike@mention"]["2"]
+    assert found.keys() == {"rag@mention", "none"}
+    assert "es" not in found["rag@mention"]["2"]
 
 
 def test_without_timings_two_runs_write_the_same(call: Any, folder: Path, tmp_path: Path) -> None:
-    words = ("--editors", "ike@mention", "--data", folder / "cases.jsonl", "--n", "2")
+    words = ("--editors", "rag@mention", "--data", folder / "cases.jsonl", "--n", "2")
     more = ("--max-new-tokens", "3", "--no-timings", "--json")
     for name in ("a.json", "b.json"):
         assert call("compare", *words, *more, name).exit_code == 0
@@ -93,7 +93,7 @@ def test_without_timings_two_runs_write_the_same(call: Any, folder: Path, tmp_pa
 
 
 def test_a_sweep_has_a_cell_per_model_and_number(call: Any, folder: Path, tmp_path: Path) -> None:
-    words = ("--editors", "ike@mention,none", "--data", folder / "cases.jsonl", "--n", "1,3")
+    words = ("--editors", "rag@mention,none", "--data", folder / "cases.jsonl", "--n", "1,3")
     more = ("--models", folder / "model", "--run", "s", "--max-new-tokens", "3", "--json", "s.json")
     result = call("sweep", *words, *more)
     assert result.exit_code == 0, result.output
@@ -162,7 +162,7 @@ def test_downstream(call: Any, folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("lm_eval")
     words = (
         "--editor",
-        "ike@mention",
+        "rag@mention",
         "--edits",
         folder / "cases.jsonl",
         "--n-edits",

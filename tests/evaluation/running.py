@@ -13,8 +13,8 @@ from tests.evaluation.helpers import small_model
 def run(say: Callable[[object], None], data: str, folder: str) -> None:
     """Compare two editors with the unedited model in ``folder``; says how far it is."""
     torch.set_num_threads(1)
+    editors = ["ike(demonstrations=1)@mention", "ike(demonstrations=1)-ungated", "none"]
     compare(
-        small_model(), ["ike@mention", "ike-ungated", "none"], data, folder=folder,
-        protocol="sequential", checkpoints=[2], tokens=3, group=2,
-        progress=lambda *heard: say(heard),
+        small_model(), editors, data, folder=folder, protocol="sequential", checkpoints=[2],
+        tokens=3, group=2, progress=lambda *heard: say(heard),
     )  # fmt: skip

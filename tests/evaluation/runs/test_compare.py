@@ -26,9 +26,10 @@ from tests.evaluation.running import run
 from tests.forking import fork
 from tests.helpers import shared_data
 
-IKE = "ike@mention"
-"""Whatever the default scope is, these tests know this one."""
-EDITORS = ("none", IKE, "ike-ungated")
+IKE = "ike(demonstrations=1)@mention"
+"""Whatever the default scope is, these tests know this one; one demonstration is enough to read."""
+UNGATED = "ike(demonstrations=1)-ungated"
+EDITORS = ("none", IKE, UNGATED)
 FAST: dict[str, Any] = {"tokens": 3, "group": 2}
 
 
@@ -81,8 +82,8 @@ def test_protocols_run(model: Any, data: Path, protocol: str) -> None:
 
 def test_one_edit_at_a_time_is_not_confused_by_the_others(model: Any, data: Path) -> None:
     """With all edits in memory the ungated answer to a neighbour uses any; alone, its own."""
-    single = compare(model, "ike-ungated", data, protocol="single", **FAST)
-    assert single.tables["ike-ungated"]["5"]["scope_right"].mean == 1
+    single = compare(model, UNGATED, data, protocol="single", **FAST)
+    assert single.tables[UNGATED]["5"]["scope_right"].mean == 1
 
 
 def test_rows_tell_everything_and_base_answers_are_kept(
