@@ -138,7 +138,7 @@ class Cluster:
     def cut(self) -> int:
         """End every other connection; how many there were."""
         query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name"
-        return len(self.run(f"{query} = 'memedit'"))
+        return len(self.run(f"{query} LIKE 'memedit%'"))
 
 
 def _children(parent: int) -> list[int]:

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 import memedit
 from memedit.cli import evaluation, memories, render, serving, training
-from memedit.cli.edits import edit_app
+from memedit.cli.erasing import edit_app
 from memedit.cli.options import (
     DEFAULT_MEMORY,
     EncoderName,

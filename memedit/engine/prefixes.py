@@ -89,6 +89,11 @@ class Prefixes:
             fresh.batch_repeat_interleave(copies)
         return length, fresh
 
+    def clear(self) -> None:
+        """Let go of them all: they may hold what must be kept no longer."""
+        with self._lock:
+            self._kept.clear()
+
     def _compute(self, prefix: str) -> tuple[int, DynamicCache]:
         bos = self._codec.tokenizer.bos_token
         own = bool(bos) and prefix.startswith(bos)  # a chat template writes it out

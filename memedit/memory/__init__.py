@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from memedit.memory.erasing.certificate import Certificate
 from memedit.memory.memory import EditMemory
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
 from memedit.memory.view import MemoryView
 
-__all__ = ["EditMemory", "Event", "ImportReport", "MemoryView", "Receipt", "VerifyReport"]
+__all__ = [
+    "Certificate",
+    "EditMemory",
+    "Event",
+    "ImportReport",
+    "MemoryView",
+    "Receipt",
+    "VerifyReport",
+]

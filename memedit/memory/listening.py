@@ -36,7 +36,7 @@ class ListeningReplica(Replica):
         def idle(journal: JournalReader) -> None:
             self.snapshot_if_due(journal=journal)  # so that this machine's next process starts soon
 
-        self._feed = Feed(self._journal.database, self.catch_up, idle)
+        self._feed = Feed(self._journal.database, self.catch_up, idle, lambda: self.purged)
 
     def close(self) -> None:
         if self._feed is not None:

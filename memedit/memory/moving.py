@@ -13,6 +13,7 @@ from memedit.core.untrusted import read_bytes
 from memedit.memory.address import Address, directory, quoted
 from memedit.memory.backup import SETTINGS, seal
 from memedit.memory.journal.copying import MigrationReport, check_target, copy_journal
+from memedit.memory.journal.erasing import Row, erase_again, purged_of
 from memedit.memory.journal.journal import FILE, Journal
 from memedit.memory.memory import EditMemory
 
@@ -73,7 +74,8 @@ def restore(
     replace: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> MigrationReport:
-    """:func:`migrate` of a backup; the settings that lie beside it come with it.
+    """:func:`migrate` of a backup; the settings that lie beside it come with it. What the target
+    has purged since the backup was made stays purged.
 
     Raises:
         InvalidInputError, MemoryStoreError: it cannot be done; the target is as before.
@@ -102,9 +104,22 @@ def _copied(
 ) -> MigrationReport:
     copy = Journal(target)
     try:
-        return copy_journal(origin, copy, progress)
+        purged = _purged_since(origin, copy)
+        report = copy_journal(origin, copy, progress, lambda: erase_again(copy, purged))
     finally:
         copy.close()
+    if report.purged:
+        with EditMemory(target) as memory:
+            memory.finish_purge()
+    return report
+
+
+def _purged_since(origin: Journal, copy: Journal) -> list[Row]:
+    """What the target purged, where the source is an older state of the same memory."""
+    with copy.read() as anything, origin.read():
+        if not anything or copy.meta("memory") != origin.meta("memory"):
+            return []
+        return purged_of(copy)
 
 
 def check_sound(address: Address) -> None:

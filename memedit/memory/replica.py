@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from memedit.core.errors import MemoryStoreError, UntrustedFileError
 from memedit.core.types import Payload
 from memedit.memory.journal.feed import Freshness
 from memedit.memory.journal.payloads import LazyReader
-from memedit.memory.journal.reading import JournalReader
+from memedit.memory.journal.reading import PURGED, JournalReader
 from memedit.memory.journal.rows import PayloadRow, readable
 from memedit.memory.journal.turns import Turns
 from memedit.memory.live import snapshots
@@ -44,6 +44,8 @@ class Replica(ABC):
         live: The live set; replaced as a whole when it must be read afresh.
         built_with: (id, dimension) of the encoder that the vectors are of; None: no vectors yet.
         payloads: Reads a record's payloads when asked.
+        when_purged: Called when something was purged, by whomever: who keeps something that was
+            made of edits lets go of it.
         unsaved: Keys that no index snapshot holds.
     """
 
@@ -58,6 +60,8 @@ class Replica(ABC):
         self.built_with: tuple[str, int] | None = None
         self._embedding: str | None = None
         self._last = (0, "")  # id and time of the newest event taken in
+        self._purged: str | None = None  # the newest event of a purge taken in
+        self.when_purged: list[Callable[[], None]] = []
 
     # -- how each keeps up --------------------------------------------------------------------
 
@@ -132,6 +136,11 @@ class Replica(ABC):
         with self.guard:
             yield self.live
 
+    @property
+    def purged(self) -> int:
+        """The newest event of a purge of which nothing is left here; 0: there was none."""
+        return int(self._purged or 0)
+
     @contextmanager
     def at_rest(self) -> Iterator[LiveSet | None]:
         """The live set exactly at the state that the journal shows within the block; None where
@@ -177,12 +186,16 @@ class Replica(ABC):
             ready = self._saved_indexes(journal, identity)
         news = live.read(journal, self.payloads, ready, int(identity.get("dimension", 0)))
         rows = self._payload_rows(journal, news, metas, afresh=afresh)
+        purged = metas.get(PURGED) != self._purged
+        relations = journal.relation_ids() if purged and not afresh else None
         if afresh:
             live.apply(news, ready)
         with self.guard:
             if not afresh:
                 self._embedding = _BROKEN  # should taking it in fail, all is read again
                 live.apply(news)
+            if relations is not None:
+                live.relations.keep(relations)
             self.live, self._last = live, (news.event, news.at)
             self._take_payloads(rows, news, afresh=afresh)
             self._embedding = identity.get("embedding")
@@ -190,7 +203,23 @@ class Replica(ABC):
                 self.built_with = (identity["encoder"], int(identity["dimension"]))
             self.payloads.clear()
             self._arrived.notify_all()
+        if purged:
+            self._let_go(identity, metas.get(PURGED))
         return identity
+
+    def _let_go(self, identity: Mapping[str, str], event: str | None) -> None:
+        """What was purged is let go of wherever it was kept beside the live set."""
+        for forget in list(self.when_purged):
+            forget()
+        folder = self.folder(identity)
+        if folder is not None and (self._journal.database.shared or not self._journal.read_only):
+            try:
+                if snapshots.drop_older(folder, int(event or 0)):
+                    self.unsaved = max(self.unsaved, SNAPSHOT_EVERY)
+            except (OSError, UntrustedFileError) as error:  # tried again with the next news
+                log.error("An index snapshot holds what was purged and stays: %s", error)
+                return
+        self._purged = event
 
     def _continues(self, journal: JournalReader) -> bool:
         """Whether the journal still holds the event up to which it was read."""

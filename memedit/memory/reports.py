@@ -9,7 +9,7 @@ from typing import Literal
 from memedit.core.suspicion import suspicious
 from memedit.core.types import Record
 
-EventKind = Literal["add", "forget", "supersede", "restore"]
+EventKind = Literal["add", "forget", "supersede", "restore", "purge"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from memedit.core.errors import MemeditError
 from memedit.core.types import key_texts, masked_prompt
 from memedit.memory.backup import altered
 from memedit.memory.journal.payloads import load
-from memedit.memory.journal.reading import JournalReader
+from memedit.memory.journal.reading import PURGING, JournalReader
 from memedit.memory.journal.rows import KeyRow, digest
 from memedit.memory.live.state import LiveSet, search_texts
 from memedit.memory.reports import VerifyReport
@@ -29,11 +29,19 @@ def verify(journal: JournalReader, live: LiveSet) -> VerifyReport:
         rows = journal.key_rows()
         problems += [*_content(journal), *_keys(journal, live, rows), *_live(journal, live)]
         problems += _indexes(live, rows)
-        problems += [*_payloads(journal), *altered(journal)]
+        problems += [*_payloads(journal), *altered(journal), *_unfinished(journal)]
     except (DBAPIError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
             RecursionError, MemeditError) as error:  # fmt: skip  # content that cannot even be read
         problems.append(f"cannot be read: {getattr(error, 'orig', error)}")
     return VerifyReport(live.version, len(live), len(rows), tuple(problems))
+
+
+def _unfinished(journal: JournalReader) -> Iterator[str]:
+    if journal.meta(PURGING) is not None:
+        yield (
+            "a purge was interrupted: what it took may still be in the files' bytes; "
+            "memedit edit purge --finish goes on"
+        )
 
 
 def _content(journal: JournalReader) -> Iterator[str]:

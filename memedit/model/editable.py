@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, overload
+from weakref import WeakMethod
 
 from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidEditError, InvalidInputError
@@ -15,7 +16,7 @@ from memedit.core.registry import check_options
 from memedit.core.types import Edit, Record
 from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
-from memedit.memory import EditMemory, Event, ImportReport, Receipt
+from memedit.memory import Certificate, EditMemory, Event, ImportReport, Receipt
 from memedit.model.answering import Answering
 from memedit.model.asking import AskableModel
 from memedit.model.deciding import Decider
@@ -88,6 +89,8 @@ class EditableModel(AskableModel):
         self._decider = Decider(self.memory, scope, given=given)
         self._chat = ChatFormat.of(self.tokenizer)
         self._edited_models, self._kept = EditedModels(self.engine), dict[int, Payloads]()
+        let_go = WeakMethod(self._let_go)
+        self.memory.when_purged(lambda: (forget := let_go()) and forget())
 
     @classmethod
     def from_pretrained(
@@ -273,6 +276,31 @@ class EditableModel(AskableModel):
         if refit:
             self._check_unmerged()
         return self._fitter.forget(ids, namespace, refit=refit)
+
+    def purge(
+        self, *ids: str, namespace: str | None = None, refit: bool = False, **what: Any
+    ) -> Certificate:
+        """Erase edits for good, with all that was made of them; there is no way back.
+
+        Args:
+            ids: Of edits.
+            namespace: Where they are; default the view's.
+            refit: Fit edits of weights anew that were fitted on them.
+            **what: Instead of ids, ``subject`` or ``everything``, as of :meth:`EditMemory.purge`.
+
+        Raises:
+            UnknownEditError: there is nothing to purge.
+            EntangledEditError: others were fitted on them, and ``refit`` is not set.
+        """
+        if refit:
+            self._check_unmerged()
+        return self._fitter.purge(ids, namespace or self._now.namespace, what, refit=refit)
+
+    def _let_go(self) -> None:
+        """Of what was made of edits that were purged."""
+        self._kept.clear()
+        self._edited_models.clear()
+        self.engine.prefixes.clear()
 
     def history(self, id: str | None = None) -> list[Event]:
         """All that happened to one edit, or to the memory, in order."""

@@ -13,7 +13,7 @@ from memedit.core.progress import counted, report
 from memedit.core.protocols import Editor, Scope, is_joint, leaves_of
 from memedit.core.types import Edit, Payload, Record
 from memedit.engine.engine import Engine
-from memedit.memory import EditMemory, Receipt
+from memedit.memory import Certificate, EditMemory, Receipt
 from memedit.model.sequence import EditedModels, dependents, refuse, stamped, ungated
 
 Payloads = Mapping[str, Payload]
@@ -88,6 +88,17 @@ class Fitter:
         for group in _alike(later):
             self.add([record.edit for record in group], _options_of(group[0]))
         return found
+
+    def purge(
+        self, ids: Sequence[str], namespace: str, what: Mapping[str, Any], *, refit: bool
+    ) -> Certificate:
+        """Erase edits for good, once nothing that was fitted on them is left; else as
+        :meth:`forget`."""
+        planned = self.memory.preview_purge(*ids, namespace=namespace, **what).records
+        live = {record.sequence for record in self.memory.records(namespace)}
+        if gone := [record.id for record in planned if record.sequence in live]:
+            self.forget(gone, namespace, refit=refit)
+        return self.memory.purge(*ids, namespace=namespace, **what)
 
     def compile(self) -> int:
         """Fit and store what edits in memory lack; returns the number of edits.

@@ -61,6 +61,10 @@ class EditedModels:
         self._last = (key, changes, engine)
         return engine
 
+    def clear(self) -> None:
+        """Let go of the last one."""
+        self._last = None
+
     def _weights(self) -> tuple[Any, ...]:
         """Changes when the base's weights do."""
         return tuple((p.data_ptr(), p._version, p.dtype) for p in self._engine.base.parameters())

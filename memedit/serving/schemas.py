@@ -199,6 +199,15 @@ class Restore(_Ours):
     )
 
 
+class Purge(_Ours):
+    """What to erase for good: exactly one of the fields."""
+
+    ids: list[Name] = Field(default_factory=list, max_length=1_000)
+    subject: Text | None = None
+    everything: bool = Field(False, description="All edits of the namespace.")
+    finish: bool = Field(False, description="Go on with a purge that was interrupted.")
+
+
 class Ask(_Ours):
     """A question to explain."""
 

@@ -30,6 +30,7 @@ class JournalConnection:
     Attributes:
         ready: Whether the tables were there when last looked at.
         closed: Whether :meth:`close` was called.
+        connections: How many were made so far.
     """
 
     def __init__(self, database: Database) -> None:
@@ -41,7 +42,7 @@ class JournalConnection:
         )
         self._engine: Engine | None = None
         self._connection: Connection | None = None
-        self._connections = 0
+        self.connections = 0
         self.ready = self.closed = False
 
     def check_open(self) -> None:
@@ -77,7 +78,7 @@ class JournalConnection:
                 return False
             self._engine = self._engine or self.database.engine()
             self._connection = self._engine.connect()
-            self._connections += 1
+            self.connections += 1
         with readable(self.address), self._connection.begin():
             self.ready = _has_tables(self._connection, self.database)
         return self.ready
@@ -128,8 +129,8 @@ class JournalConnection:
         """
         with self.database.errors():
             if not self.prepare():
-                return self._connections, -1
-            return self._connections, self.database.commits(self.connection)
+                return self.connections, -1
+            return self.connections, self.database.commits(self.connection)
 
     def _make_tables(self) -> None:
         if self.read_only:

@@ -28,11 +28,13 @@ class MigrationReport:
         version: The memory's version, the same in both places.
         rows: Number of rows by table, dead records' too.
         sha256: Of every row, read back from the target and equal to the source's.
+        purged: Records that had been purged in the target and were purged again.
     """
 
     version: int
     rows: dict[str, int]
     sha256: str
+    purged: int = 0
 
 
 def copy(
@@ -55,12 +57,17 @@ def leave_edits(target: Path) -> None:
 
 
 def copy_journal(
-    source: JournalReader, target: Journal, progress: Callable[[int], None] | None = None
+    source: JournalReader,
+    target: Journal,
+    progress: Callable[[int], None] | None = None,
+    last: Callable[[], int] = int,
 ) -> MigrationReport:
     """Make ``target`` a copy of ``source``, history and vectors included, in one transaction.
 
     Args:
         progress: Told how many rows have been copied.
+        last: Called in the same transaction once all is copied and compared; it purges what the
+            target had purged, and answers how much that was.
 
     Raises:
         MemoryStoreError: there is nothing to copy, or what was written reads back differently;
@@ -88,7 +95,8 @@ def copy_journal(
                     f"The copy {quoted(target.address)} reads back differently: nothing was kept.",
                     hint="Check the target's disk, and that its encoding is UTF-8.",
                 )
-    return MigrationReport(version, rows, found)
+            purged = last()
+    return MigrationReport(version, rows, found, purged)
 
 
 def _chunks(journal: JournalReader, table: Table) -> Iterator[list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -125,6 +126,20 @@ class Database(Protocol):
 
     def integrity(self, connection: Connection) -> list[str]:
         """What the database itself finds wrong."""
+
+    def acknowledge(self, connection: Connection, memory: str, purged: int) -> None:
+        """Say, for as long as this connection lasts, that a copy of the memory of this id has let
+        go of all that was purged up to an event. Nothing where nobody asks."""
+
+    def acknowledged(self, memory: str) -> list[tuple[str, int]]:
+        """Which copies follow the memory of this id now, and what each last acknowledged."""
+
+    def compact(self, connection: Connection, tables: Sequence[str]) -> list[str]:
+        """Rewrite tables so that nothing is left of deleted rows; outside of any transaction.
+
+        Returns:
+            What could not be done, and why; nothing where all was.
+        """
 
     def copy_file(self, connection: Connection, folder: Path) -> bool:
         """Overwrite (or make) the journal in a directory with this one, atomically and as a whole

@@ -52,6 +52,8 @@ class Feed:
         database: Where it is.
         take: Takes in what the given journal, open for reading, has to say; its identity.
         idle: Called after every catch-up, with the journal, outside any transaction.
+        purged: The newest event of a purge of which the copy holds nothing any more: the database
+            is told.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Feed:
         database: Database,
         take: Callable[[JournalReader], Mapping[str, str]],
         idle: Callable[[JournalReader], None],
+        purged: Callable[[], int],
     ) -> None:
-        self._database, self._take, self._idle = database, take, idle
+        self._database, self._take, self._idle, self._purged = database, take, idle, purged
+        self._acknowledged = (0, -1)
         self._journal = JournalReader(database)  # connects in the thread
         self._contact = time.monotonic()
         self._connected, self._error = False, "Not connected yet."
@@ -135,5 +139,14 @@ class Feed:
         asked = time.monotonic()
         with self._journal.read() as anything:
             told = self._take(self._journal) if anything else {}
+            if "memory" in told:
+                self._acknowledge(told["memory"])
         self._contact = asked
         return told.get("memory")
+
+    def _acknowledge(self, memory: str) -> None:
+        """Once for each purge and each connection."""
+        now = (self._journal.connections, self._purged())
+        if now != self._acknowledged:
+            self._database.acknowledge(self._journal.connection, memory, now[1])
+            self._acknowledged = now

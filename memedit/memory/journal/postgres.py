@@ -7,8 +7,8 @@ Readers see one snapshot and never wait. The end of a write tells the other proc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,14 +21,20 @@ from memedit.memory.journal import policies
 from memedit.memory.journal.connection import give_up
 from memedit.memory.journal.database import HAS_TABLES, WRITES, Listener
 from memedit.memory.journal.schema import meta
+from memedit.memory.journal.vacuuming import vacuum
 
 if TYPE_CHECKING:
     import psycopg
 
 LOCK_SECONDS = 30
 """How long a write waits for another process's write to end."""
+_APPLICATION = "memedit"
+_FOLLOWERS = (
+    b"SELECT pid, application_name FROM pg_stat_activity "
+    b"WHERE datname = current_database() AND starts_with(application_name, %s)"
+)
 _OPTIONS = {
-    "application_name": "memedit",
+    "application_name": _APPLICATION,
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -169,6 +175,23 @@ class Postgres:
     def integrity(self, connection: Connection) -> list[str]:
         """Foreign keys that do not hold: PostgreSQL lets in none, unless its files are damaged."""
         return policies.dangling(connection)
+
+    def acknowledge(self, connection: Connection, memory: str, purged: int) -> None:
+        """As the connection's name, which whoever looks into ``pg_stat_activity`` sees."""
+        named = {"name": f"{_APPLICATION} {memory} {purged}"}
+        connection.execute(text("SELECT set_config('application_name', :name, false)"), named)
+
+    def acknowledged(self, memory: str) -> list[tuple[str, int]]:
+        """By process of the database."""
+        with self.errors(), closing(self.connect(autocommit=True)) as connection:
+            named = f"{_APPLICATION} {memory} "
+            rows = connection.execute(_FOLLOWERS, (named,)).fetchall()
+        return [(f"pid {pid}", int(name.removeprefix(named) or 0)) for pid, name in rows]
+
+    def compact(self, connection: Connection, tables: Sequence[str]) -> list[str]:
+        """:func:`memedit.memory.journal.vacuuming.vacuum`"""
+        with self.errors(), closing(self.connect(autocommit=True)) as own:
+            return vacuum(own, tables)
 
     def copy_file(self, connection: Connection, folder: Path) -> bool:
         """The files are the server's."""

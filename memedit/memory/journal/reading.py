@@ -20,6 +20,7 @@ from memedit.memory.journal.rows import (
     KeyRow,
     PayloadRow,
     RelationRow,
+    erased_relation,
     from_bytes,
     to_record,
     utc,
@@ -31,6 +32,8 @@ from memedit.memory.slots import Replaced
 IDENTITY = ("memory", "encoder", "dimension", "embedding")
 PAYLOAD_CHANGES = "payload_changes"
 """Meta name: how often payloads were put in after their records."""
+PURGED, PURGING = "purged", "purging"
+"""Meta names: the newest event of a purge; a purge of which something is still to be done."""
 LIVE: tuple[EventKind, EventKind] = ("add", "restore")
 _FEW = 2_000
 
@@ -57,8 +60,8 @@ class JournalReader(JournalConnection):
         return {name: known[name] for name in IDENTITY if name in known}
 
     def metas(self) -> dict[str, str]:
-        """The identity and how often payloads were put in later, in one question."""
-        names = (*IDENTITY, PAYLOAD_CHANGES)
+        """The identity, how often payloads came later and the last purge, in one question."""
+        names = (*IDENTITY, PAYLOAD_CHANGES, PURGED)
         rows = self._all(select(meta.c.name, meta.c.value).where(meta.c.name.in_(names)))
         return {row[0]: row[1] for row in rows}
 
@@ -112,10 +115,12 @@ class JournalReader(JournalConnection):
 
     def changes(self, since: int = 0, upto: int | None = None) -> tuple[list[int], list[int]]:
         """(live, dead): sequences by whether their last event after event ``since``, in versions
-        up to ``upto``, put them into the live set or took them out. Ascending."""
+        up to ``upto``, put them into the live set or took them out. Ascending. What was purged is
+        live in no version."""
         rows = select(events.c.sequence, events.c.kind).where(events.c.id > since)
         if upto is not None:
-            rows = rows.where(events.c.version <= upto)
+            purged = select(events.c.sequence).where(events.c.kind == "purge")
+            rows = rows.where(events.c.version <= upto, events.c.sequence.not_in(purged))
         last = {row[0]: row[1] for row in self._all(rows.order_by(events.c.id))}
         live = [sequence for sequence in sorted(last) if last[sequence] in LIVE]
         return live, [sequence for sequence in sorted(last) if last[sequence] not in LIVE]
@@ -157,6 +162,15 @@ class JournalReader(JournalConnection):
         """(id, masked prompt, vector) of every relation with a larger id."""
         rows = select(relations).where(relations.c.id > after).order_by(relations.c.id)
         return [tuple(row) for row in self._all(rows)]
+
+    def relation_ids(self) -> set[int]:
+        """The relations that hold a text."""
+        ids = {row[0] for row in self._all(select(relations.c.id))}
+        if not ids:
+            return ids
+        newest = max(ids)
+        (text,) = self._all(select(relations.c.text).where(relations.c.id == newest))
+        return ids - {newest} if text[0] == erased_relation(newest) else ids
 
     def record_rows(self) -> Sequence[Any]:
         """Every row of ``records``, dead ones too."""

@@ -53,6 +53,16 @@ PayloadRow = tuple[int, str, bytes, str]
 """(sequence, editor, tensors, values)"""
 
 
+ERASED = "[purged]"
+"""What stands for a text that was purged."""
+
+
+def erased_relation(id: int) -> str:
+    """The text of a relation that was purged and is the newest: its id is given to no other.
+    No masked prompt is like it: they hold :data:`~memedit.core.text.MASK`."""
+    return f"[purged {id}]"
+
+
 @dataclass(slots=True)
 class Stored:
     """A record with what the journal keeps beside it. ``vectors``: [keys, d]; the first is the

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -158,12 +158,37 @@ class SQLite:
         broken = driver.execute("PRAGMA foreign_key_check").fetchall()
         return wrong + [f"dangling reference in table {row[0]}, row {row[1]}" for row in broken]
 
+    def acknowledge(self, connection: Connection, memory: str, purged: int) -> None:
+        """Who reads the file looks at it first."""
+
+    def acknowledged(self, memory: str) -> list[tuple[str, int]]:
+        """Nobody says so."""
+        return []
+
+    def compact(self, connection: Connection, tables: Sequence[str]) -> list[str]:
+        """The file written anew, and its write-ahead log emptied."""
+        with self.errors():
+            return compact(driver_of(connection))
+
     def copy_file(self, connection: Connection, folder: Path) -> bool:
         """Page by page, in one transaction of the target."""
         with store_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             _back_up(driver_of(connection), folder / FILE)
         return True
+
+
+def compact(driver: sqlite3.Connection) -> list[str]:
+    """Write a database anew without what was deleted, and empty its write-ahead log; what could
+    not be done. Outside of any transaction."""
+    _may_attach(driver, 1)  # VACUUM's own, of no name
+    try:
+        driver.execute("VACUUM")
+    finally:
+        _may_attach(driver, 0)
+    if driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        return ["another process reads on, and keeps the write-ahead log from being emptied"]
+    return []
 
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
@@ -239,9 +264,14 @@ def _open(uri: str) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA trusted_schema=OFF")  # what a file defines calls no functions
     connection.execute("PRAGMA cell_size_check=ON")
-    if hasattr(sqlite3, _ATTACHED):
-        connection.setlimit(getattr(sqlite3, _ATTACHED), 0)
+    connection.execute("PRAGMA secure_delete=ON")  # the bytes of what is deleted are overwritten
+    _may_attach(connection, 0)
     return connection
+
+
+def _may_attach(connection: sqlite3.Connection, databases: int) -> None:
+    if hasattr(sqlite3, _ATTACHED):
+        connection.setlimit(getattr(sqlite3, _ATTACHED), databases)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -84,6 +84,29 @@ def _sweep(folder: Path, kept: set[str]) -> None:
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
+def drop_older(directory: Path, event: int) -> bool:
+    """Remove a snapshot, and what is left of others, made before an event: it holds vectors that
+    were purged since. Whether there was one.
+
+    Raises:
+        UntrustedFileError: a link lies in its folder.
+        OSError: it cannot be removed.
+    """
+    folder = directory / FOLDER
+    if not folder.is_dir():
+        return False
+    check_folder(directory, (FOLDER,))
+    found = manifest(directory)
+    made = found.get("event") if found is not None else None
+    if isinstance(made, list) and made and isinstance(made[0], int) and made[0] >= event:
+        return False
+    files = list(folder.iterdir())
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+    return bool(files)
+
+
 def manifest(directory: Path) -> dict[str, Any] | None:
     """The snapshot's manifest; None if there is none that can be read."""
     path = directory / FOLDER / MANIFEST

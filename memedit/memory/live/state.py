@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,6 +46,7 @@ class Relations:
 
     def __init__(self) -> None:
         self.last = 0
+        self._filled = 0  # rows of the matrix that were ever used
         self._rows: dict[str, int] = {}
         self._row_of: Ids = np.empty(0, np.int64)  # by id; -1 where there is none
         self._matrix: Vectors = np.empty((0, 0), np.float32)
@@ -60,21 +61,31 @@ class Relations:
         """Take in the journal's next rows."""
         if not rows:
             return
-        count = len(self) + len(rows)
+        first, count = self._filled, self._filled + len(rows)
         if count > len(self._matrix):
             grown = np.empty((max(count, 2 * len(self._matrix)), dimension), np.float32)
-            if len(self):
-                grown[: len(self)] = self._matrix[: len(self)]
+            if first:
+                grown[:first] = self._matrix[:first]
             self._matrix = grown
-        self._matrix[len(self) : count] = from_bytes([row[2] for row in rows], dimension)
+        self._matrix[first:count] = from_bytes([row[2] for row in rows], dimension)
         ids = [row[0] for row in rows]
         if ids[-1] >= len(self._row_of):
             known = self._row_of
             self._row_of = np.full(2 * ids[-1] + 1, -1, np.int64)
             self._row_of[: len(known)] = known
-        self._row_of[ids] = np.arange(len(self), count)
-        self._rows.update((row[1], at) for at, row in enumerate(rows, start=len(self)))
-        self.last = ids[-1]
+        self._row_of[ids] = np.arange(first, count)
+        self._rows.update((row[1], at) for at, row in enumerate(rows, start=first))
+        self._filled, self.last = count, ids[-1]
+
+    def keep(self, ids: Set[int]) -> None:
+        """Lose every relation but these: the others were purged."""
+        known = np.flatnonzero(self._row_of >= 0)
+        gone = np.array([id for id in known.tolist() if id not in ids], np.int64)
+        rows = self._row_of[gone]
+        lost = set(rows.tolist())
+        self._rows = {text: row for text, row in self._rows.items() if row not in lost}
+        self._matrix[rows] = 0
+        self._row_of[gone] = -1
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """[n, dimension] of known texts."""

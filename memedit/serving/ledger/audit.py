@@ -11,13 +11,13 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from memedit.memory import EditMemory
-from memedit.serving.ledger.chain import TORN, Chain, parsed
+from memedit.serving.ledger.chain import BROKEN, TORN, Chain, Change, parsed
 from memedit.serving.ledger.lines import End, InFile, InRam, InTable, Lines
 from memedit.serving.ledger.tables import Tables
 
@@ -124,6 +124,32 @@ class AuditLog:
             return count, end.newest, said
         log.warning("A line of the audit log is torn after %d bytes; it is kept.", len(end.torn))
         return count + 1, end.torn, [{"phase": TORN, "bytes": len(end.torn)}, *said]
+
+    def rewrite(self, change: Change) -> None:
+        """Change entries that are there already, for erasure: every line from the first that
+        changes on follows anew. What was wrong with the log before is said in a new entry.
+
+        Raises:
+            MemoryStoreError: it is signed, and there is no key to sign it again.
+        """
+        known: list[bytes] = []
+        made: list[bytes] = []
+        done = False
+        while not done:
+            with self._lock, self._lines.end() as end:
+                lines = [*end.all(), *([end.torn] if end.torn else [])]
+                if lines != known:
+                    known, made = lines, self._rewritten(lines, change, end)
+                if made == lines:
+                    return
+                done = end.replace(made, self._chain.head(len(made), made[-1]))
+
+    def _rewritten(self, lines: Sequence[bytes], change: Change, end: End) -> list[bytes]:
+        made = self._chain.rewritten(lines, change)
+        if made != lines and any(self._chain.problems(lines, b"", end.head)):
+            told = {"phase": BROKEN, "expected": len(lines), "found": len(lines)}
+            made.append(self._chain.entry(told, made[-1], len(made) + 1))
+        return made
 
     def tail(self, limit: int) -> list[dict[str, Any]]:
         """The newest entries, newest first; what is no entry as ``{"phase": "torn", "text": ...}``,

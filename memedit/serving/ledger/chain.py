@@ -11,11 +11,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from memedit.core.errors import MemoryStoreError
+
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+"""What shall become of an entry; the one that is given may be changed."""
 TORN, BROKEN = "torn", "broken"
 """Phases of the log's own entries: what precedes was interrupted; was altered from without."""
 
@@ -46,6 +50,37 @@ class Chain:
         if self.key is not None:
             line["seal"] = self._seal(_dumped(line))
         return _dumped(line)
+
+    def rewritten(self, lines: Sequence[bytes], change: Change) -> list[bytes]:
+        """Lines with their entries changed; those after the first changed one follow it anew.
+
+        Raises:
+            MemoryStoreError: they are signed, and there is no key.
+        """
+        made: list[bytes] = []
+        moved = False
+        for line in lines:
+            entry = parsed(line)
+            torn = {"text": line.decode("utf-8", "replace")}  # by a crash: it is no entry
+            new = change(dict(entry or torn))
+            if new == (entry or torn) and not (moved and entry):
+                made.append(line)
+                continue
+            made.append(self._linked(new, made[-1] if made else b"") if entry else b"[purged]")
+            moved = True
+        return made
+
+    def _linked(self, entry: dict[str, Any], before: bytes) -> bytes:
+        signed = entry.pop("seal", None) is not None
+        if signed and self.key is None:
+            raise MemoryStoreError(
+                "The audit log is signed, and what was purged must be taken out of it.",
+                hint="Give the key: MEMEDIT_AUDIT_KEY.",
+            )
+        entry["after"] = hash_of(before)
+        if self.key is not None and signed:
+            entry["seal"] = self._seal(_dumped(entry))
+        return _dumped(entry)
 
     def head(self, count: int, newest: bytes) -> Head:
         """The head of ``count`` lines."""

@@ -40,7 +40,7 @@ class Proposal:
     """A change that is not made yet.
 
     Attributes:
-        action: create, change, forget, import or restore.
+        action: create, alter, report, forget, import, restore or purge.
         body: What the change was asked for with.
         state: proposed, deciding, approved, rejected or failed.
         outcome: What the approved change answered, or why it failed.
@@ -149,6 +149,12 @@ class Desk:
                 text("UPDATE proposals SET state = :state, outcome = :outcome WHERE id = :id"),
                 {"state": state, "outcome": kept, "id": id},
             )
+
+    def blank(self, id: str) -> None:
+        """Forget what a purge was asked for with; made again, it finishes what was begun."""
+        with self._open() as db:
+            told = {"body": json.dumps({"finish": True}), "id": id}
+            db.execute(text("UPDATE proposals SET body = :body WHERE id = :id"), told)
 
     def report(
         self, author: Author, namespace: str, kind: str, query: str, edit: str | None,

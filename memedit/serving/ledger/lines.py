@@ -7,6 +7,7 @@ the file alone is found out, and several processes write one after the other.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, inspect, text
 
 from memedit.core.errors import MemoryStoreError
 from memedit.memory import EditMemory
-from memedit.serving.ledger.chain import Head
+from memedit.serving.ledger.chain import Head, hash_of
 from memedit.serving.ledger.tables import Tables
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -28,6 +29,7 @@ _MAKE_HEADS = (
     f"CREATE TABLE IF NOT EXISTS {_HEADS} "
     "(count BIGINT NOT NULL, hash TEXT NOT NULL, seal TEXT NOT NULL)"
 )
+_READ_HEADS = f"SELECT count, hash, seal FROM {_HEADS}"
 _MAKE_LINES = "CREATE TABLE IF NOT EXISTS audit (line TEXT NOT NULL)"
 _REACH = 4_096  # bytes from the end in which the newest line is looked for first
 
@@ -42,6 +44,9 @@ class End:
         head: What was kept of the newest line when it was written.
         all: Every whole line, oldest first.
         add: Puts lines after ``torn``, which becomes one, and keeps a new head.
+        replace: Puts these in place of all lines, and keeps a new head. False where that takes two
+            transactions, and this is the first: the head is announced, so that whatever happens
+            one of two is right; the caller does the same again in the next.
     """
 
     newest: bytes
@@ -49,6 +54,7 @@ class End:
     head: Head | None
     all: Callable[[], Sequence[bytes]]
     add: Callable[[Sequence[bytes], Head], None]
+    replace: Callable[[Sequence[bytes], Head], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,12 @@ class InRam:
     @contextmanager
     def end(self) -> Iterator[End]:
         newest = self._lines[-1] if self._lines else b""
-        yield End(newest, b"", self._head, self._all, self._add)
+        yield End(newest, b"", self._head, self._all, self._add, self._replace)
+
+    def _replace(self, lines: Sequence[bytes], head: Head) -> bool:
+        self._lines.clear()
+        self._add(lines, head)
+        return True
 
     def _all(self) -> list[bytes]:
         return list(self._lines)
@@ -111,8 +122,9 @@ class InFile:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
             with os.fdopen(handle, "r+b") as file:
                 newest, torn = _ending(file)
-                add = partial(_append, file, db)
-                yield End(newest, torn, _head(db), partial(_lines_of, self.path), add)
+                add, replace = partial(_append, file, db), partial(_renew, self.path, db)
+                head = _head(db, newest)
+                yield End(newest, torn, head, partial(_lines_of, self.path), add, replace)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -129,7 +141,7 @@ class InFile:
     def whole(self) -> Whole:
         with self._memory.beside(write=False) as db, self._errors():
             lines, torn = _read(self.path)
-            return Whole(lines, torn, _head(db))
+            return Whole(lines, torn, _head(db, lines[-1] if lines else b""))
 
     def newest(self, limit: int) -> list[bytes]:
         with self._errors():
@@ -157,7 +169,8 @@ class InTable:
             self._tables.lock(db)
             newest = _rows(db, 1)
             add = partial(_insert, db)
-            yield End(newest[0] if newest else b"", b"", _head(db), partial(_rows, db), add)
+            last, replace = newest[0] if newest else b"", partial(_exchange, db)
+            yield End(last, b"", _head(db), partial(_rows, db), add, replace)
 
     def whole(self) -> Whole:
         with self._tables.open() as db:  # makes nothing: whoever asks may have no right to
@@ -179,6 +192,23 @@ def _append(file: BinaryIO, db: Connection, lines: Sequence[bytes], head: Head) 
     file.flush()
     os.fsync(file.fileno())
     _keep(db, head)
+
+
+def _renew(path: Path, db: Connection, lines: Sequence[bytes], head: Head) -> bool:
+    """All lines anew, once their head stands beside the old one's."""
+    rows = db.execute(text(_READ_HEADS)).all()
+    if len(rows) > 1 and rows[-1][1] == head.hash:
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as new:  # mode 0600
+            new.write(b"".join(line + b"\n" for line in lines))
+            new.flush()
+            os.fsync(new.fileno())
+        os.replace(new.name, path)
+        _keep(db, head)
+        return True
+    if len(rows) > 1:  # announced by one that was killed: it holds for no line
+        db.execute(text(f"DELETE FROM {_HEADS} WHERE hash = :hash"), {"hash": rows[-1][1]})
+    _insert_head(db, head)
+    return False
 
 
 def _ending(file: BinaryIO) -> tuple[bytes, bytes]:
@@ -212,13 +242,15 @@ def _lines_of(path: Path) -> list[bytes]:
 # -- the database -----------------------------------------------------------------------------
 
 
-def _head(db: Connection | None) -> Head | None:
-    """The head in an open transaction; one that cannot be read counts nothing."""
+def _head(db: Connection | None, newest: bytes = b"") -> Head | None:
+    """The head in an open transaction; one that cannot be read counts nothing. Where all lines are
+    being replaced there are two: that of ``newest``, if it is either's."""
     if db is None or not inspect(db).has_table(_HEADS):
         return None
-    row = db.execute(text(f"SELECT count, hash, seal FROM {_HEADS}")).first()
-    if row is None:
+    rows = db.execute(text(_READ_HEADS)).all()
+    if not rows:
         return None
+    row = next((row for row in rows if row[1] == hash_of(newest)), rows[0])
     try:
         return Head(int(row[0]), str(row[1]), str(row[2]))
     except (TypeError, ValueError):
@@ -228,6 +260,11 @@ def _head(db: Connection | None) -> Head | None:
 def _keep(db: Connection, head: Head) -> None:
     db.execute(text(_MAKE_HEADS))
     db.execute(text(f"DELETE FROM {_HEADS}"))
+    _insert_head(db, head)
+
+
+def _insert_head(db: Connection, head: Head) -> None:
+    db.execute(text(_MAKE_HEADS))
     db.execute(
         text(f"INSERT INTO {_HEADS} (count, hash, seal) VALUES (:count, :hash, :seal)"),
         {"count": head.count, "hash": head.hash, "seal": head.seal},
@@ -246,3 +283,13 @@ def _insert(db: Connection, lines: Sequence[bytes], head: Head) -> None:
     rows = [{"line": line.decode()} for line in lines]
     db.execute(text("INSERT INTO audit (line) VALUES (:line)"), rows)
     _keep(db, head)
+
+
+def _exchange(db: Connection, lines: Sequence[bytes], head: Head) -> bool:
+    numbers = db.execute(text("SELECT number FROM audit ORDER BY number")).scalars().all()
+    rows = [{"n": n, "line": line.decode()} for n, line in zip(numbers, lines, strict=False)]
+    db.execute(text("UPDATE audit SET line = :line WHERE number = :n AND line <> :line"), rows)
+    if len(lines) > len(numbers):
+        _insert(db, lines[len(numbers) :], head)
+    _keep(db, head)
+    return True

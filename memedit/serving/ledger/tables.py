@@ -13,7 +13,13 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from memedit.memory import EditMemory
 from memedit.memory.address import Address, is_url
 from memedit.memory.journal.postgres import Postgres
-from memedit.memory.journal.sqlite import check_schema, open_engine, store_errors
+from memedit.memory.journal.sqlite import (
+    check_schema,
+    compact,
+    driver_of,
+    open_engine,
+    store_errors,
+)
 
 FILE = "serving.sqlite3"
 _POOL = 4
@@ -73,6 +79,11 @@ class Tables:
         """
         with self._lock, self._errors(), self._engine.begin() as connection:
             yield connection
+
+    def compact(self) -> list[str]:
+        """Write the file anew, without what was deleted; what could not be done."""
+        with self._lock, self._errors(), self._engine.connect() as connection:
+            return compact(driver_of(connection))
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -13,7 +13,12 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 
-from memedit.core.errors import InvalidEditError, InvalidInputError, UntrustedFileError
+from memedit.core.errors import (
+    InvalidEditError,
+    InvalidInputError,
+    UnknownEditError,
+    UntrustedFileError,
+)
 from memedit.core.suspicion import in_texts
 from memedit.core.types import Edit, Record
 from memedit.core.untrusted import parse_json
@@ -22,7 +27,7 @@ from memedit.memory.plain import plain_receipt, plain_record, plain_report
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Proposal
-from memedit.serving.schemas import EditChange, Learnt, NewEdit, Restore
+from memedit.serving.schemas import EditChange, Learnt, NewEdit, Purge, Restore
 from memedit.serving.service import Caller, Service, needs, service_of
 
 Outcome = dict[str, Any]
@@ -112,6 +117,21 @@ class Editor:
             outcome |= {"version": version}
         edits = memory.namespaces().get(self.namespace, 0)
         return {"restored": wanted.version, "version": version, "edits": edits}
+
+    def _purge(self, body: Mapping[str, Any]) -> Outcome:
+        wanted = Purge.model_validate(body)
+        memory = self.service.memory
+        what: dict[str, Any] = {"subject": wanted.subject, "everything": wanted.everything}
+        what["namespace"] = self.namespace
+        if not wanted.finish and not memory.preview_purge(*wanted.ids, **what).records:
+            raise UnknownEditError("There is nothing to purge.", hint="It may be purged already.")
+        with self._change("purge") as outcome:
+            made = memory.finish_purge() if wanted.finish else memory.purge(*wanted.ids, **what)
+            if made is None:
+                raise UnknownEditError("There is no unfinished purge.", hint="Ask for it again.")
+            outcome |= {"purge": made.purge, "records": len(made.records)}
+            outcome |= {"version": made.version, "complete": made.complete}
+        return made.plain()
 
     def _check_unchanged(self, wanted: Restore) -> None:
         if wanted.if_version is None:
@@ -273,7 +293,11 @@ def approve(service: Service, caller: Caller, id: str) -> Proposal:
     proposal = _open(service, caller, id)
     if proposal.author == caller.key.id:
         raise ApiError(403, "Another key must approve this proposal.", code="own_proposal")
+    if proposal.action == "purge" and not caller.key.may("admin"):
+        raise ApiError(403, "This key lacks the scope 'admin'.", code="insufficient_scope")
     _take(service, caller, id)
+    if proposal.action == "purge":
+        service.desk.blank(id)  # it says what shall be known no more
     author = Author(proposal.author, proposal.name)
     try:
         editor = Editor(service, caller.namespace, author, approved_by=caller.author)

@@ -1,0 +1,78 @@
+"""Where the purged texts are looked for afterwards: the journal's tables, and every file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sqlalchemy import select
+
+from memedit.memory.erasing.certificate import Scanned
+from memedit.memory.erasing.texts import Texts
+from memedit.memory.journal.reading import JournalReader
+from memedit.memory.journal.schema import metadata
+
+_BLOCK = 8 << 20
+_ROWS = 2_000
+_ABANDONED = 60.0
+"""Seconds after which what a restore put aside is a dead one's."""
+
+
+def scan_tables(journal: JournalReader, texts: Texts) -> list[Scanned]:
+    """Every text in every row of the journal. Needs an open read."""
+    found: list[Scanned] = []
+    for table in metadata.sorted_tables:
+        count, held = 0, False
+        for rows in journal.stream(select(table), _ROWS):
+            count += len(rows)
+            held = held or any(_says(row, texts) for row in rows)
+        found.append(Scanned(table.name, count, held))
+    return found
+
+
+def _says(row: Sequence[object], texts: Texts) -> bool:
+    cells = [cell for cell in row if isinstance(cell, str)]
+    return any(text in cell for cell in cells for text in texts.searched)
+
+
+def scan_files(folder: Path, texts: Texts) -> list[Scanned]:
+    """Every byte of every file in a directory and below; no link is followed."""
+    return [
+        Scanned(str(file.relative_to(folder)), file.stat().st_size, _holds(file, texts))
+        for file in _files(folder)
+    ]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for at, _, names in os.walk(folder):
+        for name in sorted(names):
+            file = Path(at) / name
+            if stat.S_ISREG(file.lstat().st_mode):
+                yield file
+
+
+def _holds(file: Path, texts: Texts) -> bool:
+    if not texts.searched:
+        return False
+    before = b""
+    with file.open("rb") as content:
+        while block := content.read(_BLOCK):
+            if texts.are_within(before + block):
+                return True
+            before = block[-texts.longest :]
+    return False
+
+
+def sweep(folder: Path) -> list[str]:
+    """Remove what a restore that was killed had put aside; what must stay, and why."""
+    problems: list[str] = []
+    for aside in folder.glob(".before-*"):
+        if time.time() - aside.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(aside, ignore_errors=True)
+        if aside.exists():
+            problems.append(f"{aside.name} holds what a restore put aside: remove it when it ended")
+    return problems

@@ -1,0 +1,93 @@
+"""The texts that shall be found nowhere any more, and how they are found in texts and bytes."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+_FEW = 400
+"""Up to so many texts are each looked for within others; beyond, only compared with whole ones."""
+_SEARCHED = 200
+"""Most texts that files are searched for: the longest."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What purged edits said and no other edit says.
+
+    Attributes:
+        own: Texts of the purged edits that no other edit holds.
+        shared: How many others they had, which stay: another edit says them too.
+    """
+
+    own: tuple[str, ...] = ()
+    shared: int = 0
+
+    @classmethod
+    def left(cls, texts: Iterable[str], others: Iterable[Sequence[str]]) -> Texts:
+        """Of some texts those that none of the other edits, each with its texts, holds."""
+        found = {text.strip(): text.strip().casefold() for text in texts if text.strip()}
+        total = len(found)
+        for other in others:
+            if not found:
+                break
+            held = {text.strip().casefold() for text in other}
+            if len(found) <= _FEW:
+                whole = "\n".join(held)
+                found = {text: folded for text, folded in found.items() if folded not in whole}
+            else:
+                found = {text: folded for text, folded in found.items() if folded not in held}
+        return cls(tuple(found), total - len(found))
+
+    @cached_property
+    def _words(self) -> re.Pattern[str] | None:
+        telling = sorted(filter(_is_telling, self.own), key=len, reverse=True)
+        if not telling:
+            return None
+        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, telling))})(?!\w)", re.I)
+
+    def are_in(self, text: str) -> bool:
+        """Whether a text says one of these, as whole words. Common words alone tell nothing."""
+        if self._words is None or not text:
+            return False
+        return bool(self._words.search(text))
+
+    @cached_property
+    def searched(self) -> tuple[str, ...]:
+        """Those that files are searched for: long enough to stand nowhere by chance."""
+        return tuple(heapq.nlargest(_SEARCHED, filter(_is_rare, self.own), key=len))
+
+    @cached_property
+    def _forms(self) -> tuple[bytes, ...]:
+        found: dict[bytes, None] = {}
+        for text in self.searched:
+            escaped = json.dumps(text)[1:-1]
+            forms = (text, escaped, json.dumps(escaped)[1:-1], text.replace('"', '""'))
+            found.update(dict.fromkeys(form.encode() for form in forms))
+            found.update(dict.fromkeys(text.encode(f"utf-16-{order}") for order in ("le", "be")))
+        return tuple(found)
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest form."""
+        return max(map(len, self._forms), default=0)
+
+    def are_within(self, content: bytes) -> bool:
+        """Whether bytes hold one of :attr:`searched`: in UTF-8 or UTF-16, or as JSON or CSV."""
+        return any(form in content for form in self._forms)
+
+
+def _is_telling(text: str) -> bool:
+    """Names, numbers and longer wordings; not "yes", "green" or "in force"."""
+    if " " in text.strip():
+        return len(text) >= 8
+    special = any(c.isupper() or c.isdigit() or ord(c) > 127 for c in text)
+    return len(text) >= 12 or (special and len(text) >= 3)
+
+
+def _is_rare(text: str) -> bool:
+    return len(text.encode()) >= (10 if " " in text else 12)

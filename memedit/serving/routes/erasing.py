@@ -1,0 +1,26 @@
+"""Erasure for good, for keys with the scope ``admin``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+
+from memedit.serving.routes.changes import change
+from memedit.serving.schemas import Purge
+from memedit.serving.service import Caller, Service, needs, service_of
+
+router = APIRouter(prefix="/v1", tags=["operations"])
+
+
+@router.post("/purge")
+def purge(
+    service: Annotated[Service, Depends(service_of)],
+    caller: Annotated[Caller, Depends(needs("admin"))],
+    wanted: Purge,
+) -> JSONResponse:
+    """Erase edits for good; the certificate. Where approval is needed, 202 and a proposal, which
+    another key with this scope approves."""
+    outcome, made = change(service, caller, "purge", wanted.model_dump(mode="json"))
+    return JSONResponse(outcome, 200 if made else 202)
