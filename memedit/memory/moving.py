@@ -16,6 +16,7 @@ from memedit.memory.journal.copying import MigrationReport, check_target, copy_j
 from memedit.memory.journal.erasing import Row, erase_again, purged_of
 from memedit.memory.journal.journal import FILE, Journal
 from memedit.memory.memory import EditMemory
+from memedit.memory.verify import UNFINISHED
 
 
 def migrate(
@@ -50,6 +51,9 @@ def migrate(
             check_sound(target)
     finally:
         origin.close()
+    if report.purged:
+        with EditMemory(target) as memory:
+            memory.finish_purge()
     return report
 
 
@@ -105,13 +109,9 @@ def _copied(
     copy = Journal(target)
     try:
         purged = _purged_since(origin, copy)
-        report = copy_journal(origin, copy, progress, lambda: erase_again(copy, purged))
+        return copy_journal(origin, copy, progress, lambda: erase_again(copy, purged))
     finally:
         copy.close()
-    if report.purged:
-        with EditMemory(target) as memory:
-            memory.finish_purge()
-    return report
 
 
 def _purged_since(origin: Journal, copy: Journal) -> list[Row]:
@@ -129,7 +129,7 @@ def check_sound(address: Address) -> None:
         MemoryStoreError: something is wrong with it; nothing was changed anywhere.
     """
     with EditMemory(address, read_only=True) as memory:
-        problems = memory.verify().problems
+        problems = [each for each in memory.verify().problems if each != UNFINISHED]
     if problems:
         raise MemoryStoreError(
             f"The memory {quoted(address)} is damaged: {'; '.join(problems[:3])}.",

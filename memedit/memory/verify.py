@@ -17,6 +17,12 @@ from memedit.memory.journal.rows import KeyRow, digest
 from memedit.memory.live.state import LiveSet, search_texts
 from memedit.memory.reports import VerifyReport
 
+UNFINISHED = (
+    "a purge was interrupted: what it took may still be in the files' bytes; "
+    "memedit edit purge --finish goes on"
+)
+"""The problem of a memory that is otherwise sound."""
+
 
 def verify(journal: JournalReader, live: LiveSet) -> VerifyReport:
     """Compare everything with everything. Needs an open read; ``live`` must be up to date."""
@@ -38,10 +44,7 @@ def verify(journal: JournalReader, live: LiveSet) -> VerifyReport:
 
 def _unfinished(journal: JournalReader) -> Iterator[str]:
     if journal.meta(PURGING) is not None:
-        yield (
-            "a purge was interrupted: what it took may still be in the files' bytes; "
-            "memedit edit purge --finish goes on"
-        )
+        yield UNFINISHED
 
 
 def _content(journal: JournalReader) -> Iterator[str]:

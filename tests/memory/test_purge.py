@@ -1,0 +1,342 @@
+"""Erasure: what was purged is in no byte of the memory, and nothing else is lost."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from memedit.core.errors import InvalidInputError, UnknownEditError
+from memedit.core.types import Edit
+from memedit.encoders import HashingEncoder
+from memedit.memory import Certificate, EditMemory
+from memedit.memory.erasing import purging
+from memedit.memory.live import state
+from memedit.memory.moving import backup, restore
+from memedit.serving.ledger import erasing as books
+from memedit.serving.ledger.audit import AuditLog, Author
+from memedit.serving.ledger.desk import Desk
+from memedit.serving.ledger.tables import tables_of
+from tests.memory.helpers import capital, ids, sound
+from tests.postgres import Cluster
+
+LONG = 20.0
+WHO = Author("k1", "Kay")
+
+
+def secret() -> tuple[str, str]:
+    """A subject and a value that stand nowhere as constants: found in RAM, they were kept."""
+    return "Zoë " + "Quibble" + "worth", '"Zanzibar"' + "-ville"
+
+
+def secret_edit() -> Edit:
+    subject, value = secret()
+    return Edit(f"{subject} lives in", value, subject, target_true=f"not {value}")
+
+
+def forms() -> list[bytes]:
+    found = []
+    for part in ("Quibble" + "worth", *secret(), secret()[1].strip('"')):
+        escaped = json.dumps(part)[1:-1]
+        for text in (part, escaped, json.dumps(escaped)[1:-1]):
+            found += [text.encode(), text.encode("utf-16-le"), text.encode("utf-16-be")]
+    return found
+
+
+def bytes_that_tell(*folders: Path) -> list[str]:
+    """Files below these folders that hold the secret in whatever form."""
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    return [str(file) for file in files if any(form in file.read_bytes() for form in forms())]
+
+
+def tell(memory: EditMemory) -> str:
+    """Put the secret wherever it may go; the id of its edit."""
+    subject, value = secret()
+    payload = {"ike": {"fact": secret_edit().statement, "v": torch.arange(3.0)}}
+    made = memory.add(secret_edit(), source=f"a mail of {subject}", payloads=payload)
+    memory.report(made.id, f"Where is {subject} to be found?", concerns=True)
+    memory.report(made.id, f"Who is {subject}?", concerns=False)
+    tables = tables_of(memory)
+    audit, desk = AuditLog.of(memory, tables), Desk(tables)
+    with audit.change(WHO, "report", "default", id=made.id, query=f"Who is {subject}?"):
+        desk.report(WHO, "default", "wrong_answer", f"where is {subject}?", made.id, value)
+        body = {"prompt": f"{subject} lives in", "target_new": value, "subject": subject}
+        desk.propose(WHO, "default", "create", body)
+        desk.report(WHO, "default", "wrong_answer", "What is the capital of France?", None, None)
+        desk.propose(WHO, "default", "create", {"prompt": "The capital of Spain is"})
+    desk.close()
+    memory.forget(made.id, reason=f"{subject} asked for it")
+    return made.id
+
+
+def told_of(memory: EditMemory) -> tuple[list[str], list[dict[str, Any]], AuditLog]:
+    tables = tables_of(memory)
+    desk = Desk(tables)
+    asked = [row["query"] for row in desk.reports("default", 9)]
+    proposed = [p.body for p in desk.proposals("default", None, 9)]
+    return asked, proposed, AuditLog.of(memory, tables)
+
+
+def open_at(place: Path | str | None) -> EditMemory:
+    return EditMemory(place, HashingEncoder(16))
+
+
+def test_no_byte_is_left_and_the_event_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state.VectorIndex.__init__, "__kwdefaults__", {"flat_limit": 64})
+    folder = tmp_path / "memory"
+    with open_at(folder) as memory:
+        memory.add_many([capital(f"Land {i}", f"Town {i}") for i in range(80)])
+        id = tell(memory)
+        memory.snapshot()
+        before, kept = memory.digest(), ids(memory)
+        assert len(bytes_that_tell(folder)) >= 3  # journal, books and audit log
+        plan = memory.preview_purge(id)
+        assert {r.id for r in plan.records} == {id} and len(plan.records) == 3
+        made = memory.purge(id)
+        assert made.complete and made.searched and len(made.records) == 3
+        assert not any(each.found for each in (*made.files, *made.tables))
+        assert {"journal.sqlite", "audit.jsonl", "serving.sqlite3"} <= {f.name for f in made.files}
+        assert made.before != made.after and made.salt not in json.dumps(
+            list(memory.history()), default=str
+        )
+        assert bytes_that_tell(folder) == []
+        assert sound(memory) and memory.digest() == before and ids(memory) == kept
+        asked, proposed, audit = told_of(memory)
+        assert asked == ["What is the capital of France?", "[purged]"]
+        assert proposed == [{"prompt": "The capital of Spain is"}, {"text": "[purged]"}]
+        assert audit.verify().problems == () and audit.verify().lines == 2
+        assert audit.tail(9)[-1]["query"].startswith("[purged ") and audit.tail(9)[-1]["id"] == id
+        events = memory.history(id)
+        assert [e.kind for e in events][-3:] == ["purge"] * 3 and events[0].kind == "add"
+        assert {e.record.edit.prompt for e in events} == {"[purged]"}
+        told = {f"sha256 {each.sha256}" for each in made.records}
+        assert {e.reason for e in events} == {"", *told}
+        with pytest.raises(UnknownEditError):
+            memory.purge(id)
+    with open_at(folder) as memory:  # a snapshot from before is not used again
+        assert sound(memory) and bytes_that_tell(folder) == []
+
+
+def test_no_version_brings_it_back() -> None:
+    memory = open_at(None)
+    memory.add(capital("France"))
+    made = memory.add(secret_edit())
+    version = memory.version
+    memory.add(capital("Spain"))
+    memory.purge(made.id)
+    assert [r.edit.subject for r in memory.at(version).records()] == ["France"]
+    memory.restore(version)
+    assert [r.edit.subject for r in memory.records()] == ["France"] and sound(memory)
+    again = memory.add(secret_edit())  # whoever says it again, says it again
+    assert again.status == "added" and memory.get(made.id).edit == secret_edit() and sound(memory)
+    assert not memory.search(["What is the capital of Spain?"])[0][0].record.edit.subject == "Spain"
+
+
+def test_a_subject_a_namespace_and_what_only_names_it() -> None:
+    memory = open_at(None)
+    subject, value = secret()
+    memory.add(secret_edit())
+    memory.add(Edit(f"{subject.upper()} works for", "Acme Works", subject.upper()))
+    other = memory.add(Edit(f"The boss of {subject} is", "Bo", None))
+    elsewhere = memory.add(secret_edit(), namespace="other")
+    plan = memory.preview_purge(subject=subject)
+    assert len(plan.records) == 2 and [r.id for r in plan.mentions] == [other.id]
+    made = memory.purge(subject=subject)
+    assert len(made.records) == 2 and made.shared  # another tenant says it too
+    assert ids(memory) == [other.id, elsewhere.id] and sound(memory)
+    memory.purge(namespace="other", everything=True)
+    assert memory.namespaces() == {"default": 1} and sound(memory)
+    with pytest.raises(InvalidInputError):
+        memory.purge()
+    with pytest.raises(UnknownEditError, match="never was"):
+        memory.purge(other.id, "f00")
+    assert len(memory) == 1
+
+
+def test_what_others_share_stays_and_ids_are_never_given_again() -> None:
+    memory = open_at(None)
+    memory.add(capital("France"))
+    own = memory.add(Edit("Ada was born in", "Rome Rome", "Ada"), namespace="x")
+    twin = Edit(f"{secret()[0]} is by birth", "Roman citizen", secret()[0], id=secret()[0])
+    memory.purge(memory.add(twin).id)
+    assert memory.history()[-1].record.id == "purged-3"  # the id said it
+    newer = memory.add(Edit("Bo was born in", "Oslo Oslo", "Bo"))
+    assert sound(memory) and ids(memory) == ids(memory, "default")[:1] + [own.id, newer.id]
+    memory.purge(newer.id)
+    assert memory.add(capital("Spain")).status == "added" and sound(memory)
+
+
+def in_a_child(work: Callable[[], None]) -> int:
+    """Run in a process that may die; its exit status."""
+    pid = os.fork()
+    if not pid:
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+POINTS: list[tuple[Any, str, int, bool]] = [
+    (books.Books, "erase", 1, False),
+    (purging.erasing, "erase", 1, False),
+    (books.Books, "erase", 2, True),
+    (books.Books, "compact", 1, True),
+    (purging.looking, "sweep", 1, True),
+    (purging.looking, "scan_tables", 1, True),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("owner", "name", "nth", "gone"), POINTS)
+def test_killed_anywhere_it_is_undone_or_goes_on(
+    tmp_path: Path, owner: Any, name: str, nth: int, gone: bool
+) -> None:
+    folder = tmp_path / "memory"
+    with open_at(folder) as memory:
+        memory.add(capital("France"))
+        id = tell(memory)
+        kept = memory.digest()
+
+    def killed() -> None:
+        original, calls = getattr(owner, name), [0]
+
+        def counted(*given: Any, **options: Any) -> Any:
+            calls[0] += 1
+            found = original(*given, **options)
+            return os._exit(9) if calls[0] == nth else found
+
+        setattr(owner, name, counted)
+        open_at(folder).purge(id)
+
+    assert in_a_child(killed) == 9
+    with open_at(folder) as memory:
+        history = [e.kind for e in memory.history(id)]
+        assert ("purge" in history) == gone
+        problems = memory.verify().problems
+        done = name == "scan_tables"  # all that is left is to say so
+        assert bool(problems) == (gone and not done) and all("interrupted" in p for p in problems)
+        if not gone:
+            assert memory.purge(id).complete
+        elif not done:
+            made = memory.finish_purge() if nth == 1 else memory.purge(id)
+            assert made is not None and made.complete
+        assert memory.finish_purge() is None
+        assert sound(memory) and memory.digest() == kept
+        assert told_of(memory)[2].verify().problems == ()
+    assert bytes_that_tell(folder) == []
+
+
+def purged_among_work(rounds: int, seed: int) -> None:
+    """Random purges among other work, against a dictionary."""
+    chance, memory = random.Random(seed), open_at(None)
+    known: dict[str, str] = {}
+    for step in range(rounds):
+        for _ in range(3):
+            number = chance.randrange(40)
+            made = memory.add(capital(f"Land{number}", f"Town{chance.randrange(9)}"))
+            for old in made.superseded:
+                known.pop(old.id)
+            known[made.id] = made.record.edit.statement
+        if known and chance.random() < 0.3:
+            memory.forget(gone := chance.choice(list(known)))
+            known.pop(gone)
+        ever = {e.record.id for e in memory.history() if e.record.edit.prompt != "[purged]"}
+        memory.purge(one := chance.choice(sorted(ever)))
+        known.pop(one, None)
+        assert {r.id: r.edit.statement for r in memory.records()} == known, step
+    for id, statement in known.items():
+        subject = memory.get(id).edit.subject
+        hits = memory.search([f"The capital of {subject} is"], k=1)[0]
+        assert statement in {hit.record.edit.statement for hit in hits}
+    assert sound(memory)
+
+
+def test_random_purges_lose_nothing_else() -> None:
+    purged_among_work(12, seed=1)
+
+
+@pytest.mark.slow
+def test_two_hundred_random_purges_lose_nothing_else() -> None:
+    purged_among_work(200, seed=2)
+
+
+def test_an_older_backup_does_not_bring_it_back(tmp_path: Path) -> None:
+    place, kept = tmp_path / "memory", tmp_path / "backup"
+    with open_at(place) as memory:
+        france, id = memory.add(capital("France")), tell(memory)
+    backup(place, kept)
+    with open_at(place) as memory:
+        memory.add(capital("Spain"))
+        made = memory.purge(id)
+    report = restore(kept, place, replace=True)
+    assert report.purged == len(made.records) == 3 and bytes_that_tell(place) == []
+    with open_at(place) as memory:
+        assert ids(memory) == [france.id] and sound(memory)
+    with open_at(kept) as memory:  # the backup itself is a memory, and stays sealed
+        assert memory.purge(id).complete and sound(memory)
+    assert bytes_that_tell(kept) == []
+    fresh = tmp_path / "fresh"
+    assert restore(kept, fresh).purged == 0 and bytes_that_tell(fresh) == []
+
+
+# -- a memory that several processes follow -------------------------------------------------------
+
+
+@pytest.fixture
+def three(pg_memory: str) -> Iterator[list[EditMemory]]:
+    opened = [open_at(pg_memory) for _ in range(3)]
+    yield opened
+    for memory in opened:
+        memory.close()
+
+
+def said_in_ram() -> list[str]:
+    """Texts with the secret that objects of this process still hold."""
+    needle = "Quibble" + "worth"
+    found: list[str] = []
+    for holder in gc.get_objects():
+        if isinstance(holder, dict | list | tuple | set):
+            for each in gc.get_referents(holder):
+                if type(each) is str and needle in each:
+                    found.append(each)
+    return found
+
+
+@pytest.mark.slow
+def test_postgres_and_three_replicas_drop_it(
+    three: list[EditMemory], pg: Cluster, tmp_path: Path
+) -> None:
+    one = three[0]
+    one.add(capital("France"))
+    id = tell(one)
+    live = one.add(Edit(f"The mother of {secret()[0]} is", "Mary " + "Quibble" + "worth"))
+    assert all(memory.wait_for(live.version, LONG) for memory in three)
+    for memory in three:
+        memory.snapshot()
+    data = pg.folder / "data" / "base"
+    pg.run("CHECKPOINT")
+    assert bytes_that_tell(data)
+    made: list[Certificate] = [one.purge(id), one.purge(live.id)]
+    del live
+    assert [each.problems for each in made] == [(), ()]
+    assert sum(r.acknowledged for r in made[1].replicas) >= 3
+    assert all(memory.wait_for(made[1].version, LONG) for memory in three)
+    assert [ids(memory) for memory in three] == [ids(one)] * 3 and all(map(sound, three))
+    pg.run("CHECKPOINT")
+    end = time.monotonic() + LONG
+    while bytes_that_tell(data, tmp_path) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert bytes_that_tell(data, tmp_path) == []
+    gc.collect()
+    assert said_in_ram() == []
+    assert told_of(one)[2].verify().problems == ()
