@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +20,7 @@ from memedit.core.protocols import Encoder
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, Vectors, check_text
 from memedit.memory import changing, files
 from memedit.memory.address import Address, directory, is_url
-from memedit.memory.erasing import purging
-from memedit.memory.erasing.certificate import Certificate
-from memedit.memory.erasing.purging import Beside, PurgePlan, Wanted
+from memedit.memory.erasing.verbs import Erasable
 from memedit.memory.importing import Import
 from memedit.memory.journal.feed import Freshness
 from memedit.memory.journal.rows import readable, record_row
@@ -39,7 +36,7 @@ ZONE = "zone"
 """Meta name of the time zone of dates."""
 
 
-class EditMemory(Searchable):
+class EditMemory(Searchable, Erasable):
     """Edits with their vectors and payloads, in a directory or in RAM.
 
     Every change is one transaction: durable when the call returns, undone entirely if it raises.
@@ -291,57 +288,6 @@ class EditMemory(Searchable):
         """
         return changing.forget(self._store, id, namespace, reason)
 
-    def purge(
-        self,
-        *ids: str,
-        subject: str | None = None,
-        namespace: str = DEFAULT_NAMESPACE,
-        everything: bool = False,
-    ) -> Certificate:
-        """Erase edits for good: their texts, vectors and payloads, in force or not, leave journal,
-        index, audit log, proposals and reports, their files, and every copy that follows. Only
-        that something was purged, when, under which id, and a salted hash stay.
-
-        There is no way back. An interrupted purge is finished by the next one, which may be this
-        call again. Copies elsewhere (backups, exports) are purged by themselves: open one and purge
-        there. What a database cannot promise is in docs/security.md.
-
-        Args:
-            ids: Of edits, with every older record under them.
-            subject: Every edit about it.
-            everything: All edits of the namespace.
-
-        Returns:
-            What was done, and where the texts were looked for afterwards. Unless it is
-            ``complete``, it says what is still to be done.
-
-        Raises:
-            InvalidInputError: not exactly one of ids, subject and everything is given.
-            UnknownEditError: there is nothing to purge.
-            MemoryStoreError: it cannot be done; nothing was purged, or purging again goes on.
-        """
-        wanted = _wanted(ids, subject, namespace, everything=everything)
-        return purging.purge(self._store, wanted, _beside(self))
-
-    def preview_purge(
-        self,
-        *ids: str,
-        subject: str | None = None,
-        namespace: str = DEFAULT_NAMESPACE,
-        everything: bool = False,
-    ) -> PurgePlan:
-        """What :meth:`purge` would take now, and which other edits name the same subjects."""
-        return purging.plan(self._store, _wanted(ids, subject, namespace, everything=everything))
-
-    def finish_purge(self) -> Certificate | None:
-        """Finish a purge that was interrupted; None: there is none."""
-        return purging.finish(self._store, _beside(self))
-
-    def when_purged(self, forget: Callable[[], None]) -> None:
-        """Have ``forget`` called whenever something was purged, by whomever, in this process's
-        copy: who keeps what was made of edits lets go of it."""
-        self._store.replica.when_purged.append(forget)
-
     def restore(self, version: int, *, namespace: str | None = None) -> int:
         """Make the live set exactly what it was at ``version``, as a new version.
 
@@ -484,20 +430,3 @@ class EditMemory(Searchable):
         """Write the index beside the journal, so that opening need not rebuild it."""
         with self._store.lock:
             self._store.replica.snapshot()
-
-
-def _wanted(ids: Sequence[str], subject: str | None, namespace: str, *, everything: bool) -> Wanted:
-    if bool(ids) + (subject is not None) + everything != 1:
-        raise InvalidInputError(
-            "Say what to purge: ids, or a subject, or everything of a namespace.",
-            hint='purge("3f2a..."), purge(subject="Ada Lovelace"), purge(everything=True).',
-        )
-    if subject is not None:
-        check_text("subject", subject)
-    return Wanted(namespace, tuple(ids), subject)
-
-
-def _beside(memory: EditMemory) -> Beside:
-    """A server's books lie beside the memory; they stand above it: known here by name only."""
-    made: Beside = importlib.import_module("memedit.serving.ledger.erasing").Books(memory)
-    return made

@@ -174,6 +174,16 @@ def test_what_others_share_stays_and_ids_are_never_given_again() -> None:
     assert memory.add(capital("Spain")).status == "added" and sound(memory)
 
 
+def test_history_skips_what_was_purged() -> None:
+    memory = open_at(None)
+    made = [memory.add(capital("France", city)) for city in ("Lyon", "Nice", "Brest")]
+    assert memory.purge(made[1].id).complete
+    (old,) = memory._replaced(made[2].record)
+    assert old.record.edit.target_new == "Lyon"
+    memory.purge(made[0].id)
+    assert memory._replaced(made[2].record) == []
+
+
 def in_a_child(work: Callable[[], None]) -> int:
     """Run in a process that may die; its exit status."""
     pid = os.fork()

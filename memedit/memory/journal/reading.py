@@ -194,7 +194,8 @@ class JournalReader(JournalConnection):
     def replaced(
         self, sequence: int, lazy: LazyReader | None = None, upto: int | None = None
     ) -> list[Replaced]:
-        """What the record of this sequence replaced, in versions up to ``upto``, newest first."""
+        """What the record of this sequence replaced, in versions up to ``upto``, newest first; in
+        place of what was purged, what that had replaced."""
         log = select(events.c.sequence, events.c.at).order_by(events.c.id.desc())
         log = log.where(events.c.kind == "supersede", events.c.other == sequence)
         if upto is not None:
@@ -203,8 +204,14 @@ class JournalReader(JournalConnection):
         chosen = events.c.sequence.in_(list(ended))
         added = select(events.c.sequence, events.c.at).where(events.c.kind == "add", chosen)
         begun = {row[0]: datetime.fromisoformat(row[1]) for row in self._all(added)}
+        gone = select(events.c.sequence).where(events.c.kind == "purge", chosen)
+        purged = {row[0] for row in self._all(gone)}
         known = {record.sequence: record for record, _ in self.records(sorted(ended), lazy)}
-        return [Replaced(known[s], begun[s], ended[s]) for s in reversed(ended)]
+        found: list[Replaced] = []
+        for s in reversed(ended):
+            here = [Replaced(known[s], begun[s], ended[s])]
+            found += self.replaced(s, lazy, upto) if s in purged else here
+        return found
 
     def history(self, id: str | None, namespace: str | None) -> list[Event]:
         """The events of every record with this id (None: all), oldest first."""
