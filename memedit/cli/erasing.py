@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memedit.cli import render
-from memedit.cli.edits import edit_app
 from memedit.cli.options import DEFAULT_MEMORY, Json, Memory, existing, open_memory, shown
 from memedit.core.errors import InvalidInputError, UnknownEditError
 from memedit.core.types import DEFAULT_NAMESPACE
@@ -23,7 +22,6 @@ Wanted = tuple[list[str], dict[str, Any]]
 """Arguments of :meth:`EditMemory.purge`."""
 
 
-@edit_app.command()
 def purge(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of edits.")

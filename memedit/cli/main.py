@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit.cli import evaluation, memories, render, serving, training
-from memedit.cli.erasing import edit_app
+from memedit.cli import erasing, evaluation, memories, render, serving, training
+from memedit.cli.edits import edit_app
 from memedit.cli.options import (
     DEFAULT_MEMORY,
     EncoderName,
@@ -193,6 +193,7 @@ def demo(model: Model = None) -> None:
     raise typer.Exit(0 if show.run(model) else 1)
 
 
+edit_app.command()(erasing.purge)
 app.command()(serving.serve)
 app.command()(memories.migrate)
 app.command()(memories.backup)

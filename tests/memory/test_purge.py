@@ -18,8 +18,9 @@ from memedit.core.errors import InvalidInputError, UnknownEditError
 from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import Certificate, EditMemory
-from memedit.memory.erasing import purging
-from memedit.memory.live import state
+from memedit.memory.erasing import looking
+from memedit.memory.journal import erasing
+from memedit.memory.live import index
 from memedit.memory.moving import backup, restore
 from memedit.serving.ledger import erasing as books
 from memedit.serving.ledger.audit import AuditLog, Author
@@ -60,7 +61,9 @@ def bytes_that_tell(*folders: Path) -> list[str]:
 def tell(memory: EditMemory) -> str:
     """Put the secret wherever it may go; the id of its edit."""
     subject, value = secret()
-    payload = {"ike": {"fact": secret_edit().statement, "v": torch.arange(3.0)}}
+    payload: dict[str, dict[str, Any]] = {
+        "ike": {"fact": secret_edit().statement, "v": torch.arange(3.0)}
+    }
     made = memory.add(secret_edit(), source=f"a mail of {subject}", payloads=payload)
     memory.report(made.id, f"Where is {subject} to be found?", concerns=True)
     memory.report(made.id, f"Who is {subject}?", concerns=False)
@@ -90,7 +93,7 @@ def open_at(place: Path | str | None) -> EditMemory:
 
 
 def test_no_byte_is_left_and_the_event_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state.VectorIndex.__init__, "__kwdefaults__", {"flat_limit": 64})
+    monkeypatch.setattr(index.VectorIndex.__init__, "__kwdefaults__", {"flat_limit": 64})
     folder = tmp_path / "memory"
     with open_at(folder) as memory:
         memory.add_many([capital(f"Land {i}", f"Town {i}") for i in range(80)])
@@ -198,11 +201,11 @@ def in_a_child(work: Callable[[], None]) -> int:
 
 POINTS: list[tuple[Any, str, int, bool]] = [
     (books.Books, "erase", 1, False),
-    (purging.erasing, "erase", 1, False),
+    (erasing, "erase", 1, False),
     (books.Books, "erase", 2, True),
     (books.Books, "compact", 1, True),
-    (purging.looking, "sweep", 1, True),
-    (purging.looking, "scan_tables", 1, True),
+    (looking, "sweep", 1, True),
+    (looking, "scan_tables", 1, True),
 ]
 
 

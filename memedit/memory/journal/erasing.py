@@ -217,7 +217,7 @@ def purged_of(journal: JournalReader) -> list[Row]:
     """The rows of records that were purged. Needs an open read."""
     purged = select(events.c.sequence).where(events.c.kind == "purge")
     rows = journal.connection.execute(select(records).where(records.c.sequence.in_(purged)))
-    return [row._mapping for row in rows]
+    return [dict(row._mapping) for row in rows]
 
 
 def erase_again(journal: Journal, purged: Sequence[Row]) -> int:
