@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from memedit.serving.routes.changes import change
+from memedit.serving.routes.changes import Writes
 from memedit.serving.schemas import Purge
 from memedit.serving.service import Caller, Service, needs, service_of
 
@@ -15,12 +15,14 @@ router = APIRouter(prefix="/v1", tags=["operations"])
 
 
 @router.post("/purge")
-def purge(
+async def purge(
+    request: Request,
     service: Annotated[Service, Depends(service_of)],
     caller: Annotated[Caller, Depends(needs("admin"))],
     wanted: Purge,
 ) -> JSONResponse:
     """Erase edits for good; the certificate. Where approval is needed, 202 and a proposal, which
     another key with this scope approves."""
-    outcome, made = change(service, caller, "purge", wanted.model_dump(mode="json"))
+    writes = Writes(service, caller, request.app.state.writing)
+    outcome, made = await writes.change("purge", wanted.model_dump(mode="json"))
     return JSONResponse(outcome, 200 if made else 202)
