@@ -33,6 +33,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from scipy.stats import binomtest
 
 from benchmarks.everyday_data import PARTS, Probe, Set, named, read_set, truth
 from benchmarks.everyday_frames import FRAMES
@@ -252,18 +253,26 @@ def milliseconds(
 
 
 def show(results: Any, console: Console) -> None:
-    """The table, in per cent."""
+    """The table, in per cent; of what is right with its 95% Wilson interval."""
     table = Table("set", "probe", "n", "fires", "right", "asks", "informs")
     for name, kinds in results.items():
         if name == "manifest":
             continue
         for kind, row in kinds.items():
-            shares = (f"{100 * row[k]:.1f}" for k in ("fires", "right", "asks", "informs"))
+            shares = [f"{100 * row[k]:.1f}" for k in ("fires", "right", "asks", "informs")]
+            shares[1] += f" ({_interval(row['right'], row['n'])})"
             table.add_row(name, kind, f"{row['n']:,}", *shares)
         table.add_section()
     console.print(table)
     manifest = results["manifest"]
     console.print(f"ECE {manifest['ece']}; ms beyond the encoder {manifest['ms_beyond_encoder']}")
+
+
+def _interval(share: float, n: int) -> str:
+    if not n:
+        return ""
+    found = binomtest(round(share * n), n).proportion_ci(method="wilson")
+    return f"{100 * found.low:.1f}–{100 * found.high:.1f}"
 
 
 def main(
@@ -275,6 +284,8 @@ def main(
     model: Annotated[str, typer.Option(help="Folder of a trained classifier.")] = "",
     part: Annotated[str, typer.Option(help=f"Subjects asked about: {', '.join(PARTS)}.")] = "all",
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    framed: Annotated[bool, typer.Option("--frames/--no-frames", help="Framed, too.")] = True,
+    timed: Annotated[bool, typer.Option("--times/--no-times", help="Time queries.")] = True,
 ) -> None:
     """Measure a scope on everyday requests."""
     console = Console(stderr=True)
@@ -292,7 +303,7 @@ def main(
             continue
         bench = Bench(one.edits.values(), chosen, console)
         results[one.name] = measure_set(bench, one, limit, seed, chances)
-        if not frames:
+        if framed and not frames:
             frames = measure_frames(bench, one, limit, seed)
     results["frames"] = frames
     results["traffic"] = measure_traffic(read, chosen, limit, seed, console)
@@ -306,7 +317,7 @@ def main(
         "edits": {one.name: len(one.edits) for one in read},
         "refused": {one.name: one.refused for one in read if one.refused},
         "ece": chances.errors(),
-        "ms_beyond_encoder": milliseconds(read, chosen, seed, console),
+        "ms_beyond_encoder": milliseconds(read, chosen, seed, console) if timed else {},
     }
     json_out.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     show(results, Console())

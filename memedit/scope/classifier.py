@@ -40,9 +40,10 @@ _SPELT = 0.6
 """Share of a subject's letter triples that a text must have where the subject is not named."""
 INFORMS = 0.35
 """Probability of bearing from which an edit that is not asked informs."""
-POSSIBLE, ALIKE, _READ = 0.01, 0.5, 5
+POSSIBLE, ALIKE, UNNAMED, _READ = 0.01, 0.5, 0.35, 5
 """The cross-encoder reads a candidate that is named, or that the pair network finds this probable,
-or whose text is this much alike; at most so many of one query."""
+or whose text is alike by ``ALIKE``, by ``UNNAMED`` where the edit has no subject that a query could
+name; at most so many of one query."""
 _AGAINST = 0.05
 """Probability of bearing below which the cross-encoder has read that an edit does not matter."""
 _LONG, _ASKING = 24, 0.7
@@ -285,10 +286,7 @@ class ClassifierScope:
         chances = np.stack((model.of(logits),) * 2, axis=1)
         if cross is not None and (where := _each_to_read(weighed, chances[:, 0])):
             read = cross.logits([pair_texts(*flat[i]) for i in where])
-            own = chances[where, 0]
             chances[where] = model.joined(logits[where], read)
-            pooled = np.sqrt(own * chances[where, 0])
-            chances[where] = np.maximum(chances[where], pooled[:, None])
         return chances
 
     def _decision(
@@ -388,12 +386,12 @@ def to_read(hits: Sequence[Hit], chances: Floats) -> list[int]:
         key=lambda i: max(chances[i], hits[i].relation or hits[i].similarity),
         reverse=True,
     )
-    possible = [
-        i
-        for i in order
-        if hits[i].mention is not None or chances[i] >= POSSIBLE or hits[i].similarity >= ALIKE
-    ]
-    return possible[:_READ]
+    return [i for i in order if chances[i] >= POSSIBLE or _in_question(hits[i])][:_READ]
+
+
+def _in_question(hit: Hit) -> bool:
+    least = UNNAMED if hit.record.edit.subject is None else ALIKE
+    return hit.mention is not None or hit.similarity >= least
 
 
 def worth_weighing(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:

@@ -124,7 +124,7 @@ def _of_request(
     for i, hit in enumerate(weighed):
         label = labels.get(hit.record.id)
         if label is None:
-            if others == KEPT or not (request["closed"] or _beside(hit, about, labels)):
+            if others == KEPT or not _beside(hit, about, labels):
                 continue
             label, others = NONE, others + 1
         kept.append(i)
