@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
-from memedit.core.text import normalised
+from memedit.core.text import normalised, subject_key
 from memedit.core.types import Decision, Hit, Role, key_texts
 from memedit.core.untrusted import opened_tensors, read_json
 from memedit.scope.calibrate import threshold_for
@@ -305,7 +305,8 @@ class ClassifierScope:
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
             reverse=True,
         )
-        ranked = [self._ranked(weighed[i], chances[i], read) for i in order]
+        beside = _beside_the_asked(weighed, chances[:, 0], self.threshold)
+        ranked = [self._ranked(weighed[i], chances[i], read, i in beside) for i in order]
         best = float(chances[order[0], 0])
         informed = [hit for hit in ranked if hit.role == "informs"]
         return Decision(
@@ -318,11 +319,14 @@ class ClassifierScope:
             unsure=self.threshold - self.abstain <= best < self.threshold,
         )
 
-    def _ranked(self, hit: Hit, chances: Floats, read: bool) -> Hit:
-        """The candidate with its probabilities [2], and what it is to the query."""
+    def _ranked(self, hit: Hit, chances: Floats, read: bool, beside: bool) -> Hit:
+        """The candidate with its probabilities [2], and what it is to the query: nothing where it
+        is ``beside`` what is asked."""
         asks, bears = chances.tolist()
-        role: Role | None = "asks" if asks >= self.threshold else None
-        if read and role is None and bears >= self.informing:
+        role: Role | None = None
+        if not beside and asks >= self.threshold:
+            role = "asks"
+        elif not beside and read and bears >= self.informing:
             role = "informs"
         return replace(hit, score=asks, bearing=bears if read else None, role=role)
 
@@ -362,6 +366,22 @@ class ClassifierScope:
         if role == "informs":
             return replace(self, informing=min(1.0, max(found, self.informing)))
         return replace(self, threshold=min(1.0, max(found, self.threshold)))
+
+
+def _beside_the_asked(hits: Sequence[Hit], asks: Floats, threshold: float) -> set[int]:
+    """Places of edits about a subject of which another edit is asked at least twice as probably:
+    who asks for a firm's CTO does not ask for its CEO."""
+    subjects = [hit.record.edit.subject for hit in hits]
+    keys = [None if subject is None else subject_key(subject) for subject in subjects]
+    best: dict[str, float] = {}
+    for key, chance in zip(keys, asks.tolist(), strict=True):
+        if key is not None and chance >= threshold:
+            best[key] = max(chance, best.get(key, 0.0))
+    return {
+        i
+        for i, (key, chance) in enumerate(zip(keys, asks.tolist(), strict=True))
+        if key in best and 2 * chance < best[key]
+    }
 
 
 def _highest(decision: Decision, role: Role) -> float:

@@ -99,8 +99,8 @@ CASES: dict[str, tuple[list[Edit], str, set[int]]] = {
         "Hi team, I prepare a quiz. What is the capital of Norland? Thanks a lot, Ada", {0},
     ),
 }  # fmt: skip
-BEYOND = {"a question turned round", "on is not off", "import is not export"}
-"""Cases that the shipped scope gets wrong: opposites, and what asks for the subject."""
+BEYOND = {"a question turned round"}
+"""Cases that the shipped scope gets wrong: what asks for the subject."""
 
 
 @pytest.fixture(scope="module")
