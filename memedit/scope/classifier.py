@@ -38,7 +38,7 @@ _MIN_SIMILARITY = 0.25
 """An edit whose subject is not named and that is less alike than this is not weighed."""
 _SPELT = 0.6
 """Share of a subject's letter triples that a text must have where the subject is not named."""
-INFORMS = 0.12
+INFORMS = 0.2
 """Probability of bearing from which an edit that is not asked informs."""
 POSSIBLE, ALIKE, UNNAMED, _READ = 0.01, 0.5, 0.35, 5
 """The cross-encoder reads a candidate that is named, or that the pair network finds this probable,
