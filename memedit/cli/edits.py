@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from memedit.cli import render
+from memedit.cli.memories import verify
 from memedit.cli.options import (
     DEFAULT_MEMORY,
     EncoderName,
@@ -18,6 +19,7 @@ from memedit.cli.options import (
     Memory,
     Model,
     Namespace,
+    Unused,
     existing,
     open_memory,
     open_model,
@@ -33,9 +35,6 @@ edit_app = typer.Typer(
     help="Add, list and take back edits. No language model is loaded, but by compile.",
     no_args_is_help=True,
 )
-Unused = Annotated[
-    str | None, typer.Option("--model", hidden=True, help="Accepted everywhere; not needed here.")
-]
 AnyNamespace = Annotated[
     str | None,
     typer.Option("--namespace", metavar="NAME", help="Only this namespace. [default: all]"),
@@ -146,7 +145,12 @@ def import_(
     encoder: EncoderName = None,
     json: Json = False,
 ) -> None:
-    """Add the edits of a file. Refused lines are listed; an interrupted import can be repeated."""
+    """Add the edits of a file. Refused lines are listed; an interrupted import can be repeated.
+
+    Exit code 1 when every line was refused.
+
+    memedit edit import facts.csv --source handbook
+    """
     with open_memory(memory, encoder) as store:
         try:
             with render.counting(f"Importing {file.name}", _lines(file)) as progress:
@@ -165,6 +169,8 @@ def import_(
         render.as_json(plain_report(report, version))
     else:
         render.import_report(report, shown(memory))
+    if report.refused_total and not report.added and not report.duplicate:
+        raise typer.Exit(1)
 
 
 def _lines(file: Path) -> int | None:
@@ -186,7 +192,10 @@ def list_(
     model: Unused = None,
     json: Json = False,
 ) -> None:
-    """List the edits in force, newest first."""
+    """List the edits in force, newest first.
+
+    memedit edit list --match Acme --limit 10
+    """
     with open_memory(existing(memory), write=False) as store:
         wanted = (match or "").casefold()
         found = [r for r in store.records(namespace) if wanted in r.edit.statement.casefold()]
@@ -207,7 +216,10 @@ def show(
     model: Unused = None,
     json: Json = False,
 ) -> None:
-    """Show one edit and what happened to it."""
+    """Show one edit and what happened to it.
+
+    memedit edit show ID
+    """
     with open_memory(existing(memory), write=False) as store:
         record = store.get(id, namespace=namespace)
         events = store.history(id, namespace=namespace)
@@ -226,7 +238,10 @@ def forget(
     model: Unused = None,
     json: Json = False,
 ) -> None:
-    """Take edits back: the model answers as if they had never been added."""
+    """Take edits back: the model answers as if they had never been added.
+
+    memedit edit forget ID ID
+    """
     with open_memory(existing(memory)) as store:
         for id in ids:
             store.get(id, namespace=namespace)
@@ -256,7 +271,10 @@ def report(
     model: Unused = None,
     json: Json = False,
 ) -> None:
-    """Teach one edit: a query that it shall answer, or leave alone, from now on."""
+    """Teach one edit: a query that it shall answer, or leave alone, from now on.
+
+    memedit edit report "Which city is France governed from?" ID --miss
+    """
     with open_memory(existing(memory)) as store:
         receipt = store.report(id, query, concerns=miss, namespace=namespace)
     if json:
@@ -276,7 +294,10 @@ def history(
     model: Unused = None,
     json: Json = False,
 ) -> None:
-    """Tell what happened to the memory, or to one edit."""
+    """Tell what happened to the memory, or to one edit.
+
+    memedit edit history --limit 0
+    """
     with open_memory(existing(memory), write=False) as store:
         events = store.history(id, namespace=namespace)
     last = events[-limit:] if limit else events
@@ -294,7 +315,10 @@ def restore(
     model: Unused = None,
     json: Json = False,
 ) -> None:
-    """Bring back the edits in force at an earlier version, as a new version."""
+    """Bring back the edits in force at an earlier version, as a new version.
+
+    memedit edit restore 12
+    """
     with open_memory(existing(memory)) as store:
         now, count = store.restore(version), len(store)
     if json:
@@ -312,7 +336,10 @@ def export(
     model: Unused = None,
     json: Json = False,
 ) -> None:
-    """Write the edits in force to a file."""
+    """Write the edits in force to a file.
+
+    memedit edit export facts.jsonl
+    """
     with open_memory(existing(memory), write=False) as store, render.working(f"Writing {file}"):
         count = store.export(file)
     if json:
@@ -327,7 +354,10 @@ def salvage(
     memory: Memory = DEFAULT_MEMORY,
     json: Json = False,
 ) -> None:
-    """Write every edit that can still be read of a damaged memory to a file."""
+    """Write every edit that can still be read of a damaged memory to a file.
+
+    memedit edit salvage --out rescued.jsonl
+    """
     from memedit.memory.salvage import salvage
 
     report = salvage(Path(existing(memory)), file)
@@ -341,25 +371,12 @@ def salvage(
         render.say(f"Lost: {_listed(report.lost)}.")
 
 
+edit_app.command("verify", hidden=True)(verify)  # the same as memedit verify
+
+
 def _listed(sequences: Sequence[int]) -> str:
     shown = ", ".join(map(str, sequences[:20]))
     return f"records {shown}{', ...' if len(sequences) > 20 else ''}"
-
-
-@edit_app.command()
-def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
-    """Check the memory on disk. Exit code 1 when something is wrong."""
-    with (
-        open_memory(existing(memory), write=False) as store,
-        render.working(f"Checking {shown(memory)}"),
-    ):
-        report = store.verify()
-    if json:
-        plain = {"version": report.version, "edits": report.records, "keys": report.keys}
-        render.as_json({"ok": report.ok} | plain | {"problems": list(report.problems)})
-    else:
-        render.verify_report(report, shown(memory))
-    raise typer.Exit(0 if report.ok else 1)
 
 
 @edit_app.command()
@@ -369,7 +386,10 @@ def reembed(
     model: Unused = None,
     json: Json = False,
 ) -> None:
-    """Encode every edit anew, with another sentence encoder."""
+    """Encode every edit anew, with another sentence encoder.
+
+    memedit edit reembed --encoder sentence-transformers/all-mpnet-base-v2
+    """
     from memedit.encoders import load_encoder
 
     with open_memory(existing(memory)) as store, render.working("Encoding every edit anew"):
@@ -397,6 +417,8 @@ def compile_(
 
     What is fitted stays when it is interrupted, but for editors of weights with
     --scope everything: their edits are fitted together.
+
+    memedit edit compile --editor rome --scope everything
     """
     with open_memory(existing(memory), encoder) as store:
         lm = open_model(model, store, editor=editor, scope=scope)

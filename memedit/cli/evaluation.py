@@ -69,7 +69,10 @@ def evaluate(
     asked: Measured,
     editor: Editor = "ike",
 ) -> None:
-    """Measure one editor, beside the unedited model."""
+    """Measure one editor, beside the unedited model.
+
+    memedit eval --editor ike --data facts.jsonl --n 100
+    """
     _measure(editor if editor.strip() == "none" else f"{editor},none", asked)
 
 
@@ -97,6 +100,8 @@ def _measure(
     if data["asked"] is not None and data["used"] < data["asked"]:
         only = f"{data['used']:,} of the {data['asked']:,} cases asked for are there."
         render.note(f"Only {only}", "yellow")
+    for told in data.get("unusable", ()):
+        render.note(f"Left out, {told}", "yellow")
 
 
 def report(
@@ -117,7 +122,10 @@ def report(
         typer.Option("--pictures", metavar="DIR", help="Write the page's plots here, as SVG."),
     ] = None,
 ) -> None:
-    """Show runs again, finished or not, from their rows; several runs on one model side by side."""
+    """Show runs again, finished or not, from their rows; several runs on one model side by side.
+
+    memedit report scores.json.run --html scores.html
+    """
     from memedit.evaluation.reports.joining import join
     from memedit.evaluation.runs.compare import load
 
@@ -153,6 +161,8 @@ def sweep(
     """Compare on several models and numbers of cases: cells (editor x model x N), on workers.
 
     OUT has {model: {N: {editor: {checkpoint: {metric: ...}}}}}.
+
+    memedit sweep --editors ike,none --models default,gemma3-270m --n 10 --data x.jsonl --run sweep
     """
     from memedit.evaluation.reports import tables
     from memedit.evaluation.runs import jobs
@@ -196,7 +206,10 @@ def downstream(
     encoder: EncoderName = None,
     json: Out = None,
 ) -> None:
-    """Score standard tasks before and after N edits: what does editing damage?"""
+    """Score standard tasks before and after N edits: what does editing damage?
+
+    memedit downstream --editor ike --edits facts.jsonl --n-edits 100 --tasks sst2,boolq --limit 50
+    """
     from memedit.evaluation import downstream as measure
     from memedit.evaluation import load_cases
     from memedit.evaluation.reports import tables

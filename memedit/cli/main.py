@@ -15,6 +15,8 @@ from memedit.cli import erasing, evaluation, memories, render, serving, training
 from memedit.cli.edits import edit_app
 from memedit.cli.options import (
     DEFAULT_MEMORY,
+    EDITOR_HELP,
+    SCOPE_HELP,
     EncoderName,
     Json,
     Memory,
@@ -76,15 +78,16 @@ def ask(
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer.")] = 32,
     editor: Annotated[
-        str | None, typer.Option("--editor", metavar="NAME", help="See memedit editors.")
+        str | None, typer.Option("--editor", metavar="NAME", help=EDITOR_HELP)
     ] = None,
-    scope: Annotated[
-        str | None, typer.Option("--scope", metavar="NAME", help="Decides which edit applies.")
-    ] = None,
+    scope: Annotated[str | None, typer.Option("--scope", metavar="NAME", help=SCOPE_HELP)] = None,
     as_of: Annotated[
         date | None,
         typer.Option(
-            "--as-of", parser=parse_moment, metavar="DATE", help="With the facts valid then."
+            "--as-of",
+            parser=parse_moment,
+            metavar="DATE",
+            help="With the facts valid then. [default: now]",
         ),
     ] = None,
     namespace: Namespace = DEFAULT_NAMESPACE,
@@ -93,7 +96,10 @@ def ask(
     encoder: EncoderName = None,
     json: Json = False,
 ) -> None:
-    """Ask the model, its edits in force."""
+    """Ask the model, its edits in force.
+
+    memedit ask "What is the capital of France?" --explain
+    """
     if base and explain:
         raise InvalidInputError("--base has nothing to explain.", hint="--explain tells both.")
     writable = not os.path.exists(memory) or os.access(memory, os.W_OK)
@@ -159,14 +165,16 @@ def feedback(
 
 @app.command()
 def editors(json: Json = False) -> None:
-    """List the editing methods there are."""
-    from memedit.editors import available
+    """List the editing methods there are, each with what it is for.
+
+    memedit editors
+    """
+    from memedit.editors import available, purposes
 
     if json:
         render.as_json(available())
     else:
-        for name in available():
-            render.say(name)
+        render.listed(purposes())
 
 
 @app.command()
@@ -174,6 +182,8 @@ def tune(model: Model = None, json: Json = False) -> None:
     """Try which form of an edit suits a model: a few minutes, on forty invented facts.
 
     What holds best is kept on this machine, and used from then on by the editor auto.
+
+    memedit tune --model gemma3-270m
     """
     lm = open_model(model, None)
     with render.measuring() as heard:
@@ -186,8 +196,29 @@ def tune(model: Model = None, json: Json = False) -> None:
 
 
 @app.command()
+def doctor(memory: Memory = DEFAULT_MEMORY, json: Json = False) -> None:
+    """Say what is installed, which models are here, what is missing, and the command that cures it.
+
+    Exit code 1 when something is missing that the first question needs.
+
+    memedit doctor
+    """
+    from memedit.cli import doctor as examine
+
+    found = examine.examine(memory)
+    if json:
+        render.as_json(examine.plain(found))
+    else:
+        render.findings(found)
+    raise typer.Exit(1 if any(each.state == "missing" for each in found) else 0)
+
+
+@app.command()
 def demo(model: Model = None) -> None:
-    """Edit a real language model before your eyes: about two minutes."""
+    """Edit a real language model before your eyes: about two minutes.
+
+    memedit demo
+    """
     from memedit.cli import demo as show
 
     raise typer.Exit(0 if show.run(model) else 1)

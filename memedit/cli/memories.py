@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memedit.cli import render
-from memedit.cli.options import DEFAULT_MEMORY, Memory, shown
-from memedit.core.errors import InvalidInputError, MemeditError
+from memedit.cli.options import DEFAULT_MEMORY, Memory, Unused, existing, shown
+from memedit.core.errors import (
+    InvalidInputError,
+    MemeditError,
+    MemoryStoreError,
+    UntrustedFileError,
+)
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory
@@ -50,7 +55,10 @@ def backup(
     memory: Memory = DEFAULT_MEMORY,
     json: Json = False,
 ) -> None:
-    """Copy a memory, in one consistent state, into a directory. Servers may go on writing."""
+    """Copy a memory, in one consistent state, into a directory. Servers may go on writing.
+
+    memedit backup /backups/2026-05-01 --memory indexes/prod
+    """
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     folder = str(target or f"backup-{now}")
     from memedit.memory.moving import backup
@@ -69,6 +77,8 @@ def restore(
     """Bring a backup back. With --replace running servers go over to it in one step.
 
     To take back recent edits, memedit edit restore VERSION is the lighter way.
+
+    memedit restore /backups/2026-05-01 --memory indexes/prod --replace
     """
     if not source.is_dir():
         raise InvalidInputError(f"There is no backup at {str(source)!r}.", hint="Check the path.")
@@ -79,17 +89,27 @@ def restore(
     _told(report, str(source), memory, json=json)
 
 
-def verify(memory: Memory = DEFAULT_MEMORY, json: Json = False) -> None:
+def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
     """Check a memory or a backup: hashes, keys, vectors, index; and the audit log of its server.
-    Exit code 1: something is wrong.
+
+    Exit code 0: it is sound; 1: something is wrong with it; 2: there is no memory.
 
     A log that was signed is compared with the key in MEMEDIT_AUDIT_KEY.
-    """
-    from memedit.memory import EditMemory
 
-    with EditMemory(memory, read_only=True) as store:
-        with render.working(f"Checking {shown(memory)}"):
+    memedit verify --memory /backups/2026-05-01
+    """
+    from memedit.memory import EditMemory, VerifyReport
+    from memedit.serving.ledger.audit import AuditReport
+
+    place, digest, log = existing(memory), "", AuditReport(0, signed=False)
+    try:
+        with (
+            EditMemory(place, read_only=True) as store,
+            render.working(f"Checking {shown(memory)}"),
+        ):
             report, digest, log = store.verify(), store.digest(), _audit(store)
+    except (MemoryStoreError, UntrustedFileError) as error:  # too damaged to be opened
+        report = VerifyReport(0, 0, 0, (str(error),))
     problems = [*report.problems, *(f"audit log: {problem}" for problem in log.problems)]
     if json:
         plain = {"version": report.version, "edits": report.records, "keys": report.keys}
@@ -157,7 +177,10 @@ def grant(
     namespace: Annotated[str, typer.Argument(help="What it may read; '*': everything.")],
     memory: Memory = DEFAULT_MEMORY,
 ) -> None:
-    """Let a database role read a namespace."""
+    """Let a database role read a namespace.
+
+    memedit tenants grant shop_reader shop --memory postgresql://memedit@db/memedit
+    """
     from memedit.memory.journal.tenants import grant
 
     grant(memory, role, namespace)
@@ -170,7 +193,10 @@ def revoke(
     namespace: Annotated[str, typer.Argument(help="What it may read no longer.")],
     memory: Memory = DEFAULT_MEMORY,
 ) -> None:
-    """Take the right to read a namespace back."""
+    """Take the right to read a namespace back.
+
+    memedit tenants revoke shop_reader shop --memory postgresql://memedit@db/memedit
+    """
     from memedit.memory.journal.tenants import revoke
 
     revoke(memory, role, namespace)

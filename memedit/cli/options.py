@@ -94,6 +94,11 @@ Recheck = Annotated[
     bool,
     typer.Option("--recheck", help="Ask also where no edit fires, instead of taking the base's."),
 ]
+EDITOR_HELP = "See memedit editors. [default: what the memory was saved with, else auto]"
+SCOPE_HELP = (
+    "Decides which edit applies: classifier, mention, threshold, nearest, everything. "
+    "[default: what the memory was saved with, else classifier]"
+)
 DEFAULT_MEMORY = "memory"
 Memory = Annotated[
     str,
@@ -112,6 +117,9 @@ Model = Annotated[
         envvar="MEMEDIT_MODEL",
         help="Hub id, folder or GGUF file of the language model. [default: SmolLM2-135M-Instruct]",
     ),
+]
+Unused = Annotated[
+    str | None, typer.Option("--model", hidden=True, help="Accepted everywhere; not needed here.")
 ]
 EncoderName = Annotated[
     str | None,

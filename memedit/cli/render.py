@@ -29,6 +29,7 @@ from memedit.memory.plain import plain_record
 from memedit.scope.plain import plain_hits
 
 if TYPE_CHECKING:
+    from memedit.cli.doctor import Finding
     from memedit.memory import Event, ImportReport, Receipt, VerifyReport
     from memedit.model.explanation import Explanation
     from memedit.model.tuning import Tuning
@@ -61,6 +62,34 @@ def error(message: str, hint: str = "") -> None:
     stderr().print(Text.assemble(("Error: ", "bold red"), (message, "red")), soft_wrap=True)
     if hint:
         note(hint, style="")
+
+
+def listed(lines: Mapping[str, str]) -> None:
+    """Names, each with a line beside it; in a narrow terminal the line is broken, not the name."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, text in lines.items():
+        table.add_row(Text(name), Text(text))
+    stdout().print(table)
+
+
+_STATES = {"ok": "green", "missing": "bold red", "optional": "yellow", "note": "dim"}
+"""How a finding of memedit doctor is coloured."""
+
+
+def findings(found: Sequence[Finding]) -> None:
+    """What memedit doctor found, part by part, each with the command that cures it."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for each in found:
+        said = Text(each.said)
+        if each.cure:
+            said.append(f"\n{each.cure}", style="bold")
+        table.add_row(Text(each.state, style=_STATES[each.state]), Text(each.name), said)
+    stdout().print(table)
 
 
 def json_text(value: Any) -> str:
@@ -150,6 +179,10 @@ def _validity(record: Record) -> str:
     return days(record.valid_from, record.valid_until)
 
 
+_WIDTHS = {"fact": 16, "subject": 12, "reason": 24}
+"""Letters that a column has at least, so that a narrow terminal breaks between words."""
+
+
 def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
@@ -157,9 +190,9 @@ def _table(*columns: str, title: str | None = None) -> Table:
         table.add_column(
             column,
             justify="right" if numeric else "left",
-            no_wrap=numeric or column in {"id", "when", "what"},
-            overflow="fold",
-            min_width=16 if column == "fact" else None,
+            no_wrap=numeric or column in {"id", "when", "what", "namespace", "line"},
+            overflow="fold",  # a word too long for its column is broken, never cut
+            min_width=_WIDTHS.get(column),
         )
     return table
 
@@ -230,6 +263,8 @@ def history(events: Sequence[Event], total: int) -> None:
 def _because(event: Event) -> str:
     if event.kind == "supersede" and event.other is not None:
         return f" (by {event.other.id})"
+    if event.kind == "add" and event.other is not None and not event.reason:
+        return f" (in place of {event.other.id})"
     return f" ({event.reason})" if event.reason else ""
 
 

@@ -181,7 +181,10 @@ def add(
     file: KeyFile = Path("keys.json"),
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Make a key and show it, once: only its hash is kept."""
+    """Make a key and show it, once: only its hash is kept.
+
+    memedit keys add Ann --scope read,ask,edit
+    """
     from memedit.serving import keys
 
     scopes = tuple(part.strip() for part in scope.split(",") if part.strip())
@@ -201,7 +204,10 @@ def list_(
     file: KeyFile = Path("keys.json"),
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """List the keys, without the keys themselves."""
+    """List the keys, without the keys themselves.
+
+    memedit keys list --file keys.json
+    """
     from memedit.serving.keys import read
 
     rows: list[dict[str, Any]] = [
@@ -225,7 +231,10 @@ def list_(
 def revoke(
     id: Annotated[str, typer.Argument(help="Id of a key.")], file: KeyFile = Path("keys.json")
 ) -> None:
-    """Put a key out of force; a running server notices at its next request."""
+    """Put a key out of force; a running server notices at its next request.
+
+    memedit keys revoke ID
+    """
     from memedit.serving import keys
 
     key = keys.revoke(file, id)

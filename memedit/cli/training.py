@@ -77,7 +77,10 @@ def scope(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Train and calibrate the scope: whether a query asks what an edit answers."""
+    """Train and calibrate the scope: whether a query asks what an edit answers.
+
+    memedit train scope --data counterfact.jsonl.gz --texts wikipedia.jsonl.gz --out my-scope
+    """
     from memedit.training.jobs import train_scope
 
     with _bar() as bar:
@@ -128,6 +131,8 @@ def counterfactual(
     """Train the adapter with which SERAC answers from the edits, for one base model.
 
     Interrupted, it goes on from the last checkpoint when run again with the same options.
+
+    memedit train counterfactual --data facts.jsonl.gz --out my-adapter
     """
     import torch
 
@@ -180,6 +185,8 @@ def decomposer(
     """Train the adapter with which MeLLo splits questions over several facts, for one base model.
 
     Interrupted, it goes on from the last checkpoint when run again with the same options.
+
+    memedit train decomposer --data mquake.jsonl.gz --out my-decomposer
     """
     import torch
 
@@ -224,7 +231,10 @@ def mend(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Train MEND's network for one base model: gradients of edits to better ones."""
+    """Train MEND's network for one base model: gradients of edits to better ones.
+
+    memedit train mend --data zsre.jsonl.gz --out my-mend
+    """
     _hypernetwork("mend", data, texts, out, model, device, steps, batch, rate, seed, json, rank)
 
 
@@ -240,7 +250,10 @@ def ke(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Train KE's network for one base model: from an edit's text to an update of the weights."""
+    """Train KE's network for one base model: from an edit's text to an update of the weights.
+
+    memedit train ke --data zsre.jsonl.gz --out my-ke
+    """
     _hypernetwork("ke", data, texts, out, model, device, steps, 1, rate, seed, json)
 
 
@@ -295,6 +308,8 @@ def statistics(
     memedit statistics --layers 3-9 --tokens 100000 --text wikipedia.jsonl.gz
 
     Interrupted, it goes on when run again with the same options.
+
+    memedit statistics --layers 3-7 --text wikipedia.jsonl.gz --tokens 100000
     """
     from memedit.engine import loading
     from memedit.engine.engine import Engine

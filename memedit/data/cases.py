@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
@@ -33,6 +34,8 @@ HOP = "hop"
 HARD = "hard"
 REPLY = "reply"
 GENERATION = "generation"
+_TOLD = 5
+"""So many unusable records are told with their reasons."""
 KINDS = (
     EFFICACY, PARAPHRASE, NEIGHBOURHOOD, LOCALITY, PORTABILITY, MULTIHOP, HOP, HARD, REPLY,
     GENERATION,
@@ -140,23 +143,45 @@ class EvalCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusable:
+    """A record that is no valid edit.
+
+    Attributes:
+        reason: Why.
+        number: Which record of its file; 0 where that is not known.
+    """
+
+    reason: str
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"record {self.number}: {self.reason}" if self.number else self.reason
+
+
+Read: TypeAlias = "EvalCase | Unusable | None"
+"""What a format makes of a record; None: a record that is no valid edit, for a reason not told."""
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The cases used, and what became of the others.
 
     ``dropped`` counts by reason: ``duplicate``, ``conflict``, ``unusable``, ``other_part`` (cases)
     and ``probes_edited_elsewhere`` (locality probes that some edit in memory is about).
+    ``unusable`` has the first of the unusable records, each with its reason.
     """
 
     cases: tuple[EvalCase, ...]
     asked: int | None
     dropped: Mapping[str, int] = field(default_factory=dict)
+    unusable: tuple[Unusable, ...] = ()
 
     def __len__(self) -> int:
         return len(self.cases)
 
 
 def select(
-    cases: Iterable[EvalCase | None],
+    cases: Iterable[Read],
     n: int | None = None,
     *,
     conflicts: bool = False,
@@ -167,7 +192,8 @@ def select(
     """The first ``n`` usable cases.
 
     Args:
-        cases: In the order of the data; None stands for a record that is no valid edit.
+        cases: In the order of the data; :class:`Unusable` or None stands for a record that is no
+            valid edit.
         n: How many; None for all.
         conflicts: Keep a case that gives an earlier case's fact another value.
         together: All cases are in one memory at once, so that a locality probe must not be about
@@ -181,21 +207,35 @@ def select(
     if part is not None and part not in PARTS:
         raise InvalidInputError(f"There is no part {part!r}.", hint=f"One of {', '.join(PARTS)}.")
     dropped: Counter[str] = Counter()
-    chosen = tuple(_distinct(_of_part(cases, part, dropped), n, conflicts, dropped))
+    unusable: list[Unusable] = []
+    usable = _usable(cases, unusable)
+    chosen = tuple(_distinct(_of_part(usable, part, dropped), n, conflicts, dropped))
     if not chosen:
+        told = "".join(f" {str(each)[:1].upper()}{str(each)[1:]}" for each in unusable)
         raise InvalidInputError(
-            "There is no usable case.", hint=f"Left out: {dict(dropped) or 'nothing'}."
+            "There is no usable case.", hint=f"Left out: {dict(dropped) or 'nothing'}.{told}"
         )
     groups = [chosen] if together else [(case,) for case in chosen]
     kept = tuple(
         case for group in groups for case in _without_edited_probes(group, locality, dropped)
     )
-    return Selection(kept, n, dict(dropped))
+    return Selection(kept, n, dict(dropped), tuple(unusable))
 
 
 def parts_of(case: EvalCase) -> set[str]:
     """The parts of its edits' subjects (of their prompts, where an edit names none)."""
     return {part_of(edit.subject or edit.prompt) for edit in case.edits}
+
+
+def _usable(cases: Iterable[Read], unusable: list[Unusable]) -> Iterator[EvalCase | None]:
+    """The cases, None for the others, whose reasons are put into ``unusable``."""
+    for case in cases:
+        if isinstance(case, Unusable):
+            if len(unusable) < _TOLD:
+                unusable.append(case)
+            yield None
+        else:
+            yield case
 
 
 def _of_part(

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from memedit.core.errors import InvalidInputError
-from memedit.data.cases import EvalCase, Selection, parts_of, select
+from memedit.data.cases import EvalCase, Read, Selection, Unusable, parts_of, select
 from memedit.data.formats import Format, Options, detect
 from memedit.data.hard import with_hard
 from memedit.data.records import _HUB, Json, records
@@ -76,7 +76,7 @@ def load_cases(
     if name == "zsre":
         name = f"zsre-{options.target}"
     if options.hard:
-        read = (case and with_hard(case) for case in read)
+        read = (with_hard(case) if isinstance(case, EvalCase) else case for case in read)
     selection = select(
         read, n, conflicts=conflicts, together=together, locality=locality, part=part
     )
@@ -92,7 +92,7 @@ def trained_on(cases: Dataset) -> int:
 
 def _read(
     form: Format, name: str, found: Iterator[Json], options: Options, source: str
-) -> Iterator[EvalCase | None]:
+) -> Iterator[Read]:
     """The cases of the records; an error in one of them says which it is."""
     number, torn = 0, False
 
@@ -106,7 +106,8 @@ def _read(
             raise
 
     try:
-        yield from form.read(counted(), options)
+        for case in form.read(counted(), options):
+            yield replace(case, number=number) if isinstance(case, Unusable) else case
     except InvalidInputError as error:
         if torn or not number:
             raise

@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import Editor
 from memedit.core.registry import Registry, classes_in, split
 
-__all__ = ["available", "editor_class", "load_chain", "load_editor"]
+__all__ = ["available", "editor_class", "load_chain", "load_editor", "purposes"]
 
 _EDITORS = Registry(
     "editor", __name__, partial(classes_in, __name__, __path__), ("name", "needs", "fit", "run")
@@ -23,6 +23,15 @@ _EDITORS = Registry(
 def available() -> list[str]:
     """Names that :func:`load_editor` takes; nothing is imported."""
     return _EDITORS.names()
+
+
+def purposes() -> dict[str, str]:
+    """Name -> what it is for, in one line; those to begin with first. Nothing is imported."""
+    from memedit.editors._purposes import PURPOSES
+
+    names = available()
+    ours = {name: PURPOSES[name] for name in PURPOSES if name in names}
+    return ours | {name: "of another package" for name in names if name not in ours}
 
 
 def editor_class(name: str) -> type[Any]:

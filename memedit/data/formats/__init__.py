@@ -1,7 +1,8 @@
 """Data sets: one file each, recognised by the keys of their first record.
 
 A module has ``recognises(record) -> bool`` and ``read(records, options)``, which yields an
-:class:`~memedit.data.cases.EvalCase` per record, or None for one that is no valid edit.
+:class:`~memedit.data.cases.EvalCase` per record, or :class:`~memedit.data.cases.Unusable` (or
+None) for one that is no valid edit.
 Another package adds its own through the entry-point group ``memedit.datasets``.
 """
 
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.registry import Registry, modules_in
 from memedit.core.types import Edit
-from memedit.data.cases import EFFICACY, EvalCase, Probe
+from memedit.data.cases import EFFICACY, EvalCase, Probe, Read, Unusable
 from memedit.data.records import Json
 
 
@@ -51,7 +52,7 @@ class Format(Protocol):
 
     def recognises(self, record: Json) -> bool: ...
 
-    def read(self, records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]: ...
+    def read(self, records: Iterable[Json], options: Options) -> Iterator[Read]: ...
 
 
 _FORMATS = Registry(
@@ -116,12 +117,12 @@ def case_of(
     probes: Iterable[Probe],
     relations: Sequence[str] = (),
     **more: Any,
-) -> EvalCase | None:
-    """A case from the fields of its edits; None when one of them is no valid edit."""
+) -> EvalCase | Unusable:
+    """A case from the fields of its edits, or why it is none: one of them is no valid edit."""
     try:
         made = tuple(_edit(fields) for fields in edits)
-    except InvalidEditError:
-        return None
+    except InvalidEditError as error:
+        return Unusable(str(error))
     return EvalCase(str(case_id), made, tuple(probes), tuple(relations), **more)
 
 

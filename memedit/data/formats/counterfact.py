@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.data.cases import GENERATION, NEIGHBOURHOOD, PARAPHRASE, EvalCase, Probe
+from memedit.data.cases import GENERATION, NEIGHBOURHOOD, PARAPHRASE, Probe, Read
 from memedit.data.formats import Options, case_of, own_probes
 from memedit.data.records import Json
 from memedit.data.references import Snippets, read_snippets
@@ -14,14 +14,14 @@ def recognises(record: Json) -> bool:
     return isinstance(record.get("requested_rewrite"), dict)
 
 
-def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
     snippets = read_snippets(options.references) if options.references else None
     for number, record in enumerate(records):
         if not options.sources or record.get("source") in options.sources:
             yield case(record, number, snippets)
 
 
-def case(record: Json, number: int, snippets: Snippets | None = None) -> EvalCase | None:
+def case(record: Json, number: int, snippets: Snippets | None = None) -> Read:
     """Efficacy, paraphrase, neighbourhood (target: the true object) and generation probes."""
     rewrite = record["requested_rewrite"]
     new, true = rewrite["target_new"]["str"], rewrite["target_true"]["str"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from memedit.core.errors import InvalidInputError
-from memedit.data.cases import LOCALITY, PORTABILITY, EvalCase, Probe
+from memedit.data.cases import LOCALITY, PORTABILITY, EvalCase, Probe, Read
 from memedit.data.formats import Options, counterfact, texts
 from memedit.data.records import Json
 
@@ -20,7 +20,7 @@ def recognises(record: Json) -> bool:
     )
 
 
-def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
     """The CounterFact case of each question with the question added.
 
     Raises:
@@ -31,7 +31,9 @@ def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]
         if (extra := wanted.pop(record.get("case_id"), None)) is not None:
             if not options.sources or record.get("source") in options.sources:
                 case = counterfact.case(record, 0)
-                yield case and replace(case, probes=(*case.probes, *_probes(extra)))
+                if isinstance(case, EvalCase):
+                    case = replace(case, probes=(*case.probes, *_probes(extra)))
+                yield case
     yield from (None for _ in wanted)
 
 

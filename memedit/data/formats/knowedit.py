@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.data.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe, Query, RippleTest
+from memedit.data.cases import LOCALITY, PARAPHRASE, PORTABILITY, Probe, Query, Read, RippleTest
 from memedit.data.formats import Options, case_of, group, own_probes, required, texts
 from memedit.data.records import Json
 
@@ -21,7 +21,7 @@ def recognises(record: Json) -> bool:
     )
 
 
-def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
     for number, record in enumerate(records):
         true = texts(record.get("ground_truth"))
         edit = {

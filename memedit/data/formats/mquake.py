@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.data.cases import EFFICACY, HOP, MULTIHOP, EvalCase, Probe
+from memedit.data.cases import EFFICACY, HOP, MULTIHOP, Probe, Read
 from memedit.data.formats import Options, case_of, texts
 from memedit.data.records import Json
 
@@ -34,7 +34,7 @@ def recognises(record: Json) -> bool:
     return isinstance(record.get("requested_rewrite"), list) and "new_answer" in record
 
 
-def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
     for number, record in enumerate(records):
         edits = [_edit(rewrite) for rewrite in record["requested_rewrite"]]
         relations = [r.get("relation_id") or "" for r in record["requested_rewrite"]]

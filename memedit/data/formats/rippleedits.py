@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from memedit.data.cases import EFFICACY, LOCALITY, PORTABILITY, EvalCase, Probe, Query, RippleTest
+from memedit.data.cases import EFFICACY, LOCALITY, PORTABILITY, Probe, Query, Read, RippleTest
 from memedit.data.formats import Options, case_of, group, texts
 from memedit.data.records import Json
 
@@ -33,12 +33,12 @@ def recognises(record: Json) -> bool:
     return "example_type" in record and isinstance(record.get("edit"), dict)
 
 
-def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
     for number, record in enumerate(records):
         yield _case(record, number)
 
 
-def _case(record: Json, number: int) -> EvalCase | None:
+def _case(record: Json, number: int) -> Read:
     before = record["edit"].get("previous_fact") or record["edit"].get("original_fact") or {}
     found = _split(record, before)
     if found is None:

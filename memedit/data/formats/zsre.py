@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memedit.data.cases import LOCALITY, PARAPHRASE, PORTABILITY, EvalCase, Probe
+from memedit.data.cases import LOCALITY, PARAPHRASE, PORTABILITY, Probe, Read
 from memedit.data.formats import Options, case_of, own_probes, texts
 from memedit.data.records import Json
 
@@ -21,13 +21,13 @@ def recognises(record: Json) -> bool:
     return {"src", "alt", "answers"} <= record.keys()
 
 
-def read(records: Iterable[Json], options: Options) -> Iterator[EvalCase | None]:
+def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
     for number, record in enumerate(records):
         if not options.sources or record.get("source") in options.sources:
             yield _case(record, number, options.target)
 
 
-def _case(record: Json, number: int, convention: str) -> EvalCase | None:
+def _case(record: Json, number: int, convention: str) -> Read:
     answers = texts(record["answers"])
     targets = texts(record["alt"]) if convention == "alt" else answers
     if not targets:

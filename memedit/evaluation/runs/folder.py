@@ -86,6 +86,7 @@ def begin(
             "asked": cases.selection.asked,
             "used": len(cases.selection),
             "left_out": dict(cases.selection.dropped),
+            "unusable": [str(each) for each in cases.selection.unusable],
             "trained_on": trained_on(cases),
         },
         "surroundings": surroundings(),

