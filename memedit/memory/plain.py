@@ -51,7 +51,13 @@ def plain_event(event: Event) -> dict[str, Any]:
         "reason": event.reason,
         "record": plain_record(event.record),
         "other": event.other and event.other.id,
+        "replaces": event.other.id if _took_over(event) and event.other else None,
     }
+
+
+def _took_over(event: Event) -> bool:
+    """Whether a record was put in another's place; a shortened copy has a reason."""
+    return event.kind == "add" and not event.reason
 
 
 def plain_report(report: ImportReport, version: int) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Receipt:
 @dataclass(frozen=True, slots=True)
 class Event:
     """One entry of the journal. ``other`` is the record that replaced ``record`` (supersede), or
-    the one it is a shortened copy of (add)."""
+    the one whose place it took, or of which it is a shortened copy (add)."""
 
     version: int
     kind: EventKind

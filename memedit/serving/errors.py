@@ -40,6 +40,10 @@ _STATUS: tuple[tuple[type[MemeditError], int, str], ...] = (
 )
 
 
+class CutError(Exception):
+    """An upstream's answer broke off: the client's connection is closed as well."""
+
+
 class ApiError(Exception):
     """An answer with an error status.
 

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any, Literal
 
 from memedit.core.errors import InvalidInputError
+from memedit.serving.errors import CutError
 
 Format = Literal["text", "json"]
 request_id: ContextVar[str] = ContextVar("memedit_request_id", default="")
@@ -36,6 +37,7 @@ def configure(format: Format, level: str) -> None:
     root.handlers = [handler]
     root.setLevel(max(chosen, logging.INFO))  # other libraries' details are nobody's business
     logging.getLogger("memedit").setLevel(chosen)
+    logging.getLogger("uvicorn.error").addFilter(shortened)
     for noisy in ("httpx", "sentence_transformers", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(chosen, logging.WARNING))
 
@@ -44,6 +46,18 @@ def _with_request(record: logging.LogRecord) -> bool:
     id = request_id.get()
     record.request_id = id
     record.request = f"[{id}] " if id else ""
+    return True
+
+
+def shortened(record: logging.LogRecord) -> bool:
+    """An upstream that broke off is one line: what it was, not where in the server it was met."""
+    error = record.exc_info[1] if record.exc_info else None
+    while error is not None and not isinstance(error, CutError):
+        inside = getattr(error, "exceptions", ())
+        error = inside[0] if len(inside) == 1 else None
+    if error is not None:
+        record.msg, record.args, record.exc_info = f"{error} The client's is cut, too.", (), None
+        record.exc_text = None
     return True
 
 

@@ -5,7 +5,7 @@ Every method needs :meth:`~JournalReader.read` or :meth:`~JournalReader.write` a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -224,8 +224,10 @@ class JournalReader(JournalConnection):
         if id is not None:
             log = log.where(records.c.id == id)
         found = self._all(log)
+        before = self._replaced({row.version for row in found if row.kind == "add"})
         if id is not None:
             named = {row.sequence for row in found} | {row.other for row in found}
+            named |= {before.get(sequence) for sequence in named}
             rows = rows.where(records.c.sequence.in_(named))
         known = {row.sequence: to_record(row) for row in self._all(rows)}
         return [
@@ -235,7 +237,16 @@ class JournalReader(JournalConnection):
                 record=known[row.sequence],
                 at=datetime.fromisoformat(row.at),
                 reason=row.reason,
-                other=known.get(row.other),
+                other=known.get(
+                    row.other or before.get(row.sequence) if row.kind == "add" else row.other
+                ),
             )
             for row in found
         ]
+
+    def _replaced(self, versions: Set[int]) -> dict[int, int]:
+        """{sequence of a record: sequence of the (first) one whose place it took} in versions."""
+        rows = select(events.c.version, events.c.sequence, events.c.other)
+        rows = rows.where(events.c.kind == "supersede").order_by(events.c.id.desc())
+        found = self._chosen(rows, events.c.version, sorted(versions))
+        return {row.other: row.sequence for row in found}

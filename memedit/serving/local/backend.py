@@ -180,7 +180,9 @@ class LocalBackend:
             value = (wanted.model_extra or {}).get(name)
             if value not in harmless and value != (wanted.n if name == "best_of" else None):
                 raise ApiError(
-                    400, f"{name} is not supported by this server.", code="unsupported_parameter",
+                    400, f"{name} is not supported by this server, which runs the model itself: "
+                    f"leave it out, or stand before a server that has it (memedit serve "
+                    f"--upstream URL), where it passes unchanged.", code="unsupported_parameter",
                     param=name,
                 )  # fmt: skip
         name, own = wanted.model or self.settings.model_name, self.settings.model_name

@@ -34,7 +34,6 @@ Outcome = dict[str, Any]
 T = TypeVar("T")
 WRITERS = 8
 """Changes at once. They are made one after the other: more threads would only wait."""
-FORMATS = ("jsonl", "json", "csv", "tsv")
 
 
 class Editor:

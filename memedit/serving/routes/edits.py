@@ -14,7 +14,8 @@ from memedit.core.types import MAX_TEXT, Record
 from memedit.memory import files
 from memedit.memory.plain import plain_event, plain_record
 from memedit.serving.errors import ApiError
-from memedit.serving.routes.changes import FORMATS, Writes, approve, reject, shown, writes
+from memedit.serving.routes.changes import Writes, approve, reject, shown, writes
+from memedit.serving.routes.uploads import TYPES, format_of
 from memedit.serving.schemas import Ask, Compare, EditChange, Learnt, NewEdit, Report, Restore
 from memedit.serving.service import Caller, Question, Service, needs, service_of
 
@@ -27,8 +28,6 @@ Limit = Annotated[int, Query(ge=1, le=1_000)]
 Id = Annotated[str, Path(max_length=MAX_TEXT, description="Id of an edit.")]
 _LARGE = 10_000_000
 _EXCERPT = 2_000
-_TYPES = {"jsonl": "application/x-ndjson", "json": "application/json", "csv": "text/csv",
-          "tsv": "text/tab-separated-values"}  # fmt: skip
 
 
 def _result(outcome: dict[str, Any], made: bool, status: int = 200) -> JSONResponse:
@@ -126,21 +125,23 @@ def export(service: State, caller: Reader) -> StreamingResponse:
             yield json.dumps(files.exported(record), ensure_ascii=False) + "\n"
 
     headers = {"Content-Disposition": 'attachment; filename="edits.jsonl"'}
-    return StreamingResponse(lines(), media_type=_TYPES["jsonl"], headers=headers)
+    return StreamingResponse(lines(), media_type=TYPES["jsonl"], headers=headers)
 
 
-_FILE = {"content": {kind: {"schema": {"type": "string"}} for kind in _TYPES.values()}}
+_FILE = {"content": {kind: {"schema": {"type": "string"}} for kind in TYPES.values()}}
 
 
 @router.post("/import", openapi_extra={"requestBody": _FILE | {"required": True}})
 async def import_edits(
     writes: Writing,
     request: Request,
-    format: Annotated[Literal["jsonl", "json", "csv", "tsv"], Query()] = "jsonl",
+    format: Annotated[
+        Literal["jsonl", "json", "csv", "tsv"] | None,
+        Query(description="Left out, it is told by the content."),
+    ] = None,
     source: Annotated[str, Query(max_length=1_000, description="For lines that name none.")] = "",
 ) -> JSONResponse:
     """Add the edits of a file. Lines that cannot be used are reported, the others kept."""
-    assert format in FORMATS
     try:
         text = (await request.body()).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -148,7 +149,8 @@ async def import_edits(
             400, f"The file is not UTF-8: {error.reason} at byte {error.start}.",
             code="invalid_value",
         ) from None  # fmt: skip
-    body = {"text": text, "format": format, "source": source}
+    named = format or format_of(text, request.headers.get("content-type", ""))
+    body = {"text": text, "format": named, "source": source}
     return _result(*await writes.change("import", body))
 
 

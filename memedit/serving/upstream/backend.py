@@ -19,14 +19,14 @@ from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts, replies
 from memedit.serving.configuration import Settings
-from memedit.serving.errors import ApiError
+from memedit.serving.errors import ApiError, CutError
 from memedit.serving.metrics import Metrics
 from memedit.serving.schemas import Extra
 from memedit.serving.service import Caller, Question
 from memedit.serving.upstream import rewriting
 from memedit.serving.upstream.asking import Asker, json_object, malformed
 from memedit.serving.upstream.forwarding import DEFAULTS, admitted, route
-from memedit.serving.upstream.relay import CutError, Relay, passed, raw, read, returned_headers
+from memedit.serving.upstream.relay import Relay, passed, raw, read, returned_headers
 from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, note
 from memedit.serving.upstream.rewriting import Reading
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 import httpx
 from starlette.responses import StreamingResponse
 
-from memedit.serving.errors import ApiError
+from memedit.serving.errors import ApiError, CutError
 from memedit.serving.upstream.forwarding import base_url, target
 
 _HOP = frozenset({
@@ -34,10 +34,6 @@ _WITH_OUR_KEY = frozenset({"authorization", "api-key", "x-api-key", "openai-orga
 """Whose the request is: with a key of ours the client does not choose."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_RETURNED = _HOP | {"set-cookie", "server", "date", "x-request-id", "x-memedit-receipt"}
-
-
-class CutError(Exception):
-    """The upstream's answer broke off: the client's connection is closed as well."""
 
 
 class Relay:

@@ -66,22 +66,32 @@ def test_fix_a_wrong_answer_see_it_undo_it_see_it_gone(
     browser: Any, server: tuple[Running, str]
 ) -> None:
     page = opened(browser, server)
+    page.evaluate("""() => {
+        window.seen = [];
+        const box = document.getElementById("progress");
+        const note = () => window.seen.push(box.innerText);
+        new MutationObserver(note).observe(box, { attributes: true });
+    }""")
     ask(page, QUESTION)
+    assert "Answering, with and without your edits" in page.evaluate("window.seen[0]")
+    assert page.is_hidden("#progress")
     before = page.inner_text("#edited")
-    assert before == page.inner_text("#base") and "No edit fired" in page.inner_text("#why")
+    assert before == page.inner_text("#base") and "None of your edits" in page.inner_text("#why")
     page.click("#wrong")
     assert page.input_value("#prompt") == QUESTION and page.input_value("#subject") == "France"
     page.keyboard.type("Lyon")  # the answer has the focus
     with page.expect_response("**/v1/explain"):
         page.keyboard.press("Enter")
-    page.wait_for_selector("#why >> text=Edit fired: What is the capital of France? Lyon")
+    page.wait_for_selector(
+        "#why >> text=Answered from your edit: What is the capital of France? Lyon"
+    )
     after = page.inner_text("#edited")
     assert after != before and page.inner_text("#base") == before
     assert page.inner_text("#edits td >> nth=0").startswith(f"{QUESTION} Lyon")
     expect(page.locator("td[data-id]")).to_have_text("1")
     with page.expect_response("**/v1/explain"):
         page.click("#status >> text=Undo")
-    page.wait_for_selector("#why >> text=No edit fired")
+    page.wait_for_selector("#why >> text=None of your edits")
     assert page.inner_text("#edited") == before
     assert page.locator("#edits tr").count() == 0 and page.is_visible("#none")
     assert page.problems == []
@@ -175,7 +185,7 @@ def test_text_is_never_html(browser: Any, server: tuple[Running, str]) -> None:
     page.click("#save")
     page.wait_for_selector("#edits tr")
     ask(page, f"The motto of {EVIL} is peace.")
-    page.wait_for_selector("#why >> text=Edit fired")
+    page.wait_for_selector("#why >> text=Answered from your edit")
     page.click("#history-box summary")
     page.wait_for_selector("#history li")
     assert page.evaluate("window.hacked") is None
@@ -188,10 +198,12 @@ def test_no_key_no_data(browser: Any, server: tuple[Running, str]) -> None:
     page = browser.new_context().new_page()
     page.goto(running.url)
     page.wait_for_selector("#key-form:not([hidden])")
+    assert "printed a link that carries it" in page.inner_text("#key-help")
+    page.wait_for_selector("#status >> text=This page needs a key")
     assert page.locator("#edits tr").count() == 0
     page.fill("#key", "mk_wrong")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#status >> text=Enter an API key.")
+    page.wait_for_selector("#status >> text=This key is not known here.")
     page.fill("#key", secret)
     page.keyboard.press("Enter")
     page.wait_for_selector("#status >> text=Ready.")

@@ -55,7 +55,7 @@ async function call(method, path, body, options) {
   if (answer.status === 401) {
     $("key-form").hidden = false;
     $("key").focus();
-    throw new Error("Enter an API key.");
+    throw new Error(state.key ? "This key is not known here. Each start of the server makes a new one." : "This page needs a key: see above.");
   }
   if (options && options.text && answer.ok) return answer.text();
   const found = await answer.json().catch(() => null);
@@ -68,7 +68,7 @@ async function call(method, path, body, options) {
 async function ask() {
   const query = $("question").value.trim();
   if (!query) return;
-  const found = await call("POST", "v1/explain", { query });
+  const found = await waiting("Answering, with and without your edits", () => call("POST", "v1/explain", { query }));
   state.asked = found;
   if (!state.questions.includes(query)) state.questions.push(query);
   $("answers").hidden = false;
@@ -80,26 +80,52 @@ async function ask() {
   await stats();
 }
 
+/** Show that something is being done, and for how long, until it is. */
+async function waiting(text, work) {
+  const begun = Date.now();
+  const tick = () => { $("seconds").textContent = Math.round((Date.now() - begun) / 1000) + " s"; };
+  $("doing").textContent = text;
+  tick();
+  const timer = setInterval(tick, 1000);
+  $("progress").hidden = false;
+  $("hint").hidden = true;
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+    $("progress").hidden = true;
+    $("hint").hidden = false;
+    $("doing").textContent = "";
+  }
+}
+
+/** A score in words: what a support lead wants to know of it. */
+function sureness(found) {
+  if (!found.in_scope) return found.unsure ? "almost enough" : "not at all";
+  return found.score >= 0.9 ? "very" : found.score >= (1 + found.threshold) / 2 ? "quite" : "just enough";
+}
+
 function why(found) {
   const lines = [];
   if (found.in_scope) {
     const hit = found.hits[0];
-    lines.push(el("p", "Edit fired: " + hit.fact));
+    lines.push(el("p", "Answered from your edit: " + hit.fact));
     const matched = [hit.mention, ...hit.words].filter(Boolean);
-    if (matched.length) lines.push(el("p", "It matches: " + [...new Set(matched)].join(", "), { class: "quiet" }));
+    if (matched.length) lines.push(el("p", "Recognised by: " + [...new Set(matched)].join(", "), { class: "quiet" }));
   } else {
-    lines.push(el("p", found.unsure ? "No edit fired, but one came close." : "No edit fired: the untouched model answers."));
+    lines.push(el("p", found.unsure ? "One of your edits came close, but not close enough: the model answered by itself." : "None of your edits is about this: the model answered by itself."));
     const near = found.candidates[0];
-    if (near) lines.push(el("p", "Nearest: " + near.fact, { class: "quiet" }));
+    if (near) lines.push(el("p", "The nearest is: " + near.fact, { class: "quiet" }));
   }
   for (const hit of found.informs || []) lines.push(el("p", "The answer depends on: " + hit.fact, { class: "quiet" }));
-  const score = el("p", "Score " + percent(found.score) + ", needed " + percent(found.threshold) + " ");
-  score.append(el("meter", "", { min: 0, max: 1, value: Math.max(0, Math.min(1, found.score)), "aria-label": "Score" }));
+  if (!found.in_scope && !found.candidates.length) return lines;
+  const score = el("p", "How sure that this edit is meant: " + sureness(found) + " ", {
+    title: "Score " + found.score.toFixed(3) + "; an edit is used from " + found.threshold.toFixed(3),
+  });
+  score.append(el("meter", "", { min: 0, max: 1, value: Math.max(0, Math.min(1, found.score)), "aria-label": "How sure" }));
   lines.push(score);
   return lines;
 }
-
-const percent = (share) => (100 * share).toFixed(1) + "%";
 
 function subjectOf(text) {
   const words = text.replace(/[?!.]+$/, "").split(/\s+/);
@@ -225,7 +251,7 @@ function row(record) {
     button("History", () => historyOf(record), "History: " + record.statement),
     button("Take back", () => forget(record), "Take back: " + record.statement),
   );
-  const fired = el("td", state.fires[record.id] || "", { "data-label": "Fired", "data-id": record.id });
+  const fired = el("td", state.fires[record.id] || "", { "data-label": "Used", "data-id": record.id });
   line.append(fact, holds, fired, actions);
   return line;
 }
@@ -233,7 +259,7 @@ function row(record) {
 async function stats() {
   const found = await call("GET", "v1/stats");
   state.fires = found.fires;
-  $("where").textContent = `${found.model} · namespace ${found.namespace} · memory version ${found.version}`;
+  $("where").textContent = [found.model, found.namespace === "default" ? "" : found.namespace, `version ${found.version} of the edits`].filter(Boolean).join(" · ");
   for (const cell of document.querySelectorAll("td[data-id]")) cell.textContent = found.fires[cell.dataset.id] || "";
   if (found.approval) await proposals();
 }
@@ -261,8 +287,8 @@ function described(body) {
 // Import
 
 async function importFile(file) {
-  const format = { json: "json", csv: "csv", tsv: "tsv" }[file.name.split(".").pop().toLowerCase()] || "jsonl";
-  const query = new URLSearchParams({ format, source: file.name });
+  const format = { json: "json", jsonl: "jsonl", csv: "csv", tsv: "tsv" }[file.name.split(".").pop().toLowerCase()];
+  const query = new URLSearchParams({ source: file.name, ...(format ? { format } : {}) });
   const found = await call("POST", "v1/import?" + query, file, { raw: true });
   const box = $("report");
   if (found.proposal) return box.replaceChildren(el("p", "Proposed: another key must approve it."));
@@ -284,6 +310,7 @@ async function importFile(file) {
 function eventLine(event) {
   const words = { add: "added", forget: "taken back", supersede: "replaced", restore: "brought back" };
   const line = el("li", `${event.at.slice(0, 16).replace("T", " ")} · version ${event.version} · ${words[event.kind]}: ${event.record.statement}`);
+  if (event.replaces && event.replaces !== event.record.id) line.append(el("span", " (in place of an earlier edit)", { class: "quiet" }));
   if (event.reason) line.append(el("span", ` (${event.reason})`, { class: "quiet" }));
   return line;
 }
@@ -306,7 +333,8 @@ async function cases() {
   const targets = new Map(listed.data.filter((r) => r.target_new).map((r) => [r.prompt, r.target_new]));
   const queries = [...new Set([...targets.keys(), ...state.questions])].slice(0, 32);
   if (!queries.length) throw new Error("Add an edit or ask something first.");
-  const found = await call("POST", "v1/compare", { queries, max_tokens: 24 });
+  const found = await waiting(`Asking ${queries.length} questions, with and without your edits`,
+    () => call("POST", "v1/compare", { queries, max_tokens: 24 }));
   return {
     queries, targets,
     edited: found.data.filter((each) => targets.has(each.query)),
