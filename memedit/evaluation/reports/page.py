@@ -44,6 +44,9 @@ tbody th { font-weight: normal; } td { overflow-wrap: break-word; }
 .texts table { min-width: 44rem; } .texts th { white-space: nowrap; }
 td.number span { white-space: nowrap; color: var(--soft); }
 figcaption, .soft { color: var(--soft); font-size: 0.9rem; overflow-wrap: anywhere; }
+.summary { font-size: 1.05rem; margin: 0.4rem 0; }
+.narrow { display: none; } .narrow svg { min-width: 0; }
+@media screen and (max-width: 40rem) { .narrow { display: block; } .wide.plot { display: none; } }
 @media print { body { font-size: 11pt; margin: 0; max-width: none; }
   svg { min-width: 0; max-height: 23cm; }
   .wide { overflow: visible; } table, .texts table { font-size: 8.5pt; min-width: 0; } }
@@ -63,8 +66,9 @@ def page(comparison: Comparison, downstream: Mapping[str, Any] | None = None) ->
     title = f"memedit: {', '.join(comparison.tables)}"
     parts = [
         f"<h1>{escape(title)}</h1>",
+        *(f"<p class='summary'>{escape(line)}</p>" for line in tables.summary(comparison)),
         f"<p class='soft'>{escape(tables.provenance(comparison))}</p>",
-        *map(_drawn, figures(comparison)),
+        *_plots(comparison),
         *_downstream(downstream or {}),
         *_tables(comparison),
         *_worst_cases(comparison),
@@ -102,12 +106,23 @@ def standalone(svg: str) -> str:
     return svg.replace(">", f"><style>{colours}</style>", 1)
 
 
-def _drawn(figure: Figure) -> str:
-    named = figure.svg.replace("<svg", f"<svg role='img' aria-label='{escape(figure.title)}'", 1)
+def _plots(comparison: Comparison) -> Iterator[str]:
+    """Each plot twice: for a page, and for a telephone, of which one is shown."""
+    with plots.narrow():
+        slim = {each.name: each.svg for each in figures(comparison)}
+    for each in figures(comparison):
+        yield _drawn(each, slim[each.name])
+
+
+def _drawn(figure: Figure, slim: str) -> str:
+    title = f"<svg role='img' aria-label='{escape(figure.title)}'"
+    named, narrow = (svg.replace("<svg", title, 1) for svg in (figure.svg, slim))
     caption = f"<figcaption>{escape(figure.caption)}</figcaption>"
     section = f"<h2>{escape(figure.section)}</h2>" if figure.section else ""
     heading = f"<h3>{escape(figure.heading)}</h3>" if figure.heading else ""
-    return f"{section}{heading}<figure><div class='wide'>{named}</div>{caption}</figure>"
+    return f"{section}{heading}<figure><div class='wide plot'>{named}</div>" + (
+        f"<div class='narrow'>{narrow}</div>{caption}</figure>"
+    )
 
 
 def figures(comparison: Comparison) -> Iterator[Figure]:
@@ -150,7 +165,9 @@ def _downstream(results: Mapping[str, Any]) -> Iterator[str]:
 
     title = "Downstream tasks before and after editing"
     drawn = plots.bars(intervals(results), "%", scale=100)
-    yield _drawn(Figure("downstream", title, "95% intervals over items.", drawn, title))
+    with plots.narrow():
+        slim = plots.bars(intervals(results), "%", scale=100)
+    yield _drawn(Figure("downstream", title, "95% intervals over items.", drawn, title), slim)
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:

@@ -7,7 +7,9 @@ and by marker and line style, which need no colour.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from memedit.core.errors import MissingExtraError
@@ -25,6 +27,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito (2008), without black and yellow, which vanish on one of the backgrounds."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":")
+_narrow: ContextVar[bool] = ContextVar("memedit_narrow_plots", default=False)
+NARROW = 4.6
+"""Inches of a plot for a telephone, on which its letters are as large as small print."""
 _LEGEND, _MARK = 100, 8
 """Letters of the legend's width, and of what stands before a name."""
 _APART = 1.8
@@ -50,13 +55,23 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+@contextmanager
+def narrow() -> Iterator[None]:
+    """Plots that are drawn within are for a telephone."""
+    token = _narrow.set(True)
+    try:
+        yield
+    finally:
+        _narrow.reset(token)
+
+
 def curves(tables: Mapping[str, Table], metrics: Sequence[str]) -> str:
     """Score against the number of edited cases: a panel per metric, a line per editor; SVG.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    wide = min(len(metrics), 2)
+    wide = 1 if _narrow.get() else min(len(metrics), 2)
     rows = -(-len(metrics) // wide)
     figure, axes = _grid(rows, wide, width=4.2 * wide, height=2.9 * rows)
     for panel, metric in zip(axes, metrics, strict=False):
@@ -198,13 +213,15 @@ def _grid(rows: int, columns: int, *, width: float, height: float) -> tuple[Figu
     except ImportError as error:
         raise MissingExtraError("matplotlib", extra="eval") from error
     with matplotlib.rc_context(_STYLE):
+        width = min(width, NARROW) if _narrow.get() else width
         figure = Figure(figsize=(width, height), layout="constrained")
         return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def _columns(names: Sequence[str]) -> int:
     """Columns of the legend: so many that the longest name fits."""
-    return max(1, min(4, len(names), _LEGEND // (max(map(len, names)) + _MARK)))
+    room = _LEGEND // 2 if _narrow.get() else _LEGEND
+    return max(1, min(4, len(names), room // (max(map(len, names)) + _MARK)))
 
 
 def _finish(figure: Figure, axes: Sequence[Axes], used: int, series: int) -> str:
@@ -214,7 +231,8 @@ def _finish(figure: Figure, axes: Sequence[Axes], used: int, series: int) -> str
     for spare in axes[used:]:
         spare.set_visible(False)
     text = io.StringIO()
-    with matplotlib.rc_context(_STYLE):
+    salt = f"{_STYLE['svg.hashsalt']}{'-narrow' * _narrow.get()}"  # ids of a page are told apart
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": salt}):
         handles, names = axes[0].get_legend_handles_labels()
         if series > 1:
             figure.legend(handles, names, loc="outside upper left", ncols=_columns(names))

@@ -112,6 +112,30 @@ def rich_tables(comparison: Comparison) -> Iterable[RichTable]:
         yield table
 
 
+_PLAIN = {
+    "gen_efficacy": "answers edited questions as edited",
+    "gen_generality": "rewordings of them",
+    "gen_locality": "leaves other questions as they were",
+}
+"""What the metrics of free generation say, for people."""
+
+
+def summary(comparison: Comparison) -> list[str]:
+    """A sentence an editor on its answers with the most cases edited; the unedited model last."""
+    last = points_of(comparison.tables)[-1]
+    lines = []
+    for editor in sorted(comparison.tables, key=comparison.unedited):
+        held = comparison.tables[editor].get(last, {})
+        names = [name for name in _PLAIN if name in held]
+        who = f"{editor}, {int(last):,} cases edited"
+        if comparison.unedited(editor):  # which is what it is compared with
+            who, names = "The unedited model", [n for n in names if n != "gen_locality"]
+        if names:
+            said = ", ".join(f"{_PLAIN[n]} {100 * held[n].mean:.0f}%" for n in names)
+            lines.append(f"{who}: {said}.")
+    return lines
+
+
 def title_of(comparison: Comparison, point: str) -> str:
     runs = [part.manifest for part in comparison.parts()]
     protocols = dict.fromkeys(run["identity"]["settings"]["protocol"] for run in runs)

@@ -74,7 +74,13 @@ def test_the_page_stands_alone_and_takes_its_colours_from_the_theme(
     comparison: Comparison,
 ) -> None:
     text = page(comparison)
-    assert text.count("<svg") == 6  # four families, curves, seconds
+    assert text.count("<svg") == 2 * 6  # four families, curves, seconds; for telephones, too
+    assert text.count("class='narrow'") == 6
+    ids = re.findall(r'<clipPath id="(\w+)"', text)
+    assert len(ids) == len(set(ids))
+    said = re.findall(r"<p class='summary'>(.*?)</p>", text)
+    assert len(said) == len(comparison.tables) and said[-1].startswith("The unedited model: ")
+    assert re.fullmatch(r"ike@mention, \d+ cases edited: answers edited .* \d+%\.", said[0])
     assert not re.search(r"(src|href)\s*=\s*['\"]?http", text.replace("xlink:href", ""))
     for family in ("Free generation", "Teacher forcing", "Comparison of probabilities", "Scope"):
         assert f"<h3>{family}</h3>" in text  # what does not compare does not share a plot
