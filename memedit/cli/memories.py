@@ -101,7 +101,7 @@ def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = F
     from memedit.memory import EditMemory, VerifyReport
     from memedit.serving.ledger.audit import AuditReport
 
-    place, digest, log = existing(memory), "", AuditReport(0, signed=False)
+    place, digest, log = existing(memory), "", AuditReport(0, signed=False, problems=())
     try:
         with (
             EditMemory(place, read_only=True) as store,

@@ -197,7 +197,9 @@ class Generation:
             seen = [CallerCriterion(c, own, width) for c in criteria]
             options["stopping_criteria"] = StoppingCriteriaList(seen)
         if streamer := options.pop("streamer", None):
-            options["streamer"] = CallerStreamer(streamer, own, self.stops)
+            chat = all(row.turn is not None for row in self._batch.rows)
+            first = self._codec.unspaced if chat else None
+            options["streamer"] = CallerStreamer(streamer, own, self.stops, first)
 
     def seal(self, ids: Tensor) -> Tensor:
         """Ids [n, T] cut at each row's first stop, which becomes end-of-sequence; then padding."""

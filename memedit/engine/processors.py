@@ -6,7 +6,7 @@ own prompt followed by the generated tokens, and nothing of the text that was ad
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -220,8 +220,14 @@ class Keeps(LogitsProcessor):
 class CallerStreamer:
     """Streams the caller's prompt and the answer up to its stop, never the added context."""
 
-    def __init__(self, inner: Any, own: Tensor, stops: Sequence[int]) -> None:
-        self.inner, self.own, self.stops = inner, own, frozenset(stops)
+    def __init__(
+        self,
+        inner: Any,
+        own: Tensor,
+        stops: Sequence[int],
+        first: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.inner, self.own, self.stops, self._first = inner, own, frozenset(stops), first
         self._started = self._stopped = False
 
     def put(self, value: Tensor) -> None:
@@ -231,6 +237,11 @@ class CallerStreamer:
         elif not self._stopped:
             self._stopped = bool(self.stops.intersection(value.flatten().tolist()))
             if not self._stopped:
+                if self._first is not None:  # how the answer begins
+                    value, self._first = (
+                        self._first(value.reshape(-1, 1)).reshape(value.shape),
+                        None,
+                    )
                 self.inner.put(value)
 
     def end(self) -> None:

@@ -86,6 +86,27 @@ class Codec:
         )
         return decoded
 
+    def unspaced(self, ids: Tensor) -> Tensor:
+        """Generated ids [n, T] whose texts begin without a space, where one token says so.
+
+        Only first tokens are exchanged: ``" Lyon"`` becomes ``"Lyon"`` if that is a token.
+        """
+        firsts = {int(token): self._unspaced(int(token)) for token in ids[:, :1].flatten()}
+        if all(old == new for old, new in firsts.items()):
+            return ids
+        ids = ids.clone()
+        ids[:, 0] = torch.tensor([firsts[int(token)] for token in ids[:, 0]], device=ids.device)
+        return ids
+
+    def _unspaced(self, token: int) -> int:
+        """The token that says the same without a leading space; the token itself without one."""
+        text = self.text(torch.tensor([token]))
+        if not text.startswith(" ") or not text.strip():
+            return token
+        other = self.ids(text.lstrip(" "))
+        same = len(other) == 1 and self.text(other) == text.lstrip(" ")
+        return int(other[0]) if same else token
+
     def prompt(self, row: Row, *, prefixed: bool) -> Tensor:
         """[T] ids of a row's whole text; the caller's own ids while the prompt is as it was.
 

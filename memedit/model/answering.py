@@ -257,6 +257,11 @@ class Answering:
         base = call or self.engine.generate
         return batch.route(self.concerns, partial(self._edited, call=call), base)
 
+    def as_said(self, row: Row, ids: Any) -> Any:
+        """[n, T] ids of an edited answer as the row's caller gets them: a chat's reply begins
+        without the space that the text before it asked for."""
+        return ids if row.turn is None else self.engine.codec.unspaced(ids)
+
     def answer_edited(self, rows: Sequence[Row], options: Mapping[str, Any]) -> list[Completion]:
         """Answers to rows that the editors read (:meth:`concerns`)."""
         return self._edited(self._batch(rows, options))

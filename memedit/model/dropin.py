@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError, MemeditError
@@ -144,7 +145,9 @@ def generate(way: Answering, inputs: Tensor | None, options: Mapping[str, Any]) 
     outside = [i for i, yes in enumerate(mine) if not yes]
     budget = Budget.of(options, base.generation_config, width=request.width)
     answers = way.answer_edited([rows[i] for i in inside], budget.options)
-    new: dict[int, Any] = {i: answer.ids for i, answer in zip(inside, answers, strict=True)}
+    new: dict[int, Any] = {
+        i: way.as_said(rows[i], answer.ids) for i, answer in zip(inside, answers, strict=True)
+    }
     if outside:
         tail = request.generate(base, outside)
         each = len(tail) // len(outside)
@@ -264,6 +267,8 @@ class DropIn(nn.Module, ABC):
     def __init__(self, base: Any) -> None:
         super().__init__()
         self.base = base
+        # A pipeline compares a model's class with these names, and prints them where it is none.
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.setdefault("memedit", type(self).__name__)
 
     @property
     @abstractmethod
@@ -298,6 +303,19 @@ class DropIn(nn.Module, ABC):
         known = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
         given = {k: v for k, v in known.items() if v is not None} | options
         return forward(self._answering, given)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Neither copied nor pickled: memory, editor and locks would be shared, or lost.
+
+        Raises:
+            InvalidInputError: always; the hint says how a second model is made.
+        """
+        raise InvalidInputError(
+            f"An {type(self).__name__} is neither copied nor pickled: its edits are in a memory.",
+            hint="A second model with the same edits: EditableModel(copy.deepcopy(model.base), "
+            "model.tokenizer, memory=model.memory). To keep both on disk: "
+            "model.save_pretrained(folder).",
+        )
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -28,6 +28,7 @@ from memedit.model.settings import (
     build_scope,
     open_memory,
     read_settings,
+    tell_of_edits,
     write_settings,
 )
 from memedit.model.tuning import Tuning, tune
@@ -467,6 +468,16 @@ class EditableModel(AskableModel):
         self.memory.save(folder)
         write_settings(folder, self.editor, self.scope, loading.fingerprint(self.base))
         return folder
+
+    def save_pretrained(self, path: str | Path, **options: Any) -> None:
+        """Write the base and its tokenizer as transformers do, and the edits into ``path/memory``.
+
+        The base's weights hold no edits, as the log says, unless inside of :meth:`merged`.
+        """
+        self.base.save_pretrained(path, **options)
+        self.tokenizer.save_pretrained(path)
+        if len(self.memory) and not self._now.merged:
+            tell_of_edits(path, self.save(Path(path) / "memory"), len(self.memory))
 
     def __repr__(self) -> str:
         return (

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from memedit.memory import EditMemory
 from memedit.scope import load_scope, scope_class
 
 _FILE = "model.json"
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -60,6 +62,15 @@ def write_settings(folder: Path, editor: Editor, scope: Scope, base: str) -> Non
     """Editor and scope by name and settings; ``base`` is the fingerprint of the model."""
     settings = {"editor": _settings_of(editor), "scope": _settings_of(scope), "base": base}
     write_atomically(folder / _FILE, json.dumps(settings, indent=2) + "\n")
+
+
+def tell_of_edits(weights: str | Path, edits: Path, count: int) -> None:
+    """Say in the log that weights were written, which hold no edits, and where these are."""
+    logger.warning(
+        "The weights in %s are the base's, without edits; the %d edits are in %s. Both together: "
+        "EditableModel.from_pretrained(%r, memory=%r).",
+        weights, count, edits, str(weights), str(edits),
+    )  # fmt: skip
 
 
 def build_editor(given: Editor | str | None, saved: Mapping[str, Any] | None) -> Editor:

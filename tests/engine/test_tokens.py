@@ -78,3 +78,19 @@ def test_an_insertion_is_found_or_refused() -> None:
     for rewritten in ("ab", "Xac", "XabYc"):
         with pytest.raises(InvalidInputError):
             inserted("abc", rewritten)
+
+
+def test_a_reply_begins_without_the_space_before_it() -> None:
+    """A real byte-level tokenizer of five words: its ``Ġ`` is the space within a word."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = {"\u0120Lyon": 0, "Lyon": 1, "\u0120Ulm": 2, "\u0120": 3, "<unk>": 4}
+    inner = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    codec = Codec(PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>"), 4)
+    given = torch.tensor([[0, 0], [2, 0], [1, 0], [3, 0]])
+    assert codec.unspaced(given).tolist() == [[1, 0], [2, 0], [1, 0], [3, 0]]
+    assert given[0, 0] == 0  # the caller's own is left alone
+    assert codec.unspaced(given[:, :0]).shape == (4, 0)

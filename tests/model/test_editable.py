@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import pickle
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -436,3 +438,34 @@ def test_score_s_greedy_tokens_are_the_base_s_most_likely(model: EditableModel) 
 def test_score_refuses_an_empty_target(model: EditableModel) -> None:
     with pytest.raises(InvalidInputError):
         model.score(["The sky is"], [" "])
+
+
+def test_a_pipeline_prints_no_wall_of_names(
+    edited: EditableModel, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level("INFO"):
+        pipeline("text-generation", model=edited, tokenizer=edited.tokenizer)  # type: ignore[call-overload]
+    assert "is not supported" not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_save_pretrained_says_where_the_edits_are_and_both_come_back(
+    edited: EditableModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    edited.save_pretrained(tmp_path / "out")
+    assert "without edits" in caplog.text and str(tmp_path / "out" / "memory") in caplog.text
+    again = EditableModel.from_pretrained(
+        tmp_path / "out", memory=tmp_path / "out" / "memory", encoder=edited.memory.encoder
+    )
+    assert [r.edit for r in again.memory.records()] == [r.edit for r in edited.memory.records()]
+    weights, expected = again.base.state_dict(), edited.base.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize("work", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_copy_is_refused_with_what_to_do(edited: EditableModel, work: Any) -> None:
+    with pytest.raises(InvalidInputError, match="deepcopy.model.base.*save_pretrained"):
+        work(edited)
+    second = EditableModel(
+        copy.deepcopy(edited.base), edited.tokenizer, memory=edited.memory, scope="mention"
+    )
+    assert second.ask(IN).text == edited.ask(IN).text
