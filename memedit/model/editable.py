@@ -18,18 +18,16 @@ from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Event, ImportReport, Receipt
 from memedit.model.answering import Answering
-from memedit.model.asking import AskableModel
 from memedit.model.deciding import Decider
 from memedit.model.feedback import FeedbackReceipt, agrees, as_edit
 from memedit.model.fitting import Fitter, Payloads, check_needs, lacking
+from memedit.model.keeping import KeptModel
 from memedit.model.sequence import EditedModels, written
 from memedit.model.settings import (
     build_editor,
     build_scope,
     open_memory,
     read_settings,
-    tell_of_edits,
-    write_settings,
 )
 from memedit.model.tuning import Tuning, tune
 
@@ -39,7 +37,7 @@ _OF_RECORD = ("namespace", "source", "valid_from", "valid_until")
 _OF_IMPORT = ("namespace", "source", "progress")
 
 
-class EditableModel(AskableModel):
+class EditableModel(KeptModel):
     """A causal language model whose facts can be edited at runtime; its weights stay as they are.
 
     Args:
@@ -459,29 +457,3 @@ class EditableModel(AskableModel):
         found = tune(self, progress=progress)
         self.engine.kept.pop("forms", None)
         return found
-
-    # Keeping
-
-    def save(self, path: str | Path) -> Path:
-        """Write memory, editor and scope settings to a directory. Weights are not part of it."""
-        folder = Path(path)
-        self.memory.save(folder)
-        write_settings(folder, self.editor, self.scope, loading.fingerprint(self.base))
-        return folder
-
-    def save_pretrained(self, path: str | Path, **options: Any) -> None:
-        """Write the base and its tokenizer as transformers do, and the edits into ``path/memory``.
-
-        The base's weights hold no edits, as the log says, unless inside of :meth:`merged`.
-        """
-        self.base.save_pretrained(path, **options)
-        self.tokenizer.save_pretrained(path)
-        if len(self.memory) and not self._now.merged:
-            tell_of_edits(path, self.save(Path(path) / "memory"), len(self.memory))
-
-    def __repr__(self) -> str:
-        return (
-            f"EditableModel({type(self.base).__name__}, editor={self.editor.name!r}, "
-            f"scope={self.scope.name!r}, "
-            f"edits={len(self.memory)})"
-        )
