@@ -6,6 +6,7 @@ import gzip
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -229,9 +230,9 @@ def test_a_data_set_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_a_misspelt_field_is_refused_with_the_nearest_name(
-    wrong: dict[str, object], words: str, tmp_path: Path
+    wrong: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
-    first = {"prompt": "A is", "target_new": "b", "note": "a label is let through"}
+    first: dict[str, Any] = {"prompt": "A is", "target_new": "b", "note": "a label is let through"}
     rows = [first, {"prompt": "C is", "target_new": "d"} | wrong]
     with pytest.raises(InvalidInputError, match=words):
         load_cases(write(tmp_path / "x.jsonl", rows))
