@@ -76,8 +76,16 @@ def test_the_page_stands_alone_and_takes_its_colours_from_the_theme(
     text = page(comparison)
     assert text.count("<svg") == 2 * 6  # four families, curves, seconds; for telephones, too
     assert text.count("class='narrow'") == 6
-    ids = re.findall(r'<clipPath id="(\w+)"', text)
-    assert len(ids) == len(set(ids))
+    wide, slim = (
+        set(
+            re.findall(
+                r'<clipPath id="(\w+)"',
+                "".join(re.findall(f"class='{kind}'>(.*?)</div>", text, re.S)),
+            )
+        )
+        for kind in ("wide plot", "narrow")
+    )
+    assert wide and slim and not wide & slim  # a reference finds what stands beside it
     said = re.findall(r"<p class='summary'>(.*?)</p>", text)
     assert len(said) == len(comparison.tables) and said[-1].startswith("The unedited model: ")
     assert re.fullmatch(r"ike@mention, \d+ cases edited: answers edited .* \d+%\.", said[0])
