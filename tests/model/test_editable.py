@@ -466,6 +466,10 @@ def test_a_copy_is_refused_with_what_to_do(edited: EditableModel, work: Any) -> 
     with pytest.raises(InvalidInputError, match="deepcopy.model.base.*save_pretrained"):
         work(edited)
     second = EditableModel(
-        copy.deepcopy(edited.base), edited.tokenizer, memory=edited.memory, scope="mention"
+        copy.deepcopy(edited.base),
+        edited.tokenizer,
+        memory=edited.memory,
+        editor=edited.editor,
+        scope=edited.scope,
     )
     assert second.ask(IN).text == edited.ask(IN).text
