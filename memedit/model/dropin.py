@@ -313,8 +313,8 @@ class DropIn(nn.Module, ABC):
         raise InvalidInputError(
             f"An {type(self).__name__} is neither copied nor pickled: its edits are in a memory.",
             hint="A second model with the same edits: EditableModel(copy.deepcopy(model.base), "
-            "model.tokenizer, memory=model.memory, editor=model.editor, scope=model.scope). To keep "
-            "both on disk: model.save_pretrained(folder).",
+            "model.tokenizer, memory=model.memory, editor=model.editor, scope=model.scope). To "
+            "keep both on disk: model.save_pretrained(folder).",
         )
 
     def __getattr__(self, name: str) -> Any:

@@ -53,11 +53,11 @@ def shortened(record: logging.LogRecord) -> bool:
     """An upstream that broke off is one line: what it was, not where in the server it was met."""
     error = record.exc_info[1] if record.exc_info else None
     while error is not None and not isinstance(error, CutError):
-        inside = getattr(error, "exceptions", ())
-        error = inside[0] if len(inside) == 1 else None
+        inside: list[BaseException] = list(getattr(error, "exceptions", ()))
+        error = inside.pop() if len(inside) == 1 else None
     if error is not None:
-        record.msg, record.args, record.exc_info = f"{error} The client's is cut, too.", (), None
-        record.exc_text = None
+        record.msg, record.args = f"{error} The client's is cut, too.", ()
+        record.exc_info = record.exc_text = None
     return True
 
 

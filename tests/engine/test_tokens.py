@@ -89,7 +89,8 @@ def test_a_reply_begins_without_the_space_before_it() -> None:
     inner = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
-    codec = Codec(PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>"), 4)
+    fast: Any = PreTrainedTokenizerFast
+    codec = Codec(fast(tokenizer_object=inner, unk_token="<unk>"), 4)
     given = torch.tensor([[0, 0], [2, 0], [1, 0], [3, 0]])
     assert codec.unspaced(given).tolist() == [[1, 0], [2, 0], [1, 0], [3, 0]]
     assert given[0, 0] == 0  # the caller's own is left alone
