@@ -58,6 +58,6 @@ def _is_header(line: str, delimiter: str) -> bool:
 def _is_json(line: str) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
