@@ -94,6 +94,9 @@ def add(
         list[str] | None,
         typer.Option("--query", metavar="TEXT", help="A further wording to recognise. Repeatable."),
     ] = None,
+    multiple: Annotated[
+        bool, typer.Option("--multiple", help="One of several values: it replaces none of them.")
+    ] = False,
     valid_from: Since = None,
     valid_until: Until = None,
     source: Source = "",
@@ -118,10 +121,14 @@ def add(
         subject=subject,
         target_true=target_true,
         queries=tuple(queries or ()),
+        multiple=multiple,
     )
     with open_memory(memory, encoder) as store:
+        from memedit.model.correcting import options_for
+
         receipt = store.add(
             new,
+            **options_for(store, new, namespace),
             namespace=namespace,
             source=source,
             valid_from=valid_from,

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit.cli import erasing, evaluation, memories, render, serving, training
+from memedit.cli import checking, erasing, evaluation, memories, render, serving, training
 from memedit.cli.edits import edit_app
 from memedit.cli.options import (
     DEFAULT_MEMORY,
@@ -231,6 +231,7 @@ app.command()(memories.backup)
 app.command("restore")(memories.restore)
 app.command("verify")(memories.verify)
 app.command()(memories.zone)
+app.command()(checking.check)
 app.command("eval")(evaluation.evaluate)
 app.command()(evaluation.compare)
 app.command()(evaluation.report)

@@ -30,6 +30,7 @@ from memedit.scope.plain import plain_hits
 
 if TYPE_CHECKING:
     from memedit.cli.doctor import Finding
+    from memedit.evaluation.checks import Outcome
     from memedit.memory import Event, ImportReport, Receipt, VerifyReport
     from memedit.model.explanation import Explanation
     from memedit.model.tuning import Tuning
@@ -242,10 +243,23 @@ def receipt(given: Receipt, where: str) -> None:
     for other in given.conflicts:
         line = Text.assemble(("Note: ", "yellow"), f"{other.id} seems to differ: ", fact(other))
         stdout().print(line, soft_wrap=True)
+    if given.conflicts:
+        note("Both stay in force. memedit edit forget ID takes out the one that is wrong.")
     if given.suspicious:
         found = ", ".join(given.suspicious)
         note(f"Its text looks like more than a fact: {found}.", style="yellow")
     note(f"{where} is at version {given.version}.")
+
+
+def checks(outcomes: Sequence[Outcome]) -> None:
+    """Questions with their answers, and what is wrong with them."""
+    table = _table("", "line", "question", "answer", "what is wrong")
+    for outcome in outcomes:
+        mark = Text("wrong", "red") if outcome.wrong else Text("right", "green")
+        said = Text(_line(outcome.answer)[:160])
+        line, asked = str(outcome.check.edit[0]), Text(_line(outcome.check.ask))
+        table.add_row(mark, line, asked, said, Text(outcome.wrong))
+    stdout().print(table)
 
 
 def history(events: Sequence[Event], total: int) -> None:

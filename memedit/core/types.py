@@ -103,6 +103,7 @@ class Edit:
         queries: Further texts that shall find this edit (paraphrases, questions).
         id: Content hash of the other fields when left empty: adding the same edit twice is a no-op.
         excluded: Texts that shall not find this edit: on which it fired and should not have.
+        multiple: One of several values that hold side by side: it replaces none of the others.
 
     Raises:
         InvalidEditError: a text is empty, too long, or holds NUL or lone surrogates; the subject
@@ -116,6 +117,7 @@ class Edit:
     queries: tuple[str, ...] = ()
     id: str = ""
     excluded: tuple[str, ...] = ()
+    multiple: bool = False
 
     def __post_init__(self) -> None:
         check_text("prompt", self.prompt)
@@ -134,6 +136,8 @@ class Edit:
                 f"subject {self.subject!r} does not occur in prompt {self.prompt!r}.",
                 hint="Write the subject as it stands in the prompt, or leave it out.",
             )
+        if not isinstance(self.multiple, bool):
+            raise InvalidEditError(f"multiple must be true or false, not {self.multiple!r:.40}.")
         last = self.prompt.split()[-1].casefold()
         if self.target_new is None and last in _DANGLING:
             raise InvalidEditError(
@@ -146,6 +150,7 @@ class Edit:
     def _content_hash(self) -> str:
         content = [self.prompt, self.target_new, self.subject, self.target_true, self.queries]
         content += [self.excluded] if self.excluded else []
+        content += ["multiple"] if self.multiple else []
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -142,6 +142,8 @@ class Note:
         """
         alone = self.verbatim if row.turn is None else not self.sentences and awaits_reply(row.turn)
         asked = [hit for hit in row.decision.hits if self.name in hit.record.payloads][: self.facts]
+        if asked and asked[0].record.edit.multiple:
+            asked = asked[:1]  # it says all of its slot's values
         objects = [hit.record.edit.target_new for hit in asked]
         judges = row.turn is not None and polar(row.prompt)
         if not alone or judges or row.target is not None or None in objects:

@@ -24,6 +24,7 @@ COLUMNS = (
     "target_true",
     "queries",
     "excluded",
+    "multiple",
     "statement",
     "namespace",
     "source",
@@ -210,6 +211,7 @@ def _edit(row: Mapping[str, Any]) -> Edit:
         _list(row, "queries"),
         _text(row, "id") or "",
         _list(row, "excluded"),
+        _flag(row, "multiple"),
     )
 
 
@@ -220,6 +222,16 @@ def _list(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise InvalidEditError(f"{name} must be a list of strings.")
     return tuple(value)
+
+
+def _flag(row: Mapping[str, Any], name: str) -> bool:
+    value = row.get(name)
+    said = value.strip().casefold() if isinstance(value, str) else value
+    if said in (True, "true", "yes", "1"):
+        return True
+    if said in (None, False, "", "false", "no", "0"):
+        return False
+    raise InvalidEditError(f"{name} must be true or false, not {value!r:.40}.")
 
 
 def _text(row: Mapping[str, Any], name: str) -> str | None:
@@ -261,6 +273,7 @@ def exported(record: Record) -> dict[str, Any]:
         "target_true": edit.target_true,
         "queries": list(edit.queries),
         "excluded": list(edit.excluded),
+        "multiple": edit.multiple,
         "id": edit.id if edit.id != _content_id(edit) else None,
         "source": record.source,
         "valid_from": record.valid_from and record.valid_from.isoformat(),

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
@@ -180,6 +181,8 @@ class EditMemory(Searchable, Erasable):
         valid_from: Moment | None = None,
         valid_until: Moment | None = None,
         payloads: Mapping[str, Payload] | None = None,
+        replaces: Sequence[str] = (),
+        perhaps: Sequence[str] = (),
     ) -> Receipt:
         """Store one edit; an older one about the same thing, valid at the same time, is retired.
 
@@ -190,6 +193,8 @@ class EditMemory(Searchable, Erasable):
             valid_from, valid_until: When it holds, both ends included: dates (whole days, in the
                 memory's :attr:`zone`), or either in ISO 8601; an aware datetime is a moment, up to
                 which it holds.
+            replaces: Ids of live edits that it corrects though they are in other words.
+            perhaps: Ids of live edits that it may contradict: they stay, and are conflicts.
 
         Raises:
             InvalidEditError: a date without time zone or an empty interval.
@@ -197,6 +202,7 @@ class EditMemory(Searchable, Erasable):
         """
         zone = self._zone_for(valid_from, valid_until)
         request = Request.of(edit, namespace, source, valid_from, valid_until, payloads, zone=zone)
+        request = replace(request, replaces=tuple(replaces), perhaps=tuple(perhaps))
         return changing.add(self._store, [request])[0]
 
     def add_many(

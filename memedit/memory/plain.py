@@ -23,6 +23,7 @@ def plain_record(record: Record) -> dict[str, Any]:
         "target_true": edit.target_true,
         "queries": list(edit.queries),
         "excluded": list(edit.excluded),
+        "multiple": edit.multiple,
         "namespace": record.namespace,
         "source": record.source,
         "version": record.version,
@@ -39,6 +40,9 @@ def plain_receipt(receipt: Receipt) -> dict[str, Any]:
         "record": plain_record(receipt.record),
         "superseded": [plain_record(r) for r in receipt.superseded],
         "conflicts": [plain_record(r) for r in receipt.conflicts],
+        "possible_conflict": [
+            {"stays": old, "added": new} for old, new in receipt.possible_conflict
+        ],
         "suspicious": list(receipt.suspicious),
     }
 

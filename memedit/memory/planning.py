@@ -41,7 +41,11 @@ _NEWEST = 256
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One edit to add."""
+    """One edit to add.
+
+    ``replaces`` are ids of facts that it corrects in other words, ``perhaps`` of those that it may
+    contradict: what is no longer live then is left out.
+    """
 
     edit: Edit
     namespace: str = DEFAULT_NAMESPACE
@@ -49,6 +53,8 @@ class Request:
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     payloads: Mapping[str, Payload] = field(default_factory=dict)
+    replaces: Sequence[str] = ()
+    perhaps: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -188,6 +194,7 @@ class Plan:
             version = self._version if known.sequence in self._added else self._live.version
             return Receipt(known.id, "duplicate", version, known)
         rivals = [self._record(sequence) for sequence in self._rivals(request, old)]
+        rivals = [r for r in rivals if r is old or r.id == request.edit.id or _excludes(r, request)]
         conflicts = self._conflicts(request, near, {record.sequence for record in rivals})
         superseded = [r for r in rivals if _overlap(r, request) or r is old]
         displaced = [r for r in rivals if r.id == request.edit.id and r not in superseded]
@@ -277,16 +284,20 @@ class Plan:
         found = set() if old is None else {old.sequence}
         for space in self._both(request.namespace):
             found |= space.about(request.edit)
-            if request.edit.id in space.by_id:
-                found.add(space.by_id[request.edit.id])
+            for id in (request.edit.id, *request.replaces):
+                if id in space.by_id:
+                    found.add(space.by_id[id])
         return sorted(found - self._retired)
 
     # -- conflicts ----------------------------------------------------------------------------
 
     def _conflicts(self, request: Request, near: Sequence[int], rivals: set[int]) -> list[Record]:
+        if request.edit.multiple:
+            return []
+        named = [self._find(request.namespace, id) for id in request.perhaps]
         if request.edit.subject is not None:
             near = self._same_relation(request)
-        found = dict.fromkeys(near)
+        found = dict.fromkeys([*near, *(s for s in named if s is not None)])
         records = [self._record(s) for s in found if s not in self._retired and s not in rivals]
         return [
             record
@@ -359,6 +370,12 @@ class Plan:
 
     def _prompts(self, requests: Sequence[Request], positions: Sequence[int]) -> Vectors:
         return np.stack([self._vectors[requests[at].edit.prompt] for at in positions])
+
+
+def _excludes(record: Record, request: Request) -> bool:
+    """Whether only one of two edits of one slot can hold: not where there may be several values."""
+    several = record.edit.multiple or request.edit.multiple
+    return not several or _agree(record.edit, request.edit)
 
 
 def _overlap(record: Record, request: Request) -> bool:

@@ -33,6 +33,11 @@ class Receipt:
     conflicts: tuple[Record, ...] = ()
 
     @property
+    def possible_conflict(self) -> tuple[tuple[str, str], ...]:
+        """(what stays live, what was added) of each conflict, as texts."""
+        return tuple((old.edit.statement, self.record.edit.statement) for old in self.conflicts)
+
+    @property
     def suspicious(self) -> tuple[str, ...]:
         """What of its texts looks like more than a fact: :mod:`memedit.core.suspicion`."""
         return suspicious(self.record.edit)

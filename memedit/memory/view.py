@@ -90,6 +90,15 @@ class Searchable(ABC):
     def _replaced(self, record: Record) -> Sequence[Replaced]:
         """What a record replaced, the newest first."""
 
+    def siblings(self, record: Record, moment: datetime) -> list[Record]:
+        """The other values of a slot that may have several, as they hold at a moment."""
+        if not record.edit.multiple:
+            return []
+        with self._current() as live:
+            about = live.space(record.namespace).about(record.edit)
+            found = [live.records[s] for s in sorted(about) if s != record.sequence]
+        return [r for r in found if r.edit.multiple and r.holds_at(moment)]
+
     def then(self, record: Record, moment: datetime) -> Record:
         """What was in force at a moment instead of a live record that has no ``valid_from``: what
         it replaced since, where that is known; else the record."""

@@ -13,6 +13,7 @@ from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
 from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.timing import decided_in_time
+from memedit.model.values import with_all_values
 from memedit.scope import load_scope
 from memedit.scope.documents import heeded
 
@@ -78,6 +79,8 @@ class Decider:
         namespace: str,
         as_of: Moment | None = None,
         store: EditMemory | MemoryView | None = None,
+        *,
+        timed: bool = True,
     ) -> list[Decision]:
         """What the scope says of each query.
 
@@ -86,6 +89,7 @@ class Decider:
             namespace: Of the edits.
             as_of: The moment at which they hold, of a date as its day begins; None: now.
             store: The memory as it was; None: as it is.
+            timed: A time that a query names counts; else its words are words.
 
         Raises:
             EncoderMismatchError: the scope asked for does not fit the memory's encoder.
@@ -100,12 +104,13 @@ class Decider:
             return self._decided([query], namespace, then, store)[0]
 
         decisions = self._decided(queries, namespace, moment, store)
-        if judges_all(self.scope):
+        if judges_all(self.scope) or not timed:
             return decisions
-        return [
+        found = (
             decided_in_time(query, decision, moment, store, one)
             for query, decision in zip(queries, decisions, strict=True)
-        ]
+        )
+        return [with_all_values(each, store, each.as_of or moment) for each in found]
 
     def _decided(
         self,

@@ -18,8 +18,9 @@ from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Event, ImportReport, Receipt
 from memedit.model.answering import Answering
+from memedit.model.correcting import corrections
 from memedit.model.deciding import Decider
-from memedit.model.feedback import FeedbackReceipt, agrees, as_edit
+from memedit.model.feedback import OF_RECORD, TeachableModel
 from memedit.model.fitting import Fitter, Payloads, check_needs, lacking
 from memedit.model.keeping import KeptModel
 from memedit.model.sequence import EditedModels, written
@@ -32,12 +33,11 @@ from memedit.model.settings import (
 from memedit.model.tuning import Tuning, tune
 
 _UNSET: Any = object()
-_OF_EDIT = ("subject", "target_true", "queries")
-_OF_RECORD = ("namespace", "source", "valid_from", "valid_until")
+_OF_EDIT = ("subject", "target_true", "queries", "multiple")
 _OF_IMPORT = ("namespace", "source", "progress")
 
 
-class EditableModel(KeptModel):
+class EditableModel(KeptModel, TeachableModel):
     """A causal language model whose facts can be edited at runtime; its weights stay as they are.
 
     Args:
@@ -130,9 +130,10 @@ class EditableModel(KeptModel):
                 ``target_new`` is given, or an :class:`Edit`, or several, or a ``Path`` to a JSONL
                 or CSV file.
             target_new: What the model shall say after the prompt.
-            **options: ``subject``, ``target_true``, ``queries`` of the edit; ``namespace``,
-                ``source``, ``valid_from``, ``valid_until`` of the record (dates, or aware
-                datetimes, or either in ISO 8601).
+            **options: ``subject``, ``target_true``, ``queries`` of the edit, ``multiple`` (one of
+                several values: it replaces none of them); ``namespace``, ``source``,
+                ``valid_from``, ``valid_until`` of the record (dates, or aware datetimes, or either
+                in ISO 8601).
 
         Returns:
             A receipt saying what was added, superseded, and what it conflicts with (one per edit),
@@ -145,17 +146,17 @@ class EditableModel(KeptModel):
         if isinstance(prompt, Path):
             check_options("EditableModel.edit of a file", options, _OF_IMPORT)
             return self.import_edits(prompt, **options)
-        check_options("EditableModel.edit", options, (*_OF_EDIT, *_OF_RECORD, "progress"))
+        check_options("EditableModel.edit", options, (*_OF_EDIT, *OF_RECORD, "progress"))
         about = {k: options.pop(k) for k in _OF_EDIT if k in options}
         if isinstance(prompt, str):
             target = None if target_new is _UNSET else target_new
             if target is None and target_new is not _UNSET:
                 raise InvalidEditError("target_new is None.", hint="Leave it out for a statement.")
-            return self._add([Edit(prompt, target, **about)], **options)[0]
+            return self._add_one(Edit(prompt, target, **about), **options)
         if about or target_new is not _UNSET:
             raise InvalidInputError(f"An {type(prompt).__name__} already says what is edited.")
         if isinstance(prompt, Edit):
-            return self._add([prompt], **options)[0]
+            return self._add_one(prompt, **options)
         return self.edit_many(prompt, **options)
 
     def edit_many(
@@ -170,7 +171,7 @@ class EditableModel(KeptModel):
         ``progress`` hears how many are fitted (an editor of weights takes seconds for each), or
         read and stored where there is nothing to fit.
         """
-        check_options("EditableModel.edit_many", options, _OF_RECORD)
+        check_options("EditableModel.edit_many", options, OF_RECORD)
         if not isinstance(edits, Sequence) or not all(isinstance(edit, Edit) for edit in edits):
             raise InvalidInputError(
                 f"edit takes a text, an Edit, a sequence of these, or a Path, not {edits!r:.60}.",
@@ -193,64 +194,6 @@ class EditableModel(KeptModel):
         return self.memory.import_file(
             path, namespace=namespace or self._now.namespace, source=source, progress=progress
         )
-
-    def feedback(
-        self,
-        question: str,
-        text: str | None = None,
-        *,
-        subject: str | None = None,
-        answer: str | None = None,
-        chat: bool | None = None,
-        **options: Any,
-    ) -> FeedbackReceipt:
-        """Tell what a user said of an answer; what was wrong is corrected from now on.
-
-        Nothing is written when the answer was right: when ``text`` is None, or says what the model
-        answered.
-
-        Args:
-            question: As it was asked. ``"What is akin to <bright>?"``, with its argument marked,
-                makes ``text`` hold for every question of that form (see the editor ``memprompt``).
-            text: The right answer, or what was meant; None: the answer was right.
-            subject: What the question is about; guessed from its wording when None.
-            answer: What the model had answered; when None, it is asked now.
-            chat: Ask as a chat message, as in :meth:`ask`.
-            **options: As for :meth:`edit`, of the record.
-
-        Raises:
-            InvalidEditError: an empty text, or a subject that does not occur in the question.
-        """
-        check_options("EditableModel.feedback", options, _OF_RECORD)
-        said = self.ask(question, chat=chat).text if answer is None else answer
-        if text is None or agrees(said, text):
-            return FeedbackReceipt(said, right=True)
-        edit = as_edit(question, text, subject)
-        options = {"source": "feedback", **options}
-        return FeedbackReceipt(said, right=False, receipt=self.edit(edit, **options))
-
-    def report_miss(self, query: str, id: str) -> Receipt:
-        """Tell that ``query`` concerns an edit that did not fire: from now on it finds it.
-
-        Raises:
-            UnknownEditError: no such edit in force.
-        """
-        return self.memory.report(id, query, concerns=True, namespace=self._now.namespace)
-
-    def report_false_fire(self, query: str, id: str | None = None) -> list[Receipt]:
-        """Tell that edits fired on ``query`` and should not have: from now on they do not.
-
-        Args:
-            query: As it was asked.
-            id: The edit that is meant; None: every edit that the query asks now, or whose answer
-                it depends on.
-
-        Raises:
-            UnknownEditError: no such edit in force.
-        """
-        ids = [id] if id else [hit.record.id for hit in self.decide([query])[0].bearing]
-        namespace = self._now.namespace
-        return [self.memory.report(i, query, concerns=False, namespace=namespace) for i in ids]
 
     def forget(self, id: str, *, namespace: str | None = None, refit: bool = False) -> Record:
         """Remove an edit: afterwards it is as if it had never been added.
@@ -308,6 +251,21 @@ class EditableModel(KeptModel):
     def restore(self, version: int) -> int:
         """Bring back the edits that were in force at ``version``; returns the new version."""
         return self.memory.restore(version)
+
+    def _add_one(self, edit: Edit, **options: Any) -> Receipt:
+        """Add an edit; what it corrects in other words is replaced with it."""
+        self.check_edit(edit)
+        self._decider.check()
+        namespace = options.get("namespace", self._now.namespace)
+        start = options.get("valid_from")
+        moment = None if start is None else self.memory.moment(start)
+        found = corrections(self._decider, edit, namespace, moment)
+        if found.repeats is not None and not options.keys() & {"valid_from", "valid_until"}:
+            return Receipt(found.repeats.id, "duplicate", self.memory.version, found.repeats)
+        return self._add([edit], **options, **found.options())[0]
+
+    def _replace(self, id: str, edit: Edit, **options: Any) -> Receipt:
+        return self._add([edit], replaces=[id], **options)[0]
 
     def _add(self, edits: list[Edit], **options: Any) -> list[Receipt]:
         self._decider.check()
@@ -381,6 +339,11 @@ class EditableModel(KeptModel):
     @editor.setter
     def editor(self, editor: Editor | str) -> None:
         self._editor = build_editor(editor, None)
+
+    @property
+    def decider(self) -> Decider:
+        """What finds the edits of a query: memory and scope."""
+        return self._decider
 
     @property
     def scope(self) -> Scope:

@@ -7,10 +7,14 @@ that a question about something else does not find it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any
 
+from memedit.core.registry import check_options
 from memedit.core.types import SLOT, Edit
 from memedit.memory import Receipt
+from memedit.model.asking import AskableModel
 
 _QUOTED = re.compile(r"[\"“«]([^\"”»]{2,80})[\"”»]")
 _TOKEN = re.compile(r"[^\s\"“”«»?;:]+")
@@ -24,6 +28,9 @@ _ASKING = frozenset(
 )
 _COMMON = re.compile(r"[^\w\s]|_")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+
+OF_RECORD = ("namespace", "source", "valid_from", "valid_until")
+"""Options of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,19 @@ def as_edit(question: str, text: str, subject: str | None = None) -> Edit:
     if subject is None and not SLOT.search(question):
         subject = guessed_subject(question)
     return Edit(question, text, subject)
+
+
+def corrected(old: Edit, new: Edit) -> Edit | None:
+    """The edit that answered wrongly with the right answer, found by the new question too; None
+    where it cannot be put so: a statement, an intent, one of several values."""
+    if old.target_new is None or old.multiple or SLOT.search(old.prompt + new.prompt):
+        return None
+    known = {text.casefold() for text in (old.prompt, *old.queries)}
+    more = () if new.prompt.casefold() in known else (new.prompt,)
+    excluded = tuple(text for text in old.excluded if text != new.prompt)
+    return replace(
+        old, target_new=new.target_new, queries=(*old.queries, *more), excluded=excluded, id=""
+    )
 
 
 def guessed_subject(question: str) -> str | None:
@@ -114,3 +134,80 @@ def agrees(answer: str, text: str) -> bool:
 
 def _words(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", _COMMON.sub("", text.casefold())).split())
+
+
+class TeachableModel(AskableModel):
+    """A model that is told what was wrong with its answers."""
+
+    @abstractmethod
+    def edit(self, prompt: Any, target_new: Any = ..., **options: Any) -> Any:
+        """Add a fact."""
+
+    @abstractmethod
+    def _replace(self, id: str, edit: Edit, **options: Any) -> Receipt:
+        """Put an edit into the place of a live one."""
+
+    def feedback(
+        self,
+        question: str,
+        text: str | None = None,
+        *,
+        subject: str | None = None,
+        answer: str | None = None,
+        chat: bool | None = None,
+        **options: Any,
+    ) -> FeedbackReceipt:
+        """Tell what a user said of an answer; what was wrong is corrected from now on: in the edit
+        that the question asks, where there is one, else by a new one.
+
+        Nothing is written when the answer was right: when ``text`` is None, or says what the model
+        answered.
+
+        Args:
+            question: As it was asked. ``"What is akin to <bright>?"``, with its argument marked,
+                makes ``text`` hold for every question of that form (see the editor ``memprompt``).
+            text: The right answer, or what was meant; None: the answer was right.
+            subject: What the question is about; guessed from its wording when None.
+            answer: What the model had answered; when None, it is asked now.
+            chat: Ask as a chat message, as in :meth:`ask`.
+            **options: As for :meth:`edit`, of the record.
+
+        Raises:
+            InvalidEditError: an empty text, or a subject that does not occur in the question.
+        """
+        check_options("EditableModel.feedback", options, OF_RECORD)
+        said = self.ask(question, chat=chat).text if answer is None else answer
+        if text is None or agrees(said, text):
+            return FeedbackReceipt(said, right=True)
+        edit = as_edit(question, text, subject)
+        options = {"namespace": self._now.namespace, "source": "feedback", **options}
+        with self.using(namespace=options["namespace"]):
+            fired = self.decide([question])[0].hits
+        if len(fired) == 1 and (better := corrected(fired[0].record.edit, edit)) is not None:
+            return FeedbackReceipt(
+                said, right=False, receipt=self._replace(fired[0].record.id, better, **options)
+            )
+        return FeedbackReceipt(said, right=False, receipt=self.edit(edit, **options))
+
+    def report_miss(self, query: str, id: str) -> Receipt:
+        """Tell that ``query`` concerns an edit that did not fire: from now on it finds it.
+
+        Raises:
+            UnknownEditError: no such edit in force.
+        """
+        return self.memory.report(id, query, concerns=True, namespace=self._now.namespace)
+
+    def report_false_fire(self, query: str, id: str | None = None) -> list[Receipt]:
+        """Tell that edits fired on ``query`` and should not have: from now on they do not.
+
+        Args:
+            query: As it was asked.
+            id: The edit that is meant; None: every edit that the query asks now, or whose answer
+                it depends on.
+
+        Raises:
+            UnknownEditError: no such edit in force.
+        """
+        ids = [id] if id else [hit.record.id for hit in self.decide([query])[0].bearing]
+        namespace = self._now.namespace
+        return [self.memory.report(i, query, concerns=False, namespace=namespace) for i in ids]

@@ -19,6 +19,9 @@ from memedit.model.sequence import EditedModels, dependents, refuse, stamped, un
 Payloads = Mapping[str, Payload]
 """Editor -> what it must remember."""
 
+_CORRECTS = ("replaces", "perhaps")
+"""Options of one edit that say what it corrects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fitter:
@@ -66,9 +69,11 @@ class Fitter:
         Raises:
             EntangledEditError: they replace what others were fitted on.
         """
+        told = {name: options[name] for name in _CORRECTS if name in options}
+        options = {name: value for name, value in options.items() if name not in told}
         payloads = self.new(edits, options)
         if len(edits) == 1:
-            return [self.memory.add(edits[0], payloads=payloads[0], **options)]
+            return [self.memory.add(edits[0], payloads=payloads[0], **options, **told)]
         return self.memory.add_many(edits, payloads=payloads, progress=report, **options)
 
     def forget(self, ids: Sequence[str], namespace: str, *, refit: bool) -> list[Record]:

@@ -173,6 +173,7 @@ class NewEdit(_Ours):
     subject: Text | None = None
     target_true: Text | None = None
     queries: list[Text] = Field(default_factory=list, max_length=64)
+    multiple: bool = Field(False, description="One of several values: replaces none of them.")
     source: Text | None = Field(None, description="Where the fact comes from.")
     valid_from: When = Field(None, description="The first day, or moment, it holds.")
     valid_until: When = Field(None, description="The last day it holds, or when it ends.")
@@ -187,6 +188,7 @@ class EditChange(_Ours):
     subject: Text | None = None
     target_true: Text | None = None
     queries: list[Text] | None = Field(None, max_length=64)
+    multiple: bool = False
     source: Text | None = None
     valid_from: When = Field(None, description="The first day, or moment, it holds.")
     valid_until: When = Field(None, description="The last day it holds, or when it ends.")

@@ -14,6 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from memedit.core.moments import Moment
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory import EditMemory
+from memedit.model.correcting import Corrections
 from memedit.serving.configuration import Settings
 from memedit.serving.errors import ApiError
 from memedit.serving.keys import ANY, SCOPES, Key, KeyRing
@@ -81,6 +82,9 @@ class Backend(Protocol):
 
     def check(self, edit: Edit) -> None:
         """Refuse an edit that the editor in use cannot take (InvalidEditError)."""
+
+    def corrections(self, edit: Edit, namespace: str) -> Corrections:
+        """What an edit that is about to be added corrects in other words."""
 
 
 @dataclass(frozen=True, slots=True)

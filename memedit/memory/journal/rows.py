@@ -24,6 +24,8 @@ _DAMAGE = (
     ValueError,
 )  # fmt: skip
 
+_MULTIPLE = {"multiple": True}
+
 
 @contextmanager
 def readable(address: Address) -> Iterator[None]:
@@ -114,10 +116,17 @@ def _moment(text: str | None) -> datetime | None:
 
 def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     """The record of a row; ``lazy`` reads its payloads when they are looked at."""
-    queries, excluded = _texts(row.queries)
+    queries, excluded, multiple = _texts(row.queries)
     return Record(
         edit=Edit(
-            row.prompt, row.target_new, row.subject, row.target_true, queries, row.id, excluded
+            row.prompt,
+            row.target_new,
+            row.subject,
+            row.target_true,
+            queries,
+            row.id,
+            excluded,
+            multiple,
         ),
         sequence=row.sequence,
         version=row.version,
@@ -129,16 +138,25 @@ def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     )
 
 
-def _texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(queries, excluded texts) of a record: of the latter each stands as ``{"not": text}``.
+def _texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """(queries, excluded texts, whether it is one of several values) of a record: an excluded text
+    stands as ``{"not": text}``, and last ``{"multiple": true}``.
 
-    An older version, which knows of no excluded texts, refuses such a record.
+    An older version, which knows of neither, refuses such a record.
     """
     if column == "[]":
-        return (), ()
+        return (), (), False
     texts = json.loads(column)
     queries = tuple(text for text in texts if not isinstance(text, dict))
-    return queries, tuple(text["not"] for text in texts if isinstance(text, dict))
+    marked = [text for text in texts if isinstance(text, dict)]
+    excluded = tuple(text["not"] for text in marked if text != _MULTIPLE)
+    return queries, excluded, _MULTIPLE in marked
+
+
+def _column(edit: Edit) -> str:
+    """What :func:`_texts` reads."""
+    texts: list[Any] = [*edit.queries, *({"not": text} for text in edit.excluded)]
+    return json.dumps(texts + [_MULTIPLE] * edit.multiple, ensure_ascii=False)
 
 
 def to_bytes(vector: Vectors) -> bytes:
@@ -164,9 +182,7 @@ def record_row(record: Record, relation: int | None) -> dict[str, Any]:
         "target_new": edit.target_new,
         "subject": edit.subject,
         "target_true": edit.target_true,
-        "queries": json.dumps(
-            [*edit.queries, *({"not": text} for text in edit.excluded)], ensure_ascii=False
-        ),
+        "queries": _column(edit),
         "source": record.source,
         "valid_from": None if record.valid_from is None else utc(record.valid_from),
         "valid_until": None if record.valid_until is None else utc(record.valid_until),

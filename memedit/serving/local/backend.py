@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from torch import Tensor
 
 from memedit.core.types import Decision, Edit
+from memedit.model.correcting import Corrections, corrections
 from memedit.model.editable import EditableModel
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts
@@ -97,6 +98,9 @@ class LocalBackend:
 
     def check(self, edit: Edit) -> None:
         self.model.check_edit(edit)
+
+    def corrections(self, edit: Edit, namespace: str) -> Corrections:
+        return corrections(self.model.decider, edit, namespace)
 
     # OpenAI's routes
 

@@ -22,7 +22,7 @@ from memedit.core.errors import (
 from memedit.core.suspicion import in_texts
 from memedit.core.types import Edit, Record
 from memedit.core.untrusted import parse_json
-from memedit.memory import files
+from memedit.memory import Receipt, files
 from memedit.memory.plain import plain_receipt, plain_record, plain_report
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
@@ -65,9 +65,14 @@ class Editor:
         wanted = NewEdit.model_validate(body)
         edit = new_edit(wanted)
         self.service.backend.check(edit)
+        found = self.service.backend.corrections(edit, self.namespace)
+        if found.repeats is not None and wanted.valid_from is wanted.valid_until is None:
+            version = self.service.memory.version
+            return plain_receipt(Receipt(found.repeats.id, "duplicate", version, found.repeats))
         with self._change("create", id=edit.id) as outcome:
             receipt = self.service.memory.add(
                 edit,
+                **found.options(),
                 namespace=self.namespace,
                 source=wanted.source or "",
                 valid_from=wanted.valid_from,

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from memedit.core.moments import Moment
 from memedit.core.types import Decision, Edit
+from memedit.model.correcting import Corrections, corrections
 from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts, replies
@@ -87,6 +88,9 @@ class UpstreamBackend:
 
     def check(self, edit: Edit) -> None:
         """Every edit can be put into a prompt."""
+
+    def corrections(self, edit: Edit, namespace: str) -> Corrections:
+        return corrections(self.decider, edit, namespace)
 
     # OpenAI's routes
 

@@ -144,25 +144,29 @@ function subjectOf(text) {
 
 function openEditor(record, question) {
   state.editing = record ? record.id : null;
-  $("editor-title").textContent = record ? "Change an edit" : question ? "What is the right answer?" : "Add an edit";
+  $("editor-title").textContent = question ? "What is the right answer?" : record ? "Change an edit" : "Add an edit";
   const statement = Boolean(record && record.target_new === null);
   $(statement ? "kind-statement" : "kind-pair").checked = true;
   $("prompt").value = record && !statement ? record.prompt : question || "";
   $("target").value = (record && record.target_new) || "";
   $("statement").value = statement ? record.prompt : "";
   $("subject").value = record ? record.subject || "" : question ? subjectOf(question) : "";
-  $("queries").value = record ? record.queries.join("\n") : "";
+  const found = record && question && question !== record.prompt && !record.queries.includes(question) ? [question] : [];
+  $("queries").value = record ? [...record.queries, ...found].join("\n") : "";
   $("from").value = day(record && record.valid_from);
-  $("until").value = day(record && record.valid_until);
+  $("until").value = lastDay(record && record.valid_until);
+  state.dates = { from: $("from").value, until: $("until").value };
   $("source").value = record ? record.source : "";
   $("edit-error").textContent = "";
   kind();
   $("editor").showModal();
-  (statement ? $("statement") : question || record ? $("target") : $("prompt")).focus();
+  const first = statement ? $("statement") : question || record ? $("target") : $("prompt");
+  first.focus();
+  if (record && question) first.select();
 }
 
 const day = (moment) => (moment ? moment.slice(0, 10) : "");
-const moment = (value) => (value ? value + "T00:00:00Z" : null);
+const lastDay = (moment) => (moment ? day(new Date(Date.parse(moment) - 1).toISOString()) : "");
 
 function kind() {
   const statement = $("kind-statement").checked;
@@ -181,8 +185,10 @@ async function save() {
   body.subject = $("subject").value.trim() || null;
   body.queries = $("queries").value.split("\n").map((line) => line.trim()).filter(Boolean);
   body.source = $("source").value.trim() || null;
-  body.valid_from = moment($("from").value);
-  body.valid_until = moment($("until").value);
+  for (const [id, name] of [["from", "valid_from"], ["until", "valid_until"]]) {
+    // A day is a whole day in the memory's zone; one that nobody touched stays to the second.
+    if (!state.editing || $(id).value !== state.dates[id]) body[name] = $(id).value || null;
+  }
   const made = state.editing
     ? await call("PATCH", "v1/edits/" + encodeURIComponent(state.editing), body)
     : await call("POST", "v1/edits", body);
@@ -429,8 +435,11 @@ function wire() {
     }
   });
   $("wrong").addEventListener("click", () => {
-    guarded(null, () => call("POST", "v1/reports", { kind: "wrong_answer", query: state.asked.query }));
-    openEditor(null, state.asked.query);
+    const { query, hits } = state.asked;
+    const edit = hits.length === 1 ? hits[0].id : null; // the edit that fired is what is wrong
+    guarded(null, () => call("POST", "v1/reports", edit ? { kind: "wrong_answer", query, edit } : { kind: "wrong_answer", query }));
+    if (!edit) return openEditor(null, query);
+    guarded($("wrong"), async () => openEditor(await call("GET", "v1/edits/" + encodeURIComponent(edit)), query));
   });
   $("false-fire").addEventListener("click", () => guarded($("false-fire"), async () => {
     const edit = state.asked.hits[0].id;

@@ -1,0 +1,119 @@
+"""A correction in other words corrects; what only sounds alike stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from memedit.core.types import Edit, Record
+from memedit.encoders import HashingEncoder
+from memedit.memory import EditMemory
+from memedit.memory.plain import plain_receipt
+from memedit.model.correcting import Corrections, corrections
+from memedit.model.deciding import Decider
+
+
+def facts(*edits: Edit, encoder: Any = None) -> Decider:
+    memory = EditMemory(None, encoder or HashingEncoder(256))
+    memory.add_many(edits)
+    return Decider(memory, None if encoder else "mention")
+
+
+def told(found: Sequence[Record]) -> list[str]:
+    return [record.edit.target_new or record.edit.prompt for record in found]
+
+
+def test_what_holds_no_longer_is_retired() -> None:
+    diet = Edit.from_statement("Mira follows a vegetarian diet.")
+    plan = Edit("The Larch plan costs", "30 euros", "Larch plan")
+    speed = Edit("The Larch plan has a speed of", "50 megabits", "Larch plan")
+    decider = facts(diet, plan, speed)
+
+    def ended(text: str, subject: str | None = None) -> list[str]:
+        return told(corrections(decider, Edit.from_statement(text, subject), "default").replaces)
+
+    new = "Mira eats meat again and no longer follows a vegetarian diet."
+    assert ended(new) == [diet.prompt]
+    assert ended("The Larch plan no longer costs 30 euros but 45 euros.", "Larch plan") == [
+        "30 euros"
+    ]
+    assert ended("The Larch plan does not cost 30 euros any more.", "Larch plan") == ["30 euros"]
+    for text in (
+        "The Larch plan no longer includes roaming.", "Mira no longer lives in Rome.",
+        "The Larch plan is 30 euros.", "The Larch plan has been discontinued.",
+    ):  # fmt: skip
+        assert ended(text, "Larch plan" if "Larch" in text else None) == [], text
+
+
+def test_the_memory_replaces_what_it_is_told_in_one_change() -> None:
+    decider = facts(
+        Edit("The CEO of Acme is", "Ada", "Acme"), Edit("Acme was founded in", "1971", "Acme")
+    )
+    memory = decider.memory
+    ceo, founded = memory.records()
+    new = Edit("Acme's CEO is", "Bo", "Acme")
+    receipt = memory.add(new, replaces=[ceo.id, "gone"], perhaps=[founded.id, ceo.id, "gone"])
+    assert receipt.superseded == (ceo,) and receipt.conflicts == (founded,)
+    assert receipt.possible_conflict == (("Acme was founded in 1971", "Acme's CEO is Bo"),)
+    assert plain_receipt(receipt)["possible_conflict"] == [
+        {"stays": "Acme was founded in 1971", "added": "Acme's CEO is Bo"}
+    ]
+    assert [r.edit.target_new for r in memory.records()] == ["1971", "Bo"]
+    memory.restore(1)
+    assert list(memory.records()) == [ceo, founded]
+
+
+def test_a_scope_without_probabilities_corrects_nothing_by_itself() -> None:
+    decider = facts(Edit("The CEO of Acme is", "Ada", "Acme"))
+    found = corrections(decider, Edit("Acme's CEO is", "Bo", "Acme"), "default")
+    assert found == Corrections()
+    assert found.options() == {"replaces": [], "perhaps": []}
+
+
+@pytest.fixture(scope="module")
+def acme(minilm: Any) -> Decider:
+    return facts(
+        Edit("The CEO of Acme is", "Ada", "Acme"),
+        Edit("Acme's head office is in", "Gdansk", "Acme"),
+        Edit("Acme was founded in", "1971", "Acme"),
+        Edit("The CTO of Nimbus is", "Sara Kim", "Nimbus"),
+        Edit("Acme bought", "Larch Ltd", "Acme"),
+        Edit("Kirk is interested in", "travel", "Kirk", multiple=True),
+        encoder=minilm,
+    )
+
+
+def test_other_words(acme: Decider) -> None:
+    def found(edit: Edit) -> Corrections:
+        return corrections(acme, edit, "default")
+
+    bo = Edit("Acme's CEO is", "Bo", "Acme")
+    assert told(found(bo).replaces) == ["Ada"]
+    assert told(found(replace(bo, subject=None)).replaces) == ["Ada"]
+    assert told(found(Edit.from_statement("The CEO of Acme is Cy.")).replaces) == ["Ada"]
+    assert told(found(Edit("Who is Acme's CEO?", "Bo", "Acme")).replaces) == ["Ada"]
+    same = found(Edit("Acme's CEO is", "Ada", "Acme"))
+    assert same.repeats is not None and same.replaces == ()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit("The CFO of Acme is", "Bo", "Acme"),
+        Edit("The CEO of Nimbus is", "Bo", "Nimbus"),
+        Edit("The CEO of Initech is", "Bo", "Initech"),
+        Edit("The CEO of Acme Robotics is", "Bo", "Acme Robotics"),
+        Edit.from_statement("The CEO of Acme Robotics is Bo."),
+        Edit("Acme's largest office is in", "Lyon", "Acme"),
+        Edit("Acme's first product came out in", "1980", "Acme"),
+        Edit("Acme was bought by", "Initech", "Acme"),
+        Edit("Kirk likes", "chess", "Kirk"),
+        Edit("Kirk's hobbies include", "chess", "Kirk", multiple=True),
+    ],
+    ids=lambda edit: edit.statement,
+)
+def test_what_sounds_alike_stays(acme: Decider, edit: Edit) -> None:
+    assert corrections(acme, edit, "default").replaces == ()
