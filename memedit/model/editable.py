@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, overload
-from weakref import WeakMethod
 
 from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidEditError, InvalidInputError
@@ -21,7 +20,7 @@ from memedit.model.answering import Answering
 from memedit.model.correcting import corrections
 from memedit.model.deciding import Decider
 from memedit.model.feedback import OF_RECORD, TeachableModel
-from memedit.model.fitting import Fitter, Payloads, check_needs, lacking
+from memedit.model.fitting import Fitter, Payloads, check_needs, lacking, letting_go
 from memedit.model.keeping import KeptModel
 from memedit.model.sequence import EditedModels, written
 from memedit.model.settings import (
@@ -88,8 +87,7 @@ class EditableModel(KeptModel, TeachableModel):
         self._decider = Decider(self.memory, scope, given=given)
         self._chat = ChatFormat.of(self.tokenizer)
         self._edited_models, self._kept = EditedModels(self.engine), dict[int, Payloads]()
-        let_go = WeakMethod(self._let_go)
-        self.memory.when_purged(lambda: (forget := let_go()) and forget())
+        self.memory.when_purged(letting_go(self._edited_models, self._kept))
 
     @classmethod
     def from_pretrained(
@@ -225,8 +223,7 @@ class EditableModel(KeptModel, TeachableModel):
         """Erase edits for good, with all that was made of them; there is no way back.
 
         Args:
-            ids: Of edits.
-            namespace: Where they are; default the view's.
+            ids, namespace: Of edits; default the view's namespace.
             refit: Fit edits of weights anew that were fitted on them.
             **what: Instead of ids, ``subject`` or ``everything``, as of :meth:`EditMemory.purge`.
 
@@ -237,12 +234,6 @@ class EditableModel(KeptModel, TeachableModel):
         if refit:
             self._check_unmerged()
         return self._fitter.purge(ids, namespace or self._now.namespace, what, refit=refit)
-
-    def _let_go(self) -> None:
-        """Of what was made of edits that were purged."""
-        self._kept.clear()
-        self._edited_models.clear()
-        self.engine.prefixes.clear()
 
     def history(self, id: str | None = None) -> list[Event]:
         """All that happened to one edit, or to the memory, in order."""

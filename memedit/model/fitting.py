@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import ref
 
 import torch
 
@@ -195,6 +196,18 @@ class Fitter:
         return [
             {self.editor.name: payloads[edit.id]} if edit.id in payloads else {} for edit in edits
         ]
+
+
+def letting_go(edited: EditedModels, kept: dict[int, Payloads]) -> Callable[[], None]:
+    """What a memory shall call when something was purged; it keeps no model alive."""
+    models = ref(edited)
+
+    def let_go() -> None:
+        kept.clear()
+        if (alive := models()) is not None:
+            alive.clear()
+
+    return let_go
 
 
 def _fit(editor: Editor, edits: Sequence[Edit], lm: Engine) -> list[Payload]:

@@ -62,8 +62,9 @@ class EditedModels:
         return engine
 
     def clear(self) -> None:
-        """Let go of the last one."""
+        """Let go of the last one, and of texts that the engine has read beforehand."""
         self._last = None
+        self._engine.prefixes.clear()
 
     def _weights(self) -> tuple[Any, ...]:
         """Changes when the base's weights do."""
