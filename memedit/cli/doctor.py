@@ -192,9 +192,8 @@ def _space() -> Finding:
 
 
 def _memory(address: str) -> Finding:
-    from memedit.cli.options import shown
     from memedit.memory import EditMemory
-    from memedit.memory.address import is_url
+    from memedit.memory.address import is_url, shown
 
     if not is_url(address) and not Path(address).exists():
         cure = 'memedit edit add "Our refund window is 60 days."'
