@@ -250,7 +250,7 @@ function row(record) {
   if (about) fact.append(el("div", about, { class: "quiet" }));
   const holds = el("td", null, { "data-label": "Holds" });
   if (record.valid_from) holds.append(el("span", "from " + day(record.valid_from), { class: "day" }), " ");
-  if (record.valid_until) holds.append(el("span", "until " + day(record.valid_until), { class: "day" }));
+  if (record.valid_until) holds.append(el("span", "until " + lastDay(record.valid_until), { class: "day" }));
   const actions = el("td", null, { class: "actions" });
   actions.append(
     button("Edit", () => openEditor(record), "Edit: " + record.statement),
