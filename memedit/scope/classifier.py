@@ -44,7 +44,7 @@ POSSIBLE, ALIKE, UNNAMED, _READ = 0.01, 0.5, 0.35, 5
 """The cross-encoder reads a candidate that is named, or that the pair network finds this probable,
 or whose text is alike by ``ALIKE``, by ``UNNAMED`` where the edit has no subject that a query could
 name; at most so many of one query."""
-_AGAINST = 0.05
+_AGAINST = 0.01
 """Probability of bearing below which the cross-encoder has read that an edit does not matter."""
 _LONG, _ASKING = 24, 0.7
 """A clause of more words than this must be alike by this much to be a question about an edit."""
