@@ -104,11 +104,15 @@ class Postgres:
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
         """A connection of psycopg's, with memedit's settings."""
         connection = driver().connect(**self._options, autocommit=True)
-        for statement in _SETTINGS:
-            connection.execute(statement)
-        if self.read_only:
-            connection.execute("SET default_transaction_read_only = on")
-        connection.autocommit = autocommit
+        try:
+            for statement in _SETTINGS:
+                connection.execute(statement)
+            if self.read_only:
+                connection.execute("SET default_transaction_read_only = on")
+            connection.autocommit = autocommit
+        except BaseException:
+            connection.close()  # psycopg warns of what is left to the garbage collector
+            raise
         return cast("psycopg.Connection[Any]", connection)
 
     def errors(self) -> AbstractContextManager[None]:
@@ -149,7 +153,12 @@ class Postgres:
     def listen(self, memory: str) -> Listener:
         """A further connection, on which PostgreSQL announces what :meth:`before_commit` sent."""
         with self.errors():
-            return _Announcements(self.connect(autocommit=True), self.address, _channel(memory))
+            connection = self.connect(autocommit=True)
+            try:
+                return _Announcements(connection, self.address, _channel(memory))
+            except BaseException:
+                connection.close()
+                raise
 
     def is_foreign(self, tables: set[str], ours: set[str]) -> bool:
         """Whether a part of our names is taken; other tables may stand beside ours."""
