@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -285,12 +286,13 @@ def test_a_proposal_is_approved_at_another_server(pg_memory: str) -> None:
 
         run(decide())
         assert (two.audit.verify().lines, two.audit.verify().problems) == (4, ())
-        with tables_of(two.memory).open() as db:
+        with closing(tables_of(two.memory)) as tables, tables.open() as db:
             db.exec_driver_sql("DELETE FROM audit WHERE number = 2")
         assert one.audit.verify().problems == (
             "line 2 does not follow line 1", "1 of 4 lines are gone from the end",
         )  # fmt: skip
-        two.desk.close()  # it was opened again
+        for service in (one, two):
+            service.desk.close()  # verifying opened the tables again
 
 
 def test_the_benchmark_of_replicas(database: Cluster) -> None:
