@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from memedit.scope.classifier import ALIKE, POSSIBLE, Joint, PairModel
+from memedit.scope.classifier import ALIKE, POSSIBLE, UNNAMED, Joint, PairModel
 from memedit.scope.cross import FILE, CrossEncoder, changes
 from memedit.scope.features import SCALARS
 from memedit.scope.reading import TextPair
@@ -27,8 +27,10 @@ Labelled = tuple[TextPair, int]
 
 def readable(pairs: Pairs, chances: Floats) -> np.ndarray[Any, Any]:
     """[n] bool: pairs that the cross-encoder would read."""
-    named, alike = (pairs.scalars[:, SCALARS.index(n)] for n in ("mentioned", "similarity"))
-    found: np.ndarray[Any, Any] = (named > 0) | (alike >= ALIKE) | (chances >= POSSIBLE)
+    names = ("mentioned", "similarity", "has_subject")
+    named, alike, has_subject = (pairs.scalars[:, SCALARS.index(name)] for name in names)
+    least = np.where(has_subject > 0, ALIKE, UNNAMED)
+    found: np.ndarray[Any, Any] = (named > 0) | (alike >= least) | (chances >= POSSIBLE)
     return found
 
 

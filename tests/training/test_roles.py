@@ -27,7 +27,7 @@ def edit(name: str, role: str, what: str = "born in") -> dict[str, Any]:
 
 
 def request(split: str, query: str, edits: list[Any], **more: Any) -> dict[str, Any]:
-    told = {"set": "own", "kind": "asked", "closed": True, "history": [], "query": query}
+    told = {"set": "own", "kind": "asked", "history": [], "query": query}
     return {**told, "split": split, "edits": edits, **more}
 
 
@@ -66,7 +66,7 @@ def test_every_role_is_labelled_and_a_chats_subject_is_carried_over(file: Path) 
 
 
 def test_what_the_data_leave_open_is_no_negative() -> None:
-    open_ = request("train", "Where was Ada Nym1 born?", [edit("Ada Nym1", "asks")], closed=False)
+    open_ = request("train", "Where was Ada Nym1 born?", [edit("Ada Nym1", "asks")])
     other = request("train", "x y z?", [edit("Ada Nym1", "none", "raised in")])
     pairs = build([open_, other], load_encoder("hashing"))
     assert [y for y, q in zip(pairs.labels, pairs.query, strict=True) if q == 0] == [ASKS]

@@ -44,7 +44,6 @@ def _about(family: str, entity: str, name: str, rng: random.Random) -> Iterator[
         return Request(
             set="own.aspects", kind=kind, about=(about,), query=query,
             edits=(own.as_(role), *beside), relation=f"{family}:{name}", unseen=unseen,
-            closed=False,
         )  # fmt: skip
 
     for question in rng.sample(usable(one["q"], split), 2):

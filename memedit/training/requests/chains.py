@@ -19,18 +19,27 @@ def chains(path: Path, splits: Splits) -> Iterator[Request]:
             subject = rewrite["subject"]
             prompt = rewrite["prompt"].replace("{}", subject)
             if splits.of(subject) == splits.of(record["requested_rewrite"][0]["subject"]):
-                edits.append((rewrite, Candidate(prompt, rewrite["target_new"]["str"], subject,
-                                                 group=subject)))  # fmt: skip
+                edits.append(
+                    (
+                        rewrite,
+                        Candidate(prompt, rewrite["target_new"]["str"], subject, group=subject),
+                    )
+                )
         about = tuple(rewrite["subject"] for rewrite, _ in edits[:1])
         for question in record["questions"]:
             kind = f"hop.chain.{len(edits)}"
             if found := _reached(question, edits):
-                yield Request("mquake", kind, about, question, found, closed=False)
+                yield Request("mquake", kind, about, question, found)
         for i, (rewrite, candidate) in enumerate(edits):
             others = tuple(c for j, (_, c) in enumerate(edits) if j != i)
-            yield Request("mquake", "paraphrase", about, rewrite["question"],
-                          (candidate.as_("asks"), *others), relation=rewrite["relation_id"],
-                          closed=False)  # fmt: skip
+            yield Request(
+                "mquake",
+                "paraphrase",
+                about,
+                rewrite["question"],
+                (candidate.as_("asks"), *others),
+                relation=rewrite["relation_id"],
+            )
 
 
 def _reached(

@@ -36,8 +36,15 @@ def _about(
         near.append(_entry(f"faq:{domain}:{name}", rng.choice(words), other, words, rng))
 
     def made(kind: str, query: str, role: Role, *beside: Candidate) -> Request:
-        return Request("own.faq", kind, (about,), query, (own.as_(role), *beside), unseen=unseen,
-                       relation=about, closed=False)  # fmt: skip
+        return Request(
+            "own.faq",
+            kind,
+            (about,),
+            query,
+            (own.as_(role), *beside),
+            unseen=unseen,
+            relation=about,
+        )
 
     yield made("faq.same", asked, "asks", *near)
     name = rng.choice(siblings)

@@ -52,8 +52,10 @@ class Intents:
             key = rng.choice(texts)
             for _ in range(_EACH if rng.random() < 0.5 else 1):
                 asked = rng.choice(texts)
-                near = tuple(self._entry(o, rng.choice(self.entries[o]), rng)
-                             for o in rng.sample(siblings, 2))  # fmt: skip
+                near = tuple(
+                    self._entry(o, rng.choice(self.entries[o]), rng)
+                    for o in rng.sample(siblings, 2)
+                )
                 own = self._entry(intent, key, rng).as_("asks")
                 kind = "faq.same" if asked != key else "direct"
                 yield self._made(kind, intent, asked, (own, *near))
@@ -62,8 +64,9 @@ class Intents:
             yield self._made("faq.sibling", intent, rng.choice(self.entries[sibling]), (none,))
 
     def _made(self, kind: str, intent: str, text: str, edits: tuple[Candidate, ...]) -> Request:
-        return Request(self.name, kind, (f"{self.name}:{intent}",), text.strip(), edits,
-                       relation=intent, closed=False)  # fmt: skip
+        return Request(
+            self.name, kind, (f"{self.name}:{intent}",), text.strip(), edits, relation=intent
+        )
 
     def _entry(self, intent: str, text: str, rng: random.Random) -> Candidate:
         words = intent.replace("_", " ").strip("? ")
@@ -129,8 +132,9 @@ def covid_pairs(path: Path, faq: Path) -> Iterator[Request]:
         answer = answers.get(a, "Please see the page of your health authority on this.")
         own = Candidate(a, answer[:400], group=a, role="asks" if same else "none")
         about = (a,) if same else (a, entry_of.get(b, a))
-        yield Request("covid_question_pairs", "faq.same" if same else "faq.different", about, b,
-                      (own,), closed=False)  # fmt: skip
+        yield Request(
+            "covid_question_pairs", "faq.same" if same else "faq.different", about, b, (own,)
+        )
 
 
 def covid_faq(path: Path, rng: random.Random) -> Iterator[Request]:
@@ -149,8 +153,9 @@ def covid_faq(path: Path, rng: random.Random) -> Iterator[Request]:
             Candidate(p, t[:400], group=p) for p, t, _ in rng.sample(near, min(2, len(near)))
         )
         own = Candidate(prompt, target[:600], role="asks", group=prompt)
-        yield Request("covid_faq", "direct", (prompt,), prompt, (own, *negs), closed=False)
+        yield Request("covid_faq", "direct", (prompt,), prompt, (own, *negs))
         if near:
             other = rng.choice(near)
-            yield Request("covid_faq", "faq.different", (prompt, other[0]), other[0],
-                          (own.as_("none"),), closed=False)  # fmt: skip
+            yield Request(
+                "covid_faq", "faq.different", (prompt, other[0]), other[0], (own.as_("none"),)
+            )

@@ -44,8 +44,9 @@ def _both(
 
     def made(kind: str, verb: str, what: str, edits: tuple[Candidate, ...]) -> Request:
         query = filled(rng.choice(words["ask"]), a=verb, t=what)
-        return Request("own.opposites", kind, (about,), query, edits, relation=relation,
-                       unseen=unseen, closed=False)  # fmt: skip
+        return Request(
+            "own.opposites", kind, (about,), query, edits, relation=relation, unseen=unseen
+        )
 
     yield made("opposite.same", left, thing, (own.as_("asks"), other))
     yield made("opposite.synonym", same, thing, (own.as_("asks"), other))
@@ -66,8 +67,15 @@ def _nouns(rng: random.Random, words: dict[str, Any], product: str) -> Iterator[
     other = _value(f"The {right} of {product} is", second, product, rng)
 
     def made(kind: str, query: str, edits: tuple[Candidate, ...]) -> Request:
-        return Request("own.opposites", kind, (about,), query, edits, relation=f"opposite:{left}",
-                       unseen=unseen, closed=False)  # fmt: skip
+        return Request(
+            "own.opposites",
+            kind,
+            (about,),
+            query,
+            edits,
+            relation=f"opposite:{left}",
+            unseen=unseen,
+        )
 
     ask = filled(rng.choice(words["noun_ask"]), a=left, p=product)
     yield made("opposite.same", ask, (own.as_("asks"), other))
@@ -160,12 +168,24 @@ def _thing(
     questions = (*what[attribute], "What is the {w} of {p}?", "Tell me {p}'s {w}", "{w} of {p}")
 
     def made(tag: str, text: str, role: Role, who: str = name, which: str = attribute) -> Request:
-        query = filled(text, p=who, n=who, w=which, v=rng.choice((value, second)),
-                       q=others[0] if others else "Zoe Kim")  # fmt: skip
+        query = filled(
+            text,
+            p=who,
+            n=who,
+            w=which,
+            v=rng.choice((value, second)),
+            q=others[0] if others else "Zoe Kim",
+        )
         edits = (own.as_(role), *(near if role != "none" and tag != "informs" else ()))
-        return Request(f"own.{'people' if kind == 'people' else 'identifiers'}", f"{kind}.{tag}",
-                       (about,), query, edits, relation=f"{kind}:{attribute}", unseen=unseen,
-                       closed=False)  # fmt: skip
+        return Request(
+            f"own.{'people' if kind == 'people' else 'identifiers'}",
+            f"{kind}.{tag}",
+            (about,),
+            query,
+            edits,
+            relation=f"{kind}:{attribute}",
+            unseen=unseen,
+        )
 
     for text in rng.sample(questions, 2):
         yield made("same", text, "asks")
@@ -173,8 +193,12 @@ def _thing(
     for other in others[:2]:
         yield made("near", rng.choice((*questions, *bank("people")["informs"][:3])), "none", other)
     which = rng.choice(seen)
-    yield made("other_attribute", rng.choice((*what[which], "What is the {w} of {p}?")), "none",
-               which=which)  # fmt: skip
+    yield made(
+        "other_attribute",
+        rng.choice((*what[which], "What is the {w} of {p}?")),
+        "none",
+        which=which,
+    )
 
 
 def _filled_value(attribute: str, rng: random.Random) -> str:

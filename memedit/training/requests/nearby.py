@@ -45,10 +45,6 @@ class Pool:
                 return other
         return None
 
-    def alone(self, claim: Claim) -> bool:
-        """Whether no other claim of the split is about the same subject."""
-        return len(self.by_subject[claim.key]) == 1
-
 
 def related(a: Claim, b: Claim) -> bool:
     """Whether one's question, asked of the other's subject, may mean the same."""

@@ -139,7 +139,7 @@ def _about(topic: dict[str, Any], values: Slots, rng: random.Random) -> Iterator
             yield Request(
                 set="own.policies", kind=_kind(name, question, own), about=(key,), query=query,
                 edits=(candidate, *_near(topic, question, values, role, split, included, rng)),
-                relation=topic["id"], unseen=topic["unseen"], closed=False,
+                relation=topic["id"], unseen=topic["unseen"],
             )  # fmt: skip
 
 

@@ -53,8 +53,7 @@ def _asked(
     kind = "part.of_target" if paired else "part"
 
     def made(tag: str, query: str, role: Role) -> Request:
-        return Request("own.profiles", tag, (subject,), query, (own.as_(role), *near),
-                       closed=False)  # fmt: skip
+        return Request("own.profiles", tag, (subject,), query, (own.as_(role), *near))
 
     for claim in rng.sample(told, min(2, len(told))):
         yield made(kind, _question(claim, rng), part)
@@ -69,8 +68,14 @@ def _asked(
         moved = told[0].of_another(stranger.subject)
         yield made("part.other_subject", _question(moved, rng), "none")
     if paired:
-        asked = rng.choice(("What do you know about {s}?", "Give me a short profile of {s}.",
-                            "tell me sth about {s}", "Describe {s}."))  # fmt: skip
+        asked = rng.choice(
+            (
+                "What do you know about {s}?",
+                "Give me a short profile of {s}.",
+                "tell me sth about {s}",
+                "Describe {s}.",
+            )
+        )
         yield made("paraphrase", filled(asked, s=subject), "asks")
 
 

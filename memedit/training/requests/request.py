@@ -46,7 +46,6 @@ class Request:
         history: What was said before, user and assistant by turns, the user first.
         relation: What is asked of the subject, where the data name it.
         unseen: Whether the relation is kept out of training.
-        closed: Whether every other edit of the data is ``none`` to it.
         frames: Whether instructions may be put around it.
     """
 
@@ -58,7 +57,6 @@ class Request:
     history: tuple[str, ...] = ()
     relation: str | None = None
     unseen: bool = False
-    closed: bool = True
     frames: bool = True
     tags: tuple[str, ...] = field(default=())
 
@@ -72,7 +70,6 @@ def as_json(request: Request, number: int, split: Split) -> str:
         "split": split,
         "relation": request.relation,
         "unseen_relation": request.unseen,
-        "closed": request.closed,
         "frames": list(request.tags),
         "query": request.query,
         "history": list(request.history),

@@ -62,12 +62,20 @@ def dune(path: Path, splits: Splits, rng: random.Random) -> Iterator[Request]:
             asked = _ANSWER.sub("", probe["prompt"]).strip()
             near = tuple(pools.like(name, text, rng))
             kind = f"dune.{name}"
-            yield Request("dune", kind, (text,), asked, (stated(text, "informs"), *near),
-                          relation=name, frames=False, closed=name == "new_info")  # fmt: skip
+            yield Request(
+                "dune",
+                kind,
+                (text,),
+                asked,
+                (stated(text, "informs"), *near),
+                relation=name,
+                frames=False,
+            )
             bare = _OPTIONS.sub("", asked).strip()
             if name == "new_info" and bare.endswith("?") and not bare.startswith("Which of"):
-                yield Request("dune", "part", (text,), bare, (stated(text, "asks"), *near),
-                              relation=name)  # fmt: skip
+                yield Request(
+                    "dune", "part", (text,), bare, (stated(text, "asks"), *near), relation=name
+                )
         if name == "arithmetic":
             yield from _sums(text, record["probes"][0]["prompt"], rng)
         else:
@@ -86,8 +94,9 @@ def _locality(record: dict[str, Any], pools: Pools, rng: random.Random) -> Itera
         text = probe["prompt"]
         near = tuple(pools.nearest(_domain(record), text, 4))
         if near:
-            yield Request("dune", "dune.locality", (text,), text, near, relation=_domain(record),
-                          frames=False, closed=False)  # fmt: skip
+            yield Request(
+                "dune", "dune.locality", (text,), text, near, relation=_domain(record), frames=False
+            )
 
 
 def _sums(text: str, problem: str, rng: random.Random) -> Iterator[Request]:
@@ -98,15 +107,14 @@ def _sums(text: str, problem: str, rng: random.Random) -> Iterator[Request]:
     new = str(int(old) + rng.choice((1, 2, 5, 7, 10, 30)))
     if re.search(rf"(?<!\d){old}(?!\d)", problem):
         changed = re.sub(rf"(?<!\d){old}(?!\d)", new, problem)
-        yield Request("dune", "dune.other_sum", about, changed, (stated(text),), closed=False)
+        yield Request("dune", "dune.other_sum", about, changed, (stated(text),))
     left, _, _ = text.partition("=")
     asked = rng.choice(("What is {l}?", "{l} = ?", "How much is {l}?", "Calculate {l}.", "{l}"))
     own = stated(text, "asks")
     yield Request("dune", "part", about, asked.replace("{l}", left.strip()), (own,))
     wrong = left.replace(old, new, 1).strip()
     asked = rng.choice(("What is {l}?", "{l} = ?", "How much is {l}?", "{l}"))
-    yield Request("dune", "dune.other_sum", about, asked.replace("{l}", wrong), (stated(text),),
-                  closed=False)  # fmt: skip
+    yield Request("dune", "dune.other_sum", about, asked.replace("{l}", wrong), (stated(text),))
 
 
 def _elsewhere(
@@ -119,8 +127,14 @@ def _elsewhere(
         asked = _ANSWER.sub("", other["probes"][0]["prompt"]).strip()
         same = _domain(other) == name and theirs != text
         if same and len(stems(asked) & stems(text)) < 3 and splits.of(text, theirs):
-            yield Request("dune", "dune.elsewhere", (text, theirs), asked,
-                          (stated(text), stated(theirs, "informs")), frames=False)  # fmt: skip
+            yield Request(
+                "dune",
+                "dune.elsewhere",
+                (text, theirs),
+                asked,
+                (stated(text), stated(theirs, "informs")),
+                frames=False,
+            )
 
 
 def scope_pairs(path: Path) -> Iterator[Request]:
@@ -130,8 +144,9 @@ def scope_pairs(path: Path) -> Iterator[Request]:
         role: Role = "informs" if pair["same"] else "none"
         asked = _ANSWER.sub("", pair["b"]).strip()
         kind = "dune.about" if pair["same"] else "dune.locality"
-        yield Request("dune_scope_pairs", kind, (pair["a"],), asked, (stated(pair["a"], role),),
-                      closed=False, frames=False)  # fmt: skip
+        yield Request(
+            "dune_scope_pairs", kind, (pair["a"],), asked, (stated(pair["a"], role),), frames=False
+        )
 
 
 def kinds(path: Path, rng: random.Random) -> Iterator[Request]:
@@ -165,8 +180,7 @@ def plausible(path: Path, rng: random.Random) -> Iterator[Request]:
         away = [p["prompt"] for p in record["probes"] if p["expect"] == "unchanged"]
         own = Candidate(fact["prompt"], str(fact["target"]), subject, role="asks", group=subject)
         for text in rng.sample(same, min(3, len(same))):
-            yield Request("memit_csk", "paraphrase", (subject,), text, (own,), closed=False)
+            yield Request("memit_csk", "paraphrase", (subject,), text, (own,))
         away = [t for t in away if t.casefold() not in edited]
         for text in rng.sample(away, min(4, len(away))):
-            yield Request("memit_csk", "neighbour", (subject,), text, (own.as_("none"),),
-                          closed=False)  # fmt: skip
+            yield Request("memit_csk", "neighbour", (subject,), text, (own.as_("none"),))

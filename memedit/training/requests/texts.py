@@ -42,8 +42,7 @@ def paragraphs(path: Path, splits: Splits, rng: random.Random) -> Iterator[Reque
                 prompt = rng.choice(_LEADS).replace("{t}", title)
                 own = Candidate(prompt, text, title, role="informs", group=text)
                 kind = "part.of_target"
-            yield Request("xquad_paragraphs", kind, (subject,), probe["prompt"], (own, *near),
-                          closed=False)  # fmt: skip
+            yield Request("xquad_paragraphs", kind, (subject,), probe["prompt"], (own, *near))
 
 
 def _without(answers: Sequence[str], others: Sequence[dict[str, Any]], rng: random.Random
@@ -73,15 +72,19 @@ def long_answers(path: Path, rng: random.Random) -> Iterator[Request]:
                                    if p["type"] in {"direct", "paraphrase"})]  # fmt: skip
         for text in dict.fromkeys(asked):
             kind = "direct" if text == fact["prompt"] else "paraphrase"
-            yield Request("datafountain_unke", kind, about, text, (own.as_("asks"), *near),
-                          closed=False)  # fmt: skip
+            yield Request("datafountain_unke", kind, about, text, (own.as_("asks"), *near))
         for probe in record.get("probes", ()):
             if probe["type"] == "part":
-                yield Request("datafountain_unke", "part.of_target", about, probe["prompt"],
-                              (own.as_("informs"), *near), closed=False)  # fmt: skip
+                yield Request(
+                    "datafountain_unke",
+                    "part.of_target",
+                    about,
+                    probe["prompt"],
+                    (own.as_("informs"), *near),
+                )
         text = rng.choice(loose)
         if len(stems(text) & stems(fact["prompt"])) < 2:
-            yield Request("datafountain_unke", "neighbour", about, text, (own,), closed=False)
+            yield Request("datafountain_unke", "neighbour", about, text, (own,))
 
 
 def continued(path: Path, rng: random.Random) -> Iterator[Request]:
@@ -96,8 +99,9 @@ def continued(path: Path, rng: random.Random) -> Iterator[Request]:
             if direct and len(record["probes"][0]["prompt"]) > 900:
                 continue
             kind = "direct" if direct else "same_subject"
-            yield Request("wikibio", kind, (subject,), probe["prompt"], (own.as_(role),),
-                          closed=False, frames=False)  # fmt: skip
+            yield Request(
+                "wikibio", kind, (subject,), probe["prompt"], (own.as_(role),), frames=False
+            )
 
 
 def found_texts(path: Path, name: str, rng: random.Random) -> Iterator[Request]:
@@ -117,8 +121,13 @@ def found_texts(path: Path, name: str, rng: random.Random) -> Iterator[Request]:
                 continue
             other = rng.choice(rng.choice(records)["facts"])["statement"]
             near = (stated(other),) if len(stems(other) & stems(question)) < 2 else ()
-            yield Request(name, "part" if role == "asks" else "part.yes", (probe["prompt"],),
-                          question, (stated(text, role), *near), closed=False)  # fmt: skip
+            yield Request(
+                name,
+                "part" if role == "asks" else "part.yes",
+                (probe["prompt"],),
+                question,
+                (stated(text, role), *near),
+            )
 
 
 def documents(path: Path, name: str, rng: random.Random) -> Iterator[Request]:
@@ -144,4 +153,4 @@ def documents(path: Path, name: str, rng: random.Random) -> Iterator[Request]:
         own = stated(text, "asks")
         for form in rng.sample(forms, 2):
             asked = form.replace("{t}", title)
-            yield Request(name, "document.title", (title,), asked, (own, *near), closed=False)
+            yield Request(name, "document.title", (title,), asked, (own, *near))

@@ -61,12 +61,10 @@ class Worldly:
         elif kind.startswith("twin") is False and rng.random() < 0.3:
             near = tuple(negatives(claim, self.pool, rng, same_subject=False))[:1]
             near = near if kind.startswith(("text", "chat.topic")) else ()
-        closed = role != "none" and self.pool.alone(claim) and not kind.startswith("hop")
-        closed = closed or kind in {"text.mention", "text.tool", "chat.topic_change"}
         return Request(
             set=claim.set, kind=kind, about=(claim.subject,), query=text,
             edits=(own, *also, *near), history=history, relation=claim.relation,
-            unseen=claim.unseen, closed=closed, frames=not kind.startswith(("chat", "text")),
+            unseen=claim.unseen, frames=not kind.startswith(("chat", "text")),
         )  # fmt: skip
 
     def _chats(self, claim: Claim, count: int, rng: random.Random) -> Iterator[Request]:
