@@ -131,7 +131,7 @@ def _moments(how: str, start: datetime, end: datetime, now: datetime) -> tuple[d
     if how in _BEFORE:
         return (start - _INSTANT,)
     if how == "after":
-        return (min(end, now),) if end <= now else (end,)
+        return (end,)
     if how in _STARTS:
         return (start,)
     if start <= now < end:
@@ -149,6 +149,8 @@ def _relative(text: str, now: datetime) -> NamedTime | None:
         days = _DAYS[match["last"].casefold()]
     else:
         count = match["count"].casefold()
+        if count not in _COUNTS and not count.isdecimal():
+            return None  # "fıve": without case, ı is an i
         days = (_COUNTS.get(count) or int(count)) * _DAYS[match["unit"].casefold()]
     return _named(text, match.start(), match.end(), (now - timedelta(days=days),), match[0])
 

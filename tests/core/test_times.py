@@ -46,7 +46,7 @@ def test_what_went_before(question: str) -> None:
         "What is the 2010 budget?", "When did it open in 2010?", "Who may lead Acme?",
         "Acme was founded in 2010. Who is its CEO?", "Is room 2010 in building 2010a?",
         "What was it on 31 February 2020?", "What is in 20105?", "", "Do we meet at 2000?",
-        "Which year before 2010 was it?",
+        "Which year before 2010 was it?", "Who led it fıve years ago?",
     ],
 )  # fmt: skip
 def test_no_time_is_named(question: str) -> None:
