@@ -120,12 +120,20 @@ def days(start: datetime | None, end: datetime | None, zone: tzinfo = UTC) -> st
     first = "" if start is None else f"from {_shown(start, zone)}"
     if end is None or end >= LAST:
         return first
-    last = end.astimezone(zone)
-    if last.time() == time():
+    last = _local(end, zone)
+    if last.time() == time() and last.date() > date.min:
         return f"{first} until {(last - timedelta(days=1)):%Y-%m-%d}".strip()
     return f"{first} until {last:%Y-%m-%d %H:%M}".strip()
 
 
 def _shown(moment: datetime, zone: tzinfo) -> str:
-    local = moment.astimezone(zone)
+    local = _local(moment, zone)
     return f"{local:%Y-%m-%d}" if local.time() == time() else f"{local:%Y-%m-%d %H:%M}"
+
+
+def _local(moment: datetime, zone: tzinfo) -> datetime:
+    """In this zone; as it is where that is beyond the years 1 to 9999."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment

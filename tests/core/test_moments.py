@@ -52,3 +52,11 @@ def test_a_validity_is_told_with_both_ends_included() -> None:
     assert days(None, utc(2026, 2, 1, 9, 30)) == "until 2026-02-01 09:30"
     assert days(utc(2026, 7, 1, 22), None, BERLIN) == "from 2026-07-02"
     assert days(None, None) == "" and days(None, LAST) == ""
+
+
+def test_a_validity_at_the_ends_of_the_calendar_is_told_too() -> None:
+    first = datetime.min.replace(tzinfo=UTC)
+    new_york = zone_of("America/New_York")
+    assert days(first, first).endswith("1-01-01 00:00")
+    assert days(first, first, new_york) == days(first, first)
+    assert days(None, utc(9999, 12, 31, 23, 59), BERLIN) == "until 9999-12-31 23:59"
