@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from memedit.core.errors import InvalidInputError, UnknownEditError
+from memedit.core.errors import InvalidInputError, MemoryStoreError, UnknownEditError
 from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import Certificate, EditMemory
@@ -191,6 +191,17 @@ def test_history_skips_what_was_purged() -> None:
     assert old.record.edit.target_new == "Lyon"
     memory.purge(made[0].id)
     assert memory._replaced(made[2].record) == []
+
+
+def test_read_only_nothing_goes_anywhere(tmp_path: Path) -> None:
+    with open_at(tmp_path) as memory:
+        id = tell(memory)
+        before = told_of(memory)
+    with EditMemory(tmp_path, HashingEncoder(16), read_only=True) as memory:
+        assert len(memory.preview_purge(id).records) == 3
+        with pytest.raises(MemoryStoreError, match="read_only"):
+            memory.purge(id)
+        assert memory.finish_purge() is None and told_of(memory) == before
 
 
 def in_a_child(work: Callable[[], None]) -> int:

@@ -114,6 +114,7 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
         MemoryStoreError: it cannot be done; what was not purged is there as before.
     """
     found = _look(store, wanted)
+    store.journal.check_writable()  # before anything beside it is touched
     if found is None:
         return _finished(store, beside, _named(store), Texts())
     rows, texts = found
@@ -147,6 +148,7 @@ def finish(store: Store, beside: Beside) -> Certificate | None:
     with store.lock, store.journal.read() as anything:
         if not anything or store.journal.meta(PURGING) is None:
             return None
+    store.journal.check_writable()
     return _finished(store, beside, _named(store), Texts())
 
 

@@ -50,6 +50,14 @@ class JournalConnection:
         if self.closed:
             raise MemoryStoreError("The memory is closed.", hint="Open it with EditMemory(path).")
 
+    def check_writable(self) -> None:
+        """:class:`MemoryStoreError` where every change is refused."""
+        if self.read_only:
+            raise MemoryStoreError(
+                f"Memory {quoted(self.address)} was opened with read_only=True.",
+                hint="Open it without read_only to change it.",
+            )
+
     def exists(self) -> bool:
         """Whether something was ever written; of a database, only a connection can tell."""
         return self.database.exists()
@@ -133,11 +141,7 @@ class JournalConnection:
             return self.connections, self.database.commits(self.connection)
 
     def _make_tables(self) -> None:
-        if self.read_only:
-            raise MemoryStoreError(
-                f"Memory {quoted(self.address)} was opened with read_only=True.",
-                hint="Open it without read_only to change it.",
-            )
+        self.check_writable()
         if self.prepare():
             return
         self.database.make()
