@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, select, text
 from sqlalchemy.exc import DBAPIError
 
-from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError, MissingExtraError
+from memedit.core.errors import InvalidInputError, MemoryStoreError, MissingExtraError
 from memedit.memory.address import quoted
 from memedit.memory.journal import policies
 from memedit.memory.journal.connection import give_up
@@ -248,8 +248,6 @@ def _errors(address: str) -> Iterator[None]:
         yield
     except (DBAPIError, psycopg.Error) as error:
         raise translated(error, address) from error
-    except MemeditError:
-        raise
 
 
 def translated(error: BaseException, address: str) -> MemoryStoreError:
