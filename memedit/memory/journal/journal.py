@@ -38,8 +38,12 @@ class Journal(JournalReader):
 
     def __init__(self, address: Address, *, read_only: bool = False) -> None:
         super().__init__(_database(address, read_only=read_only))
-        with self.database.errors():
-            ready = self.exists() and self.prepare()
+        try:
+            with self.database.errors():
+                ready = self.exists() and self.prepare()
+        except BaseException:
+            self.close()
+            raise
         if read_only and self.database.is_missing(tables=ready):
             self.close()
             raise MemoryStoreError(

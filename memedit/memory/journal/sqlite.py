@@ -246,15 +246,17 @@ def _begin(connection: Connection) -> None:
 
 
 def _connect(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
-    if path is None:
-        connection = _open(":memory:")
-    elif read_only:
+    if path is not None and read_only:
         return _connect_read_only(path)
-    else:
-        connection = _open(f"{path.absolute().as_uri()}?mode=rwc")
-        _use_wal(connection)
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA synchronous=FULL")
+    connection = _open(":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rwc")
+    try:
+        if path is not None:
+            _use_wal(connection)
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=FULL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -288,8 +290,10 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     connection = _open(f"{path.absolute().as_uri()}?mode=ro")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.OperationalError:
+    except sqlite3.Error as error:
         connection.close()
+        if not isinstance(error, sqlite3.OperationalError):
+            raise
         log = path.with_name(path.name + "-wal")
         if not path.exists() or (log.exists() and log.stat().st_size):
             raise

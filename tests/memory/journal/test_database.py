@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
 import select
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from memedit.core.errors import MemoryStoreError
 from memedit.memory.journal.database import Database
-from memedit.memory.journal.journal import Journal
+from memedit.memory.journal.journal import FILE, Journal
 from memedit.memory.journal.postgres import Postgres
 from memedit.memory.journal.sqlite import SQLite
 
@@ -77,6 +79,22 @@ def test_what_there_is_none_of(where: str, tmp_path: Path, request: pytest.Fixtu
         put(journal, "1")
         with journal.read() as anything:
             assert anything and journal.meta("test") == "1" and journal.integrity() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux which files are open")
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_is_refused_is_closed(tmp_path: Path, read_only: bool, damaged: bool) -> None:
+    file = tmp_path / FILE
+    if damaged:
+        file.write_bytes(b"x" * 5_000)
+    else:
+        with closing(sqlite3.connect(file)) as others:
+            others.execute("CREATE TABLE t (x)")
+    with pytest.raises(MemoryStoreError) as refused:  # which holds on to what it passed through
+        Journal(tmp_path, read_only=read_only)
+    opened = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    assert refused.value and opened and not any(str(tmp_path) in name for name in opened)
 
 
 def test_read_only_makes_nothing(tmp_path: Path) -> None:
