@@ -19,6 +19,7 @@ from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import Certificate, EditMemory
 from memedit.memory.erasing import looking
+from memedit.memory.erasing.texts import Texts
 from memedit.memory.journal import erasing
 from memedit.memory.live import index
 from memedit.memory.moving import backup, restore
@@ -191,6 +192,28 @@ def test_history_skips_what_was_purged() -> None:
     assert old.record.edit.target_new == "Lyon"
     memory.purge(made[0].id)
     assert memory._replaced(made[2].record) == []
+
+
+def test_a_part_of_anothers_word_is_not_said_by_it(tmp_path: Path) -> None:
+    with open_at(tmp_path) as memory:
+        made = memory.add(Edit("Annabel-Lee Quibbleworth lives in", "Oslo", "Annabel-Lee Quibble"))
+        memory.add(Edit("Annabel-Lee Quibblesworth works in", "Oslo"))
+        tables = tables_of(memory)
+        Desk(tables).report(WHO, "default", "other", "Is Annabel-Lee Quibble in?", None, None)
+        tables.close()
+        told = memory.purge(made.id)
+        assert told.complete and told.shared == 1  # Oslo
+        assert told_of(memory)[0] == ["[purged]"] and sound(memory)
+
+
+@pytest.mark.parametrize("spare", [0, 1_000])
+def test_what_files_are_searched_for_stands_in_no_other_edit(spare: int) -> None:
+    texts = ["Ada Lovelace-Kingston", "Mary Shelley-Godwin", "Grace Hopper-Murray", "ADA lovelace"]
+    others = [["Ada Lovelace-Kingston was born in"], ["They met Mary Shelley-Godwinsson"]]
+    found = Texts.left([*texts, *map(str, range(spare))], others)
+    assert found.searched == ("Grace Hopper-Murray",) and found.shared == 2
+    assert set(texts[1:3]) <= set(found.own) and len(found.own) == 2 + spare
+    assert found.are_in("who is mary shelley-godwin?") and not found.are_in("Ada Lovelace")
 
 
 def test_read_only_nothing_goes_anywhere(tmp_path: Path) -> None:

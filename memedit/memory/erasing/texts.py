@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 _FEW = 400
-"""Up to so many texts are each looked for within others; beyond, only compared with whole ones."""
+"""Up to so many texts are each looked for within others; beyond, only the longest are, and the
+rest compared with whole ones."""
 _SEARCHED = 200
 """Most texts that files are searched for: the longest."""
 
@@ -22,44 +23,50 @@ class Texts:
     Attributes:
         own: Texts of the purged edits that no other edit holds.
         shared: How many others they had, which stay: another edit says them too.
+        searched: Those of ``own`` that files are searched for: long enough to stand nowhere by
+            chance, and no part of a longer word of another edit.
     """
 
     own: tuple[str, ...] = ()
     shared: int = 0
+    searched: tuple[str, ...] = ()
 
     @classmethod
     def left(cls, texts: Iterable[str], others: Iterable[Sequence[str]]) -> Texts:
         """Of some texts those that none of the other edits, each with its texts, holds."""
-        found = {text.strip(): text.strip().casefold() for text in texts if text.strip()}
-        total = len(found)
+        found: dict[str, list[str]] = {}  # by the text in small letters
+        for text in dict.fromkeys(text.strip() for text in texts if text.strip()):
+            found.setdefault(text.casefold(), []).append(text)
+        total = sum(map(len, found.values()))
+        sought = set(found if len(found) <= _FEW else heapq.nlargest(_SEARCHED, found, key=len))
+        parts = set[str]()
         for other in others:
             if not found:
                 break
             held = {text.strip().casefold() for text in other}
-            if len(found) <= _FEW:
-                whole = "\n".join(held)
-                found = {text: folded for text, folded in found.items() if folded not in whole}
-            else:
-                found = {text: folded for text, folded in found.items() if folded not in held}
-        return cls(tuple(found), total - len(found))
+            whole = "\n".join(held)
+            within = {text for text in sought if text in whole}
+            said = {text for text in held if text in found}
+            said |= {text for text in within - said if _pattern([text]).search(whole)}
+            parts |= within - said
+            sought -= said
+            for text in said:
+                del found[text]
+        own = tuple(text for forms in found.values() for text in forms)
+        rare = [text for each in sought - parts for text in found[each] if _is_rare(text)]
+        searched = sorted(rare, key=lambda text: (-len(text), text))[:_SEARCHED]
+        return cls(own, total - len(own), tuple(searched))
 
     @cached_property
     def _words(self) -> re.Pattern[str] | None:
         telling = sorted(filter(_is_telling, self.own), key=len, reverse=True)
-        if not telling:
-            return None
-        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, telling))})(?!\w)", re.I)
+        return _pattern(telling) if telling else None
 
     def are_in(self, text: str) -> bool:
         """Whether a text says one of these, as whole words. Common words alone tell nothing."""
         if self._words is None or not text:
             return False
         return bool(self._words.search(text))
-
-    @cached_property
-    def searched(self) -> tuple[str, ...]:
-        """Those that files are searched for: long enough to stand nowhere by chance."""
-        return tuple(heapq.nlargest(_SEARCHED, filter(_is_rare, self.own), key=len))
 
     @cached_property
     def _forms(self) -> tuple[bytes, ...]:
@@ -79,6 +86,11 @@ class Texts:
     def are_within(self, content: bytes) -> bool:
         """Whether bytes hold one of :attr:`searched`: in UTF-8 or UTF-16, or as JSON or CSV."""
         return any(form in content for form in self._forms)
+
+
+def _pattern(texts: Iterable[str]) -> re.Pattern[str]:
+    """One of these texts as whole words."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, texts))})(?!\w)", re.I)
 
 
 def _is_telling(text: str) -> bool:
