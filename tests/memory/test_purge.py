@@ -216,6 +216,24 @@ def test_what_files_are_searched_for_stands_in_no_other_edit(spare: int) -> None
     assert found.are_in("who is mary shelley-godwin?") and not found.are_in("Ada Lovelace")
 
 
+def test_files_may_go_while_they_are_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(f"{name}: {secret()[0]}")
+    texts = Texts.left([secret()[0]], [])
+    holds = looking._holds
+
+    def others_remove_b(file: Path, given: Texts) -> bool:
+        (tmp_path / "b").unlink(missing_ok=True)
+        return holds(file, given)
+
+    monkeypatch.setattr(looking, "_holds", others_remove_b)
+    assert [(f.name, f.found) for f in looking.scan_files(tmp_path, texts)] == [
+        ("a", True), ("c", True),
+    ]  # fmt: skip
+
+
 def test_read_only_nothing_goes_anywhere(tmp_path: Path) -> None:
     with open_at(tmp_path) as memory:
         id = tell(memory)

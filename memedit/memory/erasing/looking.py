@@ -7,6 +7,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import select
@@ -40,19 +41,21 @@ def _says(row: Sequence[object], texts: Texts) -> bool:
 
 
 def scan_files(folder: Path, texts: Texts) -> list[Scanned]:
-    """Every byte of every file in a directory and below; no link is followed."""
-    return [
-        Scanned(str(file.relative_to(folder)), file.stat().st_size, _holds(file, texts))
-        for file in _files(folder)
-    ]
+    """Every byte of every file in a directory and below; no link is followed. Other processes may
+    remove some meanwhile."""
+    found: list[Scanned] = []
+    for file in _entries(folder):
+        with suppress(FileNotFoundError):
+            status = file.lstat()
+            if stat.S_ISREG(status.st_mode):
+                name = str(file.relative_to(folder))
+                found.append(Scanned(name, status.st_size, _holds(file, texts)))
+    return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _entries(folder: Path) -> Iterator[Path]:
     for at, _, names in os.walk(folder):
-        for name in sorted(names):
-            file = Path(at) / name
-            if stat.S_ISREG(file.lstat().st_mode):
-                yield file
+        yield from (Path(at) / name for name in sorted(names))
 
 
 def _holds(file: Path, texts: Texts) -> bool:
@@ -71,8 +74,9 @@ def sweep(folder: Path) -> list[str]:
     """Remove what a restore that was killed had put aside; what must stay, and why."""
     problems: list[str] = []
     for aside in folder.glob(".before-*"):
-        if time.time() - aside.stat().st_mtime > _ABANDONED:
-            shutil.rmtree(aside, ignore_errors=True)
+        with suppress(FileNotFoundError):  # its restore ended
+            if time.time() - aside.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(aside, ignore_errors=True)
         if aside.exists():
             problems.append(f"{aside.name} holds what a restore put aside: remove it when it ended")
     return problems
