@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Protocol
 
 from memedit.core.errors import UnknownEditError
@@ -95,15 +96,10 @@ def plan(store: Store, wanted: Wanted) -> PurgePlan:
             and about.are_in("\n".join(erasing.texts_of(row)))
         ]
         unfinished = store.journal.meta(PURGING) is not None
-        found, named = ([to_record(_Row(row)) for row in each] for each in (rows, mentions))
+        found, named = (
+            [to_record(SimpleNamespace(**row)) for row in each] for each in (rows, mentions)
+        )
         return PurgePlan(tuple(found), tuple(named), unfinished)
-
-
-class _Row:
-    """A row that is asked for its columns by name."""
-
-    def __init__(self, row: erasing.Row) -> None:
-        self.__dict__.update(row)
 
 
 def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:

@@ -39,20 +39,21 @@ def chosen(
     them, those about this subject; all if neither is given. Purged ones are left out."""
     purged = select(events.c.sequence).where(events.c.kind == "purge")
     wanted = records.c.namespace == namespace, records.c.sequence.not_in(purged)
+    named, key = set(ids), None if subject is None else subject_key(subject)
     found: list[Row] = []
     for rows in journal.stream(select(records).where(*wanted).order_by(records.c.sequence), _CHUNK):
-        found += [row._mapping for row in rows if _is_chosen(row._mapping, set(ids), subject)]
+        found += [row._mapping for row in rows if _is_chosen(row._mapping, named, key)]
     return found
 
 
-def _is_chosen(row: Row, ids: set[str], subject: str | None) -> bool:
-    if not ids and subject is None:
+def _is_chosen(row: Row, ids: set[str], key: str | None) -> bool:
+    if not ids and key is None:
         return True
     own = str(row["id"]).removesuffix(f"~{row['sequence']}")  # a copy is named after its original
     if own in ids or row["id"] in ids:
         return True
     about = row["subject"]
-    return subject is not None and about is not None and subject_key(about) == subject_key(subject)
+    return key is not None and about is not None and subject_key(about) == key
 
 
 def others(journal: JournalReader, sequences: set[int]) -> Iterator[Row]:
