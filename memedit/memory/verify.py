@@ -61,8 +61,9 @@ def _keys(journal: JournalReader, live: LiveSet, rows: Sequence[KeyRow]) -> Iter
     for key, sequence, text, vector in rows:
         texts.setdefault(sequence, []).append(text)
         yield from _vector(f"key {key}", vector, live.dimension)
-    relations = {id: text for id, text, _ in journal.relation_rows()}
-    for id, _, vector in journal.relation_rows():
+    relations: dict[int, str] = {}
+    for id, text, vector in journal.relation_rows():
+        relations[id] = text
         yield from _vector(f"relation {id}", vector, live.dimension)
     for sequence, record in live.records.items():
         kept = texts.get(sequence)
