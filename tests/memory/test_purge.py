@@ -194,6 +194,19 @@ def test_history_skips_what_was_purged() -> None:
     assert memory._replaced(made[2].record) == []
 
 
+def test_one_of_several_values_goes_and_the_others_stay() -> None:
+    memory = open_at(None)
+    named = "Bo Quibble speaks"
+    made = [
+        memory.add(Edit(named, value, "Bo Quibble", excluded=("Bo who?",), multiple=True))
+        for value in ("Old Norse", "Middle Dutch")
+    ]
+    assert [r.id for r in memory.preview_purge(made[0].id).mentions] == [made[1].id]
+    told = memory.purge(made[0].id)
+    assert told.complete and ids(memory) == [made[1].id] and sound(memory)
+    assert memory.get(made[1].id).edit.multiple
+
+
 def test_a_part_of_anothers_word_is_not_said_by_it(tmp_path: Path) -> None:
     with open_at(tmp_path) as memory:
         made = memory.add(Edit("Annabel-Lee Quibbleworth lives in", "Oslo", "Annabel-Lee Quibble"))

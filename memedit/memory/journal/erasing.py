@@ -20,7 +20,15 @@ from sqlalchemy import Column, bindparam, delete, func, select, update
 from memedit.core.text import subject_key
 from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.reading import PURGED, PURGING, JournalReader
-from memedit.memory.journal.rows import ERASED, Entry, Head, digest, erased_relation, to_bytes
+from memedit.memory.journal.rows import (
+    ERASED,
+    Entry,
+    Head,
+    digest,
+    erased_relation,
+    listed_texts,
+    to_bytes,
+)
 from memedit.memory.journal.schema import events, keys, meta, payloads, records, relations
 
 Row = Mapping[str, Any]
@@ -65,13 +73,11 @@ def others(journal: JournalReader, sequences: set[int]) -> Iterator[Row]:
 
 def texts_of(row: Row) -> list[str]:
     """Everything that a record says, the prompt first."""
-    listed = [
-        each["not"] if isinstance(each, dict) else each for each in json.loads(row["queries"])
-    ]
+    queries, excluded, _ = listed_texts(row["queries"])
     spare = {*_KEPT, "queries", "relation", "digest", "valid_from", "valid_until"}
     plain = [value for name, value in row.items() if name not in spare and isinstance(value, str)]
     whole = [f"{row['prompt'].rstrip()} {row['target_new'].strip()}"] if row["target_new"] else []
-    return [text for text in dict.fromkeys([*plain, *whole, *listed]) if text]
+    return [text for text in dict.fromkeys([*plain, *whole, *queries, *excluded]) if text]
 
 
 def reasons_of(journal: JournalReader, sequences: Sequence[int]) -> list[str]:

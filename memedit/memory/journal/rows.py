@@ -116,7 +116,7 @@ def _moment(text: str | None) -> datetime | None:
 
 def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     """The record of a row; ``lazy`` reads its payloads when they are looked at."""
-    queries, excluded, multiple = _texts(row.queries)
+    queries, excluded, multiple = listed_texts(row.queries)
     return Record(
         edit=Edit(
             row.prompt,
@@ -138,7 +138,7 @@ def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     )
 
 
-def _texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+def listed_texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
     """(queries, excluded texts, whether it is one of several values) of a record: an excluded text
     stands as ``{"not": text}``, and last ``{"multiple": true}``.
 
@@ -154,7 +154,7 @@ def _texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
 
 
 def _column(edit: Edit) -> str:
-    """What :func:`_texts` reads."""
+    """What :func:`listed_texts` reads."""
     texts: list[Any] = [*edit.queries, *({"not": text} for text in edit.excluded)]
     return json.dumps(texts + [_MULTIPLE] * edit.multiple, ensure_ascii=False)
 
