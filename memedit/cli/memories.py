@@ -114,10 +114,13 @@ def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = F
     if json:
         plain = {"version": report.version, "edits": report.records, "keys": report.keys}
         found = {"digest": digest, "problems": problems}
-        audit = {"lines": log.lines, "signed": log.signed}
+        audit = {"lines": log.lines, "signed": log.signed, "unsigned": log.unsigned}
         render.as_json({"ok": not problems} | plain | found | {"audit": audit})
     else:
         render.verify_report(replace(report, problems=tuple(problems)), shown(memory))
+        if log.signed and log.unsigned:
+            before = f"{log.unsigned:,} of {log.lines:,} lines of the audit log come"
+            render.note(f"{before} before the first signed one: the key says nothing of them.")
     raise typer.Exit(1 if problems else 0)
 
 

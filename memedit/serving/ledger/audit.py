@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memedit.memory import EditMemory
-from memedit.serving.ledger.chain import BROKEN, TORN, Chain, Change, parsed
+from memedit.serving.ledger.chain import BROKEN, TORN, Chain, Change, parsed, unsigned_of
 from memedit.serving.ledger.lines import End, InFile, InRam, InTable, Lines
 from memedit.serving.ledger.tables import Tables
 
@@ -45,11 +45,14 @@ class AuditReport:
         lines: How many there are.
         signed: Whether a key was given, and every line from some line on is signed with it.
         problems: What is wrong, in words.
+        unsigned: How many lines come before the first that is signed: older than the key, or made
+            by somebody without it.
     """
 
     lines: int
     signed: bool
     problems: tuple[str, ...]
+    unsigned: int = 0
 
 
 class AuditLog:
@@ -161,7 +164,10 @@ class AuditLog:
         whole = self._lines.whole()
         problems = self._chain.problems(whole.lines, whole.torn, whole.head)
         signed = self._chain.key is not None and bool(whole.head and whole.head.seal)
-        return AuditReport(len(whole.lines), signed, tuple(problems))
+        unsigned = unsigned_of(whole.lines)
+        if self._chain.key is not None and whole.lines and unsigned == len(whole.lines):
+            problems.append("no line is signed: they are older than the key, or not the server's")
+        return AuditReport(len(whole.lines), signed, tuple(problems), unsigned)
 
 
 def _torn(line: bytes) -> dict[str, Any]:

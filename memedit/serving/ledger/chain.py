@@ -186,6 +186,12 @@ def parsed(line: bytes) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) else None
 
 
+def unsigned_of(lines: Sequence[bytes]) -> int:
+    """How many lines come before the first that is signed, with whatever key."""
+    seals = (number for number, line in enumerate(lines) if "seal" in (parsed(line) or {}))
+    return next(seals, len(lines))
+
+
 def hash_of(line: bytes) -> str:
     return hashlib.sha256(line).hexdigest()[:32]
 

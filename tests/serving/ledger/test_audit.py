@@ -181,6 +181,21 @@ def test_only_who_holds_the_key_makes_lines_and_heads(place: Place) -> None:
 
 
 @pytest.mark.parametrize("place", ["folder"], indirect=True)
+def test_a_log_made_anew_without_signatures_is_told(place: Place) -> None:
+    """The fault: it passed for a log that is older than the key, and nothing was said."""
+    write(place.log(SECRET), 3)
+    assert place.log(SECRET).verify().unsigned == 0
+    place.put([])
+    place.forget_head()
+    write(place.log(), 2)
+    report = place.log(SECRET).verify()
+    assert not report.signed and "no line is signed" in report.problems[0]
+    write(place.log(SECRET), 1)  # it may be older than the key, for all that the server knows
+    report = place.log(SECRET).verify()
+    assert (report.problems, report.lines, report.unsigned) == ((), 6, 4)
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
 def test_a_log_from_before_heads_and_keys_is_taken_over(place: Place) -> None:
     log = place.log()
     write(log, 2)
@@ -196,6 +211,7 @@ def test_a_log_from_before_heads_and_keys_is_taken_over(place: Place) -> None:
     write(place.log(SECRET), 1)  # a key, from now on
     report = place.log(SECRET).verify()
     assert report.problems == () and report.signed and report.lines == 8
+    assert report.unsigned == 6
     assert place.log().verify().problems == ()  # without it, what can be compared is
 
 
@@ -301,7 +317,7 @@ def test_memedit_verify_reads_the_log(tmp_path: Path, monkeypatch: pytest.Monkey
     command = ["verify", "--memory", str(tmp_path / "m"), "--json"]
     sound = CliRunner().invoke(app, command)
     assert sound.exit_code == 0, sound.output
-    assert json.loads(sound.stdout)["audit"] == {"lines": 4, "signed": True}
+    assert json.loads(sound.stdout)["audit"] == {"lines": 4, "signed": True, "unsigned": 0}
     (tmp_path / "m" / FILE).unlink()
     found = CliRunner().invoke(app, command)
     assert found.exit_code == 1
