@@ -26,6 +26,12 @@ from memedit.serving.ledger.tables import FILE as DESK
 from memedit.serving.ledger.tables import Tables, tables_of
 
 _TABLES = ("proposals", "reports", "audit", "audit_head")
+_WHO_AND_WHEN = frozenset({
+    "at", "number", "change", "phase", "action", "key", "name", "approved_by", "namespace", "after",
+    "seal", "proposal", "proposed", "purge",
+})  # fmt: skip
+"""What an entry of the audit log says whatever is purged: else an edit that says a key's name, once
+purged, would take that key's name from all it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,9 @@ class Gone:
         mine = entry.get("namespace") == self.namespace and entry.get("id") in self.ids
         found = dict(entry)
         for name, value in entry.items():
-            if isinstance(value, str) and ((mine and name == "query") or self.texts.are_in(value)):
+            if name in _WHO_AND_WHEN or not isinstance(value, str):
+                continue
+            if (mine and name == "query") or self.texts.are_in(value):
                 found[name] = self._hashed(value)
         return found
 

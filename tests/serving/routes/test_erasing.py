@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.memory import EditMemory
+from memedit.serving.keys import KeyRing, new_key
 from memedit.serving.ledger.audit import AuditLog
 from memedit.serving.ledger.tables import tables_of
 from tests.serving.helpers import CAPITAL, ring, run, tiny_service, within
@@ -57,6 +58,25 @@ def test_an_admin_purges_and_the_books_keep_who_did_it(tmp_path: Path) -> None:
         tables = tables_of(memory)
         assert AuditLog.of(memory, tables).verify().problems == ()
         tables.close()
+
+
+def test_no_purge_takes_a_name_from_the_audit_log(tmp_path: Path) -> None:
+    """The fault: an edit that says a key's name, purged, took it from all that the key had done."""
+    key, admin = new_key("Ann Smithson", ["admin"])
+    held = KeyRing(keys=[key])
+
+    async def run_it() -> None:
+        async with within(tiny_service(tmp_path / "memory", keys=held), admin) as client:
+            ok(await client.post("/v1/edits", json=CAPITAL), 201)
+            for said in (key.name, key.id, "3 May 2026"):
+                fact = {"prompt": "Zoe is known as", "target_new": said, "subject": "Zoe"}
+                ok(await client.post("/v1/edits", json=fact), 201)
+            ok(await client.post("/v1/purge", json={"subject": "Zoe"}))
+            audit = ok(await client.get("/v1/audit"))["data"]
+            assert len(audit) == 10
+            assert {(e["key"], e["name"]) for e in audit} == {(key.id, key.name)}
+
+    run(run_it())
 
 
 def test_two_persons_where_changes_are_approved(tmp_path: Path) -> None:
