@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from memedit.core.suspicion import CODE, INVISIBLE, LINK, ORDER, ROLE, in_texts, suspicious
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
+from memedit.serving.routes import changes
 from tests.memory.helpers import CountingEncoder
 from tests.serving.helpers import CAPITAL, tiny_service, within
 
@@ -55,6 +58,39 @@ def test_what_is_no_plain_fact_is_named(text: str, name: str) -> None:
 @pytest.mark.parametrize("text", FACTS)
 def test_facts_are_not(text: str) -> None:
     assert suspicious(Edit("They say that", text)) == ()
+
+
+def test_a_file_is_looked_at_once_off_the_loop_and_as_what_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The faults: each listing looked at whole files again, approving did so on the event loop, and
+    an array of JSON, or a line with U+2028 in it, hid what it escaped."""
+    threads: list[int] = []
+
+    def noted(texts: Iterable[str]) -> tuple[str, ...]:
+        threads.append(threading.get_ident())
+        return in_texts(texts)
+
+    monkeypatch.setattr(changes, "in_texts", noted)
+    hidden = json.dumps(CAPITAL | {"target_new": "Ly\u200bon"})
+    broken = hidden.replace("The", "The\u2028")
+
+    async def work() -> None:
+        async with within(tiny_service(approval=True)) as client:
+            for file in (f"[{hidden}]", f"{json.dumps(CAPITAL)}\n{broken}", '{"a":' * 90_000):
+                asked: Any = (await client.post("/v1/import", content=file.encode())).json()
+                expected = [] if file.startswith('{"a"') else [INVISIBLE]
+                assert asked["proposal"]["suspicious"] == expected
+                for _ in range(2):
+                    listed = (await client.get("/v1/proposals")).json()["data"]
+                    assert listed[0]["suspicious"] == expected
+            changes._looked.clear()
+            rejected = await client.post(f"/v1/proposals/{asked['proposal']['id']}/reject")
+            assert rejected.status_code == 200
+
+    changes._looked.clear()
+    asyncio.run(work())
+    assert len(threads) == 4 and threading.get_ident() not in threads
 
 
 def test_receipts_and_proposals_tell() -> None:

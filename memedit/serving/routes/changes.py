@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -32,6 +35,8 @@ from memedit.serving.service import Caller, Service, needs, service_of
 
 Outcome = dict[str, Any]
 T = TypeVar("T")
+_KEPT = 1_000
+"""Proposals of which it is remembered what their texts look like."""
 WRITERS = 8
 """Changes at once. They are made one after the other: more threads would only wait."""
 
@@ -269,23 +274,52 @@ def change(
 
 def shown(proposal: Proposal) -> dict[str, Any]:
     """A proposal with what of its texts looks like more than a fact, for whoever decides."""
-    return proposal.plain() | {"suspicious": list(in_texts(_texts(proposal.body)))}
+    return proposal.plain() | {"suspicious": list(_suspicious(proposal.body))}
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text of a proposed change; of a file's lines what JSON hides, too."""
-    if isinstance(value, str):
-        yield value
-        for line in value.splitlines() if value.lstrip()[:1] in ("{", "[") else ():
-            with suppress(UntrustedFileError):
-                held = parse_json(line)
-                yield from _texts(list(held.values()) if isinstance(held, dict) else [])
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
+_looked: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
+
+
+def _suspicious(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a proposed change's texts look like. A file takes seconds a megabyte: once is enough."""
+    digest = hashlib.sha256(json.dumps(body).encode()).digest()
+    found = _looked.get(digest)
+    if found is None:
+        found = _looked[digest] = in_texts(_texts(body))
+        while len(_looked) > _KEPT:
+            with suppress(KeyError):  # another thread was faster
+                _looked.popitem(last=False)
+    return found
+
+
+def _texts(body: Mapping[str, Any]) -> Iterator[str]:
+    """Every text of a proposed change; of a file as JSON what it says, not how it is written."""
+    left: list[Any] = [body]
+    while left:
+        value = left.pop()
+        if isinstance(value, Mapping):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, str):
+            held, rest = _held(value)
+            left += held
+            yield rest
+
+
+def _held(text: str) -> tuple[list[Any], str]:
+    """(what a file of JSON or JSON lines holds, what of it is neither)."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return [], text
+    with suppress(UntrustedFileError):
+        return [parse_json(text)], ""
+    held, rest = list[Any](), list[str]()
+    for line in text.split("\n"):
+        try:
+            held.append(parse_json(line))
+        except UntrustedFileError:
+            rest.append(line)
+    return held, "\n".join(rest)
 
 
 def approve(service: Service, caller: Caller, id: str) -> Proposal:

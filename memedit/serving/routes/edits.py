@@ -164,20 +164,23 @@ async def explain(service: State, caller: Asker, asked: Ask) -> JSONResponse:
     return JSONResponse(_for(caller, (await service.backend.explain([question]))[0]))
 
 
-_FIRED = ("id", "fact", "similarity", "score", "role", "bearing")
+_TOLD = ("id", "similarity", "score", "role", "bearing")
+_FIRED = (*_TOLD, "fact")
 """What an answer's receipt tells of the edits it rests on, and their fact, which it says."""
 
 
 def _for(caller: Caller, explained: dict[str, Any]) -> dict[str, Any]:
     """An explanation as this key may see it: without the scope ``read``, of the edits only those
-    that fired, since the answer shows them too."""
+    that fired, since the answer shows them too; of those that a document contradicts, which the
+    answer follows instead, no more than its receipt tells."""
     if caller.key.may("read"):
         return explained
-    fired = {
-        name: [{k: v for k, v in hit.items() if k in _FIRED} for hit in explained.get(name, ())]
-        for name in ("hits", "informs")
+    seen = {"hits": _FIRED, "informs": _FIRED, "disagrees": _TOLD}
+    told = {
+        group: [{k: v for k, v in hit.items() if k in names} for hit in explained.get(group, ())]
+        for group, names in seen.items()
     }
-    return explained | fired | {"candidates": []}
+    return explained | told | {"candidates": []}
 
 
 @router.post("/compare")
@@ -243,4 +246,4 @@ async def decide(
 ) -> Response:
     """Approve a change that another key proposed, or put it away."""
     made = approve if verdict == "approve" else reject
-    return JSONResponse(shown(await writes.run(made, id)))
+    return JSONResponse(await writes.run(lambda *given: shown(made(*given)), id))
