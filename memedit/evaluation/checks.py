@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[list[Request], list[Check]]:
         raise InvalidInputError(f"No file {str(path)!r}.", hint="Check the path.")
     requests: list[Request] = []
     checks: list[Check] = []
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), start=1):
         if not line.strip():
             continue
         try:

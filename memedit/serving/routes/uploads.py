@@ -32,12 +32,14 @@ def format_of(text: str, content_type: str) -> str:
         return said or "jsonl"
     if start[0] == "[":
         return "json" if said != "jsonl" else said
+    # As a file's lines end: JSON may hold the other breaks that splitlines knows.
+    line = start.partition("\n")[0].partition("\r")[0]
     if start[0] == "{":
-        return "json" if said == "json" and not _is_json(start.splitlines()[0]) else "jsonl"
+        return "json" if said == "json" and not _is_json(line) else "jsonl"
     if said in ("csv", "tsv"):
         return said
     for name, delimiter in (("tsv", "\t"), ("csv", ",")):
-        if _is_header(start.splitlines()[0], delimiter):
+        if _is_header(line, delimiter):
             return name
     raise ApiError(
         400, f"The file's format cannot be told: it begins with {start[:40]!r}, which is neither "

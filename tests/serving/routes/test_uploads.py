@@ -29,6 +29,7 @@ CSV = "prompt,target_new\nThe capital of Spain is,Cadiz\n"
         ('{"statement": "Tea is green."}\n', "application/json", "jsonl"),
         ('\n [{"statement": "Tea is green."}]', "", "json"),
         ("{\n}", "application/json", "json"),
+        ('{"statement": "Tea\u2028is green."}\n', "application/json", "jsonl"),
         ('{"a":' * 200_000, "application/json", "json"),
         ("", "text/csv", "csv"),
         ("", "", "jsonl"),
