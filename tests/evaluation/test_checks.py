@@ -44,6 +44,9 @@ def test_checks_are_asked_and_judged(model: EditableModel, tmp_path: Path) -> No
     assert asked[0].says == ("Ada",)  # one without checks is asked its own prompt
     for one in requests:
         model.memory.add(one.edit, valid_from=one.valid_from, valid_until=one.valid_until)
+    said = json.dumps({"statement": "Tea is\u2028green."}, ensure_ascii=False)  # as export does
+    (tmp_path / "odd.jsonl").write_text(said + "\r\n", "utf-8")
+    assert read(tmp_path / "odd.jsonl")[0][0].edit.statement == "Tea is\u2028green."
     heard: list[int] = []
     outcomes = run(model, asked[1:], budget=4, progress=heard.append)
     assert heard == [1, 2, 3, 4, 5]
