@@ -64,6 +64,8 @@ def purge(
     """
     if out is not None and out.is_dir():
         raise InvalidInputError(f"{out} is a folder.", hint="Name a file.")
+    if finish and (ids or subject is not None or namespace is not None or certificate is not None):
+        raise InvalidInputError("--finish goes on with what was asked before, and takes no more.")
     with open_memory(existing(memory), write=yes or finish) as store:
         if finish:
             done = store.finish_purge()

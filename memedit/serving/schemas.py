@@ -14,6 +14,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from memedit.core.errors import InvalidInputError
@@ -208,6 +209,12 @@ class Purge(_Ours):
     subject: Text | None = None
     everything: bool = Field(False, description="All edits of the namespace.")
     finish: bool = Field(False, description="Go on with a purge that was interrupted.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Purge:
+        if bool(self.ids) + (self.subject is not None) + self.everything + self.finish != 1:
+            raise ValueError("give exactly one of ids, subject, everything and finish")
+        return self
 
 
 class Ask(_Ours):

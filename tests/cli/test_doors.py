@@ -133,3 +133,16 @@ def test_doctor_knows_a_package_that_is_missing_or_too_old(
     assert found["packages"].state == "missing" and "torch>=" in found["packages"].said
     assert found["memedit[serve]"].cure == "pip install 'memedit[serve]'"
     assert found["memedit[serve]"].state == "optional"
+
+
+def test_a_purge_is_shown_first_and_leaves_a_certificate(run: Run, tmp_path: Path) -> None:
+    fact = ["Zoe Quibbleworth lives in", "Zanzibarville", "--subject", "Zoe Quibbleworth"]
+    id = json.loads(run("edit", "add", *fact, "--json").stdout)["id"]
+    assert "Nothing was erased" in run("edit", "purge", id, code=1).output
+    assert "takes no more" in run("edit", "purge", id, "--finish", "--yes", code=2).output
+    assert len(json.loads(run("edit", "list", "--json").stdout)["edits"]) == 1
+    file = tmp_path / "certificate.json"
+    run("edit", "purge", id, "--yes", "--out", str(file))
+    assert [each["id"] for each in json.loads(file.read_text())["records"]] == [id]
+    run("edit", "purge", id, "--yes", code=2)
+    assert "no unfinished purge" in run("edit", "purge", "--finish").output
