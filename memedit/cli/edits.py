@@ -128,7 +128,7 @@ def add(
 
         receipt = store.add(
             new,
-            **options_for(store, new, namespace),
+            **options_for(store, new, namespace, valid_until),
             namespace=namespace,
             source=source,
             valid_from=valid_from,

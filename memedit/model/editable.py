@@ -17,7 +17,7 @@ from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Event, ImportReport, Receipt
 from memedit.model.answering import Answering
-from memedit.model.correcting import corrections
+from memedit.model.correcting import corrections, options_of
 from memedit.model.deciding import Decider
 from memedit.model.feedback import OF_RECORD, TeachableModel
 from memedit.model.fitting import Fitter, Payloads, check_needs, lacking, letting_go
@@ -253,7 +253,8 @@ class EditableModel(KeptModel, TeachableModel):
         found = corrections(self._decider, edit, namespace, moment)
         if found.repeats is not None and not options.keys() & {"valid_from", "valid_until"}:
             return Receipt(found.repeats.id, "duplicate", self.memory.version, found.repeats)
-        return self._add([edit], **options, **found.options())[0]
+        told = options_of(found, self.memory, options.get("valid_until"))
+        return self._add([edit], **options, **told)[0]
 
     def _replace(self, id: str, edit: Edit, **options: Any) -> Receipt:
         return self._add([edit], replaces=[id], **options)[0]

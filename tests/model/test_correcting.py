@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
+from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit, Record
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.memory.plain import plain_receipt
-from memedit.model.correcting import Corrections, corrections
+from memedit.model.correcting import Corrections, corrections, options_of
 from memedit.model.deciding import Decider
 
 
@@ -44,6 +46,12 @@ def test_what_holds_no_longer_is_retired() -> None:
     for text in (
         "The Larch plan no longer includes roaming.", "Mira no longer lives in Rome.",
         "The Larch plan is 30 euros.", "The Larch plan has been discontinued.",
+        "The Larch plan for students no longer costs 30 euros.",
+        "The Larch plan Plus no longer costs 30 euros.",
+        "The old Larch plan no longer costs 30 euros.",
+        "If the Larch plan no longer costs 30 euros, call us.",
+        "Mira's brother no longer follows a vegetarian diet.",
+        "Mira Miller no longer follows a vegetarian diet.",
     ):  # fmt: skip
         assert ended(text, "Larch plan" if "Larch" in text else None) == [], text
 
@@ -70,7 +78,7 @@ def test_a_scope_without_probabilities_corrects_nothing_by_itself() -> None:
     decider = facts(Edit("The CEO of Acme is", "Ada", "Acme"))
     found = corrections(decider, Edit("Acme's CEO is", "Bo", "Acme"), "default")
     assert found == Corrections()
-    assert found.options() == {"replaces": [], "perhaps": []}
+    assert options_of(found, decider.memory) == {"replaces": [], "perhaps": []}
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +118,13 @@ def test_other_words(acme: Decider) -> None:
         Edit("Acme's largest office is in", "Lyon", "Acme"),
         Edit("Acme's first product came out in", "1980", "Acme"),
         Edit("Acme was bought by", "Initech", "Acme"),
+        Edit("The CEO of Acme was", "Bo", "Acme"),
+        Edit("Acme was founded in the city of", "Gdansk", "Acme"),
+        Edit.from_statement("Acme was founded in a garage."),
+        Edit.from_statement("The CEO of Acme is on holiday until Monday."),
+        Edit.from_statement("The CEO of Acme is 52 years old."),
+        Edit.from_statement("The CEO of Acme is in Lyon."),
+        Edit.from_statement("The CEO of Acme was Bo."),
         Edit("Kirk likes", "chess", "Kirk"),
         Edit("Kirk's hobbies include", "chess", "Kirk", multiple=True),
     ],
@@ -117,3 +132,28 @@ def test_other_words(acme: Decider) -> None:
 )
 def test_what_sounds_alike_stays(acme: Decider, edit: Edit) -> None:
     assert corrections(acme, edit, "default").replaces == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The CEO of Acme is not Ada.", "The CEO of Acme is Ada and lives in Lyon.",
+     "The CEO of Acme was Ada."],
+)  # fmt: skip
+def test_a_statement_that_says_more_is_no_repetition(acme: Decider, text: str) -> None:
+    found = corrections(acme, Edit.from_statement(text), "default")
+    assert found.repeats is None and found.replaces == () and told(found.perhaps) == ["Ada"]
+    same = corrections(acme, Edit.from_statement("The CEO of Acme is Ada."), "default")
+    assert same.repeats is not None and same.perhaps == ()
+
+
+def test_what_is_over_replaces_nothing(acme: Decider) -> None:
+    memory = acme.memory
+    found = corrections(acme, Edit("Acme's CEO is", "Bo", "Acme"), "default")
+    (ada,) = [record.id for record in found.replaces]
+    for until in ("1999-12-31", datetime(1999, 12, 31, tzinfo=timezone.utc)):
+        told_of_it = options_of(found, memory, until)
+        assert told_of_it == {"replaces": [], "perhaps": [ada]}
+    for lasting in (None, "2999-12-31", datetime.now(timezone.utc).date()):
+        assert options_of(found, memory, lasting) == {"replaces": [ada], "perhaps": []}
+    with pytest.raises(InvalidEditError, match="no date"):
+        options_of(found, memory, "soon")

@@ -27,6 +27,7 @@ from memedit.core.types import Edit, Record
 from memedit.core.untrusted import parse_json
 from memedit.memory import Receipt, files
 from memedit.memory.plain import plain_receipt, plain_record, plain_report
+from memedit.model.correcting import options_of
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Proposal
@@ -77,7 +78,7 @@ class Editor:
         with self._change("create", id=edit.id) as outcome:
             receipt = self.service.memory.add(
                 edit,
-                **found.options(),
+                **options_of(found, self.service.memory, wanted.valid_until),
                 namespace=self.namespace,
                 source=wanted.source or "",
                 valid_from=wanted.valid_from,
