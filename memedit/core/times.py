@@ -1,7 +1,7 @@
 """What time a question names: "in 2010", "before May 2015", "last year", "who was … previously".
 
 Rules, not a model: a time is named by a preposition and a date, or by a word that means the past.
-Anything else ("the 2010 budget", "may", "before the merger") names none.
+Anything else ("the 2010 budget", "in 2010 words", "may", "before the merger") names none.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ _DATES = [
         _YEAR,
     )
 ]
+_AMOUNT = re.compile(
+    r"[.,]\d|\s?[%€$£]|[\s-](?:words?|characters?|letters?|tokens?|sentences?|lines?|pages?|steps?|"
+    r"bytes?|hours?|minutes?|seconds?|days?|euros?|dollars?|pounds?|francs?|"
+    r"km|kilomet(?:er|re)s?|miles?|met(?:er|re)s?|kg|kilos?|units?|items?|pieces?|points?)\b",
+    re.IGNORECASE,
+)
+"""What makes of the year before it a number of something: "in 2000 words"."""
 _PREPOSITION = re.compile(
     r"\b(?P<how>as of|as at|prior to|up to|back in|by the end of|at the (?:start|beginning|end) of|"
     r"in|during|on|by|around|until|till|before|after)(?: the)?(?: year)? (?=\S*\w)",
@@ -103,6 +110,8 @@ def _dated(text: str, now: datetime, zone: tzinfo) -> NamedTime | None:
             date = pattern.match(text, match.end())
             if date is None or text[date.end() : date.end() + 1].isalnum():
                 continue
+            if pattern is _DATES[-1] and _AMOUNT.match(text, date.end()):
+                break
             span = _span(date.groupdict(), zone)
             if span is None:
                 return None

@@ -47,6 +47,8 @@ def test_what_went_before(question: str) -> None:
         "Acme was founded in 2010. Who is its CEO?", "Is room 2010 in building 2010a?",
         "What was it on 31 February 2020?", "What is in 20105?", "", "Do we meet at 2000?",
         "Which year before 2010 was it?", "Who led it fıve years ago?",
+        "Who leads Acme, in 2000 words?",
+        "Is it around 1500.50 euros?", "Is the price up to 1999 euros?", "Is it by 2010%?",
     ],
 )  # fmt: skip
 def test_no_time_is_named(question: str) -> None:
