@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from memedit.model.settings import tell_of_edits, write_settings
 class KeptModel(AskableModel):
     """An askable model that can be saved, with its editor and scope."""
 
-    editor: Editor
+    @property
+    @abstractmethod
+    def editor(self) -> Editor:
+        """The method that answers in scope."""
 
     @property
+    @abstractmethod
     def scope(self) -> Scope:
         """What decides whether an edit is concerned."""
-        raise NotImplementedError
 
     def save(self, path: str | Path) -> Path:
         """Write memory, editor and scope settings to a directory. Weights are not part of it."""
