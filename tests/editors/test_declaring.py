@@ -24,6 +24,10 @@ from memedit.editors.prompting.declaring import declared
         ("Wer leitet das Amt?", "Karl", None, 'The answer to "Wer leitet das Amt?" is Karl'),
         ("Who is the cook?", "Bo\nand Ann", None,
          'The answer to "Who is the cook?" is:\nBo\nand Ann'),
+        ("Who wrote Hamlet and when?", "Kyd", "Hamlet",
+         'The answer to "Who wrote Hamlet and when?" is Kyd'),
+        ("What is the price of the plan?", "It costs 30 euros.", "plan",
+         'The answer to "What is the price of the plan?" is: It costs 30 euros.'),
         ("The capital of France is", "Lyon", "France", "The capital of France is Lyon"),
     ],
 )  # fmt: skip

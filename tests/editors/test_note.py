@@ -230,6 +230,10 @@ LAMP = Edit("The price of the Tilda lamp is", "€129", "Tilda lamp")
         ("Is the capital of France in Europe?", CAPITAL, None),
         ("Who is the lyricist of Ride?", LYRICIST, None),
         ("Is it 60 days?", REFUND, None),
+        ("Is the lyricist of Ride married to Taylor?", LYRICIST, None),
+        ("Does the lyricist of Ride speak French?", LYRICIST, None),
+        ("Is Ms Del Rey the lyricist of Ride?", LYRICIST, None),
+        ("Was Taylor the lyricist of Ride?", LYRICIST, None),  # once, who knows
     ],
 )  # fmt: skip
 def test_what_the_fact_s_own_words_say_to_a_question(

@@ -22,6 +22,10 @@ _HELPS = frozenset(
     " a an else all in of on at this that he she it they you we".split()
 )
 """What follows "who" without being what somebody does."""
+_TWO = re.compile(r"[?？؟]|\b(?:and|or) (?:who|what|when|where|which|why|how)\b", re.IGNORECASE)
+"""Two questions in one."""
+_SENTENCE = re.compile(r"[A-Z]\w*\s(?:.*\s)?[a-z]+.*[.!]$", re.DOTALL)
+"""An answer that is a sentence, and no part of one."""
 
 
 def declared(edit: Edit) -> str:
@@ -30,11 +34,12 @@ def declared(edit: Edit) -> str:
     if target is None or not asked.endswith(_ASKED):
         return edit.statement
     words, target = asked.rstrip("".join(_ASKED)).strip(), target.strip()
-    one_line = "\n" not in target and "\n" not in words
-    said = _said(words, target, edit.subject or "") if one_line else None
+    one_line = "\n" not in target and "\n" not in words and not _SENTENCE.match(target)
+    one = one_line and not _TWO.search(words)
+    said = _said(words, target, edit.subject or "") if one else None
     if said is not None:
         return said
-    joint = " " if one_line else ":\n"
+    joint = " " if one_line else ":\n" if "\n" in words + target else ": "
     return f'The answer to "{asked}" is{joint}{target}'
 
 

@@ -43,6 +43,8 @@ _WEIGHS = frozenset(
     " longer later earlier always ever also both either just too enough".split()
 )
 """Words with which a question asks something that takes a comparison, or another sense."""
+_TITLES = frozenset("mr mrs ms miss dr prof professor sir".split())
+_PAST, _PRESENT = frozenset("was were did had".split()), frozenset("is are does has have".split())
 _STEM, _MOST = 5, 6
 """Letters by which two forms of a word are taken for one; words of a value."""
 
@@ -82,15 +84,18 @@ def verdict(words: str, edit: Edit) -> Verdict | None:
     left = [n for n, word in enumerate(asked) if word not in _SMALL and _stem(word) not in telling]
     if not left or left[-1] - left[0] >= _MOST or _WEIGHS & set(asked) - set(fact):
         return None
-    said = {word for word in asked[left[0] : left[-1] + 1] if word not in _SMALL}
+    said = {word for word in asked[left[0] : left[-1] + 1] if word not in _SMALL | _TITLES - value}
     if said == value:
         return "Yes"
     if said <= value or value <= said:  # a part of it, or more than it: who knows
         return None
     before = asked[left[0] - 1] if left[0] else ""
     led = before in _SMALL - {"a", "an", "the"} and before not in fact
-    named = any(_NAMED.match(written[n]) for n in left)
-    return "No" if named and not led else None
+    named = {asked[n] for n in left if _NAMED.match(written[n])}
+    name = all(map(_NAMED.match, (word for word in _words(target) if word.casefold() in value)))
+    other = named and (said <= named or not name)  # "married to Bo" is no name
+    past = found[1].casefold() in _PAST and _PRESENT & set(fact) and not _PAST & set(fact)
+    return "No" if other and not led and not past else None
 
 
 def _words(text: str) -> list[str]:
