@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit.cli import checking, erasing, evaluation, memories, render, serving, training
+from memedit.cli import checking, erasing, evaluation, memories, render, serving, training, using
 from memedit.cli.edits import edit_app
 from memedit.cli.options import (
     DEFAULT_MEMORY,
@@ -225,6 +225,7 @@ def demo(model: Model = None) -> None:
 
 
 edit_app.command()(erasing.purge)
+edit_app.command()(using.usage)
 app.command()(serving.serve)
 app.command()(memories.migrate)
 app.command()(memories.backup)

@@ -30,6 +30,7 @@ from memedit.memory.planning import Request
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
 from memedit.memory.slots import Replaced
 from memedit.memory.store import Store
+from memedit.memory.using import Counted, Uses
 from memedit.memory.verify import verify
 from memedit.memory.view import MemoryView, Searchable
 
@@ -37,7 +38,7 @@ ZONE = "zone"
 """Meta name of the time zone of dates."""
 
 
-class EditMemory(Searchable, Erasable):
+class EditMemory(Searchable, Erasable, Counted):
     """Edits with their vectors and payloads, in a directory or in RAM.
 
     Every change is one transaction: durable when the call returns, undone entirely if it raises.
@@ -78,6 +79,8 @@ class EditMemory(Searchable, Erasable):
         self.address: Address = path
         self.path = directory(path)
         self._store = Store(path, encoder, read_only=read_only)
+        self._uses = Uses(lambda write: self.beside(write=write), keeps=not read_only)
+        self._store.replica.when_purged.append(self._uses.forget)
 
     @property
     def encoder(self) -> Encoder:
@@ -107,7 +110,9 @@ class EditMemory(Searchable, Erasable):
         self.close()
 
     def close(self) -> None:
-        """Write an index snapshot where that saves time, and let go of the files."""
+        """Write counts of use, an index snapshot where that saves time, and let go of the files."""
+        if not self._store.journal.closed and self.freshness().connected:
+            self._uses.write()
         self._store.close()
 
     def _current(self) -> AbstractContextManager[LiveSet]:

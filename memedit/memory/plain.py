@@ -9,6 +9,7 @@ from memedit.core.types import Record
 
 if TYPE_CHECKING:
     from memedit.memory import Event, ImportReport, Receipt
+    from memedit.memory.using import EditUse
 
 
 def plain_record(record: Record) -> dict[str, Any]:
@@ -75,6 +76,18 @@ def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
         ],
         "resumed_at": report.resumed_at,
         "version": version,
+    }
+
+
+def plain_use(use: EditUse) -> dict[str, Any]:
+    """An edit's use as JSON data."""
+    return {
+        "id": use.record.id,
+        "namespace": use.record.namespace,
+        "fact": use.record.edit.statement,
+        "added": use.added.isoformat(),
+        "fired": use.count,
+        "last_fired": _iso(use.last),
     }
 
 

@@ -325,7 +325,10 @@ class Answering:
         told = replace(
             answer, decision=answer.decision if answer.decision.bearing else row.decision
         )
-        return replace(told, editor=answer.editor or self._who(told))
+        told = replace(told, editor=answer.editor or self._who(told))
+        if told.editor and self.view.memory is None:
+            self.decider.memory.count_use(hit.record for hit in told.decision.bearing)
+        return told
 
     def _who(self, row: Row | Completion) -> str:
         """The editors that read an edit and held its payload for this row or answer; "": none."""

@@ -24,6 +24,7 @@ from typing import Protocol
 
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import DEFAULT_NAMESPACE, Record
+from memedit.memory import using
 from memedit.memory.backup import MANIFEST, seal
 from memedit.memory.erasing import looking
 from memedit.memory.erasing.certificate import Certificate, Erased, Follower
@@ -37,7 +38,7 @@ from memedit.memory.store import Store
 
 _PATIENCE = 10.0
 """Seconds in which copies of a shared memory are expected to acknowledge."""
-_TABLES = tuple(metadata.tables)
+_TABLES = (*metadata.tables, using.TABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
             rows = erasing.chosen(store.journal, wanted.namespace, wanted.ids, wanted.subject)
             hashes = {row["sequence"]: erasing.salted(salt, row) for row in rows}
             before = _state(store, salt)
+            using.drop(store.journal.connection, wanted.namespace, ids)
             changed = erasing.erase(store.journal, head, rows, hashes, texts.are_in) if rows else {}
             store.journal.put_meta({PURGING: json.dumps({"version": head.version + 1})})
         store.follow()

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from memedit.core.errors import MemeditError
 from memedit.memory.journal.feed import Freshness
+from memedit.memory.plain import plain_use
 from memedit.serving.service import Caller, Service, needs, service_of
 
 router = APIRouter(tags=["operations"])
@@ -91,6 +92,13 @@ def stats(
         "model": service.settings.model_name,
         "approval": service.settings.approval,
     })  # fmt: skip
+
+
+@router.get("/v1/usage")
+def usage(service: State, caller: Reader) -> JSONResponse:
+    """The namespace's edits in force, how often each fired and when last, the most used first."""
+    found = [plain_use(each) for each in service.memory.uses(caller.namespace)]
+    return JSONResponse({"object": "list", "data": found})
 
 
 @router.get("/v1/audit")

@@ -205,6 +205,7 @@ class UpstreamBackend:
         ]
         for reading in readings:
             self.metrics.decided(namespace, reading.decision)
+            self.decider.memory.count_use(hit.record for hit in reading.decision.bearing)
         return readings
 
     async def _send(self, request: Request, body: bytes, *, plain: bool = False) -> httpx.Response:
