@@ -1,8 +1,8 @@
 """Receipts of use: which edit fired, how often, and when last. Never what was asked.
 
 Counted in RAM, which costs a dictionary access; a thread adds the counts to a table beside the
-journal once a minute, and the memory does when it is closed. What a killed process had counted since
-is lost, as are counts that cannot be written: nothing rests on them.
+journal once a minute, and the memory does when it is closed. What a killed process had counted
+since is lost, as are counts that cannot be written: nothing rests on them.
 """
 
 from __future__ import annotations
