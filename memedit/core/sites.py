@@ -31,6 +31,8 @@ class Architecture:
         mlp_in: The maps into the feed-forward layer's neurons (one, or gate and up).
         mlp_out: The map out of them, the edit site: its input is the key, its output the value.
         attention: The self-attention module.
+        query_value: In it, the maps to queries and values; one, where the keys' is the same.
+        attention_out: In it, the map out of the heads.
         embed: The token embedding.
         final_norm: The norm before the head.
         head: The output projection (often tied to ``embed``).
@@ -44,6 +46,8 @@ class Architecture:
     attention: str
     embed: str
     final_norm: str
+    query_value: tuple[str, ...] = ("q_proj", "v_proj")
+    attention_out: str = "o_proj"
     head: str = "lm_head"
     conv1d: tuple[str, ...] = ()
 
@@ -65,6 +69,8 @@ _GPT2 = Architecture(
     attention="transformer.h.{}.attn",
     embed="transformer.wte",
     final_norm="transformer.ln_f",
+    query_value=("c_attn",),
+    attention_out="c_proj",
     conv1d=("c_attn", "c_fc", "c_proj"),
 )
 _GPT_NEOX = Architecture(
@@ -75,6 +81,8 @@ _GPT_NEOX = Architecture(
     attention="gpt_neox.layers.{}.attention",
     embed="gpt_neox.embed_in",
     final_norm="gpt_neox.final_layer_norm",
+    query_value=("query_key_value",),
+    attention_out="dense",
 )
 _OPT = Architecture(
     block="model.decoder.layers.{}",
@@ -84,6 +92,7 @@ _OPT = Architecture(
     attention="model.decoder.layers.{}.self_attn",
     embed="model.decoder.embed_tokens",
     final_norm="model.decoder.final_layer_norm",
+    attention_out="out_proj",
 )
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
@@ -97,6 +106,8 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             _GPT2,
             mlp_in=("transformer.h.{}.mlp.fc_in",),
             mlp_out="transformer.h.{}.mlp.fc_out",
+            query_value=("q_proj", "v_proj"),
+            attention_out="out_proj",
             conv1d=(),
         ),
         "llama": _LLAMA,
@@ -108,8 +119,11 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             mlp_in=("model.layers.{}.mlp.fc1",),
             mlp_out="model.layers.{}.mlp.fc2",
             final_norm="model.final_layernorm",
+            attention_out="dense",
         ),
-        "phi3": replace(_LLAMA, mlp_in=("model.layers.{}.mlp.gate_up_proj",)),
+        "phi3": replace(
+            _LLAMA, mlp_in=("model.layers.{}.mlp.gate_up_proj",), query_value=("qkv_proj",)
+        ),
         "qwen2": _LLAMA,
         "qwen3": _LLAMA,
         "starcoder2": replace(
@@ -159,6 +173,15 @@ class Sites:
     def attention(self, layer: int) -> str:
         """The self-attention module."""
         return self._path(self.architecture.attention, layer)
+
+    def query_value(self, layer: int) -> tuple[str, ...]:
+        """The maps to queries and values: two, or one that is also that to keys."""
+        attention = self.attention(layer)
+        return tuple(f"{attention}.{name}" for name in self.architecture.query_value)
+
+    def attention_out(self, layer: int) -> str:
+        """The map out of the heads."""
+        return f"{self.attention(layer)}.{self.architecture.attention_out}"
 
     @property
     def embed(self) -> str:

@@ -23,8 +23,6 @@ from memedit.editors.weights.base import WeightEditor, low_rank, weight_of
 from memedit.engine.passes import Pass, log_probs
 
 ATTENTION, MLP_OUT = "attention", "mlp_out"
-_SPLIT = ("q_proj", "v_proj")
-_FUSED = ("c_attn", "query_key_value", "qkv_proj")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,16 +95,16 @@ class Lora(WeightEditor):
     def _sites(self, lm: LM, layer: int) -> list[str]:
         if self.modules == MLP_OUT:
             return [lm.sites.mlp_out(layer)]
-        path = lm.sites.attention(layer)
-        names = [name for name, _ in lm.base.get_submodule(path).named_modules()]
-        for wanted in (_SPLIT, _FUSED):
-            found = [n for n in names if n.rsplit(".", 1)[-1] in wanted]
-            if found:
-                return [f"{path}.{name}" for name in found]
-        raise UnsupportedArchitectureError(
-            f"{path} has none of {', '.join((*_SPLIT, *_FUSED))}.",
-            hint="Use modules='mlp_out'.",
-        )
+        sites = lm.sites.query_value(layer)
+        try:
+            for site in sites:
+                lm.base.get_submodule(site)
+        except AttributeError as error:
+            raise UnsupportedArchitectureError(
+                f"This model has no {site}, where its attention asks: {error}.",
+                hint="Use modules='mlp_out'.",
+            ) from None
+        return list(sites)
 
     def _train(
         self, lm: LM, rows: Sequence[Sequenced], pairs: dict[str, tuple[Tensor, Tensor]]

@@ -104,16 +104,11 @@ def adapted(base: Any, targets: Sequence[str], seed: int, start: Path | None = N
     return model
 
 
-def targets_of(base: nn.Module, sites: Sites) -> list[str]:
-    """Last path components of the modules that get an adapter: attention's maps and the one out of
-    the feed-forward layer, whatever the architecture calls them."""
-    attention = sites.attention(0)
-    names = [sites.mlp_out(0).rpartition(".")[2]]
-    module = base.get_submodule(attention)
-    names += [name for name, child in module.named_children() if hasattr(child, "weight")]
-    wanted = {"q_proj", "v_proj", "o_proj", "out_proj", "c_attn", "c_proj", "qkv_proj", "dense",
-              "query_key_value"}  # fmt: skip
-    return sorted({names[0], *(n for n in names[1:] if n in wanted)})
+def targets_of(sites: Sites) -> list[str]:
+    """Last path components of the modules that get an adapter: attention's maps to queries and
+    values and out of the heads, and the one out of the feed-forward layer."""
+    adapted = (*sites.query_value(0), sites.attention_out(0), sites.mlp_out(0))
+    return sorted({path.rpartition(".")[2] for path in adapted})
 
 
 class Encoding(Protocol):

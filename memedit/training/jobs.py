@@ -253,7 +253,7 @@ def train_adapter(
     trained, scores = train_counterfactual(
         lm.base,
         lm.tokenizer,
-        targets_of(lm.base, lm.sites),
+        targets_of(lm.sites),
         parts["train"],
         parts["calibration"],
         sentences(texts),
@@ -317,7 +317,7 @@ def train_chains(
     trained, scores = decomposer.train_decomposer(
         lm.base,
         lm.tokenizer,
-        targets_of(lm.base, lm.sites),
+        targets_of(lm.sites),
         examples,
         schedule,
         out,

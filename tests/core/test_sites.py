@@ -47,6 +47,7 @@ def test_paths_are_the_parts_they_claim_to_be(tiny: Tiny, arch: str) -> None:
     for layer in range(3):
         block = dict(base.get_submodule(found.block(layer)).named_modules())
         parts = [found.mlp_out(layer), *found.mlp_in(layer), found.attention(layer)]
+        parts += [*found.query_value(layer), found.attention_out(layer)]
         inside = [path.removeprefix(found.block(layer) + ".") for path in parts]
         assert set(inside) <= set(block)
         assert "ttention" in type(base.get_submodule(found.attention(layer))).__name__

@@ -64,7 +64,7 @@ def test_attention_without_a_known_map_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         type(lm.sites), "attention", lambda self, layer: f"model.layers.{layer}.mlp"
     )
-    with pytest.raises(UnsupportedArchitectureError, match="q_proj"):
+    with pytest.raises(UnsupportedArchitectureError, match="mlp.q_proj"):
         Lora(steps=1).fit(FACTS[:1], lm)
     assert Lora(steps=1, modules="mlp_out").fit(FACTS[:1], lm)
 
