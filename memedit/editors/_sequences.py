@@ -40,6 +40,21 @@ class Sequenced:
         """Position from which the first token of the target is predicted."""
         return len(self.ids) - max(1, len(self.target))
 
+    @property
+    def places(self) -> list[int]:
+        """The positions in ``ids`` from which each of the target's tokens is predicted."""
+        return [self.start + t for t in range(len(self.target))]
+
+
+def places_of(rows: Sequence[Sequenced]) -> Tensor:
+    """[3, N] of each target token: its row, the position from which it is predicted, its id."""
+    found = [
+        (n, place, int(token))
+        for n, row in enumerate(rows)
+        for place, token in zip(row.places, row.target, strict=True)
+    ]
+    return torch.tensor(found, dtype=torch.long).reshape(-1, 3).T
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:

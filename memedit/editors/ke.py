@@ -23,9 +23,9 @@ from memedit.core.calls import LM, Row
 from memedit.core.progress import counted
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, targeted
-from memedit.editors.weights.base import WeightEditor, low_rank, weight_of
+from memedit.editors.weights.base import WeightEditor, low_rank
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import AUTO, over, trained
+from memedit.editors.weights.hypernetworks import AUTO, over, shapes_of, trained
 from memedit.engine.passes import Pass, log_probs
 
 _MOST = 32
@@ -148,5 +148,5 @@ class Ke(WeightEditor):
 
 def fresh(lm: LM, sites: Sequence[str]) -> Network:
     """An untrained network for these modules of this model."""
-    shapes = {site: (weight_of(lm, site).shape[1], weight_of(lm, site).shape[0]) for site in sites}
-    return Network(shapes, embedding=lm.base.get_input_embeddings().weight.shape[1])
+    embedding = lm.base.get_input_embeddings().weight.shape[1]
+    return Network(shapes_of(lm, sites), embedding=embedding)

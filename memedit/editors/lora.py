@@ -147,7 +147,6 @@ class Lora(WeightEditor):
         hidden = passing.run(after=after)
         total = torch.zeros((), device=hidden.device)
         for n, row in enumerate(rows):
-            states = hidden[n, row.start : row.start + len(row.target)]
-            logs = log_probs(lm, states)
+            logs = log_probs(lm, hidden[n, row.places])
             total = total - logs.gather(-1, row.target.to(logs.device)[:, None]).mean()
         return total / len(rows)

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from memedit.core.calls import LM
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import targeted
-from memedit.editors.weights.base import WeightEditor, low_rank, weight_of
+from memedit.editors.weights.base import WeightEditor, low_rank
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import AUTO, over, trained
+from memedit.editors.weights.hypernetworks import AUTO, over, shapes_of, trained
 
 _EPSILON = 1e-7
 
@@ -107,11 +107,6 @@ class Network(nn.Module):
         mode = self.mode_of[site]
         x, d = transform(found.inputs[live], found.gradients[live], mode)
         return x, -self.rates[self.sites.index(site)] * d, found.row[live]
-
-
-def shapes_of(lm: LM, sites: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Site -> (d_in, d_out)."""
-    return {site: (weight_of(lm, site).shape[1], weight_of(lm, site).shape[0]) for site in sites}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

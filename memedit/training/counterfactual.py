@@ -23,6 +23,7 @@ from memedit.core.chat import ChatFormat, Turn
 from memedit.core.errors import InvalidInputError
 from memedit.core.sites import Sites
 from memedit.data.facts import Fact
+from memedit.editors._sequences import Sequenced, places_of
 from memedit.editors.prompting.adapter import WEIGHTS
 from memedit.editors.prompting.forms import before_query, opened_reply, plain, stated
 from memedit.engine.loading import pad_id
@@ -126,23 +127,20 @@ class Objective:
 
     def losses(self, tokens: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
         """([B] mean loss of each target, [B] bool: every token of the target is the likeliest)."""
-        rows = [torch.tensor(prompt + target) for prompt, target in tokens]
-        ids, mask = right_pad(rows, self.renderer.codec.pad)
+        rows = [
+            Sequenced(torch.tensor((prompt + target)[:-1]), torch.tensor(target), -1)
+            for prompt, target in tokens
+        ]
+        ids, mask = right_pad([row.ids for row in rows], self.renderer.codec.pad)
         device = next(self.inner.parameters()).device
         inner: Any = self.inner
         body = getattr(inner, inner.base_model_prefix)
         hidden = body(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
-        where = [
-            (i, len(prompt) - 1 + k)
-            for i, (prompt, target) in enumerate(tokens)
-            for k in range(len(target))
-        ]
-        picked = hidden[[i for i, _ in where], [at for _, at in where]]
-        logits = inner.get_output_embeddings()(picked).float()
-        gold = torch.tensor([t for _, target in tokens for t in target], device=device)
+        at, place, gold = places_of(rows).to(device)
+        logits = inner.get_output_embeddings()(hidden[at, place]).float()
         each = nn.functional.cross_entropy(logits, gold, reduction="none")
         right = logits.argmax(-1) == gold
-        sizes = [len(target) for _, target in tokens]
+        sizes = [len(row.target) for row in rows]
         means = torch.stack([part.mean() for part in torch.split(each, sizes)])
         return means, torch.stack([part.all() for part in torch.split(right, sizes)])
 

@@ -23,7 +23,14 @@ from memedit.data.facts import Fact
 from memedit.editors import ke, mend
 from memedit.editors._sequences import Sequenced, keyed
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import beside, block_of, divergence, last_mlps, save
+from memedit.editors.weights.hypernetworks import (
+    beside,
+    block_of,
+    divergence,
+    last_mlps,
+    save,
+    shapes_of,
+)
 from memedit.engine.passes import Pass, Seen, log_probs
 from memedit.training.loop import Report, Schedule, train
 
@@ -109,10 +116,7 @@ class Student:
     def target_logs(self, rows: Sequence[Sequenced], terms: Terms) -> list[Tensor]:
         """Per row [n, V] log-probabilities where its target's tokens are predicted."""
         hidden = self.over([row.ids for row in rows]).run(after=beside(terms))
-        return [
-            log_probs(self.lm, hidden[i, row.start : row.start + len(row.target)])
-            for i, row in enumerate(rows)
-        ]
+        return [log_probs(self.lm, hidden[i, row.places]) for i, row in enumerate(rows)]
 
     def moved(self, texts: Sequence[str], terms: Terms, *, every: bool) -> Tensor:
         """Mean KL(base || edited) at every token of the texts, or at their last ones."""
@@ -156,7 +160,7 @@ class MendTraining:
         self.lessons = Lessons(facts, texts, seed=seed, unrelated=1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network = mend.Network(mend.shapes_of(lm, sites), rank=rank, rate=1e-4)
+            self.network = mend.Network(shapes_of(lm, sites), rank=rank, rate=1e-4)
 
     def normalise(self) -> None:
         """Set mean and deviation of every shape's factors over the gradients of some edits."""

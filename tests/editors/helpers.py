@@ -11,7 +11,7 @@ import torch
 
 from memedit import Edit
 from memedit.editors import editor_class, ke, load_editor, mend
-from memedit.editors.weights.hypernetworks import folder_of, last_mlps, save
+from memedit.editors.weights.hypernetworks import folder_of, last_mlps, save, shapes_of
 from memedit.editors.weights.statistics import collect
 from memedit.engine.engine import Engine
 from tests.helpers import byte_tokenizer, tiny_model
@@ -51,7 +51,7 @@ def with_hypernetworks(lm: Engine) -> Engine:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         networks = {
-            "mend": mend.Network(mend.shapes_of(lm, sites), rank=4, rate=1e-2),
+            "mend": mend.Network(shapes_of(lm, sites), rank=4, rate=1e-2),
             "ke": ke.fresh(lm, sites),
         }
     for kind, network in networks.items():

@@ -14,10 +14,10 @@ from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.data.facts import Fact
 from memedit.data.split import part_of
 from memedit.editors._sequences import keyed
-from memedit.editors.mend import Mend, Network, Transform, shapes_of
+from memedit.editors.mend import Mend, Network, Transform
 from memedit.editors.weights.base import summed
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import last_mlps, shipped
+from memedit.editors.weights.hypernetworks import last_mlps, shapes_of, shipped
 from memedit.engine.engine import Engine
 from memedit.engine.passes import Pass
 from memedit.training.hypernetworks import MendTraining

@@ -10,7 +10,6 @@ from torch import Tensor
 from memedit.core.calls import LM, Batch, Row
 from memedit.core.types import Edit
 from memedit.editors._sequences import keyed, targeted
-from memedit.editors.beside.targets import positions
 from memedit.engine.passes import Pass
 
 _OPENINGS = (
@@ -87,7 +86,7 @@ def strangers(lm: LM, site: str, layer: int, edit: Edit, number: int) -> list[Te
     rows = [row for row in rows if len(row.target) == len(own.target)]
     if not rows:
         return [torch.empty(0)] * len(own.target)
-    seen = inputs(lm, site, layer, [row.ids for row in rows], [positions(row) for row in rows])
+    seen = inputs(lm, site, layer, [row.ids for row in rows], [row.places for row in rows])
     return list(seen.reshape(len(rows), len(own.target), -1).transpose(0, 1))
 
 

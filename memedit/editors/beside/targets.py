@@ -14,7 +14,7 @@ from torch import Tensor
 from memedit.core.calls import LM, Batch
 from memedit.core.errors import InvalidEditError, UnsupportedArchitectureError
 from memedit.core.progress import report
-from memedit.editors._sequences import Sequenced
+from memedit.editors._sequences import Sequenced, places_of
 from memedit.engine.passes import Pass, log_probs
 
 After = Callable[[Tensor, Tensor], "Tensor | None"]
@@ -67,11 +67,6 @@ def feed_forward(lm: LM, layer: int) -> str:
     return site
 
 
-def positions(row: Sequenced) -> list[int]:
-    """The positions in ``row.ids`` from which each of the target's tokens is predicted."""
-    return [row.start + t for t in range(len(row.target))]
-
-
 def apart(rows: Sequence[Sequenced], prompts: Sequence[str], method: str) -> None:
     """See that no prompt's last token is its first.
 
@@ -107,13 +102,9 @@ class Targets:
         starts = None if whole else [row.start for row in rows]
         self.lm = lm
         self.passing = Pass(lm, [row.ids for row in rows], first=first, starts=starts)
-        device, offset = self.passing.entering.device, self.passing.offset.tolist()
-        place = [
-            (n, column - offset[n], int(token))
-            for n, row in enumerate(rows)
-            for column, token in zip(positions(row), row.target, strict=True)
-        ]
-        self.row, self.column, self.token = torch.tensor(place, device=device).T
+        device = self.passing.entering.device
+        self.row, place, self.token = places_of(rows).to(device)
+        self.column = place - self.passing.offset[self.row]
         self.start = torch.tensor([r.start for r in rows], device=device) - self.passing.offset
 
     def __len__(self) -> int:

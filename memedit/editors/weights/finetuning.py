@@ -13,7 +13,7 @@ from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors._sequences import Sequenced, places_of, targeted
 from memedit.editors.weights.base import WeightEditor, checked_layers, low_rank, weight_of
 from memedit.engine.passes import Pass, log_probs
 
@@ -110,13 +110,10 @@ class _Examples:
 
     def __init__(self, lm: LM, rows: Sequence[Sequenced], layer: int, objective: str) -> None:
         self.lm, self.passing = lm, Pass(lm, [row.ids for row in rows], first=layer)
-        place = [
-            (n, row.start + (t if objective == TARGET else 0), int(token))
-            for n, row in enumerate(rows)
-            for t, token in enumerate(row.target)
-        ]
         device = self.passing.entering.device
-        self.row, self.column, self.token = torch.tensor(place, device=device).T
+        self.row, self.column, self.token = places_of(rows).to(device)
+        if objective != TARGET:  # every token where the first one is predicted
+            self.column = torch.tensor([row.start for row in rows], device=device)[self.row]
         count = torch.bincount(self.row, minlength=len(rows))
         self.share = 1 / (count[self.row] * len(rows))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from memedit.editors._sequences import Sequenced
+from memedit.editors._sequences import Sequenced, places_of
 from memedit.engine.passes import Pass, log_probs
 
 
@@ -43,11 +43,7 @@ def factors(
         answers: Only at the positions from which a target's token is predicted; else at all.
     """
     device = passing.entering.device
-    place = [
-        (n, row.start + t, int(token)) for n, row in enumerate(rows) for t, token in
-        enumerate(row.target)
-    ]  # fmt: skip
-    which, column, token = torch.tensor(place, device=device).T
+    which, column, token = places_of(rows).to(device)
     inputs: dict[str, Tensor] = {}
     nudges: dict[str, Tensor] = {}
 

@@ -17,6 +17,7 @@ from memedit.core.errors import InvalidInputError, UntrustedFileError
 from memedit.core.files import cache_folder, replacing, write_atomically
 from memedit.core.untrusted import load_tensors, read_json
 from memedit.editors._sequences import Sequenced
+from memedit.editors.weights.base import weight_of
 from memedit.engine.passes import Pass
 
 AUTO = "auto"
@@ -111,6 +112,12 @@ def trained(kind: str, where: str, lm: LM, empty: Callable[[dict[str, Any]], Net
         lm.kept[key] = network.eval()
     found: Network = lm.kept[key]
     return found
+
+
+def shapes_of(lm: LM, sites: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Site -> (d_in, d_out) of its weight."""
+    shapes = {site: weight_of(lm, site).shape for site in sites}
+    return {site: (d_in, d_out) for site, (d_out, d_in) in shapes.items()}
 
 
 def last_mlps(lm: LM, *, skip: int) -> list[str]:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
-from memedit.editors._sequences import Fact, Sequenced
+from memedit.editors._sequences import Fact, Sequenced, places_of
 from memedit.engine.passes import Pass, log_probs
 
 _TOKENS = 1_024
@@ -109,8 +109,8 @@ class _Descent:
         ids = [row.ids for row in self.rows]
         self.passing = Pass(lm, ids, first=layer + (not inside), starts=columns)
         self.device = self.passing.entering.device
-        self.offset = self.passing.offset.tolist()
-        self.column = torch.tensor(columns) - self.passing.offset.cpu()
+        self.offset = self.passing.offset.cpu()
+        self.column = torch.tensor(columns) - self.offset
 
     def _owned(self) -> list[tuple[Sequenced, int]]:
         return list(zip(self.rows, self.owner.tolist(), strict=True))
@@ -182,21 +182,14 @@ class _Descent:
         return self._losses(hidden, rows, active)
 
     def _losses(self, hidden: Tensor, rows: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
-        place: list[tuple[int, int, int]] = []  # (row, column, target token)
-        for n, i in enumerate(rows.tolist()):
-            row = self.rows[i]
-            if not self.is_essence[i]:
-                start = row.start - self.offset[i]
-                place += [(n, start + t, int(tok)) for t, tok in enumerate(row.target)]
-        essence = [n for n, i in enumerate(rows.tolist()) if self.is_essence[i]]
-        which = torch.tensor([n for n, _, _ in place] + essence, device=self.device)
-        columns = [c for _, c, _ in place] + self.column[rows][essence].tolist()
-        logs = log_probs(self.lm, hidden[which, torch.tensor(columns, device=self.device)])
-        token = torch.tensor([t for _, _, t in place], device=self.device)
-        nll = -logs[: len(place)].gather(-1, token[:, None])[:, 0].cpu()
-        at = torch.tensor([n for n, _, _ in place])
+        at, place, token = places_of([self.rows[i] for i in rows.tolist()])  # essences have none
+        essence = self.is_essence[rows].nonzero()[:, 0]
+        which = torch.cat([at, essence]).to(self.device)
+        column = torch.cat([place - self.offset[rows][at], self.column[rows][essence]])
+        logs = log_probs(self.lm, hidden[which, column.to(self.device)])
+        nll = -logs[: len(at)].gather(-1, token.to(self.device)[:, None])[:, 0].cpu()
         lengths = torch.bincount(at, minlength=len(rows)).clamp(min=1)
         share = self.weight[rows][at] / lengths[at]
         fact = torch.searchsorted(active, self.owner[rows][at])
         total = torch.zeros(len(active)).index_add(0, fact, nll * share)
-        return total, logs[len(place) :]
+        return total, logs[len(at) :]

@@ -11,7 +11,7 @@ from memedit import EditableModel
 from memedit.core.calls import Batch, Row
 from memedit.editors import available, editor_class
 from memedit.editors._sequences import targeted
-from memedit.editors.beside.targets import Targets, chunked, positions
+from memedit.editors.beside.targets import Targets, chunked
 from tests.editors.helpers import FACTS, changed, quick, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 
@@ -65,7 +65,7 @@ def test_targets_rate_as_the_whole_model_does(arch: str, whole: bool) -> None:
         assert torch.allclose(targets.mean(part, some), ours[some], atol=1e-4)
     if not whole and arch != "gemma3_text":  # whose window forbids it
         assert targets.start.tolist() == [0, 0, 0]
-    assert [positions(row)[0] for row in rows] == [row.start for row in rows]
+    assert [row.places[0] for row in rows] == [row.start for row in rows]
 
 
 def test_chunks_hold_all_rows_in_order_within_their_tokens() -> None:
