@@ -7,15 +7,14 @@ or does not; a record of only ``original`` text, or of a probe and no fact, is o
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit
+from memedit.data.records import records
 from memedit.data.split import part_of
 
 Record = dict[str, Any]
@@ -61,7 +60,7 @@ class Set:
 def read_set(file: Path, part: str = "all") -> Set:
     """The set in a file; of records about subjects of another part only the edits."""
     found = Set(file.name.split(".jsonl")[0])
-    for record in _records(file):
+    for record in records(file):
         asked = part == "all" or _part(record) in _members(part)
         if pair := record.get("pair"):
             _take_pair(found, pair, asked)
@@ -95,11 +94,6 @@ def _join(found: Set) -> None:
     found.probes = [
         replace(p, own=tuple(alike[first(p.text)])) if p.type == "same" else p for p in found.probes
     ]
-
-
-def _records(file: Path) -> Iterator[Record]:
-    with gzip.open(file, "rt") if file.suffix == ".gz" else file.open("rt") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
 
 
 def _members(part: str) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ was interrupted. No oracle, but for ``--decomposer oracle``, which is given the 
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,8 @@ from rich.table import Table
 
 from benchmarks.remembered import Remembered
 from memedit import Edit, EditableModel, EditMemory
+from memedit.core.rewrites import read_rewrite
+from memedit.data.records import read_records
 from memedit.editors.mello import KNOWN, LABEL, Mello
 from memedit.editors.prompting.decomposing import Decomposer, Oracle, Plan, PlanDialogue
 from memedit.editors.prompting.shots import posed, prefix
@@ -71,9 +72,7 @@ class Case:
 
 
 def cases_of(path: Path) -> list[Case]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    return [_case(number, record) for number, record in enumerate(records)]
+    return [_case(number, record) for number, record in enumerate(read_records(path))]
 
 
 def _case(number: int, record: Json) -> Case:
@@ -88,10 +87,8 @@ def _case(number: int, record: Json) -> Case:
         )
         for h, t, relation in zip(record["new_single_hops"], labels, ids, strict=True)
     )  # fmt: skip
-    edits = tuple(
-        Edit(w["prompt"].replace("{}", w["subject"]), w["target_new"]["str"], w["subject"])
-        for w in wanted
-    )
+    rewrites = [read_rewrite(each) for each in wanted]
+    edits = tuple(Edit(each.prompt, each.target, each.subject) for each in rewrites)
     aliases = (record["new_answer"], *record["new_answer_alias"])
     return Case(
         str(number), tuple(record["questions"]), edits, hops, tuple(t[1] for t in labels), aliases

@@ -13,6 +13,7 @@ from typing import Any
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
+from memedit.data.counterfact import is_counterfact, read_counterfact
 from memedit.data.records import read_records
 from memedit.scope.relations import relation_questions
 
@@ -92,7 +93,7 @@ def _clustered(facts: list[Fact]) -> list[Fact]:
 
 
 def _fact(record: dict[str, Any], path: Path, number: int) -> Iterator[Fact]:
-    if isinstance(record.get("requested_rewrite"), dict):
+    if is_counterfact(record):
         fact = _counterfact(record)
     elif "src" in record and "alt" in record:
         fact = _zsre(record)
@@ -108,17 +109,18 @@ def _fact(record: dict[str, Any], path: Path, number: int) -> Iterator[Fact]:
 
 
 def _counterfact(record: dict[str, Any]) -> Fact:
-    rewrite = record["requested_rewrite"]
-    subject, relation = rewrite["subject"], rewrite.get("relation_id", rewrite["prompt"])
+    told = read_counterfact(record)
+    rewrite = told.rewrite
+    relation = rewrite.relation or rewrite.template
     return Fact(
-        subject=subject,
+        subject=rewrite.subject,
         relation=relation,
-        prompt=rewrite["prompt"].replace("{}", subject),
-        target=rewrite["target_new"]["str"],
-        true=rewrite["target_true"]["str"],
-        paraphrases=tuple(record.get("paraphrase_prompts", ())),
-        questions=tuple(q.replace("{}", subject) for q in relation_questions().get(relation, ())),
-        neighbours=tuple(record.get("neighborhood_prompts", ())),
+        prompt=rewrite.prompt,
+        target=rewrite.target,
+        true=rewrite.true or "",
+        paraphrases=told.paraphrases,
+        questions=tuple(rewrite.filled(q) for q in relation_questions().get(relation, ())),
+        neighbours=told.neighbours,
         source="counterfact",
     )
 

@@ -14,6 +14,7 @@ from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.files import replacing
 from memedit.core.moments import UTC, in_zone, read_moment
 from memedit.core.registry import unknown_name
+from memedit.core.rewrites import read_rewrite
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
 from memedit.memory.planning import Request
 
@@ -179,14 +180,13 @@ def request(row: Mapping[str, Any], namespace: str, source: str, zone: tzinfo = 
 
 def _counterfact(rewrite: Any) -> Mapping[str, Any]:
     try:
-        prompt, subject = rewrite["prompt"], rewrite["subject"]
+        told = read_rewrite({"target_true": {"str": None}, **rewrite})  # a user's may not tell it
         row = {
-            "prompt": prompt.replace("{}", subject, 1),
-            "subject": subject,
-            "target_new": rewrite["target_new"]["str"],
+            "prompt": told.prompt,
+            "subject": told.subject,
+            "target_new": told.target,
+            "target_true": told.true,
         }
-        if "target_true" in rewrite:
-            row["target_true"] = rewrite["target_true"]["str"]
     except (KeyError, TypeError, AttributeError) as error:
         raise InvalidEditError(
             f"requested_rewrite lacks or garbles {error}.",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from memedit.core.rewrites import Rewrite
 from memedit.data.cases import GENERATION, NEIGHBOURHOOD, PARAPHRASE, Probe, Read
-from memedit.data.formats import Options, case_of, own_probes
+from memedit.data.counterfact import is_counterfact, read_counterfact
+from memedit.data.formats import Options, case_of, own_probes, texts
 from memedit.data.records import Json
 from memedit.data.references import Snippets, read_snippets
 
 
 def recognises(record: Json) -> bool:
-    return isinstance(record.get("requested_rewrite"), dict)
+    return is_counterfact(record)
 
 
 def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
@@ -23,26 +25,31 @@ def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
 
 def case(record: Json, number: int, snippets: Snippets | None = None) -> Read:
     """Efficacy, paraphrase, neighbourhood (target: the true object) and generation probes."""
-    rewrite = record["requested_rewrite"]
-    new, true = rewrite["target_new"]["str"], rewrite["target_true"]["str"]
-    edit = {
-        "prompt": rewrite["prompt"].replace("{}", rewrite["subject"]),
-        "target_new": new,
-        "subject": rewrite["subject"],
-        "target_true": true,
-    }
+    told = read_counterfact(record)
+    edit = edit_of(told.rewrite)
+    new, true = (told.rewrite.target,), texts(told.rewrite.true)
     probes = [
         *own_probes([edit]),
-        *(Probe(PARAPHRASE, p, (new,), (true,)) for p in record.get("paraphrase_prompts", ())),
-        *(Probe(NEIGHBOURHOOD, p, (true,), (new,)) for p in record.get("neighborhood_prompts", ())),
-        *(Probe(GENERATION, p) for p in record.get("generation_prompts", ())),
+        *(Probe(PARAPHRASE, p, new, true) for p in told.paraphrases),
+        *(Probe(NEIGHBOURHOOD, p, true, new) for p in told.neighbours),
+        *(Probe(GENERATION, p) for p in told.generations),
     ]
-    relation = rewrite.get("relation_id") or ""
-    about = _texts(snippets, relation, rewrite) if snippets else {}
-    return case_of(record.get("case_id", number), [edit], probes, [relation], **about)
+    about = _texts(snippets, told.rewrite) if snippets else {}
+    relations = [told.rewrite.relation]
+    return case_of(record.get("case_id", number), [edit], probes, relations, **about)
 
 
-def _texts(snippets: Snippets, relation: str, rewrite: Json) -> dict[str, tuple[str, ...]]:
-    target = rewrite["target_new"].get("id", "")
-    essence = snippets.essence(relation, target, rewrite["subject"])
-    return {"references": snippets.references(relation, target), "essence": essence}
+def edit_of(rewrite: Rewrite) -> Json:
+    """The fields of the edit that a rewrite asks for."""
+    return {
+        "prompt": rewrite.prompt,
+        "target_new": rewrite.target,
+        "subject": rewrite.subject,
+        "target_true": rewrite.true,
+    }
+
+
+def _texts(snippets: Snippets, rewrite: Rewrite) -> dict[str, tuple[str, ...]]:
+    about = rewrite.relation, rewrite.target_id
+    essence = snippets.essence(*about, rewrite.subject)
+    return {"references": snippets.references(*about), "essence": essence}

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from memedit.core.rewrites import read_rewrite
 from memedit.data.cases import EFFICACY, HOP, MULTIHOP, Probe, Read
 from memedit.data.formats import Options, case_of, texts
+from memedit.data.formats.counterfact import edit_of
 from memedit.data.records import Json
 
 _SHOTS = (
@@ -36,8 +38,13 @@ def recognises(record: Json) -> bool:
 
 def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
     for number, record in enumerate(records):
-        edits = [_edit(rewrite) for rewrite in record["requested_rewrite"]]
-        relations = [r.get("relation_id") or "" for r in record["requested_rewrite"]]
+        wanted = record["requested_rewrite"]
+        rewrites = [read_rewrite(each) for each in wanted]
+        edits = [
+            edit_of(rewrite) | {"queries": texts(each.get("question"))}
+            for rewrite, each in zip(rewrites, wanted, strict=True)
+        ]
+        relations = [rewrite.relation for rewrite in rewrites]
         new = texts([record["new_answer"], record.get("new_answer_alias")])
         old = texts(record.get("answer"))
         hops = record.get("new_single_hops", ())
@@ -47,16 +54,6 @@ def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
             *(Probe(MULTIHOP, question, new, old) for question in record["questions"]),
         ]
         yield case_of(record.get("case_id", number), edits, probes, relations)
-
-
-def _edit(rewrite: Json) -> Json:
-    return {
-        "prompt": rewrite["prompt"].replace("{}", rewrite["subject"]),
-        "target_new": rewrite["target_new"]["str"],
-        "subject": rewrite["subject"],
-        "target_true": rewrite["target_true"]["str"],
-        "queries": texts(rewrite.get("question")),
-    }
 
 
 def _efficacy(edit: Json, hops: Iterable[Json]) -> Probe:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from memedit.core.rewrites import read_rewrite
 from memedit.data.records import read_records
 from memedit.training.requests.request import Candidate, Request
 from memedit.training.requests.split import Splits
@@ -14,31 +15,29 @@ from memedit.training.requests.split import Splits
 def chains(path: Path, splits: Splits) -> Iterator[Request]:
     """Questions of several hops: each edit on the way informs; its own question asks it."""
     for record in read_records(path):
+        wanted = record["requested_rewrite"]
+        own = splits.of(wanted[0]["subject"])
         edits = []
-        for rewrite in record["requested_rewrite"]:
-            subject = rewrite["subject"]
-            prompt = rewrite["prompt"].replace("{}", subject)
-            if splits.of(subject) == splits.of(record["requested_rewrite"][0]["subject"]):
-                edits.append(
-                    (
-                        rewrite,
-                        Candidate(prompt, rewrite["target_new"]["str"], subject, group=subject),
-                    )
-                )
-        about = tuple(rewrite["subject"] for rewrite, _ in edits[:1])
+        for fields in wanted:
+            told = read_rewrite(fields)
+            subject = told.subject
+            if splits.of(subject) == own:
+                candidate = Candidate(told.prompt, told.target, subject, group=subject)
+                edits.append((fields, candidate))
+        about = tuple(fields["subject"] for fields, _ in edits[:1])
         for question in record["questions"]:
             kind = f"hop.chain.{len(edits)}"
             if found := _reached(question, edits):
                 yield Request("mquake", kind, about, question, found)
-        for i, (rewrite, candidate) in enumerate(edits):
+        for i, (fields, candidate) in enumerate(edits):
             others = tuple(c for j, (_, c) in enumerate(edits) if j != i)
             yield Request(
                 "mquake",
                 "paraphrase",
                 about,
-                rewrite["question"],
+                fields["question"],
                 (candidate.as_("asks"), *others),
-                relation=rewrite["relation_id"],
+                relation=fields["relation_id"],
             )
 
 

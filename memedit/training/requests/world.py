@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from memedit.data.counterfact import CounterFact, read_counterfact
 from memedit.data.records import read_records
 from memedit.scope.relations import relation_questions
 from memedit.training.requests.banks import bank
@@ -42,32 +43,31 @@ def counterfact(files: Iterable[Path], hops: Mapping[int, str]) -> Iterator[Clai
     seen: set[tuple[str, str]] = set()
     for path in files:
         for record in read_records(path):
-            rewrite = record["requested_rewrite"]
-            key = (rewrite["subject"], rewrite["relation_id"])
-            if key not in seen and rewrite["relation_id"] in bank("relations"):
+            told = read_counterfact(record)
+            key = (told.rewrite.subject, told.rewrite.relation)
+            if key not in seen and told.rewrite.relation in bank("relations"):
                 seen.add(key)
                 hop = hops.get(record["case_id"]) if "pararel_idx" in record else None
-                yield _counterfact(record, hop)
+                yield _counterfact(told, hop)
 
 
-def _counterfact(record: dict[str, Any], hop: str | None) -> Claim:
-    rewrite = record["requested_rewrite"]
-    subject, relation = rewrite["subject"], rewrite["relation_id"]
+def _counterfact(told: CounterFact, hop: str | None) -> Claim:
+    rewrite = told.rewrite
+    subject, relation = rewrite.subject, rewrite.relation
     words = bank("relations")[relation]
 
     def about(templates: Iterable[str]) -> tuple[str, ...]:
         return tuple(t.replace("{s}", subject) for t in templates)
 
-    asked = tuple(q.replace("{}", subject) for q in relation_questions()[relation])
+    asked = tuple(rewrite.filled(question) for question in relation_questions()[relation])
     return Claim(
         set="counterfact", subject=subject, relation=relation,
-        prompt=rewrite["prompt"].replace("{}", subject), value=rewrite["target_new"]["str"],
-        old=rewrite["target_true"]["str"],
-        asked=(*asked, *record.get("paraphrase_prompts", ())), casual=about(words["casual"]),
+        prompt=rewrite.prompt, value=rewrite.target, old=rewrite.true or "",
+        asked=(*asked, *told.paraphrases), casual=about(words["casual"]),
         of=about(words["of"]), states=about(words["states"]), yes=about(words["yes"]),
         reversed=about(words["reversed"]), type=words["type"],
         given=(("hop.2", hop),) if hop else (),
-        neighbours=tuple(record.get("neighborhood_prompts", ())[:3]),
+        neighbours=told.neighbours[:3],
     )  # fmt: skip
 
 
