@@ -69,6 +69,9 @@ def purge(
     with open_memory(existing(memory), write=yes or finish) as store:
         if finish:
             done = store.finish_purge()
+            if done is None and json:
+                render.as_json({"purges": []})
+                return
             if done is None:
                 render.say(f"{shown(memory)} has no unfinished purge.")
                 return

@@ -11,6 +11,10 @@ from memedit.core.files import cache_folder
 
 Address = str | Path | None
 """A directory, a ``postgresql://`` URL, or None for RAM."""
+ASIDE = ".before-"
+"""How the names of folders begin in which a restore puts a directory's old memory aside."""
+ASIDE_LOCK = "lock"
+"""What the restore holds in it meanwhile."""
 _SCHEMES = ("postgresql://", "postgres://")
 _PASSWORD = re.compile(r"(?i)(\bpassword=)[^&\s]*")
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.core.files import replacing
 from memedit.core.untrusted import read_bytes
-from memedit.memory.address import Address, directory, quoted
+from memedit.memory.address import ASIDE, ASIDE_LOCK, Address, directory, quoted
 from memedit.memory.backup import SETTINGS, seal
 from memedit.memory.journal.copying import MigrationReport, check_target, copy_journal
 from memedit.memory.journal.erasing import Row, erase_again, purged_of
@@ -146,7 +148,10 @@ def _kept_aside(target: Address) -> Iterator[None]:
     if folder is None or not (folder / FILE).exists():
         yield
         return
-    with tempfile.TemporaryDirectory(prefix=".before-", dir=folder) as aside:
+    with (
+        tempfile.TemporaryDirectory(prefix=ASIDE, dir=folder) as aside,
+        FileLock(Path(aside) / ASIDE_LOCK),  # held as long as this process needs what is aside
+    ):
         with Journal(folder) as old:
             old.copy_file(Path(aside))
         try:

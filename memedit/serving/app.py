@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
@@ -28,7 +27,7 @@ from memedit.serving.ledger.desk import Desk
 from memedit.serving.ledger.tables import tables_of
 from memedit.serving.metrics import Metrics
 from memedit.serving.routes import edits, erasing, openai, operations, page, trials
-from memedit.serving.routes.changes import WRITERS
+from memedit.serving.routes.changes import WriteThreads
 from memedit.serving.service import NAMESPACE_HEADER, Backend, Service
 from memedit.serving.versions import MIN_VERSION_HEADER
 
@@ -61,7 +60,7 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.writing = CapacityLimiter(WRITERS)
+        app.state.writing = WriteThreads()
         await service.backend.start()
         yield
         await service.backend.close()

@@ -121,6 +121,7 @@ class Settings:
         "Requests that wait for a version at once; more: 503.", least=1
     )] = 1_024  # fmt: skip
     max_waiting_of_key: Annotated[int, Setting("Of them of one key.", least=1)] = 128
+    max_writing: Annotated[int, Setting("Changes that may wait; more: 503.", least=1)] = 256
     max_stale: Annotated[float | None, Setting(
         "Seconds without the database of a shared memory until /readyz says no.", above=0
     )] = None  # fmt: skip

@@ -146,3 +146,4 @@ def test_a_purge_is_shown_first_and_leaves_a_certificate(run: Run, tmp_path: Pat
     assert [each["id"] for each in json.loads(file.read_text())["records"]] == [id]
     run("edit", "purge", id, "--yes", code=2)
     assert "no unfinished purge" in run("edit", "purge", "--finish").output
+    assert json.loads(run("edit", "purge", "--finish", "--json").stdout) == {"purges": []}

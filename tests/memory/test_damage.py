@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import threading
@@ -17,6 +18,7 @@ import pytest
 from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError
 from memedit.memory import EditMemory, importing, moving
 from memedit.memory.backup import MANIFEST
+from memedit.memory.erasing.looking import sweep
 from memedit.memory.journal.sqlite import driver_of
 from memedit.memory.salvage import salvage
 from tests.memory.helpers import CountingEncoder, capital, sound
@@ -118,6 +120,42 @@ def test_a_copy_that_turns_out_bad_gives_way_to_the_old_memory(
     assert memory.digest() == before and sound(memory)
     with pytest.raises(InvalidInputError, match="same"):
         moving.migrate(backup, backup, replace=True)
+
+
+def test_a_purge_leaves_alone_what_a_long_restore_has_put_aside(
+    memory: EditMemory, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: what was aside for more than a minute was taken for a dead restore's, and with
+    it went the only copy of the old memory."""
+    memory.add(capital("Chad"))
+    before, sound_of = memory.digest(), moving.check_sound
+    told: list[str] = []
+
+    def purged_meanwhile(address: Any) -> None:
+        if address != backup:
+            (aside,) = (tmp_path / "memory").glob(".before-*")
+            os.utime(aside, (1, 1))  # a restore that takes hours
+            told.extend(sweep(tmp_path / "memory"))
+            raise MemoryStoreError("damaged on the way")
+        sound_of(address)
+
+    monkeypatch.setattr(moving, "check_sound", purged_meanwhile)
+    with pytest.raises(MemoryStoreError, match="on the way"):
+        moving.restore(backup, tmp_path / "memory", replace=True)
+    assert memory.digest() == before and sound(memory)
+    assert len(told) == 1 and "holds what a restore put aside" in told[0]
+    for name in (".before-dead", ".before-new"):
+        (tmp_path / "memory" / name).mkdir()
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "memory" / ".before-link").symlink_to(tmp_path / "victim")
+    os.utime(tmp_path / "memory" / ".before-dead", (1, 1))
+    os.utime(tmp_path / "victim", (1, 1))
+    assert sorted(each.split()[0] for each in sweep(tmp_path / "memory")) == [
+        ".before-link",
+        ".before-new",
+    ]
+    assert not (tmp_path / "memory" / ".before-dead").exists()
+    assert list((tmp_path / "victim").iterdir()) == []
 
 
 # An import that was interrupted

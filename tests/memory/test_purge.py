@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import torch
 
@@ -404,6 +405,10 @@ def test_postgres_and_three_replicas_drop_it(
     one = three[0]
     one.add(capital("France"))
     id = tell(one)
+    memory_id = pg.run("SELECT value FROM meta WHERE name = 'memory'", str(one.address))[0][0]
+    with psycopg.connect(pg.url, application_name=f"memedit {memory_id} abc"):
+        copies = one._store.journal.database.acknowledged(memory_id)  # the fault: a ValueError
+    assert len(copies) == 3
     live = one.add(Edit(f"The mother of {secret()[0]} is", "".join(["Mary ", *NAME])))
     assert all(memory.wait_for(live.version, LONG) for memory in three)
     for memory in three:

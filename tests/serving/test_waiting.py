@@ -14,6 +14,7 @@ from memedit.core.types import Edit
 from memedit.memory.journal.sqlite import driver_of
 from memedit.serving.errors import ApiError
 from memedit.serving.keys import new_key
+from memedit.serving.routes.changes import WRITERS
 from memedit.serving.versions import MIN_VERSION_HEADER, Waiting
 from tests.serving.helpers import CAPITAL, QUESTION, ring, run, tiny_edited, tiny_service, within
 
@@ -125,6 +126,34 @@ def test_reads_are_answered_while_more_writes_wait_than_there_are_threads(tmp_pa
             other.execute("ROLLBACK")
             answers = await asyncio.gather(*waiting, gone)
             assert [a.status_code for a in answers] == [201] * 6 + [200]
+
+    run(work())
+    other.close()
+
+
+def test_how_many_changes_may_wait_is_bounded(tmp_path: Path) -> None:
+    """The fault: behind a foreign write lock changes queued without end, each with its body."""
+    service = tiny_service(tmp_path / "m", max_writing=2)
+    service.memory.add(Edit("The capital of France is", "Lyon", "France"))
+    patient = driver_of(service.memory._store.journal.connection)
+    patient.execute("PRAGMA busy_timeout = 600000")
+    other = sqlite3.connect(tmp_path / "m" / "journal.sqlite", isolation_level=None)
+
+    async def work() -> None:
+        async with within(service) as client:
+            other.execute("BEGIN IMMEDIATE")
+            edits = [{"statement": f"Room {i} is closed today."} for i in range(WRITERS + 5)]
+            tasks = [asyncio.create_task(client.post("/v1/edits", json=e)) for e in edits]
+            while sum(task.done() for task in tasks) < 3:  # the others may wait for ever
+                await asyncio.sleep(0.01)
+            refused = [task.result() for task in tasks if task.done()]
+            assert [answer.status_code for answer in refused] == [503] * 3
+            assert {a.json()["error"]["code"] for a in refused} == {"too_many_waiting"}
+            assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+            other.execute("ROLLBACK")
+            codes = [answer.status_code for answer in await asyncio.gather(*tasks)]
+            assert sorted(codes) == [201] * (WRITERS + 2) + [503] * 3
+            assert (await client.post("/v1/edits", json=CAPITAL)).status_code == 200
 
     run(work())
     other.close()

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from sqlalchemy import select
 
+from memedit.memory.address import ASIDE, ASIDE_LOCK
 from memedit.memory.erasing.certificate import Scanned
 from memedit.memory.erasing.texts import Texts
 from memedit.memory.journal.reading import JournalReader
@@ -20,7 +22,7 @@ from memedit.memory.journal.schema import metadata
 _BLOCK = 8 << 20
 _ROWS = 2_000
 _ABANDONED = 60.0
-"""Seconds after which what a restore put aside is a dead one's."""
+"""Seconds in which a restore that put something aside has locked it."""
 
 
 def scan_tables(journal: JournalReader, texts: Texts) -> list[Scanned]:
@@ -73,10 +75,25 @@ def _holds(file: Path, texts: Texts) -> bool:
 def sweep(folder: Path) -> list[str]:
     """Remove what a restore that was killed had put aside; what must stay, and why."""
     problems: list[str] = []
-    for aside in folder.glob(".before-*"):
+    for aside in folder.glob(f"{ASIDE}*"):
         with suppress(FileNotFoundError):  # its restore ended
-            if time.time() - aside.stat().st_mtime > _ABANDONED:
+            if _is_abandoned(aside):
                 shutil.rmtree(aside, ignore_errors=True)
         if aside.exists():
             problems.append(f"{aside.name} holds what a restore put aside: remove it when it ended")
     return problems
+
+
+def _is_abandoned(aside: Path) -> bool:
+    """Whether no restore holds what was put aside: however long one takes, it holds a lock. What
+    is a link, or holds one for a lock, no restore has made: it is left alone."""
+    lock = aside / ASIDE_LOCK
+    if aside.is_symlink() or lock.is_symlink():
+        return False
+    if time.time() - aside.stat().st_mtime < _ABANDONED:
+        return False
+    try:
+        FileLock(lock, timeout=0).acquire().lock.release()
+    except (Timeout, OSError):
+        return False
+    return True

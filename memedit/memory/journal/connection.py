@@ -14,9 +14,7 @@ from memedit.core.errors import MemoryStoreError
 from memedit.memory.address import quoted
 from memedit.memory.journal.database import HAS_TABLES, WRITES, Database
 from memedit.memory.journal.rows import readable
-from memedit.memory.journal.schema import FORMAT, meta, metadata
-
-_OURS = {"meta", "events", "records"}
+from memedit.memory.journal.schema import FORMAT, NEEDED, meta, metadata
 
 T = TypeVar("T")
 
@@ -198,7 +196,7 @@ def _has_tables(connection: Connection, database: Database) -> bool:
     """Whether a journal's tables are there; :class:`MemoryStoreError` where what is there is
     another program's or of a newer format."""
     names = set(inspect(connection).get_table_names())
-    if database.is_foreign(names, _OURS):
+    if database.is_foreign(names, set(NEEDED)):
         raise MemoryStoreError(
             f"The database {quoted(database.address)} is another program's.",
             hint="Give another directory or database.",

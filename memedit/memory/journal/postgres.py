@@ -195,7 +195,9 @@ class Postgres:
         with self.errors(), closing(self.connect(autocommit=True)) as connection:
             named = f"{_APPLICATION} {memory} "
             rows = connection.execute(_FOLLOWERS, (named,)).fetchall()
-        return [(f"pid {pid}", int(name.removeprefix(named) or 0)) for pid, name in rows]
+        told = [(f"pid {pid}", name.removeprefix(named)) for pid, name in rows]
+        # Any program may choose such a name: what follows must be what a copy says.
+        return [(who, int(n or 0)) for who, n in told if n.isascii() and (n.isdigit() or not n)]
 
     def compact(self, connection: Connection, tables: Sequence[str]) -> list[str]:
         """:func:`memedit.memory.journal.vacuuming.vacuum`"""

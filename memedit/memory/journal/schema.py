@@ -16,6 +16,8 @@ from sqlalchemy import (
 
 FORMAT = 1
 """Grows when an older memedit could misread a memory."""
+NEEDED = frozenset({"meta", "events", "records"})
+"""Tables without which others' are another program's."""
 
 metadata = MetaData()
 

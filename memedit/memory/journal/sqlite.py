@@ -21,6 +21,7 @@ from memedit.core.errors import MemeditError, MemoryStoreError, UntrustedFileErr
 from memedit.core.untrusted import check_folder
 from memedit.memory.address import quoted
 from memedit.memory.journal.database import WRITES, Listener
+from memedit.memory.journal.schema import NEEDED
 
 FILE = "journal.sqlite"
 _OURS = (FILE, "index", "model.json", "audit.jsonl", "serving.sqlite3", "serve-key")
@@ -101,7 +102,7 @@ class SQLite:
         def opened() -> None:
             self._opened = None if file is None else _place(file)
 
-        return open_engine(file, read_only=self.read_only, opened=opened)
+        return open_engine(file, read_only=self.read_only, opened=opened, needed=NEEDED)
 
     def check_place(self) -> None:
         """Refuse to commit into a file that nobody will find again.
@@ -225,13 +226,18 @@ def _place(file: Path) -> tuple[int, int] | None:
 
 
 def open_engine(
-    path: Path | None, *, read_only: bool, opened: Callable[[], None] = lambda: None
+    path: Path | None,
+    *,
+    read_only: bool,
+    opened: Callable[[], None] = lambda: None,
+    needed: frozenset[str] = frozenset(),
 ) -> Engine:
     """An engine of exactly one connection to the file (or to RAM). Connects lazily, and then tells
-    ``opened``."""
+    ``opened``. A file whose tables lack one of ``needed`` is another program's: nothing in it is
+    changed by connecting."""
 
     def connect() -> sqlite3.Connection:
-        connection = _connect(path, read_only=read_only)
+        connection = _connect(path, needed, read_only=read_only)
         opened()
         return connection
 
@@ -245,12 +251,12 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _connect(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
+def _connect(path: Path | None, needed: frozenset[str], *, read_only: bool) -> sqlite3.Connection:
     if path is not None and read_only:
         return _connect_read_only(path)
     connection = _open(":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rwc")
     try:
-        if path is not None:
+        if path is not None and _is_free_for(connection, needed):
             _use_wal(connection)
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")
@@ -279,6 +285,12 @@ def _may_attach(connection: sqlite3.Connection, databases: int) -> None:
 def _use_wal(connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _is_free_for(connection: sqlite3.Connection, needed: frozenset[str]) -> bool:
+    """Whether a file holds these tables, or none yet."""
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return not rows or needed <= {row[0] for row in rows}
 
 
 def _connect_read_only(path: Path) -> sqlite3.Connection:

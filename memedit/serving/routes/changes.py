@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -229,6 +229,35 @@ def changed(record: Record, change: EditChange) -> tuple[Edit, dict[str, Any]]:
     return made, rest
 
 
+class WriteThreads:
+    """The threads on which changes are made, and how many have come for one."""
+
+    def __init__(self) -> None:
+        self.limiter = CapacityLimiter(WRITERS)
+        self._here = 0
+
+    @contextmanager
+    def counted(self, most: int) -> Iterator[None]:
+        """Count one more, for as long as the block lasts.
+
+        Args:
+            most: How many may wait besides those that are being made.
+
+        Raises:
+            ApiError: 503, so many wait already.
+        """
+        if self._here >= WRITERS + most:
+            raise ApiError(
+                503, "Too many changes wait already; try again.",
+                code="too_many_waiting", headers={"Retry-After": "1"},
+            )  # fmt: skip
+        self._here += 1
+        try:
+            yield
+        finally:
+            self._here -= 1
+
+
 @dataclass(frozen=True, slots=True)
 class Writes:
     """Makes one caller's changes, a few of all callers' at once.
@@ -239,15 +268,21 @@ class Writes:
 
     service: Service
     caller: Caller
-    threads: CapacityLimiter
+    threads: WriteThreads
 
     async def change(self, action: str, body: dict[str, Any]) -> tuple[Outcome, bool]:
         """:func:`change`."""
         return await self.run(change, action, body)
 
     async def run(self, act: Callable[..., T], *given: Any) -> T:
-        """What ``act(service, caller, *given)`` gives."""
-        return await run_sync(act, self.service, self.caller, *given, limiter=self.threads)
+        """What ``act(service, caller, *given)`` gives.
+
+        Raises:
+            ApiError: 503, too many changes wait already.
+        """
+        with self.threads.counted(self.service.settings.max_writing):
+            limiter = self.threads.limiter
+            return await run_sync(act, self.service, self.caller, *given, limiter=limiter)
 
 
 def writes(

@@ -66,8 +66,13 @@ def test_another_file_of_that_name(tmp_path: Path) -> None:
 def test_another_programs_database(tmp_path: Path) -> None:
     with sql(tmp_path) as connection:
         connection.execute("CREATE TABLE songs (name)")
-    with pytest.raises(MemoryStoreError, match="another program"):
-        EditMemory(tmp_path, CountingEncoder())
+        connection.execute("CREATE TABLE events (name)")  # one of ours by chance
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    for read_only in (False, True):
+        with pytest.raises(MemoryStoreError, match="another program"):
+            EditMemory(tmp_path, CountingEncoder(), read_only=read_only)
+    # The fault: it was given a write-ahead log before it was refused.
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_newer_format(path: Path) -> None:
