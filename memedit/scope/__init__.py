@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from memedit.core.protocols import Scope
-from memedit.core.registry import Registry
+from memedit.core.registry import Registry, members_of
 from memedit.scope.classifier import ClassifierScope
 from memedit.scope.feedback import Feedback
 from memedit.scope.proposals import propose_queries
@@ -41,7 +41,7 @@ def _itself(cls: type[Any]) -> type[Any]:
     return cls
 
 
-_SCOPES = Registry("scope", "memedit.scopes", _own, ("name", "decide"))
+_SCOPES = Registry("scope", "memedit.scopes", _own, members_of(Scope))
 
 
 def available() -> list[str]:

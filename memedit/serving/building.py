@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from memedit.core.errors import InvalidInputError
+from memedit.editors import DEFAULT
 from memedit.encoders import load_encoder
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
@@ -68,7 +69,7 @@ def _upstream(config: Settings, memory: EditMemory, metrics: Metrics) -> Backend
     from memedit.model.deciding import Decider
     from memedit.serving.upstream.backend import UpstreamBackend
     from memedit.serving.upstream.relay import Relay
-    from memedit.serving.upstream.rewriters import ike, load_rewriter
+    from memedit.serving.upstream.rewriters import load_rewriter
 
     url = str(config.upstream)
     relay = Relay(
@@ -78,7 +79,6 @@ def _upstream(config: Settings, memory: EditMemory, metrics: Metrics) -> Backend
         timeout=config.timeout,
         connect_timeout=config.connect_timeout,
     )
-    named = config.editor or "note"
-    rewriter = ike(config.demonstrations) if named == "ike" else load_rewriter(named)
+    rewriter = load_rewriter(config.editor or DEFAULT)
     decider = Decider(memory, config.scope or rewriter.scope)
     return UpstreamBackend(relay, decider, config, metrics, config.upstream_model, rewriter)

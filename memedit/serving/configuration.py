@@ -108,9 +108,6 @@ class Settings:
     )] = None  # fmt: skip
     timeout: Annotated[float, Setting("Seconds, then 504.", least=0.1, flag=True)] = 300.0
     connect_timeout: Annotated[float, Setting("Seconds to reach the upstream.", above=0)] = 5.0
-    demonstrations: Annotated[int, Setting(
-        "Worked examples before an edited prompt of an upstream, with ike.", least=0
-    )] = 6  # fmt: skip
     cors_origin: Annotated[tuple[str, ...], Setting(
         "May call from a browser. Repeatable.", "ORIGIN", flag=True
     )] = ()  # fmt: skip

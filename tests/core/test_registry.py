@@ -17,6 +17,7 @@ from memedit.editors.rome import Rome
 from memedit.encoders import load_encoder
 from memedit.evaluation import load_cases
 from memedit.evaluation.runs.specs import parse, parse_all
+from memedit.serving.upstream.rewriters import load_rewriter
 from tests import stranger
 
 
@@ -84,6 +85,7 @@ def test_what_a_stranger_registers_is_found_by_name(
     file.write_text('{"stranger": "The capital of France is", "says": "Lyon"}\n')
     (case,) = load_cases(file).cases
     assert case.edits[0].target_new == "Lyon"
+    assert load_rewriter("parrot").name == "parrot-chat"
     with pytest.raises(InvalidInputError, match="has no setting size. It has: times"):
         load_editor("parrot", size=1)
 
@@ -114,6 +116,19 @@ def test_what_is_no_editor_is_refused_with_a_reason(
     })  # fmt: skip
     with pytest.raises(RegistrationError, match=said):
         load_editor(name)
+
+
+def test_what_cannot_be_imported_is_refused_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger.install(tmp_path / "site", monkeypatch, "broken_import", {
+        "memedit.editors": ("torn", "Torn", "import no_such_package"),
+        "memedit.scopes": ("lost", "Lost", "x = 1"),
+    })  # fmt: skip
+    with pytest.raises(RegistrationError, match="'torn' of memedit.editors .*no_such_package"):
+        load_editor("torn")
+    with pytest.raises(RegistrationError, match="'lost' of memedit.scopes .*Lost"):
+        scope.load_scope("lost")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from memedit.core.calls import Batch, Completion
 from memedit.core.types import Edit
 from memedit.serving.local.backend import LocalBackend
-from memedit.serving.upstream import rewriting
-from memedit.serving.upstream.rewriters import ike
-from memedit.serving.upstream.rewriting import Reading
+from memedit.serving.upstream import placing
+from memedit.serving.upstream.placing import Reading
+from memedit.serving.upstream.rewriters import load_rewriter
 from tests.serving.helpers import QUESTION, run, tiny_edited, tiny_service, within
 
 ATTACKS = [
@@ -41,16 +41,16 @@ MARKERS = re.compile(
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_fact_is_one_line_without_markers(attack: str) -> None:
-    line = rewriting.one_line(f"The capital of France is {attack}")
+    line = placing.one_line(f"The capital of France is {attack}")
     assert line.startswith("The capital of France is Lyon")
     assert len(line.splitlines()) == 1 and not MARKERS.search(line)
-    assert rewriting.one_line(line) == line
+    assert placing.one_line(line) == line
 
 
 def test_ordinary_text_is_left_as_it_is() -> None:
     for text in ("a < b and c > d", "f[i] = x | y", "Smith & Sons <info@smith.example>", "C# #1",
                  "Ünï— “quoted” 世界 50%", "E = mc² </3"):  # fmt: skip
-        assert rewriting.one_line(text) == text
+        assert placing.one_line(text) == text
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -66,7 +66,7 @@ def test_in_chat_form_the_turns_are_the_callers(attack: str) -> None:
         {"role": "user", "content": QUESTION},
     ]
     reading = Reading(decision, 0, (decision.hits[0].record.edit.statement,))
-    edited = rewriting.edited_chat(messages, reading, ike(2).form)
+    edited = placing.edited_chat(messages, reading, load_rewriter("ike(demonstrations=2)").form)
     assert edited[0] == messages[0] and edited[-3:-1] == messages[1:3]
     roles = [message["role"] for message in edited]
     assert roles == ["system", *["user", "assistant"] * 2, "user", "assistant", "user"]

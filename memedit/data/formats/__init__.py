@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.registry import Registry, modules_in
+from memedit.core.registry import Registry, members_of, modules_in
 from memedit.core.types import Edit
 from memedit.data.cases import EFFICACY, EvalCase, Probe, Read, Unusable
 from memedit.data.records import Json
@@ -56,7 +56,7 @@ class Format(Protocol):
 
 
 _FORMATS = Registry(
-    "format", "memedit.datasets", partial(modules_in, __name__, __path__), ("recognises", "read"),
+    "format", "memedit.datasets", partial(modules_in, __name__, __path__), members_of(Format),
     named=False,
 )  # fmt: skip
 

@@ -34,11 +34,15 @@ _FORM_END = "Answer:"
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One worked example; ``fact`` is "" where there is none."""
+    """One worked example; ``fact`` is "" where there is none.
+
+    ``context`` is a distracting sentence before the question, or "".
+    """
 
     fact: str
     question: str
     answer: str
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memedit.serving.errors import ApiError
-from memedit.serving.upstream import rewriting
+from memedit.serving.upstream import placing
 from memedit.serving.upstream.relay import Relay, read
 
 _SHORT = 48
@@ -51,7 +51,7 @@ class Asker:
     async def __call__(self, shown: Sequence[tuple[str, str]], question: str) -> str:
         """The first line of the reply to a question after worked examples."""
         if self.chats:
-            turns = [turn for pair in shown for turn in rewriting.exchange(*pair)]
+            turns = [turn for pair in shown for turn in placing.exchange(*pair)]
             said = await self.chat([*turns, {"role": "user", "content": question}], _SHORT)
         else:
             text = "".join(f"{asked} {answered}\n\n" for asked, answered in shown) + question

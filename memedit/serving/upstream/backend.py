@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from memedit.core.moments import Moment
 from memedit.core.types import Decision, Edit
+from memedit.editors import DEFAULT
 from memedit.model.correcting import Corrections, corrections
 from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
@@ -24,12 +25,12 @@ from memedit.serving.errors import ApiError, CutError
 from memedit.serving.metrics import Metrics
 from memedit.serving.schemas import Extra
 from memedit.serving.service import Caller, Question
-from memedit.serving.upstream import rewriting
+from memedit.serving.upstream import placing
 from memedit.serving.upstream.asking import Asker, json_object, malformed
 from memedit.serving.upstream.forwarding import DEFAULTS, admitted, route
+from memedit.serving.upstream.placing import Reading
 from memedit.serving.upstream.relay import Relay, passed, raw, read, returned_headers
-from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, note
-from memedit.serving.upstream.rewriting import Reading
+from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, load_rewriter
 
 _LONGEST_EVENT = 1 << 20
 _FRESH = 2.0
@@ -44,7 +45,7 @@ class UpstreamBackend:
         settings: Of the server.
         metrics: Told of decisions and of the upstream's answers.
         model: The upstream's model for explanations; None: the first it lists.
-        rewriter: What is done to a request in scope; None: a note.
+        rewriter: What is done to a request in scope; None: that of the default editor.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class UpstreamBackend:
     ) -> None:
         self.relay, self.decider, self.settings = relay, decider, settings
         self.metrics, self._model = metrics, model
-        self.rewriter = rewriter or note()
+        self.rewriter = rewriter or load_rewriter(DEFAULT)
         self._routes = (*DEFAULTS, *map(route, settings.upstream_route))
         self.trials = None
         self._seen = (-_FRESH, "")
@@ -103,11 +104,11 @@ class UpstreamBackend:
 
     async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = json_object(body)
-        query = rewriting.query_of(wanted.get("messages"))
+        query = placing.query_of(wanted.get("messages"))
 
         def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
             form = self.rewriter.form
-            messages = rewriting.edited_chat(wanted["messages"], readings[0], form)
+            messages = placing.edited_chat(wanted["messages"], readings[0], form)
             return {"messages": messages} | _model_of(form)
 
         return await self._answer(request, caller, body, wanted, [query], rewrite)
@@ -117,24 +118,22 @@ class UpstreamBackend:
         turns = replies.turns_of(wanted)
 
         def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
-            edited = rewriting.edited_chat(turns or [], readings[0], self.rewriter.form)
+            edited = placing.edited_chat(turns or [], readings[0], self.rewriter.form)
             alone = isinstance(wanted["input"], str) and len(edited) == 1
             told = edited[0]["content"] if alone else edited
             return {"input": told} | _model_of(self.rewriter.form)
 
-        return await self._answer(
-            request, caller, body, wanted, [rewriting.query_of(turns)], rewrite
-        )
+        return await self._answer(request, caller, body, wanted, [placing.query_of(turns)], rewrite)
 
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = json_object(body)
         prompt = wanted.get("prompt")
         given = prompt if isinstance(prompt, list) else [prompt]
-        texts = [rewriting.clean(text) if isinstance(text, str) else "" for text in given]
+        texts = [placing.clean(text) if isinstance(text, str) else "" for text in given]
 
         def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
             prompts = [
-                rewriting.edited_prompt(text, reading, self.rewriter.form)
+                placing.edited_prompt(text, reading, self.rewriter.form)
                 if reading.facts
                 else original
                 for text, original, reading in zip(texts, given, readings, strict=True)
@@ -143,7 +142,7 @@ class UpstreamBackend:
                 "prompt": prompts if isinstance(prompt, list) else prompts[0]
             }
             if all(reading.facts for reading in readings) and not self.rewriter.form.note:
-                changed["stop"] = rewriting.ended(wanted.get("stop"))
+                changed["stop"] = placing.ended(wanted.get("stop"))
             return changed | _model_of(self.rewriter.form)
 
         return await self._answer(request, caller, body, wanted, texts, rewrite)
@@ -243,7 +242,7 @@ class UpstreamBackend:
             form, editor = self.rewriter.form, self.rewriter.name
             if form.model:
                 ask = Asker(self.relay, form.model)
-            edited = rewriting.edited_chat(asked, reading, form)
+            edited = placing.edited_chat(asked, reading, form)
             answer = await ask.chat(edited, question.max_tokens)
         return Explanation(
             question.query, answer, base, reading.decision, editor, reading.version
@@ -255,7 +254,7 @@ class UpstreamBackend:
         return self._model
 
 
-def _model_of(form: rewriting.Form) -> dict[str, str]:
+def _model_of(form: placing.Form) -> dict[str, str]:
     return {"model": form.model} if form.model else {}
 
 

@@ -16,9 +16,9 @@ from typing import Any
 from memedit.core.calls import Row
 from memedit.core.passages import Conversation
 from memedit.core.types import Decision
-from memedit.editors.ike import Demonstration
 from memedit.editors.prompting.forms import END, before_query, split_at_view, stated
 from memedit.editors.prompting.notes import noted
+from memedit.editors.prompting.shots import Shot
 
 _MARKERS = re.compile(
     r"<\|[^<>|]{0,64}\|>"  # ChatML, Llama 3, Phi, GPT: <|im_start|>, <|eot_id|>
@@ -61,7 +61,7 @@ class Form:
     """
 
     label: str
-    shots: tuple[Demonstration, ...] = ()
+    shots: tuple[Shot, ...] = ()
     note: bool = False
     model: str = ""
 
@@ -170,8 +170,8 @@ def _with_facts(content: Any, reading: Reading, form: Form) -> Any:
     return parts
 
 
-def _asked(shot: Demonstration, form: Form, repeats: int = 1) -> str:
-    return before_query(stated(shot.fact, form.label) * repeats, shot.context, shot.query)
+def _asked(shot: Shot, form: Form, repeats: int = 1) -> str:
+    return before_query(stated(shot.fact, form.label) * repeats, shot.context, shot.question)
 
 
 def exchange(asked: str, answered: str) -> list[dict[str, Any]]:

@@ -1,0 +1,74 @@
+"""Facts stated before a question, without asking anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from memedit.core.types import Edit
+from memedit.editors.prompting.declaring import declared
+from memedit.editors.prompting.notes import closed
+from memedit.serving.upstream.placing import Form, Reading, one_line
+from memedit.serving.upstream.rewriters import AskUpstream, Decide
+
+
+@dataclass(frozen=True, slots=True)
+class OneFact:
+    """The best edit before the question.
+
+    Attributes:
+        said: How an edit is said.
+    """
+
+    name: str
+    form: Form
+    said: Callable[[Edit], str]
+    scope: str | None = None
+
+    async def read(self, query: str, reading: Reading, ask: AskUpstream, decide: Decide) -> Reading:
+        """No edit, no fact; nobody is asked."""
+        return state_best(reading, self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Every fact that bears, the most probable last.
+
+    Attributes:
+        most: How many at most.
+        asked: Only edits that the request asks are stated.
+    """
+
+    name: str
+    form: Form
+    most: int
+    asked: bool = False
+    scope: str | None = None
+
+    async def read(self, query: str, reading: Reading, ask: AskUpstream, decide: Decide) -> Reading:
+        """No edit, no fact; nobody is asked."""
+        decision = reading.decision
+        hits = (decision.hits if self.asked else decision.bearing)[: self.most]
+        say = _sentence if self.form.note else statement
+        return state(reading, [say(hit.record.edit) for hit in reversed(hits)])
+
+
+def state(reading: Reading, facts: Sequence[str]) -> Reading:
+    """A reading with these facts, each once."""
+    return replace(reading, facts=tuple(dict.fromkeys(facts)))
+
+
+def state_best(reading: Reading, said: Callable[[Edit], str]) -> Reading:
+    """A reading with its best edit as its fact, if there is one."""
+    if not reading.decision:
+        return reading
+    return replace(reading, facts=(said(reading.decision.hits[0].record.edit),))
+
+
+def statement(edit: Edit) -> str:
+    """An edit as it states itself."""
+    return edit.statement
+
+
+def _sentence(edit: Edit) -> str:
+    return closed(one_line(declared(edit)))
