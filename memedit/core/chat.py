@@ -15,6 +15,11 @@ _TOOLS = re.compile(r"<(tool_\w+)>.*?(?:</\1>|\Z)", re.DOTALL)
 _USER, _REPLY, _AGAIN = "QZUSERZQ", "QZREPLYZQ", "QZAGAINZQ"
 
 
+def has_template(tokenizer: Any) -> bool:
+    """Whether a tokenizer has a chat template: a chat can be put to its model."""
+    return bool(getattr(tokenizer, "chat_template", None))
+
+
 @dataclass(frozen=True, slots=True)
 class ChatFormat:
     """The markers of one chat template.
@@ -36,7 +41,7 @@ class ChatFormat:
     @classmethod
     def of(cls, tokenizer: Any) -> ChatFormat | None:
         """The tokenizer's format; None when it has no template or a template without markers."""
-        if not getattr(tokenizer, "chat_template", None):
+        if not has_template(tokenizer):
             return None
         user = {"role": "user", "content": _USER}
         reply = {"role": "assistant", "content": _REPLY}

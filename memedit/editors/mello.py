@@ -156,7 +156,7 @@ class Mello:
         if isinstance(self.decomposer, str):
             if self.decomposer not in ("auto", "shots", "loop"):
                 load_adapter(self.decomposer)
-        elif not hasattr(self.decomposer, "open"):
+        elif not isinstance(self.decomposer, Decomposer):
             raise InvalidInputError("A decomposer has open(questions, lm).")
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:

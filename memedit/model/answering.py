@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from memedit.core.calls import Batch, Call, Completion, Row, Score
-from memedit.core.chat import ChatFormat, spoken
+from memedit.core.chat import ChatFormat, has_template, spoken
 from memedit.core.errors import InvalidInputError
 from memedit.core.passages import Conversation
 from memedit.core.protocols import (
@@ -164,7 +164,7 @@ class Answering:
         """Whether a text is asked as a chat message unless the caller says: the model has a chat
         template, and the text does not break off."""
         closed = text.rstrip(_QUOTES).endswith(_CLOSED)
-        return closed and bool(getattr(self.engine.tokenizer, "chat_template", None))
+        return closed and has_template(self.engine.tokenizer)
 
     def encode(self, prompt: Prompt, *, chat: bool | None) -> Tensor:
         """[T] ids of a text, or of a chat: messages, or one whose only message is the text;
@@ -188,7 +188,7 @@ class Answering:
         return self.engine.codec.ids(self._rendered(prompt))
 
     def _rendered(self, messages: Messages) -> str:
-        if not getattr(self.engine.tokenizer, "chat_template", None):
+        if not has_template(self.engine.tokenizer):
             raise InvalidInputError(
                 "The tokenizer has no chat template.", hint="Ask without chat, or set one."
             )

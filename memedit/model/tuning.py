@@ -17,6 +17,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.calls import Batch, Row
+from memedit.core.chat import has_template
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Edit, Hit, Record, Role
 from memedit.editors import load_editor
@@ -199,7 +200,7 @@ def tune(model: AskableModel, *, progress: Callable[[int, int], None] | None = N
     Raises:
         InvalidInputError: a tokenizer without a chat template, which leaves nothing to choose.
     """
-    if not getattr(model.tokenizer, "chat_template", None):
+    if not has_template(model.tokenizer):
         raise InvalidInputError(
             "Without a chat template there is nothing to choose: texts get the edit's object.",
             hint="auto does so without tuning.",

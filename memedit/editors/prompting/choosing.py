@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.calls import LM
+from memedit.core.chat import has_template
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import cache_folder, write_atomically
 from memedit.core.registry import called
@@ -99,7 +100,7 @@ def _untuned(lm: LM) -> Forms:
 
 def _rule(lm: LM) -> Forms:
     size = sum(parameter.numel() for parameter in lm.base.parameters())
-    able = size >= _LARGE and bool(getattr(lm.tokenizer, "chat_template", None))
+    able = size >= _LARGE and has_template(lm.tokenizer)
     return Forms(SENTENCES if able else OBJECTS, SENTENCES, SENTENCES, "rule")
 
 

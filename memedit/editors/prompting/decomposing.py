@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from memedit.core.calls import LM, Batch, Row, Transcript
 from memedit.core.errors import ContextOverflowError
@@ -80,6 +80,7 @@ class Dialogue(Protocol):
         """The next turn of each question in ``told``; None: it begins. Those left out failed."""
 
 
+@runtime_checkable
 class Decomposer(Protocol):
     """Splits questions."""
 

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from torch import Tensor
 
+from memedit.core.chat import has_template
 from memedit.core.types import Decision, Edit
 from memedit.model.correcting import Corrections, corrections
 from memedit.model.editable import EditableModel
@@ -244,7 +245,7 @@ class LocalBackend:
 
     def _rendered(self, messages: Sequence[Message]) -> Tensor:
         """[T] ids of a conversation in the model's template, up to where the reply begins."""
-        if not getattr(self._tokenizer, "chat_template", None):
+        if not has_template(self._tokenizer):
             raise ApiError(
                 400,
                 "This model has no chat template; use /v1/completions.",
