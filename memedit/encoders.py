@@ -270,4 +270,5 @@ _ENCODERS = Registry(
     lambda: {"hashing": lambda: HashingEncoder},
     members_of(Encoder),
     named=False,
+    instances=True,
 )

@@ -101,12 +101,25 @@ from memedit.serving.upstream.stating import OneFact
 def make_rewriter(editor):
     return OneFact("parrot-chat", Form("Said"), lambda edit: edit.statement)
 """
+STORE = '''
+from pathlib import Path
+
+from memedit.memory.journal.sqlite import SQLite
+
+
+class Shelf(SQLite):
+    """A memory in a directory that is named by a URL: ``shelf:///where/it/is``."""
+
+    def __init__(self, url: str, *, read_only: bool) -> None:
+        super().__init__(Path(url.removeprefix("shelf://")), read_only=read_only)
+'''
 PACKAGE = {
     "memedit.editors": ("parrot", "Parrot", EDITOR),
     "memedit.scopes": ("starts", "Starts", SCOPE),
     "memedit.datasets": ("stranger", "", FORMAT),
     "memedit.encoders": ("letters", "Letters", ENCODER),
     "memedit.rewriters": ("parrot", "", REWRITER),
+    "memedit.stores": ("shelf", "Shelf", STORE),
 }
 
 

@@ -195,6 +195,7 @@ class Registry:
             nothing is imported before it is called.
         members: What each must have.
         named: Its ``name`` must be the name it is registered under.
+        instances: What has the members is made of what is registered.
     """
 
     kind: str
@@ -202,6 +203,7 @@ class Registry:
     own: Callable[[], Mapping[str, Callable[[], Any]]]
     members: tuple[str, ...]
     named: bool = True
+    instances: bool = False
 
     def names(self) -> list[str]:
         """All there are, sorted; nothing is imported."""
@@ -214,14 +216,19 @@ class Registry:
             UnknownNameError: nothing; the message lists what there is.
             RegistrationError: it lacks a member, calls itself otherwise, or cannot be imported.
         """
+        where, found = self._load(name)
+        return found if self.instances else self._check(name, found, where)
+
+    def _load(self, name: str) -> tuple[str, Any]:
+        """(how messages call it, what is registered)."""
         for point in entry_points(group=self.group):
             if point.name == name:
                 where = f"entry point {name!r} of {self.group}"
-                return self._checked(name, _load(point, where), where)
+                return where, _load(point, where)
         own = self.own()
         if name not in own:
             raise unknown_name(self.kind, name, self.names())
-        return self._checked(name, own[name](), f"{self.kind} {name!r}")
+        return f"{self.kind} {name!r}", own[name]()
 
     def make(self, text: str, settings: Mapping[str, Any]) -> Any:
         """An instance of the class that is registered under a name.
@@ -238,9 +245,17 @@ class Registry:
         name, said = called(text)
         cls, settings = self.find(name), {**said, **settings}
         check_settings(self.kind, name, cls, settings)
-        return cls(**settings)
+        return self.checked(name, cls(**settings))
 
-    def _checked(self, name: str, found: Any, where: str) -> Any:
+    def checked(self, name: str, made: Any) -> Any:
+        """What was made of what is registered under a name.
+
+        Raises:
+            RegistrationError: it lacks a member.
+        """
+        return self._check(name, made, f"{self.kind} {name!r}") if self.instances else made
+
+    def _check(self, name: str, found: Any, where: str) -> Any:
         if lacks := lacking(found, self.members):
             raise RegistrationError(
                 f"The {where} has no {lacks}.",

@@ -1,4 +1,4 @@
-"""Where a memory is: a directory, a PostgreSQL database, or nowhere but in RAM."""
+"""Where a memory is: a directory, a database, or nowhere but in RAM."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ from urllib.parse import urlsplit, urlunsplit
 from memedit.core.files import cache_folder
 
 Address = str | Path | None
-"""A directory, a ``postgresql://`` URL, or None for RAM."""
+"""A directory, a URL (``postgresql://``), or None for RAM."""
 ASIDE = ".before-"
 """How the names of folders begin in which a restore puts a directory's old memory aside."""
 ASIDE_LOCK = "lock"
 """What the restore holds in it meanwhile."""
-_SCHEMES = ("postgresql://", "postgres://")
+POSTGRES = ("postgresql", "postgres")
+"""The schemes of PostgreSQL's URLs."""
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 _PASSWORD = re.compile(r"(?i)(\bpassword=)[^&\s]*")
 
 
 def is_url(address: Address) -> bool:
+    """Whether a database is meant, and no directory."""
+    return isinstance(address, str) and _URL.match(address) is not None
+
+
+def is_postgres(address: Address) -> bool:
     """Whether a PostgreSQL database is meant."""
-    return isinstance(address, str) and address.startswith(_SCHEMES)
+    return is_url(address) and str(address).partition("://")[0] in POSTGRES
 
 
 def directory(address: Address) -> Path | None:

@@ -20,7 +20,7 @@ from memedit.core.moments import UTC, Moment, is_day, zone_of
 from memedit.core.protocols import Encoder
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, Vectors, check_text
 from memedit.memory import changing, files
-from memedit.memory.address import Address, directory, is_url
+from memedit.memory.address import Address, is_url
 from memedit.memory.erasing.verbs import Erasable
 from memedit.memory.importing import Import
 from memedit.memory.journal.feed import Freshness
@@ -61,6 +61,7 @@ class EditMemory(Searchable, Erasable, Counted):
         MemoryStoreError: the path cannot be used as a memory.
         EncoderMismatchError: the memory was built with another encoder.
         InvalidInputError: a URL that is none.
+        UnknownNameError: a URL of a scheme that nobody registered.
         MissingExtraError: psycopg is not installed.
     """
 
@@ -77,8 +78,8 @@ class EditMemory(Searchable, Erasable, Counted):
                 hint="EditMemory(path); None keeps everything in RAM.",
             )
         self.address: Address = path
-        self.path = directory(path)
         self._store = Store(path, encoder, read_only=read_only)
+        self.path = self._store.path
         self._uses = Uses(lambda write: self.beside(write=write), keeps=not read_only)
         self._store.replica.when_purged.append(self._uses.forget)
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from memedit.core.errors import InvalidInputError, MemoryStoreError, UnknownEditError
 from memedit.core.protocols import Encoder
 from memedit.core.types import Record, Vectors
-from memedit.memory.address import Address, directory
+from memedit.memory.address import Address
 from memedit.memory.encoding import Encoding, VectorTable
 from memedit.memory.journal import copying
 from memedit.memory.journal.journal import Journal
@@ -44,8 +44,9 @@ class Store:
     """
 
     def __init__(self, address: Address, encoder: Encoder | None, *, read_only: bool) -> None:
-        self.address, self.path = address, directory(address)
+        self.address = address
         self.journal = Journal(address, read_only=read_only)
+        self.path = self.journal.database.path
         self.turns = Turns(self.journal)
         self.lock = self.turns.lock
         shared = self.journal.database.shared

@@ -16,14 +16,13 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Payload, Vectors
-from memedit.memory.address import Address, is_url, quoted
+from memedit.memory.address import Address, quoted
 from memedit.memory.journal import payloads as payload_bytes
-from memedit.memory.journal.database import Database
-from memedit.memory.journal.postgres import Postgres
 from memedit.memory.journal.reading import LIVE, PAYLOAD_CHANGES, JournalReader
 from memedit.memory.journal.rows import Entry, Head, Stored, record_row, to_bytes, utc
 from memedit.memory.journal.schema import events, keys, meta, payloads, records, relations
-from memedit.memory.journal.sqlite import FILE, SQLite
+from memedit.memory.journal.sqlite import FILE
+from memedit.memory.journal.stores import open_database
 
 __all__ = ["FILE", "LIVE", "PAYLOAD_CHANGES", "Journal"]
 
@@ -37,7 +36,7 @@ class Journal(JournalReader):
     """
 
     def __init__(self, address: Address, *, read_only: bool = False) -> None:
-        super().__init__(_database(address, read_only=read_only))
+        super().__init__(open_database(address, read_only=read_only))
         try:
             with self.database.errors():
                 ready = self.exists() and self.prepare()
@@ -176,9 +175,3 @@ class Journal(JournalReader):
         """Overwrite (or make) the journal in a directory with this one, atomically. False where
         this one is no file: :mod:`memedit.memory.journal.copying` copies those."""
         return self.database.copy_file(self.connection, folder)
-
-
-def _database(address: Address, *, read_only: bool) -> Database:
-    if is_url(address):
-        return Postgres(str(address), read_only=read_only)
-    return SQLite(None if address is None else Path(address), read_only=read_only)
