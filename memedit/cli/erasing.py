@@ -29,6 +29,9 @@ def purge(
     subject: Annotated[
         str | None, typer.Option("--subject", help="Every edit about it, whatever its id.")
     ] = None,
+    document: Annotated[
+        str | None, typer.Option("--document", help="The passages of a document, all versions'.")
+    ] = None,
     namespace: Annotated[
         str | None,
         typer.Option(
@@ -58,13 +61,16 @@ def purge(
 
     memedit edit purge --subject "Ada Lovelace" --yes
 
+    memedit edit purge --document leave --yes
+
     memedit edit purge --certificate purge-0b1c2d3e4f50.json --memory BACKUP --yes
 
     Exit code 1: nothing was purged, or something is still to be done.
     """
     if out is not None and out.is_dir():
         raise InvalidInputError(f"{out} is a folder.", hint="Name a file.")
-    if finish and (ids or subject is not None or namespace is not None or certificate is not None):
+    named = (subject, document, namespace)
+    if finish and (ids or certificate is not None or any(name is not None for name in named)):
         raise InvalidInputError("--finish goes on with what was asked before, and takes no more.")
     with open_memory(existing(memory), write=yes or finish) as store:
         if finish:
@@ -77,7 +83,7 @@ def purge(
                 return
             _told([done], out, memory, json=json)
             return
-        wanted = _wanted(store, ids, subject, namespace, certificate)
+        wanted = _wanted(store, ids, named, certificate)
         if not yes:
             _preview(store, wanted, json=json)
             raise typer.Exit(1)
@@ -89,17 +95,17 @@ def purge(
 def _wanted(
     store: EditMemory,
     ids: list[str] | None,
-    subject: str | None,
-    namespace: str | None,
+    named: tuple[str | None, str | None, str | None],
     certificate: Path | None,
 ) -> list[Wanted]:
+    subject, document, namespace = named
     if certificate is not None:
-        if ids or subject is not None or namespace is not None:
+        if ids or any(name is not None for name in named):
             raise InvalidInputError("--certificate says all that is to be purged.")
         return _certified(store, certificate)
-    everything = not ids and subject is None and namespace is not None
-    place = namespace or DEFAULT_NAMESPACE
-    return [(ids or [], {"subject": subject, "namespace": place, "everything": everything})]
+    everything = not ids and subject is None and document is None and namespace is not None
+    what = {"subject": subject, "document": document, "everything": everything}
+    return [(ids or [], what | {"namespace": namespace or DEFAULT_NAMESPACE})]
 
 
 def _certified(store: EditMemory, file: Path) -> list[Wanted]:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import memedit
 from memedit.cli import checking, erasing, evaluation, memories, render, serving, training, using
+from memedit.cli.documents import document_app
 from memedit.cli.edits import edit_app
 from memedit.cli.options import (
     DEFAULT_MEMORY,
@@ -226,6 +227,7 @@ def demo(model: Model = None) -> None:
 
 edit_app.command()(erasing.purge)
 edit_app.command()(using.usage)
+edit_app.add_typer(document_app, name="document")
 app.command()(serving.serve)
 app.command()(memories.migrate)
 app.command()(memories.backup)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 MOST_PARTS = 40
 """Sentences of one edit that are found by themselves."""
+WITHIN = " › "
+"""Between a title and a heading below it."""
 _LONG = 120
 """A text of fewer characters is found as a whole."""
 _BREAK = re.compile(r"(?<=[.!?;:\n])\s+")
+_LINE = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
 _TITLE_ENDS = re.compile(
     r"\s+(?:is|are|was|were|has|have|had|can|may|must|will|shall|should|do|does|did)\b|[,:;(–—\n]|\.\s"
 )
@@ -35,8 +39,29 @@ def parts_of(statement: str) -> list[str]:
     """Sentences by which a long statement is found too; [] for a short one, or one sentence."""
     if len(statement) < _LONG:
         return []
-    found = sentences(statement)[:MOST_PARTS]
+    heading = heading_of(statement)
+    if WITHIN in heading:  # rows and items hold colons and semicolons
+        found = [f"{heading}:", *_LINE.split(body_of(statement).strip())][:MOST_PARTS]
+    else:
+        found = sentences(statement)[:MOST_PARTS]
     return found if len(found) > 1 else []
+
+
+def headed(path: Sequence[str], text: str) -> str:
+    """A passage of a document as a statement: titles and headings above it, and what it says."""
+    return f"{WITHIN.join(path)}:\n{text}"
+
+
+def heading_of(statement: str) -> str:
+    """The titles and headings that :func:`headed` put before a passage; "" where there are none."""
+    first, line, _ = statement.partition(":\n")
+    return first if line and "\n" not in first else ""
+
+
+def body_of(statement: str) -> str:
+    """What a passage says, without :func:`heading_of`."""
+    heading = heading_of(statement)
+    return statement[len(heading) + 2 :] if heading else statement
 
 
 def in_context(parts: list[str], subject: str | None) -> list[str]:
@@ -44,9 +69,14 @@ def in_context(parts: list[str], subject: str | None) -> list[str]:
 
     That is the subject, or the first words of the first part.
     """
-    about = " ".join((subject or title(parts[0])).split()) if parts else ""
+    about = " ".join((subject or _path(parts[0]) or title(parts[0])).split()) if parts else ""
     flat = [" ".join(part.split()) for part in parts]
     return [p if about.casefold() in p.casefold() else f"{about}: {p}" for p in flat]
+
+
+def _path(part: str) -> str:
+    """The headings of a passage, where its first part is them."""
+    return part.removesuffix(":") if WITHIN in part and part.endswith(":") else ""
 
 
 def title(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from memedit.core.documents import Passage
 from memedit.core.errors import InvalidEditError
 from memedit.core.text import masked, subject_span
 
@@ -22,7 +23,7 @@ DEFAULT_NAMESPACE = "default"
 MAX_TEXT = 8_192
 """Longest prompt, target or query of an edit, in characters: one fact, not a document."""
 
-_DANGLING = frozenset(
+DANGLING = frozenset(
     "a an the is are was were be of in on at by to for from with and or as than its their".split()
 )
 
@@ -139,7 +140,7 @@ class Edit:
         if not isinstance(self.multiple, bool):
             raise InvalidEditError(f"multiple must be true or false, not {self.multiple!r:.40}.")
         last = self.prompt.split()[-1].casefold()
-        if self.target_new is None and last in _DANGLING:
+        if self.target_new is None and last in DANGLING:
             raise InvalidEditError(
                 f"{self.prompt!r} looks like a prompt whose target_new is missing.",
                 hint="Pass target_new, or write the statement out.",
@@ -255,6 +256,7 @@ class Hit:
         bearing: Probability that the query asks what the edit says, or that the answer depends on
             it: never below ``score``. None where the scope gives none.
         role: What the edit is to the query; None where it did not fire.
+        passage: Where the record stands in a document; None: it is of none.
     """
 
     record: Record
@@ -268,6 +270,7 @@ class Hit:
     score: float | None = None
     bearing: float | None = None
     role: Role | None = None
+    passage: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
 from memedit.editors.prompting.notes import (
     WORDINGS,
+    Room,
     bearing_on,
     core_of,
     noted,
@@ -50,6 +51,8 @@ class Note:
     Attributes:
         facts: How many at most.
         tokens: How many tokens they may have together; the most probable one is always told.
+        document_tokens: How many passages of documents may have, which are shown with their
+            neighbours (:mod:`memedit.model.passages`).
         verbatim: A text to be continued that asks an edit is answered with the edit's object, word
             for word; else the base goes on as it likes.
         sentences: A chat that asks an edit is answered in the base's own words; else with the
@@ -74,6 +77,7 @@ class Note:
     roles: ClassVar[frozenset[Role]] = frozenset({"asks", "informs"})
     facts: int = 5
     tokens: int = 200
+    document_tokens: int = 700
     verbatim: bool = True
     sentences: bool = True
     lean: float = 4.0
@@ -81,8 +85,8 @@ class Note:
     place: str = "before"
 
     def __post_init__(self) -> None:
-        if self.facts < 1 or self.tokens < 1:
-            raise InvalidInputError("facts and tokens must be at least 1.")
+        if min(self.facts, self.tokens, self.document_tokens) < 1:
+            raise InvalidInputError("facts, tokens and document_tokens must be at least 1.")
         if self.place not in PLACES:
             raise InvalidInputError(
                 f"place must be one of {', '.join(PLACES)}, not {self.place!r}."
@@ -102,8 +106,9 @@ class Note:
         )
 
     def _told(self, row: Row, lm: LM | None) -> Row:
-        hits = told(bearing_on(row, self.name), self.name, self.facts, self.tokens, lm)
-        lines = [str(hit.record.payloads[self.name]["fact"]) for hit in reversed(hits)]
+        room = Room(self.facts, self.tokens, self.document_tokens)
+        chosen = told(bearing_on(row, self.name), self.name, room, lm)
+        hits, lines = [hit for hit, _ in chosen], [fact for _, fact in reversed(chosen)]
         sure = replace(row, keeps=values_of(hits), answers=self._objects(row), rewritten=True)
         if row.turn is None:
             before, query = split_at_view(row, hits[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memedit.memory.documents import Document, DocumentChange
 from memedit.memory.erasing.certificate import Certificate
 from memedit.memory.memory import EditMemory
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
@@ -9,6 +10,8 @@ from memedit.memory.view import MemoryView
 
 __all__ = [
     "Certificate",
+    "Document",
+    "DocumentChange",
     "EditMemory",
     "Event",
     "ImportReport",

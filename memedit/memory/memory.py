@@ -21,6 +21,7 @@ from memedit.core.protocols import Encoder
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, Vectors, check_text
 from memedit.memory import changing, files
 from memedit.memory.address import Address, is_url
+from memedit.memory.documents import Documented
 from memedit.memory.erasing.verbs import Erasable
 from memedit.memory.importing import Import
 from memedit.memory.journal.feed import Freshness
@@ -38,7 +39,7 @@ ZONE = "zone"
 """Meta name of the time zone of dates."""
 
 
-class EditMemory(Searchable, Erasable, Counted):
+class EditMemory(Searchable, Documented, Erasable, Counted):
     """Edits with their vectors and payloads, in a directory or in RAM.
 
     Every change is one transaction: durable when the call returns, undone entirely if it raises.

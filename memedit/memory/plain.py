@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from memedit.core.types import Record
 
 if TYPE_CHECKING:
-    from memedit.memory import Event, ImportReport, Receipt
+    from memedit.memory import Document, DocumentChange, Event, ImportReport, Receipt
     from memedit.memory.using import EditUse
 
 
@@ -76,6 +76,44 @@ def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
         ],
         "resumed_at": report.resumed_at,
         "version": version,
+    }
+
+
+def plain_document(document: Document, *, passages: bool = True) -> dict[str, Any]:
+    """A document in force as JSON data."""
+    told = {
+        "name": document.name,
+        "namespace": document.namespace,
+        "version": document.version,
+        "title": document.title,
+        "sha256": document.sha256,
+    }
+    if not passages:
+        return told | {"passages": len(document.passages)}
+    said = [{"id": record.id, "text": record.edit.prompt} for record in document.passages]
+    return told | {"passages": said}
+
+
+_BECOMES = {"+": "added", "-": "retired", "~": "moved"}
+
+
+def plain_document_change(change: DocumentChange) -> dict[str, Any]:
+    """What became, or would become, of a document as JSON data; of what stays only how much."""
+    return {
+        "name": change.name,
+        "namespace": change.namespace,
+        "status": change.status,
+        "before": change.before,
+        "document_version": change.version,
+        "version": change.memory,
+        "made": change.made,
+        "kept": len(change.marked(" ")),
+        "diff": [
+            {"becomes": _BECOMES[mark], "id": record.id, "text": record.edit.prompt}
+            for mark, record in change.diff
+            if mark != " "
+        ],
+        "suspicious": list(change.suspicious),
     }
 
 

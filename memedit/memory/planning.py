@@ -12,6 +12,7 @@ from datetime import datetime, timezone, tzinfo
 
 import numpy as np
 
+from memedit.core.documents import place_of
 from memedit.core.errors import InvalidEditError
 from memedit.core.moments import UTC, Moment, moment_of
 from memedit.core.text import normalised, subject_key
@@ -186,6 +187,15 @@ class Plan:
         if record.sequence in self._added:
             self._spaces[record.namespace].remove(record)
 
+    def find(self, namespace: str, id: str) -> Record | None:
+        """The live record of an id; None: there is none."""
+        sequence = self._find(namespace, id)
+        return None if sequence is None else self._record(sequence)
+
+    def add(self, request: Request) -> Record:
+        """The live record of one request that is in conflict with nothing."""
+        return self._add(request, []).record
+
     # -- one edit -----------------------------------------------------------------------------
 
     def _add(self, request: Request, near: Sequence[int], old: Record | None = None) -> Receipt:
@@ -238,17 +248,27 @@ class Plan:
         record = replace(
             old, edit=edit, sequence=sequence, version=self._version, valid_until=until
         )
+        reason = "shortened" if until != old.valid_until else "renamed"
+        self._enter(self._copied(old, record), reason, old.sequence)
+
+    def move(self, old: Record, source: str, reason: str) -> Record:
+        """``old`` anew under its id, in its place, with another source: it keeps the rest."""
+        sequence = self._next()
+        self.retire(old, reason, sequence)
+        record = replace(old, source=source, sequence=sequence, version=self._version)
+        self._enter(self._copied(old, record), reason, old.sequence)
+        return record
+
+    def _copied(self, old: Record, record: Record) -> Stored:
+        """``record`` with keys and payloads of ``old``."""
         source = self._added.get(old.sequence)
         if source is not None:
-            copy = replace(source, record=record)
-        else:
-            vectors = self._live.key_vectors(old)
-            relation = masked_prompt(edit)
-            texts = search_texts(edit)
-            if len(texts) != len(vectors):  # stored by a version that knew of no parts
-                texts = key_texts(edit)
-            copy = Stored(record, texts, vectors, relation, {}, old.sequence)
-        self._enter(copy, "shortened" if until != old.valid_until else "renamed", old.sequence)
+            return replace(source, record=record)
+        vectors = self._live.key_vectors(old)
+        texts = search_texts(record.edit)
+        if len(texts) != len(vectors):  # stored by a version that knew of no parts
+            texts = key_texts(record.edit)
+        return Stored(record, texts, vectors, masked_prompt(record.edit), {}, old.sequence)
 
     def _enter(self, stored: Stored, reason: str = "", other: int | None = None) -> None:
         record = stored.record
@@ -283,7 +303,8 @@ class Plan:
     def _rivals(self, request: Request, old: Record | None) -> list[int]:
         found = set() if old is None else {old.sequence}
         for space in self._both(request.namespace):
-            found |= space.about(request.edit)
+            if place_of(request.source) is None:  # documents may say the same
+                found |= {s for s in space.about(request.edit) if s not in space.shelf}
             for id in (request.edit.id, *request.replaces):
                 if id in space.by_id:
                     found.add(space.by_id[id])
@@ -292,7 +313,7 @@ class Plan:
     # -- conflicts ----------------------------------------------------------------------------
 
     def _conflicts(self, request: Request, near: Sequence[int], rivals: set[int]) -> list[Record]:
-        if request.edit.multiple:
+        if request.edit.multiple or place_of(request.source) is not None:
             return []
         named = [self._find(request.namespace, id) for id in request.perhaps]
         if request.edit.subject is not None:
@@ -364,7 +385,8 @@ class Plan:
         """Positions of requests to add that have no subject, by namespace."""
         found: dict[str, list[int]] = {}
         for at, request in enumerate(requests):
-            if request.edit.subject is None and self.duplicate(request) is None:
+            plain = request.edit.subject is None and place_of(request.source) is None
+            if plain and self.duplicate(request) is None:
                 found.setdefault(request.namespace, []).append(at)
         return found
 

@@ -11,13 +11,14 @@ from memedit.core.errors import UnknownEditError
 from memedit.core.moments import UTC, Moment, is_day, moment_of
 from memedit.core.types import DEFAULT_NAMESPACE, Hit, Record, Vectors
 from memedit.memory import slots
+from memedit.memory.documents import Shelves
 from memedit.memory.encoding import Encode
 from memedit.memory.live.search import Search, prepare_all, texts_of
 from memedit.memory.live.state import LiveSet
 from memedit.memory.slots import Replaced, Replacements
 
 
-class Searchable(ABC):
+class Searchable(Shelves, ABC):
     """Live records that are listed and searched. True even when there are none."""
 
     @abstractmethod

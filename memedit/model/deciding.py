@@ -12,6 +12,7 @@ from memedit.core.moments import Moment
 from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
 from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
+from memedit.model.passages import with_neighbours
 from memedit.model.timing import decided_in_time
 from memedit.model.values import with_all_values
 from memedit.scope import load_scope
@@ -110,7 +111,8 @@ class Decider:
             decided_in_time(query, decision, moment, store, one)
             for query, decision in zip(queries, decisions, strict=True)
         )
-        return [with_all_values(each, store, each.as_of or moment) for each in found]
+        every = (with_all_values(each, store, each.as_of or moment) for each in found)
+        return [with_neighbours(each, store) for each in every]
 
     def _decided(
         self,

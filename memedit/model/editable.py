@@ -13,15 +13,17 @@ from memedit.core.progress import hearing
 from memedit.core.protocols import Editor, Encoder, PrefersScope, Scope, leaves_of
 from memedit.core.registry import check_options
 from memedit.core.types import Edit, Record
+from memedit.data.documents.reading import is_document
 from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
-from memedit.memory import Certificate, EditMemory, Event, ImportReport, Receipt
+from memedit.memory import Certificate, DocumentChange, EditMemory, Event, ImportReport, Receipt
 from memedit.model.answering import Answering
 from memedit.model.correcting import corrections, options_of
 from memedit.model.deciding import Decider
 from memedit.model.feedback import OF_RECORD, TeachableModel
 from memedit.model.fitting import Fitter, Payloads, check_needs, lacking, letting_go
 from memedit.model.keeping import KeptModel
+from memedit.model.reading import ReadingModel
 from memedit.model.sequence import EditedModels, written
 from memedit.model.settings import (
     build_editor,
@@ -34,9 +36,10 @@ from memedit.model.tuning import Tuning, tune
 _UNSET: Any = object()
 _OF_EDIT = ("subject", "target_true", "queries", "multiple")
 _OF_IMPORT = ("namespace", "source", "progress")
+_OF_DOCUMENT = ("name", "namespace", "dry_run")
 
 
-class EditableModel(KeptModel, TeachableModel):
+class EditableModel(KeptModel, TeachableModel, ReadingModel):
     """A causal language model whose facts can be edited at runtime; its weights stay as they are.
 
     Args:
@@ -114,7 +117,7 @@ class EditableModel(KeptModel, TeachableModel):
     @overload
     def edit(self, prompt: Edit, **options: Any) -> Receipt: ...
     @overload
-    def edit(self, prompt: Path, **options: Any) -> ImportReport: ...
+    def edit(self, prompt: Path, **options: Any) -> ImportReport | DocumentChange: ...
     @overload
     def edit(self, prompt: str, target_new: str = ..., **options: Any) -> Receipt: ...
     @overload
@@ -126,7 +129,7 @@ class EditableModel(KeptModel, TeachableModel):
         Args:
             prompt: The prompt (``"The capital of France is"``), or a statement when no
                 ``target_new`` is given, or an :class:`Edit`, or several, or a ``Path`` to a JSONL
-                or CSV file.
+                or CSV file, or to a document (:meth:`edit_document`).
             target_new: What the model shall say after the prompt.
             **options: ``subject``, ``target_true``, ``queries`` of the edit, ``multiple`` (one of
                 several values: it replaces none of them); ``namespace``, ``source``,
@@ -135,13 +138,16 @@ class EditableModel(KeptModel, TeachableModel):
 
         Returns:
             A receipt saying what was added, superseded, and what it conflicts with (one per edit),
-            or the report of an import.
+            or the report of an import, or what a document changed.
 
         Raises:
             InvalidEditError: nothing was stored; the message says why.
             InvalidInputError: no such option; what is edited is no text, Edit or Path.
         """
         if isinstance(prompt, Path):
+            if is_document(prompt):
+                check_options("EditableModel.edit of a document", options, _OF_DOCUMENT)
+                return self.edit_document(prompt, **options)
             check_options("EditableModel.edit of a file", options, _OF_IMPORT)
             return self.import_edits(prompt, **options)
         check_options("EditableModel.edit", options, (*_OF_EDIT, *OF_RECORD, "progress"))
@@ -176,22 +182,6 @@ class EditableModel(KeptModel, TeachableModel):
                 hint="Edit(prompt, target_new), or Edit.from_statement(text).",
             )
         return self._add(list(edits), progress=progress, **options)
-
-    def import_edits(
-        self,
-        path: str | Path,
-        *,
-        namespace: str | None = None,
-        source: str = "",
-        progress: Callable[[int], None] | None = None,
-    ) -> ImportReport:
-        """Add the edits of a JSONL or CSV file; refused lines are reported, the others kept.
-
-        An interrupted import continues where it stopped when it is run again.
-        """
-        return self.memory.import_file(
-            path, namespace=namespace or self._now.namespace, source=source, progress=progress
-        )
 
     def forget(self, id: str, *, namespace: str | None = None, refit: bool = False) -> Record:
         """Remove an edit: afterwards it is as if it had never been added.

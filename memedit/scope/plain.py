@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from memedit.core.documents import Passage
 from memedit.core.types import Decision, Hit
 from memedit.scope.features import matched_words
 
@@ -19,6 +20,7 @@ _TELL: Mapping[str, Callable[[Hit], Any]] = {
     "words": lambda hit: list(matched_words(hit)),
     "mention": lambda hit: hit.mention,
     "view": lambda hit: hit.view,
+    "document": lambda hit: plain_passage(hit.passage),
 }
 EVERYTHING = tuple(_TELL)
 """What can be told of a hit; ``words`` are those that query and edit share."""
@@ -33,7 +35,7 @@ def plain_hit(
         names: Of :data:`EVERYTHING`.
         digits: Numbers are rounded to so many decimals; None leaves them as they are.
     """
-    told = {name: _TELL[name](hit) for name in names}
+    told = {name: _TELL[name](hit) for name in names if name != "document" or hit.passage}
     return told if digits is None else {name: _rounded(told[name], digits) for name in told}
 
 
@@ -57,6 +59,18 @@ def plain_hits(
     }
     return {
         group: [plain_hit(hit, names, digits=digits) for hit in every[group]] for group in groups
+    }
+
+
+def plain_passage(passage: Passage | None) -> dict[str, Any] | None:
+    """Which passage of which version of which document; None: of none."""
+    if passage is None:
+        return None
+    return {
+        "name": passage.document,
+        "version": passage.version,
+        "passage": passage.number,
+        "of": passage.count,
     }
 
 

@@ -26,7 +26,7 @@ from memedit.serving.ledger.audit import AuditLog
 from memedit.serving.ledger.desk import Desk
 from memedit.serving.ledger.tables import tables_of
 from memedit.serving.metrics import Metrics
-from memedit.serving.routes import edits, erasing, openai, operations, page, trials
+from memedit.serving.routes import documents, edits, erasing, openai, operations, page, trials
 from memedit.serving.routes.changes import WriteThreads
 from memedit.serving.service import NAMESPACE_HEADER, Backend, Service
 from memedit.serving.versions import MIN_VERSION_HEADER
@@ -76,7 +76,7 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for each in (page, operations, edits, erasing, trials, openai):
+    for each in (page, operations, edits, documents, erasing, trials, openai):
         app.include_router(each.router)
     app.include_router(openai.other)
     _describe(app)

@@ -23,7 +23,7 @@ from memedit.serving.service import ANYONE, Service
 
 OPEN = frozenset({"/", "/page.js", "/page.css", "/healthz", "/readyz", "/openapi.json"})
 """What anyone may read: the page (without data), liveness, and the description of the routes."""
-IMPORT = "/v1/import"
+IMPORT, DOCUMENTS = "/v1/import", "/v1/documents/"
 REQUEST_ID = "X-Request-Id"
 """Taken from whoever stands in front, if it is one; else made here."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -163,7 +163,7 @@ class Guard:
         """The whole body, within the key's limit."""
         settings = self.service.settings
         limit = key.max_body or settings.max_body
-        if scope["path"] == IMPORT:
+        if scope["path"] == IMPORT or scope["path"].startswith(DOCUMENTS):
             limit = key.max_body or settings.max_import
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > limit:

@@ -11,7 +11,7 @@ from memedit.scope.plain import plain_hits, plain_time
 HEADER = "X-Memedit-Receipt"
 FIELD = "memedit"
 _LONGEST = 3_000
-_TOLD = ("id", "score", "bearing", "similarity")
+_TOLD = ("id", "score", "bearing", "similarity", "document")
 _DIGITS = 6
 
 

@@ -207,13 +207,15 @@ class Purge(_Ours):
 
     ids: list[Name] = Field(default_factory=list, max_length=1_000)
     subject: Text | None = None
+    document: Name | None = Field(None, description="The passages of a document, all versions'.")
     everything: bool = Field(False, description="All edits of the namespace.")
     finish: bool = Field(False, description="Go on with a purge that was interrupted.")
 
     @model_validator(mode="after")
     def _one(self) -> Purge:
-        if bool(self.ids) + (self.subject is not None) + self.everything + self.finish != 1:
-            raise ValueError("give exactly one of ids, subject, everything and finish")
+        named = (self.subject is not None) + (self.document is not None)
+        if bool(self.ids) + named + self.everything + self.finish != 1:
+            raise ValueError("give exactly one of ids, subject, document, everything and finish")
         return self
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from memedit.core.calls import LM, Row
@@ -52,16 +54,39 @@ def bearing_on(row: Row, editor: str) -> Sequence[Hit]:
     return [hit for hit in row.decision.bearing if editor in hit.record.payloads]
 
 
-def told(hits: Sequence[Hit], editor: str, most: int, tokens: int, lm: LM | None) -> Sequence[Hit]:
-    """As many of the hits as fit, the first always."""
-    chosen, spent = list(hits[:1]), 0
-    for hit in hits[:most]:
-        fact = str(hit.record.payloads[editor]["fact"])
-        spent += len(fact) // _CHARACTERS if lm is None else len(lm.codec.ids(fact))
-        if hit is not hits[0]:
-            if spent > tokens:
-                break
-            chosen.append(hit)
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much is told.
+
+    Attributes:
+        facts: How many facts at most.
+        tokens, document_tokens: How many they may have together, and passages of documents.
+    """
+
+    facts: int
+    tokens: int
+    document_tokens: int
+
+
+def fact_of(hit: Hit, editor: str, lm: LM | None) -> str:
+    """What is told of a hit: its fact, or what is shown of a document; "": that is told already."""
+    if hit.passage is None or hit.passage.text is None:
+        return str(hit.record.payloads[editor]["fact"])
+    lines = hit.passage.text.splitlines()
+    return "\n".join(line if lm is None else plain(line, lm.tokenizer) for line in lines)
+
+
+def told(hits: Sequence[Hit], editor: str, room: Room, lm: LM | None) -> Sequence[tuple[Hit, str]]:
+    """As many of the hits as fit, the first always, each with its fact."""
+    chosen: list[tuple[Hit, str]] = []
+    left = {True: room.document_tokens, False: room.tokens}
+    facts = ((hit, fact_of(hit, editor, lm)) for hit in hits)
+    for hit, fact in islice((pair for pair in facts if pair[1]), room.facts):
+        of_document = hit.passage is not None
+        left[of_document] -= len(fact) // _CHARACTERS if lm is None else len(lm.codec.ids(fact))
+        if chosen and left[of_document] < 0:
+            break
+        chosen.append((hit, fact))
     return chosen
 
 

@@ -43,11 +43,18 @@ _TABLES = (*metadata.tables, using.TABLE)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What shall be purged: edits of these ids, or about this subject, or all of the namespace."""
+    """What shall be purged: edits of these ids, or about this subject, or of this
+    document, or all of the namespace."""
 
     namespace: str = DEFAULT_NAMESPACE
     ids: tuple[str, ...] = ()
     subject: str | None = None
+    document: str | None = None
+
+    @property
+    def what(self) -> tuple[str, tuple[str, ...], str | None, str | None]:
+        """Arguments of :func:`~memedit.memory.journal.erasing.chosen`."""
+        return self.namespace, self.ids, self.subject, self.document
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ def plan(store: Store, wanted: Wanted) -> PurgePlan:
     with store.lock, store.journal.read() as anything:
         if not anything:
             return PurgePlan((), (), unfinished=False)
-        rows = erasing.chosen(store.journal, wanted.namespace, wanted.ids, wanted.subject)
+        rows = erasing.chosen(store.journal, *wanted.what)
         about = Texts(tuple({row["subject"] for row in rows} - {None}))
         mentions = [
             row
@@ -120,7 +127,7 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
     beside.erase(wanted.namespace, ids, texts, salt)
     with store.lock:
         with store.change() as head:
-            rows = erasing.chosen(store.journal, wanted.namespace, wanted.ids, wanted.subject)
+            rows = erasing.chosen(store.journal, *wanted.what)
             hashes = {row["sequence"]: erasing.salted(salt, row) for row in rows}
             before = _state(store, salt)
             using.drop(store.journal.connection, wanted.namespace, ids)
@@ -155,7 +162,7 @@ def _look(store: Store, wanted: Wanted) -> tuple[list[erasing.Row], Texts] | Non
     with store.lock, store.journal.read() as anything:
         rows: list[erasing.Row] = []
         if anything:
-            rows = erasing.chosen(store.journal, wanted.namespace, wanted.ids, wanted.subject)
+            rows = erasing.chosen(store.journal, *wanted.what)
         if not rows:
             if anything and store.journal.meta(PURGING) is not None:
                 return None

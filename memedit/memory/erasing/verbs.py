@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 
+from memedit.core.documents import check_name
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import DEFAULT_NAMESPACE, check_text
 from memedit.memory.erasing import purging
@@ -22,6 +23,7 @@ class Erasable:
         self,
         *ids: str,
         subject: str | None = None,
+        document: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         everything: bool = False,
     ) -> Certificate:
@@ -36,6 +38,7 @@ class Erasable:
         Args:
             ids: Of edits, with every older record under them.
             subject: Every edit about it.
+            document: The passages of a document, of every version.
             everything: All edits of the namespace.
 
         Returns:
@@ -43,22 +46,25 @@ class Erasable:
             ``complete``, it says what is still to be done.
 
         Raises:
-            InvalidInputError: not exactly one of ids, subject and everything is given.
+            InvalidInputError: not exactly one of ids, subject, document and everything is given.
             UnknownEditError: there is nothing to purge.
             MemoryStoreError: it cannot be done; nothing was purged, or purging again goes on.
         """
-        wanted = _wanted(ids, subject, namespace, everything=everything)
+        wanted = _wanted(ids, subject, document, namespace, everything=everything)
         return purging.purge(self._store, wanted, _beside(self))
 
     def preview_purge(
         self,
         *ids: str,
         subject: str | None = None,
+        document: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         everything: bool = False,
     ) -> PurgePlan:
         """What :meth:`purge` would take now, and which other edits name the same subjects."""
-        return purging.plan(self._store, _wanted(ids, subject, namespace, everything=everything))
+        return purging.plan(
+            self._store, _wanted(ids, subject, document, namespace, everything=everything)
+        )
 
     def finish_purge(self) -> Certificate | None:
         """Finish a purge that was interrupted; None: there is none."""
@@ -70,15 +76,24 @@ class Erasable:
         self._store.replica.when_purged.append(forget)
 
 
-def _wanted(ids: Sequence[str], subject: str | None, namespace: str, *, everything: bool) -> Wanted:
-    if bool(ids) + (subject is not None) + everything != 1:
+def _wanted(
+    ids: Sequence[str],
+    subject: str | None,
+    document: str | None,
+    namespace: str,
+    *,
+    everything: bool,
+) -> Wanted:
+    if bool(ids) + (subject is not None) + (document is not None) + everything != 1:
         raise InvalidInputError(
-            "Say what to purge: ids, or a subject, or everything of a namespace.",
+            "Say what to purge: ids, or a subject, or a document, or everything of a namespace.",
             hint='purge("3f2a..."), purge(subject="Ada Lovelace"), purge(everything=True).',
         )
     if subject is not None:
         check_text("subject", subject)
-    return Wanted(namespace, tuple(ids), subject)
+    if document is not None:
+        check_name(document)
+    return Wanted(namespace, tuple(ids), subject, document)
 
 
 def _beside(memory: Erasable) -> Beside:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from sqlalchemy import Column, bindparam, delete, func, select, update
 
+from memedit.core.documents import prefix_of
 from memedit.core.text import subject_key
 from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.reading import PURGED, PURGING, JournalReader
@@ -34,19 +35,26 @@ from memedit.memory.journal.schema import events, keys, meta, payloads, records,
 Row = Mapping[str, Any]
 """A row of ``records``."""
 _KEPT = ("sequence", "version", "namespace", "id")
-_OWN_REASON = re.compile(r"restore \d+|renamed|shortened|refit|")
+_OWN_REASON = re.compile(r"restore \d+|renamed|shortened|refit|document|")
 """Reasons that memedit gives; others are people's words."""
 _CHUNK = 5_000
 T = TypeVar("T")
 
 
 def chosen(
-    journal: JournalReader, namespace: str, ids: Sequence[str], subject: str | None
+    journal: JournalReader,
+    namespace: str,
+    ids: Sequence[str],
+    subject: str | None,
+    document: str | None = None,
 ) -> list[Row]:
     """The records of a namespace, in force or not, to be purged: those of these ids and copies of
-    them, those about this subject; all if neither is given. Purged ones are left out."""
+    them, those about this subject, the passages of every version of this document; all if nothing
+    is given. Purged ones are left out."""
     purged = select(events.c.sequence).where(events.c.kind == "purge")
-    wanted = records.c.namespace == namespace, records.c.sequence.not_in(purged)
+    wanted = [records.c.namespace == namespace, records.c.sequence.not_in(purged)]
+    if document is not None:
+        wanted.append(records.c.source.startswith(prefix_of(document), autoescape=True))
     named, key = set(ids), None if subject is None else subject_key(subject)
     found: list[Row] = []
     for rows in journal.stream(select(records).where(*wanted).order_by(records.c.sequence), _CHUNK):

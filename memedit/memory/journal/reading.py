@@ -176,6 +176,12 @@ class JournalReader(JournalConnection):
         """Every row of ``records``, dead ones too."""
         return self._all(select(records).order_by(records.c.sequence))
 
+    def sources(self, namespace: str, start: str) -> list[str]:
+        """The sources of a namespace's records, in force or not, that begin so."""
+        mine = records.c.namespace == namespace
+        begins = records.c.source.startswith(start, autoescape=True)
+        return [row[0] for row in self._all(select(records.c.source).where(mine, begins))]
+
     def payload_rows(self, sequences: Sequence[int]) -> list[PayloadRow]:
         """(sequence, editor, tensors, values) of these records (ascending), as they are stored."""
         rows = self._chosen(select(payloads), payloads.c.sequence, sequences)

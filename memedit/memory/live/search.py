@@ -212,7 +212,9 @@ class Search:
             record = self._live.records[sequence]
             if record.edit.excluded and self._excluded(query, record, own):
                 continue
-            hits.append(self._hit(query, record, found[sequence], own))
+            hit = self._hit(query, record, found[sequence], own)
+            passage = self._space.shelf.passage(sequence)
+            hits.append(hit if passage is None else replace(hit, passage=passage))
         return sorted(hits, key=lambda hit: (-hit.similarity, -hit.record.sequence))
 
     def _hit(self, query: Query, record: Record, candidate: _Candidate, keys: Vectors) -> Hit:

@@ -14,6 +14,7 @@ from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import RelationRow, from_bytes
 from memedit.memory.live.index import FLAT_LIMIT, VectorIndex
+from memedit.memory.live.shelf import Shelf
 from memedit.memory.live.subjects import SubjectIndex
 
 
@@ -104,6 +105,7 @@ class Space:
         self._by_topic: dict[str, set[int]] = {}
         self._new: dict[int, Record] = {}  # not yet in _by_topic: only writers need it
         self.subjects = SubjectIndex()
+        self.shelf = Shelf()
         self.owner: dict[int, int] = {}  # key id -> sequence
         self.keys: dict[int, list[int]] = {}  # sequence -> key ids, the prompt's first
         self.index: VectorIndex | None = None
@@ -114,6 +116,7 @@ class Space:
         self._new[record.sequence] = record
         if record.edit.subject is not None:
             self.subjects.add(record.sequence, record.edit.subject)
+        self.shelf.add(record)
 
     def about(self, edit: Edit) -> set[int]:
         """Records that share a topic with ``edit``."""
@@ -143,6 +146,7 @@ class Space:
             self._leave_topics(record)
         if record.edit.subject is not None:
             self.subjects.remove(record.sequence, record.edit.subject)
+        self.shelf.remove(record.sequence)
         keys = self.keys.pop(record.sequence, [])
         for key in keys:
             del self.owner[key]

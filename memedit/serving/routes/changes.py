@@ -16,6 +16,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 
+from memedit.core.documents import NewDocument
 from memedit.core.errors import (
     InvalidEditError,
     InvalidInputError,
@@ -26,7 +27,12 @@ from memedit.core.suspicion import in_texts
 from memedit.core.types import Edit, Record
 from memedit.core.untrusted import parse_json
 from memedit.memory import Receipt, files
-from memedit.memory.plain import plain_receipt, plain_record, plain_report
+from memedit.memory.plain import (
+    plain_document_change,
+    plain_receipt,
+    plain_record,
+    plain_report,
+)
 from memedit.model.correcting import options_of
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
@@ -132,7 +138,7 @@ class Editor:
         wanted = Purge.model_validate(body)
         memory = self.service.memory
         what: dict[str, Any] = {"subject": wanted.subject, "everything": wanted.everything}
-        what["namespace"] = self.namespace
+        what |= {"document": wanted.document, "namespace": self.namespace}
         if not wanted.finish and not memory.preview_purge(*wanted.ids, **what).records:
             raise UnknownEditError("There is nothing to purge.", hint="It may be purged already.")
         with self._change("purge") as outcome:
@@ -142,6 +148,24 @@ class Editor:
             outcome |= {"purge": made.purge, "records": len(made.records)}
             outcome |= {"version": made.version, "complete": made.complete}
         return made.plain()
+
+    def _document(self, body: Mapping[str, Any]) -> Outcome:
+        document = NewDocument(
+            str(body["name"]), tuple(body["passages"]), str(body["sha256"]), str(body["title"])
+        )
+        self.service.backend.check(Edit.from_statement(document.passages[0]))
+        with self._change("document", document=document.name) as outcome:
+            change = self.service.memory.put_document(document, namespace=self.namespace)
+            outcome |= {"version": change.memory, "document_version": change.version}
+        return plain_document_change(change)
+
+    def _withdraw(self, body: Mapping[str, Any]) -> Outcome:
+        name = str(body["name"])
+        self.service.memory.document(name, namespace=self.namespace)
+        with self._change("withdraw", document=name) as outcome:
+            change = self.service.memory.remove_document(name, namespace=self.namespace)
+            outcome |= {"version": change.memory}
+        return plain_document_change(change)
 
     def _check_unchanged(self, wanted: Restore) -> None:
         if wanted.if_version is None:

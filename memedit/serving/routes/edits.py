@@ -164,7 +164,7 @@ async def explain(service: State, caller: Asker, asked: Ask) -> JSONResponse:
     return JSONResponse(_for(caller, (await service.backend.explain([question]))[0]))
 
 
-_TOLD = ("id", "similarity", "score", "role", "bearing")
+_TOLD = ("id", "similarity", "score", "role", "bearing", "document")
 _FIRED = (*_TOLD, "fact")
 """What an answer's receipt tells of the edits it rests on, and their fact, which it says."""
 

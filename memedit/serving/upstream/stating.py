@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from memedit.core.types import Edit
+from memedit.core.types import Edit, Hit
 from memedit.editors.prompting.declaring import declared
 from memedit.editors.prompting.notes import closed
 from memedit.serving.upstream.placing import Form, Reading, one_line
@@ -50,7 +50,15 @@ class Facts:
         decision = reading.decision
         hits = (decision.hits if self.asked else decision.bearing)[: self.most]
         say = _sentence if self.form.note else statement
-        return state(reading, [say(hit.record.edit) for hit in reversed(hits)])
+        facts = [_of_document(hit, say(hit.record.edit)) for hit in reversed(hits)]
+        return state(reading, [fact for fact in facts if fact])
+
+
+def _of_document(hit: Hit, said: str) -> str:
+    """What is shown of a document where the hit is a passage ("": another hit shows it), else
+    what the edit is said as."""
+    shown = None if hit.passage is None else hit.passage.text
+    return said if shown is None else shown
 
 
 def state(reading: Reading, facts: Sequence[str]) -> Reading:

@@ -1,0 +1,163 @@
+"""``memedit edit document``: documents in force, put in, looked at and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memedit.cli import render
+from memedit.cli.options import (
+    DEFAULT_MEMORY,
+    EncoderName,
+    Json,
+    Memory,
+    Namespace,
+    existing,
+    open_memory,
+    shown,
+)
+from memedit.core.passages import body_of, heading_of
+from memedit.core.types import DEFAULT_NAMESPACE, Record
+from memedit.memory.plain import plain_document, plain_document_change
+
+if TYPE_CHECKING:
+    from memedit.memory import DocumentChange
+    from memedit.memory.documents import Mark
+
+document_app = typer.Typer(
+    help="Documents: their passages are edits, found and shown where they are asked.",
+    no_args_is_help=True,
+)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a document.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would change.")]
+_WORDS: Mapping[Mark, str] = {"+": "new", "-": "retired", "~": "moved", " ": "kept"}
+_STYLES = {"+": "green", "-": "red", "~": "yellow"}
+
+
+@document_app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="Markdown, text, HTML, PDF or DOCX, by its suffix.")],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="The same for every version. [default: the file's]"),
+    ] = None,
+    dry_run: DryRun = False,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    encoder: EncoderName = None,
+    json: Json = False,
+) -> None:
+    """Put a document in force, in place of its version before.
+
+    Passages that it says no longer are retired, those that it says still keep their ids.
+
+    memedit edit document add policy.md --name leave --dry-run
+    """
+    from memedit.data.documents.reading import read_document
+
+    document = read_document(file, name)
+    with open_memory(memory, encoder) as store, render.working(f"Reading {file.name}"):
+        change = store.put_document(document, namespace=namespace, dry_run=dry_run)
+    if json:
+        render.as_json(plain_document_change(change))
+    else:
+        _told(change, memory)
+
+
+@document_app.command("list")
+def list_(
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    json: Json = False,
+) -> None:
+    """List the documents in force.
+
+    memedit edit document list
+    """
+    with open_memory(existing(memory), write=False) as store:
+        found = store.documents(namespace)
+    if json:
+        render.as_json([plain_document(document, passages=False) for document in found])
+        return
+    for document in found:
+        count = len(document.passages)
+        told = f"version {document.version}, {count:,} passages"
+        render.say(f"{document.name}  {document.title}  ({told})")
+    if not found:
+        render.note(f"{shown(memory)} holds no document in namespace {namespace}.")
+
+
+@document_app.command()
+def show(
+    name: Name,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    json: Json = False,
+) -> None:
+    """Show a document in force, passage by passage.
+
+    memedit edit document show leave
+    """
+    with open_memory(existing(memory), write=False) as store:
+        document = store.document(name, namespace=namespace)
+    if json:
+        render.as_json(plain_document(document))
+        return
+    render.say(f"{document.name}, version {document.version}: {document.title}")
+    heading = ""
+    for number, record in enumerate(document.passages, start=1):
+        above = heading_of(record.edit.prompt)
+        if above != heading:
+            heading = above
+            render.say(f"\n{heading}")
+        render.say(f"  {number}. [{record.id}] {_body(record)}")
+
+
+@document_app.command()
+def remove(
+    name: Name,
+    dry_run: DryRun = False,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    memory: Memory = DEFAULT_MEMORY,
+    json: Json = False,
+) -> None:
+    """Take a document back: every passage of it is retired.
+
+    memedit edit document remove leave
+    """
+    with open_memory(existing(memory)) as store:
+        change = store.remove_document(name, namespace=namespace, dry_run=dry_run)
+    if json:
+        render.as_json(plain_document_change(change))
+    else:
+        _told(change, memory)
+
+
+def _told(change: DocumentChange, memory: str) -> None:
+    for mark, record in change.diff:
+        if mark != " ":
+            above = heading_of(record.edit.prompt)
+            text = f"{mark} {above + ': ' if above else ''}{_body(record)}"
+            render.say(text, style=_STYLES[mark])
+    counts = ", ".join(f"{len(change.marked(mark)):,} {what}" for mark, what in _WORDS.items())
+    if change.status == "unchanged":
+        render.say(f"{change.name} says what version {change.version} said: nothing to change.")
+    elif not change.made:
+        render.say(f"{change.name} would be {change.status}: {counts}. Nothing was changed.")
+    else:
+        version = "" if change.status == "removed" else f" (version {change.version})"
+        render.say(f"{change.name} is {change.status}{version}: {counts}.")
+        render.note(
+            f"{shown(memory)} is at version {change.memory}; "
+            f"memedit edit restore {change.memory - 1} undoes this."
+        )
+    if change.suspicious:
+        what = ", ".join(change.suspicious)
+        render.note(f"Some passages look like more than facts: {what}.", style="yellow")
+
+
+def _body(record: Record) -> str:
+    return body_of(record.edit.prompt).replace("\n", "\n    ")
