@@ -28,6 +28,8 @@ def usage(
 
     Counted since this version of memedit answers; of a process that was killed, the last minute is
     missing.
+
+    memedit edit usage --stale-after 365
     """
     with open_memory(existing(memory), write=False) as store:
         found = store.uses(namespace)

@@ -80,9 +80,7 @@ def corrections(
     (decision,) = decider.decide([edit.prompt], namespace, moment, timed=False)
     near = [hit for hit in decision.candidates[: 2 * _MOST] if _comparable(hit, edit)][:_MOST]
     ended = [hit.record for hit in near if _ends(edit, hit.record.edit)]
-    partly = [hit.record for hit in near if hit.passage is not None and hit.record in ended]
     near = [hit for hit in near if hit.bearing is not None and hit.record not in ended]
-    ended = [record for record in ended if record not in partly]  # a passage says more
     back = _asked_of(decider, edit, [hit.record for hit in near])
     sure = [(hit, _both(edit, hit, p)) for hit, p in zip(near, back, strict=True)]
     same = [hit.record for hit, p in sure if p >= _needed(hit, edit) and _one_subject(hit, edit)]
@@ -92,7 +90,7 @@ def corrections(
     perhaps = [r for r in perhaps if not _says_the_same(r.edit, edit)]
     if repeats is not None and (replaces or edit.queries or moment is not None):
         repeats = None
-    return Corrections(repeats, (*ended, *replaces), (*partly, *perhaps))
+    return Corrections(repeats, (*ended, *replaces), tuple(perhaps))
 
 
 def options_of(

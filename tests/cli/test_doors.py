@@ -147,3 +147,24 @@ def test_a_purge_is_shown_first_and_leaves_a_certificate(run: Run, tmp_path: Pat
     run("edit", "purge", id, "--yes", code=2)
     assert "no unfinished purge" in run("edit", "purge", "--finish").output
     assert json.loads(run("edit", "purge", "--finish", "--json").stdout) == {"purges": []}
+
+
+def test_a_document_is_tried_put_in_force_shown_and_removed(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "Leave policy.md"
+    file.write_text("# Leave\n\nStaff have 28 days.\n\nAsk the desk.\n")
+    put = ("edit", "document", "add", str(file), "--name", "leave")
+    assert "would be added: 2 new" in run(*put, "--dry-run").output
+    assert "is added (version 1): 2 new" in run(*put).output
+    file.write_text(file.read_text().replace("28", "30"))
+    assert "+ Leave: Staff have 30 days." in run(*put).output
+    assert "nothing to change" in run(*put).output
+    told = json.loads(run("edit", "document", "show", "leave", "--json").stdout)
+    assert (told["version"], len(told["passages"])) == (2, 2)
+    assert "2. [" in run("edit", "document", "show", "leave").output
+    assert "leave  Leave  (version 2, 2 passages)" in run("edit", "document", "list").output
+    run("edit", "restore", "1")
+    assert json.loads(run("edit", "document", "list", "--json").stdout)[0]["version"] == 1
+    assert "leave is removed" in run("edit", "document", "remove", "leave").output
+    assert run("edit", "document", "remove", "leave", code=2)
+    shown = run("edit", "purge", "--document", "leave", "--json", code=1).stdout
+    assert len(json.loads(shown)["records"]) == 3

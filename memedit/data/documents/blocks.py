@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from memedit.core.errors import InvalidInputError
 
@@ -57,3 +58,13 @@ def table(rows: list[list[str]]) -> Block | None:
         pairs = [f"{n}: {c}" if n else c for n, c in zip(named, row, strict=True) if c]
         lines.append("; ".join(pairs))
     return Block("table", "\n".join(lines))
+
+
+def plain_contents(contents: Contents) -> dict[str, Any]:
+    """As JSON data, from one process to another."""
+    return {"title": contents.title, "blocks": [asdict(block) for block in contents.blocks]}
+
+
+def contents_of(plain: Mapping[str, Any]) -> Contents:
+    """What :func:`plain_contents` made plain."""
+    return Contents(tuple(Block(**block) for block in plain["blocks"]), plain["title"])

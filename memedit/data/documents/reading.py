@@ -12,14 +12,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 from memedit.core.documents import NewDocument, check_name
 from memedit.core.errors import InvalidInputError, MissingExtraError
 from memedit.core.untrusted import read_bytes
 from memedit.data.documents import cutting
-from memedit.data.documents.blocks import Block, Contents, flat, unreadable
+from memedit.data.documents.blocks import Block, Contents, contents_of, flat, unreadable
 from memedit.data.documents.html import read_html
 from memedit.data.documents.markdown import read_markdown, read_text
 
@@ -146,9 +145,4 @@ def apart(content: bytes, kind: str) -> Contents:
         raise MissingExtraError(told["package"], extra="documents")
     if "error" in told:
         raise InvalidInputError(told["error"], hint=told["hint"])
-    return Contents(tuple(Block(**block) for block in told["blocks"]), told["title"])
-
-
-def plain_contents(contents: Contents) -> dict[str, object]:
-    """What :func:`apart` reads of its process."""
-    return {"title": contents.title, "blocks": [asdict(block) for block in contents.blocks]}
+    return contents_of(told)

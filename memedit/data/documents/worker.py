@@ -8,9 +8,7 @@ import sys
 from contextlib import suppress
 
 from memedit.core.errors import InvalidInputError, MissingExtraError
-from memedit.data.documents.pdf import read_pdf
-from memedit.data.documents.reading import plain_contents
-from memedit.data.documents.word import read_docx
+from memedit.data.documents.blocks import Contents, plain_contents
 
 SECONDS, BYTES = 60, 2 << 30
 """Of the processor, and of memory."""
@@ -25,9 +23,8 @@ def main() -> None:
         for kind, most in ((resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_AS, BYTES)):
             with suppress(ValueError, OSError):
                 resource.setrlimit(kind, (most, most))
-    read = {"pdf": read_pdf, "docx": read_docx}[sys.argv[1]]
     try:
-        told = plain_contents(read(sys.stdin.buffer.read()))
+        told = plain_contents(_read(sys.argv[1], sys.stdin.buffer.read()))
     except MissingExtraError as error:
         told = {"package": error.message.split()[0]}
     except InvalidInputError as error:
@@ -35,6 +32,16 @@ def main() -> None:
     except MemoryError:
         told = {"error": "The document needs more memory than it may.", "hint": "Split it."}
     sys.stdout.write(json.dumps(told))
+
+
+def _read(kind: str, content: bytes) -> Contents:
+    if kind == "pdf":
+        from memedit.data.documents.pdf import read_pdf
+
+        return read_pdf(content)
+    from memedit.data.documents.word import read_docx
+
+    return read_docx(content)
 
 
 if __name__ == "__main__":
