@@ -16,7 +16,6 @@ from memedit.encoders import HashingEncoder
 from memedit.memory import DocumentChange, EditMemory
 from memedit.memory.moving import backup, migrate
 from tests.memory.helpers import CountingEncoder, sound
-from tests.postgres import Cluster
 
 WORDS = [f"Rule {word} is number {n}." for n, word in enumerate("abcdefghijkl")]
 
@@ -190,12 +189,11 @@ def test_a_purged_document_leaves_no_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_survives_a_database(cluster: Cluster, tmp_path: Path) -> None:
-    url = cluster.database()
+def test_it_survives_a_database(pg_memory: str, tmp_path: Path) -> None:
     with EditMemory(tmp_path / "m", HashingEncoder(16)) as memory:
         memory.put_document(document(*WORDS[:3]))
-    migrate(str(tmp_path / "m"), url)
-    with EditMemory(url, HashingEncoder(16)) as memory:
+    migrate(str(tmp_path / "m"), pg_memory)
+    with EditMemory(pg_memory, HashingEncoder(16)) as memory:
         memory.put_document(document(*WORDS[1:4]))
         assert texts(memory) == WORDS[1:4] and memory.document("rules").version == 2
         memory.restore(1)
