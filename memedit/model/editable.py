@@ -16,7 +16,7 @@ from memedit.core.types import Edit, Record
 from memedit.data.documents.reading import is_document
 from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
-from memedit.memory import Certificate, DocumentChange, EditMemory, Event, ImportReport, Receipt
+from memedit.memory import Certificate, EditMemory, Event, Receipt
 from memedit.model.answering import Answering
 from memedit.model.correcting import corrections, options_of
 from memedit.model.deciding import Decider
@@ -117,7 +117,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
     @overload
     def edit(self, prompt: Edit, **options: Any) -> Receipt: ...
     @overload
-    def edit(self, prompt: Path, **options: Any) -> ImportReport | DocumentChange: ...
+    def edit(self, prompt: Path, **options: Any) -> Any: ...
     @overload
     def edit(self, prompt: str, target_new: str = ..., **options: Any) -> Receipt: ...
     @overload
