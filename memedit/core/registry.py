@@ -12,9 +12,10 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -207,7 +208,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """All there are, sorted; nothing is imported."""
-        return sorted({*self.own(), *(point.name for point in entry_points(group=self.group))})
+        return sorted({*self.own(), *(point.name for point in _points(self.group))})
 
     def find(self, name: str) -> Any:
         """What is registered under a name: a class, or a module.
@@ -221,7 +222,7 @@ class Registry:
 
     def _load(self, name: str) -> tuple[str, Any]:
         """(how messages call it, what is registered)."""
-        for point in entry_points(group=self.group):
+        for point in _points(self.group):
             if point.name == name:
                 where = f"entry point {name!r} of {self.group}"
                 return where, _load(point, where)
@@ -267,6 +268,17 @@ class Registry:
                 hint=f"Set its name to {name!r}: what is saved is found again by it.",
             )
         return found
+
+
+def _points(group: str) -> tuple[EntryPoint, ...]:
+    return _points_on(group, tuple(sys.path))
+
+
+@lru_cache(maxsize=64)
+def _points_on(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """The entry points of a group. To find them, the files of every installed package are read:
+    once for a path, then, and not for each name that is looked up."""
+    return tuple(entry_points(group=group))
 
 
 def _load(point: EntryPoint, where: str) -> Any:

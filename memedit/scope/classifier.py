@@ -267,6 +267,8 @@ class ClassifierScope:
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
         """One decision per prompt; hits by probability, the newer first of equals."""
+        if not prompts:
+            return []
         read = load_cross(self.model) is not None
         weighed = [worth_weighing(hits, read=read) for hits in candidates]
         parts = np.cumsum([len(hits) for hits in weighed])[:-1]
