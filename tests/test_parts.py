@@ -70,7 +70,8 @@ def _said(decision: Decision) -> Any:
 
 
 def test_a_scope_is_found_by_its_name_and_frozen(judged: Any) -> None:
-    name, scope, _ = judged
+    name: str = judged[0]
+    scope: Any = judged[1]
     assert scope.name == name and isinstance(scope, Scope)
     assert scopes.load_scope(name) == scope
     with pytest.raises((dataclasses.FrozenInstanceError, AttributeError, TypeError)):
