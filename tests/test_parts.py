@@ -13,6 +13,7 @@ import pytest
 from memedit import scope as scopes
 from memedit.core.errors import EncoderMismatchError
 from memedit.core.protocols import ChecksEncoder, Encoder, Scope
+from memedit.core.registry import members_of
 from memedit.core.types import Decision, Edit, Hit
 from memedit.data.cases import EvalCase
 from memedit.data.formats import Options, detect, formats
@@ -70,10 +71,9 @@ def _said(decision: Decision) -> Any:
 
 
 def test_a_scope_is_found_by_its_name_and_frozen(judged: Any) -> None:
-    name: str = judged[0]
-    scope: Any = judged[1]
-    assert scope.name == name and isinstance(scope, Scope)
-    assert scopes.load_scope(name) == scope
+    name, scope, _ = judged
+    assert scope.name == name and scopes.load_scope(name) == scope
+    assert all(hasattr(scope, member) for member in members_of(Scope))
     with pytest.raises((dataclasses.FrozenInstanceError, AttributeError, TypeError)):
         scope.name = "other"
 
