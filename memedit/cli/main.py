@@ -77,7 +77,14 @@ def ask(
         bool | None,
         typer.Option(help="As a chat message or as a text to continue. [default: by its ending]"),
     ] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer.")] = 32,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Longest answer. [default: 24, or what the edit's own words need]",
+        ),
+    ] = None,
     editor: Annotated[
         str | None, typer.Option("--editor", metavar="NAME", help=EDITOR_HELP)
     ] = None,
@@ -106,7 +113,9 @@ def ask(
     writable = not os.path.exists(memory) or os.access(memory, os.W_OK)
     store = None if base else open_memory(existing(memory), encoder, write=writable)
     lm = open_model(model, store, editor=editor, scope=scope)
-    options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "chat": chat}
+    options: dict[str, Any] = {"chat": chat}
+    if max_new_tokens is not None:
+        options["max_new_tokens"] = max_new_tokens
     with render.working("Thinking"), lm.using(namespace=namespace, as_of=as_of):
         if explain:
             explanation = lm.explain(query, **options)

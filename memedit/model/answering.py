@@ -38,6 +38,8 @@ from memedit.model.values import told_together
 
 _CLOSED, _QUOTES = ("?", "!", ".", "？", "！", "。", "؟", "।"), " \t\r\n\"'”’»)"
 """How a sentence ends, and what may stand behind it."""
+_SPARE = 4
+"""Tokens beside an object's: a space, the end."""
 T = TypeVar("T")
 
 
@@ -248,6 +250,8 @@ class Answering:
         rows: Sequence[Row],
         options: Mapping[str, Any] | None = None,
         call: Call | None = None,
+        *,
+        grows: bool = False,
     ) -> list[Completion]:
         """Answers to decided rows: those the editors read through them, the others the base's.
 
@@ -255,10 +259,22 @@ class Answering:
             rows: Of :meth:`decide_rows`.
             options: Options of ``generate``.
             call: Stands in for the engine's ``generate``.
+            grows: An edit may need more new tokens than the options have: then it gets them.
         """
         batch = self._batch(rows, options or {})
         base = call or self.engine.generate
-        return batch.route(self.concerns, partial(self._edited, call=call), base)
+
+        def edited(mine: Batch) -> list[Completion]:
+            return self._edited(self._grown(mine) if grows else mine, call=call)
+
+        return batch.route(self.concerns, edited, base)
+
+    def _grown(self, batch: Batch) -> Batch:
+        """The batch with as many new tokens as the longest object that is asked has, and some."""
+        objects = {h.record.edit.target_new or "" for row in batch.rows for h in row.decision.hits}
+        longest = max(len(self.engine.codec.ids(text)) for text in objects | {""})
+        tokens = max(int(batch.options["max_new_tokens"]), longest + _SPARE)
+        return replace(batch, options={**batch.options, "max_new_tokens": tokens})
 
     def as_said(self, row: Row, ids: Any) -> Any:
         """[n, T] ids of an edited answer as the row's caller gets them: a chat's reply begins

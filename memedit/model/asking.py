@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     from memedit.memory import EditMemory
 
+SHORT = 24
+"""New tokens of an answer, where the caller says nothing of them."""
+_LENGTHS = frozenset({"max_new_tokens", "max_length", "max_time", "generation_config"})
+
 
 class AskableModel(DropIn):
     """A drop-in that answers in a view of its memory.
@@ -107,16 +111,18 @@ class AskableModel(DropIn):
                 ``{"role": "user", "content": ...}``: one conversation, or several.
             chat: Put each text into the model's chat template as a user's message. None: where the
                 model has a template and the text does not break off: it ends as a sentence ends.
-            **options: Options of ``generate``; 24 new tokens by default.
+            **options: Options of ``generate``; by default 24 new tokens, or as many as the longest
+                object of an edit that is asked needs.
 
         Raises:
             InvalidInputError: an empty prompt, ``chat`` without a chat template, no such option.
         """
         given, single = read_prompts("ask", prompts)
-        options = {"max_new_tokens": 24, "do_sample": False, **options}
+        grows = not options.keys() & _LENGTHS
+        options = {"max_new_tokens": SHORT, "do_sample": False, **options}
         way, rows = self._answering, [self.row(prompt, chat=chat) for prompt in given]
         with known_options(self.base):
-            answers = way.answer(way.decide_rows(rows), options) if rows else []
+            answers = way.answer(way.decide_rows(rows), options, grows=grows) if rows else []
         answers = [replace(a, text=a.text.strip()) for a in answers]
         return answers[0] if single else answers
 

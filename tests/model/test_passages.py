@@ -140,3 +140,17 @@ def test_a_path_to_a_document_is_edited(tmp_path: Path) -> None:
     assert told["hits"][0]["document"] == {"name": "rules", "version": 1, "passage": 2, "of": 4}
     model.restore(0)
     assert model.memory.documents() == []
+
+
+def test_a_long_object_is_said_in_full_unless_a_length_is_given() -> None:
+    model = EditableModel(
+        helpers.tiny_model("llama"), helpers.byte_tokenizer(), editor="note", encoder="hashing",
+        scope="mention",
+    )  # fmt: skip
+    long = "1. Hold the green button.\n2. Wait for the tone.\n3. Enter 4417."
+    model.edit("To reset the unit:", long, subject="unit")
+    asked = ["To reset the unit:", "Nothing of the kind"]
+    edited, base = model.ask(asked, chat=False)
+    assert edited.text == long
+    assert base == model.ask(asked[1:], chat=False, max_new_tokens=24)[0]
+    assert len(model.ask(asked, chat=False, max_new_tokens=9)[0].text) <= 9
