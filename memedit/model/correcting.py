@@ -36,12 +36,22 @@ _NO_LONGER = re.compile(
     r"any ?(?:more|longer)\b",
     re.IGNORECASE,
 )
+_GONE = re.compile(
+    r"^(?P<what>[^,;:.!?]+?)\s+(?:no longer (?:exists?|runs?)|(?:is|are) no longer "
+    r"(?:available|offered|sold|provided|running)|(?:has|have|is|are|was|were)\s+(?:been\s+)?"
+    r"(?:discontinued|cancell?ed|abolished|scrapped|withdrawn|called off|shut down|closed down))"
+    r"(?: for good| altogether| completely| as of now| with immediate effect)?[.!]?$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A sentence that says of something, and no more, that it is there no longer."""
 _ELSE = re.compile(r"\b(?:but|instead|and)\b", re.IGNORECASE)
 _SMALL = frozenset(
     "a an the is are was were be been being of in on at by to for from with and or as its his her "
     "their it they he she has have had does do did that this there".split()
 )
 _STEM = 5
+_THERE = frozenset("we us our you offer provi sell sold run exist avail still curre now".split())
+"""Stems of words with which a fact says only that something is there."""
 _NOTHING = frozenset("a an the of is are what who whom which".split())
 _UNSURE = re.compile(r"\b(?:if|unless|until|when|whether|once|in case)\b", re.IGNORECASE)
 _NOW = frozenset(("now", "currently"))
@@ -80,6 +90,7 @@ def corrections(
     (decision,) = decider.decide([edit.prompt], namespace, moment, timed=False)
     near = [hit for hit in decision.candidates[: 2 * _MOST] if _comparable(hit, edit)][:_MOST]
     ended = [hit.record for hit in near if _ends(edit, hit.record.edit)]
+    about = [hit.record for hit in near if _is_gone(edit, hit.record.edit, alone=False)]
     near = [hit for hit in near if hit.bearing is not None and hit.record not in ended]
     back = _asked_of(decider, edit, [hit.record for hit in near])
     sure = [(hit, _both(edit, hit, p)) for hit, p in zip(near, back, strict=True)]
@@ -90,6 +101,7 @@ def corrections(
     perhaps = [r for r in perhaps if not _says_the_same(r.edit, edit)]
     if repeats is not None and (replaces or edit.queries or moment is not None):
         repeats = None
+    perhaps += [r for r in about if r not in (*ended, *replaces, *perhaps)]
     return Corrections(repeats, (*ended, *replaces), tuple(perhaps))
 
 
@@ -247,12 +259,28 @@ def _ends(new: Edit, old: Edit) -> bool:
     """Whether a statement says that an old fact holds no longer: plainly, all of its words."""
     if not new.is_statement:
         return False
+    if _is_gone(new, old, alone=True):
+        return True
     for match in _NO_LONGER.finditer(new.prompt):
         denied = _stems(_ELSE.split(match["what"] or match["more"])[0])
         said = _stems(old.target_new or "") or _stems(_after_subject(old, new))
         if denied and said and said <= denied | _stems(old.subject or "") and denied & said:
             return denied <= _stems(old.statement) and _is_of(old, new.prompt[: match.start()])
     return False
+
+
+def _is_gone(new: Edit, old: Edit, *, alone: bool) -> bool:
+    """Whether a statement says that what an old fact names is there no longer.
+
+    Args:
+        alone: Only of a fact that says of it no more than that it is there. What cost 30 euros
+            cost 30 euros, though it is sold no longer.
+    """
+    found = _GONE.search(new.prompt) if new.is_statement else None
+    if found is None or _UNSURE.search(found["what"]):
+        return False
+    gone, said = _stems(found["what"]), _stems(old.statement)
+    return bool(gone) and gone <= said and (not alone or said - gone <= _THERE)
 
 
 def _is_of(old: Edit, before: str) -> bool:

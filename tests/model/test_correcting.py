@@ -56,6 +56,35 @@ def test_what_holds_no_longer_is_retired() -> None:
         assert ended(text, "Larch plan" if "Larch" in text else None) == [], text
 
 
+@pytest.mark.parametrize("text", [
+    "The night bus has been discontinued.", "The night bus was cancelled.",
+    "The night bus is no longer available.", "The night bus no longer exists.",
+    "The night bus has been withdrawn for good",
+])  # fmt: skip
+def test_what_is_there_no_longer_is_retired_and_what_was_said_of_it_stays(text: str) -> None:
+    there = [
+        Edit.from_statement("We offer a night bus."),
+        Edit.from_statement("The night bus still runs."),
+    ]
+    of_it = Edit.from_statement("The night bus has room for 40 people.")
+    decider = facts(*there, of_it, Edit.from_statement("We offer a day bus."))
+    found = corrections(decider, Edit.from_statement(text), "default")
+    assert sorted(told(found.replaces)) == sorted(edit.prompt for edit in there)
+    assert told(found.perhaps) == [of_it.prompt]
+
+
+@pytest.mark.parametrize("text", [
+    "The night bus was cancelled in 2019 and came back.", "The night bus was never cancelled.",
+    "The rumour that the night bus was cancelled is false.", "The night bus was nearly cancelled.",
+    "If the night bus was cancelled, call us.", "The night bus would have been cancelled.",
+    "The night bus to Graz was cancelled.", "Was the night bus cancelled?",
+    "The night bus has not been discontinued.",
+])  # fmt: skip
+def test_what_is_not_plainly_gone_stays(text: str) -> None:
+    decider = facts(Edit.from_statement("We offer a night bus."))
+    assert corrections(decider, Edit.from_statement(text), "default").replaces == ()
+
+
 def test_the_memory_replaces_what_it_is_told_in_one_change() -> None:
     decider = facts(
         Edit("The CEO of Acme is", "Ada", "Acme"), Edit("Acme was founded in", "1971", "Acme")
