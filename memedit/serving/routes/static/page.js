@@ -110,6 +110,8 @@ function why(found) {
   if (found.in_scope) {
     const hit = found.hits[0];
     lines.push(el("p", "Answered from your edit: " + hit.fact));
+    const of = hit.document;
+    if (of) lines.push(el("p", `Document ${of.name}, version ${of.version}, passage ${of.passage} of ${of.of}`, { class: "quiet" }));
     const matched = [hit.mention, ...hit.words].filter(Boolean);
     if (matched.length) lines.push(el("p", "Recognised by: " + [...new Set(matched)].join(", "), { class: "quiet" }));
   } else {
@@ -287,12 +289,16 @@ async function proposals() {
 
 function described(body) {
   const of = body.change || body;
-  return of.statement || [of.prompt, of.target_new].filter(Boolean).join(" ") || body.id || (body.text || "").slice(0, 80) || "";
+  return of.statement || [of.prompt, of.target_new].filter(Boolean).join(" ") || body.id || body.title || body.name || (body.text || "").slice(0, 80) || "";
 }
 
 // Import
 
+const DOCUMENTS = { md: "markdown", markdown: "markdown", html: "html", htm: "html", pdf: "pdf", docx: "docx" };
+
 async function importFile(file) {
+  const kind = DOCUMENTS[file.name.split(".").pop().toLowerCase()];
+  if (kind) return tryDocument(file, kind);
   const format = { json: "json", jsonl: "jsonl", csv: "csv", tsv: "tsv" }[file.name.split(".").pop().toLowerCase()];
   const query = new URLSearchParams({ source: file.name, ...(format ? { format } : {}) });
   const found = await call("POST", "v1/import?" + query, file, { raw: true });
@@ -309,6 +315,28 @@ async function importFile(file) {
     box.append(lines);
   }
   await refresh();
+}
+
+/** A document is tried first: what it would change is shown, and made when that is asked for. */
+async function tryDocument(file, format) {
+  const stem = file.name.replace(/\.[^.]+$/, "").toLowerCase();
+  const name = stem.replace(/[^\p{L}\p{N}_.-]+/gu, "-").replace(/^[-_.]+|[-_.]+$/g, "").slice(0, 64) || "document";
+  const path = `v1/documents/${encodeURIComponent(name)}?format=${format}`;
+  const found = await call("PUT", path + "&dry_run=true", file, { raw: true });
+  const box = $("report");
+  if (found.status === "unchanged") return box.replaceChildren(el("p", `${name} says what is in force already.`));
+  const counts = (becomes) => found.diff.filter((each) => each.becomes === becomes).length;
+  const told = `The document ${name}: ${counts("added")} passages new, ${counts("retired")} retired, ${counts("moved")} moved, ${found.kept} kept.`;
+  const lines = el("ul", null, { class: "plain" });
+  for (const each of found.diff) lines.append(el("li", `${each.becomes}: ${each.text}`));
+  if (found.suspicious.length) lines.prepend(el("li", "Some passages look like more than facts: " + found.suspicious.join(", "), { class: "error" }));
+  const make = button("Put in force", async () => {
+    const made = await call("PUT", path, file, { raw: true });
+    box.replaceChildren(el("p", made.proposal ? "Proposed: another key must approve it." : `${name} is in force, version ${made.document_version}.`));
+    if (!made.proposal) say(`${name} is in force.`, () => goBack(made.version - 1, made.version, "Undone."));
+    await refresh();
+  });
+  box.replaceChildren(el("p", told), make, lines);
 }
 
 // History
