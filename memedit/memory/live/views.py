@@ -21,6 +21,8 @@ SHORT = 400
 MOST_VIEWS = 5
 _STRETCH = 300
 """Longest view that reaches back to what a sentence depends on."""
+_ELLIPTIC = 14
+"""Words of a turn that names no known subject, up to which earlier turns say what it is about."""
 _POINTING = frozenset(
     "it its he his him she her hers they them their theirs this that these those there".split()
 )
@@ -83,7 +85,7 @@ class _Request:
         if not self.found:
             return [View(self.tail[last:])]
         start = self._sentence_of(max(mention.start for mention in self.found))
-        leans = depends(self.tail[last:]) and (start >= self.turn or self._leans())
+        leans = depends(self.tail[last:]) if start >= self.turn else self._leans()
         if start < last and not leans:
             return [View(self.tail[last:])]
         return [self._view(start, len(self.tail))]
@@ -131,8 +133,10 @@ class _Request:
         yield View(text, (replace(new, start=at, end=at + len(new.text)),))
 
     def _leans(self) -> bool:
-        """Whether the last turn depends on earlier ones."""
-        return depends(self.tail[self.turn :])
+        """Whether the last turn depends on earlier ones: "And the phone number?" names nothing."""
+        turn = self.tail[self.turn :]
+        short = self.turn > 0 and len(words_of(turn)) <= _ELLIPTIC
+        return depends(turn) or (short and not self._within(self.turn, len(self.tail)))
 
     def _spans(self) -> list[tuple[int, int]]:
         return list(zip(self.starts, [*self.starts[1:], len(self.tail)], strict=True))
