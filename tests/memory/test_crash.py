@@ -23,7 +23,7 @@ from tests.memory.writing import write
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "100"))
+KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "24"))
 PG_KILLS = int(os.environ.get("MEMEDIT_PG_KILLS", "8"))
 PG_RESTARTS = int(os.environ.get("MEMEDIT_PG_RESTARTS", "4"))
 WRITERS = 4

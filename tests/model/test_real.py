@@ -15,7 +15,7 @@ import torch
 from memedit import Edit, EditableModel
 from tests.helpers import shared_data
 
-PROMPTS = int(os.environ.get("MEMEDIT_PROMPTS", "200"))
+PROMPTS = int(os.environ.get("MEMEDIT_PROMPTS", "100"))
 """1,000 are bit-identical too, in two minutes: set MEMEDIT_PROMPTS=1000."""
 
 
@@ -52,9 +52,9 @@ def edited(smollm: tuple[Any, Any], minilm: Any) -> EditableModel:
 def varied_prompts() -> list[str]:
     """Questions, sentences and neighbours of the edits: cut short, none repeated."""
     full = records("counterfact_full.jsonl.gz", 400)
-    texts = [r["question"] for r in records("downstream/nq_open_dev.jsonl.gz", 450)]
-    texts += [r["text"] for r in records("text/me_ppl_1k.jsonl.gz", 400)]
-    texts += [text for r in full for text in r["neighborhood_prompts"][:1]]
+    texts = [r["question"] for r in records("downstream/nq_open_dev.jsonl.gz", PROMPTS)]
+    texts += [r["text"] for r in records("text/me_ppl_1k.jsonl.gz", PROMPTS)]
+    texts += [text for r in full[:PROMPTS] for text in r["neighborhood_prompts"][:1]]
     return list(dict.fromkeys(text[:40].strip() for text in texts))
 
 
