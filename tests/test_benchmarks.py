@@ -32,8 +32,8 @@ def head(name: str, count: int, to: Path) -> Path:
 
 @pytest.mark.slow
 def test_scope(tmp_path: Path, minilm: Any) -> None:
-    data = head("counterfact_full.jsonl.gz", 60, tmp_path / "cf.jsonl.gz")
-    zsre = head("zsre.jsonl.gz", 30, tmp_path / "zsre.jsonl.gz")
+    data = head("counterfact_full.jsonl.gz", 24, tmp_path / "cf.jsonl.gz")
+    zsre = head("zsre.jsonl.gz", 12, tmp_path / "zsre.jsonl.gz")
     out = tmp_path / "out.json"
     run("scope", "--data", str(data), "--zsre", str(zsre), "--part", "all", "--json", str(out))
     found = json.loads(out.read_text())
@@ -43,7 +43,7 @@ def test_scope(tmp_path: Path, minilm: Any) -> None:
         "ms_per_query",
     }  # fmt: skip
     assert wanted <= found.keys()
-    assert found["edits"] == 90 and found["text_false_fire"] is None  # no texts beside the file
+    assert found["edits"] == 36 and found["text_false_fire"] is None  # no texts beside the file
     assert found["paraphrase_recall"] > 0.9 and found["zsre_recall"] > 0.8
     assert found["neighbour_false_fire"] < 0.05 and found["negated_false_fire"] < 0.1
 
@@ -53,7 +53,7 @@ def test_serac(tmp_path: Path, smollm: Any, minilm: Any) -> None:
     data = head("counterfact_full.jsonl.gz", 12, tmp_path / "cf.jsonl.gz")
     zsre = head("zsre.jsonl.gz", 8, tmp_path / "zsre.jsonl.gz")
     out = tmp_path / "out.json"
-    options = ("--data", str(data), "--zsre", str(zsre), "--n", "3", "--part", "all")
+    options = ("--data", str(data), "--zsre", str(zsre), "--n", "2", "--part", "all")
     run("serac", *options, "--json", str(out))
     found = json.loads(out.read_text())
     assert found["exact_10_efficacy"] == found["exact_40_efficacy"] == 1
@@ -63,7 +63,7 @@ def test_serac(tmp_path: Path, smollm: Any, minilm: Any) -> None:
 
 @pytest.mark.slow
 def test_scope_forms(tmp_path: Path, minilm: Any) -> None:
-    data = head("counterfact_full.jsonl.gz", 40, tmp_path / "cf.jsonl.gz")
+    data = head("counterfact_full.jsonl.gz", 12, tmp_path / "cf.jsonl.gz")
     (tmp_path / "text.txt").write_text("The weather was fine on the first day of the trip.\n" * 9)
     out = tmp_path / "out.json"
     options = ("--data", str(data), "--texts", str(tmp_path / "text.txt"), "--steps", "2")
