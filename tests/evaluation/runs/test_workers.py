@@ -128,6 +128,7 @@ run_job(Job.from_json(sys.argv[1]), Path(sys.argv[2]), ray="local")
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("MEMEDIT_LONG_TESTS" not in os.environ, reason="a minute: MEMEDIT_LONG_TESTS")
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds worker processes in /proc")
 def test_a_ray_cluster_loses_and_doubles_nothing_when_a_worker_is_killed(
     job: Job, tmp_path: Path
