@@ -25,7 +25,16 @@ from memedit.core.text import normalised, subject_key
 from memedit.core.types import Decision, Hit, Role, key_texts
 from memedit.core.untrusted import opened_tensors, read_json
 from memedit.scope.calibrate import threshold_for
-from memedit.scope.features import SCALARS, nearly_named, scalars, turned, vectors
+from memedit.scope.features import (
+    SCALARS,
+    lacks_words,
+    matched_words,
+    names_another_code,
+    nearly_named,
+    scalars,
+    turned,
+    vectors,
+)
 from memedit.scope.reading import pair_texts
 
 if TYPE_CHECKING:
@@ -301,7 +310,11 @@ class ClassifierScope:
             return replace(empty, informing_threshold=informing)
         for i, hit in enumerate(weighed):
             against = read and float(chances[i, 1]) < _AGAINST
-            chances[i] = np.maximum(chances[i], self._floor(hit, prompt, against))
+            floor = self._floor(hit, prompt, against)
+            if floor < 1 and names_another_code(hit):
+                chances[i] = 0.0
+            else:
+                chances[i] = np.maximum(chances[i], floor)
         order = sorted(
             range(len(weighed)),
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
@@ -371,19 +384,32 @@ class ClassifierScope:
 
 
 def _beside_the_asked(hits: Sequence[Hit], asks: Floats, threshold: float) -> set[int]:
-    """Places of edits about a subject of which another edit is asked at least twice as probably:
-    who asks for a firm's CTO does not ask for its CEO."""
+    """Places of edits about a subject of which another edit is asked at least twice as probably, or
+    in so many words: who asks for a firm's CTO does not ask for its CEO."""
     subjects = [hit.record.edit.subject for hit in hits]
     keys = [None if subject is None else subject_key(subject) for subject in subjects]
-    best: dict[str, float] = {}
-    for key, chance in zip(keys, asks.tolist(), strict=True):
-        if key is not None and chance >= threshold:
-            best[key] = max(chance, best.get(key, 0.0))
+    best: dict[str, int] = {}
+    for i, key in enumerate(keys):
+        if key is not None and asks[i] >= max(threshold, asks[best.get(key, i)]):
+            best[key] = i
     return {
         i
-        for i, (key, chance) in enumerate(zip(keys, asks.tolist(), strict=True))
-        if key in best and 2 * chance < best[key]
+        for i, key in enumerate(keys)
+        if key in best
+        and (
+            2 * asks[i] < asks[best[key]]
+            or _says_less(hits[i], hits[best[key]], asks[i] >= threshold)
+        )
     }
+
+
+def _says_less(hit: Hit, best: Hit, asked: bool) -> bool:
+    """Whether both are asked, but the query has words of the best one's prompt beside all those it
+    has of this one's, which has others."""
+    if not asked or hit is best:
+        return False
+    own, others = set(matched_words(hit)), set(matched_words(best))
+    return own < others and lacks_words(hit)
 
 
 def _highest(decision: Decision, role: Role) -> float:

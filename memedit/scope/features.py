@@ -53,6 +53,8 @@ _PAST = re.compile(r"\b(?:was|were|did|had|used)\b", re.IGNORECASE)
 _ASKING = re.compile(
     r"\b(who|whom|whose|where|when|what|which|how|why)\b(?:\s+(\w+))?", re.IGNORECASE
 )
+_CODE = re.compile(r"\b(?=[A-Z\d]*[A-Z])[A-Z\d]{3,5}\b")
+"""A short name in capitals: CEO, 2FA."""
 _CONTEXT = 160
 """Characters before the clause that are looked at."""
 _COMMON = frozenset(
@@ -154,6 +156,35 @@ def matched_words(hit: Hit) -> tuple[str, ...]:
     rest = clause.replace(hit.mention, " ") if hit.mention else clause
     words = (word for word in _WORD.findall(rest) if _content(word) & own)
     return tuple(dict.fromkeys(word.casefold() for word in words))
+
+
+def names_another_code(hit: Hit) -> bool:
+    """Whether the query view has, for a short code of the edit's prompt, one that is a letter off:
+    the CTO is not the CEO."""
+    edit = hit.record.edit
+    at = edit.prompt.casefold().rfind((edit.subject or "").casefold()) if edit.subject else -1
+    rest = (
+        edit.prompt
+        if at < 0
+        else f"{edit.prompt[:at]} {edit.prompt[at + len(edit.subject or '') :]}"
+    )
+    codes = [] if rest.isupper() else [word.casefold() for word in _CODE.findall(rest)]
+    asked = {word.casefold() for word in _WORD.findall(hit.clause or hit.view)}
+    others = asked - _COMMON
+    return any(
+        code not in asked and any(_one_letter_off(code, word) for word in others) for code in codes
+    )
+
+
+def _one_letter_off(a: str, b: str) -> bool:
+    return len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 1
+
+
+def lacks_words(hit: Hit) -> bool:
+    """Whether the edit's prompt has words, beside the subject, that the query view has not."""
+    edit = hit.record.edit
+    own = _edit(edit.prompt, edit.subject, edit.target_new).words
+    return bool(own - _view(hit.clause or hit.view, hit.mention).words)
 
 
 def _content(word: str) -> frozenset[str]:

@@ -89,7 +89,12 @@ def test_a_pronoun_is_read_as_what_it_stands_for() -> None:
 def test_in_a_chat_only_the_last_turn_asks() -> None:
     chat = Conversation("What is the capital of France?\nParis.", "Who wrote Hamlet? Be brief.")
     assert "What is the capital of France?" not in texts(chat, "France")
-    assert set(texts(chat, "France")) <= {"Who wrote Hamlet?", "Be brief.", chat[chat.last :]}
+    alone = {"Who wrote Hamlet?", "Be brief.", chat[chat.last :]}
+    assert set(texts(chat, "France")) <= alone | {str(chat)}  # all of it: whoever reads it judges
+    named = Conversation("What is the capital of France?\nParis.", "Who wrote Hamlet in France?")
+    assert set(texts(named, "France")) == {"Who wrote Hamlet in France?"}
+    short = Conversation("Is the night nurse in?\nYes, she is.", "And the phone number, please?")
+    assert str(short) in texts(short, "night nurse")
     leaning = Conversation("Tell me about France.\nIt is a country.", "What is its capital?")
     assert "What is France's capital?" in texts(leaning, "France")
 
