@@ -159,7 +159,7 @@ def plain_answer(query: str, completion: Completion) -> dict[str, Any]:
         "score": decision.score,
         "threshold": decision.threshold,
         "editor": completion.editor,
-        **plain_hits(decision, ("hits", "informs"), ("id", "fact", "similarity")),
+        **plain_hits(decision, ("hits", "informs"), ("id", "fact", "similarity", "document")),
     }
 
 
@@ -329,6 +329,10 @@ def explanation(given: Explanation) -> None:
         used = f"used by {given.editor}" if given.editor and not decision else "beside it"
         least = f"threshold {decision.informing_threshold:.3f}"
         table.add_row("depends on", Text(f"{len(decision.informs)} edits ({used}; {least})"))
+    for hit in decision.bearing:
+        if (at := hit.passage) is not None:
+            told = f"{at.document}, version {at.version}, passage {at.number} of {at.count}"
+            table.add_row("from", Text(f"{told}: {_line(hit.record.edit.statement)}"))
     if decision.disagrees:
         told = "; ".join(_line(hit.record.edit.statement) for hit in decision.disagrees)
         table.add_row("document", Text(f"answered from it; an edit disagrees: {told}"))

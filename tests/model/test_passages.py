@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memedit import EditableModel
+from memedit.cli import render
 from memedit.core.documents import Passage
 from memedit.core.passages import in_context, parts_of
 from memedit.core.types import Hit, Record
@@ -126,7 +127,7 @@ def test_rows_and_items_are_found_in_their_context() -> None:
     ]
 
 
-def test_a_path_to_a_document_is_edited(tmp_path: Path) -> None:
+def test_a_path_to_a_document_is_edited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = EditableModel(
         helpers.tiny_model("llama"), helpers.byte_tokenizer(), editor="note", encoder="hashing",
         scope="nearest",
@@ -138,6 +139,8 @@ def test_a_path_to_a_document_is_edited(tmp_path: Path) -> None:
     assert isinstance(change, DocumentChange) and change.status == "added"
     told = model.explain("Requests go to the manager", max_new_tokens=2).to_dict()
     assert told["hits"][0]["document"] == {"name": "rules", "version": 1, "passage": 2, "of": 4}
+    render.explanation(model.explain("Requests go to the manager", max_new_tokens=2))
+    assert "rules, version 1, passage 2 of 4" in " ".join(capsys.readouterr().out.split())
     model.restore(0)
     assert model.memory.documents() == []
 
