@@ -14,7 +14,7 @@ import typer
 
 from memedit.cli import render
 from memedit.core.types import DEFAULT_NAMESPACE
-from memedit.serving.configuration import LOOPBACK, Settings, described
+from memedit.serving.settings import LOOPBACK, Settings, described
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory
@@ -100,11 +100,12 @@ def serve(
     from memedit.serving import require
 
     require()
-    from memedit.serving import configuration, logs
+    from memedit.serving import logs
     from memedit.serving.app import create_app, run
     from memedit.serving.building import build, open_memory
+    from memedit.serving.settings import load_settings
 
-    chosen = configuration.load(config, given)
+    chosen = load_settings(config, given)
     logs.configure(chosen.log_format, chosen.log_level)
     if replicas > 1:
         _scaled(chosen, replicas)
@@ -121,31 +122,31 @@ def serve(
         )  # fmt: skip
 
 
-def _scaled(config: Settings, replicas: int) -> None:
+def _scaled(settings: Settings, replicas: int) -> None:
     from memedit.serving import scale
     from memedit.serving.building import keys_of
 
-    keys_of(config)  # said now rather than by each replica
-    scale.run(config, replicas, lambda url: render.note(f"Serving at {url}", style="bold"))
+    keys_of(settings)  # said now rather than by each replica
+    scale.run(settings, replicas, lambda url: render.note(f"Serving at {url}", style="bold"))
 
 
-def _keys(config: Settings) -> tuple[KeyRing | None, str | None]:
+def _keys(settings: Settings) -> tuple[KeyRing | None, str | None]:
     """(keys in force, the key made for this run)."""
     from memedit.serving.building import keys_of
     from memedit.serving.keys import ANY, KeyRing, new_key
 
-    if config.no_auth or config.api_key_file is not None:
-        return keys_of(config), None
+    if settings.no_auth or settings.api_key_file is not None:
+        return keys_of(settings), None
     key, secret = new_key("this run", ("read", "ask", "edit", "admin"), namespace=ANY)
     return KeyRing(keys=[key]), secret
 
 
-def _announce(url: str, secret: str | None, config: Settings, store: EditMemory) -> None:
+def _announce(url: str, secret: str | None, settings: Settings, store: EditMemory) -> None:
     """Say where the server is. A key made for this run goes to a terminal, never to a log."""
-    if config.no_auth:
+    if settings.no_auth:
         render.note(f"Serving at {url}", style="bold")
-        if config.host not in LOOPBACK:
-            render.note(f"Anyone who reaches {config.host} may change the edits.", style="yellow")
+        if settings.host not in LOOPBACK:
+            render.note(f"Anyone who reaches {settings.host} may change the edits.", style="yellow")
         return
     if secret is None:
         render.note(f"Serving at {url}", style="bold")

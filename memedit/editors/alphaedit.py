@@ -25,7 +25,7 @@ from memedit.editors._sequences import needed
 from memedit.editors.weights.base import checked_layers
 from memedit.editors.weights.closed_forms import Moment, projected
 from memedit.editors.weights.locating import Locating
-from memedit.editors.weights.spreading import Step, default_layers, payloads_of, spread
+from memedit.editors.weights.spreading import LayerChange, default_layers, payloads_of, spread
 from memedit.editors.weights.statistics import moments_of
 from memedit.editors.weights.values import optimise
 
@@ -122,7 +122,7 @@ class Alphaedit(Locating):
         return stacked.T @ stacked
 
 
-def _keys(lm: LM, steps: Sequence[Step], fact: int) -> dict[str, Tensor]:
+def _keys(lm: LM, steps: Sequence[LayerChange], fact: int) -> dict[str, Tensor]:
     """What later edits must know of one: its key [f] at every layer."""
     return {
         f"{lm.sites.mlp_out(step.layer)}/keys": step.keys[:, fact].float().contiguous()

@@ -55,7 +55,7 @@ class Reset:
     """Every edit is taken back."""
 
 
-Step = Operation | Evaluation | Reset
+Action = Operation | Evaluation | Reset
 
 
 def accumulates(protocol: str) -> bool:
@@ -86,7 +86,7 @@ def plan(
     *,
     batch: int | None = None,
     checkpoints: Sequence[int] = (),
-) -> Iterator[Step]:
+) -> Iterator[Action]:
     """The steps of a protocol, in order.
 
     Args:
@@ -124,7 +124,7 @@ def _operations(
 
 def _restoring(
     protocol: str, cases: Sequence[EvalCase], groups: Sequence[tuple[int, ...]]
-) -> Iterator[Step]:
+) -> Iterator[Action]:
     for group in groups:
         yield from _operations(protocol, cases, group)
         yield Evaluation(CHECKPOINT, len(cases), group)
@@ -136,7 +136,7 @@ def _accumulating(
     cases: Sequence[EvalCase],
     groups: Sequence[tuple[int, ...]],
     points: Sequence[int],
-) -> Iterator[Step]:
+) -> Iterator[Action]:
     left = list(points)
     for group in groups:
         yield from _operations(protocol, cases, group)

@@ -19,7 +19,6 @@ import memedit
 from memedit.core.errors import InvalidInputError
 from memedit.memory import EditMemory
 from memedit.serving import errors
-from memedit.serving.configuration import Settings
 from memedit.serving.guard import Guard
 from memedit.serving.keys import KeyRing
 from memedit.serving.ledger.audit import AuditLog
@@ -29,6 +28,7 @@ from memedit.serving.metrics import Metrics
 from memedit.serving.routes import documents, edits, erasing, openai, operations, page, trials
 from memedit.serving.routes.changes import WriteThreads
 from memedit.serving.service import NAMESPACE_HEADER, Backend, Service
+from memedit.serving.settings import Settings
 from memedit.serving.versions import MIN_VERSION_HEADER
 
 _REFERENCE = "#/components/schemas/{model}"

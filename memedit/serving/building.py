@@ -1,4 +1,4 @@
-"""A server from its configuration: memory, model or upstream, keys, put together."""
+"""A server from its settings: memory, model or upstream, keys, put together."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from memedit.editors import DEFAULT
 from memedit.encoders import load_encoder
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
-from memedit.serving.configuration import Settings
 from memedit.serving.keys import KeyRing, read
 from memedit.serving.ledger.audit import KEY
 from memedit.serving.metrics import Metrics
 from memedit.serving.service import Backend, Service
+from memedit.serving.settings import Settings
 
 
-def open_memory(config: Settings) -> EditMemory:
+def open_memory(settings: Settings) -> EditMemory:
     """The memory with its encoder."""
-    return EditMemory(config.memory, load_encoder(config.encoder))
+    return EditMemory(settings.memory, load_encoder(settings.encoder))
 
 
-def build(config: Settings, memory: EditMemory, keys: KeyRing | None) -> Service:
+def build(settings: Settings, memory: EditMemory, keys: KeyRing | None) -> Service:
     """The parts of a server. Loads the model.
 
     Raises:
         MemeditError: something cannot be loaded.
     """
     metrics = Metrics()
-    make = _local if config.upstream is None else _upstream
-    backend = make(config, memory, metrics)
+    make = _local if settings.upstream is None else _upstream
+    backend = make(settings, memory, metrics)
     signs = os.environ.get(KEY)
-    return assemble(backend, memory, config, metrics, keys=keys, audit_key=signs)
+    return assemble(backend, memory, settings, metrics, keys=keys, audit_key=signs)
 
 
-def keys_of(config: Settings) -> KeyRing | None:
+def keys_of(settings: Settings) -> KeyRing | None:
     """The keys of the key file; None where there is to be no authentication.
 
     Raises:
         InvalidInputError: there is neither a file nor the wish to do without; an empty file.
     """
-    if config.no_auth:
+    if settings.no_auth:
         return None
-    file = config.api_key_file
+    file = settings.api_key_file
     if file is None:
         raise InvalidInputError(
             "There are no keys.", hint="Set api_key_file, or no_auth to do without."
@@ -56,29 +56,29 @@ def keys_of(config: Settings) -> KeyRing | None:
     return KeyRing(file)
 
 
-def _local(config: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
+def _local(settings: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
     from memedit.model.editable import EditableModel
     from memedit.serving.local.backend import LocalBackend
 
-    options: dict[str, Any] = {"editor": config.editor, "scope": config.scope}
-    model = EditableModel.from_pretrained(config.model, memory=memory, **options)
-    return LocalBackend(model, config, metrics)
+    options: dict[str, Any] = {"editor": settings.editor, "scope": settings.scope}
+    model = EditableModel.from_pretrained(settings.model, memory=memory, **options)
+    return LocalBackend(model, settings, metrics)
 
 
-def _upstream(config: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
+def _upstream(settings: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
     from memedit.model.deciding import Decider
     from memedit.serving.upstream.backend import UpstreamBackend
     from memedit.serving.upstream.relay import Relay
     from memedit.serving.upstream.rewriters import load_rewriter
 
-    url = str(config.upstream)
+    url = str(settings.upstream)
     relay = Relay(
         url,
         key=os.environ.get("MEMEDIT_UPSTREAM_KEY"),
-        pass_key=config.no_auth,
-        timeout=config.timeout,
-        connect_timeout=config.connect_timeout,
+        pass_key=settings.no_auth,
+        timeout=settings.timeout,
+        connect_timeout=settings.connect_timeout,
     )
-    rewriter = load_rewriter(config.editor or DEFAULT)
-    decider = Decider(memory, config.scope or rewriter.scope)
-    return UpstreamBackend(relay, decider, config, metrics, config.upstream_model, rewriter)
+    rewriter = load_rewriter(settings.editor or DEFAULT)
+    decider = Decider(memory, settings.scope or rewriter.scope)
+    return UpstreamBackend(relay, decider, settings, metrics, settings.upstream_model, rewriter)

@@ -21,18 +21,18 @@ from fastapi import FastAPI
 
 from memedit.core.errors import InvalidInputError, MissingExtraError
 from memedit.memory.address import is_url
-from memedit.serving import configuration, logs
-from memedit.serving.configuration import Settings
+from memedit.serving import logs
+from memedit.serving.settings import Settings, load_settings
 
 NAME = "memedit"
 _ONGOING = 512  # requests one replica takes at once: its own queue refuses what is too much
 
 
-def application(config: Settings, replicas: int, **options: Any) -> Any:
+def application(settings: Settings, replicas: int, **options: Any) -> Any:
     """A Ray Serve application of so many replicas.
 
     Args:
-        config: Of each replica; its address and port are Ray's.
+        settings: Of each replica; its address and port are Ray's.
         options: Further options of the deployment, e.g. ``ray_actor_options={"num_gpus": 1}``.
 
     Raises:
@@ -41,7 +41,7 @@ def application(config: Settings, replicas: int, **options: Any) -> Any:
     """
     if replicas < 1:
         raise InvalidInputError("There must be at least one replica.")
-    if replicas > 1 and not is_url(config.memory):
+    if replicas > 1 and not is_url(settings.memory):
         raise InvalidInputError(
             "Replicas share a memory in PostgreSQL.", hint="Give --memory postgresql://…"
         )
@@ -52,9 +52,9 @@ def application(config: Settings, replicas: int, **options: Any) -> Any:
 
     deployed = serve.deployment(
         name=NAME, num_replicas=replicas, max_ongoing_requests=_ONGOING,
-        graceful_shutdown_timeout_s=config.grace, **options,
+        graceful_shutdown_timeout_s=settings.grace, **options,
     )  # fmt: skip
-    return deployed(serve.ingress(_builder(asdict(config)))(Replica)).bind()
+    return deployed(serve.ingress(_builder(asdict(settings)))(Replica)).bind()
 
 
 def _builder(plain: dict[str, Any]) -> Callable[[], FastAPI]:
@@ -64,9 +64,9 @@ def _builder(plain: dict[str, Any]) -> Callable[[], FastAPI]:
         from memedit.serving.building import build as make
         from memedit.serving.building import keys_of, open_memory
 
-        config = configuration.load(None, {k: v for k, v in plain.items() if v is not None})
-        logs.configure(config.log_format, config.log_level)
-        return create_app(make(config, open_memory(config), keys_of(config)))
+        settings = load_settings(None, {k: v for k, v in plain.items() if v is not None})
+        logs.configure(settings.log_format, settings.log_level)
+        return create_app(make(settings, open_memory(settings), keys_of(settings)))
 
     return build
 
@@ -75,22 +75,22 @@ def app(args: dict[str, str]) -> Any:
     """For ``serve run`` and configuration files: ``replicas`` and the settings of a server."""
     given: dict[str, Any] = dict(args)
     replicas = int(given.pop("replicas", 1))
-    return application(configuration.load(None, given), replicas)
+    return application(load_settings(None, given), replicas)
 
 
-def run(config: Settings, replicas: int, started: Callable[[str], None]) -> None:
+def run(settings: Settings, replicas: int, started: Callable[[str], None]) -> None:
     """Start Ray on this machine if need be, serve, and stay until interrupted or terminated."""
     serve = _ray_serve()
     import ray
 
-    deployment = application(config, replicas)
-    serve.start(http_options={"host": config.host, "port": config.port})
+    deployment = application(settings, replicas)
+    serve.start(http_options={"host": settings.host, "port": settings.port})
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):  # Ray's own handlers end without a shutdown
         signal.signal(number, lambda *_: ended.set())
     try:
         serve.run(deployment, name=NAME, route_prefix="/")
-        started(f"http://{config.host}:{config.port}")
+        started(f"http://{settings.host}:{settings.port}")
         ended.wait()
     finally:
         serve.shutdown()

@@ -15,12 +15,12 @@ from memedit.core.moments import Moment
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory import EditMemory
 from memedit.model.correcting import Corrections
-from memedit.serving.configuration import Settings
 from memedit.serving.errors import ApiError
 from memedit.serving.keys import ANY, SCOPES, Key, KeyRing
 from memedit.serving.ledger.audit import AuditLog, Author
 from memedit.serving.ledger.desk import Desk
 from memedit.serving.metrics import Metrics
+from memedit.serving.settings import Settings
 from memedit.serving.trials import Trials
 
 NAMESPACE_HEADER = "X-Memedit-Namespace"
@@ -121,6 +121,13 @@ def needs(scope: str) -> Callable[..., Caller]:
         return Caller(key, _namespace(request, key))
 
     return caller
+
+
+State = Annotated[Service, Depends(service_of)]
+MayRead = Annotated[Caller, Depends(needs("read"))]
+MayAsk = Annotated[Caller, Depends(needs("ask"))]
+MayEdit = Annotated[Caller, Depends(needs("edit"))]
+MayAdminister = Annotated[Caller, Depends(needs("admin"))]
 
 
 def _namespace(request: Request, key: Key) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from memedit.model.editable import EditableModel
 
 T = TypeVar("T")
-Step = Callable[[Callable[[], Any]], Awaitable[Any]]
+RunInTurn = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs a function in the model's thread, between two batches."""
 _AT_ONCE = 4
 _KEPT = 8
@@ -65,11 +65,13 @@ class Trials:
 
     Args:
         model: What is served; its base is shared, its edits are not.
-        step: See :data:`Step`.
+        step: See :data:`RunInTurn`.
         as_chat: Whether a text is put to the model as a chat.
     """
 
-    def __init__(self, model: EditableModel, step: Step, as_chat: Callable[[str], bool]) -> None:
+    def __init__(
+        self, model: EditableModel, step: RunInTurn, as_chat: Callable[[str], bool]
+    ) -> None:
         self._model, self._step, self._as_chat = model, step, as_chat
         self._trials: dict[str, Trial] = {}
         self._task: asyncio.Task[None] | None = None

@@ -94,7 +94,7 @@ class Pairs:
         return cls(**tensors, kinds=kinds, texts=texts)
 
 
-class Asker:
+class Queries:
     """Draws queries about facts."""
 
     def __init__(self, facts: Sequence[Fact], texts: Sequence[str]) -> None:
@@ -240,12 +240,12 @@ def build(
             fact_of[edit.id] = fact
             edits.append(edit)
     memory.add_many(edits)
-    asker = Asker(facts, texts)
+    drawn = Queries(facts, texts)
     parts: list[Part] = []
     queries: list[Asked] = []
     number = 0
     for done, fact in enumerate(facts, start=1):
-        queries += asker.about(fact, rng)
+        queries += drawn.about(fact, rng)
         if len(queries) >= 256 or done == len(facts):
             found = memory.search([q.text for q in queries], k=12)
             for asked, hits in zip(queries, found, strict=True):

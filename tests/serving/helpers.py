@@ -18,11 +18,11 @@ from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.editable import EditableModel
 from memedit.serving.app import assemble, create_app
-from memedit.serving.configuration import Settings
 from memedit.serving.keys import Key, KeyRing, new_key
 from memedit.serving.local.backend import LocalBackend
 from memedit.serving.metrics import Metrics
 from memedit.serving.service import Service
+from memedit.serving.settings import Settings
 from tests import helpers
 
 CAPITAL = {"prompt": "The capital of France is", "target_new": "Lyon", "subject": "France"}

@@ -21,9 +21,8 @@ from memedit.cli.main import app
 from memedit.core.errors import InvalidInputError
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.serving import configuration
-from memedit.serving.configuration import Settings, described
 from memedit.serving.metrics import Metrics
+from memedit.serving.settings import Settings, described, load_settings
 from tests import helpers
 from tests.memory.helpers import capital
 from tests.serving import processes
@@ -43,11 +42,11 @@ def test_flags_before_environment_before_file_before_defaults(
     monkeypatch.setenv("MEMEDIT_MAX_BATCH", "4")
     monkeypatch.setenv("MEMEDIT_NAME", "environment")
     monkeypatch.setenv("MEMEDIT_CORS_ORIGIN", "http://b, http://c")
-    found = configuration.load(file, {"name": "flag"})
+    found = load_settings(file, {"name": "flag"})
     assert (found.name, found.max_batch, found.max_queue, found.port) == ("flag", 4, 5, 8000)
     assert found.cors_origin == ("http://b", "http://c")
     assert (found.model_name, found.grace) == ("flag", 30.0)
-    assert configuration.load(None, {"no_auth": True}).answers_to is not None
+    assert load_settings(None, {"no_auth": True}).answers_to is not None
 
 
 @pytest.mark.parametrize(
@@ -65,9 +64,9 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "memedit.toml"
     file.write_text(text)
     with pytest.raises(InvalidInputError, match=said):
-        configuration.load(file, {})
+        load_settings(file, {})
     with pytest.raises(InvalidInputError, match="No configuration file"):
-        configuration.load(tmp_path / "none.toml", {})
+        load_settings(tmp_path / "none.toml", {})
 
 
 # -- a running server -----------------------------------------------------------------------------
@@ -188,7 +187,7 @@ def test_dashboard_and_alerts_ask_for_series_there_are() -> None:
 
 
 def test_the_example_configuration_loads() -> None:
-    found = configuration.load(DEPLOY / "memedit.toml", {})
+    found = load_settings(DEPLOY / "memedit.toml", {})
     assert found.memory.startswith("postgresql://") and found.log_format == "json"
 
 

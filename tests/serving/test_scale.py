@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from memedit.core.errors import InvalidInputError
-from memedit.serving import configuration
 from memedit.serving.scale import application
+from memedit.serving.settings import load_settings
 from tests import helpers
 from tests.serving.helpers import CAPITAL, QUESTION
 from tests.serving.processes import ROOT, save_tiny
@@ -114,8 +114,8 @@ def test_two_replicas_and_one_that_dies(url: str) -> None:
 
 
 def test_replicas_need_a_memory_they_can_share(tmp_path: Path) -> None:
-    config = configuration.load(None, {"memory": str(tmp_path), "no_auth": True})
+    settings = load_settings(None, {"memory": str(tmp_path), "no_auth": True})
     with pytest.raises(InvalidInputError, match="PostgreSQL"):
-        application(config, 2)
+        application(settings, 2)
     with pytest.raises(InvalidInputError, match="at least one"):
-        application(config, 0)
+        application(settings, 0)

@@ -20,7 +20,7 @@ Solve = Callable[[int, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LayerChange:
     """What was done at one layer.
 
     Attributes:
@@ -64,18 +64,18 @@ def states_of(lm: LM, facts: Sequence[Fact], layer: int) -> Tensor:
 
 def spread(
     lm: LM, facts: Sequence[Fact], found: Values, layers: Sequence[int], solve: Solve
-) -> list[Step]:
+) -> list[LayerChange]:
     """Bring the residual stream after the last layer to the values, layer after layer.
 
     Each layer takes an equal share of what is left to do, on the model with the layers below
     already changed (Meng et al. 2023, alg. 1).
     """
-    steps: list[Step] = []
+    steps: list[LayerChange] = []
     for i, layer in enumerate(layers):
         keys = keys_of(lm, facts, layer)
         left = found.value.double().T - states_of(lm, facts, layers[-1])
         residual = left / (len(layers) - i)
-        steps.append(Step(layer, keys, residual, solve(layer, keys)))
+        steps.append(LayerChange(layer, keys, residual, solve(layer, keys)))
         if i + 1 < len(layers):
             change = residual @ steps[-1].solution.T
             lm = lm.shadow({lm.sites.mlp_out(layer): change.float()})
@@ -83,7 +83,7 @@ def spread(
 
 
 def payloads_of(
-    lm: LM, steps: Sequence[Step], loss: Tensor, extra: Mapping[str, str | float]
+    lm: LM, steps: Sequence[LayerChange], loss: Tensor, extra: Mapping[str, str | float]
 ) -> list[Payload]:
     """Each fact's own rank-one term at every layer."""
     made: list[Payload] = []

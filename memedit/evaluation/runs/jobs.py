@@ -125,7 +125,7 @@ def _run_alone(
             heard = _labelled(progress, name)
             compare.run_cell(model, spec, cases, settings, folder, heard)
     if parts:
-        from memedit.evaluation.runs.workers import run
+        from memedit.evaluation.runs.team import run
 
         run(parts, workers=workers, ray=ray, progress=progress)
     return {name: compare.finish(*begun[name], folder) for name, (_, folder) in runs.items()}

@@ -22,7 +22,6 @@ from memedit.model.correcting import Corrections, corrections
 from memedit.model.editable import EditableModel
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts
-from memedit.serving.configuration import Settings
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.local.asking import Asking, unless_gone
 from memedit.serving.local.batching import Batcher, Job, View
@@ -32,6 +31,7 @@ from memedit.serving.metrics import Metrics
 from memedit.serving.replies import Reply, ResponsesRequest
 from memedit.serving.schemas import ChatRequest, CompletionRequest, Message, _Common
 from memedit.serving.service import Caller, Question
+from memedit.serving.settings import Settings
 from memedit.serving.trials import Trials
 
 UNEDITED = ":unedited"

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import Depends, Request
+from fastapi import Request
 
 from memedit.core.documents import NewDocument
 from memedit.core.errors import (
@@ -38,7 +38,7 @@ from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Proposal
 from memedit.serving.schemas import EditChange, Learnt, NewEdit, Purge, Restore
-from memedit.serving.service import Caller, Service, needs, service_of
+from memedit.serving.service import Caller, MayEdit, Service, State
 
 Outcome = dict[str, Any]
 T = TypeVar("T")
@@ -311,8 +311,8 @@ class Writes:
 
 def writes(
     request: Request,
-    service: Annotated[Service, Depends(service_of)],
-    caller: Annotated[Caller, Depends(needs("edit"))],
+    service: State,
+    caller: MayEdit,
 ) -> Writes:
     """A dependency: the caller, who may edit, and the threads that write."""
     return Writes(service, caller, request.app.state.writing)

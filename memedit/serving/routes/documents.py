@@ -14,7 +14,8 @@ from memedit.memory import DocumentChange
 from memedit.memory.plain import plain_document, plain_document_change
 from memedit.serving.errors import ApiError
 from memedit.serving.routes.changes import Writes
-from memedit.serving.routes.edits import Reader, State, Writing
+from memedit.serving.routes.edits import Writing
+from memedit.serving.service import MayRead, State
 
 router = APIRouter(prefix="/v1", tags=["documents"])
 DocumentName = Annotated[str, Path(max_length=64, description="Name of a document.")]
@@ -23,7 +24,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.get("/documents")
-def list_documents(service: State, caller: Reader) -> JSONResponse:
+def list_documents(service: State, caller: MayRead) -> JSONResponse:
     """The namespace's documents in force, by name."""
     found = service.memory.documents(caller.namespace)
     data = [plain_document(document, passages=False) for document in found]
@@ -32,7 +33,7 @@ def list_documents(service: State, caller: Reader) -> JSONResponse:
 
 
 @router.get("/documents/{name}")
-def get_document(service: State, caller: Reader, name: DocumentName) -> JSONResponse:
+def get_document(service: State, caller: MayRead, name: DocumentName) -> JSONResponse:
     """One document in force, with its passages."""
     found = service.memory.document(name, namespace=caller.namespace)
     return JSONResponse(plain_document(found))

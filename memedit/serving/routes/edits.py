@@ -17,12 +17,9 @@ from memedit.serving.errors import ApiError
 from memedit.serving.routes.changes import Writes, approve, reject, shown, writes
 from memedit.serving.routes.uploads import TYPES, format_of
 from memedit.serving.schemas import Ask, Compare, EditChange, Learnt, NewEdit, Report, Restore
-from memedit.serving.service import Caller, Question, Service, needs, service_of
+from memedit.serving.service import Caller, MayAsk, MayRead, Question, State
 
 router = APIRouter(prefix="/v1", tags=["edits"])
-State = Annotated[Service, Depends(service_of)]
-Reader = Annotated[Caller, Depends(needs("read"))]
-Asker = Annotated[Caller, Depends(needs("ask"))]
 Writing = Annotated[Writes, Depends(writes)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 Id = Annotated[str, Path(max_length=MAX_TEXT, description="Id of an edit.")]
@@ -37,7 +34,7 @@ def _result(outcome: dict[str, Any], made: bool, status: int = 200) -> JSONRespo
 @router.get("/edits")
 def list_edits(
     service: State,
-    caller: Reader,
+    caller: MayRead,
     match: Annotated[str, Query(max_length=1_000, description="Only facts with this text.")] = "",
     limit: Limit = 50,
     offset: Annotated[int, Query(ge=0, le=_LARGE)] = 0,
@@ -67,7 +64,7 @@ async def add_edit(writes: Writing, edit: NewEdit) -> JSONResponse:
 
 
 @router.get("/edits/{id}")
-def get_edit(service: State, caller: Reader, id: Id) -> JSONResponse:
+def get_edit(service: State, caller: MayRead, id: Id) -> JSONResponse:
     """One edit in force."""
     return JSONResponse(plain_record(service.memory.get(id, namespace=caller.namespace)))
 
@@ -93,7 +90,7 @@ async def report_edit(writes: Writing, id: Id, said: Learnt) -> JSONResponse:
 
 
 @router.get("/edits/{id}/history")
-def edit_history(service: State, caller: Reader, id: Id) -> JSONResponse:
+def edit_history(service: State, caller: MayRead, id: Id) -> JSONResponse:
     """All that happened to one edit, in force or not, oldest first."""
     events = service.memory.history(id, namespace=caller.namespace)
     if not events:
@@ -102,7 +99,7 @@ def edit_history(service: State, caller: Reader, id: Id) -> JSONResponse:
 
 
 @router.get("/history")
-def history(service: State, caller: Reader, limit: Limit = 50) -> JSONResponse:
+def history(service: State, caller: MayRead, limit: Limit = 50) -> JSONResponse:
     """What happened to the namespace's edits, newest first."""
     events = service.memory.history(namespace=caller.namespace)
     data = [plain_event(event) for event in events[: -limit - 1 : -1]]
@@ -116,7 +113,7 @@ async def restore(writes: Writing, wanted: Restore) -> JSONResponse:
 
 
 @router.get("/export")
-def export(service: State, caller: Reader) -> StreamingResponse:
+def export(service: State, caller: MayRead) -> StreamingResponse:
     """The edits in force, as JSON lines that can be imported."""
     records = list(service.memory.records(caller.namespace))
 
@@ -158,7 +155,7 @@ async def import_edits(
 
 
 @router.post("/explain")
-async def explain(service: State, caller: Asker, asked: Ask) -> JSONResponse:
+async def explain(service: State, caller: MayAsk, asked: Ask) -> JSONResponse:
     """The edited and the base answer to a question, and the decision behind them."""
     question = Question(asked.query, caller.namespace, asked.chat, asked.max_tokens, asked.as_of)
     return JSONResponse(_for(caller, (await service.backend.explain([question]))[0]))
@@ -184,7 +181,7 @@ def _for(caller: Caller, explained: dict[str, Any]) -> dict[str, Any]:
 
 
 @router.post("/compare")
-async def compare(service: State, caller: Asker, asked: Compare) -> JSONResponse:
+async def compare(service: State, caller: MayAsk, asked: Compare) -> JSONResponse:
     """Edited and base answers side by side."""
     questions = [
         Question(query, caller.namespace, asked.chat, asked.max_tokens, asked.as_of)
@@ -199,7 +196,7 @@ async def compare(service: State, caller: Asker, asked: Compare) -> JSONResponse
 
 
 @router.post("/reports", status_code=201)
-def report(service: State, caller: Asker, said: Report) -> JSONResponse:
+def report(service: State, caller: MayAsk, said: Report) -> JSONResponse:
     """Report an edit that fired where it should not, or a wrong answer."""
     service.metrics.reports.labels(said.kind).inc()
     kept = service.desk.report(
@@ -209,7 +206,7 @@ def report(service: State, caller: Asker, said: Report) -> JSONResponse:
 
 
 @router.get("/reports")
-def reports(service: State, caller: Reader, limit: Limit = 50) -> JSONResponse:
+def reports(service: State, caller: MayRead, limit: Limit = 50) -> JSONResponse:
     """Reports, newest first."""
     data = service.desk.reports(caller.namespace, limit)
     return JSONResponse({"object": "list", "data": data})
@@ -218,7 +215,7 @@ def reports(service: State, caller: Reader, limit: Limit = 50) -> JSONResponse:
 @router.get("/proposals")
 def proposals(
     service: State,
-    caller: Reader,
+    caller: MayRead,
     state: Annotated[
         Literal["proposed", "deciding", "approved", "rejected", "failed"] | None, Query()
     ] = None,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from memedit.serving.routes.changes import Writes
 from memedit.serving.schemas import Purge
-from memedit.serving.service import Caller, Service, needs, service_of
+from memedit.serving.service import MayAdminister, State
 
 router = APIRouter(prefix="/v1", tags=["operations"])
 
@@ -17,8 +15,8 @@ router = APIRouter(prefix="/v1", tags=["operations"])
 @router.post("/purge")
 async def purge(
     request: Request,
-    service: Annotated[Service, Depends(service_of)],
-    caller: Annotated[Caller, Depends(needs("admin"))],
+    service: State,
+    caller: MayAdminister,
     wanted: Purge,
 ) -> JSONResponse:
     """Erase edits for good; the certificate. Where approval is needed, 202 and a proposal, which

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from memedit.serving.replies import ResponsesRequest
 from memedit.serving.schemas import ChatRequest, CompletionRequest
-from memedit.serving.service import Caller, Service, needs, service_of
+from memedit.serving.service import MayAsk, State
 
 router = APIRouter(prefix="/v1", tags=["openai"])
-State = Annotated[Service, Depends(service_of)]
-Asker = Annotated[Caller, Depends(needs("ask"))]
 
 
 def _described(name: str) -> dict[str, Any]:
@@ -27,31 +25,31 @@ SCHEMAS = (ChatRequest, CompletionRequest, ResponsesRequest)
 
 
 @router.post("/chat/completions", openapi_extra=_described("ChatRequest"))
-async def chat_completions(service: State, caller: Asker, request: Request) -> Response:
+async def chat_completions(service: State, caller: MayAsk, request: Request) -> Response:
     """A chat completion, streamed or not."""
     return await service.backend.chat(request, caller, await request.body())
 
 
 @router.post("/completions", openapi_extra=_described("CompletionRequest"))
-async def completions(service: State, caller: Asker, request: Request) -> Response:
+async def completions(service: State, caller: MayAsk, request: Request) -> Response:
     """A text completion, streamed or not."""
     return await service.backend.completions(request, caller, await request.body())
 
 
 @router.post("/responses", openapi_extra=_described("ResponsesRequest"))
-async def responses(service: State, caller: Asker, request: Request) -> Response:
+async def responses(service: State, caller: MayAsk, request: Request) -> Response:
     """A response, streamed or not."""
     return await service.backend.responses(request, caller, await request.body())
 
 
 @router.get("/models")
-async def models(service: State, caller: Asker, request: Request) -> Response:
+async def models(service: State, caller: MayAsk, request: Request) -> Response:
     """The models served."""
     return await service.backend.models(request)
 
 
 @router.get("/models/{id:path}")
-async def model(service: State, caller: Asker, request: Request, id: str) -> Response:
+async def model(service: State, caller: MayAsk, request: Request, id: str) -> Response:
     """One of the models served."""
     return await service.backend.models(request, id)
 
@@ -62,6 +60,6 @@ other = APIRouter(prefix="/v1")
 @other.api_route(
     "/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
 )
-async def others(service: State, caller: Asker, request: Request, path: str) -> Response:
+async def others(service: State, caller: MayAsk, request: Request, path: str) -> Response:
     """Further routes of an upstream: embeddings, responses, files."""
     return await service.backend.other(request, await request.body())

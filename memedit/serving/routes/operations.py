@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from memedit.core.errors import MemeditError
 from memedit.memory.journal.feed import Freshness
 from memedit.memory.plain import plain_use
-from memedit.serving.service import Caller, Service, needs, service_of
+from memedit.serving.service import MayAdminister, MayRead, State
 
 router = APIRouter(tags=["operations"])
-State = Annotated[Service, Depends(service_of)]
-Reader = Annotated[Caller, Depends(needs("read"))]
-Admin = Annotated[Caller, Depends(needs("admin"))]
 
 
 @router.get("/healthz")
@@ -59,7 +56,7 @@ def _plain(now: Freshness) -> dict[str, Any]:
 
 
 @router.get("/metrics")
-def metrics(service: State, caller: Admin) -> Response:
+def metrics(service: State, caller: MayAdminister) -> Response:
     """For Prometheus."""
     told, now = service.metrics, service.memory.freshness()
     told.edits.set(len(service.memory))
@@ -74,7 +71,7 @@ def metrics(service: State, caller: Admin) -> Response:
 @router.get("/v1/stats")
 def stats(
     service: State,
-    caller: Reader,
+    caller: MayRead,
     digest: Annotated[bool, Query(description="Hash all edits in force.")] = False,
 ) -> JSONResponse:
     """The namespace's edits and their fires since the server started.
@@ -95,7 +92,7 @@ def stats(
 
 
 @router.get("/v1/usage")
-def usage(service: State, caller: Reader) -> JSONResponse:
+def usage(service: State, caller: MayRead) -> JSONResponse:
     """The namespace's edits in force, how often each fired and when last, the most used first."""
     found = [plain_use(each) for each in service.memory.uses(caller.namespace)]
     return JSONResponse({"object": "list", "data": found})
@@ -103,7 +100,7 @@ def usage(service: State, caller: Reader) -> JSONResponse:
 
 @router.get("/v1/audit")
 def audit(
-    service: State, caller: Admin, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
+    service: State, caller: MayAdminister, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
 ) -> JSONResponse:
     """Who changed what, newest first."""
     return JSONResponse({"object": "list", "data": service.audit.tail(limit)})

@@ -10,12 +10,10 @@ from fastapi.responses import JSONResponse
 from memedit.core.types import MAX_TEXT
 from memedit.serving.errors import ApiError
 from memedit.serving.schemas import NewTrial
-from memedit.serving.service import Caller, Service, needs, service_of
+from memedit.serving.service import MayEdit, State
 from memedit.serving.trials import Trial, Trials
 
 router = APIRouter(prefix="/v1/trials", tags=["trials"])
-State = Annotated[Service, Depends(service_of)]
-Writer = Annotated[Caller, Depends(needs("edit"))]
 Id = Annotated[str, Path(max_length=MAX_TEXT, description="Id of a trial.")]
 
 
@@ -37,7 +35,7 @@ def _shown(trial: Trial, status: int = 200) -> JSONResponse:
 
 
 @router.post("", status_code=202)
-async def begin(service: State, trials: Held, caller: Writer, asked: NewTrial) -> JSONResponse:
+async def begin(service: State, trials: Held, caller: MayEdit, asked: NewTrial) -> JSONResponse:
     """Fit a weight editor to the newest edits, and ask it; follow it by its id.
 
     The editor runs in the model's thread, between requests: each edit holds them up for seconds.
@@ -50,13 +48,13 @@ async def begin(service: State, trials: Held, caller: Writer, asked: NewTrial) -
 
 
 @router.get("/{id}")
-async def look(trials: Held, caller: Writer, id: Id) -> JSONResponse:
+async def look(trials: Held, caller: MayEdit, id: Id) -> JSONResponse:
     """How far a trial is; its answers in ``data`` once it is done."""
     return _shown(trials.get(id, caller.namespace))
 
 
 @router.delete("/{id}")
-async def cancel(trials: Held, caller: Writer, id: Id) -> JSONResponse:
+async def cancel(trials: Held, caller: MayEdit, id: Id) -> JSONResponse:
     """End a trial."""
     trial = trials.get(id, caller.namespace)
     await trials.cancel(trial)

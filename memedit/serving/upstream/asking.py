@@ -30,7 +30,7 @@ def malformed() -> ApiError:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Upstream:
     """Asks one upstream.
 
     Attributes:

@@ -20,13 +20,13 @@ from memedit.model.correcting import Corrections, corrections
 from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts, replies
-from memedit.serving.configuration import Settings
 from memedit.serving.errors import ApiError, CutError
 from memedit.serving.metrics import Metrics
 from memedit.serving.schemas import Extra
 from memedit.serving.service import Caller, Question
+from memedit.serving.settings import Settings
 from memedit.serving.upstream import placing
-from memedit.serving.upstream.asking import Asker, json_object, malformed
+from memedit.serving.upstream.asking import Upstream, json_object, malformed
 from memedit.serving.upstream.forwarding import DEFAULTS, admitted, route
 from memedit.serving.upstream.placing import Reading
 from memedit.serving.upstream.relay import Relay, passed, raw, read, returned_headers
@@ -99,7 +99,7 @@ class UpstreamBackend:
         return passed(await self._send(request, b""), {})
 
     async def other(self, request: Request, body: bytes) -> Response:
-        """A route that :class:`~memedit.serving.configuration.Settings` lists."""
+        """A route that :class:`~memedit.serving.settings.Settings` lists."""
         return passed(await self._send(request, body), {})
 
     async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
@@ -158,7 +158,7 @@ class UpstreamBackend:
     ) -> Response:
         """Pass through, or rewrite and pass on, by what the scope says of the queries."""
         extra = _extra(wanted)
-        ask = Asker(self.relay, wanted.get("model"), "messages" in wanted, request.headers)
+        ask = Upstream(self.relay, wanted.get("model"), "messages" in wanted, request.headers)
         readings = await self._read(request, caller, queries, extra, ask)
         name = self.rewriter.name
         told = [receipts.receipt(r.decision, r.version, name if r.facts else "") for r in readings]
@@ -233,7 +233,7 @@ class UpstreamBackend:
 
     async def _explain(self, question: Question) -> dict[str, Any]:
         asked = [{"role": "user", "content": question.query}]
-        ask = Asker(self.relay, await self._named())
+        ask = Upstream(self.relay, await self._named())
         readings = await self._readings([question.query], question.namespace, question.as_of, ask)
         reading = readings[0]
         base = await ask.chat(asked, question.max_tokens)
@@ -241,7 +241,7 @@ class UpstreamBackend:
         if reading.facts:
             form, editor = self.rewriter.form, self.rewriter.name
             if form.model:
-                ask = Asker(self.relay, form.model)
+                ask = Upstream(self.relay, form.model)
             edited = placing.edited_chat(asked, reading, form)
             answer = await ask.chat(edited, question.max_tokens)
         return Explanation(
@@ -250,7 +250,7 @@ class UpstreamBackend:
 
     async def _named(self) -> str:
         if self._model is None:
-            self._model = await Asker(self.relay).first_model()
+            self._model = await Upstream(self.relay).first_model()
         return self._model
 
 

@@ -16,8 +16,8 @@ from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
 from memedit.serving.app import assemble
-from memedit.serving.configuration import Settings
 from memedit.serving.metrics import Metrics
+from memedit.serving.settings import Settings
 from memedit.serving.upstream.backend import UpstreamBackend
 from memedit.serving.upstream.relay import Relay
 from memedit.serving.upstream.rewriters import load_rewriter

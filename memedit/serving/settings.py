@@ -170,7 +170,7 @@ def described() -> dict[str, tuple[Any, Setting]]:
     return {field.name: get_args(hints[field.name])[:2] for field in fields(Settings)}
 
 
-def load(file: Path | None, given: dict[str, Any]) -> Settings:
+def load_settings(file: Path | None, given: dict[str, Any]) -> Settings:
     """The settings: what is given, else the environment's, else the file's, else defaults.
 
     Raises:
