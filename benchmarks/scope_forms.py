@@ -39,7 +39,7 @@ from memedit.scope.reading import TextPair
 from memedit.training.cross import Labelled, chances, chosen, train_cross
 from memedit.training.jobs import split_facts
 from memedit.training.loop import Schedule
-from memedit.training.pairs import KINDS, POSITIVE, Floats, Pairs, cached_pairs
+from memedit.training.pairs import KINDS, POSITIVE, Floats, Pairs, cache_pairs
 from memedit.training.scope import best_of_queries, calibrated, train_pair_model
 
 RATE = 1e-3
@@ -189,7 +189,7 @@ def labelled_pairs(
     plain, pairs = sentences(texts), {}
     for part in ("train", "calibration"):
         random.Random(seed).shuffle(parts[part])
-        pairs[part] = cached_pairs(
+        pairs[part] = cache_pairs(
             cache / f"{part}-{most}-{seed}.safetensors", parts[part][:most], plain, encoder,
             seed=seed, progress=lambda done, total: None,
         )  # fmt: skip

@@ -19,7 +19,7 @@ import numpy as np
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
 from memedit.core.protocols import Encoder
-from memedit.core.registry import Registry, called, members_of
+from memedit.core.registry import Registry, members_of, parse_call
 from memedit.core.untrusted import parse_json
 from memedit.engine.hub import first_line, hub_folder, is_folder_name, package_folder, quiet
 
@@ -66,7 +66,7 @@ def load_encoder(name: str | None = None, device: str | torch.device | None = No
         return SentenceEncoder(str(folder / "model"), name=_PACKAGED_NAME, device=device)
     if str(name).startswith("hashing:"):
         return HashingEncoder(_hashing_dimension(str(name)))
-    if called(str(name))[0] in available():
+    if parse_call(str(name))[0] in available():
         encoder: Encoder = _ENCODERS.make(str(name), {})
         return encoder
     return SentenceEncoder(str(name), device=device)

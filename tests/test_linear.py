@@ -10,7 +10,7 @@ import pytest
 
 from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.registry import called
+from memedit.core.registry import parse_call
 from memedit.core.text import sentence_starts
 from memedit.core.types import Decision, Edit
 from memedit.editors.mello import question_of
@@ -131,5 +131,5 @@ def test_what_a_question_is_about(text: str, subject: str | None) -> None:
 
 def test_names_have_an_end() -> None:
     with pytest.raises(InvalidInputError, match="characters"):
-        called(f"rome(statistics={'/' * 100_000}")
+        parse_call(f"rome(statistics={'/' * 100_000}")
     assert Edit("x", "y").prompt == "x"

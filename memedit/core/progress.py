@@ -21,7 +21,7 @@ def report(done: int) -> None:
     _heard.get()(done)
 
 
-def counted(items: Sequence[T]) -> Iterator[T]:
+def count_done(items: Sequence[T]) -> Iterator[T]:
     """The items, one by one; asked for the next, it reports those before it as done."""
     for number, item in enumerate(items, 1):
         yield item

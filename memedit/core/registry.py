@@ -40,7 +40,7 @@ def split(text: str, separator: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-def called(text: str) -> tuple[str, dict[str, Any]]:
+def parse_call(text: str) -> tuple[str, dict[str, Any]]:
     """(name, settings) of ``name`` or ``name(setting=value, ...)``.
 
     Values are numbers, ``true``, ``false``, ``none``, words, paths, quoted texts, and lists of
@@ -243,7 +243,7 @@ class Registry:
             InvalidInputError: it has no such setting.
             RegistrationError: as :meth:`find`.
         """
-        name, said = called(text)
+        name, said = parse_call(text)
         cls, settings = self.find(name), {**said, **settings}
         check_settings(self.kind, name, cls, settings)
         return self.checked(name, cls(**settings))

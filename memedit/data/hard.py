@@ -16,7 +16,7 @@ _BE = re.compile(r"\b(is|was|are|were)\b(?!.*\b(is|was|are|were)\b)")
 _OPENERS = frozenset("The What Which Who Where In When How On By At A An".split())
 
 
-def with_hard(case: EvalCase) -> EvalCase:
+def add_hard_probes(case: EvalCase) -> EvalCase:
     """The case with hard probes of each of its edits that names subject and target."""
     return replace(case, probes=(*case.probes, *(p for e in case.edits for p in probes(e))))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from memedit.core.errors import InvalidInputError
 from memedit.data.cases import EvalCase, Read, Selection, Unusable, parts_of, select
 from memedit.data.formats import Format, Options, detect
-from memedit.data.hard import with_hard
+from memedit.data.hard import add_hard_probes
 from memedit.data.records import _HUB, Json, records
 
 _LEARNT_FROM = ("counterfact", "knowedit", "zsre")
@@ -76,7 +76,7 @@ def load_cases(
     if name == "zsre":
         name = f"zsre-{options.target}"
     if options.hard:
-        read = (with_hard(case) if isinstance(case, EvalCase) else case for case in read)
+        read = (add_hard_probes(case) if isinstance(case, EvalCase) else case for case in read)
     selection = select(
         read, n, conflicts=conflicts, together=together, locality=locality, part=part
     )

@@ -72,7 +72,7 @@ class Fact:
     essence: Sequenced
 
 
-def contexts(lm: LM, number: int, seed: int) -> tuple[str, ...]:
+def sample_contexts(lm: LM, number: int, seed: int) -> tuple[str, ...]:
     """``"{}"``, then texts that the unedited model begins by itself, each followed by ``". {}"``.
 
     Sampled from its five most likely tokens after common first words, in turn ten and five tokens
@@ -108,21 +108,21 @@ def weights(number: int, plain: float | None) -> Tensor:
     return torch.tensor([plain] + [(1 - plain) / (number - 1)] * (number - 1))
 
 
-def fact(lm: LM, edit: Edit, templates: Sequence[str], plain: float | None) -> Fact:
+def sequence_fact(lm: LM, edit: Edit, templates: Sequence[str], plain: float | None) -> Fact:
     """An edit as sequences in these contexts.
 
     Raises:
         InvalidEditError: it has no subject or no target.
     """
-    subject = needed(edit)
+    subject = require_subject(edit)
     asked = (edit.prompt, edit.target_new, subject)
-    rows = tuple(keyed(lm, *asked, template) for template in templates)
-    essence = keyed(lm, f"{subject} is a", None, subject)
+    rows = tuple(sequence_prompt(lm, *asked, template) for template in templates)
+    essence = sequence_prompt(lm, f"{subject} is a", None, subject)
     essence = replace(essence, ids=essence.ids[: essence.column + 1])  # what follows is not asked
     return Fact(edit, rows, weights(len(rows), plain), essence)
 
 
-def needed(edit: Edit) -> str:
+def require_subject(edit: Edit) -> str:
     """The subject of an edit that has subject and target.
 
     Raises:
@@ -137,7 +137,7 @@ def needed(edit: Edit) -> str:
     return edit.subject
 
 
-def targeted(lm: LM, edit: Edit) -> Sequenced:
+def sequence_edit(lm: LM, edit: Edit) -> Sequenced:
     """An edit's prompt and target, for methods that need no subject.
 
     Raises:
@@ -148,10 +148,10 @@ def targeted(lm: LM, edit: Edit) -> Sequenced:
             f"{edit.prompt!r} has no target to train on.",
             hint="Pass target_new=, or use an editor that takes statements (ike).",
         )
-    return keyed(lm, edit.prompt, edit.target_new, None)
+    return sequence_prompt(lm, edit.prompt, edit.target_new, None)
 
 
-def keyed(
+def sequence_prompt(
     lm: LM, prompt: str, target: str | None, subject: str | None, template: str = PLAIN
 ) -> Sequenced:
     """A prompt in a context, with its target and the position of its subject.

@@ -21,7 +21,7 @@ from torch import Tensor
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.core.types import Edit, Payload, Record
-from memedit.editors._sequences import needed
+from memedit.editors._sequences import require_subject
 from memedit.editors.weights.base import checked_layers
 from memedit.editors.weights.closed_forms import Moment, projected
 from memedit.editors.weights.locating import Locating
@@ -71,7 +71,7 @@ class Alphaedit(Locating):
             StatisticsError: there are no second moments of a layer, or no null space in them.
         """
         for edit in edits:
-            needed(edit)
+            require_subject(edit)
         layers = checked_layers(
             lm, default_layers(lm.sites.layers) if self.layers is None else self.layers
         )

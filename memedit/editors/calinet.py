@@ -23,8 +23,14 @@ from memedit.core.calls import LM, Batch, Call
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import PLAIN, Sequenced, contexts, keyed, targeted
-from memedit.editors.beside.targets import Targets, cpu, feed_forward, sites
+from memedit.editors._sequences import (
+    PLAIN,
+    Sequenced,
+    sample_contexts,
+    sequence_edit,
+    sequence_prompt,
+)
+from memedit.editors.beside.targets import Targets, feed_forward, sites, to_cpu
 from memedit.engine.interventions import SideFFN
 
 
@@ -84,8 +90,8 @@ class Calinet:
         loss = self._train(lm, rows, layer, site, network, earlier, len(edits))
         return [
             {
-                f"{site}/w1": cpu(network.w1[i :: len(edits)]),
-                f"{site}/w2": cpu(network.w2[i :: len(edits)]),
+                f"{site}/w1": to_cpu(network.w1[i :: len(edits)]),
+                f"{site}/w2": to_cpu(network.w2[i :: len(edits)]),
                 "loss": loss,
             }
             for i in range(len(edits))
@@ -96,13 +102,13 @@ class Calinet:
 
     def wordings(self, lm: LM, edit: Edit) -> list[Sequenced]:
         """What one fact is trained on: prompt and queries, plain and in sampled contexts."""
-        found = [targeted(lm, edit)]
+        found = [sequence_edit(lm, edit)]
         for query in edit.queries:
             if query != edit.prompt:
-                found.append(keyed(lm, query, edit.target_new, None))
-        for template in contexts(lm, self.prefixes, self.seed) if self.prefixes else ():
+                found.append(sequence_prompt(lm, query, edit.target_new, None))
+        for template in sample_contexts(lm, self.prefixes, self.seed) if self.prefixes else ():
             if template != PLAIN:
-                found.append(keyed(lm, edit.prompt, edit.target_new, None, template))
+                found.append(sequence_prompt(lm, edit.prompt, edit.target_new, None, template))
         return found
 
     def _train(

@@ -30,7 +30,7 @@ from memedit.editors.prompting.forms import (
     before_query,
     head,
     hits_of,
-    opened_reply,
+    open_reply,
     plain,
     split_at_view,
     stated,
@@ -140,7 +140,7 @@ class Ike:
         chat = row.turn.chat
         return [
             f"{chat.user_open}{f'{d.context} {d.query}'.strip()}{chat.user_close}"
-            f"{chat.reply_open}{opened_reply(stated(d.fact))} {d.answer}{chat.reply_close}"
+            f"{chat.reply_open}{open_reply(stated(d.fact))} {d.answer}{chat.reply_close}"
             for d in demonstrations(retain=self.retain)[: self.demonstrations]
         ]
 
@@ -151,7 +151,7 @@ class Ike:
         turn = row.turn
         rest = turn.before[len(head(row)) :]
         if awaits_reply(turn):
-            after = turn.after + opened_reply(stated(fact))
+            after = turn.after + open_reply(stated(fact))
             return replace(row, turn=replace(turn, before=rest, after=after), rewritten=True)
         prompt = self._with_fact(row)
         return replace(row, prompt=prompt, turn=replace(turn, before=rest), rewritten=True)

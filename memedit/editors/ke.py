@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from memedit.core.calls import LM, Row
-from memedit.core.progress import counted
+from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors._sequences import Sequenced, sequence_edit
 from memedit.editors.weights.base import WeightEditor, low_rank
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import AUTO, over, shapes_of, trained
+from memedit.editors.weights.hypernetworks import AUTO, load_trained, pass_over_rows, shapes_of
 from memedit.engine.passes import Pass, log_probs
 
 _MOST = 32
@@ -129,11 +129,11 @@ class Ke(WeightEditor):
         if not edits:
             return []
         network = self._network(lm)
-        return [self._fitted(lm, network, edit) for edit in counted(edits)]
+        return [self._fitted(lm, network, edit) for edit in count_done(edits)]
 
     def _fitted(self, lm: LM, network: Network, edit: Edit) -> Payload:
-        row = targeted(lm, edit)
-        passing = over(lm, [row], network.sites)
+        row = sequence_edit(lm, edit)
+        passing = pass_over_rows(lm, [row], network.sites)
         found, _ = factors(passing, [row], network.sites, answers=False)
         payload: dict[str, Tensor | str | float] = {}
         with torch.no_grad():
@@ -143,7 +143,9 @@ class Ke(WeightEditor):
         return payload
 
     def _network(self, lm: LM) -> Network:
-        return trained(self.name, self.hypernetwork, lm, lambda known: fresh(lm, known["sites"]))
+        return load_trained(
+            self.name, self.hypernetwork, lm, lambda known: fresh(lm, known["sites"])
+        )
 
 
 def fresh(lm: LM, sites: Sequence[str]) -> Network:

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from memedit.core.calls import LM, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.progress import counted
+from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import contexts, targeted
+from memedit.editors._sequences import sample_contexts, sequence_edit
 from memedit.editors.weights.base import WeightEditor, weight_of
 from memedit.engine.passes import Pass, log_probs, observe
 
@@ -84,10 +84,10 @@ class Kn(WeightEditor):
         Raises:
             InvalidEditError: an edit without a target.
         """
-        return [self._fitted(lm, edit) for edit in counted(edits)]
+        return [self._fitted(lm, edit) for edit in count_done(edits)]
 
     def _fitted(self, lm: LM, edit: Edit) -> Payload:
-        target = targeted(lm, edit).target
+        target = sequence_edit(lm, edit).target
         old = self.answer(lm, edit)
         payload: dict[str, Tensor | str | float] = {}
         by_layer: dict[int, list[int]] = {}
@@ -133,7 +133,7 @@ class Kn(WeightEditor):
 
     def neurons(self, lm: LM, edit: Edit, answer: Tensor) -> list[Neuron]:
         """The refined set: neurons that count in most wordings of the fact."""
-        templates = contexts(lm, self.prefixes, self.seed)
+        templates = sample_contexts(lm, self.prefixes, self.seed)
         prompts = [template.replace("{}", edit.prompt) for template in templates]
         prompts += [query for query in edit.queries if query != edit.prompt]
         coarse = [self.coarse(lm, prompt, answer) for prompt in prompts]

@@ -18,7 +18,7 @@ from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors._sequences import Sequenced, sequence_edit
 from memedit.editors.weights.base import WeightEditor, low_rank, weight_of
 from memedit.engine.passes import Pass, log_probs
 
@@ -70,7 +70,7 @@ class Lora(WeightEditor):
         if not edits:
             return []
         pairs = self._fresh(lm)
-        loss = self._train(lm, [targeted(lm, edit) for edit in edits], pairs)
+        loss = self._train(lm, [sequence_edit(lm, edit) for edit in edits], pairs)
         scale, number = self.alpha / self.rank, len(edits)
         payloads: list[dict[str, Tensor | str | float]] = [{"loss": loss} for _ in edits]
         for site, (a, b) in pairs.items():

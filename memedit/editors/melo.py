@@ -21,8 +21,8 @@ from torch import Tensor
 from memedit.core.calls import LM, Apply, Batch, Call, Row, Step
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Sequenced, targeted
-from memedit.editors.beside.targets import After, Targets, apart, chunked, cpu, sites
+from memedit.editors._sequences import Sequenced, sequence_edit
+from memedit.editors.beside.targets import After, Targets, check_apart, chunk_rows, sites, to_cpu
 from memedit.engine.codebook import MARGIN, Rule
 from memedit.engine.passes import observe
 
@@ -79,22 +79,22 @@ class Melo:
         """
         if not edits:
             return []
-        rows = [targeted(lm, edit) for edit in edits]
-        apart(rows, [edit.prompt for edit in edits], self.name)
+        rows = [sequence_edit(lm, edit) for edit in edits]
+        check_apart(rows, [edit.prompt for edit in edits], self.name)
         router = self._router(lm)
         site = lm.sites.block(router)
         _, keys = observe(lm, [row.ids for row in rows], [row.start for row in rows], [site])[site]
         payloads: list[Payload] = []
-        for part in chunked(rows):
+        for part in chunk_rows(rows):
             leaves, loss = self._train(lm, edits[part], rows[part], router)
             for n, i in enumerate(range(part.start, part.stop)):
                 payload: dict[str, Tensor | str | float] = {
-                    f"{site}/key": cpu(keys[i]),
+                    f"{site}/key": to_cpu(keys[i]),
                     f"{site}/label": str(edits[i].target_new).strip(),
                     "loss": float(loss[n]),
                 }
                 for path, (a, b) in leaves.items():
-                    payload |= {f"{path}/a": cpu(a[n]), f"{path}/b": cpu(b[n])}
+                    payload |= {f"{path}/a": to_cpu(a[n]), f"{path}/b": to_cpu(b[n])}
                 payloads.append(payload)
         return payloads
 

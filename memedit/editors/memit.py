@@ -19,7 +19,7 @@ from torch import Tensor
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import needed
+from memedit.editors._sequences import require_subject
 from memedit.editors.weights.base import checked_layers
 from memedit.editors.weights.closed_forms import exact, ridge
 from memedit.editors.weights.locating import Locating
@@ -73,7 +73,7 @@ class Memit(Locating):
             StatisticsError: there are no second moments of a layer.
         """
         for edit in edits:
-            needed(edit)
+            require_subject(edit)
         layers = self._layers(lm)
         moments = moments_of(lm, layers, self.statistics)
         facts = self.facts(lm, edits)

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from memedit.core.calls import LM
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import targeted
+from memedit.editors._sequences import sequence_edit
 from memedit.editors.weights.base import WeightEditor, low_rank
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import AUTO, over, shapes_of, trained
+from memedit.editors.weights.hypernetworks import AUTO, load_trained, pass_over_rows, shapes_of
 
 _EPSILON = 1e-7
 
@@ -132,9 +132,9 @@ class Mend(WeightEditor):
         """
         if not edits:
             return []
-        rows, network = [targeted(lm, edit) for edit in edits], self._network(lm)
+        rows, network = [sequence_edit(lm, edit) for edit in edits], self._network(lm)
         sites = network.sites
-        found, nll = factors(over(lm, rows, sites), rows, sites, answers=False)
+        found, nll = factors(pass_over_rows(lm, rows, sites), rows, sites, answers=False)
         payloads: list[dict[str, Tensor | str | float]] = [{} for _ in edits]
         with torch.no_grad():
             for site in sites:
@@ -147,4 +147,4 @@ class Mend(WeightEditor):
         def empty(manifest: dict[str, Any]) -> Network:
             return Network(shapes_of(lm, manifest["sites"]), rank=manifest["rank"], rate=1e-4)
 
-        return trained(self.name, self.hypernetwork, lm, empty)
+        return load_trained(self.name, self.hypernetwork, lm, empty)

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
-from memedit.core.progress import counted
+from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Fact, needed
+from memedit.editors._sequences import Fact, require_subject
 from memedit.editors.weights.base import checked_layers, low_rank
 from memedit.editors.weights.closed_forms import Moment, through
 from memedit.editors.weights.locating import Locating
@@ -83,13 +83,13 @@ class Rome(Locating):
             StatisticsError: there are no second moments of the layer.
         """
         for edit in edits:
-            needed(edit)
+            require_subject(edit)
         chosen = lm.sites.layers // _DEPTH if self.layer is None else self.layer
         (layer,) = checked_layers(lm, [chosen])
         site = lm.sites.mlp_out(layer)
         moment = moment_of(lm, layer, self.statistics)
         payloads: list[Payload] = []
-        for edit in counted(edits):
+        for edit in count_done(edits):
             made = self.insertion(lm, self.facts(lm, [edit])[0], layer, moment)
             terms = low_rank(site, made.u[None], made.v[None])
             payloads.append({**terms, "loss": made.loss, "statistics": moment.digest})

@@ -23,9 +23,9 @@ from torch import Tensor
 from memedit.core.calls import LM, Batch, Call
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors._sequences import Sequenced, sequence_edit
 from memedit.editors.beside.negatives import states, strangers
-from memedit.editors.beside.targets import Targets, chunked, cpu, feed_forward, sites
+from memedit.editors.beside.targets import Targets, chunk_rows, feed_forward, sites, to_cpu
 from memedit.engine.interventions import Neurons
 
 _TOP_ACTIVATIONS, _TOP_MEMORY = 5, 1_000
@@ -88,11 +88,11 @@ class Tpatcher:
             InvalidEditError: an edit without a target.
             UnsupportedArchitectureError: a model without a feed-forward module (OPT).
         """
-        rows = [targeted(lm, edit) for edit in edits]
+        rows = [sequence_edit(lm, edit) for edit in edits]
         layer = lm.sites.layers - 1
         site = feed_forward(lm, layer)
         payloads: list[Payload] = []
-        for part in chunked(rows):
+        for part in chunk_rows(rows):
             fitting = _Fitting(self, lm, edits[part], rows[part], site, layer)
             payloads += fitting.run()
         return payloads
@@ -224,9 +224,9 @@ class _Fitting:
             mine = self.owner == row
             payloads.append(
                 {
-                    f"{self.site}/k": cpu(self.k[mine]),
-                    f"{self.site}/b": cpu(self.b[mine, None]),
-                    f"{self.site}/v": cpu(value[mine]),
+                    f"{self.site}/k": to_cpu(self.k[mine]),
+                    f"{self.site}/b": to_cpu(self.b[mine, None]),
+                    f"{self.site}/v": to_cpu(value[mine]),
                 }
             )
         return payloads

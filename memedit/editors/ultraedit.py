@@ -19,7 +19,7 @@ from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Sequenced, targeted
+from memedit.editors._sequences import Sequenced, sequence_edit
 from memedit.editors.weights.base import WeightEditor, checked_layers, low_rank
 from memedit.editors.weights.closed_forms import normal
 from memedit.editors.weights.gradients import Factors, factors
@@ -101,7 +101,7 @@ class Ultraedit(WeightEditor):
         """
         if not edits:
             return []
-        rows = [targeted(lm, edit) for edit in edits]
+        rows = [sequence_edit(lm, edit) for edit in edits]
         sites, first = self._sites(lm)
         parts = list(self._factors(lm, rows, sites, first))
         payloads: list[dict[str, Tensor | str | float]] = [{} for _ in edits]

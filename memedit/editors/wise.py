@@ -22,11 +22,11 @@ from torch.nn import functional as F
 
 from memedit.core.calls import LM, Apply, Batch, Call, Row, Step
 from memedit.core.errors import InvalidInputError
-from memedit.core.progress import counted
+from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Sequenced, contexts, keyed, targeted
+from memedit.editors._sequences import Sequenced, sample_contexts, sequence_edit, sequence_prompt
 from memedit.editors.beside.negatives import STRANGERS, sampled
-from memedit.editors.beside.targets import Targets, cpu, sites
+from memedit.editors.beside.targets import Targets, sites, to_cpu
 from memedit.editors.weights.base import weight_of
 from memedit.engine.passes import Pass
 
@@ -95,12 +95,12 @@ class Wise:
         Raises:
             InvalidEditError: an edit without a target.
         """
-        rows = [targeted(lm, edit) for edit in edits]
+        rows = [sequence_edit(lm, edit) for edit in edits]
         layer = int(lm.sites.layers * 27 / 32) if self.layer is None else self.layer
         site = lm.sites.mlp_out(layer)
         held = memories((r.payloads.get(self.name, {}) for r in lm.records), site)
         payloads: list[Payload] = []
-        for edit, row in counted(list(zip(edits, rows, strict=True))):
+        for edit, row in count_done(list(zip(edits, rows, strict=True))):
             name, memory = self._open(held, edit, weight_of(lm, site), lm.base.device)
             training = _Training(self, lm, edit, row, layer, site, memory)
             before = memory.delta.clone()
@@ -110,7 +110,7 @@ class Wise:
             mask = mask_of(memory.delta.shape, self.share, memory.mask).to(before.device)
             payloads.append(
                 {
-                    f"{site}/side": cpu((memory.delta - before)[mask]),
+                    f"{site}/side": to_cpu((memory.delta - before)[mask]),
                     f"{site}/memory": name,
                     f"{site}/mask": memory.mask,
                     f"{site}/rows": memory.delta.shape[0],
@@ -200,8 +200,8 @@ class _Training:
     ) -> None:
         self.how, self.site, self.memory = how, site, memory
         rows = [row]
-        for template in contexts(lm, how.prefixes, how.seed)[1:] if how.prefixes else ():
-            rows.append(keyed(lm, edit.prompt, edit.target_new, None, template))
+        for template in sample_contexts(lm, how.prefixes, how.seed)[1:] if how.prefixes else ():
+            rows.append(sequence_prompt(lm, edit.prompt, edit.target_new, None, template))
         device = lm.base.device
         self.mask = mask_of(memory.delta.shape, how.share, memory.mask).to(device)
         self.targets = Targets(lm, rows, first=layer, whole=True)

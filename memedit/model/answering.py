@@ -34,7 +34,7 @@ from memedit.model.deciding import Decider, in_force
 from memedit.model.fitting import Fitter
 from memedit.model.prompts import Messages, Prompt, asked_of
 from memedit.model.sequence import ungated
-from memedit.model.values import told_together
+from memedit.model.values import tell_together
 
 _CLOSED, _QUOTES = ("?", "!", ".", "？", "！", "。", "؟", "।"), " \t\r\n\"'”’»)"
 """How a sentence ends, and what may stand behind it."""
@@ -147,7 +147,7 @@ class Answering:
     def _ready(self, decisions: Sequence[Decision]) -> list[Decision]:
         """The decisions with the payloads of every edit compiled that the editors in use read."""
         if not any(editor.needs for editor in self.leaves):
-            decisions = list(map(told_together, decisions))
+            decisions = list(map(tell_together, decisions))
         done: dict[int, tuple[Hit, ...]] = {}
 
         def ready(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:

@@ -13,10 +13,10 @@ from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
 from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.passages import with_neighbours
-from memedit.model.timing import decided_in_time
+from memedit.model.timing import decide_in_time
 from memedit.model.values import with_all_values
 from memedit.scope import load_scope
-from memedit.scope.documents import heeded
+from memedit.scope.documents import heed
 
 _CANDIDATES = 16
 """Edits that a scope judges for each query."""
@@ -56,7 +56,7 @@ class Decider:
         """
         with self._lock:
             if not self._checked:
-                self.scope = suited(self.scope, self.memory, given=self._given)
+                self.scope = suit_scope(self.scope, self.memory, given=self._given)
                 self._checked = True
 
     def calibrate(
@@ -108,7 +108,7 @@ class Decider:
         if judges_all(self.scope) or not timed:
             return decisions
         found = (
-            decided_in_time(query, decision, moment, store, one)
+            decide_in_time(query, decision, moment, store, one)
             for query, decision in zip(queries, decisions, strict=True)
         )
         every = (with_all_values(each, store, each.as_of or moment) for each in found)
@@ -124,7 +124,7 @@ class Decider:
         found = candidates(self.scope, store, queries, namespace, moment)
         with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
             decisions = self.scope.decide(queries, found)
-        return list(map(heeded, queries, decisions))
+        return list(map(heed, queries, decisions))
 
     def decide_with_version(
         self, queries: Sequence[str], namespace: str, as_of: Moment | None = None
@@ -156,7 +156,7 @@ def candidates(
     return store.search(queries, k=_CANDIDATES, namespace=namespace, as_of=as_of)
 
 
-def suited(scope: Scope, memory: EditMemory, *, given: bool) -> Scope:
+def suit_scope(scope: Scope, memory: EditMemory, *, given: bool) -> Scope:
     """The scope, if it was trained for the memory's encoder; else one without training.
 
     Args:

@@ -21,7 +21,7 @@ from memedit.model.answering import Answering
 from memedit.model.correcting import corrections, options_of
 from memedit.model.deciding import Decider
 from memedit.model.feedback import OF_RECORD, TeachableModel
-from memedit.model.fitting import Fitter, Payloads, check_needs, lacking, letting_go
+from memedit.model.fitting import Fitter, Payloads, check_needs, lacking, make_letting_go
 from memedit.model.keeping import KeptModel
 from memedit.model.reading import ReadingModel
 from memedit.model.sequence import EditedModels, written
@@ -90,7 +90,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         self._decider = Decider(self.memory, scope, given=given)
         self._chat = ChatFormat.of(self.tokenizer)
         self._edited_models, self._kept = EditedModels(self.engine), dict[int, Payloads]()
-        self.memory.when_purged(letting_go(self._edited_models, self._kept))
+        self.memory.when_purged(make_letting_go(self._edited_models, self._kept))
 
     @classmethod
     def from_pretrained(

@@ -10,12 +10,12 @@ from weakref import ref
 import torch
 
 from memedit.core.errors import InvalidEditError
-from memedit.core.progress import counted, report
+from memedit.core.progress import count_done, report
 from memedit.core.protocols import Editor, Scope, is_joint, leaves_of
 from memedit.core.types import Edit, Payload, Record
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Receipt
-from memedit.model.sequence import EditedModels, dependents, refuse, stamped, ungated
+from memedit.model.sequence import EditedModels, dependents, refuse, stamp, ungated
 
 Payloads = Mapping[str, Payload]
 """Editor -> what it must remember."""
@@ -151,7 +151,7 @@ class Fitter:
         made = _fit(self.editor, [record.edit for record in bare], self.model(others))
         version = self.memory.version
         return {
-            record.sequence: {self.editor.name: stamped(payload, version)}
+            record.sequence: {self.editor.name: stamp(payload, version)}
             for record, payload in zip(bare, made, strict=True)
         }
 
@@ -172,7 +172,7 @@ class Fitter:
         if not is_joint(editor):
             return _fit(editor, edits, self.engine)
         lm = self.engine.shadow()
-        return [_fit(editor, [edit], lm)[0] for edit in counted(edits)]
+        return [_fit(editor, [edit], lm)[0] for edit in count_done(edits)]
 
     def _on_those_in_force(
         self, edits: Sequence[Edit], options: Mapping[str, Any]
@@ -192,13 +192,13 @@ class Fitter:
         lm = self.model([record for record in live if record.sequence not in replaced])
         made = _fit(self.editor, list(fresh.values()), lm) if fresh else []
         version = self.memory.version
-        payloads = {i: stamped(p, version) for i, p in zip(fresh, made, strict=True)}
+        payloads = {i: stamp(p, version) for i, p in zip(fresh, made, strict=True)}
         return [
             {self.editor.name: payloads[edit.id]} if edit.id in payloads else {} for edit in edits
         ]
 
 
-def letting_go(edited: EditedModels, kept: dict[int, Payloads]) -> Callable[[], None]:
+def make_letting_go(edited: EditedModels, kept: dict[int, Payloads]) -> Callable[[], None]:
     """What a memory shall call when something was purged; it keeps no model alive."""
     models = ref(edited)
 

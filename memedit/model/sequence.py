@@ -90,7 +90,7 @@ def written(engine: Engine, changes: Mapping[str, Tensor]) -> Iterator[None]:
             parameter.data = original
 
 
-def stamped(payload: Payload, version: int) -> Payload:
+def stamp(payload: Payload, version: int) -> Payload:
     """A payload that says on what it was fitted."""
     return {**payload, FITTED_AT: version}
 

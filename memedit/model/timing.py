@@ -20,7 +20,7 @@ Decide: TypeAlias = Callable[[str, "datetime | None"], Decision]
 """What the scope says of a query, among the facts that hold at a moment (None: now)."""
 
 
-def decided_in_time(
+def decide_in_time(
     query: str,
     ordinary: Decision,
     as_of: datetime | None,

@@ -28,7 +28,7 @@ def with_all_values(
     return replace(decision, hits=tuple(hits.values()), informs=informs)
 
 
-def told_together(decision: Decision) -> Decision:
+def tell_together(decision: Decision) -> Decision:
     """The decision, the first hit of each slot with several values saying all of them.
 
     For editors that read what an edit says. Nothing of it is stored: what an editor makes of the

@@ -30,7 +30,7 @@ _POINTS = re.compile(
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+|:\s")
 
 
-def heeded(query: str, decision: Decision) -> Decision:
+def heed(query: str, decision: Decision) -> Decision:
     """The decision, without the edits that disagree with a document which ``query`` asks about.
 
     Args:

@@ -25,11 +25,11 @@ from memedit.core.sites import Sites
 from memedit.data.facts import Fact
 from memedit.editors._sequences import Sequenced, places_of
 from memedit.editors.prompting.adapter import WEIGHTS
-from memedit.editors.prompting.forms import before_query, opened_reply, plain, stated
+from memedit.editors.prompting.forms import before_query, open_reply, plain, stated
 from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec, right_pad
 from memedit.training.examples import Example, Examples
-from memedit.training.loop import Schedule, chunks, shuffled, train
+from memedit.training.loop import Schedule, chunks, draw_shuffled, train
 
 RANK, ALPHA = 16, 32
 Tokens = tuple[list[int], list[int]]
@@ -55,7 +55,7 @@ class Renderer:
         if example.chat and self.chat is not None:
             chat = self.chat
             query = f"{example.before} {example.query}".strip()
-            after = chat.user_close + chat.reply_open + opened_reply(facts)
+            after = chat.user_close + chat.reply_open + open_reply(facts)
             turn = Turn(chat.opening + chat.user_open, after, chat)
             return Row(query, target=target, turn=turn, rewritten=True)
         return Row(before_query(facts, example.before, example.query), target=target)
@@ -69,7 +69,7 @@ class Renderer:
         return prompt.tolist(), [*target.tolist(), self.eos]
 
 
-def adapted(base: Any, targets: Sequence[str], seed: int, start: Path | None = None) -> Any:
+def adapt(base: Any, targets: Sequence[str], seed: int, start: Path | None = None) -> Any:
     """``base`` in a PEFT model with an adapter; the base's weights are frozen.
 
     Args:
@@ -163,14 +163,14 @@ def train_counterfactual(
     Interrupted, it goes on from the last checkpoint in ``folder``; ``start`` is the folder of an
     adapter to begin with instead of a fresh one.
     """
-    model = adapted(base, targets, schedule.seed, start)
+    model = adapt(base, targets, schedule.seed, start)
     renderer = Renderer(tokenizer, Codec(tokenizer, pad_id(tokenizer, base.config)))
     objective = Objective(model, renderer)
     examples = Examples(facts, texts)
     parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
 
     def loss_of(step: int) -> Tensor:
-        batch = shuffled(step, schedule, lambda rng: renderer(examples.draw(rng)))
+        batch = draw_shuffled(step, schedule, lambda rng: renderer(examples.draw(rng)))
         return objective.losses(batch)[0].mean()
 
     model.train()

@@ -25,7 +25,7 @@ from memedit.editors.prompting.decomposing import MOST_HOPS, planned, relations
 from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec
 from memedit.training.counterfactual import ALPHA, RANK, Objective, Tokens
-from memedit.training.loop import Report, Schedule, chunks, shuffled, train
+from memedit.training.loop import Report, Schedule, chunks, draw_shuffled, train
 
 Part: TypeAlias = Literal["train", "evaluation"]
 _TRAIN = 60
@@ -221,7 +221,7 @@ def train_decomposer(
     }
 
     def loss_of(step: int) -> Tensor:
-        batch = shuffled(step, schedule, lambda rng: renderer(examples["train"].draw(rng)))
+        batch = draw_shuffled(step, schedule, lambda rng: renderer(examples["train"].draw(rng)))
         return objective.losses(batch)[0].mean()
 
     model.train()

@@ -21,7 +21,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
 from memedit.data.facts import Fact
 from memedit.editors import ke, mend
-from memedit.editors._sequences import Sequenced, keyed
+from memedit.editors._sequences import Sequenced, sequence_prompt
 from memedit.editors.weights.gradients import Factors, factors
 from memedit.editors.weights.hypernetworks import (
     beside,
@@ -106,8 +106,8 @@ class Student:
     def edit_rows(self, lesson: Lesson) -> tuple[Sequenced, Sequenced]:
         """(the edit's own prompt, the rephrase), each with the new target."""
         target = lesson.edit.target_new
-        own = keyed(self.lm, lesson.edit.prompt, target, None)
-        return own, keyed(self.lm, lesson.rephrase, target, None)
+        own = sequence_prompt(self.lm, lesson.edit.prompt, target, None)
+        return own, sequence_prompt(self.lm, lesson.rephrase, target, None)
 
     def factors(self, passing: Pass, own: Sequenced) -> dict[str, Factors]:
         """The factors of one edit's gradient, per module, from a pass over its row."""

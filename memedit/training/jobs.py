@@ -140,7 +140,7 @@ def _pairs(
     progress: Progress,
 ) -> dict[str, Pairs]:
     """Labelled pairs of the training and the calibration part."""
-    from memedit.training.pairs import cached_pairs
+    from memedit.training.pairs import cache_pairs
 
     parts = split_facts([f for f in read_facts(data) if f.source != "counterfact" or f.paraphrases])
     plain = sentences(texts)
@@ -149,7 +149,7 @@ def _pairs(
         facts = parts[part]
         random.Random(seed).shuffle(facts)
         key = hashlib.sha256(json.dumps([manifest, part, most]).encode()).hexdigest()[:16]
-        found[part] = cached_pairs(
+        found[part] = cache_pairs(
             out / f"pairs-{part}-{key}.safetensors",
             facts[:most],
             plain,

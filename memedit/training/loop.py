@@ -89,7 +89,7 @@ def train(
             _save(folder, step + 1, parameters, optimiser, schedule)
 
 
-def shuffled(step: int, schedule: Schedule, draw: Callable[[random.Random], Any]) -> list[Any]:
+def draw_shuffled(step: int, schedule: Schedule, draw: Callable[[random.Random], Any]) -> list[Any]:
     """The examples of a step, alike in length within it.
 
     Four steps share one draw, sorted by length and dealt out in a random order, so that little of

@@ -165,7 +165,7 @@ Part: TypeAlias = tuple[
 ]
 
 
-def cached_pairs(
+def cache_pairs(
     file: Path,
     facts: Sequence[Fact],
     texts: Sequence[str],
@@ -254,10 +254,10 @@ def build(
                     parts.append(part)
             queries = []
             progress(done, len(facts))
-    return gathered(parts)
+    return gather(parts)
 
 
-def gathered(parts: Sequence[Part]) -> Pairs:
+def gather(parts: Sequence[Part]) -> Pairs:
     """The pairs of several queries."""
     return Pairs(
         np.concatenate([p[0] for p in parts]),

@@ -26,7 +26,7 @@ from memedit.scope.classifier import worth_weighing
 from memedit.scope.features import scalars, vectors
 from memedit.scope.reading import pair_texts
 from memedit.training.cross import ASKS, INFORMS, NONE
-from memedit.training.pairs import KEPT, Pairs, Part, gathered
+from memedit.training.pairs import KEPT, Pairs, Part, gather
 
 Request = Mapping[str, Any]
 ROLES = {"none": NONE, "asks": ASKS, "informs": INFORMS}
@@ -83,7 +83,7 @@ def build(
         progress(start + len(some), len(requests))
     if not parts:
         raise InvalidInputError("No request finds an edit.", hint="Give more requests.")
-    return gathered(parts)
+    return gather(parts)
 
 
 def joined(first: Pairs, second: Pairs) -> Pairs:

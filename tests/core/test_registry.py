@@ -8,7 +8,7 @@ import pytest
 
 from memedit import editors, scope
 from memedit.core.errors import InvalidInputError, RegistrationError
-from memedit.core.registry import Registry, called, classes_in, split
+from memedit.core.registry import Registry, classes_in, parse_call, split
 from memedit.data.formats import detect
 from memedit.editors import load_editor
 from memedit.editors.ft_l import FtL
@@ -45,7 +45,7 @@ def test_separators_inside_of_brackets_do_not_separate() -> None:
     ],
 )
 def test_settings_are_read(text: str, wanted: tuple[str, dict[str, object]]) -> None:
-    assert called(text) == wanted
+    assert parse_call(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_settings_are_read(text: str, wanted: tuple[str, dict[str, object]]) -> 
 )
 def test_what_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError, match="cannot be read"):
-        called(text)
+        parse_call(text)
 
 
 def test_editors_and_comparisons_take_settings_in_names() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.core.types import Record
-from memedit.editors._sequences import contexts, fact
+from memedit.editors._sequences import sample_contexts, sequence_fact
 from memedit.editors.alphaedit import Alphaedit
 from memedit.editors.weights.base import summed
 from memedit.editors.weights.spreading import keys_of
@@ -49,7 +49,9 @@ def keys_of_layer_one(lm: Engine) -> torch.Tensor:
     alpha = Alphaedit(**QUICK, energy=0.3, weight=1e-3)
     (payload,) = alpha.fit(FACTS[:1], lm)
     below = {s: d for s, d in summed([payload]).items() if s == lm.sites.mlp_out(0)}
-    return keys_of(lm.shadow(below), [fact(lm, FACTS[0], contexts(lm, 5, 0), 0.5)], 1)[:, 0]
+    return keys_of(
+        lm.shadow(below), [sequence_fact(lm, FACTS[0], sample_contexts(lm, 5, 0), 0.5)], 1
+    )[:, 0]
 
 
 def test_it_changes_nothing_in_the_kept_directions(lm: Engine) -> None:

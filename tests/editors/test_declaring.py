@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memedit import Edit
-from memedit.editors.prompting.declaring import declared
+from memedit.editors.prompting.declaring import declare
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ from memedit.editors.prompting.declaring import declared
 def test_a_question_with_its_answer_is_a_sentence(
     asked: str, target: str, subject: str | None, said: str
 ) -> None:
-    assert declared(Edit(asked, target, subject)) == said
+    assert declare(Edit(asked, target, subject)) == said
 
 
 def test_a_statement_stays_as_it_is() -> None:
-    assert declared(Edit.from_statement("Is it open? Yes, till 7.")) == "Is it open? Yes, till 7."
+    assert declare(Edit.from_statement("Is it open? Yes, till 7.")) == "Is it open? Yes, till 7."

@@ -9,7 +9,7 @@ import torch
 
 from memedit import Edit
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.editors._sequences import Sequenced, keyed
+from memedit.editors._sequences import Sequenced, sequence_prompt
 from memedit.editors.ke import Head, Ke, Network, fresh, old_answer, read_text
 from memedit.editors.weights.base import summed, weight_of
 from memedit.editors.weights.gradients import factors
@@ -31,7 +31,7 @@ def lm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_terms_are_the_papers_dense_update(lm: Engine) -> None:
     sites = last_mlps(lm, skip=1)
     network, site = fresh(lm, sites), sites[-1]
-    row = keyed(lm, FACTS[0].prompt, FACTS[0].target_new, None)
+    row = sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None)
     passing = over(lm, row)
     found, _ = factors(passing, [row], sites, answers=False)
     network.requires_grad_(False)
@@ -52,7 +52,7 @@ def test_the_terms_are_the_papers_dense_update(lm: Engine) -> None:
 def test_a_closed_gate_changes_nothing(lm: Engine) -> None:
     sites = last_mlps(lm, skip=1)
     network = fresh(lm, sites).requires_grad_(False)
-    row = keyed(lm, FACTS[0].prompt, FACTS[0].target_new, None)
+    row = sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None)
     passing = over(lm, row)
     found, _ = factors(passing, [row], sites, answers=False)
     c = network.condition(read_text(passing, FACTS[0], row))
@@ -72,7 +72,7 @@ def over(lm: Engine, row: Sequenced) -> Pass:
 
 def test_it_reads_the_old_answer_the_new_one_and_the_prompt(lm: Engine) -> None:
     edit = Edit("Q?", "Rome")
-    row = keyed(lm, edit.prompt, edit.target_new, None)
+    row = sequence_prompt(lm, edit.prompt, edit.target_new, None)
     with torch.no_grad():
         said = lm.base(**lm.tokenizer("Q?", return_tensors="pt")).logits[0, -1].argmax()
     assert old_answer(over(lm, row), row) == lm.codec.text(said[None])
@@ -80,7 +80,7 @@ def test_it_reads_the_old_answer_the_new_one_and_the_prompt(lm: Engine) -> None:
     table = lm.base.get_input_embeddings().weight
     assert torch.equal(read_text(over(lm, row), edit, row), table[lm.codec.ids(text)].detach())
     long = Edit("x" * 100, "Rome")
-    row = keyed(lm, long.prompt, "Rome", None)
+    row = sequence_prompt(lm, long.prompt, "Rome", None)
     assert len(read_text(over(lm, row), long, row)) == 32
 
 
@@ -121,7 +121,7 @@ def test_training_lowers_the_edits_loss_and_what_is_saved_edits(tmp_path: Path) 
     assert scores["edit_nll"] < scores["edit_nll_before"]
     training.save(folder, {})
     ours = summed(Ke(hypernetwork=str(folder)).fit(FACTS[:1], lm))
-    row = keyed(lm, FACTS[0].prompt, FACTS[0].target_new, None)
+    row = sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None)
     for site, (u, v) in training.terms(FACTS[0], row).items():
         scale = float((v.T @ u).detach().abs().max())
         assert torch.allclose(ours[site], (v.T @ u).detach(), atol=0.02 * scale)

@@ -11,7 +11,7 @@ import torch
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Payload, Record
-from memedit.editors._sequences import Fact, contexts, fact
+from memedit.editors._sequences import Fact, sample_contexts, sequence_fact
 from memedit.editors.alphaedit import Alphaedit
 from memedit.editors.memit import Memit
 from memedit.editors.weights.base import summed
@@ -32,7 +32,7 @@ def lm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def facts_of(lm: Engine) -> list[Fact]:
-    return [fact(lm, edit, contexts(lm, 5, 0), 0.5) for edit in FACTS]
+    return [sequence_fact(lm, edit, sample_contexts(lm, 5, 0), 0.5) for edit in FACTS]
 
 
 def test_the_plain_prompt_has_half_the_weight_of_a_key_and_each_prefix_a_tenth(lm: Engine) -> None:

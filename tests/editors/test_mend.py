@@ -13,11 +13,11 @@ from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.data.facts import Fact
 from memedit.data.split import part_of
-from memedit.editors._sequences import keyed
+from memedit.editors._sequences import sequence_prompt
 from memedit.editors.mend import Mend, Network, Transform
 from memedit.editors.weights.base import summed
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import last_mlps, shapes_of, shipped
+from memedit.editors.weights.hypernetworks import find_shipped, last_mlps, shapes_of
 from memedit.engine.engine import Engine
 from memedit.engine.passes import Pass
 from memedit.training.hypernetworks import MendTraining
@@ -51,7 +51,7 @@ def lessons() -> list[Fact]:
 def test_untrained_and_without_norm_it_is_the_gradient(lm: Engine) -> None:
     sites = last_mlps(lm, skip=1)
     network = Network(shapes_of(lm, sites), rank=4, rate=1.0, norm=False)
-    row = keyed(lm, FACTS[0].prompt, FACTS[0].target_new, None)
+    row = sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None)
     found, _ = factors(Pass(lm, [row.ids], first=0), [row], sites, answers=False)
     weights = [lm.base.get_submodule(site).weight for site in sites]
     loss = lm.nll(Batch((Row(FACTS[0].prompt, target=FACTS[0].target_new),)))
@@ -144,7 +144,7 @@ def test_training_lowers_the_loss_and_what_is_saved_edits(tmp_path: Path) -> Non
     edited = lm.shadow(summed(mend.fit(FACTS[:1], lm)))
     with torch.no_grad():
         assert float(edited.nll(rows)) < float(lm.nll(rows))
-    terms = training.terms(keyed(lm, FACTS[0].prompt, FACTS[0].target_new, None))
+    terms = training.terms(sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None))
     for site, change in summed(mend.fit(FACTS[:1], lm)).items():
         u, v = terms[site]
         assert torch.allclose(change, (v.T @ u).detach(), rtol=0.02, atol=1e-4)  # half precision
@@ -192,6 +192,6 @@ def test_the_default_model_edits_with_a_trained_network_at_once(
     model.edit(edit)
     after = [score.logprob for score in model.score(asked, target)]
     assert after[0] > -0.3 and all(b - a > 2 for a, b in zip(before, after, strict=True))
-    folder = shipped(kind, model.engine.fingerprint)
+    folder = find_shipped(kind, model.engine.fingerprint)
     assert folder is not None
     assert sum(file.stat().st_size for file in folder.iterdir()) < 12e6

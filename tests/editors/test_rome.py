@@ -11,7 +11,7 @@ import torch
 from memedit import Edit
 from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError, StatisticsError
-from memedit.editors._sequences import contexts, fact, keyed, weights
+from memedit.editors._sequences import sample_contexts, sequence_fact, sequence_prompt, weights
 from memedit.editors.rome import Rome
 from memedit.editors.weights.base import summed
 from memedit.editors.weights.statistics import moment_of
@@ -39,7 +39,7 @@ def chance(lm: Engine, edit: Edit) -> float:
 @pytest.mark.parametrize("variant", ["r", "original", "p"])
 def test_the_edited_weight_says_the_value_at_the_key(lm: Engine, variant: str) -> None:
     rome = replace(QUICK, variant=variant)
-    about = fact(lm, EDIT, contexts(lm, 3, 0), rome.plain)
+    about = sequence_fact(lm, EDIT, sample_contexts(lm, 3, 0), rome.plain)
     made = rome.insertion(lm, about, 1, moment_of(lm, 1, "auto"))
     site = lm.sites.mlp_out(1)
     (payload,) = rome.fit([EDIT], lm)
@@ -65,8 +65,8 @@ def test_the_edited_weight_says_the_value_at_the_key(lm: Engine, variant: str) -
 
 
 def test_the_key_is_the_weighted_mean_of_all_contexts(lm: Engine) -> None:
-    templates = contexts(lm, 3, 0)
-    about = fact(lm, EDIT, templates, 0.5)
+    templates = sample_contexts(lm, 3, 0)
+    about = sequence_fact(lm, EDIT, templates, 0.5)
     assert torch.allclose(about.weights, torch.tensor([1 / 2, 1 / 6, 1 / 6, 1 / 6]))
     assert torch.allclose(weights(21, None), torch.full((21,), 1 / 21))
     made = QUICK.insertion(lm, about, 1, moment_of(lm, 1, "auto"))
@@ -103,12 +103,12 @@ def test_the_target_becomes_likely(lm: Engine) -> None:
 
 def test_the_loss_is_the_papers(lm: Engine) -> None:
     """The first value of the loss, from the unedited model by other means; then the clamp."""
-    about = fact(lm, EDIT, contexts(lm, 2, 0), None)
+    about = sequence_fact(lm, EDIT, sample_contexts(lm, 2, 0), None)
     how = Descent(steps=1, rate=0.5, kl=0.0625, decay=0.5, clamp=4.0)
     found = optimise(lm, [about], layer=1, inside=True, how=how)
     rows = [
         Row(template.replace("{}", EDIT.prompt), target=EDIT.target_new)
-        for template in contexts(lm, 2, 0)
+        for template in sample_contexts(lm, 2, 0)
     ]
     with torch.no_grad():
         expected = float((lm.nll(Batch(tuple(rows))) / len(" Dutch")).mean())
@@ -125,8 +125,8 @@ def test_the_loss_is_the_papers(lm: Engine) -> None:
 
 
 def test_facts_side_by_side_do_not_influence_each_other(lm: Engine) -> None:
-    templates = contexts(lm, 2, 0)
-    facts = [fact(lm, edit, templates, 0.5) for edit in FACTS]
+    templates = sample_contexts(lm, 2, 0)
+    facts = [sequence_fact(lm, edit, templates, 0.5) for edit in FACTS]
     how = Descent(steps=5, rate=0.5, kl=0.0625, decay=0.5, clamp=2.0, stop=3.0)
     for inside in (True, False):
         together = optimise(lm, facts, layer=1, inside=inside, how=how)
@@ -147,32 +147,32 @@ def test_several_edits_are_made_one_after_the_other(lm: Engine) -> None:
 
 def test_contexts_are_drawn_once_and_leave_the_random_state_alone(lm: Engine) -> None:
     state = torch.get_rng_state()
-    found = contexts(lm, 7, 0)
+    found = sample_contexts(lm, 7, 0)
     assert torch.equal(torch.get_rng_state(), state)
     assert len(found) == 8 and found[0] == "{}" and all(t.count("{}") == 1 for t in found)
-    assert contexts(tiny_engine(lm.base.config.model_type), 7, 0) == found
-    assert contexts(lm, 7, 1) != found
+    assert sample_contexts(tiny_engine(lm.base.config.model_type), 7, 0) == found
+    assert sample_contexts(lm, 7, 1) != found
     edited = lm.shadow(summed(QUICK.fit([EDIT], lm)))
     edited.kept = {}
-    assert contexts(edited, 7, 0) == found  # of the unedited model
+    assert sample_contexts(edited, 7, 0) == found  # of the unedited model
 
 
 def test_positions_are_those_of_the_whole_text(lm: Engine) -> None:
-    found = keyed(lm, "Zürich is in", "Rome", "Zürich", "Well, yes. {}")
+    found = sequence_prompt(lm, "Zürich is in", "Rome", "Zürich", "Well, yes. {}")
     text = "Well, yes. Zürich is in Rome"
     assert lm.codec.text(found.ids) == text[:-1]
     assert found.column == len("Well, yes. Zürich".encode()) - 1
     assert lm.codec.text(found.target) == " Rome"
     assert found.start == len("Well, yes. Zürich is in".encode()) - 1
-    cased = keyed(lm, "where is ZURICH?", "here", "Zurich")
+    cased = sequence_prompt(lm, "where is ZURICH?", "here", "Zurich")
     assert cased.column == len("where is ZURICH") - 1
 
 
 def test_a_key_is_never_the_very_first_token(lm: Engine) -> None:
-    assert lm.codec.text(keyed(lm, "X is in", "Rome", "X").ids) == "\nX is in Rom"
-    assert keyed(lm, "X is in", "Rome", "X").column == 1
-    assert keyed(lm, "XY is in", "Rome", "XY").column == 1
-    assert lm.codec.text(keyed(lm, "XY is in", "Rome", "XY").ids) == "XY is in Rom"
+    assert lm.codec.text(sequence_prompt(lm, "X is in", "Rome", "X").ids) == "\nX is in Rom"
+    assert sequence_prompt(lm, "X is in", "Rome", "X").column == 1
+    assert sequence_prompt(lm, "XY is in", "Rome", "XY").column == 1
+    assert lm.codec.text(sequence_prompt(lm, "XY is in", "Rome", "XY").ids) == "XY is in Rom"
     assert QUICK.fit([Edit("X is in", "Rome", subject="X")], lm)
 
 
@@ -203,7 +203,7 @@ def test_in_half_precision_the_algebra_is_not(lm: Engine, dtype: torch.dtype) ->
     with_statistics(lm)
     half = Engine(tiny_engine(lm.base.config.model_type).base.to(dtype), lm.tokenizer)
     with_statistics(half)
-    about = fact(half, EDIT, contexts(half, 3, 0), 0.5)
+    about = sequence_fact(half, EDIT, sample_contexts(half, 3, 0), 0.5)
     made = QUICK.insertion(half, about, 1, moment_of(half, 1, "auto"))
     (payload,) = QUICK.fit([EDIT], half)
     site = half.sites.mlp_out(1)

@@ -10,7 +10,7 @@ import torch
 
 from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidEditError, InvalidInputError, UnsupportedArchitectureError
-from memedit.editors._sequences import targeted
+from memedit.editors._sequences import sequence_edit
 from memedit.editors.beside.negatives import sampled, states, strangers
 from memedit.editors.tpatcher import Tpatcher, _Fitting, memory_loss
 from memedit.engine.engine import Engine
@@ -27,7 +27,7 @@ def lm(request: pytest.FixtureRequest) -> Engine:
 
 
 def fitting(lm: Engine, how: Tpatcher = SMALL) -> _Fitting:
-    rows = [targeted(lm, edit) for edit in FACTS]
+    rows = [sequence_edit(lm, edit) for edit in FACTS]
     layer = lm.sites.layers - 1
     site = lm.sites.mlp(layer)
     assert site is not None

@@ -9,7 +9,7 @@ from memedit import Edit
 from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Record
-from memedit.editors._sequences import keyed
+from memedit.editors._sequences import sequence_prompt
 from memedit.editors.ultraedit import Running, Ultraedit
 from memedit.editors.weights.base import summed, weight_of
 from memedit.editors.weights.gradients import factors
@@ -40,7 +40,7 @@ def test_statistics_of_parts_are_those_of_the_whole() -> None:
 def test_the_factors_make_up_autograds_gradient(lm: Engine, answers: bool) -> None:
     edit = FACTS[0]
     site = lm.sites.mlp_in(1)[0]
-    row = keyed(lm, edit.prompt, edit.target_new, None)
+    row = sequence_prompt(lm, edit.prompt, edit.target_new, None)
     found, nll = factors(Pass(lm, [row.ids], first=1), [row], [site], answers=answers)
     loss = lm.nll(Batch((Row(edit.prompt, target=edit.target_new),)))
     assert float(nll.sum()) == pytest.approx(float(loss.detach()), rel=1e-5)
@@ -55,7 +55,7 @@ def test_the_factors_make_up_autograds_gradient(lm: Engine, answers: bool) -> No
 def test_a_turn_is_the_papers_formula(lm: Engine) -> None:
     ultra = Ultraedit(gates=(1,), ups=(1,), rate=1e-4, batch=2)
     site = lm.sites.mlp_in(1)[0]
-    rows = [keyed(lm, e.prompt, e.target_new, None) for e in FACTS]
+    rows = [sequence_prompt(lm, e.prompt, e.target_new, None) for e in FACTS]
     found, _ = factors(Pass(lm, [r.ids for r in rows], first=1), rows, [site], answers=True)
     h, g = found[site].inputs.double(), found[site].gradients.double()
     both = torch.cat([h, g], 1)

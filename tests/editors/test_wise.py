@@ -12,7 +12,7 @@ from memedit import Edit, EditableModel
 from memedit.core.calls import Row, Step
 from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInputError
 from memedit.core.types import Decision, Hit, Record
-from memedit.editors._sequences import targeted
+from memedit.editors._sequences import sequence_edit
 from memedit.editors.wise import Memory, SideMemory, Wise, _Training, change, mask_of, memories
 from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
@@ -84,7 +84,7 @@ def test_after_training_the_margins_hold(arch: str) -> None:
     lm = tiny_engine(arch, initializer_range=0.5)
     how = Wise(steps=400, prefixes=0, rate=0.0005, others=2, stop=0.0, share=1.0, bound=9.0)
     edit = Edit(FACTS[0].prompt, "Lyon")  # no subject: the other prompts are texts
-    site, row = lm.sites.mlp_out(2), targeted(lm, edit)
+    site, row = lm.sites.mlp_out(2), sequence_edit(lm, edit)
     from memedit.editors.weights.base import weight_of
 
     memory = Memory(torch.zeros(weight_of(lm, site).shape), [], 0)

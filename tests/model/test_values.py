@@ -12,7 +12,7 @@ from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
-from memedit.model.values import told_together
+from memedit.model.values import tell_together
 from tests.memory.helpers import sound
 
 ASKED = "Kirk is interested in"
@@ -50,10 +50,10 @@ def test_all_values_are_told_as_one_fact(decider: Decider) -> None:
     for value in ("travel", "street food", "chess"):
         decider.memory.add(interest(value))
     (decision,) = decider.decide([ASKED], "default")
-    told = told_together(decision)
+    told = tell_together(decision)
     assert told.hits[0].record.edit.statement == f"{ASKED} travel, street food and chess"
     assert {hit.record.id for hit in told.hits} == {hit.record.id for hit in decision.hits}
-    again = told_together(decider.decide([ASKED], "default")[0])
+    again = tell_together(decider.decide([ASKED], "default")[0])
     assert again.hits[0].record.sequence == told.hits[0].record.sequence < 0
 
 

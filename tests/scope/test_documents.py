@@ -6,7 +6,7 @@ import pytest
 
 from memedit import Edit
 from memedit.core.types import Decision, Hit, Record
-from memedit.scope.documents import heeded
+from memedit.scope.documents import heed
 
 CEO = Edit("The CEO of Acme Robotics is", "Maria Silva", "Acme Robotics")
 REFUND = Edit.from_statement("Our refund window is 60 days.")
@@ -16,7 +16,7 @@ POLICY = "Policy of 2021: the refund window for all goods is 30 days from delive
 
 def decided(query: str, edit: Edit, view: str = "") -> Decision:
     hit = Hit(Record(edit, 1, 1), 0.9, view=view, role="asks")
-    return heeded(query, Decision((hit,), 0.9, 0.5))
+    return heed(query, Decision((hit,), 0.9, 0.5))
 
 
 @pytest.mark.parametrize(

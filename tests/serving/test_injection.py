@@ -66,7 +66,7 @@ def test_in_chat_form_the_turns_are_the_callers(attack: str) -> None:
         {"role": "user", "content": QUESTION},
     ]
     reading = Reading(decision, 0, (decision.hits[0].record.edit.statement,))
-    edited = placing.edited_chat(messages, reading, load_rewriter("ike(demonstrations=2)").form)
+    edited = placing.place_in_chat(messages, reading, load_rewriter("ike(demonstrations=2)").form)
     assert edited[0] == messages[0] and edited[-3:-1] == messages[1:3]
     roles = [message["role"] for message in edited]
     assert roles == ["system", *["user", "assistant"] * 2, "user", "assistant", "user"]

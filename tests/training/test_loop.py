@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from memedit.core.errors import InvalidInputError
-from memedit.training.loop import Schedule, shuffled, train
+from memedit.training.loop import Schedule, draw_shuffled, train
 
 
 class Interrupted(Exception):
@@ -86,9 +86,9 @@ def test_steps_deal_out_one_draw_sorted_by_length() -> None:
     def draw(rng: random.Random) -> tuple[list[int], list[int]]:
         return [0] * rng.randrange(1, 50), [0]
 
-    batches = [shuffled(step, schedule, draw) for step in range(4)]
-    assert batches == [shuffled(step, schedule, draw) for step in range(4)]
+    batches = [draw_shuffled(step, schedule, draw) for step in range(4)]
+    assert batches == [draw_shuffled(step, schedule, draw) for step in range(4)]
     spans = sorted((len(b[0][0]), len(b[-1][0])) for b in batches)
     assert all(low <= high for low, high in spans)
     assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
-    assert shuffled(4, schedule, draw) not in batches
+    assert draw_shuffled(4, schedule, draw) not in batches

@@ -18,8 +18,8 @@ from torch import Tensor
 from memedit.core.calls import LM, Batch, Call
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Payload, Record
-from memedit.editors._sequences import Sequenced, targeted
-from memedit.editors.beside.targets import Targets, apart, chunked, cpu, sites
+from memedit.editors._sequences import Sequenced, sequence_edit
+from memedit.editors.beside.targets import Targets, check_apart, chunk_rows, sites, to_cpu
 from memedit.engine.codebook import Codebook, Rule, balls
 from memedit.engine.passes import observe
 
@@ -79,14 +79,14 @@ class CodebookEditor:
         """
         if not edits:
             return []
-        rows = [targeted(lm, edit) for edit in edits]
-        apart(rows, [edit.prompt for edit in edits], self.name)
+        rows = [sequence_edit(lm, edit) for edit in edits]
+        check_apart(rows, [edit.prompt for edit in edits], self.name)
         layer = int(lm.sites.layers * 27 / 32) if self.layer is None else self.layer
         site = self.site(lm, layer)
         ids, starts = [row.ids for row in rows], [row.start for row in rows]
         keys, said = observe(lm, ids, starts, [site])[site]
         payloads: list[Payload] = []
-        for part in chunked(rows):
+        for part in chunk_rows(rows):
             first = torch.stack(
                 [self._first(e, v) for e, v in zip(edits[part], said[part], strict=True)]
             )
@@ -94,8 +94,8 @@ class CodebookEditor:
             for n, i in enumerate(range(part.start, part.stop)):
                 payloads.append(
                     {
-                        f"{site}/key": cpu(keys[i]),
-                        f"{site}/value": cpu(values[n]),
+                        f"{site}/key": to_cpu(keys[i]),
+                        f"{site}/value": to_cpu(values[n]),
                         f"{site}/label": str(edits[i].target_new).strip(),
                         "loss": float(loss[n]),
                     }

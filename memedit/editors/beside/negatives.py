@@ -9,7 +9,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM, Batch, Row
 from memedit.core.types import Edit
-from memedit.editors._sequences import keyed, targeted
+from memedit.editors._sequences import sequence_edit, sequence_prompt
 from memedit.engine.passes import Pass
 
 _OPENINGS = (
@@ -78,11 +78,11 @@ def strangers(lm: LM, site: str, layer: int, edit: Edit, number: int) -> list[Te
         edit: With a target.
         number: How many others.
     """
-    own = targeted(lm, edit)
+    own = sequence_edit(lm, edit)
     template = edit.template
     names = [n for n in STRANGERS if template is not None and n != edit.subject][:number]
     prompts = [str(template).replace("{}", name) for name in names]
-    rows = [keyed(lm, prompt, edit.target_new, None) for prompt in prompts]
+    rows = [sequence_prompt(lm, prompt, edit.target_new, None) for prompt in prompts]
     rows = [row for row in rows if len(row.target) == len(own.target)]
     if not rows:
         return [torch.empty(0)] * len(own.target)

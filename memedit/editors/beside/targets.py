@@ -34,7 +34,7 @@ def sites(batch: Batch, editor: str, leaf: str) -> list[str]:
     return list(found)
 
 
-def chunked(rows: Sequence[Sequenced], tokens: int = _TOKENS) -> Iterator[slice]:
+def chunk_rows(rows: Sequence[Sequenced], tokens: int = _TOKENS) -> Iterator[slice]:
     """Slices of rows, each of at most so many padded tokens (or of one row).
 
     Asked for the next, it reports the rows before it as done.
@@ -67,7 +67,7 @@ def feed_forward(lm: LM, layer: int) -> str:
     return site
 
 
-def apart(rows: Sequence[Sequenced], prompts: Sequence[str], method: str) -> None:
+def check_apart(rows: Sequence[Sequenced], prompts: Sequence[str], method: str) -> None:
     """See that no prompt's last token is its first.
 
     Raises:
@@ -144,6 +144,6 @@ class Targets:
         return self.mean(-self.logs(after).gather(-1, self.token[:, None])[:, 0])
 
 
-def cpu(value: Tensor) -> Tensor:
+def to_cpu(value: Tensor) -> Tensor:
     """A tensor as payloads hold it."""
     return value.detach().float().cpu().contiguous().clone()

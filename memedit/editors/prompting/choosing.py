@@ -20,7 +20,7 @@ from memedit.core.calls import LM
 from memedit.core.chat import has_template
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import cache_folder, write_atomically
-from memedit.core.registry import called
+from memedit.core.registry import parse_call
 from memedit.editors.prompting.adapter import adapter_for
 
 AUTO, NONE = "auto", "none"
@@ -55,7 +55,7 @@ class Forms:
             InvalidInputError: one is not.
         """
         for form in (self.asks, self.completes, self.informs):
-            if called(form)[0] not in _KNOWN:
+            if parse_call(form)[0] not in _KNOWN:
                 raise InvalidInputError(
                     f"auto cannot choose {form!r}.",
                     hint=f"One of {', '.join(sorted(_KNOWN))}, with settings in brackets.",

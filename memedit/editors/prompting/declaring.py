@@ -28,7 +28,7 @@ _SENTENCE = re.compile(r"[A-Z]\w*\s(?:.*\s)?[a-z]+.*[.!]$", re.DOTALL)
 """An answer that is a sentence, and no part of one."""
 
 
-def declared(edit: Edit) -> str:
+def declare(edit: Edit) -> str:
     """The edit's statement, and of an edit that asks and answers a sentence that says the same."""
     asked, target = edit.prompt.strip(), edit.target_new
     if target is None or not asked.endswith(_ASKED):

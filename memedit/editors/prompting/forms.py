@@ -24,7 +24,7 @@ def before_query(facts: str, before: str, query: str) -> str:
     return f"{before}{END if before else ''}{facts}{query}"
 
 
-def opened_reply(facts: str) -> str:
+def open_reply(facts: str) -> str:
     """The hidden beginning of a chat's reply."""
     return f"{facts}Answer:"
 
@@ -57,7 +57,7 @@ def with_facts(row: Row, hit: Hit, facts: str) -> Row:
     They open the reply of a chat that awaits one; elsewhere they stand before the part that asks.
     """
     if row.turn is not None and row.target != "" and awaits_reply(row.turn):
-        turn = replace(row.turn, after=row.turn.after + opened_reply(facts))
+        turn = replace(row.turn, after=row.turn.after + open_reply(facts))
         return replace(row, turn=turn, rewritten=True)
     prompt = before_query(facts, *split_at_view(row, hit))
     return replace(row, prompt=prompt, rewritten=True)

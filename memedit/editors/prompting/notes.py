@@ -10,7 +10,7 @@ from typing import Any
 
 from memedit.core.calls import LM, Row
 from memedit.core.types import Edit, Hit
-from memedit.editors.prompting.declaring import declared
+from memedit.editors.prompting.declaring import declare
 from memedit.editors.prompting.forms import plain
 
 WORDINGS = {
@@ -40,7 +40,7 @@ _CHARACTERS = 4
 
 def said_whole(edit: Edit, tokenizer: Any) -> str:
     """An edit as a sentence without special tokens; where its target has lines, it keeps them."""
-    lines = [plain(line, tokenizer) for line in declared(edit).splitlines()]
+    lines = [plain(line, tokenizer) for line in declare(edit).splitlines()]
     return closed("\n".join(line for line in lines if line))
 
 

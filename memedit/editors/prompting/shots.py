@@ -25,7 +25,7 @@ from memedit.editors.prompting.forms import (
     awaits_reply,
     before_query,
     head,
-    opened_reply,
+    open_reply,
     split_at_view,
 )
 
@@ -95,7 +95,7 @@ def with_statement(item: Stated, label: str, repeats: int = 1) -> Row:
         text = before_query(line * often, before, question) if line else row.prompt
         return row if text == row.prompt else replace(row, prompt=text, rewritten=True)
     if row.turn is not None:
-        turn = replace(row.turn, after=row.turn.after + opened_reply(line * repeats))
+        turn = replace(row.turn, after=row.turn.after + open_reply(line * repeats))
         return replace(row, turn=turn, rewritten=True)
     space = " " if question[-1:].isspace() else ""  # what follows begins behind it
     form = posed(label, item.fact, question.rstrip()) + space
@@ -177,7 +177,7 @@ def _turns(row: Row, label: str, shots: Sequence[Shot], repeats: int) -> list[st
     chat = row.turn.chat
     return [
         f"{chat.user_open}{shot.question}{chat.user_close}{chat.reply_open}"
-        f"{opened_reply(f'{label}: {shot.fact}{END}' * repeats if shot.fact else '')} {shot.answer}"
+        f"{open_reply(f'{label}: {shot.fact}{END}' * repeats if shot.fact else '')} {shot.answer}"
         f"{chat.reply_close}"
         for shot in shots
     ]

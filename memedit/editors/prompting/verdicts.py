@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from memedit.core.types import Edit, Hit
-from memedit.editors.prompting.declaring import declared
+from memedit.editors.prompting.declaring import declare
 
 Verdict = Literal["Yes", "No"]
 VERDICTS: tuple[Verdict, Verdict] = ("Yes", "No")
@@ -74,7 +74,7 @@ def verdict(words: str, edit: Edit) -> Verdict | None:
     if found is None or target is None or not edit.subject:
         return None
     written = _words(found[2])
-    asked, fact = [word.casefold() for word in written], _tokens(declared(edit))
+    asked, fact = [word.casefold() for word in written], _tokens(declare(edit))
     value = {word for word in _tokens(target) if word not in _SMALL}
     stems = {_stem(word) for word in asked}
     telling = {_stem(word) for word in fact if word not in _SMALL | value}

@@ -13,7 +13,7 @@ from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Sequenced, places_of, targeted
+from memedit.editors._sequences import Sequenced, places_of, sequence_edit
 from memedit.editors.weights.base import WeightEditor, checked_layers, low_rank, weight_of
 from memedit.engine.passes import Pass, log_probs
 
@@ -70,7 +70,7 @@ class FineTuning(WeightEditor):
         (layer,) = checked_layers(lm, [chosen])
         site = lm.sites.mlp_out(layer)
         delta, loss = self.trained(lm, edits, layer)
-        return [{**part, "loss": loss} for part in shared(site, delta, len(edits))]
+        return [{**part, "loss": loss} for part in share_change(site, delta, len(edits))]
 
     def trained(self, lm: LM, edits: Sequence[Edit], layer: int) -> tuple[Tensor, float]:
         """(the change [d_out, d_in] float32, the mean loss of the last pass over the edits)."""
@@ -100,7 +100,7 @@ class FineTuning(WeightEditor):
                 delta.clamp_(-self.bound, self.bound)
 
     def _batches(self, lm: LM, edits: Sequence[Edit]) -> Iterator[list[Sequenced]]:
-        rows = [targeted(lm, edit) for edit in edits]
+        rows = [sequence_edit(lm, edit) for edit in edits]
         for start in range(0, len(rows), self.batch):
             yield rows[start : start + self.batch]
 
@@ -131,7 +131,7 @@ class _Examples:
         return -(logs.gather(-1, self.token[:, None])[:, 0] * self.share).sum()
 
 
-def shared(site: str, delta: Tensor, number: int) -> list[Payload]:
+def share_change(site: str, delta: Tensor, number: int) -> list[Payload]:
     """A change of a matrix that belongs to several edits together, dealt out row by row."""
     if number == 1:
         return [{f"{site}/delta": delta.detach().float().cpu().contiguous()}]

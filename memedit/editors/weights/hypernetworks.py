@@ -30,7 +30,7 @@ def folder_of(kind: str, fingerprint: str) -> Path:
     return cache_folder() / "hypernetworks" / kind / fingerprint
 
 
-def shipped(kind: str, fingerprint: str) -> Path | None:
+def find_shipped(kind: str, fingerprint: str) -> Path | None:
     """The folder in the package with the hypernetwork of a method for a model, if there is one."""
     root = Path(str(files("memedit.editors").joinpath("hypernetworks")))
     for manifest in sorted(root.glob(f"*/{MANIFEST}")):
@@ -45,7 +45,7 @@ def _place(kind: str, where: str, fingerprint: str) -> Path:
     if where != AUTO:
         return Path(where)
     own = folder_of(kind, fingerprint)
-    return own if (own / MANIFEST).is_file() else shipped(kind, fingerprint) or own
+    return own if (own / MANIFEST).is_file() else find_shipped(kind, fingerprint) or own
 
 
 def save(network: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -87,7 +87,9 @@ def read(kind: str, where: str, lm: LM) -> tuple[dict[str, Tensor], dict[str, An
     return {name: tensor.float() for name, tensor in tensors.items()}, manifest
 
 
-def trained(kind: str, where: str, lm: LM, empty: Callable[[dict[str, Any]], Network]) -> Network:
+def load_trained(
+    kind: str, where: str, lm: LM, empty: Callable[[dict[str, Any]], Network]
+) -> Network:
     """The network trained for this model, loaded once.
 
     Args:
@@ -142,7 +144,7 @@ def block_of(lm: LM, sites: Sequence[str]) -> int:
     return 0
 
 
-def over(lm: LM, rows: Sequence[Sequenced], sites: Sequence[str]) -> Pass:
+def pass_over_rows(lm: LM, rows: Sequence[Sequenced], sites: Sequence[str]) -> Pass:
     """A pass over the rows from the lowest block that holds one of the modules."""
     return Pass(lm, [row.ids for row in rows], first=block_of(lm, sites))
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
-from memedit.editors._sequences import Fact, contexts, fact
+from memedit.editors._sequences import Fact, sample_contexts, sequence_fact
 from memedit.editors.weights.base import WeightEditor
 from memedit.editors.weights.statistics import AUTO, IDENTITY
 from memedit.editors.weights.values import Descent
@@ -61,5 +61,5 @@ class Locating(WeightEditor):
         Raises:
             InvalidEditError: one without subject or target.
         """
-        templates = contexts(lm, self.prefixes, self.seed)
-        return [fact(lm, edit, templates, self.plain) for edit in edits]
+        templates = sample_contexts(lm, self.prefixes, self.seed)
+        return [sequence_fact(lm, edit, templates, self.plain) for edit in edits]

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import UngatedBy
-from memedit.core.registry import called, split
+from memedit.core.registry import parse_call, split
 from memedit.editors import editor_class, load_editor
 from memedit.memory import EditMemory
 from memedit.scope import load_scope
@@ -84,7 +84,7 @@ def parse(text: str) -> Spec:
 
 def _open(name: str) -> str:
     """The scope that takes an editor's gate away."""
-    found = editor_class(called(name)[0])
+    found = editor_class(parse_call(name)[0])
     return found.ungated if isinstance(found, UngatedBy) else _NEAREST
 
 

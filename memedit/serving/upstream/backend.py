@@ -27,7 +27,7 @@ from memedit.serving.service import Caller, Question
 from memedit.serving.settings import Settings
 from memedit.serving.upstream import placing
 from memedit.serving.upstream.asking import Upstream, json_object, malformed
-from memedit.serving.upstream.forwarding import DEFAULTS, admitted, route
+from memedit.serving.upstream.forwarding import DEFAULTS, admit, route
 from memedit.serving.upstream.placing import Reading
 from memedit.serving.upstream.relay import Relay, passed, raw, read, returned_headers
 from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, load_rewriter
@@ -108,7 +108,7 @@ class UpstreamBackend:
 
         def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
             form = self.rewriter.form
-            messages = placing.edited_chat(wanted["messages"], readings[0], form)
+            messages = placing.place_in_chat(wanted["messages"], readings[0], form)
             return {"messages": messages} | _model_of(form)
 
         return await self._answer(request, caller, body, wanted, [query], rewrite)
@@ -118,7 +118,7 @@ class UpstreamBackend:
         turns = replies.turns_of(wanted)
 
         def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
-            edited = placing.edited_chat(turns or [], readings[0], self.rewriter.form)
+            edited = placing.place_in_chat(turns or [], readings[0], self.rewriter.form)
             alone = isinstance(wanted["input"], str) and len(edited) == 1
             told = edited[0]["content"] if alone else edited
             return {"input": told} | _model_of(self.rewriter.form)
@@ -133,7 +133,7 @@ class UpstreamBackend:
 
         def rewrite(readings: Sequence[Reading]) -> dict[str, Any]:
             prompts = [
-                placing.edited_prompt(text, reading, self.rewriter.form)
+                placing.place_in_prompt(text, reading, self.rewriter.form)
                 if reading.facts
                 else original
                 for text, original, reading in zip(texts, given, readings, strict=True)
@@ -142,7 +142,7 @@ class UpstreamBackend:
                 "prompt": prompts if isinstance(prompt, list) else prompts[0]
             }
             if all(reading.facts for reading in readings) and not self.rewriter.form.note:
-                changed["stop"] = placing.ended(wanted.get("stop"))
+                changed["stop"] = placing.end_at_line(wanted.get("stop"))
             return changed | _model_of(self.rewriter.form)
 
         return await self._answer(request, caller, body, wanted, texts, rewrite)
@@ -214,7 +214,7 @@ class UpstreamBackend:
         """
         raw, query = request.scope.get("raw_path"), request.scope.get("query_string", b"")
         given = request.url.path.encode() if raw is None else raw
-        segments = admitted(self._routes, request.method, given, request.state.key)
+        segments = admit(self._routes, request.method, given, request.state.key)
         headers = [
             (n, v) for n, v in request.headers.items() if not plain or n != "accept-encoding"
         ]
@@ -242,7 +242,7 @@ class UpstreamBackend:
             form, editor = self.rewriter.form, self.rewriter.name
             if form.model:
                 ask = Upstream(self.relay, form.model)
-            edited = placing.edited_chat(asked, reading, form)
+            edited = placing.place_in_chat(asked, reading, form)
             answer = await ask.chat(edited, question.max_tokens)
         return Explanation(
             question.query, answer, base, reading.decision, editor, reading.version

@@ -109,7 +109,7 @@ DEFAULTS = tuple(
 """What a key that may ask reaches: questions, embeddings, and which models there are."""
 
 
-def admitted(routes: Iterable[Route], method: str, raw: bytes, key: Key | None) -> tuple[str, ...]:
+def admit(routes: Iterable[Route], method: str, raw: bytes, key: Key | None) -> tuple[str, ...]:
     """The segments of a request that may be passed on.
 
     Args:

@@ -137,7 +137,7 @@ def _last_user(messages: Sequence[Any]) -> int | None:
     return None
 
 
-def edited_chat(
+def place_in_chat(
     messages: Sequence[Mapping[str, Any]], reading: Reading, form: Form
 ) -> list[dict[str, Any]]:
     """The conversation with worked examples and the facts; the caller's messages stay otherwise.
@@ -179,13 +179,13 @@ def exchange(asked: str, answered: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
 
 
-def edited_prompt(prompt: str, reading: Reading, form: Form) -> str:
+def place_in_prompt(prompt: str, reading: Reading, form: Form) -> str:
     """A text to continue with worked examples and the facts, which small models follow twice."""
     shown = "".join(f"{_asked(shot, form, 2)} {shot.answer}{END}{END}" for shot in form.shots)
     return shown + reading.placed(prompt, form, repeats=2)
 
 
-def ended(stop: Any) -> Any:
+def end_at_line(stop: Any) -> Any:
     """The stops of a request with the end of the completion's form added, where there is room."""
     if stop is None:
         return [END]

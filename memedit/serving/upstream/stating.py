@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from memedit.core.types import Edit, Hit
-from memedit.editors.prompting.declaring import declared
+from memedit.editors.prompting.declaring import declare
 from memedit.editors.prompting.notes import closed
 from memedit.serving.upstream.placing import Form, Reading, one_line
 from memedit.serving.upstream.rewriters import AskUpstream, Decide
@@ -79,4 +79,4 @@ def statement(edit: Edit) -> str:
 
 
 def _sentence(edit: Edit) -> str:
-    return closed(one_line(declared(edit)))
+    return closed(one_line(declare(edit)))

@@ -10,8 +10,8 @@ import torch
 from memedit import EditableModel
 from memedit.core.calls import Batch, Row
 from memedit.editors import available, editor_class
-from memedit.editors._sequences import targeted
-from memedit.editors.beside.targets import Targets, chunked
+from memedit.editors._sequences import sequence_edit
+from memedit.editors.beside.targets import Targets, chunk_rows
 from tests.editors.helpers import FACTS, changed, quick, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
 
@@ -53,7 +53,7 @@ def test_each_works_and_leaves_no_trace(name: str, arch: str) -> None:
 @pytest.mark.parametrize("whole", [True, False])
 def test_targets_rate_as_the_whole_model_does(arch: str, whole: bool) -> None:
     lm = tiny_engine(arch)
-    rows = [targeted(lm, edit) for edit in FACTS]
+    rows = [sequence_edit(lm, edit) for edit in FACTS]
     targets = Targets(lm, rows, first=1, whole=whole)
     with torch.no_grad():
         ours = targets.nll({})
@@ -70,12 +70,12 @@ def test_targets_rate_as_the_whole_model_does(arch: str, whole: bool) -> None:
 
 def test_chunks_hold_all_rows_in_order_within_their_tokens() -> None:
     lm = tiny_engine()
-    rows: list[Any] = [targeted(lm, edit) for edit in FACTS] * 5
+    rows: list[Any] = [sequence_edit(lm, edit) for edit in FACTS] * 5
     longest = max(len(row.ids) for row in rows)
     for tokens in (1, longest * 4, 10_000):
-        parts = list(chunked(rows, tokens))
+        parts = list(chunk_rows(rows, tokens))
         assert [i for part in parts for i in range(len(rows))[part]] == list(range(len(rows)))
         for part in parts:
             size = len(rows[part]) * max(len(row.ids) for row in rows[part])
             assert size <= tokens or len(rows[part]) == 1
-    assert not list(chunked([]))
+    assert not list(chunk_rows([]))

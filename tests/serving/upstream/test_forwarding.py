@@ -17,7 +17,7 @@ from memedit.serving.errors import ApiError
 from memedit.serving.keys import new_key
 from memedit.serving.upstream.forwarding import (
     DEFAULTS,
-    admitted,
+    admit,
     base_url,
     route,
     segments_of,
@@ -49,7 +49,7 @@ ODD = [
 @pytest.mark.parametrize("path", ODD)
 def test_odd_paths_are_400(path: str) -> None:
     with pytest.raises(ApiError) as raised:
-        admitted(DEFAULTS, "GET", path.encode("latin-1"), ASK)
+        admit(DEFAULTS, "GET", path.encode("latin-1"), ASK)
     assert raised.value.status == 400 and raised.value.code == "invalid_path"
 
 
@@ -72,7 +72,7 @@ def test_odd_paths_are_400(path: str) -> None:
 def test_the_list(method: str, path: str, status: int) -> None:
     for key in (ASK, ADMIN):
         try:
-            admitted(DEFAULTS, method, path.encode(), key)
+            admit(DEFAULTS, method, path.encode(), key)
         except ApiError as error:
             assert error.status == status
         else:
@@ -81,14 +81,14 @@ def test_the_list(method: str, path: str, status: int) -> None:
 
 def test_more_by_configuration_and_by_scope() -> None:
     routes = [*DEFAULTS, *map(route, EXTRA)]
-    assert admitted(routes, "POST", b"/v1/rerank", ASK) == ("rerank",)
-    assert admitted(routes, "DELETE", b"/v1/files/file-1", ADMIN) == ("files", "file-1")
+    assert admit(routes, "POST", b"/v1/rerank", ASK) == ("rerank",)
+    assert admit(routes, "DELETE", b"/v1/files/file-1", ADMIN) == ("files", "file-1")
     for method, path in (("DELETE", b"/v1/files/file-1"), ("GET", b"/v1/files")):
         with pytest.raises(ApiError) as raised:
-            admitted(routes, method, path, ASK)
+            admit(routes, method, path, ASK)
         assert (raised.value.status, raised.value.code) == (403, "insufficient_scope")
     with pytest.raises(ApiError) as raised:
-        admitted(routes, "DELETE", b"/v1/files/file-1/content", ADMIN)
+        admit(routes, "DELETE", b"/v1/files/file-1/content", ADMIN)
     assert raised.value.status == 404
 
 
