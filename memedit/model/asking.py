@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
@@ -60,11 +60,13 @@ class AskableModel(DropIn):
         finally:
             self._view.reset(token)
 
-    def unedited(self) -> Any:
+    def unedited(self) -> AbstractContextManager[Self]:
         """Context manager: the base model answers, whatever is in memory."""
         return self._seen_as(edited=False)
 
-    def using(self, *, namespace: str | None = None, as_of: Moment | None = None) -> Any:
+    def using(
+        self, *, namespace: str | None = None, as_of: Moment | None = None
+    ) -> AbstractContextManager[Self]:
         """Context manager: requests see this namespace, and the facts valid at ``as_of``.
 
         Raises:
@@ -76,7 +78,7 @@ class AskableModel(DropIn):
         moment = now.as_of if as_of is None else self.memory.moment(as_of)
         return self._seen_as(namespace=namespace or now.namespace, as_of=moment)
 
-    def at(self, moment: int | Moment) -> Any:
+    def at(self, moment: int | Moment) -> AbstractContextManager[Self]:
         """Context manager: requests see the memory as it was at a version or time.
 
         Raises:

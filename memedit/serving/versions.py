@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MIN_VERSION_HEADER = "X-Memedit-Min-Version"
-VERSION_HEADER = "X-Memedit-Version"
 _LARGEST = 2**63 - 1
 _LOOK_AGAIN = 0.01  # seconds
 

@@ -243,7 +243,6 @@ class Loop:
 class _LoopDialogue:
     transcript: Transcript
     tokens: int
-    _drafts: dict[int, str] = field(default_factory=dict)
 
     def next(self, told: Mapping[int, Told | None]) -> dict[int, Turn]:
         for i, said in told.items():

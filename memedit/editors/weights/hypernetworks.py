@@ -18,7 +18,7 @@ from memedit.core.files import cache_folder, replacing, write_atomically
 from memedit.core.untrusted import load_tensors, read_json
 from memedit.editors._sequences import Sequenced
 from memedit.editors.weights.base import weight_of
-from memedit.engine.passes import Pass
+from memedit.engine.passes import After, Pass
 
 AUTO = "auto"
 Network = TypeVar("Network", bound=nn.Module)
@@ -149,10 +149,10 @@ def pass_over_rows(lm: LM, rows: Sequence[Sequenced], sites: Sequence[str]) -> P
     return Pass(lm, [row.ids for row in rows], first=block_of(lm, sites))
 
 
-def beside(terms: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Any]:
+def beside(terms: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, After]:
     """Site -> ``y + (x U^T) V`` with terms (U [m, d_in], V [m, d_out]), for ``Pass.run``."""
 
-    def added(u: Tensor, v: Tensor) -> Any:
+    def added(u: Tensor, v: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         return lambda x, y: y + ((x.to(u.dtype) @ u.T) @ v).to(y.dtype)
 
     return {site: added(u, v) for site, (u, v) in terms.items()}

@@ -232,7 +232,7 @@ def _pass(lm: LM, rows: Sequence[Tensor], sums: Mapping[str, Sums]) -> None:
     ids, mask = (t.to(lm.base.device) for t in right_pad(rows, lm.codec.pad))
     seen: dict[str, Tensor] = {}
 
-    def reader(site: str) -> Any:
+    def reader(site: str) -> Callable[[Any, Any], None]:
         def read(args: Any, kwargs: Any) -> None:
             seen[site] = args[0] if args else next(iter(kwargs.values()))
             if len(seen) == len(sums):

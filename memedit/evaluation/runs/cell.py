@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +95,7 @@ class Cell:
                 if progress is not None:
                     progress(done, total)
 
-    def _steps(self) -> Any:
+    def _steps(self) -> Iterator[Operation | Reset | Unit]:
         """The protocol's steps, each edit and evaluation as units."""
         s = self.settings
         steps = plan(s.protocol, self.cases, batch=s.batch_edits, checkpoints=s.checkpoints)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ AGGREGATES = "aggregates.json"
 _LOCK = "lock"
 
 
-def alone(folder: Path, *, wait: float = 0) -> Any:
+def alone(folder: Path, *, wait: float = 0) -> AbstractContextManager[FileLock]:
     """Context manager: no other process works in this folder.
 
     Args:

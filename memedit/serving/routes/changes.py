@@ -200,7 +200,7 @@ class Editor:
         )
 
 
-def _imported(run: Callable[[], Any], path: str) -> Any:
+def _imported(run: Callable[[], T], path: str) -> T:
     """Errors of the file as a whole name the upload, not our temporary file."""
     try:
         return run()

@@ -212,7 +212,7 @@ def test_a_data_set_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch)
 
             return Theirs
 
-    monkeypatch.setattr(registry, "entry_points", lambda group: [Point])
+    monkeypatch.setattr(registry, "_points", lambda group: (Point,))
     assert "theirs" in formats()
     assert detect({"theirs": 1, "prompt": "x"})[0] == "theirs"
 
