@@ -30,36 +30,23 @@ from memedit.scope.features import (
     lacks_words,
     matched_words,
     names_another_code,
-    nearly_named,
     scalars,
     turned,
     vectors,
 )
 from memedit.scope.reading import pair_texts
+from memedit.scope.weighing import Floats, each_to_read, worth_weighing
 
 if TYPE_CHECKING:
     from memedit.scope.cross import CrossEncoder
 
-Floats = npt.NDArray[np.float32]
 FIRES = 0.3
 """Probability of being asked from which an edit fires: freer rephrases need it this low."""
-_MIN_SIMILARITY = 0.25
-"""An edit whose subject is not named and that is less alike than this is not weighed."""
-_SPELT = 0.6
-"""Share of a subject's letter triples that a text must have where the subject is not named."""
 INFORMS = 0.2
 """Probability of bearing from which an edit that is not asked informs."""
-POSSIBLE, ALIKE, UNNAMED, _READ = 0.01, 0.5, 0.35, 5
-"""The cross-encoder reads a candidate that is named, or that the pair network finds this probable,
-or whose text is alike by ``ALIKE``, by ``UNNAMED`` where the edit has no subject that a query could
-name; at most so many of one query."""
 _AGAINST = 0.01
 """Probability of bearing below which the cross-encoder has read that an edit does not matter."""
-_LONG, _ASKING = 24, 0.7
-"""A clause of more words than this must be alike by this much to be a question about an edit."""
 _CROSS = "cross.safetensors"
-_MOST = 24
-"""Candidates weighed for one query: those named first, then the most alike."""
 
 
 Joint = tuple[float, float, float]
@@ -295,7 +282,7 @@ class ClassifierScope:
         narrow = [scalars(hits, prompt) for prompt, hits in each]
         logits = model.logits(np.concatenate(narrow), vectors([hit for hit, _ in flat]))
         chances = np.stack((model.of(logits),) * 2, axis=1)
-        if cross is not None and (where := _each_to_read(weighed, chances[:, 0])):
+        if cross is not None and (where := each_to_read(weighed, chances[:, 0])):
             read = cross.logits([pair_texts(*flat[i]) for i in where])
             chances[where] = model.joined(logits[where], read)
         return chances
@@ -416,55 +403,3 @@ def _highest(decision: Decision, role: Role) -> float:
     if role == "asks":
         return decision.score
     return max((hit.bearing or 0.0 for hit in decision.candidates), default=0.0)
-
-
-def _each_to_read(weighed: Sequence[Sequence[Hit]], chances: Floats) -> list[int]:
-    """Places, among all candidates one after another, of those that the cross-encoder reads."""
-    places, start = [], 0
-    for hits in weighed:
-        places += [start + i for i in to_read(hits, chances[start : start + len(hits)])]
-        start += len(hits)
-    return places
-
-
-def to_read(hits: Sequence[Hit], chances: Floats) -> list[int]:
-    """Places of one query's candidates that the cross-encoder reads, the likeliest first."""
-    order = sorted(
-        range(len(hits)),
-        key=lambda i: max(chances[i], hits[i].relation or hits[i].similarity),
-        reverse=True,
-    )
-    return [i for i in order if chances[i] >= POSSIBLE or _in_question(hits[i])][:_READ]
-
-
-def _in_question(hit: Hit) -> bool:
-    least = UNNAMED if hit.record.edit.subject is None else ALIKE
-    return hit.mention is not None or hit.similarity >= least
-
-
-def worth_weighing(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:
-    """The candidates a query may concern: those it names, or as good as names, then the edits
-    without a subject that are alike.
-
-    Where nothing is ``read`` by a cross-encoder, a long passage that only mentions a subject is
-    taken to ask nothing, and an edit whose subject is not named is not weighed.
-    """
-    asking = [hit for hit in hits if read or not _passage(hit)]
-    named = [hit for hit in asking if hit.mention is not None]
-    like = [
-        hit
-        for hit in asking
-        if hit.mention is None
-        and hit.similarity >= _MIN_SIMILARITY
-        and (
-            hit.record.edit.subject is None
-            or nearly_named(hit) >= _SPELT
-            or (read and hit.similarity >= ALIKE)
-        )
-    ]
-    return (named + like)[:_MOST]
-
-
-def _passage(hit: Hit) -> bool:
-    clause = hit.clause or hit.view
-    return hit.similarity < _ASKING and clause.count(" ") > _LONG

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from memedit.scope.classifier import ALIKE, POSSIBLE, UNNAMED, Joint, PairModel
+from memedit.scope.classifier import Joint, PairModel
 from memedit.scope.cross import FILE, CrossEncoder, changes
 from memedit.scope.features import SCALARS
 from memedit.scope.reading import TextPair
+from memedit.scope.weighing import ALIKE, POSSIBLE, UNNAMED
 from memedit.training.loop import Schedule, train
 from memedit.training.pairs import Floats, Pairs
 

@@ -25,10 +25,10 @@ from memedit.core.text import subject_key
 from memedit.core.types import Edit, Hit
 from memedit.data.facts import Fact
 from memedit.memory import EditMemory
-from memedit.scope.classifier import worth_weighing
 from memedit.scope.features import scalars, vectors
 from memedit.scope.reading import TextPair, pair_texts
 from memedit.scope.relations import sisters
+from memedit.scope.weighing import worth_weighing
 from memedit.training.examples import related
 from memedit.training.forms import dated, hypothetical, negated, reversed_
 

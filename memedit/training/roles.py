@@ -22,9 +22,9 @@ from memedit.core.protocols import Encoder
 from memedit.core.text import subject_key
 from memedit.core.types import Edit, Hit
 from memedit.memory import EditMemory
-from memedit.scope.classifier import worth_weighing
 from memedit.scope.features import scalars, vectors
 from memedit.scope.reading import pair_texts
+from memedit.scope.weighing import worth_weighing
 from memedit.training.cross import ASKS, INFORMS, NONE
 from memedit.training.pairs import KEPT, Pairs, Part, gather
 

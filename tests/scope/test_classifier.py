@@ -14,8 +14,9 @@ from memedit import Edit, EditMemory
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Hit, Record
 from memedit.scope import ClassifierScope
-from memedit.scope.classifier import PairModel, to_read, worth_weighing
+from memedit.scope.classifier import PairModel
 from memedit.scope.reading import TextPair
+from memedit.scope.weighing import to_read, worth_weighing
 
 ZERO = np.zeros((1, 1), np.float32)
 MODEL = PairModel(ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, 2.0, 1.0, manifest={})

@@ -90,18 +90,18 @@ def test_a_killed_local_worker_is_started_again(job: Job, tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_worker_that_keeps_failing_is_reported(job: Job, tmp_path: Path) -> None:
     """The data vanish between the run's beginning and its workers' reading them."""
-    from memedit.evaluation.runs import workers
+    from memedit.evaluation.runs import team
 
     gone = Job(**{**{f: getattr(job, f) for f in job.__slots__}, "data": str(tmp_path / "gone")})
     with pytest.raises(WorkerError, match="no file"):
-        workers.run([Part(gone, "none", tmp_path / "run", "none")], workers=2)
+        team.run([Part(gone, "none", tmp_path / "run", "none")], workers=2)
 
 
 def test_when_one_cell_fails_the_others_are_ended(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also what Ctrl-C does: no worker goes on, and none is started again."""
-    from memedit.evaluation.runs import workers
+    from memedit.evaluation.runs import team
 
     def command(part: Part) -> list[str]:
         told = "print('[done] [1, 9]', flush=True)" if part.editor == "none" else ""
@@ -110,11 +110,11 @@ def test_when_one_cell_fails_the_others_are_ended(
     def interrupt(*heard: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workers, "command_of", command)
+    monkeypatch.setattr(team, "command_of", command)
     parts = [Part(job, name, tmp_path / "run", name) for name in ("ike", "none", "serac")]
     before, start = children(os.getpid()), time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        workers.run(parts, workers=2, progress=interrupt)
+        team.run(parts, workers=2, progress=interrupt)
     assert time.monotonic() - start < 60
     assert not {p for p in children(os.getpid()) - before if "time.sleep" in command_of(p)}
 

@@ -1,0 +1,77 @@
+"""Which candidates are weighed at all, and which of those the cross-encoder reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from memedit.core.types import Hit
+from memedit.scope.features import nearly_named
+
+Floats = npt.NDArray[np.float32]
+_MIN_SIMILARITY = 0.25
+"""An edit whose subject is not named and that is less alike than this is not weighed."""
+_SPELT = 0.6
+"""Share of a subject's letter triples that a text must have where the subject is not named."""
+POSSIBLE, ALIKE, UNNAMED, _READ = 0.01, 0.5, 0.35, 5
+"""The cross-encoder reads a candidate that is named, or that the pair network finds this probable,
+or whose text is alike by ``ALIKE``, by ``UNNAMED`` where the edit has no subject that a query could
+name; at most so many of one query."""
+_LONG, _ASKING = 24, 0.7
+"""A clause of more words than this must be alike by this much to be a question about an edit."""
+_MOST = 24
+"""Candidates weighed for one query: those named first, then the most alike."""
+
+
+def each_to_read(weighed: Sequence[Sequence[Hit]], chances: Floats) -> list[int]:
+    """Places, among all candidates one after another, of those that the cross-encoder reads."""
+    places, start = [], 0
+    for hits in weighed:
+        places += [start + i for i in to_read(hits, chances[start : start + len(hits)])]
+        start += len(hits)
+    return places
+
+
+def to_read(hits: Sequence[Hit], chances: Floats) -> list[int]:
+    """Places of one query's candidates that the cross-encoder reads, the likeliest first."""
+    order = sorted(
+        range(len(hits)),
+        key=lambda i: max(chances[i], hits[i].relation or hits[i].similarity),
+        reverse=True,
+    )
+    return [i for i in order if chances[i] >= POSSIBLE or _in_question(hits[i])][:_READ]
+
+
+def _in_question(hit: Hit) -> bool:
+    least = UNNAMED if hit.record.edit.subject is None else ALIKE
+    return hit.mention is not None or hit.similarity >= least
+
+
+def worth_weighing(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:
+    """The candidates a query may concern: those it names, or as good as names, then the edits
+    without a subject that are alike.
+
+    Where nothing is ``read`` by a cross-encoder, a long passage that only mentions a subject is
+    taken to ask nothing, and an edit whose subject is not named is not weighed.
+    """
+    asking = [hit for hit in hits if read or not _passage(hit)]
+    named = [hit for hit in asking if hit.mention is not None]
+    like = [
+        hit
+        for hit in asking
+        if hit.mention is None
+        and hit.similarity >= _MIN_SIMILARITY
+        and (
+            hit.record.edit.subject is None
+            or nearly_named(hit) >= _SPELT
+            or (read and hit.similarity >= ALIKE)
+        )
+    ]
+    return (named + like)[:_MOST]
+
+
+def _passage(hit: Hit) -> bool:
+    clause = hit.clause or hit.view
+    return hit.similarity < _ASKING and clause.count(" ") > _LONG
