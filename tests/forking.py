@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-PRELOADED = ("tests.evaluation.running", "tests.memory.writing")
+PRELOADED = ("tests.evaluation.running", "tests.memory.writing", "tests.campaign.acting")
 """Modules of what is forked. They must not import pytest: the server imports them."""
 
 

@@ -49,9 +49,26 @@ def aside(folder: Path) -> Iterator[Path]:
     """A path for a new file on the disk of ``folder``; what is left there at the end is removed.
 
     Its folder is new, of a name nobody knew: in a stranger's directory no link can lie in wait.
+
+    Raises:
+        OSError: it cannot be written, whichever library writes.
     """
     with tempfile.TemporaryDirectory(prefix=".new-", suffix=".tmp", dir=folder) as inside:
-        yield Path(inside) / "new"
+        with _as_os_error(Path(inside)):
+            yield Path(inside) / "new"
+
+
+@contextmanager
+def _as_os_error(folder: Path) -> Iterator[None]:
+    """safetensors has an error of its own for a disk that is full."""
+    try:
+        yield
+    except Exception as error:
+        from safetensors import SafetensorError
+
+        if isinstance(error, SafetensorError):
+            raise OSError(f"{str(folder)!r}: {error}") from error
+        raise
 
 
 def put(new: Path, file: Path) -> None:

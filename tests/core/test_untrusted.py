@@ -249,6 +249,11 @@ def test_statistics_of_another_size_are_refused(tiny_tokenizer: Any, tmp_path: P
         save_file(tensors, tmp_path / "x.safetensors", metadata)
         with pytest.raises(StatisticsError):
             moment_of(lm, 0, str(tmp_path / "x.safetensors"))
+    del numbers["ratio"]
+    metadata["numbers"] = json.dumps(numbers)
+    save_file({"x": torch.ones(1)}, tmp_path / "x.safetensors", metadata)
+    with pytest.raises(StatisticsError, match="holds no statistics .'ratio'"):
+        moment_of(lm, 0, str(tmp_path / "x.safetensors"))
 
 
 def test_an_encoders_folder_chooses_no_classes(tmp_path: Path) -> None:

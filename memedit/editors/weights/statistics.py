@@ -307,7 +307,8 @@ def _header(path: Path) -> tuple[Inputs, dict[str, float]]:
         with opened_tensors(path, "pt") as opened:
             metadata = opened.metadata() or {}
         inputs, numbers = (parse_json(metadata[name]) for name in ("inputs", "numbers"))
-        return Inputs(**inputs), {name: float(value) for name, value in numbers.items()}
+        found = {name: float(value) for name, value in numbers.items()}
+        return Inputs(**inputs), found | {"ratio": found["ratio"]}  # which whoever uses it needs
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise StatisticsError(
             f"{path} holds no statistics ({error}).", hint="Collect them: memedit statistics."
