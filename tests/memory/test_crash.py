@@ -1,10 +1,12 @@
-"""kill -9 at random moments: what was acknowledged is there, and nothing is half there."""
+"""A database that goes down: what was acknowledged is there, and nothing is half there.
+
+Processes that are killed: ``tests/campaign``.
+"""
 
 from __future__ import annotations
 
 import os
 import random
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,62 +19,11 @@ from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from tests import helpers, postgres
-from tests.forking import fork
 from tests.memory.helpers import CountingEncoder, sound
-from tests.memory.writing import write
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("MEMEDIT_CRASH_KILLS", "24"))
-PG_KILLS = int(os.environ.get("MEMEDIT_PG_KILLS", "8"))
 PG_RESTARTS = int(os.environ.get("MEMEDIT_PG_RESTARTS", "4"))
-WRITERS = 4
-
-
-def _round(path: str | Path, number: int, rng: random.Random) -> tuple[set[str], set[str], int]:
-    """Writers killed one after the other, each some moments after it has made up to three changes:
-    (ids acknowledged as added, as forgotten, changes)."""
-    children = [fork(write, str(path), f"{number}-{i}") for i in range(WRITERS)]
-    for child in children:
-        assert child.hear() == ("open",)
-    there: set[str] = set()
-    gone: set[str] = set()
-    changes = 0
-    for child in children:
-        heard = [child.hear() for _ in range(rng.randrange(4))]
-        time.sleep(rng.uniform(0, 0.02))
-        heard += child.kill()
-        assert child.process.exitcode == -signal.SIGKILL
-        for verb, *ids in heard:
-            changes += 1
-            (there if verb == "add" else gone).update(ids)
-    return there - gone, gone, changes
-
-
-def _survives(path: str | Path, rounds: int) -> int:
-    """Rounds of writers killed; the number of changes that were acknowledged and found there."""
-    rng, before, acknowledged = random.Random(7), set[str](), 0
-    for number in range(rounds):
-        there, gone, changes = _round(path, number, rng)
-        acknowledged += changes
-        with EditMemory(path, CountingEncoder()) as memory:
-            live = {record.id for record in memory.records()}
-            assert before <= live and not gone & live
-            # A writer's last change may have been stored and not yet acknowledged.
-            lost = there - live
-            assert len(lost) <= WRITERS
-            assert all(memory.history(id)[-1].kind == "forget" for id in lost)
-            versions = {event.version for event in memory.history()}
-            assert versions == set(range(1, memory.version + 1))
-            assert sound(memory)
-            before = live
-    return acknowledged
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_acknowledged_writes_survive_kill_9(tmp_path: Path) -> None:
-    rounds = -(-KILLS // WRITERS)
-    assert _survives(tmp_path / "memory", rounds) > KILLS
 
 
 @pytest.fixture
@@ -83,11 +34,6 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[postgr
     monkeypatch.setenv("MEMEDIT_REPLICA_DIR", str(tmp_path))
     with postgres.cluster() as running:
         yield running
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_in_postgresql_too(database: postgres.Cluster) -> None:
-    assert _survives(database.memory(), -(-PG_KILLS // WRITERS)) > 0
 
 
 class _Writer(threading.Thread):
