@@ -21,7 +21,7 @@ INSTALL = install() { \
 	    { echo; tail -n 20 $(LOG) >&2; echo "Installing failed; the whole log: $(LOG)" >&2; exit 1; }; \
 	  echo; }
 
-.PHONY: setup demo test test-fast check bench sample clean help
+.PHONY: setup demo test test-fast campaign check bench sample clean help
 
 setup: $(READY) ## create .venv and install memedit with its default models
 
@@ -49,6 +49,12 @@ test: setup ## run every test (WORKERS=0: in this process)
 
 test-fast: setup ## tests without real models, servers, databases and browsers: two minutes
 	@$(MAKE) --no-print-directory test ARGS='-m "not slow" $(ARGS)'
+
+# An interrupted run goes on where it stopped; MEMEDIT_CAMPAIGN_SCALE=0.1 takes a tenth of the rounds.
+campaign: export MEMEDIT_CAMPAIGN_SCALE ?= 1
+campaign: setup ## the long fault campaign, an hour at most (.campaign/rounds.jsonl)
+	@$(BIN)/python -m pytest -q -s tests/campaign $(ARGS)
+	@$(BIN)/python -m tests.campaign.ledger
 
 check: setup ## lint, formatting and types
 	@$(BIN)/ruff check .

@@ -105,6 +105,8 @@ def zone_of(name: str) -> tzinfo:
     Raises:
         InvalidInputError: there is none.
     """
+    if not isinstance(name, str):
+        raise InvalidInputError(f"A time zone is a name, not {type(name).__name__}.")
     if name.upper() == "UTC":
         return UTC
     try:

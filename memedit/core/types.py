@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from memedit.core.documents import Passage
-from memedit.core.errors import InvalidEditError
+from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.text import masked, subject_span
 
 if TYPE_CHECKING:
@@ -72,6 +72,21 @@ _ID_HINT = (
     "An id is 1 to 256 printable characters without slashes and spaces around it, and not . or .. "
     "(it stands in URLs); leave it out for one made of the content."
 )
+
+
+def check_named(what: str, name: object) -> str:
+    """``name``, of an edit or a namespace, if some memory could know it: asking for others is no
+    question that a database understands.
+
+    Raises:
+        InvalidInputError
+    """
+    if not isinstance(name, str):
+        raise InvalidInputError(f"{what} must be a string, not {type(name).__name__}.")
+    if "\x00" in name or not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
+        shown = name[:40].encode("utf-8", "backslashreplace").decode()
+        raise InvalidInputError(f"{what} {shown!r} is no text.", hint="Nothing has such a name.")
+    return name
 
 
 def check_id(id: object) -> str:

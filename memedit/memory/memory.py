@@ -18,7 +18,15 @@ from sqlalchemy import Connection
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.core.moments import UTC, Moment, is_day, zone_of
 from memedit.core.protocols import Encoder
-from memedit.core.types import DEFAULT_NAMESPACE, Edit, Payload, Record, Vectors, check_text
+from memedit.core.types import (
+    DEFAULT_NAMESPACE,
+    Edit,
+    Payload,
+    Record,
+    Vectors,
+    check_named,
+    check_text,
+)
 from memedit.memory import changing, files
 from memedit.memory.address import Address, is_url
 from memedit.memory.documents import Documented
@@ -337,7 +345,14 @@ class EditMemory(Searchable, Documented, Erasable, Counted):
             return self._store.known(id, namespace)
 
     def history(self, id: str | None = None, *, namespace: str | None = None) -> list[Event]:
-        """Everything that happened (to the edits of this id), oldest first."""
+        """Everything that happened (to the edits of this id), oldest first.
+
+        Raises:
+            InvalidInputError: an id or a namespace that is no text.
+        """
+        for what, name in (("id", id), ("namespace", namespace)):
+            if name is not None:
+                check_named(what, name)
         with readable(self.address), self._store.turns.reading() as journal:
             return [] if journal is None else journal.history(id, namespace)
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError, UnknownEditError
 from memedit.core.protocols import Encoder
-from memedit.core.types import Record, Vectors
+from memedit.core.types import Record, Vectors, check_named
 from memedit.memory.address import Address
 from memedit.memory.encoding import Encoding, VectorTable
 from memedit.memory.journal import copying
@@ -72,6 +72,7 @@ class Store:
 
     def known(self, id: str, namespace: str) -> Record:
         """The live record of this id, else :class:`UnknownEditError`. Lock or guard held."""
+        check_named("id", id)
         sequence = self.live.space(namespace).by_id.get(id)
         if sequence is None:
             raise UnknownEditError(

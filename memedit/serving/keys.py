@@ -156,7 +156,7 @@ def read(path: Path) -> list[Key]:
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}")
         return [Key(**item | {"scopes": tuple(item["scopes"])}) for item in content["keys"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise MemoryStoreError(
             f"{str(path)!r} is not a key file: {type(error).__name__}.",
             hint="Make one: memedit keys add NAME --file FILE.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from memedit.core.documents import check_name
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import DEFAULT_NAMESPACE, check_text
+from memedit.core.types import DEFAULT_NAMESPACE, check_named, check_text
 from memedit.memory.erasing import purging
 from memedit.memory.erasing.certificate import Certificate
 from memedit.memory.erasing.purging import Beside, PurgePlan, Wanted
@@ -93,6 +93,9 @@ def _wanted(
         check_text("subject", subject)
     if document is not None:
         check_name(document)
+    for id in ids:
+        check_named("id", id)
+    check_named("namespace", namespace)
     return Wanted(namespace, tuple(ids), subject, document)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from memedit.core.errors import MemoryStoreError
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.tables import Tables
 
@@ -186,5 +187,11 @@ def _now() -> str:
 def _proposal(row: Mapping[str, Any]) -> Proposal:
     values = dict(row)
     for name in ("body", "outcome"):
-        values[name] = None if values[name] is None else json.loads(values[name])
+        try:
+            values[name] = None if values[name] is None else json.loads(values[name])
+        except (ValueError, TypeError, RecursionError) as error:
+            raise MemoryStoreError(
+                f"The {name} of proposal {values['id']!r} is damaged: {error}.",
+                hint="Reject it by deleting its row of the table proposals.",
+            ) from None
     return Proposal(**values)

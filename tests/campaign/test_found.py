@@ -1,0 +1,82 @@
+"""What the campaign found, each in the smallest form that shows it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import SafetensorError
+from sqlalchemy import text
+
+from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.memory import EditMemory
+from memedit.memory.live import snapshots, state
+from memedit.serving import keys
+from memedit.serving.ledger.audit import Author
+from memedit.serving.ledger.desk import Desk
+from memedit.serving.ledger.tables import Tables
+from tests.memory.helpers import CountingEncoder, capital
+
+
+def test_a_full_disk_fails_the_snapshot_and_not_the_edit_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: safetensors has an error of its own, which no receipt survived."""
+    monkeypatch.setattr(state.LiveSet.__init__, "__kwdefaults__", {"upto": None, "flat_limit": 60})
+    monkeypatch.setattr("memedit.memory.replica.SNAPSHOT_EVERY", 10)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise SafetensorError(f"I/O error: No space left on device (os error {errno.ENOSPC})")
+
+    monkeypatch.setattr(snapshots, "save_file", full)
+    with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
+        receipts = memory.add_many([capital(f"Land {i}") for i in range(100)])
+        assert len(receipts) == len(memory) == 100
+        with pytest.raises(MemoryStoreError, match="No space left"):
+            memory.snapshot()
+
+
+def test_names_that_are_none(tmp_path: Path) -> None:
+    """The fault: TypeError, AttributeError, or a sound journal that was called damaged."""
+    with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
+        memory.add(capital("France"))
+        names: list[Any] = [None, 5, b"x", ["a"], {}]
+        for name in names:
+            with pytest.raises(InvalidInputError, match="must be a string"):
+                memory.forget(name)
+            with pytest.raises(InvalidInputError, match="must be a string"):
+                memory.purge(name)
+            with pytest.raises(InvalidInputError, match="is a name"):
+                memory.set_zone(name)
+        for told in ("\ud800", "a\0b"):
+            asks: list[Callable[[str], object]] = [
+                memory.history,
+                lambda name: memory.history(namespace=name),
+                lambda name: memory.purge("x", namespace=name),
+                memory.get,
+            ]
+            for ask in asks:
+                with pytest.raises(InvalidInputError, match="is no text"):
+                    ask(told)
+
+
+def test_a_damaged_proposal_is_named() -> None:
+    """The fault: a JSONDecodeError."""
+    desk = Desk(tables := Tables(None))
+    made = desk.propose(Author("k", "Kay"), "default", "create", {"statement": "x"})
+    for body in ("{", "[" * 100_000):
+        with tables.open() as db:
+            db.execute(text("UPDATE proposals SET body = :body"), {"body": body})
+        with pytest.raises(MemoryStoreError, match=f"proposal '{made.id}' is damaged"):
+            desk.proposals("default", None, 9)
+    desk.close()
+
+
+def test_a_key_file_without_end_is_none(tmp_path: Path) -> None:
+    """The fault: a RecursionError."""
+    (tmp_path / "keys.json").write_text("[" * 100_000)
+    with pytest.raises(MemoryStoreError, match="is not a key file"):
+        keys.read(tmp_path / "keys.json")
