@@ -32,8 +32,8 @@ from tests.serving.test_schema import check, check_answer
 CALLS = 2_000 if LONG else 500
 ASKED = 30
 CHAINS = 40 if LONG else 4
-IN_REST = Stage("fuzzed requests, REST", bounded=1, long=12, share=0.15)
-IN_PYTHON = Stage("fuzzed calls, Python", bounded=1, long=50, share=0.12)
+IN_REST = Stage("fuzzed requests, REST", bounded=1, long=12, share=0.1)
+IN_PYTHON = Stage("fuzzed calls, Python", bounded=1, long=50, share=0.08)
 
 ODD = (
     "", " ", "\n", "\0", "..", "a/b", "\ud800", "\udfff\ud800", "é" * 300, "x" * 9_000, "[" * 2_000,

@@ -34,7 +34,7 @@ pytestmark = [
 ]
 KILLS = 25 if LONG else 8  # of one memory
 IN_FILES = Stage("SIGKILL, SQLite", bounded=1, long=32, share=0.12)
-IN_DATABASE = Stage("SIGKILL, PostgreSQL", bounded=1, long=8, share=0.12)
+IN_DATABASE = Stage("SIGKILL, PostgreSQL", bounded=1, long=8, share=0.06)
 
 
 class Trial:

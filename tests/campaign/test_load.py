@@ -33,12 +33,12 @@ from tests.helpers import byte_tokenizer, tiny_model
 from tests.serving.helpers import QUESTION, serving, tiny_service
 
 pytestmark = pytest.mark.slow
-LOAD = Stage("load, half hang up", bounded=1, long=10, share=0.2)
+LOAD = Stage("load, half hang up", bounded=1, long=10, share=0.17)
 SECONDS = 60.0 if LONG else 0.0
 CLIENTS = 8 if LONG else 3
 LEAST = 4
 """Questions of each client, however slow the machine is."""
-MODEL = Stage("one model: threads, tasks, interrupts", bounded=1, long=20, share=0.1)
+MODEL = Stage("one model: threads, tasks, interrupts", bounded=1, long=20, share=0.05)
 ASKED = 40 if LONG else 8
 INTERRUPTS = 25 if LONG else 6
 

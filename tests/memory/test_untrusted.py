@@ -92,6 +92,37 @@ def test_a_snapshot_that_names_another_file_never_reaches_it(
     assert victim.read_bytes() == before
 
 
+@pytest.mark.parametrize("format", [1, 2])
+def test_not_even_where_a_key_stands_in_that_file(
+    path: Path, victim: Path, tmp_path: Path, format: int
+) -> None:
+    """The fault, as it was done to the code before: a key of the stranger's journal has for its id
+    what eight bytes of the user's file are as a number, so the index counted as the memory's; the
+    other keys were then put into it, over the file's other bytes."""
+    victim.write_text("# mine\n" + "export A=1\n" * 4_000)
+    before, mark = victim.read_bytes(), 0x1122334455667788
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(64), 64, 2, faiss.METRIC_INNER_PRODUCT)
+    index.train(np.eye(64, dtype=np.float32)[:10])
+    own = str(tmp_path / "s").ljust(len(str(victim)), "x")
+    lists = faiss.OnDiskInvertedLists(2, index.code_size, own)
+    index.replace_invlists(lists)
+    index.add_with_ids(np.eye(64, dtype=np.float32)[:1], np.array([mark]))
+    at = Path(own).read_bytes().index(mark.to_bytes(8, "little"))
+    known = int.from_bytes(before[at : at + 8], "little")
+    content = faiss.serialize_index(index).tobytes().replace(own.encode(), str(victim).encode())
+    with closing(sqlite3.connect(path / "journal.sqlite")) as journal, journal:
+        journal.execute("UPDATE keys SET id = ? WHERE id = (SELECT max(id) FROM keys)", (known,))
+    hashed = hashlib.sha256(content).hexdigest()
+    for suffix in (".faiss", ".safetensors"):
+        (path / "index" / f"{hashed[:20]}{suffix}").write_bytes(content)
+    part = {"sha256": hashed, "count": 1, "trained_on": 1_000_000}
+    planted = {"format": format, **identity(path), "indexes": {"default": part}}
+    manifest(path).write_text(json.dumps(planted))
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert len(memory) == 100
+    assert victim.read_bytes() == before
+
+
 def test_snapshots_of_the_old_format_are_swept_not_read(path: Path) -> None:
     old = path / "index" / "0123.faiss"
     old.write_bytes(b"IwFl")
