@@ -29,7 +29,7 @@ from tests.campaign.ledger import LONG, Stage
 from tests.serving.helpers import tiny_service
 from tests.serving.test_schema import check, check_answer
 
-CALLS = 2_000 if LONG else 500
+CALLS = 2_000 if LONG else 300
 ASKED = 30
 CHAINS = 40 if LONG else 4
 IN_REST = Stage("fuzzed requests, REST", bounded=1, long=12, share=0.1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,23 @@ def test_a_damaged_proposal_is_named() -> None:
             db.execute(text("UPDATE proposals SET body = :body"), {"body": body})
         with pytest.raises(MemoryStoreError, match=f"proposal '{made.id}' is damaged"):
             desk.proposals("default", None, 9)
+    with tables.open() as db:
+        db.execute(text("""UPDATE proposals SET body = '{}'"""))
+        db.execute(text("ALTER TABLE proposals RENAME COLUMN at TO aT"))  # one bit of the schema
+    assert desk.proposals("default", None, 9)[0].at == made.at
     desk.close()
+
+
+@pytest.mark.parametrize("id", [9, 1 << 40, -3])
+def test_a_relation_that_is_not_there(tmp_path: Path, id: int) -> None:
+    """The fault: an IndexError, another relation's vector, or memory of the id's size."""
+    with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
+        memory.add(capital("France"))
+    with closing(sqlite3.connect(tmp_path / "m" / "journal.sqlite")) as journal, journal:
+        journal.execute("UPDATE relations SET id = ?", (id,))
+    with pytest.raises(MemoryStoreError, match="is damaged"):
+        with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
+            memory.search(["What is the capital of France?"])
 
 
 def test_a_key_file_without_end_is_none(tmp_path: Path) -> None:

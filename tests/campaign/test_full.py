@@ -21,8 +21,8 @@ from tests.memory.helpers import sound
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs limits of files")
 STAGE = Stage("disk full", bounded=1, long=6, share=0.08)
 PAGE = 4_096
-SIZE = 4 << 20
-FEW = (0, 2, 10, 64)
+SIZE = 48 << 20
+FEW = (0, 3, 24)
 MANY = (*range(48), *range(48, 256, 8), *range(256, 900, 32))
 NEEDS_NO_ROOM = {"restore", "undo", "bring back"}  # where there is nothing to be done
 

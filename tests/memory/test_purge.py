@@ -316,10 +316,37 @@ def test_killed_anywhere_it_is_undone_or_goes_on(
         elif not done:
             made = memory.finish_purge() if nth == 1 else memory.purge(id)
             assert made is not None and made.complete
+            assert len(made.records) == 3 and made.searched == 0  # what it was is known no more
         assert memory.finish_purge() is None
         assert sound(memory) and memory.digest() == kept
         assert told_of(memory)[2].problems == ()
     assert bytes_that_tell(folder) == []
+
+
+def test_finished_after_a_kill_what_was_said_meanwhile_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: a report of the edit that came in while it was purged stayed for good."""
+    with open_at(tmp_path / "memory") as memory:
+        memory.add(capital("France"))
+        id = tell(memory)
+
+        def meanwhile(*_: Any) -> None:
+            desk = Desk(tables_of(memory))
+            desk.report(WHO, "default", "wrong_answer", f"Where is {secret()[0]}?", id, None)
+            desk.close()
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(memory._store, "follow", meanwhile)
+            with pytest.raises(KeyboardInterrupt):
+                memory.purge(id)
+        assert bytes_that_tell(tmp_path / "memory")
+        made = memory.finish_purge()
+        assert made is not None and made.complete and [r.id for r in made.records] == [id] * 3
+        asked, _, audit, _ = told_of(memory)
+        assert "What is the capital of France?" in asked and audit.problems == ()
+    assert bytes_that_tell(tmp_path / "memory") == []
 
 
 def purged_among_work(rounds: int, seed: int) -> None:

@@ -55,7 +55,8 @@ class Certificate:
         memory: The memory's id.
         at: When it was done (ISO 8601, UTC).
         version: The memory's version since.
-        records: What was purged; empty where an interrupted purge was finished.
+        records: What was purged. Where an interrupted purge was finished, its salt and texts are
+            known no more: the hashes are those of its events, and :attr:`searched` is 0.
         salt: Goes into every hash below. It is kept nowhere else: who has it and the text can show
             that this was purged.
         before, after: Salted hash of every row of the journal.

@@ -24,6 +24,7 @@ from typing import Protocol
 
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import DEFAULT_NAMESPACE, Record
+from memedit.core.untrusted import parse_json
 from memedit.memory import using
 from memedit.memory.backup import MANIFEST, seal
 from memedit.memory.erasing import looking
@@ -120,7 +121,7 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
     found = _look(store, wanted)
     store.journal.check_writable()  # before anything beside it is touched
     if found is None:
-        return _finished(store, beside, _named(store), Texts())
+        return _resumed(store, beside)
     rows, texts = found
     salt = secrets.token_hex(16)
     ids = sorted({row["id"] for row in rows})
@@ -132,7 +133,9 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
             before = _state(store, salt)
             using.drop(store.journal.connection, wanted.namespace, ids)
             changed = erasing.erase(store.journal, head, rows, hashes, texts.are_in) if rows else {}
-            store.journal.put_meta({PURGING: json.dumps({"version": head.version + 1})})
+            mark = {"version": head.version + 1, "namespace": wanted.namespace}
+            plain = [id for id in ids if not texts.are_in(id)]  # others say what shall be gone
+            store.journal.put_meta({PURGING: json.dumps(mark | {"ids": plain})})
         store.follow()
     beside.erase(wanted.namespace, ids, texts, salt)  # what was said of them meanwhile
     told = replace(
@@ -154,7 +157,24 @@ def finish(store: Store, beside: Beside) -> Certificate | None:
         if not anything or store.journal.meta(PURGING) is None:
             return None
     store.journal.check_writable()
-    return _finished(store, beside, _named(store), Texts())
+    return _resumed(store, beside)
+
+
+def _resumed(store: Store, beside: Beside) -> Certificate:
+    """Finish what an interrupted purge left. Its texts are known no more: what was said of its
+    edits meanwhile goes by their ids, and no file is searched."""
+    with store.lock, store.journal.read():
+        mark = parse_json(store.journal.meta(PURGING) or "{}")
+        events = store.journal.history(None, mark.get("namespace"))
+    purged = [e for e in events if e.kind == "purge" and e.version == mark.get("version")]
+    if ids := mark.get("ids"):
+        beside.erase(mark["namespace"], ids, Texts(), secrets.token_hex(16))
+    records = tuple(
+        Erased(r.namespace, r.id, r.sequence, e.reason.removeprefix("sha256 "))
+        for e in purged
+        for r in (e.record,)
+    )
+    return _finished(store, beside, replace(_named(store), records=records), Texts())
 
 
 def _look(store: Store, wanted: Wanted) -> tuple[list[erasing.Row], Texts] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from memedit.core.errors import MemoryStoreError
 from memedit.core.passages import in_context, parts_of
 from memedit.core.text import normalised, subject_key, subject_span
 from memedit.core.types import Edit, Ids, Record, Vectors, key_texts
@@ -16,6 +17,10 @@ from memedit.memory.journal.rows import RelationRow, from_bytes
 from memedit.memory.live.index import FLAT_LIMIT, VectorIndex
 from memedit.memory.live.shelf import Shelf
 from memedit.memory.live.subjects import SubjectIndex
+
+_MOST_IDS, _MOST_GAPS = 1 << 22, 64
+"""Ids of relations count from 1; only a purge leaves gaps."""
+_CURE = "Restore it from a backup; memedit edit salvage writes what can be read into a file."
 
 
 def search_texts(edit: Edit) -> list[str]:
@@ -59,9 +64,16 @@ class Relations:
         return text in self._rows
 
     def extend(self, rows: Sequence[RelationRow], dimension: int) -> None:
-        """Take in the journal's next rows."""
+        """Take in the journal's next rows.
+
+        Raises:
+            ValueError: ids that no journal gives; nothing of their size is allocated.
+        """
         if not rows:
             return
+        given = [row[0] for row in rows]
+        if min(given) < 1 or max(given) > _MOST_IDS + _MOST_GAPS * (self._filled + len(rows)):
+            raise ValueError(f"relations have ids from {min(given)} to {max(given)}")
         first, count = self._filled, self._filled + len(rows)
         if count > len(self._matrix):
             grown = np.empty((max(count, 2 * len(self._matrix)), dimension), np.float32)
@@ -93,7 +105,17 @@ class Relations:
         return self._matrix[[self._rows[text] for text in texts]]
 
     def by_id(self, ids: Sequence[int]) -> Vectors:
-        """[n, dimension] of relation ids."""
+        """[n, dimension] of relation ids.
+
+        Raises:
+            MemoryStoreError: the journal names one that it does not have.
+        """
+        known = len(self._row_of)
+        for id in ids:
+            if not 0 < id < known or self._row_of[id] < 0:
+                raise MemoryStoreError(
+                    f"The journal is damaged: there is no relation {id}.", hint=_CURE
+                )
         return self._matrix[self._row_of[np.asarray(ids, dtype=np.int64)]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -116,7 +116,7 @@ class Desk:
         query = f"SELECT {_PROPOSAL} FROM proposals WHERE id = :id AND namespace = :namespace"
         with self._open() as db:
             row = db.execute(text(query), {"id": id, "namespace": namespace}).one_or_none()
-        return None if row is None else _proposal(row._asdict())
+        return None if row is None else _proposal(row)
 
     def proposals(self, namespace: str, state: str | None, limit: int) -> list[Proposal]:
         """Proposals of a namespace, newest first."""
@@ -128,7 +128,7 @@ class Desk:
         given = {"namespace": namespace, "state": state or "", "limit": limit}
         with self._open() as db:
             rows = db.execute(text(query), given).all()
-        return [_proposal(row._asdict()) for row in rows]
+        return [_proposal(row) for row in rows]
 
     def take(self, id: str, namespace: str, by: Author) -> bool:
         """Begin to decide a proposal; False where somebody else did."""
@@ -184,8 +184,8 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _proposal(row: Mapping[str, Any]) -> Proposal:
-    values = dict(row)
+def _proposal(row: Sequence[Any]) -> Proposal:
+    values: dict[str, Any] = dict(zip(_PROPOSAL.split(", "), row, strict=True))
     for name in ("body", "outcome"):
         try:
             values[name] = None if values[name] is None else json.loads(values[name])
