@@ -56,10 +56,8 @@ class Act:
         return Edit(f"The mayor of {name} is", f"Ann {self.step} {number}", name)
 
     def one(self) -> Record:
-        """An edit in force, made if there is none."""
-        if not (live := list(self.memory.records())):
-            return self.memory.add(self.edit()).record
-        return self.rng.choice(live)
+        """An edit in force."""
+        return self.rng.choice(list(self.memory.records()))
 
 
 def _add(act: Act) -> None:
@@ -151,6 +149,7 @@ VERBS: dict[str, Callable[[Act], None]] = {
     "import": _import, "export": _export, "snapshot": _snapshot, "backup": _backup,
     "bring back": _bring_back, "purge": _purge, "reembed": _reembed, "zone": _zone,
 }  # fmt: skip
+_NEED_AN_EDIT = {"replace", "report", "forget", "payloads", "purge"}
 _WEIGHTS = {"add": 3, "add_many": 3, "forget": 2, "import": 2}
 
 
@@ -161,9 +160,13 @@ def verb_of(seed: str, step: int) -> str:
 
 
 def act(memory: EditMemory, place: Place, seed: str, step: int, verb: str = "") -> None:
-    """Take a step; ``verb`` instead of the one that is drawn."""
+    """Take a step; ``verb`` instead of the one that is drawn. Where there is no edit that it could
+    change, one is added instead: a step is one change."""
     rng = random.Random(f"{seed}/{step}/how")
-    VERBS[verb or verb_of(seed, step)](Act(memory, place, rng, step))
+    verb = verb or verb_of(seed, step)
+    if verb in _NEED_AN_EDIT and not len(memory):
+        verb = "add"
+    VERBS[verb](Act(memory, place, rng, step))
 
 
 def opened(address: str | Path) -> EditMemory:

@@ -110,9 +110,6 @@ class Both:
 
     def fill(self, verb: str, pages: int, counts: Counter[str]) -> None:
         """Do it with so little room; what was not done is done once there is room."""
-        if len(self.memory) < 3:  # else a step that needs an edit makes one first: two changes
-            self.take(self.memory, self.mine, "add_many")
-            self.follow("add_many")
         before = state(self.memory)
         do = lambda: self.take(self.memory, self.mine, verb)  # noqa: E731
         if _fails(self.disk, pages, do, counts):
