@@ -30,11 +30,12 @@ LONG = SCALE > 0
 
 @dataclass
 class Round:
-    """One round of a stage: what it draws from, and what it counts."""
+    """One round of a stage: what it draws from, what it counts, and what else it measured."""
 
     number: int
     seed: str
     counts: Counter[str] = field(default_factory=Counter)
+    measured: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -102,6 +103,7 @@ def _write(stage: Stage, made: Round, seconds: float) -> None:
     row: dict[str, Any] = {
         "stage": stage.name, "round": made.number, "of": stage.wanted, "seed": made.seed,
         "seconds": round(seconds, 2), "counts": dict(sorted(made.counts.items())),
+        "measured": made.measured,
     }  # fmt: skip
     with OUT.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
