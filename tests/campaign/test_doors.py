@@ -61,10 +61,11 @@ class Doors:
         self.held = KeyRing(keys=[new_key("a", ("read",))[0]])
 
     def _edit(self, draw: Any) -> Edit:
-        return draw(st.sampled_from([
+        made: Edit = draw(st.sampled_from([
             Edit("The capital of France is", "Lyon", "France"), Edit("Who are you?", "Otto"),
             Edit.from_statement("The window is 9 days."),
         ]))  # fmt: skip
+        return made
 
     def _id(self, draw: Any) -> Any:
         which, other = draw(st.integers(0, 5)), draw(THINGS)  # whatever is there now

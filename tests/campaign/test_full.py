@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ class Both:
     def fill(self, verb: str, pages: int, counts: Counter[str]) -> None:
         """Do it with so little room; what was not done is done once there is room."""
         before = state(self.memory)
-        do = lambda: self.take(self.memory, self.mine, verb)  # noqa: E731
+        do = partial(self.take, self.memory, self.mine, verb)
         if _fails(self.disk, pages, do, counts):
             now = state(self.memory)
             if verb not in ("import", "purge"):  # which go on where they stopped

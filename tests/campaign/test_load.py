@@ -23,8 +23,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from memedit.core.calls import Apply, Batch, Call, Result, Row, Step
-from memedit.core.protocols import LM
+from memedit.core.calls import LM, Apply, Batch, Call, Result, Row, Step
 from memedit.core.types import Edit, Payload
 from memedit.encoders import HashingEncoder
 from memedit.model.editable import EditableModel

@@ -98,7 +98,7 @@ class _Clock(datetime):
     offset = timedelta()
 
     @classmethod
-    def now(cls, tz: Any = None) -> datetime:
+    def now(cls, tz: Any = None) -> Any:
         return datetime.now(tz or timezone.utc) + cls.offset
 
 
@@ -148,6 +148,7 @@ def _change(memory: EditMemory, rng: random.Random, step: int) -> None:
         memory.restore(rng.randrange(memory.version + 1))
     elif kind == 2:
         day = _Clock.now() + timedelta(days=rng.choice(JUMPS))
-        memory.add(edit, **{rng.choice(["valid_from", "valid_until"]): day})
+        given: dict[str, Any] = {rng.choice(["valid_from", "valid_until"]): day}
+        memory.add(edit, **given)
     else:
         memory.add(edit)
