@@ -133,14 +133,12 @@ def _hook(apply: Apply, mask: Tensor, last: Tensor | None = None) -> Callable[..
 
     ``last`` [B] is the column of each row's last prompt token; by default its last token.
     """
-    thread, prompt = threading.get_ident(), [True]
+    prompt = [True]
     real = mask.bool()
     if last is None:
         last = real.shape[1] - 1 - real.flip(1).long().argmax(1)
 
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
-        if threading.get_ident() != thread:
-            return None
         y = out[0] if isinstance(out, tuple) else out
         x = first_input(args, kwargs)
         prefill = prompt[0]
@@ -149,32 +147,40 @@ def _hook(apply: Apply, mask: Tensor, last: Tensor | None = None) -> Callable[..
         changed = apply(x, y, Step(prefill, last if prefill else None, here.to(y.device)))
         return (changed, *out[1:]) if isinstance(out, tuple) else changed
 
-    return hook
+    return _mine(hook)
+
+
+def _mine(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """A hook that acts in this thread only.
+
+    Torch lists a module's hooks first, and asks of each how it wants to be called only then: one
+    that its thread removes in between is called by another thread in another way.
+    """
+    thread = threading.get_ident()
+
+    def called(module: nn.Module, *given: Any) -> Any:
+        return hook(module, *given) if threading.get_ident() == thread else None
+
+    return called
 
 
 def _before(see: Before) -> Callable[..., Any]:
-    thread = threading.get_ident()
-
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if threading.get_ident() != thread or (new := see(args, kwargs)) is None:
+        if (new := see(args, kwargs)) is None:
             return None
         if args:
             return (new, *args[1:]), kwargs
         name = next(iter(kwargs))
         return args, {**kwargs, name: new}
 
-    return hook
+    return _mine(hook)
 
 
 def _after(change: After) -> Callable[..., Any]:
-    thread = threading.get_ident()
-
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
-        if threading.get_ident() != thread:
-            return None
         y = out[0] if isinstance(out, tuple) else out
         if (new := change(first_input(args, kwargs), y)) is None:
             return None
         return (new, *out[1:]) if isinstance(out, tuple) else new
 
-    return hook
+    return _mine(hook)

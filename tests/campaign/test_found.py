@@ -5,21 +5,25 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors import SafetensorError
 from sqlalchemy import text
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.engine.hooks import watch
 from memedit.memory import EditMemory
 from memedit.memory.live import snapshots, state
 from memedit.serving import keys
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Desk
 from memedit.serving.ledger.tables import Tables
+from tests.helpers import tiny_model
 from tests.memory.helpers import CountingEncoder, capital
 
 
@@ -91,6 +95,17 @@ def test_a_relation_that_is_not_there(tmp_path: Path, id: int) -> None:
     with pytest.raises(MemoryStoreError, match="is damaged"):
         with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
             memory.search(["What is the capital of France?"])
+
+
+def test_a_hook_that_its_thread_removes_is_called_in_another_way() -> None:
+    """The fault: torch lists hooks before it asks how each wants to be called; an answer in another
+    thread failed when an edit's hook was removed in between."""
+    base = tiny_model()
+    layer = base.model.layers[0]
+    with watch(base, after={"model.layers.0": lambda x, y: y + 1}):
+        (hook,) = layer._forward_hooks.values()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(hook, layer, (torch.ones(1),), torch.ones(1)).result() is None
 
 
 def test_a_key_file_without_end_is_none(tmp_path: Path) -> None:
