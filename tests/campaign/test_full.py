@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,11 +71,12 @@ class Disk:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    (tmp_path / "disk").mkdir()
-    made = Disk(tmp_path / "disk")
+def disk() -> Iterator[Disk]:
+    """Not below pytest's folders: those it cannot remove, should this process be killed."""
+    made = Disk(Path(tempfile.mkdtemp(prefix="memedit-disk-")))
     yield made
     made.close()
+    shutil.rmtree(made.folder)
 
 
 def _fails(disk: Disk, pages: int, work: Callable[[], object], counts: Counter[str]) -> bool:
