@@ -6,6 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 # Of pytest, which take work from each other: each one runs on one core.
 WORKERS ?= 2
+# Percent of lines below which make coverage fails. Tracing doubles the time of the fast tests (Python
+# 3.11), hence it is no part of make test.
+FLOOR ?= 0
 # Spinning OpenMP threads make short calls many times slower where cores are shared.
 export OMP_WAIT_POLICY ?= PASSIVE
 BIN := $(VENV)/bin
@@ -21,7 +24,7 @@ INSTALL = install() { \
 	    { echo; tail -n 20 $(LOG) >&2; echo "Installing failed; the whole log: $(LOG)" >&2; exit 1; }; \
 	  echo; }
 
-.PHONY: setup demo test test-fast campaign check bench sample clean help
+.PHONY: setup demo test test-fast coverage campaign check bench sample clean help
 
 setup: $(READY) ## create .venv and install memedit with its default models
 
@@ -55,6 +58,9 @@ campaign: export MEMEDIT_CAMPAIGN_SCALE ?= 1
 campaign: setup ## the long fault campaign, an hour at most (.campaign/rounds.jsonl)
 	@$(BIN)/python -m pytest -q -s tests/campaign $(ARGS)
 	@$(BIN)/python -m tests.campaign.ledger
+
+coverage: setup ## which lines the fast tests run; fails below FLOOR percent
+	@$(MAKE) --no-print-directory test-fast ARGS="--cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR) $(ARGS)"
 
 check: setup ## lint, formatting and types
 	@$(BIN)/ruff check .
