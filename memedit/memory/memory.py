@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import datetime, tzinfo
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from types import TracebackType
 from sqlalchemy import Connection
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
-from memedit.core.moments import UTC, Moment, is_day, zone_of
+from memedit.core.moments import Moment
 from memedit.core.protocols import Encoder
 from memedit.core.types import (
     DEFAULT_NAMESPACE,
@@ -42,12 +42,10 @@ from memedit.memory.store import Store
 from memedit.memory.using import Counted, Uses
 from memedit.memory.verify import verify
 from memedit.memory.view import MemoryView, Searchable
-
-ZONE = "zone"
-"""Meta name of the time zone of dates."""
+from memedit.memory.zones import Zoned
 
 
-class EditMemory(Searchable, Documented, Erasable, Counted):
+class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
     """Edits with their vectors and payloads, in a directory or in RAM.
 
     Every change is one transaction: durable when the call returns, undone entirely if it raises.
@@ -162,28 +160,6 @@ class EditMemory(Searchable, Documented, Erasable, Counted):
             row = record_row(record, relations.get(record.sequence))
             total.update(f"{record.sequence}:{row['digest']};".encode())
         return total.hexdigest()
-
-    @property
-    def zone(self) -> tzinfo:
-        """Where the days of dates begin and end: UTC unless :meth:`set_zone` named another."""
-        with readable(self.address), self._store.turns.reading() as journal:
-            name = None if journal is None else journal.meta(ZONE)
-        return UTC if name is None else zone_of(name)
-
-    def set_zone(self, name: str) -> None:
-        """Read dates in this zone from now on; what is stored stays as it is.
-
-        Args:
-            name: ``"UTC"``, or another IANA name (``"Europe/Berlin"``).
-
-        Raises:
-            InvalidInputError: there is no such zone.
-        """
-        zone_of(name)
-        changing.put_meta(self._store, {ZONE: name})
-
-    def _zone_for(self, *moments: Moment | None) -> tzinfo:
-        return self.zone if any(map(is_day, moments)) else UTC
 
     # -- changing -----------------------------------------------------------------------------
 
