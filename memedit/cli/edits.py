@@ -332,7 +332,8 @@ def restore(
         render.as_json({"restored": version, "version": now, "edits": count})
     else:
         render.say(
-            f"{shown(memory)} is as it was at version {version}: {count:,} edits (version {now})."
+            f"{shown(memory)} holds what was in force at version {version}, but for what was "
+            f"purged since: {count:,} edits (version {now})."
         )
 
 

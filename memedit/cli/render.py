@@ -275,6 +275,8 @@ def history(events: Sequence[Event], total: int) -> None:
 
 
 def _because(event: Event) -> str:
+    if event.other is not None and event.other.id == event.record.id:
+        return " (stored anew)"
     if event.kind == "supersede" and event.other is not None:
         return f" (by {event.other.id})"
     if event.kind == "add" and event.other is not None and not event.reason:

@@ -43,13 +43,13 @@ def usage(
         })  # fmt: skip
         return
     _listed(
-        f"{len(stale):,} edits older than {stale_after} days that answers rest on:", stale, limit
+        f"{len(stale):,} edits older than {stale_after} days that answers rest on", stale, limit
     )
-    _listed(f"{len(never):,} of {len(found):,} edits never fired:", never, limit)
+    _listed(f"{len(never):,} of {len(found):,} edits never fired", never, limit)
 
 
 def _listed(title: str, uses: list[EditUse], limit: int) -> None:
-    render.say(title)
+    render.say(f"{title}{':' if uses else '.'}")
     for use in uses[: limit or None]:
         last = "" if use.last is None else f", last on {use.last:%Y-%m-%d}"
         told = f"{use.age.days} days old, fired {use.count:,} times{last}"

@@ -95,7 +95,7 @@ class NewDocument:
         if not self.passages:
             raise InvalidInputError(
                 f"The document {self.name!r} holds no text.",
-                hint="A scanned PDF needs text recognition first.",
+                hint="Is it the right file? A scanned PDF needs text recognition first.",
             )
         if len(self.passages) > MOST_PASSAGES:
             raise InvalidInputError(

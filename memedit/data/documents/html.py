@@ -10,7 +10,7 @@ from memedit.data.documents.blocks import Block, Contents, flat, table, unreadab
 
 try:
     from bs4 import BeautifulSoup
-    from bs4.element import Comment, NavigableString, Tag
+    from bs4.element import NavigableString, PreformattedString, Tag
 except ImportError as error:  # told when it is needed
     _missing: ImportError | None = error
 else:
@@ -57,6 +57,11 @@ def _is_hidden(element: Tag) -> bool:
     )
 
 
+def _is_markup(child: NavigableString) -> bool:
+    """Whether it is a comment, a doctype or the like, which no reader sees."""
+    return isinstance(child, PreformattedString)
+
+
 class _Walk:
     """Collects text up to where the layout breaks it."""
 
@@ -72,7 +77,7 @@ class _Walk:
         for child in element.children:
             if isinstance(child, Tag):
                 self._element(child, deep)
-            elif isinstance(child, NavigableString) and not isinstance(child, Comment):
+            elif isinstance(child, NavigableString) and not _is_markup(child):
                 self._line.append(str(child))
         if not deep:
             self._close()

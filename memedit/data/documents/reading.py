@@ -42,6 +42,8 @@ TYPES = {
 _TEXTS: Mapping[str, Callable[[str], Contents]] = {
     "markdown": read_markdown, "text": read_text, "html": read_html,
 }  # fmt: skip
+_LOOK = 8_192
+"""Bytes at the beginning of a file; one of zero among them stands in no text."""
 _LONGEST_TITLE = 120
 
 
@@ -114,7 +116,7 @@ def _texts(content: bytes, kind: str) -> Contents:
     except UnicodeDecodeError as error:
         raise InvalidInputError(
             f"The document is not UTF-8: {error.reason} at byte {error.start}.",
-            hint="Save it as UTF-8.",
+            hint="It is no text." if b"\x00" in content[:_LOOK] else "Save it as UTF-8.",
         ) from None
     if len(text) > MOST_TEXT:
         raise InvalidInputError(f"The document has more than {MOST_TEXT:,} characters.")

@@ -53,6 +53,15 @@ class Wanted:
     document: str | None = None
 
     @property
+    def of(self) -> str:
+        """What is wanted, in words, with a space before it."""
+        if self.ids:
+            return f" with the id {', '.join(map(repr, self.ids))}"
+        if self.subject is not None:
+            return f" about {self.subject!r}"
+        return "" if self.document is None else f" of the document {self.document!r}"
+
+    @property
     def what(self) -> tuple[str, tuple[str, ...], str | None, str | None]:
         """Arguments of :func:`~memedit.memory.journal.erasing.chosen`."""
         return self.namespace, self.ids, self.subject, self.document
@@ -187,8 +196,8 @@ def _look(store: Store, wanted: Wanted) -> tuple[list[erasing.Row], Texts] | Non
             if anything and store.journal.meta(PURGING) is not None:
                 return None
             raise UnknownEditError(
-                f"There is nothing to purge in namespace {wanted.namespace!r}.",
-                hint="history() says what came and went; namespaces() lists the others.",
+                f"There is nothing to purge{wanted.of} in namespace {wanted.namespace!r}.",
+                hint="It may be purged already, or be in another namespace.",
             )
         _check_all(store, wanted, rows)
         sequences = {row["sequence"] for row in rows}

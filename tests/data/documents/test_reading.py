@@ -67,8 +67,8 @@ def test_markdown_is_cut_by_its_structure() -> None:
 
 
 def test_html_says_what_a_reader_sees() -> None:
-    page = """<html><head><title>Pay</title><style>p{}</style></head><body><nav>Home</nav>
-    <h1>Pay</h1><p>Pay comes on the <b>25th</b>.<br>By transfer.</p><p hidden>Secret.</p>
+    page = """<!doctype html><html><head><title>Pay</title><style>p{}</style></head><body>
+    <nav>Home</nav><h1>Pay</h1><p>Pay comes on the <b>25th</b>.<br>By transfer.</p><p hidden>Secret.</p>
     <span aria-hidden="true">x</span><!-- note --><h2>Extra</h2><ul><li>bonus<ul><li>in May</li>
     </ul></li><li>shares</li></ul><table><tr><th>Grade</th><th>Sum</th></tr><tr><td>A</td>
     <td>5</td></tr></table><pre>a  b
@@ -214,6 +214,9 @@ def test_what_is_no_document_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     bad.write_bytes(b"caf\xe9")
     with pytest.raises(InvalidInputError, match="not UTF-8"):
         read_document(bad)
+    with pytest.raises(InvalidInputError, match="not UTF-8") as caught:
+        reading.parsed(b"\x89PNG\r\n\x00\x00", "text", "picture")
+    assert caught.value.hint == "It is no text."
     (tmp_path / "link.md").symlink_to(bad)
     with pytest.raises(UntrustedFileError):
         read_document(tmp_path / "link.md")
