@@ -68,7 +68,8 @@ def test_markdown_is_cut_by_its_structure() -> None:
 
 def test_html_says_what_a_reader_sees() -> None:
     page = """<!doctype html><html><head><title>Pay</title><style>p{}</style></head><body>
-    <nav>Home</nav><h1>Pay</h1><p>Pay comes on the <b>25th</b>.<br>By transfer.</p><p hidden>Secret.</p>
+    <nav>Home</nav>
+    <h1>Pay</h1><p>Pay comes on the <b>25th</b>.<br>By transfer.</p><p hidden>Secret.</p>
     <span aria-hidden="true">x</span><!-- note --><h2>Extra</h2><ul><li>bonus<ul><li>in May</li>
     </ul></li><li>shares</li></ul><table><tr><th>Grade</th><th>Sum</th></tr><tr><td>A</td>
     <td>5</td></tr></table><pre>a  b
