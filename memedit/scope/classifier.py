@@ -298,7 +298,7 @@ class ClassifierScope:
         for i, hit in enumerate(weighed):
             against = read and float(chances[i, 1]) < _AGAINST
             floor = self._floor(hit, prompt, against)
-            if floor < 1 and names_another_code(hit):
+            if floor < 1 and names_another_code(hit, prompt):
                 chances[i] = 0.0
             else:
                 chances[i] = np.maximum(chances[i], floor)

@@ -158,9 +158,9 @@ def matched_words(hit: Hit) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.casefold() for word in words))
 
 
-def names_another_code(hit: Hit) -> bool:
-    """Whether the query view has, for a short code of the edit's prompt, one that is a letter off:
-    the CTO is not the CEO."""
+def names_another_code(hit: Hit, query: str) -> bool:
+    """Whether the query view (of a chat, its last turn) has, for a short code of the edit's prompt,
+    one that is a letter off: the CTO is not the CEO."""
     edit = hit.record.edit
     at = edit.prompt.casefold().rfind((edit.subject or "").casefold()) if edit.subject else -1
     rest = (
@@ -169,7 +169,9 @@ def names_another_code(hit: Hit) -> bool:
         else f"{edit.prompt[:at]} {edit.prompt[at + len(edit.subject or '') :]}"
     )
     codes = [] if rest.isupper() else [word.casefold() for word in _CODE.findall(rest)]
-    asked = {word.casefold() for word in _WORD.findall(hit.clause or hit.view)}
+    turn = getattr(query, "last", 0)
+    said = query[turn:] if turn else hit.clause or hit.view
+    asked = {word.casefold() for word in _WORD.findall(said)}
     others = asked - _COMMON
     return any(
         code not in asked and any(_one_letter_off(code, word) for word in others) for code in codes

@@ -80,6 +80,11 @@ CASES: dict[str, tuple[list[Edit], str, set[int]]] = {
     "one officer is not the other": (
         [Edit("The CEO of Tarn is", "Ines Roth", "Tarn")], "who is the cto of Tarn?", set(),
     ),
+    "one officer after the other": (
+        [Edit("The CEO of Tarn is", "Ines Roth", "Tarn"),
+         Edit("The CTO of Tarn is", "Bo Lund", "Tarn")],
+        Conversation("Who is the CEO of Tarn?\nInes Roth.", "And the CTO?"), {1},
+    ),
     "the chief is not the revenue": (
         [Edit("The CEO of Tarn is", "Ines Roth", "Tarn")],
         "What is the revenue of Tarn?", set(),
