@@ -62,18 +62,31 @@ def url(pg: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--port", str(port), "--model", str(save_tiny(folder / "model")), "--memory", memory,
         "--encoder", "hashing:64", "--scope", "mention",
     ]  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    for left in (
+        1,
+        0,
+    ):  # a busy machine takes longer than the 30 s that Ray gives its own processes
+        with (folder / "log").open("wb") as log:
+            child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        if _is_up(child, folder / "log") or not left:
+            break
     try:
-        end = time.monotonic() + LONG
-        while b"Serving at" not in (folder / "log").read_bytes():
-            said = (folder / "log").read_text()
-            assert child.poll() is None and time.monotonic() < end, said
-            time.sleep(0.1)
+        assert child.poll() is None, (folder / "log").read_text()
         yield f"http://127.0.0.1:{port}"
     finally:
         child.terminate()
         assert child.wait(60) == 0
+
+
+def _is_up(child: subprocess.Popen[bytes], log: Path) -> bool:
+    """Whether it serves; not, where Ray's own start took too long."""
+    end = time.monotonic() + LONG
+    while b"Serving at http" not in log.read_bytes():
+        if child.poll() is not None and "timed out during startup" in log.read_text():
+            return False
+        assert child.poll() is None and time.monotonic() < end, log.read_text()
+        time.sleep(0.1)
+    return True
 
 
 def ask(client: httpx.Client, version: int) -> dict[str, object]:
