@@ -47,7 +47,7 @@ $(READY): pyproject.toml constraints.txt
 demo: setup ## edit a real language model before your eyes, about two minutes
 	@$(BIN)/memedit demo
 
-test: setup ## run every test (WORKERS=0: in this process)
+test: setup ## run every test (WORKERS=0: in this process; MEMEDIT_LONG_TESTS=1: those of minutes too)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-fast: setup ## tests without real models, servers, databases and browsers: two minutes

@@ -134,6 +134,7 @@ def test_parts_are_joined(cache: Path, gguf: Path, tmp_path: Path) -> None:
     assert not list(saved.glob("*.gguf"))
 
 
+@pytest.mark.skipif("MEMEDIT_LONG_TESTS" not in os.environ, reason="a minute: MEMEDIT_LONG_TESTS")
 def test_two_processes_may_convert_at_once(cache: Path, gguf: Path, tmp_path: Path) -> None:
     code = (
         "import sys, time, pathlib, transformers, torch\n"

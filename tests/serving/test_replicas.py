@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -295,6 +296,7 @@ def test_a_proposal_is_approved_at_another_server(pg_memory: str) -> None:
             service.desk.close()  # verifying opened the tables again
 
 
+@pytest.mark.skipif("MEMEDIT_LONG_TESTS" not in os.environ, reason="a minute: MEMEDIT_LONG_TESTS")
 def test_the_benchmark_of_replicas(database: Cluster) -> None:
     found = replicas.visible(database.memory(), edits=4, pause=0.0)
     assert found["edits"] == 4
