@@ -45,6 +45,16 @@ def _one_thread() -> None:
     torch.set_num_threads(int(os.environ.get("MEMEDIT_TEST_THREADS", "1")))
 
 
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[postgres.Cluster]:
+    """A cluster of PostgreSQL of the test's own, which writes as safely as any."""
+    if reason := postgres.why_not():
+        helpers.missing(reason)
+    monkeypatch.setenv("MEMEDIT_REPLICA_DIR", str(tmp_path / "replica"))
+    with postgres.cluster() as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Tiny:
     """``tiny(arch)``: a new tiny model of that ``model_type``, always with the same weights."""

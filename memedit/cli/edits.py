@@ -26,6 +26,7 @@ from memedit.cli.options import (
     parse_moment,
     shown,
 )
+from memedit.core.documents import check_source
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory.plain import plain_event, plain_receipt, plain_record, plain_report
@@ -130,7 +131,7 @@ def add(
             new,
             **options_for(store, new, namespace, valid_until),
             namespace=namespace,
-            source=source,
+            source=check_source(source),
             valid_from=valid_from,
             valid_until=valid_until,
         )

@@ -121,6 +121,20 @@ def check_name(name: object) -> str:
     return name
 
 
+def check_source(source: str) -> str:
+    """``source`` if an edit that is no passage can have it: an answer names the document it is of.
+
+    Raises:
+        InvalidInputError: it says that the edit is a passage of a document.
+    """
+    if source.startswith(PREFIX):
+        raise InvalidInputError(
+            f"A source beginning with {PREFIX!r} is kept for passages of documents.",
+            hint="memedit edit document add FILE, or PUT /v1/documents/NAME, puts one in force.",
+        )
+    return source
+
+
 def prefix_of(name: str) -> str:
     """What the sources of all passages of a document begin with, in every version."""
     return f"{PREFIX}{name}@"

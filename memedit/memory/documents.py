@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -77,11 +78,12 @@ class DocumentChange:
         return tuple(in_texts(record.edit.prompt for record in self.marked("+")))
 
 
-class Shelves:
+class Shelves(ABC):
     """Live records of which some are passages of documents."""
 
+    @abstractmethod
     def _current(self) -> AbstractContextManager[LiveSet]:
-        raise NotImplementedError
+        """The live set, up to date; nobody changes it within the block."""
 
     def documents(self, namespace: str = DEFAULT_NAMESPACE) -> list[Document]:
         """The documents of a namespace in force, by name."""

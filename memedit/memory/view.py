@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, tzinfo
@@ -18,12 +18,8 @@ from memedit.memory.live.state import LiveSet
 from memedit.memory.slots import Replaced, Replacements
 
 
-class Searchable(Shelves, ABC):
+class Searchable(Shelves):
     """Live records that are listed and searched. True even when there are none."""
-
-    @abstractmethod
-    def _current(self) -> AbstractContextManager[LiveSet]:
-        """The live set, up to date; nobody changes it within the block."""
 
     @abstractmethod
     def _held(self) -> AbstractContextManager[LiveSet]:

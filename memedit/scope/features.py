@@ -162,24 +162,36 @@ def names_another_code(hit: Hit, query: str) -> bool:
     """Whether the query view (of a chat, its last turn) has, for a short code of the edit's prompt,
     one that is a letter off: the CTO is not the CEO."""
     edit = hit.record.edit
-    at = edit.prompt.casefold().rfind((edit.subject or "").casefold()) if edit.subject else -1
-    rest = (
-        edit.prompt
-        if at < 0
-        else f"{edit.prompt[:at]} {edit.prompt[at + len(edit.subject or '') :]}"
-    )
-    codes = [] if rest.isupper() else [word.casefold() for word in _CODE.findall(rest)]
+    codes = _codes(_without(edit.prompt, edit.subject or ""))
+    if not codes:
+        return False
     turn = getattr(query, "last", 0)
     said = query[turn:] if turn else hit.clause or hit.view
-    asked = {word.casefold() for word in _WORD.findall(said)}
-    others = asked - _COMMON
+    words = {word.casefold() for word in _WORD.findall(said)}
+    others = _codes(said)
     return any(
-        code not in asked and any(_one_letter_off(code, word) for word in others) for code in codes
+        code not in words
+        and any(_one_letter_off(code, w, inside=w not in others) for w in words - _COMMON)
+        for code in codes
     )
 
 
-def _one_letter_off(a: str, b: str) -> bool:
-    return len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 1
+def _without(text: str, part: str) -> str:
+    at = text.casefold().rfind(part.casefold()) if part else -1
+    return text if at < 0 else f"{text[:at]} {text[at + len(part) :]}"
+
+
+def _codes(text: str) -> frozenset[str]:
+    """Short names in capitals; none where everything is in capitals."""
+    return frozenset() if text.isupper() else frozenset(map(str.casefold, _CODE.findall(text)))
+
+
+def _one_letter_off(a: str, b: str, *, inside: bool) -> bool:
+    """Whether a letter differs; ``inside``: one between the first and the last, since what is not
+    in capitals may be any word: "cto" for CEO, but "mrs" is no MRI."""
+    if len(a) != len(b) or sum(x != y for x, y in zip(a, b, strict=True)) != 1:
+        return False
+    return not inside or (a[0], a[-1]) == (b[0], b[-1])
 
 
 def lacks_words(hit: Hit) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from memedit.core.documents import check_source
 from memedit.core.errors import InvalidInputError
 from memedit.core.moments import read_moment
 from memedit.core.types import MAX_TEXT
@@ -27,6 +29,16 @@ Question = Annotated[str, StringConstraints(min_length=1, max_length=32_768)]
 Stops = Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(max_length=4)]
 _WIDEST = 2**63 - 1
 Version = Annotated[int, Field(ge=0, le=_WIDEST)]
+
+
+def _source(value: str) -> str:
+    try:
+        return check_source(value)
+    except InvalidInputError as error:
+        raise ValueError(error.message) from None
+
+
+Source = Annotated[Text, AfterValidator(_source)]
 
 
 def _moment(value: Any) -> Any:
@@ -175,7 +187,7 @@ class NewEdit(_Ours):
     target_true: Text | None = None
     queries: list[Text] = Field(default_factory=list, max_length=64)
     multiple: bool = Field(False, description="One of several values: replaces none of them.")
-    source: Text | None = Field(None, description="Where the fact comes from.")
+    source: Source | None = Field(None, description="Where the fact comes from.")
     valid_from: When = Field(None, description="The first day, or moment, it holds.")
     valid_until: When = Field(None, description="The last day it holds, or when it ends.")
 
@@ -190,7 +202,7 @@ class EditChange(_Ours):
     target_true: Text | None = None
     queries: list[Text] | None = Field(None, max_length=64)
     multiple: bool = False
-    source: Text | None = None
+    source: Source | None = None
     valid_from: When = Field(None, description="The first day, or moment, it holds.")
     valid_until: When = Field(None, description="The last day it holds, or when it ends.")
 

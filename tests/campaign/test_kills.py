@@ -13,7 +13,6 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ import pytest
 from memedit.core.errors import MemeditError
 from memedit.memory import EditMemory
 from memedit.memory.moving import check_sound
-from tests import helpers, postgres
+from tests import postgres
 from tests.campaign import acting
 from tests.campaign.acting import Place, act, opened, state, verb_of
 from tests.campaign.ledger import LONG, Stage
@@ -129,16 +128,6 @@ def test_files(tmp_path: Path) -> None:
         _survives(Trial(folder / "memory", folder, made.seed, made.counts), made.rng)
         shutil.rmtree(folder)
     assert IN_FILES.counts["acknowledged"] > KILLS
-
-
-@pytest.fixture
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[postgres.Cluster]:
-    """A cluster of its own, which writes as safely as any."""
-    if reason := postgres.why_not():
-        helpers.missing(reason)
-    monkeypatch.setenv("MEMEDIT_REPLICA_DIR", str(tmp_path / "replica"))
-    with postgres.cluster() as running:
-        yield running
 
 
 def test_postgresql(database: postgres.Cluster, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from memedit.core.errors import MemeditError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory, store
 from memedit.memory.journal import journal
-from tests import helpers, postgres
+from tests import postgres
 from tests.campaign.acting import opened
 from tests.campaign.ledger import LONG, Round, Stage
 from tests.forking import fork
@@ -73,15 +72,6 @@ def test_files(tmp_path: Path) -> None:
         for many in WRITERS:
             _agree(tmp_path / f"{made.number}-{many}", many, made)
     assert IN_FILES.counts["acknowledged"] > 3
-
-
-@pytest.fixture
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[postgres.Cluster]:
-    if reason := postgres.why_not():
-        helpers.missing(reason)
-    monkeypatch.setenv("MEMEDIT_REPLICA_DIR", str(tmp_path))
-    with postgres.cluster() as running:
-        yield running
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")

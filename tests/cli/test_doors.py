@@ -166,5 +166,7 @@ def test_a_document_is_tried_put_in_force_shown_and_removed(run: Run, tmp_path: 
     assert json.loads(run("edit", "document", "list", "--json").stdout)[0]["version"] == 1
     assert "leave is removed" in run("edit", "document", "remove", "leave").output
     assert run("edit", "document", "remove", "leave", code=2)
+    posed = run("edit", "add", "Staff have 99 days.", "--source", "document:leave@9#1", code=2)
+    assert "kept for passages" in " ".join(posed.output.split())
     shown = run("edit", "purge", "--document", "leave", "--json", code=1).stdout
     assert len(json.loads(shown)["records"]) == 3

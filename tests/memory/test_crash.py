@@ -9,8 +9,6 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from signal import SIGINT, SIGQUIT
 
 import pytest
@@ -18,22 +16,12 @@ import pytest
 from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
-from tests import helpers, postgres
+from tests import postgres
 from tests.memory.helpers import CountingEncoder, sound
 
 pytestmark = pytest.mark.slow
 
 PG_RESTARTS = int(os.environ.get("MEMEDIT_PG_RESTARTS", "4"))
-
-
-@pytest.fixture
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[postgres.Cluster]:
-    """A cluster of its own, which writes as safely as any."""
-    if reason := postgres.why_not():
-        helpers.missing(reason)
-    monkeypatch.setenv("MEMEDIT_REPLICA_DIR", str(tmp_path))
-    with postgres.cluster() as running:
-        yield running
 
 
 class _Writer(threading.Thread):

@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from memedit.core.passages import Conversation
 from memedit.core.types import Edit, Hit, PairVectors, Record
-from memedit.scope.features import SCALARS, matched_words, scalars, vectors
+from memedit.scope.features import (
+    SCALARS,
+    matched_words,
+    names_another_code,
+    scalars,
+    vectors,
+)
 
 EDIT = Edit("The mother tongue of Ada Byron is", "Dutch", "Ada Byron")
 
@@ -84,3 +91,23 @@ def test_the_words_that_matched() -> None:
     asked = "Which tongue is the mother's, of Ada Byron?"
     hit = Hit(Record(EDIT, 1, 1), 0.8, asked, "Ada Byron", 0.7)
     assert matched_words(hit) == ("tongue", "mother's")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "query", "another"),
+    [
+        ("The CEO of Tarn is", "Who is the CTO of Tarn?", True),
+        ("The CEO of Tarn is", "who is the cto of tarn", True),
+        ("The CEO of Tarn is", "Who is the ceo of Tarn?", False),
+        ("The CEO of Tarn is", "Who are the CEO and the CTO of Tarn?", False),
+        ("The CEO of Tarn is", Conversation("Who is the CEO of Tarn?\nAda.", "The CTO?"), True),
+        ("The CEO of Tarn is", Conversation("Who is the CTO of Tarn?\nBo.", "The CEO?"), False),
+        ("The waiting time for an MRI is", "Mrs Voss here, how long do I wait?", False),
+        ("The rate limit of the API is", "What is the limit for my app?", False),
+        ("THE CEO OF TARN IS", "Who is the CTO of Tarn?", False),  # shouting names no code
+        ("The head of Tarn is", "Who is the CTO of Tarn?", False),
+    ],
+)
+def test_a_code_a_letter_off_is_another(prompt: str, query: str, another: bool) -> None:
+    hit = Hit(Record(Edit(prompt, "Ada"), 1, 1), 0.8, str(query))
+    assert names_another_code(hit, query) is another

@@ -53,6 +53,9 @@ def test_a_document_version_by_version(tmp_path: Path) -> None:
                 await client.put(AT, content=b"", headers=MARKDOWN),
             ):
                 assert bad.status_code == 400, bad.text
+            posed = {"statement": "Staff have 99 days.", "source": "document:leave@9#1"}
+            assert "passages" in (await client.post("/v1/edits", json=posed)).text
+            assert ok(await client.get("/v1/documents"))["data"] == []
             said = [e for e in service.audit.tail(50) if e.get("action") == "document"]
             assert {e["document"] for e in said if e["phase"] == "begin"} == {"leave"}
 
