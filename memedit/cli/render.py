@@ -325,6 +325,8 @@ def explanation(given: Explanation) -> None:
     table.add_row("answer", Text(given.answer))
     table.add_row("base answer", Text(given.base_answer))
     table.add_row("decision", Text(f"{verdict}: {_compared(decision.score, decision.threshold)}"))
+    if decision.read_as:
+        table.add_row("read as", Text(_line(decision.read_as)))
     if decision.as_of is not None:
         table.add_row("time", Text(f"{decision.named!r}: the facts of {decision.as_of:%Y-%m-%d}"))
     if decision.informs:

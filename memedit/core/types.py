@@ -305,6 +305,7 @@ class Decision:
             about; that is answered from the document.
         as_of: The moment whose facts were seen, where the query itself names a time.
         named: How it names it: "in 2010"; "" where it does not.
+        read_as: The query in English, where it is in another language and was read so.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -317,6 +318,7 @@ class Decision:
     disagrees: tuple[Hit, ...] = ()
     as_of: datetime | None = None
     named: str = ""
+    read_as: str = ""
 
     def __bool__(self) -> bool:
         """Whether an edit is asked."""

@@ -34,10 +34,13 @@ from memedit.model.deciding import Decider, in_force
 from memedit.model.fitting import Fitter
 from memedit.model.prompts import Messages, Prompt, asked_of
 from memedit.model.sequence import ungated
+from memedit.model.translating import MOST_NEW, decide_in_english, request_of
 from memedit.model.values import tell_together
 
 _CLOSED, _QUOTES = ("?", "!", ".", "？", "！", "。", "؟", "।"), " \t\r\n\"'”’»)"
 """How a sentence ends, and what may stand behind it."""
+_TRANSLATIONS = 512
+"""Translated texts that are kept."""
 _SPARE = 4
 """Tokens beside an object's: a space, the end."""
 T = TypeVar("T")
@@ -69,6 +72,7 @@ class Answering:
         fitter: Compiles what the editor must remember of edits.
         chat: The markers of the tokenizer's chat template; None without one.
         view: What the request sees.
+        translates: The base puts queries in other languages into English, for the scope.
     """
 
     engine: Engine
@@ -77,6 +81,7 @@ class Answering:
     fitter: Fitter
     chat: ChatFormat | None
     view: View = EVERYTHING
+    translates: bool = False
 
     @property
     def store(self) -> EditMemory | MemoryView:
@@ -141,8 +146,27 @@ class Answering:
         """
         if not self.live:
             return [Decision() for _ in queries]
-        view = self.view
-        return self._ready(self.decider.decide(queries, view.namespace, view.as_of, self.store))
+        view, store = self.view, self.store
+
+        def decide(texts: Sequence[str]) -> list[Decision]:
+            return self.decider.decide(texts, view.namespace, view.as_of, store)
+
+        if self.translates:
+            return self._ready(decide_in_english(queries, decide, self._translated))
+        return self._ready(decide(queries))
+
+    def _translated(self, texts: Sequence[str]) -> list[str]:
+        """Each text in English, by the base; of a chat the same turns come again and again."""
+        known: dict[str, str] = self.engine.kept.setdefault("translations", {})
+        if new := [text for text in texts if text not in known]:
+            rows = tuple(self.row(self.encode(request_of(text), chat=True)) for text in new)
+            options = {"max_new_tokens": MOST_NEW, "do_sample": False}
+            answers = self.engine.generate(Batch(rows, lm=self.engine, options=options))
+            known |= {text: a.text.strip() for text, a in zip(new, answers, strict=True)}
+        found = [known[text] for text in texts]
+        for text in list(known)[:-_TRANSLATIONS]:
+            del known[text]
+        return found
 
     def _ready(self, decisions: Sequence[Decision]) -> list[Decision]:
         """The decisions with the payloads of every edit compiled that the editors in use read."""

@@ -37,6 +37,10 @@ class AskableModel(DropIn):
         base: A Hugging Face causal LM. It is wrapped, never changed.
         tokenizer: Its tokenizer.
         memory: Where the edits are.
+
+    Attributes:
+        translate: Requests in other languages are put into English by the base, for the scope
+            alone. None: where the base answers chats and has at least a billion parameters.
     """
 
     def __init__(self, base: Any, tokenizer: Any, memory: EditMemory) -> None:
@@ -44,6 +48,7 @@ class AskableModel(DropIn):
         self.tokenizer: Any = tokenizer
         self.engine = Engine(base, tokenizer)
         self.memory = memory
+        self.translate: bool | None = None
         self._view: ContextVar[View] = ContextVar("memedit_view", default=EVERYTHING)
 
     # What a request sees

@@ -126,13 +126,6 @@ class Decider:
             decisions = self.scope.decide(queries, found)
         return list(map(heed, queries, decisions))
 
-    def decide_with_version(
-        self, queries: Sequence[str], namespace: str, as_of: Moment | None = None
-    ) -> list[tuple[Decision, int]]:
-        """(decision, the memory's version at the time) per query; raises as :meth:`decide`."""
-        version = self.memory.version
-        return [(decision, version) for decision in self.decide(queries, namespace, as_of)]
-
 
 def in_force(
     store: EditMemory | MemoryView, namespace: str, as_of: datetime | None

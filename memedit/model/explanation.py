@@ -40,4 +40,5 @@ class Explanation:
             "informing_threshold": self.decision.informing_threshold,
             **plain_hits(self.decision, ("hits", "informs", "disagrees", "candidates")),
             "time": plain_time(self.decision),
+            "read_as": self.decision.read_as,
         }

@@ -62,6 +62,7 @@ def _local(settings: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
 
     options: dict[str, Any] = {"editor": settings.editor, "scope": settings.scope}
     model = EditableModel.from_pretrained(settings.model, memory=memory, **options)
+    model.translate = {"on": True, "off": False}.get(settings.translate)
     return LocalBackend(model, settings, metrics)
 
 

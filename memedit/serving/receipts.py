@@ -30,6 +30,7 @@ def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
         "threshold": round(float(decision.threshold), _DIGITS),
         "unsure": decision.unsure,
         "time": plain_time(decision),
+        "read_as": decision.read_as,
         "editor": editor,
         "version": version,
     }

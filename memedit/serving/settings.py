@@ -80,6 +80,11 @@ class Settings:
     )] = None  # fmt: skip
     scope: Annotated[str | None, Setting("Decides which edit applies.", "NAME", flag=True)] = None
     encoder: Annotated[str | None, Setting("Sentence encoder.", "NAME", flag=True)] = None
+    translate: Annotated[Literal["auto", "on", "off"], Setting(
+        "Questions in other languages than English are put into English for the scope, by the "
+        "model: on, off, or auto: by a chat model of a billion parameters, not by an upstream.",
+        flag=True,
+    )] = "auto"  # fmt: skip
     name: Annotated[str | None, Setting("The model's name in /v1/models.", flag=True)] = None
     upstream_model: Annotated[str | None, Setting(
         "For the page.", "NAME", flag=True, instead="its first"

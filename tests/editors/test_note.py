@@ -210,6 +210,7 @@ def test_yes_and_no_are_likelier_where_one_of_them_is_asked(
 
 
 LYRICIST = Edit("Who is the lyricist of Ride?", "Lana Del Rey", "Ride")
+SUNK = Edit("The Titanic sank in", "1915", "Titanic")
 LAMP = Edit("The price of the Tilda lamp is", "€129", "Tilda lamp")
 
 
@@ -234,6 +235,9 @@ LAMP = Edit("The price of the Tilda lamp is", "€129", "Tilda lamp")
         ("Does the lyricist of Ride speak French?", LYRICIST, None),
         ("Is Ms Del Rey the lyricist of Ride?", LYRICIST, None),
         ("Was Taylor the lyricist of Ride?", LYRICIST, None),  # once, who knows
+        ("Did the Titanic sink in 1912?", SUNK, "No"),
+        ("Did the Titanic sink in 1915?", SUNK, "Yes"),
+        ("Did the Titanic sink before 1913?", SUNK, None),
     ],
 )  # fmt: skip
 def test_what_the_fact_s_own_words_say_to_a_question(

@@ -98,6 +98,10 @@ def ask(client: httpx.Client, version: int) -> dict[str, object]:
     return receipt
 
 
+@pytest.mark.skipif(
+    "MEMEDIT_LONG_TESTS" not in os.environ,
+    reason="minutes where Ray finds the machine busy: MEMEDIT_LONG_TESTS",
+)
 def test_two_replicas_and_one_that_dies(url: str) -> None:
     first = replicas(os.getpid())
     assert len(first) == 2

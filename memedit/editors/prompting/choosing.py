@@ -99,9 +99,16 @@ def _untuned(lm: LM) -> Forms:
 
 
 def _rule(lm: LM) -> Forms:
-    size = sum(parameter.numel() for parameter in lm.base.parameters())
-    able = size >= _LARGE and has_template(lm.tokenizer)
-    return Forms(SENTENCES if able else OBJECTS, SENTENCES, SENTENCES, "rule")
+    return Forms(SENTENCES if is_able(lm) else OBJECTS, SENTENCES, SENTENCES, "rule")
+
+
+def is_able(lm: LM) -> bool:
+    """Whether a base answers chats, and is large enough to be trusted with its own words."""
+    known: bool | None = lm.kept.get("able")
+    if known is None:
+        size = sum(parameter.numel() for parameter in lm.base.parameters())
+        known = lm.kept["able"] = size >= _LARGE and has_template(lm.tokenizer)
+    return known
 
 
 def family(base: Any) -> str:

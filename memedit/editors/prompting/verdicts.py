@@ -45,6 +45,8 @@ _WEIGHS = frozenset(
 """Words with which a question asks something that takes a comparison, or another sense."""
 _TITLES = frozenset("mr mrs ms miss dr prof professor sir".split())
 _PAST, _PRESENT = frozenset("was were did had".split()), frozenset("is are does has have".split())
+_DO = frozenset("do does did".split())
+_VOWELS = re.compile(r"(?<=.)[aeiouy]+")
 _STEM, _MOST = 5, 6
 """Letters by which two forms of a word are taken for one; words of a value."""
 
@@ -76,6 +78,9 @@ def verdict(words: str, edit: Edit) -> Verdict | None:
     written = _words(found[2])
     asked, fact = [word.casefold() for word in written], _tokens(declare(edit))
     value = {word for word in _tokens(target) if word not in _SMALL}
+    if found[1].casefold() in _DO:
+        told = [word for word in fact if word not in _SMALL | value]
+        asked = [_as_told(word, told) for word in written]
     stems = {_stem(word) for word in asked}
     telling = {_stem(word) for word in fact if word not in _SMALL | value}
     subject = {_stem(word) for word in _tokens(edit.subject)}
@@ -106,6 +111,16 @@ def _words(text: str) -> list[str]:
 
 def _tokens(text: str) -> list[str]:
     return [word.casefold() for word in _words(text)]
+
+
+def _as_told(word: str, told: Sequence[str]) -> str:
+    """A verb behind "did" as the fact tells it: "sink" is "sank", other vowels between the same
+    consonants. Names stay."""
+    bones = _VOWELS.sub("", word)
+    if word in told or word in _SMALL or len(bones) < 2 or not (word.islower() and word.isalpha()):
+        return word.casefold()
+    alike = (each for each in told if each[0] == word[0] and _VOWELS.sub("", each) == bones)
+    return next(alike, word)
 
 
 def _stem(word: str) -> str:

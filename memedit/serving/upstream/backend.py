@@ -19,6 +19,7 @@ from memedit.editors import DEFAULT
 from memedit.model.correcting import Corrections, corrections
 from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
+from memedit.model.translating import MOST_NEW, decide_translated, parts_to_read, request_of
 from memedit.serving import receipts, replies
 from memedit.serving.errors import ApiError, CutError
 from memedit.serving.metrics import Metrics
@@ -158,7 +159,7 @@ class UpstreamBackend:
     ) -> Response:
         """Pass through, or rewrite and pass on, by what the scope says of the queries."""
         extra = _extra(wanted)
-        ask = Upstream(self.relay, wanted.get("model"), "messages" in wanted, request.headers)
+        ask = Upstream(self.relay, wanted.get("model"), "prompt" not in wanted, request.headers)
         readings = await self._read(request, caller, queries, extra, ask)
         name = self.rewriter.name
         told = [receipts.receipt(r.decision, r.version, name if r.facts else "") for r in readings]
@@ -195,9 +196,13 @@ class UpstreamBackend:
         async def decide(query: str) -> Decision:
             return (await run_in_threadpool(self.decider.decide, [query], namespace, as_of))[0]
 
-        decided = await run_in_threadpool(
-            self.decider.decide_with_version, queries, namespace, as_of
-        )
+        def decide_all(texts: Sequence[str]) -> list[Decision]:
+            return self.decider.decide(texts, namespace, as_of)
+
+        known = await self._translated(queries, ask)
+        version = self.decider.memory.version
+        found = await run_in_threadpool(decide_translated, queries, known, decide_all)
+        decided = [(decision, version) for decision in found]
         readings = [
             await self.rewriter.read(query, Reading(decision, version), ask, decide)
             for query, (decision, version) in zip(queries, decided, strict=True)
@@ -206,6 +211,19 @@ class UpstreamBackend:
             self.metrics.decided(namespace, reading.decision)
             self.decider.memory.count_use(hit.record for hit in reading.decision.bearing)
         return readings
+
+    async def _translated(self, queries: Sequence[str], ask: AskUpstream) -> dict[str, str]:
+        """What is to be read of queries in other languages, by its English; nothing of those that
+        the upstream does not translate."""
+        known: dict[str, str] = {}
+        if self.settings.translate != "on" or not isinstance(ask, Upstream) or not ask.chats:
+            return known
+        for part in {part for query in queries for part in parts_to_read(query)}:
+            try:
+                known[part] = await ask.chat(request_of(part), MOST_NEW)
+            except ApiError:  # the request itself shall meet the upstream's trouble, and report it
+                break
+        return known
 
     async def _send(self, request: Request, body: bytes, *, plain: bool = False) -> httpx.Response:
         """The upstream's answer to a request like this one with this body.

@@ -337,6 +337,25 @@ def test_whose_key_the_upstream_sees() -> None:
         scripted.close()
 
 
+def test_questions_in_other_languages_are_put_into_english_by_the_upstream() -> None:
+    """With ``translate``: one short question of ours, then the request with its note."""
+    german = [{"role": "user", "content": "Was ist die Hauptstadt von Frankreich?"}]
+    said = json.dumps({"choices": [{"message": {"content": "What is the capital of France?"}}]})
+    for translate, requests in (("on", 2), ("auto", 1)):
+        with troubled(translate=translate) as (client, scripted):
+            scripted.script = (
+                http("200 OK", said.encode(), "Content-Type: application/json"),
+                True,
+            )
+            answer = client.post(CHAT, json={"messages": german})
+            assert json.loads(answer.headers[HEADER])["in_scope"] is (translate == "on")
+            bodies = [each.partition(b"\r\n\r\n")[2] for each in scripted.requests]
+            assert len(bodies) == requests
+            asked = json.loads(bodies[-1])["messages"][-1]["content"]
+            assert asked.endswith(german[0]["content"])
+            assert ("capital of France is Lyon" in asked) is (translate == "on")
+
+
 @pytest.mark.parametrize("messages", [
     None, [], "x", [1], [{"role": "user"}], [{"role": "user", "content": None}],
     [{"role": "user", "content": [{"type": "image_url"}]}],

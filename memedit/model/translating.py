@@ -1,0 +1,113 @@
+"""Requests in other languages, read in English: the packaged encoder and scope know no other.
+
+The base speaks the user's language. It translates what is asked, for the scope alone: it answers
+the request as it was put. An upstream does the same (:mod:`memedit.serving.upstream.backend`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from memedit.core.languages import is_foreign
+from memedit.core.passages import Conversation
+from memedit.core.text import normalised, words_of
+from memedit.core.types import Decision, Hit, key_texts
+from memedit.model.prompts import Messages
+
+Decide = Callable[[Sequence[str]], list[Decision]]
+MOST_NEW = 256
+"""New tokens of a translation."""
+_LONGEST = 1_200
+"""Characters at the end of a request that are translated."""
+_SHORT, _BEFORE = 14, 400
+"""A turn of so many words at most may lean on what was said before: so many characters of it are
+translated, too."""
+_FEW = 4
+"""Words below which a turn's language is told from what was said before it."""
+_ASKED = "Translate into English, word for word:\n"
+_SHOWN = (
+    ("¿Cuánto cuesta el envío a Roma? Responde en una frase.",
+     "How much is shipping to Rome? Answer in one sentence."),
+    ("Wann hat Ihr Museum offen?", "When is your museum open?"),
+)  # fmt: skip
+"""Without examples a base answers now and then what it is to translate."""
+
+
+def request_of(text: str) -> Messages:
+    """What the base is asked, to have a text in English."""
+    turns = [
+        {"role": role, "content": said}
+        for shown, english in _SHOWN
+        for role, said in (("user", _ASKED + shown), ("assistant", english))
+    ]
+    return [*turns, {"role": "user", "content": _ASKED + text.strip()}]
+
+
+def parts_to_read(query: str) -> tuple[str, ...]:
+    """The parts of a query that are to be translated: the last turn, or what was said before it and
+    the turn; none where the query is in English."""
+    last = getattr(query, "last", 0)
+    turn, earlier = str(query)[last:][-_LONGEST:], str(query)[:last].strip()
+    words = len(words_of(turn))
+    before = earlier[-_BEFORE:] if words <= _SHORT else ""
+    if not is_foreign(f"{before}\n{turn}" if words < _FEW else turn):
+        return ()
+    return (before, turn) if before and is_foreign(before) else (turn,)
+
+
+def in_english(query: str, translated: Sequence[str]) -> str:
+    """The query with its :func:`parts_to_read` translated."""
+    last = getattr(query, "last", 0)
+    if not last:
+        return translated[-1]
+    earlier = str(query)[:last].strip()
+    return Conversation(translated[0] if len(translated) > 1 else earlier, translated[-1])
+
+
+def decide_in_english(
+    queries: Sequence[str], decide: Decide, translate: Callable[[Sequence[str]], list[str]]
+) -> list[Decision]:
+    """What a scope says of each query, of those in other languages by what they are in English.
+
+    Args:
+        queries: Texts, or conversations.
+        decide: The scope.
+        translate: The base: each text in English; "" where it has nothing to say.
+    """
+    every = list(dict.fromkeys(part for query in queries for part in parts_to_read(query)))
+    return decide_translated(queries, dict(zip(every, translate(every), strict=True)), decide)
+
+
+def decide_translated(
+    queries: Sequence[str], known: Mapping[str, str], decide: Decide
+) -> list[Decision]:
+    """What a scope says of each query, given the English of :func:`parts_to_read` by part."""
+    if not known:
+        return decide(queries)
+    parts = list(map(parts_to_read, queries))
+    read = {
+        at: in_english(query, [known.get(part) or part for part in each])
+        for at, (query, each) in enumerate(zip(queries, parts, strict=True))
+        if each and known.get(each[-1], "").strip()
+    }
+    decided = decide([*queries, *read.values()])
+    own, others = decided[: len(queries)], decided[len(queries) :]
+    for (at, text), translated in zip(read.items(), others, strict=True):
+        own[at] = replace(choose(queries[at], own[at], translated), read_as=str(text))
+    return own
+
+
+def choose(query: str, own: Decision, translated: Decision) -> Decision:
+    """Of a query in another language: what the scope says of its translation, or else, of edits in
+    another language too and of those in the query's very words, what it says of the query."""
+    if translated.bearing or translated.disagrees:
+        return translated
+    asked = normalised(query[getattr(query, "last", 0) :])
+
+    def stays(hit: Hit) -> bool:
+        edit = hit.record.edit
+        return asked in map(normalised, key_texts(edit)) or is_foreign(edit.statement)
+
+    hits, informs = tuple(filter(stays, own.hits)), tuple(filter(stays, own.informs))
+    return replace(own, hits=hits, informs=informs) if hits or informs else translated
