@@ -24,7 +24,7 @@ INSTALL = install() { \
 	    { echo; tail -n 20 $(LOG) >&2; echo "Installing failed; the whole log: $(LOG)" >&2; exit 1; }; \
 	  echo; }
 
-.PHONY: setup demo test test-fast coverage campaign check bench sample clean help
+.PHONY: setup demo test test-fast coverage campaign check docs picture wheel bench sample clean help
 
 setup: $(READY) ## create .venv and install memedit with its default models
 
@@ -66,6 +66,15 @@ check: setup ## lint, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict memedit tests benchmarks
+
+docs: setup ## build the documentation site into .site; ARGS=serve shows it while you write
+	@$(BIN)/mkdocs $(if $(filter serve,$(ARGS)),serve,build --quiet)
+
+picture: setup ## make docs/pictures/demo.svg anew: the demo's own output
+	@$(BIN)/python docs/site/picture.py docs/pictures/demo.svg
+
+wheel: setup ## build sdist and wheel, measure them, and try the wheel alone in a fresh environment
+	@$(BIN)/python deploy/wheel.py $(ARGS)
 
 bench: setup ## what editing costs, against the bare model (ARGS="--sizes 0,1000 --json OUT")
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)

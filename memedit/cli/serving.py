@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 import typer
 
 from memedit.cli import render
+from memedit.cli.options import Namespace, parts
 from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.serving.settings import LOOPBACK, Settings, described
 
@@ -29,20 +30,29 @@ KeyFile = Annotated[
 keys_app = typer.Typer(help="API keys of memedit serve.", no_args_is_help=True)
 
 
-def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command an option per setting that is a flag; it takes those given by name."""
+def _with_settings(
+    only: Collection[str] = (),
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command an option per setting that is a flag, or per one of ``only``; it takes those
+    that are given by name, besides its own."""
 
-    @wraps(command)
-    def run(config: Path | None, replicas: int, **given: Any) -> None:
-        command(config, replicas, **{k: v for k, v in given.items() if v not in (None, [])})
+    def dressed(command: Callable[..., None]) -> Callable[..., None]:
+        own = dict(inspect.signature(command, eval_str=True).parameters)
+        own.pop("given")
 
-    own = dict(inspect.signature(command, eval_str=True).parameters)
-    own.pop("given")
-    options = {name: _option(name) for name, (_, told) in described().items() if told.flag}
-    kept = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own.values(), *options.values())]
-    run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in kept}
-    return run
+        @wraps(command)
+        def run(**given: Any) -> None:
+            mine = {name: given.pop(name) for name in own}
+            command(**mine, **{k: v for k, v in given.items() if v not in (None, [])})
+
+        flags = [name for name, (_, told) in described().items() if told.flag]
+        options = [_option(name) for name in flags if name in only or not only]
+        kept = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own.values(), *options)]
+        run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in kept}
+        return run
+
+    return dressed
 
 
 def _option(name: str) -> inspect.Parameter:
@@ -67,17 +77,20 @@ def _option(name: str) -> inspect.Parameter:
     )
 
 
-@_with_settings
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        envvar="MEMEDIT_CONFIG",
+        help="TOML. Flags and MEMEDIT_* of the environment go before it.",
+    ),
+]
+
+
+@_with_settings()
 def serve(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            metavar="FILE",
-            envvar="MEMEDIT_CONFIG",
-            help="TOML. Flags and MEMEDIT_* of the environment go before it.",
-        ),
-    ] = None,
+    config: Config = None,
     replicas: Annotated[
         int,
         typer.Option(
@@ -162,6 +175,40 @@ def _announce(url: str, secret: str | None, settings: Settings, store: EditMemor
     with os.fdopen(handle, "w") as out:
         out.write(secret + "\n")
     render.note(f"Serving at {url}; the key of this run is in {file.resolve()}")
+
+
+@_with_settings(
+    only=(
+        "model", "upstream", "upstream_model", "memory", "api_key_file", "editor", "scope",
+        "encoder", "approval",
+    )
+)  # fmt: skip
+def mcp(
+    config: Config = None,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    may: Annotated[
+        str,
+        typer.Option("--may", metavar="A,B", help="What the agent may do: of read, ask, edit."),
+    ] = "read,ask,edit",
+    **given: Any,
+) -> None:
+    """Let an agent work with the edits: tools of the Model Context Protocol, over standard input
+    and output. With --api-key-file the agent's key is in MEMEDIT_API_KEY.
+
+    memedit mcp --memory memory
+    """
+    from memedit.serving import require
+    from memedit.serving.settings import load_settings
+    from memedit.serving.tools import protocol
+
+    require()
+    protocol.require()
+    from memedit.serving import logs
+    from memedit.serving.tools import stdio
+
+    chosen = load_settings(config, given)
+    logs.configure(chosen.log_format, chosen.log_level)
+    stdio.serve(chosen, namespace, tuple(parts(may)))
 
 
 @keys_app.command("add")

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import uvicorn
@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from pydantic.json_schema import models_json_schema
+from starlette.routing import Route
 
 import memedit
 from memedit.core.errors import InvalidInputError
@@ -29,6 +30,7 @@ from memedit.serving.routes import documents, edits, erasing, openai, operations
 from memedit.serving.routes.changes import WriteThreads
 from memedit.serving.service import NAMESPACE_HEADER, Backend, Service
 from memedit.serving.settings import Settings
+from memedit.serving.tools import protocol
 from memedit.serving.versions import MIN_VERSION_HEADER
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -58,28 +60,21 @@ def assemble(
 def create_app(service: Service) -> FastAPI:
     """The ASGI application of a service; it closes the service's parts when it shuts down."""
 
+    agents = protocol.Endpoint(service) if protocol.is_installed() else None
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.writing = WriteThreads()
         await service.backend.start()
-        yield
+        async with nullcontext() if agents is None else agents.running():
+            yield
         await service.backend.close()
         service.desk.close()
 
-    app = FastAPI(
-        title="memedit",
-        version=memedit.__version__,
-        description="A language model and its edits.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-    )
+    app = _routed(lifespan)
     app.state.service = service
-    errors.install(app)
-    for each in (page, operations, edits, documents, erasing, trials, openai):
-        app.include_router(each.router)
-    app.include_router(openai.other)
-    _describe(app)
+    if agents is not None:
+        app.router.routes.append(Route(protocol.PATH, agents, methods=["POST"]))
     app.add_middleware(Guard, service=service)
     settings = service.settings
     if settings.cors_origin:
@@ -97,6 +92,29 @@ def create_app(service: Service) -> FastAPI:
         )
     if settings.answers_to is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.answers_to))
+    return app
+
+
+def described_routes() -> dict[str, Any]:
+    """The OpenAPI document of every server."""
+    return _routed(None).openapi()
+
+
+def _routed(lifespan: Any) -> FastAPI:
+    """An application with its routes, and without what answers."""
+    app = FastAPI(
+        title="memedit",
+        version=memedit.__version__,
+        description="A language model and its edits.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    errors.install(app)
+    for each in (page, operations, edits, documents, erasing, trials, openai):
+        app.include_router(each.router)
+    app.include_router(openai.other)
+    _describe(app)
     return app
 
 

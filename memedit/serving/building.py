@@ -29,10 +29,23 @@ def build(settings: Settings, memory: EditMemory, keys: KeyRing | None) -> Servi
         MemeditError: something cannot be loaded.
     """
     metrics = Metrics()
+    backend = backend_of(settings, memory, metrics)
+    return assemble(backend, memory, settings, metrics, keys=keys, audit_key=audit_key())
+
+
+def backend_of(settings: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
+    """What answers: the model, which is loaded, or an upstream.
+
+    Raises:
+        MemeditError: something cannot be loaded.
+    """
     make = _local if settings.upstream is None else _upstream
-    backend = make(settings, memory, metrics)
-    signs = os.environ.get(KEY)
-    return assemble(backend, memory, settings, metrics, keys=keys, audit_key=signs)
+    return make(settings, memory, metrics)
+
+
+def audit_key() -> str | None:
+    """What signs the audit log, if the environment names it."""
+    return os.environ.get(KEY)
 
 
 def keys_of(settings: Settings) -> KeyRing | None:

@@ -30,6 +30,10 @@ _TYPES = {
     409: "conflict_error",
     429: "rate_limit_error",
 }
+MESSAGES = "/v1/messages"
+"""Anthropic's route, whose errors have Anthropic's form besides."""
+_ANTHROPIC = {413: "request_too_large", 503: "overloaded_error", 504: "timeout_error"}
+_ANTHROPIC_TYPES = {"server_error": "api_error", "conflict_error": "invalid_request_error"}
 _STATUS: tuple[tuple[type[MemeditError], int, str], ...] = (
     (ContextOverflowError, 400, "context_length_exceeded"),
     (UnknownEditError, 404, "edit_not_found"),
@@ -99,6 +103,17 @@ def api_error(error: BaseException) -> ApiError:
     return ApiError(500, "The server failed to answer this request.", code="internal_error")
 
 
+def answer_of(error: BaseException, path: str) -> JSONResponse:
+    """Any exception as an answer to a request for this path."""
+    told = api_error(error)
+    if path != MESSAGES and not path.startswith(f"{MESSAGES}/"):
+        return told.response()
+    body = told.body()
+    kind = body["error"]["type"]
+    body["error"]["type"] = _ANTHROPIC.get(told.status, _ANTHROPIC_TYPES.get(kind, kind))
+    return JSONResponse({"type": "error"} | body, told.status, headers=told.headers)
+
+
 def invalid(problems: Any) -> ApiError:
     """What pydantic found wrong with a request."""
     first = problems[0]
@@ -112,16 +127,17 @@ def install(app: FastAPI) -> None:
     """Give every error of ``app`` OpenAI's form."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        return api_error(error).response()
+        return answer_of(error, request.url.path)
 
     async def of_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         message = f"{request.method} {request.url.path}: {error.detail}"
-        return ApiError(error.status_code, message, headers=error.headers).response()
+        told = ApiError(error.status_code, message, headers=error.headers)
+        return answer_of(told, request.url.path)
 
     async def of_validation(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return invalid(error.errors()).response()
+        return answer_of(invalid(error.errors()), request.url.path)
 
     for kind in (ApiError, MemeditError, ValidationError):
         app.add_exception_handler(kind, answer)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memedit.core.errors import MemeditError
 from memedit.serving import logs, versions
-from memedit.serving.errors import ApiError, api_error
+from memedit.serving.errors import ApiError, answer_of
 from memedit.serving.keys import Key
 from memedit.serving.service import ANYONE, Service
 
@@ -111,7 +111,7 @@ class Guard:
                 scope["state"]["reached"] = reached = partial(self._waiting.reached, key.id)
                 await reached(versions.asked_for(headers))
         except (ApiError, MemeditError) as error:
-            await api_error(error).response()(scope, receive, send)
+            await answer_of(error, scope["path"])(scope, receive, send)
             return
         started = [False]
 
@@ -124,7 +124,7 @@ class Guard:
         except Exception as error:
             if started[0]:
                 raise  # closes the connection: the client must not take a part for the whole
-            await api_error(error).response()(scope, receive, send)
+            await answer_of(error, scope["path"])(scope, receive, send)
 
     def _key(self, scope: Scope, headers: Headers) -> Key:
         ring = self.service.keys
@@ -133,6 +133,8 @@ class Guard:
         if len(headers.getlist("authorization")) > 1:
             raise ApiError(400, "Two Authorization headers: send one.", code="invalid_value")
         kind, _, shown = headers.get("authorization", "").partition(" ")
+        if "authorization" not in headers:  # as Anthropic's clients send it
+            kind, shown = "bearer", headers.get("x-api-key", "")
         key = ring.find(shown.strip()) if kind.casefold() == "bearer" else None
         if key is None:
             raise ApiError(

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,6 +27,8 @@ from memedit.core.types import DEFAULT_NAMESPACE, check_text
 
 SCOPES = ("read", "ask", "edit", "admin")
 """read: list and export edits. ask: put questions. edit: change edits. admin: audit, metrics."""
+KEY_MARK = "mk_"
+"""How every key begins."""
 ANY = "*"
 """The namespace of keys that may name one with every request."""
 _NOBODY = hashlib.sha256(b"").hexdigest()
@@ -72,11 +74,7 @@ def new_key(
         InvalidInputError: an unknown scope, an empty name, a limit below one.
     """
     chosen = tuple(scopes)
-    for scope in chosen:
-        if scope not in SCOPES:
-            raise InvalidInputError(str(unknown_name("scope", scope, SCOPES)))
-    if not chosen:
-        raise InvalidInputError("A key needs a scope.", hint=f"Of: {', '.join(SCOPES)}.")
+    check_scopes(chosen)
     check_text("name", name)
     check_text("namespace", namespace)
     for limit in (requests_per_minute, max_body):
@@ -93,7 +91,20 @@ def new_key(
         max_body=max_body,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-    return key, f"mk_{id}_{secret}"
+    return key, f"{KEY_MARK}{id}_{secret}"
+
+
+def check_scopes(chosen: Sequence[str]) -> None:
+    """See that these are scopes of a key, one at least.
+
+    Raises:
+        InvalidInputError: they are not.
+    """
+    for scope in chosen:
+        if scope not in SCOPES:
+            raise InvalidInputError(str(unknown_name("scope", scope, SCOPES)))
+    if not chosen:
+        raise InvalidInputError("A key needs a scope.", hint=f"Of: {', '.join(SCOPES)}.")
 
 
 def _digest(secret: str) -> str:
@@ -140,7 +151,9 @@ class KeyRing:
         key = self._keys.get(id)
         kept = _NOBODY if key is None else key.digest
         same = hmac.compare_digest(_digest(secret), kept)
-        return key if same and key is not None and mark == "mk" and not key.revoked else None
+        return (
+            key if same and key is not None and f"{mark}_" == KEY_MARK and not key.revoked else None
+        )
 
 
 def read(path: Path) -> list[Key]:

@@ -6,7 +6,6 @@ here and is refused; everything else is a chat in other words.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from memedit.serving import receipts
 from memedit.serving.errors import ApiError
-from memedit.serving.local.formats import Usage
+from memedit.serving.local.formats import Usage, named_event
 from memedit.serving.schemas import ChatRequest, Message, _Common
 
 _STORED = ("previous_response_id", "conversation", "prompt")
@@ -144,10 +143,7 @@ class Reply:
         def told(kind: str, **content: Any) -> bytes:
             nonlocal number
             number += 1
-            line = {"type": kind, "sequence_number": number - 1} | content
-            return f"event: {kind}\ndata: {json.dumps(line, ensure_ascii=False)}\n\n".encode(
-                "utf-8", "replace"
-            )
+            return named_event({"type": kind, "sequence_number": number - 1} | content)
 
         start = self._head("in_progress")
         yield told("response.created", response=start)

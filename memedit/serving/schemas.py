@@ -180,12 +180,21 @@ class _Ours(BaseModel):
 class NewEdit(_Ours):
     """A fact: ``prompt`` and ``target_new``, or a whole ``statement``."""
 
-    prompt: Text | None = None
-    target_new: Text | None = None
-    statement: Text | None = None
-    subject: Text | None = None
-    target_true: Text | None = None
-    queries: list[Text] = Field(default_factory=list, max_length=64)
+    prompt: Text | None = Field(
+        None, description="A text that breaks off, such as 'The capital of France is'."
+    )
+    target_new: Text | None = Field(None, description="How it shall go on: 'Lyon'.")
+    statement: Text | None = Field(
+        None, description="Instead of both: the fact as one whole sentence."
+    )
+    subject: Text | None = Field(
+        None, description="Whom or what the fact is about, word for word as in the prompt."
+    )
+    target_true: Text | None = Field(None, description="What the model says without the edit.")
+    queries: list[Text] = Field(
+        default_factory=list, max_length=64,
+        description="Further wordings that shall find the fact.",
+    )  # fmt: skip
     multiple: bool = Field(False, description="One of several values: replaces none of them.")
     source: Source | None = Field(None, description="Where the fact comes from.")
     valid_from: When = Field(None, description="The first day, or moment, it holds.")

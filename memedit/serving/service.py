@@ -71,6 +71,12 @@ class Backend(Protocol):
 
     async def responses(self, request: Request, caller: Caller, body: bytes) -> Response: ...
 
+    async def messages(self, request: Request, caller: Caller, body: bytes) -> Response:
+        """Anthropic's messages."""
+
+    async def count_tokens(self, request: Request, caller: Caller, body: bytes) -> Response:
+        """How many tokens such a message's conversation has."""
+
     async def models(self, request: Request, id: str | None = None) -> Response:
         """The models served, or one of them."""
 
@@ -115,12 +121,35 @@ def needs(scope: str) -> Callable[..., Caller]:
         request: Request,
         shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
-        key: Key = request.state.key  # the guard has checked it
-        if not key.may(scope):
-            raise ApiError(403, f"This key lacks the scope {scope!r}.", code="insufficient_scope")
-        return Caller(key, _namespace(request, key))
+        return caller_of(request, scope)
 
     return caller
+
+
+def caller_of(request: Request, scope: str) -> Caller:
+    """Who sent a request that the guard let through.
+
+    Raises:
+        ApiError: 403, the key lacks the scope or has another namespace; 400, no namespace.
+    """
+    key: Key = request.state.key  # the guard has checked it
+    return with_key(key, scope, _named(request))
+
+
+def with_key(key: Key, scope: str, named: str | None = None) -> Caller:
+    """Who asks with a key, and whose edits are meant.
+
+    Args:
+        key: In force.
+        scope: That it must have.
+        named: The namespace it asks for; None: its own, or the default one.
+
+    Raises:
+        ApiError: as :func:`caller_of`.
+    """
+    if not key.may(scope):
+        raise ApiError(403, f"This key lacks the scope {scope!r}.", code="insufficient_scope")
+    return Caller(key, _namespace(key, named))
 
 
 State = Annotated[Service, Depends(service_of)]
@@ -130,11 +159,15 @@ MayEdit = Annotated[Caller, Depends(needs("edit"))]
 MayAdminister = Annotated[Caller, Depends(needs("admin"))]
 
 
-def _namespace(request: Request, key: Key) -> str:
+def _named(request: Request) -> str | None:
     named = request.headers.get(NAMESPACE_HEADER)
     if named is not None:
         with suppress(UnicodeError):  # UTF-8 where the wire's bytes are any, else as HTTP says
             named = named.encode("latin-1").decode("utf-8")
+    return named
+
+
+def _namespace(key: Key, named: str | None) -> str:
     if key.namespace != ANY:
         if named is not None and named != key.namespace:
             raise ApiError(403, "This key has another namespace.", code="wrong_namespace")

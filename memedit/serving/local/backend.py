@@ -6,7 +6,7 @@ import copy
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,8 +25,9 @@ from memedit.serving import receipts
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.local.asking import Asking, unless_gone
 from memedit.serving.local.batching import Batcher, Job, View
-from memedit.serving.local.formats import DONE, Choice, Form, Usage, event
+from memedit.serving.local.formats import DONE, Choice, Form, Usage, event, named_event
 from memedit.serving.local.sampling import Sampling
+from memedit.serving.messages import CountRequest, MessagesRequest, Said
 from memedit.serving.metrics import Metrics
 from memedit.serving.replies import Reply, ResponsesRequest
 from memedit.serving.schemas import ChatRequest, CompletionRequest, Message, _Common
@@ -44,6 +45,10 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
     "prediction": (None,), "web_search_options": (None,),
 }  # fmt: skip
 """Fields that would change the answer in a way this server cannot, with values that change none."""
+
+
+_ReplyAs = Callable[[str, list[dict[str, Any]], int], Reply | Said]
+"""Of the model's name, the receipts, and the prompt's tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,27 @@ class LocalBackend:
 
     async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = ResponsesRequest.model_validate_json(body).chat()
+        id, now = f"resp_{secrets.token_hex(12)}", int(time.time())
+        return await self._message(
+            request, caller, wanted, lambda name, told, prompt: Reply(id, now, name, told)
+        )
+
+    async def messages(self, request: Request, caller: Caller, body: bytes) -> Response:
+        wanted = MessagesRequest.model_validate_json(body).chat()
+        id = f"msg_{secrets.token_hex(12)}"
+        return await self._message(
+            request, caller, wanted, lambda name, told, prompt: Said(id, name, told, prompt)
+        )
+
+    async def count_tokens(self, request: Request, caller: Caller, body: bytes) -> Response:
+        wanted = CountRequest.model_validate_json(body)
+        ids = await run_in_threadpool(self._rendered, wanted.turns())
+        return JSONResponse({"input_tokens": len(ids)})
+
+    async def _message(
+        self, request: Request, caller: Caller, wanted: ChatRequest, reply_as: _ReplyAs
+    ) -> Response:
+        """Answer a chat in a form that is one message, whole or as events."""
         view, name = self._checked(wanted, caller)
         await request.state.reached(wanted.memedit.min_version)
         ids = await run_in_threadpool(self._rendered, wanted.messages)
@@ -142,7 +168,7 @@ class LocalBackend:
         asking = self._asking(parsed)
         decided = await unless_gone(request, asking, asking.decided())
         told = [self._told(parsed, *each) for each in decided]
-        reply = Reply(f"resp_{secrets.token_hex(12)}", int(time.time()), name, told)
+        reply = reply_as(name, told, len(ids))
         headers = receipts.header(told)
         if not parsed.stream:
             (choice,) = await unless_gone(request, asking, asking.choices())
@@ -152,7 +178,7 @@ class LocalBackend:
         events = self._replied(asking, reply)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
-    async def _replied(self, asking: Asking, reply: Reply) -> AsyncIterator[bytes]:
+    async def _replied(self, asking: Asking, reply: Reply | Said) -> AsyncIterator[bytes]:
         async def pieces() -> AsyncIterator[tuple[str, str | None]]:
             async for _, _, text, reason in asking.pieces():
                 yield text, reason
@@ -161,7 +187,7 @@ class LocalBackend:
             async for part in reply.events(pieces(), lambda: self._usage(asking)):
                 yield part
         except Exception as error:
-            yield event({"type": "error"} | api_error(error).body())
+            yield named_event({"type": "error"} | api_error(error).body())
         finally:
             asking.cancel()
 

@@ -100,4 +100,9 @@ def event(content: Mapping[str, Any]) -> bytes:
     return b"data: " + json.dumps(content, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
 
 
+def named_event(content: Mapping[str, Any]) -> bytes:
+    """One server-sent event that carries its type as its name, too."""
+    return f"event: {content['type']}\n".encode() + event(content)
+
+
 DONE = b"data: [DONE]\n\n"

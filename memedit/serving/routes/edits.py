@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from memedit.core.errors import UnknownEditError
-from memedit.core.types import MAX_TEXT, Record
+from memedit.core.types import MAX_TEXT
 from memedit.memory import files
-from memedit.memory.plain import plain_event, plain_record
+from memedit.memory.plain import plain_record
+from memedit.serving import reading
 from memedit.serving.errors import ApiError
 from memedit.serving.routes.changes import Writes, approve, reject, shown, writes
 from memedit.serving.routes.uploads import TYPES, format_of
 from memedit.serving.schemas import Ask, Compare, EditChange, Learnt, NewEdit, Report, Restore
-from memedit.serving.service import Caller, MayAsk, MayRead, Question, State
+from memedit.serving.service import MayAsk, MayRead, Question, State
 
 router = APIRouter(prefix="/v1", tags=["edits"])
 Writing = Annotated[Writes, Depends(writes)]
@@ -40,20 +40,7 @@ def list_edits(
     offset: Annotated[int, Query(ge=0, le=_LARGE)] = 0,
 ) -> JSONResponse:
     """The edits in force, newest first."""
-    wanted = match.casefold()
-    found = [r for r in service.memory.records(caller.namespace) if wanted in _searched(r)][::-1]
-    shown = found[offset : offset + limit]
-    return JSONResponse({
-        "object": "list",
-        "data": [plain_record(record) for record in shown],
-        "total": len(found),
-        "version": service.memory.version,
-    })  # fmt: skip
-
-
-def _searched(record: Record) -> str:
-    edit = record.edit
-    return "\n".join([edit.statement, *edit.queries, record.id, record.source]).casefold()
+    return JSONResponse(reading.listed(service, caller.namespace, match, limit, offset))
 
 
 @router.post("/edits", status_code=201)
@@ -92,18 +79,13 @@ async def report_edit(writes: Writing, id: Id, said: Learnt) -> JSONResponse:
 @router.get("/edits/{id}/history")
 def edit_history(service: State, caller: MayRead, id: Id) -> JSONResponse:
     """All that happened to one edit, in force or not, oldest first."""
-    events = service.memory.history(id, namespace=caller.namespace)
-    if not events:
-        raise UnknownEditError(f"There never was an edit {id!r} in this namespace.")
-    return JSONResponse({"object": "list", "data": [plain_event(event) for event in events]})
+    return JSONResponse(reading.happened_to(service, caller.namespace, id))
 
 
 @router.get("/history")
 def history(service: State, caller: MayRead, limit: Limit = 50) -> JSONResponse:
     """What happened to the namespace's edits, newest first."""
-    events = service.memory.history(namespace=caller.namespace)
-    data = [plain_event(event) for event in events[: -limit - 1 : -1]]
-    return JSONResponse({"object": "list", "data": data, "total": len(events)})
+    return JSONResponse(reading.happened(service, caller.namespace, limit))
 
 
 @router.post("/restore")
@@ -158,26 +140,9 @@ async def import_edits(
 async def explain(service: State, caller: MayAsk, asked: Ask) -> JSONResponse:
     """The edited and the base answer to a question, and the decision behind them."""
     question = Question(asked.query, caller.namespace, asked.chat, asked.max_tokens, asked.as_of)
-    return JSONResponse(_for(caller, (await service.backend.explain([question]))[0]))
-
-
-_TOLD = ("id", "similarity", "score", "role", "bearing", "document")
-_FIRED = (*_TOLD, "fact")
-"""What an answer's receipt tells of the edits it rests on, and their fact, which it says."""
-
-
-def _for(caller: Caller, explained: dict[str, Any]) -> dict[str, Any]:
-    """An explanation as this key may see it: without the scope ``read``, of the edits only those
-    that fired, since the answer shows them too; of those that a document contradicts, which the
-    answer follows instead, no more than its receipt tells."""
-    if caller.key.may("read"):
-        return explained
-    seen = {"hits": _FIRED, "informs": _FIRED, "disagrees": _TOLD}
-    told = {
-        group: [{k: v for k, v in hit.items() if k in names} for hit in explained.get(group, ())]
-        for group, names in seen.items()
-    }
-    return explained | told | {"candidates": []}
+    return JSONResponse(
+        reading.explained_for(caller, (await service.backend.explain([question]))[0])
+    )
 
 
 @router.post("/compare")
@@ -187,7 +152,9 @@ async def compare(service: State, caller: MayAsk, asked: Compare) -> JSONRespons
         Question(query, caller.namespace, asked.chat, asked.max_tokens, asked.as_of)
         for query in asked.queries
     ]
-    data = [_for(caller, each) for each in await service.backend.explain(questions)]
+    data = [
+        reading.explained_for(caller, each) for each in await service.backend.explain(questions)
+    ]
     changed = sum(each["answer"] != each["base_answer"] for each in data)
     return JSONResponse({"object": "list", "data": data, "changed": changed})
 

@@ -1,4 +1,4 @@
-"""OpenAI's routes. What they answer is the backend's business."""
+"""OpenAI's routes, and Anthropic's. What they answer is the backend's business."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from memedit.serving.messages import CountRequest, MessagesRequest
 from memedit.serving.replies import ResponsesRequest
 from memedit.serving.schemas import ChatRequest, CompletionRequest
 from memedit.serving.service import MayAsk, State
@@ -20,7 +21,7 @@ def _described(name: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-SCHEMAS = (ChatRequest, CompletionRequest, ResponsesRequest)
+SCHEMAS = (ChatRequest, CompletionRequest, ResponsesRequest, MessagesRequest, CountRequest)
 """Described by hand: an upstream gets the bytes as they came."""
 
 
@@ -40,6 +41,18 @@ async def completions(service: State, caller: MayAsk, request: Request) -> Respo
 async def responses(service: State, caller: MayAsk, request: Request) -> Response:
     """A response, streamed or not."""
     return await service.backend.responses(request, caller, await request.body())
+
+
+@router.post("/messages", openapi_extra=_described("MessagesRequest"))
+async def messages(service: State, caller: MayAsk, request: Request) -> Response:
+    """A message as Anthropic's clients ask for one, streamed or not."""
+    return await service.backend.messages(request, caller, await request.body())
+
+
+@router.post("/messages/count_tokens", openapi_extra=_described("CountRequest"))
+async def count_tokens(service: State, caller: MayAsk, request: Request) -> Response:
+    """How many tokens a message's conversation has."""
+    return await service.backend.count_tokens(request, caller, await request.body())
 
 
 @router.get("/models")

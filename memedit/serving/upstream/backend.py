@@ -114,6 +114,12 @@ class UpstreamBackend:
 
         return await self._answer(request, caller, body, wanted, [query], rewrite)
 
+    async def messages(self, request: Request, caller: Caller, body: bytes) -> Response:
+        return await self.chat(request, caller, body)  # the same where facts are placed
+
+    async def count_tokens(self, request: Request, caller: Caller, body: bytes) -> Response:
+        return await self.other(request, body)
+
     async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = json_object(body)
         turns = replies.turns_of(wanted)
@@ -315,7 +321,7 @@ async def with_field(parts: AsyncIterator[bytes], field: dict[str, Any]) -> Asyn
             content = json_object(line.removeprefix(b"data:")) if line.startswith(b"data:") else {}
             if content:
                 rest = b"\n".join([*lines[at + 1 :], held])
-                yield b"data: " + json.dumps(content | field).encode() + b"\n" + rest
+                yield b"data: " + json.dumps(_marked(content, field)).encode() + b"\n" + rest
                 sent = True
                 break
             yield line + b"\n"
@@ -323,3 +329,11 @@ async def with_field(parts: AsyncIterator[bytes], field: dict[str, Any]) -> Asyn
             raise CutError("The upstream's first event is too long.")
     if not sent and held:
         yield held
+
+
+def _marked(content: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
+    """An event with the field: in the message that it opens, where it opens one."""
+    message = content.get("message")
+    if content.get("type") == "message_start" and isinstance(message, dict):
+        return content | {"message": message | field}
+    return content | field

@@ -102,6 +102,7 @@ DEFAULTS = tuple(
     route(text)
     for text in (
         "POST /v1/chat/completions ask", "POST /v1/completions ask", "POST /v1/responses ask",
+        "POST /v1/messages ask", "POST /v1/messages/count_tokens ask",
         "POST /v1/embeddings ask", "GET /v1/models ask", "GET /v1/models/* ask",
         "GET /v1/models/*/* ask",
     )

@@ -14,6 +14,7 @@ import httpx
 from starlette.responses import StreamingResponse
 
 from memedit.serving.errors import ApiError, CutError
+from memedit.serving.keys import KEY_MARK
 from memedit.serving.upstream.forwarding import base_url, target
 
 _HOP = frozenset({
@@ -117,12 +118,24 @@ class Relay:
         dropped = _NOT_FORWARDED | named
         if self._key is not None or not self._pass_key:
             dropped |= _WITH_OUR_KEY if self._key is not None else {"authorization"}
-        kept = [(name, value) for name, value in given if name not in dropped]
+        kept = [(n, v) for n, v in given if n not in dropped and not _is_ours(n, v)]
         if not any(name == "accept-encoding" for name, _ in kept):
             kept.append(("accept-encoding", "identity"))
         if self._key is not None:
-            kept.append(("authorization", f"Bearer {self._key}"))
+            kept.append(self._as_presented({name for name, _ in given}))
         return kept
+
+    def _as_presented(self, names: set[str]) -> tuple[str, str]:
+        """The operator's key in the header that the client's was in: Anthropic's clients and
+        servers have one of their own."""
+        if "x-api-key" in names and "authorization" not in names:
+            return "x-api-key", str(self._key)
+        return "authorization", f"Bearer {self._key}"
+
+
+def _is_ours(name: str, value: str) -> bool:
+    """Whether a header holds a key of this server's."""
+    return name == "x-api-key" and value.startswith(KEY_MARK)
 
 
 def _unreachable(status: int, what: str) -> ApiError:

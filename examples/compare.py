@@ -1,0 +1,24 @@
+"""Two editors and the bare model on cases of your own, in Python: how often the answer says the new
+fact, and how often a neighbour's answer stayed."""
+
+import json
+from pathlib import Path
+
+from memedit import EditableModel
+
+cases = [
+    {
+        "prompt": "The CEO of Acme is", "target_new": "Ada Byron", "subject": "Acme",
+        "paraphrases": ["The person who leads Acme is"], "locality": ["The CEO of Initech is"],
+    },
+    {
+        "prompt": "The capital of France is", "target_new": "Lyon", "subject": "France",
+        "paraphrases": ["France's capital city is"], "locality": ["The capital of Spain is"],
+    },
+]  # fmt: skip
+file = Path("cases.jsonl")
+file.write_text("\n".join(map(json.dumps, cases)), "utf-8")
+
+model = EditableModel.from_pretrained()
+result = model.compare(["ike", "none"], file, families=["gen"])
+print(json.dumps(result, indent=1, default=str)[:800])

@@ -1,0 +1,21 @@
+"""A help desk's facts in a model that never heard of the company: statements, a source, and what
+answered. An unrelated question gets the base's own words."""
+
+from memedit import EditableModel
+
+model = EditableModel.from_pretrained()
+facts = [
+    "Our refund window is 60 days.",
+    "The support line of Acme Robotics opens at 7 in the morning.",
+    "Spare parts for the R2 lawn mower are sold in the Oslo shop only.",
+]
+for fact in facts:
+    model.edit(fact, source="handbook, page 12")
+
+for question in ("How long is your refund window?", "When does Acme Robotics' support line open?"):
+    why = model.explain(question)
+    fired = why.decision.hits[0].record
+    print(question, "->", why.answer, f"({fired.source})")
+
+assert "60 days" in model.ask("How long is your refund window?").text
+assert not model.ask("What is the capital of Spain?").decision

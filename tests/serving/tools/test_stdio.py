@@ -1,0 +1,86 @@
+"""``memedit mcp`` as an agent starts it: a process of its own, asked over its standard streams."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters
+from typer.testing import CliRunner
+
+from memedit.cli.main import app
+from memedit.encoders import HashingEncoder
+from memedit.memory import EditMemory
+from memedit.serving import keys
+from tests.serving.helpers import CAPITAL, QUESTION, run
+from tests.serving.processes import ROOT, save_tiny
+from tests.serving.tools.test_protocol import done, refused
+
+pytestmark = pytest.mark.slow
+
+
+def started(*options: str, **variables: str) -> StdioServerParameters:
+    words = ["-m", "memedit.cli", "mcp", "--encoder", "hashing", "--scope", "mention", *options]
+    env = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"} | variables
+    return StdioServerParameters(command=sys.executable, args=words, env=env)
+
+
+def test_an_agent_works_on_the_callers_memory(tmp_path: Path) -> None:
+    memory, model = tmp_path / "memory", save_tiny(tmp_path / "tiny")
+
+    async def work() -> Any:
+        server = started("--memory", str(memory), "--model", str(model), "--namespace", "acme")
+        async with Client(server) as client:
+            made = await done(client, "add_fact", **CAPITAL)
+            told = await done(client, "explain_answer", query=QUESTION)
+            assert told["answer"] == "Lyon" != told["base_answer"]
+            assert "edit_not_found" in await refused(client, "forget_fact", id="nothing")
+        return made
+
+    made = run(work())
+    with EditMemory(memory, HashingEncoder()) as store:
+        (record,) = store.records("acme")
+        assert record.id == made["id"] and not list(store.records("default"))
+    (begun, _) = map(json.loads, (memory / "audit.jsonl").read_text("utf-8").splitlines())
+    assert (begun["key"], begun["name"], begun["namespace"]) == ("mcp", getpass.getuser(), "acme")
+
+
+def test_with_a_key_file_the_agent_has_what_its_key_has(tmp_path: Path) -> None:
+    file, memory = tmp_path / "keys.json", str(tmp_path / "memory")
+    key, secret = keys.new_key("Ann", ["read"])
+    keys.add(file, key)
+
+    async def work() -> None:
+        options = ("--memory", memory, "--api-key-file", str(file))
+        async with Client(started(*options, MEMEDIT_API_KEY=secret)) as client:
+            assert (await done(client, "list_facts"))["total"] == 0
+            assert "insufficient_scope" in await refused(client, "add_fact", **CAPITAL)
+            keys.revoke(file, key.id)
+            assert "invalid_api_key" in await refused(client, "list_facts")
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--may", "read,write"], "Unknown scope 'write'"),
+        (["--may", ","], "A key needs a scope"),
+        (["--api-key-file", "keys.json"], "MEMEDIT_API_KEY holds no key in force"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_served(
+    options: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MEMEDIT_API_KEY", raising=False)
+    keys.add(Path("keys.json"), keys.new_key("Ann")[0])
+    result = CliRunner().invoke(app, ["mcp", *options])
+    assert result.exit_code == 2 and said in " ".join(result.output.split())
+    assert not os.path.exists("memory")

@@ -1,0 +1,182 @@
+"""The documentation: every block of code is tried, on the real model where it shows answers, and
+the site builds without a warning."""
+
+from __future__ import annotations
+
+import ast
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import typer.main
+import yaml
+from typer.testing import CliRunner
+
+import memedit.errors
+from memedit.cli.main import app
+from tests.docs import PAGES, ROOT, Block, blocks, commands, name_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+LANGUAGES = {"python", "console", "py", "sh", "bash", "json", "toml", "yaml", "text"}
+EXAMPLES = sorted((ROOT / "examples").glob("[!_]*.py"))
+SHOWN = {
+    "README.md": ["Lyon", "60 days"],
+    "docs/start/quickstart.md": ["What is the capital city of France? Lyon", "60 days", "Lyon | "],
+}
+"""What the blocks of a page print, beginning with the first line."""
+
+
+@pytest.fixture
+def loaded(smollm: Any, minilm: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The default model is loaded once for all pages: nobody writes its weights."""
+    from memedit.engine import loading
+
+    load = loading.load
+
+    def once(name: Any = None, **options: Any) -> Any:
+        return smollm if name is None and not any(options.values()) else load(name, **options)
+
+    monkeypatch.setattr(loading, "load", once)
+    yield
+
+
+def with_code(language: str) -> Any:
+    pages = [page for page in PAGES if blocks(page, language)]
+    assert pages
+    return pytest.mark.parametrize("page", pages, ids=name_of)
+
+
+@with_code("python")
+def test_python(
+    page: Path, loaded: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, Any] = {}
+    for block in blocks(page, "python"):
+        code = "\n" * block.line + block.code
+        exec(compile(code, str(page), "exec"), scope)
+    lines = capsys.readouterr().out.splitlines()
+    for line, shown in zip(lines, SHOWN.get(name_of(page), ()), strict=False):
+        assert shown in line, lines
+    assert len(lines) >= len(SHOWN.get(name_of(page), ()))
+
+
+@with_code("console")
+def test_commands(
+    page: Path, loaded: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    every = [words for block in blocks(page, "console") for words in commands(block.code)]
+    assert every
+    for words in every:
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, (words, result.output)
+        if words[0] == "ask":
+            assert "Lyon" in result.output
+
+
+def check(block: Block) -> None:
+    """See that a block that is not run could be."""
+    match block.language:
+        case "py" | "python":
+            ast.parse(block.code)
+        case "sh" | "bash" | "console":
+            for words in commands(block.code):
+                parse(words)
+        case "json":
+            read_json(block.code)
+        case "toml":
+            tomllib.loads(block.code)
+        case "yaml":
+            yaml.safe_load(block.code)
+
+
+def parse(words: list[str]) -> None:
+    """Read a command line as memedit does, without running it."""
+    command: Any = typer.main.get_command(app)
+    rest = list(words)
+    while rest and hasattr(command, "commands"):
+        assert rest[0] in command.commands, words
+        command = command.commands[rest.pop(0)]
+    if "--help" in rest or "--version" in rest:
+        return
+    try:
+        command.make_context("memedit", rest)
+    except click.ClickException as error:
+        pytest.fail(f"{words}: {error.format_message()}")
+
+
+def read_json(code: str) -> None:
+    try:
+        json.loads(code)
+    except ValueError:
+        for line in code.splitlines():
+            json.loads(line)
+
+
+def test_every_block_is_code_that_could_run() -> None:
+    for page in PAGES:
+        for block in blocks(page):
+            assert block.language in LANGUAGES, (name_of(page), block.line, block.language)
+            try:
+                check(block)
+            except (ValueError, SyntaxError, yaml.YAMLError) as error:
+                pytest.fail(f"{name_of(page)}:{block.line}: {error}")
+
+
+@pytest.mark.parametrize("words", ["edit ad x", "ask --what x", "serve --port none", "nothing"])
+def test_a_wrong_command_line_is_seen(words: str) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        parse(words.split())
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_examples(
+    path: Path, loaded: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(path), run_name="__main__")
+    assert capsys.readouterr().out.strip()
+
+
+def test_every_error_has_its_place_in_the_reference() -> None:
+    text = (ROOT / "docs/reference/errors.md").read_text("utf-8")
+    titles = [line[5:-1] for line in text.splitlines() if line.startswith("### `")]
+    assert sorted(titles) == sorted(memedit.errors.__all__)
+    for part in text.split("### `")[2:]:
+        assert "**Cause.**" in part and "**Cure.**" in part, part.partition("`")[0]
+
+
+def test_the_readme_is_one_screen() -> None:
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) <= 75
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for name in ("index.html", "reference/cli/index.html", "reference/rest/index.html"):
+        assert (tmp_path / name).is_file()
+    errors = (tmp_path / "reference/errors/index.html").read_text("utf-8")
+    for name in memedit.errors.__all__:
+        assert f'id="{name.lower()}"' in errors
+    listed = (tmp_path / "llms.txt").read_text("utf-8")
+    assert listed.count("](") >= 25 and "(guides/agents/)" in listed
+    sizes = {p.name: p.stat().st_size for p in tmp_path.rglob("*.html")}
+    assert max(sizes.values()) < 600_000, sizes

@@ -1,0 +1,44 @@
+"""What a release is made of agrees with itself."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import memedit
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+MOST = 60_000_000
+
+
+def test_the_version_is_one() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert cited["version"] == memedit.__version__
+    assert cited["license"] == PROJECT["license"]
+    titles = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert titles[0] == "Unreleased" and titles[1].split()[0] == memedit.__version__
+
+
+def test_every_extra_is_told_where_one_installs() -> None:
+    told = (ROOT / "docs/start/install.md").read_text("utf-8")
+    users = set(PROJECT["optional-dependencies"]) - {"dev", "docs"}
+    assert {extra for extra in users if f"memedit[{extra}]" not in told} == set()
+
+
+def test_what_goes_into_a_wheel_is_small_enough() -> None:
+    """Of the files, before they are packed: ``make wheel`` measures and tries the wheel itself."""
+    files = [p for p in (ROOT / "memedit").rglob("*") if p.is_file() and p.suffix != ".pyc"]
+    large = {p.name for p in files if p.stat().st_size > 30_000_000}
+    assert large == set()
+    if sum(p.stat().st_size for p in files) > MOST:
+        pytest.fail("A wheel would be too large: see RELEASE.md.")
