@@ -27,9 +27,9 @@ def state():
         "directory": os.getcwd(),
     }
 
-before, start = state(), time.perf_counter()
+before, start = state(), time.process_time()
 import MODULE
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 after = state()
 heavy = ("torch", "transformers", "numpy", "faiss", "sqlalchemy", "sklearn")
 print(json.dumps({
@@ -55,8 +55,8 @@ def test_importing_memedit_changes_nothing_and_loads_nothing_heavy() -> None:
     assert result["changed"] == []
 
 
-def test_importing_memedit_takes_less_than_three_tenths_of_a_second() -> None:
-    assert min(_imported("memedit")["seconds"] for _ in range(3)) < 0.3
+def test_importing_memedit_takes_less_than_0_15_seconds_of_work() -> None:
+    assert min(_imported("memedit")["seconds"] for _ in range(3)) < 0.15
 
 
 @pytest.mark.parametrize("module", ["memedit.core.types", "memedit.errors", "memedit.cli"])

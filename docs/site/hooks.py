@@ -23,6 +23,8 @@ COPIES = {
 """Pages that are files of the repository's root."""
 _UP = re.compile(r"\]\((?:\.\./)+(CHANGELOG|RELEASE|SECURITY)\.md(#[\w-]+)?\)")
 _ROOT = re.compile(r"\]\((?:docs/)?(CHANGELOG|RELEASE|SECURITY|docs/[\w/-]+)\.md(#[\w-]+)?\)")
+_ROLE = re.compile(r":(?:class|meth|func|attr|data|mod|exc):(?=<code>)|(?<=<code>)~(?=memedit)")
+"""What Sphinx reads in docstrings, and nobody else."""
 _NAMES = {Path(file).stem: page for page, file in COPIES.items()}
 
 
@@ -49,3 +51,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
     changed = _UP.sub(target, markdown)
     return _ROOT.sub(target, changed) if page.file.src_uri in COPIES else changed
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Docstrings without Sphinx's roles."""
+    return _ROLE.sub("", html)

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
-
 
 def pages(root: Path) -> dict[str, str]:
     """Markdown by page."""
@@ -36,8 +34,8 @@ def commands() -> str:
     return "\n".join(lines)
 
 
-def _walked(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    if isinstance(command, click.Group) or hasattr(command, "commands"):
+def _walked(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(command, "commands"):
         for name, inner in sorted(command.commands.items()):
             if not inner.hidden:
                 yield from _walked(f"{path} {name}", inner)
@@ -45,13 +43,13 @@ def _walked(path: str, command: click.Command) -> Iterator[tuple[str, click.Comm
     yield path, command
 
 
-def _help(path: str, command: click.Command) -> str:
+def _help(path: str, command: Any) -> str:
     context = command.context_class(command, info_name=path, max_content_width=100)
     lines = [f"Usage: {' '.join([path, *command.collect_usage_pieces(context)])}", ""]
     lines += [(command.help or "").strip().replace("\n\n", "\n\n  "), ""]
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is None and isinstance(parameter, click.Argument):
+        if record is None and parameter.param_type_name == "argument":
             record = (parameter.human_readable_name, getattr(parameter, "help", "") or "")
         if record is not None:
             lines.append(f"  {record[0]}\n      {' '.join((record[1] or '').split())}")

@@ -181,9 +181,9 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
         given and the older edit began before, the older one stays live up to that date.
 
         Args:
-            valid_from, valid_until: When it holds, both ends included: dates (whole days, in the
-                memory's :attr:`zone`), or either in ISO 8601; an aware datetime is a moment, up to
-                which it holds.
+            valid_from: From when it holds: a date (the whole day, in the memory's :attr:`zone`) or
+                an aware datetime, or either in ISO 8601.
+            valid_until: The last day on which it holds, or the moment up to which it does.
             replaces: Ids of live edits that it corrects though they are in other words.
             perhaps: Ids of live edits that it may contradict: they stay, and are conflicts.
 

@@ -214,7 +214,8 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         """Erase edits for good, with all that was made of them; there is no way back.
 
         Args:
-            ids, namespace: Of edits; default the view's namespace.
+            *ids: Of edits.
+            namespace: Of the edits; default the view's.
             refit: Fit edits of weights anew that were fitted on them.
             **what: Instead of ids, ``subject`` or ``everything``, as of :meth:`EditMemory.purge`.
 

@@ -15,7 +15,8 @@ from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, ring, s
 from tests.serving.processes import Scripted, chunked, http
 from tests.serving.upstream.test_rewriters import body_of, front
 
-ASKED: Any = {"model": "tiny", "temperature": 0, "max_tokens": 16}
+ASKED: Any = {"model": "tiny", "max_tokens": 16, "extra_body": {"temperature": 0}}
+PLAIN = {"model": "tiny", "max_tokens": 16, "temperature": 0}
 
 
 def turn(text: Any, role: str = "user") -> Any:
@@ -45,7 +46,7 @@ def test_a_message_is_the_chats_answer_with_its_receipt(
     assert said.memedit["in_scope"] and said.memedit["editor"] == "note"
     chat = httpx.post(
         f"{running[0].url}/v1/chat/completions", headers={"x-api-key": running[1]},
-        json=ASKED | {"messages": [turn("Be kind.", "system"), turn(ELSEWHERE)]},
+        json=PLAIN | {"messages": [turn("Be kind.", "system"), turn(ELSEWHERE)]},
     ).json()  # fmt: skip
     other: Any = client.messages.create(messages=[turn(ELSEWHERE)], system="Be kind.", **ASKED)
     assert other.content[0].text == chat["choices"][0]["message"]["content"]
@@ -86,14 +87,14 @@ def test_an_answer_that_is_cut_says_so(client: anthropic.Anthropic) -> None:
         {"top_k": 3},
         {"messages": []},
         {"messages": [turn([{"type": "image", "source": {}}])]},
-        {"max_tokens": None},
+        {"max_tokens": 0},
     ],
 )
 def test_what_cannot_be_done_is_refused_in_their_form(
     client: anthropic.Anthropic, more: dict[str, Any]
 ) -> None:
     with pytest.raises(anthropic.BadRequestError) as caught:
-        client.messages.create(**{"messages": [turn(QUESTION)], **ASKED, **more})
+        client.messages.create(messages=[turn(QUESTION)], **ASKED | {"extra_body": more})
     body: Any = caught.value.body
     assert body["type"] == "error" and body["error"]["type"] == "invalid_request_error"
     assert next(iter(more)) in body["error"]["message"]

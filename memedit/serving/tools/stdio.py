@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -27,14 +27,13 @@ from memedit.serving.metrics import Metrics
 from memedit.serving.routes.changes import Writes, WriteThreads
 from memedit.serving.service import Service, with_key
 from memedit.serving.settings import Settings
-from memedit.serving.tools.protocol import Open, make_server
+from memedit.serving.tools.protocol import make_server
 
 if TYPE_CHECKING:
-    from mcp.server import ServerRequestContext
+    from mcp.server import Server, ServerRequestContext
 
 KEY = "MEMEDIT_API_KEY"
 """The environment's name for the key that the tools act with."""
-Serve = Callable[[Open], AbstractAsyncContextManager[None]]
 
 
 def serve(settings: Settings, namespace: str, may: tuple[str, ...]) -> None:
@@ -49,31 +48,36 @@ def serve(settings: Settings, namespace: str, may: tuple[str, ...]) -> None:
     Raises:
         InvalidInputError: scopes that are none, no key where one is needed.
     """
-    who = _Who(settings, namespace, may)
-    anyio.run(_served, settings, who)
+    anyio.run(_served, settings, Who(settings, namespace, may))
 
 
-async def _served(settings: Settings, who: _Who) -> None:
+async def _served(settings: Settings, who: Who) -> None:
     from mcp.server.stdio import stdio_server
 
-    async with opened(settings) as parts:
+    async with server_for(settings, who) as server, stdio_server() as (there, back):
+        await server.run(there, back, server.create_initialization_options())
+
+
+@asynccontextmanager
+async def server_for(settings: Settings, who: Who) -> AsyncIterator[Server[Any]]:
+    """The tools for one caller, without a transport."""
+    async with _opened(settings) as parts:
         threads = WriteThreads()
 
         async def open_as(context: ServerRequestContext[Any], scope: str) -> Writes:
             caller = with_key(who.key(), scope, who.namespace)
             return Writes(await parts(), caller, threads)
 
-        server = make_server(open_as)
-        async with stdio_server() as (there, back):
-            await server.run(there, back, server.create_initialization_options())
+        yield make_server(open_as)
 
 
-class _Who:
-    """In whose name an agent acts."""
+class Who:
+    """In whose name an agent acts; as :func:`serve` is told."""
 
     def __init__(self, settings: Settings, namespace: str, may: tuple[str, ...]) -> None:
         check_scopes(may)
-        self.namespace, self._ring = namespace, None
+        self.namespace = namespace
+        self._ring: KeyRing | None = None
         self._own = Key(id="mcp", name=_user(), digest="", scopes=may, namespace=namespace)
         if settings.api_key_file is not None:
             self._ring = keys_of(settings)
@@ -83,8 +87,6 @@ class _Who:
                 raise InvalidInputError(
                     error.message, hint=f"Set it, or leave out {settings.api_key_file}."
                 ) from None
-
-    _ring: KeyRing | None
 
     def key(self) -> Key:
         """The key, as the key file says now.
@@ -108,7 +110,7 @@ def _user() -> str:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Callable[[], Any]]:
+async def _opened(settings: Settings) -> AsyncIterator[Callable[[], Any]]:
     """What opens the memory when it is first called, and gives the parts of the server."""
     lock, made = anyio.Lock(), list[Service]()
 

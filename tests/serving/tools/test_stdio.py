@@ -18,11 +18,11 @@ from memedit.cli.main import app
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving import keys
+from memedit.serving.settings import Settings
+from memedit.serving.tools import stdio
 from tests.serving.helpers import CAPITAL, QUESTION, run
 from tests.serving.processes import ROOT, save_tiny
 from tests.serving.tools.test_protocol import done, refused
-
-pytestmark = pytest.mark.slow
 
 
 def started(*options: str, **variables: str) -> StdioServerParameters:
@@ -31,6 +31,7 @@ def started(*options: str, **variables: str) -> StdioServerParameters:
     return StdioServerParameters(command=sys.executable, args=words, env=env)
 
 
+@pytest.mark.slow
 def test_an_agent_works_on_the_callers_memory(tmp_path: Path) -> None:
     memory, model = tmp_path / "memory", save_tiny(tmp_path / "tiny")
 
@@ -51,14 +52,21 @@ def test_an_agent_works_on_the_callers_memory(tmp_path: Path) -> None:
     assert (begun["key"], begun["name"], begun["namespace"]) == ("mcp", getpass.getuser(), "acme")
 
 
-def test_with_a_key_file_the_agent_has_what_its_key_has(tmp_path: Path) -> None:
-    file, memory = tmp_path / "keys.json", str(tmp_path / "memory")
+def test_with_a_key_file_the_agent_has_what_its_key_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "keys.json"
     key, secret = keys.new_key("Ann", ["read"])
     keys.add(file, key)
 
+    monkeypatch.setenv("MEMEDIT_API_KEY", secret)
+    settings = Settings(
+        memory=str(tmp_path / "memory"), api_key_file=file, encoder="hashing", scope="mention"
+    )
+
     async def work() -> None:
-        options = ("--memory", memory, "--api-key-file", str(file))
-        async with Client(started(*options, MEMEDIT_API_KEY=secret)) as client:
+        who = stdio.Who(settings, "default", ("read",))
+        async with stdio.server_for(settings, who) as server, Client(server) as client:
             assert (await done(client, "list_facts"))["total"] == 0
             assert "insufficient_scope" in await refused(client, "add_fact", **CAPITAL)
             keys.revoke(file, key.id)
