@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,9 @@ def _listed(nav: Any) -> Iterator[tuple[str, str | None]]:
 
 def _first(text: str) -> str:
     """The first sentence of a page's prose."""
-    for block in text.split("\n\n"):
-        if block and block[0].isalpha():
+    plain = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", plain)
+    for block in plain.split("\n\n"):
+        if block and (block[0].isalpha() or block[0] == "`"):
             return " ".join(block.split()).partition(". ")[0].rstrip(".") + "."
     return ""

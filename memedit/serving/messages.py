@@ -72,11 +72,9 @@ class MessagesRequest(_Conversation):
                     400, f"{name} is not supported by this server, which runs the model itself.",
                     code="unsupported_parameter", param=name,
                 )  # fmt: skip
-        return ChatRequest(
-            model=self.model, messages=self.turns(), max_tokens=self.max_tokens,
-            temperature=self.temperature, top_p=self.top_p, stop=self.stop_sequences,
-            stream=self.stream, memedit=self.memedit,
-        )  # fmt: skip
+        kept = ("model", "max_tokens", "temperature", "top_p", "stream", "memedit")
+        common: dict[str, Any] = {name: getattr(self, name) for name in kept}
+        return ChatRequest(**common | {"messages": self.turns(), "stop": self.stop_sequences})
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,8 +128,8 @@ def _failed(error: ApiError) -> CallToolResult:
     from mcp_types import CallToolResult, TextContent
 
     code = f" ({error.code})" if error.code else ""
-    content = [TextContent(type="text", text=f"{error.message}{code}")]
-    return CallToolResult(content=content, is_error=True)
+    text = f"{error.message}{code}"
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
 
 
 class Endpoint:
@@ -158,6 +158,7 @@ class Endpoint:
         await self._manager.handle_request(scope, receive, send)
 
     async def _open(self, context: ServerRequestContext[Any], scope: str) -> Writes:
-        request: Request = context.request
+        request = context.request
+        assert isinstance(request, Request)
         caller = caller_of(request, scope)
         return Writes(self._service, caller, request.app.state.writing)
