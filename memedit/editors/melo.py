@@ -134,6 +134,7 @@ class Melo:
             slower.step()
         with torch.no_grad():
             loss = targets.nll(after)
+            # The scale is put into B: whoever runs it need not know it.
             return {path: (a, b * scale) for path, (a, b) in leaves.items()}, loss
 
     def _fresh(self, lm: LM, edits: Sequence[Edit], router: int) -> Leaves:
@@ -153,6 +154,7 @@ class Melo:
     def _random(self, edit: Edit, layer: int, width: int) -> Tensor:
         text = f"{self.seed}\n{layer}\n{edit.prompt}\n{edit.target_new}".encode()
         number = int.from_bytes(hashlib.sha256(text).digest()[:7], "big")
+        # Drawn from the edit alone: its block must not depend on what is fitted beside it.
         stream = torch.Generator().manual_seed(number)
         return (torch.rand(self.rank, width, generator=stream) * 2 - 1) / math.sqrt(width)
 
@@ -241,6 +243,7 @@ class Routed:
             blocks |= _payloads(row, self.editor, f"{self.key}a")
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
+            # The router's layer comes first in the same pass, and has filled the choice.
             chosen = [(i, self.choice.of(i)) for i in range(len(x))]
             on = [(i, blocks[edit]) for i, edit in chosen if edit in blocks]
             if not on:
@@ -284,6 +287,7 @@ def clusters(keys: Tensor, labels: Sequence[str], rule: Rule) -> list[Cluster]:
     for n, key in enumerate(keys):
         new = Cluster(labels[n], key, reach[n], [(n, key)])
         if found:
+            # Of equal gaps the older cluster is taken.
             gap, i = min((float((c.center - key).norm()), i) for i, c in enumerate(found))
             near = found[i]
             if gap <= near.radius + reach[n]:
@@ -291,6 +295,7 @@ def clusters(keys: Tensor, labels: Sequence[str], rule: Rule) -> list[Cluster]:
                     _join(near, new)
                     continue
                 near.radius, new.radius = max(0.0, gap / 2 - MARGIN), gap / 2
+                # As published: an edit outside the shrunken cluster is lost, not moved.
                 near.points = [p for p in near.points if _far(near, p[1]) <= near.radius]
         found.append(new)
     return found

@@ -98,6 +98,7 @@ class Wise:
         rows = [sequence_edit(lm, edit) for edit in edits]
         layer = int(lm.sites.layers * 27 / 32) if self.layer is None else self.layer
         site = lm.sites.mlp_out(layer)
+        # Earlier edits are part of the memory that the new one is trained on.
         held = memories((r.payloads.get(self.name, {}) for r in lm.records), site)
         payloads: list[Payload] = []
         for edit, row in count_done(list(zip(edits, rows, strict=True))):
@@ -159,6 +160,8 @@ class Memory:
 def mask_of(shape: Sequence[int], share: float, number: int) -> Tensor:
     """[d_out, d_in] bool, True at about ``share`` of the entries; the same on every machine."""
     entry = torch.arange(shape[0] * shape[1], dtype=torch.int64)
+    # A hash of the entry's number, not torch's generator, which differs between versions and
+    # devices: a mask must be the same wherever the payload is read.
     mixed = ((entry + 1) * _PRIME + (number + 1) * 40_503 * 65_537) % 2**32
     mixed = ((mixed ^ (mixed >> 15)) * 2_246_822_519) % 2**32
     return ((mixed ^ (mixed >> 13)) < share * 2**32).reshape(*shape)
@@ -227,6 +230,7 @@ class _Training:
             for passing in (self.targets.passing, self.others):
                 passing.run(after={self.site: lambda x, y: seen.append(y)}, last=self.layer)
         return float(
+            # Without the first token, an attention sink many times as large as the others.
             torch.cat([y[:, 1:].reshape(-1, y.shape[-1]) for y in seen]).norm(dim=1).median()
         )
 
@@ -240,6 +244,7 @@ class _Training:
             if float(loss.detach()) < how.stop:
                 break
             (gradient,) = torch.autograd.grad(loss, delta)
+            # Adam then moves no masked entry: its moments stay zero there.
             delta.grad = gradient * self.mask
             optimizer.step()
             with torch.no_grad():
@@ -265,6 +270,7 @@ class _Training:
             theirs - how.outside * unit,
             how.inside * unit - mine[0],
         )
+        # ``nll * 0`` begins the sum on the right device with a gradient.
         return nll + sum((_mean_positive(m) for m in margins), nll * 0)
 
     def _elsewhere(self, delta: Tensor) -> Tensor:
@@ -326,11 +332,13 @@ class SideMemory:
         chosen: list[Tensor | None] = [None] * len(rows)
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
+            # The pass over the prompt decides; tokens that follow keep to it.
             if step.last is not None:
                 for order, at in groups.items():
                     for i, delta in zip(at, _routed(known[order], at, x, y, step), strict=True):
                         chosen[i] = delta
             changed = y
+            # Rows that share a memory are computed together.
             for delta in {id(d): d for d in chosen if d is not None}.values():
                 here = [i for i, mine in enumerate(chosen) if mine is delta]
                 where = torch.tensor(here, device=y.device)

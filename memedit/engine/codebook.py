@@ -79,6 +79,7 @@ def balls(keys: Tensor, labels: Sequence[str], rule: Rule) -> Balls:
     - another label: both end in the middle, e_i = d/2 - 1e-5 and e = d/2;
     - the same label: no new ball, and e_i = max(e_i, d) (alg. 1 of the paper).
     """
+    # By matrix products the gap of equal keys would not be 0.
     gaps = torch.cdist(keys.double(), keys.double(), compute_mode="donot_use_mm_for_euclid_dist")
     reach = rule.initial(keys)
     add = _disjoint if rule.disjoint else _published
@@ -98,6 +99,7 @@ def _published(
         return
     i = int(there[gaps[there].argmin()])
     gap = gaps[i]
+    # As published only the nearest ball is looked at: others may still overlap.
     if gap > radius[i] + reach[new]:
         return
     if labels[i] == labels[new]:
@@ -142,6 +144,7 @@ class Codebook:
         near = _radii(keys, _labels(rows, self.editor, names, self.key), gate, self.rule)
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
+            # Decoding: the values put in act through the keys and values of later layers.
             if step.last is None:
                 return y
             at = torch.arange(len(x), device=x.device)
@@ -177,6 +180,7 @@ def _radii(keys: Tensor, labels: Sequence[str], gate: Tensor, rule: Rule) -> Ten
     found: dict[bytes, Tensor] = {}
     rows = []
     for mine in gate:
+        # Rows with the same edits in scope share their codebook: it is built once.
         name = mine.numpy().tobytes()
         if name not in found:
             at = mine.nonzero()[:, 0]

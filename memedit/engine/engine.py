@@ -81,6 +81,7 @@ class Engine:
             ContextOverflowError: prefix and prompt exceed the model's window.
         """
         texts = [self.codec.prompt(row, prefixed=bool(batch.prefix)) for row in batch.rows]
+        # With a window, padding between prefix and row would push the prefix out of sight.
         if batch.prefix and self.prefixes.sliding and len({len(text) for text in texts}) > 1:
             return self._by_length(batch, [len(text) for text in texts])
         ids, mask = (t.to(self.device) for t in left_pad(texts, self.codec.pad))
@@ -92,6 +93,7 @@ class Engine:
             options["past_key_values"] = cache
             full = torch.cat([mask.new_ones(len(batch), length), mask], dim=1)
         self.prefixes.check_window(full.shape[1] + call.budget)
+        # ``generate`` repeats each row for its beams; gates must follow the rows of its tensors.
         rows = [row for row in batch.rows for _ in range(copies)]
         masks = mask.repeat_interleave(copies, 0)
         with hooks.install(self.base, batch.interventions, rows, masks):
@@ -118,6 +120,7 @@ class Engine:
         losses = []
         for i, (prompt, target) in enumerate(pairs):
             start = len(prompt) - 1
+            # The logits at a token are those of the next one.
             here = logits[i, start : start + len(target)].float().log_softmax(-1)
             losses.append(-here.gather(-1, target.to(here.device)[:, None]).sum())
         return torch.stack(losses)
@@ -189,8 +192,10 @@ class Engine:
         Raises:
             InvalidInputError: a weight that other modules share (tied embeddings).
         """
+        # As a memo it tells deepcopy that all tensors are copied already: only modules are.
         tensors = {id(t): t for t in (*self.base.parameters(), *self.base.buffers())}
         other = Engine(copy.deepcopy(self.base, tensors), self.tokenizer)
+        # Whatever was fitted or learnt for the original is this one's too.
         other.__dict__["fingerprint"] = self.fingerprint
         other.kept, other.original = self.kept, self.original
         other.records = self.records if records is None else records
@@ -287,6 +292,7 @@ def changed_weights(lm: Engine, changes: Mapping[str, Tensor]) -> dict[str, Tens
                 hint="Edit another module: a tied weight cannot be changed in one place only.",
             )
         delta = change.T if lm.sites.is_conv1d(site) else change
+        # Added in float32: the sum is rounded once, and the change not before it.
         work = torch.promote_types(weight.dtype, torch.float32)
         with torch.no_grad():
             new = weight.to(work) + delta.to(weight.device, work)

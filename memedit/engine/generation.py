@@ -102,6 +102,7 @@ class Generation:
         if self.added:
             self._show_caller(options, width)
         held = self._held(options, width)
+        # Hundreds of tokens may hold a stop (every one with a line break in it): see StopTokens.
         if stops:
             table = self._table()
             least = width + max(1, setting("min_new_tokens", 0))
@@ -198,6 +199,7 @@ class Generation:
             options["stopping_criteria"] = StoppingCriteriaList(seen)
         if streamer := options.pop("streamer", None):
             chat = all(row.turn is not None for row in self._batch.rows)
+            # A template ends where the reply begins: its first token must not bring a space along.
             first = self._codec.unspaced if chat else None
             options["streamer"] = CallerStreamer(streamer, own, self.stops, first)
 
@@ -208,6 +210,7 @@ class Generation:
         ids, eos = ids.clone(), self.setting.eos
         ends = torch.isin(ids, torch.tensor([*self.stops, *eos], device=ids.device))
         stopped = torch.isin(ids, torch.tensor(self.stops, device=ids.device))
+        # Behind the first end, but not that end itself.
         after = ends.cumsum(-1) - ends.long() > 0
         ids[stopped] = eos[0] if eos else self._codec.pad
         ids[after] = self._codec.pad
@@ -218,6 +221,7 @@ def _repetition(setting: GenerationSettings, options: dict[str, Any]) -> list[An
     """The built-in processors that look back at the prompt, taken out of the options."""
     found: list[Any] = []
     penalty, size = setting("repetition_penalty", 1.0), setting("no_repeat_ngram_size", 0)
+    # Handed on by ``generate`` it would see the editor's text; wrapped, it sees the caller's.
     if penalty != 1.0:
         found.append(RepetitionPenaltyLogitsProcessor(float(penalty)))
         options["repetition_penalty"] = 1.0

@@ -100,6 +100,7 @@ def pass_over(base: Any, blocks: Sequence[str], *, tuples: bool) -> Iterator[Non
 
     try:
         for module in modules:
+            # The instance's own attribute hides its class's method, until it is removed again.
             module.forward = hand_on
         yield
     finally:
@@ -136,6 +137,7 @@ def _hook(apply: Apply, mask: Tensor, last: Tensor | None = None) -> Callable[..
     prompt = [True]
     real = mask.bool()
     if last is None:
+        # argmax finds the first maximum: in the mask turned round, that is the last real token.
         last = real.shape[1] - 1 - real.flip(1).long().argmax(1)
 
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
@@ -143,6 +145,7 @@ def _hook(apply: Apply, mask: Tensor, last: Tensor | None = None) -> Callable[..
         x = first_input(args, kwargs)
         prefill = prompt[0]
         prompt[0] = False
+        # While decoding, every row's one new token is real.
         here = real if prefill else torch.ones(y.shape[:2], dtype=torch.bool, device=y.device)
         changed = apply(x, y, Step(prefill, last if prefill else None, here.to(y.device)))
         return (changed, *out[1:]) if isinstance(out, tuple) else changed

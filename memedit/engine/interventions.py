@@ -57,6 +57,7 @@ def _terms(value: Tensor) -> Tensor:
 
 def _blend(y: Tensor, change: Tensor, rows: Tensor) -> Tensor:
     """``y + change`` on the rows [B] that are touched; the others keep their bits."""
+    # Adding zero is not enough: -0.0 + 0.0 is 0.0, and nan * 0 is nan.
     return torch.where(rows[:, None, None], y + change.to(y.dtype), y)
 
 
@@ -188,6 +189,7 @@ class Neurons:
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
             bias = b[:, 0].to(x.device)
+            # Gated after the activation: a gate inside would leave relu(b) of neurons out of scope.
             fired = torch.relu(x.to(k.dtype) @ k.to(x.device).T + bias) * gate.to(x.device)[:, None]
             change = (fired @ v.to(x.device)).to(y.dtype)
             return torch.where((fired > 0).any(-1, keepdim=True), y + change, y)

@@ -44,6 +44,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     def _room(self, end: int, key_states: Tensor, value_states: Tensor) -> tuple[Tensor, Tensor]:
         held, shown = self._buffers, self.keys
         if held is not None and shown is not None and held[0].shape[-2] >= end:
+            # Reordered or cropped keys lie elsewhere: the buffer holds what they were before.
             same = shown.data_ptr() == held[0].data_ptr() and len(shown) == len(held[0])
             if same:
                 return held
@@ -79,5 +80,6 @@ def fork(cache: DynamicCache, *, growing: bool) -> DynamicCache:
 def _twin(layer: Any, *, growing: bool) -> Any:
     twin = copy.copy(layer)
     if growing and type(layer) is DynamicLayer:
+        # It adds behaviour, no state: what the layer holds stays as it is.
         twin.__class__ = GrowingLayer
     return twin

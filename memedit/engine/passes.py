@@ -67,6 +67,7 @@ class Pass:
         self._calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         self._cache: DynamicCache | None = None
         offset = [0] * len(rows)
+        # Twice the longest: beginnings and tails are padded apart, so a row may span both paddings.
         if starts is not None and min(starts) > 0 and not _windowed(lm, 2 * max(map(len, rows))):
             offset = list(starts)
         self.offset = torch.tensor(offset, device=lm.base.device)
@@ -91,6 +92,7 @@ class Pass:
             raise Enough
 
         with suppress(Enough), torch.no_grad():
+            # Keys and values are all that is wanted: the head over the vocabulary need not run.
             with self.lm.watch(before={self.lm.sites.final_norm: enough}):
                 self.lm.base(
                     input_ids=ids, attention_mask=real, use_cache=True, past_key_values=self._cache
@@ -101,6 +103,7 @@ class Pass:
             "past_key_values": fork(self._cache, growing=False),
             "use_cache": True,
         }
+        # Padding stands between a beginning and its tail; positions count real tokens only.
         if "position_ids" in inspect.signature(self.lm.base.forward).parameters:
             inputs["position_ids"] = (full.cumsum(-1) - 1).clamp(min=0)[:, real.shape[1] :]
         return inputs
@@ -110,6 +113,7 @@ class Pass:
 
         def see(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
             hidden, rest, named = _split(args, kwargs)
+            # The blocks below were passed over: what came up is not what they would give.
             if known is not None and not found:
                 hidden = known
             found.append(hidden.detach())
@@ -154,6 +158,8 @@ class Pass:
             hidden = hidden[rows]
         cache = self._copy_of_cache(rows)
         with self.lm.watch(before=before, after=after):
+            # A block is called as the model called it, whatever masks, positions and rotary tables
+            # its architecture hands down.
             calls = zip(self._blocks, self._calls, strict=False)  # the norm, where no block
             for path, call in list(calls)[low:high]:
                 rest, named = _chosen(call, rows, len(self), cache)
@@ -196,6 +202,7 @@ class Seen:
                 self._held[key] = made.entering[i, : len(row)].clone()
         for key in keys:
             self._held.move_to_end(key)
+        # Before any is let go of: one call may bring more texts than are kept.
         states = [self._held[key] for key in keys]
         while len(self._held) > self.most:
             self._held.popitem(last=False)
@@ -223,6 +230,7 @@ def _chosen(value: Any, rows: Tensor | None, count: int, cache: DynamicCache | N
     if isinstance(value, Cache):
         return cache
     if isinstance(value, Tensor):
+        # Masks and rotary tables that all sequences share have no entry for each.
         whole = rows is None or count == 1 or value.dim() < 2 or len(value) != count
         return value if whole else value[rows]
     if isinstance(value, tuple):
@@ -254,12 +262,14 @@ def _check_tail(lm: LM) -> None:
     """See once that norm and head give the model's own logits."""
     if ("tail", lm.fingerprint) in lm.kept:
         return
+    # Any tokens will do, but the first ids, which are often special ones.
     rows = [torch.arange(3) + 4]
     with torch.no_grad():
         one = Pass(lm, rows, first=lm.sites.layers)
         ours = _tail(lm, one.entering[0])
         theirs = lm.base(input_ids=rows[0][None].to(lm.base.device), use_cache=False).logits[0]
     scale = theirs.float().abs().max().clamp(min=1e-6)
+    # Wide enough for the rounding of a head in half precision; another step changes far more.
     if (ours - theirs.float()).abs().max() > 0.02 * scale:
         raise UnsupportedArchitectureError(
             "The logits of this model are not those of its final norm and head.",
@@ -286,6 +296,7 @@ def observe(
     parts: dict[str, list[tuple[Tensor, Tensor]]] = {site: [] for site in sites}
     left = list(order)
     while left:
+        # The longest first, and of like length together: the first of a chunk says how many fit.
         chunk = [left.pop() for _ in range(min(len(left), max(1, _CHUNK // len(rows[left[-1]]))))]
         seen = _observe(lm, [rows[i] for i in chunk], [columns[i] for i in chunk], sites)
         for site, pair in seen.items():

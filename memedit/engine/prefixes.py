@@ -107,6 +107,7 @@ class Prefixes:
     def _state(self) -> Iterator[object]:
         """What the prefix's keys depend on besides its text: weights, device, dtype, adapters."""
         for parameter in self._base.parameters():
+            # A version counts in-place writes: weights trained or merged since give other keys.
             yield parameter.data_ptr(), parameter._version, parameter.dtype
         if hasattr(self._base, "peft_config"):
             for module in self._base.modules():

@@ -94,6 +94,7 @@ class OneOf(LogitsProcessor):
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         against = torch.zeros_like(scores)
+        # Beams and several answers stand for a row one after another.
         copies = len(input_ids) // len(self.answers)
         for i, said in enumerate(input_ids[:, self.width :].tolist()):
             if allowed := self._next(self.answers[i // copies], said):
@@ -140,6 +141,7 @@ class Leans(LogitsProcessor):
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         copies = len(input_ids) // len(self.texts)
         more: dict[tuple[int, int], float] = {}
+        # Only where nothing was said yet: would the base begin with a sentence of its own?
         first = scores.argmax(-1).tolist() if input_ids.shape[1] == self.width else []
         for i, said in enumerate(input_ids[:, self.width :].tolist()):
             if self.opens and not said:
@@ -147,6 +149,7 @@ class Leans(LogitsProcessor):
             if self.starts and first and first[i] in self.starts[i // copies]:
                 continue
             for token, likelier in self._due(i // copies, said):
+                # One token may begin several texts; it gets no likelier by that.
                 more[i, token] = max(more.get((i, token), 0.0), likelier)
         if not more:
             return scores
@@ -159,9 +162,11 @@ class Leans(LogitsProcessor):
         likelier they get."""
         spelt = _spelt(said) if self.texts[row] else ""
         for forms, spelt_forms, likelier in self.texts[row]:
+            # What has been said once, in any form, is due no more.
             if not any(form in spelt for form in spelt_forms):
                 begun = [pair for form in forms for pair in _begun(said, form)]
                 most = max((length for length, _ in begun), default=0)
+                # Of a text under way the first token is not leaned to: it would be said twice.
                 yield from ((token, likelier) for length, token in begun if length == most)
 
 
@@ -174,6 +179,7 @@ def _begun(said: list[int], text: list[int]) -> Iterator[tuple[int, int]]:
     """(n, token): the sequence ends with the first n tokens of a text, which goes on with the
     token; n = 0: the token begins it."""
     for n, token in enumerate(text):
+        # The last token is compared first: that rules most out without cutting slices.
         if n == 0 or (said and said[-1] == text[n - 1] and said[-n:] == text[:n]):
             yield n, token
 
@@ -208,6 +214,7 @@ class Keeps(LogitsProcessor):
         if not any(taken):
             return scores
         others = torch.ones_like(scores, dtype=torch.bool)
+        # Of two tokens that are as likely the first is taken, as greedy decoding does.
         others.scatter_(1, scores.argmax(-1, keepdim=True), False)
         mine = torch.tensor(taken, device=scores.device)[:, None]
         return scores - _AGAINST * (others & mine)
@@ -231,6 +238,7 @@ class CallerStreamer:
         self._started = self._stopped = False
 
     def put(self, value: Tensor) -> None:
+        # ``generate`` puts the prompt first, all at once, with what the editor added.
         if not self._started:
             self._started = True
             self.inner.put(self.own)

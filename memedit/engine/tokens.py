@@ -101,6 +101,7 @@ class Codec:
     def _unspaced(self, token: int) -> int:
         """The token that says the same without a leading space; the token itself without one."""
         text = self.text(torch.tensor([token]))
+        # Tokens of nothing but white space would become nothing.
         if not text.startswith(" ") or not text.strip():
             return token
         other = self.ids(text.lstrip(" "))
@@ -141,6 +142,7 @@ class Codec:
         space = "" if opened or not text or text[-1].isspace() else " "
         prompt = self.prompt(row, prefixed=prefixed)
         joint = self.ids(text + space + row.target.strip(), special=special)
+        # The joint tokens may differ from the prompt's own at its end (a merge over the boundary).
         shared = _common_prefix(prompt.tolist(), joint.tolist())
         return joint[:shared], joint[shared:]
 
@@ -161,6 +163,7 @@ class Codec:
         if not row.rewritten:
             return ids, torch.ones(len(ids), dtype=torch.bool)
         at, text = inserted(original, row.prompt)
+        # In a chat the prompt is the last turn only, the ids are of the whole conversation.
         at += len(row.turn.before) if row.turn else 0
         cut = self._token_at(ids, at, special=row.turn is not None)
         extra = self.ids(text)
@@ -177,6 +180,7 @@ class Codec:
                 low = middle + 1
             else:
                 high = middle
+        # At 0, the text must still come after the beginning-of-sequence token, which decodes to "".
         if special or low:
             return low
         bos = self.tokenizer.bos_token_id

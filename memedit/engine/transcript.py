@@ -46,6 +46,7 @@ class Transcript:
         reuse: bool | None = None,
     ) -> None:
         self._base, self._codec, self._prefixes, self._ends = base, codec, prefixes, ends
+        # Holes among the columns would use up a sliding window.
         self._reuse = not prefixes.sliding if reuse is None else reuse
         begin = codec.ids(prefix, special=True).tolist()
         self._pending: list[list[int]] = [[] if self._reuse else list(begin) for _ in range(rows)]

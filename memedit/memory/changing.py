@@ -31,6 +31,7 @@ def add(
     """
     vectors = store.vectors_for(requests, progress)
     with store.lock:
+        # Every text is known: perhaps every edit is, and then nothing must be written or locked.
         if not vectors and note is None:
             with store.reading():
                 plan = store.plan(Head(), vectors)

@@ -204,12 +204,15 @@ class Plan:
             version = self._version if known.sequence in self._added else self._live.version
             return Receipt(known.id, "duplicate", version, known)
         rivals = [self._record(sequence) for sequence in self._rivals(request, old)]
+        # Ids are unique among live records: a namesake goes whatever it says.
         rivals = [r for r in rivals if r is old or r.id == request.edit.id or _excludes(r, request)]
         conflicts = self._conflicts(request, near, {record.sequence for record in rivals})
         superseded = [r for r in rivals if _overlap(r, request) or r is old]
+        # They hold at other times than the new edit: they stay, but under another id.
         displaced = [r for r in rivals if r.id == request.edit.id and r not in superseded]
         copies = [(r, r.valid_until) for r in displaced]
         copies += [(r, request.valid_from) for r in superseded if _starts_earlier(r, request)]
+        # The number that the new record will have: copies are stored before it.
         sequence = self._sequence + len(copies) + 1
         for record in superseded + displaced:
             self.retire(record, "" if record in superseded else "renamed", sequence)
@@ -303,6 +306,7 @@ class Plan:
     def _rivals(self, request: Request, old: Record | None) -> list[int]:
         found = set() if old is None else {old.sequence}
         for space in self._both(request.namespace):
+            # What a person states retires what is in its place; a passage retires nothing.
             if place_of(request.source) is None:  # documents may say the same
                 found |= {s for s in space.about(request.edit) if s not in space.shelf}
             for id in (request.edit.id, *request.replaces):

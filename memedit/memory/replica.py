@@ -192,6 +192,7 @@ class Replica(ABC):
             live.apply(news, ready)
         with self.guard:
             if not afresh:
+                # Records and keys are taken in one by one: half of them is worse than none.
                 self._embedding = _BROKEN  # should taking it in fail, all is read again
                 live.apply(news)
             if relations is not None:
@@ -201,6 +202,7 @@ class Replica(ABC):
             self._embedding = identity.get("embedding")
             if self._embedding is not None:
                 self.built_with = (identity["encoder"], int(identity["dimension"]))
+            # Cached payloads may have been put in anew, or purged.
             self.payloads.clear()
             self._arrived.notify_all()
         if purged:
@@ -212,6 +214,7 @@ class Replica(ABC):
         for forget in list(self.when_purged):
             forget()
         folder = self.folder(identity)
+        # A reader of a directory leaves it as it is: whoever writes there removes the snapshot.
         if folder is not None and (self._journal.database.shared or not self._journal.read_only):
             try:
                 if snapshots.drop_older(folder, int(event or 0)):
@@ -224,6 +227,7 @@ class Replica(ABC):
     def _continues(self, journal: JournalReader) -> bool:
         """Whether the journal still holds the event up to which it was read."""
         event, at = self._last
+        # A restored backup may reach the same id again, but not at the same time.
         return not event or journal.event_time(event) == at
 
     # -- snapshots ----------------------------------------------------------------------------

@@ -130,10 +130,12 @@ class Store:
             if needed:
                 self.encoding.check()
             relations = live.relations
+            # A vector depends on its text alone, so those of masked prompts serve again.
             known = [text for text in needed if text in relations]
             if known:
                 vectors.update(zip(known, relations.vectors(known), strict=True))
         missing = [text for text in needed if text not in vectors]
+        # The n-th text that is ready completes all requests before the first that needs the next.
         report = None if progress is None else lambda n: progress(needed[missing[n - 1]])
         vectors.foresee(missing, report)
         if progress is not None:
@@ -215,6 +217,7 @@ class Store:
     def reembed(self, encoder: Encoder) -> None:
         """Encode every text anew, dead records' too, and keep ``encoder``."""
         with self.lock, self.journal.read() as anything:
+            # Encoded without the lock, as it takes long; what is added meanwhile follows below.
             texts = self._stored_texts() if anything else []
         old = self.encoding.change(encoder)
         try:
@@ -248,6 +251,7 @@ class Store:
                 with self.journal.write():
                     pass
             self._check_target(path)
+            # A copied file brings along the tables that a server keeps beside the edits.
             if self.journal.copy_file(path):
                 copying.leave_edits(path)
             else:

@@ -170,8 +170,10 @@ class Answering:
 
     def _ready(self, decisions: Sequence[Decision]) -> list[Decision]:
         """The decisions with the payloads of every edit compiled that the editors in use read."""
+        # Editors that fit payloads read one value each; those that read text can tell several.
         if not any(editor.needs for editor in self.leaves):
             decisions = list(map(tell_together, decisions))
+        # Scopes give many queries the same hits: they are compiled once.
         done: dict[int, tuple[Hit, ...]] = {}
 
         def ready(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
@@ -203,6 +205,7 @@ class Answering:
         text = asked_of(prompt)
         if not text.strip():
             raise InvalidInputError("The prompt is empty.")
+        # Half a character, which no tokenizer takes and which JSON may carry.
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise InvalidInputError("The prompt holds a lone surrogate.", hint="Read it as UTF-8.")
         if isinstance(prompt, str):
@@ -332,6 +335,7 @@ class Answering:
 
     def logits(self, rows: Sequence[Row]) -> list[Tensor]:
         """[T, V] logits of each row that the editors read, at the caller's own tokens."""
+        # Editors may leave rows out or reorder them; a row's ids stay the object they are.
         originals = {id(row.ids): row.prompt for row in rows}
 
         def call(engine: Engine, batch: Batch) -> list[Tensor]:
@@ -347,6 +351,7 @@ class Answering:
         """Rows in scope through the editor, or as the model answers that holds every edit."""
         together = ungated(self.editor, self.decider.scope)
         if isinstance(self.editor, ChangesWeights) and together and batch.rows:
+            # Ungated, all rows have the same edits in scope: all of them.
             records = [hit.record for hit in batch.rows[0].decision.hits]
             return call(self.fitter.model(records), batch)
         return self.editor.run(batch, partial(call, self.engine))
@@ -366,6 +371,7 @@ class Answering:
             answer, decision=answer.decision if answer.decision.bearing else row.decision
         )
         told = replace(told, editor=answer.editor or self._who(told))
+        # Looking at an older state of the memory is no use of its edits.
         if told.editor and self.view.memory is None:
             self.decider.memory.count_use(hit.record for hit in told.decision.bearing)
         return told

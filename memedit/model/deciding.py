@@ -105,6 +105,7 @@ class Decider:
             return self._decided([query], namespace, then, store)[0]
 
         decisions = self._decided(queries, namespace, moment, store)
+        # An ungated scope has all edits of the moment; no time in a query changes which those are.
         if judges_all(self.scope) or not timed:
             return decisions
         found = (

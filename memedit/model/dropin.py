@@ -54,6 +54,7 @@ class Budget:
             ("min_length", "min_new_tokens", 0),
         ):
             length = own.pop(total, None)
+            # An edited row's prompt is longer: the caller's total would leave it no room.
             if own.get(new) is None and getattr(config, new, None) is None:
                 length = length or getattr(config, total, None)
                 if length:
@@ -138,6 +139,7 @@ def generate(way: Answering, inputs: Tensor | None, options: Mapping[str, Any]) 
     request = Request.of(inputs, options, base.generation_config)
     rows = _rows(way, request.ids, request.mask)
     mine = [way.concerns(row) for row in rows]
+    # Not even copied: what no edit concerns must be the base's, bit for bit.
     if not any(mine):
         return base.generate(*(() if inputs is None else (inputs,)), **options)
     request.check_supported()
@@ -167,6 +169,7 @@ def forward(way: Answering, given: Mapping[str, Any]) -> Any:
     """
     base, ids, past = way.engine.base, given.get("input_ids"), given.get("past_key_values")
     _check_ids("forward", ids)
+    # What continues a cache was decided when the cache was made.
     if ids is None or (past is not None and past.get_seq_length()):
         return base(**given)
     rows = _rows(way, ids, given.get("attention_mask"))
@@ -243,6 +246,7 @@ def merge(
     answers = edited([rows[i] for i in inside])
     logits = answers[0].new_zeros((*ids.shape, answers[0].shape[-1]))
     for i, answer in zip(inside, answers, strict=True):
+        # At padding the base has logits, too, which nobody reads: zeros here.
         logits[i, real[i]] = answer
     if outside:
         pick = torch.tensor(outside, device=ids.device)

@@ -89,6 +89,7 @@ class Fitter:
         if later and not refit:
             raise refuse(gone, later)
         found = [self.memory.forget(record.id, namespace=namespace) for record in gone]
+        # The last one first: each was fitted on those before it.
         for record in reversed(later):
             self.memory.forget(record.id, namespace=namespace, reason="refit")
         for group in _alike(later):
@@ -114,6 +115,7 @@ class Fitter:
         records = [r for r in self.memory.records() if self.missing(r)]
         together = self.in_turn and bool(records)
         done = 0
+        # One by one, so that an interruption loses no more than one.
         for group in [records] if together else [[r] for r in records]:
             fresh = {record.sequence for record in group}
             others = [r for r in self.memory.records() if together and r.sequence not in fresh]
@@ -171,6 +173,7 @@ class Fitter:
         """Payloads that stand for themselves: gated, an edit of a joint editor acts alone."""
         if not is_joint(editor):
             return _fit(editor, edits, self.engine)
+        # A joint editor fits on what is in the model: here nothing is, not even edits in force.
         lm = self.engine.shadow()
         return [_fit(editor, [edit], lm)[0] for edit in count_done(edits)]
 
@@ -200,6 +203,7 @@ class Fitter:
 
 def make_letting_go(edited: EditedModels, kept: dict[int, Payloads]) -> Callable[[], None]:
     """What a memory shall call when something was purged; it keeps no model alive."""
+    # The memory may outlive the model, and must not keep it in RAM.
     models = ref(edited)
 
     def let_go() -> None:

@@ -52,6 +52,7 @@ class EditedModels:
             known, held, engine = self._last
             if known == key:
                 return engine
+            # Edits were only added: their changes go on top of those of the others.
             if key[: len(known)] == known:
                 changes, new = dict(held), records[len(known) - 2 :]
         added = editor.changes(new) if isinstance(editor, ChangesWeights) else {}
@@ -83,6 +84,7 @@ def written(engine: Engine, changes: Mapping[str, Tensor]) -> Iterator[None]:
         for site, weight in new.items():
             parameter = engine.base.get_submodule(site).weight
             held.append((parameter, parameter.data))
+            # The parameter stays the same object, for whoever holds it (an optimiser, a wrapper).
             parameter.data = weight
         yield
     finally:

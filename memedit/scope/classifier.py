@@ -94,6 +94,7 @@ class PairModel:
         if self.join is None or self.bears is None:
             raise InvalidInputError("This model was trained without a cross-encoder.")
         parts = zip((self.join, self.bears), cross.T, strict=True)
+        # What is asked bears, whatever two separate fits say.
         asks, bears = (_sigmoid(a * logits + b * read + c) for (a, b, c), read in parts)
         return np.stack((asks, np.maximum(asks, bears)), axis=1)
 
@@ -281,6 +282,7 @@ class ClassifierScope:
         model, cross = load_model(self.model), load_cross(self.model)
         narrow = [scalars(hits, prompt) for prompt, hits in each]
         logits = model.logits(np.concatenate(narrow), vectors([hit for hit, _ in flat]))
+        # What is not read by the cross-encoder bears as much as it is asked.
         chances = np.stack((model.of(logits),) * 2, axis=1)
         if cross is not None and (where := each_to_read(weighed, chances[:, 0])):
             read = cross.logits([pair_texts(*flat[i]) for i in where])
@@ -298,6 +300,7 @@ class ClassifierScope:
         for i, hit in enumerate(weighed):
             against = read and float(chances[i, 1]) < _AGAINST
             floor = self._floor(hit, prompt, against)
+            # Only the edit's own words, letter for letter, outdo another code.
             if floor < 1 and names_another_code(hit, prompt):
                 chances[i] = 0.0
             else:

@@ -121,6 +121,7 @@ def _of(hit: Hit, query: str, best: float, related: float) -> list[float]:
         float(view.question),
         float(about.question),
         same,
+        # Differences: an edit that is itself negated is asked by a negated question.
         float(view.negated) - float(about.negated),
         float(view.supposed) - float(about.supposed),
         float(view.dated) - float(about.dated),
@@ -217,6 +218,7 @@ class _Text:
     )  # fmt: skip
 
     def __init__(self, text: str, subject: str | None, target: str | None = None) -> None:
+        # The last mention: the question comes last.
         at = text.casefold().rfind(subject.casefold()) if subject else -1
         end = at + len(subject) if subject and at >= 0 else -1
         rest = f"{text[:at]} {text[end:]}" if at >= 0 else text
@@ -228,7 +230,10 @@ class _Text:
         self.length = len(words)
         self.words = frozenset().union(*map(_content, words))
         self.names = frozenset(
-            w.casefold() for w in _WORD.findall(text)[1:] if w[0].isupper() or w[0].isdigit()
+            # Not the first word, which is capitalised anyway.
+            w.casefold()
+            for w in _WORD.findall(text)[1:]
+            if w[0].isupper() or w[0].isdigit()
         )
         self.mention_share = len(subject or "") / max(1, len(text)) if at >= 0 else 0.0
         self.begins_inside = bool(re.match(r"[-–&/]\w", after))

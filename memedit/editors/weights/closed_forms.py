@@ -71,6 +71,7 @@ def ridge(keys: Tensor, moment: Moment, weight: float) -> Tensor:
 
     Computed as C^-1 K (weight I + K^T C^-1 K)^-1, which is the same matrix.
     """
+    # n x n instead of f x f: there are hundreds of facts at most, and thousands of neurons.
     known = moment.solve(keys)
     inner = keys.double().cpu().T @ known
     inner = inner + weight * torch.eye(len(inner), dtype=torch.float64)

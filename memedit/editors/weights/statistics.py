@@ -81,10 +81,12 @@ class Sums:
 
     def add(self, x: Tensor, mask: Tensor) -> None:
         """Take in inputs [B, T, f] at the real tokens of mask [B, T]."""
+        # Float32 would lose the small directions over a million tokens: AlphaEdit needs them.
         keys = x[mask].double().cpu()
         self.total += keys.T @ keys
         self.count += len(keys)
         self.energy += float(keys.square().sum())
+        # The first token draws all attention in some layers, and its keys drown the others.
         begin = x[:, 0][mask[:, 0]].double()
         self.first += float(begin.square().sum())
         self.firsts += len(begin)
@@ -354,6 +356,7 @@ def moment_of(lm: LM, layer: int, statistics: str) -> Moment:
     path = _find(lm, site, statistics)
     if path is None:
         raise _none(lm, [layer], statistics)
+    # Collected anew in the meantime, a file is another one.
     key = ("moment", str(path), path.stat().st_mtime_ns)
     if key not in lm.kept:
         inputs, numbers = _header(path)
@@ -378,6 +381,7 @@ def _checked(path: Path, width: int) -> Tensor:
     try:
         with opened_tensors(path, "pt") as opened:
             shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}
+        # Shapes are compared before anything is read: a header can promise any size.
         fits = {"moment": (width, width)}, {"lower": (width * (width + 1) // 2,)}
         if shapes not in fits:
             raise ValueError(f"it holds {shapes}, not a matrix of {width}")
@@ -411,6 +415,7 @@ def _matrix(tensors: Mapping[str, Tensor]) -> Tensor:
 
 def _find(lm: LM, site: str, statistics: str) -> Path | None:
     place = folder_of(lm.fingerprint) if statistics == AUTO else Path(statistics)
+    # Of several files for the same layer, the one over the most tokens is taken.
     files = [place] if place.is_file() else sorted(place.glob("*.safetensors"))
     if statistics == AUTO:
         files += sorted(_SHIPPED.glob("*.safetensors"))

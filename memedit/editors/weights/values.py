@@ -104,9 +104,11 @@ class _Descent:
         self.rows = [row for fact in facts for row in (*fact.rows, fact.essence)]
         self.owner = torch.tensor([i for i, f in enumerate(facts) for _ in range(len(f.rows) + 1)])
         self.is_essence = torch.tensor([row is facts[o].essence for row, o in self._owned()])
+        # The essence ("{subject} is a") has weight 0: it counts in the divergence only.
         columns = [row.column for row in self.rows]
         self.weight = torch.cat([torch.cat([f.weights, torch.zeros(1)]) for f in facts])
         ids = [row.ids for row in self.rows]
+        # A value inside the block changes that block; one behind it, what enters the next.
         self.passing = Pass(lm, ids, first=layer + (not inside), starts=columns)
         self.device = self.passing.entering.device
         self.offset = self.passing.offset.cpu()
@@ -127,6 +129,7 @@ class _Descent:
             if unedited is None:
                 unedited = essence.detach()
             kl = F.kl_div(unedited[active], essence, log_target=True, reduction="none").sum(-1)
+            # The norm over a squared norm: so in the authors' code (the paper has no decay).
             size = delta[active].norm(dim=1) / initial[active].norm(dim=1).square()
             loss = nll + (how.kl * kl + how.decay * size).cpu()
             done = (loss.detach() < how.stop) | (step == how.steps - 1)
@@ -135,6 +138,7 @@ class _Descent:
             final[active] = loss.detach()
             if done.all():
                 break
+            # A sum over facts: each one's gradient, and so Adam's step, is as if it were alone.
             keep, active = loss[~done].sum(), active[~done]
             (delta.grad,) = torch.autograd.grad(keep, delta)
             optimiser.step()

@@ -135,6 +135,7 @@ class JournalConnection:
         """
         with self.database.errors():
             if not self.prepare():
+                # No database counts so: whatever comes next is a change.
                 return self.connections, -1
             return self.connections, self.database.commits(self.connection)
 

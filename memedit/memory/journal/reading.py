@@ -121,6 +121,7 @@ class JournalReader(JournalConnection):
         if upto is not None:
             purged = select(events.c.sequence).where(events.c.kind == "purge")
             rows = rows.where(events.c.version <= upto, events.c.sequence.not_in(purged))
+        # Later events overwrite earlier ones: what is left is each record's last.
         last = {row[0]: row[1] for row in self._all(rows.order_by(events.c.id))}
         live = [sequence for sequence in sorted(last) if last[sequence] in LIVE]
         return live, [sequence for sequence in sorted(last) if last[sequence] not in LIVE]
@@ -170,6 +171,7 @@ class JournalReader(JournalConnection):
             return ids
         newest = max(ids)
         (text,) = self._all(select(relations.c.text).where(relations.c.id == newest))
+        # The newest stays as a blank when it is purged, so that no other text gets its id.
         return ids - {newest} if text[0] == erased_relation(newest) else ids
 
     def record_rows(self) -> Sequence[Any]:
@@ -216,6 +218,7 @@ class JournalReader(JournalConnection):
         found: list[Replaced] = []
         for s in reversed(ended):
             here = [Replaced(known[s], begun[s], ended[s])]
+            # Purged records keep their place in the chain, and nothing else.
             found += self.replaced(s, lazy, upto) if s in purged else here
         return found
 

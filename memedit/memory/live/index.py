@@ -60,6 +60,7 @@ class VectorIndex:
             raise ValueError(f"{vectors.shape} is not ({len(chosen)}, {self.dimension})")
         if not len(chosen):
             return
+        # All anew: cells that were learnt from the first vectors fit the later ones badly.
         if len(self) + len(chosen) > max(self.flat_limit, _GROWTH * self._trained_on):
             old = self.ids
             vectors = np.concatenate([self.reconstruct(old), vectors])
@@ -75,6 +76,7 @@ class VectorIndex:
         if not known:
             return
         left = self._ids - known
+        # A quarter of the limit: an index about as large as it must not change kind at every step.
         if not left or (not self.exact and len(left) < self.flat_limit // 4):
             self._flatten(left)
             return
@@ -211,6 +213,7 @@ def _inverted(vectors: Vectors) -> Any:
     count, dimension = vectors.shape
     cells = max(1, min(round(2 * count**0.5), count // _SAMPLE))
     index = _empty_cells(faiss.IndexFlatIP(dimension), cells)
+    # A few rounds on a sample do: recall is tested against brute force.
     index.cp.niter, index.cp.spherical = 6, True
     index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = _SAMPLE, 1
     index.train(np.ascontiguousarray(vectors, dtype=np.float32))
@@ -221,6 +224,7 @@ def _inverted(vectors: Vectors) -> Any:
 def _empty_cells(quantizer: Any, cells: int) -> Any:
     index = faiss.IndexIVFFlat(quantizer, quantizer.d, cells, faiss.METRIC_INNER_PRODUCT)
     index.own_fields = True
+    # The index frees the quantizer; Python must not do it a second time.
     quantizer.this.disown()
     return index
 
@@ -232,6 +236,7 @@ def _filled(ids: Ids, vectors: Vectors, centroids: Vectors, cells: npt.NDArray[n
     index = _empty_cells(quantizer, len(centroids))
     index.set_direct_map_type(faiss.DirectMap.Hashtable)
     places = cells.astype(np.int64)
+    # ``add_with_ids`` would search the cell of every vector again.
     pointers = (faiss.swig_ptr(array) for array in (vectors, ids, places))
     index.add_core(len(ids), *pointers)
     return index

@@ -153,6 +153,8 @@ class Search:
         answers: list[dict[int, float]] = [{} for _ in matrix]
         rows = np.arange(len(matrix))
         index = self._space.index
+        # A record has several keys, and some records do not hold at the moment: k keys may give
+        # fewer than k records.
         wanted = self._k + 8
         while index is not None and len(rows):
             ids, similarities = index.search(matrix[rows], wanted)
@@ -167,6 +169,7 @@ class Search:
     def _valid(self, keys: list[int], cosines: list[float]) -> dict[int, float]:
         best: dict[int, float] = {}
         for key, cosine in zip(keys, cosines, strict=True):
+            # FAISS fills up with -1 where its cells hold fewer.
             if key < 0 or len(best) == self._k:
                 break
             sequence = self._space.owner[key]
@@ -180,6 +183,7 @@ class Search:
     def _subject_door(self, query: Query, found: dict[int, _Candidate]) -> None:
         """Every valid record about a mentioned subject, newest first, up to the cap."""
         keys_named = dict.fromkeys(m.key for view in query.views for m in view.mentions)
+        # A subject with hundreds of facts must not crowd out the others that are named.
         share = max(8, SUBJECT_CAP // max(1, len(keys_named)))
         about: list[int] = []
         for key in keys_named:
@@ -243,6 +247,7 @@ class Search:
             return True
         seen = np.stack([self._vectors[view.text] for view in query.views])
         cosines, own = keys @ seen.T, len(keys) - len(record.edit.excluded)
+        # Near an excluded text is not enough: the record's own texts may be nearer still.
         return bool(cosines[own:].max() >= max(_SAME, cosines[:own].max()))
 
     def _compared(self, query: Query, record: Record, view: int, keys: Vectors) -> Hit:
@@ -261,6 +266,7 @@ class Search:
 
 
 def _cosine(a: Vectors, b: Vectors) -> float:
+    # Unit vectors in float32: their product may pass 1 by a rounding.
     return max(-1.0, min(1.0, float(a @ b)))
 
 

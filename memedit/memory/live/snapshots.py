@@ -144,6 +144,7 @@ def find(
         return {}
     if not 0 < event[0] < _LARGEST:
         return {}
+    # The same id at another time: the memory went back to a backup and on from there.
     if event_time(event[0]) != event[1]:
         log.warning("Index snapshot in %s is of another history: rebuilding.", directory)
         return {}
@@ -169,6 +170,7 @@ def _load_one(folder: Path, part: Mapping[str, Any], dimension: int) -> VectorIn
     path = folder / _name(hashed)
     with opened_tensors(path, "np") as opened:  # declared sizes agree with the file's
         _check_sizes(opened, count, dimension)
+        # After the sizes, before any array: a wrong file costs no memory.
         if sha256(path) != hashed:
             raise ValueError("wrong hash")
         arrays = {name: opened.get_tensor(name) for name in opened.keys()}

@@ -72,6 +72,7 @@ class Relations:
         if not rows:
             return
         given = [row[0] for row in rows]
+        # Before anything is allocated by the largest id: that of a damaged file may be 2**40.
         if min(given) < 1 or max(given) > _MOST_IDS + _MOST_GAPS * (self._filled + len(rows)):
             raise ValueError(f"relations have ids from {min(given)} to {max(given)}")
         first, count = self._filled, self._filled + len(rows)
@@ -97,6 +98,7 @@ class Relations:
         rows = self._row_of[gone]
         lost = set(rows.tolist())
         self._rows = {text: row for text, row in self._rows.items() if row not in lost}
+        # What was purged must not stay in RAM either; the row itself is used no more.
         self._matrix[rows] = 0
         self._row_of[gone] = -1
 
@@ -142,6 +144,7 @@ class Space:
 
     def about(self, edit: Edit) -> set[int]:
         """Records that share a topic with ``edit``."""
+        # Topics are worked out when a writer first asks: readers, and a start, never need them.
         for sequence, record in self._new.items():
             for topic in topics(record.edit):
                 self._by_topic.setdefault(topic, set()).add(sequence)
@@ -312,6 +315,7 @@ class LiveSet:
             space = self.spaces[namespace]
             if space.index is None:
                 space.index = ready.get(namespace) or self._new_index()
+                # A ready index is of an older state: what died since is in it still.
                 stale = set(space.index.ids.tolist()) - space.owner.keys()
                 space.index.remove(sorted(stale))
             space.index.add(keys, vectors)

@@ -126,6 +126,7 @@ class SubjectIndex:
 
     def _spans(self, line: _Line, at: int) -> Iterable[tuple[int, int, str]]:
         words = line.words
+        # The article belongs to the mention where the subject was written with one: "the Who".
         after_the = bool(at) and words[at - 1].text == "the"
         lengths = self._lengths_from(words[at].text)
         for length in sorted(lengths, reverse=True) if len(lengths) > 1 else lengths:

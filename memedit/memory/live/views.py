@@ -106,10 +106,12 @@ class _Request:
         return [self._view(start, size) for start in starts if size - start <= SHORT]
 
     def _in_context(self, start: int, end: int) -> Iterator[View]:
+        # "They play": the pronoun's sentence once with its name filled in, once with what names it.
         sentence = self.tail[start:end].rstrip()
         before = [mention for mention in self.found if mention.end <= start]
         if self._within(start, end) or not before or not depends(sentence):
             yield self._view(start, start + len(sentence))
+            # "And Germany?"
             if self.turn and len(words_of(sentence)) < 4:
                 yield from self._elliptic(start, sentence)
             return

@@ -119,6 +119,7 @@ class InFile:
     def end(self) -> Iterator[End]:
         with self._memory.beside(write=True) as db, self._errors():
             assert db is not None  # a write makes what is missing
+            # Never through a link, which somebody may have put there to have another file written.
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
             with os.fdopen(handle, "r+b") as file:
                 newest, torn = _ending(file)
@@ -188,8 +189,10 @@ def _append(file: BinaryIO, db: Connection, lines: Sequence[bytes], head: Head) 
     """Lines at the end, on disk before the head that names them."""
     _, torn = _ending(file)
     file.seek(0, os.SEEK_END)
+    # A torn line gets its end, so that it stays readable as what it is.
     file.write(b"\n" * bool(torn) + b"".join(line + b"\n" for line in lines))
     file.flush()
+    # A head on disk whose line is not would say that the log was cut.
     os.fsync(file.fileno())
     _keep(db, head)
 
@@ -286,6 +289,7 @@ def _insert(db: Connection, lines: Sequence[bytes], head: Head) -> None:
 
 
 def _exchange(db: Connection, lines: Sequence[bytes], head: Head) -> bool:
+    # In place: the numbers of lines are what a reader of the table goes by.
     numbers = db.execute(text("SELECT number FROM audit ORDER BY number")).scalars().all()
     rows = [{"n": n, "line": line.decode()} for n, line in zip(numbers, lines, strict=False)]
     db.execute(text("UPDATE audit SET line = :line WHERE number = :n AND line <> :line"), rows)

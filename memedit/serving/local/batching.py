@@ -133,6 +133,7 @@ class Batcher:
             wanted = sum(job.sampling.n for job in jobs)
             if self._closed:
                 raise _shutting_down()
+            # Where nobody waits, what is larger than the queue is taken: it never would be else.
             if self._jobs and len(self) + wanted > self._max_queue:
                 raise ApiError(
                     503, "Too many requests wait already; try again shortly.", code="overloaded",
@@ -192,6 +193,7 @@ class Batcher:
                 _do(*spare)
                 continue
             with self._ready:
+                # Others that come in a few milliseconds cost the batch next to nothing.
                 deadline = time.monotonic() + self._wait
                 while len(self) < self._max_batch and not self._closed:
                     if not self._ready.wait(max(0.0, deadline - time.monotonic())):
@@ -206,6 +208,7 @@ class Batcher:
         while self._jobs:
             job = self._jobs[0]
             rows, longest = rows + job.sampling.n, max(longest, len(job.ids))
+            # Padded: a batch costs its longest prompt times its rows.
             if chosen and (rows > self._max_batch or rows * longest > self._max_tokens):
                 break
             chosen.append(self._jobs.popleft())
@@ -214,6 +217,7 @@ class Batcher:
     def _answer(self, jobs: Sequence[Job]) -> None:
         rows = [row for view in _views(jobs) for row in self._decide(view, jobs)]
         self._ran(len(rows))
+        # What no edit concerns is the same for every tenant: one call for all of them.
         outside = [row for row in rows if not row.edited]
         if outside:
             self._generate(None, outside)
@@ -240,6 +244,7 @@ class Batcher:
             for index in range(job.sampling.n):
                 generation = job.generation(index, lambda ids: decode(_tensor(ids)))
                 generation.trim = job.chat and self.model.reads(row.decision)
+                # Its identity tells several answers to one prompt apart: see _Call.
                 own = replace(row, ids=job.ids.clone())
                 rows.append(_Row(job, own, generation, concerned))
         return rows
@@ -298,6 +303,7 @@ class _Call:
         stops = self._engine.codec.stops(batch.stop)
         options = dict(batch.options)
         if any(generation.sampling.steers for generation in mine):
+            # Sampling may draw the stop of an editor's form first, which greedy decoding does not.
             not_first = [*stops, *self._ends] if stops else []
             options["logits_processor"] = [Chooser(mine, not_first)]
         options["stopping_criteria"] = [Listener(mine, self._ends | frozenset(stops))]

@@ -184,6 +184,7 @@ class Generation:
         if wanted.temperature <= 0:
             return scores
         scaled = (scores - scores.max()) / max(wanted.temperature, _COLDEST)
+        # On the CPU a seed draws the same tokens on every machine.
         probabilities = _nucleus(scaled.softmax(-1).cpu(), wanted.top_p)
         token = torch.multinomial(probabilities, 1, generator=self._random())
         chosen = torch.full_like(scores, -float("inf"))
@@ -194,6 +195,7 @@ class Generation:
         wanted = self.sampling
         if self.tokens and (wanted.presence_penalty or wanted.frequency_penalty):
             counts = torch.bincount(torch.tensor(self.tokens), minlength=len(scores))
+            # A tokenizer may have more tokens than the model's head.
             counts = counts[: len(scores)].to(scores)
             scores = scores - wanted.frequency_penalty * counts
             scores = scores - wanted.presence_penalty * (counts > 0)
@@ -208,6 +210,7 @@ class Generation:
         if self._generator is None:
             seed = self.sampling.seed
             start = int.from_bytes(os.urandom(7), "big") if seed is None else seed
+            # Each of several answers its own stream, and the same whatever else is in the batch.
             self._generator = torch.Generator().manual_seed((start + self.index) % _MOST)
         return self._generator
 
