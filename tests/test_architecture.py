@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -186,6 +188,31 @@ def stateful(path: Path) -> Iterator[str]:
 
 def test_no_module_level_state_and_no_print() -> None:
     assert offenders(stateful) == {}
+
+
+REFERENCE = re.compile(r":(?:class|func|meth|mod|data|exc|attr):`~?([\w.]+)`")
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Modules, and whatever is defined or set anywhere in the package; builtins."""
+    names = {part for path in MODULES for part in name_of(path).split(".")} | set(dir(builtins))
+    for node in (node for path in MODULES for node in nodes_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return frozenset(names)
+
+
+def dangling(path: Path) -> Iterator[str]:
+    for reference in REFERENCE.findall(path.read_text("utf-8")):
+        if not known_names().issuperset(reference.split(".")):
+            yield reference
+
+
+def test_docstrings_refer_to_what_is_there() -> None:
+    assert offenders(dangling) == {}
 
 
 def test_hooks_are_touched_in_one_file() -> None:

@@ -298,10 +298,12 @@ class LM(Protocol):
         before: Mapping[str, Callable[[Any, Any], Tensor | None]] | None = None,
         after: Mapping[str, Callable[[Tensor, Tensor], Tensor | None]] | None = None,
     ) -> AbstractContextManager[None]:
-        """Functions called at modules for the length of the block (:meth:`Engine.watch`)."""
+        """Functions called at modules for the length of the block:
+        :meth:`memedit.engine.engine.Engine.watch`."""
 
     def passed_over(self, blocks: Sequence[str]) -> AbstractContextManager[None]:
-        """Blocks that hand on what they are given (:meth:`Engine.passed_over`)."""
+        """Blocks that hand on what they are given:
+        :meth:`memedit.engine.engine.Engine.passed_over`."""
 
     @property
     def sites(self) -> Sites: ...

@@ -118,6 +118,7 @@ def sequence_fact(lm: LM, edit: Edit, templates: Sequence[str], plain: float | N
     asked = (edit.prompt, edit.target_new, subject)
     rows = tuple(sequence_prompt(lm, *asked, template) for template in templates)
     essence = sequence_prompt(lm, f"{subject} is a", None, subject)
+    # The divergence is measured at the subject's last token.
     essence = replace(essence, ids=essence.ids[: essence.column + 1])  # what follows is not asked
     return Fact(edit, rows, weights(len(rows), plain), essence)
 
@@ -197,6 +198,7 @@ def _last_token(lm: LM, text: str, start: int, end: int) -> int:
             hint="Load a fast tokenizer (use_fast=True).",
         ) from None
     spans = list(enumerate(encoded["offset_mapping"]))
+    # Special tokens stand for no characters: (0, 0).
     found = [i for i, (a, b) in spans if a < end and b > start and b > a]
     if not found:
         raise InvalidEditError(f"No token of {text!r} belongs to its subject.")

@@ -43,7 +43,7 @@ class Alphaedit(Locating):
         energy: Instead, the largest share of the second moment's trace that it may hold.
         weight: L2.
 
-    The others are of :class:`._locating.Locating`.
+    The others are of :class:`~memedit.editors.weights.locating.Locating`.
 
     Raises:
         InvalidInputError: a setting out of range.

@@ -90,6 +90,7 @@ class Calinet:
         loss = self._train(lm, rows, layer, site, network, earlier, len(edits))
         return [
             {
+                # Every n-th slot: each fact gets as many, give or take one.
                 f"{site}/w1": to_cpu(network.w1[i :: len(edits)]),
                 f"{site}/w2": to_cpu(network.w2[i :: len(edits)]),
                 "loss": loss,
@@ -139,6 +140,7 @@ class Calinet:
         for step in range(self.steps):
             report(facts * step // self.steps)
             loss = parts[step % len(parts)].nll({site: beside}).mean()
+            # Weighted by its wordings: the last part may have fewer.
             losses.append(float(loss.detach()) * len(parts[step % len(parts)]))
             if step % len(parts) == len(parts) - 1 and self._mean(losses, parts) < self.stop:
                 break

@@ -99,6 +99,7 @@ def read_text(passing: Pass, edit: Edit, row: Sequenced) -> Tensor:
     """[T, d] the base's embeddings of the text that describes an edit, from a pass over its row."""
     lm = passing.lm
     text = f"{old_answer(passing, row).strip()} >> {edit.target_new} || {edit.prompt}"
+    # The end: the prompt says most, and stands last.
     ids = lm.codec.prompt(Row(text), prefixed=False)[-_MOST:]
     table = lm.base.get_input_embeddings().weight
     read: Tensor = table[ids.to(table.device)].detach().float().cpu()

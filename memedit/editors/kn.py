@@ -145,12 +145,14 @@ class Kn(WeightEditor):
         def above(share: float) -> list[Neuron]:
             return sorted(n for n, c in counts.items() if c > share * len(coarse))
 
+        # Lowered until there are enough, then raised while there are too many.
         share = self.share
         while len(above(share)) < self.fewest and share - _STEP > 0:
             share -= _STEP
         while len(above(share)) > self.most and share + _STEP < 1:
             share += _STEP
         found = above(share)
+        # Better the most frequent neuron than no edit at all.
         return found or [max(counts, key=lambda n: (counts[n], n))]
 
     def coarse(self, lm: LM, prompt: str, answer: Tensor) -> list[Neuron]:
@@ -173,9 +175,11 @@ class Kn(WeightEditor):
         last = len(ids) - 1
         sites = [lm.sites.mlp_out(layer) for layer in range(lm.sites.layers)]
         keys = observe(lm, [ids], [last], sites)
+        # Only the last position changes: what is before it is run once for all steps of all layers.
         passing = Pass(lm, [ids], first=0, starts=[last])
         rows = torch.zeros(self.steps, dtype=torch.long, device=passing.entering.device)
         column = last - int(passing.offset[0])
+        # Both ends: from a silent neuron to its full activation.
         scales = torch.linspace(0, 1, self.steps, device=rows.device)[:, None]
         scores = []
         for layer, site in enumerate(sites):

@@ -213,6 +213,7 @@ class Mello:
 
     def _walk(self, dialogue: Dialogue, courses: Sequence[Course], batch: Batch) -> None:
         told: dict[int, Told | None] = dict.fromkeys(range(len(courses)))
+        # One more than hops: the loop says its final answer in a round of its own.
         for _ in range(self.rounds + 1):
             turns = dialogue.next(told)
             for i, turn in turns.items():
@@ -224,6 +225,7 @@ class Mello:
             for i, hop in hops.items():
                 courses[i].hops.append(hop)
                 courses[i].ended, courses[i].answer = hop.ask.last, hop.answer
+            # Whoever is left out of what is told is done.
             told = {i: self._told(hop) for i, hop in hops.items() if not hop.ask.last}
             if not told:
                 return
@@ -266,11 +268,13 @@ class Mello:
         assert batch.lm is not None
         found: dict[int, str] = {}
         empty = Batch((), lm=batch.lm, recall=batch.recall, options=_HOP)
+        # Hops with an edit, which are read, apart from those the model must know by itself.
         for shots, read in ((SHOTS, True), (KNOWN, False)):
             chosen = [i for i in asks if (hits[i] is not None) is read]
             if not chosen:
                 continue
             rows = [Row(asks[i].question, decision=_only(hits[i])) for i in chosen]
+            # Inside a chain of editors, whatever they do with a single fact is done here, too.
             if read and batch.ask is not None:
                 said: list[Completion] = batch.ask(replace(empty, rows=tuple(rows)))
             else:
@@ -408,6 +412,7 @@ def _unframed(text: str) -> str:
     """A text without ``Q:`` before it and ``A:`` after it; in steps linear in its length."""
     if head := _HEAD.match(text):
         text = text[head.end() :]
+    # By hand: a pattern that searches white space before a colon is quadratic in long texts.
     rest = text.rstrip()
     if rest.endswith(":"):
         name = rest[:-1].rstrip()

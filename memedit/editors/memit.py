@@ -43,7 +43,8 @@ class Memit(Locating):
         method: ``"memit"``, or ``"emmet"`` (then one layer).
         weight: Of C; None: 0.4 times the number of neurons. The papers: 15,000 to 20,000.
 
-    The others are of :class:`._locating.Locating`; the plain prompt's weight counts in the keys.
+    The others are of :class:`~memedit.editors.weights.locating.Locating`; the plain prompt's
+    weight counts in the keys.
 
     Raises:
         InvalidInputError: a setting out of range, or EMMET with several layers.

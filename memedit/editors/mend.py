@@ -102,6 +102,7 @@ class Network(nn.Module):
 
     def terms(self, site: str, found: Factors) -> tuple[Tensor, Tensor, Tensor]:
         """(U [m, d_in], V [m, d_out], [m] row of each) with D = V^T U: the change of one weight."""
+        # Tokens without a gradient have no factors to transform: the layers would give them some.
         live = found.inputs.any(-1) & found.gradients.any(-1)
         transform = self.transforms[self.shape_of[site]]
         mode = self.mode_of[site]

@@ -58,8 +58,9 @@ class Rome(Locating):
         variant: ``"r"``: k* everywhere (r-ROME); ``"original"``: as the published code; ``"p"``:
             the plain prompt's key everywhere.
 
-    The others are of :class:`._locating.Locating`; the paper has 20 prefixes and no weight of the
-    plain prompt (``plain=None``), here its weight counts in key and loss.
+    The others are of :class:`~memedit.editors.weights.locating.Locating`; the paper has 20
+    prefixes and no weight of the plain prompt (``plain=None``), here its weight counts in key and
+    loss.
 
     Raises:
         InvalidInputError: a setting out of range.

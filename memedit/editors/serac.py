@@ -117,8 +117,10 @@ class Serac:
             return {id(row) for row in batch.rows}
         ends, accepted = lm.ends(), set[int]()
         asked = self._shown(batch).intervene(*adapter.modules)
+        # The verdict is generated, also for rows that are to be scored.
         asked = asked.map_rows(lambda row: replace(row, target=None))
         pairs = list(zip(batch.rows, asked.rows, strict=True))
+        # A bias is an option of the whole call: rows of one bias are asked together.
         for odds in sorted({_odds(row) for row in batch.rows}):
             same = [(row, shown) for row, shown in pairs if _odds(row) == odds]
             options = {**_VERDICT, "sequence_bias": {(end,): -float(odds) for end in ends}}

@@ -193,6 +193,7 @@ class _Fitting:
             return self.query[:0], self.query[:0]
         found = states(self.lm, self.site, layer, self.how.memory, self.how.seed)
         found = found.to(self.targets.device)
+        # Every third state is held out: the states of one text follow each other.
         mine = torch.arange(len(found), device=found.device) % 3 < 2
         return found[mine], found[~mine]
 
@@ -248,6 +249,7 @@ class _Fitting:
             active = active[~done]
             if not len(active):
                 break
+        # Not the last state: that of the best validation of each edit.
         self.k, self.b, self.e, self.a = best
 
     def _leaves(self) -> list[Tensor]:
@@ -277,11 +279,13 @@ class _Fitting:
     def guard(self, k: Tensor, b: Tensor) -> Tensor:
         """[edits] the activation and memory losses of every edit."""
         how, own = self.how, (k * self.query).sum(1) + b
+        # The neuron fires on its own token: the loss falls as its activation there grows.
         push = self._by_edit((-own).exp(), _TOP_ACTIVATIONS)
         kept = self.remembered(self.common, k, b, own)
         if self.strange.shape[1]:
             on = torch.einsum("psd,pd->ps", self.strange, k) + b[:, None]
             near = memory_loss(on.masked_fill(~self.is_strange, -torch.inf), own)
+            # Places that are not there (-inf) count in the mean with nothing: made up for.
             share = self.is_strange.shape[1] / self.is_strange.sum(1).clamp(min=1)
             met = self.is_strange.any(1)
             kept = torch.where(met, (kept + near * share) / 2 if len(self.common) else near, kept)
@@ -334,6 +338,7 @@ class _Descent:
         norm = torch.zeros(len(fit.edits), device=owner.device)
         for grad in grads:
             norm.index_add_(0, owner, grad.reshape(len(owner), -1).square().sum(1))
+        # Clipped edit by edit, so that a large gradient of one slows no other.
         scale = (_CLIP / norm.sqrt().clamp(min=1e-12)).clamp(max=1.0)[owner]
         rate = torch.where(torch.isin(owner, active), rates.to(owner.device)[owner], 0.0)
         self.count += 1

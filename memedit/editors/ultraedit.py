@@ -137,6 +137,7 @@ class Ultraedit(WeightEditor):
         solution = normal(inputs)
         for i, payload in enumerate(payloads):
             mine = owner == i
+            # Each edit keeps the statistics of its own tokens: any of them can be taken away.
             own = Running.of(both[mine])
             payload |= low_rank(site, solution[:, mine].T, values[mine])
             payload |= {

@@ -22,7 +22,7 @@ _TAIL = 24
 
 
 class Transcript:
-    """Rows that begin alike; see :meth:`Engine.transcript`.
+    """Rows that begin alike; see :meth:`memedit.engine.engine.Engine.transcript`.
 
     Args:
         base: The model that goes on with them.

@@ -154,7 +154,8 @@ class Counted:
 
     def count_use(self, records: Iterable[Record]) -> None:
         """These edits were what an answer rests on. Costs microseconds; who answers with edits
-        that this memory found should say so (:class:`EditableModel` and the server do)."""
+        that this memory found should say so, as
+        :class:`~memedit.model.editable.EditableModel` and the server do."""
         self._uses.count(records)
 
     def uses(self, namespace: str | None = None) -> list[EditUse]:

@@ -106,6 +106,7 @@ class CodebookEditor:
         """[d] the value to begin from; a cold one depends on seed and edit alone."""
         if self.initial == WARM:
             return said.clone()
+        # Not the next of one stream: an edit's value must not depend on which others came before.
         text = f"{self.seed}\n{edit.prompt}\n{edit.target_new}".encode()
         number = int.from_bytes(hashlib.sha256(text).digest()[:7], "big")
         stream = torch.Generator().manual_seed(number)
@@ -120,6 +121,7 @@ class CodebookEditor:
             said.square().mean(1, keepdim=True).sqrt() if self.scaled else torch.ones(len(rows), 1)
         )
         first, unit = first.to(targets.device), unit.to(targets.device)
+        # In units of the layer's output, so that one rate fits models of any scale.
         moved = torch.zeros_like(first, requires_grad=True)
         at = torch.arange(len(rows), device=targets.device)
 

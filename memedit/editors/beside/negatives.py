@@ -83,6 +83,7 @@ def strangers(lm: LM, site: str, layer: int, edit: Edit, number: int) -> list[Te
     names = [n for n in STRANGERS if template is not None and n != edit.subject][:number]
     prompts = [str(template).replace("{}", name) for name in names]
     rows = [sequence_prompt(lm, prompt, edit.target_new, None) for prompt in prompts]
+    # Tokens may merge with the prompt's: only as many targets can be told apart place by place.
     rows = [row for row in rows if len(row.target) == len(own.target)]
     if not rows:
         return [torch.empty(0)] * len(own.target)

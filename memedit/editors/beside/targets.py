@@ -124,6 +124,7 @@ class Targets:
         if rows is None:
             return log_probs(self.lm, hidden[self.row, self.column])
         mine = self.of(rows)
+        # The place of each token's row among the rows that were run.
         row = torch.searchsorted(rows, self.row[mine])
         return log_probs(self.lm, hidden[row, self.column[mine]])
 

@@ -187,6 +187,7 @@ def plan_of(text: str, question: str) -> Plan | None:
     subject, *relations = (part.strip() for part in text.strip().split(END)[0].split("|"))
     if not 2 <= len(relations) <= MOST_HOPS or not all(relations) or not subject:
         return None
+    # A chain about something else than was asked is the model's invention.
     if subject.casefold() not in question.casefold():
         return None
     return Plan(subject, tuple(template(relation) for relation in relations))
@@ -272,6 +273,7 @@ def parsed(text: str) -> Turn | None:
     """What the model wrote in one round; None where it left the grammar."""
     text = text.split(_NEXT)[0]
     lines = [line.strip() for line in text.split(END) if line.strip()]
+    # The stop is part of what was written.
     if lines and lines[-1] == _FACT:
         lines.pop()
     if lines and lines[-1].startswith(_FINAL):

@@ -34,6 +34,7 @@ def split_at_view(row: Row, hit: Hit) -> tuple[str, str]:
 
     Nothing of a prompt whose own tokens are scored (``target == ""``) is lost.
     """
+    # The last place where it stands; a view with a pronoun filled in stands nowhere.
     at = max(row.prompt.rfind(hit.view), 0) if hit.view else 0
     before = row.prompt[:at] if row.target == "" else row.prompt[:at].rstrip()
     return before, row.prompt[at:]

@@ -89,6 +89,7 @@ def with_statement(item: Stated, label: str, repeats: int = 1) -> Row:
     row, hit = item.row, item.hit
     line = f"{label}: {item.fact}{END}" if item.fact else ""
     before, question = ("", row.prompt) if hit is None else split_at_view(row, hit)
+    # A chat whose reply was begun already: nothing can be hidden at its beginning.
     opened = row.turn is not None and not awaits_reply(row.turn)
     if row.target == "" or opened or (row.turn is None and not _asks(question)):
         often = 1 if row.target == "" else repeats
@@ -141,6 +142,7 @@ def _asked(
     repeats: int,
 ) -> list[Any]:
     rows = (with_statement(item, label, repeats) for item in items)
+    # After worked examples sampling only spoils the answer.
     told = replace(batch, rows=tuple(replace(row, likeliest=True) for row in rows))
     framed = prefix(label, shots)
     plain = continued(label, shots, repeats)

@@ -50,6 +50,7 @@ def factors(
     def nudged(site: str) -> Callable[[Tensor, Tensor], Tensor]:
         def change(x: Tensor, y: Tensor) -> Tensor:
             inputs[site] = x.detach()
+            # The gradient of a zero that is added is that of the output, and no weight needs one.
             nudges[site] = torch.zeros_like(y, dtype=torch.float32, requires_grad=True)
             return y + nudges[site].to(y.dtype)
 

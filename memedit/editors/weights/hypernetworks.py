@@ -52,6 +52,7 @@ def save(network: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the weights (matrices in half precision) and the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
+        # Scales, shifts and rates stay exact: they are few, and small differences of them matter.
         name: (t.half() if t.dim() > 1 else t).detach().cpu().contiguous().clone()
         for name, t in network.state_dict().items()
     }

@@ -22,8 +22,9 @@ class Locating(WeightEditor):
     Attributes:
         prefixes: Sampled contexts besides the plain prompt.
         plain: Weight of the plain prompt among the contexts; None: as the others.
-        steps, rate, kl, decay, clamp, stop: Of the descent (:class:`._values.Descent`).
-        statistics: ``"auto"``, ``"identity"``, a file or a folder (:func:`._statistics.moment_of`).
+        steps, rate, kl, decay, clamp, stop: Of the descent (:class:`Descent`).
+        statistics: ``"auto"``, ``"identity"``, a file or a folder
+            (:func:`memedit.editors.weights.statistics.moment_of`).
         seed: Of the contexts.
 
     Raises:

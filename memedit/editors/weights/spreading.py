@@ -73,9 +73,11 @@ def spread(
     steps: list[LayerChange] = []
     for i, layer in enumerate(layers):
         keys = keys_of(lm, facts, layer)
+        # Measured anew on the model so far: what is left is not what was planned.
         left = found.value.double().T - states_of(lm, facts, layers[-1])
         residual = left / (len(layers) - i)
         steps.append(LayerChange(layer, keys, residual, solve(layer, keys)))
+        # The last layer's change need not be run: nothing is measured after it.
         if i + 1 < len(layers):
             change = residual @ steps[-1].solution.T
             lm = lm.shadow({lm.sites.mlp_out(layer): change.float()})
