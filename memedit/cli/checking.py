@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memedit.cli import render
 from memedit.cli.options import EncoderName, Json, Model, open_model
 from memedit.core.errors import MemeditError
+
+if TYPE_CHECKING:
+    from memedit.memory import EditMemory
 
 
 def check(
@@ -56,7 +59,7 @@ def check(
     raise typer.Exit(1 if any(outcome.wrong for outcome in outcomes) else 0)
 
 
-def _with(encoder: str) -> Any:
+def _with(encoder: str) -> EditMemory:
     from memedit.encoders import load_encoder
     from memedit.memory import EditMemory
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import wraps
@@ -294,12 +294,19 @@ def with_options(made: Callable[..., Any]) -> Callable[[Callable[..., None]], Ca
         )
         names = {n: p for n, p in own.items() if n != "asked"} | dict(more)
         ordered = sorted(names.values(), key=lambda p: p.default is not inspect.Parameter.empty)
-        kept = [p.replace(kind=p.KEYWORD_ONLY, annotation=hints[p.name]) for p in ordered]
-        run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in kept}
-        return run
+        return show_parameters(run, [p.replace(annotation=hints[p.name]) for p in ordered])
 
     return dressed
+
+
+def show_parameters(
+    run: Callable[..., None], parameters: Iterable[inspect.Parameter]
+) -> Callable[..., None]:
+    """A command that says it takes these, all by name: Typer makes its options of what it reads."""
+    kept = [each.replace(kind=each.KEYWORD_ONLY) for each in parameters]
+    vars(run)["__signature__"] = inspect.Signature(kept)
+    run.__annotations__ = {each.name: each.annotation for each in kept}
+    return run
 
 
 def parts(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 import typer
 
 from memedit.cli import render
-from memedit.cli.options import Namespace, parts
+from memedit.cli.options import Namespace, parts, show_parameters
 from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.serving.settings import LOOPBACK, Settings, described
 
@@ -47,10 +47,7 @@ def _with_settings(
 
         flags = [name for name, (_, told) in described().items() if told.flag]
         options = [_option(name) for name in flags if name in only or not only]
-        kept = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own.values(), *options)]
-        run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in kept}
-        return run
+        return show_parameters(run, (*own.values(), *options))
 
     return dressed
 

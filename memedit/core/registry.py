@@ -17,10 +17,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from memedit.core.errors import InvalidInputError, RegistrationError, UnknownNameError
 from memedit.core.protocols import NamesPlaces
+
+T = TypeVar("T")
 
 _PATH = re.compile(
     r"""(?P<quoted>"[^"]*"|'[^']*')|(?<==)\s*(?P<bare>[\w.~:\\-]*[/\\][\w./~:\\-]*)(?=\s*[,)])"""
@@ -117,7 +119,7 @@ def _key(word: ast.keyword) -> str:
     return word.arg
 
 
-def _value(node: ast.expr) -> Any:
+def _value(node: ast.expr) -> object:
     if isinstance(node, ast.Name):
         return {"true": True, "false": False, "none": None}.get(node.id, node.id)
     if isinstance(node, ast.Tuple | ast.List):
@@ -248,7 +250,7 @@ class Registry:
         check_settings(self.kind, name, cls, settings)
         return self.checked(name, cls(**settings))
 
-    def checked(self, name: str, made: Any) -> Any:
+    def checked(self, name: str, made: T) -> T:
         """What was made of what is registered under a name.
 
         Raises:
@@ -256,15 +258,16 @@ class Registry:
         """
         return self._check(name, made, f"{self.kind} {name!r}") if self.instances else made
 
-    def _check(self, name: str, found: Any, where: str) -> Any:
+    def _check(self, name: str, found: T, where: str) -> T:
         if lacks := lacking(found, self.members):
             raise RegistrationError(
                 f"The {where} has no {lacks}.",
                 hint=f"A {self.kind} has: {', '.join(self.members)} (see memedit.protocols).",
             )
-        if self.named and isinstance(found.name, str) and found.name != name:
+        called = getattr(found, "name", None)
+        if self.named and isinstance(called, str) and called != name:
             raise RegistrationError(
-                f"The {where} calls itself {found.name!r}.",
+                f"The {where} calls itself {called!r}.",
                 hint=f"Set its name to {name!r}: what is saved is found again by it.",
             )
         return found
@@ -307,7 +310,7 @@ def _files(path: Sequence[str]) -> list[str]:
     return [m.name for m in found if not m.ispkg and not m.name.startswith("_")]
 
 
-def _class_in(module: str) -> Any:
+def _class_in(module: str) -> type[Any]:
     defined = [
         thing
         for thing in vars(importlib.import_module(module)).values()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
-from memedit.core.calls import LM, Batch, Call, Completion, Row
+from memedit.core.calls import LM, Batch, Call, Completion, Result, Row
 from memedit.core.types import Decision, Edit, Hit, Payload, Role
 from memedit.editors import load_editor
 from memedit.editors.prompting.choosing import AUTO, SAFE, Forms, forms_for
@@ -110,7 +110,8 @@ class Auto:
         return replace(row, decision=replace(decision, hits=hits, informs=informs))
 
 
-def _signed(answer: Any, editor: str) -> Any:
+def _signed(answer: Result, editor: str) -> Result:
     """An answer that says which editor gave it; scores and logits say nothing."""
-    known = isinstance(answer, Completion) and not answer.editor
-    return replace(answer, editor=editor) if known else answer
+    if isinstance(answer, Completion) and not answer.editor:
+        return replace(answer, editor=editor)
+    return answer

@@ -94,7 +94,7 @@ def pass_over(base: Any, blocks: Sequence[str], *, tuples: bool) -> Iterator[Non
     """
     modules = [base.get_submodule(path) for path in blocks]
 
-    def hand_on(*args: Any, **kwargs: Any) -> Any:
+    def hand_on(*args: Any, **kwargs: Any) -> Tensor | tuple[Tensor]:
         hidden = first_input(args, kwargs)
         return (hidden,) if tuples else hidden
 

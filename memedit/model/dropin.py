@@ -109,7 +109,7 @@ class Request:
         sequences: Tensor = out if isinstance(out, Tensor) else out.sequences
         return sequences[:, self.width :]
 
-    def result(self, new: Sequence[Tensor], pad: int) -> Any:
+    def result(self, new: Sequence[Tensor], pad: int) -> Tensor | GenerateDecoderOnlyOutput:
         """The caller's ids followed by each row's new tokens ([n, T_i]), padded on the right."""
         assert self.ids is not None
         width = max(tokens.shape[1] for tokens in new)
@@ -118,7 +118,7 @@ class Request:
             tail = prompt.new_full((len(tokens), width), pad)
             tail[:, : tokens.shape[1]] = tokens
             lines.append(torch.cat([prompt.expand(len(tokens), -1), tail], dim=1))
-        sequences: Any = torch.cat(lines)
+        sequences = torch.cat(lines)
         return GenerateDecoderOnlyOutput(sequences=sequences) if self.wants_dict else sequences
 
 

@@ -81,5 +81,5 @@ def plain_time(decision: Decision) -> dict[str, str] | None:
     return {"named": decision.named, "as_of": decision.as_of.isoformat()}
 
 
-def _rounded(value: Any, digits: int) -> Any:
+def _rounded(value: object, digits: int) -> object:
     return round(float(value), digits) if isinstance(value, int | float) else value

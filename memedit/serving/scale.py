@@ -15,6 +15,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from types import ModuleType
 from typing import Any
 
 from fastapi import FastAPI
@@ -97,7 +98,7 @@ def run(settings: Settings, replicas: int, started: Callable[[str], None]) -> No
         ray.shutdown()
 
 
-def _ray_serve() -> Any:
+def _ray_serve() -> ModuleType:
     try:
         from ray import serve
     except ImportError as error:

@@ -20,7 +20,7 @@ from pydantic import (
 
 from memedit.core.documents import check_source
 from memedit.core.errors import InvalidInputError
-from memedit.core.moments import read_moment
+from memedit.core.moments import Moment, read_moment
 from memedit.core.types import MAX_TEXT
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
@@ -41,7 +41,7 @@ def _source(value: str) -> str:
 Source = Annotated[Text, AfterValidator(_source)]
 
 
-def _moment(value: Any) -> Any:
+def _moment(value: Any) -> Moment | None:
     if value is None:
         return None
     try:
@@ -132,7 +132,7 @@ class _Common(BaseModel):
 
     @field_validator("stop")
     @classmethod
-    def _not_empty(cls, value: Any) -> Any:
+    def _not_empty(cls, value: str | list[str] | None) -> str | list[str] | None:
         if value == "":
             raise ValueError("a stop must not be empty")
         return value

@@ -236,7 +236,7 @@ def _sources(file: Path | None) -> type[BaseSettings]:
     return found
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: object) -> object:
     """A list as the environment writes it: between commas."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,9 @@ from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec, right_pad
 from memedit.training.examples import Example, Examples
 from memedit.training.loop import Schedule, chunks, draw_shuffled, train
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 RANK, ALPHA = 16, 32
 Tokens = tuple[list[int], list[int]]
@@ -69,7 +72,7 @@ class Renderer:
         return prompt.tolist(), [*target.tolist(), self.eos]
 
 
-def adapt(base: Any, targets: Sequence[str], seed: int, start: Path | None = None) -> Any:
+def adapt(base: Any, targets: Sequence[str], seed: int, start: Path | None = None) -> PeftModel:
     """``base`` in a PEFT model with an adapter; the base's weights are frozen.
 
     Args:

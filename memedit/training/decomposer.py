@@ -13,7 +13,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec
 from memedit.training.counterfactual import ALPHA, RANK, Objective, Tokens
 from memedit.training.loop import Report, Schedule, chunks, draw_shuffled, train
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 Part: TypeAlias = Literal["train", "evaluation"]
 _TRAIN = 60
@@ -117,7 +120,7 @@ class Chains:
         if self.texts and rng.random() < 0.35:
             return Chain(rng.choice(self.texts))
         known = rng.choice(list(relations().values()))
-        asks: Any = [known["ask"], *known["asks"]]  # type: ignore[misc]
+        asks = [known["ask"], *known["asks"]]
         return Chain(rng.choice(asks).replace("{}", rng.choice(self.subjects)))
 
     def composed(self, rng: random.Random) -> Chain:
@@ -143,7 +146,7 @@ class Chains:
         labels = [label]
         for _ in range(rng.choice((1, 1, 2, 2, 3, 3))):
             kind = known[labels[-1]]["is"]
-            following = [k for k, v in known.items() if kind in v["of"]]  # type: ignore[operator]
+            following = [k for k, v in known.items() if kind in v["of"]]
             if not following:
                 break
             labels.append(rng.choice(following))
@@ -156,9 +159,8 @@ class Chains:
         return form.replace("{}", text)
 
     @staticmethod
-    def _pick(rng: random.Random, label: str, what: str) -> str:
-        forms: Any = relations()[label][what]
-        return str(rng.choice(forms))
+    def _pick(rng: random.Random, label: str, what: Literal["asks", "phrases"]) -> str:
+        return rng.choice(relations()[label][what])
 
 
 _LEADS = ("What is", "Who is", "What is the name of", "Can you name", "Tell me:")
@@ -181,7 +183,7 @@ class Renderer:
         return prompt.tolist(), [*target.tolist(), eos]
 
 
-def adapted(base: Any, targets: Sequence[str], layers: int, seed: int) -> Any:
+def adapted(base: Any, targets: Sequence[str], layers: int, seed: int) -> PeftModel:
     """``base`` in a PEFT model with an adapter on its upper two thirds; its weights are frozen.
 
     The lower third then needs no backward pass.

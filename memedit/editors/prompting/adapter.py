@@ -17,6 +17,8 @@ from memedit.engine.interventions import LoRA
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from memedit.engine.engine import Engine
+
 WEIGHTS, CONFIG, MANIFEST = "adapter_model.safetensors", "adapter_config.json", "manifest.json"
 
 
@@ -90,7 +92,7 @@ def adapter_for(fingerprint: str) -> Adapter | None:
 
 
 @lru_cache(maxsize=2)
-def other_model(name: str) -> Any:
+def other_model(name: str) -> Engine:
     """The engine of another language model, loaded once."""
     from memedit.engine import loading
     from memedit.engine.engine import Engine

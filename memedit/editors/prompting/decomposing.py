@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypedDict, runtime_checkable
 
 from memedit.core.calls import LM, Batch, Row, Transcript
 from memedit.core.errors import ContextOverflowError
@@ -196,14 +196,21 @@ def plan_of(text: str, question: str) -> Plan | None:
 def template(relation: str) -> str:
     """The question that asks for a relation, with ``{}`` for what it is asked of."""
     known = relations().get(relation)
-    return str(known["ask"]) if known else f"What is the {relation.replace('{}', '')} of {{}}?"
+    return known["ask"] if known else f"What is the {relation.replace('{}', '')} of {{}}?"
+
+
+Relation = TypedDict(  # "is" is a keyword
+    "Relation",
+    {"of": list[str], "is": str, "ask": str, "asks": list[str], "phrases": list[str]},
+)
+"""The kinds of its subjects and of its object; how it is asked, in what other words, and named."""
 
 
 @cache
-def relations() -> dict[str, dict[str, object]]:
+def relations() -> dict[str, Relation]:
     """Relations by Wikidata's labels: what they relate, how they are asked and named."""
     text = files("memedit.editors").joinpath("relations.json").read_text("utf-8")
-    found: dict[str, dict[str, object]] = json.loads(text)
+    found: dict[str, Relation] = json.loads(text)
     return found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, select, text
@@ -65,7 +66,7 @@ _HINTS = {
 }
 
 
-def driver() -> Any:
+def driver() -> ModuleType:
     """psycopg, or an error that says how to get it."""
     try:
         import psycopg

@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -194,7 +194,7 @@ class Editor:
                 outcome |= {"added": report.added, "version": version}
         return plain_report(report, version)
 
-    def _change(self, action: str, **about: Any) -> Any:
+    def _change(self, action: str, **about: Any) -> AbstractContextManager[dict[str, Any]]:
         return self.service.audit.change(
             self.author, action, self.namespace, approved_by=self._approved_by, **about
         )

@@ -158,7 +158,7 @@ def place_in_chat(
     return own[:opening] + turns + own[opening:]
 
 
-def _with_facts(content: Any, reading: Reading, form: Form) -> Any:
+def _with_facts(content: Any, reading: Reading, form: Form) -> str | list[Any]:
     """A message's content with the facts before the part that asks; images and such stay."""
     if isinstance(content, str):
         return reading.told(content, form)
@@ -185,7 +185,7 @@ def place_in_prompt(prompt: str, reading: Reading, form: Form) -> str:
     return shown + reading.placed(prompt, form, repeats=2)
 
 
-def end_at_line(stop: Any) -> Any:
+def end_at_line(stop: Any) -> list[Any]:
     """The stops of a request with the end of the completion's form added, where there is room."""
     if stop is None:
         return [END]
