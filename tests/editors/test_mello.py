@@ -242,7 +242,7 @@ def test_a_plan_is_read_from_what_the_model_wrote() -> None:
 def test_relations_have_a_question_and_say_what_they_relate() -> None:
     kinds = {kind for known in relations().values() for kind in known["of"]}
     for label, known in relations().items():
-        forms = [known["ask"], *known["phrases"], *known["asks"]]  # type: ignore[misc]
+        forms = [known["ask"], *known["phrases"], *known["asks"]]
         assert all(form.count("{}") == 1 for form in forms), label
         assert isinstance(known["is"], str) and known["of"]
     assert {"person", "country", "city", "company", "work"} <= kinds
