@@ -66,6 +66,7 @@ class ChatFormat:
         opening, to_reply, to_user, tail = pieces
         reply_close = _shared_start(closed.split(_REPLY)[-1], to_user)
         user_close = _shared_start(bare.split(_USER)[-1], to_reply)
+        # A template that closes replies as it opens a user's turn leaves nothing: then it is both.
         user_open = to_user[len(reply_close) :] or to_user
         if not user_open.strip() or not tail.strip():
             return None
@@ -104,6 +105,7 @@ class ChatFormat:
         opening = self.reply_open.strip() or close
         if not opening:
             return [spoken(turn)]
+        # Tools may come between several replies to one question.
         user, *replies = turn.split(opening)
         said = [user.split(close)[0] if close else user]
         end = self.reply_close.strip()

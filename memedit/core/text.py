@@ -77,6 +77,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _folded(word: str) -> str:
+    # Most words are: Unicode's normal forms would change nothing, and take longer.
     if word.isascii():
         return word.lower()
     folded = unicodedata.normalize("NFKC", word).casefold()

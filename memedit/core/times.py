@@ -110,6 +110,7 @@ def _dated(text: str, now: datetime, zone: tzinfo) -> NamedTime | None:
             date = pattern.match(text, match.end())
             if date is None or text[date.end() : date.end() + 1].isalnum():
                 continue
+            # Only a bare year can be an amount.
             if pattern is _DATES[-1] and _AMOUNT.match(text, date.end()):
                 break
             span = _span(date.groupdict(), zone)
@@ -130,6 +131,7 @@ def _span(found: dict[str, str | None], zone: tzinfo) -> tuple[datetime, datetim
             return start, start + timedelta(days=1)
         if month is None:
             return start, start.replace(year=year + 1)
+        # Some day of the next month, however long this one is.
         after = start.replace(day=28) + timedelta(days=4)
         return start, after.replace(day=1)
     except ValueError:
@@ -145,6 +147,7 @@ def _moments(how: str, start: datetime, end: datetime, now: datetime) -> tuple[d
         return (start,)
     if start <= now < end:
         return (now,)
+    # Of a span that is over: as it ended, as it was for most of it, as it began.
     return (end - _INSTANT, start + (end - start) / 2, start)
 
 

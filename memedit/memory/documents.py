@@ -244,6 +244,7 @@ def _planned(
         if here is None:
             marks.append(("+", plan.add(replace(request, source=source))))
             continue
+        # The first is written anew each time: its source says the version and the file's hash.
         stays = anchors[n] is not None
         moved = plan.move(here, source, REASON) if n == 0 or not stays or not fits else here
         marks.append((" " if stays else "~", moved))

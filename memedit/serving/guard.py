@@ -108,6 +108,7 @@ class Guard:
             scope.setdefault("state", {})["key"] = key
             body = await self._body(scope, receive, key, headers)
             if not _open(scope):
+                # Routes that find a version in the body wait in the same way.
                 scope["state"]["reached"] = reached = partial(self._waiting.reached, key.id)
                 await reached(versions.asked_for(headers))
         except (ApiError, MemeditError) as error:
@@ -122,6 +123,7 @@ class Guard:
         try:
             await self.app(scope, _replayed(body, receive), noted)
         except Exception as error:
+            # The status has gone out; an error can be told no more.
             if started[0]:
                 raise  # closes the connection: the client must not take a part for the whole
             await answer_of(error, scope["path"])(scope, receive, send)
@@ -155,6 +157,7 @@ class Guard:
         if origin is None or scope["method"] in _SAFE:
             return
         try:
+            # A page that we served ourselves.
             same = urlsplit(origin).netloc == headers.get("host")
         except ValueError:
             same = False
@@ -167,6 +170,7 @@ class Guard:
         limit = key.max_body or settings.max_body
         if scope["path"] == IMPORT or scope["path"].startswith(DOCUMENTS):
             limit = key.max_body or settings.max_import
+        # What is said to be too long is not read; what is read is counted, as that may be a lie.
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > limit:
             raise _too_large(limit)

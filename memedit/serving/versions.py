@@ -100,6 +100,7 @@ class Waiting:
     async def _wait(self, version: int) -> None:
         arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[arrived] = version
+        # Wakes the watcher, which sleeps between two looks.
         self._more.set()
         if self._watcher is None or self._watcher.done():
             self._watcher = asyncio.create_task(self._watch())

@@ -132,6 +132,7 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
     if found is None:
         return _resumed(store, beside)
     rows, texts = found
+    # Without it, whoever guesses a text could tell by the hash that it was there.
     salt = secrets.token_hex(16)
     ids = sorted({row["id"] for row in rows})
     beside.erase(wanted.namespace, ids, texts, salt)
@@ -266,4 +267,5 @@ def _acknowledged(store: Store, memory: str) -> list[Follower]:
         told = store.journal.database.acknowledged(memory)
         if all(at >= event for _, at in told) or time.monotonic() > end:
             return [Follower(name, at >= event) for name, at in told]
+        # Copies say so by a connection's name, which announces nothing.
         time.sleep(0.02)

@@ -45,6 +45,7 @@ class Texts:
                 break
             held = {text.strip().casefold() for text in other}
             whole = "\n".join(held)
+            # As characters first, which is fast; only what is there is looked at as words.
             within = {text for text in sought if text in whole}
             said = {text for text in held if text in found}
             said |= {text for text in within - said if _pattern([text]).search(whole)}
@@ -73,6 +74,7 @@ class Texts:
         found: dict[bytes, None] = {}
         for text in self.searched:
             escaped = json.dumps(text)[1:-1]
+            # As it is, within JSON, within JSON in JSON (the audit log's entries), and in CSV.
             forms = (text, escaped, json.dumps(escaped)[1:-1], text.replace('"', '""'))
             found.update(dict.fromkeys(form.encode() for form in forms))
             found.update(dict.fromkeys(text.encode(f"utf-16-{order}") for order in ("le", "be")))

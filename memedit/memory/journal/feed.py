@@ -69,6 +69,7 @@ class Feed:
         self._contact = time.monotonic()
         self._connected, self._error = False, "Not connected yet."
         self._stopped = threading.Event()
+        # Closing one end wakes the thread, which waits on the other beside the database.
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="memedit-feed", daemon=True)
         self._thread.start()
@@ -99,6 +100,7 @@ class Feed:
                 self._follow()
             except Exception as error:
                 self._lost(error)
+            # It went well for a while: the next attempt need not wait as if it never had.
             if self._contact > contact:
                 wait = _FIRST_WAIT
             self._stopped.wait(wait)
@@ -136,6 +138,7 @@ class Feed:
 
     def _catch_up(self) -> str | None:
         """The memory's id; None while there is none."""
+        # Before the answer: the copy is at least as new as the question.
         asked = time.monotonic()
         with self._journal.read() as anything:
             told = self._take(self._journal) if anything else {}

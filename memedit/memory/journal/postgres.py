@@ -104,6 +104,7 @@ class Postgres:
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
         """A connection of psycopg's, with memedit's settings."""
+        # Settings made within a transaction would be undone with it.
         connection = driver().connect(**self._options, autocommit=True)
         try:
             for statement in _SETTINGS:
@@ -238,6 +239,7 @@ def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get(WRITES, False):
         if options.get(HAS_TABLES, True):
+            # Of all tables only this one: it keeps out writers, and lets readers read.
             connection.exec_driver_sql("LOCK TABLE events IN EXCLUSIVE MODE")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -281,4 +283,5 @@ def _is_lost(error: BaseException) -> bool:
     if not isinstance(cause, driver().OperationalError):
         return False
     state = getattr(cause, "sqlstate", None)
+    # Without a code the network broke off; 08: connection, 57P: shutdown, 25P03: idle too long.
     return state is None or state.startswith(("08", "57P", "25P03"))

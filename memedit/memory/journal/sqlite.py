@@ -256,9 +256,11 @@ def _connect(path: Path | None, needed: frozenset[str], *, read_only: bool) -> s
         return _connect_read_only(path)
     connection = _open(":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rwc")
     try:
+        # Turning the log on writes into the file, which another program's must not see.
         if path is not None and _is_free_for(connection, needed):
             _use_wal(connection)
         connection.execute("PRAGMA foreign_keys=ON")
+        # NORMAL would lose the last commits in the write-ahead log when the power fails.
         connection.execute("PRAGMA synchronous=FULL")
     except BaseException:
         connection.close()
@@ -307,6 +309,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
         if not isinstance(error, sqlite3.OperationalError):
             raise
         log = path.with_name(path.name + "-wal")
+        # "immutable" tells SQLite that nobody writes: it takes no locks and reads no log.
         if not path.exists() or (log.exists() and log.stat().st_size):
             raise
         return _open(f"{path.absolute().as_uri()}?mode=ro&immutable=1")

@@ -66,6 +66,7 @@ class Chain:
             if new == (entry or torn) and not (moved and entry):
                 made.append(line)
                 continue
+            # Every later line holds the hash of the one before: all of them change with it.
             made.append(self._linked(new, made[-1] if made else b"") if entry else b"[purged]")
             moved = True
         return made

@@ -310,6 +310,7 @@ class LocalBackend:
         return ids
 
     def _encoded(self, text: str, *, special: bool) -> Tensor:
+        # JSON may carry half a surrogate pair, which no tokenizer takes.
         text = text.encode("utf-8", "replace").decode()
         ids = self._tokenizer(text, add_special_tokens=special).input_ids
         return torch.tensor(ids, dtype=torch.long)
@@ -393,6 +394,7 @@ class LocalBackend:
             sampling = Sampling(max_tokens=self._room(len(ids), None), temperature=0)
             sampling = replace(sampling, max_tokens=min(sampling.max_tokens, question.max_tokens))
             view = View(question.namespace, question.as_of, not self.settings.bare)
+            # With the edits and without, in one batch: the answer, and what the base would say.
             for edited in (view, replace(view, edited=False)):
                 asking.add(ids, edited, sampling, chat=chat)
         try:

@@ -171,6 +171,7 @@ class UpstreamBackend:
         told = [receipts.receipt(r.decision, r.version, name if r.facts else "") for r in readings]
         headers = receipts.header(told) if told else {}
         inside = any(reading.facts for reading in readings)
+        # Otherwise the body is handed on byte for byte, not as we would write it.
         if inside or receipts.FIELD in wanted:  # our field is not the upstream's business
             kept = {k: v for k, v in wanted.items() if k != receipts.FIELD}
             body = json.dumps(kept | (rewrite(readings) if inside else {})).encode()
@@ -312,6 +313,7 @@ async def with_field(parts: AsyncIterator[bytes], field: dict[str, Any]) -> Asyn
         CutError: the stream broke off, or its first event never ends.
     """
     held, sent = b"", False
+    # A chunk may end anywhere, in the middle of a line, too.
     async for part in parts:
         if sent:
             yield part

@@ -53,7 +53,11 @@ class Relay:
         self.base = base_url(url)
         self._key, self._pass_key = key, pass_key
         limits = httpx.Limits(
-            max_connections=512, max_keepalive_connections=128, keepalive_expiry=4.0
+            # Given up before most servers close theirs (5 s and more): what is sent on a dying
+            # connection may have been read, and is not sent again.
+            max_connections=512,
+            max_keepalive_connections=128,
+            keepalive_expiry=4.0,
         )
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(timeout, connect=connect_timeout),
@@ -114,12 +118,14 @@ class Relay:
 
     def _headers(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         given = [(n.lower(), v) for n, v in given]
+        # A client may name further headers that are meant for the next hop only.
         named = {v.strip().lower() for n, v in given if n == "connection" for v in v.split(",")}
         dropped = _NOT_FORWARDED | named
         if self._key is not None or not self._pass_key:
             dropped |= _WITH_OUR_KEY if self._key is not None else {"authorization"}
         kept = [(n, v) for n, v in given if n not in dropped and not _is_ours(n, v)]
         if not any(name == "accept-encoding" for name, _ in kept):
+            # Else httpx would ask for compression, and its client did not.
             kept.append(("accept-encoding", "identity"))
         if self._key is not None:
             kept.append(self._as_presented({name for name, _ in given}))
