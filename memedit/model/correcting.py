@@ -99,6 +99,7 @@ def corrections(
     replaces = [r for r in same if _one_kind(r.edit, edit) and not _says_the_same(r.edit, edit)]
     perhaps = [h.record for h, p in sure if p >= POSSIBLE and h.record not in replaces]
     perhaps = [r for r in perhaps if not _says_the_same(r.edit, edit)]
+    # What brings more than it repeats is written.
     if repeats is not None and (replaces or edit.queries or moment is not None):
         repeats = None
     perhaps += [r for r in about if r not in (*ended, *replaces, *perhaps)]
@@ -194,6 +195,7 @@ def _asked_of(decider: Decider, edit: Edit, records: Sequence[Record]) -> list[f
     if not records:
         return []
     said = [_with_value(edit, record.edit) for record in records]
+    # A memory of the new edit alone: what is in force becomes the question.
     with EditMemory(None, decider.memory.encoder) as alone:
         for one in said:
             alone.add(one)
@@ -206,6 +208,7 @@ def _asked_of(decider: Decider, edit: Edit, records: Sequence[Record]) -> list[f
 
 
 def _with_value(new: Edit, old: Edit) -> Edit:
+    # With its own value the new prompt would be another fact to the scope.
     value = new.target_new and (old.target_new or new.target_new)
     plain = replace(new, target_new=value, queries=(), excluded=(), id="")
     return replace(plain, multiple=not new.is_statement, id="")

@@ -84,6 +84,7 @@ def guessed_subject(question: str) -> str | None:
     not begin one.
     """
     if quoted := _QUOTED.findall(question):
+        # The longest: short ones are often a word that is only stressed.
         return str(max(quoted, key=len)).strip() or None
     names = [name for name in _runs(question) if not name.isdigit()]
     return max(names, key=len) if names else None

@@ -220,6 +220,7 @@ def tune(model: AskableModel, *, progress: Callable[[int, int], None] | None = N
     }
     total = len(every) + sum(len(tries[name]) * len(group) for name, group in groups.items())
     counted = _counter(total, progress)
+    # Some trials ask that the base's own answer is kept: it is asked first.
     bases = dict(zip(map(id, every), _said(model, NONE, every, counted), strict=True))
     scores: dict[str, dict[str, float]] = {}
     for name, group in groups.items():
@@ -236,6 +237,7 @@ def tune(model: AskableModel, *, progress: Callable[[int, int], None] | None = N
 def _best(scores: Mapping[str, float], order: Sequence[str]) -> str:
     """The first form, in the order of preference, that is about as good as the best."""
     best = max(scores.values())
+    # Within the noise of forty requests the preferred form stays.
     return next(form for form in order if scores[form] >= best - _SLACK)
 
 

@@ -85,6 +85,7 @@ class Lessons:
         rng = random.Random(f"{self.seed}/{step}")
         fact = rng.choice(self.facts)
         wordings = [text for text in (*fact.paraphrases, *fact.questions) if text.strip()]
+        # A text or a neighbour, as likely; without neighbours always a text.
         pool = [rng.choice(self.texts), *rng.sample(fact.neighbours, min(1, len(fact.neighbours)))]
         others = [rng.choice(pool)]
         others += [rng.choice(self.facts).prompt for _ in range(self.unrelated - 1)]
@@ -101,6 +102,7 @@ class Student:
 
     def __init__(self, lm: LM, sites: Sequence[str]) -> None:
         self.lm, self.sites = lm, tuple(sites)
+        # The base is frozen: what enters the first changed block is kept for texts that come again.
         self.over = Seen(lm, block_of(lm, sites))
 
     def edit_rows(self, lesson: Lesson) -> tuple[Sequenced, Sequenced]:
@@ -272,6 +274,7 @@ class KeTraining:
     def objective(self, edit: Tensor, moved: Tensor) -> Tensor:
         """What is minimised in the network and, by the sign, maximised in the multiplier."""
         excess, factor = moved - self.margin, self.multiplier.clamp(min=0)
+        # Each sees the other as a constant; the sign makes a minimiser climb in the multiplier.
         return edit + factor.detach() * excess - factor * excess.detach()
 
     def run(self, folder: Path, schedule: Schedule, report: Report) -> dict[str, float]:

@@ -96,6 +96,7 @@ def draw_shuffled(step: int, schedule: Schedule, draw: Callable[[random.Random],
     a batch is padding.
     """
     group, place = divmod(step, 4)
+    # Of the step, no running stream: a run that is resumed sees what it would have seen.
     rng = random.Random(f"{schedule.seed}/{group}")
     drawn = sorted((draw(rng) for _ in range(4 * schedule.batch)), key=_length)
     order = rng.sample(range(4), 4)
@@ -147,6 +148,7 @@ def _resume(
     for name, parameter in parameters.items():
         with torch.no_grad():
             parameter.copy_(tensors[f"value/{name}"])
+        # Adam's moments too: without them the first steps after an interruption would be too long.
         keys = ("step", "exp_avg", "exp_avg_sq")  # of what learns
         if f"step/{name}" in tensors:
             optimiser.state[parameter] = {key: tensors[f"{key}/{name}"] for key in keys}

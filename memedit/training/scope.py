@@ -55,6 +55,7 @@ def train_pair_model(
 ) -> PairModel:
     """The network trained on ``pairs``; not yet calibrated (temperature 1, shift 0)."""
     batch = min(512, max(32, len(pairs) // 100))  # a hundred steps an epoch, or more
+    # A feature that is the same for all pairs must not be divided by zero.
     mean, scale = pairs.scalars.mean(0), pairs.scalars.std(0) + 1e-3
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -116,6 +117,7 @@ def calibrated(model: PairModel, pairs: Pairs) -> PairModel:
 
     logits = model.logits(pairs.scalars, pairs.vectors.astype(np.float32))
     best, right = best_of_queries(pairs, logits, pairs.labels != 0)
+    # Nearly without a prior: it is two numbers that are fitted.
     fitted = LogisticRegression(C=1e3).fit(best[:, None].astype(np.float64), right)
     slope, bias = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     return replace(model, temperature=1 / slope, shift=-bias / slope)

@@ -86,6 +86,7 @@ class Base:
     def outcomes(self, positions: Sequence[int]) -> dict[Probe, Outcome]:
         """The outcome of every probe and condition of the cases at these positions (and of their
         groups)."""
+        # Whole groups: a batch's padding moves the last bits of its logits.
         size = self.settings.group
         found: dict[Probe, Outcome] = {}
         for group in sorted({i // size for i in positions}):
@@ -173,7 +174,9 @@ def asked(
         return Asked(before, before, dict.fromkeys(probes, Decision()), known, edited=False)
     settings = base.settings
     plain = dict(zip(probes, asker.decide([p.prompt for p in probes]), strict=True))
+    # What no edit concerns is the base's bit for bit, and need not be asked again.
     inside = _inside(asker, probes, plain, settings)
+    # Only free answers are timed: they are what a user waits for.
     start = time.perf_counter()
     generating = ask(asker, inside, [f for f in settings.families if f == "gen"])
     seconds = time.perf_counter() - start

@@ -144,12 +144,14 @@ class Cell:
         """
         wanted = {edit.id for operation in operations for edit in operation.edits}
         held = {record.id for record in self.model.memory.records()}
+        # A kill between an edit and its row: the edit is made again, and timed.
         self._forget(held - wanted)
         return wanted <= held
 
     def _forget(self, ids: set[str]) -> None:
         there = [r.id for r in self.model.memory.records() if r.id in ids]
         if there:
+            # The newest first: edits may have been fitted on those before them.
             self.model.forget_many(there[::-1])
 
     def _forget_all(self) -> int:
@@ -262,6 +264,7 @@ class Cell:
         rows: list[Row] = []
         if self._weights is None:
             corpus = [each for case in self.cases for each in case.references]
+            # False, not None: it was looked at, and there is nothing.
             self._weights = text.weights(corpus) if corpus else False
         for i in step.cases:
             seed = self.settings.seed + i

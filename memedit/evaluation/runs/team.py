@@ -106,6 +106,7 @@ class _Team:
 
     def _start(self, part: Part) -> subprocess.Popen[str] | None:
         """None when the team was stopped."""
+        # Whoever set it knows better.
         environment = {"OMP_NUM_THREADS": str(self.threads), **os.environ}
         with self._lock:
             if self._stopped:
@@ -122,6 +123,7 @@ class _Team:
 
     def _heard(self, label: str, done: int, total: int) -> None:
         if self.progress is not None:
+            # Callers' displays are not made for several threads.
             with self._telling:
                 self.progress(label, done, total)
 
