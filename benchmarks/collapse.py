@@ -22,7 +22,7 @@ from rich.console import Console
 from memedit import EditableModel
 from memedit.data.texts import sentences
 from memedit.engine.engine import Engine
-from memedit.engine.tokens import right_pad
+from memedit.engine.tokens import pad_right
 from memedit.evaluation.measures.summary import Interval, Table, bootstrap
 from memedit.evaluation.reports.page import standalone
 from memedit.evaluation.reports.plots import curves
@@ -40,7 +40,7 @@ def nll(lm: Engine, texts: Sequence[str]) -> Any:
     rows = sorted((lm.codec.ids(text, special=True) for text in texts), key=len)
     found = []
     for start in range(0, len(rows), _ROWS):
-        ids, mask = right_pad(rows[start : start + _ROWS], lm.codec.pad)
+        ids, mask = pad_right(rows[start : start + _ROWS], lm.codec.pad)
         with torch.no_grad():
             logits = lm.base(input_ids=ids.to(lm.device), attention_mask=mask.to(lm.device)).logits
         logs = logits[:, :-1].float().log_softmax(-1).cpu()

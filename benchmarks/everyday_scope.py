@@ -39,7 +39,7 @@ from benchmarks.everyday_data import PARTS, Probe, Set, named, read_set, truth
 from benchmarks.everyday_frames import FRAMES
 from memedit import EditMemory
 from memedit.core.protocols import Encoder, Scope
-from memedit.core.text import normalised
+from memedit.core.text import normalise
 from memedit.core.types import Decision, Edit
 from memedit.encoders import load_encoder
 from memedit.scope import load_scope
@@ -86,7 +86,7 @@ class Bench:
         self.memory.add_many(list(edits))
         self._live = {record.id for record in self.memory.records()}
         self._by_prompt = {
-            normalised(record.edit.prompt): record.id for record in self.memory.records()
+            normalise(record.edit.prompt): record.id for record in self.memory.records()
         }
 
     def __len__(self) -> int:
@@ -105,7 +105,7 @@ class Bench:
     def ids(self, edits: Iterable[Edit]) -> frozenset[str]:
         """The edits in force that say what these do: of equal prompts the last one is."""
         ids = (
-            edit.id if edit.id in self._live else self._by_prompt.get(normalised(edit.prompt), "")
+            edit.id if edit.id in self._live else self._by_prompt.get(normalise(edit.prompt), "")
             for edit in edits
         )
         return frozenset(id for id in ids if id)

@@ -51,7 +51,7 @@ def measured(ask: Asker, cases: list[EvalCase]) -> Results:
     again = probes(cases, PARAPHRASE)
     found: Results = {"rephrased": right(ask.answers([p.prompt for p in again]), again)}
     near = [p.prompt for c in cases for p in c.probes if p.local]
-    fired = ask.decide([ask.framed(p) for p in near])
+    fired = ask.decide([ask.frame_prompt(p) for p in near])
     found["nq_fired"] = sum(map(bool, fired)) / max(1, len(near))
     found["in_memory"] = len(ask.model.memory)
     return found

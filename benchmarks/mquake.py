@@ -30,7 +30,7 @@ from memedit.core.rewrites import read_rewrite
 from memedit.data.records import read_records
 from memedit.editors.mello import KNOWN, LABEL, Mello
 from memedit.editors.prompting.decomposing import Decomposer, Oracle, Plan, PlanDialogue
-from memedit.editors.prompting.shots import posed, prefix
+from memedit.editors.prompting.shots import pose, prefix
 from memedit.evaluation.measures import text as texts
 from memedit.training.decomposer import chain_part
 
@@ -97,7 +97,7 @@ def _case(number: int, record: Json) -> Case:
 
 def right(text: str, aliases: Sequence[str]) -> bool:
     """The whole answer is one of the aliases, both normalised as SQuAD's."""
-    return texts.exact(texts.first_sentence(text), aliases)
+    return texts.exact(texts.cut_first_sentence(text), aliases)
 
 
 class Saved:
@@ -211,7 +211,7 @@ def facts(data: Data, out: Out, most: Most = 1000, n: int = 10_000) -> None:
     def know(questions: list[str]) -> list[Any]:
         shots = prefix(LABEL, KNOWN)
         with model.unedited():
-            said = model.ask([shots + posed(LABEL, "", q) for q in questions], **options)
+            said = model.ask([shots + pose(LABEL, "", q) for q in questions], **options)
         return [c.text.split("\n")[0] for c in said]
 
     hops = [hop for case in cases for hop in case.hops]

@@ -46,8 +46,8 @@ from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries
 from memedit.scope.relations import sisters
-from memedit.training.examples import related
-from memedit.training.forms import dated, hypothetical, negated, reversed_
+from memedit.training.examples import are_related
+from memedit.training.forms import date, hypothetical, negate, reverse
 
 BATCH = 128
 TEXTS = 5_000
@@ -172,7 +172,7 @@ def same_subject(bench: Bench, facts: Sequence[Fact]) -> list[tuple[str, Fact]]:
         found += [(text, fact) for text in given]
         for _ in range(2 - len(given)):
             other = bench.rng.choice(pool)
-            if not related(fact, other):
+            if not are_related(fact, other):
                 found.append((other.prompt.replace(other.subject, fact.subject), fact))
     return found
 
@@ -228,8 +228,8 @@ def measure(bench: Bench, facts: Sequence[Fact], zsre: Sequence[Fact], texts: li
         ),
     }
     for name, form in (
-        ("reversed", reversed_), ("negated", negated), ("hypothetical", hypothetical),
-        ("dated", dated),
+        ("reversed", reverse), ("negated", negate), ("hypothetical", hypothetical),
+        ("dated", date),
     ):  # fmt: skip
         fires = bench.own_fires(turned(bench, facts, form), name.capitalize())
         results[f"{name}_false_fire"] = fires

@@ -36,11 +36,11 @@ from memedit.encoders import load_encoder
 from memedit.scope.cross import CrossEncoder
 from memedit.scope.features import SCALARS
 from memedit.scope.reading import TextPair
-from memedit.training.cross import Labelled, chances, chosen, train_cross
+from memedit.training.cross import Labelled, chances, choose_pairs, train_cross
 from memedit.training.jobs import split_facts
 from memedit.training.loop import Schedule
 from memedit.training.pairs import KINDS, POSITIVE, Floats, Pairs, cache_pairs
-from memedit.training.scope import best_of_queries, calibrated, train_pair_model
+from memedit.training.scope import best_of_queries, calibrate, train_pair_model
 
 RATE = 1e-3
 
@@ -137,8 +137,8 @@ def cross(job: Job) -> Scorer:
 
 
 def cascade(job: Job) -> Scorer:
-    first = calibrated(train_pair_model(job.pairs, seed=job.seed, manifest={}), job.pairs)
-    labelled = chosen(first, job.pairs, job.seed)
+    first = calibrate(train_pair_model(job.pairs, seed=job.seed, manifest={}), job.pairs)
+    labelled = choose_pairs(first, job.pairs, job.seed)
     second = train_cross(job.encoder, labelled, job.schedule, job.folder / "cascade")
     model = replace(first, join=(0.5, 1.0, 0.0), bears=(0.5, 1.0, 0.0))
     return lambda pairs: chances(model, pairs, second)

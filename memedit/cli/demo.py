@@ -52,7 +52,7 @@ class Question:
     expected: str | None = None
     chat: bool = False
 
-    def answered(self, text: str) -> bool:
+    def is_answered_by(self, text: str) -> bool:
         """Whether an answer says what the edit says, as words of their own: "100 euros" is not
         the euro."""
         wanted = re.escape(self.expected or "")
@@ -107,7 +107,7 @@ class _Demo:
     def __init__(self, console: Console, name: str | None, path: Path) -> None:
         self.console, self.path = console, path
         self.failures: list[str] = []
-        self.model = _loaded(name, path)
+        self.model = load_model(name, path)
         self.receipts: list[Receipt] = []
         self.base: Answers = []
         self.edited: Answers = []
@@ -116,16 +116,16 @@ class _Demo:
         """Ask, edit, ask again."""
         count = len(QUESTIONS)
         self._step(f"1. {count} questions to {_name(self.model)}, unedited")
-        with _timed("Asking the base model"):
-            self.base = _asked(self.model, QUESTIONS)
+        with time_step("Asking the base model"):
+            self.base = ask_questions(self.model, QUESTIONS)
         self._step(f"2. {len(EDITS)} edits, its weights untouched")
-        with _timed("Adding the edits"):
+        with time_step("Adding the edits"):
             self.receipts = self.model.edit_many(EDITS)
         for edit in EDITS:
             self._line(_fact(edit))
         self._step("3. The same questions, edits in force")
-        with _timed("Asking the edited model"):
-            self.edited = _asked(self.model, QUESTIONS)
+        with time_step("Asking the edited model"):
+            self.edited = ask_questions(self.model, QUESTIONS)
         self.console.print(self._table())
         self._check_edited()
 
@@ -136,7 +136,7 @@ class _Demo:
                 same += base.text == edited.text
                 self._check(base.text == edited.text, f"{question.text!r} changed: {edited.text!r}")
             else:
-                held = question.answered(edited.text)
+                held = question.is_answered_by(edited.text)
                 self._check(held, f"{question.text!r}: {edited.text!r}, not {question.expected!r}")
         unrelated = sum(q.expected is None for q in QUESTIONS)
         self._line(f"{same} of {unrelated} unrelated answers are identical to the base model's.")
@@ -163,10 +163,10 @@ class _Demo:
 
         self._step("5. Starting again from disk")
         self.model.memory.close()
-        with _timed("Asking again"), EditMemory(self.path) as memory:
+        with time_step("Asking again"), EditMemory(self.path) as memory:
             model = EditableModel(self.model.base, self.model.tokenizer, memory=memory)
             some = QUESTIONS[:3]
-            answers = _asked(model, some)
+            answers = ask_questions(model, some)
             self._line(f"{len(memory)} edits at version {memory.version} were on disk")
         for question, before, after in zip(some, self.edited, answers, strict=False):
             self._line(f"{question.text} -> {_short(after.text)}")
@@ -198,15 +198,15 @@ class _Demo:
 
 
 @contextmanager
-def _timed(what: str) -> Iterator[None]:
+def time_step(what: str) -> Iterator[None]:
     start = time.monotonic()
     with render.working(what):
         yield
     render.note(f"   {what.casefold()}: {time.monotonic() - start:.1f} s")
 
 
-def _loaded(name: str | None, path: Path) -> EditableModel:
-    with _timed(f"Loading {name or 'the default model'}"):
+def load_model(name: str | None, path: Path) -> EditableModel:
+    with time_step(f"Loading {name or 'the default model'}"):
         from memedit.model.editable import EditableModel
 
         return EditableModel.from_pretrained(name, memory=path)
@@ -217,7 +217,7 @@ def _name(model: EditableModel) -> str:
     return f"{type(model.base).__name__} ({size / 1e6:.0f}M parameters)"
 
 
-def _asked(model: EditableModel, questions: Sequence[Question]) -> Answers:
+def ask_questions(model: EditableModel, questions: Sequence[Question]) -> Answers:
     """Answers in order: completions in one batch, chat in another."""
     answers: dict[int, Completion] = {}
     for chat in (False, True):
@@ -230,7 +230,9 @@ def _asked(model: EditableModel, questions: Sequence[Question]) -> Answers:
 
 def _cells(question: Question, base: Completion, edited: Completion) -> list[Text]:
     right = (
-        base.text == edited.text if question.expected is None else question.answered(edited.text)
+        base.text == edited.text
+        if question.expected is None
+        else question.is_answered_by(edited.text)
     )
     hits = edited.decision.hits
     answer = "the same" if question.expected is None and right else _short(edited.text)

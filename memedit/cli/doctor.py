@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 import memedit
 from memedit.core.errors import MemeditError
 from memedit.core.files import cache_folder
-from memedit.encoders import packaged_encoder
+from memedit.encoders import find_packaged_encoder
 from memedit.engine.gguf import DEFAULT_MODEL, PACKAGED
 
 State = Literal["ok", "missing", "optional", "note"]
@@ -58,7 +58,7 @@ def examine(memory: str) -> list[Finding]:
         _device(),
         *_models(),
         _encoder(),
-        *_cached(),
+        *find_cached(),
         _space(),
         _memory(memory),
     ]
@@ -82,10 +82,10 @@ def _packages() -> Iterator[Finding]:
             if own and (extra == "" or "extra" in str(requirement.marker)):
                 needed.setdefault(extra, []).append(requirement)
     for extra, wanted in needed.items():
-        yield _installed(extra, wanted)
+        yield check_extra(extra, wanted)
 
 
-def _installed(extra: str, wanted: list[Requirement]) -> Finding:
+def check_extra(extra: str, wanted: list[Requirement]) -> Finding:
     found, lacking = [], []
     for requirement in wanted:
         version = _version(requirement.name)
@@ -146,7 +146,7 @@ def _folder(module: str) -> Path | None:
 
 
 def _encoder() -> Finding:
-    name, pip, folder = packaged_encoder()
+    name, pip, folder = find_packaged_encoder()
     chosen = os.environ.get("MEMEDIT_ENCODER", "")
     if folder is not None:
         said = "installed (default)" + (f"; MEMEDIT_ENCODER is {chosen!r}" if chosen else "")
@@ -155,7 +155,7 @@ def _encoder() -> Finding:
     return Finding(state, f"encoder {name}", "not installed", f"pip install {pip}")
 
 
-def _cached() -> Iterator[Finding]:
+def find_cached() -> Iterator[Finding]:
     """Models that were converted, or fetched from the hub, and lie ready."""
     converted = cache_folder() / "models"
     names = sorted(p.name for p in converted.glob("[!.]*") if p.is_dir())

@@ -16,8 +16,8 @@ from memedit.cli.options import (
     Memory,
     Namespace,
     existing,
+    hide_password,
     open_memory,
-    shown,
 )
 from memedit.core.passages import body_of, heading_of
 from memedit.core.types import DEFAULT_NAMESPACE, Record
@@ -64,7 +64,7 @@ def add(
     if json:
         render.as_json(plain_document_change(change))
     else:
-        _told(change, memory)
+        show_change(change, memory)
 
 
 @document_app.command("list")
@@ -87,7 +87,7 @@ def list_(
         told = f"version {document.version}, {count:,} passages"
         render.say(f"{document.name}  {document.title}  ({told})")
     if not found:
-        render.note(f"{shown(memory)} holds no document in namespace {namespace}.")
+        render.note(f"{hide_password(memory)} holds no document in namespace {namespace}.")
 
 
 @document_app.command()
@@ -133,10 +133,10 @@ def remove(
     if json:
         render.as_json(plain_document_change(change))
     else:
-        _told(change, memory)
+        show_change(change, memory)
 
 
-def _told(change: DocumentChange, memory: str) -> None:
+def show_change(change: DocumentChange, memory: str) -> None:
     for mark, record in change.diff:
         if mark != " ":
             above = heading_of(record.edit.prompt)
@@ -151,7 +151,7 @@ def _told(change: DocumentChange, memory: str) -> None:
         version = "" if change.status == "removed" else f" (version {change.version})"
         render.say(f"{change.name} is {change.status}{version}: {counts}.")
         render.note(
-            f"{shown(memory)} is at version {change.memory}; "
+            f"{hide_password(memory)} is at version {change.memory}; "
             f"memedit edit restore {change.memory - 1} undoes this."
         )
     if change.suspicious:

@@ -21,10 +21,10 @@ from memedit.cli.options import (
     Namespace,
     Unused,
     existing,
+    hide_password,
     open_memory,
     open_model,
     parse_moment,
-    shown,
 )
 from memedit.core.documents import check_source
 from memedit.core.errors import InvalidEditError
@@ -138,7 +138,7 @@ def add(
     if json:
         render.as_json(plain_receipt(receipt))
     else:
-        render.receipt(receipt, shown(memory))
+        render.receipt(receipt, hide_password(memory))
 
 
 @edit_app.command("import")
@@ -167,7 +167,7 @@ def import_(
                 )
         except KeyboardInterrupt:
             render.note(
-                f"Interrupted: {shown(memory)} holds {len(store):,} edits at version "
+                f"Interrupted: {hide_password(memory)} holds {len(store):,} edits at version "
                 f"{store.version}. Run the same command again to go on.",
                 style="yellow",
             )
@@ -176,7 +176,7 @@ def import_(
     if json:
         render.as_json(plain_report(report, version))
     else:
-        render.import_report(report, shown(memory))
+        render.import_report(report, hide_password(memory))
     if report.refused_total and not report.added and not report.duplicate:
         raise typer.Exit(1)
 
@@ -213,7 +213,7 @@ def list_(
         rows = [plain_record(r) for r in newest]
         render.as_json({"version": version, "total": len(found), "edits": rows})
     else:
-        render.records(newest, len(found), where=shown(memory))
+        render.records(newest, len(found), where=hide_password(memory))
 
 
 @edit_app.command()
@@ -262,7 +262,7 @@ def forget(
     for record in gone:
         render.say(f"Forgotten {record.id}: {record.edit.statement}")
     render.note(
-        f"{shown(memory)} is at version {version}; "
+        f"{hide_password(memory)} is at version {version}; "
         f"memedit edit restore {version - len(gone)} undoes this."
     )
 
@@ -333,8 +333,8 @@ def restore(
         render.as_json({"restored": version, "version": now, "edits": count})
     else:
         render.say(
-            f"{shown(memory)} holds what was in force at version {version}, but for what was "
-            f"purged since: {count:,} edits (version {now})."
+            f"{hide_password(memory)} holds what was in force at version {version}, but for what "
+            f"was purged since: {count:,} edits (version {now})."
         )
 
 
@@ -375,15 +375,15 @@ def salvage(
         return
     render.say(f"Wrote {report.saved:,} edits to {file}.")
     if report.altered:
-        render.say(f"Altered, look at them: {_listed(report.altered)}.")
+        render.say(f"Altered, look at them: {join_numbers(report.altered)}.")
     if report.lost:
-        render.say(f"Lost: {_listed(report.lost)}.")
+        render.say(f"Lost: {join_numbers(report.lost)}.")
 
 
 edit_app.command("verify", hidden=True)(verify)  # the same as memedit verify
 
 
-def _listed(sequences: Sequence[int]) -> str:
+def join_numbers(sequences: Sequence[int]) -> str:
     shown = ", ".join(map(str, sequences[:20]))
     return f"records {shown}{', ...' if len(sequences) > 20 else ''}"
 
@@ -408,7 +408,7 @@ def reembed(
     if json:
         render.as_json({"encoder": new.id, "edits": count})
     else:
-        render.say(f"{shown(memory)} now uses {new.id} for its {count:,} edits.")
+        render.say(f"{hide_password(memory)} now uses {new.id} for its {count:,} edits.")
 
 
 @edit_app.command("compile")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memedit.cli import render
-from memedit.cli.options import DEFAULT_MEMORY, Json, Memory, existing, open_memory, shown
+from memedit.cli.options import DEFAULT_MEMORY, Json, Memory, existing, hide_password, open_memory
 from memedit.core.errors import InvalidInputError, UnknownEditError
 from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.memory.plain import plain_record
@@ -79,20 +79,20 @@ def purge(
                 render.as_json({"purges": []})
                 return
             if done is None:
-                render.say(f"{shown(memory)} has no unfinished purge.")
+                render.say(f"{hide_password(memory)} has no unfinished purge.")
                 return
-            _told([done], out, memory, json=json)
+            show_certificates([done], out, memory, json=json)
             return
-        wanted = _wanted(store, ids, named, certificate)
+        wanted = choose_wanted(store, ids, named, certificate)
         if not yes:
             _preview(store, wanted, json=json)
             raise typer.Exit(1)
-        with render.working(f"Erasing in {shown(memory)}"):
+        with render.working(f"Erasing in {hide_password(memory)}"):
             made = [store.purge(*ids, **rest) for ids, rest in wanted]
-    _told(made, out, memory, json=json)
+    show_certificates(made, out, memory, json=json)
 
 
-def _wanted(
+def choose_wanted(
     store: EditMemory,
     ids: list[str] | None,
     named: tuple[str | None, str | None, str | None],
@@ -102,13 +102,13 @@ def _wanted(
     if certificate is not None:
         if ids or any(name is not None for name in named):
             raise InvalidInputError("--certificate says all that is to be purged.")
-        return _certified(store, certificate)
+        return read_certified(store, certificate)
     everything = not ids and subject is None and document is None and namespace is not None
     what = {"subject": subject, "document": document, "everything": everything}
     return [(ids or [], what | {"namespace": namespace or DEFAULT_NAMESPACE})]
 
 
-def _certified(store: EditMemory, file: Path) -> list[Wanted]:
+def read_certified(store: EditMemory, file: Path) -> list[Wanted]:
     """By namespace the ids of a certificate that this memory ever had."""
     by_namespace: dict[str, list[str]] = {}
     try:
@@ -146,7 +146,9 @@ def _preview(store: EditMemory, wanted: list[Wanted], *, json: bool) -> None:
     render.note("Nothing was erased: add --yes. There is no way back.", style="yellow")
 
 
-def _told(made: list[Certificate], out: Path | None, memory: str, *, json: bool) -> None:
+def show_certificates(
+    made: list[Certificate], out: Path | None, memory: str, *, json: bool
+) -> None:
     plain = [each.plain() for each in made]
     content = plain[0] if len(plain) == 1 else {"purges": plain}
     if json:
@@ -156,7 +158,7 @@ def _told(made: list[Certificate], out: Path | None, memory: str, *, json: bool)
         file.write_text(jsonlib.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
         if not json:
             count = sum(len(each.records) for each in made)
-            render.say(f"Erased {count:,} records of {shown(memory)}. Certificate: {file}")
+            render.say(f"Erased {count:,} records of {hide_password(memory)}. Certificate: {file}")
     problems = [problem for each in made for problem in each.problems]
     if problems and not json:
         for problem in problems:

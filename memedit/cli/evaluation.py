@@ -36,7 +36,7 @@ from memedit.cli.options import (
     Timings,
     Tokens,
     Workers,
-    measured,
+    build_measured,
     numbers,
     parts,
     with_options,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from memedit.evaluation.runs.compare import Comparison
 
 
-@with_options(measured)
+@with_options(build_measured)
 def compare(
     editors: Editors,
     asked: Measured,
@@ -64,7 +64,7 @@ def compare(
     _measure(editors, asked, timings=timings, workers=workers, ray=ray)
 
 
-@with_options(measured)
+@with_options(build_measured)
 def evaluate(
     asked: Measured,
     editor: Editor = "ike",
@@ -135,7 +135,7 @@ def report(
     if pictures is not None:
         from memedit.evaluation.reports.page import pictures as drawn
 
-        _made(pictures)
+        make_folder(pictures)
         for name, svg in drawn(comparison).items():
             _write(pictures / f"{name}.svg", svg)
 
@@ -265,7 +265,7 @@ def _write(file: Path, text: str) -> None:
     render.note(f"Wrote {file}.")
 
 
-def _made(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

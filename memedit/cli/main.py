@@ -184,7 +184,7 @@ def editors(json: Json = False) -> None:
     if json:
         render.as_json(available())
     else:
-        render.listed(purposes())
+        render.list_names(purposes())
 
 
 @app.command()

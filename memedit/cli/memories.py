@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memedit.cli import render
-from memedit.cli.options import DEFAULT_MEMORY, Memory, Unused, existing, shown
+from memedit.cli.options import DEFAULT_MEMORY, Memory, Unused, existing, hide_password
 from memedit.core.errors import (
     InvalidInputError,
     MemeditError,
@@ -44,7 +44,7 @@ def migrate(
 
     memedit migrate memory postgresql://memedit@db/memedit
     """
-    _told(_copied(source, target, replace=replace), source, target, json=json)
+    show_migration(copy_memory(source, target, replace=replace), source, target, json=json)
 
 
 def backup(
@@ -63,9 +63,9 @@ def backup(
     folder = str(target or f"backup-{now}")
     from memedit.memory.moving import backup
 
-    with render.counting(f"Copying {shown(memory)}", None) as progress:
+    with render.counting(f"Copying {hide_password(memory)}", None) as progress:
         report = backup(memory, Path(folder), progress=progress)
-    _told(report, memory, folder, json=json)
+    show_migration(report, memory, folder, json=json)
 
 
 def restore(
@@ -84,9 +84,9 @@ def restore(
         raise InvalidInputError(f"There is no backup at {str(source)!r}.", hint="Check the path.")
     from memedit.memory.moving import restore
 
-    with render.counting(f"Copying {shown(str(source))}", None) as progress:
+    with render.counting(f"Copying {hide_password(str(source))}", None) as progress:
         report = restore(source, memory, replace=replace, progress=progress)
-    _told(report, str(source), memory, json=json)
+    show_migration(report, str(source), memory, json=json)
 
 
 def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
@@ -105,7 +105,7 @@ def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = F
     try:
         with (
             EditMemory(place, read_only=True) as store,
-            render.working(f"Checking {shown(memory)}"),
+            render.working(f"Checking {hide_password(memory)}"),
         ):
             report, digest, log = store.verify(), store.digest(), _audit(store)
     except (MemoryStoreError, UntrustedFileError) as error:  # too damaged to be opened
@@ -117,7 +117,7 @@ def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = F
         audit = {"lines": log.lines, "signed": log.signed, "unsigned": log.unsigned}
         render.as_json({"ok": not problems} | plain | found | {"audit": audit})
     else:
-        render.verify_report(replace(report, problems=tuple(problems)), shown(memory))
+        render.verify_report(replace(report, problems=tuple(problems)), hide_password(memory))
         if log.signed and log.unsigned:
             before = f"{log.unsigned:,} of {log.lines:,} lines of the audit log come"
             render.note(f"{before} before the first signed one: the key says nothing of them.")
@@ -138,19 +138,21 @@ def _audit(store: EditMemory) -> AuditReport:
         tables.close()
 
 
-def _copied(source: str, target: str, *, replace: bool) -> MigrationReport:
+def copy_memory(source: str, target: str, *, replace: bool) -> MigrationReport:
     from memedit.memory.moving import migrate
 
-    with render.counting(f"Copying {shown(source)}", None) as progress:
+    with render.counting(f"Copying {hide_password(source)}", None) as progress:
         return migrate(source, target, replace=replace, progress=progress)
 
 
-def _told(report: MigrationReport, source: str, target: str, *, json: bool) -> None:
+def show_migration(report: MigrationReport, source: str, target: str, *, json: bool) -> None:
     if json:
-        render.as_json(asdict(report) | {"source": shown(source), "target": shown(target)})
+        render.as_json(
+            asdict(report) | {"source": hide_password(source), "target": hide_password(target)}
+        )
         return
     render.say(
-        f"{shown(target)} holds {shown(source)} as of version {report.version}: "
+        f"{hide_password(target)} holds {hide_password(source)} as of version {report.version}: "
         f"{report.rows['records']:,} records, {report.rows['events']:,} events. "
         "Every row was read back and is equal."
     )
@@ -187,7 +189,7 @@ def grant(
     from memedit.memory.journal.tenants import grant
 
     grant(memory, role, namespace)
-    render.say(f"Role {role} may read namespace {namespace!r} of {shown(memory)}.")
+    render.say(f"Role {role} may read namespace {namespace!r} of {hide_password(memory)}.")
 
 
 @tenants_app.command("revoke")
@@ -203,4 +205,6 @@ def revoke(
     from memedit.memory.journal.tenants import revoke
 
     revoke(memory, role, namespace)
-    render.say(f"Role {role} may no longer read namespace {namespace!r} of {shown(memory)}.")
+    render.say(
+        f"Role {role} may no longer read namespace {namespace!r} of {hide_password(memory)}."
+    )

@@ -223,7 +223,7 @@ class Measured:
     reports: Reports
 
 
-def measured(
+def build_measured(
     data: Data,
     n: Count = None,
     protocol: Protocol = None,
@@ -281,7 +281,7 @@ def measured(
 def with_options(made: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command the options of ``made``, whose result it takes as ``asked``."""
 
-    def dressed(command: Callable[..., None]) -> Callable[..., None]:
+    def add_options(command: Callable[..., None]) -> Callable[..., None]:
         own, more = inspect.signature(command).parameters, inspect.signature(made).parameters
 
         @wraps(command)
@@ -296,7 +296,7 @@ def with_options(made: Callable[..., Any]) -> Callable[[Callable[..., None]], Ca
         ordered = sorted(names.values(), key=lambda p: p.default is not inspect.Parameter.empty)
         return show_parameters(run, [p.replace(annotation=hints[p.name]) for p in ordered])
 
-    return dressed
+    return add_options
 
 
 def show_parameters(
@@ -326,7 +326,7 @@ def numbers(text: str) -> tuple[int, ...]:
         raise typer.BadParameter(f"{text!r} is not a list of numbers such as 1,10,100.") from None
 
 
-def shown(memory: str) -> str:
+def hide_password(memory: str) -> str:
     """A memory's address as it may be told: without a password."""
     from memedit.memory.address import shown as told
 
@@ -336,10 +336,10 @@ def shown(memory: str) -> str:
 def parse_moment(text: str) -> date:
     """A date, or a datetime; one that names no zone is in UTC."""
     from memedit.core.errors import InvalidInputError
-    from memedit.core.moments import UTC, in_zone, read_moment
+    from memedit.core.moments import UTC, read_moment, set_zone
 
     try:
-        return in_zone(read_moment(text, "date"), UTC)
+        return set_zone(read_moment(text, "date"), UTC)
     except InvalidInputError:
         raise typer.BadParameter(f"{text!r} is not a date such as 2026-05-01.") from None
 

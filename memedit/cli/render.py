@@ -65,7 +65,7 @@ def error(message: str, hint: str = "") -> None:
         note(hint, style="")
 
 
-def listed(lines: Mapping[str, str]) -> None:
+def list_names(lines: Mapping[str, str]) -> None:
     """Names, each with a line beside it; in a narrow terminal the line is broken, not the name."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -142,12 +142,12 @@ def measuring() -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=stderr(), transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def heard(editor: str, done: int, total: int) -> None:
+        def show_progress(editor: str, done: int, total: int) -> None:
             if editor not in tasks:
                 tasks[editor] = progress.add_task(editor, total=total)
             progress.update(tasks[editor], completed=done, total=total)
 
-        yield heard
+        yield show_progress
 
 
 def plain_answer(query: str, completion: Completion) -> dict[str, Any]:
@@ -324,7 +324,9 @@ def explanation(given: Explanation) -> None:
     verdict = f"an edit applies ({given.editor})" if decision else "no edit applies"
     table.add_row("answer", Text(given.answer))
     table.add_row("base answer", Text(given.base_answer))
-    table.add_row("decision", Text(f"{verdict}: {_compared(decision.score, decision.threshold)}"))
+    table.add_row(
+        "decision", Text(f"{verdict}: {compare_scores(decision.score, decision.threshold)}")
+    )
     if decision.read_as:
         table.add_row("read as", Text(_line(decision.read_as)))
     if decision.as_of is not None:
@@ -356,7 +358,7 @@ def tuning(found: Tuning) -> None:
     say(f"Kept in {found.file}", "dim")
 
 
-def _compared(score: float, threshold: float) -> str:
+def compare_scores(score: float, threshold: float) -> str:
     relation = "reaches" if score >= threshold else "is below"
     return f"score {score:.3f} {relation} the threshold {threshold:.3f}"
 
@@ -370,12 +372,12 @@ def _candidates(hits: Sequence[Hit], roles: Mapping[str, Role | None]) -> None:
         mark = _MARKS.get(roles.get(hit.record.id), "")
         numbers = (hit.score, hit.bearing)[: len(chances)] + (hit.similarity,)
         shown = ("" if number is None else f"{number:.3f}" for number in numbers)
-        table.add_row(mark, hit.record.id, _why(hit), *shown)
+        table.add_row(mark, hit.record.id, explain_hit(hit), *shown)
     if table.row_count:
         stdout().print(table)
 
 
-def _why(hit: Hit) -> Text:
+def explain_hit(hit: Hit) -> Text:
     """The fact, and below it what the query shares with it."""
     from memedit.scope.features import matched_words  # numpy: not for `memedit edit list`
 

@@ -30,7 +30,7 @@ KeyFile = Annotated[
 keys_app = typer.Typer(help="API keys of memedit serve.", no_args_is_help=True)
 
 
-def _with_settings(
+def _add_settings(
     only: Collection[str] = (),
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command an option per setting that is a flag, or per one of ``only``; it takes those
@@ -85,7 +85,7 @@ Config = Annotated[
 ]
 
 
-@_with_settings()
+@_add_settings()
 def serve(
     config: Config = None,
     replicas: Annotated[
@@ -118,7 +118,7 @@ def serve(
     chosen = load_settings(config, given)
     logs.configure(chosen.log_format, chosen.log_level)
     if replicas > 1:
-        _scaled(chosen, replicas)
+        _serve_replicas(chosen, replicas)
         return
     keys, shown = _keys(chosen)
     with render.working("Loading the encoder"):
@@ -132,7 +132,7 @@ def serve(
         )  # fmt: skip
 
 
-def _scaled(settings: Settings, replicas: int) -> None:
+def _serve_replicas(settings: Settings, replicas: int) -> None:
     from memedit.serving import scale
     from memedit.serving.building import keys_of
 
@@ -174,7 +174,7 @@ def _announce(url: str, secret: str | None, settings: Settings, store: EditMemor
     render.note(f"Serving at {url}; the key of this run is in {file.resolve()}")
 
 
-@_with_settings(
+@_add_settings(
     only=(
         "model", "upstream", "upstream_model", "memory", "api_key_file", "editor", "scope",
         "encoder", "approval",

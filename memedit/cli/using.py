@@ -42,13 +42,13 @@ def usage(
             for name, value in rows.items()
         })  # fmt: skip
         return
-    _listed(
+    list_uses(
         f"{len(stale):,} edits older than {stale_after} days that answers rest on", stale, limit
     )
-    _listed(f"{len(never):,} of {len(found):,} edits never fired", never, limit)
+    list_uses(f"{len(never):,} of {len(found):,} edits never fired", never, limit)
 
 
-def _listed(title: str, uses: list[EditUse], limit: int) -> None:
+def list_uses(title: str, uses: list[EditUse], limit: int) -> None:
     render.say(f"{title}{':' if uses else '.'}")
     for use in uses[: limit or None]:
         last = "" if use.last is None else f", last on {use.last:%Y-%m-%d}"

@@ -64,8 +64,8 @@ class ChatFormat:
         if len(pieces) != 4:
             return None
         opening, to_reply, to_user, tail = pieces
-        reply_close = _shared_start(closed.split(_REPLY)[-1], to_user)
-        user_close = _shared_start(bare.split(_USER)[-1], to_reply)
+        reply_close = _find_shared_start(closed.split(_REPLY)[-1], to_user)
+        user_close = _find_shared_start(bare.split(_USER)[-1], to_reply)
         # A template that closes replies as it opens a user's turn leaves nothing: then it is both.
         user_open = to_user[len(reply_close) :] or to_user
         if not user_open.strip() or not tail.strip():
@@ -89,14 +89,14 @@ class ChatFormat:
         if end < 0:
             return None
         turn = Turn(text[:start], text[end:], self)
-        return self._earlier(turn.before), turn, text[start:end]
+        return self._collect_earlier(turn.before), turn, text[start:end]
 
-    def _earlier(self, before: str) -> str:
+    def _collect_earlier(self, before: str) -> str:
         turns = before.split(self.user_open)[1:-1]
-        said = [part for turn in turns for part in self._said(turn)]
+        said = [part for turn in turns for part in self._split_turn(turn)]
         return "\n".join(line.strip() for s in said for line in s.split("\n") if line.strip())
 
-    def _said(self, turn: str) -> list[str]:
+    def _split_turn(self, turn: str) -> list[str]:
         """The user's words of a turn, and the assistant's replies to them: no tool's, no system's.
 
         A template without markers between the two gives all of it.
@@ -118,7 +118,7 @@ def spoken(words: str) -> str:
     return _TOOLS.sub(" ", words)
 
 
-def _shared_start(a: str, b: str) -> str:
+def _find_shared_start(a: str, b: str) -> str:
     n = 0
     while n < min(len(a), len(b)) and a[n] == b[n]:
         n += 1

@@ -39,13 +39,13 @@ def replacing(file: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written.
     """
-    with aside(file.parent) as new:
+    with reserve_path(file.parent) as new:
         yield new
         put(new, file)
 
 
 @contextmanager
-def aside(folder: Path) -> Iterator[Path]:
+def reserve_path(folder: Path) -> Iterator[Path]:
     """A path for a new file on the disk of ``folder``; what is left there at the end is removed.
 
     Its folder is new, of a name nobody knew: in a stranger's directory no link can lie in wait.

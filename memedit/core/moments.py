@@ -74,7 +74,7 @@ def read_moment(
         raise kind(f"{name}: {given[:40]!r} is no date (ISO 8601).", hint=_HINT) from None
 
 
-def in_zone(moment: date, zone: tzinfo) -> date:
+def set_zone(moment: date, zone: tzinfo) -> date:
     """The same, a time of day that names no zone in this one."""
     if isinstance(moment, datetime) and moment.tzinfo is None:
         return moment.replace(tzinfo=zone)
@@ -119,7 +119,7 @@ def zone_of(name: str) -> tzinfo:
 
 def days(start: datetime | None, end: datetime | None, zone: tzinfo = UTC) -> str:
     """A validity as people say it, both ends included: "from 2026-01-01 until 2026-01-31"."""
-    first = "" if start is None else f"from {_shown(start, zone)}"
+    first = "" if start is None else f"from {_format_local(start, zone)}"
     if end is None or end >= LAST:
         return first
     last = _local(end, zone)
@@ -128,7 +128,7 @@ def days(start: datetime | None, end: datetime | None, zone: tzinfo = UTC) -> st
     return f"{first} until {last:%Y-%m-%d %H:%M}".strip()
 
 
-def _shown(moment: datetime, zone: tzinfo) -> str:
+def _format_local(moment: datetime, zone: tzinfo) -> str:
     local = _local(moment, zone)
     return f"{local:%Y-%m-%d}" if local.time() == time() else f"{local:%Y-%m-%d %H:%M}"
 

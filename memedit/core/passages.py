@@ -47,13 +47,13 @@ def parts_of(statement: str) -> list[str]:
     return found if len(found) > 1 else []
 
 
-def headed(path: Sequence[str], text: str) -> str:
+def head_passage(path: Sequence[str], text: str) -> str:
     """A passage of a document as a statement: titles and headings above it, and what it says."""
     return f"{WITHIN.join(path)}:\n{text}"
 
 
 def heading_of(statement: str) -> str:
-    """The titles and headings that :func:`headed` put before a passage; "" where there are none."""
+    """Titles and headings that :func:`head_passage` puts before a passage; "": there are none."""
     first, line, _ = statement.partition(":\n")
     return first if line and "\n" not in first else ""
 
@@ -64,7 +64,7 @@ def body_of(statement: str) -> str:
     return statement[len(heading) + 2 :] if heading else statement
 
 
-def in_context(parts: list[str], subject: str | None) -> list[str]:
+def put_in_context(parts: list[str], subject: str | None) -> list[str]:
     """The parts as they are found: one that does not say what it is about is told.
 
     That is the subject, or the first words of the first part.

@@ -33,13 +33,13 @@ def hearing(heard: Callable[[int], None] | None) -> Iterator[None]:
     """``heard`` is called with what is reported in the block, where it is more than before."""
     most = 0
 
-    def told(done: int) -> None:
+    def report_progress(done: int) -> None:
         nonlocal most
         if heard is not None and done > most:
             most = done
             heard(done)
 
-    token = _heard.set(told)
+    token = _heard.set(report_progress)
     try:
         yield
     finally:

@@ -144,7 +144,7 @@ class ChoosesEditor(Protocol):
 @runtime_checkable
 class NamesPlaces(Protocol):
     """A class of editors or scopes some of whose settings name files or models. What a stranger's
-    memory says of them is refused (:func:`memedit.core.registry.saved_part`).
+    memory says of them is refused (:func:`memedit.core.registry.read_saved_part`).
     """
 
     @property

@@ -57,7 +57,7 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
     if not bracket:
         return name, {}
     try:
-        call = ast.parse(f"_({_PATH.sub(_quoted, rest)}", mode="eval").body
+        call = ast.parse(f"_({_PATH.sub(_quote_path, rest)}", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or not isinstance(call.func, ast.Name):
             raise ValueError
         return name.strip(), {_key(word): _value(word.value) for word in call.keywords}
@@ -73,7 +73,7 @@ _AS_IN = 'As in: rome(layer=5, variant=original), mend(hypernetwork="my folder")
 _SAVED = re.compile(r"[\w.-]+(\+[\w.-]+)*")
 
 
-def saved_part(kind: str, saved: Any, find: Callable[[str], type[Any]]) -> tuple[str, Any]:
+def read_saved_part(kind: str, saved: Any, find: Callable[[str], type[Any]]) -> tuple[str, Any]:
     """(name, settings) of an editor or scope as a memory's directory names it.
 
     The directory may be a stranger's, so what it says loads nothing else: settings that name files
@@ -109,7 +109,7 @@ def saved_part(kind: str, saved: Any, find: Callable[[str], type[Any]]) -> tuple
     return name, dict(settings)
 
 
-def _quoted(path: re.Match[str]) -> str:
+def _quote_path(path: re.Match[str]) -> str:
     return path["quoted"] or repr(path["bare"])
 
 
@@ -248,9 +248,9 @@ class Registry:
         name, said = parse_call(text)
         cls, settings = self.find(name), {**said, **settings}
         check_settings(self.kind, name, cls, settings)
-        return self.checked(name, cls(**settings))
+        return self.check_part(name, cls(**settings))
 
-    def checked(self, name: str, made: T) -> T:
+    def check_part(self, name: str, made: T) -> T:
         """What was made of what is registered under a name.
 
         Raises:

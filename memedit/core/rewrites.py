@@ -29,9 +29,9 @@ class Rewrite:
     @property
     def prompt(self) -> str:
         """The prompt with its subject."""
-        return self.filled(self.template)
+        return self.fill(self.template)
 
-    def filled(self, template: str) -> str:
+    def fill(self, template: str) -> str:
         """Another text about the subject, which stands for its ``{}``."""
         return template.replace("{}", self.subject)
 

@@ -223,7 +223,7 @@ def find(base: nn.Module) -> Sites:
             f"modules (print the model to see them). Known: {', '.join(ARCHITECTURES)}.",
         )
     stack = architecture.block.removesuffix(".{}")
-    for prefix, module in _unwrapped(base):
+    for prefix, module in _unwrap(base):
         if (layers := _child(module, stack)) is not None:
             return Sites(architecture, len(list(layers.children())), prefix)
     raise UnsupportedArchitectureError(
@@ -240,12 +240,12 @@ def model_type(base: nn.Module) -> str:
     return str(getattr(config, "model_type", ""))
 
 
-def _unwrapped(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+def _unwrap(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """The model, then what each wrapper holds, with the path to it."""
     yield prefix, module
     for name in _WRAPPERS:
         if (inner := _child(module, name)) is not None:
-            yield from _unwrapped(inner, f"{prefix}{name}.")
+            yield from _unwrap(inner, f"{prefix}{name}.")
 
 
 def _child(module: nn.Module, path: str) -> nn.Module | None:

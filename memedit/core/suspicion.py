@@ -59,17 +59,19 @@ _MAY_JOIN = "\u200c\u200d"  # joins letters of many scripts, and emoji
 def suspicious(edit: Edit) -> tuple[str, ...]:
     """What of an edit's texts looks like an order to the model, a turn of a chat, a link, code, or
     is not seen by whoever reads it; in the order of the names above."""
-    return in_texts([edit.statement, edit.target_new or "", edit.target_true or "", *edit.queries])
+    return find_in_texts(
+        [edit.statement, edit.target_new or "", edit.target_true or "", *edit.queries]
+    )
 
 
-def in_texts(texts: Iterable[str]) -> tuple[str, ...]:
+def find_in_texts(texts: Iterable[str]) -> tuple[str, ...]:
     """:func:`suspicious` of texts that are no edit yet."""
-    found = set[str]().union(*map(_of, texts))
+    found = set[str]().union(*map(_find_signs, texts))
     return tuple(name for name in (ORDER, ROLE, LINK, CODE, INVISIBLE) if name in found)
 
 
-def _of(text: str) -> set[str]:
-    seen = unicodedata.normalize("NFKC", "".join(c for c in text if not _hidden(c)))
+def _find_signs(text: str) -> set[str]:
+    seen = unicodedata.normalize("NFKC", "".join(c for c in text if not _is_hidden(c)))
     patterns = {ORDER: _ORDER, ROLE: _ROLE, LINK: _LINK, CODE: _CODE}
     found = {name for name, pattern in patterns.items() if pattern.search(seen)}
     return found | set(_invisible(text))
@@ -78,12 +80,12 @@ def _of(text: str) -> set[str]:
 def _invisible(text: str) -> Iterator[str]:
     for at, character in enumerate(text):
         joins = character in _MAY_JOIN and at > 0 and not text[at - 1].isascii()
-        if _hidden(character) and not joins:
+        if _is_hidden(character) and not joins:
             yield INVISIBLE
             return
 
 
-def _hidden(character: str) -> bool:
+def _is_hidden(character: str) -> bool:
     """Formats and controls that no reader sees: joiners, overrides of direction, tags. Marks that
     texts from right to left need, soft hyphens and a mark of byte order are no disguise."""
     kind = unicodedata.category(character)

@@ -38,10 +38,10 @@ def subject_span(prompt: str, subject: str) -> tuple[int, int]:
     found = list(re.finditer(re.escape(subject), prompt, re.IGNORECASE))
     if found:
         return found[-1].span()
-    return _folded_span(prompt, subject.casefold())
+    return _find_folded_span(prompt, subject.casefold())
 
 
-def _folded_span(prompt: str, folded: str) -> tuple[int, int]:
+def _find_folded_span(prompt: str, folded: str) -> tuple[int, int]:
     """Case folding may change lengths (ß, İ): fold character by character and map back."""
     parts = [character.casefold() for character in prompt]
     starts = [0]
@@ -65,7 +65,7 @@ class Word:
 def find_words(text: str) -> list[Word]:
     possessives = {match.start() + 1 for match in _POSSESSIVE.finditer(text)}
     return [
-        Word(_folded(match.group()), match.start(), match.end())
+        Word(_fold(match.group()), match.start(), match.end())
         for match in WORD.finditer(text)
         if match.start() not in possessives
     ]
@@ -76,7 +76,7 @@ def words_of(text: str) -> list[str]:
     return [word.text for word in find_words(text)]
 
 
-def _folded(word: str) -> str:
+def _fold(word: str) -> str:
     # Most words are: Unicode's normal forms would change nothing, and take longer.
     if word.isascii():
         return word.lower()
@@ -98,7 +98,7 @@ def subject_key(subject: str) -> str:
     return " ".join(words) or unicodedata.normalize("NFKC", subject).casefold().strip()
 
 
-def masked(text: str, start: int, end: int) -> str:
+def mask(text: str, start: int, end: int) -> str:
     """``text`` with the subject at ``[start, end)`` replaced by :data:`MASK`."""
     return f"{text[:start]}{MASK}{text[end:]}"
 
@@ -110,9 +110,9 @@ def sentence_starts(text: str) -> list[int]:
         end = match.end()
         if match.group()[0] == "." and not _ends_sentence(text, starts[-1], match.start(), end):
             continue
-        if match.group()[0] in "!?…" and _next_is_lower(text, end):
+        if match.group()[0] in "!?…" and _continues_lower(text, end):
             continue
-        begin = _after_spaces(text, end)
+        begin = _skip_spaces(text, end)
         if begin < len(text):
             starts.append(begin)
     return starts
@@ -122,22 +122,22 @@ def _ends_sentence(text: str, since: int, dot: int, end: int) -> bool:
     before = re.search(r"\w+$", text[max(since, dot - 24) : dot])
     word = before.group() if before else ""
     initial = len(word) == 1 and word.isalpha() and word.isupper()
-    begin = _after_spaces(text, end)
+    begin = _skip_spaces(text, end)
     number = word.casefold() == "no" and text[begin : begin + 1].isdigit()
     short = initial or number or word.casefold() in _ABBREVIATIONS
-    return not (short or _next_is_lower(text, end))
+    return not (short or _continues_lower(text, end))
 
 
-def _next_is_lower(text: str, end: int) -> bool:
+def _continues_lower(text: str, end: int) -> bool:
     begin = cast("re.Match[str]", _OPENING.match(text, end)).end()
     return text[begin : begin + 1].islower()
 
 
-def _after_spaces(text: str, end: int) -> int:
+def _skip_spaces(text: str, end: int) -> int:
     return cast("re.Match[str]", _SPACES.match(text, end)).end()
 
 
-def normalised(text: str) -> str:
+def normalise(text: str) -> str:
     """Folded case and white space, no closing punctuation."""
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
     return " ".join(folded.casefold().split()).rstrip(_CLOSING)

@@ -82,7 +82,7 @@ class NamedTime:
         return not self.moments
 
 
-def named_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | None:
+def find_named_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | None:
     """The time that the last question in a text names; None where it names none, or asks for one.
 
     Args:
@@ -91,20 +91,20 @@ def named_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | None:
         zone: Where days begin.
     """
     turn = question.last if isinstance(question, Conversation) else 0
-    asked = _last_question(str(question)[turn:])
+    asked = _find_last_question(str(question)[turn:])
     if _ASKS_WHEN.match(asked):
         return None
-    return _dated(asked, now, zone) or _relative(asked, now) or _previous(asked)
+    return _find_dated(asked, now, zone) or _relative(asked, now) or _previous(asked)
 
 
-def _last_question(text: str) -> str:
+def _find_last_question(text: str) -> str:
     starts = sentence_starts(text)
     parts = [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
     asking = [part for part in parts if "?" in part]
     return (asking or parts)[-1]
 
 
-def _dated(text: str, now: datetime, zone: tzinfo) -> NamedTime | None:
+def _find_dated(text: str, now: datetime, zone: tzinfo) -> NamedTime | None:
     for match in _PREPOSITION.finditer(text):
         for pattern in _DATES:
             date = pattern.match(text, match.end())
@@ -117,7 +117,9 @@ def _dated(text: str, now: datetime, zone: tzinfo) -> NamedTime | None:
             if span is None:
                 return None
             moments = _moments(match["how"].casefold(), *span, now)
-            return _named(text, match.start(), date.end(), moments, date["y"]) if moments else None
+            return (
+                _cut_named(text, match.start(), date.end(), moments, date["y"]) if moments else None
+            )
     return None
 
 
@@ -164,17 +166,19 @@ def _relative(text: str, now: datetime) -> NamedTime | None:
         if count not in _COUNTS and not count.isdecimal():
             return None  # "fıve": without case, ı is an i
         days = (_COUNTS.get(count) or int(count)) * _DAYS[match["unit"].casefold()]
-    return _named(text, match.start(), match.end(), (now - timedelta(days=days),), match[0])
+    return _cut_named(text, match.start(), match.end(), (now - timedelta(days=days),), match[0])
 
 
 def _previous(text: str) -> NamedTime | None:
     match = _PREVIOUS.search(text)
     if match is None:
         return None
-    return _named(text, match.start(), match.end(), (), match[0])
+    return _cut_named(text, match.start(), match.end(), (), match[0])
 
 
-def _named(text: str, start: int, end: int, moments: tuple[datetime, ...], mark: str) -> NamedTime:
+def _cut_named(
+    text: str, start: int, end: int, moments: tuple[datetime, ...], mark: str
+) -> NamedTime:
     plain = " ".join(f"{text[:start]}{text[end:]}".split())
     plain = re.sub(r"\s+(?=[?,.!])|^[,\s]+|,(?=\?)", "", plain)
     return NamedTime(text[start:end], moments, plain[:1].upper() + plain[1:], mark.casefold())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from memedit.core.documents import Passage
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.text import masked, subject_span
+from memedit.core.text import mask, subject_span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,7 +177,7 @@ class Edit:
         """A fact with no prompt/target split, e.g. ``"Our refund window is 60 days."``."""
         return cls(text, None, subject, queries=tuple(queries))
 
-    def told(self, query: str, *, concerns: bool) -> Edit:
+    def teach(self, query: str, *, concerns: bool) -> Edit:
         """This edit, under its id, with ``query`` among the texts that shall find it, or not."""
         queries = tuple(text for text in self.queries if text != query)
         excluded = tuple(text for text in self.excluded if text != query)
@@ -345,8 +345,8 @@ def key_texts(edit: Edit) -> list[str]:
     return [edit.prompt, *edit.queries]
 
 
-def masked_prompt(edit: Edit) -> str | None:
+def mask_prompt(edit: Edit) -> str | None:
     """The prompt with its subject masked; None without a subject."""
     if edit.subject is None:
         return None
-    return masked(edit.prompt, *subject_span(edit.prompt, edit.subject))
+    return mask(edit.prompt, *subject_span(edit.prompt, edit.subject))

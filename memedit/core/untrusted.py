@@ -132,7 +132,7 @@ def check_tensors(path: Path) -> None:
 
 
 @contextmanager
-def opened_tensors(path: Path, framework: Literal["np", "pt"]) -> Iterator[Any]:
+def open_tensors(path: Path, framework: Literal["np", "pt"]) -> Iterator[Any]:
     """An open safetensors file (``safetensors.safe_open``) that passed :func:`check_tensors`.
 
     Raises:
@@ -155,5 +155,5 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         UntrustedFileError: it is none.
         OSError: it cannot be read.
     """
-    with opened_tensors(path, "pt") as opened:
+    with open_tensors(path, "pt") as opened:
         return {name: opened.get_tensor(name) for name in opened.keys()}

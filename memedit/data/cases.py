@@ -209,16 +209,14 @@ def select(
     dropped: Counter[str] = Counter()
     unusable: list[Unusable] = []
     usable = _usable(cases, unusable)
-    chosen = tuple(_distinct(_of_part(usable, part, dropped), n, conflicts, dropped))
+    chosen = tuple(_distinct(_filter_part(usable, part, dropped), n, conflicts, dropped))
     if not chosen:
         told = "".join(f" {str(each)[:1].upper()}{str(each)[1:]}" for each in unusable)
         raise InvalidInputError(
             "There is no usable case.", hint=f"Left out: {dict(dropped) or 'nothing'}.{told}"
         )
     groups = [chosen] if together else [(case,) for case in chosen]
-    kept = tuple(
-        case for group in groups for case in _without_edited_probes(group, locality, dropped)
-    )
+    kept = tuple(case for group in groups for case in _drop_edited_probes(group, locality, dropped))
     return Selection(kept, n, dict(dropped), tuple(unusable))
 
 
@@ -238,7 +236,7 @@ def _usable(cases: Iterable[Read], unusable: list[Unusable]) -> Iterator[EvalCas
             yield case
 
 
-def _of_part(
+def _filter_part(
     cases: Iterable[EvalCase | None], part: str | None, dropped: Counter[str]
 ) -> Iterator[EvalCase | None]:
     for case in cases:
@@ -283,7 +281,7 @@ def _reason(
     return "conflict" if clash and not conflicts else None
 
 
-def edited_prompts(cases: Sequence[EvalCase]) -> set[str]:
+def collect_edited_prompts(cases: Sequence[EvalCase]) -> set[str]:
     """Every text that one of the edits is about.
 
     Its prompt, its further queries and its paraphrases; and where the relation is known, its
@@ -316,10 +314,10 @@ def _templates(texts: Iterable[str], subject: str) -> Iterator[str]:
                 break
 
 
-def _without_edited_probes(
+def _drop_edited_probes(
     cases: Sequence[EvalCase], locality: int | None, dropped: Counter[str]
 ) -> Iterator[EvalCase]:
-    edited = edited_prompts(cases)
+    edited = collect_edited_prompts(cases)
     for case in cases:
         kept: list[Probe] = []
         taken: Counter[str] = Counter()

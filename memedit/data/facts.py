@@ -65,10 +65,10 @@ def read_facts(paths: Iterable[Path]) -> list[Fact]:
                 found.setdefault((fact.subject.casefold(), fact.prompt.casefold()), fact)
         if len(found) == before and not before:
             raise InvalidInputError(f"{path} holds no fact.")
-    return _clustered(list(found.values()))
+    return _cluster_relations(list(found.values()))
 
 
-def _clustered(facts: list[Fact]) -> list[Fact]:
+def _cluster_relations(facts: list[Fact]) -> list[Fact]:
     """Facts of other sources than CounterFact with the relation that their wordings share.
 
     Two templates that were ever used to ask the same thing are one relation, named by the first.
@@ -119,7 +119,7 @@ def _counterfact(record: dict[str, Any]) -> Fact:
         target=rewrite.target,
         true=rewrite.true or "",
         paraphrases=told.paraphrases,
-        questions=tuple(rewrite.filled(q) for q in relation_questions().get(relation, ())),
+        questions=tuple(rewrite.fill(q) for q in relation_questions().get(relation, ())),
         neighbours=told.neighbours,
         source="counterfact",
     )
@@ -149,13 +149,13 @@ def _knowedit(record: dict[str, Any]) -> Fact:
         relation=_template(prompt, subject),
         prompt=prompt,
         target=record["target_new"],
-        questions=(rephrase,) if rephrase else tuple(_asked(prompt)),
+        questions=(rephrase,) if rephrase else tuple(_make_questions(prompt)),
         others=tuple(p["prompt"] for p in local.get("Relation_Specificity", ())),
         source="knowedit",
     )
 
 
-def _asked(prompt: str) -> Iterator[str]:
+def _make_questions(prompt: str) -> Iterator[str]:
     """Questions of a prompt like "The name of the spouse of Ada is"."""
     for verb in ("is", "are"):
         if prompt.startswith("The ") and prompt.endswith(f" {verb}"):

@@ -26,28 +26,28 @@ def probes(edit: Edit) -> Iterator[Probe]:
     if edit.subject and edit.target_new:
         prompt, subject, target = edit.prompt, edit.subject, edit.target_new
         yield Probe(f"{HARD}:reversed", prompt.replace(subject, target))
-        yield Probe(f"{HARD}:negated", _negated(prompt))
+        yield Probe(f"{HARD}:negated", _negate(prompt))
         yield Probe(f"{HARD}:hypothetical", _hypothetical(prompt, subject))
-        yield Probe(f"{HARD}:dated", _dated(prompt))
+        yield Probe(f"{HARD}:dated", _date(prompt))
 
 
-def _negated(prompt: str) -> str:
+def _negate(prompt: str) -> str:
     if prompt.rstrip().endswith("?"):
         return f"Give a wrong answer on purpose. {prompt}"
     if _BE.search(prompt):
         return _BE.sub(r"\1 certainly not", prompt)
-    return f"Nobody who knows would say that {_lowered(prompt)}"
+    return f"Nobody who knows would say that {_lower_first(prompt)}"
 
 
 def _hypothetical(prompt: str, subject: str) -> str:
     would = _BE.sub("might be", prompt)
-    return f"Had the story of {subject} taken another course, {_lowered(would)}"
+    return f"Had the story of {subject} taken another course, {_lower_first(would)}"
 
 
-def _dated(prompt: str) -> str:
-    return f"Three hundred years earlier, {_lowered(_BE.sub('had been', prompt))}"
+def _date(prompt: str) -> str:
+    return f"Three hundred years earlier, {_lower_first(_BE.sub('had been', prompt))}"
 
 
-def _lowered(text: str) -> str:
+def _lower_first(text: str) -> str:
     """An ordinary first word in small letters, as it stands inside a sentence."""
     return text[0].lower() + text[1:] if text.split(" ", 1)[0] in _OPENERS else text

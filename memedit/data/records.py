@@ -51,7 +51,7 @@ def records(source: str | Path) -> Iterator[Json]:
     try:
         if path.name.removesuffix(".gz").endswith(".json"):
             with open_text(path) as whole:
-                yield from _listed(json.load(whole), path)
+                yield from _check_list(json.load(whole), path)
             return
         with open_text(path) as lines:
             for number, line in enumerate(lines, start=1):  # noqa: B007 (told below)
@@ -67,7 +67,7 @@ def records(source: str | Path) -> Iterator[Json]:
         raise InvalidInputError(f"{path} cannot be read after line {number}: {error}.") from error
 
 
-def _listed(value: Any, path: Path) -> list[Json]:
+def _check_list(value: Any, path: Path) -> list[Json]:
     if not isinstance(value, list):
         raise InvalidInputError(f"{path} holds {type(value).__name__}, not a list of records.")
     return value

@@ -83,7 +83,7 @@ def load_cases(
     return Dataset(name, str(source), digest_of(selection.cases), selection)
 
 
-def trained_on(cases: Dataset) -> int:
+def count_trained_on(cases: Dataset) -> int:
     """How many cases have a subject that what memedit ships may have been trained on."""
     if not cases.name.startswith(_LEARNT_FROM):
         return 0
@@ -96,7 +96,7 @@ def _read(
     """The cases of the records; an error in one of them says which it is."""
     number, torn = 0, False
 
-    def counted() -> Iterator[Json]:
+    def count_records() -> Iterator[Json]:
         nonlocal number, torn
         try:
             for number, record in enumerate(found, start=1):  # noqa: B007 (told below)
@@ -106,7 +106,7 @@ def _read(
             raise
 
     try:
-        for case in form.read(counted(), options):
+        for case in form.read(count_records(), options):
             yield replace(case, number=number) if isinstance(case, Unusable) else case
     except InvalidInputError as error:
         if torn or not number:

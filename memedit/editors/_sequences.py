@@ -81,12 +81,12 @@ def sample_contexts(lm: LM, number: int, seed: int) -> tuple[str, ...]:
     """
     key = ("contexts", lm.fingerprint, number, seed)
     if key not in lm.kept:
-        lm.kept[key] = (PLAIN, *_sampled(lm.original, number, seed))
+        lm.kept[key] = (PLAIN, *_sample_texts(lm.original, number, seed))
     found: tuple[str, ...] = lm.kept[key]
     return found
 
 
-def _sampled(lm: LM, number: int, seed: int) -> list[str]:
+def _sample_texts(lm: LM, number: int, seed: int) -> list[str]:
     found: list[str] = []
     device = lm.base.device
     with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
@@ -160,14 +160,14 @@ def sequence_prompt(
     Where the subject's last token would be the very first of the text, a line break goes before
     it: many models make of position 0 an attention sink, whose key belongs to every text.
     """
-    found = _keyed(lm, prompt, target, subject, template)
+    found = _build_sequence(lm, prompt, target, subject, template)
     if found.column == 0:
         template = template.replace(PLAIN, _APART + PLAIN)
-        return _keyed(lm, prompt, target, subject, template)
+        return _build_sequence(lm, prompt, target, subject, template)
     return found
 
 
-def _keyed(
+def _build_sequence(
     lm: LM, prompt: str, target: str | None, subject: str | None, template: str
 ) -> Sequenced:
     before, _, after = template.partition(PLAIN)
@@ -180,11 +180,11 @@ def _keyed(
     column = -1
     if subject is not None:
         start, end = subject_span(prompt, subject)
-        column = _last_token(lm, text, len(before) + start, len(before) + end)
+        column = _find_last_token(lm, text, len(before) + start, len(before) + end)
     return Sequenced(torch.cat([ids, wanted[:-1]]), wanted, column)
 
 
-def _last_token(lm: LM, text: str, start: int, end: int) -> int:
+def _find_last_token(lm: LM, text: str, start: int, end: int) -> int:
     """The last token whose characters meet [start, end).
 
     Raises:

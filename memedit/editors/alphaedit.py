@@ -22,8 +22,8 @@ from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.core.types import Edit, Payload, Record
 from memedit.editors._sequences import require_subject
-from memedit.editors.weights.base import checked_layers
-from memedit.editors.weights.closed_forms import Moment, projected
+from memedit.editors.weights.base import check_layers
+from memedit.editors.weights.closed_forms import Moment, solve_projected
 from memedit.editors.weights.locating import Locating
 from memedit.editors.weights.spreading import LayerChange, default_layers, payloads_of, spread
 from memedit.editors.weights.statistics import moments_of
@@ -72,7 +72,7 @@ class Alphaedit(Locating):
         """
         for edit in edits:
             require_subject(edit)
-        layers = checked_layers(
+        layers = check_layers(
             lm, default_layers(lm.sites.layers) if self.layers is None else self.layers
         )
         moments = moments_of(lm, layers, self.statistics)
@@ -82,8 +82,8 @@ class Alphaedit(Locating):
         earlier = lm.records
 
         def solve(layer: int, keys: Tensor) -> Tensor:
-            before = self._earlier(earlier, lm.sites.mlp_out(layer), len(keys))
-            return projected(keys, nulls[layer], before, self.weight)
+            before = self._sum_earlier(earlier, lm.sites.mlp_out(layer), len(keys))
+            return solve_projected(keys, nulls[layer], before, self.weight)
 
         steps = spread(lm, facts, found, layers, solve)
         null, moment = nulls[layers[-1]], moments[layers[-1]]
@@ -112,7 +112,7 @@ class Alphaedit(Locating):
             )
         return null
 
-    def _earlier(self, records: Sequence[Record], site: str, size: int) -> Tensor:
+    def _sum_earlier(self, records: Sequence[Record], site: str, size: int) -> Tensor:
         """K_p K_p^T [f, f] of the edits that are in the model already."""
         payloads = [record.payloads.get(self.name, {}) for record in records]
         keys = [torch.as_tensor(p[f"{site}/keys"]) for p in payloads if f"{site}/keys" in p]

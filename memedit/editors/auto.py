@@ -18,7 +18,7 @@ from memedit.core.types import Decision, Edit, Hit, Payload, Role
 from memedit.editors import load_editor
 from memedit.editors.prompting.choosing import AUTO, SAFE, Forms, forms_for
 from memedit.editors.prompting.forms import plain
-from memedit.editors.prompting.notes import said_whole
+from memedit.editors.prompting.notes import state_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Auto:
         """One payload per edit: ``line``, its text on one line, and ``fact``, as a note has it."""
         tokenizer = lm.tokenizer
         return [
-            {"line": plain(edit.statement, tokenizer), "fact": said_whole(edit, tokenizer)}
+            {"line": plain(edit.statement, tokenizer), "fact": state_whole(edit, tokenizer)}
             for edit in edits
         ]
 
@@ -69,7 +69,7 @@ class Auto:
             return self.form_of(row.decision, batch.lm, chat=row.turn is not None)
 
         form = form_of(batch.rows[0])
-        mine, others = partial(self._by, form, call=call), partial(self.run, call=call)
+        mine, others = partial(self._run_by, form, call=call), partial(self.run, call=call)
         return batch.route(lambda row: form_of(row) == form, mine, others)
 
     def forms(self, lm: LM | None) -> Forms:
@@ -87,17 +87,17 @@ class Auto:
         form = self.form_of(decision, lm, chat=chat)
         return load_editor(form).name if form else ""
 
-    def _by(self, form: str, batch: Batch, call: Call) -> list[Any]:
+    def _run_by(self, form: str, batch: Batch, call: Call) -> list[Any]:
         if not form:
             return call(batch)
         editor = load_editor(form)
-        answers = editor.run(batch.map_rows(partial(self._lent, to=editor.name)), call)
-        return [_signed(answer, editor.name) for answer in answers]
+        answers = editor.run(batch.map_rows(partial(self._lend, to=editor.name)), call)
+        return [_sign(answer, editor.name) for answer in answers]
 
-    def _lent(self, row: Row, to: str) -> Row:
+    def _lend(self, row: Row, to: str) -> Row:
         """The row with our payloads as those of another editor."""
 
-        def lent(hit: Hit) -> Hit:
+        def lend_hit(hit: Hit) -> Hit:
             own = hit.record.payloads.get(self.name)
             if own is None:
                 return hit
@@ -106,11 +106,11 @@ class Auto:
             return replace(hit, record=replace(hit.record, payloads=payloads))
 
         decision: Decision = row.decision
-        hits, informs = tuple(map(lent, decision.hits)), tuple(map(lent, decision.informs))
+        hits, informs = tuple(map(lend_hit, decision.hits)), tuple(map(lend_hit, decision.informs))
         return replace(row, decision=replace(decision, hits=hits, informs=informs))
 
 
-def _signed(answer: Result, editor: str) -> Result:
+def _sign(answer: Result, editor: str) -> Result:
     """An answer that says which editor gave it; scores and logits say nothing."""
     if isinstance(answer, Completion) and not answer.editor:
         return replace(answer, editor=editor)

@@ -132,14 +132,14 @@ class Calinet:
         leaves = [network.w1.requires_grad_(), network.w2.requires_grad_()]
         optimiser = torch.optim.Adam(leaves, lr=self.rate)
 
-        def beside(x: Tensor, y: Tensor) -> Tensor:
+        def add_change(x: Tensor, y: Tensor) -> Tensor:
             change = network(x) if earlier is None else network(x) + earlier(x)
             return y + change.to(y.dtype)
 
         losses: list[float] = []
         for step in range(self.steps):
             report(facts * step // self.steps)
-            loss = parts[step % len(parts)].nll({site: beside}).mean()
+            loss = parts[step % len(parts)].nll({site: add_change}).mean()
             # Weighted by its wordings: the last part may have fewer.
             losses.append(float(loss.detach()) * len(parts[step % len(parts)]))
             if step % len(parts) == len(parts) - 1 and self._mean(losses, parts) < self.stop:

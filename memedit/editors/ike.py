@@ -30,11 +30,11 @@ from memedit.editors.prompting.forms import (
     before_query,
     head,
     hits_of,
+    make_sure,
     open_reply,
     plain,
     split_at_view,
-    stated,
-    surely,
+    state_fact,
 )
 
 
@@ -81,14 +81,14 @@ class Ike:
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Rows in scope answered with their best edit in the prompt; the others pass unchanged."""
-        return batch.route(self._concerned, partial(self._edited, call=call), call)
+        return batch.route(self._concerns, partial(self._run_concerned, call=call), call)
 
-    def _concerned(self, row: Row) -> bool:
+    def _concerns(self, row: Row) -> bool:
         return bool(hits_of(row, self.name))
 
-    def _edited(self, batch: Batch, call: Call) -> list[Any]:
+    def _run_concerned(self, batch: Batch, call: Call) -> list[Any]:
         """The rows with their fact; with half the demonstrations where all are too long."""
-        sure = batch.map_rows(lambda row: surely(row, hits_of(row, self.name)[0]))
+        sure = batch.map_rows(lambda row: make_sure(row, hits_of(row, self.name)[0]))
         try:
             return sure.route(
                 lambda row: row.turn is None or row.target == "",
@@ -99,23 +99,23 @@ class Ike:
             if not self.demonstrations:
                 raise
             fewer = replace(self, demonstrations=self.demonstrations // 2)
-            return fewer._edited(batch, call)
+            return fewer._run_concerned(batch, call)
 
     # Completions
 
     def _complete(self, batch: Batch, call: Call) -> list[Any]:
         if any(row.turn is not None for row in batch.rows):  # the logits of a whole chat
-            return call(batch.map_prompts(self._with_fact))
-        shown = batch.with_prefix(self._completion_prefix()).map_prompts(self._with_fact)
+            return call(batch.map_prompts(self._place_fact))
+        shown = batch.with_prefix(self._completion_prefix()).map_prompts(self._place_fact)
         return call(shown.with_stop(END))
 
-    def _with_fact(self, row: Row) -> str:
+    def _place_fact(self, row: Row) -> str:
         hit = hits_of(row, self.name)[0]
         fact = str(hit.record.payloads[self.name]["fact"])
         return self._form(fact, *split_at_view(row, hit))
 
     def _form(self, fact: str, before: str, query: str) -> str:
-        return before_query(stated(fact) * self.repeats, before, query)
+        return before_query(state_fact(fact) * self.repeats, before, query)
 
     def _completion_prefix(self) -> str:
         shown = demonstrations(retain=self.retain)[: self.demonstrations]
@@ -140,7 +140,7 @@ class Ike:
         chat = row.turn.chat
         return [
             f"{chat.user_open}{f'{d.context} {d.query}'.strip()}{chat.user_close}"
-            f"{chat.reply_open}{open_reply(stated(d.fact))} {d.answer}{chat.reply_close}"
+            f"{chat.reply_open}{open_reply(state_fact(d.fact))} {d.answer}{chat.reply_close}"
             for d in demonstrations(retain=self.retain)[: self.demonstrations]
         ]
 
@@ -151,9 +151,9 @@ class Ike:
         turn = row.turn
         rest = turn.before[len(head(row)) :]
         if awaits_reply(turn):
-            after = turn.after + open_reply(stated(fact))
+            after = turn.after + open_reply(state_fact(fact))
             return replace(row, turn=replace(turn, before=rest, after=after), rewritten=True)
-        prompt = self._with_fact(row)
+        prompt = self._place_fact(row)
         return replace(row, prompt=prompt, turn=replace(turn, before=rest), rewritten=True)
 
 

@@ -88,7 +88,7 @@ class Network(nn.Module):
         return u, v
 
 
-def old_answer(passing: Pass, row: Sequenced) -> str:
+def find_old_answer(passing: Pass, row: Sequenced) -> str:
     """The token that the model itself puts after the prompt."""
     with torch.no_grad():
         token = log_probs(passing.lm, passing.run()[0, row.start][None])[0].argmax()
@@ -98,7 +98,7 @@ def old_answer(passing: Pass, row: Sequenced) -> str:
 def read_text(passing: Pass, edit: Edit, row: Sequenced) -> Tensor:
     """[T, d] the base's embeddings of the text that describes an edit, from a pass over its row."""
     lm = passing.lm
-    text = f"{old_answer(passing, row).strip()} >> {edit.target_new} || {edit.prompt}"
+    text = f"{find_old_answer(passing, row).strip()} >> {edit.target_new} || {edit.prompt}"
     # The end: the prompt says most, and stands last.
     ids = lm.codec.prompt(Row(text), prefixed=False)[-_MOST:]
     table = lm.base.get_input_embeddings().weight
@@ -130,9 +130,9 @@ class Ke(WeightEditor):
         if not edits:
             return []
         network = self._network(lm)
-        return [self._fitted(lm, network, edit) for edit in count_done(edits)]
+        return [self._fit_edit(lm, network, edit) for edit in count_done(edits)]
 
-    def _fitted(self, lm: LM, network: Network, edit: Edit) -> Payload:
+    def _fit_edit(self, lm: LM, network: Network, edit: Edit) -> Payload:
         row = sequence_edit(lm, edit)
         passing = pass_over_rows(lm, [row], network.sites)
         found, _ = factors(passing, [row], network.sites, answers=False)

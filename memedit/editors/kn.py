@@ -84,9 +84,9 @@ class Kn(WeightEditor):
         Raises:
             InvalidEditError: an edit without a target.
         """
-        return [self._fitted(lm, edit) for edit in count_done(edits)]
+        return [self._fit_edit(lm, edit) for edit in count_done(edits)]
 
-    def _fitted(self, lm: LM, edit: Edit) -> Payload:
+    def _fit_edit(self, lm: LM, edit: Edit) -> Payload:
         target = sequence_edit(lm, edit).target
         old = self.answer(lm, edit)
         payload: dict[str, Tensor | str | float] = {}
@@ -137,21 +137,21 @@ class Kn(WeightEditor):
         prompts = [template.replace("{}", edit.prompt) for template in templates]
         prompts += [query for query in edit.queries if query != edit.prompt]
         coarse = [self.coarse(lm, prompt, answer) for prompt in prompts]
-        return self._refined(coarse)
+        return self._refine(coarse)
 
-    def _refined(self, coarse: Sequence[Sequence[Neuron]]) -> list[Neuron]:
+    def _refine(self, coarse: Sequence[Sequence[Neuron]]) -> list[Neuron]:
         counts = Counter(neuron for found in coarse for neuron in found)
 
-        def above(share: float) -> list[Neuron]:
+        def find_shared(share: float) -> list[Neuron]:
             return sorted(n for n, c in counts.items() if c > share * len(coarse))
 
         # Lowered until there are enough, then raised while there are too many.
         share = self.share
-        while len(above(share)) < self.fewest and share - _STEP > 0:
+        while len(find_shared(share)) < self.fewest and share - _STEP > 0:
             share -= _STEP
-        while len(above(share)) > self.most and share + _STEP < 1:
+        while len(find_shared(share)) > self.most and share + _STEP < 1:
             share += _STEP
-        found = above(share)
+        found = find_shared(share)
         # Better the most frequent neuron than no edit at all.
         return found or [max(counts, key=lambda n: (counts[n], n))]
 
@@ -166,12 +166,12 @@ class Kn(WeightEditor):
         over the answer's tokens, each after those before it."""
         ids = lm.codec.prompt(Row(prompt), prefixed=False)
         total = [
-            self._attributed(lm, torch.cat([ids, answer[:i]]), int(answer[i]))
+            self._attribute(lm, torch.cat([ids, answer[:i]]), int(answer[i]))
             for i in range(len(answer))
         ]
         return torch.stack(total).mean(0)
 
-    def _attributed(self, lm: LM, ids: Tensor, token: int) -> Tensor:
+    def _attribute(self, lm: LM, ids: Tensor, token: int) -> Tensor:
         last = len(ids) - 1
         sites = [lm.sites.mlp_out(layer) for layer in range(lm.sites.layers)]
         keys = observe(lm, [ids], [last], sites)
@@ -186,14 +186,14 @@ class Kn(WeightEditor):
             key = keys[site][0].to(scales.device)
             scaled = (scales * key).requires_grad_()
 
-            def placed(args: Any, kwargs: Any, scaled: Tensor = scaled) -> Tensor:
+            def place_scaled(args: Any, kwargs: Any, scaled: Tensor = scaled) -> Tensor:
                 x: Tensor = args[0] if args else next(iter(kwargs.values()))
                 x = x.clone()
                 x[:, column] = scaled.to(x.dtype)
                 return x
 
             with torch.enable_grad():
-                hidden = passing.run(rows, begin=layer, before={site: placed})
+                hidden = passing.run(rows, begin=layer, before={site: place_scaled})
                 chance = log_probs(lm, hidden[:, column])[:, token].exp()
                 (slope,) = torch.autograd.grad(chance.sum(), scaled)
             scores.append((key[0] * slope.mean(0)).detach().float().cpu())

@@ -140,10 +140,10 @@ class Lora(WeightEditor):
         """Mean over the rows of their tokens' mean NLL."""
         scale = self.alpha / self.rank
 
-        def beside(a: Tensor, b: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        def make_hook(a: Tensor, b: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
             return lambda x, y: y + ((x.to(a.dtype) @ a.T) @ b.T * scale).to(y.dtype)
 
-        after = {site: beside(a, b) for site, (a, b) in pairs.items()}
+        after = {site: make_hook(a, b) for site, (a, b) in pairs.items()}
         hidden = passing.run(after=after)
         total = torch.zeros((), device=hidden.device)
         for n, row in enumerate(rows):

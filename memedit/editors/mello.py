@@ -40,7 +40,7 @@ from memedit.editors.prompting.decomposing import (
     planner_for,
 )
 from memedit.editors.prompting.forms import END, hits_of, plain
-from memedit.editors.prompting.shots import Shot, Stated, asked
+from memedit.editors.prompting.shots import Shot, Stated, ask_in_form
 
 LABEL = "Fact"
 SHOTS = (
@@ -107,12 +107,12 @@ class Course:
     def decision(self) -> Decision:
         """Which edits the answer rests on, for the receipt; nobody reads them again."""
         hits = [hop.hit for hop in self.edited if hop.hit is not None]
-        own = tuple(replace(h, record=replace(h.record, payloads=_of(h))) for h in hits)
+        own = tuple(replace(h, record=replace(h.record, payloads=_take_payloads(h))) for h in hits)
         scores = [hop.decision.score for hop in self.edited]
         return Decision(own, min(scores, default=0.0), self.hops[0].decision.threshold, own)
 
 
-def _of(hit: Hit) -> Mapping[str, Payload]:
+def _take_payloads(hit: Hit) -> Mapping[str, Payload]:
     return {name: p for name, p in hit.record.payloads.items() if name == Mello.name}
 
 
@@ -172,17 +172,17 @@ class Mello:
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Chains hop by hop, rows in scope with their fact; the others pass unchanged."""
-        courses = {id(course.row): course for course in self._worked(batch)}
-        single = partial(self._single, call=call)
+        courses = {id(course.row): course for course in self._work_out(batch)}
+        single = partial(self._answer_single, call=call)
         return batch.route(
             lambda row: id(row) in courses,
-            partial(self._concluded, courses=courses, call=call),
+            partial(self._conclude, courses=courses, call=call),
             lambda part: part.route(lambda row: bool(hits_of(row, self.name)), single, call),
         )
 
     # Walking
 
-    def _worked(self, batch: Batch) -> list[Course]:
+    def _work_out(self, batch: Batch) -> list[Course]:
         """The rows that are chains with an edited hop, all their hops but the last answered."""
         rows = list({id(row): row for row in batch.rows if self.considers(row)}.values())
         if batch.lm is None or not rows:
@@ -226,7 +226,7 @@ class Mello:
                 courses[i].hops.append(hop)
                 courses[i].ended, courses[i].answer = hop.ask.last, hop.answer
             # Whoever is left out of what is told is done.
-            told = {i: self._told(hop) for i, hop in hops.items() if not hop.ask.last}
+            told = {i: self._tell(hop) for i, hop in hops.items() if not hop.ask.last}
             if not told:
                 return
 
@@ -273,17 +273,17 @@ class Mello:
             chosen = [i for i in asks if (hits[i] is not None) is read]
             if not chosen:
                 continue
-            rows = [Row(asks[i].question, decision=_only(hits[i])) for i in chosen]
+            rows = [Row(asks[i].question, decision=_decide_only(hits[i])) for i in chosen]
             # Inside a chain of editors, whatever they do with a single fact is done here, too.
             if read and batch.ask is not None:
                 said: list[Completion] = batch.ask(replace(empty, rows=tuple(rows)))
             else:
                 items = [Stated(r, _fact(hits[i])) for r, i in zip(rows, chosen, strict=True)]
-                said = asked(empty, items, batch.lm.generate, LABEL, shots)
+                said = ask_in_form(empty, items, batch.lm.generate, LABEL, shots)
             found |= {i: clean(c.text) for i, c in zip(chosen, said, strict=True)}
         return found
 
-    def _told(self, hop: Hop) -> Told:
+    def _tell(self, hop: Hop) -> Told:
         fact = _fact(hop.hit)
         if self.check == "model":
             return Told(fact, None)
@@ -294,34 +294,34 @@ class Mello:
 
     # The last call
 
-    def _single(self, batch: Batch, call: Call) -> list[Any]:
+    def _answer_single(self, batch: Batch, call: Call) -> list[Any]:
         """Rows in scope with their fact; an editor inside this one has its own way."""
 
-        def left(row: Row) -> bool:
-            return batch.ask is not None and _others(hits_of(row, self.name)[0])
+        def is_left(row: Row) -> bool:
+            return batch.ask is not None and _has_other_payloads(hits_of(row, self.name)[0])
 
         def read(part: Batch) -> list[Any]:
             hits = [hits_of(row, self.name)[0] for row in part.rows]
             pairs = zip(part.rows, hits, strict=True)
-            items = [Stated(self._kept(r, _object_of(h)), _fact(h), h) for r, h in pairs]
-            return asked(part, items, call, LABEL, SHOTS, repeats=2)
+            items = [Stated(self._keep_to(r, _object_of(h)), _fact(h), h) for r, h in pairs]
+            return ask_in_form(part, items, call, LABEL, SHOTS, repeats=2)
 
-        return batch.route(left, call, read)
+        return batch.route(is_left, call, read)
 
-    def _concluded(self, batch: Batch, courses: Mapping[int, Course], call: Call) -> list[Any]:
+    def _conclude(self, batch: Batch, courses: Mapping[int, Course], call: Call) -> list[Any]:
         """The last question of each chain, put to the model, or to the editors inside."""
 
-        def left(row: Row) -> bool:
+        def is_left(row: Row) -> bool:
             hit = courses[id(row)].hops[-1].hit
             ends = courses[id(row)].hops[-1].ask.last and row.target != ""
-            return ends and batch.ask is not None and hit is not None and _others(hit)
+            return ends and batch.ask is not None and hit is not None and _has_other_payloads(hit)
 
-        def passed(part: Batch) -> list[Any]:
-            return call(part.map_rows(lambda row: _handed_on(courses[id(row)])))
+        def pass_on(part: Batch) -> list[Any]:
+            return call(part.map_rows(lambda row: _hand_on(courses[id(row)])))
 
         def read(part: Batch, shots: Sequence[Shot]) -> list[Any]:
             items = [self._concluding(courses[id(row)]) for row in part.rows]
-            return asked(part, items, call, LABEL, shots, repeats=2)
+            return ask_in_form(part, items, call, LABEL, shots, repeats=2)
 
         def own(part: Batch) -> list[Any]:
             return part.route(
@@ -330,7 +330,7 @@ class Mello:
                 partial(read, shots=KNOWN),
             )
 
-        return batch.route(left, passed, own)
+        return batch.route(is_left, pass_on, own)
 
     def _concluding(self, course: Course) -> Stated:
         """The row with the chain's last question, and its answer as the fact; where the row's own
@@ -345,9 +345,9 @@ class Mello:
             return Stated(row, f"{END}{LABEL}: ".join(dict.fromkeys(facts)))
         fact = "" if course.answer is None else f"{question} {course.answer}"
         known = _object_of(last.hit) if last.ask.last and last.hit is not None else None
-        return Stated(self._kept(replace(row, prompt=question, rewritten=True), known), fact)
+        return Stated(self._keep_to(replace(row, prompt=question, rewritten=True), known), fact)
 
-    def _kept(self, row: Row, answer: str | None) -> Row:
+    def _keep_to(self, row: Row, answer: str | None) -> Row:
         """The row kept to an answer; nothing is known of a statement's."""
         words = " ".join((answer or "").split())
         kept = self.verbatim and row.target is None and words
@@ -358,25 +358,25 @@ def answering(ask: Ask, hits: Sequence[Hit]) -> Hit | None:
     """The first edit that is about the entity a sub-question asks of, as far as either is known."""
     for hit in hits:
         subject = hit.record.edit.subject
-        if ask.entity is None or subject is None or same(subject, ask.entity):
+        if ask.entity is None or subject is None or are_same(subject, ask.entity):
             return hit
     return None
 
 
-def _only(hit: Hit | None) -> Decision:
+def _decide_only(hit: Hit | None) -> Decision:
     return Decision() if hit is None else Decision((hit,), hit.score or 0.0, candidates=(hit,))
 
 
-def _others(hit: Hit) -> bool:
+def _has_other_payloads(hit: Hit) -> bool:
     """Whether another editor holds a payload of this edit."""
     return bool(set(hit.record.payloads) - {Mello.name})
 
 
-def _handed_on(course: Course) -> Row:
+def _hand_on(course: Course) -> Row:
     """The chain's last question with the edit that answers it, as if it had been asked alone."""
     last, whole = course.hops[-1], course.decision
     assert last.hit is not None
-    own = _only(last.hit).hits
+    own = _decide_only(last.hit).hits
     hits = own + tuple(h for h in whole.hits if h.record.id != last.hit.record.id)
     decision = replace(whole, hits=hits, candidates=hits)
     return replace(course.row, prompt=last.ask.question, decision=decision, rewritten=True)
@@ -403,12 +403,12 @@ def _fact(hit: Hit | None) -> str:
 
 def question_of(row: Row) -> str:
     """What a row asks: its last line that says something, out of its frame."""
-    text = _unframed(row.prompt.strip())
+    text = _unframe(row.prompt.strip())
     lines = [line for line in text.split(END) if line.strip()]
-    return _unframed(lines[-1].strip()).strip() if lines else ""
+    return _unframe(lines[-1].strip()).strip() if lines else ""
 
 
-def _unframed(text: str) -> str:
+def _unframe(text: str) -> str:
     """A text without ``Q:`` before it and ``A:`` after it; in steps linear in its length."""
     if head := _HEAD.match(text):
         text = text[head.end() :]
@@ -428,7 +428,7 @@ def clean(text: str) -> str:
     return line[:-1] if line.endswith(".") and not line.endswith(("Jr.", "Sr.", "Inc.")) else line
 
 
-def same(a: str, b: str) -> bool:
+def are_same(a: str, b: str) -> bool:
     """Whether two names are one: the same words, whatever case, punctuation and article."""
 
     def words(text: str) -> list[str]:

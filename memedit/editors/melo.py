@@ -122,10 +122,10 @@ class Melo:
         slower = torch.optim.lr_scheduler.StepLR(optimiser, step_size=20, gamma=0.5)
         scale = self.alpha / self.rank
 
-        def beside(a: Tensor, b: Tensor) -> After:
+        def add_change(a: Tensor, b: Tensor) -> After:
             return lambda x, y: y + ((x.float() @ a.mT) @ b * scale).to(y.dtype)
 
-        after = {site: beside(*pair) for site, pair in leaves.items()}
+        after = {site: add_change(*pair) for site, pair in leaves.items()}
         for _ in range(self.steps):
             grads = torch.autograd.grad(targets.nll(after).sum(), flat)
             for leaf, grad in zip(flat, grads, strict=True):
@@ -207,14 +207,14 @@ class Router:
             if (order := tuple(sorted(mine))) not in known:
                 keys = [torch.as_tensor(mine[s][f"{self.key}key"]) for s in order]
                 labels = [str(mine[s][f"{self.key}label"]) for s in order]
-                prepared = self.rule.prepared(torch.stack(keys)) if keys else torch.empty(0, 0)
+                prepared = self.rule.prepare(torch.stack(keys)) if keys else torch.empty(0, 0)
                 known[order] = clusters(prepared, labels, self.rule)
             books.append((order, known[order]))
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
             if step.last is not None:
                 at = torch.arange(len(y), device=y.device)
-                queries = self.rule.prepared(y[at, step.last].detach()).cpu()
+                queries = self.rule.prepare(y[at, step.last].detach()).cpu()
                 points = [look_up(q, book) for q, (_, book) in zip(queries, books, strict=True)]
                 self.choice.found[self.site] = [
                     None if point is None else order[point]
@@ -296,19 +296,19 @@ def clusters(keys: Tensor, labels: Sequence[str], rule: Rule) -> list[Cluster]:
                     continue
                 near.radius, new.radius = max(0.0, gap / 2 - MARGIN), gap / 2
                 # As published: an edit outside the shrunken cluster is lost, not moved.
-                near.points = [p for p in near.points if _far(near, p[1]) <= near.radius]
+                near.points = [p for p in near.points if _distance_to(near, p[1]) <= near.radius]
         found.append(new)
     return found
 
 
-def _far(cluster: Cluster, key: Tensor) -> float:
+def _distance_to(cluster: Cluster, key: Tensor) -> float:
     return float((cluster.center - key).norm())
 
 
 def _join(cluster: Cluster, new: Cluster) -> None:
     cluster.points += new.points
     cluster.center = torch.stack([key for _, key in cluster.points]).mean(0)
-    cluster.radius = max(new.radius, *(_far(cluster, key) for _, key in cluster.points))
+    cluster.radius = max(new.radius, *(_distance_to(cluster, key) for _, key in cluster.points))
 
 
 def look_up(query: Tensor, book: Sequence[Cluster]) -> int | None:
@@ -316,7 +316,7 @@ def look_up(query: Tensor, book: Sequence[Cluster]) -> int | None:
     if not book:
         return None
     query = query.double()
-    near = min(book, key=lambda c: _far(c, query))
-    if _far(near, query) > near.radius or not near.points:
+    near = min(book, key=lambda c: _distance_to(c, query))
+    if _distance_to(near, query) > near.radius or not near.points:
         return None
     return min(near.points, key=lambda p: float((p[1] - query).norm()))[0]

@@ -20,7 +20,7 @@ from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import require_subject
-from memedit.editors.weights.base import checked_layers
+from memedit.editors.weights.base import check_layers
 from memedit.editors.weights.closed_forms import exact, ridge
 from memedit.editors.weights.locating import Locating
 from memedit.editors.weights.spreading import default_layers, payloads_of, spread
@@ -93,5 +93,5 @@ class Memit(Locating):
     def _layers(self, lm: LM) -> list[int]:
         if self.layers is None:
             chosen = default_layers(lm.sites.layers)
-            return checked_layers(lm, chosen[-1:] if self.method == "emmet" else chosen)
-        return checked_layers(lm, self.layers)
+            return check_layers(lm, chosen[-1:] if self.method == "emmet" else chosen)
+        return check_layers(lm, self.layers)

@@ -25,7 +25,7 @@ from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Payload, is_intent
 from memedit.editors.prompting.forms import END, hits_of, plain
-from memedit.editors.prompting.shots import Shot, Stated, asked
+from memedit.editors.prompting.shots import Shot, Stated, ask_in_form
 
 LABEL = "Clarification"
 _ANSWER = 12
@@ -87,14 +87,14 @@ class MemPrompt:
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Rows in scope with their clarification; the others pass unchanged."""
         return batch.route(
-            lambda row: bool(hits_of(row, self.name)), partial(self._clarified, call=call), call
+            lambda row: bool(hits_of(row, self.name)), partial(self._clarify, call=call), call
         )
 
-    def _clarified(self, batch: Batch, call: Call) -> list[Any]:
-        items = [self._stated(row) for row in batch.rows]
-        return asked(batch, items, call, LABEL, SHOTS[: self.shots])
+    def _clarify(self, batch: Batch, call: Call) -> list[Any]:
+        items = [self._state(row) for row in batch.rows]
+        return ask_in_form(batch, items, call, LABEL, SHOTS[: self.shots])
 
-    def _stated(self, row: Row) -> Stated:
+    def _state(self, row: Row) -> Stated:
         hit = hits_of(row, self.name)[0]
         said = str(hit.record.payloads[self.name]["clarification"])
         answer = bare_answer(hit.record.edit)

@@ -32,12 +32,12 @@ from memedit.editors.prompting.notes import (
     WORDINGS,
     Room,
     bearing_on,
+    choose_told,
     core_of,
-    noted,
-    said_whole,
     starts_of,
-    told,
+    state_whole,
     values_of,
+    write_note,
 )
 from memedit.editors.prompting.verdicts import VERDICTS, polar, verdict_of
 
@@ -94,20 +94,20 @@ class Note:
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One payload per edit: ``fact``, its sentence; the lines of its target are kept."""
-        return [{"fact": said_whole(edit, lm.tokenizer)} for edit in edits]
+        return [{"fact": state_whole(edit, lm.tokenizer)} for edit in edits]
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Rows on which an edit bears with their note; the others pass unchanged."""
-        tell = partial(self._told, lm=batch.lm)
+        tell = partial(self._tell, lm=batch.lm)
         return batch.route(
             lambda row: bool(bearing_on(row, self.name)),
             lambda mine: call(mine.map_rows(tell)),
             call,
         )
 
-    def _told(self, row: Row, lm: LM | None) -> Row:
+    def _tell(self, row: Row, lm: LM | None) -> Row:
         room = Room(self.facts, self.tokens, self.document_tokens)
-        chosen = told(bearing_on(row, self.name), self.name, room, lm)
+        chosen = choose_told(bearing_on(row, self.name), self.name, room, lm)
         hits, lines = [hit for hit, _ in chosen], [fact for _, fact in reversed(chosen)]
         sure = replace(row, keeps=values_of(hits), answers=self._objects(row), rewritten=True)
         if row.turn is None:
@@ -120,7 +120,7 @@ class Note:
             starts = starts_of(f"{row.prompt} {' '.join(lines)}", hits)
             opens = self._opens(row.prompt, hits)
             sure = replace(sure, leans=self._leans(hits), opens=opens, starts=starts)
-        note = noted(lines, WORDINGS.get(self.wording, self.wording))
+        note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if self.place == "reply" and row.target is None and awaits_reply(row.turn):
             turn = replace(row.turn, after=f"{row.turn.after}{note}\n\n")
             return replace(sure, turn=turn)

@@ -56,12 +56,12 @@ class Rag:
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Rows in scope with their facts; the others pass unchanged."""
         tokenizer = None if batch.lm is None else batch.lm.tokenizer
-        told = partial(self._told, tokenizer=tokenizer)
+        told = partial(self._tell, tokenizer=tokenizer)
         return batch.route(
             lambda row: bool(hits_of(row, self.name)), lambda mine: call(mine.map_rows(told)), call
         )
 
-    def _told(self, row: Row, tokenizer: Any) -> Row:
+    def _tell(self, row: Row, tokenizer: Any) -> Row:
         hits = tuple(hits_of(row, self.name)[: self.top])
         row = replace(row, decision=replace(row.decision, hits=hits))  # those that are told
         facts = f"{USE}{END}" + END.join(
@@ -71,11 +71,11 @@ class Rag:
             prompt = before_query(f"{facts}{END}{END}", *split_at_view(row, hits[0]))
             return replace(row, prompt=prompt, rewritten=True)
         markers = system_markers(tokenizer, row.turn.chat)
-        turn = replace(row.turn, before=with_system(row, facts, markers))
+        turn = replace(row.turn, before=append_to_system(row, facts, markers))
         return replace(row, turn=turn, rewritten=True)
 
 
-def with_system(row: Row, facts: str, markers: tuple[str, str] | None) -> str:
+def append_to_system(row: Row, facts: str, markers: tuple[str, str] | None) -> str:
     """What stands before the last user turn of a chat, ``facts`` at the end of its system message.
 
     Args:

@@ -24,8 +24,8 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Fact, require_subject
-from memedit.editors.weights.base import checked_layers, low_rank
-from memedit.editors.weights.closed_forms import Moment, through
+from memedit.editors.weights.base import check_layers, low_rank
+from memedit.editors.weights.closed_forms import Moment, solve_through
 from memedit.editors.weights.locating import Locating
 from memedit.editors.weights.statistics import moment_of
 from memedit.editors.weights.values import optimise
@@ -86,7 +86,7 @@ class Rome(Locating):
         for edit in edits:
             require_subject(edit)
         chosen = lm.sites.layers // _DEPTH if self.layer is None else self.layer
-        (layer,) = checked_layers(lm, [chosen])
+        (layer,) = check_layers(lm, [chosen])
         site = lm.sites.mlp_out(layer)
         moment = moment_of(lm, layer, self.statistics)
         payloads: list[Payload] = []
@@ -110,7 +110,7 @@ class Rome(Locating):
         value = found.value[0].double()
         if self.variant == "p":
             key, said = keys[0], outputs[0]
-        u = through(key, moment)
+        u = solve_through(key, moment)
         v = value - said
         if self.variant == "original":
             v = (value - outputs[0]) / (keys[0] @ u)

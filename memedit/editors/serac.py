@@ -27,8 +27,8 @@ import torch
 from memedit.core.calls import LM, Batch, Call, Completion, Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Payload
-from memedit.editors.prompting.adapter import Adapter, adapter_for, load_adapter, other_model
-from memedit.editors.prompting.forms import END, hits_of, plain, stated, with_facts
+from memedit.editors.prompting.adapter import Adapter, adapter_for, load_adapter, open_other_model
+from memedit.editors.prompting.forms import END, hits_of, plain, state_fact, with_facts
 
 _FROZEN, _OTHER = "base", "model:"
 _SUREST = 4
@@ -72,22 +72,22 @@ class Serac:
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Rows in scope to the counterfactual model, the others to ``call``."""
         if self.counterfactual.startswith(_OTHER):
-            inside = partial(self._elsewhere, call=call)
+            inside = partial(self._answer_elsewhere, call=call)
         else:
-            inside = partial(self._beside, call=call)
+            inside = partial(self._answer_beside, call=call)
         return batch.route(lambda row: bool(hits_of(row, self.name)), inside, call)
 
     # The base, frozen or with its adapter
 
-    def _beside(self, batch: Batch, call: Call) -> list[Any]:
+    def _answer_beside(self, batch: Batch, call: Call) -> list[Any]:
         adapter = self._adapter(batch.lm)
         if adapter is None:
-            return _by_lines(self._shown(batch), call)
-        accepted = self._accepted(batch, adapter, batch.lm)
+            return _answer_by_lines(self._show(batch), call)
+        accepted = self._find_accepted(batch, adapter, batch.lm)
 
         def answer(rows: Batch) -> list[Any]:
-            shown = self._shown(rows).intervene(*adapter.modules).map_rows(self._copying)
-            return _by_lines(replace(shown, options=_begun(shown.options)), call)
+            shown = self._show(rows).intervene(*adapter.modules).map_rows(self._copying)
+            return _answer_by_lines(replace(shown, options=_require_beginning(shown.options)), call)
 
         return batch.route(lambda row: id(row) in accepted, answer, call)
 
@@ -107,7 +107,7 @@ class Serac:
             )
         return found
 
-    def _accepted(self, batch: Batch, adapter: Adapter, lm: LM | None) -> set[int]:
+    def _find_accepted(self, batch: Batch, adapter: Adapter, lm: LM | None) -> set[int]:
         """Rows (by identity) whose answer the adapter does not end before it has begun.
 
         Adapter and scope judge the same question from different sides, so their odds multiply: the
@@ -116,7 +116,7 @@ class Serac:
         if lm is None or not self.decline:
             return {id(row) for row in batch.rows}
         ends, accepted = lm.ends(), set[int]()
-        asked = self._shown(batch).intervene(*adapter.modules)
+        asked = self._show(batch).intervene(*adapter.modules)
         # The verdict is generated, also for rows that are to be scored.
         asked = asked.map_rows(lambda row: replace(row, target=None))
         pairs = list(zip(batch.rows, asked.rows, strict=True))
@@ -133,8 +133,8 @@ class Serac:
             }
         return accepted
 
-    def _shown(self, batch: Batch) -> Batch:
-        return batch.map_rows(self._with_facts)
+    def _show(self, batch: Batch) -> Batch:
+        return batch.map_rows(self._place_facts)
 
     def _copying(self, row: Row) -> Row:
         """The row kept to the targets of the edits it shows, if each of them has one."""
@@ -147,40 +147,40 @@ class Serac:
             targets.append(target if END in target else flat)
         return replace(row, answers=tuple(dict.fromkeys(targets))) if self.verbatim else row
 
-    def _with_facts(self, row: Row) -> Row:
+    def _place_facts(self, row: Row) -> Row:
         hits = hits_of(row, self.name)[: self.facts]
         facts = [str(hit.record.payloads[self.name]["fact"]) for hit in hits]
-        return with_facts(row, hits[0], "".join(stated(fact) for fact in reversed(facts)))
+        return with_facts(row, hits[0], "".join(state_fact(fact) for fact in reversed(facts)))
 
     # Another model
 
-    def _elsewhere(self, batch: Batch, call: Call) -> list[Any]:
+    def _answer_elsewhere(self, batch: Batch, call: Call) -> list[Any]:
         """Generation and scores by the other model; the logits of the caller's own tokens, which
         it cannot give, by the frozen base."""
         frozen = replace(self, counterfactual=_FROZEN)
         if batch.lm is None or any(row.target == "" for row in batch.rows):
-            return frozen._beside(batch, call)
-        other = other_model(self.counterfactual.removeprefix(_OTHER))
+            return frozen._answer_beside(batch, call)
+        other = open_other_model(self.counterfactual.removeprefix(_OTHER))
         adapter = adapter_for(other.fingerprint)
         own = {id(row): replace(row, ids=None, turn=None) for row in batch.rows}
         theirs = Batch(tuple(own.values()), options=_portable(batch.options), lm=other)
         accepted = set(map(id, theirs.rows))
         if adapter is not None:
-            accepted = self._accepted(theirs, adapter, other)
+            accepted = self._find_accepted(theirs, adapter, other)
 
         def answer(rows: Batch) -> list[Any]:
             chosen = replace(theirs, rows=tuple(own[id(row)] for row in rows.rows))
-            shown = self._shown(chosen).intervene(*(adapter.modules if adapter else ()))
+            shown = self._show(chosen).intervene(*(adapter.modules if adapter else ()))
             shown = shown.map_rows(self._copying) if adapter else shown
             if shown.rows[0].target is not None:
                 return list(other.score(shown))
-            shown = replace(shown, options=_begun(shown.options))
-            return [_translated(c, other, batch.lm) for c in _by_lines(shown, other.generate)]
+            shown = replace(shown, options=_require_beginning(shown.options))
+            return [_translate(c, other, batch.lm) for c in _answer_by_lines(shown, other.generate)]
 
         return batch.route(lambda row: id(own[id(row)]) in accepted, answer, call)
 
 
-def _by_lines(batch: Batch, call: Call) -> list[Any]:
+def _answer_by_lines(batch: Batch, call: Call) -> list[Any]:
     """An answer is one line, unless it is the object of an edit that has several."""
     return batch.route(
         lambda row: any(END in answer for answer in row.answers),
@@ -198,7 +198,7 @@ def _odds(row: Row) -> int:
     return min(_SUREST, max(0, round(math.log(score / (1 - score)))))
 
 
-def _begun(options: Mapping[str, Any]) -> dict[str, Any]:
+def _require_beginning(options: Mapping[str, Any]) -> dict[str, Any]:
     """The caller's options, with an answer that does not end before it has begun."""
     least = max(1, int(options.get("min_new_tokens") or 0))
     return {**options, "min_new_tokens": least}
@@ -214,7 +214,7 @@ def _portable(options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in _OURS}
 
 
-def _translated(answer: Completion, theirs: Any, lm: Any) -> Completion:
+def _translate(answer: Completion, theirs: Any, lm: Any) -> Completion:
     """An answer in the base's tokens, each ended by its end-of-sequence token."""
     assert answer.ids is not None
     end = [] if lm.tokenizer.eos_token_id is None else [lm.tokenizer.eos_token_id]

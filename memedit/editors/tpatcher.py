@@ -142,7 +142,7 @@ class _Fitting:
         self.how, self.lm, self.site, self.edits = how, lm, site, edits
         self.targets = Targets(lm, rows, first=layer)
         device = self.targets.device
-        wrong = self._wrong()
+        wrong = self._find_wrong()
         self.owner = self.targets.row[wrong]
         self.query = self._read()[wrong]
         width = self.query.shape[1]
@@ -155,7 +155,7 @@ class _Fitting:
 
     # What it begins from
 
-    def _wrong(self) -> Tensor:
+    def _find_wrong(self) -> Tensor:
         """[p] which target tokens get a neuron: the first wrong ones of each edit."""
         with torch.no_grad():
             said = self.targets.logs({}).argmax(-1)
@@ -261,12 +261,12 @@ class _Fitting:
         mine = torch.isin(self.owner, active)
         gate = (self.owner[mine][None] == active[:, None])[:, None]  # [B, 1, p]
 
-        def beside(x: Tensor, y: Tensor) -> Tensor:
+        def add_change(x: Tensor, y: Tensor) -> Tensor:
             fired = torch.relu(x.float() @ k[mine].T + b[mine]) * gate
             change: Tensor = (fired @ (e * a)[mine]).to(y.dtype)
             return y + change
 
-        return self.targets.logs({self.site: beside}, active)
+        return self.targets.logs({self.site: add_change}, active)
 
     def edit_loss(self, logs: Tensor, active: Tensor) -> Tensor:
         """[B] label-smoothed NLL of each edit, mean over its tokens."""
@@ -280,8 +280,8 @@ class _Fitting:
         """[edits] the activation and memory losses of every edit."""
         how, own = self.how, (k * self.query).sum(1) + b
         # The neuron fires on its own token: the loss falls as its activation there grows.
-        push = self._by_edit((-own).exp(), _TOP_ACTIVATIONS)
-        kept = self.remembered(self.common, k, b, own)
+        push = self._average_by_edit((-own).exp(), _TOP_ACTIVATIONS)
+        kept = self.rate_remembered(self.common, k, b, own)
         if self.strange.shape[1]:
             on = torch.einsum("psd,pd->ps", self.strange, k) + b[:, None]
             near = memory_loss(on.masked_fill(~self.is_strange, -torch.inf), own)
@@ -290,16 +290,16 @@ class _Fitting:
             met = self.is_strange.any(1)
             kept = torch.where(met, (kept + near * share) / 2 if len(self.common) else near, kept)
         losses: Tensor = how.activation_weight * push
-        return losses + how.memory_weight * self._by_edit(kept, len(own))
+        return losses + how.memory_weight * self._average_by_edit(kept, len(own))
 
     @staticmethod
-    def remembered(memory: Tensor, k: Tensor, b: Tensor, own: Tensor) -> Tensor:
+    def rate_remembered(memory: Tensor, k: Tensor, b: Tensor, own: Tensor) -> Tensor:
         """[p] the memory loss of each neuron on states [n, d] that are the same for all."""
         if not len(memory):
             return own * 0
         return memory_loss(k @ memory.T + b[:, None], own)
 
-    def _by_edit(self, values: Tensor, most: int) -> Tensor:
+    def _average_by_edit(self, values: Tensor, most: int) -> Tensor:
         """[edits] the mean of the ``most`` largest of the values [p] of each edit's neurons."""
         mine = self.owner[None] == torch.arange(len(self.edits), device=self.owner.device)[:, None]
         table = torch.where(mine, values[None], 0.0)  # the values are positive
@@ -314,8 +314,8 @@ class _Fitting:
             token = self.targets.token[self.targets.of(active)]
             right = self.targets.mean((logs.argmax(-1) == token).float(), active) == 1
             own = (self.k * self.query).sum(1) + self.b
-            held = self.remembered(self.held_out, self.k, self.b, own)
-            memory = self._by_edit(held, len(held))[active]
+            held = self.rate_remembered(self.held_out, self.k, self.b, own)
+            memory = self._average_by_edit(held, len(held))[active]
             return self.edit_loss(logs, active), right, memory
 
 
@@ -342,10 +342,10 @@ class _Descent:
         scale = (_CLIP / norm.sqrt().clamp(min=1e-12)).clamp(max=1.0)[owner]
         rate = torch.where(torch.isin(owner, active), rates.to(owner.device)[owner], 0.0)
         self.count += 1
-        moved = [self._moved(i, leaves[i], grads[i], scale, rate) for i in range(len(leaves))]
+        moved = [self._move(i, leaves[i], grads[i], scale, rate) for i in range(len(leaves))]
         fit.k, fit.b, fit.e, fit.a = moved
 
-    def _moved(self, i: int, leaf: Tensor, grad: Tensor, scale: Tensor, rate: Tensor) -> Tensor:
+    def _move(self, i: int, leaf: Tensor, grad: Tensor, scale: Tensor, rate: Tensor) -> Tensor:
         """The leaf after Adam's step (Kingma and Ba 2015), decay in the gradient."""
         shape = (-1,) + (1,) * (leaf.dim() - 1)
         grad = grad * scale.reshape(shape) + self.how.decay * leaf.detach()

@@ -20,7 +20,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sequence_edit
-from memedit.editors.weights.base import WeightEditor, checked_layers, low_rank
+from memedit.editors.weights.base import WeightEditor, check_layers, low_rank
 from memedit.editors.weights.closed_forms import normal
 from memedit.editors.weights.gradients import Factors, factors
 from memedit.engine.passes import Pass
@@ -43,7 +43,7 @@ class Running:
         mean = rows.mean(0)
         return cls(len(rows), mean, (rows - mean).square().sum(0))
 
-    def with_(self, other: Running) -> Running:
+    def merge(self, other: Running) -> Running:
         """Of both together (Chan et al. 1979)."""
         count = self.count + other.count
         gap = other.mean - self.mean
@@ -51,7 +51,7 @@ class Running:
         between = gap.square() * (self.count * other.count / count)
         return Running(count, mean, self.squares + other.squares + between)
 
-    def normalised(self, rows: Tensor) -> Tensor:
+    def normalise(self, rows: Tensor) -> Tensor:
         """Rows [n, d] less the mean, over the deviation.
 
         One row alone has no deviation: it is divided by its own root mean square.
@@ -128,9 +128,9 @@ class Ultraedit(WeightEditor):
     ) -> None:
         """Deal out one module's change to the edits whose tokens it comes from."""
         running = Running.of(both)
-        for earlier in self._earlier(lm, site):
-            running = running.with_(earlier)
-        tilde = running.normalised(both)
+        for earlier in self._read_earlier(lm, site):
+            running = running.merge(earlier)
+        tilde = running.normalise(both)
         width = inputs.shape[1]
         size = tilde[:, :width].square().sum(1, keepdim=True)
         values = -self.rate * size * tilde[:, width:]
@@ -146,7 +146,7 @@ class Ultraedit(WeightEditor):
                 f"{site}/squares": own.squares.float(),
             }
 
-    def _earlier(self, lm: LM, site: str) -> Iterator[Running]:
+    def _read_earlier(self, lm: LM, site: str) -> Iterator[Running]:
         """What earlier edits left of their statistics."""
         for record in lm.records:
             payload = record.payloads.get(self.name, {})
@@ -177,4 +177,4 @@ class Ultraedit(WeightEditor):
 
     @staticmethod
     def _chosen(lm: LM, given: Sequence[int] | None, default: range) -> list[int]:
-        return checked_layers(lm, list(default) if given is None else given)
+        return check_layers(lm, list(default) if given is None else given)

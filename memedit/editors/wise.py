@@ -25,7 +25,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sample_contexts, sequence_edit, sequence_prompt
-from memedit.editors.beside.negatives import STRANGERS, sampled
+from memedit.editors.beside.negatives import STRANGERS, sample_texts
 from memedit.editors.beside.targets import Targets, sites, to_cpu
 from memedit.editors.weights.base import weight_of
 from memedit.engine.passes import Pass
@@ -208,17 +208,17 @@ class _Training:
         device = lm.base.device
         self.mask = mask_of(memory.delta.shape, how.share, memory.mask).to(device)
         self.targets = Targets(lm, rows, first=layer, whole=True)
-        self.rows_of_others = self._others(lm, edit)
+        self.rows_of_others = self._collect_others(lm, edit)
         self.others = Pass(lm, self.rows_of_others, first=layer)
         self.layer = layer
         self.scale = self._usual()
 
-    def _others(self, lm: LM, edit: Edit) -> list[Tensor]:
+    def _collect_others(self, lm: LM, edit: Edit) -> list[Tensor]:
         """Token ids of prompts that the edit shall leave alone; half of them texts."""
         template = edit.template
         names = [n for n in STRANGERS if template is not None and n != edit.subject]
         strange = [str(template).replace("{}", n) for n in names[: self.how.others // 2]]
-        texts = sampled(lm, 32 * _WORDS, self.how.seed)[: self.how.others - len(strange)]
+        texts = sample_texts(lm, 32 * _WORDS, self.how.seed)[: self.how.others - len(strange)]
         return [lm.codec.ids(text, special=True) for text in strange] + [
             text[:_WORDS] for text in texts
         ]
@@ -257,14 +257,14 @@ class _Training:
         how, unit = self.how, self.scale
         mine: list[Tensor] = []
 
-        def beside(x: Tensor, y: Tensor) -> Tensor:
+        def add_change(x: Tensor, y: Tensor) -> Tensor:
             added = (x.float() @ delta.T).to(y.dtype)
             at = torch.arange(y.shape[1], device=y.device)[None] <= self.targets.start[:, None]
             mine.append(change(y, added, at))
             return y + added
 
-        nll = self.targets.nll({self.site: beside}).mean()
-        theirs = self._elsewhere(delta)
+        nll = self.targets.nll({self.site: add_change}).mean()
+        theirs = self._measure_elsewhere(delta)
         margins = (
             theirs[:, None] - mine[0][None] + how.gap * unit,
             theirs - how.outside * unit,
@@ -273,7 +273,7 @@ class _Training:
         # ``nll * 0`` begins the sum on the right device with a gradient.
         return nll + sum((_mean_positive(m) for m in margins), nll * 0)
 
-    def _elsewhere(self, delta: Tensor) -> Tensor:
+    def _measure_elsewhere(self, delta: Tensor) -> Tensor:
         """[others] the change on prompts that the edit shall leave alone."""
         found: list[Tensor] = []
         lengths = torch.tensor([len(row) for row in self.rows_of_others], device=delta.device)
@@ -335,7 +335,7 @@ class SideMemory:
             # The pass over the prompt decides; tokens that follow keep to it.
             if step.last is not None:
                 for order, at in groups.items():
-                    for i, delta in zip(at, _routed(known[order], at, x, y, step), strict=True):
+                    for i, delta in zip(at, _route(known[order], at, x, y, step), strict=True):
                         chosen[i] = delta
             changed = y
             # Rows that share a memory are computed together.
@@ -349,7 +349,7 @@ class SideMemory:
         return apply
 
 
-def _routed(
+def _route(
     books: Books, rows: Sequence[int], x: Tensor, y: Tensor, step: Step
 ) -> list[Tensor | None]:
     """For each of these rows, the memory that changes its prompt most, of those that reach it."""

@@ -27,15 +27,15 @@ def check(base: Any) -> None:
         return
     kind = getattr(config, "model_type", type(bare).__name__)
     if getattr(config, "is_encoder_decoder", False):
-        raise _refused(kind, "an encoder-decoder")
+        raise _refuse(kind, "an encoder-decoder")
     if bare.get_output_embeddings() is None or not bare.can_generate():
-        raise _refused(kind, "an encoder, or a model without its language head: it does not write")
+        raise _refuse(kind, "an encoder, or a model without its language head: it does not write")
     layers = set(getattr(config.get_text_config(), "layer_types", None) or ())
     if "past_key_values" not in inspect.signature(bare.forward).parameters or layers & _STATES:
-        raise _refused(kind, "a model with a running state in place of keys and values")
+        raise _refuse(kind, "a model with a running state in place of keys and values")
 
 
-def _refused(kind: str, what: str) -> UnsupportedArchitectureError:
+def _refuse(kind: str, what: str) -> UnsupportedArchitectureError:
     return UnsupportedArchitectureError(
         f"{kind} is {what}; an edited model must be a decoder with a key-value cache.",
         hint="Load a causal language model (AutoModelForCausalLM), such as Llama, Qwen or Gemma; "

@@ -39,7 +39,7 @@ class Rule:
     normalise: bool = False
     disjoint: bool = False
 
-    def prepared(self, keys: Tensor) -> Tensor:
+    def prepare(self, keys: Tensor) -> Tensor:
         """Keys or queries [..., d] as they are compared; float32."""
         keys = keys.float()
         if not self.normalise:
@@ -82,7 +82,7 @@ def balls(keys: Tensor, labels: Sequence[str], rule: Rule) -> Balls:
     # By matrix products the gap of equal keys would not be 0.
     gaps = torch.cdist(keys.double(), keys.double(), compute_mode="donot_use_mm_for_euclid_dist")
     reach = rule.initial(keys)
-    add = _disjoint if rule.disjoint else _published
+    add = _disjoint if rule.disjoint else _apply_published
     radius = torch.full((len(keys),), -1.0, dtype=torch.float64)
     owner = torch.arange(len(keys))
     for new in range(len(keys)):
@@ -90,7 +90,7 @@ def balls(keys: Tensor, labels: Sequence[str], rule: Rule) -> Balls:
     return Balls(radius, owner)
 
 
-def _published(
+def _apply_published(
     new: int, gaps: Tensor, labels: Sequence[str], reach: Tensor, radius: Tensor, owner: Tensor
 ) -> None:
     radius[new] = reach[new]
@@ -140,7 +140,7 @@ class Codebook:
         (keys, values), gate = pack(rows, self.editor, names)
         if not gate.any():
             return lambda x, y, step: y
-        keys = self.rule.prepared(keys)
+        keys = self.rule.prepare(keys)
         near = _radii(keys, _labels(rows, self.editor, names, self.key), gate, self.rule)
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
@@ -148,7 +148,7 @@ class Codebook:
             if step.last is None:
                 return y
             at = torch.arange(len(x), device=x.device)
-            query = self.rule.prepared(x[at, step.last])
+            query = self.rule.prepare(x[at, step.last])
             hit, which = nearest(query, keys.to(x.device), near.to(x.device))
             changed = y.clone()
             changed[at[hit], step.last[hit]] = values.to(x.device)[which[hit]].to(y.dtype)

@@ -28,7 +28,7 @@ from memedit.engine.generation import Generation, GenerationSettings
 from memedit.engine.hooks import After, Before
 from memedit.engine.loading import fingerprint, pad_id
 from memedit.engine.prefixes import Prefixes
-from memedit.engine.tokens import Codec, left_pad, right_pad
+from memedit.engine.tokens import Codec, pad_left, pad_right
 from memedit.engine.transcript import Transcript
 
 
@@ -83,8 +83,8 @@ class Engine:
         texts = [self.codec.prompt(row, prefixed=bool(batch.prefix)) for row in batch.rows]
         # With a window, padding between prefix and row would push the prefix out of sight.
         if batch.prefix and self.prefixes.sliding and len({len(text) for text in texts}) > 1:
-            return self._by_length(batch, [len(text) for text in texts])
-        ids, mask = (t.to(self.device) for t in left_pad(texts, self.codec.pad))
+            return self._generate_by_length(batch, [len(text) for text in texts])
+        ids, mask = (t.to(self.device) for t in pad_left(texts, self.codec.pad))
         call = Generation(self.base, self.codec, batch)
         options = call.options(ids.shape[1])
         full, copies = mask, call.copies
@@ -115,7 +115,7 @@ class Engine:
         """[B] negative log-likelihood of the targets, summed over tokens; differentiable."""
         prefixed = bool(batch.prefix)
         pairs = [self.codec.with_target(row, prefixed=prefixed) for row in batch.rows]
-        ids, mask = right_pad([torch.cat(pair) for pair in pairs], self.codec.pad)
+        ids, mask = pad_right([torch.cat(pair) for pair in pairs], self.codec.pad)
         logits = self._forward(batch, ids, mask, [len(prompt) - 1 for prompt, _ in pairs])
         losses = []
         for i, (prompt, target) in enumerate(pairs):
@@ -137,8 +137,8 @@ class Engine:
             self.codec.insertion(row, original, prefixed=prefixed)
             for row, original in zip(batch.rows, originals, strict=True)
         ]
-        ids, mask = right_pad([tokens for tokens, _ in rows], self.codec.pad)
-        last = [_last_asked(row, own) for row, (_, own) in zip(batch.rows, rows, strict=True)]
+        ids, mask = pad_right([tokens for tokens, _ in rows], self.codec.pad)
+        last = [_find_last_asked(row, own) for row, (_, own) in zip(batch.rows, rows, strict=True)]
         logits = self._forward(batch, ids, mask, last)
         return [logits[i, : len(own)][own.to(logits.device)] for i, (_, own) in enumerate(rows)]
 
@@ -150,11 +150,11 @@ class Engine:
         columns = [
             _token_of(e.offset_mapping, column(p)) for e, p in zip(encoded, prompts, strict=True)
         ]
-        ids, mask = right_pad([torch.tensor(e.input_ids) for e in encoded], self.codec.pad)
+        ids, mask = pad_right([torch.tensor(e.input_ids) for e in encoded], self.codec.pad)
         seen: list[Tensor] = []
 
         def see(args: Any, kwargs: Any) -> None:
-            seen.append(hooks.first_input(args, kwargs).detach())
+            seen.append(hooks.find_first_input(args, kwargs).detach())
 
         with self.watch(before={site: see}), torch.no_grad():
             self._forward(Batch(tuple(Row(p) for p in prompts)), ids, mask)
@@ -199,7 +199,7 @@ class Engine:
         other.__dict__["fingerprint"] = self.fingerprint
         other.kept, other.original = self.kept, self.original
         other.records = self.records if records is None else records
-        for site, weight in changed_weights(self, changes or {}).items():
+        for site, weight in compute_changed_weights(self, changes or {}).items():
             with torch.no_grad():
                 new = nn.Parameter(weight, requires_grad=False)
             other.base.get_submodule(site).weight = new
@@ -235,7 +235,7 @@ class Engine:
 
     # How they are done
 
-    def _by_length(self, batch: Batch, lengths: Sequence[int]) -> list[Completion]:
+    def _generate_by_length(self, batch: Batch, lengths: Sequence[int]) -> list[Completion]:
         """Rows of one length at a time, so that no row is padded."""
         results: dict[int, Completion] = {}
         for length in set(lengths):
@@ -268,7 +268,7 @@ class Engine:
         return logits
 
 
-def _last_asked(row: Row, own: Tensor) -> int:
+def _find_last_asked(row: Row, own: Tensor) -> int:
     """Where a row's question ends, in its ids with ``own`` [T] the caller's among them."""
     if row.asked is None or row.ids is None:
         return len(own) - 1
@@ -276,7 +276,7 @@ def _last_asked(row: Row, own: Tensor) -> int:
     return int(own.nonzero()[row.asked - dropped - 1])
 
 
-def changed_weights(lm: Engine, changes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def compute_changed_weights(lm: Engine, changes: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Site -> the weight with its change added, in the weight's own layout and dtype.
 
     Raises:

@@ -29,7 +29,7 @@ from memedit.engine.processors import (
     OneOf,
     StopTokens,
 )
-from memedit.engine.tokens import Codec, left_pad
+from memedit.engine.tokens import Codec, pad_left
 
 
 class GenerationSettings:
@@ -101,7 +101,7 @@ class Generation:
         options.setdefault("pad_token_id", self._codec.pad)
         if self.added:
             self._show_caller(options, width)
-        held = self._held(options, width)
+        held = self._hold_to(options, width)
         # Hundreds of tokens may hold a stop (every one with a line break in it): see StopTokens.
         if stops:
             table = self._table()
@@ -116,7 +116,7 @@ class Generation:
             options["logits_processor"] = LogitsProcessorList(processors)
         return options
 
-    def _held(self, options: Mapping[str, Any], width: int) -> list[Any]:
+    def _hold_to(self, options: Mapping[str, Any], width: int) -> list[Any]:
         """What keeps answers to an edit's words; more of it where they are sampled, by ``generate``
         or by a processor of the caller's."""
         found: list[Any] = []
@@ -130,7 +130,7 @@ class Generation:
             starts = [self._starts(row) for row in rows]
             found.append(Leans([self._leaning(row) for row in rows], width, opens, starts))
         if samples and any(row.keeps is not None or row.likeliest for row in rows):
-            kept = [self._kept(row) for row in rows]
+            kept = [self._encode_kept(row) for row in rows]
             found.append(Keeps(kept, width, [row.likeliest for row in rows]))
         return found
 
@@ -142,7 +142,7 @@ class Generation:
             for row, each in zip(self._batch.rows, texts, strict=True)
         ]
 
-    def _kept(self, row: Row) -> list[list[int]] | None:
+    def _encode_kept(self, row: Row) -> list[list[int]] | None:
         """The token sequences of a row's ``keeps``."""
         if row.keeps is None:
             return None
@@ -185,7 +185,7 @@ class Generation:
     def _show_caller(self, options: dict[str, Any], width: int) -> None:
         """Wrap what looks back at the sequence, so that it sees the caller's own prompt."""
         prompts = [row.ids if row.ids is not None else torch.tensor([]) for row in self._batch.rows]
-        own, _ = left_pad([p.cpu().long() for p in prompts], self._codec.pad)
+        own, _ = pad_left([p.cpu().long() for p in prompts], self._codec.pad)
         own = own.to(self._base.device)
         processors = [
             *_repetition(self.setting, options),
@@ -200,7 +200,7 @@ class Generation:
         if streamer := options.pop("streamer", None):
             chat = all(row.turn is not None for row in self._batch.rows)
             # A template ends where the reply begins: its first token must not bring a space along.
-            first = self._codec.unspaced if chat else None
+            first = self._codec.strip_spaces if chat else None
             options["streamer"] = CallerStreamer(streamer, own, self.stops, first)
 
     def seal(self, ids: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import ModelNotFoundError
 from memedit.core.files import cache_folder
-from memedit.engine.hub import first_line, package_folder, quiet
+from memedit.engine.hub import package_folder, quiet, take_first_line
 
 if TYPE_CHECKING:
     pass
@@ -65,7 +65,7 @@ PACKAGED: Mapping[str, Package] = MappingProxyType(
 )
 
 
-def _packaged(name: str) -> Gguf:
+def _find_packaged(name: str) -> Gguf:
     package = PACKAGED[name]
     parts: list[Path] = []
     for module in package.modules:
@@ -79,7 +79,7 @@ def _packaged(name: str) -> Gguf:
     return Gguf(name, tuple(parts))
 
 
-def _converted(gguf: Gguf, progress: Progress) -> Path:
+def _find_or_convert(gguf: Gguf, progress: Progress) -> Path:
     """The folder with the model as safetensors, converted now if it has not been before.
 
     Written beside its place and renamed: a folder that exists is complete. One process converts,
@@ -111,13 +111,13 @@ def _convert_into(gguf: Gguf, folder: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
     temporary.mkdir()
     try:
-        source = gguf.parts[0] if len(gguf.parts) == 1 else _joined(gguf, temporary)
+        source = gguf.parts[0] if len(gguf.parts) == 1 else _join_parts(gguf, temporary)
         try:
             with quiet():
                 _convert(source, temporary)
         except Exception as error:
             raise ModelNotFoundError(
-                f"{source.name} cannot be read as a GGUF language model: {first_line(error)}",
+                f"{source.name} cannot be read as a GGUF language model: {take_first_line(error)}",
                 hint="Is the file complete, and its architecture one that transformers can read?",
             ) from error
         if source.parent == temporary:
@@ -127,7 +127,7 @@ def _convert_into(gguf: Gguf, folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _joined(gguf: Gguf, folder: Path) -> Path:
+def _join_parts(gguf: Gguf, folder: Path) -> Path:
     whole = folder / f"{gguf.name}.gguf"
     with whole.open("wb") as target:
         for part in gguf.parts:

@@ -37,11 +37,11 @@ def watch(
     with ExitStack() as stack:
         for site, see in (before or {}).items():
             module = base.get_submodule(site)
-            handle = module.register_forward_pre_hook(_before(see), with_kwargs=True)
+            handle = module.register_forward_pre_hook(_make_before(see), with_kwargs=True)
             stack.callback(handle.remove)
         for site, change in (after or {}).items():
             module = base.get_submodule(site)
-            handle = module.register_forward_hook(_after(change), with_kwargs=True)
+            handle = module.register_forward_hook(_make_after(change), with_kwargs=True)
             stack.callback(handle.remove)
         yield
 
@@ -95,7 +95,7 @@ def pass_over(base: Any, blocks: Sequence[str], *, tuples: bool) -> Iterator[Non
     modules = [base.get_submodule(path) for path in blocks]
 
     def hand_on(*args: Any, **kwargs: Any) -> Tensor | tuple[Tensor]:
-        hidden = first_input(args, kwargs)
+        hidden = find_first_input(args, kwargs)
         return (hidden,) if tuples else hidden
 
     try:
@@ -122,7 +122,7 @@ def gives_tuples(base: Any, block: str) -> bool:
     return found[0]
 
 
-def first_input(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+def find_first_input(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
     """What a module was called with: its first argument, however it was passed."""
     value = args[0] if args else next(iter(kwargs.values()))
     assert isinstance(value, Tensor)
@@ -142,7 +142,7 @@ def _hook(apply: Apply, mask: Tensor, last: Tensor | None = None) -> Callable[..
 
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
         y = out[0] if isinstance(out, tuple) else out
-        x = first_input(args, kwargs)
+        x = find_first_input(args, kwargs)
         prefill = prompt[0]
         prompt[0] = False
         # While decoding, every row's one new token is real.
@@ -161,13 +161,13 @@ def _mine(hook: Callable[..., Any]) -> Callable[..., Any]:
     """
     thread = threading.get_ident()
 
-    def called(module: nn.Module, *given: Any) -> Any:
+    def call_in_thread(module: nn.Module, *given: Any) -> Any:
         return hook(module, *given) if threading.get_ident() == thread else None
 
-    return called
+    return call_in_thread
 
 
-def _before(see: Before) -> Callable[..., Any]:
+def _make_before(see: Before) -> Callable[..., Any]:
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if (new := see(args, kwargs)) is None:
             return None
@@ -179,10 +179,10 @@ def _before(see: Before) -> Callable[..., Any]:
     return _mine(hook)
 
 
-def _after(change: After) -> Callable[..., Any]:
+def _make_after(change: After) -> Callable[..., Any]:
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
         y = out[0] if isinstance(out, tuple) else out
-        if (new := change(first_input(args, kwargs), y)) is None:
+        if (new := change(find_first_input(args, kwargs), y)) is None:
             return None
         return (new, *out[1:]) if isinstance(out, tuple) else new
 

@@ -64,7 +64,7 @@ def hub_folder(name: str) -> Path | None:
         ) from error
 
 
-def first_line(error: Exception) -> str:
+def take_first_line(error: Exception) -> str:
     """What an exception says, in one line."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import DynamicCache
-from transformers.cache_utils import CacheLayerMixin, DynamicLayer
+from transformers.cache_utils import DynamicLayer
 
 _ROOM = 64
 
@@ -77,7 +77,7 @@ def fork(cache: DynamicCache, *, growing: bool) -> DynamicCache:
     return twin
 
 
-def _twin(layer: CacheLayerMixin, *, growing: bool) -> CacheLayerMixin:
+def _twin(layer: Any, *, growing: bool) -> Any:
     twin = copy.copy(layer)
     if growing and type(layer) is DynamicLayer:
         # It adds behaviour, no state: what the layer holds stays as it is.

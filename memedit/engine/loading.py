@@ -13,14 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
-from memedit.engine.gguf import DEFAULT_MODEL, PACKAGED, Gguf, Progress, _converted, _packaged
+from memedit.engine.gguf import (
+    DEFAULT_MODEL,
+    PACKAGED,
+    Gguf,
+    Progress,
+    _find_or_convert,
+    _find_packaged,
+)
 from memedit.engine.hub import (
     _OFFLINE,
-    first_line,
     hub_folder,
     is_folder_name,
     logger,
     quiet,
+    take_first_line,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +63,7 @@ def load(
     """
     source = _resolve(model)
     if isinstance(source, Gguf):
-        source = _converted(source, progress or logger.info)
+        source = _find_or_convert(source, progress or logger.info)
     if isinstance(source, str):
         source = hub_folder(source) or source
     name = str(source)
@@ -68,7 +75,7 @@ def load(
         raise
     except Exception as error:
         raise ModelNotFoundError(
-            f"The model {name!r} cannot be loaded: {first_line(error)}", hint=_OFFLINE
+            f"The model {name!r} cannot be loaded: {take_first_line(error)}", hint=_OFFLINE
         ) from error
     return (base if device is None else base.to(device)), tokenizer  # type: ignore[arg-type]
 
@@ -143,19 +150,19 @@ def _resolve(model: str | Path | None) -> Gguf | Path | str:
         model = os.environ.get("MEMEDIT_MODEL") or DEFAULT_MODEL
     path = Path(model).expanduser()
     if path.is_dir():
-        return _in_folder(path)
+        return _find_in_folder(path)
     if path.is_file():
         if path.suffix.casefold() != ".gguf":
             raise ModelNotFoundError(f"{model} is a file, but not a .gguf file.", hint=_OFFLINE)
         return Gguf(path.stem, (path,))
     if isinstance(model, str) and model.casefold() in PACKAGED:
-        return _packaged(model.casefold())
+        return _find_packaged(model.casefold())
     if isinstance(model, Path) or is_folder_name(model) or not _HUB_ID.fullmatch(model):
         raise ModelNotFoundError(f"There is no file or folder {str(model)!r}.", hint=_OFFLINE)
     return model
 
 
-def _in_folder(folder: Path) -> Gguf | Path:
+def _find_in_folder(folder: Path) -> Gguf | Path:
     if (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
         return folder
     files = sorted(folder.glob("*.gguf"))

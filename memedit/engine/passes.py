@@ -22,7 +22,7 @@ from transformers import Cache, DynamicCache
 from memedit.core.calls import LM
 from memedit.core.errors import UnsupportedArchitectureError
 from memedit.engine.kv import fork
-from memedit.engine.tokens import right_pad
+from memedit.engine.tokens import pad_right
 
 Before = Callable[[Any, Any], "Tensor | None"]
 After = Callable[[Tensor, Tensor], "Tensor | None"]
@@ -68,10 +68,10 @@ class Pass:
         self._cache: DynamicCache | None = None
         offset = [0] * len(rows)
         # Twice the longest: beginnings and tails are padded apart, so a row may span both paddings.
-        if starts is not None and min(starts) > 0 and not _windowed(lm, 2 * max(map(len, rows))):
+        if starts is not None and min(starts) > 0 and not _has_window(lm, 2 * max(map(len, rows))):
             offset = list(starts)
         self.offset = torch.tensor(offset, device=lm.base.device)
-        ids, mask = self._padded([row[o:] for row, o in zip(rows, offset, strict=True)])
+        ids, mask = self._pad([row[o:] for row, o in zip(rows, offset, strict=True)])
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
         if any(offset):
             inputs |= self._heads([row[:o] for row, o in zip(rows, offset, strict=True)], mask)
@@ -79,21 +79,21 @@ class Pass:
         self.streams = self._capture(inputs, known)
         self.entering = self.streams[0]
 
-    def _padded(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        ids, mask = right_pad(rows, self.lm.codec.pad)
+    def _pad(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        ids, mask = pad_right(rows, self.lm.codec.pad)
         return ids.to(self.lm.base.device), mask.to(self.lm.base.device)
 
     def _heads(self, rows: Sequence[Tensor], mask: Tensor) -> dict[str, Any]:
         """The beginnings run once; the inputs that let the tails go on from them."""
-        ids, real = self._padded(rows)
+        ids, real = self._pad(rows)
         self._cache = DynamicCache(config=self.lm.base.config.get_text_config())
 
-        def enough(args: Any, kwargs: Any) -> None:
+        def stop(args: Any, kwargs: Any) -> None:
             raise Enough
 
         with suppress(Enough), torch.no_grad():
             # Keys and values are all that is wanted: the head over the vocabulary need not run.
-            with self.lm.watch(before={self.lm.sites.final_norm: enough}):
+            with self.lm.watch(before={self.lm.sites.final_norm: stop}):
                 self.lm.base(
                     input_ids=ids, attention_mask=real, use_cache=True, past_key_values=self._cache
                 )
@@ -162,7 +162,7 @@ class Pass:
             # its architecture hands down.
             calls = zip(self._blocks, self._calls, strict=False)  # the norm, where no block
             for path, call in list(calls)[low:high]:
-                rest, named = _chosen(call, rows, len(self), cache)
+                rest, named = _choose_rows(call, rows, len(self), cache)
                 out = self.lm.base.get_submodule(path)(hidden, *rest, **named)
                 hidden = out[0] if isinstance(out, tuple) else out
         return hidden
@@ -209,7 +209,7 @@ class Seen:
         return Pass(self.lm, rows, first=self.first, entering=states)
 
 
-def _windowed(lm: LM, columns: int) -> bool:
+def _has_window(lm: LM, columns: int) -> bool:
     """Whether some layer sees fewer columns, so that padding would push tokens out of sight."""
     config = lm.base.config.get_text_config()
     window = getattr(config, "sliding_window", None) or 0
@@ -224,7 +224,7 @@ def _split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, Any, 
     return named.pop(next(iter(named))), (), named
 
 
-def _chosen(value: Any, rows: Tensor | None, count: int, cache: DynamicCache | None) -> Any:
+def _choose_rows(value: Any, rows: Tensor | None, count: int, cache: DynamicCache | None) -> Any:
     """The rest of a block's call: every tensor with one entry per sequence cut down to ``rows``,
     and ``cache`` in place of the one that was there."""
     if isinstance(value, Cache):
@@ -234,9 +234,9 @@ def _chosen(value: Any, rows: Tensor | None, count: int, cache: DynamicCache | N
         whole = rows is None or count == 1 or value.dim() < 2 or len(value) != count
         return value if whole else value[rows]
     if isinstance(value, tuple):
-        return tuple(_chosen(each, rows, count, cache) for each in value)
+        return tuple(_choose_rows(each, rows, count, cache) for each in value)
     if isinstance(value, dict):
-        return {name: _chosen(each, rows, count, cache) for name, each in value.items()}
+        return {name: _choose_rows(each, rows, count, cache) for name, each in value.items()}
     return value
 
 
@@ -311,7 +311,7 @@ def observe(
 def _observe(
     lm: LM, rows: Sequence[Tensor], columns: Sequence[int], sites: Sequence[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    ids, mask = (t.to(lm.base.device) for t in right_pad(rows, lm.codec.pad))
+    ids, mask = (t.to(lm.base.device) for t in pad_right(rows, lm.codec.pad))
     at = torch.arange(len(rows), device=ids.device)
     column = torch.tensor(columns, device=ids.device)
     seen: dict[str, tuple[Tensor, Tensor]] = {}

@@ -18,7 +18,7 @@ _AGAINST = 1e6
 of the caller's forbids what is left, the row goes on as it likes."""
 
 
-def _seen(own: Tensor, ids: Tensor, width: int) -> Tensor:
+def _join_seen(own: Tensor, ids: Tensor, width: int) -> Tensor:
     """[n, W + t] the caller's prompts [B, W], each repeated n / B times, and the t new tokens."""
     prompts = own.repeat_interleave(len(ids) // len(own), 0)
     return torch.cat([prompts, ids[:, width:]], dim=1)
@@ -37,7 +37,7 @@ class CallerProcessor(LogitsProcessor):
         self.inner, self.own, self.width = inner, own, width
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        result: Tensor = self.inner(_seen(self.own, input_ids, self.width), scores)
+        result: Tensor = self.inner(_join_seen(self.own, input_ids, self.width), scores)
         return result
 
 
@@ -48,7 +48,7 @@ class CallerCriterion(StoppingCriteria):
         self.inner, self.own, self.width = inner, own, width
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Any:
-        return self.inner(_seen(self.own, input_ids, self.width), scores, **kwargs)
+        return self.inner(_join_seen(self.own, input_ids, self.width), scores, **kwargs)
 
 
 class StopTokens(StoppingCriteria):
@@ -97,12 +97,12 @@ class OneOf(LogitsProcessor):
         # Beams and several answers stand for a row one after another.
         copies = len(input_ids) // len(self.answers)
         for i, said in enumerate(input_ids[:, self.width :].tolist()):
-            if allowed := self._next(self.answers[i // copies], said):
+            if allowed := self._allow_next(self.answers[i // copies], said):
                 against[i] = -_AGAINST
                 against[i, allowed] = 0.0
         return scores + against
 
-    def _next(self, answers: Sequence[Sequence[int]], said: list[int]) -> list[int]:
+    def _allow_next(self, answers: Sequence[Sequence[int]], said: list[int]) -> list[int]:
         begun = [answer for answer in answers if list(answer[: len(said)]) == said]
         found = {answer[len(said)] for answer in begun if len(answer) > len(said)}
         if any(len(answer) == len(said) for answer in begun):
@@ -134,7 +134,7 @@ class Leans(LogitsProcessor):
     ) -> None:
         self.width, self.opens, self.starts = width, opens, starts
         self.texts = [
-            [(forms, [_spelt(form) for form in forms], likelier) for forms, likelier in each]
+            [(forms, [_spell(form) for form in forms], likelier) for forms, likelier in each]
             for each in texts
         ]
 
@@ -148,7 +148,7 @@ class Leans(LogitsProcessor):
                 more |= {(i, token): likelier for token, likelier in self.opens[i // copies]}
             if self.starts and first and first[i] in self.starts[i // copies]:
                 continue
-            for token, likelier in self._due(i // copies, said):
+            for token, likelier in self._find_due(i // copies, said):
                 # One token may begin several texts; it gets no likelier by that.
                 more[i, token] = max(more.get((i, token), 0.0), likelier)
         if not more:
@@ -157,25 +157,25 @@ class Leans(LogitsProcessor):
         values = torch.tensor(list(more.values()), device=scores.device, dtype=scores.dtype)
         return scores.index_put((rows, tokens), values, accumulate=True)
 
-    def _due(self, row: int, said: list[int]) -> Iterator[tuple[int, float]]:
+    def _find_due(self, row: int, said: list[int]) -> Iterator[tuple[int, float]]:
         """The tokens that go on with what was said of a row's texts, or begin one, and how much
         likelier they get."""
-        spelt = _spelt(said) if self.texts[row] else ""
+        spelt = _spell(said) if self.texts[row] else ""
         for forms, spelt_forms, likelier in self.texts[row]:
             # What has been said once, in any form, is due no more.
             if not any(form in spelt for form in spelt_forms):
-                begun = [pair for form in forms for pair in _begun(said, form)]
+                begun = [pair for form in forms for pair in _find_begun(said, form)]
                 most = max((length for length, _ in begun), default=0)
                 # Of a text under way the first token is not leaned to: it would be said twice.
                 yield from ((token, likelier) for length, token in begun if length == most)
 
 
-def _spelt(tokens: Sequence[int]) -> str:
+def _spell(tokens: Sequence[int]) -> str:
     """Tokens as characters, so that one sequence is looked for in another at the speed of C."""
     return "".join(map(chr, tokens))
 
 
-def _begun(said: list[int], text: list[int]) -> Iterator[tuple[int, int]]:
+def _find_begun(said: list[int], text: list[int]) -> Iterator[tuple[int, int]]:
     """(n, token): the sequence ends with the first n tokens of a text, which goes on with the
     token; n = 0: the token begins it."""
     for n, token in enumerate(text):
@@ -221,7 +221,9 @@ class Keeps(LogitsProcessor):
 
     @staticmethod
     def _holds(said: list[int], best: int, kept: Sequence[list[int]]) -> bool:
-        return not said or any(best == token for text in kept for _, token in _begun(said, text))
+        return not said or any(
+            best == token for text in kept for _, token in _find_begun(said, text)
+        )
 
 
 class CallerStreamer:

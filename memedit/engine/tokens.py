@@ -18,7 +18,7 @@ from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
 
 
-def left_pad(rows: Sequence[Tensor], pad: int) -> tuple[Tensor, Tensor]:
+def pad_left(rows: Sequence[Tensor], pad: int) -> tuple[Tensor, Tensor]:
     """Ids [B, T] and mask [B, T] (int64, 1 at real tokens), padded on the left."""
     width = max(len(row) for row in rows)
     ids = torch.full((len(rows), width), pad, dtype=torch.long)
@@ -29,7 +29,7 @@ def left_pad(rows: Sequence[Tensor], pad: int) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def right_pad(rows: Sequence[Tensor], pad: int) -> tuple[Tensor, Tensor]:
+def pad_right(rows: Sequence[Tensor], pad: int) -> tuple[Tensor, Tensor]:
     """Ids [B, T] and mask [B, T] (int64, 1 at real tokens), padded on the right."""
     width = max(len(row) for row in rows)
     ids = torch.full((len(rows), width), pad, dtype=torch.long)
@@ -49,7 +49,7 @@ def _common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
     return n
 
 
-def inserted(original: str, rewritten: str) -> tuple[int, str]:
+def find_inserted(original: str, rewritten: str) -> tuple[int, str]:
     """Where and what was inserted: ``rewritten == original[:at] + text + original[at:]``.
 
     Raises:
@@ -86,19 +86,19 @@ class Codec:
         )
         return decoded
 
-    def unspaced(self, ids: Tensor) -> Tensor:
+    def strip_spaces(self, ids: Tensor) -> Tensor:
         """Generated ids [n, T] whose texts begin without a space, where one token says so.
 
         Only first tokens are exchanged: ``" Lyon"`` becomes ``"Lyon"`` if that is a token.
         """
-        firsts = {int(token): self._unspaced(int(token)) for token in ids[:, :1].flatten()}
+        firsts = {int(token): self._strip_space(int(token)) for token in ids[:, :1].flatten()}
         if all(old == new for old, new in firsts.items()):
             return ids
         ids = ids.clone()
         ids[:, 0] = torch.tensor([firsts[int(token)] for token in ids[:, 0]], device=ids.device)
         return ids
 
-    def _unspaced(self, token: int) -> int:
+    def _strip_space(self, token: int) -> int:
         """The token that says the same without a leading space; the token itself without one."""
         text = self.text(torch.tensor([token]))
         # Tokens of nothing but white space would become nothing.
@@ -162,7 +162,7 @@ class Codec:
         ids = self.prompt(Row(original, turn=row.turn, ids=row.ids), prefixed=prefixed)
         if not row.rewritten:
             return ids, torch.ones(len(ids), dtype=torch.bool)
-        at, text = inserted(original, row.prompt)
+        at, text = find_inserted(original, row.prompt)
         # In a chat the prompt is the last turn only, the ids are of the whole conversation.
         at += len(row.turn.before) if row.turn else 0
         cut = self._token_at(ids, at, special=row.turn is not None)

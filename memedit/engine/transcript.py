@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from memedit.engine.prefixes import Prefixes
-from memedit.engine.tokens import Codec, left_pad
+from memedit.engine.tokens import Codec, pad_left
 
 _TAIL = 24
 """Last tokens that are searched for a stop."""
@@ -74,7 +74,7 @@ class Transcript:
             return []
         self._keep(rows)
         base, pad = self._base, self._codec.pad
-        ids, mask = left_pad([torch.tensor(self._pending[i], dtype=torch.long) for i in rows], pad)
+        ids, mask = pad_left([torch.tensor(self._pending[i], dtype=torch.long) for i in rows], pad)
         full = torch.cat([self._mask, mask], dim=1)
         self._prefixes.check_window(full.shape[1] + tokens)
         options: dict[str, Any] = {"past_key_values": self._cache} if self._reuse else {}
@@ -90,7 +90,7 @@ class Transcript:
             **options,
         )
         new = out[:, ids.shape[1] :].cpu()
-        kept = [self._written(line, stop) for line in new.tolist()]
+        kept = [self._cut_written(line, stop) for line in new.tolist()]
         self._remember(full, new, kept)
         return [self._codec.text(torch.tensor(line, dtype=torch.long)) for line in kept]
 
@@ -116,7 +116,7 @@ class Transcript:
             self._pending[i] = list(line[read:])
         self._mask = torch.cat([full, seen], dim=1)
 
-    def _written(self, line: Sequence[int], stop: Sequence[str]) -> list[int]:
+    def _cut_written(self, line: Sequence[int], stop: Sequence[str]) -> list[int]:
         """A row's tokens up to its first stop, without what ends the text and the padding."""
         cut = next((n for n, token in enumerate(line) if token in self._ends), len(line))
         for n in range(1, cut + 1):

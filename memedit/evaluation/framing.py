@@ -44,7 +44,7 @@ _FRAMES: Mapping[str, Callable[[str], str]] = {
 FRAMES = tuple(_FRAMES)
 
 
-def framed(frame: str, prompt: str) -> str:
+def put_in_frame(frame: str, prompt: str) -> str:
     """The text that is asked.
 
     ``plain``: verbatim; ``qa``: a question as ``Question: ...\\nAnswer:``; ``shots``: a question

@@ -33,7 +33,7 @@ class Settings:
         families: ``gen`` free generation, ``tf`` teacher forcing and probabilities, ``kl`` of the
             next token on locality probes, ``fluency`` sampled texts (slow).
         tokens: Budget of a free answer.
-        frame: As in :func:`memedit.evaluation.framing.framed`.
+        frame: As in :func:`memedit.evaluation.framing.put_in_frame`.
         immediate: Ask for each edit just after it is made, where edits accumulate.
         recheck: Ask also where no edit fires. Otherwise the unedited model's answer is taken, which
             is what it is: such rows go to the base model untouched.

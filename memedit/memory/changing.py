@@ -95,7 +95,7 @@ def report(store: Store, id: str, namespace: str, query: str, *, concerns: bool)
     """
 
     def told(old: Record) -> Request:
-        edit = old.edit.told(query, concerns=concerns)
+        edit = old.edit.teach(query, concerns=concerns)
         return checked(Request(edit, namespace, old.source, old.valid_from, old.valid_until))
 
     return put_in_place(store, id, namespace, told, keep_payloads=True)

@@ -21,7 +21,7 @@ from memedit.core.documents import (
     prefix_of,
 )
 from memedit.core.errors import UnknownEditError
-from memedit.core.suspicion import in_texts
+from memedit.core.suspicion import find_in_texts
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
 from memedit.memory.journal.rows import Head
 from memedit.memory.live.shelf import Shelved
@@ -75,7 +75,7 @@ class DocumentChange:
     @property
     def suspicious(self) -> tuple[str, ...]:
         """What of the new passages looks like more than facts: :mod:`memedit.core.suspicion`."""
-        return tuple(in_texts(record.edit.prompt for record in self.marked("+")))
+        return tuple(find_in_texts(record.edit.prompt for record in self.marked("+")))
 
 
 class Shelves(ABC):

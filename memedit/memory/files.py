@@ -12,7 +12,7 @@ from typing import Any
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.files import replacing
-from memedit.core.moments import UTC, in_zone, read_moment
+from memedit.core.moments import UTC, read_moment, set_zone
 from memedit.core.registry import unknown_name
 from memedit.core.rewrites import read_rewrite
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
@@ -247,7 +247,7 @@ def _moment(row: Mapping[str, Any], name: str, zone: tzinfo) -> date | None:
     text = _text(row, name)
     if text is None:
         return None
-    return in_zone(read_moment(text, name, InvalidEditError), zone)
+    return set_zone(read_moment(text, name, InvalidEditError), zone)
 
 
 def write(path: Path, records: Iterable[Record]) -> int:

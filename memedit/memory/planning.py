@@ -15,7 +15,7 @@ import numpy as np
 from memedit.core.documents import place_of
 from memedit.core.errors import InvalidEditError
 from memedit.core.moments import UTC, Moment, moment_of
-from memedit.core.text import normalised, subject_key
+from memedit.core.text import normalise, subject_key
 from memedit.core.types import (
     DEFAULT_NAMESPACE,
     Edit,
@@ -25,7 +25,7 @@ from memedit.core.types import (
     check_id,
     check_text,
     key_texts,
-    masked_prompt,
+    mask_prompt,
 )
 from memedit.memory.journal.rows import Entry, Head, Stored
 from memedit.memory.live.index import VectorIndex
@@ -80,7 +80,7 @@ class Request:
 
     def texts(self) -> list[str]:
         """Every text whose vector is needed to add the edit."""
-        relation = masked_prompt(self.edit)
+        relation = mask_prompt(self.edit)
         return search_texts(self.edit) + ([] if relation is None else [relation])
 
 
@@ -237,7 +237,7 @@ class Plan:
         )
         texts = search_texts(edit)
         vectors = np.stack([self._vectors[text] for text in texts])
-        self._enter(Stored(record, texts, vectors, masked_prompt(edit), request.payloads))
+        self._enter(Stored(record, texts, vectors, mask_prompt(edit), request.payloads))
         return record
 
     def _store_copy(self, old: Record, until: datetime | None, taken: str) -> None:
@@ -271,7 +271,7 @@ class Plan:
         texts = search_texts(record.edit)
         if len(texts) != len(vectors):  # stored by a version that knew of no parts
             texts = key_texts(record.edit)
-        return Stored(record, texts, vectors, masked_prompt(record.edit), {}, old.sequence)
+        return Stored(record, texts, vectors, mask_prompt(record.edit), {}, old.sequence)
 
     def _enter(self, stored: Stored, reason: str = "", other: int | None = None) -> None:
         record = stored.record
@@ -336,7 +336,7 @@ class Plan:
         added = self._spaces.get(request.namespace, self._nothing).subjects.sequences(key)[:_NEWEST]
         if not known and not added:
             return []
-        relation = self._vectors[masked_prompt(request.edit) or ""]
+        relation = self._vectors[mask_prompt(request.edit) or ""]
         vectors = self._live.relations.by_id([self._live.relation_ids[s] for s in known])
         found = [s for s, v in zip(known, vectors, strict=True) if v @ relation >= SAME_RELATION]
         for sequence in added:
@@ -424,5 +424,5 @@ def _starts_earlier(record: Record, request: Request) -> bool:
 def _agree(one: Edit, other: Edit) -> bool:
     """Whether two edits give the same answer (statements: say the same)."""
     if one.target_new is None or other.target_new is None:
-        return normalised(one.statement) == normalised(other.statement)
-    return normalised(one.target_new) == normalised(other.target_new)
+        return normalise(one.statement) == normalise(other.statement)
+    return normalise(one.target_new) == normalise(other.target_new)

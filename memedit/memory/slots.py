@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from memedit.core.text import normalised
+from memedit.core.text import normalise
 from memedit.core.types import Record
 
 
@@ -75,4 +75,4 @@ def before(
 
 
 def _differ(one: Record, other: Record) -> bool:
-    return normalised(one.edit.statement) != normalised(other.edit.statement)
+    return normalise(one.edit.statement) != normalise(other.edit.statement)

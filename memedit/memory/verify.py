@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError
-from memedit.core.types import key_texts, masked_prompt
+from memedit.core.types import key_texts, mask_prompt
 from memedit.memory.backup import altered
 from memedit.memory.journal.payloads import load
 from memedit.memory.journal.reading import PURGING, JournalReader
@@ -69,7 +69,7 @@ def _keys(journal: JournalReader, live: LiveSet, rows: Sequence[KeyRow]) -> Iter
         kept = texts.get(sequence)
         if kept not in (search_texts(record.edit), key_texts(record.edit)):  # older: no parts
             yield f"record {sequence} ({record.id}) lacks keys or has wrong ones"
-        if relations.get(live.relation_ids.get(sequence, 0)) != masked_prompt(record.edit):
+        if relations.get(live.relation_ids.get(sequence, 0)) != mask_prompt(record.edit):
             yield f"record {sequence} ({record.id}) has a wrong masked prompt"
 
 

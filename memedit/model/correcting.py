@@ -17,7 +17,7 @@ from typing import Any
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.moments import UTC, Moment, moment_of
-from memedit.core.text import find_words, normalised, subject_key, subject_span, words_of
+from memedit.core.text import find_words, normalise, subject_key, subject_span, words_of
 from memedit.core.types import Edit, Hit, Record
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
@@ -139,7 +139,7 @@ def options_for(
 def _comparable(hit: Hit, edit: Edit) -> bool:
     """Whether a fact may be about the same: of other words, and of one subject, as far as told."""
     old = hit.record.edit
-    if old.multiple or normalised(old.prompt) == normalised(edit.prompt):
+    if old.multiple or normalise(old.prompt) == normalise(edit.prompt):
         return False
     if old.subject is not None and edit.subject is not None:
         return subject_key(old.subject) == subject_key(edit.subject)
@@ -217,10 +217,10 @@ def _with_value(new: Edit, old: Edit) -> Edit:
 def _says_the_same(old: Edit, new: Edit) -> bool:
     """Whether nothing is new; a statement that says more ("not Ada", "Ada, since May") is."""
     if old.target_new is None:
-        return normalised(old.statement) == normalised(new.statement)
+        return normalise(old.statement) == normalise(new.statement)
     if new.target_new is None:
         return _folded(_said(new.prompt, old.prompt)) == _folded(_said(old.target_new))
-    return normalised(old.target_new) == normalised(new.target_new)
+    return normalise(old.target_new) == normalise(new.target_new)
 
 
 def _one_kind(old: Edit, new: Edit) -> bool:

@@ -118,7 +118,7 @@ class Request:
             tail = prompt.new_full((len(tokens), width), pad)
             tail[:, : tokens.shape[1]] = tokens
             lines.append(torch.cat([prompt.expand(len(tokens), -1), tail], dim=1))
-        sequences = torch.cat(lines)
+        sequences: Any = torch.cat(lines)
         return GenerateDecoderOnlyOutput(sequences=sequences) if self.wants_dict else sequences
 
 

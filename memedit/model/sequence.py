@@ -17,7 +17,7 @@ from torch import Tensor
 from memedit.core.errors import EntangledEditError
 from memedit.core.protocols import ChangesWeights, Editor, Scope, is_joint, judges_all
 from memedit.core.types import Payload, Record
-from memedit.engine.engine import Engine, changed_weights
+from memedit.engine.engine import Engine, compute_changed_weights
 
 FITTED_AT = "fitted_at"
 """Number in a payload: the memory's version on whose edits it was fitted."""
@@ -78,7 +78,7 @@ def written(engine: Engine, changes: Mapping[str, Tensor]) -> Iterator[None]:
 
     Each weight is another tensor meanwhile; afterwards, whatever happened, it is the one it was.
     """
-    new = changed_weights(engine, changes)
+    new = compute_changed_weights(engine, changes)
     held: list[tuple[Any, Tensor]] = []
     try:
         for site, weight in new.items():

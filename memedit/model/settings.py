@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from memedit.core.errors import InvalidInputError, MemoryStoreError, UntrustedFileError
 from memedit.core.files import write_atomically
 from memedit.core.protocols import ChainsEditors, Editor, Encoder, Scope
-from memedit.core.registry import lacking, members_of, saved_part
+from memedit.core.registry import lacking, members_of, read_saved_part
 from memedit.core.untrusted import read_json
 from memedit.editors import DEFAULT, editor_class, load_chain, load_editor
 from memedit.memory import EditMemory
@@ -99,7 +99,7 @@ def _saved_editor(saved: Any) -> Editor:
 
 def _load(kind: str, saved: Any, find: Callable[[str], type[Any]], load: Callable[..., T]) -> T:
     """An editor or scope as a memory's directory names it; the directory may be a stranger's."""
-    name, settings = saved_part(kind, saved, find)
+    name, settings = read_saved_part(kind, saved, find)
     try:
         return load(name, **settings)
     except (TypeError, AttributeError) as error:  # settings of other types than these

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from memedit.core.moments import UTC
-from memedit.core.times import NamedTime, named_time
+from memedit.core.times import NamedTime, find_named_time
 from memedit.core.types import Decision, Edit, Hit
 from memedit.memory import EditMemory, MemoryView
 
@@ -37,7 +37,7 @@ def decide_in_time(
         decide: Asks the scope.
     """
     now = as_of or datetime.now(UTC)
-    named = named_time(query, now, UTC) and named_time(query, now, store.zone)
+    named = find_named_time(query, now, UTC) and find_named_time(query, now, store.zone)
     if named is None or any(_is_about(hit.record.edit, named) for hit in ordinary.bearing):
         return ordinary
     for moment in named.moments or (now,):

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from memedit.core.moments import UTC
-from memedit.core.text import normalised
-from memedit.core.types import Decision, Hit, masked_prompt
+from memedit.core.text import normalise
+from memedit.core.types import Decision, Hit, mask_prompt
 from memedit.memory import EditMemory, MemoryView
 
 
@@ -38,7 +38,7 @@ def tell_together(decision: Decision) -> Decision:
     for hit in decision.hits:
         edit = hit.record.edit
         if edit.multiple and edit.target_new is not None:
-            slot = normalised(masked_prompt(edit) or edit.prompt), normalised(edit.subject or "")
+            slot = normalise(mask_prompt(edit) or edit.prompt), normalise(edit.subject or "")
             groups.setdefault(slot, []).append(hit)
     joint = {hits[0].record.sequence: _joint(hits) for hits in groups.values() if len(hits) > 1}
     if not joint:

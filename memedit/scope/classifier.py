@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
-from memedit.core.text import normalised, subject_key
+from memedit.core.text import normalise, subject_key
 from memedit.core.types import Decision, Hit, Role, key_texts
-from memedit.core.untrusted import opened_tensors, read_json
+from memedit.core.untrusted import open_tensors, read_json
 from memedit.scope.calibrate import threshold_for
 from memedit.scope.features import (
     SCALARS,
@@ -129,7 +129,7 @@ class PairModel:
         """
         try:
             manifest = read_json(folder / "manifest.json")
-            with opened_tensors(folder / "scope.safetensors", "np") as opened:
+            with open_tensors(folder / "scope.safetensors", "np") as opened:
                 found: dict[str, Any] = {
                     name: opened.get_tensor(name).astype(np.float32) for name in _TENSORS
                 }
@@ -339,8 +339,8 @@ class ClassifierScope:
         """What the training does not decide: an edit's own words fire, and one without a subject
         where the texts are alike, as in ``mention``, unless who read both is ``against`` it."""
         edit = hit.record.edit
-        asked = normalised(prompt)
-        if any(asked == normalised(text) for text in key_texts(edit)):
+        asked = normalise(prompt)
+        if any(asked == normalise(text) for text in key_texts(edit)):
             return 1.0
         alike = edit.subject is None and hit.similarity >= self.statement
         if against or not alike or turned(hit, prompt):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from memedit.core.protocols import Encoder
 from memedit.core.text import MASK
-from memedit.core.types import Edit, masked_prompt
+from memedit.core.types import Edit, mask_prompt
 from memedit.scope.relations import relation_questions, sisters
 
 Floats = npt.NDArray[np.float32]
@@ -36,7 +36,7 @@ def propose_queries(
     With the defaults 31% of 1,500 CounterFact edits are offered questions: 96% of those of their
     own relation, the others of one that asks much the same.
     """
-    prompts = [masked_prompt(edit) or "" for edit in edits]
+    prompts = [mask_prompt(edit) or "" for edit in edits]
     vectors = encoder.encode(prompts) if prompts else np.empty((0, encoder.dimension), np.float32)
     templated: Any = encoder  # hashable by identity
     relations, templates = _templates(templated)

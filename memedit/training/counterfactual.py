@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +25,9 @@ from memedit.core.sites import Sites
 from memedit.data.facts import Fact
 from memedit.editors._sequences import Sequenced, places_of
 from memedit.editors.prompting.adapter import WEIGHTS
-from memedit.editors.prompting.forms import before_query, open_reply, plain, stated
+from memedit.editors.prompting.forms import before_query, open_reply, plain, state_fact
 from memedit.engine.loading import pad_id
-from memedit.engine.tokens import Codec, right_pad
+from memedit.engine.tokens import Codec, pad_right
 from memedit.training.examples import Example, Examples
 from memedit.training.loop import Schedule, chunks, draw_shuffled, train
 
@@ -53,7 +53,7 @@ class Renderer:
 
     def row(self, example: Example) -> Row:
         """The row as the runtime builds it, with the answer as target."""
-        facts = "".join(stated(plain(fact, self.tokenizer)) for fact in example.facts)
+        facts = "".join(state_fact(plain(fact, self.tokenizer)) for fact in example.facts)
         target = example.answer or None
         if example.chat and self.chat is not None:
             chat = self.chat
@@ -95,7 +95,7 @@ def adapt(base: Any, targets: Sequence[str], seed: int, start: Path | None = Non
     config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=list(targets), lora_dropout=0.0)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model: Any = get_peft_model(base, config)
+        model = cast("PeftModel", get_peft_model(base, config))
     if start is not None:
         tensors = {name: tensor.float() for name, tensor in load_file(start / WEIGHTS).items()}
         own = {name: tensor.shape for name, tensor in get_peft_model_state_dict(model).items()}
@@ -134,7 +134,7 @@ class Objective:
             Sequenced(torch.tensor((prompt + target)[:-1]), torch.tensor(target), -1)
             for prompt, target in tokens
         ]
-        ids, mask = right_pad([row.ids for row in rows], self.renderer.codec.pad)
+        ids, mask = pad_right([row.ids for row in rows], self.renderer.codec.pad)
         device = next(self.inner.parameters()).device
         inner: Any = self.inner
         body = getattr(inner, inner.base_model_prefix)

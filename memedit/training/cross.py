@@ -35,7 +35,7 @@ def readable(pairs: Pairs, chances: Floats) -> np.ndarray[Any, Any]:
     return found
 
 
-def chosen(model: PairModel, pairs: Pairs, seed: int) -> list[Labelled]:
+def choose_pairs(model: PairModel, pairs: Pairs, seed: int) -> list[Labelled]:
     """The pairs that would be read, and some of the others."""
     take = readable(pairs, _own(model, pairs))
     take |= np.random.default_rng(seed).random(len(pairs)) < _CERTAIN
@@ -117,7 +117,7 @@ def _save(cross: CrossEncoder, encoder: Any, file: Path) -> None:
     save_file(changes(cross, encoder.transformer()[0]), file)
 
 
-def fitted(model: PairModel, pairs: Pairs, cross: CrossEncoder) -> tuple[Joint, Joint]:
+def fit_joints(model: PairModel, pairs: Pairs, cross: CrossEncoder) -> tuple[Joint, Joint]:
     """(a, b, c) of p = sigmoid(a pair logit + b cross logit + c) of asking and of bearing, on the
     pairs that are read (Platt)."""
     from sklearn.linear_model import LogisticRegression

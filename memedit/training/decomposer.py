@@ -13,7 +13,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
 from memedit.data.records import read_records
-from memedit.editors.prompting.decomposing import MOST_HOPS, planned, relations
+from memedit.editors.prompting.decomposing import MOST_HOPS, relations, write_plan_prompt
 from memedit.engine.loading import pad_id
 from memedit.engine.tokens import Codec
 from memedit.training.counterfactual import ALPHA, RANK, Objective, Tokens
@@ -109,13 +109,13 @@ class Chains:
         """One example; frequent chains are drawn less often than they occur."""
         which = rng.random()
         if which < _SINGLE:
-            return self.single(rng)
+            return self.draw_single(rng)
         if which < _SINGLE + _COMPOSED or not self._groups:
-            return self.composed(rng)
+            return self.draw_composed(rng)
         weights = [len(group) ** 0.5 for group in self._groups]
         return rng.choice(rng.choices(self._groups, weights)[0])
 
-    def single(self, rng: random.Random) -> Chain:
+    def draw_single(self, rng: random.Random) -> Chain:
         """A question about one fact, or a text: no chain."""
         if self.texts and rng.random() < 0.35:
             return Chain(rng.choice(self.texts))
@@ -123,7 +123,7 @@ class Chains:
         asks = [known["ask"], *known["asks"]]
         return Chain(rng.choice(asks).replace("{}", rng.choice(self.subjects)))
 
-    def composed(self, rng: random.Random) -> Chain:
+    def draw_composed(self, rng: random.Random) -> Chain:
         """A question over two to four relations that fit together."""
         while True:
             labels = self._labels(rng)
@@ -176,14 +176,14 @@ class Renderer:
     def __call__(self, chain: Chain) -> Tokens:
         """(prompt ids, target ids with the end)."""
         eos = int(self.tokenizer.eos_token_id)
-        row = Row(planned(chain.question), target=chain.written or None)
+        row = Row(write_plan_prompt(chain.question), target=chain.written or None)
         if row.target is None:
             return self.codec.prompt(row, prefixed=False).tolist(), [eos]
         prompt, target = self.codec.with_target(row, prefixed=False)
         return prompt.tolist(), [*target.tolist(), eos]
 
 
-def adapted(base: Any, targets: Sequence[str], layers: int, seed: int) -> PeftModel:
+def add_adapter(base: Any, targets: Sequence[str], layers: int, seed: int) -> PeftModel:
     """``base`` in a PEFT model with an adapter on its upper two thirds; its weights are frozen.
 
     The lower third then needs no backward pass.
@@ -196,7 +196,7 @@ def adapted(base: Any, targets: Sequence[str], layers: int, seed: int) -> PeftMo
     )  # fmt: skip
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model: Any = get_peft_model(base, config)
+        model = cast("PeftModel", get_peft_model(base, config))
     return model
 
 
@@ -215,7 +215,7 @@ def train_decomposer(
     Interrupted, it goes on from the last checkpoint in ``folder``.
     """
     layers = int(base.config.get_text_config().num_hidden_layers)
-    model = adapted(base, targets, layers, schedule.seed)
+    model = add_adapter(base, targets, layers, schedule.seed)
     renderer = Renderer(tokenizer, Codec(tokenizer, pad_id(tokenizer, base.config)))
     objective = Objective(model, renderer)
     parameters: dict[str, nn.Parameter] = {
@@ -241,8 +241,8 @@ def evaluate(
     mquake = list(examples.chains)
     drawn = {
         "questions": rng.sample(mquake, min(count, len(mquake))),
-        "composed": [examples.composed(rng) for _ in range(count // 2)],
-        "no_chain": [examples.single(rng) for _ in range(count // 2)],
+        "composed": [examples.draw_composed(rng) for _ in range(count // 2)],
+        "no_chain": [examples.draw_single(rng) for _ in range(count // 2)],
     }
     scores = {}
     for name, chains in drawn.items():

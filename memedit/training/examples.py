@@ -20,7 +20,7 @@ from memedit.data.facts import Fact
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
 from memedit.scope.relations import sisters
-from memedit.training.forms import dated, hypothetical, negated, reversed_
+from memedit.training.forms import date, hypothetical, negate, reverse
 
 DECLINED = 0.4
 """Share of examples whose facts do not answer the query."""
@@ -63,12 +63,12 @@ class Examples:
             return _statement(rng)
         fact = self._fact(rng)
         declined = rng.random() < DECLINED
-        query = self._declined(fact, rng) if declined else self._asked(fact, rng)
-        before, view = _cut(query, fact.subject)
+        query = self._draw_declined(fact, rng) if declined else self._ask(fact, rng)
+        before, view = _cut_view(query, fact.subject)
         target = self._target(fact, rng)
         shown = [f"{fact.prompt} {target}"]
         for _ in range(rng.choices((0, 1, 2), (0.75, 0.17, 0.08))[0]):
-            further = self._other(fact, rng)
+            further = self._draw_other(fact, rng)
             if not declined or further[0] not in query:  # it must not answer what is declined
                 shown.append(further[1])
         rng.shuffle(shown)
@@ -86,36 +86,36 @@ class Examples:
             return fact.target
         return rng.choice(self._by_relation[fact.relation]).target
 
-    def _asked(self, fact: Fact, rng: random.Random) -> str:
+    def _ask(self, fact: Fact, rng: random.Random) -> str:
         """The fact's question in one of its wordings, now and then after a sentence of text."""
         kinds: list[tuple[tuple[str, ...], float]] = [
             ((fact.prompt,), 0.15),
             (fact.paraphrases, 0.4),
             (fact.questions, 0.3),
-            ((self._reworded(fact, rng),), 0.15),
+            ((self._reword(fact, rng),), 0.15),
         ]
         given = [(texts, weight) for texts, weight in kinds if texts]
         (texts,) = rng.choices([each for each, _ in given], [weight for _, weight in given])
         query = rng.choice(texts)
         if query in fact.paraphrases and rng.random() < 0.3:
-            return _cut(query, fact.subject)[1]
+            return _cut_view(query, fact.subject)[1]
         if query not in fact.paraphrases and rng.random() < 0.2:
             return f"{rng.choice(self._texts)} {query}"
         return query
 
-    def _reworded(self, fact: Fact, rng: random.Random) -> str:
+    def _reword(self, fact: Fact, rng: random.Random) -> str:
         """The prompt of another fact with the same relation, asked of this subject."""
         other = rng.choice(self._by_relation[fact.relation])
         return other.prompt.replace(other.subject, fact.subject)
 
-    def _declined(self, fact: Fact, rng: random.Random) -> str:
+    def _draw_declined(self, fact: Fact, rng: random.Random) -> str:
         draw = rng.random()
         if draw < 0.32:
             return self._neighbour(fact, rng)
         if draw < 0.68:
-            return self._same_subject(fact, rng)
+            return self._ask_same_subject(fact, rng)
         if draw < 0.88:
-            form = rng.choices((negated, reversed_, hypothetical, dated), (0.4, 0.3, 0.15, 0.15))[0]
+            form = rng.choices((negate, reverse, hypothetical, date), (0.4, 0.3, 0.15, 0.15))[0]
             return form(fact, rng) or self._neighbour(fact, rng)
         if draw < 0.94:
             other = self._fact(rng)
@@ -131,22 +131,22 @@ class Examples:
             other = self._fact(rng)
         return rng.choice((other.prompt, *other.paraphrases, *other.questions))
 
-    def _same_subject(self, fact: Fact, rng: random.Random) -> str:
+    def _ask_same_subject(self, fact: Fact, rng: random.Random) -> str:
         """Something else asked of the same subject."""
         if fact.others and rng.random() < 0.7:
             return rng.choice(fact.others)
         for _ in range(50):
             other = self._fact(rng)
-            if not related(fact, other):
+            if not are_related(fact, other):
                 asked = rng.choice((other.prompt, *other.questions))
                 return asked.replace(other.subject, fact.subject)
         return self._neighbour(fact, rng)  # data that ask only one thing
 
-    def _other(self, fact: Fact, rng: random.Random) -> tuple[str, str]:
+    def _draw_other(self, fact: Fact, rng: random.Random) -> tuple[str, str]:
         """(subject, statement) of a further fact, which does not answer ``fact``'s question."""
         while rng.random() < 0.4:
             other = self._fact(rng)
-            if not related(fact, other):
+            if not are_related(fact, other):
                 prompt = other.prompt.replace(other.subject, fact.subject)
                 return fact.subject, f"{prompt} {other.target}"
         while True:
@@ -158,7 +158,7 @@ class Examples:
                 return "the harbour", "The sky over the harbour was grey"
 
 
-def related(a: Fact, b: Fact) -> bool:
+def are_related(a: Fact, b: Fact) -> bool:
     """Whether one's question, asked of the other's subject, may mean the same."""
     if a.source == b.source == "counterfact":
         return sisters(a.relation, b.relation)
@@ -186,7 +186,7 @@ def _index(subject: str) -> SubjectIndex:
     return index
 
 
-def _cut(query: str, subject: str) -> tuple[str, str]:
+def _cut_view(query: str, subject: str) -> tuple[str, str]:
     """(what precedes, the view) as the runtime cuts a query about this subject."""
     found = views(query, _index(subject).mentions)
     text = found[-1].text if found else query

@@ -15,14 +15,14 @@ _PLACES = ("Spain", "Japan", "Brazil", "Berlin", "Chicago", "the north", "a smal
 _VERBS = re.compile(r"\b(is|was|are|were|did|does|has|plays|speaks|works|belongs|died|holds)\b")
 
 
-def negated(fact: Fact, rng: random.Random) -> str | None:
+def negate(fact: Fact, rng: random.Random) -> str | None:
     """The prompt turned into its opposite."""
     prompt = fact.prompt
-    verb = _last_verb(prompt)
+    verb = _find_last_verb(prompt)
     forms = [
-        f"It is not true that {_decapitalised(prompt)}",
+        f"It is not true that {_decapitalise(prompt)}",
         f"{prompt} anything but",
-        f"It is false that {_decapitalised(prompt)}",
+        f"It is false that {_decapitalise(prompt)}",
     ]
     if verb is not None:
         start, end = verb
@@ -37,7 +37,7 @@ def negated(fact: Fact, rng: random.Random) -> str | None:
         asked = re.sub(r"^(What|Which|Who|Where) (is|was|are) ", r"\1 \2 not ", question)
         if asked != question:
             forms += [asked] * 3
-        forms.append(f"Name one that is wrong: {_decapitalised(question)}")
+        forms.append(f"Name one that is wrong: {_decapitalise(question)}")
     return rng.choice(forms)
 
 
@@ -47,33 +47,33 @@ def hypothetical(fact: Fact, rng: random.Random) -> str | None:
     asked = _question(fact, rng) or fact.prompt
     return rng.choice(
         (
-            f"If {subject} had come from {where}, {_would(fact.prompt)}",
-            f"Imagine that {subject} were in {where}. Then {_would(_decapitalised(fact.prompt))}",
+            f"If {subject} had come from {where}, {_suppose(fact.prompt)}",
+            f"Imagine that {subject} were in {where}. Then {_suppose(_decapitalise(fact.prompt))}",
             f"Suppose {subject} had never existed. {asked}",
-            f"If things had gone differently for {subject}, {_decapitalised(asked)}",
-            f"In a world where {subject} moved to {where}, {_would(_decapitalised(fact.prompt))}",
+            f"If things had gone differently for {subject}, {_decapitalise(asked)}",
+            f"In a world where {subject} moved to {where}, {_suppose(_decapitalise(fact.prompt))}",
         )
     )
 
 
-def dated(fact: Fact, rng: random.Random) -> str | None:
+def date(fact: Fact, rng: random.Random) -> str | None:
     """The prompt asked of another time."""
     year = rng.randrange(1750, 2021)
     past = _past(fact.prompt)
     asked = (_question(fact, rng) or past).rstrip("?")
     return rng.choice(
         (
-            f"Before {year}, {_decapitalised(past)}",
-            f"In {year}, {_decapitalised(past)}",
-            f"Until {year}, {_decapitalised(past)}",
-            f"Back in {year}, {_decapitalised(past)}",
+            f"Before {year}, {_decapitalise(past)}",
+            f"In {year}, {_decapitalise(past)}",
+            f"Until {year}, {_decapitalise(past)}",
+            f"Back in {year}, {_decapitalise(past)}",
             f"{asked} before {year}" + ("?" if asked != past else ""),
             f"{asked} in {year}" + ("?" if asked != past else ""),
         )
     )
 
 
-def reversed_(fact: Fact, rng: random.Random) -> str | None:
+def reverse(fact: Fact, rng: random.Random) -> str | None:
     """The target put where the subject was, or the subject asked for."""
     target, prompt = fact.target, fact.prompt
     swapped = prompt.replace(fact.subject, target)
@@ -97,7 +97,7 @@ def _question(fact: Fact, rng: random.Random) -> str | None:
     return rng.choice(asked) if asked else None
 
 
-def _last_verb(prompt: str) -> tuple[int, int] | None:
+def _find_last_verb(prompt: str) -> tuple[int, int] | None:
     found = [match.span() for match in _VERBS.finditer(prompt)]
     return found[-1] if found else None
 
@@ -106,11 +106,11 @@ def _past(prompt: str) -> str:
     return re.sub(r"\bis\b(?!.*\bis\b)", "was", prompt)
 
 
-def _would(prompt: str) -> str:
+def _suppose(prompt: str) -> str:
     return re.sub(r"\b(is|was)\b(?!.*\b(is|was)\b)", "would be", prompt)
 
 
-def _decapitalised(text: str) -> str:
+def _decapitalise(text: str) -> str:
     """A first word that is capitalised only as the first: The, What, Which, In …"""
     first = text.split(" ", 1)[0]
     ordinary = {"The", "What", "Which", "Who", "Where", "In", "When", "How", "On", "By", "At"}

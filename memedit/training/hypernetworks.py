@@ -24,10 +24,10 @@ from memedit.editors import ke, mend
 from memedit.editors._sequences import Sequenced, sequence_prompt
 from memedit.editors.weights.gradients import Factors, factors
 from memedit.editors.weights.hypernetworks import (
-    beside,
     block_of,
     divergence,
-    last_mlps,
+    find_last_mlps,
+    make_hooks,
     save,
     shapes_of,
 )
@@ -117,10 +117,10 @@ class Student:
 
     def target_logs(self, rows: Sequence[Sequenced], terms: Terms) -> list[Tensor]:
         """Per row [n, V] log-probabilities where its target's tokens are predicted."""
-        hidden = self.over([row.ids for row in rows]).run(after=beside(terms))
+        hidden = self.over([row.ids for row in rows]).run(after=make_hooks(terms))
         return [log_probs(self.lm, hidden[i, row.places]) for i, row in enumerate(rows)]
 
-    def moved(self, texts: Sequence[str], terms: Terms, *, every: bool) -> Tensor:
+    def measure_moved(self, texts: Sequence[str], terms: Terms, *, every: bool) -> Tensor:
         """Mean KL(base || edited) at every token of the texts, or at their last ones."""
         rows = [self.lm.codec.ids(text, special=True)[:_LONGEST] for text in texts]
         passing = self.over(rows)
@@ -132,7 +132,7 @@ class Student:
         at, column = torch.tensor(place, device=passing.entering.device).T
         with torch.no_grad():
             before = log_probs(self.lm, passing.run()[at, column])
-        after = log_probs(self.lm, passing.run(after=beside(terms))[at, column])
+        after = log_probs(self.lm, passing.run(after=make_hooks(terms))[at, column])
         return divergence(before, after)
 
 
@@ -157,7 +157,7 @@ class MendTraining:
     def __init__(
         self, lm: LM, facts: Sequence[Fact], texts: Sequence[str], *, rank: int, seed: int
     ) -> None:
-        sites = last_mlps(lm, skip=1)
+        sites = find_last_mlps(lm, skip=1)
         self.student, self.rank = Student(lm, sites), rank
         self.lessons = Lessons(facts, texts, seed=seed, unrelated=1)
         with torch.random.fork_rng(devices=[]):
@@ -191,7 +191,9 @@ class MendTraining:
         own, rephrase = self.student.edit_rows(lesson)
         terms = self.terms(own)
         (logs,) = self.student.target_logs([rephrase], terms)
-        return nll(logs, rephrase.target), self.student.moved(lesson.unrelated, terms, every=True)
+        return nll(logs, rephrase.target), self.student.measure_moved(
+            lesson.unrelated, terms, every=True
+        )
 
     def run(self, folder: Path, schedule: Schedule, report: Report) -> dict[str, float]:
         """Train; the losses before and after, on other lessons about the same facts."""
@@ -204,7 +206,9 @@ class MendTraining:
             return torch.stack(total).mean()
 
         faster = {"rates": 10.0}  # the paper: learning rates learn at 1e-4, the network at 1e-6
-        train(_named(self.network), loss_of, schedule, folder, report=report, faster=faster)
+        train(
+            _name_parameters(self.network), loss_of, schedule, folder, report=report, faster=faster
+        )
         after = self._validate()
         return {f"{name}_before": value for name, value in before.items()} | after
 
@@ -244,7 +248,7 @@ class KeTraining:
         seed: int,
         retained: int = 7,
     ) -> None:
-        sites = last_mlps(lm, skip=1)
+        sites = find_last_mlps(lm, skip=1)
         self.student = Student(lm, sites)
         self.lessons = Lessons(facts, texts, seed=seed, unrelated=retained)
         with torch.random.fork_rng(devices=[]):
@@ -268,7 +272,7 @@ class KeTraining:
         own, rephrase = self.student.target_logs(rows, terms)
         made = bool((own.argmax(-1).cpu() == rows[0].target.cpu()).all())
         target = torch.cat([row.target for row in rows])
-        moved = self.student.moved(lesson.unrelated, terms, every=False)
+        moved = self.student.measure_moved(lesson.unrelated, terms, every=False)
         return nll(torch.cat([own, rephrase]), target, SMOOTHING), moved, made
 
     def objective(self, edit: Tensor, moved: Tensor) -> Tensor:
@@ -290,7 +294,7 @@ class KeTraining:
             return self.objective(edit, moved)
 
         bound = {"multiplier": self.multiplier, "margin": self.margin}
-        parameters = {**_named(self.network), **bound}
+        parameters = {**_name_parameters(self.network), **bound}
         rate = MULTIPLIER_RATE * min(1.0, schedule.steps / PUBLISHED_STEPS)
         faster = {"multiplier": rate / schedule.rate}
         train(parameters, loss_of, schedule, folder, report=report, faster=faster)
@@ -317,5 +321,5 @@ class KeTraining:
         save(self.network, folder, {**own, "base": self.student.lm.fingerprint, **manifest})
 
 
-def _named(module: nn.Module) -> dict[str, nn.Parameter]:
+def _name_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     return dict(module.named_parameters())

@@ -100,7 +100,7 @@ def train_scope(
     """
     from memedit.encoders import load_encoder
     from memedit.training.cross import chances
-    from memedit.training.scope import calibrated, summary, train_pair_model
+    from memedit.training.scope import calibrate, summary, train_pair_model
 
     encoding = load_encoder(encoder, device)
     files = [*data, *([requests] if requests else [])]
@@ -109,16 +109,16 @@ def train_scope(
     }  # fmt: skip
     pairs = _pairs(data, texts, out, encoding, manifest, seed, most, progress)
     if requests is not None:
-        pairs = _with_requests(pairs, requests, encoding, seed, most, progress)
+        pairs = _add_requests(pairs, requests, encoding, seed, most, progress)
     model = train_pair_model(
         pairs["train"],
         seed=seed,
         manifest=manifest,
         report=lambda epoch, loss, epochs: progress(f"Training ({loss:.3f})", epoch, epochs),
     )
-    model = calibrated(model, pairs["calibration"])
+    model = calibrate(model, pairs["calibration"])
     model.save(out)
-    model, cross = _with_cross(out, pairs, encoding, cross_steps, seed, progress)
+    model, cross = _add_cross(out, pairs, encoding, cross_steps, seed, progress)
     metrics = summary(pairs["calibration"], chances(model, pairs["calibration"], cross))
     sizes = {name: len(part) for name, part in pairs.items()}
     steps = cross_steps if cross else 0
@@ -160,7 +160,7 @@ def _pairs(
     return found
 
 
-def _with_requests(
+def _add_requests(
     pairs: dict[str, Pairs],
     file: Path,
     encoder: Encoder,
@@ -169,17 +169,17 @@ def _with_requests(
     progress: Progress,
 ) -> dict[str, Pairs]:
     """The pairs of both parts with those of the requests, which are quick to make anew."""
-    from memedit.training.roles import build, joined, read_requests
+    from memedit.training.roles import build, join_pairs, read_requests
 
     found = {}
     for part, split in (("train", "train"), ("calibration", "calib")):
         read = read_requests(file, split, most=most, seed=seed)
         made = build(read, encoder, progress=partial(progress, f"Requests to {part}"))
-        found[part] = joined(pairs[part], made)
+        found[part] = join_pairs(pairs[part], made)
     return found
 
 
-def _with_cross(
+def _add_cross(
     out: Path,
     pairs: dict[str, Pairs],
     encoder: Encoder,
@@ -190,24 +190,24 @@ def _with_cross(
     """The model as it was saved in ``out``, joined with a cross-encoder if one is wanted."""
     from memedit.scope.classifier import PairModel
     from memedit.scope.cross import CrossEncoder
-    from memedit.training.cross import chosen, fitted, train_cross
+    from memedit.training.cross import choose_pairs, fit_joints, train_cross
 
     model = PairModel.load(out)  # as it is shipped: in half precision
     if not steps or not isinstance(encoder, IsTransformer):
         return model, None
     train_cross(
         encoder,
-        chosen(model, pairs["train"], seed),
+        choose_pairs(model, pairs["train"], seed),
         Schedule(steps=steps, batch=32, rate=2e-4, warmup=60, save_every=100, seed=seed),
         out,
         report=lambda step, v: progress(f"Cross-encoder ({v['loss']:.3f})", step, steps),
     )
     cross = CrossEncoder.load(out, encoder)
-    asks, bears = fitted(model, pairs["calibration"], cross)
+    asks, bears = fit_joints(model, pairs["calibration"], cross)
     return replace(model, join=asks, bears=bears), cross
 
 
-def _opened(model: str | None, device: str | None, dtype: Any = None) -> Engine:
+def _open_engine(model: str | None, device: str | None, dtype: Any = None) -> Engine:
     """The base to train for."""
     from memedit.engine import loading
     from memedit.engine.engine import Engine
@@ -216,7 +216,7 @@ def _opened(model: str | None, device: str | None, dtype: Any = None) -> Engine:
     return Engine(base.requires_grad_(False), tokenizer)  # else its gradients are worked out, too
 
 
-def _about(lm: Engine, schedule: Schedule) -> dict[str, Any]:
+def _describe_training(lm: Engine, schedule: Schedule) -> dict[str, Any]:
     """For which base, how long and how fast."""
     return {
         "base": lm.fingerprint,
@@ -247,8 +247,10 @@ def train_adapter(
     from memedit.editors.prompting.adapter import MANIFEST
     from memedit.training.counterfactual import targets_of, train_counterfactual
 
-    lm = _opened(model, device, dtype)
-    about = _about(lm, schedule)  # the fingerprint of the base as it is without an adapter
+    lm = _open_engine(model, device, dtype)
+    about = _describe_training(
+        lm, schedule
+    )  # the fingerprint of the base as it is without an adapter
     parts = split_facts(read_facts(data))
     trained, scores = train_counterfactual(
         lm.base,
@@ -301,8 +303,8 @@ def train_chains(
     from memedit.training import decomposer
     from memedit.training.counterfactual import targets_of
 
-    lm = _opened(model, device, dtype)
-    about = _about(lm, schedule)
+    lm = _open_engine(model, device, dtype)
+    about = _describe_training(lm, schedule)
     chains = [chain for path in data for chain in decomposer.read_chains(path)]
     parts: dict[decomposer.Part, list[decomposer.Chain]] = {"train": [], "evaluation": []}
     for chain in chains:
@@ -378,7 +380,7 @@ def train_hypernetwork(
     from memedit.editors.weights.hypernetworks import folder_of
     from memedit.training.hypernetworks import KeTraining, MendTraining
 
-    lm = _opened(model, device)
+    lm = _open_engine(model, device)
     folder = out or folder_of(kind, lm.fingerprint)
     facts, plain = split_facts(read_facts(data))["train"], sentences(texts)
     training: MendTraining | KeTraining
@@ -388,7 +390,7 @@ def train_hypernetwork(
         training = KeTraining(lm, facts, plain, seed=schedule.seed)
     metrics = training.run(folder, schedule, report)
     manifest = {
-        **_about(lm, schedule),
+        **_describe_training(lm, schedule),
         **provenance(data, texts, schedule.seed),
         "metrics": metrics,
     }

@@ -29,8 +29,8 @@ from memedit.scope.features import scalars, vectors
 from memedit.scope.reading import TextPair, pair_texts
 from memedit.scope.relations import sisters
 from memedit.scope.weighing import worth_weighing
-from memedit.training.examples import related
-from memedit.training.forms import dated, hypothetical, negated, reversed_
+from memedit.training.examples import are_related
+from memedit.training.forms import date, hypothetical, negate, reverse
 
 Floats = npt.NDArray[np.float32]
 Kind: TypeAlias = Literal[
@@ -42,10 +42,10 @@ POSITIVE: frozenset[str] = frozenset({"paraphrase", "question", "prompt"})
 KEPT = 3
 """Candidates of one query that are learnt from, beside those whose subject it names."""
 _TURNED: tuple[tuple[Kind, Callable[[Fact, random.Random], str | None]], ...] = (
-    ("negated", negated),
-    ("reversed", reversed_),
+    ("negated", negate),
+    ("reversed", reverse),
     ("hypothetical", hypothetical),
-    ("dated", dated),
+    ("dated", date),
 )
 _LEADS = ("Can you tell me: {}", "Hi! {}", "Please answer: {}", "{} Thanks.", "Q: {}", "So, {}")
 
@@ -105,10 +105,10 @@ class Queries:
             self._by_source[fact.source].append(fact)
             self._by_relation[fact.relation].append(fact)
 
-    def about(self, fact: Fact, rng: random.Random) -> Iterator[Asked]:
+    def draw_about(self, fact: Fact, rng: random.Random) -> Iterator[Asked]:
         """The queries of one fact, of every kind."""
-        yield from self._same(fact, rng)
-        yield from self._different(fact, rng)
+        yield from self._ask_same(fact, rng)
+        yield from self._ask_different(fact, rng)
         for kind, form in _TURNED:
             if rng.random() < 0.6 and (asked := form(fact, rng)):
                 yield Asked(asked, kind, fact)
@@ -120,18 +120,18 @@ class Queries:
             at = rng.randrange(len(words))
             yield Asked(" ".join((*words[:at], fact.subject, *words[at:])), "text", fact)
 
-    def _same(self, fact: Fact, rng: random.Random) -> Iterator[Asked]:
+    def _ask_same(self, fact: Fact, rng: random.Random) -> Iterator[Asked]:
         """The fact's own question, worded as the data word it."""
-        yield Asked(self._dressed(fact.prompt, rng), "prompt", fact)
+        yield Asked(self._dress(fact.prompt, rng), "prompt", fact)
         for text in fact.paraphrases:
             yield Asked(text, "paraphrase", fact)
         for text in rng.sample(fact.questions, min(2, len(fact.questions))):
-            yield Asked(self._dressed(text, rng), "question", fact)
+            yield Asked(self._dress(text, rng), "question", fact)
         like = rng.choice(self._by_relation[fact.relation])
         reworded = like.prompt.replace(like.subject, fact.subject)
-        yield Asked(self._dressed(reworded, rng), "question", fact)
+        yield Asked(self._dress(reworded, rng), "question", fact)
 
-    def _different(self, fact: Fact, rng: random.Random) -> Iterator[Asked]:
+    def _ask_different(self, fact: Fact, rng: random.Random) -> Iterator[Asked]:
         """The same of other subjects, and other things of the same subject."""
         for text in rng.sample(fact.neighbours, min(2, len(fact.neighbours))):
             yield Asked(text, "neighbour", fact)
@@ -139,16 +139,16 @@ class Queries:
             yield Asked(text, "same_subject", fact)
         for _ in range(5):
             other = rng.choice(self._by_source[rng.choice(self._sources(fact))])
-            if not related(fact, other):
+            if not are_related(fact, other):
                 chosen = rng.choice((other.prompt, *other.questions, *other.paraphrases))
                 chosen = chosen.replace(other.subject, fact.subject)
-                yield Asked(self._dressed(chosen, rng), "same_subject", fact, other)
+                yield Asked(self._dress(chosen, rng), "same_subject", fact, other)
 
     def _sources(self, fact: Fact) -> list[str]:
         """Where other questions come from: those are many in these, and of many kinds."""
         return [s for s in ("counterfact", fact.source, "zsre") if s in self._by_source]
 
-    def _dressed(self, text: str, rng: random.Random) -> str:
+    def _dress(self, text: str, rng: random.Random) -> str:
         """A query as people type it: sometimes led in, in lower case, or after other words."""
         draw = rng.random()
         if draw < 0.08 and text.endswith("?"):
@@ -192,22 +192,22 @@ def label(hit: Hit, asked: Asked, fact_of: dict[str, Fact]) -> int | None:
         if candidate is fact:
             return 1
         same = subject_key(candidate.subject) == subject_key(fact.subject)
-        return None if same and related(candidate, fact) else 0
+        return None if same and are_related(candidate, fact) else 0
     if asked.kind == "neighbour":
-        return None if hit.mention is not None and _alike(candidate, fact) else 0
+        return None if hit.mention is not None and _are_alike(candidate, fact) else 0
     if asked.kind == "same_subject":
         if subject_key(candidate.subject) != subject_key(fact.subject):
             return 0
-        if asked.other is not None and related(candidate, asked.other):
+        if asked.other is not None and are_related(candidate, asked.other):
             return None
         return 0 if candidate is fact else None
     return 0 if candidate is fact or hit.mention is None else None
 
 
-def _alike(a: Fact, b: Fact) -> bool:
+def _are_alike(a: Fact, b: Fact) -> bool:
     if a.source == b.source == "counterfact":
         return sisters(a.relation, b.relation)
-    return related(a, b)
+    return are_related(a, b)
 
 
 def build(
@@ -245,12 +245,12 @@ def build(
     queries: list[Asked] = []
     number = 0
     for done, fact in enumerate(facts, start=1):
-        queries += drawn.about(fact, rng)
+        queries += drawn.draw_about(fact, rng)
         if len(queries) >= 256 or done == len(facts):
             found = memory.search([q.text for q in queries], k=12)
             for asked, hits in zip(queries, found, strict=True):
                 number += 1
-                if part := _of_query(asked, hits, fact_of, number):
+                if part := _pair_query(asked, hits, fact_of, number):
                     parts.append(part)
             queries = []
             progress(done, len(facts))
@@ -269,7 +269,7 @@ def gather(parts: Sequence[Part]) -> Pairs:
     )
 
 
-def _of_query(
+def _pair_query(
     asked: Asked, hits: Sequence[Hit], fact_of: dict[str, Fact], number: int
 ) -> Part | None:
     hits = worth_weighing(hits)

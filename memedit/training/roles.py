@@ -78,7 +78,7 @@ def build(
         for at, (request, text, hits) in enumerate(zip(some, texts, found, strict=True)):
             labels = {id_of[_name(e)]: ROLES[e["role"]] for e in request["edits"]
                       if _name(e) in id_of}  # fmt: skip
-            if part := _of_request(request, text, hits, labels, start + at):
+            if part := _pair_request(request, text, hits, labels, start + at):
                 parts.append(part)
         progress(start + len(some), len(requests))
     if not parts:
@@ -86,7 +86,7 @@ def build(
     return gather(parts)
 
 
-def joined(first: Pairs, second: Pairs) -> Pairs:
+def join_pairs(first: Pairs, second: Pairs) -> Pairs:
     """Both, the queries of the second numbered on."""
     names = ("scalars", "vectors", "labels", "kinds")
     both = {n: np.concatenate((getattr(first, n), getattr(second, n))) for n in names}
@@ -110,7 +110,7 @@ def _edit(given: Mapping[str, Any]) -> Edit | None:
         return None
 
 
-def _of_request(
+def _pair_request(
     request: Request, text: str, hits: Sequence[Hit], labels: Mapping[str, int], number: int
 ) -> Part | None:
     weighed = worth_weighing(hits, read=True)
@@ -124,7 +124,7 @@ def _of_request(
     for i, hit in enumerate(weighed):
         label = labels.get(hit.record.id)
         if label is None:
-            if others == KEPT or not _beside(hit, about, labels):
+            if others == KEPT or not _is_beside(hit, about, labels):
                 continue
             label, others = NONE, others + 1
         kept.append(i)
@@ -138,7 +138,7 @@ def _of_request(
     return every[kept], wide, found, [number] * len(kept), kinds, texts
 
 
-def _beside(hit: Hit, about: set[str], labels: Mapping[str, int]) -> bool:
+def _is_beside(hit: Hit, about: set[str], labels: Mapping[str, int]) -> bool:
     """Whether an edit that the data do not label surely is nothing to the request."""
     subject = hit.record.edit.subject
     if not any(labels.values()) and hit.mention is not None:

@@ -76,12 +76,10 @@ def train_pair_model(
                 schedule.step()
                 total += loss.item() * len(part)
             report(epoch + 1, total / len(pairs), epochs)
-    return _exported(network, mean, scale, manifest)
+    return _export(network, mean, scale, manifest)
 
 
-def _exported(
-    network: _Network, mean: Floats, scale: Floats, manifest: dict[str, Any]
-) -> PairModel:
+def _export(network: _Network, mean: Floats, scale: Floats, manifest: dict[str, Any]) -> PairModel:
     def array(tensor: Tensor) -> Floats:
         found: Floats = tensor.detach().numpy().astype(np.float32)
         return found
@@ -111,7 +109,7 @@ def best_of_queries(
     return scores[best], truth[best]
 
 
-def calibrated(model: PairModel, pairs: Pairs) -> PairModel:
+def calibrate(model: PairModel, pairs: Pairs) -> PairModel:
     """The model with temperature and shift fitted on the best candidate of each query (Platt)."""
     from sklearn.linear_model import LogisticRegression
 

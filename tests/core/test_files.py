@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memedit.core.files import aside, open_text, put, replacing, sha256, write_atomically
+from memedit.core.files import open_text, put, replacing, reserve_path, sha256, write_atomically
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_rights_are_those_of_any_new_file(tmp_path: Path) -> None:
 
 
 def test_a_file_may_get_its_name_last(tmp_path: Path) -> None:
-    with aside(tmp_path) as new:
+    with reserve_path(tmp_path) as new:
         new.write_bytes(b"content")
         name = sha256(new)
         put(new, tmp_path / name)

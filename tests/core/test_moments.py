@@ -7,7 +7,7 @@ from datetime import date, datetime, timezone
 import pytest
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.moments import LAST, UTC, days, in_zone, is_day, moment_of, read_moment, zone_of
+from memedit.core.moments import LAST, UTC, days, is_day, moment_of, read_moment, set_zone, zone_of
 
 BERLIN = zone_of("Europe/Berlin")
 
@@ -33,8 +33,8 @@ def test_a_moment_stays_what_it_is() -> None:
     noon = utc(2030, 1, 31, 12)
     for given in (noon, "2030-01-31T12:00:00Z", "2030-01-31T13:00:00+01:00"):
         assert moment_of(given, "x", zone=BERLIN, last=True) == noon and not is_day(given)
-    assert in_zone(datetime(2030, 7, 1, 2), BERLIN) == utc(2030, 7, 1)
-    assert in_zone(date(2030, 7, 1), BERLIN) == date(2030, 7, 1)
+    assert set_zone(datetime(2030, 7, 1, 2), BERLIN) == utc(2030, 7, 1)
+    assert set_zone(date(2030, 7, 1), BERLIN) == date(2030, 7, 1)
 
 
 def test_what_is_no_date_is_refused() -> None:

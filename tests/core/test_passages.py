@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memedit.core.passages import Conversation, in_context, parts_of, title
+from memedit.core.passages import Conversation, parts_of, put_in_context, title
 
 POLICY = (
     "Our refund window is 60 days. Items must be unopened; the buyer pays for the parcel. "
@@ -19,10 +19,13 @@ def test_a_short_fact_has_no_parts_and_a_long_one_has_its_sentences() -> None:
 
 
 def test_a_part_is_told_what_it_is_about() -> None:
-    found = in_context(parts_of(POLICY), None)
+    found = put_in_context(parts_of(POLICY), None)
     assert found[0] == "Our refund window is 60 days."
     assert found[3] == "Our refund window: Gift cards cannot be refunded."
-    assert in_context(["Ada was born.", "She died."], "Ada") == ["Ada was born.", "Ada: She died."]
+    assert put_in_context(["Ada was born.", "She died."], "Ada") == [
+        "Ada was born.",
+        "Ada: She died.",
+    ]
     assert title("## Wire transfers: fees") == "Wire transfers"
 
 

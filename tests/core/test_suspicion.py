@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from memedit.core.suspicion import CODE, INVISIBLE, LINK, ORDER, ROLE, in_texts, suspicious
+from memedit.core.suspicion import CODE, INVISIBLE, LINK, ORDER, ROLE, find_in_texts, suspicious
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.serving.routes import changes
@@ -52,7 +52,7 @@ def test_what_is_no_plain_fact_is_named(text: str, name: str) -> None:
     assert name in suspicious(Edit("The capital of France is", text))
     assert name in suspicious(Edit("The capital of France is", "Lyon", queries=(text,)))
     hidden = text.replace("n", "\u200bn", 1)
-    assert name in in_texts([hidden])  # what nobody sees does not hide it
+    assert name in find_in_texts([hidden])  # what nobody sees does not hide it
 
 
 @pytest.mark.parametrize("text", FACTS)
@@ -69,7 +69,7 @@ def test_a_file_is_looked_at_once_off_the_loop_and_as_what_it_says(
 
     def noted(texts: Iterable[str]) -> tuple[str, ...]:
         threads.append(threading.get_ident())
-        return in_texts(texts)
+        return find_in_texts(texts)
 
     monkeypatch.setattr(changes, "in_texts", noted)
     hidden = json.dumps(CAPITAL | {"target_new": "Ly\u200bon"})

@@ -8,7 +8,7 @@ import pytest
 
 from memedit.core.moments import UTC, zone_of
 from memedit.core.passages import Conversation
-from memedit.core.times import named_time
+from memedit.core.times import find_named_time
 
 NOW = datetime(2026, 11, 28, 8, tzinfo=timezone.utc)
 
@@ -29,14 +29,14 @@ NOW = datetime(2026, 11, 28, 8, tzinfo=timezone.utc)
     ],
 )
 def test_a_date_with_a_preposition(question: str, words: str, day: str, plain: str) -> None:
-    named = named_time(question, NOW, UTC)
+    named = find_named_time(question, NOW, UTC)
     assert named is not None and not named.previous
     assert (named.words, f"{named.moments[0]:%Y-%m-%d}", named.plain) == (words, day, plain)
 
 
 @pytest.mark.parametrize("question", ["Who was previously the head?", "Who was the former head?"])
 def test_what_went_before(question: str) -> None:
-    named = named_time(question, NOW, UTC)
+    named = find_named_time(question, NOW, UTC)
     assert named is not None and named.previous and named.plain == "Who was the head?"
 
 
@@ -52,12 +52,12 @@ def test_what_went_before(question: str) -> None:
     ],
 )  # fmt: skip
 def test_no_time_is_named(question: str) -> None:
-    assert named_time(question, NOW, UTC) is None
+    assert find_named_time(question, NOW, UTC) is None
 
 
 def test_the_last_turn_counts_and_days_begin_in_the_zone() -> None:
     chat = Conversation("Who led Acme in 1999?", "And in 2010?")
-    named = named_time(chat, NOW, zone_of("Europe/Berlin"))
+    named = find_named_time(chat, NOW, zone_of("Europe/Berlin"))
     assert named is not None and named.words == "in 2010"
     assert named.moments[-1] == datetime(2009, 12, 31, 23, tzinfo=timezone.utc)
-    assert named_time(Conversation("Who led Acme in 1999?", "Who leads it?"), NOW, UTC) is None
+    assert find_named_time(Conversation("Who led Acme in 1999?", "Who leads it?"), NOW, UTC) is None

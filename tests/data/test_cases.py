@@ -8,7 +8,7 @@ import pytest
 
 from memedit import Edit
 from memedit.core.errors import InvalidInputError
-from memedit.data.cases import EvalCase, Probe, edited_prompts, select
+from memedit.data.cases import EvalCase, Probe, collect_edited_prompts, select
 from memedit.data.split import PARTS, part_of
 
 
@@ -69,11 +69,11 @@ def test_other_relations_keep_their_templates() -> None:
     """Without the relation a template says nothing of another subject."""
     one = case("1", "France", "Lyon", relation="P36")
     two = case("2", "Italy", "Pisa", relation="P17")
-    assert "Italy's capital is" in edited_prompts([one, case("2", "Italy", "Pisa")])
-    texts = edited_prompts([one, two])
+    assert "Italy's capital is" in collect_edited_prompts([one, case("2", "Italy", "Pisa")])
+    texts = collect_edited_prompts([one, two])
     assert "France's capital is" in texts and "It rained. Italy's capital is" in texts
     bare = EvalCase("3", (Edit("Spain is", "x", "Spain"),), ())
-    assert "The capital of Spain is" not in edited_prompts([one, bare])
+    assert "The capital of Spain is" not in collect_edited_prompts([one, bare])
 
 
 def test_locality_probes_are_counted_per_kind() -> None:

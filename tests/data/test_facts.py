@@ -14,7 +14,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.data.facts import Fact, read_facts
 from memedit.data.texts import sentences
 from memedit.scope.relations import relation_questions, sisters
-from memedit.training.forms import dated, hypothetical, negated, reversed_
+from memedit.training.forms import date, hypothetical, negate, reverse
 from memedit.training.jobs import split_facts
 from tests.helpers import shared_data
 
@@ -95,8 +95,8 @@ def test_forms_turn_the_question_round() -> None:
     fact = Fact("Ada", "P103", "The mother tongue of Ada is", "Dutch", questions=("Who is Ada?",))
     for seed in range(40):
         rng = random.Random(seed)
-        for form in (negated, hypothetical, dated, reversed_):
+        for form in (negate, hypothetical, date, reverse):
             text = form(fact, rng)
             assert text and text not in (fact.prompt, *fact.questions)
-            assert ("Ada" in text) or form is reversed_
-    assert negated(fact, random.Random(1)) == negated(fact, random.Random(1))
+            assert ("Ada" in text) or form is reverse
+    assert negate(fact, random.Random(1)) == negate(fact, random.Random(1))

@@ -11,7 +11,7 @@ import torch
 
 from memedit import Edit
 from memedit.editors import editor_class, ke, load_editor, mend
-from memedit.editors.weights.hypernetworks import folder_of, last_mlps, save, shapes_of
+from memedit.editors.weights.hypernetworks import find_last_mlps, folder_of, save, shapes_of
 from memedit.editors.weights.statistics import collect
 from memedit.engine.engine import Engine
 from tests.helpers import byte_tokenizer, tiny_model
@@ -47,7 +47,7 @@ def with_statistics(lm: Engine, folder: Path | None = None, tokens: int = 1_200)
 
 def with_hypernetworks(lm: Engine) -> Engine:
     """The engine, with untrained networks of MEND and KE where the editors look for them."""
-    sites = last_mlps(lm, skip=1)
+    sites = find_last_mlps(lm, skip=1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         networks = {

@@ -12,7 +12,7 @@ from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.core.types import Record
 from memedit.editors._sequences import sample_contexts, sequence_fact
 from memedit.editors.alphaedit import Alphaedit
-from memedit.editors.weights.base import summed
+from memedit.editors.weights.base import sum_changes
 from memedit.editors.weights.spreading import keys_of
 from memedit.editors.weights.statistics import moment_of
 from memedit.engine.engine import Engine
@@ -34,10 +34,10 @@ def test_it_keeps_the_keys_of_earlier_edits(lm: Engine) -> None:
     site = lm.sites.mlp_out(1)
     key = torch.as_tensor(first[f"{site}/keys"])
     assert torch.allclose(key.double(), keys_of_layer_one(lm), atol=1e-5)
-    knowing = lm.shadow(summed([first]), [record])
-    ignorant = lm.shadow(summed([first]))
+    knowing = lm.shadow(sum_changes([first]), [record])
+    ignorant = lm.shadow(sum_changes([first]))
     moved = [
-        float((summed(alpha.fit(FACTS[1:2], model))[site] @ key).norm())
+        float((sum_changes(alpha.fit(FACTS[1:2], model))[site] @ key).norm())
         for model in (knowing, ignorant)
     ]
     assert moved[0] < 0.5 * moved[1]
@@ -48,7 +48,7 @@ def keys_of_layer_one(lm: Engine) -> torch.Tensor:
     """The first fact's key at layer 1, with its own change of layer 0 made."""
     alpha = Alphaedit(**QUICK, energy=0.3, weight=1e-3)
     (payload,) = alpha.fit(FACTS[:1], lm)
-    below = {s: d for s, d in summed([payload]).items() if s == lm.sites.mlp_out(0)}
+    below = {s: d for s, d in sum_changes([payload]).items() if s == lm.sites.mlp_out(0)}
     return keys_of(
         lm.shadow(below), [sequence_fact(lm, FACTS[0], sample_contexts(lm, 5, 0), 0.5)], 1
     )[:, 0]
@@ -56,7 +56,7 @@ def keys_of_layer_one(lm: Engine) -> torch.Tensor:
 
 def test_it_changes_nothing_in_the_kept_directions(lm: Engine) -> None:
     alpha = Alphaedit(**QUICK, energy=0.2)
-    for site, change in summed(alpha.fit(FACTS, lm)).items():
+    for site, change in sum_changes(alpha.fit(FACTS, lm)).items():
         layer = int(lm.sites.mlp_out(1) == site)
         null = moment_of(lm, layer, "auto").null_space(0.02, energy=0.2)
         kept = change.double() - change.double() @ null @ null.T

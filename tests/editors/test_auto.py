@@ -15,7 +15,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit
 from memedit.editors.auto import Auto
 from memedit.editors.prompting import choosing
-from memedit.editors.prompting.choosing import OBJECTS, SENTENCES, Forms, keep, tuned
+from memedit.editors.prompting.choosing import OBJECTS, SENTENCES, Forms, keep, read_tuned
 from memedit.engine.engine import Engine
 
 Tiny = Callable[[str], Any]
@@ -103,7 +103,7 @@ def test_a_spoilt_file_says_what_to_do(model: EditableModel) -> None:
     file.parent.mkdir()
     file.write_text(json.dumps({"forms": {"asks": "note"}}), "utf-8")
     with pytest.raises(InvalidInputError, match="tune"):
-        tuned("abc")
+        read_tuned("abc")
 
 
 def test_what_cannot_be_chosen_is_refused() -> None:

@@ -102,9 +102,9 @@ def test_relative_radii_are_shares_of_the_norm_and_no_scale_matters() -> None:
     keys = torch.tensor([[3.0, 4.0], [30.0, -40.0]])
     assert balls(keys, ["a", "b"], Rule(0.1, relative=True)).radius.tolist() == [0.5, 5.0]
     rule = Rule(0.1, relative=True, normalise=True)
-    prepared = rule.prepared(keys)
+    prepared = rule.prepare(keys)
     assert torch.allclose(prepared.norm(dim=1), torch.tensor(2.0**0.5))
-    assert torch.allclose(rule.prepared(keys * 7), prepared)
+    assert torch.allclose(rule.prepare(keys * 7), prepared)
 
 
 def test_each_row_has_the_codebook_of_its_own_edits() -> None:

@@ -10,10 +10,10 @@ import torch
 from memedit import Edit
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.editors._sequences import Sequenced, sequence_prompt
-from memedit.editors.ke import Head, Ke, Network, fresh, old_answer, read_text
-from memedit.editors.weights.base import summed, weight_of
+from memedit.editors.ke import Head, Ke, Network, find_old_answer, fresh, read_text
+from memedit.editors.weights.base import sum_changes, weight_of
 from memedit.editors.weights.gradients import factors
-from memedit.editors.weights.hypernetworks import last_mlps
+from memedit.editors.weights.hypernetworks import find_last_mlps
 from memedit.engine.engine import Engine
 from memedit.engine.passes import Pass
 from memedit.training.hypernetworks import KeTraining
@@ -29,7 +29,7 @@ def lm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_terms_are_the_papers_dense_update(lm: Engine) -> None:
-    sites = last_mlps(lm, skip=1)
+    sites = find_last_mlps(lm, skip=1)
     network, site = fresh(lm, sites), sites[-1]
     row = sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None)
     passing = over(lm, row)
@@ -50,7 +50,7 @@ def test_the_terms_are_the_papers_dense_update(lm: Engine) -> None:
 
 
 def test_a_closed_gate_changes_nothing(lm: Engine) -> None:
-    sites = last_mlps(lm, skip=1)
+    sites = find_last_mlps(lm, skip=1)
     network = fresh(lm, sites).requires_grad_(False)
     row = sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None)
     passing = over(lm, row)
@@ -75,8 +75,8 @@ def test_it_reads_the_old_answer_the_new_one_and_the_prompt(lm: Engine) -> None:
     row = sequence_prompt(lm, edit.prompt, edit.target_new, None)
     with torch.no_grad():
         said = lm.base(**lm.tokenizer("Q?", return_tensors="pt")).logits[0, -1].argmax()
-    assert old_answer(over(lm, row), row) == lm.codec.text(said[None])
-    text = f"{old_answer(over(lm, row), row).strip()} >> Rome || Q?"
+    assert find_old_answer(over(lm, row), row) == lm.codec.text(said[None])
+    text = f"{find_old_answer(over(lm, row), row).strip()} >> Rome || Q?"
     table = lm.base.get_input_embeddings().weight
     assert torch.equal(read_text(over(lm, row), edit, row), table[lm.codec.ids(text)].detach())
     long = Edit("x" * 100, "Rome")
@@ -120,7 +120,7 @@ def test_training_lowers_the_edits_loss_and_what_is_saved_edits(tmp_path: Path) 
     scores = training.run(folder, schedule, lambda step, values: None)
     assert scores["edit_nll"] < scores["edit_nll_before"]
     training.save(folder, {})
-    ours = summed(Ke(hypernetwork=str(folder)).fit(FACTS[:1], lm))
+    ours = sum_changes(Ke(hypernetwork=str(folder)).fit(FACTS[:1], lm))
     row = sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None)
     for site, (u, v) in training.terms(FACTS[0], row).items():
         scale = float((v.T @ u).detach().abs().max())

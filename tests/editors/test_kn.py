@@ -10,7 +10,7 @@ import torch
 from memedit import Edit
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.editors.kn import Kn
-from memedit.editors.weights.base import summed, weight_of
+from memedit.editors.weights.base import sum_changes, weight_of
 from memedit.engine.engine import Engine
 from memedit.engine.passes import log_probs, observe
 from tests.editors.helpers import FACTS, tiny_engine
@@ -72,10 +72,10 @@ def test_the_coarse_set_is_relative_to_the_largest(lm: Engine) -> None:
 def test_the_refined_set_moves_its_share_until_there_are_a_few() -> None:
     kn = Kn(fewest=2, most=3)
     a, b, c, d = (0, 1), (0, 2), (1, 1), (1, 2)
-    assert kn._refined([[a, b], [a, b, c], [a, b, d]]) == [a, b]
-    assert kn._refined([[a], [b], [c]]) == [a, b, c]
-    assert len(kn._refined([[a, b, c, d]] * 3)) == 4  # all alike: no share tells them apart
-    assert Kn(fewest=1)._refined([[a, b], [a], [a]]) == [a]
+    assert kn._refine([[a, b], [a, b, c], [a, b, d]]) == [a, b]
+    assert kn._refine([[a], [b], [c]]) == [a, b, c]
+    assert len(kn._refine([[a, b, c, d]] * 3)) == 4  # all alike: no share tells them apart
+    assert Kn(fewest=1)._refine([[a, b], [a], [a]]) == [a]
 
 
 def test_only_the_columns_change_by_what_the_paper_says(lm: Engine) -> None:
@@ -89,7 +89,7 @@ def test_only_the_columns_change_by_what_the_paper_says(lm: Engine) -> None:
     target = torch.tensor(lm.tokenizer(" Lyon").input_ids)
     wanted = 2 * head[target].sum(0) - 2 * head[old]
     found = kn.neurons(lm, edit, kn.answer(lm, edit))
-    for site, change in summed([payload]).items():
+    for site, change in sum_changes([payload]).items():
         layer = next(i for i in range(3) if lm.sites.mlp_out(i) == site)
         units = [unit for at, unit in found if at == layer]
         assert torch.allclose(change[:, units], wanted[:, None].expand(-1, len(units)), atol=1e-5)
@@ -101,8 +101,8 @@ def test_suppressing_empties_the_columns_and_enhancing_doubles_them(lm: Engine) 
     kn = Kn(steps=4, prefixes=1)
     for operation, factor in (("suppress", 0.0), ("enhance", 2.0)):
         (payload,) = replace(kn, operation=operation).fit(FACTS[:1], lm)
-        edited = lm.shadow(summed([payload]))
-        for site in summed([payload]):
+        edited = lm.shadow(sum_changes([payload]))
+        for site in sum_changes([payload]):
             units = torch.as_tensor(payload[f"{site}/units"])[:, 0]
             old, new = weight_of(lm, site)[:, units], weight_of(edited, site)[:, units]
             assert torch.allclose(new, factor * old, atol=1e-6)
@@ -115,17 +115,17 @@ def test_its_neurons_carry_the_answer_more_than_others(lm: Engine) -> None:
     token = int(kn.answer(lm, edit)[0])
     (payload,) = kn.fit([edit], lm)
     base = chance(lm, token)
-    drop = base - chance(lm.shadow(summed([payload])), token)
+    drop = base - chance(lm.shadow(sum_changes([payload])), token)
     stream, drops = torch.Generator().manual_seed(0), []
     for _ in range(20):
         other = dict(payload)
-        for site in summed([payload]):
+        for site in sum_changes([payload]):
             width = weight_of(lm, site).shape[1]
             count = len(torch.as_tensor(payload[f"{site}/units"]))
             units = torch.randperm(width, generator=stream)[:count]
             other[f"{site}/units"] = units[:, None]
             other[f"{site}/values"] = -weight_of(lm, site)[:, units].T.detach()
-        drops.append(base - chance(lm.shadow(summed([other])), token))
+        drops.append(base - chance(lm.shadow(sum_changes([other])), token))
     assert drop > 0 and drop > sum(drops) / len(drops)
 
 

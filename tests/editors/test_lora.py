@@ -12,7 +12,7 @@ from memedit import Edit
 from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
 from memedit.editors.lora import Lora
-from memedit.editors.weights.base import summed
+from memedit.editors.weights.base import sum_changes
 from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, tiny_engine
 
@@ -33,16 +33,16 @@ def test_it_begins_as_nothing_has_its_rank_and_fits(arch: str) -> None:
     lm = tiny_engine(arch, initializer_range=0.5)
     lora = Lora(steps=40, rate=3e-2, rank=3, alpha=6.0)
     (payload,) = lora.fit([ONE], lm)
-    changes = summed([payload])
+    changes = sum_changes([payload])
     assert float(payload["loss"]) < nll(lm, ONE) / 10
     assert all(torch.linalg.matrix_rank(d) <= 3 for d in changes.values())
     kinds = {site.rsplit(".", 1)[-1] for site in changes}
     assert kinds == ({"c_attn"} if arch == "gpt2" else {"q_proj", "v_proj"})
     assert nll(lm.shadow(changes), ONE) < nll(lm, ONE) / 3
     (nothing,) = Lora(steps=1, stop=1e9).fit(FACTS[:1], lm)
-    assert all(float(d.abs().max()) == 0 for d in summed([nothing]).values())
+    assert all(float(d.abs().max()) == 0 for d in sum_changes([nothing]).values())
     (mlp,) = replace(lora, modules="mlp_out", steps=1).fit([ONE], lm)
-    assert set(summed([mlp])) == {lm.sites.mlp_out(i) for i in range(3)}
+    assert set(sum_changes([mlp])) == {lm.sites.mlp_out(i) for i in range(3)}
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
@@ -54,7 +54,7 @@ def test_the_shares_of_a_batch_add_up_to_one_adapter(arch: str, rank: int) -> No
     held = [any(torch.is_tensor(v) for v in payload.values()) for payload in payloads]
     assert held == [i < rank for i in range(3)]
     assert len({payload["loss"] for payload in payloads}) == 1
-    for change in summed(payloads).values():
+    for change in sum_changes(payloads).values():
         assert 0 < torch.linalg.matrix_rank(change) <= rank
     assert lora.fit([], lm) == []
 

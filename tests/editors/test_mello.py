@@ -16,7 +16,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record
 from memedit.editors._chain import Chain
 from memedit.editors.ike import Ike
-from memedit.editors.mello import LABEL, Mello, clean, question_of, same
+from memedit.editors.mello import LABEL, Mello, are_same, clean, question_of
 from memedit.editors.memprompt import MemPrompt
 from memedit.editors.prompting.decomposing import (
     Ask,
@@ -26,14 +26,14 @@ from memedit.editors.prompting.decomposing import (
     Plan,
     PlanDialogue,
     Told,
-    parsed,
+    parse_turn,
     plan_of,
     prompt,
     relations,
-    retrieved,
     template,
+    write_retrieved,
 )
-from memedit.editors.prompting.shots import posed
+from memedit.editors.prompting.shots import pose
 from memedit.scope import Mention
 
 Tiny = Callable[[str], Any]
@@ -130,7 +130,7 @@ def test_a_chain_of_edits_needs_no_model_but_for_the_last_answer() -> None:
     lm = Scripted()
     last = run(Mello(decomposer=Oracle(PLANS)), lm, BOTH, CITIZEN, CAPITAL, OTHER)
     asked = "What is the capital of Norvessa?"
-    assert last.rows[0].prompt == posed(LABEL, f"{asked} Dalmor", asked)
+    assert last.rows[0].prompt == pose(LABEL, f"{asked} Dalmor", asked)
     used = [hit.record.edit for hit in last.rows[0].decision.hits]
     assert used == [CITIZEN, CAPITAL]
     assert lm.asked == [] and lm.calls == []
@@ -265,14 +265,14 @@ FINAL = "Final answer: Santiago\n\nQuestion: What"
 
 
 def test_the_grammar_is_read_as_published() -> None:
-    assert parsed(f"{SUB}Retrieved fact:") == Ask(
+    assert parse_turn(f"{SUB}Retrieved fact:") == Ask(
         "Which country is Ada Byron a citizen of?", draft="Chile."
     )
     verdict = "Retrieved fact contradicts to generated answer, so the intermediate answer is: X\n"
-    assert parsed(f"\n{verdict}{SUB}Retrieved fact:") == parsed(f"{SUB}Retrieved fact:")
-    assert parsed(f"{verdict}{FINAL}") == Done("Santiago")
+    assert parse_turn(f"\n{verdict}{SUB}Retrieved fact:") == parse_turn(f"{SUB}Retrieved fact:")
+    assert parse_turn(f"{verdict}{FINAL}") == Done("Santiago")
     for text in ("", "Retrieved fact:", "Chile\nRetrieved fact:", "Final answer: \n", "Final"):
-        assert parsed(text) is None
+        assert parse_turn(text) is None
 
 
 def test_the_worked_examples_are_in_the_grammar() -> None:
@@ -291,12 +291,12 @@ def test_the_worked_examples_are_in_the_grammar() -> None:
 
 
 def test_the_transcript_grows_by_fact_and_verdict() -> None:
-    assert retrieved(Told("A is B.", None)) == " A is B.\n"
-    assert retrieved(Told("A is B", "B", edited=True)) == (
+    assert write_retrieved(Told("A is B.", None)) == " A is B.\n"
+    assert write_retrieved(Told("A is B", "B", edited=True)) == (
         " A is B.\nRetrieved fact contradicts to generated answer, so the intermediate answer is: "
         "B\n"
     )
-    assert "does not contradict to" in retrieved(Told("A is B", "C"))
+    assert "does not contradict to" in write_retrieved(Told("A is B", "C"))
 
 
 def test_the_published_loop_shows_the_nearest_fact_and_lets_the_model_judge() -> None:
@@ -305,7 +305,7 @@ def test_the_published_loop_shows_the_nearest_fact_and_lets_the_model_judge() ->
     assert lm.texts[0] == (
         f"{prompt()}Question: {BOTH}\n{SUB}Retrieved fact: {CITIZEN.statement}.\n{FINAL}"
     )
-    assert last.rows[0].prompt == posed(LABEL, f"{BOTH} Santiago", BOTH)
+    assert last.rows[0].prompt == pose(LABEL, f"{BOTH} Santiago", BOTH)
 
 
 def test_the_loop_with_the_scope_s_verdict() -> None:
@@ -342,7 +342,7 @@ def test_a_row_that_leaves_the_grammar_fails_alone() -> None:
 
 
 def test_names_and_answers_are_compared_as_names() -> None:
-    assert same("The United States", "united states") and not same("Peru", "New Peru")
+    assert are_same("The United States", "united states") and not are_same("Peru", "New Peru")
     assert clean(" Lima.\nQuestion: x") == "Lima" and clean("Sammy Davis Jr.") == "Sammy Davis Jr."
     assert question_of(Row("Q: Who?\nQ: Where is it?\nA:")) == "Where is it?"
     assert question_of(Row("Question: Where is it?\nAnswer:")) == "Where is it?"

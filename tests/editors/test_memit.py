@@ -14,7 +14,7 @@ from memedit.core.types import Payload, Record
 from memedit.editors._sequences import Fact, sample_contexts, sequence_fact
 from memedit.editors.alphaedit import Alphaedit
 from memedit.editors.memit import Memit
-from memedit.editors.weights.base import summed
+from memedit.editors.weights.base import sum_changes
 from memedit.editors.weights.closed_forms import ridge
 from memedit.editors.weights.spreading import default_layers, keys_of, spread, states_of
 from memedit.editors.weights.statistics import moment_of
@@ -72,7 +72,7 @@ def test_every_layer_brings_the_states_nearer_to_the_values(lm: Engine) -> None:
         left.append(float((goal - states_of(model, facts, 1)).norm()))
     assert left[2] < left[1] < left[0]
     payloads = Memit(**QUICK, weight=5.0).fit(FACTS, lm)
-    for site, change in summed(payloads).items():
+    for site, change in sum_changes(payloads).items():
         layer = int(lm.sites.mlp_out(1) == site)
         assert torch.allclose(
             change.double(), steps[layer].residual @ steps[layer].solution.T, atol=1e-5
@@ -94,7 +94,10 @@ def test_the_order_of_a_batch_is_irrelevant(lm: Engine, editor: Any) -> None:
 
 def test_a_smaller_weight_realises_more_of_an_edit(lm: Engine) -> None:
     sizes = [
-        sum(float(d.norm()) for d in summed(Memit(**QUICK, weight=w).fit(FACTS[:1], lm)).values())
+        sum(
+            float(d.norm())
+            for d in sum_changes(Memit(**QUICK, weight=w).fit(FACTS[:1], lm)).values()
+        )
         for w in (1e4, 1e2, 1.0)
     ]
     assert sizes[0] < sizes[1] < sizes[2]
@@ -102,7 +105,7 @@ def test_a_smaller_weight_realises_more_of_an_edit(lm: Engine) -> None:
 
 def test_emmet_edits_one_layer_exactly(lm: Engine) -> None:
     emmet = Memit(method="emmet", layers=(1,), steps=4, prefixes=5)
-    edited = lm.shadow(summed(emmet.fit(FACTS[:1], lm)))
+    edited = lm.shadow(sum_changes(emmet.fit(FACTS[:1], lm)))
     (about,) = facts_of(lm)[:1]
     found = optimise(lm, [about], layer=1, inside=False, how=emmet.descent())
     weight = edited.base.get_submodule(lm.sites.mlp_out(1)).weight

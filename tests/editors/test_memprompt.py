@@ -11,7 +11,7 @@ from memedit import Edit, EditableModel
 from memedit.core.calls import Batch
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, bare_answer, clarification
-from memedit.editors.prompting.shots import posed, prefix
+from memedit.editors.prompting.shots import pose, prefix
 from memedit.model.feedback import agrees, as_edit, guessed_subject
 from memedit.scope import Feedback, Mention
 from memedit.scope.feedback import distance
@@ -82,7 +82,7 @@ def test_an_intent_is_read_as_what_is_meant(model: EditableModel) -> None:
     )  # fmt: skip
     asking.edit(intent)
     [batch] = read(asking, "What is akin to sad?")
-    assert batch.rows[0].prompt == posed(LABEL, "a synonym is wanted", "What is akin to sad?")
+    assert batch.rows[0].prompt == pose(LABEL, "a synonym is wanted", "What is akin to sad?")
     assert not read(asking, "What is the capital of Peru?")[0].prefix
 
 

@@ -15,9 +15,9 @@ from memedit.data.facts import Fact
 from memedit.data.split import part_of
 from memedit.editors._sequences import sequence_prompt
 from memedit.editors.mend import Mend, Network, Transform
-from memedit.editors.weights.base import summed
+from memedit.editors.weights.base import sum_changes
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import find_shipped, last_mlps, shapes_of
+from memedit.editors.weights.hypernetworks import find_last_mlps, find_shipped, shapes_of
 from memedit.engine.engine import Engine
 from memedit.engine.passes import Pass
 from memedit.training.hypernetworks import MendTraining
@@ -49,7 +49,7 @@ def lessons() -> list[Fact]:
 
 
 def test_untrained_and_without_norm_it_is_the_gradient(lm: Engine) -> None:
-    sites = last_mlps(lm, skip=1)
+    sites = find_last_mlps(lm, skip=1)
     network = Network(shapes_of(lm, sites), rank=4, rate=1.0, norm=False)
     row = sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None)
     found, _ = factors(Pass(lm, [row.ids], first=0), [row], sites, answers=False)
@@ -64,7 +64,7 @@ def test_untrained_and_without_norm_it_is_the_gradient(lm: Engine) -> None:
 
 
 def test_matrices_of_one_shape_share_a_transform_and_have_modes(lm: Engine) -> None:
-    sites = last_mlps(lm, skip=1)
+    sites = find_last_mlps(lm, skip=1)
     network = Network(shapes_of(lm, sites), rank=4, rate=1.0)
     shapes = set(shapes_of(lm, sites).values())
     assert len(network.transforms) == len(shapes) == 2
@@ -72,8 +72,8 @@ def test_matrices_of_one_shape_share_a_transform_and_have_modes(lm: Engine) -> N
     for site in sites:
         same = [s for s in sites if shapes_of(lm, [s])[s] == shapes_of(lm, [site])[site]]
         assert network.mode_of[site] == same.index(site)
-    assert last_mlps(tiny_engine(), skip=1)[0].startswith("model.layers.0.mlp.")
-    assert all(".layers.2." not in site for site in last_mlps(tiny_engine(), skip=1))
+    assert find_last_mlps(tiny_engine(), skip=1)[0].startswith("model.layers.0.mlp.")
+    assert all(".layers.2." not in site for site in find_last_mlps(tiny_engine(), skip=1))
 
 
 def test_normalised_factors_have_the_training_statistics() -> None:
@@ -89,7 +89,7 @@ def test_normalised_factors_have_the_training_statistics() -> None:
 
 
 def test_rank_is_that_of_the_live_tokens(lm: Engine) -> None:
-    sites = last_mlps(lm, skip=1)
+    sites = find_last_mlps(lm, skip=1)
     network = Network(shapes_of(lm, sites), rank=4, rate=1.0)
     site = sites[-1]
     d_in, d_out = shapes_of(lm, sites)[site]
@@ -141,11 +141,11 @@ def test_training_lowers_the_loss_and_what_is_saved_edits(tmp_path: Path) -> Non
     training.save(folder, {})
     mend = Mend(hypernetwork=str(folder))
     rows = Batch((Row(FACTS[0].prompt, target=FACTS[0].target_new),))
-    edited = lm.shadow(summed(mend.fit(FACTS[:1], lm)))
+    edited = lm.shadow(sum_changes(mend.fit(FACTS[:1], lm)))
     with torch.no_grad():
         assert float(edited.nll(rows)) < float(lm.nll(rows))
     terms = training.terms(sequence_prompt(lm, FACTS[0].prompt, FACTS[0].target_new, None))
-    for site, change in summed(mend.fit(FACTS[:1], lm)).items():
+    for site, change in sum_changes(mend.fit(FACTS[:1], lm)).items():
         u, v = terms[site]
         assert torch.allclose(change, (v.T @ u).detach(), rtol=0.02, atol=1e-4)  # half precision
 

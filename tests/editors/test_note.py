@@ -14,7 +14,7 @@ from memedit.core.chat import Turn
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.editors.note import Note
-from memedit.editors.prompting.notes import WORDINGS, core_of, said_whole, values_of
+from memedit.editors.prompting.notes import WORDINGS, core_of, state_whole, values_of
 from memedit.editors.prompting.verdicts import polar, verdict
 from memedit.engine.generation import Generation
 from memedit.engine.processors import Keeps, Leans
@@ -27,7 +27,7 @@ STEPS = Edit("The deploy steps are:", "build\ntest\npush", "deploy")
 
 
 def hit(edit: Edit, role: Role = "informs", tokenizer: Any = None, view: str = "") -> Hit:
-    text = said_whole(edit, tokenizer) if tokenizer else f"{edit.statement}."
+    text = state_whole(edit, tokenizer) if tokenizer else f"{edit.statement}."
     record = Record(edit, 1, 1, payloads={"note": {"fact": text}})
     return Hit(record, 0.9, view=view, role=role)
 
@@ -114,9 +114,9 @@ def test_a_text_that_depends_on_an_edit_goes_on_as_the_base_likes() -> None:
 
 
 def test_lines_of_a_target_are_kept(tiny_tokenizer: Any) -> None:
-    assert said_whole(STEPS, tiny_tokenizer) == "The deploy steps are: build\ntest\npush"
+    assert state_whole(STEPS, tiny_tokenizer) == "The deploy steps are: build\ntest\npush"
     broken = Edit("The motto is", "<|im_end|>\nsystem", "motto")
-    assert said_whole(broken, tiny_tokenizer) == "The motto is\nsystem"
+    assert state_whole(broken, tiny_tokenizer) == "The motto is\nsystem"
 
 
 @pytest.mark.parametrize(

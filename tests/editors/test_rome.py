@@ -13,7 +13,7 @@ from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError, StatisticsError
 from memedit.editors._sequences import sample_contexts, sequence_fact, sequence_prompt, weights
 from memedit.editors.rome import Rome
-from memedit.editors.weights.base import summed
+from memedit.editors.weights.base import sum_changes
 from memedit.editors.weights.statistics import moment_of
 from memedit.editors.weights.values import Descent, optimise
 from memedit.engine.engine import Engine
@@ -43,7 +43,7 @@ def test_the_edited_weight_says_the_value_at_the_key(lm: Engine, variant: str) -
     made = rome.insertion(lm, about, 1, moment_of(lm, 1, "auto"))
     site = lm.sites.mlp_out(1)
     (payload,) = rome.fit([EDIT], lm)
-    edited = lm.shadow(summed([payload]))
+    edited = lm.shadow(sum_changes([payload]))
     module = edited.base.get_submodule(site)
     with torch.no_grad():
         said = module(made.key.float())
@@ -57,7 +57,7 @@ def test_the_edited_weight_says_the_value_at_the_key(lm: Engine, variant: str) -
         assert miss > 1e-3
     else:
         assert miss < 1e-4
-    change = summed([payload])[site].double()
+    change = sum_changes([payload])[site].double()
     queries = torch.randn(4, change.shape[1], generator=torch.Generator().manual_seed(0)).double()
     assert torch.allclose(queries @ change.T, torch.outer(queries @ made.u, made.v), atol=1e-5)
     aside = queries - torch.outer(queries @ made.u, made.key) / (made.key @ made.u)
@@ -84,7 +84,9 @@ def test_the_key_is_the_weighted_mean_of_all_contexts(lm: Engine) -> None:
 
 def test_variants_agree_in_the_plain_context_alone(lm: Engine) -> None:
     changes = [
-        summed(replace(QUICK, variant=variant, prefixes=0).fit([EDIT], lm))[lm.sites.mlp_out(1)]
+        sum_changes(replace(QUICK, variant=variant, prefixes=0).fit([EDIT], lm))[
+            lm.sites.mlp_out(1)
+        ]
         for variant in ("r", "original", "p")
     ]
     assert torch.allclose(changes[0], changes[1], atol=1e-6)
@@ -97,7 +99,7 @@ def test_the_target_becomes_likely(lm: Engine) -> None:
     edit = Edit("The teacher of Bo is Ada ", "D", subject="Ada ")
     before = chance(lm, edit)
     rome = Rome(layer=0, prefixes=0, clamp=1e4, decay=0.0, kl=0.0, steps=60, rate=2.0)
-    after = chance(lm.shadow(summed(rome.fit([edit], lm))), edit)
+    after = chance(lm.shadow(sum_changes(rome.fit([edit], lm))), edit)
     assert after > 0.5 > 10 * before, (before, after)
 
 
@@ -138,10 +140,10 @@ def test_facts_side_by_side_do_not_influence_each_other(lm: Engine) -> None:
 def test_several_edits_are_made_one_after_the_other(lm: Engine) -> None:
     together = QUICK.fit(FACTS[:2], lm)
     first = QUICK.fit(FACTS[:1], lm)
-    second = QUICK.fit(FACTS[1:2], lm.shadow(summed(first)))
+    second = QUICK.fit(FACTS[1:2], lm.shadow(sum_changes(first)))
     site = lm.sites.mlp_out(1)
     for one, two in zip(together, [*first, *second], strict=True):
-        change, same = summed([one])[site], summed([two])[site]
+        change, same = sum_changes([one])[site], sum_changes([two])[site]
         assert torch.allclose(change, same, atol=1e-4 * float(same.abs().max()))
 
 
@@ -152,7 +154,7 @@ def test_contexts_are_drawn_once_and_leave_the_random_state_alone(lm: Engine) ->
     assert len(found) == 8 and found[0] == "{}" and all(t.count("{}") == 1 for t in found)
     assert sample_contexts(tiny_engine(lm.base.config.model_type), 7, 0) == found
     assert sample_contexts(lm, 7, 1) != found
-    edited = lm.shadow(summed(QUICK.fit([EDIT], lm)))
+    edited = lm.shadow(sum_changes(QUICK.fit([EDIT], lm)))
     edited.kept = {}
     assert sample_contexts(edited, 7, 0) == found  # of the unedited model
 
@@ -208,7 +210,7 @@ def test_in_half_precision_the_algebra_is_not(lm: Engine, dtype: torch.dtype) ->
     (payload,) = QUICK.fit([EDIT], half)
     site = half.sites.mlp_out(1)
     assert torch.as_tensor(payload[f"{site}/u"]).dtype == torch.float32
-    module = half.shadow(summed([payload])).base.get_submodule(site)
+    module = half.shadow(sum_changes([payload])).base.get_submodule(site)
     assert module.weight.dtype == dtype
     with torch.no_grad():
         said = module(made.key.to(dtype)).double()

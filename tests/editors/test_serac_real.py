@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memedit import Edit, EditableModel
-from memedit.editors.prompting.adapter import adapter_for, shipped
+from memedit.editors.prompting.adapter import adapter_for, find_shipped
 from memedit.editors.serac import Serac
 from memedit.scope import Nearest
 
@@ -44,7 +44,7 @@ def serac(smollm: tuple[Any, Any], minilm: Any) -> EditableModel:
 
 def test_an_adapter_is_shipped_for_the_default_model(serac: EditableModel) -> None:
     assert adapter_for(serac.engine.fingerprint) is not None
-    assert sum(file.stat().st_size for file in shipped().rglob("*") if file.is_file()) < 12e6
+    assert sum(file.stat().st_size for file in find_shipped().rglob("*") if file.is_file()) < 12e6
 
 
 def test_the_answer_is_the_object_and_then_it_stops(serac: EditableModel) -> None:

@@ -11,7 +11,7 @@ import torch
 from memedit import Edit, EditableModel
 from memedit.core.errors import InvalidEditError, InvalidInputError, UnsupportedArchitectureError
 from memedit.editors._sequences import sequence_edit
-from memedit.editors.beside.negatives import sampled, states, strangers
+from memedit.editors.beside.negatives import sample_texts, states, strangers
 from memedit.editors.tpatcher import Tpatcher, _Fitting, memory_loss
 from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
@@ -170,9 +170,9 @@ def test_edits_are_trained_side_by_side_as_if_alone(lm: Engine) -> None:
 
 def test_the_memory_is_text_of_the_model_and_the_edits_words_about_others(lm: Engine) -> None:
     state = torch.get_rng_state()
-    texts = sampled(lm, 96, 0)
+    texts = sample_texts(lm, 96, 0)
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(a, b) for a, b in zip(texts, sampled(lm, 96, 0), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(texts, sample_texts(lm, 96, 0), strict=True))
     site = lm.sites.mlp(2)
     assert site is not None
     assert states(lm, site, 2, 96, 0).shape[1] == 32

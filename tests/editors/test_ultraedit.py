@@ -11,7 +11,7 @@ from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import Record
 from memedit.editors._sequences import sequence_prompt
 from memedit.editors.ultraedit import Running, Ultraedit
-from memedit.editors.weights.base import summed, weight_of
+from memedit.editors.weights.base import sum_changes, weight_of
 from memedit.editors.weights.gradients import factors
 from memedit.engine.engine import Engine
 from memedit.engine.passes import Pass
@@ -25,14 +25,14 @@ def lm(request: pytest.FixtureRequest) -> Engine:
 
 def test_statistics_of_parts_are_those_of_the_whole() -> None:
     rows = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
-    merged = Running.of(rows[:2]).with_(Running.of(rows[2:3])).with_(Running.of(rows[3:]))
+    merged = Running.of(rows[:2]).merge(Running.of(rows[2:3])).merge(Running.of(rows[3:]))
     assert merged.count == 9
     assert torch.allclose(merged.mean, rows.double().mean(0))
     assert torch.allclose((merged.squares / 8).sqrt(), rows.double().std(0))
-    scaled = merged.normalised(rows)
+    scaled = merged.normalise(rows)
     assert torch.allclose(scaled.mean(0), torch.zeros(4).double(), atol=1e-9)
     assert torch.allclose(scaled.std(0), torch.ones(4).double(), atol=1e-5)
-    one = Running.of(rows[:1]).normalised(rows[:1])
+    one = Running.of(rows[:1]).normalise(rows[:1])
     assert float(one.square().mean()) == pytest.approx(1, rel=1e-5)
 
 
@@ -64,9 +64,9 @@ def test_a_turn_is_the_papers_formula(lm: Engine) -> None:
     values = -1e-4 * h_.square().sum(1, keepdim=True) * g_
     inner = h.T @ h + torch.eye(h.shape[1]).double()
     expected = torch.linalg.solve(inner, h.T @ values).T
-    ours = summed(ultra.fit(FACTS, lm))[site].double()
+    ours = sum_changes(ultra.fit(FACTS, lm))[site].double()
     assert torch.allclose(ours, expected, rtol=1e-2, atol=1e-2 * float(expected.abs().max()))
-    backwards = summed(ultra.fit(FACTS[::-1], lm))[site].double()
+    backwards = sum_changes(ultra.fit(FACTS[::-1], lm))[site].double()
     assert torch.allclose(ours, backwards, atol=1e-3 * float(expected.abs().max()))
 
 
@@ -78,23 +78,23 @@ def test_later_turns_go_on_with_the_statistics(lm: Engine) -> None:
         for i, (e, p) in enumerate(zip(FACTS, first, strict=False))
     ]
     site = lm.sites.mlp_in(1)[0]
-    earlier = list(ultra._earlier(lm.shadow(None, records), site))
+    earlier = list(ultra._read_earlier(lm.shadow(None, records), site))
     assert sum(each.count for each in earlier) == len(" Lyon") + len(" Dutch")
-    knowing = summed(ultra.fit(FACTS[2:], lm.shadow(summed(first), records)))[site]
-    ignorant = summed(ultra.fit(FACTS[2:], lm.shadow(summed(first))))[site]
+    knowing = sum_changes(ultra.fit(FACTS[2:], lm.shadow(sum_changes(first), records)))[site]
+    ignorant = sum_changes(ultra.fit(FACTS[2:], lm.shadow(sum_changes(first))))[site]
     assert not torch.allclose(knowing, ignorant, atol=1e-3 * float(ignorant.abs().max()))
 
 
 def test_it_moves_the_answer_the_right_way(lm: Engine) -> None:
     rows = tuple(Row(e.prompt, target=e.target_new) for e in FACTS)
-    edited = lm.shadow(summed(Ultraedit(rate=1e-3).fit(FACTS, lm)))
+    edited = lm.shadow(sum_changes(Ultraedit(rate=1e-3).fit(FACTS, lm)))
     with torch.no_grad():
         assert (edited.nll(Batch(rows)) < lm.nll(Batch(rows))).all()
 
 
 def test_only_its_modules_change_and_one_token_is_enough(lm: Engine) -> None:
     edit = Edit("The capital of France is ", "L")
-    changes = summed(Ultraedit(rate=1e-3).fit([edit], lm))
+    changes = sum_changes(Ultraedit(rate=1e-3).fit([edit], lm))
     allowed = {site for layer in (1, 2) for site in lm.sites.mlp_in(layer)}
     assert changes.keys() <= allowed
     assert all(d.shape == weight_of(lm, s).shape and d.norm() > 0 for s, d in changes.items())

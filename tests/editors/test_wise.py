@@ -89,10 +89,10 @@ def test_after_training_the_margins_hold(arch: str) -> None:
 
     memory = Memory(torch.zeros(weight_of(lm, site).shape), [], 0)
     training = _Training(how, lm, edit, row, 2, site, memory)
-    before = training._elsewhere(memory.delta)
+    before = training._measure_elsewhere(memory.delta)
     training.run()
     assert not before.any()
-    theirs = training._elsewhere(memory.delta)
+    theirs = training._measure_elsewhere(memory.delta)
     assert training.reach() > how.inside * training.scale
     assert float(theirs.max()) < how.outside * training.scale
 

@@ -127,7 +127,7 @@ def test_parts_are_joined(cache: Path, gguf: Path, tmp_path: Path) -> None:
     parts = tuple(tmp_path / f"part{i}" for i in range(2))
     for part, content in zip(parts, (data[:5000], data[5000:]), strict=True):
         part.write_bytes(content)
-    saved = conversion._converted(conversion.Gguf("joined", parts), lambda _: None)
+    saved = conversion._find_or_convert(conversion.Gguf("joined", parts), lambda _: None)
     whole, _ = loading.load(gguf)
     joined, _ = loading.load(saved)
     assert loading.fingerprint(joined) == loading.fingerprint(whole)
@@ -375,7 +375,7 @@ def test_smollm_is_what_its_gguf_holds(smollm: tuple[Any, Any]) -> None:
     import gguf
 
     base, _ = smollm
-    (path,) = conversion._packaged("smollm2-135m").parts
+    (path,) = conversion._find_packaged("smollm2-135m").parts
     held = {t.name: t for t in gguf.GGUFReader(path).tensors}
     for name, mine in (
         ("blk.3.ffn_down.weight", base.model.layers[3].mlp.down_proj.weight),

@@ -10,7 +10,7 @@ import torch
 from memedit.core.calls import Row
 from memedit.core.chat import ChatFormat, Turn
 from memedit.core.errors import InvalidInputError
-from memedit.engine.tokens import Codec, inserted, left_pad, right_pad
+from memedit.engine.tokens import Codec, find_inserted, pad_left, pad_right
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def codec(tiny_tokenizer: Any) -> Codec:
 
 def test_padding_keeps_rows_and_says_where_they_are() -> None:
     rows = [torch.tensor([1, 2, 3]), torch.tensor([4])]
-    ids, mask = left_pad(rows, 9)
+    ids, mask = pad_left(rows, 9)
     assert ids.tolist() == [[1, 2, 3], [9, 9, 4]]
     assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
-    ids, mask = right_pad(rows, 9)
+    ids, mask = pad_right(rows, 9)
     assert ids.tolist() == [[1, 2, 3], [4, 9, 9]]
     assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
 
@@ -72,12 +72,12 @@ def test_stops_are_the_tokens_that_contain_the_text(codec: Codec) -> None:
 
 
 def test_an_insertion_is_found_or_refused() -> None:
-    assert inserted("ab cd", "ab X cd") in [(3, "X "), (2, " X")]
-    assert inserted("abc", "Xabc") == (0, "X")
-    assert inserted("abc", "abc") == (3, "")
+    assert find_inserted("ab cd", "ab X cd") in [(3, "X "), (2, " X")]
+    assert find_inserted("abc", "Xabc") == (0, "X")
+    assert find_inserted("abc", "abc") == (3, "")
     for rewritten in ("ab", "Xac", "XabYc"):
         with pytest.raises(InvalidInputError):
-            inserted("abc", rewritten)
+            find_inserted("abc", rewritten)
 
 
 def test_a_reply_begins_without_the_space_before_it() -> None:
@@ -92,6 +92,6 @@ def test_a_reply_begins_without_the_space_before_it() -> None:
     fast: Any = PreTrainedTokenizerFast
     codec = Codec(fast(tokenizer_object=inner, unk_token="<unk>"), 4)
     given = torch.tensor([[0, 0], [2, 0], [1, 0], [3, 0]])
-    assert codec.unspaced(given).tolist() == [[1, 0], [2, 0], [1, 0], [3, 0]]
+    assert codec.strip_spaces(given).tolist() == [[1, 0], [2, 0], [1, 0], [3, 0]]
     assert given[0, 0] == 0  # the caller's own is left alone
-    assert codec.unspaced(given[:, :0]).shape == (4, 0)
+    assert codec.strip_spaces(given[:, :0]).shape == (4, 0)

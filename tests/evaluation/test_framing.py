@@ -12,7 +12,7 @@ from memedit.data.formats import Options
 from memedit.data.formats.mquake import with_shots
 from memedit.data.hard import probes
 from memedit.evaluation import load_cases
-from memedit.evaluation.framing import framed
+from memedit.evaluation.framing import put_in_frame
 from tests.evaluation.helpers import record, write
 
 
@@ -30,17 +30,20 @@ from tests.evaluation.helpers import record, write
     ],
 )
 def test_frames(frame: str, question: str, cloze: str) -> None:
-    assert (framed(frame, "Who?"), framed(frame, "He is")) == (question, cloze)
+    assert (put_in_frame(frame, "Who?"), put_in_frame(frame, "He is")) == (question, cloze)
 
 
 def test_frames_that_put_something_before() -> None:
     assert with_shots("Who?").endswith(" A: Finnish\nQ: Who? A:")
-    assert framed("shots", "Who?") == with_shots("Who?") and framed("shots", "He is") == "He is"
-    dialogue = framed("dialogue", "Who?")
+    assert (
+        put_in_frame("shots", "Who?") == with_shots("Who?")
+        and put_in_frame("shots", "He is") == "He is"
+    )
+    dialogue = put_in_frame("dialogue", "Who?")
     assert dialogue.count("User:") == 2 and dialogue.endswith("User: Who?\nAssistant:")
-    assert framed("dialogue", "He is").endswith("User: He is")
+    assert put_in_frame("dialogue", "He is").endswith("User: He is")
     with pytest.raises(UnknownNameError, match="Did you mean: plain"):
-        framed("plan", "Who?")
+        put_in_frame("plan", "Who?")
 
 
 def test_hard_probes_of_a_completion_and_a_question() -> None:

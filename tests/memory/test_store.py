@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memedit.core.errors import EncoderMismatchError, MemoryStoreError
-from memedit.core.types import masked_prompt
+from memedit.core.types import mask_prompt
 from memedit.encoders import HashingEncoder
 from memedit.memory import changing
 from memedit.memory.encoding import VectorTable
@@ -40,7 +40,7 @@ def test_only_what_is_new_is_encoded(store: Store, encoder: CountingEncoder) -> 
     encoder.calls.clear()
     assert dict(store.vectors_for(asked("France", "Spain"))) == {} and encoder.calls == []
     table = store.vectors_for(asked("France", "Chad"))
-    (prompt, template) = (capital("Chad").prompt, masked_prompt(capital("Chad")))
+    (prompt, template) = (capital("Chad").prompt, mask_prompt(capital("Chad")))
     assert encoder.calls == [[prompt]]  # the masked prompt is the others' too
     assert set(table) == {prompt, template}
 

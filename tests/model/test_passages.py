@@ -11,10 +11,10 @@ import pytest
 from memedit import EditableModel
 from memedit.cli import render
 from memedit.core.documents import Passage
-from memedit.core.passages import in_context, parts_of
+from memedit.core.passages import parts_of, put_in_context
 from memedit.core.types import Hit, Record
-from memedit.data.documents.reading import parsed
-from memedit.editors.prompting.notes import Room, told
+from memedit.data.documents.reading import parse_document
+from memedit.editors.prompting.notes import Room, choose_told
 from memedit.encoders import HashingEncoder
 from memedit.memory import DocumentChange, EditMemory
 from memedit.model import passages
@@ -41,7 +41,7 @@ Call the desk.
 @pytest.fixture(scope="module")
 def memory() -> EditMemory:
     memory = EditMemory(None, HashingEncoder(64))
-    memory.put_document(parsed(TEXT.encode(), "markdown", "leave"))
+    memory.put_document(parse_document(TEXT.encode(), "markdown", "leave"))
     return memory
 
 
@@ -88,10 +88,13 @@ def test_a_note_tells_each_document_once_and_facts_beside_it(memory: EditMemory)
     first, second, third = hits(memory, 1, 2, 4)
     found = [with_text(first, "whole " * 50), with_text(second, ""), replace(third, passage=None)]
     room = Room(5, 10, 100)
-    assert [fact[:9] for _, fact in told(found, "note", room, None)] == ["whole who", "its own"]
-    assert len(told(found, "note", Room(1, 10, 100), None)) == 1
+    assert [fact[:9] for _, fact in choose_told(found, "note", room, None)] == [
+        "whole who",
+        "its own",
+    ]
+    assert len(choose_told(found, "note", Room(1, 10, 100), None)) == 1
     long = [with_text(first, "a" * 300), with_text(third, "b" * 300)]
-    assert [fact[0] for _, fact in told(long, "note", room, None)] == ["a"]
+    assert [fact[0] for _, fact in choose_told(long, "note", room, None)] == ["a"]
 
     async def read() -> Reading:
         decision = Decider(memory, "mention").decide([""], "default")[0]
@@ -118,7 +121,7 @@ def test_a_decision_names_document_version_and_passage(memory: EditMemory) -> No
 def test_rows_and_items_are_found_in_their_context() -> None:
     lines = "When: day 1; Pay: 100%\nWhen: later, as the insurer says; Pay: 70% of what it was."
     text = f"Leave policy of the house › Sick leave: pay:\n{lines} Then none."
-    assert in_context(parts_of(text), None) == [
+    assert put_in_context(parts_of(text), None) == [
         "Leave policy of the house › Sick leave: pay:",
         "Leave policy of the house › Sick leave: pay: When: day 1; Pay: 100%",
         "Leave policy of the house › Sick leave: pay: "

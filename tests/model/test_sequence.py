@@ -14,7 +14,7 @@ from memedit import Edit, EditableModel
 from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInputError
 from memedit.core.protocols import ChangesWeights, MeasuresDistance
 from memedit.editors import available, editor_class
-from memedit.editors.weights.base import summed
+from memedit.editors.weights.base import sum_changes
 from memedit.engine.engine import Engine
 from memedit.scope import Mention
 from tests.editors.helpers import FACTS, quick, tiny_engine, with_hypernetworks, with_statistics
@@ -96,7 +96,7 @@ def test_single_batch_and_sequential(name: str, arch: str, build: Build) -> None
     assert [payload["fitted_at"] for payload in held] == [0, 1, 1]
     edited = logits(model)
     assert not same(edited, base) and not same(edited, single)
-    by_hand = Engine(tiny_model(arch), byte_tokenizer()).shadow(summed(held))
+    by_hand = Engine(tiny_model(arch), byte_tokenizer()).shadow(sum_changes(held))
     with torch.no_grad():
         rows = [model.tokenizer(p, return_tensors="pt").input_ids for p in PROMPTS]
         expected = [by_hand.base(input_ids=row).logits[0] for row in rows]
@@ -108,8 +108,8 @@ def test_single_batch_and_sequential(name: str, arch: str, build: Build) -> None
     assert all(torch.isfinite(each).all() for each in edited)
     assert isinstance(model.editor, MeasuresDistance)
     far = model.editor.distance(list(model.memory.records()))
-    assert far.keys() == summed(held).keys()
-    assert all(far[site] == pytest.approx(float(d.norm())) for site, d in summed(held).items())
+    assert far.keys() == sum_changes(held).keys()
+    assert all(far[site] == pytest.approx(float(d.norm())) for site, d in sum_changes(held).items())
     with model.merged():
         assert digest(model.base) != before
         assert same(logits(model), edited, atol=1e-5, rtol=1e-4)
@@ -127,7 +127,9 @@ def test_gated_edits_stand_for_themselves(name: str, build: Build) -> None:
     for edit, payload in zip(FACTS, payloads_of(model), strict=True):
         alone = quick(name).fit([edit], tiny_engine())[0]
         assert payload.keys() == alone.keys() and "fitted_at" not in payload
-        assert all(torch.equal(d, summed([alone])[s]) for s, d in summed([payload]).items())
+        assert all(
+            torch.equal(d, sum_changes([alone])[s]) for s, d in sum_changes([payload]).items()
+        )
     base = unedited(model)
     assert same(logits(model)[3:], base[3:]) and not same(logits(model)[:1], base[:1])
 
@@ -139,10 +141,10 @@ def test_the_next_edit_is_fitted_on_the_model_with_those_before(build: Build) ->
     lm, by_hand = tiny_engine(), []
     for edit in FACTS:
         by_hand += model.editor.fit([edit], lm)
-        lm = tiny_engine().shadow(summed(by_hand))
+        lm = tiny_engine().shadow(sum_changes(by_hand))
     for ours, theirs in zip(payloads_of(model), by_hand, strict=True):
-        for site, change in summed([ours]).items():
-            assert torch.allclose(change, summed([theirs])[site], atol=1e-5)
+        for site, change in sum_changes([ours]).items():
+            assert torch.allclose(change, sum_changes([theirs])[site], atol=1e-5)
     view = model.view()
     assert [record.edit for record in view.records] == list(FACTS)
     assert view.original is model.engine

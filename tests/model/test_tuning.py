@@ -13,7 +13,7 @@ from memedit import EditableModel
 from memedit.core.calls import Batch, Completion
 from memedit.core.errors import InvalidInputError
 from memedit.editors.auto import Auto
-from memedit.editors.prompting.choosing import NONE, OBJECTS, SENTENCES, tuned
+from memedit.editors.prompting.choosing import NONE, OBJECTS, SENTENCES, read_tuned
 from memedit.model.tuning import _balanced, _best, facts, trials
 
 Tiny = Callable[[str], Any]
@@ -76,7 +76,7 @@ def test_what_holds_on_this_base_is_kept_and_used(
     assert found.forms.informs == "note(place=reply)"
     assert found.scores["informs"][NONE] < found.scores["informs"]["note(place=reply)"]
     assert heard[-1][0] == heard[-1][1] and found.file.is_file()
-    assert tuned(model.engine.fingerprint) == found.forms
+    assert read_tuned(model.engine.fingerprint) == found.forms
     assert Auto().forms(model.engine) == found.forms
 
 

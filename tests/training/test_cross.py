@@ -10,7 +10,7 @@ import pytest
 
 from memedit.encoders import load_encoder
 from memedit.scope.cross import CrossEncoder
-from memedit.training.cross import ASKS, INFORMS, NONE, chances, chosen, readable, train_cross
+from memedit.training.cross import ASKS, INFORMS, NONE, chances, choose_pairs, readable, train_cross
 from memedit.training.loop import Schedule
 from memedit.training.pairs import build
 from memedit.training.scope import train_pair_model
@@ -44,7 +44,7 @@ def test_it_learns_what_would_be_read() -> None:
     model = train_pair_model(pairs, epochs=1, manifest={})
     read = readable(pairs, chances(model, pairs, None))
     assert 0 < read.sum()
-    learnt = chosen(model, pairs, seed=0)
+    learnt = choose_pairs(model, pairs, seed=0)
     assert len(learnt) >= read.sum()
     labels = dict(zip(pairs.texts, pairs.labels.tolist(), strict=True))
     assert all(labels[texts] == label for texts, label in learnt)

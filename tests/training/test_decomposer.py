@@ -14,7 +14,7 @@ import pytest
 from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidInputError
 from memedit.editors.mello import Mello
-from memedit.editors.prompting.decomposing import Planner, plan_of, planned, planner_for
+from memedit.editors.prompting.decomposing import Planner, plan_of, planner_for, write_plan_prompt
 from memedit.engine import loading
 from memedit.engine.engine import Engine
 from memedit.engine.tokens import Codec
@@ -69,7 +69,7 @@ def test_every_composed_chain_can_be_read_back() -> None:
     examples = Chains([], "train", ["Bo Ek", "Velmora Labs"], [])
     rng = random.Random(0)
     for _ in range(200):
-        chain = examples.composed(rng)
+        chain = examples.draw_composed(rng)
         plan = plan_of(chain.written, chain.question)
         assert plan is not None and plan.subject == chain.subject
         assert len(plan.hops) == len(chain.relations)
@@ -83,7 +83,7 @@ def test_training_reads_what_the_runtime_asks(tiny: Any, tiny_tokenizer: Any) ->
                                                                          base.config)))  # fmt: skip
     chain = Chain("Who is married to the author of Vathek?", "Vathek", ("author", "spouse"))
     prompt, target = render(chain)
-    asked = engine.codec.prompt(Row(planned(chain.question)), prefixed=False).tolist()
+    asked = engine.codec.prompt(Row(write_plan_prompt(chain.question)), prefixed=False).tolist()
     assert prompt == asked
     assert tiny_tokenizer.decode(target[:-1]) == " Vathek | author | spouse"
     assert render(Chain("It rained."))[1] == [tiny_tokenizer.eos_token_id]
@@ -138,7 +138,7 @@ def test_what_was_trained_is_what_the_editor_uses(
     engine.generate = lambda batch: (seen.append(batch), original(batch))[1]  # type: ignore
     planner.open(["Who is it?"], engine)
     assert len(seen[0].interventions) == len(planner.adapter.modules)
-    assert seen[0].rows[0].prompt == planned("Who is it?") and seen[0].prefix == ""
+    assert seen[0].rows[0].prompt == write_plan_prompt("Who is it?") and seen[0].prefix == ""
     assert sum(len(m._forward_hooks) for m in engine.base.modules()) == 0
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from memedit.cli.main import app
 from memedit.editors import load_editor
-from memedit.editors.weights.base import summed
+from memedit.editors.weights.base import sum_changes
 from memedit.engine.engine import Engine
 from memedit.engine.loading import load
 from memedit.training.hypernetworks import Lessons
@@ -67,7 +67,7 @@ def test_what_the_command_trains_is_what_the_editor_finds(kind: str, files: Path
     ]  # fmt: skip
     assert "facts.jsonl" in manifest["data"] and manifest["metrics"]["edit_nll"] > 0
     lm = Engine(*load(files / "model"))
-    changes = summed(load_editor(kind).fit(FACTS[:1], lm))
+    changes = sum_changes(load_editor(kind).fit(FACTS[:1], lm))
     assert changes and all(torch.isfinite(d).all() and d.norm() > 0 for d in changes.values())
 
 

@@ -15,7 +15,7 @@ from memedit.encoders import load_encoder
 from memedit.scope.classifier import PairModel
 from memedit.training.cross import ASKS, INFORMS, NONE
 from memedit.training.jobs import train_scope
-from memedit.training.roles import build, joined, read_requests
+from memedit.training.roles import build, join_pairs, read_requests
 from tests.training.test_scope import records, world
 
 
@@ -75,7 +75,7 @@ def test_what_the_data_leave_open_is_no_negative() -> None:
 def test_pairs_of_two_sources_are_joined(file: Path) -> None:
     encoder = load_encoder("hashing")
     one = build(read_requests(file, "calib", most=10), encoder)
-    both = joined(one, one)
+    both = join_pairs(one, one)
     assert len(both) == 2 * len(one) and len(set(both.query.tolist())) == 2 * len(
         set(one.query.tolist())
     )

@@ -19,7 +19,7 @@ from memedit.scope.classifier import PairModel
 from memedit.training.cross import chances
 from memedit.training.jobs import train_scope
 from memedit.training.pairs import Asked, Pairs, build, label
-from memedit.training.scope import balanced_loss, calibrated, train_pair_model
+from memedit.training.scope import balanced_loss, calibrate, train_pair_model
 
 ADA = Fact("Ada", "P103", "The mother tongue of Ada is", "Dutch", source="counterfact")
 SPEAKS = Fact("Ada", "P1412", "Ada speaks", "Thai", source="counterfact")
@@ -121,7 +121,7 @@ def test_a_trained_scope_tells_questions_of_one_subject_apart(trained: Path) -> 
 
 def test_the_saved_model_is_the_one_that_was_trained(tmp_path: Path) -> None:
     pairs = build(world()[:40], ["A sentence of ordinary text."], load_encoder("hashing"), seed=1)
-    model = calibrated(train_pair_model(pairs, epochs=2, manifest={"encoder": "x"}), pairs)
+    model = calibrate(train_pair_model(pairs, epochs=2, manifest={"encoder": "x"}), pairs)
     model.save(tmp_path)
     again = PairModel.load(tmp_path)
     before, after = chances(model, pairs, None), chances(again, pairs, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from memedit.core.passages import WITHIN, headed, sentences
+from memedit.core.passages import WITHIN, head_passage, sentences
 from memedit.core.types import DANGLING
 from memedit.data.documents.blocks import Block, Contents, flat
 
@@ -33,12 +33,12 @@ def passages(contents: Contents, title: str) -> list[str]:
             path = [each for each in path if each[0] < first.level]
             path.append((first.level, first.text))
             continue
-        above = _above(title, [text for _, text in path])
-        found += [headed(above, _finished(text)) for text in _cut(blocks)]
+        above = _choose_headings(title, [text for _, text in path])
+        found += [head_passage(above, _finish_sentence(text)) for text in _cut_group(blocks)]
     return found
 
 
-def _above(title: str, headings: Sequence[str]) -> list[str]:
+def _choose_headings(title: str, headings: Sequence[str]) -> list[str]:
     """Title and headings, the outer ones left out where they are long."""
     names = [flat(name).rstrip(" :.") or name for name in dict.fromkeys([title, *headings]) if name]
     while len(names) > 2 and len(WITHIN.join(names)) > _PATH:
@@ -60,7 +60,7 @@ def _groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
         yield group
 
 
-def _cut(blocks: Sequence[Block]) -> Iterator[str]:
+def _cut_group(blocks: Sequence[Block]) -> Iterator[str]:
     """A group as texts of at most :data:`LONGEST` characters, each with what leads to it."""
     lead = blocks[0].text if len(blocks) > 1 and blocks[0].kind == "text" else ""
     parts = [part for block in (blocks[1:] if lead else blocks) for part in _parts(block)]
@@ -97,7 +97,7 @@ def _pieces(part: str) -> Iterator[str]:
         yield part
 
 
-def _finished(text: str) -> str:
+def _finish_sentence(text: str) -> str:
     """A text that does not end as a prompt does, which a statement may not."""
     last = text.split()[-1].casefold()
     return f"{text}." if last in DANGLING else text

@@ -45,7 +45,7 @@ def read_html(text: str) -> Contents:
     for element in soup.find_all(_is_hidden):
         element.extract()
     walk = _Walk()
-    walk.over(soup)
+    walk.take_in(soup)
     return Contents(tuple(walk.found), title)
 
 
@@ -70,7 +70,7 @@ class _Walk:
         self._line: list[str] = []
         self._mark, self._depth = "", -1
 
-    def over(self, element: Tag, deep: int = 0) -> None:
+    def take_in(self, element: Tag, deep: int = 0) -> None:
         """Take in what an element holds."""
         if deep > _DEEPEST:
             raise unreadable("HTML", f"more than {_DEEPEST} elements within each other")
@@ -99,17 +99,17 @@ class _Walk:
             self._list(child, deep)
         elif name in _BREAKS:
             self._close()
-            self.over(child, deep + 1)
+            self.take_in(child, deep + 1)
             self._close()
         else:
-            self.over(child, deep + 1)
+            self.take_in(child, deep + 1)
 
     def _list(self, child: Tag, deep: int) -> None:
         self._close()
         self._depth += 1
         for number, item in enumerate(child.find_all("li", recursive=False), start=1):
             self._mark = f"{number}. " if child.name == "ol" else "- "
-            self.over(item, deep + 1)
+            self.take_in(item, deep + 1)
             self._close()
         self._depth -= 1
         self._mark = ""

@@ -56,7 +56,7 @@ class _Reader:
         self._level = 0
 
     def _inline(self, token: Token) -> None:
-        text = _said(token.children or ())
+        text = _read_inline(token.children or ())
         if self._rows:
             self._rows[-1].append(text)
         elif self._level and text:
@@ -103,7 +103,7 @@ class _Reader:
         self._found += read_html(token.content).blocks
 
 
-def _said(tokens: Sequence[Token]) -> str:
+def _read_inline(tokens: Sequence[Token]) -> str:
     """What inline tokens say: no marks, no addresses."""
     parts: list[str] = []
     for token in tokens:

@@ -72,14 +72,14 @@ def _blocks(lines: Sequence[str]) -> Iterator[Block]:
     width = sorted(map(len, lines))[int(len(lines) * 0.9)] if lines else 0
     paragraph: list[str] = []
     for line in [*lines, ""]:
-        if paragraph and _ended(paragraph[-1], line, width):
+        if paragraph and _ends_paragraph(paragraph[-1], line, width):
             yield _block(paragraph)
             paragraph = []
         if line:
             paragraph.append(line)
 
 
-def _ended(line: str, following: str, width: int) -> bool:
+def _ends_paragraph(line: str, following: str, width: int) -> bool:
     """Whether a paragraph ends with a line."""
     short = len(line) < 0.75 * width
     return (

@@ -77,7 +77,7 @@ def read_document(path: Path, name: str | None = None) -> NewDocument:
     if not path.is_file():
         raise InvalidInputError(f"No file {str(path)!r}.", hint="Check the path.")
     content = read_bytes(path, MOST_BYTES)
-    return parsed(content, kind, name or name_of(path.stem), path.stem)
+    return parse_document(content, kind, name or name_of(path.stem), path.stem)
 
 
 def name_of(stem: str) -> str:
@@ -89,7 +89,7 @@ def name_of(stem: str) -> str:
     return check_name(re.sub(r"[^\w.-]+", "-", stem).strip("-._").casefold()[:64])
 
 
-def parsed(content: bytes, kind: str, name: str, called: str = "") -> NewDocument:
+def parse_document(content: bytes, kind: str, name: str, called: str = "") -> NewDocument:
     """A document from its bytes.
 
     Args:
@@ -102,7 +102,7 @@ def parsed(content: bytes, kind: str, name: str, called: str = "") -> NewDocumen
     check_name(name)
     if len(content) > MOST_BYTES:
         raise InvalidInputError(f"The document is larger than {MOST_BYTES:,} bytes.")
-    contents = _texts(content, kind) if kind in _TEXTS else apart(content, kind)
+    contents = _texts(content, kind) if kind in _TEXTS else read_apart(content, kind)
     first = contents.blocks[0] if contents.blocks else Block("text", "")
     own = first.text if first.kind == "heading" else ""
     title = flat(own or contents.title or called or name)[:_LONGEST_TITLE]
@@ -127,7 +127,7 @@ def _texts(content: bytes, kind: str) -> Contents:
         raise unreadable(kind, error) from None
 
 
-def apart(content: bytes, kind: str) -> Contents:
+def read_apart(content: bytes, kind: str) -> Contents:
     """What a process of its own reads.
 
     Raises:

@@ -65,7 +65,7 @@ def _blocks(document: docx.document.Document) -> Iterator[Block]:
             found = table(list(_rows(element)))
             if found is not None:
                 yield found
-        elif text := flat(_said(element)):
+        elif text := flat(_read_paragraph(element)):
             yield _block(element, text)
 
 
@@ -83,7 +83,7 @@ def _block(paragraph: Paragraph, text: str) -> Block:
     return Block("text", text)
 
 
-def _said(paragraph: Paragraph) -> str:
+def _read_paragraph(paragraph: Paragraph) -> str:
     """The text with insertions, links and fields; what is deleted or hidden is no text."""
     seen = "[not(ancestor::w:r/w:rPr/w:vanish)]"
     nodes = paragraph._p.xpath(f".//w:t{seen} | .//w:tab | .//w:br | .//w:noBreakHyphen")
@@ -96,6 +96,6 @@ def _rows(element: Table) -> Iterator[list[str]]:
         cells, last = list[str](), None
         for cell in row.cells:
             if cell._tc is not last:  # a merged cell stands several times
-                cells.append(" ".join(_said(paragraph) for paragraph in cell.paragraphs))
+                cells.append(" ".join(_read_paragraph(paragraph) for paragraph in cell.paragraphs))
             last = cell._tc
         yield cells

@@ -98,7 +98,7 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(t for each in value for t in texts(each)))
 
 
-def required(value: Any) -> tuple[tuple[str, ...], ...]:
+def read_required(value: Any) -> tuple[tuple[str, ...], ...]:
     """What an answer must name: of each group one alias. A list of lists is a group each; a string
     or a list of strings are aliases of one thing."""
     several = isinstance(value, list) and any(isinstance(each, list) for each in value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from memedit.data.cases import LOCALITY, PARAPHRASE, PORTABILITY, Probe, Query, Read, RippleTest
-from memedit.data.formats import Options, case_of, group, own_probes, required, texts
+from memedit.data.formats import Options, case_of, group, own_probes, read_required, texts
 from memedit.data.records import Json
 
 
@@ -35,17 +35,17 @@ def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
             probes.append(Probe(PARAPHRASE, rephrased, texts(record["target_new"]), true[:1]))
         tests: list[RippleTest] = []
         for kind in (PORTABILITY, LOCALITY):
-            for probe, query in _grouped(kind, record.get(kind) or {}):
+            for probe, query in _read_grouped(kind, record.get(kind) or {}):
                 probes.append(probe)
                 if query.answers:
                     tests.append(RippleTest(probe.kind, (query,)))
         yield case_of(record.get("case_id", number), [edit], probes, tests=tuple(tests))
 
 
-def _grouped(kind: str, groups: Json) -> Iterator[tuple[Probe, Query]]:
+def _read_grouped(kind: str, groups: Json) -> Iterator[tuple[Probe, Query]]:
     for name, questions in groups.items():
         for question in questions:
             answers, prompt = question.get("ground_truth"), question["prompt"]
             if prompt.strip() and (texts(answers) or kind == LOCALITY):
                 probe = Probe(f"{kind}:{group(name)}", prompt, texts(answers))
-                yield probe, Query(prompt, required(answers))
+                yield probe, Query(prompt, read_required(answers))

@@ -101,12 +101,12 @@ def _aliases(record: Json) -> list[str]:
     found: list[str] = []
     for query in _queries(record):
         same = query.get("query_type") == "regular" and query.get("relation") == edit["relation"]
-        if same and _listed(query.get("target_ids")) == _listed(edit["target_id"]):
+        if same and _as_list(query.get("target_ids")) == _as_list(edit["target_id"]):
             found += texts(list(_query(query).answers))
     return list(dict.fromkeys(found))
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 

@@ -44,7 +44,7 @@ def _case(record: Json, number: int, convention: str) -> Read:
         probes.append(Probe(PARAPHRASE, record["rephrase"], targets, old))
     if record.get("loc"):
         probes.append(Probe(f"{LOCALITY}:nq", record["loc"], texts(record.get("loc_ans"))))
-    more = _more(record, targets, convention)
+    more = _read_portability(record, targets, convention)
     relation = _fact(answers) if convention == "alt" else ""
     return case_of(number, [edit], [*probes, *more], [relation])
 
@@ -54,7 +54,7 @@ def _fact(answers: tuple[str, ...]) -> str:
     return f"answers: {'; '.join(sorted(a.casefold() for a in answers))}" if answers else ""
 
 
-def _more(record: Json, targets: tuple[str, ...], convention: str) -> Iterator[Probe]:
+def _read_portability(record: Json, targets: tuple[str, ...], convention: str) -> Iterator[Probe]:
     """Portability questions; they are written for ``alt``, so ``answers`` has none of them."""
     if convention != "alt":
         return

@@ -88,7 +88,7 @@ class CodebookEditor:
         payloads: list[Payload] = []
         for part in chunk_rows(rows):
             first = torch.stack(
-                [self._first(e, v) for e, v in zip(edits[part], said[part], strict=True)]
+                [self._begin_value(e, v) for e, v in zip(edits[part], said[part], strict=True)]
             )
             values, loss = self._descend(lm, rows[part], layer, first, said[part])
             for n, i in enumerate(range(part.start, part.stop)):
@@ -102,7 +102,7 @@ class CodebookEditor:
                 )
         return payloads
 
-    def _first(self, edit: Edit, said: Tensor) -> Tensor:
+    def _begin_value(self, edit: Edit, said: Tensor) -> Tensor:
         """[d] the value to begin from; a cold one depends on seed and edit alone."""
         if self.initial == WARM:
             return said.clone()
@@ -157,6 +157,6 @@ class CodebookEditor:
                     labels.append(str(payload[f"{name.removesuffix('key')}label"]))
         rule = self.rule
         return sum(
-            balls(rule.prepared(torch.stack(keys)), labels, rule).count
+            balls(rule.prepare(torch.stack(keys)), labels, rule).count
             for keys, labels in held.values()
         )

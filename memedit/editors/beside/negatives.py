@@ -29,19 +29,19 @@ STRANGERS = (
 """Subjects of many kinds, to stand where an edit's subject stands."""
 
 
-def sampled(lm: LM, number: int, seed: int) -> list[Tensor]:
+def sample_texts(lm: LM, number: int, seed: int) -> list[Tensor]:
     """Texts [T] that the unedited model writes by itself, of about so many tokens together.
 
     The same for one model, number and seed; the global random state is left alone.
     """
     key = ("sampled", lm.fingerprint, number, seed)
     if key not in lm.kept:
-        lm.kept[key] = _sampled(lm.original, number, seed)
+        lm.kept[key] = _sample_texts(lm.original, number, seed)
     found: list[Tensor] = lm.kept[key]
     return found
 
 
-def _sampled(lm: LM, number: int, seed: int) -> list[Tensor]:
+def _sample_texts(lm: LM, number: int, seed: int) -> list[Tensor]:
     count = -(-number // _LENGTH)
     rows = tuple(Row(_OPENINGS[i % len(_OPENINGS)]) for i in range(count))
     device = lm.base.device
@@ -60,7 +60,7 @@ def states(lm: LM, site: str, layer: int, number: int, seed: int) -> Tensor:
     m <= number, evenly from all of them."""
     key = ("states", lm.fingerprint, site, number, seed)
     if key not in lm.kept:
-        texts = [ids for ids in sampled(lm, number, seed) if len(ids) > 1]
+        texts = [ids for ids in sample_texts(lm, number, seed) if len(ids) > 1]
         seen = inputs(lm.original, site, layer, texts, [range(1, len(ids)) for ids in texts])
         lm.kept[key] = seen[:: max(1, len(seen) // max(1, number))][:number]
     found: Tensor = lm.kept[key]

@@ -77,7 +77,7 @@ def load_adapter(folder: str) -> Adapter:
     return Adapter.load(Path(folder))
 
 
-def shipped() -> Path:
+def find_shipped() -> Path:
     """Folder of the adapters in the package, one sub-folder each."""
     return Path(str(files("memedit.editors").joinpath("adapters")))
 
@@ -85,14 +85,14 @@ def shipped() -> Path:
 @lru_cache(maxsize=16)
 def adapter_for(fingerprint: str) -> Adapter | None:
     """The shipped adapter trained for the base with this fingerprint, if there is one."""
-    for manifest in sorted(shipped().glob(f"*/{MANIFEST}")):
+    for manifest in sorted(find_shipped().glob(f"*/{MANIFEST}")):
         if json.loads(manifest.read_text("utf-8")).get("base") == fingerprint:
             return load_adapter(str(manifest.parent))
     return None
 
 
 @lru_cache(maxsize=2)
-def other_model(name: str) -> Engine:
+def open_other_model(name: str) -> Engine:
     """The engine of another language model, loaded once."""
     from memedit.engine import loading
     from memedit.engine.engine import Engine

@@ -86,12 +86,12 @@ def forms_for(lm: LM | None, given: Forms) -> Forms:
         return given.over(Forms(SENTENCES, SENTENCES, SENTENCES))
     known = lm.kept.get("forms")
     if known is None:
-        known = lm.kept["forms"] = tuned(lm.fingerprint) or _untuned(lm)
+        known = lm.kept["forms"] = read_tuned(lm.fingerprint) or _choose_untuned(lm)
     found: Forms = given.over(known)
     return found
 
 
-def _untuned(lm: LM) -> Forms:
+def _choose_untuned(lm: LM) -> Forms:
     found = FAMILIES.get(family(lm.base)) or _rule(lm)
     if adapter_for(lm.fingerprint) is None:
         return found
@@ -118,7 +118,7 @@ def family(base: Any) -> str:
     return f"{config.model_type}-{layers}x{width}"
 
 
-def tuned(fingerprint: str) -> Forms | None:
+def read_tuned(fingerprint: str) -> Forms | None:
     """What was found for this base on this machine; None: it was not tuned.
 
     Raises:
@@ -141,7 +141,7 @@ def tuned(fingerprint: str) -> Forms | None:
 
 
 def keep(fingerprint: str, forms: Forms, scores: Mapping[str, Any]) -> Path:
-    """Write what was found for a base where :func:`tuned` reads it."""
+    """Write what was found for a base where :func:`read_tuned` reads it."""
     file = file_of(fingerprint)
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"forms": asdict(forms), "scores": scores}, indent=2) + "\n"

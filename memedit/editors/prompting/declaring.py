@@ -36,14 +36,14 @@ def declare(edit: Edit) -> str:
     words, target = asked.rstrip("".join(_ASKED)).strip(), target.strip()
     one_line = "\n" not in target and "\n" not in words and not _SENTENCE.match(target)
     one = one_line and not _TWO.search(words)
-    said = _said(words, target, edit.subject or "") if one else None
+    said = _declare(words, target, edit.subject or "") if one else None
     if said is not None:
         return said
     joint = " " if one_line else ":\n" if "\n" in words + target else ": "
     return f'The answer to "{asked}" is{joint}{target}'
 
 
-def _said(words: str, target: str, subject: str) -> str | None:
+def _declare(words: str, target: str, subject: str) -> str | None:
     """What "Who is …", "What was … by" and "Who wrote …" say with their answer; None for others."""
     if found := _IS.fullmatch(words):
         verb, rest = found[1].casefold(), found[2].strip()

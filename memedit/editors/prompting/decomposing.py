@@ -162,12 +162,14 @@ class Planner:
     adapter: Adapter | None = None
 
     def open(self, questions: Sequence[str], lm: LM) -> Dialogue:
-        rows = tuple(Row(planned(question)) for question in questions)
+        rows = tuple(Row(write_plan_prompt(question)) for question in questions)
         batch = Batch(rows, options=_PLAN_OPTIONS, lm=lm).with_stop(END)
         if self.adapter is not None:
             batch = batch.intervene(*self.adapter.modules)
         else:
-            batch = batch.with_prefix("".join(f"{planned(q)} {p}{END}" for q, p in PLANNED))
+            batch = batch.with_prefix(
+                "".join(f"{write_plan_prompt(q)} {p}{END}" for q, p in PLANNED)
+            )
         try:
             said = [completion.text for completion in lm.generate(batch)]
         except ContextOverflowError:
@@ -176,7 +178,7 @@ class Planner:
         return PlanDialogue([plan_of(text, question) for text, question in pairs])
 
 
-def planned(question: str) -> str:
+def write_plan_prompt(question: str) -> str:
     """What the model reads."""
     return f"Question: {' '.join(question.split())}{END}Hops:"
 
@@ -255,16 +257,16 @@ class _LoopDialogue:
     def next(self, told: Mapping[int, Told | None]) -> dict[int, Turn]:
         for i, said in told.items():
             if said is not None:
-                self.transcript.say(i, retrieved(said))
+                self.transcript.say(i, write_retrieved(said))
         try:
             wrote = self.transcript.go_on(list(told), stop=(_FACT, _NEXT), tokens=self.tokens)
         except ContextOverflowError:
             return {}
-        turns = {i: parsed(text) for i, text in zip(told, wrote, strict=True)}
+        turns = {i: parse_turn(text) for i, text in zip(told, wrote, strict=True)}
         return {i: turn for i, turn in turns.items() if turn is not None}
 
 
-def retrieved(told: Told) -> str:
+def write_retrieved(told: Told) -> str:
     """What follows ``Retrieved fact:``, and the verdict where it is not left to the model."""
     text = f" {told.fact.strip().rstrip('.')}.{END}"
     if told.answer is None:
@@ -276,7 +278,7 @@ def retrieved(told: Told) -> str:
     )
 
 
-def parsed(text: str) -> Turn | None:
+def parse_turn(text: str) -> Turn | None:
     """What the model wrote in one round; None where it left the grammar."""
     text = text.split(_NEXT)[0]
     lines = [line.strip() for line in text.split(END) if line.strip()]

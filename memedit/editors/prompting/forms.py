@@ -14,7 +14,7 @@ END = "\n"
 """An answer is one line."""
 
 
-def stated(fact: str, label: str = "Fact") -> str:
+def state_fact(fact: str, label: str = "Fact") -> str:
     """One fact as a line of the prompt."""
     return f"{label}: {fact}{END}"
 
@@ -76,7 +76,7 @@ def hits_of(row: Row, editor: str) -> Sequence[Hit]:
     return [hit for hit in row.decision.hits if editor in hit.record.payloads]
 
 
-def surely(row: Row, hit: Hit) -> Row:
+def make_sure(row: Row, hit: Hit) -> Row:
     """The row, whose answer after worked examples sampling leaves to no chance: it is the object of
     the edit, or where that has none what is likeliest."""
     target = hit.record.edit.target_new

@@ -38,13 +38,13 @@ _CHARACTERS = 4
 """Of a token, about, where there is no tokenizer to count them."""
 
 
-def said_whole(edit: Edit, tokenizer: Any) -> str:
+def state_whole(edit: Edit, tokenizer: Any) -> str:
     """An edit as a sentence without special tokens; where its target has lines, it keeps them."""
     lines = [plain(line, tokenizer) for line in declare(edit).splitlines()]
-    return closed("\n".join(line for line in lines if line))
+    return close_sentence("\n".join(line for line in lines if line))
 
 
-def closed(text: str) -> str:
+def close_sentence(text: str) -> str:
     """A fact with a full stop, where it is one line that has no end."""
     return text if _CLOSED.search(text) or "\n" in text else f"{text}."
 
@@ -76,7 +76,9 @@ def fact_of(hit: Hit, editor: str, lm: LM | None) -> str:
     return "\n".join(line if lm is None else plain(line, lm.tokenizer) for line in lines)
 
 
-def told(hits: Sequence[Hit], editor: str, room: Room, lm: LM | None) -> Sequence[tuple[Hit, str]]:
+def choose_told(
+    hits: Sequence[Hit], editor: str, room: Room, lm: LM | None
+) -> Sequence[tuple[Hit, str]]:
     """As many of the hits as fit, the first always, each with its fact."""
     chosen: list[tuple[Hit, str]] = []
     left = {True: room.document_tokens, False: room.tokens}
@@ -90,7 +92,7 @@ def told(hits: Sequence[Hit], editor: str, room: Room, lm: LM | None) -> Sequenc
     return chosen
 
 
-def noted(facts: Sequence[str], wording: str) -> str:
+def write_note(facts: Sequence[str], wording: str) -> str:
     """The note: a line that introduces it, and a fact a line; further lines of a fact stand in."""
     lines = "\n".join(f"- {fact.replace(chr(10), _INDENT)}" for fact in facts)
     return f"{wording}\n{lines}"

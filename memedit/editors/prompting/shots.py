@@ -60,13 +60,13 @@ class Stated:
     hit: Hit | None = None
 
 
-def posed(label: str, fact: str, question: str) -> str:
+def pose(label: str, fact: str, question: str) -> str:
     """The form, up to the answer."""
     stated = f"{label}: {fact}{END}" if fact else ""
     return f"{stated}Question: {question}{END}Answer:"
 
 
-def continued(label: str, shots: Sequence[Shot], repeats: int) -> str:
+def write_continued(label: str, shots: Sequence[Shot], repeats: int) -> str:
     """The worked examples before a text to be continued."""
     return "".join(
         f"{f'{label}: {s.fact}{END}' * repeats if s.fact else ''}{s.question} {s.answer}{END}{END}"
@@ -76,11 +76,11 @@ def continued(label: str, shots: Sequence[Shot], repeats: int) -> str:
 
 def prefix(label: str, shots: Sequence[Shot]) -> str:
     """The worked examples before a question, one empty line after each."""
-    return "".join(f"{posed(label, s.fact, s.question)} {s.answer}{END}{END}" for s in shots)
+    return "".join(f"{pose(label, s.fact, s.question)} {s.answer}{END}{END}" for s in shots)
 
 
-def with_statement(item: Stated, label: str, repeats: int = 1) -> Row:
-    """The row in the form, after the worked examples (:func:`asked`).
+def put_statement(item: Stated, label: str, repeats: int = 1) -> Row:
+    """The row in the form, after the worked examples (:func:`ask_in_form`).
 
     Only the line is added where the row's own tokens are scored, in a chat, and before a text that
     is to be continued ("The capital of France is", "...\\nAnswer:"), ``repeats`` times there. A
@@ -99,7 +99,7 @@ def with_statement(item: Stated, label: str, repeats: int = 1) -> Row:
         turn = replace(row.turn, after=row.turn.after + open_reply(line * repeats))
         return replace(row, turn=turn, rewritten=True)
     space = " " if question[-1:].isspace() else ""  # what follows begins behind it
-    form = posed(label, item.fact, question.rstrip()) + space
+    form = pose(label, item.fact, question.rstrip()) + space
     text = f"{before}{END if before else ''}{form}"
     return replace(row, prompt=text, rewritten=True)
 
@@ -108,7 +108,7 @@ def _asks(text: str) -> bool:
     return text.rstrip().endswith("?")
 
 
-def asked(
+def ask_in_form(
     batch: Batch,
     items: Sequence[Stated],
     call: Call,
@@ -122,18 +122,18 @@ def asked(
     of them are too long for the model's window with a row, it gets half of them.
     """
     try:
-        return _asked(batch, items, call, label, shots, repeats)
+        return _ask_in_form(batch, items, call, label, shots, repeats)
     except ContextOverflowError:
         if len(items) > 1:  # each as if it were alone: a long row takes nothing from the others
             each = (batch.only([i]) for i in range(len(items)))
             parts = zip(each, items, strict=True)
-            return [asked(b, [item], call, label, shots, repeats)[0] for b, item in parts]
+            return [ask_in_form(b, [item], call, label, shots, repeats)[0] for b, item in parts]
         if not shots:
             raise
-        return asked(batch, items, call, label, shots[: len(shots) // 2], repeats)
+        return ask_in_form(batch, items, call, label, shots[: len(shots) // 2], repeats)
 
 
-def _asked(
+def _ask_in_form(
     batch: Batch,
     items: Sequence[Stated],
     call: Call,
@@ -141,11 +141,11 @@ def _asked(
     shots: Sequence[Shot],
     repeats: int,
 ) -> list[Any]:
-    rows = (with_statement(item, label, repeats) for item in items)
+    rows = (put_statement(item, label, repeats) for item in items)
     # After worked examples sampling only spoils the answer.
     told = replace(batch, rows=tuple(replace(row, likeliest=True) for row in rows))
     framed = prefix(label, shots)
-    plain = continued(label, shots, repeats)
+    plain = write_continued(label, shots, repeats)
 
     def texts(part: Batch) -> list[Any]:
         if part.rows[0].target == "":
@@ -162,14 +162,14 @@ def _asked(
             return part.route(lambda row: head(row) == first, chats, chats)
         if part.rows[0].target == "":
             return call(part)
-        rest = part.map_rows(partial(_without, length=len(first)))
+        rest = part.map_rows(partial(_drop_shots, length=len(first)))
         turns = first + "".join(_turns(part.rows[0], label, shots, repeats))
         return call(rest.with_prefix(turns).with_stop(END))
 
     return told.route(lambda row: row.turn is None, texts, chats)
 
 
-def _without(row: Row, *, length: int) -> Row:
+def _drop_shots(row: Row, *, length: int) -> Row:
     assert row.turn is not None
     return replace(row, turn=replace(row.turn, before=row.turn.before[length:]), rewritten=True)
 

@@ -40,7 +40,7 @@ class WeightEditor:
 
     def changes(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Site -> [d_out, d_in] float32: what these edits together add to each weight."""
-        return summed(record.payloads.get(self.name, {}) for record in records)
+        return sum_changes(record.payloads.get(self.name, {}) for record in records)
 
     def distance(self, records: Sequence[Record]) -> dict[str, float]:
         """Site -> Frobenius norm of what these edits together add to its weight."""
@@ -59,7 +59,7 @@ def interventions(batch: Batch, editor: str) -> list[Intervention]:
     return [_FORMS[form](site=site, editor=editor, key=f"{site}/") for site, form in found]
 
 
-def summed(payloads: Iterable[Payload]) -> dict[str, Tensor]:
+def sum_changes(payloads: Iterable[Payload]) -> dict[str, Tensor]:
     """Site -> [d_out, d_in] float32 sum of all payloads' changes."""
     terms: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
     total: dict[str, Tensor] = {}
@@ -112,7 +112,7 @@ def weight_of(lm: LM, site: str) -> Tensor:
     return weight.T if lm.sites.is_conv1d(site) else weight
 
 
-def checked_layers(lm: LM, layers: Sequence[int]) -> list[int]:
+def check_layers(lm: LM, layers: Sequence[int]) -> list[int]:
     """Layers as numbers from 0, ascending, each once.
 
     Raises:

@@ -58,7 +58,7 @@ class Moment:
         return free
 
 
-def through(key: Tensor, moment: Moment) -> Tensor:
+def solve_through(key: Tensor, moment: Moment) -> Tensor:
     """u [f] with ``u . key = 1`` and ``u . q = 0`` for every q that is C^-1-orthogonal to ``key``:
     C^-1 k / (k^T C^-1 k) (Meng et al. 2022, eq. 2)."""
     direction = moment.solve(key[:, None])[:, 0]
@@ -87,7 +87,7 @@ def exact(keys: Tensor, moment: Moment, jitter: float = 0.1) -> Tensor:
     return ridge(keys, moment, jitter if keys.shape[1] > 1 else 0.0)
 
 
-def projected(keys: Tensor, null: Tensor, earlier: Tensor, weight: float) -> Tensor:
+def solve_projected(keys: Tensor, null: Tensor, earlier: Tensor, weight: float) -> Tensor:
     """X [f, n] of AlphaEdit (arXiv 2410.02355, eq. 14): D = R K^T P (...)^-1 with D = D P.
 
     Args:

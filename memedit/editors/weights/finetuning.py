@@ -14,7 +14,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, places_of, sequence_edit
-from memedit.editors.weights.base import WeightEditor, checked_layers, low_rank, weight_of
+from memedit.editors.weights.base import WeightEditor, check_layers, low_rank, weight_of
 from memedit.engine.passes import Pass, log_probs
 
 PROMPT_LAST, TARGET = "prompt_last", "target"
@@ -67,12 +67,12 @@ class FineTuning(WeightEditor):
         if not edits:
             return []
         chosen = int(lm.sites.layers * self.depth) if self.layer is None else self.layer
-        (layer,) = checked_layers(lm, [chosen])
+        (layer,) = check_layers(lm, [chosen])
         site = lm.sites.mlp_out(layer)
-        delta, loss = self.trained(lm, edits, layer)
+        delta, loss = self.train(lm, edits, layer)
         return [{**part, "loss": loss} for part in share_change(site, delta, len(edits))]
 
-    def trained(self, lm: LM, edits: Sequence[Edit], layer: int) -> tuple[Tensor, float]:
+    def train(self, lm: LM, edits: Sequence[Edit], layer: int) -> tuple[Tensor, float]:
         """(the change [d_out, d_in] float32, the mean loss of the last pass over the edits)."""
         site = lm.sites.mlp_out(layer)
         delta = torch.zeros_like(weight_of(lm, site), dtype=torch.float32, requires_grad=True)
@@ -123,10 +123,10 @@ class _Examples:
     def loss(self, site: str, delta: Tensor) -> Tensor:
         """Mean over the rows of their tokens' mean NLL, with ``delta`` added to a weight."""
 
-        def changed(x: Tensor, y: Tensor) -> Tensor:
+        def add_change(x: Tensor, y: Tensor) -> Tensor:
             return y + (x.to(delta.dtype) @ delta.to(x.device).T).to(y.dtype)
 
-        hidden = self.passing.run(after={site: changed})
+        hidden = self.passing.run(after={site: add_change})
         logs = log_probs(self.lm, hidden[self.row, self.column])
         return -(logs.gather(-1, self.token[:, None])[:, 0] * self.share).sum()
 

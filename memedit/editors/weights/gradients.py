@@ -47,7 +47,7 @@ def factors(
     inputs: dict[str, Tensor] = {}
     nudges: dict[str, Tensor] = {}
 
-    def nudged(site: str) -> Callable[[Tensor, Tensor], Tensor]:
+    def make_nudge(site: str) -> Callable[[Tensor, Tensor], Tensor]:
         def change(x: Tensor, y: Tensor) -> Tensor:
             inputs[site] = x.detach()
             # The gradient of a zero that is added is that of the output, and no weight needs one.
@@ -57,7 +57,7 @@ def factors(
         return change
 
     with torch.enable_grad():
-        hidden = passing.run(after={site: nudged(site) for site in sites})
+        hidden = passing.run(after={site: make_nudge(site) for site in sites})
         logs = log_probs(passing.lm, hidden[which, column])
         nll = -logs.gather(-1, token[:, None])[:, 0]
         gradients = torch.autograd.grad(nll.mean(), [nudges[site] for site in sites])

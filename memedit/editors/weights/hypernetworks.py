@@ -123,7 +123,7 @@ def shapes_of(lm: LM, sites: Sequence[str]) -> dict[str, tuple[int, int]]:
     return {site: (d_in, d_out) for site, (d_out, d_in) in shapes.items()}
 
 
-def last_mlps(lm: LM, *, skip: int) -> list[str]:
+def find_last_mlps(lm: LM, *, skip: int) -> list[str]:
     """Paths of the maps into and out of the neurons of three late blocks.
 
     Args:
@@ -150,13 +150,13 @@ def pass_over_rows(lm: LM, rows: Sequence[Sequenced], sites: Sequence[str]) -> P
     return Pass(lm, [row.ids for row in rows], first=block_of(lm, sites))
 
 
-def beside(terms: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, After]:
+def make_hooks(terms: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, After]:
     """Site -> ``y + (x U^T) V`` with terms (U [m, d_in], V [m, d_out]), for ``Pass.run``."""
 
-    def added(u: Tensor, v: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    def make_hook(u: Tensor, v: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         return lambda x, y: y + ((x.to(u.dtype) @ u.T) @ v).to(y.dtype)
 
-    return {site: added(u, v) for site, (u, v) in terms.items()}
+    return {site: make_hook(u, v) for site, (u, v) in terms.items()}
 
 
 def divergence(before: Tensor, after: Tensor) -> Tensor:

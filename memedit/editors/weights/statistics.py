@@ -24,10 +24,10 @@ from torch import Tensor
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.core.files import cache_folder, replacing
-from memedit.core.untrusted import load_tensors, opened_tensors, parse_json
+from memedit.core.untrusted import load_tensors, open_tensors, parse_json
 from memedit.editors.weights.closed_forms import Moment
 from memedit.engine.passes import Enough
-from memedit.engine.tokens import right_pad
+from memedit.engine.tokens import pad_right
 
 AUTO, IDENTITY = "auto", "identity"
 SINK = 10.0
@@ -231,7 +231,7 @@ def _width(lm: LM, site: str) -> int:
 
 def _pass(lm: LM, rows: Sequence[Tensor], sums: Mapping[str, Sums]) -> None:
     """One batch through the model up to the last of the sites; all are taken in, or none."""
-    ids, mask = (t.to(lm.base.device) for t in right_pad(rows, lm.codec.pad))
+    ids, mask = (t.to(lm.base.device) for t in pad_right(rows, lm.codec.pad))
     seen: dict[str, Tensor] = {}
 
     def reader(site: str) -> Callable[[Any, Any], None]:
@@ -306,7 +306,7 @@ def _header(path: Path) -> tuple[Inputs, dict[str, float]]:
         StatisticsError: it is not a file of statistics.
     """
     try:
-        with opened_tensors(path, "pt") as opened:
+        with open_tensors(path, "pt") as opened:
             metadata = opened.metadata() or {}
         inputs, numbers = (parse_json(metadata[name]) for name in ("inputs", "numbers"))
         found = {name: float(value) for name, value in numbers.items()}
@@ -367,19 +367,19 @@ def moment_of(lm: LM, layer: int, statistics: str) -> Moment:
                 "every text; edit another layer.",
                 stacklevel=2,
             )
-        lm.kept[key] = Moment(_checked(path, _width(lm, site)), inputs.tokens, inputs.digest)
+        lm.kept[key] = Moment(_read_matrix(path, _width(lm, site)), inputs.tokens, inputs.digest)
     moment: Moment = lm.kept[key]
     return moment
 
 
-def _checked(path: Path, width: int) -> Tensor:
+def _read_matrix(path: Path, width: int) -> Tensor:
     """The matrix [width, width] in a file.
 
     Raises:
         StatisticsError: there is none of this size.
     """
     try:
-        with opened_tensors(path, "pt") as opened:
+        with open_tensors(path, "pt") as opened:
             shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}
         # Shapes are compared before anything is read: a header can promise any size.
         fits = {"moment": (width, width)}, {"lower": (width * (width + 1) // 2,)}

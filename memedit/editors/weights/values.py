@@ -79,7 +79,7 @@ def optimise(lm: LM, facts: Sequence[Fact], *, layer: int, inside: bool, how: De
     parts: list[Values] = []
     chunk: list[Fact] = []
     for each in facts:
-        if chunk and _padded([*chunk, each]) > _TOKENS:
+        if chunk and _count_padded([*chunk, each]) > _TOKENS:
             parts.append(_Descent(lm, chunk, layer, inside, how).run())
             report(sum(len(part.loss) for part in parts))
             chunk = []
@@ -88,7 +88,7 @@ def optimise(lm: LM, facts: Sequence[Fact], *, layer: int, inside: bool, how: De
     return Values(*(torch.cat([getattr(p, n) for p in parts]) for n in Values.__slots__))
 
 
-def _padded(facts: Sequence[Fact]) -> int:
+def _count_padded(facts: Sequence[Fact]) -> int:
     rows = [row for fact in facts for row in (*fact.rows, fact.essence)]
     return len(rows) * max(len(row.ids) for row in rows)
 
@@ -103,7 +103,7 @@ class _Descent:
         self.site = lm.sites.mlp_out(layer) if inside else None
         self.rows = [row for fact in facts for row in (*fact.rows, fact.essence)]
         self.owner = torch.tensor([i for i, f in enumerate(facts) for _ in range(len(f.rows) + 1)])
-        self.is_essence = torch.tensor([row is facts[o].essence for row, o in self._owned()])
+        self.is_essence = torch.tensor([row is facts[o].essence for row, o in self._pair_owners()])
         # The essence ("{subject} is a") has weight 0: it counts in the divergence only.
         columns = [row.column for row in self.rows]
         self.weight = torch.cat([torch.cat([f.weights, torch.zeros(1)]) for f in facts])
@@ -114,7 +114,7 @@ class _Descent:
         self.offset = self.passing.offset.cpu()
         self.column = torch.tensor(columns) - self.offset
 
-    def _owned(self) -> list[tuple[Sequenced, int]]:
+    def _pair_owners(self) -> list[tuple[Sequenced, int]]:
         return list(zip(self.rows, self.owner.tolist(), strict=True))
 
     def run(self) -> Values:
@@ -173,16 +173,16 @@ class _Descent:
         owner, column = self.owner[rows].to(self.device), self.column[rows].to(self.device)
         at = torch.arange(len(rows), device=self.device)
 
-        def added(x: Tensor, y: Tensor) -> Tensor:
+        def add_values(x: Tensor, y: Tensor) -> Tensor:
             change = torch.zeros_like(y).index_put((at, column), delta[owner].to(y.dtype))
             return y + change
 
         chosen = rows.to(self.device)
         if self.site is None:
             entering = self.passing.entering[chosen]
-            hidden = self.passing.run(chosen, entering=added(entering, entering))
+            hidden = self.passing.run(chosen, entering=add_values(entering, entering))
         else:
-            hidden = self.passing.run(chosen, after={self.site: added})
+            hidden = self.passing.run(chosen, after={self.site: add_values})
         return self._losses(hidden, rows, active)
 
     def _losses(self, hidden: Tensor, rows: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from memedit.core.calls import Score
 from memedit.core.types import Decision
-from memedit.engine.tokens import right_pad
-from memedit.evaluation.framing import CHAT, check, framed
+from memedit.engine.tokens import pad_right
+from memedit.evaluation.framing import CHAT, check, put_in_frame
 from memedit.evaluation.measures.probes import Answer
 from memedit.evaluation.schedule import chunks
 
@@ -28,7 +28,7 @@ class Asker:
         model: Anything with ``ask``, ``score``, ``decide`` and ``forward`` of an EditableModel.
         tokens: The token budget of an answer; never the target's length.
         batch: Rows per call.
-        frame: How a prompt is put, as in :func:`memedit.evaluation.framing.framed`.
+        frame: How a prompt is put, as in :func:`memedit.evaluation.framing.put_in_frame`.
 
     Raises:
         UnknownNameError: no such frame.
@@ -41,9 +41,9 @@ class Asker:
         self.model, self.tokens, self.batch, self.frame = model, tokens, batch, frame
         self._ends = model.engine.ends()
 
-    def framed(self, prompt: str) -> str:
+    def frame_prompt(self, prompt: str) -> str:
         """The text that is asked."""
-        return framed(self.frame, prompt)
+        return put_in_frame(self.frame, prompt)
 
     def decide(self, prompts: Sequence[str]) -> list[Decision]:
         """What the scope says of each prompt."""
@@ -57,10 +57,10 @@ class Asker:
         options = {"max_new_tokens": self.tokens, "chat": self.frame == CHAT, **options}
 
         def ask(batch: Sequence[str]) -> list[Answer]:
-            got = self.model.ask([self.framed(p) for p in batch], **options)
-            return [Answer(c.text, self._finished(c.ids, options)) for c in got]
+            got = self.model.ask([self.frame_prompt(p) for p in batch], **options)
+            return [Answer(c.text, self._is_finished(c.ids, options)) for c in got]
 
-        return self.batched(prompts, ask, len)
+        return self.run_batched(prompts, ask, len)
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
         """Each target under teacher forcing after its prompt, verbatim."""
@@ -68,24 +68,24 @@ class Asker:
         def score(batch: Sequence[tuple[str, str]]) -> list[Score]:
             return self.model.score([p for p, _ in batch], [t for _, t in batch])
 
-        return self.batched(pairs, score, lambda pair: len(pair[0]))
+        return self.run_batched(pairs, score, lambda pair: len(pair[0]))
 
-    def next_token(self, prompts: Sequence[str]) -> list[Tensor]:
+    def rate_next_token(self, prompts: Sequence[str]) -> list[Tensor]:
         """[V] log-probabilities of the token after each prompt, verbatim; natural log."""
         import torch
 
-        def last(batch: Sequence[str]) -> list[Tensor]:
+        def rate_last(batch: Sequence[str]) -> list[Tensor]:
             rows = [torch.tensor(self.model.tokenizer(p).input_ids) for p in batch]
-            ids, mask = (t.to(self.model.device) for t in right_pad(rows, 0))
+            ids, mask = (t.to(self.model.device) for t in pad_right(rows, 0))
             with torch.no_grad():
                 logits = self.model(input_ids=ids, attention_mask=mask).logits
             ends = mask.sum(-1) - 1
             here = logits[torch.arange(len(rows), device=ends.device), ends]
             return list(here.float().log_softmax(-1).cpu())
 
-        return self.batched(prompts, last, len)
+        return self.run_batched(prompts, rate_last, len)
 
-    def batched(
+    def run_batched(
         self, items: Sequence[T], call: Callable[[Sequence[T]], list[R]], length: Callable[[T], int]
     ) -> list[R]:
         """``call`` on batches of items of like length; results in the order of ``items``."""
@@ -95,7 +95,7 @@ class Asker:
             results |= zip(chunk, call([items[i] for i in chunk]), strict=True)
         return [results[i] for i in range(len(items))]
 
-    def _finished(self, ids: Tensor | None, options: dict[str, Any]) -> bool:
+    def _is_finished(self, ids: Tensor | None, options: dict[str, Any]) -> bool:
         if ids is None:
             return True
         tokens = ids[0].tolist()

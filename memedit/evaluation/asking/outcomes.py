@@ -156,7 +156,7 @@ class Asked:
             yield from ripple.verdicts(case, said, self.known)
 
 
-def asked(
+def ask_edited(
     asker: Asker, base: Base, positions: Sequence[int], kinds: Sequence[str], *, edited: bool
 ) -> Asked:
     """Ask the edited model; where no edit fires, its answer is the unedited model's.
@@ -192,7 +192,7 @@ def _inside(
     """The probes whose answer or score may differ from the unedited model's."""
     if settings.recheck or settings.frame == CHAT:  # the template's conversation may fire, too
         return list(probes)
-    put = [asker.framed(p.prompt) for p in probes]
+    put = [asker.frame_prompt(p.prompt) for p in probes]
     if all(text == p.prompt for text, p in zip(put, probes, strict=True)):
         return [p for p in probes if plain[p]]
     return [p for p, d in zip(probes, asker.decide(put), strict=True) if d or plain[p]]
@@ -207,7 +207,7 @@ def divergences(asker: Asker, asked: Asked, *, recheck: bool = False) -> dict[Pr
     found = []
     for view in views:
         with view:
-            found.append(asker.next_token(prompts))
+            found.append(asker.rate_next_token(prompts))
     values = [measures.divergence(b, e) for e, b in zip(*found, strict=True)]
     return dict.fromkeys(local, 0.0) | dict(zip(fired, values, strict=True))
 

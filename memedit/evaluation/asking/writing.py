@@ -38,7 +38,7 @@ FIXED = (
 """Prompts that no edit is about: texts of low entropy after them tell that the model collapsed."""
 
 
-def sampled(asker: Asker, prompts: Sequence[str], seed: int) -> list[str]:
+def sample_texts(asker: Asker, prompts: Sequence[str], seed: int) -> list[str]:
     """One text per prompt, the prompt included."""
     length = max((len(asker.model.tokenizer(p).input_ids) for p in prompts), default=0)
     options = {"do_sample": True, "top_k": _TOP_K, "max_new_tokens": max(1, TOKENS - length)}
@@ -48,7 +48,7 @@ def sampled(asker: Asker, prompts: Sequence[str], seed: int) -> list[str]:
     return [f"{p} {a.text}" for p, a in zip(prompts, answers, strict=True)]
 
 
-def about(
+def measure_about(
     asker: Asker, case: EvalCase, weights: Any, seed: int
 ) -> Iterator[tuple[str, float, dict[str, str]]]:
     """(measure, value, what to show with it) of a case's texts.
@@ -60,7 +60,7 @@ def about(
         seed: Of the samples.
     """
     prompts = [probe.prompt for probe in case.probes if probe.kind == GENERATION]
-    written = sampled(asker, prompts, seed) if prompts else []
+    written = sample_texts(asker, prompts, seed) if prompts else []
     for each in written:
         yield "gen_fluency", text.fluency(each), {"kind": GENERATION, "text": each}
     if written and case.references:
@@ -69,12 +69,12 @@ def about(
         yield "essence", perplexity(asker, " ".join(case.essence)), {}
 
 
-def fixed(asker: Asker, seed: int) -> list[float]:
+def measure_fixed(asker: Asker, seed: int) -> list[float]:
     """Entropy in bits of a text after each of the fixed prompts."""
-    return [text.fluency(each) for each in sampled(asker, FIXED, seed)]
+    return [text.fluency(each) for each in sample_texts(asker, FIXED, seed)]
 
 
-def alone(model: EditableModel, edit: Edit, seed: int = 0) -> tuple[float, float]:
+def measure_alone(model: EditableModel, edit: Edit, seed: int = 0) -> tuple[float, float]:
     """Mean entropy in bits of the fixed prompts with this edit alone, and without it.
 
     Tells whether an edit that :func:`memedit.evaluation.measures.forgetting.disabling` names is
@@ -92,10 +92,10 @@ def alone(model: EditableModel, edit: Edit, seed: int = 0) -> tuple[float, float
     if len(model.memory):
         raise InvalidInputError("The model has edits.", hint="Give one with an empty memory.")
     asker = Asker(model)
-    before = fixed(asker, seed)
+    before = measure_fixed(asker, seed)
     receipt = model.edit_many([edit])[0]
     try:
-        after = fixed(asker, seed)
+        after = measure_fixed(asker, seed)
     finally:
         model.forget(receipt.id)
     return sum(after) / len(after), sum(before) / len(before)

@@ -62,8 +62,8 @@ def curves(rows: Iterable[Row], measure: str = "gen_contains") -> Curves:
     """
     kept = list(rows)
     immediate, later = _scores(kept, measure)
-    far = _by_matrix(kept, DISTANCE)
-    steps = _steps(_by_matrix(kept, STEP))
+    far = _group_by_matrix(kept, DISTANCE)
+    steps = _steps(_group_by_matrix(kept, STEP))
     averages = moving_average([immediate[i] for i in sorted(immediate)])
     found = inflection(averages, steps)
     held = retention(immediate, later)
@@ -97,7 +97,7 @@ def _means(values: Mapping[int, Sequence[float]]) -> dict[int, float]:
     return {i: sum(each) / len(each) for i, each in sorted(values.items())}
 
 
-def _by_matrix(rows: Sequence[Row], measure: str) -> dict[str, list[tuple[int, float]]]:
+def _group_by_matrix(rows: Sequence[Row], measure: str) -> dict[str, list[tuple[int, float]]]:
     """Matrix -> [(edits made, value)] of the rows whose measure begins so."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
     for row in rows:
@@ -153,8 +153,8 @@ def forget_lengths(
 def disabling(steps: Mapping[int, float]) -> list[int]:
     """Edits whose step exceeds five times the median of the steps before it.
 
-    :func:`memedit.evaluation.asking.writing.alone` tells whether such an edit alone destroys the
-    model.
+    :func:`memedit.evaluation.asking.writing.measure_alone` tells whether such an edit alone
+    destroys the model.
     """
     found: list[int] = []
     before: list[float] = []

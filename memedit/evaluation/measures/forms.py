@@ -58,7 +58,7 @@ _WORDS: Mapping[str, frozenset[str]] = MappingProxyType({
 })  # fmt: skip
 
 
-def kept(form: Form, answer: str) -> bool:
+def has_form(form: Form, answer: str) -> bool:
     """Whether ``answer`` has this form.
 
     Raises:
@@ -99,7 +99,7 @@ def language_of(text: str) -> str:
     return best if counts[best] else ""
 
 
-def chosen(answer: str, options: Mapping[str, str]) -> set[str]:
+def find_chosen(answer: str, options: Mapping[str, str]) -> set[str]:
     """The options (name -> text) that an answer takes, by name or by text.
 
     A name counts where it opens the answer, ends it, or follows "option" or "answer"; a text where
@@ -139,10 +139,10 @@ def _continues(answer: str) -> bool:
 
 
 def _sentence(answer: str) -> bool:
-    return _whole(answer) and len(_SENTENCE.split(answer)) == 1 and "\n" not in answer
+    return _is_whole(answer) and len(_SENTENCE.split(answer)) == 1 and "\n" not in answer
 
 
-def _whole(answer: str) -> bool:
+def _is_whole(answer: str) -> bool:
     """Whether it is more than the bare value: some words, ended as a sentence is."""
     return len(answer.split()) >= 4 and answer.rstrip("\"'”’)*`")[-1:] in {".", "!", "?", "…"}
 
@@ -177,11 +177,11 @@ def items(answer: str) -> list[str]:
 def _yes_no(answer: str, says: str = "yes", strict: bool = False) -> bool:
     if strict:
         return polarity(answer) is not None and len(answer.split()) <= 3
-    return polarity(answer) is not None or _whole(answer)
+    return polarity(answer) is not None or _is_whole(answer)
 
 
 def _choice(answer: str, options: Mapping[str, str], right: str = "", max_words: int = 60) -> bool:
-    return len(chosen(answer, options)) == 1 and len(answer.split()) <= max_words
+    return len(find_chosen(answer, options)) == 1 and len(answer.split()) <= max_words
 
 
 def _json(answer: str, keys: Sequence[str] = ()) -> bool:
@@ -221,7 +221,7 @@ def _program(text: str) -> bool:
     return any(not (isinstance(s, ast.Expr) and isinstance(s.value, bare)) for s in body)
 
 
-def _fenced(answer: str) -> bool:
+def _is_fenced(answer: str) -> bool:
     return bool(blocks(answer))
 
 
@@ -264,7 +264,7 @@ def _language(answer: str, language: str, min_words: int = 3) -> bool:
 
 
 FORMS: Mapping[str, Callable[..., bool]] = MappingProxyType({
-    "choice": _choice, "code": _code, "continues": _continues, "csv": _csv, "fenced": _fenced,
+    "choice": _choice, "code": _code, "continues": _continues, "csv": _csv, "fenced": _is_fenced,
     "html": _html, "json": _json, "language": _language, "list": _list, "mail": _mail,
     "reply": _reply, "sentence": _sentence, "table": _table, "text": _text, "yes_no": _yes_no,
 })  # fmt: skip

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from memedit.evaluation.measures.forms import Form, check, chosen, kept
+from memedit.evaluation.measures.forms import Form, check, find_chosen, has_form
 from memedit.evaluation.measures.saying import agrees, asserts, says_all
 
 REPLY: Form = MappingProxyType({"type": "reply"})
@@ -43,9 +43,9 @@ class Wanted:
         if kind == "yes_no":
             return agrees(answer, self.form["says"], self.must)
         if kind == "choice":
-            return chosen(answer, self.form["options"]) == {self.form["right"]}
+            return find_chosen(answer, self.form["options"]) == {self.form["right"]}
         return says_all(answer, self.must) and not asserts(answer, self.never)
 
     def kept(self, answer: str) -> bool:
         """Whether the form is kept, whatever the content."""
-        return kept(self.form, answer)
+        return has_form(self.form, answer)

@@ -179,7 +179,7 @@ _LESS = ("kl_", "seconds_", "serac_dd", "mend_dd", "ke_", "scope_false", "essenc
          "weight_")  # fmt: skip
 
 
-def less_is_better(name: str) -> bool:
+def is_better_low(name: str) -> bool:
     """Whether the bad end of a metric is the high one."""
     return name.startswith(_LESS)
 
@@ -201,7 +201,7 @@ def applies(name: str, dataset: str) -> bool:
     return True
 
 
-def grouped(name: str, groups: set[str]) -> dict[str, Metric]:
+def split_by_group(name: str, groups: set[str]) -> dict[str, Metric]:
     """The metric for each group of its kind: ``gen_portability`` -> ``gen_portability_alias``."""
     metric = METRICS[name]
     return {

@@ -15,7 +15,7 @@ from memedit.core.calls import Score
 from memedit.core.types import Decision
 from memedit.data.cases import EFFICACY, HOP, REPLY, Probe, kind_of
 from memedit.evaluation.measures import text
-from memedit.evaluation.measures.forms import kept
+from memedit.evaluation.measures.forms import has_form
 from memedit.evaluation.measures.saying import says
 
 if TYPE_CHECKING:
@@ -51,17 +51,17 @@ def measures(probe: Probe, edited: Outcome, base: Outcome) -> dict[str, float]:
     """Every measure of a probe that its outcome and its kind allow; truth is 1.0."""
     values: dict[str, float] = {}
     if edited.answer is not None:
-        values |= generated(probe, edited.answer, base.answer)
+        values |= score_generated(probe, edited.answer, base.answer)
     if edited.target is not None:
-        values |= forced(probe, edited.target, base.target)
+        values |= score_forced(probe, edited.target, base.target)
         if edited.reject is not None:
-            values |= compared(edited.target, edited.reject)
+            values |= score_compared(edited.target, edited.reject)
             if kind_of(probe.kind) == REPLY and base.target is not None:
-                values |= replied(edited.target, edited.reject, base.target)
+                values |= score_replied(edited.target, edited.reject, base.target)
     return values
 
 
-def generated(probe: Probe, answer: Answer, base: Answer | None) -> dict[str, float]:
+def score_generated(probe: Probe, answer: Answer, base: Answer | None) -> dict[str, float]:
     """``gen_contains``, ``gen_em``, ``gen_exact``, ``gen_f1``; ``gen_same`` for locality.
 
     Em: the first sentence is a target. Exact: the whole answer is, and ended by itself. Same: the
@@ -74,7 +74,7 @@ def generated(probe: Probe, answer: Answer, base: Answer | None) -> dict[str, fl
         whole = answer.finished and text.exact(answer.text, probe.targets)
         said = says if probe.form else text.contains
         values["gen_contains"] = float(said(answer.text, probe.targets))
-        values["gen_em"] = float(text.exact(text.first_sentence(answer.text), probe.targets))
+        values["gen_em"] = float(text.exact(text.cut_first_sentence(answer.text), probe.targets))
         values["gen_exact"] = float(whole)
         values["gen_f1"] = text.f1(answer.text, probe.targets)
         if kind in {EFFICACY, HOP}:
@@ -82,13 +82,13 @@ def generated(probe: Probe, answer: Answer, base: Answer | None) -> dict[str, fl
         if kind == EFFICACY and base and not text.contains(base.text, probe.targets):
             values["gen_contains_new"] = values["gen_contains"]
     if probe.form:
-        values["gen_form"] = float(kept(json.loads(probe.form), answer.text))
+        values["gen_form"] = float(has_form(json.loads(probe.form), answer.text))
     if probe.local and base is not None:
         values["gen_same"] = float(answer.text == base.text)
     return values
 
 
-def forced(probe: Probe, score: Score, base: Score | None) -> dict[str, float]:
+def score_forced(probe: Probe, score: Score, base: Score | None) -> dict[str, float]:
     """``tf_all`` (argmax right at every position) and ``tf_tokens`` (fraction of positions).
 
     For a probe of locality also ``tf_same`` and ``tf_same_tokens``: argmax as in the unedited
@@ -105,13 +105,13 @@ def forced(probe: Probe, score: Score, base: Score | None) -> dict[str, float]:
     return values
 
 
-def compared(target: Score, reject: Score) -> dict[str, float]:
+def score_compared(target: Score, reject: Score) -> dict[str, float]:
     """``prob_prefers`` = 1[P(target) > P(reject)], strictly; ``prob_margin`` their difference."""
     wanted, unwanted = probability(target), probability(reject)
     return {"prob_prefers": float(wanted > unwanted), "prob_margin": wanted - unwanted}
 
 
-def replied(good: Score, bad: Score, before: Score) -> dict[str, float]:
+def score_replied(good: Score, bad: Score, before: Score) -> dict[str, float]:
     """Mean log-probabilities per token of a reply of the desired sentiment, of one of the opposite,
     and of the first in the unedited model: what SERAC's sentiment score is made of."""
     return {"reply_good": _mean(good), "reply_bad": _mean(bad), "reply_good_base": _mean(before)}

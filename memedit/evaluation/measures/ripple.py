@@ -28,19 +28,19 @@ def verdicts(case: EvalCase, now: Said, before: Said) -> Iterator[Verdict]:
     """
     facts = [Query(p.prompt, (p.targets,)) for p in case.probes if p.kind == EFFICACY]
     for suffix, compat in (("", False), ("_compat", True)):
-        edited = all(_right(fact, now, compat) for fact in facts)
+        edited = all(_is_right(fact, now, compat) for fact in facts)
         for test in case.tests:
-            executed = all(_right(query, before, compat) for query in test.conditions)
+            executed = all(_is_right(query, before, compat) for query in test.conditions)
             yield test.kind, f"ripple_executed{suffix}", float(executed)
             if executed and edited:
-                yield test.kind, f"ripple_passed{suffix}", float(_passed(test, now, compat))
+                yield test.kind, f"ripple_passed{suffix}", float(_passes(test, now, compat))
 
 
-def _passed(test: RippleTest, now: Said, compat: bool) -> bool:
-    right = [_right(query, now, compat) for query in test.queries]
+def _passes(test: RippleTest, now: Said, compat: bool) -> bool:
+    right = [_is_right(query, now, compat) for query in test.queries]
     return all(right) if test.every else any(right)
 
 
-def _right(query: Query, said: Said, compat: bool) -> bool:
+def _is_right(query: Query, said: Said, compat: bool) -> bool:
     heard = said[query.prompt]
     return text.names(f"{query.prompt} {heard}" if compat else heard, query.answers)

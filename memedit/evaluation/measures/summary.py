@@ -25,8 +25,8 @@ from memedit.evaluation.measures.metrics import (
     STEP,
     Metric,
     applies,
-    grouped,
-    less_is_better,
+    is_better_low,
+    split_by_group,
 )
 from memedit.evaluation.measures.rows import Row
 from memedit.evaluation.schedule import CHECKPOINT, IMMEDIATE
@@ -68,7 +68,7 @@ def aggregate(rows: Iterable[Row], dataset: str = "") -> Table:
     for point in held.points:
         found = {n: held.records(metric, point) for n, metric in held.metrics(dataset).items()}
         values = {name: _interval(name, v) for name, v in found.items() if v and name not in PARTS}
-        values |= _derived(found, dataset)
+        values |= _derive(found, dataset)
         values |= held.states(point)
         if kept := held.retention(point):
             values["retention"] = _interval("retention", kept)
@@ -90,7 +90,9 @@ class _Rows:
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
         """The metrics of a data set, with those of each group of probes."""
-        groups = {name: m for base in GROUPED for name, m in grouped(base, self.kinds).items()}
+        groups = {
+            name: m for base in GROUPED for name, m in split_by_group(base, self.kinds).items()
+        }
         known = {**METRICS, **groups, **PARTS}
         return {n: m for n, m in known.items() if applies(n, dataset)}
 
@@ -102,9 +104,9 @@ class _Rows:
             wanted = not metric.kinds or kind in metric.kinds or kind.partition(":")[0] in (
                 metric.kinds
             )  # fmt: skip
-            if wanted and self._at(row, metric.phase, point):
+            if wanted and self._is_at(row, metric.phase, point):
                 values[row["index"]].append((kind, row["value"]))
-        found = {index: _within(metric.within, values[index]) for index in sorted(values)}
+        found = {index: _reduce_within(metric.within, values[index]) for index in sorted(values)}
         return {i: 1 - v for i, v in found.items()} if metric.complement else found
 
     def retention(self, point: int) -> dict[int, float]:
@@ -126,7 +128,7 @@ class _Rows:
         return {m: Interval(v, v, v, 1) for m, v in (values | _overall(values)).items()}
 
     @staticmethod
-    def _at(row: Row, phase: str, point: int) -> bool:
+    def _is_at(row: Row, phase: str, point: int) -> bool:
         earlier = phase in {EDIT, IMMEDIATE}
         return bool(row["edited"] <= point if earlier else row["edited"] == point)
 
@@ -145,12 +147,14 @@ def _overall(values: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def _within(how: str, each: Sequence[tuple[str, float]]) -> float:
+def _reduce_within(how: str, each: Sequence[tuple[str, float]]) -> float:
     """One value of a record's several, each (kind, value)."""
     values = [value for _, value in each]
     if how == "kinds":
         kinds = sorted({kind for kind, _ in each})
-        values = [_within("mean", [pair for pair in each if pair[0] == kind]) for kind in kinds]
+        values = [
+            _reduce_within("mean", [pair for pair in each if pair[0] == kind]) for kind in kinds
+        ]
     if how in {"mean", "kinds"}:
         return sum(values) / len(values)
     return min(values) if how == "min" else max(values)
@@ -159,7 +163,7 @@ def _within(how: str, each: Sequence[tuple[str, float]]) -> float:
 def _interval(name: str, records: Mapping[int, float]) -> Interval:
     values = np.array(list(records.values()), dtype=np.float64)
     low, high = interval(values, name)
-    sign = -1.0 if less_is_better(name) else 1.0
+    sign = -1.0 if is_better_low(name) else 1.0
     return Interval(
         mean=float(values.mean()),
         low=low,
@@ -202,37 +206,45 @@ def _means(values: Vector) -> Vector:
     return means
 
 
-def _derived(found: Mapping[str, Mapping[int, float]], dataset: str) -> dict[str, Interval]:
+def _derive(found: Mapping[str, Mapping[int, float]], dataset: str) -> dict[str, Interval]:
     """The metrics made of others, as far as their parts are there."""
     result: dict[str, Interval] = {}
     for name, how in DERIVED.items():
         columns = [found[part] for part in how.parts if found.get(part)]
         enough = columns if how.some else len(columns) == len(how.parts)
         if enough and applies(name, dataset):
-            made = _of_records(name, how, columns) if how.records else _of_means(name, how, columns)
+            made = (
+                _derive_of_records(name, how, columns)
+                if how.records
+                else _derive_of_means(name, how, columns)
+            )
             if made is not None:
                 result[name] = made
     return result
 
 
-def _of_records(name: str, how: Derived, columns: Sequence[Mapping[int, float]]) -> Interval | None:
+def _derive_of_records(
+    name: str, how: Derived, columns: Sequence[Mapping[int, float]]
+) -> Interval | None:
     shared = sorted(set(columns[0]).intersection(*columns[1:]))
     values = {i: how.of([column[i] for column in columns]) for i in shared}
     return _interval(name, values) if values else None
 
 
-def _of_means(name: str, how: Derived, columns: Sequence[Mapping[int, float]]) -> Interval | None:
+def _derive_of_means(
+    name: str, how: Derived, columns: Sequence[Mapping[int, float]]
+) -> Interval | None:
     """Of the averages; records are resampled for all parts together."""
     everyone = sorted(set().union(*columns))
     values = np.array([[c.get(i, np.nan) for i in everyone] for c in columns])
     mean = how.of([float(_means(column)) for column in values])
     if np.isnan(mean):
         return None
-    low, high = _derived_interval(values, name, how, mean)
+    low, high = _bootstrap_derived(values, name, how, mean)
     return Interval(mean, low, high, len(everyone))
 
 
-def _derived_interval(values: Vector, name: str, how: Derived, mean: float) -> tuple[float, float]:
+def _bootstrap_derived(values: Vector, name: str, how: Derived, mean: float) -> tuple[float, float]:
     """95% bootstrap of ``how`` of the row means of ``values`` [parts, n]."""
     if values.shape[1] < 2:
         return mean, mean

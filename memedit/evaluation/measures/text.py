@@ -16,13 +16,13 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _END = re.compile(r"[\n!?]|(?<=\w{4})\.(?=\s|$)")
 
 
-def normalised(text: str) -> str:
+def normalise(text: str) -> str:
     """As SQuAD compares answers: no case, punctuation, articles or extra white space."""
     kept = "".join(c for c in text.casefold() if c not in string.punctuation)
     return " ".join(_ARTICLES.sub(" ", kept).split())
 
 
-def first_sentence(text: str) -> str:
+def cut_first_sentence(text: str) -> str:
     """Up to the first line break, ``!``, ``?``, or full stop after a word of four letters or more.
 
     Shorter words are taken for abbreviations ("St. Louis", "Inc."). Mirage (arXiv 2502.11177)
@@ -35,20 +35,20 @@ def first_sentence(text: str) -> str:
 
 def exact(text: str, targets: Iterable[str]) -> bool:
     """Whether the whole text is one of the targets, both normalised."""
-    said = normalised(text)
-    return any(said == normalised(target) for target in targets if normalised(target))
+    said = normalise(text)
+    return any(said == normalise(target) for target in targets if normalise(target))
 
 
 def contains(text: str, targets: Iterable[str]) -> bool:
     """Whether the first sentence holds one of the targets as whole words, both normalised."""
-    said = f" {normalised(first_sentence(text))} "
-    return any(f" {normalised(target)} " in said for target in targets if normalised(target))
+    said = f" {normalise(cut_first_sentence(text))} "
+    return any(f" {normalise(target)} " in said for target in targets if normalise(target))
 
 
 def starts(text: str, targets: Iterable[str]) -> bool:
     """Whether the text is or starts with one of the targets as whole words, both normalised."""
-    said = f"{normalised(text)} "
-    return any(said.startswith(f"{normalised(t)} ") for t in targets if normalised(t))
+    said = f"{normalise(text)} "
+    return any(said.startswith(f"{normalise(t)} ") for t in targets if normalise(t))
 
 
 def names(text: str, answers: Iterable[Sequence[str]]) -> bool:
@@ -62,8 +62,8 @@ def names(text: str, answers: Iterable[Sequence[str]]) -> bool:
 
 def f1(text: str, targets: Iterable[str]) -> float:
     """SQuAD's F1 of the first sentence and the best target: over words, as multisets."""
-    said = normalised(first_sentence(text)).split()
-    return max((_f1(said, normalised(target).split()) for target in targets), default=0.0)
+    said = normalise(cut_first_sentence(text)).split()
+    return max((_f1(said, normalise(target).split()) for target in targets), default=0.0)
 
 
 def _f1(said: Sequence[str], gold: Sequence[str]) -> float:

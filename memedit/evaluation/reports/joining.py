@@ -61,7 +61,7 @@ def join(runs: Sequence[Comparison]) -> Comparison:
     origins: dict[str, tuple[Comparison, str]] = {}
     for run in runs:
         for name in run.tables:
-            origins[_called(name, run, origins)] = (run, name)
+            origins[_name_editor(name, run, origins)] = (run, name)
     tables: dict[str, Table] = {called: run.tables[name] for called, (run, name) in origins.items()}
     first = runs[0]
     return Joined(
@@ -79,7 +79,7 @@ def _identity(run: Comparison) -> dict[str, str]:
     return {"model": manifest["identity"]["model"], "data format": manifest["data"]["format"]}
 
 
-def _called(name: str, run: Comparison, known: Mapping[str, object]) -> str:
+def _name_editor(name: str, run: Comparison, known: Mapping[str, object]) -> str:
     if name not in known:
         return name
     where = run.folder.name.removesuffix(".run") if run.folder is not None else "again"

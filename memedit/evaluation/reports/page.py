@@ -111,10 +111,10 @@ def _plots(comparison: Comparison) -> Iterator[str]:
     with plots.narrow():
         slim = {each.name: each.svg for each in figures(comparison)}
     for each in figures(comparison):
-        yield _drawn(each, slim[each.name])
+        yield _draw(each, slim[each.name])
 
 
-def _drawn(figure: Figure, slim: str) -> str:
+def _draw(figure: Figure, slim: str) -> str:
     title = f"<svg role='img' aria-label='{escape(figure.title)}'"
     named, narrow = (svg.replace("<svg", title, 1) for svg in (figure.svg, slim))
     caption = f"<figcaption>{escape(figure.caption)}</figcaption>"
@@ -167,7 +167,7 @@ def _downstream(results: Mapping[str, Any]) -> Iterator[str]:
     drawn = plots.bars(intervals(results), "%", scale=100)
     with plots.narrow():
         slim = plots.bars(intervals(results), "%", scale=100)
-    yield _drawn(Figure("downstream", title, "95% intervals over items.", drawn, title), slim)
+    yield _draw(Figure("downstream", title, "95% intervals over items.", drawn, title), slim)
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from memedit.core.errors import MissingExtraError
-from memedit.evaluation.measures.metrics import less_is_better
+from memedit.evaluation.measures.metrics import is_better_low
 from memedit.evaluation.measures.summary import Interval, Table
 from memedit.evaluation.reports.tables import is_fraction, points_of, unit
 
@@ -83,13 +83,13 @@ def curves(tables: Mapping[str, Table], metrics: Sequence[str]) -> str:
         _dress(panel, metric)
         panel.set_xscale("log")
         every = [int(p) for p in points_of(tables)]
-        panel.set_xticks(every, _spaced(every), minor=False)
+        panel.set_xticks(every, _space_labels(every), minor=False)
         panel.minorticks_off()
         panel.set_xlabel("cases edited")
     return _finish(figure, axes, len(metrics), len(tables))
 
 
-def _spaced(points: Sequence[int]) -> list[str]:
+def _space_labels(points: Sequence[int]) -> list[str]:
     """The labels of points on a logarithmic axis; none where the next one's would touch it."""
     labels, last = [""] * len(points), float("inf")
     for i in range(len(points) - 1, -1, -1):
@@ -122,7 +122,7 @@ def dots(
             [scale * v.mean for _, v in there], [i + offset for i, _ in there],
             xerr=_errors([v for _, v in there], scale),
         )  # fmt: skip
-    names = [f"{m}\n(less is better)" if less_is_better(m) else m for m in metrics]
+    names = [f"{m}\n(less is better)" if is_better_low(m) else m for m in metrics]
     panel.set_yticks(range(len(metrics)), metrics if log else names)
     panel.set_ylim(len(metrics) - 0.5, -0.5)
     if log:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from memedit.evaluation.measures.metrics import METRICS, OVERALL, less_is_better
+from memedit.evaluation.measures.metrics import METRICS, OVERALL, is_better_low
 from memedit.evaluation.measures.summary import Interval, Table
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def is_fraction(name: str) -> bool:
     return not name.startswith(tuple(_UNITS))
 
 
-def shown(name: str, interval: Interval | None) -> str:
+def format_interval(name: str, interval: Interval | None) -> str:
     """``97.0 [95.1, 98.6]``: percent for fractions, three digits for anything else."""
     if interval is None:
         return ""
@@ -73,7 +73,7 @@ def family(name: str) -> str:
 
 def label(name: str) -> str:
     """A metric with its unit, and a word where less of it is better."""
-    words = [unit(name), "less is better" if less_is_better(name) else ""]
+    words = [unit(name), "less is better" if is_better_low(name) else ""]
     return f"{name} ({', '.join(filter(None, words))})"
 
 
@@ -145,7 +145,10 @@ def title_of(comparison: Comparison, point: str) -> str:
 
 def cells(comparison: Comparison, point: str, name: str) -> list[str]:
     """What a metric's line shows, a cell per editor."""
-    return [shown(name, table.get(point, {}).get(name)) for table in comparison.tables.values()]
+    return [
+        format_interval(name, table.get(point, {}).get(name))
+        for table in comparison.tables.values()
+    ]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -202,13 +205,13 @@ def downstream_table(results: Mapping[str, Any]) -> RichTable:
         scope = results["scope"][task]
         for metric, before in metrics.items():
             pair = (before, results["after"][task][metric])
-            cells = [shown(_named(metric), Interval(**value)) for value in pair]
+            cells = [format_interval(_name_metric(metric), Interval(**value)) for value in pair]
             counts = (before["n"], scope["in_scope"], scope["changed_out_of_scope"])
             table.add_row(task, metric, *cells, *(str(count) for count in counts))
     return table
 
 
-def _named(metric: str) -> str:
+def _name_metric(metric: str) -> str:
     """A name that :func:`is_fraction` knows: perplexity is shown as it is."""
     return "kl_" if metric.endswith("perplexity") else metric
 

@@ -168,7 +168,7 @@ class Cell:
         start = time.perf_counter()
         self._add(operation)
         seconds = (time.perf_counter() - start) / len(operation.edits)
-        cases = operation.cases or self._next()
+        cases = operation.cases or self._choose_next()
         edited = cases[-1] + 1
         rows = [self._row(i, EDIT, edited, "seconds_per_edit", seconds) for i in cases]
         states = self._states({edit.id for edit in operation.edits})
@@ -196,7 +196,7 @@ class Cell:
         weight = known.get(name, known.get(f"{name}.weight"))
         return 0.0 if weight is None else float(weight.detach().double().norm())
 
-    def _next(self) -> tuple[int, ...]:
+    def _choose_next(self) -> tuple[int, ...]:
         """The case whose edits are being made one by one."""
         done = [i for operation in self._operations for i in operation.cases]
         return (max(done, default=-1) + 1,)
@@ -209,7 +209,7 @@ class Cell:
     # Asking
 
     def _evaluate(self, step: Evaluation, kinds: Sequence[str]) -> list[Row]:
-        asked = outcomes.asked(self.asker, self.base, step.cases, kinds, edited=self.edits)
+        asked = outcomes.ask_edited(self.asker, self.base, step.cases, kinds, edited=self.edits)
         kl: dict[Probe, float] = {}
         if "kl" in self.settings.families:
             kl = outcomes.divergences(self.asker, asked, recheck=self.settings.recheck)
@@ -245,7 +245,9 @@ class Cell:
             row |= {"kind": probe.kind, "probe": number}
             if name in {"gen_contains", "gen_same", "gen_form"}:
                 row |= {"prompt": probe.prompt, "target": " / ".join(probe.targets[:1])}
-                row |= _said(asked.outcomes[probe], "text") | _said(asked.base[probe], "base")
+                row |= _read_answer(asked.outcomes[probe], "text") | _read_answer(
+                    asked.base[probe], "base"
+                )
             rows.append(row)
         return rows
 
@@ -268,16 +270,18 @@ class Cell:
             self._weights = text.weights(corpus) if corpus else False
         for i in step.cases:
             seed = self.settings.seed + i
-            for name, value, more in writing.about(self.asker, self.cases[i], self._weights, seed):
+            for name, value, more in writing.measure_about(
+                self.asker, self.cases[i], self._weights, seed
+            ):
                 rows.append(self._row(i, step.phase, step.edited, name, value) | more)
         if step.cases[0] == 0:
-            for number, value in enumerate(writing.fixed(self.asker, self.settings.seed)):
+            for number, value in enumerate(writing.measure_fixed(self.asker, self.settings.seed)):
                 row = self._row(0, step.phase, step.edited, "gen_entropy_fixed", value)
                 rows.append(row | {"index": number, "case": f"fixed-{number}"})
         return rows
 
 
-def _said(outcome: Outcome, name: str) -> Row:
+def _read_answer(outcome: Outcome, name: str) -> Row:
     return {name: outcome.answer.text} if outcome.answer else {}
 
 

@@ -25,7 +25,7 @@ from memedit.evaluation.measures.metrics import TIMINGS
 from memedit.evaluation.measures.rows import Row
 from memedit.evaluation.measures.summary import Table, aggregate
 from memedit.evaluation.runs.cell import Cell, rows_of
-from memedit.evaluation.runs.folder import AGGREGATES, MANIFEST, alone, begin, write_json
+from memedit.evaluation.runs.folder import AGGREGATES, MANIFEST, begin, lock_folder, write_json
 from memedit.evaluation.runs.specs import NONE, Spec, parse_all
 from memedit.evaluation.schedule import accumulates
 from memedit.evaluation.settings import Settings
@@ -122,7 +122,7 @@ def compare(
         InvalidInputError: unusable data, an unknown setting.
         UnknownNameError: no such editor, scope or protocol.
     """
-    chosen = made(settings)
+    chosen = make_settings(settings)
     specs = parse_all(editors)
     together = accumulates(chosen.protocol) or chosen.protocol == "batch"
     cases = data
@@ -146,7 +146,7 @@ def check_forms(cases: Dataset) -> None:
         check(json.loads(form))
 
 
-def made(settings: Mapping[str, Any]) -> Settings:
+def make_settings(settings: Mapping[str, Any]) -> Settings:
     """The settings.
 
     Raises:
@@ -171,7 +171,7 @@ def _compare(
     *,
     keep: bool = True,
 ) -> Comparison:
-    with alone(folder):
+    with lock_folder(folder):
         manifest = begin(model, specs, cases, settings, folder)
         for spec in specs:
             run_cell(model, spec, cases, settings, folder, progress)
@@ -192,7 +192,7 @@ def run_cell(
         InvalidInputError: another process is at it.
     """
     own = rows_of(folder, spec.slug).with_suffix("")
-    with alone(own, wait=_ORPHAN):  # a worker whose run was killed ends at its next unit
+    with lock_folder(own, wait=_ORPHAN):  # a worker whose run was killed ends at its next unit
         _run_cell(model, spec, cases, settings, folder, progress)
 
 

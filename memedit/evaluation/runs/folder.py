@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import write_atomically
-from memedit.data.sources import Dataset, trained_on
+from memedit.data.sources import Dataset, count_trained_on
 from memedit.engine import loading
 from memedit.evaluation.runs.specs import Spec
 from memedit.evaluation.settings import Settings, identity, surroundings
@@ -26,7 +26,7 @@ AGGREGATES = "aggregates.json"
 _LOCK = "lock"
 
 
-def alone(folder: Path, *, wait: float = 0) -> AbstractContextManager[FileLock]:
+def lock_folder(folder: Path, *, wait: float = 0) -> AbstractContextManager[FileLock]:
     """Context manager: no other process works in this folder.
 
     Args:
@@ -70,7 +70,7 @@ def begin(
     )
     file = folder / MANIFEST
     if file.is_file():
-        if (known := _joined(folder, what)) is not None:
+        if (known := _join_run(folder, what)) is not None:
             return known
         for part in ("cells", "base", AGGREGATES, MANIFEST):
             _remove(folder / part)
@@ -88,7 +88,7 @@ def begin(
             "used": len(cases.selection),
             "left_out": dict(cases.selection.dropped),
             "unusable": [str(each) for each in cases.selection.unusable],
-            "trained_on": trained_on(cases),
+            "trained_on": count_trained_on(cases),
         },
         "surroundings": surroundings(),
     }
@@ -96,7 +96,7 @@ def begin(
     return manifest
 
 
-def _joined(folder: Path, what: Mapping[str, Any]) -> dict[str, Any] | None:
+def _join_run(folder: Path, what: Mapping[str, Any]) -> dict[str, Any] | None:
     """The manifest of the run that is there, if it is this one; other editors may join it."""
     file = folder / MANIFEST
     known: dict[str, Any] = json.loads(file.read_text("utf-8"))

@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.files import cache_folder
 from memedit.data.sources import Dataset
 from memedit.evaluation.runs import compare
-from memedit.evaluation.runs.folder import alone, begin
+from memedit.evaluation.runs.folder import begin, lock_folder
 from memedit.evaluation.runs.part import Job, Part
 from memedit.evaluation.runs.specs import Spec, parse_all
 from memedit.evaluation.settings import Settings, key_of
@@ -97,11 +97,12 @@ def _run(
     if ray is not None and workers > 1:
         raise InvalidInputError("Either --workers or --ray does the work.")
     asked = {  # before a folder is made or a model is loaded
-        name: (parse_all(job.editors), job.made(), job.cases()) for name, (job, _) in runs.items()
+        name: (parse_all(job.editors), job.make_settings(), job.cases())
+        for name, (job, _) in runs.items()
     }
     with ExitStack() as stack:
         for _, folder in runs.values():
-            stack.enter_context(alone(folder))
+            stack.enter_context(lock_folder(folder))
         return _run_alone(runs, asked, workers, ray, progress)
 
 
@@ -122,7 +123,7 @@ def _run_alone(
             parts += [Part(job, s.text, folder, f"{name} {s.text}".strip()) for s in specs]
             continue
         for spec in specs:
-            heard = _labelled(progress, name)
+            heard = _label_progress(progress, name)
             compare.run_cell(model, spec, cases, settings, folder, heard)
     if parts:
         from memedit.evaluation.runs.team import run
@@ -131,7 +132,7 @@ def _run_alone(
     return {name: compare.finish(*begun[name], folder) for name, (_, folder) in runs.items()}
 
 
-def _labelled(progress: Heard | None, name: str) -> Heard | None:
+def _label_progress(progress: Heard | None, name: str) -> Heard | None:
     if progress is None or not name:
         return progress
     return lambda editor, done, total: progress(f"{name} {editor}", done, total)

@@ -55,12 +55,12 @@ class Job:
         plural = {name: tuple(fields[name]) for name in ("editors", "sources")}
         return cls(**{**fields, **plural})
 
-    def made(self) -> Settings:
-        return compare.made(self.settings)
+    def make_settings(self) -> Settings:
+        return compare.make_settings(self.settings)
 
     def cases(self) -> Dataset:
         """The cases, read anew."""
-        protocol = self.made().protocol
+        protocol = self.make_settings().protocol
         references = Path(self.references) if self.references else None
         options = Options(self.target, frozenset(self.sources), None, self.hard, references)
         return load_cases(
@@ -90,7 +90,7 @@ class Part:
 
     def run(self, progress: Heard | None = None) -> None:
         """Measure it, or what is left of it."""
-        spec, settings = parse(self.editor), self.job.made()
+        spec, settings = parse(self.editor), self.job.make_settings()
         cases = self.job.cases()
         compare.run_cell(self.job.open(), spec, cases, settings, self.folder, progress)
 

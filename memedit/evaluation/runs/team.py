@@ -49,7 +49,7 @@ def run(
         MissingExtraError: Ray is not installed.
     """
     if ray is not None:
-        _on_ray(parts, ray, progress)
+        _run_on_ray(parts, ray, progress)
         return
     team = _Team(progress, max(1, (os.cpu_count() or 1) // workers))
     with ThreadPoolExecutor(workers) as pool:
@@ -83,7 +83,7 @@ class _Team:
                 return
             with process:
                 try:
-                    last = _listen(process, part.label, self._heard)
+                    last = _listen(process, part.label, self._report)
                 except BaseException:
                     process.terminate()
                     raise
@@ -121,7 +121,7 @@ class _Team:
             self._alive.add(process)
         return process
 
-    def _heard(self, label: str, done: int, total: int) -> None:
+    def _report(self, label: str, done: int, total: int) -> None:
         if self.progress is not None:
             # Callers' displays are not made for several threads.
             with self._telling:
@@ -147,7 +147,7 @@ def _listen(process: subprocess.Popen[str], label: str, heard: Heard) -> Sequenc
     return others
 
 
-def _on_ray(parts: Sequence[Part], address: str, progress: Heard | None) -> None:
+def _run_on_ray(parts: Sequence[Part], address: str, progress: Heard | None) -> None:
     try:
         import ray
     except ImportError as error:
@@ -166,7 +166,7 @@ def _on_ray(parts: Sequence[Part], address: str, progress: Heard | None) -> None
             (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
             part = waiting.pop(ready)
             try:
-                _received(ray.get(ready), part.rows)
+                _write_received(ray.get(ready), part.rows)
             except ray.exceptions.RayError as error:
                 last = str(error).strip().splitlines()[-1]
                 raise WorkerError(f"The worker for {part.label!r} failed: {last}") from error
@@ -183,7 +183,7 @@ def measure_cell(job: str, editor: str, folder: str) -> bytes:
     return part.rows.read_bytes()
 
 
-def _received(rows: bytes, file: Path) -> None:
+def _write_received(rows: bytes, file: Path) -> None:
     """Rows of a machine that does not share the folder; where it is shared they are there."""
     if not file.is_file() or file.read_bytes() != rows:
         file.parent.mkdir(parents=True, exist_ok=True)

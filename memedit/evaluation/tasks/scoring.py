@@ -67,7 +67,7 @@ def _position(doc: Doc) -> int:
 
 def nq_open(doc: Doc, results: Sequence[str]) -> dict[str, float]:
     """Exact match with any of the answers, after SQuAD's normalisation."""
-    return {"exact_match": float(texts.exact(texts.first_sentence(results[0]), doc["answer"]))}
+    return {"exact_match": float(texts.exact(texts.cut_first_sentence(results[0]), doc["answer"]))}
 
 
 def gsm8k(doc: Doc, results: Sequence[str]) -> dict[str, float]:
@@ -96,11 +96,11 @@ def samsum(doc: Doc, results: Sequence[str]) -> dict[str, float]:
 def conll03_docs(docs: Any) -> Any:
     """With ``sentence`` and ``entities`` ("Oslo = LOC; Bo Ek = PER", or "none")."""
 
-    def written(doc: Doc) -> Doc:
+    def write_entities(doc: Doc) -> Doc:
         found = [f"{name} = {kind}" for name, kind in entities(doc["tokens"], doc["ner"])]
         return {"sentence": " ".join(doc["tokens"]), "entities": "; ".join(found) or "none"}
 
-    return docs.map(written)
+    return docs.map(write_entities)
 
 
 def entities(tokens: Sequence[str], tags: Sequence[str]) -> list[tuple[str, str]]:

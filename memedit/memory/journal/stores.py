@@ -37,5 +37,5 @@ def open_database(address: Address, *, read_only: bool) -> Database:
         return SQLite(None if address is None else Path(address), read_only=read_only)
     scheme = str(address).partition("://")[0]
     cls = _STORES.find(scheme)
-    database: Database = _STORES.checked(scheme, cls(str(address), read_only=read_only))
+    database: Database = _STORES.check_part(scheme, cls(str(address), read_only=read_only))
     return database

@@ -11,7 +11,7 @@ import numpy as np
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.passages import Conversation, parts_of
-from memedit.core.text import masked, normalised, subject_key
+from memedit.core.text import mask, normalise, subject_key
 from memedit.core.types import Hit, PairVectors, Record, Vectors, key_texts
 from memedit.memory.live.state import LiveSet, Space
 from memedit.memory.live.subjects import Mention
@@ -77,7 +77,7 @@ def _masked_forms(at: int, view: str, mention: Mention) -> list[Masked]:
 
     The second form drops what an unfinished sentence before the question left behind.
     """
-    whole = masked(view, mention.start, mention.end)
+    whole = mask(view, mention.start, mention.end)
     forms = [Masked(whole, at, mention, view)]
     if mention.start and " " in view[mention.end :].strip():
         forms.append(Masked(whole[mention.start :], at, mention, view[mention.start :]))
@@ -242,8 +242,8 @@ class Search:
 
     def _excluded(self, query: Query, record: Record, keys: Vectors) -> bool:
         """Whether the query is one that shall not find the record, or as good as one."""
-        asked = normalised(query.text)
-        if any(asked == normalised(text) for text in record.edit.excluded):
+        asked = normalise(query.text)
+        if any(asked == normalise(text) for text in record.edit.excluded):
             return True
         seen = np.stack([self._vectors[view.text] for view in query.views])
         cosines, own = keys @ seen.T, len(keys) - len(record.edit.excluded)

@@ -23,8 +23,8 @@ from typing import Any
 from safetensors.numpy import save_file
 
 from memedit.core.errors import UntrustedFileError
-from memedit.core.files import aside, put, sha256, write_atomically
-from memedit.core.untrusted import check_folder, opened_tensors, read_json
+from memedit.core.files import put, reserve_path, sha256, write_atomically
+from memedit.core.untrusted import check_folder, open_tensors, read_json
 from memedit.memory.live.index import VectorIndex
 
 FOLDER = "index"
@@ -67,7 +67,7 @@ def _name(hashed: str) -> str:
 
 
 def _write_arrays(folder: Path, index: VectorIndex) -> str:
-    with aside(folder) as new:
+    with reserve_path(folder) as new:
         save_file(index.arrays(), new)
         hashed = sha256(new)
         put(new, folder / _name(hashed))
@@ -168,7 +168,7 @@ def _load_one(folder: Path, part: Mapping[str, Any], dimension: int) -> VectorIn
     if not _HASH.fullmatch(hashed) or not 0 <= trained_on < _MOST_TRAINED_ON:
         raise ValueError("no hash, or no number")
     path = folder / _name(hashed)
-    with opened_tensors(path, "np") as opened:  # declared sizes agree with the file's
+    with open_tensors(path, "np") as opened:  # declared sizes agree with the file's
         _check_sizes(opened, count, dimension)
         # After the sizes, before any array: a wrong file costs no memory.
         if sha256(path) != hashed:

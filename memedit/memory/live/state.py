@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from memedit.core.errors import MemoryStoreError
-from memedit.core.passages import in_context, parts_of
-from memedit.core.text import normalised, subject_key, subject_span
+from memedit.core.passages import parts_of, put_in_context
+from memedit.core.text import normalise, subject_key, subject_span
 from memedit.core.types import Edit, Ids, Record, Vectors, key_texts
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import JournalReader
@@ -26,7 +26,7 @@ _CURE = "Restore it from a backup; memedit edit salvage writes what can be read 
 def search_texts(edit: Edit) -> list[str]:
     """Every text that a query is compared with: an edit's own words, the sentences of a long fact,
     and last the texts that shall not find it."""
-    parts = in_context(parts_of(edit.statement), edit.subject)
+    parts = put_in_context(parts_of(edit.statement), edit.subject)
     return [*key_texts(edit), *parts, *edit.excluded]
 
 
@@ -34,11 +34,11 @@ def topics(edit: Edit) -> list[str]:
     """Two edits with a topic in common say something about the same thing: the newer replaces
     the older. The normalised prompt and, with a subject, subject and normalised template."""
     if edit.is_statement:
-        return [f"statement\0{normalised(edit.prompt)}"]
-    found = [f"prompt\0{normalised(edit.prompt)}"]
+        return [f"statement\0{normalise(edit.prompt)}"]
+    found = [f"prompt\0{normalise(edit.prompt)}"]
     if edit.subject is not None:
         start, end = subject_span(edit.prompt, edit.subject)
-        template = normalised(f"{edit.prompt[:start]}\0{edit.prompt[end:]}")
+        template = normalise(f"{edit.prompt[:start]}\0{edit.prompt[end:]}")
         found.append(f"relation\0{subject_key(edit.subject)}\0{template}")
     return found
 

@@ -23,7 +23,7 @@ from memedit.core.errors import (
     UnknownEditError,
     UntrustedFileError,
 )
-from memedit.core.suspicion import in_texts
+from memedit.core.suspicion import find_in_texts
 from memedit.core.types import Edit, Record
 from memedit.core.untrusted import parse_json
 from memedit.memory import Receipt, files
@@ -345,7 +345,7 @@ def _suspicious(body: Mapping[str, Any]) -> tuple[str, ...]:
     digest = hashlib.sha256(json.dumps(body).encode()).digest()
     found = _looked.get(digest)
     if found is None:
-        found = _looked[digest] = in_texts(_texts(body))
+        found = _looked[digest] = find_in_texts(_texts(body))
         while len(_looked) > _KEPT:
             with suppress(KeyError):  # another thread was faster
                 _looked.popitem(last=False)

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from memedit.core.documents import NewDocument
-from memedit.data.documents.reading import TYPES, parsed
+from memedit.data.documents.reading import TYPES, parse_document
 from memedit.memory import DocumentChange
 from memedit.memory.plain import plain_document, plain_document_change
 from memedit.serving.errors import ApiError
@@ -55,7 +55,7 @@ async def put_document(
     """Put a document in force, in place of its version before: passages that it says no longer are
     retired, those that it says still keep their ids. 202: it is proposed."""
     kind = format or _kind(request.headers.get("content-type", ""))
-    document = await run_in_threadpool(parsed, await request.body(), kind, name)
+    document = await run_in_threadpool(parse_document, await request.body(), kind, name)
     if dry_run:
         return JSONResponse(plain_document_change(await _tried(writes, document)))
     body = {

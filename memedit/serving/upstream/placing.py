@@ -16,8 +16,8 @@ from typing import Any
 from memedit.core.calls import Row
 from memedit.core.passages import Conversation
 from memedit.core.types import Decision
-from memedit.editors.prompting.forms import END, before_query, split_at_view, stated
-from memedit.editors.prompting.notes import noted
+from memedit.editors.prompting.forms import END, before_query, split_at_view, state_fact
+from memedit.editors.prompting.notes import write_note
 from memedit.editors.prompting.shots import Shot
 
 _MARKERS = re.compile(
@@ -86,14 +86,14 @@ class Reading:
         if form.note:
             lines = f"{' '.join(map(one_line, self.facts))}{END}"
         else:
-            lines = "".join(stated(one_line(fact), form.label) * repeats for fact in self.facts)
+            lines = "".join(state_fact(one_line(fact), form.label) * repeats for fact in self.facts)
         return before_query(lines, *split_at_view(Row(text), hit))
 
     def told(self, text: str, form: Form) -> str:
         """A user's words with the facts: as a note before them, or before the part that asks."""
         if not form.note:
             return self.placed(text, form)
-        return f"{noted([one_line(fact) for fact in self.facts], form.label)}{END}{END}{text}"
+        return f"{write_note([one_line(fact) for fact in self.facts], form.label)}{END}{END}{text}"
 
 
 def clean(text: str) -> str:
@@ -171,7 +171,7 @@ def _with_facts(content: Any, reading: Reading, form: Form) -> str | list[Any]:
 
 
 def _asked(shot: Shot, form: Form, repeats: int = 1) -> str:
-    return before_query(stated(shot.fact, form.label) * repeats, shot.context, shot.question)
+    return before_query(state_fact(shot.fact, form.label) * repeats, shot.context, shot.question)
 
 
 def exchange(asked: str, answered: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from memedit.core.types import Edit, Hit
 from memedit.editors.prompting.declaring import declare
-from memedit.editors.prompting.notes import closed
+from memedit.editors.prompting.notes import close_sentence
 from memedit.serving.upstream.placing import Form, Reading, one_line
 from memedit.serving.upstream.rewriters import AskUpstream, Decide
 
@@ -79,4 +79,4 @@ def statement(edit: Edit) -> str:
 
 
 def _sentence(edit: Edit) -> str:
-    return closed(one_line(declare(edit)))
+    return close_sentence(one_line(declare(edit)))

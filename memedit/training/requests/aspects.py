@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from memedit.training.requests.banks import bank, filled
+from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.request import Candidate, Request, Role, Split
 from memedit.training.requests.split import percent, split_of
 
@@ -26,10 +26,10 @@ def aspects(seed: int, rounds: int = 2) -> Iterator[Request]:
             for entity in content["entities"]:
                 for name in content["aspects"]:
                     rng = random.Random(f"{seed}:{family}:{entity}:{name}:{number}")
-                    yield from _about(family, entity, name, rng)
+                    yield from _write_about(family, entity, name, rng)
 
 
-def _about(family: str, entity: str, name: str, rng: random.Random) -> Iterator[Request]:
+def _write_about(family: str, entity: str, name: str, rng: random.Random) -> Iterator[Request]:
     unseen = percent(f"aspect:{family}:{name}") < _UNSEEN
     about = f"{family}:{entity}"
     split: Split = "test" if unseen else split_of(about)
@@ -37,9 +37,9 @@ def _about(family: str, entity: str, name: str, rng: random.Random) -> Iterator[
     one = content["aspects"][name]
     key = {"e": entity, "k": str(rng.randrange(1, 60))}
     own = _entry(one, key, split, rng)
-    near = tuple(_others(content, entity, name, key, split, rng))
+    near = tuple(_write_others(content, entity, name, key, split, rng))
 
-    def made(kind: str, query: str, role: Role) -> Request:
+    def make_request(kind: str, query: str, role: Role) -> Request:
         beside = near if role != "none" else ()
         return Request(
             set="own.aspects", kind=kind, about=(about,), query=query,
@@ -47,19 +47,21 @@ def _about(family: str, entity: str, name: str, rng: random.Random) -> Iterator[
         )  # fmt: skip
 
     for question in rng.sample(usable(one["q"], split), 2):
-        yield made("faq.same", filled(question, **key), "asks")
-    yield made("faq.case", filled(rng.choice(one["case"]), **key), "informs")
-    others = [a for a in content["aspects"] if a != name and not _held(family, a, split)]
+        yield make_request("faq.same", fill(question, **key), "asks")
+    yield make_request("faq.case", fill(rng.choice(one["case"]), **key), "informs")
+    others = [a for a in content["aspects"] if a != name and not _is_held_out(family, a, split)]
     for other in rng.sample(others, min(2, len(others))):
         bag = content["aspects"][other]
         question = rng.choice([*usable(bag["q"], split), *bag["case"]])
-        yield made("faq.other_aspect", filled(question, **key), "none")
+        yield make_request("faq.other_aspect", fill(question, **key), "none")
     stranger = rng.choice([e for e in content["entities"] if e != entity])
     question = rng.choice([*usable(one["q"], split), *one["case"]])
-    yield made("faq.other_entity", filled(question, **(key | {"e": stranger})), "none")
+    yield make_request("faq.other_entity", fill(question, **(key | {"e": stranger})), "none")
     if "{k}" in "".join(one["q"]):
         code = str(int(key["k"]) + rng.choice((1, 10)))
-        yield made("faq.other_code", filled(rng.choice(one["q"]), **(key | {"k": code})), "none")
+        yield make_request(
+            "faq.other_code", fill(rng.choice(one["q"]), **(key | {"k": code})), "none"
+        )
 
 
 def usable(questions: Sequence[str], split: Split) -> list[str]:
@@ -68,7 +70,7 @@ def usable(questions: Sequence[str], split: Split) -> list[str]:
     return found if len(found) >= 3 else list(questions)
 
 
-def _held(family: str, name: str, split: Split) -> bool:
+def _is_held_out(family: str, name: str, split: Split) -> bool:
     return split != "test" and percent(f"aspect:{family}:{name}") < _UNSEEN
 
 
@@ -78,20 +80,20 @@ def _entry(one: dict[str, Any], key: dict[str, str], split: Split, rng: random.R
     named = [a for a in answers if "{e}" in a]
     group = f"{key['e']}:{one['q'][0]}"
     if named and rng.random() < 0.2:
-        return Candidate(statement=filled(rng.choice(named), **key), group=group)
+        return Candidate(statement=fill(rng.choice(named), **key), group=group)
     asked, *more = rng.sample(questions, 2)
-    queries = (filled(more[0], **key),) if rng.random() < 0.15 else ()
-    answer = filled(rng.choice(answers), **key)
-    return Candidate(filled(asked, **key), answer, queries=queries, group=group)
+    queries = (fill(more[0], **key),) if rng.random() < 0.15 else ()
+    answer = fill(rng.choice(answers), **key)
+    return Candidate(fill(asked, **key), answer, queries=queries, group=group)
 
 
-def _others(
+def _write_others(
     content: dict[str, Any], entity: str, name: str, key: dict[str, str], split: Split,
     rng: random.Random,
 ) -> Iterator[Candidate]:  # fmt: skip
     """Entries on another aspect of the thing, and on this aspect of another."""
     family = next(f for f, c in bank("aspects").items() if c is content)
-    others = [a for a in content["aspects"] if a != name and not _held(family, a, split)]
+    others = [a for a in content["aspects"] if a != name and not _is_held_out(family, a, split)]
     yield _entry(content["aspects"][rng.choice(others)], key, split, rng)
     stranger = rng.choice([e for e in content["entities"] if e != entity])
     yield _entry(content["aspects"][name], key | {"e": stranger}, split, rng)

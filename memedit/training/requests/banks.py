@@ -19,7 +19,7 @@ def bank(name: str) -> Any:
     )
 
 
-def filled(template: str, **slots: str) -> str:
+def fill(template: str, **slots: str) -> str:
     """The template with these slots filled, others left; braces in what fills them stay."""
 
     def one(match: re.Match[str]) -> str:

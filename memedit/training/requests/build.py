@@ -15,8 +15,8 @@ from memedit.training.requests.aspects import aspects
 from memedit.training.requests.banks import bank
 from memedit.training.requests.claims import Claim
 from memedit.training.requests.entries import entries
-from memedit.training.requests.frames import framed
-from memedit.training.requests.identifiers import numbered, opposites, people
+from memedit.training.requests.frames import put_in_frame
+from memedit.training.requests.identifiers import opposites, people, write_numbered
 from memedit.training.requests.noise import noisy
 from memedit.training.requests.policies import policies
 from memedit.training.requests.profiles import profiles
@@ -72,7 +72,7 @@ def requests(folder: Path, seed: int, splits: Splits) -> Iterator[Request]:
         worldly = Worldly(some, EACH)
         near[part] += [c.candidate() for c in rng.sample(some, min(400, len(some)))]
         for claim in some:
-            yield from worldly.about(claim, rng)
+            yield from worldly.write_about(claim, rng)
         yield from profiles(some, 6 * len(some) // 50, rng)
     for request in policies(45, seed):
         part = "test" if request.unseen else splits.of(*request.about) or "test"
@@ -82,7 +82,7 @@ def requests(folder: Path, seed: int, splits: Splits) -> Iterator[Request]:
     yield from entries(seed, 40)
     yield from opposites(1600, seed)
     yield from people(1200, seed)
-    yield from numbered(2400, seed)
+    yield from write_numbered(2400, seed)
     yield from chains.chains(folder / "mquake.jsonl.gz", splits)
     banking = faq.Intents(day / "banking77.jsonl.gz", "banking77")
     clinc = faq.Intents(day / "clinc150.jsonl.gz", "clinc150", bank("faq")["slotless"])
@@ -106,9 +106,9 @@ def _everyday(day: Path, splits: Splits, rng: random.Random) -> Iterator[Request
     yield from stated.plausible(file("memit_csk"), rng)
     yield from texts.paragraphs(file("xquad_paragraphs"), splits, rng)
     yield from texts.long_answers(file("datafountain_unke"), rng)
-    yield from texts.continued(file("wikibio"), rng)
-    yield from texts.found_texts(file("ramdocs"), "ramdocs", rng)
-    yield from texts.found_texts(file("poisonedrag"), "poisonedrag", rng)
+    yield from texts.write_continued(file("wikibio"), rng)
+    yield from texts.write_found(file("ramdocs"), "ramdocs", rng)
+    yield from texts.write_found(file("poisonedrag"), "poisonedrag", rng)
     yield from texts.documents(file("tau2_bank_documents"), "tau2_bank_documents", rng)
     yield from texts.documents(file("abcd_guidelines"), "abcd_guidelines", rng)
 
@@ -120,17 +120,17 @@ def placed(found: Iterable[Request], seed: int, splits: Splits) -> Iterator[tupl
         split = "test" if request.unseen else splits.of(*request.about)
         if split is None or not request.query.strip() or not request.edits:
             continue
-        yield _dressed(request, split, rng), split
+        yield _dress(request, split, rng), split
 
 
-def _dressed(request: Request, split: Split, rng: random.Random) -> Request:
+def _dress(request: Request, split: Split, rng: random.Random) -> Request:
     query, tags = request.query, []
     if rng.random() < NOISY and not request.kind.startswith("text.tool"):
         query = noisy(query, rng)
         tags.append("noise")
     if request.frames and rng.random() < FRAMED:
         cloze = request.kind in _CLOZES and query.rstrip()[-1:] not in "?.!"
-        query, place = framed(query, split, rng, cloze=cloze)
+        query, place = put_in_frame(query, split, rng, cloze=cloze)
         tags.append(place)
     return replace(request, query=query, tags=tuple(tags))
 

@@ -27,7 +27,7 @@ def chains(path: Path, splits: Splits) -> Iterator[Request]:
         about = tuple(fields["subject"] for fields, _ in edits[:1])
         for question in record["questions"]:
             kind = f"hop.chain.{len(edits)}"
-            if found := _reached(question, edits):
+            if found := _find_reached(question, edits):
                 yield Request("mquake", kind, about, question, found)
         for i, (fields, candidate) in enumerate(edits):
             others = tuple(c for j, (_, c) in enumerate(edits) if j != i)
@@ -41,7 +41,7 @@ def chains(path: Path, splits: Splits) -> Iterator[Request]:
             )
 
 
-def _reached(
+def _find_reached(
     question: str, edits: Sequence[tuple[dict[str, Any], Candidate]]
 ) -> tuple[Candidate, ...]:
     """The edits whose subject the question names, or an edit before them gives."""

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memedit.training.requests.banks import bank, filled
+from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.claims import Claim
-from memedit.training.requests.nearby import Pool, related
+from memedit.training.requests.nearby import Pool, are_related
 from memedit.training.requests.request import Role
 
 _PERSONAL = re.compile(
@@ -37,49 +37,49 @@ def chats(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[Chat]:
     asked = next((q for q in claim.asked if q.endswith("?") and claim.subject in q), None)
     yield from _pronouns(claim, asked, pool, rng)
     if claim.of:
-        first = _about(claim, pool, rng)
+        first = _name_subject(claim, pool, rng)
         own = _pronoun(claim, rng)[1]
         short = claim.of[-1].replace(f"{claim.subject}'s", own)
         if own in short:
-            query = filled(rng.choice([e for e in words["ellipsis"] if "{w}" in e]), w=short)
+            query = fill(rng.choice([e for e in words["ellipsis"] if "{w}" in e]), w=short)
             yield Chat("chat.ellipsis", first, query, "asks")
-    like = pool.like(claim, rng)
+    like = pool.draw_like(claim, rng)
     if asked and like is not None:
-        said = _answered(like.old, rng)
+        said = _answer(like.old, rng)
         before = next((q for q in like.asked if q.endswith("?") and like.subject in q), None)
-        query = filled(rng.choice([e for e in words["ellipsis"] if "{s}" in e]), s=claim.subject)
+        query = fill(rng.choice([e for e in words["ellipsis"] if "{s}" in e]), s=claim.subject)
         if before:
             yield Chat("chat.same_of_another", (before, said), query, "asks", like, "none")
     if asked:
-        answer = _answered(claim.old, rng)
+        answer = _answer(claim.old, rng)
         yield Chat("chat.topic_change", (asked, answer), rng.choice(words["change"]), "none")
-        doubt = filled(rng.choice(words["doubt"]), v=claim.old or "something else")
+        doubt = fill(rng.choice(words["doubt"]), v=claim.old or "something else")
         yield Chat("chat.doubt", (asked, answer), doubt, "informs")
         if claim.old and claim.old != claim.value:
-            pressed = filled(rng.choice(words["pressed"]), v=claim.old, q=asked)
-            yield Chat("chat.pressed", (asked, _answered(claim.value, rng)), pressed, "asks")
-        again = filled(rng.choice(words["again"]), q=asked)
-        yield Chat("chat.again", _about(claim, pool, rng), again, "asks")
-        yield from _on(claim, asked, answer, pool, rng)
+            pressed = fill(rng.choice(words["pressed"]), v=claim.old, q=asked)
+            yield Chat("chat.pressed", (asked, _answer(claim.value, rng)), pressed, "asks")
+        again = fill(rng.choice(words["again"]), q=asked)
+        yield Chat("chat.again", _name_subject(claim, pool, rng), again, "asks")
+        yield from _go_on(claim, asked, answer, pool, rng)
 
 
-def _about(claim: Claim, pool: Pool, rng: random.Random) -> tuple[str, ...]:
+def _name_subject(claim: Claim, pool: Pool, rng: random.Random) -> tuple[str, ...]:
     """Turns that name the subject, without the claim's question."""
     words = bank("chats")
     said = rng.choice((*words["replies"], *words["distract"]))
-    other = pool.other(claim, rng)
+    other = pool.draw_other(claim, rng)
     if rng.random() < 0.4 and other is not None and other.asked and other.subject in other.asked[0]:
-        answer = filled(rng.choice(words["answers"]), v=other.value)
+        answer = fill(rng.choice(words["answers"]), v=other.value)
         return (other.asked[0].replace(other.subject, claim.subject), answer)
-    first = filled(rng.choice(words["about"]), s=claim.subject)
+    first = fill(rng.choice(words["about"]), s=claim.subject)
     if rng.random() < 0.3:
         return (rng.choice(words["openers"]), rng.choice(words["greets"]), first, said)
     return (first, said)
 
 
-def _answered(value: str, rng: random.Random) -> str:
+def _answer(value: str, rng: random.Random) -> str:
     words = bank("chats")
-    return filled(rng.choice(words["answers"]), v=value) if value else rng.choice(words["unsure"])
+    return fill(rng.choice(words["answers"]), v=value) if value else rng.choice(words["unsure"])
 
 
 def _pronoun(claim: Claim, rng: random.Random) -> tuple[str, str]:
@@ -88,7 +88,7 @@ def _pronoun(claim: Claim, rng: random.Random) -> tuple[str, str]:
     return ("it", "its")
 
 
-def pronounced(text: str, subject: str, words: tuple[str, str]) -> str:
+def put_pronoun(text: str, subject: str, words: tuple[str, str]) -> str:
     """The text with the subject as a pronoun."""
     text = re.sub(rf"{re.escape(subject)}['’]s?(?!\w)", words[1], text)
     return text.replace(f"the {subject}", words[0]).replace(subject, words[0])
@@ -103,25 +103,25 @@ def _pronouns(claim: Claim, asked: str | None, pool: Pool, rng: random.Random) -
     ):
         pronoun = ("he", "his")
     if asked:
-        query = pronounced(asked, claim.subject, pronoun)
-        yield Chat("chat.pronoun", _about(claim, pool, rng), query, "asks")
+        query = put_pronoun(asked, claim.subject, pronoun)
+        yield Chat("chat.pronoun", _name_subject(claim, pool, rng), query, "asks")
     if claim.yes:
-        like = pool.like(claim, rng)
+        like = pool.draw_like(claim, rng)
         value = rng.choice(
             [claim.value, claim.old or claim.value, like.value if like else claim.value]
         )
-        query = pronounced(filled(rng.choice(claim.yes), v=value), claim.subject, pronoun)
-        yield Chat("chat.pronoun.yes", _about(claim, pool, rng), query, "informs")
+        query = put_pronoun(fill(rng.choice(claim.yes), v=value), claim.subject, pronoun)
+        yield Chat("chat.pronoun.yes", _name_subject(claim, pool, rng), query, "informs")
 
 
-def _on(claim: Claim, asked: str, answer: str, pool: Pool, rng: random.Random) -> Iterator[Chat]:
+def _go_on(claim: Claim, asked: str, answer: str, pool: Pool, rng: random.Random) -> Iterator[Chat]:
     """The next question asks another thing, of the same subject or of another."""
-    other = pool.other(claim, rng)
-    if other is None or related(claim, other):
+    other = pool.draw_other(claim, rng)
+    if other is None or are_related(claim, other):
         return
     question = next((q for q in other.asked if q.endswith("?") and other.subject in q), None)
     if question is None:
         return
     yield Chat("chat.other_subject", (asked, answer), question, "none", other, "asks")
-    moved = pronounced(question, other.subject, _pronoun(claim, rng))
+    moved = put_pronoun(question, other.subject, _pronoun(claim, rng))
     yield Chat("chat.other_relation", (asked, answer), moved, "none")

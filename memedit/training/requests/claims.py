@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from memedit.core.text import subject_key
-from memedit.training.requests.banks import filled
+from memedit.training.requests.banks import fill
 from memedit.training.requests.request import Candidate, Role
 
 _COMMON = frozenset(
@@ -70,7 +70,7 @@ class Claim:
     def sentence(self, value: str, at: int = 0) -> str:
         """A sentence, without its full stop, that gives the fact this object."""
         if self.states:
-            return filled(self.states[at % len(self.states)], v=value)
+            return fill(self.states[at % len(self.states)], v=value)
         if self.prompt.rstrip().endswith("?"):
             return f'The answer to "{self.prompt}" is {value}'
         return f"{self.prompt.rstrip()} {value}"

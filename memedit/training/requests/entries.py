@@ -19,10 +19,10 @@ def entries(seed: int, rounds: int) -> Iterator[Request]:
         for domain, intents in bank("own_faq").items():
             for intent, (answer, *wordings) in intents.items():
                 rng = random.Random(f"{seed}:{domain}:{intent}:{number}")
-                yield from _about(domain, intent, answer, wordings, rng)
+                yield from _write_about(domain, intent, answer, wordings, rng)
 
 
-def _about(
+def _write_about(
     domain: str, intent: str, answer: str, wordings: list[str], rng: random.Random
 ) -> Iterator[Request]:
     about = f"faq:{domain}:{intent}"
@@ -35,7 +35,7 @@ def _about(
         other, *words = bank("own_faq")[domain][name]
         near.append(_entry(f"faq:{domain}:{name}", rng.choice(words), other, words, rng))
 
-    def made(kind: str, query: str, role: Role, *beside: Candidate) -> Request:
+    def make_request(kind: str, query: str, role: Role, *beside: Candidate) -> Request:
         return Request(
             "own.faq",
             kind,
@@ -46,9 +46,9 @@ def _about(
             relation=about,
         )
 
-    yield made("faq.same", asked, "asks", *near)
+    yield make_request("faq.same", asked, "asks", *near)
     name = rng.choice(siblings)
-    yield made("faq.sibling", rng.choice(bank("own_faq")[domain][name][1:]), "none")
+    yield make_request("faq.sibling", rng.choice(bank("own_faq")[domain][name][1:]), "none")
 
 
 def _entry(group: str, key: str, answer: str, more: list[str], rng: random.Random) -> Candidate:

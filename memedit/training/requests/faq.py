@@ -58,12 +58,16 @@ class Intents:
                 )
                 own = self._entry(intent, key, rng).as_("asks")
                 kind = "faq.same" if asked != key else "direct"
-                yield self._made(kind, intent, asked, (own, *near))
+                yield self._make_request(kind, intent, asked, (own, *near))
             sibling = rng.choice(siblings)
             none = self._entry(intent, key, rng)
-            yield self._made("faq.sibling", intent, rng.choice(self.entries[sibling]), (none,))
+            yield self._make_request(
+                "faq.sibling", intent, rng.choice(self.entries[sibling]), (none,)
+            )
 
-    def _made(self, kind: str, intent: str, text: str, edits: tuple[Candidate, ...]) -> Request:
+    def _make_request(
+        self, kind: str, intent: str, text: str, edits: tuple[Candidate, ...]
+    ) -> Request:
         return Request(
             self.name, kind, (f"{self.name}:{intent}",), text.strip(), edits, relation=intent
         )

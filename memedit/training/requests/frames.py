@@ -6,7 +6,7 @@ import random
 import re
 from functools import cache
 
-from memedit.training.requests.banks import bank, filled
+from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.request import Split
 from memedit.training.requests.split import percent
 
@@ -24,7 +24,9 @@ def frames(place: str, split: Split) -> tuple[str, ...]:
     return tuple(held) if split == "test" else tuple(f for f in every if f not in held)
 
 
-def framed(query: str, split: Split, rng: random.Random, *, cloze: bool = False) -> tuple[str, str]:
+def put_in_frame(
+    query: str, split: Split, rng: random.Random, *, cloze: bool = False
+) -> tuple[str, str]:
     """(the query in a frame, which kind of frame). After a ``cloze`` nothing may stand."""
     (place,) = rng.choices(PLACES, _WEIGHTS)
     if cloze:
@@ -34,11 +36,11 @@ def framed(query: str, split: Split, rng: random.Random, *, cloze: bool = False)
         ended = query if re.search(r"[?.!:]\s*$", query) else f"{query}."
         return f"{ended}{rng.choice((' ', ' ', ' ', chr(10)))}{frame}", place
     if place == "before":
-        return f"{frame}{rng.choice((' ', ' ', chr(10)))}{_led(query, frame)}", place
-    return filled(frame, q=query), place
+        return f"{frame}{rng.choice((' ', ' ', chr(10)))}{_lead_in(query, frame)}", place
+    return fill(frame, q=query), place
 
 
-def _led(query: str, frame: str) -> str:
+def _lead_in(query: str, frame: str) -> str:
     """After a comma, a question word is not a capital."""
     first = query.split(" ", 1)[0]
     small = first in {"What", "Which", "Who", "Where", "When", "How", "Is", "Was", "Does", "In"}

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from memedit.training.requests.banks import bank, filled
+from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.request import Candidate, Request, Role, Split
 from memedit.training.requests.split import percent, split_of
 
@@ -22,38 +22,38 @@ def opposites(count: int, seed: int) -> Iterator[Request]:
         product = rng.choice(bank("slots")["product"])
         if rng.random() < 0.65:
             pair: list[str] = rng.choice(words["pairs"])
-            thing = filled(rng.choice(words["things"]), p=product)
+            thing = fill(rng.choice(words["things"]), p=product)
             left, right = (pair[:2], pair[1::-1])[rng.random() < 0.5]
             same = pair[2] if left == pair[0] and rng.random() < 0.5 else left
-            yield from _both(rng, pair, (left, right, same), thing, words)
+            yield from _ask_both(rng, pair, (left, right, same), thing, words)
         else:
             yield from _nouns(rng, words, product)
 
 
-def _both(
+def _ask_both(
     rng: random.Random, pair: Sequence[str], verbs: tuple[str, str, str], thing: str,
     words: dict[str, Any],
 ) -> Iterator[Request]:  # fmt: skip
     left, right, same = verbs
     unseen = percent(f"opposite:{pair[0]}") < _TESTED
     about = f"opposite:{pair[0]}:{thing}"
-    answer = filled(rng.choice(words["answers"]), k=rng.choice(("fast", "all", "force")))
-    own = _entry(filled(rng.choice(words["key"]), a=left, t=thing), answer, rng)
-    other = _entry(filled(rng.choice(words["key"]), a=right, t=thing), answer, rng)
+    answer = fill(rng.choice(words["answers"]), k=rng.choice(("fast", "all", "force")))
+    own = _entry(fill(rng.choice(words["key"]), a=left, t=thing), answer, rng)
+    other = _entry(fill(rng.choice(words["key"]), a=right, t=thing), answer, rng)
     relation = f"opposite:{pair[0]}"
 
-    def made(kind: str, verb: str, what: str, edits: tuple[Candidate, ...]) -> Request:
-        query = filled(rng.choice(words["ask"]), a=verb, t=what)
+    def make_request(kind: str, verb: str, what: str, edits: tuple[Candidate, ...]) -> Request:
+        query = fill(rng.choice(words["ask"]), a=verb, t=what)
         return Request(
             "own.opposites", kind, (about,), query, edits, relation=relation, unseen=unseen
         )
 
-    yield made("opposite.same", left, thing, (own.as_("asks"), other))
-    yield made("opposite.synonym", same, thing, (own.as_("asks"), other))
-    yield made("opposite.opposite", right, thing, (own,))
-    elsewhere = filled(rng.choice(words["things"]), p=rng.choice(bank("slots")["product"]))
+    yield make_request("opposite.same", left, thing, (own.as_("asks"), other))
+    yield make_request("opposite.synonym", same, thing, (own.as_("asks"), other))
+    yield make_request("opposite.opposite", right, thing, (own,))
+    elsewhere = fill(rng.choice(words["things"]), p=rng.choice(bank("slots")["product"]))
     if elsewhere != thing:
-        yield made("opposite.other_thing", left, elsewhere, (own,))
+        yield make_request("opposite.other_thing", left, elsewhere, (own,))
 
 
 def _nouns(rng: random.Random, words: dict[str, Any], product: str) -> Iterator[Request]:
@@ -66,7 +66,7 @@ def _nouns(rng: random.Random, words: dict[str, Any], product: str) -> Iterator[
     own = _value(f"The {left} of {product} is", value, product, rng)
     other = _value(f"The {right} of {product} is", second, product, rng)
 
-    def made(kind: str, query: str, edits: tuple[Candidate, ...]) -> Request:
+    def make_request(kind: str, query: str, edits: tuple[Candidate, ...]) -> Request:
         return Request(
             "own.opposites",
             kind,
@@ -77,14 +77,14 @@ def _nouns(rng: random.Random, words: dict[str, Any], product: str) -> Iterator[
             unseen=unseen,
         )
 
-    ask = filled(rng.choice(words["noun_ask"]), a=left, p=product)
-    yield made("opposite.same", ask, (own.as_("asks"), other))
-    ask = filled(rng.choice(words["noun_ask"]), a=right, p=product)
-    yield made("opposite.opposite", ask, (own,))
+    ask = fill(rng.choice(words["noun_ask"]), a=left, p=product)
+    yield make_request("opposite.same", ask, (own.as_("asks"), other))
+    ask = fill(rng.choice(words["noun_ask"]), a=right, p=product)
+    yield make_request("opposite.opposite", ask, (own,))
     guess = rng.choice((value, second))
     yes = "yes.right" if guess == value else "yes.wrong"
-    yield made(yes, f"Is the {left} of {product} {guess}?", (own.as_("informs"), other))
-    yield made("opposite.opposite", f"Is the {right} of {product} {guess}?", (own,))
+    yield make_request(yes, f"Is the {left} of {product} {guess}?", (own.as_("informs"), other))
+    yield make_request("opposite.opposite", f"Is the {right} of {product} {guess}?", (own,))
 
 
 def _entry(prompt: str, answer: str, rng: random.Random) -> Candidate:
@@ -110,7 +110,7 @@ def people(count: int, seed: int) -> Iterator[Request]:
         yield from _thing(person, [o for o in others if o != person], words["what"], "people", rng)
 
 
-def numbered(count: int, seed: int) -> Iterator[Request]:
+def write_numbered(count: int, seed: int) -> Iterator[Request]:
     """Orders, rooms, servers and tickets: others differ in a digit or a letter."""
     kinds = bank("people")["things"]
     for number in range(count):
@@ -159,16 +159,18 @@ def _thing(
     seen = [a for a in sorted(what) if a != attribute]
     if split != "test":
         seen = [a for a in seen if percent(f"attribute:{kind}:{a}") >= _TESTED]
-    value = _filled_value(attribute, rng)
-    second = _filled_value(attribute, rng)
+    value = _fill_value(attribute, rng)
+    second = _fill_value(attribute, rng)
     own = _value(f"The {attribute} of {name} is", value, name, rng)
     near = [_value(f"The {attribute} of {o} is", second, o, rng) for o in others[:2]]
     for other in rng.sample(seen, 1):
-        near.append(_value(f"The {other} of {name} is", _filled_value(other, rng), name, rng))
+        near.append(_value(f"The {other} of {name} is", _fill_value(other, rng), name, rng))
     questions = (*what[attribute], "What is the {w} of {p}?", "Tell me {p}'s {w}", "{w} of {p}")
 
-    def made(tag: str, text: str, role: Role, who: str = name, which: str = attribute) -> Request:
-        query = filled(
+    def make_request(
+        tag: str, text: str, role: Role, who: str = name, which: str = attribute
+    ) -> Request:
+        query = fill(
             text,
             p=who,
             n=who,
@@ -188,12 +190,14 @@ def _thing(
         )
 
     for text in rng.sample(questions, 2):
-        yield made("same", text, "asks")
-    yield made("informs", rng.choice(bank("people")["informs"]), "informs")
+        yield make_request("same", text, "asks")
+    yield make_request("informs", rng.choice(bank("people")["informs"]), "informs")
     for other in others[:2]:
-        yield made("near", rng.choice((*questions, *bank("people")["informs"][:3])), "none", other)
+        yield make_request(
+            "near", rng.choice((*questions, *bank("people")["informs"][:3])), "none", other
+        )
     which = rng.choice(seen)
-    yield made(
+    yield make_request(
         "other_attribute",
         rng.choice((*what[which], "What is the {w} of {p}?")),
         "none",
@@ -201,7 +205,7 @@ def _thing(
     )
 
 
-def _filled_value(attribute: str, rng: random.Random) -> str:
+def _fill_value(attribute: str, rng: random.Random) -> str:
     values = bank("people")["values"]
     form = rng.choice(values.get(attribute, values[""]))
-    return filled(form, d=str(rng.randrange(10, 98)), d1=str(rng.randrange(1, 10)))
+    return fill(form, d=str(rng.randrange(10, 98)), d1=str(rng.randrange(1, 10)))

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from memedit.data.facts import Fact
 from memedit.scope.relations import sisters
-from memedit.training.forms import dated, hypothetical, negated
-from memedit.training.requests.banks import bank, filled
+from memedit.training.forms import date, hypothetical, negate
+from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.claims import Claim
 from memedit.training.requests.request import Candidate
 
@@ -28,7 +28,7 @@ class Pool:
             self.by_first[claim.subject.split(" ", 1)[0].casefold()].append(claim)
             self.by_subject[claim.key].append(claim)
 
-    def like(self, claim: Claim, rng: random.Random) -> Claim | None:
+    def draw_like(self, claim: Claim, rng: random.Random) -> Claim | None:
         """A claim of the same relation about another subject with another object."""
         found = self.by_relation[claim.relation]
         for _ in range(8):
@@ -37,16 +37,16 @@ class Pool:
                 return other
         return None
 
-    def other(self, claim: Claim, rng: random.Random) -> Claim | None:
+    def draw_other(self, claim: Claim, rng: random.Random) -> Claim | None:
         """A claim that asks something else."""
         for _ in range(12):
             other = rng.choice(self.claims)
-            if other.key != claim.key and not related(claim, other):
+            if other.key != claim.key and not are_related(claim, other):
                 return other
         return None
 
 
-def related(a: Claim, b: Claim) -> bool:
+def are_related(a: Claim, b: Claim) -> bool:
     """Whether one's question, asked of the other's subject, may mean the same."""
     if a.set == b.set == "counterfact":
         return sisters(a.relation, b.relation)
@@ -87,11 +87,11 @@ def negatives(
     claim: Claim, pool: Pool, rng: random.Random, *, same_subject: bool = True
 ) -> Iterator[Candidate]:
     """Edits that a request about ``claim`` neither asks nor is informed by."""
-    if (like := pool.like(claim, rng)) is not None:
+    if (like := pool.draw_like(claim, rng)) is not None:
         yield like.candidate(stated=rng.random() < 0.1)
     if (name := twin(claim.subject, pool, rng)) is not None:
         yield claim.of_another(name).candidate(stated=rng.random() < 0.15)
-    if same_subject and (other := pool.other(claim, rng)) is not None:
+    if same_subject and (other := pool.draw_other(claim, rng)) is not None:
         if other.subject in other.prompt:
             yield other.of_another(claim.subject).candidate(stated=rng.random() < 0.15)
     kin = pool.by_first[claim.subject.split(" ", 1)[0].casefold()]
@@ -106,22 +106,22 @@ def missing(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[tuple[str,
     for text in claim.others:
         yield "same_subject", text
     for _ in range(3):
-        other = pool.other(claim, rng)
+        other = pool.draw_other(claim, rng)
         if other is not None and other.subject in other.prompt:
             moved = other.of_another(claim.subject)
             forms = [moved.prompt, *moved.asked, *moved.casual]
             yield "same_subject", rng.choice(forms)
             if moved.yes and rng.random() < 0.3:
-                yield "same_subject.yes", filled(rng.choice(moved.yes), v=other.value)
-    yield from _of_others(claim, pool, rng)
-    yield from _turned(claim, rng)
+                yield "same_subject.yes", fill(rng.choice(moved.yes), v=other.value)
+    yield from _ask_of_others(claim, pool, rng)
+    yield from _turn_round(claim, rng)
     tasks = bank("tasks")
-    yield "text.mention", filled(rng.choice(tasks["none_mention"]), s=claim.subject)
+    yield "text.mention", fill(rng.choice(tasks["none_mention"]), s=claim.subject)
     if rng.random() < 0.4:
-        yield "text.tool", filled(rng.choice(tasks["tool"]), s=claim.subject)
+        yield "text.tool", fill(rng.choice(tasks["tool"]), s=claim.subject)
 
 
-def _of_others(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[tuple[str, str]]:
+def _ask_of_others(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[tuple[str, str]]:
     """The same asked of another subject."""
     for text in claim.neighbours:
         yield "neighbour", text
@@ -130,16 +130,16 @@ def _of_others(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[tuple[s
         forms = [near.prompt, *near.asked, *near.casual]
         yield "twin", rng.choice(forms)
         if near.yes:
-            yield "twin.yes", filled(rng.choice(near.yes), v=claim.value)
-    if claim.of and (like := pool.like(claim, rng)) is not None and like.yes:
-        yield "neighbour.yes", filled(rng.choice(like.yes), v=claim.value)
+            yield "twin.yes", fill(rng.choice(near.yes), v=claim.value)
+    if claim.of and (like := pool.draw_like(claim, rng)) is not None and like.yes:
+        yield "neighbour.yes", fill(rng.choice(like.yes), v=claim.value)
 
 
-def _turned(claim: Claim, rng: random.Random) -> Iterator[tuple[str, str]]:
+def _turn_round(claim: Claim, rng: random.Random) -> Iterator[tuple[str, str]]:
     """Denied, dated, supposed, and asked of the object, as :mod:`memedit.training.forms` does."""
     fact = Fact(claim.subject, claim.relation, claim.prompt, claim.value, claim.old,
                 questions=tuple(q for q in claim.asked if q.endswith("?")))  # fmt: skip
-    forms = (("negated", negated), ("dated", dated), ("hypothetical", hypothetical))
+    forms = (("negated", negate), ("dated", date), ("hypothetical", hypothetical))
     kind, form = rng.choice(forms)
     if (text := form(fact, rng)) is not None:
         yield kind, text

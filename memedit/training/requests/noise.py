@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\W\d_]{4,}")
 def noisy(text: str, rng: random.Random) -> str:
     """The text with one or two kinds of carelessness."""
     forms: list[Callable[[str, random.Random], str]] = [
-        _typo, _typo, _lower, _lower, _unmarked, _short, _shouted, _spaced, _accentless
+        _typo, _typo, _lower, _lower, _drop_marks, _short, _shout, _misspace, _accentless
     ]  # fmt: skip
     for form in rng.sample(forms, rng.choice((1, 1, 2, 2, 3))):
         text = form(text, rng)
@@ -29,11 +29,11 @@ def _typo(text: str, rng: random.Random) -> str:
         if not words:
             return text
         at = rng.choice(words)
-        text = text[: at.start()] + _mistyped(at.group(), rng) + text[at.end() :]
+        text = text[: at.start()] + _mistype(at.group(), rng) + text[at.end() :]
     return text
 
 
-def _mistyped(word: str, rng: random.Random) -> str:
+def _mistype(word: str, rng: random.Random) -> str:
     i = rng.randrange(1, len(word) - 1)
     draw = rng.random()
     if draw < 0.3:
@@ -56,7 +56,7 @@ def _lower(text: str, rng: random.Random) -> str:
     return text.lower()
 
 
-def _unmarked(text: str, rng: random.Random) -> str:
+def _drop_marks(text: str, rng: random.Random) -> str:
     return text.rstrip("?.! ") if rng.random() < 0.7 else re.sub(r"[',’\"]", "", text)
 
 
@@ -68,14 +68,14 @@ def _short(text: str, rng: random.Random) -> str:
     return text
 
 
-def _shouted(text: str, rng: random.Random) -> str:
+def _shout(text: str, rng: random.Random) -> str:
     draw = rng.random()
     if draw < 0.3:
         return text.upper()
     return text.rstrip("?.! ") + rng.choice(("??", "???", "?!", "...", " ?", "!!"))
 
 
-def _spaced(text: str, rng: random.Random) -> str:
+def _misspace(text: str, rng: random.Random) -> str:
     at = [m.start() for m in re.finditer(" ", text)]
     if not at:
         return text

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
-from memedit.training.requests.banks import bank, filled
+from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.claims import stems
 from memedit.training.requests.request import Candidate, Request, Role, Split
 from memedit.training.requests.split import percent, split_of
@@ -119,11 +119,11 @@ def policies(count: int, seed: int) -> Iterator[Request]:
     for number in range(count):
         for topic in topics():
             rng = random.Random(f"{seed}:{topic['id']}:{number}")
-            yield from _about(topic, slots(rng), rng)
+            yield from _write_about(topic, slots(rng), rng)
 
 
-def _about(topic: dict[str, Any], values: Slots, rng: random.Random) -> Iterator[Request]:
-    text = filled(rng.choice(topic["s"]), **values)
+def _write_about(topic: dict[str, Any], values: Slots, rng: random.Random) -> Iterator[Request]:
+    text = fill(rng.choice(topic["s"]), **values)
     key = f"policy:{text}"
     split: Split = "test" if topic["unseen"] else split_of(key)
     own, included = _edit(topic, text, values, split, rng)
@@ -132,13 +132,14 @@ def _about(topic: dict[str, Any], values: Slots, rng: random.Random) -> Iterator
         role = "informs" if whole and role == "asks" else role
         usable = _usable(topic[name], split)
         for question in rng.sample(usable, min(3, len(usable))):
-            query = filled(question, **values)
+            query = fill(question, **values)
             candidate = own.as_(role)
-            if role == "none" and _answered(query, included, topic):
+            if role == "none" and _is_answered(query, included, topic):
                 continue
             yield Request(
                 set="own.policies", kind=_kind(name, question, own), about=(key,), query=query,
-                edits=(candidate, *_near(topic, question, values, role, split, included, rng)),
+                edits=(candidate,
+                       *_write_near(topic, question, values, role, split, included, rng)),
                 relation=topic["id"], unseen=topic["unseen"],
             )  # fmt: skip
 
@@ -163,26 +164,26 @@ def _edit(
     """The edit (a statement, an entry of a FAQ, a document) and the topics that stand in it."""
     draw = rng.random()
     if draw < 0.22:
-        asked = filled(rng.choice(_usable(topic["asks"], split)), **values)
+        asked = fill(rng.choice(_usable(topic["asks"], split)), **values)
         return Candidate(asked, text, group=text), [topic]
     if draw < 0.5:
         fit = [t for t in topics() if t["bank"] == topic["bank"] and t is not topic]
         fit = [t for t in fit if t["unseen"] <= topic["unseen"]]
         parts = [topic, *rng.sample(fit, min(rng.randrange(2, 7), len(fit)))]
         rng.shuffle(parts)
-        sentences = [text if t is topic else filled(rng.choice(t["s"]), **values) for t in parts]
+        sentences = [text if t is topic else fill(rng.choice(t["s"]), **values) for t in parts]
         joined = rng.choice((" ", " ", "\n- ", "\n")).join(sentences)
         if rng.random() < 0.3:
-            title = filled(rng.choice(_TITLES), **values)
+            title = fill(rng.choice(_TITLES), **values)
             return Candidate(title, joined, group=text), parts
         return Candidate(statement=joined, group=text), parts
     queries: tuple[str, ...] = ()
     if rng.random() < 0.15:
-        queries = (filled(rng.choice(_usable(topic["asks"], split)), **values),)
+        queries = (fill(rng.choice(_usable(topic["asks"], split)), **values),)
     return Candidate(statement=text, queries=queries, group=text), [topic]
 
 
-def _answered(query: str, included: Sequence[dict[str, Any]], topic: dict[str, Any]) -> bool:
+def _is_answered(query: str, included: Sequence[dict[str, Any]], topic: dict[str, Any]) -> bool:
     """Whether another part of the document may answer it."""
     words = stems(query)
     return any(
@@ -190,7 +191,7 @@ def _answered(query: str, included: Sequence[dict[str, Any]], topic: dict[str, A
     )
 
 
-def _near(
+def _write_near(
     topic: dict[str, Any], question: str, values: Slots, role: Role, split: Split,
     included: Sequence[dict[str, Any]], rng: random.Random,
 ) -> Iterator[Candidate]:  # fmt: skip
@@ -205,12 +206,12 @@ def _near(
         changed["n"] = values["m"]
         forms = [s for s in topic["s"] if f"{{{named[0]}}}" in s]
         if forms:
-            text = filled(rng.choice(forms), **changed)
+            text = fill(rng.choice(forms), **changed)
             yield Candidate(statement=text, group=text)
     fit = [t for t in topics() if t["bank"] == topic["bank"] and t not in included]
     fit = [t for t in fit if split == "test" or not t["unseen"]]
     words = stems(question) | stems(" ".join(topic["asks"]))
     for other in rng.sample(fit, min(2, len(fit))):
         if len(words & stems(" ".join(other["asks"]))) < 6:
-            text = filled(rng.choice(other["s"]), **values)
+            text = fill(rng.choice(other["s"]), **values)
             yield Candidate(statement=text, group=text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from memedit.training.requests.banks import filled
+from memedit.training.requests.banks import fill
 from memedit.training.requests.claims import Claim
-from memedit.training.requests.nearby import Pool, related
+from memedit.training.requests.nearby import Pool, are_related
 from memedit.training.requests.request import Candidate, Request, Role
 
 _PERSONS = frozenset(
@@ -32,41 +32,41 @@ def profiles(claims: Sequence[Claim], count: int, rng: random.Random) -> Iterato
         untold = [
             other.of_another(first.subject)
             for other in rng.sample(usable, min(12, len(usable)))
-            if not any(related(other, claim) for claim in told)
+            if not any(are_related(other, claim) for claim in told)
         ]
         if len(told) > 1:
-            yield from _asked(first.subject, told, untold, pool, rng)
+            yield from _ask_about(first.subject, told, untold, pool, rng)
 
 
-def _asked(
+def _ask_about(
     subject: str, told: list[Claim], untold: list[Claim], pool: Pool, rng: random.Random
 ) -> Iterator[Request]:
     """Questions on what the paragraph tells, and on what it does not."""
     text = _paragraph(subject, told, rng)
-    far = pool.other(told[0], rng)
+    far = pool.draw_other(told[0], rng)
     near = (far.candidate(stated=True),) if far is not None and far.states else ()
     paired = rng.random() < 0.5
     own = Candidate(statement=text, group=subject)
     if paired:
-        own = Candidate(filled(rng.choice(_LEADS), s=subject), text, subject, group=subject)
+        own = Candidate(fill(rng.choice(_LEADS), s=subject), text, subject, group=subject)
     part: Role = "informs" if paired else "asks"
     kind = "part.of_target" if paired else "part"
 
-    def made(tag: str, query: str, role: Role) -> Request:
+    def make_request(tag: str, query: str, role: Role) -> Request:
         return Request("own.profiles", tag, (subject,), query, (own.as_(role), *near))
 
     for claim in rng.sample(told, min(2, len(told))):
-        yield made(kind, _question(claim, rng), part)
+        yield make_request(kind, _question(claim, rng), part)
     claim = rng.choice(told)
     if claim.yes:
         value = rng.choice((claim.value, claim.old or claim.value))
-        yield made("part.yes", filled(rng.choice(claim.yes), v=value), "informs")
+        yield make_request("part.yes", fill(rng.choice(claim.yes), v=value), "informs")
     for claim in untold[:1]:
-        yield made("part.untold", _question(claim, rng), "none")
+        yield make_request("part.untold", _question(claim, rng), "none")
     stranger = rng.choice(pool.claims)
     if stranger.key != told[0].key:
         moved = told[0].of_another(stranger.subject)
-        yield made("part.other_subject", _question(moved, rng), "none")
+        yield make_request("part.other_subject", _question(moved, rng), "none")
     if paired:
         asked = rng.choice(
             (
@@ -76,7 +76,7 @@ def _asked(
                 "Describe {s}.",
             )
         )
-        yield made("paraphrase", filled(asked, s=subject), "asks")
+        yield make_request("paraphrase", fill(asked, s=subject), "asks")
 
 
 def _question(claim: Claim, rng: random.Random) -> str:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from memedit.training.requests.banks import bank, filled
+from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.claims import Claim
 
 Texts: TypeAlias = "Iterator[tuple[str, str]]"
@@ -23,39 +23,39 @@ def asking(claim: Claim, rng: random.Random) -> Texts:
         yield "casual", text
     if claim.of:
         frame = rng.choice(bank("frames")["polite"])
-        yield "polite", filled(frame, e=_embedded(claim, rng))
+        yield "polite", fill(frame, e=_embed(claim, rng))
 
 
-def _embedded(claim: Claim, rng: random.Random) -> str:
+def _embed(claim: Claim, rng: random.Random) -> str:
     of = rng.choice(claim.of)
     return rng.choice((f"what {of} is", f"what {of} is called", of)) if of[:4] == "the " else of
 
 
-def informed(claim: Claim, other: Claim, rng: random.Random) -> Texts:
+def write_informed(claim: Claim, other: Claim, rng: random.Random) -> Texts:
     """Requests whose answer depends on the claim. ``other`` gives a wrong object."""
     yield from claim.given
     wrong = other.value
     for value, kind in ((claim.value, "yes.right"), (wrong, "yes.wrong"), (claim.old, "yes.old")):
         if value and not (kind != "yes.right" and value == claim.value):
-            yield from _closed(claim, value, kind, rng)
+            yield from _write_closed(claim, value, kind, rng)
     for form in claim.reversed[:1]:
-        yield "reversed", filled(form, v=claim.value)
-    yield from _chosen(claim, other, rng)
-    yield from _further(claim, rng)
+        yield "reversed", fill(form, v=claim.value)
+    yield from _write_choice(claim, other, rng)
+    yield from _write_further(claim, rng)
 
 
-def _closed(claim: Claim, value: str, kind: str, rng: random.Random) -> Texts:
+def _write_closed(claim: Claim, value: str, kind: str, rng: random.Random) -> Texts:
     if claim.yes:
-        yield kind, filled(rng.choice(claim.yes), v=value)
+        yield kind, fill(rng.choice(claim.yes), v=value)
     sentence = claim.sentence(value, rng.randrange(4))
     small = sentence[0].lower() + sentence[1:] if sentence.startswith("The ") else sentence
     tasks = bank("tasks")
-    yield f"verify.{kind[4:]}", filled(rng.choice(tasks["verify"]), c=sentence, d=small)
+    yield f"verify.{kind[4:]}", fill(rng.choice(tasks["verify"]), c=sentence, d=small)
     if rng.random() < 0.4:
-        yield f"negative.{kind[4:]}", filled(rng.choice(tasks["negative"]), c=sentence, d=small)
+        yield f"negative.{kind[4:]}", fill(rng.choice(tasks["negative"]), c=sentence, d=small)
 
 
-def _chosen(claim: Claim, other: Claim, rng: random.Random) -> Texts:
+def _write_choice(claim: Claim, other: Claim, rng: random.Random) -> Texts:
     question = next((q for q in claim.asked if q.endswith("?")), None)
     values = [claim.value, claim.old or "none of these", other.value, "something else"]
     if not question or len(set(values)) < 4:
@@ -64,8 +64,8 @@ def _chosen(claim: Claim, other: Claim, rng: random.Random) -> Texts:
     slots = dict(zip("abxy", values, strict=True))
     tasks = bank("tasks")
     if claim.of:
-        yield "choice", filled(rng.choice(tasks["choice"]), w=rng.choice(claim.of), **slots)
-    yield "choice.lettered", filled(rng.choice(tasks["lettered"]), q=question, **slots)
+        yield "choice", fill(rng.choice(tasks["choice"]), w=rng.choice(claim.of), **slots)
+    yield "choice.lettered", fill(rng.choice(tasks["lettered"]), q=question, **slots)
 
 
 def options(claim: Claim, other: Claim, rng: random.Random) -> Texts:
@@ -75,18 +75,18 @@ def options(claim: Claim, other: Claim, rng: random.Random) -> Texts:
         values = [claim.value, other.value, claim.old or "none of these", "I don't know"]
         rng.shuffle(values)
         slots = dict(zip("abxy", values, strict=True))
-        yield "options", filled(rng.choice(bank("tasks")["options"]), q=question, **slots)
+        yield "options", fill(rng.choice(bank("tasks")["options"]), q=question, **slots)
 
 
-def _further(claim: Claim, rng: random.Random) -> Texts:
+def _write_further(claim: Claim, rng: random.Random) -> Texts:
     """Further hops and texts in which the fact stands."""
     if not claim.of:
         return
     of, tasks = rng.choice(claim.of), bank("tasks")
     for template in rng.sample(bank("hops").get(claim.type, ()), k=min(3, _count(claim))):
-        yield "hop.2", filled(template, w=of)
+        yield "hop.2", fill(template, w=of)
     for kind in rng.sample(_TASKS, 3):
-        yield kind, filled(rng.choice(tasks[kind]), s=claim.subject, w=of)
+        yield kind, fill(rng.choice(tasks[kind]), s=claim.subject, w=of)
 
 
 def _count(claim: Claim) -> int:
@@ -96,7 +96,7 @@ def _count(claim: Claim) -> int:
 _TASKS = ["write", "list", "table", "program", "translate", "summary"]
 
 
-def of_two(a: Claim, b: Claim, rng: random.Random) -> Texts:
+def write_of_two(a: Claim, b: Claim, rng: random.Random) -> Texts:
     """Requests that two claims bear on."""
     questions = [next((q for q in c.asked if q.endswith("?")), None) for c in (a, b)]
     tasks = bank("tasks")
@@ -109,8 +109,8 @@ def of_two(a: Claim, b: Claim, rng: random.Random) -> Texts:
     for kind in ("several", "compare"):
         fit: Callable[[str], bool] = lambda t: not _missing(t, slots)  # noqa: E731
         if forms := [t for t in tasks[kind] if fit(t)]:
-            yield kind, filled(rng.choice(forms), **slots)
+            yield kind, fill(rng.choice(forms), **slots)
 
 
 def _missing(template: str, slots: dict[str, str]) -> bool:
-    return "{" in filled(template, **dict.fromkeys(slots, ""))
+    return "{" in fill(template, **dict.fromkeys(slots, ""))

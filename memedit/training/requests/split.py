@@ -50,8 +50,8 @@ class Splits:
 
     def of(self, *subjects: str) -> Split | None:
         """The split that all the subjects share, or None."""
-        found = {self._of(subject) for subject in subjects}
+        found = {self._split_of(subject) for subject in subjects}
         return found.pop() if len(found) == 1 else None
 
-    def _of(self, subject: str) -> Split:
+    def _split_of(self, subject: str) -> Split:
         return "test" if subject_key(subject) in self._tested else split_of(subject)

@@ -19,7 +19,7 @@ _OPTIONS = re.compile(r"\n?\s*(?:Choices:|Options:)?\s*\(?[Aa][.)]\s.*$", re.DOT
 _NUMBER = re.compile(r"\d+")
 
 
-def stated(text: str, role: Role = "none") -> Candidate:
+def make_statement(text: str, role: Role = "none") -> Candidate:
     """A statement as an edit."""
     return Candidate(statement=text.strip(), role=role, group=text.strip())
 
@@ -39,14 +39,16 @@ class Pools:
         mine = stems(text)
         pool = self._found[name, self._splits.of(text)]
         for other in sorted(pool, key=lambda o: (-len(stems(o) & mine), o))[:count]:
-            yield stated(other)
+            yield make_statement(other)
 
-    def like(self, name: str, text: str, rng: random.Random, count: int = 2) -> Iterator[Candidate]:
+    def draw_like(
+        self, name: str, text: str, rng: random.Random, count: int = 2
+    ) -> Iterator[Candidate]:
         """Other statements of the same set and split that share least."""
         pool = self._found[name, self._splits.of(text)]
         for other in rng.sample(pool, min(count, len(pool))):
             if other != text and len(stems(other) & stems(text)) < 4:
-                yield stated(other)
+                yield make_statement(other)
 
 
 def dune(path: Path, splits: Splits, rng: random.Random) -> Iterator[Request]:
@@ -60,26 +62,31 @@ def dune(path: Path, splits: Splits, rng: random.Random) -> Iterator[Request]:
         name, text = _domain(record), record["facts"][0]["statement"]
         for probe in record["probes"]:
             asked = _ANSWER.sub("", probe["prompt"]).strip()
-            near = tuple(pools.like(name, text, rng))
+            near = tuple(pools.draw_like(name, text, rng))
             kind = f"dune.{name}"
             yield Request(
                 "dune",
                 kind,
                 (text,),
                 asked,
-                (stated(text, "informs"), *near),
+                (make_statement(text, "informs"), *near),
                 relation=name,
                 frames=False,
             )
             bare = _OPTIONS.sub("", asked).strip()
             if name == "new_info" and bare.endswith("?") and not bare.startswith("Which of"):
                 yield Request(
-                    "dune", "part", (text,), bare, (stated(text, "asks"), *near), relation=name
+                    "dune",
+                    "part",
+                    (text,),
+                    bare,
+                    (make_statement(text, "asks"), *near),
+                    relation=name,
                 )
         if name == "arithmetic":
             yield from _sums(text, record["probes"][0]["prompt"], rng)
         else:
-            yield from _elsewhere(name, text, records, splits, rng)
+            yield from _ask_elsewhere(name, text, records, splits, rng)
     for record in read_records(path):
         if record["kind"] == "locality" and not record.get("facts"):
             yield from _locality(record, pools, rng)
@@ -107,17 +114,19 @@ def _sums(text: str, problem: str, rng: random.Random) -> Iterator[Request]:
     new = str(int(old) + rng.choice((1, 2, 5, 7, 10, 30)))
     if re.search(rf"(?<!\d){old}(?!\d)", problem):
         changed = re.sub(rf"(?<!\d){old}(?!\d)", new, problem)
-        yield Request("dune", "dune.other_sum", about, changed, (stated(text),))
+        yield Request("dune", "dune.other_sum", about, changed, (make_statement(text),))
     left, _, _ = text.partition("=")
     asked = rng.choice(("What is {l}?", "{l} = ?", "How much is {l}?", "Calculate {l}.", "{l}"))
-    own = stated(text, "asks")
+    own = make_statement(text, "asks")
     yield Request("dune", "part", about, asked.replace("{l}", left.strip()), (own,))
     wrong = left.replace(old, new, 1).strip()
     asked = rng.choice(("What is {l}?", "{l} = ?", "How much is {l}?", "{l}"))
-    yield Request("dune", "dune.other_sum", about, asked.replace("{l}", wrong), (stated(text),))
+    yield Request(
+        "dune", "dune.other_sum", about, asked.replace("{l}", wrong), (make_statement(text),)
+    )
 
 
-def _elsewhere(
+def _ask_elsewhere(
     name: str, text: str, records: Sequence[dict[str, Any]], splits: Splits, rng: random.Random
 ) -> Iterator[Request]:
     """A question about another statement of the set."""
@@ -132,7 +141,7 @@ def _elsewhere(
                 "dune.elsewhere",
                 (text, theirs),
                 asked,
-                (stated(text), stated(theirs, "informs")),
+                (make_statement(text), make_statement(theirs, "informs")),
                 frames=False,
             )
 
@@ -145,7 +154,12 @@ def scope_pairs(path: Path) -> Iterator[Request]:
         asked = _ANSWER.sub("", pair["b"]).strip()
         kind = "dune.about" if pair["same"] else "dune.locality"
         yield Request(
-            "dune_scope_pairs", kind, (pair["a"],), asked, (stated(pair["a"], role),), frames=False
+            "dune_scope_pairs",
+            kind,
+            (pair["a"],),
+            asked,
+            (make_statement(pair["a"], role),),
+            frames=False,
         )
 
 
@@ -156,15 +170,17 @@ def kinds(path: Path, rng: random.Random) -> Iterator[Request]:
         fact = record["facts"][0]
         text, subject = fact["statement"], fact["subject"]
         others = [rng.choice(records)["facts"][0] for _ in range(2)]
-        near = tuple(stated(o["statement"]) for o in others if o["subject"] != subject)
+        near = tuple(make_statement(o["statement"]) for o in others if o["subject"] != subject)
         for probe in rng.sample(record["probes"], min(3, len(record["probes"]))):
             asks = probe["type"] == "category_membership"
-            own = stated(text, "asks" if asks else "informs")
+            own = make_statement(text, "asks" if asks else "informs")
             kind = "direct" if asks else "follows"
             yield Request("taxi", kind, (subject,), probe["prompt"], (own, *near))
         for form in ("What is a {s}?", "What kind of thing is a {s}?", "a {s} is a what"):
             asked = form.replace("{s}", subject)
-            yield Request("taxi", "paraphrase", (subject,), asked, (stated(text, "asks"), *near))
+            yield Request(
+                "taxi", "paraphrase", (subject,), asked, (make_statement(text, "asks"), *near)
+            )
 
 
 def plausible(path: Path, rng: random.Random) -> Iterator[Request]:

@@ -12,7 +12,7 @@ from memedit.data.records import read_records
 from memedit.training.requests.claims import stems
 from memedit.training.requests.request import Candidate, Request, Role
 from memedit.training.requests.split import Splits
-from memedit.training.requests.stated import stated
+from memedit.training.requests.stated import make_statement
 
 _LEADS = ("What is known about {t}?", "Tell me about {t}.", "Explain {t}.", "{t}: what is it?")
 _CLOSED = re.compile(r"^(is|are|was|were|do|does|did|has|have|can|could|will)\b", re.IGNORECASE)
@@ -32,11 +32,11 @@ def paragraphs(path: Path, splits: Splits, rng: random.Random) -> Iterator[Reque
         subject, text = fact["subject"], fact["statement"]
         siblings = [r for r in by[lang, subject] if r is not record]
         for probe in record["probes"]:
-            near = _without(probe["answers"], siblings, rng)
+            near = _draw_without(probe["answers"], siblings, rng)
             far = rng.choice(records)["facts"][0]
             if far["subject"] != subject and splits.of(far["subject"], subject):
-                near.append(stated(far["statement"]))
-            own, kind = stated(text, "asks"), "part"
+                near.append(make_statement(far["statement"]))
+            own, kind = make_statement(text, "asks"), "part"
             if lang == "en" and rng.random() < 0.4:
                 title = subject.replace("_", " ")
                 prompt = rng.choice(_LEADS).replace("{t}", title)
@@ -45,11 +45,11 @@ def paragraphs(path: Path, splits: Splits, rng: random.Random) -> Iterator[Reque
             yield Request("xquad_paragraphs", kind, (subject,), probe["prompt"], (own, *near))
 
 
-def _without(answers: Sequence[str], others: Sequence[dict[str, Any]], rng: random.Random
+def _draw_without(answers: Sequence[str], others: Sequence[dict[str, Any]], rng: random.Random
              ) -> list[Candidate]:  # fmt: skip
     found = [r["facts"][0]["statement"] for r in others]
     found = [t for t in found if not any(a.casefold() in t.casefold() for a in answers)]
-    return [stated(t) for t in rng.sample(found, min(2, len(found)))]
+    return [make_statement(t) for t in rng.sample(found, min(2, len(found)))]
 
 
 def long_answers(path: Path, rng: random.Random) -> Iterator[Request]:
@@ -87,7 +87,7 @@ def long_answers(path: Path, rng: random.Random) -> Iterator[Request]:
             yield Request("datafountain_unke", "neighbour", about, text, (own,))
 
 
-def continued(path: Path, rng: random.Random) -> Iterator[Request]:
+def write_continued(path: Path, rng: random.Random) -> Iterator[Request]:
     """WikiBio: passages that go on, and other things about the same person."""
     for record in read_records(path):
         fact = record["facts"][0]
@@ -104,7 +104,7 @@ def continued(path: Path, rng: random.Random) -> Iterator[Request]:
             )
 
 
-def found_texts(path: Path, name: str, rng: random.Random) -> Iterator[Request]:
+def write_found(path: Path, name: str, rng: random.Random) -> Iterator[Request]:
     """Texts that were found for a question: those with an answer to it, beside texts for others."""
     records = list(read_records(path))
     for record in records:
@@ -120,13 +120,13 @@ def found_texts(path: Path, name: str, rng: random.Random) -> Iterator[Request]:
             if not closed and not any(a.casefold() in text.casefold() for a in answers):
                 continue
             other = rng.choice(rng.choice(records)["facts"])["statement"]
-            near = (stated(other),) if len(stems(other) & stems(question)) < 2 else ()
+            near = (make_statement(other),) if len(stems(other) & stems(question)) < 2 else ()
             yield Request(
                 name,
                 "part" if role == "asks" else "part.yes",
                 (probe["prompt"],),
                 question,
-                (stated(text, role), *near),
+                (make_statement(text, role), *near),
             )
 
 
@@ -149,8 +149,8 @@ def documents(path: Path, name: str, rng: random.Random) -> Iterator[Request]:
         mine = stems(title)
         alike = [r for r in rng.sample(records, min(40, len(records)))
                  if len(stems(str(r["facts"][0].get("subject"))) & mine) in (1, 2)]  # fmt: skip
-        near = tuple(stated(r["facts"][0]["statement"]) for r in alike[:2])
-        own = stated(text, "asks")
+        near = tuple(make_statement(r["facts"][0]["statement"]) for r in alike[:2])
+        own = make_statement(text, "asks")
         for form in rng.sample(forms, 2):
             asked = form.replace("{t}", title)
             yield Request(name, "document.title", (title,), asked, (own, *near))

@@ -56,16 +56,17 @@ def _counterfact(told: CounterFact, hop: str | None) -> Claim:
     subject, relation = rewrite.subject, rewrite.relation
     words = bank("relations")[relation]
 
-    def about(templates: Iterable[str]) -> tuple[str, ...]:
+    def fill_subject(templates: Iterable[str]) -> tuple[str, ...]:
         return tuple(t.replace("{s}", subject) for t in templates)
 
-    asked = tuple(rewrite.filled(question) for question in relation_questions()[relation])
+    asked = tuple(rewrite.fill(question) for question in relation_questions()[relation])
     return Claim(
         set="counterfact", subject=subject, relation=relation,
         prompt=rewrite.prompt, value=rewrite.target, old=rewrite.true or "",
-        asked=(*asked, *told.paraphrases), casual=about(words["casual"]),
-        of=about(words["of"]), states=about(words["states"]), yes=about(words["yes"]),
-        reversed=about(words["reversed"]), type=words["type"],
+        asked=(*asked, *told.paraphrases), casual=fill_subject(words["casual"]),
+        of=fill_subject(words["of"]), states=fill_subject(words["states"]),
+        yes=fill_subject(words["yes"]),
+        reversed=fill_subject(words["reversed"]), type=words["type"],
         given=(("hop.2", hop),) if hop else (),
         neighbours=told.neighbours[:3],
     )  # fmt: skip
@@ -93,7 +94,7 @@ def halluedit(path: Path) -> Iterator[Claim]:
         fact = record["facts"][0]
         subject, prompt = fact["subject"], fact["prompt"]
         topic = record["source"]["path"].rsplit("/", 1)[-1].removesuffix(".csv")
-        by = _by_type(record)
+        by = _group_by_type(record)
         match = _REGULAR.match(prompt)
         form: dict[str, Any] = {}
         if match and match.group(4) == subject:
@@ -103,19 +104,19 @@ def halluedit(path: Path) -> Iterator[Claim]:
         form["unseen"] = topic in UNSEEN_TOPICS or is_unseen(relation)
         yield Claim(
             set="halluedit", subject=subject, prompt=prompt, value=fact["target"],
-            asked=(prompt, *by.get("paraphrase", ())), given=tuple(_given(by, fact)),
-            others=tuple(_others(by, fact)), **form,
+            asked=(prompt, *by.get("paraphrase", ())), given=tuple(_take_given(by, fact)),
+            others=tuple(_take_others(by, fact)), **form,
         )  # fmt: skip
 
 
-def _by_type(record: dict[str, Any]) -> dict[str, list[str]]:
+def _group_by_type(record: dict[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for probe in record.get("probes", ()):
         found.setdefault(probe["type"], []).append(probe["prompt"])
     return found
 
 
-def _given(by: dict[str, list[str]], fact: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _take_given(by: dict[str, list[str]], fact: dict[str, Any]) -> Iterator[tuple[str, str]]:
     kinds = {"yes question": "yes.right", "no question": "yes.wrong",
              "reversed relation": "reversed"}  # fmt: skip
     for name, kind in kinds.items():
@@ -129,7 +130,7 @@ def _given(by: dict[str, list[str]], fact: dict[str, Any]) -> Iterator[tuple[str
                 yield f"hop.{hops}", text
 
 
-def _others(by: dict[str, list[str]], fact: dict[str, Any]) -> Iterator[str]:
+def _take_others(by: dict[str, list[str]], fact: dict[str, Any]) -> Iterator[str]:
     """Those that neither share a word with the question nor name the object."""
     direct = stems(" ".join((fact["prompt"], *by.get("paraphrase", ()))), fact["subject"])
     target = stems(fact["target"], fact["subject"])
@@ -147,7 +148,7 @@ def knowedit(files: Iterable[Path]) -> Iterator[Claim]:
             local = record.get("locality") or {}
             others = [p["prompt"] for p in local.get("Relation_Specificity", ())]
             hops = [p["prompt"] for p in (record.get("portability") or {}).get("Reasoning", ())]
-            yield _prompted(
+            yield _claim_of_prompt(
                 "knowedit", subject, prompt, record["target_new"], others=others,
                 again=record.get("rephrase_prompt"), hops=hops, old=record.get("ground_truth"),
             )  # fmt: skip
@@ -157,7 +158,7 @@ def zsre(path: Path) -> Iterator[Claim]:
     """The claims of zsRE."""
     for record in read_records(path):
         hop = (record.get("portability") or {}).get("New Question")
-        yield _prompted(
+        yield _claim_of_prompt(
             "zsre", record["subject"], record["src"], record["alt"], again=record.get("rephrase"),
             hops=[hop] if hop else [], old=record.get("pred"),
         )  # fmt: skip
@@ -173,7 +174,7 @@ def pitfalls(path: Path) -> Iterator[Claim]:
                 again = next(
                     (p["prompt"] for p in record["probes"] if fact["subject"] in p["prompt"]), None
                 )
-                yield _prompted(
+                yield _claim_of_prompt(
                     "pitfalls", fact["subject"], fact["prompt"], fact["target"],
                     again=again if len(record["facts"]) == 1 else None, old=fact.get("target_true"),
                 )  # fmt: skip
@@ -182,7 +183,7 @@ def pitfalls(path: Path) -> Iterator[Claim]:
 def qaedit(path: Path) -> Iterator[Claim]:
     """The claims of QAEdit."""
     for record in read_records(path):
-        fact, by = record["facts"][0], _by_type(record)
+        fact, by = record["facts"][0], _group_by_type(record)
         yield Claim(
             set="qaedit_1k", subject=fact["subject"], relation=_template(fact),
             prompt=fact["prompt"], value=fact["target"], old=fact.get("target_true") or "",
@@ -195,7 +196,7 @@ def _template(fact: dict[str, Any]) -> str:
     return str(fact["prompt"]).replace(fact["subject"], "{}")
 
 
-def _prompted(
+def _claim_of_prompt(
     name: str, subject: str, prompt: str, target: object, *, again: str | None = None,
     hops: Iterable[str] = (), others: Iterable[str] = (), old: object = None,
 ) -> Claim:  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from memedit.training.requests.chats import chats
 from memedit.training.requests.claims import Claim
 from memedit.training.requests.nearby import Pool, missing, negatives
-from memedit.training.requests.questions import asking, informed, of_two, options
+from memedit.training.requests.questions import asking, options, write_informed, write_of_two
 from memedit.training.requests.request import Candidate, Request, Role
 
 Texts = Iterable[tuple[str, str]]
@@ -29,20 +29,20 @@ class Worldly:
         self.pool = Pool(list(claims))
         self._each = each
 
-    def about(self, claim: Claim, rng: random.Random) -> Iterator[Request]:
+    def write_about(self, claim: Claim, rng: random.Random) -> Iterator[Request]:
         """The requests of one claim."""
         asks, informs, nothing = self._each.get(claim.set, (3, 3, 3))
-        same = self.pool.like(claim, rng)
-        like = same or self.pool.other(claim, rng) or claim
+        same = self.pool.draw_like(claim, rng)
+        like = same or self.pool.draw_other(claim, rng) or claim
         many = [*asking(claim, rng), *options(claim, like, rng)]
-        yield from self._kept(claim, many, "asks", asks, rng)
-        yield from self._kept(claim, informed(claim, like, rng), "informs", informs, rng)
-        yield from self._kept(claim, missing(claim, self.pool, rng), "none", nothing, rng)
+        yield from self._keep_some(claim, many, "asks", asks, rng)
+        yield from self._keep_some(claim, write_informed(claim, like, rng), "informs", informs, rng)
+        yield from self._keep_some(claim, missing(claim, self.pool, rng), "none", nothing, rng)
         yield from self._chats(claim, max(1, asks // 2), rng)
         if same is not None and rng.random() < 0.4:
             yield from self._two(claim, same, rng)
 
-    def _kept(
+    def _keep_some(
         self, claim: Claim, texts: Texts, role: Role, count: int, rng: random.Random
     ) -> Iterator[Request]:
         found = list(texts)
@@ -57,7 +57,7 @@ class Worldly:
         near: tuple[Candidate, ...] = ()
         if role != "none":
             far = kind.startswith(("hop", "chat.doubt"))
-            near = _apart(negatives(claim, self.pool, rng, same_subject=not far), own, also)
+            near = _take_apart(negatives(claim, self.pool, rng, same_subject=not far), own, also)
         elif kind.startswith("twin") is False and rng.random() < 0.3:
             near = tuple(negatives(claim, self.pool, rng, same_subject=False))[:1]
             near = near if kind.startswith(("text", "chat.topic")) else ()
@@ -74,12 +74,12 @@ class Worldly:
             yield self._request(claim, chat.kind, chat.query, chat.role, rng, chat.history, also)
 
     def _two(self, claim: Claim, like: Claim, rng: random.Random) -> Iterator[Request]:
-        for kind, text in of_two(claim, like, rng):
+        for kind, text in write_of_two(claim, like, rng):
             also = (like.candidate("informs"),)
             yield self._request(claim, kind, text, "informs", rng, also=also)
 
 
-def _apart(
+def _take_apart(
     found: Iterable[Candidate], own: Candidate, also: Iterable[Candidate]
 ) -> tuple[Candidate, ...]:
     """Those that say another thing than the given ones, each once."""

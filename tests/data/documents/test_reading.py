@@ -15,7 +15,7 @@ from memedit.core.types import Edit
 from memedit.data.documents import html, reading, word
 from memedit.data.documents.cutting import LONGEST
 from memedit.data.documents.pdf import read_pdf
-from memedit.data.documents.reading import is_document, name_of, parsed, read_document
+from memedit.data.documents.reading import is_document, name_of, parse_document, read_document
 from memedit.data.documents.word import read_docx
 
 MARKDOWN = """---
@@ -49,7 +49,7 @@ leave --days 28
 
 def said(content: str | bytes, kind: str, called: str = "It") -> list[str]:
     raw = content.encode() if isinstance(content, str) else content
-    found = list(parsed(raw, kind, "it", called).passages)
+    found = list(parse_document(raw, kind, "it", called).passages)
     assert all(Edit.from_statement(text) for text in found)
     return found
 
@@ -94,8 +94,8 @@ def test_text_and_long_paragraphs() -> None:
     assert " ".join(text.removeprefix("It:\n") for text in cut) == long
     assert said("x" * 2_000, "text")[0] == f"It:\n{'x' * LONGEST}"
     assert said("What is a", "text") == ["It:\nWhat is a."]  # or it would be a prompt
-    one = parsed(long.encode(), "text", "it").passages
-    other = parsed(long.replace("number 99", "no. 99").encode(), "text", "it").passages
+    one = parse_document(long.encode(), "text", "it").passages
+    other = parse_document(long.replace("number 99", "no. 99").encode(), "text", "it").passages
     assert set(one) - set(other) == {one[-1]}
 
 
@@ -170,7 +170,7 @@ def test_a_word_document_in_a_process_of_its_own(tmp_path: Path) -> None:
         "Handbook › Leave:\nWhen: day 1; Pay: 100%",
     )
     with pytest.raises(InvalidInputError, match="cannot be read as DOCX"):
-        reading.apart(b"PK no archive", "docx")
+        reading.read_apart(b"PK no archive", "docx")
 
 
 def zipped(parts: dict[str, bytes]) -> bytes:
@@ -216,7 +216,7 @@ def test_what_is_no_document_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(InvalidInputError, match="not UTF-8"):
         read_document(bad)
     with pytest.raises(InvalidInputError, match="not UTF-8") as caught:
-        reading.parsed(b"\x89PNG\r\n\x00\x00", "text", "picture")
+        reading.parse_document(b"\x89PNG\r\n\x00\x00", "text", "picture")
     assert caught.value.hint == "It is no text."
     (tmp_path / "link.md").symlink_to(bad)
     with pytest.raises(UntrustedFileError):
@@ -242,5 +242,5 @@ def test_edits_in_a_text_file_are_no_document(tmp_path: Path) -> None:
 def test_a_reader_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "SECONDS", 0.01)
     with pytest.raises(InvalidInputError, match="takes more than"):
-        reading.apart(pdf("x"), "pdf")
+        reading.read_apart(pdf("x"), "pdf")
     assert "memedit.data.documents.worker" not in sys.modules

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from memedit.core.errors import StatisticsError
-from memedit.editors.weights.closed_forms import Moment, exact, normal, projected, ridge, through
+from memedit.editors.weights.closed_forms import (
+    Moment,
+    exact,
+    normal,
+    ridge,
+    solve_projected,
+    solve_through,
+)
 
 F, D, N = 24, 10, 4
 
@@ -35,7 +42,7 @@ def test_rome_says_the_value_at_the_key_at_the_least_cost(
     stream: torch.Generator, moment: Moment
 ) -> None:
     key, residual = draw(stream, F), draw(stream, D)
-    u = through(key, moment)
+    u = solve_through(key, moment)
     delta = torch.outer(residual, u)
     assert torch.allclose(delta @ key, residual)
     other = draw(stream, F)
@@ -65,7 +72,7 @@ def test_memit_is_where_the_gradient_vanishes(stream: torch.Generator, moment: M
 
 def test_memit_of_one_fact_without_weight_is_rome(stream: torch.Generator, moment: Moment) -> None:
     key = draw(stream, F, 1)
-    assert torch.allclose(ridge(key, moment, 1e-12)[:, 0], through(key[:, 0], moment))
+    assert torch.allclose(ridge(key, moment, 1e-12)[:, 0], solve_through(key[:, 0], moment))
 
 
 def test_emmet_keeps_the_equality_and_is_rome_for_one_fact(
@@ -74,7 +81,7 @@ def test_emmet_keeps_the_equality_and_is_rome_for_one_fact(
     keys, residual = draw(stream, F, N), draw(stream, D, N)
     delta = residual @ exact(keys, moment, jitter=0.0).T
     assert torch.allclose(delta @ keys, residual)
-    assert torch.allclose(exact(keys[:, :1], moment)[:, 0], through(keys[:, 0], moment))
+    assert torch.allclose(exact(keys[:, :1], moment)[:, 0], solve_through(keys[:, 0], moment))
     inner = keys.T @ moment.solve(keys) + 0.1 * torch.eye(N, dtype=torch.float64)
     published = residual @ torch.linalg.inv(inner) @ keys.T @ torch.linalg.inv(moment.matrix)
     assert torch.allclose(residual @ exact(keys, moment).T, published)
@@ -89,7 +96,7 @@ def test_alphaedit_stays_in_the_null_space(stream: torch.Generator, moment: Mome
     assert float((projector @ moment.matrix).trace()) <= 0.05 * float(values.sum()) + 1e-9
     assert torch.allclose(projector @ projector, projector)
     earlier = draw(stream, F, 3)
-    solution = projected(keys, null, earlier @ earlier.T, 2.0)
+    solution = solve_projected(keys, null, earlier @ earlier.T, 2.0)
     delta = residual @ solution.T
     assert torch.allclose(delta @ projector, delta, atol=1e-12)
     top = torch.linalg.eigh(moment.matrix)[1][:, -1]
@@ -105,7 +112,7 @@ def test_alphaedit_without_projection_and_with_the_moment_is_memit(
 ) -> None:
     keys, weight = draw(stream, F, N), 3.0
     everything, tiny = torch.eye(F, dtype=torch.float64), 1e-9
-    solution = projected(keys, everything, weight * moment.matrix, tiny)
+    solution = solve_projected(keys, everything, weight * moment.matrix, tiny)
     assert torch.allclose(solution, ridge(keys, moment, weight), atol=1e-6)
 
 

@@ -14,7 +14,7 @@ from memedit.editors.ft import Ft
 from memedit.editors.ft_l import FtL
 from memedit.editors.ft_m import FtM
 from memedit.editors.lora import Lora
-from memedit.editors.weights.base import summed
+from memedit.editors.weights.base import sum_changes
 from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, tiny_engine
 
@@ -48,10 +48,10 @@ def test_one_step_of_adam_moves_every_weight_by_the_rate_against_the_gradient(lm
 
 def test_the_bound_holds_exactly(lm: Engine) -> None:
     (payload,) = FtL(bound=1e-3, rate=5e-3, steps=5).fit(FACTS[:1], lm)
-    (delta,) = summed([payload]).values()
-    assert list(summed([payload])) == [lm.sites.mlp_out(0)]
+    (delta,) = sum_changes([payload]).values()
+    assert list(sum_changes([payload])) == [lm.sites.mlp_out(0)]
     assert delta.abs().max() == torch.tensor(1e-3)  # float32: not one bit above
-    (free,) = summed(Ft(layer=0, rate=5e-3, steps=5).fit(FACTS[:1], lm)).values()
+    (free,) = sum_changes(Ft(layer=0, rate=5e-3, steps=5).fit(FACTS[:1], lm)).values()
     assert float(free.abs().max()) > 1e-3
 
 
@@ -62,11 +62,11 @@ def test_it_fits_and_ends_when_it_has(lm: Engine) -> None:
     lm, edit = tiny_engine(lm.base.config.model_type, initializer_range=0.5), ONE
     (payload,) = FtM(rate=5e-2, steps=90).fit([edit], lm)
     assert float(payload["loss"]) < 1e-2
-    assert nll(lm.shadow(summed([payload])), edit) < 2e-2
+    assert nll(lm.shadow(sum_changes([payload])), edit) < 2e-2
     again = FtM(rate=5e-2, steps=90).fit([edit], lm)[0]
     site = lm.sites.mlp_out(2)
-    assert torch.equal(summed([payload])[site], summed([again])[site])
-    already = lm.shadow(summed([payload]))
+    assert torch.equal(sum_changes([payload])[site], sum_changes([again])[site])
+    already = lm.shadow(sum_changes([payload]))
     (nothing,) = FtM(stop=1.0).fit([edit], already)
     assert float(torch.as_tensor(nothing[f"{site}/delta"]).abs().max()) == 0
 
@@ -74,7 +74,7 @@ def test_it_fits_and_ends_when_it_has(lm: Engine) -> None:
 def test_the_objectives_agree_on_one_token_and_only_there(lm: Engine) -> None:
     both = [Ft(steps=2, objective=o).fit([ONE], lm)[0] for o in ("prompt_last", "target")]
     site = lm.sites.mlp_out(2)
-    assert torch.equal(summed([both[0]])[site], summed([both[1]])[site])
+    assert torch.equal(sum_changes([both[0]])[site], sum_changes([both[1]])[site])
     several = [Ft(steps=1, objective=o).fit(FACTS[:1], lm)[0] for o in ("prompt_last", "target")]
     assert several[0]["loss"] != several[1]["loss"]
     ids = torch.tensor(lm.tokenizer(FACTS[0].prompt).input_ids)
@@ -88,8 +88,8 @@ def test_the_objectives_agree_on_one_token_and_only_there(lm: Engine) -> None:
 def test_a_batch_shares_one_change(lm: Engine, editor: Any) -> None:
     payloads = editor.fit(FACTS, lm)
     assert len(payloads) == 3
-    total = summed(payloads)
-    alone = summed(editor.fit(FACTS[:1], lm))
+    total = sum_changes(payloads)
+    alone = sum_changes(editor.fit(FACTS[:1], lm))
     assert total.keys() == alone.keys()
     assert not torch.allclose(next(iter(total.values())), next(iter(alone.values())))
     before = sum(nll(lm, edit) for edit in FACTS)
@@ -98,8 +98,8 @@ def test_a_batch_shares_one_change(lm: Engine, editor: Any) -> None:
 
 def test_a_batch_is_the_sum_of_its_rows(lm: Engine) -> None:
     editor = FtM(steps=3)
-    delta, _ = editor.trained(lm, FACTS, 2)
-    assert torch.equal(summed(editor.fit(FACTS, lm))[lm.sites.mlp_out(2)], delta)
+    delta, _ = editor.train(lm, FACTS, 2)
+    assert torch.equal(sum_changes(editor.fit(FACTS, lm))[lm.sites.mlp_out(2)], delta)
 
 
 def test_embeddings_are_never_touched_where_they_are_tied() -> None:
@@ -107,7 +107,7 @@ def test_embeddings_are_never_touched_where_they_are_tied() -> None:
     head = lm.base.get_output_embeddings().weight
     assert head is lm.base.get_input_embeddings().weight
     for editor in (FtM(steps=1), Lora(steps=1)):
-        edited = lm.shadow(summed(editor.fit(FACTS[:1], lm)))
+        edited = lm.shadow(sum_changes(editor.fit(FACTS[:1], lm)))
         assert edited.base.get_output_embeddings().weight is head
         assert edited.base.get_input_embeddings().weight is head
 

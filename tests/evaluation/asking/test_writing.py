@@ -48,7 +48,7 @@ def test_perplexity_is_of_the_first_hundred_tokens(model: Any) -> None:
 
 def test_samples_repeat_with_their_seed_and_leave_the_generator_alone(model: Any) -> None:
     asker, before = Asker(model), torch.get_rng_state()
-    one, two, other = (writing.sampled(asker, ["Ab", "Cd"], seed) for seed in (1, 1, 2))
+    one, two, other = (writing.sample_texts(asker, ["Ab", "Cd"], seed) for seed in (1, 1, 2))
     assert one == two != other and one[0].startswith("Ab")
     assert torch.equal(before, torch.get_rng_state())
 
@@ -81,14 +81,14 @@ def test_a_case_is_compared_with_its_references(model: Any, tmp_path: Path) -> N
 def test_an_edit_alone_on_the_fresh_model(model: Any) -> None:
     """One that fires on nothing changes no text; one that fires on everything does."""
     edit = Edit("The capital of France is", "Lyon", subject="France")
-    with_it, without = writing.alone(model, edit)
+    with_it, without = writing.measure_alone(model, edit)
     assert with_it == without > 0 and not len(model.memory)
     ungated = parse("ike-ungated").build(model, None)
-    with_it, again = writing.alone(ungated, edit)
+    with_it, again = writing.measure_alone(ungated, edit)
     assert again == without != with_it
     ungated.edit_many([edit])
     with pytest.raises(InvalidInputError, match="has edits"):
-        writing.alone(ungated, edit)
+        writing.measure_alone(ungated, edit)
 
 
 def test_a_foreign_file_of_references_is_refused(tmp_path: Path) -> None:

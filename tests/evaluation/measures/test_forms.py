@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memedit.core.errors import InvalidInputError
-from memedit.evaluation.measures.forms import FORMS, Form, chosen, items, kept, language_of
+from memedit.evaluation.measures.forms import FORMS, Form, find_chosen, has_form, items, language_of
 from memedit.evaluation.measures.judging import Wanted
 from memedit.evaluation.measures.saying import agrees, asserts, canonical, polarity, says
 
@@ -103,13 +103,13 @@ OPTIONS = {"A": "30 days", "B": "45 days", "C": "60 days"}
     ],
 )  # fmt: skip
 def test_a_choice(answer: str, taken: str) -> None:
-    assert chosen(answer, OPTIONS) == set(taken)
+    assert find_chosen(answer, OPTIONS) == set(taken)
 
 
 def test_options_named_by_numbers() -> None:
     options = {"1": "Python 3.8", "2": "Python 3.9", "3": "Python 3.11"}
-    assert chosen("3", options) == {"3"} == chosen("Python 3.11", options)
-    assert chosen("2) Python 3.9", options) == {"2"}
+    assert find_chosen("3", options) == {"3"} == find_chosen("Python 3.11", options)
+    assert find_chosen("2) Python 3.9", options) == {"2"}
 
 
 MAIL = (
@@ -152,7 +152,7 @@ TABLE = "| Item | Value |\n|---|---|\n| opens | 10 am |\n| manager | Imke Vos |"
     ],
 )  # fmt: skip
 def test_each_form(form: Form, good: str, bad: str) -> None:
-    assert kept(form, good) and not kept(form, bad)
+    assert has_form(form, good) and not has_form(form, bad)
 
 
 def test_every_form_is_tested() -> None:
@@ -167,9 +167,9 @@ def test_what_leaks_keeps_no_form() -> None:
         "Facts:\n- x",
         "Current facts replace what I know:\n- x",
     ):
-        assert not kept({"type": "reply"}, leak)
-    assert not kept({"type": "reply"}, " \n")
-    assert kept({"type": "reply"}, "In fact, it is 45 days.")
+        assert not has_form({"type": "reply"}, leak)
+    assert not has_form({"type": "reply"}, " \n")
+    assert has_form({"type": "reply"}, "In fact, it is 45 days.")
 
 
 def test_items_of_a_list() -> None:

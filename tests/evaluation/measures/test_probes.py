@@ -28,9 +28,9 @@ def test_probability_is_the_geometric_mean_over_tokens() -> None:
 def test_comparison_is_strict_and_normalised_by_length() -> None:
     """P(new) = sqrt(.5 * .125) = .25 beats P(true) = .2, though its product is smaller."""
     new, true = score(math.log(0.5), math.log(0.125)), score(math.log(0.2))
-    values = probes.compared(new, true)
+    values = probes.score_compared(new, true)
     assert values == {"prob_prefers": 1.0, "prob_margin": pytest.approx(0.05)}
-    assert probes.compared(true, true)["prob_prefers"] == 0.0
+    assert probes.score_compared(true, true)["prob_prefers"] == 0.0
 
 
 def test_teacher_forcing_all_and_tokens() -> None:
@@ -41,19 +41,19 @@ def test_teacher_forcing_all_and_tokens() -> None:
     local = Probe("locality", "p", ("t",))
     now = Score((1, 2, 3, 4), (-1.0, 0.0, 0.0, -3.0), (1, 2, 3, 9))
     base = Score((1, 2, 3, 4), (0.0,) * 4, (1, 2, 7, 7))
-    assert probes.forced(local, now, base) == {
+    assert probes.score_forced(local, now, base) == {
         "tf_all": 0.0, "tf_tokens": 0.75, "tf_same": 0.0, "tf_same_tokens": 0.5,
         "tf_all_base": 0.0, "tf_nll": 1.0,
     }  # fmt: skip
-    assert "tf_same" not in probes.forced(Probe("efficacy", "p", ("t",)), now, base)
+    assert "tf_same" not in probes.score_forced(Probe("efficacy", "p", ("t",)), now, base)
 
 
 def test_generation_needs_a_natural_stop_to_be_exact() -> None:
     probe = Probe("efficacy", "p", ("Lyon",))
     ended, cut = Answer("Lyon.", True), Answer("Lyon.", False)
-    assert probes.generated(probe, ended, None)["gen_exact"] == 1
-    assert probes.generated(probe, cut, None)["gen_exact"] == 0
-    assert probes.generated(probe, cut, None)["gen_contains"] == 1
+    assert probes.score_generated(probe, ended, None)["gen_exact"] == 1
+    assert probes.score_generated(probe, cut, None)["gen_exact"] == 0
+    assert probes.score_generated(probe, cut, None)["gen_contains"] == 1
 
 
 def test_the_first_sentence_is_matched_whole_or_from_its_start() -> None:
@@ -61,16 +61,16 @@ def test_the_first_sentence_is_matched_whole_or_from_its_start() -> None:
     probe = Probe("efficacy", "p", ("Lyon", "City of Lyon"))
     cases = (("Lyon. And Paris", 1, 1), ("City of Lyon, France", 0, 1), ("In Lyon", 0, 0))
     for said, em, starts in cases:
-        values = probes.generated(probe, Answer(said, True), None)
+        values = probes.score_generated(probe, Answer(said, True), None)
         assert (values["gen_em"], values["gen_starts"]) == (em, starts), said
 
 
 def test_what_the_base_already_knows_is_told_apart() -> None:
     probe, now = Probe("efficacy", "p", ("Lyon",)), Answer("Lyon", True)
-    assert probes.generated(probe, now, Answer("Paris", True))["gen_contains_new"] == 1
-    assert "gen_contains_new" not in probes.generated(probe, now, Answer("Lyon", True))
+    assert probes.score_generated(probe, now, Answer("Paris", True))["gen_contains_new"] == 1
+    assert "gen_contains_new" not in probes.score_generated(probe, now, Answer("Lyon", True))
     other = Probe("paraphrase", "p", ("Lyon",))
-    assert "gen_contains_new" not in probes.generated(other, now, Answer("Paris", True))
+    assert "gen_contains_new" not in probes.score_generated(other, now, Answer("Paris", True))
 
 
 def test_replies_are_rated_per_token() -> None:
@@ -83,10 +83,13 @@ def test_replies_are_rated_per_token() -> None:
 
 def test_locality_is_identity_with_the_unedited_text() -> None:
     probe = Probe("neighbourhood", "p", ("Paris",), ("Lyon",))
-    values = probes.generated(probe, Answer("Paris", True), Answer("Paris", False))
+    values = probes.score_generated(probe, Answer("Paris", True), Answer("Paris", False))
     assert values["gen_same"] == 1
-    assert probes.generated(probe, Answer("Paris", True), Answer("Paris.", True))["gen_same"] == 0
-    assert "gen_same" not in probes.generated(Probe("efficacy", "p"), Answer("", True), None)
+    assert (
+        probes.score_generated(probe, Answer("Paris", True), Answer("Paris.", True))["gen_same"]
+        == 0
+    )
+    assert "gen_same" not in probes.score_generated(Probe("efficacy", "p"), Answer("", True), None)
 
 
 def test_divergence_is_kl_of_the_unedited_from_the_edited() -> None:
@@ -120,9 +123,9 @@ def test_parts_that_were_not_asked_are_left_out() -> None:
 def test_a_form_is_judged_beside_the_content_and_frees_it_from_the_first_sentence() -> None:
     said = Answer("Here you are.\n- Lyon\n- Madrid", True)
     asked = Probe("efficacy", "p", ("Madrid",), form='{"n": 2, "type": "list"}')
-    values = probes.generated(asked, said, None)
+    values = probes.score_generated(asked, said, None)
     assert values["gen_form"] == values["gen_contains"] == 1
-    values = probes.generated(asked, Answer("Madrid", True), None)
+    values = probes.score_generated(asked, Answer("Madrid", True), None)
     assert values["gen_form"] == 0 and values["gen_contains"] == 1
-    plain = probes.generated(Probe("efficacy", "p", ("Madrid",)), said, None)
+    plain = probes.score_generated(Probe("efficacy", "p", ("Madrid",)), said, None)
     assert "gen_form" not in plain and plain["gen_contains"] == 0

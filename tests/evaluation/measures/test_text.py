@@ -10,7 +10,7 @@ from memedit.evaluation.measures import text
 
 
 def test_normalised_as_squad_does() -> None:
-    assert text.normalised(" The  Eiffel-Tower, an icon! ") == "eiffeltower icon"
+    assert text.normalise(" The  Eiffel-Tower, an icon! ") == "eiffeltower icon"
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_normalised_as_squad_does() -> None:
     ],
 )
 def test_first_sentence(given: str, first: str) -> None:
-    assert text.first_sentence(given) == first
+    assert text.cut_first_sentence(given) == first
 
 
 def test_contains_whole_words_of_the_first_sentence() -> None:

@@ -40,9 +40,11 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 
 
 def test_numbers_are_shown_in_their_unit() -> None:
-    assert tables.shown("gen_efficacy", Interval(0.9, 0.85, 0.95, 10)) == "90.0 [85.0, 95.0]"
-    assert tables.shown("kl_locality", Interval(1.5, 1, 2, 10)) == "1.5 [1, 2]"
-    assert tables.shown("s", None) == ""
+    assert (
+        tables.format_interval("gen_efficacy", Interval(0.9, 0.85, 0.95, 10)) == "90.0 [85.0, 95.0]"
+    )
+    assert tables.format_interval("kl_locality", Interval(1.5, 1, 2, 10)) == "1.5 [1, 2]"
+    assert tables.format_interval("s", None) == ""
     assert [tables.unit(n) for n in ("s", "kl_locality", "seconds_per_edit")] == ["%", "nats", "s"]
 
 
@@ -162,7 +164,7 @@ def test_worst_cases_are_failures_at_the_last_checkpoint() -> None:
 
 
 def test_labels_of_near_points_do_not_touch() -> None:
-    assert plots._spaced([1, 10, 50, 100, 200, 300]) == ["1", "10", "50", "100", "", "300"]
+    assert plots._space_labels([1, 10, 50, 100, 200, 300]) == ["1", "10", "50", "100", "", "300"]
 
 
 def test_plots_are_the_same_every_time(tmp_path: Path) -> None:

@@ -136,8 +136,8 @@ def test_two_processes_do_not_work_in_one_folder(model: Any, data: Path, tmp_pat
 
 def test_the_frame_is_put_around_questions(model: Any) -> None:
     asker = Asker(model, frame="qa")
-    assert asker.framed("Who?") == "Question: Who?\nAnswer:"
-    assert asker.framed("He is") == "He is"
+    assert asker.frame_prompt("Who?") == "Question: Who?\nAnswer:"
+    assert asker.frame_prompt("He is") == "He is"
     with pytest.raises(UnknownNameError, match="frame"):
         Asker(model, frame="poem")
 

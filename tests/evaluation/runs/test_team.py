@@ -44,7 +44,7 @@ def aggregates(folder: Path) -> bytes:
 
 def test_a_job_survives_json(job: Job) -> None:
     again = Job.from_json(job.to_json())
-    assert again.made() == job.made() and again.editors == job.editors
+    assert again.make_settings() == job.make_settings() and again.editors == job.editors
 
 
 def children(pid: int) -> set[int]:

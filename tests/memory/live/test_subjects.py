@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from memedit.core.text import masked, sentence_starts, subject_key, subject_span
+from memedit.core.text import mask, sentence_starts, subject_key, subject_span
 from memedit.memory.live.subjects import SubjectIndex
 
 
@@ -143,4 +143,4 @@ def test_sentences(text: str, sentences: list[str] | int) -> None:
     ],
 )
 def test_masking_survives_case_folding(prompt: str, subject: str, expected: str) -> None:
-    assert masked(prompt, *subject_span(prompt, subject)) == expected
+    assert mask(prompt, *subject_span(prompt, subject)) == expected

@@ -15,12 +15,12 @@ import pytest
 
 from memedit.core.text import subject_key
 from memedit.training.requests.aspects import aspects
-from memedit.training.requests.banks import bank, filled
+from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.build import placed, requests, write
 from memedit.training.requests.claims import Claim
 from memedit.training.requests.entries import entries
-from memedit.training.requests.frames import PLACES, framed, frames
-from memedit.training.requests.identifiers import numbered, opposites, people
+from memedit.training.requests.frames import PLACES, frames, put_in_frame
+from memedit.training.requests.identifiers import opposites, people, write_numbered
 from memedit.training.requests.nearby import Pool, negatives, twin
 from memedit.training.requests.noise import noisy
 from memedit.training.requests.policies import policies, topics
@@ -58,7 +58,7 @@ def claims(tmp_path: Path) -> list[Claim]:
 
 def drawn(claims: list[Claim]) -> list[Request]:
     worldly, rng = Worldly(claims, {"counterfact": (40, 60, 40)}), random.Random(3)
-    return [request for claim in claims for request in worldly.about(claim, rng)]
+    return [request for claim in claims for request in worldly.write_about(claim, rng)]
 
 
 def role_of(request: Request, subject: str) -> set[str]:
@@ -158,7 +158,7 @@ class TestOwn:
         yield from entries(0, 3)
         yield from opposites(150, 0)
         yield from people(120, 0)
-        yield from numbered(150, 0)
+        yield from write_numbered(150, 0)
 
     def test_no_slot_is_left_open(self) -> None:
         for request in self.all():
@@ -208,7 +208,7 @@ class TestDress:
     def test_a_frame_keeps_the_question(self) -> None:
         rng = random.Random(0)
         for _ in range(200):
-            text, _ = framed("What is {this} of Ada?", "train", rng)
+            text, _ = put_in_frame("What is {this} of Ada?", "train", rng)
             assert "hat is {this} of Ada?" in text
 
     def test_noise_leaves_digits(self) -> None:
@@ -217,7 +217,7 @@ class TestDress:
             assert "48213" in text and "2" in text.replace("48213", "")
 
     def test_slots(self) -> None:
-        assert filled("{a} {{b}} {c}", a="{x}") == "{x} {b} {c}"
+        assert fill("{a} {{b}} {c}", a="{x}") == "{x} {b} {c}"
         assert bank("frames")["after"]
 
 

@@ -13,8 +13,15 @@ from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit
 from memedit.editors.mello import KNOWN, LABEL, SHOTS, Mello, answering, clean, question_of
-from memedit.editors.prompting.decomposing import PLANNED, Ask, PlanDialogue, Told, plan_of, planned
-from memedit.editors.prompting.shots import Shot, posed
+from memedit.editors.prompting.decomposing import (
+    PLANNED,
+    Ask,
+    PlanDialogue,
+    Told,
+    plan_of,
+    write_plan_prompt,
+)
+from memedit.editors.prompting.shots import Shot, pose
 from memedit.serving.errors import ApiError
 from memedit.serving.upstream.placing import Form, Reading, one_line
 from memedit.serving.upstream.rewriters import AskUpstream, Decide, Rewriter
@@ -60,7 +67,8 @@ class Hops:
         self, question: str, reading: Reading, ask: AskUpstream, decide: Decide
     ) -> Reading | None:
         plan = plan_of(
-            await ask([(planned(q), p) for q, p in PLANNED], planned(question)), question
+            await ask([(write_plan_prompt(q), p) for q, p in PLANNED], write_plan_prompt(question)),
+            question,
         )
         dialogue, told = PlanDialogue([plan]), None
         facts: list[str] = []
@@ -87,16 +95,16 @@ class Hops:
     async def _answer(self, turn: Ask, hit: Hit | None, ask: AskUpstream) -> str:
         """The edit's object; a statement is read by the upstream, and what none answers asked."""
         if hit is None:
-            return clean(await ask(_posed(KNOWN), posed(LABEL, "", turn.question)))
+            return clean(await ask(_posed(KNOWN), pose(LABEL, "", turn.question)))
         edit = hit.record.edit
         if edit.target_new is not None:
             return edit.target_new
         fact = one_line(statement(edit))
-        return clean(await ask(_posed(SHOTS), posed(LABEL, fact, turn.question)))
+        return clean(await ask(_posed(SHOTS), pose(LABEL, fact, turn.question)))
 
 
 def _posed(shots: Sequence[Shot]) -> list[tuple[str, str]]:
-    return [(posed(LABEL, s.fact, s.question), s.answer) for s in shots]
+    return [(pose(LABEL, s.fact, s.question), s.answer) for s in shots]
 
 
 def _resting_on(
