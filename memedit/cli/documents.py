@@ -64,7 +64,7 @@ def add(
     if json:
         render.as_json(plain_document_change(change))
     else:
-        show_change(change, memory)
+        _show_change(change, memory)
 
 
 @document_app.command("list")
@@ -133,10 +133,10 @@ def remove(
     if json:
         render.as_json(plain_document_change(change))
     else:
-        show_change(change, memory)
+        _show_change(change, memory)
 
 
-def show_change(change: DocumentChange, memory: str) -> None:
+def _show_change(change: DocumentChange, memory: str) -> None:
     for mark, record in change.diff:
         if mark != " ":
             above = heading_of(record.edit.prompt)

@@ -375,15 +375,15 @@ def salvage(
         return
     render.say(f"Wrote {report.saved:,} edits to {file}.")
     if report.altered:
-        render.say(f"Altered, look at them: {join_numbers(report.altered)}.")
+        render.say(f"Altered, look at them: {_join_numbers(report.altered)}.")
     if report.lost:
-        render.say(f"Lost: {join_numbers(report.lost)}.")
+        render.say(f"Lost: {_join_numbers(report.lost)}.")
 
 
 edit_app.command("verify", hidden=True)(verify)  # the same as memedit verify
 
 
-def join_numbers(sequences: Sequence[int]) -> str:
+def _join_numbers(sequences: Sequence[int]) -> str:
     shown = ", ".join(map(str, sequences[:20]))
     return f"records {shown}{', ...' if len(sequences) > 20 else ''}"
 

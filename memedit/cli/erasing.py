@@ -81,18 +81,18 @@ def purge(
             if done is None:
                 render.say(f"{hide_password(memory)} has no unfinished purge.")
                 return
-            show_certificates([done], out, memory, json=json)
+            _show_certificates([done], out, memory, json=json)
             return
-        wanted = choose_wanted(store, ids, named, certificate)
+        wanted = _choose_wanted(store, ids, named, certificate)
         if not yes:
             _preview(store, wanted, json=json)
             raise typer.Exit(1)
         with render.working(f"Erasing in {hide_password(memory)}"):
             made = [store.purge(*ids, **rest) for ids, rest in wanted]
-    show_certificates(made, out, memory, json=json)
+    _show_certificates(made, out, memory, json=json)
 
 
-def choose_wanted(
+def _choose_wanted(
     store: EditMemory,
     ids: list[str] | None,
     named: tuple[str | None, str | None, str | None],
@@ -102,13 +102,13 @@ def choose_wanted(
     if certificate is not None:
         if ids or any(name is not None for name in named):
             raise InvalidInputError("--certificate says all that is to be purged.")
-        return read_certified(store, certificate)
+        return _read_certified(store, certificate)
     everything = not ids and subject is None and document is None and namespace is not None
     what = {"subject": subject, "document": document, "everything": everything}
     return [(ids or [], what | {"namespace": namespace or DEFAULT_NAMESPACE})]
 
 
-def read_certified(store: EditMemory, file: Path) -> list[Wanted]:
+def _read_certified(store: EditMemory, file: Path) -> list[Wanted]:
     """By namespace the ids of a certificate that this memory ever had."""
     by_namespace: dict[str, list[str]] = {}
     try:
@@ -146,7 +146,7 @@ def _preview(store: EditMemory, wanted: list[Wanted], *, json: bool) -> None:
     render.note("Nothing was erased: add --yes. There is no way back.", style="yellow")
 
 
-def show_certificates(
+def _show_certificates(
     made: list[Certificate], out: Path | None, memory: str, *, json: bool
 ) -> None:
     plain = [each.plain() for each in made]

@@ -135,7 +135,7 @@ def report(
     if pictures is not None:
         from memedit.evaluation.reports.page import pictures as drawn
 
-        make_folder(pictures)
+        _make_folder(pictures)
         for name, svg in drawn(comparison).items():
             _write(pictures / f"{name}.svg", svg)
 
@@ -265,7 +265,7 @@ def _write(file: Path, text: str) -> None:
     render.note(f"Wrote {file}.")
 
 
-def make_folder(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

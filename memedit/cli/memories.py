@@ -44,7 +44,7 @@ def migrate(
 
     memedit migrate memory postgresql://memedit@db/memedit
     """
-    show_migration(copy_memory(source, target, replace=replace), source, target, json=json)
+    _show_migration(_copy_memory(source, target, replace=replace), source, target, json=json)
 
 
 def backup(
@@ -65,7 +65,7 @@ def backup(
 
     with render.counting(f"Copying {hide_password(memory)}", None) as progress:
         report = backup(memory, Path(folder), progress=progress)
-    show_migration(report, memory, folder, json=json)
+    _show_migration(report, memory, folder, json=json)
 
 
 def restore(
@@ -86,7 +86,7 @@ def restore(
 
     with render.counting(f"Copying {hide_password(str(source))}", None) as progress:
         report = restore(source, memory, replace=replace, progress=progress)
-    show_migration(report, str(source), memory, json=json)
+    _show_migration(report, str(source), memory, json=json)
 
 
 def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
@@ -138,14 +138,14 @@ def _audit(store: EditMemory) -> AuditReport:
         tables.close()
 
 
-def copy_memory(source: str, target: str, *, replace: bool) -> MigrationReport:
+def _copy_memory(source: str, target: str, *, replace: bool) -> MigrationReport:
     from memedit.memory.moving import migrate
 
     with render.counting(f"Copying {hide_password(source)}", None) as progress:
         return migrate(source, target, replace=replace, progress=progress)
 
 
-def show_migration(report: MigrationReport, source: str, target: str, *, json: bool) -> None:
+def _show_migration(report: MigrationReport, source: str, target: str, *, json: bool) -> None:
     if json:
         render.as_json(
             asdict(report) | {"source": hide_password(source), "target": hide_password(target)}

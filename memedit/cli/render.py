@@ -325,7 +325,7 @@ def explanation(given: Explanation) -> None:
     table.add_row("answer", Text(given.answer))
     table.add_row("base answer", Text(given.base_answer))
     table.add_row(
-        "decision", Text(f"{verdict}: {compare_scores(decision.score, decision.threshold)}")
+        "decision", Text(f"{verdict}: {_compare_scores(decision.score, decision.threshold)}")
     )
     if decision.read_as:
         table.add_row("read as", Text(_line(decision.read_as)))
@@ -358,7 +358,7 @@ def tuning(found: Tuning) -> None:
     say(f"Kept in {found.file}", "dim")
 
 
-def compare_scores(score: float, threshold: float) -> str:
+def _compare_scores(score: float, threshold: float) -> str:
     relation = "reaches" if score >= threshold else "is below"
     return f"score {score:.3f} {relation} the threshold {threshold:.3f}"
 
@@ -372,12 +372,12 @@ def _candidates(hits: Sequence[Hit], roles: Mapping[str, Role | None]) -> None:
         mark = _MARKS.get(roles.get(hit.record.id), "")
         numbers = (hit.score, hit.bearing)[: len(chances)] + (hit.similarity,)
         shown = ("" if number is None else f"{number:.3f}" for number in numbers)
-        table.add_row(mark, hit.record.id, explain_hit(hit), *shown)
+        table.add_row(mark, hit.record.id, _explain_hit(hit), *shown)
     if table.row_count:
         stdout().print(table)
 
 
-def explain_hit(hit: Hit) -> Text:
+def _explain_hit(hit: Hit) -> Text:
     """The fact, and below it what the query shares with it."""
     from memedit.scope.features import matched_words  # numpy: not for `memedit edit list`
 

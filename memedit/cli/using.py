@@ -42,13 +42,13 @@ def usage(
             for name, value in rows.items()
         })  # fmt: skip
         return
-    list_uses(
+    _list_uses(
         f"{len(stale):,} edits older than {stale_after} days that answers rest on", stale, limit
     )
-    list_uses(f"{len(never):,} of {len(found):,} edits never fired", never, limit)
+    _list_uses(f"{len(never):,} of {len(found):,} edits never fired", never, limit)
 
 
-def list_uses(title: str, uses: list[EditUse], limit: int) -> None:
+def _list_uses(title: str, uses: list[EditUse], limit: int) -> None:
     render.say(f"{title}{':' if uses else '.'}")
     for use in uses[: limit or None]:
         last = "" if use.last is None else f", last on {use.last:%Y-%m-%d}"
