@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from memedit.core.languages import is_foreign
 from memedit.core.passages import Conversation
-from memedit.core.text import normalised, words_of
+from memedit.core.text import normalise, words_of
 from memedit.core.types import Decision, Hit, key_texts
 from memedit.model.prompts import Messages
 
@@ -103,11 +103,11 @@ def choose(query: str, own: Decision, translated: Decision) -> Decision:
     another language too and of those in the query's very words, what it says of the query."""
     if translated.bearing or translated.disagrees:
         return translated
-    asked = normalised(query[getattr(query, "last", 0) :])
+    asked = normalise(query[getattr(query, "last", 0) :])
 
     def stays(hit: Hit) -> bool:
         edit = hit.record.edit
-        return asked in map(normalised, key_texts(edit)) or is_foreign(edit.statement)
+        return asked in map(normalise, key_texts(edit)) or is_foreign(edit.statement)
 
     hits, informs = tuple(filter(stays, own.hits)), tuple(filter(stays, own.informs))
     return replace(own, hits=hits, informs=informs) if hits or informs else translated
