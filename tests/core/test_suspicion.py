@@ -71,7 +71,7 @@ def test_a_file_is_looked_at_once_off_the_loop_and_as_what_it_says(
         threads.append(threading.get_ident())
         return find_in_texts(texts)
 
-    monkeypatch.setattr(changes, "in_texts", noted)
+    monkeypatch.setattr(changes, "find_in_texts", noted)
     hidden = json.dumps(CAPITAL | {"target_new": "Ly\u200bon"})
     broken = hidden.replace("The", "The\u2028")
 
