@@ -193,20 +193,20 @@ def _space() -> Finding:
 
 def _memory(address: str) -> Finding:
     from memedit.memory import EditMemory
-    from memedit.memory.address import is_url, shown
+    from memedit.memory.address import hide_password, is_url
 
     if not is_url(address) and not Path(address).exists():
         cure = 'memedit edit add "Our refund window is 60 days."'
         return Finding("note", "memory", f"none at {address!r} yet; the first edit makes it", cure)
     try:
         with EditMemory(address, read_only=True) as store:
-            said = f"{shown(address)}: {len(store):,} edits, version {store.version}"
+            said = f"{hide_password(address)}: {len(store):,} edits, version {store.version}"
     except MemeditError as error:
         return Finding(
             "missing",
             "memory",
-            f"{shown(address)}: {error}",
-            f"memedit verify --memory {shown(address)}",
+            f"{hide_password(address)}: {error}",
+            f"memedit verify --memory {hide_password(address)}",
         )
     return Finding("ok", "memory", said)
 

@@ -142,7 +142,7 @@ def _show_change(change: DocumentChange, memory: str) -> None:
             above = heading_of(record.edit.prompt)
             text = f"{mark} {above + ': ' if above else ''}{_body(record)}"
             render.say(text, style=_STYLES[mark])
-    counts = ", ".join(f"{len(change.marked(mark)):,} {what}" for mark, what in _WORDS.items())
+    counts = ", ".join(f"{len(change.take_marked(mark)):,} {what}" for mark, what in _WORDS.items())
     if change.status == "unchanged":
         render.say(f"{change.name} says what version {change.version} said: nothing to change.")
     elif not change.made:

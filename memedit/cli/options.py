@@ -328,7 +328,7 @@ def numbers(text: str) -> tuple[int, ...]:
 
 def hide_password(memory: str) -> str:
     """A memory's address as it may be told: without a password."""
-    from memedit.memory.address import shown as told
+    from memedit.memory.address import hide_password as told
 
     return told(memory)
 

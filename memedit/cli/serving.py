@@ -15,7 +15,7 @@ import typer
 from memedit.cli import render
 from memedit.cli.options import Namespace, parts, show_parameters
 from memedit.core.types import DEFAULT_NAMESPACE
-from memedit.serving.settings import LOOPBACK, Settings, described
+from memedit.serving.settings import LOOPBACK, Settings, describe_settings
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory
@@ -45,7 +45,7 @@ def _add_settings(
             mine = {name: given.pop(name) for name in own}
             command(**mine, **{k: v for k, v in given.items() if v not in (None, [])})
 
-        flags = [name for name, (_, told) in described().items() if told.flag]
+        flags = [name for name, (_, told) in describe_settings().items() if told.flag]
         options = [_option(name) for name in flags if name in only or not only]
         return show_parameters(run, (*own.values(), *options))
 
@@ -54,7 +54,7 @@ def _add_settings(
 
 def _option(name: str) -> inspect.Parameter:
     """A setting as an option that is None where it is not given."""
-    kind, told = described()[name]
+    kind, told = describe_settings()[name]
     default = told.instead or Settings.__dataclass_fields__[name].default
     shown = typer.Option(
         f"--{name.replace('_', '-')}",
@@ -143,11 +143,11 @@ def _serve_replicas(settings: Settings, replicas: int) -> None:
 def _keys(settings: Settings) -> tuple[KeyRing | None, str | None]:
     """(keys in force, the key made for this run)."""
     from memedit.serving.building import keys_of
-    from memedit.serving.keys import ANY, KeyRing, new_key
+    from memedit.serving.keys import ANY, KeyRing, make_key
 
     if settings.no_auth or settings.api_key_file is not None:
         return keys_of(settings), None
-    key, secret = new_key("this run", ("read", "ask", "edit", "admin"), namespace=ANY)
+    key, secret = make_key("this run", ("read", "ask", "edit", "admin"), namespace=ANY)
     return KeyRing(keys=[key]), secret
 
 
@@ -233,7 +233,7 @@ def add(
     from memedit.serving import keys
 
     scopes = tuple(part.strip() for part in scope.split(",") if part.strip())
-    key, secret = keys.new_key(
+    key, secret = keys.make_key(
         name, scopes, namespace=namespace, requests_per_minute=rate, max_body=max_body
     )
     keys.add(file, key)

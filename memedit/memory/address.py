@@ -36,7 +36,7 @@ def directory(address: Address) -> Path | None:
     return None if address is None or is_url(address) else Path(address)
 
 
-def shown(address: Address) -> str:
+def hide_password(address: Address) -> str:
     """The address for people and logs: never with a password."""
     if not is_url(address):
         return str(address)
@@ -47,9 +47,9 @@ def shown(address: Address) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
 
 
-def quoted(address: Address) -> str:
-    """:func:`shown`, as it stands in messages."""
-    return "in RAM" if address is None else f"at {shown(address)!r}"
+def quote(address: Address) -> str:
+    """:func:`hide_password`, as it stands in messages."""
+    return "in RAM" if address is None else f"at {hide_password(address)!r}"
 
 
 def replica_folder(memory: str) -> Path:

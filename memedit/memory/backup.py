@@ -12,7 +12,7 @@ from typing import Any
 from memedit.core.errors import MemoryStoreError, UntrustedFileError
 from memedit.core.files import sha256, write_atomically
 from memedit.core.untrusted import read_json
-from memedit.memory.address import quoted
+from memedit.memory.address import quote
 from memedit.memory.journal.copying import fingerprints
 from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.reading import JournalReader
@@ -39,10 +39,10 @@ def seal(folder: Path) -> None:
     try:
         write_atomically(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
     except OSError as error:
-        raise MemoryStoreError(f"{quoted(folder)}: {error}.") from error
+        raise MemoryStoreError(f"{quote(folder)}: {error}.") from error
 
 
-def altered(journal: JournalReader) -> list[str]:
+def find_altered(journal: JournalReader) -> list[str]:
     """What of a backup is not as it was sealed; nothing where nothing was. Needs an open read."""
     folder = journal.path
     if folder is None or not (folder / MANIFEST).exists():

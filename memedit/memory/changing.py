@@ -9,7 +9,7 @@ from memedit.core.errors import UnknownEditError
 from memedit.core.types import Payload, Record
 from memedit.memory.importing import Import
 from memedit.memory.journal.rows import Entry, Head
-from memedit.memory.planning import Request, checked
+from memedit.memory.planning import Request, check_request
 from memedit.memory.reports import Receipt
 from memedit.memory.store import Store
 
@@ -43,7 +43,7 @@ def add(
             store.store(head, plan, vectors)
             if note is not None:
                 store.journal.put_meta(note(receipts, store.journal.newest()[0]))
-        return store.followed(receipts)
+        return store.follow_all(receipts)
 
 
 def preview(store: Store, requests: Sequence[Request]) -> list[Receipt]:
@@ -84,7 +84,7 @@ def put_in_place(
             plan = store.plan(head, vectors)
             receipt = plan.replace(old, request)
             store.store(head, plan, vectors)
-        return store.followed([receipt])[0]
+        return store.follow_all([receipt])[0]
 
 
 def report(store: Store, id: str, namespace: str, query: str, *, concerns: bool) -> Receipt:
@@ -94,11 +94,11 @@ def report(store: Store, id: str, namespace: str, query: str, *, concerns: bool)
         UnknownEditError: no live edit has this id.
     """
 
-    def told(old: Record) -> Request:
+    def teach_request(old: Record) -> Request:
         edit = old.edit.teach(query, concerns=concerns)
-        return checked(Request(edit, namespace, old.source, old.valid_from, old.valid_until))
+        return check_request(Request(edit, namespace, old.source, old.valid_from, old.valid_until))
 
-    return put_in_place(store, id, namespace, told, keep_payloads=True)
+    return put_in_place(store, id, namespace, teach_request, keep_payloads=True)
 
 
 def forget(store: Store, id: str, namespace: str, reason: str) -> Record:

@@ -68,14 +68,14 @@ class DocumentChange:
     memory: int
     made: bool
 
-    def marked(self, mark: Mark) -> tuple[Record, ...]:
+    def take_marked(self, mark: Mark) -> tuple[Record, ...]:
         """The passages of which this becomes."""
         return tuple(record for each, record in self.diff if each == mark)
 
     @property
     def suspicious(self) -> tuple[str, ...]:
         """What of the new passages looks like more than facts: :mod:`memedit.core.suspicion`."""
-        return tuple(find_in_texts(record.edit.prompt for record in self.marked("+")))
+        return tuple(find_in_texts(record.edit.prompt for record in self.take_marked("+")))
 
 
 class Shelves(ABC):
@@ -99,7 +99,7 @@ class Shelves(ABC):
             UnknownEditError: there is none of this name.
         """
         with self._current() as live:
-            return _document(live, namespace, name, _known(live, namespace, name))
+            return _document(live, namespace, name, _find_known(live, namespace, name))
 
     def passages(self, record: Record) -> Sequence[Record]:
         """The live passages of the document that a record is of, in order; none: it is of none."""
@@ -140,21 +140,21 @@ class Documented(Shelves):
 
         def plan(head: Head, version: int) -> tuple[Plan, DocumentChange]:
             made = self._store.plan(head, vectors)
-            return made, _planned(made, self._store.live, document, requests, version)
+            return made, _plan_passages(made, self._store.live, document, requests, version)
 
         store = self._store
         with store.lock:
             if dry_run:
                 with store.journal.read() as anything:
                     head = store.journal.head() if anything else Head()
-                    version = _next(store, document.name, namespace) if anything else 1
+                    version = _choose_version(store, document.name, namespace) if anything else 1
                 with store.reading():
                     return replace(plan(head, version)[1], memory=store.live.version)
             with store.change() as head:
-                made, change = plan(head, _next(store, document.name, namespace))
+                made, change = plan(head, _choose_version(store, document.name, namespace))
                 store.store(head, made, vectors)
             store.follow()
-            return _made(change, store.live)
+            return _read_made(change, store.live)
 
     def remove_document(
         self, name: str, *, namespace: str = DEFAULT_NAMESPACE, dry_run: bool = False
@@ -166,18 +166,18 @@ class Documented(Shelves):
         """
         store = self._store
         with store.reading() as live:
-            change = _removed(live, namespace, name)
+            change = _plan_removal(live, namespace, name)
         if dry_run:
             return change
         with store.lock:
             with store.change() as head:
-                change = _removed(store.live, namespace, name)
+                change = _plan_removal(store.live, namespace, name)
                 plan = store.plan(head, {})
-                for record in change.marked("-"):
+                for record in change.take_marked("-"):
                     plan.retire(record, REASON, None)
                 store.store(head, plan, {})
             store.follow()
-            return _made(change, store.live)
+            return _read_made(change, store.live)
 
 
 def _document(live: LiveSet, namespace: str, name: str, found: Shelved) -> Document:
@@ -186,7 +186,7 @@ def _document(live: LiveSet, namespace: str, name: str, found: Shelved) -> Docum
     return Document(name, head.version, head.title, head.sha256, namespace, passages)
 
 
-def _known(live: LiveSet, namespace: str, name: str) -> Shelved:
+def _find_known(live: LiveSet, namespace: str, name: str) -> Shelved:
     found = live.space(namespace).shelf.document(name)
     if found is None:
         raise UnknownEditError(
@@ -207,14 +207,14 @@ def _edits(document: NewDocument) -> list[Edit]:
     return found
 
 
-def _next(store: Store, name: str, namespace: str) -> int:
+def _choose_version(store: Store, name: str, namespace: str) -> int:
     """The number of a document's next version, within an open read or write: those that were
     taken back are counted too."""
     sources = store.journal.sources(namespace, prefix_of(name))
     return 1 + max((place.version for place in map(place_of, sources) if place), default=0)
 
 
-def _planned(
+def _plan_passages(
     plan: Plan, live: LiveSet, document: NewDocument, requests: Sequence[Request], version: int
 ) -> DocumentChange:
     """Decide what becomes of every passage of both versions, and plan it."""
@@ -250,7 +250,7 @@ def _planned(
         marks.append((" " if stays else "~", moved))
     status: Status = "changed" if known else "added"
     return DocumentChange(
-        name, namespace, status, before, version, _merged(old, marks, ids), 0, made=False
+        name, namespace, status, before, version, _merge_diff(old, marks, ids), 0, made=False
     )
 
 
@@ -265,7 +265,7 @@ def _anchors(requests: Sequence[Request], places: dict[str, int]) -> list[int | 
     return anchors
 
 
-def _merged(
+def _merge_diff(
     old: Sequence[Record], marks: Sequence[tuple[Mark, Record]], ids: set[str]
 ) -> tuple[tuple[Mark, Record], ...]:
     """The new version's passages, and those retired behind what they stood behind."""
@@ -284,8 +284,8 @@ def _merged(
     return tuple(found)
 
 
-def _removed(live: LiveSet, namespace: str, name: str) -> DocumentChange:
-    found = _known(live, namespace, name)
+def _plan_removal(live: LiveSet, namespace: str, name: str) -> DocumentChange:
+    found = _find_known(live, namespace, name)
     diff: tuple[tuple[Mark, Record], ...] = tuple(("-", live.records[s]) for s in found.ordered)
     version = found.head.version
     return DocumentChange(
@@ -293,7 +293,7 @@ def _removed(live: LiveSet, namespace: str, name: str) -> DocumentChange:
     )
 
 
-def _made(change: DocumentChange, live: LiveSet) -> DocumentChange:
+def _read_made(change: DocumentChange, live: LiveSet) -> DocumentChange:
     """A change that was made, with the records as they now are."""
     diff = tuple((mark, live.records.get(r.sequence, r)) for mark, r in change.diff)
     return replace(change, diff=diff, memory=live.version, made=True)

@@ -10,7 +10,7 @@ import numpy as np
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
 from memedit.core.protocols import Encoder
 from memedit.core.types import Vectors
-from memedit.memory.address import Address, shown
+from memedit.memory.address import Address, hide_password
 
 ENCODE_CHUNK = 1_024
 Encode = Callable[[Sequence[str]], dict[str, Vectors]]
@@ -80,7 +80,7 @@ class Encoding:
             return
         mine = (self.encoder.id, self.encoder.dimension)
         if mine != expected:
-            where = "DIR" if self._address is None else shown(self._address)
+            where = "DIR" if self._address is None else hide_password(self._address)
             raise EncoderMismatchError(
                 f"This memory was built with encoder {expected[0]!r} ({expected[1]} dimensions), "
                 f"not with {mine[0]!r} ({mine[1]}).",

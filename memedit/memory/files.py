@@ -256,11 +256,11 @@ def write(path: Path, records: Iterable[Record]) -> int:
     count = 0
     with replacing(path) as new, new.open("w", encoding="utf-8") as file:
         for count, record in enumerate(records, start=1):  # noqa: B007 (told below)
-            file.write(json.dumps(exported(record), ensure_ascii=False) + "\n")
+            file.write(json.dumps(export_record(record), ensure_ascii=False) + "\n")
     return count
 
 
-def exported(record: Record) -> dict[str, Any]:
+def export_record(record: Record) -> dict[str, Any]:
     """A record as an object that :func:`request` reads."""
     edit = record.edit
     row: dict[str, Any] = (

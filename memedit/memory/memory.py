@@ -154,7 +154,7 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
     def digest(self) -> str:
         """SHA-256 of the live records in order: equal in every process that has seen the same."""
         with self._current() as live:
-            records, relations = live.in_order(), dict(live.relation_ids)
+            records, relations = live.list_records(), dict(live.relation_ids)
         total = hashlib.sha256()
         for record in records:
             row = record_row(record, relations.get(record.sequence))
@@ -353,7 +353,7 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
 
     def verify(self) -> VerifyReport:
         """Check file, hashes, keys, live set and index against each other; reads everything."""
-        with self._store.replica.at_rest() as live:
+        with self._store.replica.hold_at_rest() as live:
             if live is None:
                 return VerifyReport(0, 0, 0)
             return verify(self._store.journal, live)

@@ -12,10 +12,10 @@ from filelock import FileLock
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.core.files import replacing
 from memedit.core.untrusted import read_bytes
-from memedit.memory.address import ASIDE, ASIDE_LOCK, Address, directory, quoted
+from memedit.memory.address import ASIDE, ASIDE_LOCK, Address, directory, quote
 from memedit.memory.backup import SETTINGS, seal
 from memedit.memory.journal.copying import MigrationReport, check_target, copy_journal
-from memedit.memory.journal.erasing import Row, erase_again, purged_of
+from memedit.memory.journal.erasing import Row, erase_again, read_purged
 from memedit.memory.journal.journal import FILE, Journal
 from memedit.memory.memory import EditMemory
 from memedit.memory.verify import UNFINISHED
@@ -48,8 +48,8 @@ def migrate(
     check_sound(source)
     origin = Journal(source, read_only=True)
     try:
-        with _kept_aside(target):
-            report = _copied(origin, target, progress)
+        with _keep_aside(target):
+            report = _copy_to(origin, target, progress)
             check_sound(target)
     finally:
         origin.close()
@@ -105,23 +105,23 @@ def _copy_settings(source: Path | None, target: Path) -> None:
             new.write_bytes(content)
 
 
-def _copied(
+def _copy_to(
     origin: Journal, target: Address, progress: Callable[[int], None] | None
 ) -> MigrationReport:
     copy = Journal(target)
     try:
-        purged = _purged_since(origin, copy)
+        purged = _find_purged_since(origin, copy)
         return copy_journal(origin, copy, progress, lambda: erase_again(copy, purged))
     finally:
         copy.close()
 
 
-def _purged_since(origin: Journal, copy: Journal) -> list[Row]:
+def _find_purged_since(origin: Journal, copy: Journal) -> list[Row]:
     """What the target purged, where the source is an older state of the same memory."""
     with copy.read() as anything, origin.read():
         if not anything or copy.meta("memory") != origin.meta("memory"):
             return []
-        return purged_of(copy)
+        return read_purged(copy)
 
 
 def check_sound(address: Address) -> None:
@@ -134,14 +134,14 @@ def check_sound(address: Address) -> None:
         problems = [each for each in memory.verify().problems if each != UNFINISHED]
     if problems:
         raise MemoryStoreError(
-            f"The memory {quoted(address)} is damaged: {'; '.join(problems[:3])}.",
+            f"The memory {quote(address)} is damaged: {'; '.join(problems[:3])}.",
             hint="Nothing was replaced. memedit verify tells more; memedit edit salvage writes "
             "what can still be read into a file.",
         )
 
 
 @contextmanager
-def _kept_aside(target: Address) -> Iterator[None]:
+def _keep_aside(target: Address) -> Iterator[None]:
     """The memory at ``target`` (a directory) comes back if the block raises. A database takes the
     new one in a single transaction, which compares every row before it ends."""
     folder = directory(target)

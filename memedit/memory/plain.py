@@ -107,7 +107,7 @@ def plain_document_change(change: DocumentChange) -> dict[str, Any]:
         "document_version": change.version,
         "version": change.memory,
         "made": change.made,
-        "kept": len(change.marked(" ")),
+        "kept": len(change.take_marked(" ")),
         "diff": [
             {"becomes": _BECOMES[mark], "id": record.id, "text": record.edit.prompt}
             for mark, record in change.diff

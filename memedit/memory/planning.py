@@ -72,11 +72,11 @@ class Request:
         """A request with dates as people write them: both ends included, in ``zone``.
 
         Raises:
-            InvalidEditError: as :func:`checked`; a date that is none.
+            InvalidEditError: as :func:`check_request`; a date that is none.
         """
         start = _limit("valid_from", valid_from, zone)
         end = _limit("valid_until", valid_until, zone)
-        return checked(cls(edit, namespace, source, start, end, payloads or {}))
+        return check_request(cls(edit, namespace, source, start, end, payloads or {}))
 
     def texts(self) -> list[str]:
         """Every text whose vector is needed to add the edit."""
@@ -84,7 +84,7 @@ class Request:
         return search_texts(self.edit) + ([] if relation is None else [relation])
 
 
-def checked(request: Request) -> Request:
+def check_request(request: Request) -> Request:
     """``request`` with its dates in UTC.
 
     Raises:
@@ -145,8 +145,8 @@ class Plan:
 
     def add_all(self, requests: Sequence[Request]) -> list[Receipt]:
         """A receipt per request, in order."""
-        near = self._near(requests)
-        earlier = self._near_in_batch(requests)
+        near = self._find_near(requests)
+        earlier = self._find_near_in_batch(requests)
         receipts: list[Receipt] = []
         for at, request in enumerate(requests):
             staged = [receipts[i].record.sequence for i in earlier.get(at, ())]
@@ -161,7 +161,7 @@ class Plan:
         if known is not None:
             self.retire(old, "", known.sequence)
             return Receipt(known.id, "duplicate", self._version, known, (old,))
-        return self._add(request, self._near([request]).get(0, []), old)
+        return self._add(request, self._find_near([request]).get(0, []), old)
 
     def duplicate(self, request: Request, *, exact: bool = False) -> Record | None:
         """The live record that already says this, with this validity.
@@ -227,7 +227,7 @@ class Plan:
         edit = request.edit
         record = Record(
             edit=edit,
-            sequence=self._next(),
+            sequence=self._take_next(),
             version=self._version,
             namespace=request.namespace,
             source=request.source,
@@ -246,23 +246,23 @@ class Plan:
         Ids are unique among live records: where the new edit has the old one's id, the copy is
         known as ``<id>~<sequence>``.
         """
-        sequence = self._next()
+        sequence = self._take_next()
         edit = replace(old.edit, id=f"{old.id}~{sequence}") if old.id == taken else old.edit
         record = replace(
             old, edit=edit, sequence=sequence, version=self._version, valid_until=until
         )
         reason = "shortened" if until != old.valid_until else "renamed"
-        self._enter(self._copied(old, record), reason, old.sequence)
+        self._enter(self._copy_record(old, record), reason, old.sequence)
 
     def move(self, old: Record, source: str, reason: str) -> Record:
         """``old`` anew under its id, in its place, with another source: it keeps the rest."""
-        sequence = self._next()
+        sequence = self._take_next()
         self.retire(old, reason, sequence)
         record = replace(old, source=source, sequence=sequence, version=self._version)
-        self._enter(self._copied(old, record), reason, old.sequence)
+        self._enter(self._copy_record(old, record), reason, old.sequence)
         return record
 
-    def _copied(self, old: Record, record: Record) -> Stored:
+    def _copy_record(self, old: Record, record: Record) -> Stored:
         """``record`` with keys and payloads of ``old``."""
         source = self._added.get(old.sequence)
         if source is not None:
@@ -282,7 +282,7 @@ class Plan:
             self._spaces[record.namespace] = Space()
         self._spaces[record.namespace].add(record)
 
-    def _next(self) -> int:
+    def _take_next(self) -> int:
         self._sequence += 1
         return self._sequence
 
@@ -292,12 +292,12 @@ class Plan:
         added = self._added.get(sequence)
         return self._live.records[sequence] if added is None else added.record
 
-    def _both(self, namespace: str) -> Iterator[Space]:
+    def _both_spaces(self, namespace: str) -> Iterator[Space]:
         yield self._live.space(namespace)
         yield self._spaces.get(namespace, self._nothing)
 
     def _find(self, namespace: str, id: str) -> int | None:
-        for space in self._both(namespace):
+        for space in self._both_spaces(namespace):
             sequence = space.by_id.get(id)
             if sequence is not None and sequence not in self._retired:
                 return sequence
@@ -305,7 +305,7 @@ class Plan:
 
     def _rivals(self, request: Request, old: Record | None) -> list[int]:
         found = set() if old is None else {old.sequence}
-        for space in self._both(request.namespace):
+        for space in self._both_spaces(request.namespace):
             # What a person states retires what is in its place; a passage retires nothing.
             if place_of(request.source) is None:  # documents may say the same
                 found |= {s for s in space.about(request.edit) if s not in space.shelf}
@@ -321,7 +321,7 @@ class Plan:
             return []
         named = [self._find(request.namespace, id) for id in request.perhaps]
         if request.edit.subject is not None:
-            near = self._same_relation(request)
+            near = self._find_same_relation(request)
         found = dict.fromkeys([*near, *(s for s in named if s is not None)])
         records = [self._record(s) for s in found if s not in self._retired and s not in rivals]
         return [
@@ -330,7 +330,7 @@ class Plan:
             if _overlap(record, request) and not _agree(record.edit, request.edit)
         ]
 
-    def _same_relation(self, request: Request) -> list[int]:
+    def _find_same_relation(self, request: Request) -> list[int]:
         key = subject_key(request.edit.subject or "")
         known = self._live.space(request.namespace).subjects.sequences(key)[:_NEWEST]
         added = self._spaces.get(request.namespace, self._nothing).subjects.sequences(key)[:_NEWEST]
@@ -352,10 +352,10 @@ class Plan:
         vector: Vectors = self._live.relations.vectors([text])[0]
         return vector
 
-    def _near(self, requests: Sequence[Request]) -> dict[int, list[int]]:
+    def _find_near(self, requests: Sequence[Request]) -> dict[int, list[int]]:
         """Live records with a key near a request without a subject, by its position."""
         near: dict[int, list[int]] = {}
-        for namespace, positions in self._without_subject(requests).items():
+        for namespace, positions in self._group_without_subject(requests).items():
             space = self._live.space(namespace)
             if space.index is not None:
                 ids, similarities = space.index.search(self._prompts(requests, positions), _NEAREST)
@@ -370,10 +370,10 @@ class Plan:
         excluded = len(self._live.records[sequence].edit.excluded)
         return not excluded or key not in space.keys[sequence][-excluded:]
 
-    def _near_in_batch(self, requests: Sequence[Request]) -> dict[int, list[int]]:
+    def _find_near_in_batch(self, requests: Sequence[Request]) -> dict[int, list[int]]:
         """The same among the requests themselves: positions of earlier ones."""
         near: dict[int, list[int]] = {}
-        for positions in self._without_subject(requests).values():
+        for positions in self._group_without_subject(requests).values():
             if len(positions) == 1:
                 continue
             vectors = self._prompts(requests, positions)
@@ -385,7 +385,7 @@ class Plan:
                 near[at] = close.tolist()
         return near
 
-    def _without_subject(self, requests: Sequence[Request]) -> dict[str, list[int]]:
+    def _group_without_subject(self, requests: Sequence[Request]) -> dict[str, list[int]]:
         """Positions of requests to add that have no subject, by namespace."""
         found: dict[str, list[int]] = {}
         for at, request in enumerate(requests):

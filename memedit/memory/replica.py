@@ -142,7 +142,7 @@ class Replica(ABC):
         return int(self._purged or 0)
 
     @contextmanager
-    def at_rest(self) -> Iterator[LiveSet | None]:
+    def hold_at_rest(self) -> Iterator[LiveSet | None]:
         """The live set exactly at the state that the journal shows within the block; None where
         nothing was ever written."""
         with self._turns.lock, self._news, self._journal.read() as anything:
@@ -183,7 +183,7 @@ class Replica(ABC):
         afresh = identity.get("embedding") != self._embedding or not self._continues(journal)
         if afresh:  # new, re-encoded elsewhere, or gone back to a backup
             live = LiveSet()
-            ready = self._saved_indexes(journal, identity)
+            ready = self._find_saved_indexes(journal, identity)
         news = live.read(journal, self.payloads, ready, int(identity.get("dimension", 0)))
         rows = self._payload_rows(journal, news, metas, afresh=afresh)
         purged = metas.get(PURGED) != self._purged
@@ -206,10 +206,10 @@ class Replica(ABC):
             self.payloads.clear()
             self._arrived.notify_all()
         if purged:
-            self._let_go(identity, metas.get(PURGED))
+            self._drop_purged(identity, metas.get(PURGED))
         return identity
 
-    def _let_go(self, identity: Mapping[str, str], event: str | None) -> None:
+    def _drop_purged(self, identity: Mapping[str, str], event: str | None) -> None:
         """What was purged is let go of wherever it was kept beside the live set."""
         for forget in list(self.when_purged):
             forget()
@@ -232,7 +232,7 @@ class Replica(ABC):
 
     # -- snapshots ----------------------------------------------------------------------------
 
-    def _saved_indexes(
+    def _find_saved_indexes(
         self, journal: JournalReader, identity: Mapping[str, str]
     ) -> dict[str, VectorIndex]:
         folder = self.folder(identity)
@@ -251,7 +251,7 @@ class Replica(ABC):
                 if not anything:
                     return
                 self.catch_up(journal)
-                identity = journal.identity() | {"event": list(journal.last_event())}
+                identity = journal.identity() | {"event": list(journal.read_last_event())}
             folder = path or self.folder(identity)
             if folder is None:
                 return

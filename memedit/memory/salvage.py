@@ -14,7 +14,7 @@ from typing import Any
 from memedit.core.errors import MemeditError, MemoryStoreError, UntrustedFileError
 from memedit.core.types import Record
 from memedit.core.untrusted import check_plain
-from memedit.memory.address import quoted
+from memedit.memory.address import quote
 from memedit.memory.files import write
 from memedit.memory.journal.journal import FILE, LIVE
 from memedit.memory.journal.rows import digest, to_record
@@ -58,7 +58,7 @@ def salvage(folder: Path, out: Path) -> SalvageReport:
             found = _Found(journal)
             saved = write(out, found.records())
     except (OSError, sqlite3.Error, UnicodeDecodeError, UntrustedFileError) as error:
-        raise MemoryStoreError(f"Memory {quoted(folder)}: {error}.") from error
+        raise MemoryStoreError(f"Memory {quote(folder)}: {error}.") from error
     return SalvageReport(saved, tuple(found.altered), tuple(found.lost), found.out_of_force)
 
 
@@ -77,7 +77,7 @@ class _Found:
         return row
 
     def records(self) -> Iterator[Record]:
-        sequence, last = 0, self._last()
+        sequence, last = 0, self._find_last()
         while sequence < last and len(self.lost) < _MOST_LOST_IN_A_ROW:
             sequence += 1
             try:
@@ -90,7 +90,7 @@ class _Found:
             except (sqlite3.Error, MemeditError, ValueError, TypeError, KeyError, RecursionError):
                 self.lost.append(sequence)
 
-    def _last(self) -> int:
+    def _find_last(self) -> int:
         """The largest sequence anywhere: the table itself may end early."""
         found = 0
         for table in ("records", "events"):

@@ -34,7 +34,7 @@ Replacements: TypeAlias = Callable[[Record], Sequence[Replaced]]
 _DEEPEST = 256
 
 
-def then(record: Record, moment: datetime, replaced: Replacements) -> Record:
+def find_then(record: Record, moment: datetime, replaced: Replacements) -> Record:
     """What was in force at the moment instead of a record that says not since when it holds; the
     record itself where nothing is known."""
     here = record
@@ -49,7 +49,7 @@ def then(record: Record, moment: datetime, replaced: Replacements) -> Record:
     return record
 
 
-def before(
+def find_before(
     record: Record, moment: datetime, same: Iterable[Record], replaced: Replacements
 ) -> Record | None:
     """What was in force before a record: of the same slot the one that ended last, else what it

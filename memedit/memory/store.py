@@ -126,7 +126,7 @@ class Store:
         """
         vectors = VectorTable(self.encoding.encode_checked)
         with self.reading() as live:
-            needed = self._new_texts(requests)
+            needed = self._count_new_texts(requests)
             if needed:
                 self.encoding.check()
             relations = live.relations
@@ -142,7 +142,7 @@ class Store:
             progress(len(requests))
         return vectors
 
-    def _new_texts(self, requests: Sequence[Request]) -> dict[str, int]:
+    def _count_new_texts(self, requests: Sequence[Request]) -> dict[str, int]:
         """Text -> number of requests up to the first that needs it. Guard held."""
         plan = self.plan(Head(), VectorTable(self.encoding.encode))
         needed: dict[str, int] = {}
@@ -192,7 +192,7 @@ class Store:
             log.warning("The change is stored, but reading it back failed: %s", error)
         self.replica.snapshot_after_change()
 
-    def followed(self, receipts: Sequence[Receipt]) -> list[Receipt]:
+    def follow_all(self, receipts: Sequence[Receipt]) -> list[Receipt]:
         """:meth:`follow`, and the receipts with the records as they now are. Lock held."""
         self.follow()
         live = self.live.records
@@ -218,7 +218,7 @@ class Store:
         """Encode every text anew, dead records' too, and keep ``encoder``."""
         with self.lock, self.journal.read() as anything:
             # Encoded without the lock, as it takes long; what is added meanwhile follows below.
-            texts = self._stored_texts() if anything else []
+            texts = self._read_stored_texts() if anything else []
         old = self.encoding.change(encoder)
         try:
             vectors = VectorTable(self.encoding.encode)
@@ -230,7 +230,7 @@ class Store:
             self.encoding.change(old)
             raise
 
-    def _stored_texts(self) -> list[str]:
+    def _read_stored_texts(self) -> list[str]:
         keys = [row[2] for row in self.journal.key_rows()]
         return list(dict.fromkeys(keys + [row[1] for row in self.journal.relation_rows()]))
 
@@ -264,7 +264,7 @@ class Store:
             with target.read() as anything:
                 if not anything:
                     return
-                event, at = target.last_event()
+                event, at = target.read_last_event()
                 theirs = target.meta("memory")
         finally:
             target.close()

@@ -123,7 +123,7 @@ class Uses:
     def all(self) -> dict[Key, Use]:
         """By edit, with what is not written yet."""
         with self._beside(False) as db:
-            found = {} if db is None else _kept(db)
+            found = {} if db is None else _read_kept(db)
         with self._lock:
             new = dict(self._new)
         for key, (count, last) in new.items():
@@ -133,7 +133,7 @@ class Uses:
         return found
 
 
-def _kept(db: Connection) -> dict[Key, Use]:
+def _read_kept(db: Connection) -> dict[Key, Use]:
     if not inspect(db).has_table(TABLE):
         return {}
     rows = db.execute(text(f"SELECT namespace, id, count, last FROM {TABLE}")).all()

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError
 from memedit.core.types import key_texts, mask_prompt
-from memedit.memory.backup import altered
+from memedit.memory.backup import find_altered
 from memedit.memory.journal.payloads import load
 from memedit.memory.journal.reading import PURGING, JournalReader
 from memedit.memory.journal.rows import KeyRow, digest
@@ -35,14 +35,14 @@ def verify(journal: JournalReader, live: LiveSet) -> VerifyReport:
         rows = journal.key_rows()
         problems += [*_content(journal), *_keys(journal, live, rows), *_live(journal, live)]
         problems += _indexes(live, rows)
-        problems += [*_payloads(journal), *altered(journal), *_unfinished(journal)]
+        problems += [*_payloads(journal), *find_altered(journal), *_check_unfinished(journal)]
     except (DBAPIError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
             RecursionError, MemeditError) as error:  # fmt: skip  # content that cannot even be read
         problems.append(f"cannot be read: {getattr(error, 'orig', error)}")
     return VerifyReport(live.version, len(live), len(rows), tuple(problems))
 
 
-def _unfinished(journal: JournalReader) -> Iterator[str]:
+def _check_unfinished(journal: JournalReader) -> Iterator[str]:
     if journal.meta(PURGING) is not None:
         yield UNFINISHED
 

@@ -45,7 +45,7 @@ class Searchable(Shelves):
     def records(self, namespace: str | None = None) -> Iterator[Record]:
         """Live records in sequence order, as they are at the time of the call."""
         with self._current() as live:
-            return iter(live.in_order(namespace))
+            return iter(live.list_records(namespace))
 
     def namespaces(self) -> dict[str, int]:
         """Number of live records by namespace."""
@@ -99,14 +99,14 @@ class Searchable(Shelves):
     def then(self, record: Record, moment: datetime) -> Record:
         """What was in force at a moment instead of a live record that has no ``valid_from``: what
         it replaced since, where that is known; else the record."""
-        return slots.then(record, moment, self._replaced)
+        return slots.find_then(record, moment, self._replaced)
 
     def before(self, record: Record, moment: datetime) -> Record | None:
         """What was in force before a live record; None: nothing is known."""
         with self._current() as live:
             about = live.space(record.namespace).about(record.edit)
             same = [live.records[sequence] for sequence in about]
-        return slots.before(record, moment, same, self._replaced)
+        return slots.find_before(record, moment, same, self._replaced)
 
     def _moment(self, as_of: Moment | None) -> datetime:
         return datetime.now(UTC) if as_of is None else self.moment(as_of)

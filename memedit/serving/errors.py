@@ -129,17 +129,17 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         return answer_of(error, request.url.path)
 
-    async def of_http(request: Request, error: Exception) -> JSONResponse:
+    async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         message = f"{request.method} {request.url.path}: {error.detail}"
         told = ApiError(error.status_code, message, headers=error.headers)
         return answer_of(told, request.url.path)
 
-    async def of_validation(request: Request, error: Exception) -> JSONResponse:
+    async def answer_validation_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         return answer_of(invalid(error.errors()), request.url.path)
 
     for kind in (ApiError, MemeditError, ValidationError):
         app.add_exception_handler(kind, answer)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(RequestValidationError, of_validation)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(RequestValidationError, answer_validation_error)

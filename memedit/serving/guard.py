@@ -88,17 +88,17 @@ class Guard:
             await send(message)
 
         try:
-            await self._admitted(scope, receive, answer)
+            await self._admit(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             metrics, seconds = self.service.metrics, time.perf_counter() - started
             metrics.requests.labels(route, _method(scope), str(status[0])).inc()
             metrics.seconds.labels(route).observe(seconds)
             key = getattr(scope.get("state", {}).get("key"), "id", "")
-            logs.answered(route, _method(scope), status[0], seconds, key)
+            logs.log_answer(route, _method(scope), status[0], seconds, key)
             logs.request_id.reset(token)
 
-    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
             if scope["method"] == "OPTIONS":  # a preflight of a listed origin does not come here
@@ -109,19 +109,19 @@ class Guard:
             body = await self._body(scope, receive, key, headers)
             if not _open(scope):
                 # Routes that find a version in the body wait in the same way.
-                scope["state"]["reached"] = reached = partial(self._waiting.reached, key.id)
-                await reached(versions.asked_for(headers))
+                scope["state"]["reached"] = reached = partial(self._waiting.wait_until, key.id)
+                await reached(versions.read_version(headers))
         except (ApiError, MemeditError) as error:
             await answer_of(error, scope["path"])(scope, receive, send)
             return
         started = [False]
 
-        async def noted(message: Message) -> None:
+        async def note_start(message: Message) -> None:
             started[0] = True
             await send(message)
 
         try:
-            await self.app(scope, _replayed(body, receive), noted)
+            await self.app(scope, _replay(body, receive), note_start)
         except Exception as error:
             # The status has gone out; an error can be told no more.
             if started[0]:
@@ -205,14 +205,14 @@ def _method(scope: MutableMapping[str, Any]) -> str:
     return scope["method"] if scope["method"] in known else "other"
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     """``receive`` that gives the body at once, then what comes: the disconnect."""
     given = [False]
 
-    async def again() -> Message:
+    async def receive_again() -> Message:
         if given[0]:
             return await receive()
         given[0] = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return again
+    return receive_again

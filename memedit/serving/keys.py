@@ -56,11 +56,11 @@ class Key:
     created: str = ""
     revoked: bool = False
 
-    def may(self, scope: str) -> bool:
+    def allows(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes
 
 
-def new_key(
+def make_key(
     name: str,
     scopes: Iterable[str] = ("read", "ask"),
     *,

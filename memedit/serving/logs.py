@@ -31,25 +31,25 @@ def configure(format: Format, level: str) -> None:
             f"There is no log level {level!r}.", hint="debug, info, warning or error."
         )
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_with_request)
+    handler.addFilter(_add_request)
     handler.setFormatter(_Json() if format == "json" else logging.Formatter(_TEXT))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(chosen, logging.INFO))  # other libraries' details are nobody's business
     logging.getLogger("memedit").setLevel(chosen)
-    logging.getLogger("uvicorn.error").addFilter(shortened)
+    logging.getLogger("uvicorn.error").addFilter(shorten)
     for noisy in ("httpx", "sentence_transformers", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(chosen, logging.WARNING))
 
 
-def _with_request(record: logging.LogRecord) -> bool:
+def _add_request(record: logging.LogRecord) -> bool:
     id = request_id.get()
     record.request_id = id
     record.request = f"[{id}] " if id else ""
     return True
 
 
-def shortened(record: logging.LogRecord) -> bool:
+def shorten(record: logging.LogRecord) -> bool:
     """An upstream that broke off is one line: what it was, not where in the server it was met."""
     error = record.exc_info[1] if record.exc_info else None
     while error is not None and not isinstance(error, CutError):
@@ -78,7 +78,7 @@ class _Json(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
-def answered(route: str, method: str, status: int, seconds: float, key: str) -> None:
+def log_answer(route: str, method: str, status: int, seconds: float, key: str) -> None:
     """One request, at level info: which route, never what was asked."""
     if access.isEnabledFor(logging.INFO):
         milliseconds = round(1e3 * seconds, 1)

@@ -73,7 +73,7 @@ class Metrics:
             tally[id] += 1
         self.fires.labels(namespace, id).inc()
 
-    def fired(self, namespace: str) -> dict[str, int]:
+    def read_fires(self, namespace: str) -> dict[str, int]:
         """Fires by edit since the server started."""
         with self._lock:
             return dict(self._fired.get(namespace, {}))

@@ -66,7 +66,7 @@ def explained_for(caller: Caller, explained: dict[str, Any]) -> dict[str, Any]:
     """An explanation as this key may see it: without the scope ``read``, of the edits only those
     that fired, since the answer shows them too; of those that a document contradicts, which the
     answer follows instead, no more than its receipt tells."""
-    if caller.key.may("read"):
+    if caller.key.allows("read"):
         return explained
     seen = {"hits": _FIRED, "informs": _FIRED, "disagrees": _TOLD}
     told = {

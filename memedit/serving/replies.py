@@ -140,29 +140,29 @@ class Reply:
         """
         number = 0
 
-        def told(kind: str, **content: Any) -> bytes:
+        def write_event(kind: str, **content: Any) -> bytes:
             nonlocal number
             number += 1
             return named_event({"type": kind, "sequence_number": number - 1} | content)
 
         start = self._head("in_progress")
-        yield told("response.created", response=start)
-        yield told("response.in_progress", response=start)
+        yield write_event("response.created", response=start)
+        yield write_event("response.in_progress", response=start)
         item = self._message("", "in_progress")
         at = {"item_id": item["id"], "output_index": 0, "content_index": 0}
-        yield told("response.output_item.added", output_index=0, item=item)
-        yield told("response.content_part.added", **at, part=_part(""))
+        yield write_event("response.output_item.added", output_index=0, item=item)
+        yield write_event("response.content_part.added", **at, part=_part(""))
         said, reason = "", None
         async for text, end in pieces:
             if text:
                 said += text
-                yield told("response.output_text.delta", **at, delta=text, logprobs=[])
+                yield write_event("response.output_text.delta", **at, delta=text, logprobs=[])
             reason = end or reason
-        yield told("response.output_text.done", **at, text=said, logprobs=[])
-        yield told("response.content_part.done", **at, part=_part(said))
+        yield write_event("response.output_text.done", **at, text=said, logprobs=[])
+        yield write_event("response.content_part.done", **at, part=_part(said))
         whole = self.whole(said, usage(), reason)
-        yield told("response.output_item.done", output_index=0, item=whole["output"][0])
-        yield told(f"response.{whole['status']}", response=whole)
+        yield write_event("response.output_item.done", output_index=0, item=whole["output"][0])
+        yield write_event(f"response.{whole['status']}", response=whole)
 
 
 def _part(text: str) -> dict[str, Any]:

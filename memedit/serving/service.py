@@ -147,7 +147,7 @@ def with_key(key: Key, scope: str, named: str | None = None) -> Caller:
     Raises:
         ApiError: as :func:`caller_of`.
     """
-    if not key.may(scope):
+    if not key.allows(scope):
         raise ApiError(403, f"This key lacks the scope {scope!r}.", code="insufficient_scope")
     return Caller(key, _namespace(key, named))
 

@@ -134,7 +134,7 @@ class Settings:
     )] = "warning"  # fmt: skip
 
     def __post_init__(self) -> None:
-        for name, (_, told) in described().items():
+        for name, (_, told) in describe_settings().items():
             value = getattr(self, name)
             if isinstance(value, int | float):
                 _check_bounds(name, value, told)
@@ -169,7 +169,7 @@ def _check_bounds(name: str, value: float, told: Setting) -> None:
 
 
 @cache
-def described() -> dict[str, tuple[Any, Setting]]:
+def describe_settings() -> dict[str, tuple[Any, Setting]]:
     """(type, what is said of it) by setting, in their order."""
     hints = get_type_hints(Settings, include_extras=True)
     return {field.name: get_args(hints[field.name])[:2] for field in fields(Settings)}
@@ -191,7 +191,7 @@ def load_settings(file: Path | None, given: dict[str, Any]) -> Settings:
         raise _invalid(error, file) from None
     except ValueError as error:  # TOML that is none
         raise InvalidInputError(f"{file} is not TOML: {error}.") from error
-    return Settings(**{name: getattr(found, name) for name in described()})
+    return Settings(**{name: getattr(found, name) for name in describe_settings()})
 
 
 def _sources(file: Path | None) -> type[BaseSettings]:
@@ -224,10 +224,10 @@ def _sources(file: Path | None) -> type[BaseSettings]:
 
     made: dict[str, Any] = {}
     for field in fields(Settings):
-        kind, told = described()[field.name]
+        kind, told = describe_settings()[field.name]
         assert field.default is not MISSING
         if "tuple" in str(kind):
-            kind = Annotated[kind, NoDecode, BeforeValidator(_listed)]
+            kind = Annotated[kind, NoDecode, BeforeValidator(_split_list)]
         made[field.name] = (
             kind,
             Field(field.default, ge=told.least, gt=told.above, le=told.most),
@@ -236,7 +236,7 @@ def _sources(file: Path | None) -> type[BaseSettings]:
     return found
 
 
-def _listed(value: object) -> object:
+def _split_list(value: object) -> object:
     """A list as the environment writes it: between commas."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -247,7 +247,7 @@ def _invalid(error: ValidationError, file: Path | None) -> InvalidInputError:
     first = error.errors(include_url=False, include_context=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     where = f" ({file}, {PREFIX}* or a flag)" if file is not None else f" ({PREFIX}* or a flag)"
-    hint = f"Settings: {', '.join(described())}."
+    hint = f"Settings: {', '.join(describe_settings())}."
     return InvalidInputError(
         f"{name}: {first['msg']}{where}.", hint=hint if first["type"] == "extra_forbidden" else ""
     )

@@ -29,7 +29,7 @@ Reached = Callable[[int], Awaitable[None]]
 """Waits, in the name of one request, until the edits are at a version."""
 
 
-def asked_for(headers: Headers) -> int:
+def read_version(headers: Headers) -> int:
     """The version a request's header names; 0: any.
 
     Raises:
@@ -68,7 +68,7 @@ class Waiting:
     def __len__(self) -> int:
         return self._keys.total()
 
-    async def reached(self, key: str, version: int) -> None:
+    async def wait_until(self, key: str, version: int) -> None:
         """Return once this server's edits are at least at ``version``.
 
         Args:
@@ -79,16 +79,16 @@ class Waiting:
         """
         if not version:
             return
-        with self._counted(key):
+        with self._count(key):
             await self._wait(version)
 
     def _version(self) -> int:
         return self.memory.version
 
     @contextmanager
-    def _counted(self, key: str) -> Iterator[None]:
+    def _count(self, key: str) -> Iterator[None]:
         if len(self) >= self._most or self._keys[key] >= self._most_of_a_key:
-            raise _refused("Too many requests wait for a version already", "too_many_waiting")
+            raise _refuse("Too many requests wait for a version already", "too_many_waiting")
         self._keys[key] += 1
         try:
             yield
@@ -107,7 +107,7 @@ class Waiting:
         try:
             await asyncio.wait_for(arrived, self.seconds)
         except asyncio.TimeoutError:  # of its own before Python 3.11
-            raise _refused(
+            raise _refuse(
                 f"This server has not reached version {version} yet", "version_not_reached"
             ) from None
         finally:
@@ -131,5 +131,5 @@ class Waiting:
                 await asyncio.wait_for(self._more.wait(), _LOOK_AGAIN)
 
 
-def _refused(what: str, code: str) -> ApiError:
+def _refuse(what: str, code: str) -> ApiError:
     return ApiError(503, f"{what}; try again.", code=code, headers={"Retry-After": "1"})

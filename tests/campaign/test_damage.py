@@ -98,7 +98,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
         with opened(root / "memory") as memory:
             memory.export(root / "edits.jsonl")
             texts, found = statements(memory), found_in(memory)
-        key, _ = keys.new_key("a", ("read",))
+        key, _ = keys.make_key("a", ("read",))
         keys.add(root / "keys.json", key)
         base, tokenizer = tiny_model(), byte_tokenizer()
         lm = Engine(base, tokenizer)

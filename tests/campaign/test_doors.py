@@ -24,7 +24,7 @@ from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.scope import load_scope
 from memedit.serving.app import create_app
-from memedit.serving.keys import KeyRing, new_key
+from memedit.serving.keys import KeyRing, make_key
 from tests.campaign.ledger import LONG, Stage
 from tests.serving.helpers import tiny_service
 from tests.serving.test_schema import check, check_answer
@@ -58,7 +58,7 @@ class Doors:
 
     def __init__(self, memory: EditMemory, folder: Path) -> None:
         self.memory, self.folder = memory, folder
-        self.held = KeyRing(keys=[new_key("a", ("read",))[0]])
+        self.held = KeyRing(keys=[make_key("a", ("read",))[0]])
 
     def _edit(self, draw: Any) -> Edit:
         made: Edit = draw(st.sampled_from([

@@ -18,7 +18,7 @@ import pytest
 from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError
 from memedit.memory import EditMemory, importing, moving
 from memedit.memory.backup import MANIFEST
-from memedit.memory.erasing.looking import sweep
+from memedit.memory.erasing.scanning import sweep
 from memedit.memory.journal.sqlite import driver_of
 from memedit.memory.salvage import salvage
 from tests.memory.helpers import CountingEncoder, capital, sound

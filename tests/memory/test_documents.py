@@ -61,13 +61,13 @@ def test_any_two_versions_share_the_ids_of_what_both_say(memory: EditMemory) -> 
         number += 1
         assert now.version == change.version == number and change.memory == version + 1
         there = {r.id: r.edit.prompt for r in now.passages}
-        stay = change.marked(" ") + change.marked("~")
+        stay = change.take_marked(" ") + change.take_marked("~")
         kept = {record.id: record.edit.prompt for record in stay}
         assert kept == {id: text for id, text in old.items() if id in there}
         spare = {text: before.count(text) for text in before}
         assert len(kept) == sum(min(spare[text], new.count(text)) for text in spare)
-        assert {r.id for r in change.marked("-")} == old.keys() - there.keys()
-        assert {r.id for r in change.marked("+")} == there.keys() - old.keys()
+        assert {r.id for r in change.take_marked("-")} == old.keys() - there.keys()
+        assert {r.id for r in change.take_marked("+")} == there.keys() - old.keys()
         assert [text for mark, text in marks(change) if mark != "-"] == new
         before = new
     assert number > 15 and sound(memory)
@@ -82,7 +82,7 @@ def test_only_new_passages_are_encoded_and_nothing_is_seen_half_changed() -> Non
     assert sum(encoder.calls, []) == [WORDS[5]]
     assert marks(change) == [
         ("~", WORDS[2]), (" ", WORDS[0]), ("-", WORDS[1]), ("-", WORDS[3]), ("+", WORDS[5]),
-    ] or len(change.marked("~")) == 1  # fmt: skip
+    ] or len(change.take_marked("~")) == 1  # fmt: skip
     versions = {event.version for event in memory.history()}
     assert versions == {1, 2}
     for version, said in ((1, WORDS[:4]), (2, [WORDS[2], WORDS[0], WORDS[5]])):
@@ -103,7 +103,7 @@ def test_versions_are_undone_as_a_whole_and_counted_on(memory: EditMemory) -> No
     assert texts(memory) == list(first.passages)
     assert memory.put_document(document(*WORDS[:2])).version == 3
     gone = memory.remove_document("rules")
-    assert (gone.status, len(gone.marked("-"))) == ("removed", 2) and not memory.documents()
+    assert (gone.status, len(gone.take_marked("-"))) == ("removed", 2) and not memory.documents()
     with pytest.raises(UnknownEditError, match="no document 'rules'"):
         memory.remove_document("rules")
     memory.restore(2)
@@ -134,7 +134,7 @@ def test_a_passage_that_learns_stays_where_it_is(memory: EditMemory) -> None:
     change = memory.put_document(document(WORDS[3], *WORDS[:3]))
     assert [r.id for r in memory.document("rules").passages][2] == middle.id
     assert memory.get(middle.id).edit.queries == ("Which rule is that?",)
-    assert len(change.marked(" ")) == 3
+    assert len(change.take_marked(" ")) == 3
     memory.forget(middle.id)
     assert texts(memory) == [WORDS[3], WORDS[0], WORDS[2]]
     again = memory.put_document(document(WORDS[3], *WORDS[:3]))

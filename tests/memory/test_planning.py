@@ -15,7 +15,7 @@ from memedit.encoders import HashingEncoder
 from memedit.memory.encoding import Encoding, VectorTable
 from memedit.memory.journal.rows import Head
 from memedit.memory.live.state import LiveSet
-from memedit.memory.planning import Plan, Request, checked
+from memedit.memory.planning import Plan, Request, check_request
 from tests.memory.helpers import capital, utc
 
 ENCODING = Encoding(HashingEncoder(32), None, lambda: None)
@@ -49,7 +49,7 @@ def value(records: Sequence[Record], moment: datetime) -> str | None:
 
 
 def request(city: str, start: int | None = None, end: int | None = None) -> Request:
-    return checked(
+    return check_request(
         Request(
             capital("France", city),
             valid_from=None if start is None else utc(start),
@@ -118,16 +118,18 @@ def test_what_contradicts_without_replacing_is_a_conflict() -> None:
     said = Edit("The seat of government of France is", "Vichy", "France")
     plan = Plan(LiveSet(), Head(), VectorTable(ENCODING.encode), NOW)
     near = Edit("The seat of the government of France is", "Paris", "France")
-    first, second = plan.add_all([checked(Request(said)), checked(Request(near))])
+    first, second = plan.add_all([check_request(Request(said)), check_request(Request(near))])
     assert first.conflicts == () and second.conflicts == (first.record,)
     assert len(live(plan)) == 2
     agreeing = Plan(LiveSet(), Head(), VectorTable(ENCODING.encode), NOW)
     same = Edit("The seat of the government of France is", "vichy", "France")
-    assert not agreeing.add_all([checked(Request(said)), checked(Request(same))])[1].conflicts
+    assert not agreeing.add_all([check_request(Request(said)), check_request(Request(same))])[
+        1
+    ].conflicts
 
 
 def test_namespaces_do_not_meet() -> None:
-    requests = [checked(Request(capital("France", city), city)) for city in ("A", "B")]
+    requests = [check_request(Request(capital("France", city), city)) for city in ("A", "B")]
     assert [record.namespace for record in live(plan_of(requests))] == ["A", "B"]
 
 
@@ -141,4 +143,4 @@ def test_namespaces_do_not_meet() -> None:
 )
 def test_dates_that_cannot_be(start: datetime, end: datetime | None, message: str) -> None:
     with pytest.raises(InvalidEditError, match=message):
-        checked(Request(capital("France"), valid_from=start, valid_until=end))
+        check_request(Request(capital("France"), valid_from=start, valid_until=end))

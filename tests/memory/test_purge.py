@@ -19,7 +19,7 @@ from memedit.core.errors import InvalidInputError, MemoryStoreError, UnknownEdit
 from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import Certificate, EditMemory
-from memedit.memory.erasing import looking
+from memedit.memory.erasing import scanning
 from memedit.memory.erasing.texts import Texts
 from memedit.memory.journal import erasing
 from memedit.memory.live import index
@@ -237,14 +237,14 @@ def test_files_may_go_while_they_are_looked_through(
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text(f"{name}: {secret()[0]}")
     texts = Texts.left([secret()[0]], [])
-    holds = looking._holds
+    holds = scanning._holds
 
     def others_remove_b(file: Path, given: Texts) -> bool:
         (tmp_path / "b").unlink(missing_ok=True)
         return holds(file, given)
 
-    monkeypatch.setattr(looking, "_holds", others_remove_b)
-    assert [(f.name, f.found) for f in looking.scan_files(tmp_path, texts)] == [
+    monkeypatch.setattr(scanning, "_holds", others_remove_b)
+    assert [(f.name, f.found) for f in scanning.scan_files(tmp_path, texts)] == [
         ("a", True), ("c", True),
     ]  # fmt: skip
 
@@ -277,8 +277,8 @@ POINTS: list[tuple[Any, str, int, bool]] = [
     (erasing, "erase", 1, False),
     (books.Books, "erase", 2, True),
     (books.Books, "compact", 1, True),
-    (looking, "sweep", 1, True),
-    (looking, "scan_tables", 1, True),
+    (scanning, "sweep", 1, True),
+    (scanning, "scan_tables", 1, True),
 ]
 
 

@@ -374,7 +374,7 @@ def test_errors_say_what_to_do_and_no_password(pg: Cluster, pg_memory: str) -> N
     pg.run("CREATE TABLE events (x int)", pg_memory)
     with pytest.raises(MemoryStoreError, match="another program"):
         EditMemory(pg_memory, CountingEncoder())
-    assert address.shown("postgres://a:b@h/d") == "postgres://a@h/d"
+    assert address.hide_password("postgres://a:b@h/d") == "postgres://a@h/d"
 
 
 def test_read_only_refuses_every_change(pg_memory: str) -> None:

@@ -14,7 +14,7 @@ from memedit.encoders import HashingEncoder
 from memedit.memory import changing
 from memedit.memory.encoding import VectorTable
 from memedit.memory.journal.rows import Entry, Head
-from memedit.memory.planning import Request, checked
+from memedit.memory.planning import Request, check_request
 from memedit.memory.store import Store
 from tests.memory.helpers import CountingEncoder, capital
 
@@ -32,7 +32,7 @@ def store(tmp_path: Path, encoder: CountingEncoder) -> Iterator[Store]:
 
 
 def asked(*countries: str) -> list[Request]:
-    return [checked(Request(capital(country))) for country in countries]
+    return [check_request(Request(capital(country))) for country in countries]
 
 
 def test_only_what_is_new_is_encoded(store: Store, encoder: CountingEncoder) -> None:

@@ -54,7 +54,7 @@ def identity(path: Path) -> dict[str, Any]:
     with EditMemory(path, CountingEncoder(), read_only=True) as memory:
         store: Store = memory._store
         with store.journal.read():
-            return store.journal.identity() | {"event": list(store.journal.last_event())}
+            return store.journal.identity() | {"event": list(store.journal.read_last_event())}
 
 
 def on_disk(victim: Path, scratch: Path) -> bytes:

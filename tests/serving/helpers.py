@@ -18,7 +18,7 @@ from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.editable import EditableModel
 from memedit.serving.app import assemble, create_app
-from memedit.serving.keys import Key, KeyRing, new_key
+from memedit.serving.keys import Key, KeyRing, make_key
 from memedit.serving.local.backend import LocalBackend
 from memedit.serving.metrics import Metrics
 from memedit.serving.service import Service
@@ -54,7 +54,7 @@ def tiny_service(
 
 def ring(*scopes: Sequence[str], **options: Any) -> tuple[KeyRing, list[str], list[Key]]:
     """A key per list of scopes: (the ring, what their owners hold, what is kept)."""
-    made = [new_key(f"key {i}", each, **options) for i, each in enumerate(scopes)]
+    made = [make_key(f"key {i}", each, **options) for i, each in enumerate(scopes)]
     return KeyRing(keys=[key for key, _ in made]), [s for _, s in made], [key for key, _ in made]
 
 

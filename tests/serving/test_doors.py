@@ -13,7 +13,7 @@ import pytest
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
-from memedit.serving.keys import new_key
+from memedit.serving.keys import make_key
 from memedit.serving.reading import explained_for
 from memedit.serving.service import NAMESPACE_HEADER, Caller
 from tests.memory.helpers import CountingEncoder
@@ -124,7 +124,7 @@ def test_a_key_that_may_only_ask_reads_no_edit_that_a_document_contradicts() -> 
     """The fault: the answer follows the document, and the explanation told the edit's fact."""
     hit = {"id": "x", "fact": "The code of the vault is 0451", "mention": "vault", "score": 0.9}
     explained = {"hits": [], "informs": [hit], "disagrees": [hit], "candidates": [hit]}
-    (asks, _), (reads, _) = (new_key(scope, [scope, "ask"]) for scope in ("ask", "read"))
+    (asks, _), (reads, _) = (make_key(scope, [scope, "ask"]) for scope in ("ask", "read"))
     told = explained_for(Caller(asks, "default"), explained)
     assert told["disagrees"] == [{"id": "x", "score": 0.9}] and told["candidates"] == []
     assert told["informs"] == [{"id": "x", "score": 0.9, "fact": hit["fact"]}]

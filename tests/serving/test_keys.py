@@ -13,14 +13,14 @@ import pytest
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.serving import keys
 from memedit.serving.guard import RateLimiter
-from memedit.serving.keys import KeyRing, new_key
+from memedit.serving.keys import KeyRing, make_key
 from memedit.serving.service import NAMESPACE_HEADER
 from tests.serving.helpers import CAPITAL, ELSEWHERE, ring, run, tiny_service, within
 
 
 def test_the_file_holds_no_key(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
-    key, secret = new_key("Ann", ("read", "edit"), namespace="acme")
+    key, secret = make_key("Ann", ("read", "edit"), namespace="acme")
     keys.add(file, key)
     kept = file.read_text()
     assert secret not in kept and secret.rpartition("_")[2] not in kept and key.id in kept
@@ -32,11 +32,11 @@ def test_the_file_holds_no_key(tmp_path: Path) -> None:
 def test_a_running_ring_notices_new_and_revoked_keys(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     held = KeyRing(file)
-    first, secret = new_key("Ann")
+    first, secret = make_key("Ann")
     assert held.find(secret) is None
     keys.add(file, first)
     assert held.find(secret) == first
-    second, other = new_key("Bo")
+    second, other = make_key("Bo")
     keys.add(file, second)
     keys.revoke(file, first.id)
     assert held.find(secret) is None and held.find(other) == second
@@ -47,7 +47,7 @@ def test_a_running_ring_notices_new_and_revoked_keys(tmp_path: Path) -> None:
     "{secret}", "mk_{id}_{secret}0", "ü_ü",
 ])  # fmt: skip
 def test_near_misses(wrong: str) -> None:
-    key, shown = new_key("Ann")
+    key, shown = make_key("Ann")
     secret = shown.rpartition("_")[2]
     held = KeyRing(keys=[key])
     assert held.find(wrong.format(id=key.id, secret=secret)) is None
@@ -61,9 +61,9 @@ def test_bad_files_and_settings(tmp_path: Path) -> None:
         with pytest.raises(MemoryStoreError, match="not a key file"):
             KeyRing(file)
     with pytest.raises(InvalidInputError, match="Did you mean: read"):
-        new_key("Ann", ("reed",))
+        make_key("Ann", ("reed",))
     with pytest.raises(InvalidInputError, match="needs a scope"):
-        new_key("Ann", ())
+        make_key("Ann", ())
     with pytest.raises(InvalidInputError, match="Unknown key"):
         keys.revoke(tmp_path / "none.json", "abc")
 

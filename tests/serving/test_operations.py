@@ -22,7 +22,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving.metrics import Metrics
-from memedit.serving.settings import Settings, described, load_settings
+from memedit.serving.settings import Settings, describe_settings, load_settings
 from tests import helpers
 from tests.memory.helpers import capital
 from tests.serving import processes
@@ -194,7 +194,7 @@ def test_the_example_configuration_loads() -> None:
 def _is_setting(name: str) -> bool:
     others = {"MEMEDIT_CACHE", "MEMEDIT_REPLICA_DIR", "MEMEDIT_CONFIG", "MEMEDIT_UPSTREAM_KEY",
               "MEMEDIT_AUDIT_KEY"}  # fmt: skip
-    return name in others or name.removeprefix("MEMEDIT_").lower() in described()
+    return name in others or name.removeprefix("MEMEDIT_").lower() in describe_settings()
 
 
 def test_compose_file() -> None:

@@ -13,7 +13,7 @@ import pytest
 from memedit.core.types import Edit
 from memedit.memory.journal.sqlite import driver_of
 from memedit.serving.errors import ApiError
-from memedit.serving.keys import new_key
+from memedit.serving.keys import make_key
 from memedit.serving.routes.changes import WRITERS
 from memedit.serving.versions import MIN_VERSION_HEADER, Waiting
 from tests.serving.helpers import CAPITAL, QUESTION, ring, run, tiny_edited, tiny_service, within
@@ -182,16 +182,16 @@ def test_a_memory_that_fails_meanwhile_is_told_to_those_who_wait() -> None:
 
     async def work() -> None:
         waiting = Waiting(memory, 600, most=9, most_of_a_key=9)
-        task = asyncio.create_task(waiting.reached("a", 5))
+        task = asyncio.create_task(waiting.wait_until("a", 5))
         await asyncio.sleep(0.05)
         memory.close()
         with pytest.raises(Exception, match="closed"):
             await task
         assert len(waiting) == 0
-        key, _ = new_key("x")
+        key, _ = make_key("x")
         with pytest.raises(Exception, match="closed"):
-            await waiting.reached(key.id, 5)
+            await waiting.wait_until(key.id, 5)
         with pytest.raises(ApiError, match="Too many"):
-            await Waiting(memory, 1, most=0, most_of_a_key=1).reached("a", 1)
+            await Waiting(memory, 1, most=0, most_of_a_key=1).wait_until("a", 1)
 
     run(work())

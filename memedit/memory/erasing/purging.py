@@ -27,7 +27,7 @@ from memedit.core.types import DEFAULT_NAMESPACE, Record
 from memedit.core.untrusted import parse_json
 from memedit.memory import using
 from memedit.memory.backup import MANIFEST, seal
-from memedit.memory.erasing import looking
+from memedit.memory.erasing import scanning
 from memedit.memory.erasing.certificate import Certificate, Erased, Follower
 from memedit.memory.erasing.texts import Texts
 from memedit.memory.journal import erasing
@@ -63,7 +63,7 @@ class Wanted:
 
     @property
     def what(self) -> tuple[str, tuple[str, ...], str | None, str | None]:
-        """Arguments of :func:`~memedit.memory.journal.erasing.chosen`."""
+        """Arguments of :func:`~memedit.memory.journal.erasing.choose_rows`."""
         return self.namespace, self.ids, self.subject, self.document
 
 
@@ -105,11 +105,11 @@ def plan(store: Store, wanted: Wanted) -> PurgePlan:
     with store.lock, store.journal.read() as anything:
         if not anything:
             return PurgePlan((), (), unfinished=False)
-        rows = erasing.chosen(store.journal, *wanted.what)
+        rows = erasing.choose_rows(store.journal, *wanted.what)
         about = Texts(tuple({row["subject"] for row in rows} - {None}))
         mentions = [
             row
-            for row in erasing.others(store.journal, {row["sequence"] for row in rows})
+            for row in erasing.read_others(store.journal, {row["sequence"] for row in rows})
             if row["namespace"] == wanted.namespace
             and about.are_in("\n".join(erasing.texts_of(row)))
         ]
@@ -130,7 +130,7 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
     found = _look(store, wanted)
     store.journal.check_writable()  # before anything beside it is touched
     if found is None:
-        return _resumed(store, beside)
+        return _resume(store, beside)
     rows, texts = found
     # Without it, whoever guesses a text could tell by the hash that it was there.
     salt = secrets.token_hex(16)
@@ -138,8 +138,8 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
     beside.erase(wanted.namespace, ids, texts, salt)
     with store.lock:
         with store.change() as head:
-            rows = erasing.chosen(store.journal, *wanted.what)
-            hashes = {row["sequence"]: erasing.salted(salt, row) for row in rows}
+            rows = erasing.choose_rows(store.journal, *wanted.what)
+            hashes = {row["sequence"]: erasing.hash_salted(salt, row) for row in rows}
             before = _state(store, salt)
             using.drop(store.journal.connection, wanted.namespace, ids)
             changed = erasing.erase(store.journal, head, rows, hashes, texts.are_in) if rows else {}
@@ -149,7 +149,7 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
         store.follow()
     beside.erase(wanted.namespace, ids, texts, salt)  # what was said of them meanwhile
     told = replace(
-        _named(store),
+        _name_purge(store),
         records=tuple(
             Erased(row["namespace"], row["id"], row["sequence"], hashes[row["sequence"]])
             for row in rows
@@ -158,7 +158,7 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
         searched=len(texts.searched), common=len(texts.own) - len(texts.searched),
         shared=texts.shared,
     )  # fmt: skip
-    return _finished(store, beside, told, texts)
+    return _finish(store, beside, told, texts)
 
 
 def finish(store: Store, beside: Beside) -> Certificate | None:
@@ -167,10 +167,10 @@ def finish(store: Store, beside: Beside) -> Certificate | None:
         if not anything or store.journal.meta(PURGING) is None:
             return None
     store.journal.check_writable()
-    return _resumed(store, beside)
+    return _resume(store, beside)
 
 
-def _resumed(store: Store, beside: Beside) -> Certificate:
+def _resume(store: Store, beside: Beside) -> Certificate:
     """Finish what an interrupted purge left. Its texts are known no more: what was said of its
     edits meanwhile goes by their ids, and no file is searched."""
     with store.lock, store.journal.read():
@@ -184,7 +184,7 @@ def _resumed(store: Store, beside: Beside) -> Certificate:
         for e in purged
         for r in (e.record,)
     )
-    return _finished(store, beside, replace(_named(store), records=records), Texts())
+    return _finish(store, beside, replace(_name_purge(store), records=records), Texts())
 
 
 def _look(store: Store, wanted: Wanted) -> tuple[list[erasing.Row], Texts] | None:
@@ -192,7 +192,7 @@ def _look(store: Store, wanted: Wanted) -> tuple[list[erasing.Row], Texts] | Non
     with store.lock, store.journal.read() as anything:
         rows: list[erasing.Row] = []
         if anything:
-            rows = erasing.chosen(store.journal, *wanted.what)
+            rows = erasing.choose_rows(store.journal, *wanted.what)
         if not rows:
             if anything and store.journal.meta(PURGING) is not None:
                 return None
@@ -204,7 +204,7 @@ def _look(store: Store, wanted: Wanted) -> tuple[list[erasing.Row], Texts] | Non
         sequences = {row["sequence"] for row in rows}
         said = [text for row in rows for text in erasing.texts_of(row)]
         said += erasing.reasons_of(store.journal, sorted(sequences))
-        others = (erasing.texts_of(row) for row in erasing.others(store.journal, sequences))
+        others = (erasing.texts_of(row) for row in erasing.read_others(store.journal, sequences))
         return rows, Texts.left(said, others)
 
 
@@ -220,7 +220,7 @@ def _id(row: erasing.Row) -> str:
     return str(row["id"])
 
 
-def _named(store: Store) -> Certificate:
+def _name_purge(store: Store) -> Certificate:
     with store.lock, store.journal.read():
         memory, version = store.journal.meta("memory") or "", store.journal.newest()[0]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -232,25 +232,25 @@ def _state(store: Store, salt: str) -> str:
     return hashlib.sha256(f"{salt}\0{fingerprint(store.journal)}".encode()).hexdigest()
 
 
-def _finished(store: Store, beside: Beside, told: Certificate, texts: Texts) -> Certificate:
+def _finish(store: Store, beside: Beside, told: Certificate, texts: Texts) -> Certificate:
     """Do what is left to do, and say so."""
     database, problems = store.journal.database, list[str]()
     with store.lock:
         problems += database.compact(store.journal.connection, (*_TABLES, *beside.tables))
     problems += beside.compact()
     if store.path is not None:
-        problems += looking.sweep(store.path)
-    followers = _acknowledged(store, told.memory)
+        problems += scanning.sweep(store.path)
+    followers = _wait_for_copies(store, told.memory)
     problems += [f"{f.name} has not let go of it yet" for f in followers if not f.acknowledged]
     with store.lock:
         if not problems:
             with store.change():
                 store.journal.put_meta({PURGING: None})
         with store.journal.read():
-            tables, after = looking.scan_tables(store.journal, texts), _state(store, told.salt)
+            tables, after = scanning.scan_tables(store.journal, texts), _state(store, told.salt)
     if store.path is not None and (store.path / MANIFEST).exists():
         seal(store.path)
-    files = [] if store.path is None else looking.scan_files(store.path, texts)
+    files = [] if store.path is None else scanning.scan_files(store.path, texts)
     problems += [f"{each.name} still holds a text" for each in (*tables, *files) if each.found]
     return replace(
         told, after=after, tables=tuple(tables), files=tuple(files), replicas=tuple(followers),
@@ -258,7 +258,7 @@ def _finished(store: Store, beside: Beside, told: Certificate, texts: Texts) -> 
     )  # fmt: skip
 
 
-def _acknowledged(store: Store, memory: str) -> list[Follower]:
+def _wait_for_copies(store: Store, memory: str) -> list[Follower]:
     """The copies that follow a shared memory, once they have let go or took too long."""
     with store.lock, store.journal.read():
         event = int(store.journal.meta(PURGED) or 0)

@@ -50,7 +50,7 @@ class Erasable:
             UnknownEditError: there is nothing to purge.
             MemoryStoreError: it cannot be done; nothing was purged, or purging again goes on.
         """
-        wanted = _wanted(ids, subject, document, namespace, everything=everything)
+        wanted = _make_wanted(ids, subject, document, namespace, everything=everything)
         return purging.purge(self._store, wanted, _beside(self))
 
     def preview_purge(
@@ -63,7 +63,7 @@ class Erasable:
     ) -> PurgePlan:
         """What :meth:`purge` would take now, and which other edits name the same subjects."""
         return purging.plan(
-            self._store, _wanted(ids, subject, document, namespace, everything=everything)
+            self._store, _make_wanted(ids, subject, document, namespace, everything=everything)
         )
 
     def finish_purge(self) -> Certificate | None:
@@ -76,7 +76,7 @@ class Erasable:
         self._store.replica.when_purged.append(forget)
 
 
-def _wanted(
+def _make_wanted(
     ids: Sequence[str],
     subject: str | None,
     document: str | None,

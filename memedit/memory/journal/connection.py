@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, RootTransaction, insert, inspect, sel
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemoryStoreError
-from memedit.memory.address import quoted
+from memedit.memory.address import quote
 from memedit.memory.journal.database import HAS_TABLES, WRITES, Database
 from memedit.memory.journal.rows import readable
 from memedit.memory.journal.schema import FORMAT, NEEDED, meta, metadata
@@ -52,7 +52,7 @@ class JournalConnection:
         """:class:`MemoryStoreError` where every change is refused."""
         if self.read_only:
             raise MemoryStoreError(
-                f"Memory {quoted(self.address)} was opened with read_only=True.",
+                f"Memory {quote(self.address)} was opened with read_only=True.",
                 hint="Open it without read_only to change it.",
             )
 
@@ -76,7 +76,7 @@ class JournalConnection:
         self.check_open()
         if self.ready and self._connection is not None:
             return True
-        return self._twice(self._look)
+        return self._try_twice(self._look)
 
     def _look(self) -> bool:
         if self._connection is None:
@@ -89,7 +89,7 @@ class JournalConnection:
             self.ready = _has_tables(self._connection, self.database)
         return self.ready
 
-    def _twice(self, act: Callable[[], T]) -> T:
+    def _try_twice(self, act: Callable[[], T]) -> T:
         """What ``act`` gives; once more where the connection had been lost meanwhile."""
         for attempt in range(2):
             try:
@@ -110,7 +110,7 @@ class JournalConnection:
     @contextmanager
     def read(self) -> Iterator[bool]:
         """One consistent state of the journal; yields False where nothing was ever written."""
-        with self.database.errors(), self._renewed():
+        with self.database.errors(), self._renew():
             if not self.prepare():
                 yield False
                 return
@@ -120,7 +120,7 @@ class JournalConnection:
     @contextmanager
     def write(self) -> Iterator[None]:
         """A transaction: durable once the block has ended, undone entirely if it raises."""
-        with self.database.errors(), self._renewed():
+        with self.database.errors(), self._renew():
             self._make_tables()
             with self._begin(writes=True):
                 yield
@@ -165,10 +165,10 @@ class JournalConnection:
                 self.prepare()
             return self.connection.execution_options(**options).begin()
 
-        return self._twice(begin)
+        return self._try_twice(begin)
 
     @contextmanager
-    def _renewed(self) -> Iterator[None]:
+    def _renew(self) -> Iterator[None]:
         """A connection that breaks within the block is given up: the next call makes another."""
         try:
             yield
@@ -199,7 +199,7 @@ def _has_tables(connection: Connection, database: Database) -> bool:
     names = set(inspect(connection).get_table_names())
     if database.is_foreign(names, set(NEEDED)):
         raise MemoryStoreError(
-            f"The database {quoted(database.address)} is another program's.",
+            f"The database {quote(database.address)} is another program's.",
             hint="Give another directory or database.",
         )
     if "meta" not in names:
@@ -209,7 +209,7 @@ def _has_tables(connection: Connection, database: Database) -> bool:
     found = int(connection.execute(format).scalar() or 0)
     if found > FORMAT:
         raise MemoryStoreError(
-            f"Memory {quoted(database.address)} has format {found}; this memedit reads {FORMAT}.",
+            f"Memory {quote(database.address)} has format {found}; this memedit reads {FORMAT}.",
             hint="Install a newer memedit: pip install --upgrade memedit",
         )
     return True

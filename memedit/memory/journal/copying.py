@@ -12,7 +12,7 @@ from sqlalchemy import MetaData, Table, delete, inspect, select
 from sqlalchemy.schema import DropTable
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
-from memedit.memory.address import Address, is_url, quoted
+from memedit.memory.address import Address, is_url, quote
 from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.schema import metadata
@@ -75,7 +75,7 @@ def copy_journal(
     """
     with source.read() as anything:
         if not anything:
-            raise MemoryStoreError(f"There is no memory {quoted(source.address)}.")
+            raise MemoryStoreError(f"There is no memory {quote(source.address)}.")
         version = source.head().version
         with target.write():
             for table in reversed(metadata.sorted_tables):
@@ -92,7 +92,7 @@ def copy_journal(
             expected, found = fingerprint(source), fingerprint(target)
             if expected != found:
                 raise MemoryStoreError(
-                    f"The copy {quoted(target.address)} reads back differently: nothing was kept.",
+                    f"The copy {quote(target.address)} reads back differently: nothing was kept.",
                     hint="Check the target's disk, and that its encoding is UTF-8.",
                 )
             purged = last()
@@ -136,13 +136,13 @@ def check_target(source: Address, target: Address) -> None:
     if source == target:
         raise InvalidInputError("Source and target are the same.", hint="Name another target.")
     if not is_url(source) and not Path(str(source)).exists():
-        raise MemoryStoreError(f"There is no memory {quoted(source)}.", hint="Check the path.")
+        raise MemoryStoreError(f"There is no memory {quote(source)}.", hint="Check the path.")
     journal = Journal(target)
     try:
         with journal.read() as anything:
             if anything and journal.head().event:
                 raise MemoryStoreError(
-                    f"There is a memory {quoted(target)} already.",
+                    f"There is a memory {quote(target)} already.",
                     hint="Give an empty directory, database or schema.",
                 )
     finally:

@@ -26,8 +26,8 @@ from memedit.memory.journal.rows import (
     Entry,
     Head,
     digest,
-    erased_relation,
-    listed_texts,
+    name_erased_relation,
+    read_listed_texts,
     to_bytes,
 )
 from memedit.memory.journal.schema import events, keys, meta, payloads, records, relations
@@ -41,7 +41,7 @@ _CHUNK = 5_000
 T = TypeVar("T")
 
 
-def chosen(
+def choose_rows(
     journal: JournalReader,
     namespace: str,
     ids: Sequence[str],
@@ -72,7 +72,7 @@ def _is_chosen(row: Row, ids: set[str], key: str | None) -> bool:
     return key is not None and about is not None and subject_key(about) == key
 
 
-def others(journal: JournalReader, sequences: set[int]) -> Iterator[Row]:
+def read_others(journal: JournalReader, sequences: set[int]) -> Iterator[Row]:
     """Every record but these and those that were purged."""
     purged = select(events.c.sequence).where(events.c.kind == "purge")
     for rows in journal.stream(select(records).where(records.c.sequence.not_in(purged)), _CHUNK):
@@ -81,7 +81,7 @@ def others(journal: JournalReader, sequences: set[int]) -> Iterator[Row]:
 
 def texts_of(row: Row) -> list[str]:
     """Everything that a record says, the prompt first."""
-    queries, excluded, _ = listed_texts(row["queries"])
+    queries, excluded, _ = read_listed_texts(row["queries"])
     spare = {*_KEPT, "queries", "relation", "digest", "valid_from", "valid_until"}
     plain = [value for name, value in row.items() if name not in spare and isinstance(value, str)]
     whole = [f"{row['prompt'].rstrip()} {row['target_new'].strip()}"] if row["target_new"] else []
@@ -98,7 +98,7 @@ def reasons_of(journal: JournalReader, sequences: Sequence[int]) -> list[str]:
     return found
 
 
-def salted(salt: str, row: Row) -> str:
+def hash_salted(salt: str, row: Row) -> str:
     """What stays of a record's content: only who knows salt and text can tell that it was this."""
     content = {name: value for name, value in row.items() if name not in ("relation", "digest")}
     plain = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -116,8 +116,8 @@ def erase(
 
     Args:
         head: Where the journal stands.
-        rows: Of :func:`chosen`.
-        hashes: By sequence what stands in the event for the content: of :func:`salted`.
+        rows: Of :func:`choose_rows`.
+        hashes: By sequence what stands in the event for the content: of :func:`hash_salted`.
         tells: Whether an id says what was purged: it is given another.
     """
     sequences = [row["sequence"] for row in rows]
@@ -135,7 +135,7 @@ def erase(
 
 
 def _clear_records(journal: Journal, rows: Sequence[Row], tells: Callable[[str], bool]) -> int:
-    cleared = [_cleared(row, tells) for row in rows]
+    cleared = [_clear_row(row, tells) for row in rows]
     names = [name for name in cleared[0] if name != "sequence"]
     change = update(records).where(records.c.sequence == bindparam("at"))
     change = change.values({name: bindparam(f"new_{name}") for name in names})
@@ -145,7 +145,7 @@ def _clear_records(journal: Journal, rows: Sequence[Row], tells: Callable[[str],
     return len(rows)
 
 
-def _cleared(row: Row, tells: Callable[[str], bool]) -> dict[str, Any]:
+def _clear_row(row: Row, tells: Callable[[str], bool]) -> dict[str, Any]:
     """The row of a record without anything that it says."""
     empty = {"prompt": ERASED, "queries": "[]"}
     cleared: dict[str, Any] = {}
@@ -155,7 +155,7 @@ def _cleared(row: Row, tells: Callable[[str], bool]) -> dict[str, Any]:
         else:
             cleared[column.name] = None if column.nullable else empty.get(column.name, "")
     if tells(cleared["id"]):
-        cleared["id"] = renamed(row["sequence"])
+        cleared["id"] = make_new_id(row["sequence"])
     return cleared | {"digest": digest(cleared)}
 
 
@@ -183,7 +183,7 @@ def _drop_relations(journal: Journal, ids: Sequence[int]) -> int:
     if top in gone:
         vector = to_bytes(np.zeros(journal.dimension(), np.float32))
         stays = update(relations).where(relations.c.id == top)
-        journal.execute(stays.values(text=erased_relation(top), vector=vector))
+        journal.execute(stays.values(text=name_erased_relation(top), vector=vector))
     _delete(journal, relations.c.id, [id for id in gone if id != top])
     return len(gone)
 
@@ -228,7 +228,7 @@ def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + _CHUNK]
 
 
-def purged_of(journal: JournalReader) -> list[Row]:
+def read_purged(journal: JournalReader) -> list[Row]:
     """The rows of records that were purged. Needs an open read."""
     purged = select(events.c.sequence).where(events.c.kind == "purge")
     rows = journal.connection.execute(select(records).where(records.c.sequence.in_(purged)))
@@ -240,13 +240,13 @@ def erase_again(journal: Journal, purged: Sequence[Row]) -> int:
     records that were."""
     known = {(row["sequence"], row["namespace"], row["version"]): row["id"] for row in purged}
     found = []
-    for row in others(journal, set()):
+    for row in read_others(journal, set()):
         id = known.get((row["sequence"], row["namespace"], row["version"]))
-        if id == row["id"] or id == renamed(row["sequence"]):
+        if id == row["id"] or id == make_new_id(row["sequence"]):
             found.append(row)
     if found:
         salt = secrets.token_hex(16)
-        hashes = {row["sequence"]: salted(salt, row) for row in found}
+        hashes = {row["sequence"]: hash_salted(salt, row) for row in found}
         ids = {row["id"] for row in found} - set(known.values())
         version = journal.newest()[0] + 1
         erase(journal, journal.head(), found, hashes, ids.__contains__)
@@ -254,6 +254,6 @@ def erase_again(journal: Journal, purged: Sequence[Row]) -> int:
     return len(found)
 
 
-def renamed(sequence: int) -> str:
+def make_new_id(sequence: int) -> str:
     """The id of a purged record whose own id said what was purged."""
     return f"purged-{sequence}"

@@ -99,7 +99,7 @@ class Feed:
             try:
                 self._follow()
             except Exception as error:
-                self._lost(error)
+                self._lose(error)
             # It went well for a while: the next attempt need not wait as if it never had.
             if self._contact > contact:
                 wait = _FIRST_WAIT
@@ -108,7 +108,7 @@ class Feed:
         self._journal.close()
         self._woken.close()
 
-    def _lost(self, error: Exception) -> None:
+    def _lose(self, error: Exception) -> None:
         expected = isinstance(error, MemeditError)
         self._error = getattr(error, "message", "") or " ".join(str(error).split())
         if self._connected or not expected:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Payload, Vectors
-from memedit.memory.address import Address, quoted
+from memedit.memory.address import Address, quote
 from memedit.memory.journal import payloads as payload_bytes
 from memedit.memory.journal.reading import LIVE, PAYLOAD_CHANGES, JournalReader
 from memedit.memory.journal.rows import Entry, Head, Stored, record_row, to_bytes, utc
@@ -46,7 +46,7 @@ class Journal(JournalReader):
         if read_only and self.database.is_missing(tables=ready):
             self.close()
             raise MemoryStoreError(
-                f"No memory {quoted(address)}.", hint="Check the path; read_only makes nothing."
+                f"No memory {quote(address)}.", hint="Check the path; read_only makes nothing."
             )
 
     def __enter__(self) -> Journal:

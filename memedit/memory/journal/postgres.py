@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, selec
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError, MissingExtraError
-from memedit.memory.address import quoted
+from memedit.memory.address import quote
 from memedit.memory.journal import policies
 from memedit.memory.journal.connection import give_up
 from memedit.memory.journal.database import HAS_TABLES, WRITES, Listener
@@ -97,7 +97,7 @@ class Postgres:
             given = psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error as error:
             raise InvalidInputError(
-                f"The memory {quoted(url)} is no PostgreSQL URL: {error}.",
+                f"The memory {quote(url)} is no PostgreSQL URL: {error}.",
                 hint="Such as postgresql://user@host:5432/database.",
             ) from None
         self._options: dict[str, Any] = {**_OPTIONS, **given}
@@ -252,10 +252,10 @@ def _errors(address: str) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, psycopg.Error) as error:
-        raise translated(error, address) from error
+        raise translate(error, address) from error
 
 
-def translated(error: BaseException, address: str) -> MemoryStoreError:
+def translate(error: BaseException, address: str) -> MemoryStoreError:
     """What the driver raised, in words that help."""
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None) or ""
@@ -263,7 +263,7 @@ def translated(error: BaseException, address: str) -> MemoryStoreError:
     hint = next((hint for start, hint in _HINTS.items() if state.startswith(start)), "")
     if not state and (_is_lost(error) or "onnect" in reason):
         hint = _hint_of(reason)
-    return MemoryStoreError(f"Memory {quoted(address)}: {reason}.", hint=hint)
+    return MemoryStoreError(f"Memory {quote(address)}: {reason}.", hint=hint)
 
 
 def _hint_of(reason: str) -> str:

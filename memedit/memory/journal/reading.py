@@ -20,8 +20,8 @@ from memedit.memory.journal.rows import (
     KeyRow,
     PayloadRow,
     RelationRow,
-    erased_relation,
     from_bytes,
+    name_erased_relation,
     to_record,
     utc,
 )
@@ -86,7 +86,7 @@ class JournalReader(JournalConnection):
         (top,) = self._all(select(*tops))
         return Head(version, event, top[0], top[1], top[2], at)
 
-    def last_event(self) -> tuple[int, str]:
+    def read_last_event(self) -> tuple[int, str]:
         """(id, time) of the newest event."""
         _, event, at = self.newest()
         return event, at
@@ -126,7 +126,7 @@ class JournalReader(JournalConnection):
         live = [sequence for sequence in sorted(last) if last[sequence] in LIVE]
         return live, [sequence for sequence in sorted(last) if last[sequence] not in LIVE]
 
-    def _chosen(self, statement: Select[Any], column: Column[int], ids: Sequence[int]) -> list[Any]:
+    def _choose(self, statement: Select[Any], column: Column[int], ids: Sequence[int]) -> list[Any]:
         """Rows whose ``column`` is among ``ids`` (ascending): by name if few, else by range."""
         if not ids:
             return []
@@ -140,17 +140,17 @@ class JournalReader(JournalConnection):
         self, sequences: Sequence[int], lazy: LazyReader | None = None
     ) -> list[tuple[Record, int | None]]:
         """(record, relation id) of these sequences (ascending). ``lazy`` reads their payloads."""
-        rows = self._chosen(select(records), records.c.sequence, sequences)
+        rows = self._choose(select(records), records.c.sequence, sequences)
         return [(to_record(row, lazy), row.relation) for row in rows]
 
     def keys(self, sequences: Sequence[int]) -> list[tuple[int, int]]:
         """(key id, sequence) of the keys of these records (ascending)."""
-        rows = self._chosen(select(keys.c.id, keys.c.sequence), keys.c.sequence, sequences)
+        rows = self._choose(select(keys.c.id, keys.c.sequence), keys.c.sequence, sequences)
         return [(row[0], row[1]) for row in rows]
 
     def vectors(self, ids: Sequence[int], dimension: int) -> Vectors:
         """[n, dimension] vectors of these keys (ascending)."""
-        rows = self._chosen(select(keys.c.id, keys.c.vector), keys.c.id, ids)
+        rows = self._choose(select(keys.c.id, keys.c.vector), keys.c.id, ids)
         found: dict[int, bytes] = {row[0]: row[1] for row in rows}
         return from_bytes([found[id] for id in ids], dimension)
 
@@ -172,7 +172,7 @@ class JournalReader(JournalConnection):
         newest = max(ids)
         (text,) = self._all(select(relations.c.text).where(relations.c.id == newest))
         # The newest stays as a blank when it is purged, so that no other text gets its id.
-        return ids - {newest} if text[0] == erased_relation(newest) else ids
+        return ids - {newest} if text[0] == name_erased_relation(newest) else ids
 
     def record_rows(self) -> Sequence[Any]:
         """Every row of ``records``, dead ones too."""
@@ -186,7 +186,7 @@ class JournalReader(JournalConnection):
 
     def payload_rows(self, sequences: Sequence[int]) -> list[PayloadRow]:
         """(sequence, editor, tensors, values) of these records (ascending), as they are stored."""
-        rows = self._chosen(select(payloads), payloads.c.sequence, sequences)
+        rows = self._choose(select(payloads), payloads.c.sequence, sequences)
         return [(row.sequence, row.editor, row.tensors, row.values) for row in rows]
 
     def payload_rows_of_all(self) -> Iterator[PayloadRow]:
@@ -233,7 +233,7 @@ class JournalReader(JournalConnection):
         if id is not None:
             log = log.where(records.c.id == id)
         found = self._all(log)
-        before = self._replaced({row.version for row in found if row.kind == "add"})
+        before = self._read_replaced({row.version for row in found if row.kind == "add"})
         if id is not None:
             named = {row.sequence for row in found} | {row.other for row in found}
             named |= {before.get(sequence) for sequence in named}
@@ -253,9 +253,9 @@ class JournalReader(JournalConnection):
             for row in found
         ]
 
-    def _replaced(self, versions: Set[int]) -> dict[int, int]:
+    def _read_replaced(self, versions: Set[int]) -> dict[int, int]:
         """{sequence of a record: sequence of the (first) one whose place it took} in versions."""
         rows = select(events.c.version, events.c.sequence, events.c.other)
         rows = rows.where(events.c.kind == "supersede").order_by(events.c.id.desc())
-        found = self._chosen(rows, events.c.version, sorted(versions))
+        found = self._choose(rows, events.c.version, sorted(versions))
         return {row.other: row.sequence for row in found}

@@ -14,7 +14,7 @@ import numpy as np
 
 from memedit.core.errors import InvalidEditError, MemeditError, MemoryStoreError
 from memedit.core.types import Edit, Payload, Record, Vectors
-from memedit.memory.address import Address, quoted
+from memedit.memory.address import Address, quote
 from memedit.memory.journal.payloads import LazyPayloads, LazyReader
 from memedit.memory.journal.schema import records
 from memedit.memory.reports import EventKind
@@ -40,7 +40,7 @@ def readable(address: Address) -> Iterator[None]:
         if isinstance(error, MemeditError) and not isinstance(error, InvalidEditError):
             raise
         raise MemoryStoreError(
-            f"The journal of the memory {quoted(address)} is damaged: "
+            f"The journal of the memory {quote(address)} is damaged: "
             f"{type(error).__name__}: {error}.",
             hint="Restore it from a backup. memedit edit salvage --memory DIR --out FILE writes "
             "every edit that can still be read.",
@@ -59,7 +59,7 @@ ERASED = "[purged]"
 """What stands for a text that was purged."""
 
 
-def erased_relation(id: int) -> str:
+def name_erased_relation(id: int) -> str:
     """The text of a relation that was purged and is the newest: its id is given to no other.
     No masked prompt is like it: they hold :data:`~memedit.core.text.MASK`."""
     return f"[purged {id}]"
@@ -116,7 +116,7 @@ def _moment(text: str | None) -> datetime | None:
 
 def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     """The record of a row; ``lazy`` reads its payloads when they are looked at."""
-    queries, excluded, multiple = listed_texts(row.queries)
+    queries, excluded, multiple = read_listed_texts(row.queries)
     return Record(
         edit=Edit(
             row.prompt,
@@ -138,7 +138,7 @@ def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     )
 
 
-def listed_texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+def read_listed_texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
     """(queries, excluded texts, whether it is one of several values) of a record: an excluded text
     stands as ``{"not": text}``, and last ``{"multiple": true}``.
 
@@ -154,7 +154,7 @@ def listed_texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
 
 
 def _column(edit: Edit) -> str:
-    """What :func:`listed_texts` reads."""
+    """What :func:`read_listed_texts` reads."""
     texts: list[Any] = [*edit.queries, *({"not": text} for text in edit.excluded)]
     return json.dumps(texts + [_MULTIPLE] * edit.multiple, ensure_ascii=False)
 

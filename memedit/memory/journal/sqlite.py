@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError, MemoryStoreError, UntrustedFileError
 from memedit.core.untrusted import check_folder
-from memedit.memory.address import quoted
+from memedit.memory.address import quote
 from memedit.memory.journal.database import WRITES, Listener
 from memedit.memory.journal.schema import NEEDED
 
@@ -99,10 +99,10 @@ class SQLite:
         """An engine of one connection."""
         file = None if self.path is None else self.path / FILE
 
-        def opened() -> None:
+        def note_opened() -> None:
             self._opened = None if file is None else _place(file)
 
-        return open_engine(file, read_only=self.read_only, opened=opened, needed=NEEDED)
+        return open_engine(file, read_only=self.read_only, opened=note_opened, needed=NEEDED)
 
     def check_place(self) -> None:
         """Refuse to commit into a file that nobody will find again.
@@ -112,7 +112,7 @@ class SQLite:
         """
         if self.path is not None and _place(self.path / FILE) != self._opened:
             raise MemoryStoreError(
-                f"Memory {quoted(self.path)} was removed or replaced while it was open: nothing "
+                f"Memory {quote(self.path)} was removed or replaced while it was open: nothing "
                 "of this change was stored.",
                 hint="Put it back, or open the one that is there now: EditMemory(path).",
             )
@@ -132,7 +132,7 @@ class SQLite:
 
     def listen(self, memory: str) -> Listener:
         """Files announce nothing: look (:meth:`commits`)."""
-        raise MemoryStoreError(f"Memory {quoted(self.path)}: a file announces no commits.")
+        raise MemoryStoreError(f"Memory {quote(self.path)}: a file announces no commits.")
 
     def is_foreign(self, tables: set[str], ours: set[str]) -> bool:
         """Whether these tables are another program's."""
@@ -182,11 +182,11 @@ class SQLite:
 def compact(driver: sqlite3.Connection) -> list[str]:
     """Write a database anew without what was deleted, and empty its write-ahead log; what could
     not be done. Outside of any transaction."""
-    _may_attach(driver, 1)  # VACUUM's own, of no name
+    _allow_attaching(driver, 1)  # VACUUM's own, of no name
     try:
         driver.execute("VACUUM")
     finally:
-        _may_attach(driver, 0)
+        _allow_attaching(driver, 0)
     if driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
         return ["another process reads on, and keeps the write-ahead log from being emptied"]
     return []
@@ -211,7 +211,7 @@ def check_schema(connection: Connection, path: Path | None) -> None:
         allowed = {"table": _TABLE, "index": _INDEX}.get(kind)
         if allowed is None or (sql is not None and not allowed.fullmatch(sql)):
             raise MemoryStoreError(
-                f"The database {quoted(path)} holds what no memedit makes: {kind} {name!r}.",
+                f"The database {quote(path)} holds what no memedit makes: {kind} {name!r}.",
                 hint="It is another program's, or made to do harm: give another.",
             )
 
@@ -275,11 +275,11 @@ def _open(uri: str) -> sqlite3.Connection:
     connection.execute("PRAGMA trusted_schema=OFF")  # what a file defines calls no functions
     connection.execute("PRAGMA cell_size_check=ON")
     connection.execute("PRAGMA secure_delete=ON")  # the bytes of what is deleted are overwritten
-    _may_attach(connection, 0)
+    _allow_attaching(connection, 0)
     return connection
 
 
-def _may_attach(connection: sqlite3.Connection, databases: int) -> None:
+def _allow_attaching(connection: sqlite3.Connection, databases: int) -> None:
     if hasattr(sqlite3, _ATTACHED):
         connection.setlimit(getattr(sqlite3, _ATTACHED), databases)
 
@@ -329,17 +329,17 @@ def store_errors(path: Path | None) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
-        raise _translated(error, path) from error
+        raise _translate(error, path) from error
     except MemeditError:  # some are OSErrors, and say what to do already
         raise
     except OSError as error:
         hint = "Check the path, its permissions and the free space."
-        raise MemoryStoreError(f"Memory {quoted(path)}: {error}.", hint=hint) from error
+        raise MemoryStoreError(f"Memory {quote(path)}: {error}.", hint=hint) from error
 
 
-def _translated(error: Any, path: Path | None) -> MemoryStoreError:
+def _translate(error: Any, path: Path | None) -> MemoryStoreError:
     reason = str(getattr(error, "orig", None) or error)
     if isinstance(error, UnicodeDecodeError):  # of a name in the file's own schema
         reason = f"malformed: {reason}"
     hint = next((hint for part, hint in _HINTS.items() if part in reason.casefold()), "")
-    return MemoryStoreError(f"Memory {quoted(path)}: {reason}.", hint=hint)
+    return MemoryStoreError(f"Memory {quote(path)}: {reason}.", hint=hint)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from memedit.core.errors import InvalidInputError
-from memedit.memory.address import Address, is_postgres, quoted
+from memedit.memory.address import Address, is_postgres, quote
 from memedit.memory.journal import policies
 from memedit.memory.journal.journal import Journal
 
@@ -30,7 +30,7 @@ def revoke(address: Address, role: str, namespace: str) -> None:
 def _change(address: Address, work: Callable[[Connection], None]) -> None:
     if not is_postgres(address):
         raise InvalidInputError(
-            f"The memory {quoted(address)} has no roles.",
+            f"The memory {quote(address)} has no roles.",
             hint="They are PostgreSQL's: --memory postgresql://…; a server's are memedit keys.",
         )
     journal = Journal(address)

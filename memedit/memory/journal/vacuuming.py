@@ -34,7 +34,7 @@ def vacuum(connection: psycopg.Connection[Any], tables: Sequence[str]) -> list[s
     Args:
         connection: Of its own, in autocommit mode; its role owns the tables.
     """
-    problems = _waited(connection)
+    problems = _wait(connection)
     told: list[str] = []
     connection.add_notice_handler(lambda said: told.append(said.message_primary or ""))
     connection.execute("SET client_min_messages = warning")
@@ -47,7 +47,7 @@ def vacuum(connection: psycopg.Connection[Any], tables: Sequence[str]) -> list[s
     return problems
 
 
-def _waited(connection: psycopg.Connection[Any]) -> list[str]:
+def _wait(connection: psycopg.Connection[Any]) -> list[str]:
     """Wait until no transaction sees what was deleted; which still do."""
     found = connection.execute("SELECT txid_current() % (1::bigint << 32)").fetchone()
     assert found is not None

@@ -65,7 +65,7 @@ class VectorIndex:
             old = self.ids
             vectors = np.concatenate([self.reconstruct(old), vectors])
             chosen = np.concatenate([old, chosen])
-            self._index = _inverted(vectors)
+            self._index = _train_inverted(vectors)
             self._trained_on = len(chosen)
         self._index.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), chosen)
         self._ids |= fresh
@@ -126,7 +126,7 @@ class VectorIndex:
     def arrays(self) -> dict[str, Any]:
         """Everything :meth:`from_arrays` needs: "ids" int64 [n] and "vectors" float32 [n, d]; with
         cells also their "centroids" float32 [c, d] and the "cells" int32 [n] of the vectors."""
-        ids = _stored_ids(self._index)
+        ids = _read_ids(self._index)
         found: dict[str, Any] = {"ids": ids, "vectors": self._index.reconstruct_batch(ids)}
         if not self.exact:
             count = self._index.nlist
@@ -154,7 +154,7 @@ class VectorIndex:
         restored = cls(dimension, flat_limit=flat_limit)
         if trained_on:
             _check_cells(arrays["centroids"], arrays["cells"], count, dimension)
-            restored._index = _filled(ids, vectors, arrays["centroids"], arrays["cells"])
+            restored._index = _fill(ids, vectors, arrays["centroids"], arrays["cells"])
             restored._trained_on = trained_on
         elif count:
             restored._index.add_with_ids(vectors, ids)
@@ -208,7 +208,7 @@ def _flat(dimension: int) -> _Flat:
     return _Flat(faiss.IndexFlatIP(dimension), np.empty(0, np.int64))
 
 
-def _inverted(vectors: Vectors) -> Any:
+def _train_inverted(vectors: Vectors) -> Any:
     """An empty index whose 2·sqrt(n) cells are learnt from a sample of ``vectors``."""
     count, dimension = vectors.shape
     cells = max(1, min(round(2 * count**0.5), count // _SAMPLE))
@@ -229,7 +229,7 @@ def _empty_cells(quantizer: Any, cells: int) -> Any:
     return index
 
 
-def _filled(ids: Ids, vectors: Vectors, centroids: Vectors, cells: npt.NDArray[np.int32]) -> Any:
+def _fill(ids: Ids, vectors: Vectors, centroids: Vectors, cells: npt.NDArray[np.int32]) -> Any:
     """An index of these cells that holds the vectors where they say; nothing is learnt anew."""
     quantizer = faiss.IndexFlatIP(vectors.shape[1])
     quantizer.add(centroids)
@@ -260,7 +260,7 @@ def _check_cells(centroids: Any, cells: Any, count: int, dimension: int) -> None
         raise ValueError("cells that are not there")
 
 
-def _stored_ids(index: Any) -> Ids:
+def _read_ids(index: Any) -> Ids:
     if isinstance(index, _Flat):
         return index.ids
     lists = index.invlists

@@ -68,11 +68,11 @@ def prepare(live: LiveSet, namespace: str, text: str) -> Query:
             if len(before) == _MASKED_VIEWS or any(text in view.text for text in before):
                 continue  # a longer view of the same question says no more of what is asked
             before.append(view.text)
-            query.masked.setdefault(key, []).extend(_masked_forms(at, view.text, mention))
+            query.masked.setdefault(key, []).extend(_mask_forms(at, view.text, mention))
     return query
 
 
-def _masked_forms(at: int, view: str, mention: Mention) -> list[Masked]:
+def _mask_forms(at: int, view: str, mention: Mention) -> list[Masked]:
     """The view with the subject masked, and where words follow it, only from the subject on.
 
     The second form drops what an unfinished sentence before the question left behind.
@@ -214,7 +214,7 @@ class Search:
             own = vectors[start : start + len(group)]
             start += len(group)
             record = self._live.records[sequence]
-            if record.edit.excluded and self._excluded(query, record, own):
+            if record.edit.excluded and self._excludes(query, record, own):
                 continue
             hit = self._hit(query, record, found[sequence], own)
             passage = self._space.shelf.passage(sequence)
@@ -226,11 +226,11 @@ class Search:
         subject = record.edit.subject
         forms = query.masked.get(subject_key(subject), ()) if subject is not None else ()
         if not forms:
-            return self._compared(query, record, candidate.view, keys)
+            return self._compare(query, record, candidate.view, keys)
         theirs = self._live.relations.by_id([self._live.relation_ids[record.sequence]])[0]
         best = max(forms, key=lambda form: float(theirs @ self._vectors[form.text]))
         masked_view = self._vectors[best.text]
-        hit = self._compared(query, record, best.view, keys)
+        hit = self._compare(query, record, best.view, keys)
         assert hit.vectors is not None
         return replace(
             hit,
@@ -240,7 +240,7 @@ class Search:
             vectors=replace(hit.vectors, masked_view=masked_view, masked_key=theirs),
         )
 
-    def _excluded(self, query: Query, record: Record, keys: Vectors) -> bool:
+    def _excludes(self, query: Query, record: Record, keys: Vectors) -> bool:
         """Whether the query is one that shall not find the record, or as good as one."""
         asked = normalise(query.text)
         if any(asked == normalise(text) for text in record.edit.excluded):
@@ -250,7 +250,7 @@ class Search:
         # Near an excluded text is not enough: the record's own texts may be nearer still.
         return bool(cosines[own:].max() >= max(_SAME, cosines[:own].max()))
 
-    def _compared(self, query: Query, record: Record, view: int, keys: Vectors) -> Hit:
+    def _compare(self, query: Query, record: Record, view: int, keys: Vectors) -> Hit:
         text = query.views[view].text
         seen = self._vectors[text]
         if len(keys) == 1:  # most have one: no need to look for the nearest

@@ -226,7 +226,7 @@ class LiveSet:
         """The namespace's records (an empty, unattached space for an unknown one)."""
         return self.spaces.get(namespace, self._nothing)
 
-    def in_order(self, namespace: str | None = None) -> list[Record]:
+    def list_records(self, namespace: str | None = None) -> list[Record]:
         """Live records by sequence."""
         chosen: Iterable[int] = self.records
         if namespace is not None:
@@ -314,13 +314,13 @@ class LiveSet:
         for namespace, (keys, vectors) in news.keys.items():
             space = self.spaces[namespace]
             if space.index is None:
-                space.index = ready.get(namespace) or self._new_index()
+                space.index = ready.get(namespace) or self._make_index()
                 # A ready index is of an older state: what died since is in it still.
                 stale = set(space.index.ids.tolist()) - space.owner.keys()
                 space.index.remove(sorted(stale))
             space.index.add(keys, vectors)
 
-    def _new_index(self) -> VectorIndex:
+    def _make_index(self) -> VectorIndex:
         return VectorIndex(self.dimension, flat_limit=self.flat_limit)
 
     def key_vectors(self, record: Record) -> Vectors:

@@ -44,7 +44,7 @@ class _Line:
         """``length`` words from word ``at``, one space between them."""
         return self._joined[self._starts[at] : self._starts[at + length] - 1]
 
-    def may_try(self, length: int) -> bool:
+    def takes_try(self, length: int) -> bool:
         """Whether a run is worth a look: many are looked at, thousands of long ones are not."""
         self._tries += 1
         return self._tries <= _TRIES or length <= _SHORT
@@ -130,7 +130,7 @@ class SubjectIndex:
         after_the = bool(at) and words[at - 1].text == "the"
         lengths = self._lengths_from(words[at].text)
         for length in sorted(lengths, reverse=True) if len(lengths) > 1 else lengths:
-            if at + length > len(words) or not line.may_try(length):
+            if at + length > len(words) or not line.takes_try(length):
                 continue
             for key in _singular_too(line.text(at, length)):
                 if key in self._sequences:

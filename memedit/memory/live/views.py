@@ -95,9 +95,9 @@ class _Request:
         spans = [span for span in self._spans() if span[0] >= self.turn]
         chosen = [span for span in spans if _REQUESTS.search(self.tail[slice(*span)])]
         if not chosen:
-            chosen = [span for span in spans if self._within(*span)][-2:]
+            chosen = [span for span in spans if self._find_within(*span)][-2:]
         for start, end in reversed(chosen):
-            yield from self._in_context(start, end)
+            yield from self._put_in_context(start, end)
 
     def whole(self) -> list[View]:
         """The last turn, and with it what it depends on, where they are short."""
@@ -105,17 +105,17 @@ class _Request:
         starts = (0, turn) if turn and self._leans() else (turn,)
         return [self._view(start, size) for start in starts if size - start <= SHORT]
 
-    def _in_context(self, start: int, end: int) -> Iterator[View]:
+    def _put_in_context(self, start: int, end: int) -> Iterator[View]:
         # "They play": the pronoun's sentence once with its name filled in, once with what names it.
         sentence = self.tail[start:end].rstrip()
         before = [mention for mention in self.found if mention.end <= start]
-        if self._within(start, end) or not before or not depends(sentence):
+        if self._find_within(start, end) or not before or not depends(sentence):
             yield self._view(start, start + len(sentence))
             # "And Germany?"
             if self.turn and len(words_of(sentence)) < 4:
                 yield from self._elliptic(start, sentence)
             return
-        if (resolved := _resolved(sentence, before[-1])) is not None:
+        if (resolved := _resolve(sentence, before[-1])) is not None:
             yield resolved
         reach = self._sentence_of(before[-1].start)
         start = reach if start + len(sentence) - reach <= _STRETCH else start
@@ -125,8 +125,8 @@ class _Request:
         """ "And Germany?": what was asked before, asked of another subject."""
         before = [span for span in self._spans() if span[1] <= start]
         asked = [span for span in before if "?" in self.tail[slice(*span)]]
-        own = self._within(start, start + len(sentence))
-        old = self._within(*asked[-1]) if asked else ()
+        own = self._find_within(start, start + len(sentence))
+        old = self._find_within(*asked[-1]) if asked else ()
         if not own or not old:
             return
         question, new = self.tail[slice(*asked[-1])].strip(), own[-1]
@@ -138,7 +138,7 @@ class _Request:
         """Whether the last turn depends on earlier ones: "And the phone number?" names nothing."""
         turn = self.tail[self.turn :]
         short = self.turn > 0 and len(words_of(turn)) <= _ELLIPTIC
-        return depends(turn) or (short and not self._within(self.turn, len(self.tail)))
+        return depends(turn) or (short and not self._find_within(self.turn, len(self.tail)))
 
     def _spans(self) -> list[tuple[int, int]]:
         return list(zip(self.starts, [*self.starts[1:], len(self.tail)], strict=True))
@@ -146,11 +146,11 @@ class _Request:
     def _sentence_of(self, at: int) -> int:
         return self.starts[bisect_right(self.starts, at) - 1]
 
-    def _within(self, start: int, end: int) -> tuple[Mention, ...]:
+    def _find_within(self, start: int, end: int) -> tuple[Mention, ...]:
         return tuple(m for m in self.found if m.start >= start and m.end <= end)
 
     def _view(self, start: int, end: int) -> View:
-        return View(self.tail[start:end], _shifted(self._within(start, end), start))
+        return View(self.tail[start:end], _shift(self._find_within(start, end), start))
 
 
 def depends(sentence: str) -> bool:
@@ -159,7 +159,7 @@ def depends(sentence: str) -> bool:
     return len(words) < 3 or bool(words & _POINTING)
 
 
-def _resolved(sentence: str, meant: Mention) -> View | None:
+def _resolve(sentence: str, meant: Mention) -> View | None:
     """The sentence with its first pronoun replaced by what it stands for; None without one."""
     match = _PRONOUN.search(sentence)
     if match is None:
@@ -170,7 +170,7 @@ def _resolved(sentence: str, meant: Mention) -> View | None:
     return View(text, (replace(meant, start=at, end=at + len(meant.text)),))
 
 
-def _shifted(mentions: Iterable[Mention], start: int) -> tuple[Mention, ...]:
+def _shift(mentions: Iterable[Mention], start: int) -> tuple[Mention, ...]:
     return tuple(
         replace(mention, start=mention.start - start, end=mention.end - start)
         for mention in mentions

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memedit.memory import EditMemory
-from memedit.serving.ledger.chain import BROKEN, TORN, Chain, Change, parsed, unsigned_of
+from memedit.serving.ledger.chain import BROKEN, TORN, Chain, Change, count_unsigned, parse_line
 from memedit.serving.ledger.lines import End, InFile, InRam, InTable, Lines
 from memedit.serving.ledger.tables import Tables
 
@@ -105,14 +105,14 @@ class AuditLog:
 
     def _write(self, content: dict[str, Any]) -> None:
         with self._lock, self._lines.end() as end:
-            count, before, first = self._found(end)
+            count, before, first = self._find_end(end)
             made: list[bytes] = []
             for each in [*first, content]:
                 before = self._chain.entry(each, before, count + len(made) + 1)
                 made.append(before)
             end.add(made, self._chain.head(count + len(made), before))
 
-    def _found(self, end: End) -> tuple[int, bytes, list[dict[str, Any]]]:
+    def _find_end(self, end: End) -> tuple[int, bytes, list[dict[str, Any]]]:
         """(lines there are, the newest, what must be said before the log goes on)."""
         said: list[dict[str, Any]] = []
         if self._chain.continues(end.head, end.newest) and end.head is not None:
@@ -157,18 +157,20 @@ class AuditLog:
     def tail(self, limit: int) -> list[dict[str, Any]]:
         """The newest entries, newest first; what is no entry as ``{"phase": "torn", "text": ...}``,
         by its beginning."""
-        return [parsed(line) or _torn(line) for line in reversed(self._lines.newest(limit))]
+        return [
+            parse_line(line) or _describe_torn(line) for line in reversed(self._lines.newest(limit))
+        ]
 
     def verify(self) -> AuditReport:
         """Compare every line with the one before, and the newest with what the journal knows."""
         whole = self._lines.whole()
         problems = self._chain.problems(whole.lines, whole.torn, whole.head)
         signed = self._chain.key is not None and bool(whole.head and whole.head.seal)
-        unsigned = unsigned_of(whole.lines)
+        unsigned = count_unsigned(whole.lines)
         if self._chain.key is not None and whole.lines and unsigned == len(whole.lines):
             problems.append("no line is signed: they are older than the key, or not the server's")
         return AuditReport(len(whole.lines), signed, tuple(problems), unsigned)
 
 
-def _torn(line: bytes) -> dict[str, Any]:
+def _describe_torn(line: bytes) -> dict[str, Any]:
     return {"phase": TORN, "text": line[:_EXCERPT].decode("utf-8", "backslashreplace")}

@@ -97,7 +97,8 @@ class Desk:
         """Keep a change for somebody else to approve."""
         row = {
             "id": uuid.uuid4().hex[:12], "namespace": namespace, "action": action,
-            "body": json.dumps(body), "author": author.key, "name": author.name, "at": _now(),
+            "body": json.dumps(body), "author": author.key, "name": author.name,
+            "at": _read_clock(),
         }  # fmt: skip
         with self._open() as db:
             db.execute(
@@ -138,7 +139,7 @@ class Desk:
                     "UPDATE proposals SET state = 'deciding', decided_by = :by, decided_at = :at "
                     "WHERE id = :id AND namespace = :namespace AND state = 'proposed'"
                 ),
-                {"by": by.key, "at": _now(), "id": id, "namespace": namespace},
+                {"by": by.key, "at": _read_clock(), "id": id, "namespace": namespace},
             )
             return bool(done.rowcount == 1)
 
@@ -162,7 +163,16 @@ class Desk:
         comment: str | None,
     ) -> dict[str, Any]:  # fmt: skip
         """Keep what somebody said of an answer."""
-        values = (uuid.uuid4().hex[:12], namespace, kind, query, edit, comment, author.key, _now())
+        values = (
+            uuid.uuid4().hex[:12],
+            namespace,
+            kind,
+            query,
+            edit,
+            comment,
+            author.key,
+            _read_clock(),
+        )
         row = dict(zip(_REPORT, values, strict=True))
         named = ", ".join(f":{name}" for name in _REPORT)
         with self._open() as db:
@@ -180,7 +190,7 @@ class Desk:
         return [dict(row._mapping) for row in rows]
 
 
-def _now() -> str:
+def _read_clock() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 

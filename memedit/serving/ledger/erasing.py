@@ -58,7 +58,7 @@ class Gone:
             return any(map(self.concerns, value))
         return isinstance(value, str) and self.texts.are_in(value)
 
-    def redacted(self, entry: dict[str, Any]) -> dict[str, Any]:
+    def redact(self, entry: dict[str, Any]) -> dict[str, Any]:
         """An entry of the audit log, salted hashes in place of what was purged."""
         mine = entry.get("namespace") == self.namespace and entry.get("id") in self.ids
         found = dict(entry)
@@ -66,10 +66,10 @@ class Gone:
             if name in _WHO_AND_WHEN or not isinstance(value, str):
                 continue
             if (mine and name == "query") or self.texts.are_in(value):
-                found[name] = self._hashed(value)
+                found[name] = self._hash(value)
         return found
 
-    def _hashed(self, value: str) -> str:
+    def _hash(self, value: str) -> str:
         if value.startswith("[purged "):
             return value
         salted = f"{self.salt}\0{value}".encode()
@@ -88,7 +88,7 @@ class Books:
         return _TABLES if self._memory.shared else ()
 
     @contextmanager
-    def _opened(self) -> Iterator[Tables]:
+    def _open(self) -> Iterator[Tables]:
         tables = tables_of(self._memory)
         try:
             yield tables
@@ -102,7 +102,7 @@ class Books:
     def erase(self, namespace: str, ids: Sequence[str], texts: Texts, salt: str) -> None:
         """Lose what concerns these ids or says one of these texts."""
         gone = Gone(namespace, frozenset(ids), texts, salt)
-        with self._opened() as tables:
+        with self._open() as tables:
             if self._exists(DESK):
                 with tables.open() as db:
                     _erase_reports(db, gone)
@@ -110,13 +110,13 @@ class Books:
             if self._exists(AUDIT) and (not tables.shared or _has_audit(tables)):
                 key = os.environ.get(KEY)
                 log = AuditLog.of(self._memory, tables, key.encode() if key else None)
-                log.rewrite(gone.redacted)
+                log.rewrite(gone.redact)
 
     def compact(self) -> list[str]:
         """Leave nothing of it in a file of its own."""
         if self._memory.shared or not self._exists(DESK):
             return []  # with the other tables of the database
-        with self._opened() as tables:
+        with self._open() as tables:
             return tables.compact()
 
 

@@ -44,7 +44,7 @@ class Tables:
         if self.shared:
             database = Postgres(str(address), read_only=False)
             self._errors, self._lock = database.errors, nullcontext()
-            self._engine = _pooled(database)
+            self._engine = _make_pool(database)
         else:
             file = self._file = None if address is None else Path(address)
             if file is not None:
@@ -98,7 +98,7 @@ def tables_of(memory: EditMemory) -> Tables:
     return Tables(None if memory.path is None else memory.path / FILE)
 
 
-def _pooled(database: Postgres) -> Engine:
+def _make_pool(database: Postgres) -> Engine:
     """Connections that are tried before they are used: a restart of the database goes unnoticed."""
     engine = create_engine(
         "postgresql+psycopg://", creator=database.connect, pool_size=_POOL, pool_pre_ping=True

@@ -111,10 +111,10 @@ class Asking:
         return found
 
 
-async def unless_gone(request: Request, asking: Asking, work: Coroutine[Any, Any, T]) -> T:
+async def run_unless_gone(request: Request, asking: Asking, work: Coroutine[Any, Any, T]) -> T:
     """The result of ``work``; cancelled when the client goes away before."""
     task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request))
+    gone = asyncio.ensure_future(_wait_until_gone(request))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -127,6 +127,6 @@ async def unless_gone(request: Request, asking: Asking, work: Coroutine[Any, Any
         gone.cancel()
 
 
-async def _gone(request: Request) -> None:
+async def _wait_until_gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -23,7 +23,7 @@ from memedit.model.editable import EditableModel
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts
 from memedit.serving.errors import ApiError, api_error
-from memedit.serving.local.asking import Asking, unless_gone
+from memedit.serving.local.asking import Asking, run_unless_gone
 from memedit.serving.local.batching import Batcher, Job, View
 from memedit.serving.local.formats import DONE, Choice, Form, Usage, event, named_event
 from memedit.serving.local.sampling import Sampling
@@ -132,10 +132,10 @@ class LocalBackend:
     async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = ChatRequest.model_validate_json(body)
         limit = wanted.max_completion_tokens or wanted.max_tokens
-        view, name = self._checked(wanted, caller)
-        await request.state.reached(wanted.memedit.min_version)
-        ids = await run_in_threadpool(self._rendered, wanted.messages)
-        parsed = self._parsed(wanted, [ids], limit, view, name, chat=True, echo=[])
+        view, name = self._check_request(wanted, caller)
+        await request.state.wait_until(wanted.memedit.min_version)
+        ids = await run_in_threadpool(self._render, wanted.messages)
+        parsed = self._parse(wanted, [ids], limit, view, name, chat=True, echo=[])
         return await self._answer(request, parsed)
 
     async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
@@ -154,31 +154,31 @@ class LocalBackend:
 
     async def count_tokens(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = CountRequest.model_validate_json(body)
-        ids = await run_in_threadpool(self._rendered, wanted.turns())
+        ids = await run_in_threadpool(self._render, wanted.turns())
         return JSONResponse({"input_tokens": len(ids)})
 
     async def _message(
         self, request: Request, caller: Caller, wanted: ChatRequest, reply_as: _ReplyAs
     ) -> Response:
         """Answer a chat in a form that is one message, whole or as events."""
-        view, name = self._checked(wanted, caller)
-        await request.state.reached(wanted.memedit.min_version)
-        ids = await run_in_threadpool(self._rendered, wanted.messages)
-        parsed = self._parsed(wanted, [ids], wanted.max_tokens, view, name, chat=True, echo=[])
+        view, name = self._check_request(wanted, caller)
+        await request.state.wait_until(wanted.memedit.min_version)
+        ids = await run_in_threadpool(self._render, wanted.messages)
+        parsed = self._parse(wanted, [ids], wanted.max_tokens, view, name, chat=True, echo=[])
         asking = self._asking(parsed)
-        decided = await unless_gone(request, asking, asking.decided())
-        told = [self._told(parsed, *each) for each in decided]
+        decided = await run_unless_gone(request, asking, asking.decided())
+        told = [self._make_receipt(parsed, *each) for each in decided]
         reply = reply_as(name, told, len(ids))
         headers = receipts.header(told)
         if not parsed.stream:
-            (choice,) = await unless_gone(request, asking, asking.choices())
+            (choice,) = await run_unless_gone(request, asking, asking.choices())
             whole = reply.whole(choice.text, self._usage(asking), choice.finish)
             return JSONResponse(whole, headers=headers)
         headers["Cache-Control"] = "no-cache"
-        events = self._replied(asking, reply)
+        events = self._reply_events(asking, reply)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
-    async def _replied(self, asking: Asking, reply: Reply | Said) -> AsyncIterator[bytes]:
+    async def _reply_events(self, asking: Asking, reply: Reply | Said) -> AsyncIterator[bytes]:
         async def pieces() -> AsyncIterator[tuple[str, str | None]]:
             async for _, _, text, reason in asking.pieces():
                 yield text, reason
@@ -193,15 +193,15 @@ class LocalBackend:
 
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = CompletionRequest.model_validate_json(body)
-        view, name = self._checked(wanted, caller)
-        await request.state.reached(wanted.memedit.min_version)
+        view, name = self._check_request(wanted, caller)
+        await request.state.wait_until(wanted.memedit.min_version)
         ids = await run_in_threadpool(lambda: [self._ids(p) for p in wanted.prompts])
         echo = [self._text(i) for i in ids] if wanted.echo else []
         limit = wanted.max_tokens or 16
-        parsed = self._parsed(wanted, ids, limit, view, name, chat=False, echo=echo)
+        parsed = self._parse(wanted, ids, limit, view, name, chat=False, echo=echo)
         return await self._answer(request, parsed)
 
-    def _checked(self, wanted: _Common, caller: Caller) -> tuple[View, str]:
+    def _check_request(self, wanted: _Common, caller: Caller) -> tuple[View, str]:
         """Whose edits count, and the model's name.
 
         Raises:
@@ -222,7 +222,7 @@ class LocalBackend:
         edited = wanted.memedit.edits and name == own and not self.settings.bare
         return View(caller.namespace, wanted.memedit.as_of, edited), name
 
-    def _parsed(
+    def _parse(
         self, wanted: _Common, prompts: list[Tensor], limit: int | None, view: View, name: str,
         *, chat: bool, echo: list[str],
     ) -> _Parsed:  # fmt: skip
@@ -269,7 +269,7 @@ class LocalBackend:
 
     # From text to tokens
 
-    def _rendered(self, messages: Sequence[Message]) -> Tensor:
+    def _render(self, messages: Sequence[Message]) -> Tensor:
         """[T] ids of a conversation in the model's template, up to where the reply begins."""
         if not has_template(self._tokenizer):
             raise ApiError(
@@ -291,13 +291,13 @@ class LocalBackend:
                     400, f"The model's chat template refuses these messages: {error}",
                     param="messages", code="invalid_value",
                 ) from None  # fmt: skip
-            return self._encoded(str(text), special=False)
+            return self._encode(str(text), special=False)
 
     def _ids(self, prompt: str | Sequence[int]) -> Tensor:
         """[T] ids of a text, or of ids, which must be the model's."""
         if isinstance(prompt, str):
             with self._lock:
-                ids = self._encoded(prompt, special=True)
+                ids = self._encode(prompt, special=True)
         else:
             if any(token >= self._size for token in prompt):
                 raise ApiError(
@@ -309,7 +309,7 @@ class LocalBackend:
             raise ApiError(400, "The prompt is empty.", param="prompt", code="invalid_value")
         return ids
 
-    def _encoded(self, text: str, *, special: bool) -> Tensor:
+    def _encode(self, text: str, *, special: bool) -> Tensor:
         # JSON may carry half a surrogate pair, which no tokenizer takes.
         text = text.encode("utf-8", "replace").decode()
         ids = self._tokenizer(text, add_special_tokens=special).input_ids
@@ -330,8 +330,8 @@ class LocalBackend:
 
     async def _answer(self, request: Request, parsed: _Parsed) -> Response:
         asking = self._asking(parsed)
-        decided = await unless_gone(request, asking, asking.decided())
-        told = [self._told(parsed, *each) for each in decided]
+        decided = await run_unless_gone(request, asking, asking.decided())
+        told = [self._make_receipt(parsed, *each) for each in decided]
         prefix = "chatcmpl" if parsed.chat else "cmpl"
         form = Form(
             id=f"{prefix}-{secrets.token_hex(12)}",
@@ -347,13 +347,13 @@ class LocalBackend:
             events = self._events(asking, parsed, form)
             headers["Cache-Control"] = "no-cache"
             return StreamingResponse(events, media_type="text/event-stream", headers=headers)
-        choices = await unless_gone(request, asking, asking.choices())
+        choices = await run_unless_gone(request, asking, asking.choices())
         if parsed.echo:
             for choice, text in zip(choices, form.echo, strict=True):
                 choice.text = text + choice.text
         return JSONResponse(form.whole(choices, self._usage(asking)), headers=headers)
 
-    def _told(self, parsed: _Parsed, decision: Decision, version: int) -> dict[str, Any]:
+    def _make_receipt(self, parsed: _Parsed, decision: Decision, version: int) -> dict[str, Any]:
         self.metrics.decided(parsed.view.namespace, decision)
         editor = self.model.answering(decision, chat=parsed.chat)
         return receipts.receipt(decision, version, editor)
@@ -390,7 +390,7 @@ class LocalBackend:
     async def explain(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
         asking = Asking(self.batcher, self.settings.timeout)
         for question in questions:
-            chat, ids = await run_in_threadpool(self._asked, question)
+            chat, ids = await run_in_threadpool(self._encode_question, question)
             sampling = Sampling(max_tokens=self._room(len(ids), None), temperature=0)
             sampling = replace(sampling, max_tokens=min(sampling.max_tokens, question.max_tokens))
             view = View(question.namespace, question.as_of, not self.settings.bare)
@@ -403,19 +403,17 @@ class LocalBackend:
             asking.cancel()
         self._usage(asking)
         return [
-            self._explained(
-                question, decided[2 * i], choices[2 * i : 2 * i + 2], asking.jobs[2 * i]
-            )
+            self._explain(question, decided[2 * i], choices[2 * i : 2 * i + 2], asking.jobs[2 * i])
             for i, question in enumerate(questions)
         ]
 
-    def _asked(self, question: Question) -> tuple[bool, Tensor]:
+    def _encode_question(self, question: Question) -> tuple[bool, Tensor]:
         chat = self.model.is_chat(question.query) if question.chat is None else question.chat
         if chat:
-            return True, self._rendered([Message(role="user", content=question.query)])
+            return True, self._render([Message(role="user", content=question.query)])
         return False, self._ids(question.query)
 
-    def _explained(
+    def _explain(
         self,
         question: Question,
         decided: tuple[Decision, int],

@@ -67,12 +67,12 @@ class Job:
     tokens: int = 0
 
     def generation(self, index: int, decode: Callable[[Sequence[int]], str]) -> Generation:
-        def heard(at: int, text: str, end: str | None) -> None:
+        def hear(at: int, text: str, end: str | None) -> None:
             if end is not None:
                 self.tokens += len(made.tokens)
             self.heard(at, text, end)
 
-        made = Generation(index, self.sampling, decode, heard, self.cancelled.is_set)
+        made = Generation(index, self.sampling, decode, hear, self.cancelled.is_set)
         return made
 
 
@@ -172,7 +172,7 @@ class Batcher:
     # -- the thread ---------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while jobs := self._next():
+        while jobs := self._take_next():
             try:
                 self._answer(jobs)
             except Exception as error:  # the thread must outlive whatever a request does
@@ -180,7 +180,7 @@ class Batcher:
                 for job in jobs:
                     job.failed(error)
 
-    def _next(self) -> list[Job]:
+    def _take_next(self) -> list[Job]:
         """The next batch, none of it cancelled; empty: the end."""
         while True:
             with self._ready:
@@ -230,7 +230,7 @@ class Batcher:
         mine = [job for job in jobs if job.view == view]
         decode = self.model.engine.codec.text
         try:
-            with self._seen(view):
+            with self._use_view(view):
                 version = self.model.memory.version if view.edited else 0
                 decided = self.model.rows_of([job.ids for job in mine])
                 edited = [self.model.concerns(row) for row in decided]
@@ -249,7 +249,7 @@ class Batcher:
                 rows.append(_Row(job, own, generation, concerned))
         return rows
 
-    def _seen(self, view: View) -> AbstractContextManager[Any]:
+    def _use_view(self, view: View) -> AbstractContextManager[Any]:
         stack = ExitStack()
         stack.enter_context(self.model.using(namespace=view.namespace, as_of=view.as_of))
         if not view.edited:
@@ -261,7 +261,7 @@ class Batcher:
         limit = max(row.job.sampling.max_tokens for row in rows) if most is None else most
         options = {"max_new_tokens": limit, "do_sample": False}
         try:
-            with self._seen(view) if view is not None else ExitStack():
+            with self._use_view(view) if view is not None else ExitStack():
                 answers = self.model.answer_rows(
                     [row.row for row in rows], _Call(self.model, rows), options
                 )
@@ -294,11 +294,11 @@ class _Call:
         new = [i for i, row in enumerate(batch.rows) if id(row.ids) not in self._answers]
         if new:
             fresh = batch.only(new)
-            for row, answer in zip(fresh.rows, self._heard(fresh), strict=True):
+            for row, answer in zip(fresh.rows, self._hear(fresh), strict=True):
                 self._answers[id(row.ids)] = answer
         return [self._answers[id(row.ids)] for row in batch.rows]
 
-    def _heard(self, batch: Batch) -> list[Completion]:
+    def _hear(self, batch: Batch) -> list[Completion]:
         mine = [self._generations[id(row.ids)] for row in batch.rows]
         stops = self._engine.codec.stops(batch.stop)
         options = dict(batch.options)

@@ -63,13 +63,13 @@ class Detokenizer:
         whole = self._decode(self._tokens[self._start :])
         if whole.endswith("\ufffd"):
             return ""
-        return self._taken(whole)
+        return self._take_new(whole)
 
     def rest(self) -> str:
         """What is left at the end: characters that stayed incomplete."""
-        return self._taken(self._decode(self._tokens[self._start :]))
+        return self._take_new(self._decode(self._tokens[self._start :]))
 
-    def _taken(self, whole: str) -> str:
+    def _take_new(self, whole: str) -> str:
         known = self._decode(self._tokens[self._start : self._read])
         self._start, self._read = self._read, len(self._tokens)
         return whole[len(known) :]
@@ -180,7 +180,7 @@ class Generation:
     def choose(self, scores: Tensor) -> Tensor:
         """Logits [V] as they shall be compared: only the chosen token's is finite if it samples."""
         wanted = self.sampling
-        scores = self._penalised(scores.float())
+        scores = self._penalise(scores.float())
         if wanted.temperature <= 0:
             return scores
         scaled = (scores - scores.max()) / max(wanted.temperature, _COLDEST)
@@ -191,7 +191,7 @@ class Generation:
         chosen[int(token)] = 0.0
         return chosen
 
-    def _penalised(self, scores: Tensor) -> Tensor:
+    def _penalise(self, scores: Tensor) -> Tensor:
         wanted = self.sampling
         if self.tokens and (wanted.presence_penalty or wanted.frequency_penalty):
             counts = torch.bincount(torch.tensor(self.tokens), minlength=len(scores))

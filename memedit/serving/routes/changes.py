@@ -75,7 +75,7 @@ class Editor:
 
     def _create(self, body: Mapping[str, Any]) -> Outcome:
         wanted = NewEdit.model_validate(body)
-        edit = new_edit(wanted)
+        edit = make_edit(wanted)
         self.service.backend.check(edit)
         found = self.service.backend.corrections(edit, self.namespace)
         if found.repeats is not None and wanted.valid_from is wanted.valid_until is None:
@@ -97,7 +97,7 @@ class Editor:
     def _alter(self, body: Mapping[str, Any]) -> Outcome:
         id = str(body["id"])
         record = self.service.memory.get(id, namespace=self.namespace)
-        edit, rest = changed(record, EditChange.model_validate(body["change"]))
+        edit, rest = apply_change(record, EditChange.model_validate(body["change"]))
         self.service.backend.check(edit)
         with self._change("alter", id=id) as outcome:
             receipt = self.service.memory.supersede(id, edit, namespace=self.namespace, **rest)
@@ -184,7 +184,7 @@ class Editor:
             path = Path(folder) / f"import.{kind}"
             path.write_text(text, "utf-8", newline="")
             with self._change("import", bytes=path.stat().st_size) as outcome:
-                report = _imported(
+                report = _import(
                     lambda: memory.import_file(
                         path, namespace=self.namespace, source=str(body["source"]), pin=True
                     ),
@@ -200,7 +200,7 @@ class Editor:
         )
 
 
-def _imported(run: Callable[[], T], path: str) -> T:
+def _import(run: Callable[[], T], path: str) -> T:
     """Errors of the file as a whole name the upload, not our temporary file."""
     try:
         return run()
@@ -209,7 +209,7 @@ def _imported(run: Callable[[], T], path: str) -> T:
         raise InvalidInputError(message, hint=error.hint.replace(path, "the file")) from error
 
 
-def new_edit(wanted: NewEdit) -> Edit:
+def make_edit(wanted: NewEdit) -> Edit:
     """The edit a request describes.
 
     Raises:
@@ -219,7 +219,7 @@ def new_edit(wanted: NewEdit) -> Edit:
     return files.request(row, "default", "").edit
 
 
-def changed(record: Record, change: EditChange) -> tuple[Edit, dict[str, Any]]:
+def apply_change(record: Record, change: EditChange) -> tuple[Edit, dict[str, Any]]:
     """(the edit, source and dates) of a record with a change made to it."""
     given = {name: getattr(change, name) for name in change.model_fields_set}
     rest: dict[str, Any] = {
@@ -261,7 +261,7 @@ class WriteThreads:
         self._here = 0
 
     @contextmanager
-    def counted(self, most: int) -> Iterator[None]:
+    def count(self, most: int) -> Iterator[None]:
         """Count one more, for as long as the block lasts.
 
         Args:
@@ -304,7 +304,7 @@ class Writes:
         Raises:
             ApiError: 503, too many changes wait already.
         """
-        with self.threads.counted(self.service.settings.max_writing):
+        with self.threads.count(self.service.settings.max_writing):
             limiter = self.threads.limiter
             return await run_sync(act, self.service, self.caller, *given, limiter=limiter)
 
@@ -328,11 +328,11 @@ def change(
         with service.audit.change(caller.author, "propose", caller.namespace) as outcome:
             proposal = service.desk.propose(caller.author, caller.namespace, action, body)
             outcome |= {"proposal": proposal.id, "proposed": action}
-        return {"proposal": shown(proposal)}, False
+        return {"proposal": show_proposal(proposal)}, False
     return Editor(service, caller.namespace, caller.author).make(action, body), True
 
 
-def shown(proposal: Proposal) -> dict[str, Any]:
+def show_proposal(proposal: Proposal) -> dict[str, Any]:
     """A proposal with what of its texts looks like more than a fact, for whoever decides."""
     return proposal.plain() | {"suspicious": list(_suspicious(proposal.body))}
 
@@ -362,12 +362,12 @@ def _texts(body: Mapping[str, Any]) -> Iterator[str]:
         elif isinstance(value, list):
             left += value
         elif isinstance(value, str):
-            held, rest = _held(value)
+            held, rest = _read_lines(value)
             left += held
             yield rest
 
 
-def _held(text: str) -> tuple[list[Any], str]:
+def _read_lines(text: str) -> tuple[list[Any], str]:
     """(what a file of JSON or JSON lines holds, what of it is neither)."""
     if text.lstrip()[:1] not in ("{", "["):
         return [], text
@@ -391,7 +391,7 @@ def approve(service: Service, caller: Caller, id: str) -> Proposal:
     proposal = _open(service, caller, id)
     if proposal.author == caller.key.id:
         raise ApiError(403, "Another key must approve this proposal.", code="own_proposal")
-    if proposal.action == "purge" and not caller.key.may("admin"):
+    if proposal.action == "purge" and not caller.key.allows("admin"):
         raise ApiError(403, "This key lacks the scope 'admin'.", code="insufficient_scope")
     _take(service, caller, id)
     if proposal.action == "purge":
@@ -404,7 +404,7 @@ def approve(service: Service, caller: Caller, id: str) -> Proposal:
         service.desk.decide(id, "failed", api_error(error).body())
         raise
     service.desk.decide(id, "approved", outcome)
-    return _decided(service, caller, id)
+    return _find_decided(service, caller, id)
 
 
 def reject(service: Service, caller: Caller, id: str) -> Proposal:
@@ -413,7 +413,7 @@ def reject(service: Service, caller: Caller, id: str) -> Proposal:
     _take(service, caller, id)
     with service.audit.change(caller.author, "reject", caller.namespace, proposal=id):
         service.desk.decide(id, "rejected", None)
-    return _decided(service, caller, id)
+    return _find_decided(service, caller, id)
 
 
 def _open(service: Service, caller: Caller, id: str) -> Proposal:
@@ -428,7 +428,7 @@ def _take(service: Service, caller: Caller, id: str) -> None:
         raise ApiError(409, "This proposal was decided already.", code="already_decided")
 
 
-def _decided(service: Service, caller: Caller, id: str) -> Proposal:
+def _find_decided(service: Service, caller: Caller, id: str) -> Proposal:
     found = service.desk.proposal(id, caller.namespace)
     assert found is not None
     return found

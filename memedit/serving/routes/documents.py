@@ -57,7 +57,7 @@ async def put_document(
     kind = format or _kind(request.headers.get("content-type", ""))
     document = await run_in_threadpool(parse_document, await request.body(), kind, name)
     if dry_run:
-        return JSONResponse(plain_document_change(await _tried(writes, document)))
+        return JSONResponse(plain_document_change(await _try_document(writes, document)))
     body = {
         "name": name,
         "title": document.title,
@@ -86,10 +86,10 @@ def _kind(content_type: str) -> str:
     return TYPES[said]
 
 
-async def _tried(writes: Writes, document: NewDocument) -> DocumentChange:
+async def _try_document(writes: Writes, document: NewDocument) -> DocumentChange:
     memory, namespace = writes.service.memory, writes.caller.namespace
 
-    def tried(*_: Any) -> DocumentChange:
+    def try_document(*_: Any) -> DocumentChange:
         return memory.put_document(document, namespace=namespace, dry_run=True)
 
-    return await writes.run(tried)
+    return await writes.run(try_document)

@@ -14,7 +14,7 @@ from memedit.memory import files
 from memedit.memory.plain import plain_record
 from memedit.serving import reading
 from memedit.serving.errors import ApiError
-from memedit.serving.routes.changes import Writes, approve, reject, shown, writes
+from memedit.serving.routes.changes import Writes, approve, reject, show_proposal, writes
 from memedit.serving.routes.uploads import TYPES, format_of
 from memedit.serving.schemas import Ask, Compare, EditChange, Learnt, NewEdit, Report, Restore
 from memedit.serving.service import MayAsk, MayRead, Question, State
@@ -101,7 +101,7 @@ def export(service: State, caller: MayRead) -> StreamingResponse:
 
     def lines() -> Iterator[str]:
         for record in records:
-            yield json.dumps(files.exported(record), ensure_ascii=False) + "\n"
+            yield json.dumps(files.export_record(record), ensure_ascii=False) + "\n"
 
     headers = {"Content-Disposition": 'attachment; filename="edits.jsonl"'}
     return StreamingResponse(lines(), media_type=TYPES["jsonl"], headers=headers)
@@ -190,11 +190,11 @@ def proposals(
 ) -> JSONResponse:
     """Proposed changes, newest first."""
     found = service.desk.proposals(caller.namespace, state, limit)
-    data = [_shortened(shown(proposal)) for proposal in found]
+    data = [_shorten(show_proposal(proposal)) for proposal in found]
     return JSONResponse({"object": "list", "data": data})
 
 
-def _shortened(proposal: dict[str, Any]) -> dict[str, Any]:
+def _shorten(proposal: dict[str, Any]) -> dict[str, Any]:
     """A list shows the beginning of a proposed file."""
     if "text" not in proposal["body"]:
         return proposal
@@ -210,4 +210,4 @@ async def decide(
 ) -> Response:
     """Approve a change that another key proposed, or put it away."""
     made = approve if verdict == "approve" else reject
-    return JSONResponse(await writes.run(lambda *given: shown(made(*given)), id))
+    return JSONResponse(await writes.run(lambda *given: show_proposal(made(*given)), id))

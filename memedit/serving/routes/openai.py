@@ -15,7 +15,7 @@ from memedit.serving.service import MayAsk, State
 router = APIRouter(prefix="/v1", tags=["openai"])
 
 
-def _described(name: str) -> dict[str, Any]:
+def _describe(name: str) -> dict[str, Any]:
     """The request's schema for the OpenAPI document; the body itself is read as bytes."""
     schema = {"$ref": f"#/components/schemas/{name}"}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
@@ -25,31 +25,31 @@ SCHEMAS = (ChatRequest, CompletionRequest, ResponsesRequest, MessagesRequest, Co
 """Described by hand: an upstream gets the bytes as they came."""
 
 
-@router.post("/chat/completions", openapi_extra=_described("ChatRequest"))
+@router.post("/chat/completions", openapi_extra=_describe("ChatRequest"))
 async def chat_completions(service: State, caller: MayAsk, request: Request) -> Response:
     """A chat completion, streamed or not."""
     return await service.backend.chat(request, caller, await request.body())
 
 
-@router.post("/completions", openapi_extra=_described("CompletionRequest"))
+@router.post("/completions", openapi_extra=_describe("CompletionRequest"))
 async def completions(service: State, caller: MayAsk, request: Request) -> Response:
     """A text completion, streamed or not."""
     return await service.backend.completions(request, caller, await request.body())
 
 
-@router.post("/responses", openapi_extra=_described("ResponsesRequest"))
+@router.post("/responses", openapi_extra=_describe("ResponsesRequest"))
 async def responses(service: State, caller: MayAsk, request: Request) -> Response:
     """A response, streamed or not."""
     return await service.backend.responses(request, caller, await request.body())
 
 
-@router.post("/messages", openapi_extra=_described("MessagesRequest"))
+@router.post("/messages", openapi_extra=_describe("MessagesRequest"))
 async def messages(service: State, caller: MayAsk, request: Request) -> Response:
     """A message as Anthropic's clients ask for one, streamed or not."""
     return await service.backend.messages(request, caller, await request.body())
 
 
-@router.post("/messages/count_tokens", openapi_extra=_described("CountRequest"))
+@router.post("/messages/count_tokens", openapi_extra=_describe("CountRequest"))
 async def count_tokens(service: State, caller: MayAsk, request: Request) -> Response:
     """How many tokens a message's conversation has."""
     return await service.backend.count_tokens(request, caller, await request.body())
@@ -73,6 +73,6 @@ other = APIRouter(prefix="/v1")
 @other.api_route(
     "/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
 )
-async def others(service: State, caller: MayAsk, request: Request, path: str) -> Response:
+async def pass_on(service: State, caller: MayAsk, request: Request, path: str) -> Response:
     """Further routes of an upstream: embeddings, responses, files."""
     return await service.backend.other(request, await request.body())

@@ -85,7 +85,7 @@ def stats(
         "scopes": list(caller.key.scopes),
         "edits": memory.namespaces().get(caller.namespace, 0),
         "version": memory.version,
-        "fires": service.metrics.fired(caller.namespace),
+        "fires": service.metrics.read_fires(caller.namespace),
         "model": service.settings.model_name,
         "approval": service.settings.approval,
     })  # fmt: skip

@@ -30,7 +30,7 @@ def _trials(service: State) -> Trials:
 Held = Annotated[Trials, Depends(_trials)]
 
 
-def _shown(trial: Trial, status: int = 200) -> JSONResponse:
+def _show(trial: Trial, status: int = 200) -> JSONResponse:
     return JSONResponse(trial.plain(), status)
 
 
@@ -44,13 +44,13 @@ async def begin(service: State, trials: Held, caller: MayEdit, asked: NewTrial) 
     edits = [r.edit for r in newest if r.edit.target_new is not None][: asked.limit]
     in_order = edits[::-1]
     made = trials.begin(caller.namespace, asked.editor, in_order, asked.queries, asked.max_tokens)
-    return _shown(made, 202)
+    return _show(made, 202)
 
 
 @router.get("/{id}")
 async def look(trials: Held, caller: MayEdit, id: Id) -> JSONResponse:
     """How far a trial is; its answers in ``data`` once it is done."""
-    return _shown(trials.get(id, caller.namespace))
+    return _show(trials.get(id, caller.namespace))
 
 
 @router.delete("/{id}")
@@ -58,4 +58,4 @@ async def cancel(trials: Held, caller: MayEdit, id: Id) -> JSONResponse:
     """End a trial."""
     trial = trials.get(id, caller.namespace)
     await trials.cancel(trial)
-    return _shown(trial)
+    return _show(trial)

@@ -24,7 +24,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def malformed() -> ApiError:
+def refuse_malformed() -> ApiError:
     """What is said of an answer that is not in OpenAI's form."""
     return ApiError(502, "The upstream's answer is malformed.", code="upstream_malformed")
 
@@ -55,22 +55,22 @@ class Upstream:
             said = await self.chat([*turns, {"role": "user", "content": question}], _SHORT)
         else:
             text = "".join(f"{asked} {answered}\n\n" for asked, answered in shown) + question
-            said = await self._said(("completions",), {"prompt": text, "stop": ["\n"]}, _SHORT)
+            said = await self._ask(("completions",), {"prompt": text, "stop": ["\n"]}, _SHORT)
         return said.split("\n")[0].strip()
 
     async def chat(self, messages: Sequence[Any], limit: int) -> str:
         """The reply to a conversation."""
-        return await self._said(("chat", "completions"), {"messages": messages}, limit)
+        return await self._ask(("chat", "completions"), {"messages": messages}, limit)
 
-    async def first_model(self) -> str:
+    async def find_first_model(self) -> str:
         """The first model that the upstream lists."""
         content = await self._json("GET", ("models",), b"")
         try:
             return str(content["data"][0]["id"])
         except (KeyError, IndexError, TypeError):
-            raise malformed() from None
+            raise refuse_malformed() from None
 
-    async def _said(self, path: Sequence[str], asked: dict[str, Any], limit: int) -> str:
+    async def _ask(self, path: Sequence[str], asked: dict[str, Any], limit: int) -> str:
         named = {} if self.model is None else {"model": self.model}
         wanted = asked | named | {"max_tokens": limit, "temperature": 0}
         content = await self._json("POST", path, json.dumps(wanted).encode())
@@ -79,10 +79,10 @@ class Upstream:
             said = choice["message"]["content"] if "message" in choice else choice["text"]
             return str(said or "").strip()
         except (KeyError, IndexError, TypeError):
-            raise malformed() from None
+            raise refuse_malformed() from None
 
     async def _json(self, method: str, path: Sequence[str], body: bytes) -> dict[str, Any]:
-        answer = await self.relay.send(method, path, self._sent(), body)
+        answer = await self.relay.send(method, path, self._choose_headers(), body)
         content = await read(answer)
         if answer.status_code != 200:
             raise ApiError(
@@ -90,10 +90,10 @@ class Upstream:
                 code="upstream_error",
             )  # fmt: skip
         if not (found := json_object(content)):
-            raise malformed()
+            raise refuse_malformed()
         return found
 
-    def _sent(self) -> Iterable[tuple[str, str]]:
+    def _choose_headers(self) -> Iterable[tuple[str, str]]:
         if self.headers is None:
             return [("content-type", "application/json")]
         return [(name, value) for name, value in self.headers.items() if name != "accept-encoding"]

@@ -27,10 +27,10 @@ from memedit.serving.schemas import Extra
 from memedit.serving.service import Caller, Question
 from memedit.serving.settings import Settings
 from memedit.serving.upstream import placing
-from memedit.serving.upstream.asking import Upstream, json_object, malformed
+from memedit.serving.upstream.asking import Upstream, json_object, refuse_malformed
 from memedit.serving.upstream.forwarding import DEFAULTS, admit, route
 from memedit.serving.upstream.placing import Reading
-from memedit.serving.upstream.relay import Relay, passed, raw, read, returned_headers
+from memedit.serving.upstream.relay import Relay, choose_returned_headers, pass_answer, raw, read
 from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, load_rewriter
 
 _LONGEST_EVENT = 1 << 20
@@ -97,11 +97,11 @@ class UpstreamBackend:
     # OpenAI's routes
 
     async def models(self, request: Request, id: str | None = None) -> Response:
-        return passed(await self._send(request, b""), {})
+        return pass_answer(await self._send(request, b""), {})
 
     async def other(self, request: Request, body: bytes) -> Response:
         """A route that :class:`~memedit.serving.settings.Settings` lists."""
-        return passed(await self._send(request, body), {})
+        return pass_answer(await self._send(request, body), {})
 
     async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = json_object(body)
@@ -177,12 +177,12 @@ class UpstreamBackend:
             body = json.dumps(kept | (rewrite(readings) if inside else {})).encode()
         answer = await self._send(request, body, plain=inside)
         if not inside or answer.status_code != 200:
-            return passed(answer, headers)
+            return pass_answer(answer, headers)
         if "text/event-stream" in answer.headers.get("content-type", ""):
-            events = with_field(raw(answer), receipts.field(told))
-            kept_headers = dict(returned_headers(answer, rewritten=True)) | headers
+            events = add_field(raw(answer), receipts.field(told))
+            kept_headers = dict(choose_returned_headers(answer, rewritten=True)) | headers
             return StreamingResponse(events, headers=kept_headers)
-        return await _with_receipt(answer, told, headers)
+        return await _add_receipt(answer, told, headers)
 
     async def _read(
         self,
@@ -194,7 +194,7 @@ class UpstreamBackend:
     ) -> list[Reading]:
         if not extra.edits or self.settings.bare:
             return [Reading(Decision(), 0) for _ in queries]
-        await request.state.reached(extra.min_version)
+        await request.state.wait_until(extra.min_version)
         return await self._readings(queries, caller.namespace, extra.as_of, ask)
 
     async def _readings(
@@ -258,7 +258,7 @@ class UpstreamBackend:
 
     async def _explain(self, question: Question) -> dict[str, Any]:
         asked = [{"role": "user", "content": question.query}]
-        ask = Upstream(self.relay, await self._named())
+        ask = Upstream(self.relay, await self._name_model())
         readings = await self._readings([question.query], question.namespace, question.as_of, ask)
         reading = readings[0]
         base = await ask.chat(asked, question.max_tokens)
@@ -273,9 +273,9 @@ class UpstreamBackend:
             question.query, answer, base, reading.decision, editor, reading.version
         ).to_dict()
 
-    async def _named(self) -> str:
+    async def _name_model(self) -> str:
         if self._model is None:
-            self._model = await Upstream(self.relay).first_model()
+            self._model = await Upstream(self.relay).find_first_model()
         return self._model
 
 
@@ -292,19 +292,19 @@ def _extra(wanted: dict[str, Any]) -> Extra:
         ) from None
 
 
-async def _with_receipt(
+async def _add_receipt(
     answer: httpx.Response, told: list[dict[str, Any]], headers: dict[str, str]
 ) -> Response:
     """A whole answer with the receipt in it; 502 where it is no JSON object."""
     content = json_object(await read(answer))
     if not content:
-        raise malformed()
-    kept = dict(returned_headers(answer, rewritten=True)) | headers
+        raise refuse_malformed()
+    kept = dict(choose_returned_headers(answer, rewritten=True)) | headers
     kept.pop("content-type", None)
     return JSONResponse(content | receipts.field(told), headers=kept)
 
 
-async def with_field(parts: AsyncIterator[bytes], field: dict[str, Any]) -> AsyncIterator[bytes]:
+async def add_field(parts: AsyncIterator[bytes], field: dict[str, Any]) -> AsyncIterator[bytes]:
     """Server-sent events with ``field`` added to the first that is a JSON object.
 
     Everything after it passes through as it comes.

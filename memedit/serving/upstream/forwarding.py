@@ -127,7 +127,7 @@ def admit(routes: Iterable[Route], method: str, raw: bytes, key: Key | None) -> 
             404, f"{method} /v1/{'/'.join(segments)} is not passed on to the upstream.",
             code="not_found",
         )  # fmt: skip
-    if key is not None and not any(key.may(each.scope) for each in listed):
+    if key is not None and not any(key.allows(each.scope) for each in listed):
         raise ApiError(
             403, f"This key lacks the scope {listed[0].scope!r}.", code="insufficient_scope"
         )

@@ -80,7 +80,7 @@ class Reading:
     version: int
     facts: tuple[str, ...] = ()
 
-    def placed(self, text: str, form: Form, repeats: int = 1) -> str:
+    def place(self, text: str, form: Form, repeats: int = 1) -> str:
         """``text`` with the facts directly before the part that asks."""
         hit = self.decision.bearing[0]
         if form.note:
@@ -92,7 +92,7 @@ class Reading:
     def told(self, text: str, form: Form) -> str:
         """A user's words with the facts: as a note before them, or before the part that asks."""
         if not form.note:
-            return self.placed(text, form)
+            return self.place(text, form)
         return f"{write_note([one_line(fact) for fact in self.facts], form.label)}{END}{END}{text}"
 
 
@@ -116,7 +116,7 @@ def query_of(messages: Any) -> str:
     """What the scope reads of a conversation: earlier words, and the last user turn; "" if none."""
     if not isinstance(messages, list):
         return ""
-    last = _last_user(messages)
+    last = _find_last_user(messages)
     if last is None:
         return ""
     said = [text_of(m.get("content")) for m in messages[:last] if _talks(m)]
@@ -129,7 +129,7 @@ def _talks(message: Any) -> bool:
     return isinstance(message, dict) and message.get("role") in {"user", "assistant"}
 
 
-def _last_user(messages: Sequence[Any]) -> int | None:
+def _find_last_user(messages: Sequence[Any]) -> int | None:
     for at in range(len(messages) - 1, -1, -1):
         message = messages[at]
         if isinstance(message, dict) and message.get("role") == "user":
@@ -147,18 +147,18 @@ def place_in_chat(
         reading: Of that turn, with facts.
         form: The editor's.
     """
-    last = _last_user(messages)
+    last = _find_last_user(messages)
     assert last is not None
     own = [dict(message) for message in messages]
-    own[last]["content"] = _with_facts(own[last]["content"], reading, form)
+    own[last]["content"] = _place_facts(own[last]["content"], reading, form)
     opening = 0
     while opening < last and own[opening].get("role") in {"system", "developer"}:
         opening += 1
-    turns = [turn for shot in form.shots for turn in exchange(_asked(shot, form), shot.answer)]
+    turns = [turn for shot in form.shots for turn in exchange(_ask_shot(shot, form), shot.answer)]
     return own[:opening] + turns + own[opening:]
 
 
-def _with_facts(content: Any, reading: Reading, form: Form) -> str | list[Any]:
+def _place_facts(content: Any, reading: Reading, form: Form) -> str | list[Any]:
     """A message's content with the facts before the part that asks; images and such stay."""
     if isinstance(content, str):
         return reading.told(content, form)
@@ -170,7 +170,7 @@ def _with_facts(content: Any, reading: Reading, form: Form) -> str | list[Any]:
     return parts
 
 
-def _asked(shot: Shot, form: Form, repeats: int = 1) -> str:
+def _ask_shot(shot: Shot, form: Form, repeats: int = 1) -> str:
     return before_query(state_fact(shot.fact, form.label) * repeats, shot.context, shot.question)
 
 
@@ -181,8 +181,8 @@ def exchange(asked: str, answered: str) -> list[dict[str, Any]]:
 
 def place_in_prompt(prompt: str, reading: Reading, form: Form) -> str:
     """A text to continue with worked examples and the facts, which small models follow twice."""
-    shown = "".join(f"{_asked(shot, form, 2)} {shot.answer}{END}{END}" for shot in form.shots)
-    return shown + reading.placed(prompt, form, repeats=2)
+    shown = "".join(f"{_ask_shot(shot, form, 2)} {shot.answer}{END}{END}" for shot in form.shots)
+    return shown + reading.place(prompt, form, repeats=2)
 
 
 def end_at_line(stop: Any) -> list[Any]:

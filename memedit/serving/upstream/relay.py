@@ -92,7 +92,7 @@ class Relay:
             content=body or None,
             extensions={"timeout": self._client.timeout.as_dict()},
         )
-        answer = await self._answered(request)
+        answer = await self._send(request)
         if answer.status_code in _REDIRECTS:
             await answer.aclose()
             raise ApiError(
@@ -101,7 +101,7 @@ class Relay:
             )  # fmt: skip
         return answer
 
-    async def _answered(self, request: httpx.Request) -> httpx.Response:
+    async def _send(self, request: httpx.Request) -> httpx.Response:
         for again in (True, False):
             try:
                 return await self._client.send(request, stream=True)
@@ -149,7 +149,9 @@ def _unreachable(status: int, what: str) -> ApiError:
     return ApiError(status, f"The upstream {what}.", code=code)
 
 
-def returned_headers(answer: httpx.Response, *, rewritten: bool = False) -> list[tuple[str, str]]:
+def choose_returned_headers(
+    answer: httpx.Response, *, rewritten: bool = False
+) -> list[tuple[str, str]]:
     """The upstream's headers as the client gets them."""
     dropped = _NOT_RETURNED | ({"content-length", "content-encoding"} if rewritten else frozenset())
     return [(n.lower(), v) for n, v in answer.headers.multi_items() if n.lower() not in dropped]
@@ -170,12 +172,12 @@ async def raw(answer: httpx.Response) -> AsyncIterator[bytes]:
         await answer.aclose()
 
 
-def passed(answer: httpx.Response, extra: Mapping[str, str]) -> StreamingResponse:
+def pass_answer(answer: httpx.Response, extra: Mapping[str, str]) -> StreamingResponse:
     """The upstream's answer, status, headers and bytes, with headers of ours added."""
     response = StreamingResponse(raw(answer), status_code=answer.status_code)
     response.raw_headers = [
         (name.encode("latin-1"), value.encode("latin-1"))
-        for name, value in [*returned_headers(answer), *extra.items()]
+        for name, value in [*choose_returned_headers(answer), *extra.items()]
     ]
     return response
 

@@ -50,11 +50,11 @@ class Facts:
         decision = reading.decision
         hits = (decision.hits if self.asked else decision.bearing)[: self.most]
         say = _sentence if self.form.note else statement
-        facts = [_of_document(hit, say(hit.record.edit)) for hit in reversed(hits)]
+        facts = [_show_document(hit, say(hit.record.edit)) for hit in reversed(hits)]
         return state(reading, [fact for fact in facts if fact])
 
 
-def _of_document(hit: Hit, said: str) -> str:
+def _show_document(hit: Hit, said: str) -> str:
     """What is shown of a document where the hit is a passage ("": another hit shows it), else
     what the edit is said as."""
     shown = None if hit.passage is None else hit.passage.text

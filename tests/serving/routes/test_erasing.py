@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.memory import EditMemory
-from memedit.serving.keys import KeyRing, new_key
+from memedit.serving.keys import KeyRing, make_key
 from memedit.serving.ledger.audit import AuditLog
 from memedit.serving.ledger.tables import tables_of
 from tests.serving.helpers import CAPITAL, ring, run, tiny_service, within
@@ -63,7 +63,7 @@ def test_an_admin_purges_and_the_books_keep_who_did_it(tmp_path: Path) -> None:
 
 def test_no_purge_takes_a_name_from_the_audit_log(tmp_path: Path) -> None:
     """The fault: an edit that says a key's name, purged, took it from all that the key had done."""
-    key, admin = new_key("Ann Smithson", ["admin"])
+    key, admin = make_key("Ann Smithson", ["admin"])
     held = KeyRing(keys=[key])
 
     async def run_it() -> None:

@@ -95,7 +95,7 @@ def test_a_cut_stream_is_one_line_of_the_log(wrapped: bool) -> None:
             "uvicorn.error", logging.ERROR, __file__, 1, "Exception in ASGI application\n", (),
             sys.exc_info(),
         )  # fmt: skip
-    assert logs.shortened(made)
+    assert logs.shorten(made)
     said = logging.Formatter(logs._TEXT).format(_with(made))
     assert "broke off: ReadError." in said and "\n" not in said and "Traceback" not in said
 
@@ -105,7 +105,7 @@ def test_any_other_error_is_logged_whole() -> None:
         raise ValueError("ours")
     except ValueError:
         made = logging.LogRecord("uvicorn.error", 40, __file__, 1, "Oh", (), sys.exc_info())
-    assert logs.shortened(made) and "Traceback" in logging.Formatter(logs._TEXT).format(_with(made))
+    assert logs.shorten(made) and "Traceback" in logging.Formatter(logs._TEXT).format(_with(made))
 
 
 def _with(record: logging.LogRecord) -> logging.LogRecord:

@@ -56,7 +56,7 @@ def test_with_a_key_file_the_agent_has_what_its_key_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "keys.json"
-    key, secret = keys.new_key("Ann", ["read"])
+    key, secret = keys.make_key("Ann", ["read"])
     keys.add(file, key)
 
     monkeypatch.setenv("MEMEDIT_API_KEY", secret)
@@ -88,7 +88,7 @@ def test_what_cannot_be_is_said_before_anything_is_served(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MEMEDIT_API_KEY", raising=False)
-    keys.add(Path("keys.json"), keys.new_key("Ann")[0])
+    keys.add(Path("keys.json"), keys.make_key("Ann")[0])
     result = CliRunner().invoke(app, ["mcp", *options])
     assert result.exit_code == 2 and said in " ".join(result.output.split())
     assert not os.path.exists("memory")

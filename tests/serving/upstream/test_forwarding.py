@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from memedit.core.errors import InvalidInputError
 from memedit.serving.errors import ApiError
-from memedit.serving.keys import new_key
+from memedit.serving.keys import make_key
 from memedit.serving.upstream.forwarding import (
     DEFAULTS,
     admit,
@@ -27,8 +27,8 @@ from tests.serving.helpers import ring, serving
 from tests.serving.processes import Scripted, http
 from tests.serving.upstream.test_upstream import front
 
-ASK, _ = new_key("asks", ("ask",))
-ADMIN, _ = new_key("may all", ("admin",))
+ASK, _ = make_key("asks", ("ask",))
+ADMIN, _ = make_key("may all", ("admin",))
 OPERATOR = "the-operators-key"
 EXTRA = ("POST /v1/rerank ask", "DELETE /v1/files/* admin", "GET /v1/files")
 

@@ -56,14 +56,14 @@ class Hops:
         row = Row(query, decision=reading.decision)
         if self.mello.considers(row):
             try:
-                chain = await self._walked(question_of(row), reading, ask, decide)
+                chain = await self._walk(question_of(row), reading, ask, decide)
             except ApiError:  # the request itself shall meet the upstream's trouble, and report it
                 chain = None
             if chain is not None:
                 return chain
         return state_best(reading, statement)
 
-    async def _walked(
+    async def _walk(
         self, question: str, reading: Reading, ask: AskUpstream, decide: Decide
     ) -> Reading | None:
         plan = plan_of(
@@ -95,15 +95,15 @@ class Hops:
     async def _answer(self, turn: Ask, hit: Hit | None, ask: AskUpstream) -> str:
         """The edit's object; a statement is read by the upstream, and what none answers asked."""
         if hit is None:
-            return clean(await ask(_posed(KNOWN), pose(LABEL, "", turn.question)))
+            return clean(await ask(_pose(KNOWN), pose(LABEL, "", turn.question)))
         edit = hit.record.edit
         if edit.target_new is not None:
             return edit.target_new
         fact = one_line(statement(edit))
-        return clean(await ask(_posed(SHOTS), pose(LABEL, fact, turn.question)))
+        return clean(await ask(_pose(SHOTS), pose(LABEL, fact, turn.question)))
 
 
-def _posed(shots: Sequence[Shot]) -> list[tuple[str, str]]:
+def _pose(shots: Sequence[Shot]) -> list[tuple[str, str]]:
     return [(pose(LABEL, s.fact, s.question), s.answer) for s in shots]
 
 
