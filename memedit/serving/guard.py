@@ -109,8 +109,10 @@ class Guard:
             body = await self._body(scope, receive, key, headers)
             if not _open(scope):
                 # Routes that find a version in the body wait in the same way.
-                scope["state"]["reached"] = reached = partial(self._waiting.wait_until, key.id)
-                await reached(versions.read_version(headers))
+                scope["state"]["wait_until"] = wait_until = partial(
+                    self._waiting.wait_until, key.id
+                )
+                await wait_until(versions.read_version(headers))
         except (ApiError, MemeditError) as error:
             await answer_of(error, scope["path"])(scope, receive, send)
             return

@@ -454,7 +454,7 @@ def test_a_new_process_starts_from_its_machines_snapshot(
         memory.add(capital("Land 8", "Nice"))
         expected = memory.search(["What is the capital of Land 8?"], k=200)
     with monkeypatch.context() as patch:
-        patch.setattr(live_module.LiveSet, "_new_index", lambda self: 1 / 0)
+        patch.setattr(live_module.LiveSet, "_make_index", lambda self: 1 / 0)
         with EditMemory(pg_memory, CountingEncoder()) as memory:  # no index had to be made
             assert sound(memory)
             found = memory.search(["What is the capital of Land 8?"], k=200)

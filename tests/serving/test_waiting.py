@@ -30,7 +30,7 @@ def test_health_never_waits_and_strangers_neither(monkeypatch: pytest.MonkeyPatc
     async def noted(self: Waiting, key: str, version: int) -> None:
         asked.append(version)
 
-    monkeypatch.setattr(Waiting, "reached", noted)
+    monkeypatch.setattr(Waiting, "wait_until", noted)
 
     async def work() -> None:
         async with within(tiny_service(keys=held, version_wait=600), secret) as client:

@@ -73,6 +73,6 @@ other = APIRouter(prefix="/v1")
 @other.api_route(
     "/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
 )
-async def pass_on(service: State, caller: MayAsk, request: Request, path: str) -> Response:
+async def others(service: State, caller: MayAsk, request: Request, path: str) -> Response:
     """Further routes of an upstream: embeddings, responses, files."""
     return await service.backend.other(request, await request.body())

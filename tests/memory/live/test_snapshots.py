@@ -48,7 +48,7 @@ def test_closing_writes_a_snapshot_that_opening_uses(
 ) -> None:
     assert len(list((path / "index").glob("*.safetensors"))) == 2
     assert not list((path / "index").glob("*.tmp"))
-    monkeypatch.setattr(live_module.LiveSet, "_new_index", lambda self: 1 / 0)
+    monkeypatch.setattr(live_module.LiveSet, "_make_index", lambda self: 1 / 0)
     with EditMemory(path, CountingEncoder()) as memory:  # no index had to be made
         assert sound(memory) and len(everything(memory)) == 100
 
