@@ -163,6 +163,12 @@ def test_every_error_has_its_place_in_the_reference() -> None:
         assert "**Cause.**" in part and "**Cure.**" in part, part.partition("`")[0]
 
 
+def test_an_error_on_the_command_line_names_its_place(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["edit", "list", "--memory", str(tmp_path / "none")])
+    assert said.exit_code == 2
+    assert "docs/reference/errors.md#memorystoreerror" in said.output
+
+
 def test_the_readme_is_one_screen() -> None:
     text = (ROOT / "README.md").read_text("utf-8").partition("## Contributing")[0]
     assert len(text.splitlines()) <= 75

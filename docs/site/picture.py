@@ -12,13 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-WIDTH = 100
+WIDTH = 124
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 """Fetched from elsewhere by rich's SVG: left out, the reader's own monospaced font is taken."""
 
 
 def main(file: Path) -> None:
-    """Run the demo, and keep its output from the edits up to where one is taken back."""
+    """Run the demo, and keep its output from the edited answers on, up to where one is taken back."""
     environment = os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
     done = subprocess.run(
         [sys.executable, "-m", "memedit.cli", "demo"], env=environment, check=True,
@@ -26,7 +26,7 @@ def main(file: Path) -> None:
     )  # fmt: skip
     lines = done.stdout.splitlines()
     plain = [Text.from_ansi(line).plain for line in lines]
-    start = next(i for i, line in enumerate(plain) if line.startswith("2."))
+    start = next(i for i, line in enumerate(plain) if line.startswith("3."))
     end = next(i for i, line in enumerate(plain) if line.startswith("5."))
     shown = "\n".join(["\x1b[1m$ memedit demo\x1b[0m", "", *lines[start:end]])
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
+from memedit import errors
 from memedit.cli import checking, erasing, evaluation, memories, render, serving, training, using
 from memedit.cli.documents import document_app
 from memedit.cli.edits import edit_app
@@ -40,11 +41,17 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except MemeditError as error:
-            render.error(error.message, error.hint)
+            render.error(error.message, error.hint, _documented(error))
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
             render.note("Interrupted. Everything reported as stored is kept.", style="yellow")
             raise typer.Exit(130) from None
+
+
+def _documented(error: MemeditError) -> str:
+    """The first class of an error that the reference describes."""
+    names = (kind.__name__ for kind in type(error).__mro__)
+    return next(name for name in names if hasattr(errors, name))
 
 
 app = typer.Typer(

@@ -13,8 +13,19 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, TextContent
 
+from memedit.core.errors import MissingExtraError
+from memedit.serving.tools import protocol
 from memedit.serving.tools.catalogue import TOOLS
-from tests.serving.helpers import CAPITAL, QUESTION, Running, ring, run, serving, tiny_service
+from tests.serving.helpers import (
+    CAPITAL,
+    QUESTION,
+    Running,
+    ring,
+    run,
+    serving,
+    tiny_service,
+    within,
+)  # fmt: skip
 
 
 @asynccontextmanager
@@ -152,10 +163,20 @@ def test_the_guard_stands_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_tool_tells_what_it_is_for() -> None:
-    from memedit.serving.tools.protocol import _described
-
-    for tool in map(_described, TOOLS.values()):
+    for tool in map(protocol._described, TOOLS.values()):
         assert tool.description and len(tool.description) > 60
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint == (TOOLS[tool.name].scope != "edit")
         assert tool.input_schema["additionalProperties"] is False
+
+
+def test_without_the_extra_there_is_no_such_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "is_installed", lambda: False)
+
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            assert (await client.post("/mcp", json={})).status_code == 404
+        with pytest.raises(MissingExtraError, match=r"memedit\[mcp\]"):
+            protocol.require()
+
+    run(work())
