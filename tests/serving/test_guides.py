@@ -40,4 +40,4 @@ def test_the_guides_serve(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert '"status":"added"' in done.stdout and "Lyon [{'id': " in done.stdout, done.stdout
-    assert done.stdout.splitlines()[-1] == "The capital of France is Lyon.", done.stdout
+    assert done.stdout.splitlines()[-1] == "The capital of France is Lyon", done.stdout
