@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
@@ -66,8 +66,9 @@ def create_app(service: Service) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.writing = WriteThreads()
         await service.backend.start()
-        async with nullcontext() if agents is None else agents.running():
-            yield
+        yield
+        if agents is not None:
+            await agents.close()
         await service.backend.close()
         service.desk.close()
 

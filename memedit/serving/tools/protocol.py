@@ -6,13 +6,14 @@ and sizes are what they are elsewhere. No session is kept, so any replica answer
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from inspect import getdoc
 from typing import TYPE_CHECKING, Any
 
+from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -133,29 +134,51 @@ def _failed(error: ApiError) -> CallToolResult:
 
 
 class Endpoint:
-    """What answers ``POST /mcp`` of an application, while :meth:`running`."""
+    """What answers ``POST /mcp`` of an application.
+
+    It begins with the first call: most servers never have one, and the SDK takes a second to
+    import.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._manager: StreamableHTTPSessionManager | None = None
+        self._over = asyncio.Event()
+        self._manager: asyncio.Future[StreamableHTTPSessionManager] | None = None
+        self._runs: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """For as long as the application runs."""
+    async def close(self) -> None:
+        """End what has begun."""
+        self._over.set()
+        if self._runs is not None:
+            await self._runs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._manager is None:
+            self._manager = asyncio.get_running_loop().create_future()
+            self._runs = asyncio.create_task(self._run(self._manager))
+        manager = await asyncio.shield(self._manager)
+        await manager.handle_request(scope, receive, send)
+
+    async def _run(self, started: asyncio.Future[StreamableHTTPSessionManager]) -> None:
+        """Hold the SDK's tasks, in one of our own: a request may end before them."""
+        try:
+            manager = await run_sync(self._made)
+        except BaseException as error:
+            started.set_exception(error)
+            return
+        async with manager.run():
+            started.set_result(manager)
+            await self._over.wait()
+
+    def _made(self) -> StreamableHTTPSessionManager:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-        self._manager = StreamableHTTPSessionManager(
+        return StreamableHTTPSessionManager(
             make_server(self._open),
             json_response=True,
             stateless=True,
             max_request_body_size=self._service.settings.max_body,
         )
-        async with self._manager.run():
-            yield
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self._manager is not None
-        await self._manager.handle_request(scope, receive, send)
 
     async def _open(self, context: ServerRequestContext[Any], scope: str) -> Writes:
         request = context.request
