@@ -41,7 +41,7 @@ print(json.dumps({
 
 
 def _imported(module: str) -> dict[str, Any]:
-    """What importing ``module`` in a new process took and changed."""
+    """What importing ``module`` in a new process took, of the processor, and changed."""
     code = _STATE.replace("MODULE", module)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not run.stderr

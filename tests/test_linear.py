@@ -11,6 +11,7 @@ import pytest
 from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.registry import parse_call
+from memedit.core.suspicion import find_in_texts
 from memedit.core.text import sentence_starts
 from memedit.core.types import Decision, Edit
 from memedit.editors.mello import question_of
@@ -43,6 +44,10 @@ def asked(text: str) -> str:
     return question_of(Row(f"x{text}x", None, Decision()))
 
 
+def looked_at(text: str) -> tuple[str, ...]:
+    return find_in_texts([text])
+
+
 TEXTS: dict[str, Callable[[int], str]] = {
     "spaces": lambda n: " " * n,
     "newlines": lambda n: "\n" * n,
@@ -57,12 +62,13 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "dots, then spaces": lambda n: "." + " " * n + "!",
     "brackets": lambda n: "." + ")" * n + "x",
     "closing and opening": lambda n: "A" + "'s" * (n // 2) + "x",
+    "orders": lambda n: "Ignore in answer ignore. " * (n // 25),
     "markers": lambda n: "<|" * (n // 4) + "|>" * (n // 4),
 }
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-@pytest.mark.parametrize("act", [asked, guessed_subject, sentence_starts, clean])
+@pytest.mark.parametrize("act", [asked, guessed_subject, sentence_starts, clean, looked_at])
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:
     grows_linearly(act, text, 3_000)
 

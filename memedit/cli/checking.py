@@ -41,7 +41,10 @@ def check(
     """
     from memedit.evaluation import checks as asking
     from memedit.memory import EditMemory
+    from memedit.memory.address import check_output
 
+    if junit is not None:
+        check_output(junit)
     try:
         requests, checks = asking.read(file)
     except MemeditError as error:

@@ -11,7 +11,9 @@ import typer
 from memedit.cli import render
 from memedit.cli.options import DEFAULT_MEMORY, Json, Memory, existing, hide_password, open_memory
 from memedit.core.errors import InvalidInputError, UnknownEditError
+from memedit.core.files import read_file
 from memedit.core.types import DEFAULT_NAMESPACE
+from memedit.memory.address import check_output
 from memedit.memory.plain import plain_record
 
 if TYPE_CHECKING:
@@ -67,8 +69,8 @@ def purge(
 
     Exit code 1: nothing was purged, or something is still to be done.
     """
-    if out is not None and out.is_dir():
-        raise InvalidInputError(f"{out} is a folder.", hint="Name a file.")
+    if out is not None:
+        check_output(out)
     named = (subject, document, namespace)
     if finish and (ids or certificate is not None or any(name is not None for name in named)):
         raise InvalidInputError("--finish goes on with what was asked before, and takes no more.")
@@ -112,9 +114,9 @@ def _read_certified(store: EditMemory, file: Path) -> list[Wanted]:
     """By namespace the ids of a certificate that this memory ever had."""
     by_namespace: dict[str, list[str]] = {}
     try:
-        for each in jsonlib.loads(file.read_text("utf-8"))["records"]:
+        for each in jsonlib.loads(read_file(file))["records"]:
             by_namespace.setdefault(str(each["namespace"]), []).append(str(each["id"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInputError(f"{file} is no certificate of a purge: {error}.") from error
     wanted: list[Wanted] = []
     for namespace, ids in by_namespace.items():
@@ -155,7 +157,12 @@ def _show_certificates(
         render.as_json(content)
     if out is not None or not json:
         file = out or Path(f"purge-{made[0].purge}.json")
-        file.write_text(jsonlib.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        try:
+            file.write_text(jsonlib.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        except OSError:  # it is made once: shown, rather than lost
+            if not json:
+                render.as_json(content)
+            raise
         if not json:
             count = sum(len(each.records) for each in made)
             render.say(f"Erased {count:,} records of {hide_password(memory)}. Certificate: {file}")

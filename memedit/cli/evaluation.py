@@ -129,8 +129,9 @@ def report(
     from memedit.evaluation.reports.joining import join
     from memedit.evaluation.runs.compare import load
 
-    comparison = join([load(run) for run in runs])
     reports = Reports(json, html, markdown, csv)
+    reports.check()
+    comparison = join([load(run) for run in runs])
     _show(comparison, reports, timings=timings, downstream=downstream)
     if pictures is not None:
         from memedit.evaluation.reports.page import pictures as drawn
@@ -167,6 +168,7 @@ def sweep(
     from memedit.evaluation.reports import tables
     from memedit.evaluation.runs import jobs
 
+    Reports(json).check()
     job = part.Job(
         editors=tuple(split(editors, ",")),
         data=data,
@@ -215,6 +217,7 @@ def downstream(
     from memedit.evaluation.reports import tables
     from memedit.evaluation.runs.specs import parse
 
+    Reports(json).check()
     chosen = parts(tasks) if tasks is not None else measure.available()
     folder = data or edits.parent / "downstream"
     measure.check(chosen, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import asdict
 from datetime import date
@@ -35,13 +36,19 @@ from memedit.memory.plain import plain_receipt
 
 
 class _Commands(TyperGroup):
-    """Turns memedit's errors into a message and exit code 2, Ctrl-C into exit code 130."""
+    """Turns memedit's errors, and what the system says of files, into a message and exit code 2,
+    Ctrl-C into exit code 130."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except MemeditError as error:
             render.error(error.message, error.hint, _documented(error))
+            raise typer.Exit(2) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read has gone: the end, without a word
+                raise
+            render.error(f"{error}.", "Check the path, its permissions and the free space.")
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
             render.note("Interrupted. Everything reported as stored is kept.", style="yellow")

@@ -206,12 +206,12 @@ class Reports:
         """Refuse, before anything is measured, a file that cannot be written afterwards.
 
         Raises:
-            InvalidInputError: its folder does not exist, or it is a folder.
+            InvalidInputError: its folder does not exist, it is a folder, or a part of a memory.
         """
+        from memedit.memory.address import check_output
+
         for file in filter(None, (self.json, self.html, self.markdown, self.csv)):
-            if file.is_dir() or not file.absolute().parent.is_dir():
-                what = "is a folder" if file.is_dir() else f"lies in no folder: {file.parent}"
-                raise InvalidInputError(f"{file} cannot be written: it {what}.")
+            check_output(file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +335,6 @@ def hide_password(memory: str) -> str:
 
 def parse_moment(text: str) -> date:
     """A date, or a datetime; one that names no zone is in UTC."""
-    from memedit.core.errors import InvalidInputError
     from memedit.core.moments import UTC, read_moment, set_zone
 
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
@@ -19,6 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -36,16 +38,37 @@ if TYPE_CHECKING:
     from memedit.model.tuning import Tuning
 
 _REFUSED_SHOWN = 10
+_LATER_CONTROLS = re.compile("[\\x7f-\\x9f]")  # those before are escaped by JSON itself
+_CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
+_VISIBLE = {code: f"\\x{code:02x}" for code in _CONTROLS if chr(code) not in "\t\n"}
+"""How control characters of a text are shown: a terminal would do what they say."""
+
+
+class _Terminal(Console):
+    """A console to which texts are texts, whoever wrote them: neither markup nor commands."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                shown = segment.text.translate(_VISIBLE).encode("utf-8", "backslashreplace")
+                yield Segment(shown.decode(), segment.style)
 
 
 def stdout() -> Console:
     """For results."""
-    return Console(highlight=False)
+    return _Terminal()
 
 
 def stderr() -> Console:
     """For progress, notes and errors, so that standard output holds the result alone."""
-    return Console(stderr=True, highlight=False)
+    return _Terminal(stderr=True)
 
 
 def say(text: str, style: str = "") -> None:
@@ -108,6 +131,7 @@ def as_json(value: Any) -> None:
     """``value`` as JSON, for programs; escaped where the terminal's encoding needs it."""
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").casefold()
     text = json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf"))
+    text = _LATER_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     sys.stdout.write(text.encode("utf-8", "replace").decode("utf-8") + "\n")
 
 
@@ -123,7 +147,7 @@ def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A progress bar; the callback takes how many are done so far."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed:,.0f}"),
         TimeElapsedColumn(),
@@ -138,7 +162,7 @@ def measuring() -> Iterator[Callable[[str, int, int], None]]:
     """A bar with the time left per editor; the callback takes (editor, done, of how many)."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
         TimeElapsedColumn(),
@@ -298,6 +322,12 @@ def import_report(report: ImportReport, where: str) -> None:
     )
     if report.resumed_at:
         note(f"Continued an interrupted import after {report.resumed_at:,} lines.")
+    if report.suspicious:
+        note(
+            f"{report.suspicious:,} of them look like more than facts: orders, role marks, links, "
+            "code or invisible characters.",
+            style="yellow",
+        )
     if report.refused:
         table = _table("line", "text", "reason", title="Refused")
         for line, text, reason in report.refused[:_REFUSED_SHOWN]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from memedit.serving.keys import KeyRing
 
 _KEY_FILE = "serve-key"
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # the directory may be a stranger's
 
 KeyFile = Annotated[
     Path, typer.Option("--file", metavar="FILE", envvar="MEMEDIT_KEYS", help="The key file.")
@@ -168,7 +167,8 @@ def _announce(url: str, secret: str | None, settings: Settings, store: EditMemor
     folder = store.path or Path.cwd()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / _KEY_FILE
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_LINK, 0o600)
+    file.unlink(missing_ok=True)  # one that a stranger left may be read by whom they like
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as out:
         out.write(secret + "\n")
     render.note(f"Serving at {url}; the key of this run is in {file.resolve()}")

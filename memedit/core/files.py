@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from memedit.core.errors import InvalidInputError
+
 
 def cache_folder() -> Path:
     """``$MEMEDIT_CACHE``, else ``$XDG_CACHE_HOME/memedit``, else ``~/.cache/memedit``."""
@@ -18,6 +20,44 @@ def cache_folder() -> Path:
         return Path(own).expanduser()
     root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(root).expanduser() / "memedit"
+
+
+def as_path(given: object, what: str = "A path") -> Path:
+    """A path that the system can be asked for.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise InvalidInputError(f"{what} is a text or a Path, not {type(given).__name__}.")
+    try:
+        name = os.fsencode(given)
+    except UnicodeEncodeError:
+        name = b"\0"
+    if b"\0" in name:
+        raise InvalidInputError(f"{what} cannot be {str(given)[:60]!a}: no file has such a name.")
+    return Path(os.fsdecode(name))
+
+
+def check_file(path: Path) -> None:
+    """See that a path names a file.
+
+    Raises:
+        InvalidInputError: it names something else, or nothing.
+    """
+    if not path.is_file():
+        raise InvalidInputError(f"{path} is not a file.", hint="Check the path.")
+
+
+def read_file(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        InvalidInputError: it is no file (:func:`check_file`).
+        OSError, UnicodeDecodeError: it cannot be read.
+    """
+    check_file(path)
+    return path.read_text("utf-8")
 
 
 def sha256(path: Path) -> str:
@@ -85,7 +125,13 @@ def write_atomically(file: Path, text: str) -> None:
 
 
 def open_text(file: Path) -> IO[str]:
-    """A text file in UTF-8, unpacked where its name ends in ``.gz``."""
+    """A text file in UTF-8, unpacked where its name ends in ``.gz``.
+
+    Raises:
+        InvalidInputError: it is no file: a pipe would be waited for without end.
+        OSError: it cannot be opened.
+    """
+    check_file(file)
     if file.suffix == ".gz":
         return gzip.open(file, "rt", encoding="utf-8")
     return file.open(encoding="utf-8")

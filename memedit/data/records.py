@@ -16,19 +16,36 @@ _HUB = "hub:"
 Json: TypeAlias = "dict[str, Any]"
 
 
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file, gzip'd or not, with their numbers.
+
+    Raises:
+        InvalidInputError: there is no such file, or it cannot be read to its end.
+    """
+    number = 0
+    try:
+        with open_text(path) as lines:
+            for number, line in enumerate(lines, start=1):
+                yield number, line
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
+        raise InvalidInputError(f"{path} cannot be read after line {number}: {error}.") from error
+
+
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON lines of a file, gzip'd or not."""
-    if not path.is_file():
-        raise InvalidInputError(f"{path} is not a file.")
-    with open_text(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InvalidInputError(f"{path}, line {number}: no JSON ({error.msg}).") from None
-            if not isinstance(record, dict):
-                raise InvalidInputError(f"{path}, line {number}: not a JSON object.")
-            yield record
+    """The JSON lines of a file, gzip'd or not.
+
+    Raises:
+        InvalidInputError: as :func:`read_lines`; a line is no JSON object.
+    """
+    for number, line in read_lines(path):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            why = getattr(error, "msg", "nested too deeply")
+            raise InvalidInputError(f"{path}, line {number}: no JSON ({why}).") from None
+        if not isinstance(record, dict):
+            raise InvalidInputError(f"{path}, line {number}: not a JSON object.")
+        yield record
 
 
 def records(source: str | Path) -> Iterator[Json]:
@@ -57,6 +74,8 @@ def records(source: str | Path) -> Iterator[Json]:
             for number, line in enumerate(lines, start=1):  # noqa: B007 (told below)
                 if line.strip():
                     yield json.loads(line)
+    except RecursionError as error:
+        raise InvalidInputError(f"{path} is nested too deeply (line {number}).") from error
     except json.JSONDecodeError as error:
         place = f", line {number}" if number else ""
         raise InvalidInputError(

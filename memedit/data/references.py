@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import read_file
 
 Property = tuple[str, str]
 
@@ -39,7 +40,7 @@ def read_snippets(file: Path) -> Snippets:
         InvalidInputError: the file is missing or something else.
     """
     try:
-        listed: Any = json.loads(file.read_text("utf-8"))
+        listed: Any = json.loads(read_file(file))
         samples: dict[Property, list[tuple[str, str]]] = {}
         for entry in listed:
             held = samples.setdefault((entry["relation_id"], entry["target_id"]), [])

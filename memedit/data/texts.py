@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from memedit.core.errors import InvalidInputError
-from memedit.core.files import open_text
+from memedit.data.records import read_lines, read_records
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _FEWEST, _MOST = 20, 140
@@ -32,16 +31,16 @@ def sentences(paths: Iterable[Path], *, each: int = 6) -> list[str]:
 
 
 def passages(path: Path) -> Iterator[str]:
-    """The texts of a file: the first text field of each JSON line, or each line of plain text."""
-    if not path.is_file():
-        raise InvalidInputError(f"{path} is not a file.")
-    plain = path.name.removesuffix(".gz").endswith(".txt")
-    with open_text(path) as lines:
-        for line in lines:
-            if plain:
-                text = line.strip()
-            else:
-                record = json.loads(line)
-                text = next((str(record[f]) for f in _FIELDS if f in record), "")
-            if text:
-                yield text
+    """The texts of a file: the first text field of each JSON line, or each line of plain text.
+
+    Raises:
+        InvalidInputError: it cannot be read; a line is no JSON object.
+    """
+    if path.name.removesuffix(".gz").endswith(".txt"):
+        found = (line.strip() for _, line in read_lines(path))
+    else:
+        found = (
+            next((str(record[f]) for f in _FIELDS if f in record), "")
+            for record in read_records(path)
+        )
+    yield from filter(None, found)

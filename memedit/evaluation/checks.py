@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.errors import InvalidInputError
 from memedit.evaluation.measures.judging import Wanted
 from memedit.memory.files import request
 from memedit.memory.planning import Request
@@ -72,7 +72,11 @@ def read(path: Path) -> tuple[list[Request], list[Check]]:
         raise InvalidInputError(f"No file {str(path)!r}.", hint="Check the path.")
     requests: list[Request] = []
     checks: list[Check] = []
-    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), start=1):
+    try:
+        lines = path.read_text("utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}.") from None
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
@@ -81,7 +85,7 @@ def read(path: Path) -> tuple[list[Request], list[Check]]:
             made = request(row, "default", "")
             requests.append(made)
             checks += _checks(given, made, number)
-        except (ValueError, AttributeError, TypeError, InvalidEditError) as error:
+        except (ValueError, AttributeError, TypeError, RecursionError) as error:
             raise InvalidInputError(f"{path}, line {number}: {error}") from None
     return requests, checks
 

@@ -19,6 +19,7 @@ import numpy as np
 
 import memedit
 from memedit.core.errors import InvalidInputError, MissingExtraError
+from memedit.core.files import read_file
 from memedit.core.registry import unknown_name
 from memedit.engine import loading
 from memedit.evaluation.measures.summary import Interval, bootstrap, interval
@@ -243,7 +244,7 @@ def read(file: Path) -> dict[str, Any]:
         InvalidInputError: the file is missing or something else.
     """
     try:
-        results: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        results: dict[str, Any] = json.loads(read_file(file))
         intervals(results)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidInputError(

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from memedit.core.errors import InvalidInputError
 from memedit.core.files import cache_folder
 
 Address = str | Path | None
@@ -15,6 +16,10 @@ ASIDE = ".before-"
 """How the names of folders begin in which a restore puts a directory's old memory aside."""
 ASIDE_LOCK = "lock"
 """What the restore holds in it meanwhile."""
+JOURNAL = "journal.sqlite"
+"""The file of a directory that holds its edits."""
+OWN = (JOURNAL, "index", "model.json", "audit.jsonl", "serving.sqlite3", "serve-key")
+"""How the names begin of what memedit writes into a memory's directory."""
 POSTGRES = ("postgresql", "postgres")
 """The schemes of PostgreSQL's URLs."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
@@ -36,11 +41,45 @@ def directory(address: Address) -> Path | None:
     return None if address is None or is_url(address) else Path(address)
 
 
+def check_output(file: Path) -> None:
+    """See that a file that somebody names for a result may be written.
+
+    Raises:
+        InvalidInputError: it is a folder, lies in none, or is a part of a memory.
+    """
+    what = ""
+    try:
+        if file.is_dir():
+            what = "is a folder"
+        elif not file.absolute().parent.is_dir():
+            what = f"lies in no folder: {file.parent}"
+        elif file.is_fifo() and not _is_heard(file):
+            what = "is a pipe that nobody reads"
+        elif file.name.startswith(OWN) and (file.parent / JOURNAL).exists():
+            what = "is a part of the memory there"
+    except (OSError, ValueError) as error:  # a name that none can have
+        what = str(error)
+    if what:
+        raise InvalidInputError(f"{file} cannot be written: it {what}.", hint="Name another file.")
+
+
+def _is_heard(pipe: Path) -> bool:
+    """Whether somebody reads a pipe: who writes to it would wait for that, without end."""
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
 def hide_password(address: Address) -> str:
     """The address for people and logs: never with a password."""
     if not is_url(address):
         return str(address)
-    parts = urlsplit(str(address))
+    try:
+        parts = urlsplit(str(address))
+    except ValueError:  # it is none; what of it is a password nobody can tell
+        return f"{str(address).partition('://')[0]}://..."
     user, at, host = parts.netloc.rpartition("@")
     netloc = f"{user.partition(':')[0]}{at}{host}"
     query = _PASSWORD.sub(r"\1***", parts.query)

@@ -16,6 +16,7 @@ from memedit.core.moments import UTC, read_moment, set_zone
 from memedit.core.registry import unknown_name
 from memedit.core.rewrites import read_rewrite
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
+from memedit.memory.address import check_output
 from memedit.memory.planning import Request
 
 COLUMNS = (
@@ -251,8 +252,14 @@ def _moment(row: Mapping[str, Any], name: str, zone: tzinfo) -> date | None:
 
 
 def write(path: Path, records: Iterable[Record]) -> int:
-    """Write one JSON object a line, replacing ``path`` at the end; the number of lines."""
+    """Write one JSON object a line, replacing ``path`` at the end; the number of lines.
+
+    Raises:
+        InvalidInputError: it is a folder, or a part of a memory.
+        OSError: it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    check_output(path)
     count = 0
     with replacing(path) as new, new.open("w", encoding="utf-8") as file:
         for count, record in enumerate(records, start=1):  # noqa: B007 (told below)

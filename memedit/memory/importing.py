@@ -82,12 +82,14 @@ class Import:
 
     def state(self, receipts: Sequence[Receipt], version: int) -> dict[str, str | None]:
         """Count the chunk's receipts; the meta entry to store with them at this version."""
-        added = sum(receipt.status == "added" for receipt in receipts)
+        new = [receipt for receipt in receipts if receipt.status == "added"]
+        added = len(new)
         self.report = replace(
             self.report,
             added=self.report.added + added,
             duplicate=self.report.duplicate + len(receipts) - added,
             superseded=self.report.superseded + sum(len(r.superseded) for r in receipts),
+            suspicious=self.report.suspicious + sum(bool(r.suspicious) for r in new),
         )
         content = {"done": self.done, "version": version, "report": asdict(self.report)}
         return {self.name: json.dumps(content, ensure_ascii=False)}

@@ -16,6 +16,7 @@ from types import TracebackType
 from sqlalchemy import Connection
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.files import as_path
 from memedit.core.moments import Moment
 from memedit.core.protocols import Encoder
 from memedit.core.types import (
@@ -84,6 +85,10 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
                 f"A memory is a directory or a URL, not {type(path).__name__}.",
                 hint="EditMemory(path); None keeps everything in RAM.",
             )
+        if is_url(path):
+            check_named("the memory's URL", path)
+        elif path is not None:
+            as_path(path, "A memory's directory")
         self.address: Address = path
         self._store = Store(path, encoder, read_only=read_only)
         self.path = self._store.path
@@ -379,8 +384,9 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
         Raises:
             MemoryStoreError: the file cannot be written.
         """
+        file = as_path(path)
         try:
-            return files.write(Path(path), self.records())
+            return files.write(file, self.records())
         except OSError as error:
             hint = "Check the path, its permissions and the free space."
             raise MemoryStoreError(f"Cannot write {str(path)!r}: {error}.", hint=hint) from error
@@ -409,7 +415,7 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
         Raises:
             InvalidInputError: no such file, or one that is unusable as a whole.
         """
-        work = Import(Path(path), namespace, source, pin=pin, zone=self.zone)
+        work = Import(as_path(path), namespace, source, pin=pin, zone=self.zone)
         changing.import_file(self._store, work, progress)
         return work.report
 
@@ -424,7 +430,7 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
                 "A memory is saved into a directory.",
                 hint="memedit migrate copies into a database.",
             )
-        target = Path(path)
+        target = as_path(path)
         if self.path is not None and target.resolve() == self.path.resolve():
             self.snapshot()
         else:

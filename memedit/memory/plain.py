@@ -75,6 +75,7 @@ def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
             {"line": line, "text": text, "reason": reason} for line, text, reason in report.refused
         ],
         "resumed_at": report.resumed_at,
+        "suspicious": report.suspicious,
         "version": version,
     }
 

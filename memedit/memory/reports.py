@@ -65,6 +65,8 @@ class ImportReport:
         refused: (line number, start of the line, reason) of the first 1,000 refused lines.
         refused_total: Number of refused lines.
         resumed_at: Number of edits or lines that an interrupted import had already dealt with.
+        suspicious: Number of edits, among those added, whose texts look like more than a fact
+            (:mod:`memedit.core.suspicion`).
     """
 
     added: int = 0
@@ -73,6 +75,7 @@ class ImportReport:
     refused: list[tuple[int, str, str]] = field(default_factory=list)
     refused_total: int = 0
     resumed_at: int = 0
+    suspicious: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, inspect, text
 
 from memedit.core.errors import MemeditError
 from memedit.core.types import Record
+from memedit.memory.journal.rows import parse_utc
 
 EVERY = 60.0
 """Seconds between two times that counts are written."""
@@ -129,7 +130,7 @@ class Uses:
         for key, (count, last) in new.items():
             before = found.get(key)
             total = count + (0 if before is None else before.count)
-            found[key] = Use(total, datetime.fromisoformat(last))
+            found[key] = Use(total, parse_utc(last))
         return found
 
 
@@ -137,7 +138,7 @@ def _read_kept(db: Connection) -> dict[Key, Use]:
     if not inspect(db).has_table(TABLE):
         return {}
     rows = db.execute(text(f"SELECT namespace, id, count, last FROM {TABLE}")).all()
-    return {(row[0], row[1]): Use(int(row[2]), datetime.fromisoformat(row[3])) for row in rows}
+    return {(row[0], row[1]): Use(int(row[2]), parse_utc(row[3])) for row in rows}
 
 
 def drop(db: Connection, namespace: str, ids: Sequence[str]) -> None:

@@ -16,9 +16,17 @@ from memedit.core.moments import Moment
 from memedit.core.types import Decision, check_text
 from memedit.engine.engine import Engine
 from memedit.model.answering import EVERYTHING, View
-from memedit.model.dropin import DropIn, known_options
+from memedit.model.dropin import DropIn
 from memedit.model.explanation import Explanation
-from memedit.model.prompts import Messages, Prompt, asked_of, read_prompts, read_texts
+from memedit.model.options import check_lengths, known_options
+from memedit.model.prompts import (
+    Messages,
+    Prompt,
+    asked_of,
+    read_one,
+    read_prompts,
+    read_texts,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -127,6 +135,7 @@ class AskableModel(DropIn):
         given, single = read_prompts("ask", prompts)
         grows = not options.keys() & _LENGTHS
         options = {"max_new_tokens": SHORT, "do_sample": False, **options}
+        check_lengths(options, self.base.get_output_embeddings().weight.shape[0])
         way, rows = self._answering, [self.row(prompt, chat=chat) for prompt in given]
         with known_options(self.base):
             answers = way.answer(way.decide_rows(rows), options, grows=grows) if rows else []
@@ -165,7 +174,7 @@ class AskableModel(DropIn):
             InvalidInputError: an empty text, or ``chat`` without a chat template.
         """
         way = self._answering
-        return way.row(way.encode(text, chat=chat))
+        return way.row(way.encode(read_one("row", text), chat=chat))
 
     def rows_of(self, prompts: Sequence[Tensor]) -> list[Row]:
         """Prompts given as ids [T] each, with what the scope says of them in the current view."""
@@ -204,6 +213,7 @@ class AskableModel(DropIn):
         self, query: str | Messages, *, chat: bool | None = None, **options: Any
     ) -> Explanation:
         """The answer, the base's answer, and the decision behind them."""
+        query = read_one("explain", query)
         edited = self.ask(query, chat=chat, **options)
         with self.unedited():
             base = self.ask(query, chat=chat, **options)

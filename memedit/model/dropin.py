@@ -5,10 +5,8 @@ With nothing for the editors to read, the caller's own tensors go to the base un
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +17,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from memedit.core.calls import Row
-from memedit.core.errors import InvalidInputError, MemeditError
-from memedit.core.registry import unknown_option
+from memedit.core.errors import InvalidInputError
 from memedit.model.answering import Answering
 
 _PER_CALL = ("input_ids", "attention_mask", "position_ids", "token_type_ids", "inputs")
@@ -193,23 +190,6 @@ def _check_ids(call: str, ids: Any) -> None:
             hint='model.ask(text) answers texts; generate(**tokenizer(text, return_tensors="pt")) '
             "takes what a tokenizer makes of them.",
         )
-
-
-@contextmanager
-def known_options(base: Any) -> Iterator[None]:
-    """Around a call with the caller's options of ``generate``.
-
-    Raises:
-        InvalidInputError: one that it does not have, with the nearest that it has.
-    """
-    try:
-        yield
-    except ValueError as error:
-        found = re.search(r"`model_kwargs` are not used by the model: \[(.*?)\]", str(error))
-        if found is None or isinstance(error, MemeditError):
-            raise
-        names = [name.strip(" '\"") for name in found[1].split(",")]
-        raise unknown_option("generate", names[0], base.generation_config.to_dict()) from error
 
 
 def _rows(way: Answering, ids: Tensor | None, mask: Tensor | None) -> list[Row]:

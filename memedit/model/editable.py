@@ -38,6 +38,7 @@ _UNSET: Any = object()
 _OF_EDIT = ("subject", "target_true", "queries", "multiple")
 _OF_IMPORT = ("namespace", "source", "progress")
 _OF_DOCUMENT = ("name", "namespace", "dry_run")
+_OF_PURGE = ("subject", "document", "everything")
 
 
 class EditableModel(KeptModel, TeachableModel, ReadingModel):
@@ -217,12 +218,14 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
             *ids: Of edits.
             namespace: Of the edits; default the view's.
             refit: Fit edits of weights anew that were fitted on them.
-            **what: Instead of ids, ``subject`` or ``everything``, as of :meth:`EditMemory.purge`.
+            **what: Instead of ids, ``subject``, ``document`` or ``everything``, as of
+                :meth:`EditMemory.purge`.
 
         Raises:
             UnknownEditError: there is nothing to purge.
             EntangledEditError: others were fitted on them, and ``refit`` is not set.
         """
+        check_options("EditableModel.purge", what, _OF_PURGE)
         if refit:
             self._check_unmerged()
         return self._fitter.purge(ids, namespace or self._now.namespace, what, refit=refit)

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
 
+from memedit.core.errors import InvalidInputError
 from memedit.core.registry import check_options
 from memedit.core.types import SLOT, Edit
 from memedit.memory import Receipt
@@ -177,6 +178,9 @@ class TeachableModel(AskableModel):
             InvalidEditError: an empty text, or a subject that does not occur in the question.
         """
         check_options("EditableModel.feedback", options, OF_RECORD)
+        for name, said in (("question", question), ("text", text), ("answer", answer)):
+            if not isinstance(said, str) and (said is not None or name == "question"):
+                raise InvalidInputError(f"{name} must be a text, not {type(said).__name__}.")
         said = self.ask(question, chat=chat).text if answer is None else answer
         if text is None or agrees(said, text):
             return FeedbackReceipt(said, right=True)

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
+from memedit.core.files import as_path
 from memedit.core.protocols import Editor, Scope
 from memedit.engine import loading
 from memedit.model.asking import AskableModel
@@ -27,7 +28,7 @@ class KeptModel(AskableModel):
 
     def save(self, path: str | Path) -> Path:
         """Write memory, editor and scope settings to a directory. Weights are not part of it."""
-        folder = Path(path)
+        folder = as_path(path)
         self.memory.save(folder)
         write_settings(folder, self.editor, self.scope, loading.fingerprint(self.base))
         return folder

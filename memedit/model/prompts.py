@@ -32,6 +32,18 @@ def read_prompts(call: str, given: object) -> tuple[list[Prompt], bool]:
             for each in listed], False  # fmt: skip
 
 
+def read_one(call: str, given: object) -> Prompt:
+    """The one prompt that is given.
+
+    Raises:
+        InvalidInputError: as :func:`read_prompts`; several.
+    """
+    found, single = read_prompts(call, given)
+    if not single:
+        raise InvalidInputError(f"{call} takes one prompt, not {len(found)}.", hint=_TAKES)
+    return found[0]
+
+
 def read_texts(call: str, given: object) -> list[str]:
     """A list of texts.
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
+from memedit.core.files import as_path
 from memedit.core.types import Edit
 from memedit.data.documents.reading import read_document
 from memedit.memory import DocumentChange, ImportReport
@@ -70,7 +71,7 @@ class ReadingModel(AskableModel):
         """
         self.decider.check()
         self._check_unmerged()
-        document = read_document(Path(path), name)
+        document = read_document(as_path(path), name)
         self.check_edit(Edit.from_statement(document.passages[0]))
         return self.memory.put_document(
             document, namespace=namespace or self._now.namespace, dry_run=dry_run

@@ -21,7 +21,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
-from memedit.core.files import replacing
+from memedit.core.files import read_file, replacing
 from memedit.core.registry import unknown_name
 from memedit.core.types import DEFAULT_NAMESPACE, check_text
 
@@ -165,7 +165,7 @@ def read(path: Path) -> list[Key]:
     if not path.exists():
         return []
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(read_file(path))
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}")
         return [Key(**item | {"scopes": tuple(item["scopes"])}) for item in content["keys"]]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import check_file
 from memedit.core.protocols import IsTransformer
 from memedit.data.facts import Fact, read_facts
 from memedit.data.split import describe, part_of
@@ -46,6 +47,7 @@ def provenance(data: Sequence[Path], texts: Sequence[Path], seed: int) -> dict[s
 
 def sha256_of(path: Path) -> str:
     """Hash of a file's bytes."""
+    check_file(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -38,7 +38,7 @@ from tests.campaign.spoiling import spoil
 from tests.helpers import byte_tokenizer, tiny_model
 
 TRIALS = 50 if LONG else 5  # of one kind, in a round
-STAGE = Stage("damaged files", bounded=1, long=10, share=0.16)
+STAGE = Stage("damaged files", bounded=1, long=10, share=0.10)
 SHIPPED = Path("memedit/scope/trained")
 WHO = Author("k1", "Kay")
 QUERIES = ["What is the capital of Land 7?", "The capital of Land 33 is", "Isle 3"]

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import string
-import traceback
-import warnings
 from collections import Counter
-from collections.abc import Callable
-from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
 from memedit import load_editor
-from memedit.core.errors import MemeditError
 from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
@@ -26,31 +20,16 @@ from memedit.scope import load_scope
 from memedit.serving.app import create_app
 from memedit.serving.keys import KeyRing, make_key
 from tests.campaign.ledger import LONG, Stage
+from tests.campaign.putting import NUMBERS, TEXTS, THINGS, put_in, told
 from tests.serving.helpers import tiny_service
 from tests.serving.test_schema import check, check_answer
 
+pytestmark = pytest.mark.slow
 CALLS = 2_000 if LONG else 300
 ASKED = 30
 CHAINS = 40 if LONG else 4
-IN_REST = Stage("fuzzed requests, REST", bounded=1, long=12, share=0.1)
-IN_PYTHON = Stage("fuzzed calls, Python", bounded=1, long=50, share=0.08)
-
-ODD = (
-    "", " ", "\n", "\0", "..", "a/b", "\ud800", "\udfff\ud800", "é" * 300, "x" * 9_000, "[" * 2_000,
-    "{}", "{0}", "%s", "'; DROP TABLE records; --", "\u202e gnippilf", "\u200b", "İstanbul", "ſ",
-    "The capital of France is", "France", "Lyon", "9999-12-31", "0001-01-01T00:00:00+14:00",
-    "2026-02-30", "-1", "1e400", "NaN", "default", "nobody", "１２", "𝟙", "🇫🇷" * 5,
-)  # fmt: skip
-LETTERS = st.characters() | st.sampled_from(string.printable)  # surrogates too
-TEXTS = st.sampled_from(ODD) | st.text(LETTERS, max_size=40)
-ZONES = st.just(timezone.utc) | st.just(timezone(timedelta(hours=14))) | st.none()
-MOMENTS = st.dates() | st.datetimes(timezones=ZONES)
-NUMBERS = st.integers(-3, 9) | st.sampled_from([2**31, 2**63, -(2**70)]) | st.floats()
-THINGS = (
-    TEXTS | MOMENTS | NUMBERS | st.none() | st.booleans() | st.binary(max_size=9)
-    | st.lists(TEXTS, max_size=3) | st.dictionaries(TEXTS, TEXTS, max_size=2)
-)  # fmt: skip
-Door = Callable[[Callable[[Any], Any]], Any]
+IN_REST = Stage("fuzzed requests, REST", bounded=1, long=12, share=0.06)
+IN_PYTHON = Stage("fuzzed calls, Python", bounded=1, long=50, share=0.05)
 
 
 class Doors:
@@ -146,49 +125,14 @@ class Doors:
         EditMemory(draw(NUMBERS | st.binary(max_size=3) | st.lists(TEXTS, max_size=1)))
 
 
-pytestmark = pytest.mark.slow
-NAMES = [name for name in vars(Doors) if not name.startswith("_")]
-
-
-def _put_in(
-    doors: Any, names: list[str], calls: int, chosen: str, counts: Counter[str]
-) -> dict[str, str]:
-    """So many calls, each at a door that is drawn too; what went wrong."""
-    wrong: dict[str, str] = {}
-
-    @seed(chosen)
-    @settings(
-        max_examples=calls, deadline=None, database=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(data=st.data())
-    def put(data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(names))
-        counts["calls"] += 1
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                getattr(doors, name)(data.draw)
-        except MemeditError as error:
-            counts["refused"] += 1
-            if not str(error).strip():
-                wrong[f"{name}: an error that says nothing"] = ""
-        except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            wrong[f"{name}: {type(error).__name__} in {where.name}"] = f"{error!s:.200}"
-
-    put()
-    return wrong
-
-
 def test_python(tmp_path: Path) -> None:
     wrong: dict[str, str] = {}
     for made in IN_PYTHON.rounds():
         with EditMemory(None, HashingEncoder(16)) as memory:
-            wrong |= _put_in(Doors(memory, tmp_path), NAMES, CALLS, made.seed, made.counts)
+            wrong |= put_in(Doors(memory, tmp_path), CALLS, made.seed, made.counts)
             assert memory.verify().problems == ()
     if wrong:
-        pytest.fail("\n".join(f"{where}: {what}" for where, what in wrong.items()))
+        pytest.fail(told(wrong))
     counts = IN_PYTHON.counts
     assert counts["calls"] / 10 < counts["refused"] < counts["calls"]
 

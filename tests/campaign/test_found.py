@@ -24,7 +24,7 @@ from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Desk
 from memedit.serving.ledger.tables import Tables
 from tests.helpers import tiny_model
-from tests.memory.helpers import CountingEncoder, capital
+from tests.memory.helpers import CountingEncoder, capital, sound
 
 
 def test_a_full_disk_fails_the_snapshot_and_not_the_edit_before_it(
@@ -95,6 +95,27 @@ def test_a_relation_that_is_not_there(tmp_path: Path, id: int) -> None:
     with pytest.raises(MemoryStoreError, match="is damaged"):
         with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
             memory.search(["What is the capital of France?"])
+
+
+def test_a_text_that_has_lost_its_vector(tmp_path: Path) -> None:
+    """The fault: a ValueError of numpy's, with every search that came near."""
+    with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
+        memory.add(capital("France"))
+    with closing(sqlite3.connect(tmp_path / "m" / "journal.sqlite")) as journal, journal:
+        journal.execute("""UPDATE records SET queries = '["a", {"not": "b"}]'""")
+    with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
+        with pytest.raises(MemoryStoreError, match="record 1 has 1 vectors of 3"):
+            memory.search(["What is the capital of France?"])
+
+
+def test_no_result_is_written_over_a_memory(tmp_path: Path) -> None:
+    """The fault: an export named after the journal put itself in its place."""
+    with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
+        memory.add(capital("France"))
+        for name in ("journal.sqlite", "audit.jsonl", "model.json"):
+            with pytest.raises(InvalidInputError, match="is a part of the memory there"):
+                memory.export(tmp_path / "m" / name)
+        assert memory.export(tmp_path / "m" / "facts.jsonl") == 1 and sound(memory)
 
 
 def test_a_hook_that_its_thread_removes_is_called_in_another_way() -> None:

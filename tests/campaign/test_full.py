@@ -22,7 +22,7 @@ from tests.campaign.ledger import LONG, Stage
 from tests.memory.helpers import sound
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs limits of files")
-STAGE = Stage("disk full", bounded=1, long=6, share=0.08)
+STAGE = Stage("disk full", bounded=1, long=6, share=0.06)
 PAGE = 4_096
 SIZE = 48 << 20
 FEW = (0, 3, 24)

@@ -32,8 +32,8 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL"),
 ]
 KILLS = 25 if LONG else 8  # of one memory
-IN_FILES = Stage("SIGKILL, SQLite", bounded=1, long=32, share=0.12)
-IN_DATABASE = Stage("SIGKILL, PostgreSQL", bounded=1, long=8, share=0.06)
+IN_FILES = Stage("SIGKILL, SQLite", bounded=1, long=32, share=0.10)
+IN_DATABASE = Stage("SIGKILL, PostgreSQL", bounded=1, long=8, share=0.05)
 
 
 class Trial:

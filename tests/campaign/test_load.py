@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import hashlib
 import os
 import random
 import signal
@@ -28,6 +27,7 @@ from memedit.core.types import Edit, Payload
 from memedit.encoders import HashingEncoder
 from memedit.model.editable import EditableModel
 from tests.campaign.ledger import LONG, Round, Stage
+from tests.campaign.watching import hash_of
 from tests.helpers import byte_tokenizer, tiny_model
 from tests.serving.helpers import QUESTION, serving, tiny_service
 
@@ -37,7 +37,7 @@ SECONDS = 60.0 if LONG else 0.0
 CLIENTS = 8 if LONG else 3
 LEAST = 4
 """Questions of each client, however slow the machine is."""
-MODEL = Stage("one model: threads, tasks, interrupts", bounded=1, long=20, share=0.05)
+MODEL = Stage("one model: threads, tasks, interrupts", bounded=1, long=20, share=0.03)
 ASKED = 40 if LONG else 8
 INTERRUPTS = 25 if LONG else 6
 
@@ -77,7 +77,7 @@ def _client(url: str, end: float, rng: random.Random, counts: Counter[str]) -> N
 def test_half_of_the_clients_hang_up() -> None:
     service = tiny_service(max_batch=4)
     service.memory.add(Edit("The capital of France is", "Lyon", "France"))
-    before = _weights(service.backend.model.base)  # type: ignore[attr-defined]
+    before = hash_of(service.backend.model.base)  # type: ignore[attr-defined]
     sizes: list[float] = []
     with serving(service) as running:
         for made in LOAD.rounds():
@@ -97,7 +97,7 @@ def test_half_of_the_clients_hang_up() -> None:
             sizes.append(_resident())
             made.measured["MiB"] = round(sizes[-1], 1)
             assert _is_quiet(running.url)
-    assert _weights(service.backend.model.base) == before  # type: ignore[attr-defined]
+    assert hash_of(service.backend.model.base) == before  # type: ignore[attr-defined]
     counts = LOAD.counts
     assert counts["hung up"] > 0 and counts["heard to the end"] > 0, counts
     assert {name for name in counts if name.startswith("of status")} == {"of status 200"}
@@ -115,15 +115,6 @@ def _is_quiet(url: str) -> bool:
         body = {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": 4}
         told = client.post("/v1/chat/completions", json=body).json()
     return bool(told["choices"][0]["finish_reason"])
-
-
-def _weights(base: Any) -> str:
-    """A hash of every weight, and of how many hooks there are (they leave none)."""
-    total = hashlib.sha256()
-    for name, tensor in sorted(base.state_dict().items()):
-        total.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    left = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in base.modules())
-    return f"{total.hexdigest()} {left} hooks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,11 +160,11 @@ def test_one_model_many_ways() -> None:
     )
     plain = model.ask(IN, max_new_tokens=4).text
     model.edit(IN, "Lyon", subject="France")
-    before, said = _weights(model.base), {q: model.ask(q, max_new_tokens=4).text for q in (IN, OUT)}
+    before, said = hash_of(model.base), {q: model.ask(q, max_new_tokens=4).text for q in (IN, OUT)}
     assert said[IN] != plain and before.endswith(" 0 hooks")
 
     def unchanged() -> None:
-        assert _weights(model.base) == before
+        assert hash_of(model.base) == before
         assert {q: model.ask(q, max_new_tokens=4).text for q in said} == said
 
     for made in MODEL.rounds():

@@ -11,7 +11,7 @@ from memedit.model.deciding import Decider
 from tests.campaign.ledger import LONG, Stage
 
 DECISIONS = 10_000 if LONG else 3_000
-STAGE = Stage("mixed tenants", bounded=1, long=100, share=0.1)
+STAGE = Stage("mixed tenants", bounded=1, long=100, share=0.09)
 NAMES = ["Arda", "Bree", "Calas", "Doria", "Eld", "Fenn", "Gond", "Hithe"]
 RELATIONS = ["The capital of {} is", "The mayor of {} is", "The river of {} is"]
 TENANTS = [f"tenant {i}" for i in range(6)]

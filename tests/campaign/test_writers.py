@@ -26,9 +26,9 @@ from tests.memory.writing import write
 
 pytestmark = pytest.mark.slow
 WRITERS = (2, 8) if LONG else (3,)
-IN_FILES = Stage("2 and 8 writers, SQLite", bounded=1, long=12, share=0.03)
-IN_DATABASE = Stage("2 and 8 writers, PostgreSQL", bounded=1, long=4, share=0.03)
-CLOCKS = Stage("clock jumps", bounded=1, long=40, share=0.02)
+IN_FILES = Stage("2 and 8 writers, SQLite", bounded=1, long=12, share=0.02)
+IN_DATABASE = Stage("2 and 8 writers, PostgreSQL", bounded=1, long=4, share=0.02)
+CLOCKS = Stage("clock jumps", bounded=1, long=40, share=0.01)
 STEPS = 60 if LONG else 25
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +17,11 @@ from typer.testing import CliRunner, Result
 
 from memedit.cli import doctor, render
 from memedit.cli.main import app
+from memedit.core.types import Edit
 from memedit.editors import available, purposes
 from memedit.editors._purposes import PURPOSES
+from memedit.encoders import HashingEncoder
+from memedit.memory import EditMemory
 
 Run = Callable[..., Result]
 
@@ -53,6 +57,23 @@ def test_every_command_has_an_example_and_every_option_a_word() -> None:
             assert (
                 getattr(parameter, "hidden", False) or parameter.help or parameter.name == ("help")
             ), f"{words}: nothing said of {parameter.name}"
+
+
+def test_what_a_stranger_wrote_tells_the_terminal_nothing(run: Run) -> None:
+    """The fault: escape sequences of a memory's texts reached the terminal, which does what they
+    say (sets its title, the clipboard); ids in brackets were taken for markup."""
+    hostile = "Lyon \x1b]52;c;cm0gLXJm\x07\x9b31m\x7f \x1b[2J"
+    added = run("edit", "add", "The capital of France is", hostile, "--source", "\x1b[8m")
+    id = json.loads(run("edit", "list", "--json").stdout)["edits"][0]["id"]
+    said = [added, run("edit", "list"), run("edit", "show", id), run("edit", "history")]
+    said += [run("edit", "show", id, "--json"), run("edit", "list", "--json")]
+    said += [run("edit", "show", "\x1b[2J", code=2), run("edit", "purge", id, code=1)]
+    for each in said:
+        assert not {c for c in each.output if c < " " and c not in "\t\n" or "\x7f" <= c <= "\x9f"}
+    assert "\\x1b[2J" in added.output
+    with EditMemory(os.environ["MEMEDIT_MEMORY"], HashingEncoder()) as memory:
+        memory.add(Edit("Tea is", "green", id="[bold]x[:tea:"))
+    assert "[bold]x[:tea:" in run("edit", "list").stdout
 
 
 def test_an_import_of_which_every_line_is_refused_fails(run: Run, tmp_path: Path) -> None:
@@ -147,6 +168,20 @@ def test_a_purge_is_shown_first_and_leaves_a_certificate(run: Run, tmp_path: Pat
     run("edit", "purge", id, "--yes", code=2)
     assert "no unfinished purge" in run("edit", "purge", "--finish").output
     assert json.loads(run("edit", "purge", "--finish", "--json").stdout) == {"purges": []}
+
+
+def test_no_certificate_is_lost(run: Run, tmp_path: Path) -> None:
+    """The fault: the edits were erased, and then it was found that FILE cannot be written."""
+    fact = ["The capital of France is", "Lyon", "--subject", "France", "--json"]
+    id = json.loads(run("edit", "add", *fact).stdout)["id"]
+    for file in (tmp_path / "none" / "c.json", tmp_path, tmp_path / "memory" / "journal.sqlite"):
+        said = run("edit", "purge", id, "--yes", "--out", str(file), code=2).output
+        assert "cannot be written" in " ".join(said.split())
+    assert len(json.loads(run("edit", "list", "--json").stdout)["edits"]) == 1
+    full = run("edit", "purge", id, "--yes", "--out", "/dev/full", code=2)
+    assert json.loads(full.stdout)["records"][0]["id"] == id and "No space left" in full.stderr
+    for words in (("edit", "export"), ("check", str(tmp_path), "--junit")):
+        run(*words, str(tmp_path / "memory" / "journal.sqlite"), code=2)
 
 
 def test_a_document_is_tried_put_in_force_shown_and_removed(run: Run, tmp_path: Path) -> None:

@@ -71,8 +71,12 @@ def test_a_key_made_for_the_run_is_kept_out_of_the_log(tmp_path: Path) -> None:
     """Where standard error is no terminal, the key goes to a file that only its owner reads."""
     memory = tmp_path / "memory"
     options = ["--upstream", "http://127.0.0.1:9", "--encoder", "hashing", "--memory", str(memory)]
-    with processes.started(*options) as process:
-        file = memory / "serve-key"
+    file = memory / "serve-key"
+    memory.mkdir()
+    file.write_text("")
+    file.chmod(0o666)
+    theirs = file.open()  # whoever made the directory may read what they left in it
+    with theirs, processes.started(*options) as process:
         secret = file.read_text().strip()
         assert file.stat().st_mode & 0o777 == 0o600
         assert httpx.get(f"{process.url}/v1/edits").status_code == 401
@@ -82,4 +86,5 @@ def test_a_key_made_for_the_run_is_kept_out_of_the_log(tmp_path: Path) -> None:
         asked = {"messages": [{"role": "user", "content": "x"}]}
         url = f"{process.url}/v1/chat/completions"
         assert httpx.post(url, json=asked, headers=auth).status_code == 502
+        assert theirs.read() == ""
     assert secret not in process.printed()

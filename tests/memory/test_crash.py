@@ -71,7 +71,7 @@ def test_a_database_that_goes_down_again_and_again(database: postgres.Cluster) -
     for writer in writers:
         writer.stop.set()
     for writer in writers:
-        writer.join(60)
+        writer.join(300)
     told = [id for writer in writers for id in writer.acknowledged]
     assert sum(writer.refused for writer in writers) > 0
     with EditMemory(url, CountingEncoder()) as memory:

@@ -73,7 +73,7 @@ def test_processes_that_create_and_write_at_once(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", _WRITER, path, name, str(count)], cwd=ROOT)
         for name in ("Ada", "Bob", "Cid")
     ]
-    assert [child.wait(60) for child in children] == [0, 0, 0]
+    assert [child.wait(300) for child in children] == [0, 0, 0]
     with EditMemory(path, CountingEncoder()) as memory:
         assert memory.namespaces() == {"default": 1, "n0": 39, "n1": 36}
         assert memory.version == 150 == len({event.version for event in memory.history()})

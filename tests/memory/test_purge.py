@@ -31,7 +31,7 @@ from memedit.serving.ledger.tables import tables_of
 from tests.memory.helpers import capital, ids, sound
 from tests.postgres import Cluster
 
-LONG = 20.0
+LONG = 120.0
 WHO = Author("k1", "Kay")
 NAME = ("Thistle", "quick")  # joined when the tests run: the compiler would fold a sum.
 # No other test may say it: a traceback keeps the lines of its file in RAM.

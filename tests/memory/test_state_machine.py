@@ -228,7 +228,7 @@ def test_the_same_in_postgresql(pg: Cluster, monkeypatch: pytest.MonkeyPatch) ->
         @invariant()
         def the_other_follows(self) -> None:
             if hasattr(self, "other"):
-                assert self.other.wait_for(self.memory.version, 20)
+                assert self.other.wait_for(self.memory.version, 120)
                 assert self.other.digest() == self.memory.digest()
 
     run_state_machine_as_test(

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sqlite3
+import struct
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -269,6 +270,62 @@ def test_a_folder_that_became_a_link_meanwhile_is_not_swept(
             memory.snapshot()
         assert sound(memory)
     assert precious.read_text() == "mine" and not (victim.parent / snapshots.MANIFEST).exists()
+
+
+def _super_journal(database: Path, victim: Path) -> None:
+    """Plant the journal of a transaction that, it says, ``victim`` coordinates: no page is rolled
+    back, and then the name of that file, which SQLite deletes (its file format, section 3)."""
+    page, magic = 4_096, bytes.fromhex("d9d505f920a163d7")
+    header = magic + struct.pack(">5I", 0, 1, database.stat().st_size // page, 512, page)
+    name = str(victim).encode()
+    ending = struct.pack(">I", (1 << 30) // page + 1) + name
+    ending += struct.pack(">2I", len(name), sum(name)) + magic
+    journal = database.with_name(f"{database.name}-journal")
+    journal.write_bytes(header.ljust(512, b"\0") + ending)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_journal_beside_the_file_has_nothing_deleted(
+    path: Path, victim: Path, read_only: bool
+) -> None:
+    """The fault: opening a stranger's memory deleted whatever file of the user they named."""
+    with closing(sqlite3.connect(path / "journal.sqlite")) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+    _super_journal(path / "journal.sqlite", victim)
+    with pytest.raises(MemoryStoreError, match="names another file, which SQLite would delete"):
+        EditMemory(path, CountingEncoder(), read_only=read_only)
+    assert victim.exists()
+
+
+def test_nor_beside_a_servers_own_tables(tmp_path: Path, victim: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "serving.sqlite3")) as database:
+        database.execute("CREATE TABLE t (a)")
+    _super_journal(tmp_path / "serving.sqlite3", victim)
+    tables = Tables(tmp_path / "serving.sqlite3")
+    with pytest.raises(MemoryStoreError, match="names another file"), tables.open() as db:
+        tables.create(db, ["CREATE TABLE IF NOT EXISTS u (a TEXT)"])
+    tables.close()
+    assert victim.exists()
+
+
+def test_a_transaction_that_a_crash_left_is_rolled_back(path: Path) -> None:
+    """An honest journal of that kind: of a backup that was killed."""
+    file = path / "journal.sqlite"
+    journal = path / "journal.sqlite-journal"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+    database = sqlite3.connect(file, isolation_level=None)
+    database.execute("PRAGMA cache_spill=1")
+    database.execute("PRAGMA cache_size=1")
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("UPDATE records SET prompt = prompt || hex(randomblob(2000))")
+    torn, left = file.read_bytes(), journal.read_bytes()
+    database.execute("ROLLBACK")
+    database.close()
+    file.write_bytes(torn)
+    journal.write_bytes(left)
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert sound(memory) and len(memory) == 100
 
 
 ACTIVE = {

@@ -181,6 +181,54 @@ def test_editor_and_scope_are_set_by_name_too(model: EditableModel) -> None:
     assert "editor='ike', scope='mention'" in repr(model)
 
 
+ODD: dict[str, Callable[[EditableModel], Any]] = {
+    "several prompts explained": lambda m: m.explain([IN, IN]),  # type: ignore[list-item]
+    "a row of none": lambda m: m.row(5),  # type: ignore[arg-type]
+    "a row of several": lambda m: m.row([IN]),  # type: ignore[list-item]
+    "feedback that is a list": lambda m: m.feedback("Who?", ["b"], answer="a"),  # type: ignore[arg-type]
+    "feedback on a number": lambda m: m.feedback(5, "b"),  # type: ignore[arg-type]
+    "an answer that is none": lambda m: m.feedback("Who?", "b", answer=5),  # type: ignore[arg-type]
+    "a namespace that is a list": lambda m: m.forget("x", namespace=["a"]),  # type: ignore[arg-type]
+    "a view of such a one": lambda m: m.memory.search([IN], namespace={"a": 1}),  # type: ignore[arg-type]
+    "everything, in words": lambda m: m.purge(everything="no"),
+    "a misspelt subject": lambda m: m.purge(sbject="France"),
+    "a folder with NUL": lambda m: m.save("a\0b"),
+    "a folder that is a number": lambda m: m.save(5),  # type: ignore[arg-type]
+    "a file that no system names": lambda m: m.import_edits("\ud800.jsonl"),
+    "a document that is none": lambda m: m.edit_document(5),  # type: ignore[arg-type]
+    "an export into NUL": lambda m: m.memory.export("a\0b"),
+    "a memory in NUL": lambda m: EditMemory("a\0b", CountingEncoder()),
+    "a URL that nobody can read": lambda m: EditMemory("postgresql://[::1", CountingEncoder()),
+    "a URL of no letters": lambda m: EditMemory("postgresql://\udcff", CountingEncoder()),
+    "editors that are none": lambda m: m.compare(None, "x.jsonl"),  # type: ignore[arg-type]
+    "editors that are numbers": lambda m: m.compare([1, 2], "x.jsonl"),  # type: ignore[list-item]
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_what_cannot_be_is_said_and_changes_nothing(model: EditableModel, what: str) -> None:
+    """The faults that fuzzing found: TypeError, AttributeError, ValueError; and everything=\"no\"
+    purged everything."""
+    before = model.memory.version, model.memory.digest()
+    with pytest.raises(MemeditError):
+        ODD[what](model)
+    assert (model.memory.version, model.memory.digest()) == before
+
+
+@pytest.mark.parametrize("query", [IN, "Elsewhere."])
+@pytest.mark.parametrize("option", [
+    {"max_new_tokens": 0}, {"max_new_tokens": "2"}, {"max_new_tokens": True}, {"num_beams": 1.5},
+    {"temperature": "hot", "do_sample": True}, {"temperature": -1.0, "do_sample": True},
+    {"eos_token_id": 2**40}, {"eos_token_id": [5, -1]}, {"stop_strings": "a"},
+    {"num_return_sequences": 2}, {"min_new_tokens": -1}, {"top_k": "x"},
+], ids=str)  # fmt: skip
+def test_options_of_generate_that_cannot_be(
+    model: EditableModel, query: str, option: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInputError):
+        model.ask(query, **option)
+
+
 def test_a_memory_is_a_path() -> None:
     for wrong in (5, b"x", ["x"]):
         with pytest.raises(InvalidInputError, match="A memory is a directory or a URL"):

@@ -66,7 +66,7 @@ async def within(service: Service, key: str | None = None) -> AsyncIterator[http
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with app.router.lifespan_context(app):
         async with httpx.AsyncClient(
-            transport=transport, base_url="http://test", headers=headers, timeout=60
+            transport=transport, base_url="http://test", headers=headers, timeout=180
         ) as client:
             yield client
 

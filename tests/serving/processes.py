@@ -79,7 +79,7 @@ def started(*options: str) -> Iterator[Process]:
         yield process
     finally:
         process.popen.terminate()
-        process.popen.wait(timeout=30)
+        process.popen.wait(timeout=180)
 
 
 @dataclass

@@ -28,7 +28,7 @@ def _write(
     url: str, name: str, known: dict[str, bool], stop: threading.Event, refused: list[str]
 ) -> None:
     """Add and take back edits until the server is gone; ``known``: id -> whether it is there."""
-    with httpx.Client(base_url=url, timeout=20) as client:
+    with httpx.Client(base_url=url, timeout=180) as client:
         for i in range(100_000):
             if stop.is_set():
                 return

@@ -179,6 +179,6 @@ def test_of_two_credentials_none_counts() -> None:
                 f"Authorization: Bearer {first}", f"Authorization: Bearer {second}",
                 "Connection: close", "", "",
             ]  # fmt: skip
-            with socket.create_connection((url.host, url.port or 80), timeout=20) as wire:
+            with socket.create_connection((url.host, url.port or 80), timeout=120) as wire:
                 wire.sendall("\r\n".join(lines).encode())
                 assert b" 400 " in wire.makefile("rb").readline()

@@ -81,7 +81,7 @@ def test_a_terminated_server_finishes_what_it_answers(tmp_path: Path) -> None:
         'no_auth = true\nscope = "mention"\nlog_format = "json"\n'
     )
     server = processes.start("--config", str(config), MEMEDIT_NAME="tiny", MEMEDIT_LOG_LEVEL="info")
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=180) as client:
         made = client.post("/v1/edits", json=CAPITAL, headers={"X-Request-Id": "mine-1"})
         assert made.headers["x-request-id"] == "mine-1"
         bad = client.get("/v1/edits/none", headers={"X-Request-Id": "not an id!"})
@@ -99,10 +99,10 @@ def test_a_terminated_server_finishes_what_it_answers(tmp_path: Path) -> None:
 
         asking = threading.Thread(target=ask)
         asking.start()
-        assert begun.wait(30)
+        assert begun.wait(180)
         server.popen.send_signal(signal.SIGTERM)
-        asking.join(60)
-    assert server.popen.wait(60) == 0
+        asking.join(180)
+    assert server.popen.wait(180) == 0
     assert [answer.status_code for answer in answers] == [200]
     lines = [json.loads(line) for line in server.lines if line.startswith("{")]
     requests = [line for line in lines if line["logger"] == "memedit.access"]
@@ -276,11 +276,11 @@ def test_the_containers_own_command_runs(tmp_path: Path, pg_memory: str) -> None
     server = processes.start(**variables)
     try:
         headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
-        with httpx.Client(base_url=server.url, timeout=60, headers=headers) as client:
+        with httpx.Client(base_url=server.url, timeout=180, headers=headers) as client:
             assert client.get("/readyz").json()["memory"]["version"] == 0
             version = client.post("/v1/edits", json=CAPITAL).json()["version"]
             body = {"prompt": QUESTION, "max_tokens": 2, "memedit": {"min_version": version}}
             assert client.post("/v1/completions", json=body).json()["memedit"]["in_scope"]
     finally:
         server.popen.terminate()
-        assert server.popen.wait(60) == 0
+        assert server.popen.wait(180) == 0

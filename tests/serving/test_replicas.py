@@ -26,7 +26,7 @@ from tests.serving.helpers import CAPITAL, QUESTION, ring, run, tiny_edited, tin
 
 pytestmark = pytest.mark.slow
 
-LONG = 60.0
+LONG = 180.0
 # An upstream that is not there: edits need none, and the servers start sooner.
 OPTIONS = ("--upstream", "http://127.0.0.1:9", "--no-auth", "--encoder", "hashing:64", "--memory")
 
@@ -62,7 +62,7 @@ class Fleet:
         )  # fmt: skip
 
     def _client(self, server: processes.Process) -> httpx.Client:
-        return httpx.Client(base_url=server.url, timeout=60)
+        return httpx.Client(base_url=server.url, timeout=LONG)
 
     def kill(self, at: int) -> None:
         self.servers[at].popen.send_signal(signal.SIGKILL)
@@ -93,7 +93,7 @@ class Fleet:
             client.close()
             server.popen.terminate()
         for server in self.servers:
-            server.popen.wait(timeout=60)
+            server.popen.wait(timeout=LONG)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_the_database_goes_away_under_load(fleet: Fleet, database: Cluster) -> N
     total = fleet.clients[0].get("/v1/edits").json()["total"]
 
     def read(at: int) -> None:
-        with httpx.Client(base_url=fleet.servers[at].url, timeout=60) as client:
+        with httpx.Client(base_url=fleet.servers[at].url, timeout=LONG) as client:
             while not stop.is_set():
                 answer = client.get("/v1/edits")
                 if answer.status_code != 200 or answer.json()["total"] < total:

@@ -62,10 +62,7 @@ def url(pg: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--port", str(port), "--model", str(save_tiny(folder / "model")), "--memory", memory,
         "--encoder", "hashing:64", "--scope", "mention",
     ]  # fmt: skip
-    for left in (
-        1,
-        0,
-    ):  # a busy machine takes longer than the 30 s that Ray gives its own processes
+    for left in (1, 0):  # a busy machine takes longer than the 30 s that Ray gives its own
         with (folder / "log").open("wb") as log:
             child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         if _is_up(child, folder / "log") or not left:
@@ -75,7 +72,7 @@ def url(pg: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         child.terminate()
-        assert child.wait(60) == 0
+        assert child.wait(180) == 0
 
 
 def _is_up(child: subprocess.Popen[bytes], log: Path) -> bool:

@@ -47,7 +47,26 @@ def test_health_never_waits_and_strangers_neither(monkeypatch: pytest.MonkeyPatc
     run(work())
 
 
-def test_who_waits_holds_no_thread_and_keeps_nobody_waiting() -> None:
+async def counted(arrived: list[int], wanted: int) -> None:
+    """Until so many wait."""
+    while len(arrived) < wanted:
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def arrived(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What versions requests waited for, since they began to."""
+    noted, wait = list[int](), Waiting._wait
+
+    async def waits(self: Waiting, version: int) -> None:
+        noted.append(version)
+        await wait(self, version)
+
+    monkeypatch.setattr(Waiting, "_wait", waits)
+    return noted
+
+
+def test_who_waits_holds_no_thread_and_keeps_nobody_waiting(arrived: list[int]) -> None:
     held, secrets, _ = ring(("read", "edit"), ("read",))
 
     async def work() -> None:
@@ -57,7 +76,7 @@ def test_who_waits_holds_no_thread_and_keeps_nobody_waiting() -> None:
             waits = [
                 asyncio.create_task(client.get("/v1/edits", headers=wanting)) for _ in range(100)
             ]
-            await asyncio.sleep(1)
+            await counted(arrived, 100)
             assert anyio.to_thread.current_default_thread_limiter().borrowed_tokens <= 1
             assert (await client.get("/readyz")).status_code == 200
             assert (await client.get("/v1/edits", headers=mine)).json()["data"] == []
@@ -70,29 +89,45 @@ def test_who_waits_holds_no_thread_and_keeps_nobody_waiting() -> None:
     run(work())
 
 
-def test_how_many_may_wait_is_bounded_for_a_key_and_in_all() -> None:
-    held, secrets, _ = ring(("read",), ("read",), ("read",))
+def test_how_many_may_wait_is_bounded_for_a_key_and_in_all(arrived: list[int]) -> None:
+    held, secrets, _ = ring(("read",), ("read",), ("read",), ("edit",))
+    next_ = {MIN_VERSION_HEADER: "1"}
 
     async def work() -> None:
-        limits: Any = {"max_waiting": 5, "max_waiting_of_key": 3, "version_wait": 0.5}
+        limits: Any = {"max_waiting": 5, "max_waiting_of_key": 3, "version_wait": 600}
         async with within(tiny_service(keys=held, **limits)) as client:
 
             async def ask(secret: str) -> Any:
-                return await client.get(
-                    "/v1/edits", headers=FAR | {"Authorization": f"Bearer {secret}"}
-                )
+                headers = next_ | {"Authorization": f"Bearer {secret}"}
+                return await client.get("/v1/edits", headers=headers)
 
             first = [asyncio.create_task(ask(secrets[0])) for _ in range(4)]
-            await asyncio.sleep(0.1)
-            assert [task.done() for task in first].count(True) == 1  # refused at once
-            more = [asyncio.create_task(ask(secret)) for secret in (*secrets[1:], secrets[2])]
-            codes = [
-                answer.json()["error"]["code"] for answer in await asyncio.gather(*first, *more)
-            ]
-            assert sorted(codes) == ["too_many_waiting"] * 2 + ["version_not_reached"] * 5
-            again = await ask(secrets[0])  # those who gave up count no longer
-            assert again.json()["error"]["code"] == "version_not_reached"
-            assert again.headers["Retry-After"] == "1"
+            done, waiting = await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            await counted(arrived, 3)
+            more = [asyncio.create_task(ask(secret)) for secret in (*secrets[1:3], secrets[2])]
+            late, others = await asyncio.wait(more, return_when=asyncio.FIRST_COMPLETED)
+            await counted(arrived, 5)
+            for refused in (done, late):
+                [answer] = [task.result() for task in refused]
+                assert answer.json()["error"]["code"] == "too_many_waiting"
+            edits = {"Authorization": f"Bearer {secrets[3]}"}
+            assert (await client.post("/v1/edits", json=CAPITAL, headers=edits)).is_success
+            answers = await asyncio.gather(*waiting, *others)
+            assert [answer.status_code for answer in answers] == [200] * 5
+
+    run(work())
+
+
+def test_who_gives_up_waits_no_longer() -> None:
+    held, (secret,), _ = ring(("read",))
+
+    async def work() -> None:
+        limits: Any = {"max_waiting_of_key": 1, "version_wait": 0.05}
+        async with within(tiny_service(keys=held, **limits), secret) as client:
+            for _ in range(2):
+                told = await client.get("/v1/edits", headers=FAR)
+                assert told.json()["error"]["code"] == "version_not_reached"
+                assert told.headers["Retry-After"] == "1"
 
     run(work())
 
@@ -159,20 +194,25 @@ def test_how_many_changes_may_wait_is_bounded(tmp_path: Path) -> None:
     other.close()
 
 
-def test_a_version_in_the_body_waits_in_the_same_way() -> None:
-    held, (secret,), _ = ring(("ask",))
+def test_a_version_in_the_body_waits_in_the_same_way(arrived: list[int]) -> None:
+    held, (secret,), _ = ring(("ask", "edit"))
 
     async def work() -> None:
-        limits: Any = {"max_waiting_of_key": 1, "version_wait": 0.5}
+        limits: Any = {"max_waiting_of_key": 1, "version_wait": 600}
         async with within(tiny_service(keys=held, **limits), secret) as client:
             body = {
-                "messages": [{"role": "user", "content": QUESTION}], "memedit": {"min_version": 9},
+                "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 1,
+                "memedit": {"min_version": 1},
             }  # fmt: skip
-            both = await asyncio.gather(
-                *(client.post("/v1/chat/completions", json=body) for _ in range(2))
-            )
-            codes = sorted(answer.json()["error"]["code"] for answer in both)
-            assert codes == ["too_many_waiting", "version_not_reached"]
+            asked = [
+                asyncio.create_task(client.post("/v1/chat/completions", json=body))
+                for _ in range(2)
+            ]
+            done, (waiting,) = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            await counted(arrived, 1)
+            assert done.pop().result().json()["error"]["code"] == "too_many_waiting"
+            assert (await client.post("/v1/edits", json=CAPITAL)).is_success
+            assert (await waiting).status_code == 200
 
     run(work())
 

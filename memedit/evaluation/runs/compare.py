@@ -25,7 +25,14 @@ from memedit.evaluation.measures.metrics import TIMINGS
 from memedit.evaluation.measures.rows import Row
 from memedit.evaluation.measures.summary import Table, aggregate
 from memedit.evaluation.runs.cell import Cell, rows_of
-from memedit.evaluation.runs.folder import AGGREGATES, MANIFEST, begin, lock_folder, write_json
+from memedit.evaluation.runs.folder import (
+    AGGREGATES,
+    MANIFEST,
+    begin,
+    lock_folder,
+    read_manifest,
+    write_json,
+)
 from memedit.evaluation.runs.specs import NONE, Spec, parse_all
 from memedit.evaluation.schedule import accumulates
 from memedit.evaluation.settings import Settings
@@ -245,7 +252,7 @@ def load(folder: str | Path) -> Comparison:
         raise InvalidInputError(
             f"{folder} holds no run.", hint="Name the folder that memedit compare --run wrote."
         )
-    manifest: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    manifest = read_manifest(folder)
     specs = [Spec(text, None) for text in manifest["identity"]["editors"]]
     there = [spec for spec in specs if rows_of(folder, spec.slug).is_file()]
     dataset = manifest["data"]["format"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from memedit.core.errors import InvalidInputError
-from memedit.core.files import write_atomically
+from memedit.core.files import read_file, write_atomically
 from memedit.data.sources import Dataset, count_trained_on
 from memedit.engine import loading
 from memedit.evaluation.runs.specs import Spec
@@ -96,10 +96,29 @@ def begin(
     return manifest
 
 
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a run's folder says of it.
+
+    Raises:
+        InvalidInputError: something else; nothing there is changed.
+    """
+    try:
+        found: dict[str, Any] = json.loads(read_file(folder / MANIFEST))
+        names, kind = found["identity"]["editors"], found["data"]["format"]
+        if not all(isinstance(name, str) for name in (*names, kind)):
+            raise TypeError("names that are none")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InvalidInputError(
+            f"{folder} holds no run: its {MANIFEST} says something else ({type(error).__name__}).",
+            hint="Name the folder that memedit compare --run wrote, or a new one.",
+        ) from error
+    return found
+
+
 def _join_run(folder: Path, what: Mapping[str, Any]) -> dict[str, Any] | None:
     """The manifest of the run that is there, if it is this one; other editors may join it."""
     file = folder / MANIFEST
-    known: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    known = read_manifest(folder)
     if {**known["identity"], "editors": what["editors"]} != what:
         return None
     if known["identity"] != what:

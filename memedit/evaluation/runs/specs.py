@@ -94,7 +94,11 @@ def parse_all(editors: str | Sequence[str]) -> list[Spec]:
     Raises:
         InvalidInputError: none, or one twice.
     """
-    names = split(editors, ",") if isinstance(editors, str) else list(editors)
+    names = split(editors, ",") if isinstance(editors, str) else editors
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise InvalidInputError(
+            f"Editors to compare are named, not {editors!r:.60}.", hint='["ike", "none"]'
+        )
     specs = [parse(name) for name in names]
     texts = [spec.text for spec in specs]
     if not texts or len(set(texts)) < len(texts):

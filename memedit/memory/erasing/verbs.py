@@ -84,6 +84,8 @@ def _make_wanted(
     *,
     everything: bool,
 ) -> Wanted:
+    if not isinstance(everything, bool):
+        raise InvalidInputError(f"everything must be True or False, not {everything!r:.40}.")
     if bool(ids) + (subject is not None) + (document is not None) + everything != 1:
         raise InvalidInputError(
             "Say what to purge: ids, or a subject, or a document, or everything of a namespace.",

@@ -22,6 +22,7 @@ from memedit.memory.journal.rows import (
     RelationRow,
     from_bytes,
     name_erased_relation,
+    parse_utc,
     to_record,
     utc,
 )
@@ -208,10 +209,10 @@ class JournalReader(JournalConnection):
         log = log.where(events.c.kind == "supersede", events.c.other == sequence)
         if upto is not None:
             log = log.where(events.c.version <= upto)
-        ended = {row[0]: datetime.fromisoformat(row[1]) for row in reversed(self._all(log))}
+        ended = {row[0]: parse_utc(row[1]) for row in reversed(self._all(log))}
         chosen = events.c.sequence.in_(list(ended))
         added = select(events.c.sequence, events.c.at).where(events.c.kind == "add", chosen)
-        begun = {row[0]: datetime.fromisoformat(row[1]) for row in self._all(added)}
+        begun = {row[0]: parse_utc(row[1]) for row in self._all(added)}
         gone = select(events.c.sequence).where(events.c.kind == "purge", chosen)
         purged = {row[0] for row in self._all(gone)}
         known = {record.sequence: record for record, _ in self.records(sorted(ended), lazy)}
@@ -244,7 +245,7 @@ class JournalReader(JournalConnection):
                 version=row.version,
                 kind=row.kind,
                 record=known[row.sequence],
-                at=datetime.fromisoformat(row.at),
+                at=parse_utc(row.at),
                 reason=row.reason,
                 other=known.get(
                     row.other or before.get(row.sequence) if row.kind == "add" else row.other

@@ -110,8 +110,20 @@ def utc(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
+def parse_utc(text: str) -> datetime:
+    """The moment of :func:`utc`.
+
+    Raises:
+        ValueError: it is none, or names no time zone, so that nothing can be compared with it.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} names no time zone")
+    return moment
+
+
 def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return None if text is None else parse_utc(text)
 
 
 def to_record(row: Any, lazy: LazyReader | None = None) -> Record:

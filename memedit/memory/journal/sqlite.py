@@ -7,6 +7,7 @@ so that a write never fails half-way because another process wrote first.
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -18,14 +19,12 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError, MemoryStoreError, UntrustedFileError
-from memedit.core.untrusted import check_folder
-from memedit.memory.address import quote
+from memedit.core.untrusted import check_folder, check_plain
+from memedit.memory.address import JOURNAL, OWN, quote
 from memedit.memory.journal.database import WRITES, Listener
 from memedit.memory.journal.schema import NEEDED
 
-FILE = "journal.sqlite"
-_OURS = (FILE, "index", "model.json", "audit.jsonl", "serving.sqlite3", "serve-key")
-"""How the names begin of what memedit writes into a memory's directory."""
+FILE = JOURNAL
 
 BUSY_SECONDS = 30.0
 """How long a statement waits for another process's write to end."""
@@ -36,6 +35,8 @@ _TABLE = re.compile(
 _INDEX = re.compile(r"CREATE (UNIQUE )?INDEX [\w\"]+ ON [\w\"]+ \([\w\", ]+\)", re.I)
 """Definitions that only hold values: without expressions, strings or comments."""
 _ATTACHED = "SQLITE_LIMIT_ATTACHED"  # Python 3.11
+_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
+"""How a rollback journal ends that names a super-journal (its format, "the magic string")."""
 
 _HINTS = {
     "locked": "Another process is writing. Try again, or stop that process.",
@@ -73,7 +74,7 @@ class SQLite:
         """A directory may be a stranger's: nothing is written through a link that lies in it."""
         with store_errors(path):
             try:
-                check_folder(path, _OURS)
+                check_folder(path, OWN)
             except UntrustedFileError as error:
                 raise MemoryStoreError(error.message, hint=error.hint) from None
 
@@ -254,7 +255,7 @@ def _begin(connection: Connection) -> None:
 def _connect(path: Path | None, needed: frozenset[str], *, read_only: bool) -> sqlite3.Connection:
     if path is not None and read_only:
         return _connect_read_only(path)
-    connection = _open(":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rwc")
+    connection = _open(path, "rwc")
     try:
         # Turning the log on writes into the file, which another program's must not see.
         if path is not None and _is_free_for(connection, needed):
@@ -268,7 +269,15 @@ def _connect(path: Path | None, needed: frozenset[str], *, read_only: bool) -> s
     return connection
 
 
-def _open(uri: str) -> sqlite3.Connection:
+def _open(path: Path | None, mode: str) -> sqlite3.Connection:
+    """A connection to a file, or to RAM.
+
+    Raises:
+        MemoryStoreError: what lies beside the file would have SQLite delete another one.
+    """
+    if path is not None:
+        _check_rollback(path)
+    uri = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
     )
@@ -277,6 +286,30 @@ def _open(uri: str) -> sqlite3.Connection:
     connection.execute("PRAGMA secure_delete=ON")  # the bytes of what is deleted are overwritten
     _allow_attaching(connection, 0)
     return connection
+
+
+def _check_rollback(path: Path) -> None:
+    """Refuse a rollback journal that names another file.
+
+    Where a transaction spans several databases, which ours never do, each one's journal ends with
+    the name of a "super-journal", which whoever rolls back the last of them deletes
+    (https://www.sqlite.org/atomiccommit.html, 5.3): any file of the user, if a stranger wrote it.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    try:
+        check_plain(journal)
+        with journal.open("rb") as file:
+            file.seek(-len(_NAMES_ANOTHER), os.SEEK_END)
+            names_another = file.read() == _NAMES_ANOTHER
+    except FileNotFoundError:
+        return
+    except OSError:  # shorter than that
+        return
+    if names_another:
+        raise MemoryStoreError(
+            f"{str(journal)!r} names another file, which SQLite would delete.",
+            hint="No memedit makes such a file: it was made to do harm. Remove it, or the memory.",
+        )
 
 
 def _allow_attaching(connection: sqlite3.Connection, databases: int) -> None:
@@ -301,7 +334,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     A frozen read would miss what is still in the write-ahead log, so a log that cannot be read is
     an error, never ignored.
     """
-    connection = _open(f"{path.absolute().as_uri()}?mode=ro")
+    connection = _open(path, "ro")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
     except sqlite3.Error as error:
@@ -312,13 +345,13 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
         # "immutable" tells SQLite that nobody writes: it takes no locks and reads no log.
         if not path.exists() or (log.exists() and log.stat().st_size):
             raise
-        return _open(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+        return _open(path, "ro&immutable=1")
     return connection
 
 
 def _back_up(source: sqlite3.Connection, path: Path) -> None:
     """Overwrite the database at ``path`` with ``source``, in one transaction of the target."""
-    with closing(_open(f"{path.absolute().as_uri()}?mode=rwc")) as target:
+    with closing(_open(path, "rwc")) as target:
         source.backup(target)
         _use_wal(target)
 

@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from memedit.core.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.core.passages import Conversation, parts_of
 from memedit.core.text import mask, normalise, subject_key
 from memedit.core.types import Hit, PairVectors, Record, Vectors, key_texts
@@ -214,6 +214,7 @@ class Search:
             own = vectors[start : start + len(group)]
             start += len(group)
             record = self._live.records[sequence]
+            _check_keys(record, len(group))
             if record.edit.excluded and self._excludes(query, record, own):
                 continue
             hit = self._hit(query, record, found[sequence], own)
@@ -260,7 +261,8 @@ class Search:
         cosines = finding @ seen
         nearest = int(cosines.argmax())
         apart = cosines[len(key_texts(record.edit)) :]
-        part = parts_of(record.edit.statement)[int(apart.argmax())] if len(apart) else ""
+        parts = parts_of(record.edit.statement) if len(apart) else []
+        part = parts[min(int(apart.argmax()), len(parts) - 1)] if parts else ""
         pair = PairVectors(seen, keys[nearest])
         return Hit(record, _cosine(seen, keys[nearest]), text, vectors=pair, part=part)
 
@@ -268,6 +270,21 @@ class Search:
 def _cosine(a: Vectors, b: Vectors) -> float:
     # Unit vectors in float32: their product may pass 1 by a rounding.
     return max(-1.0, min(1.0, float(a @ b)))
+
+
+def _check_keys(record: Record, count: int) -> None:
+    """See that a record has a vector for each text that finds it, and for each that shall not.
+
+    Raises:
+        MemoryStoreError: its journal is damaged.
+    """
+    wanted = 1 + len(record.edit.queries) + len(record.edit.excluded)
+    if count < wanted:
+        raise MemoryStoreError(
+            f"The journal is damaged: record {record.sequence} has {count} vectors of {wanted}.",
+            hint="Restore it from a backup. memedit edit salvage --memory DIR --out FILE writes "
+            "every edit that can still be read.",
+        )
 
 
 def _best(found: dict[int, _Candidate], most: int) -> dict[int, _Candidate]:

@@ -10,7 +10,7 @@ import numpy as np
 from memedit.core.errors import MemoryStoreError
 from memedit.core.passages import parts_of, put_in_context
 from memedit.core.text import normalise, subject_key, subject_span
-from memedit.core.types import Edit, Ids, Record, Vectors, key_texts
+from memedit.core.types import Edit, Ids, Record, Vectors, check_named, key_texts
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import RelationRow, from_bytes
@@ -223,8 +223,12 @@ class LiveSet:
         return len(self.records)
 
     def space(self, namespace: str) -> Space:
-        """The namespace's records (an empty, unattached space for an unknown one)."""
-        return self.spaces.get(namespace, self._nothing)
+        """The namespace's records (an empty, unattached space for an unknown one).
+
+        Raises:
+            InvalidInputError: what is no name.
+        """
+        return self.spaces.get(check_named("namespace", namespace), self._nothing)
 
     def list_records(self, namespace: str | None = None) -> list[Record]:
         """Live records by sequence."""

@@ -17,6 +17,7 @@ from memedit.data.documents.cutting import LONGEST
 from memedit.data.documents.pdf import read_pdf
 from memedit.data.documents.reading import is_document, name_of, parse_document, read_document
 from memedit.data.documents.word import read_docx
+from tests.data.documents.files import pdf
 
 MARKDOWN = """---
 title: "Leave policy"
@@ -97,30 +98,6 @@ def test_text_and_long_paragraphs() -> None:
     one = parse_document(long.encode(), "text", "it").passages
     other = parse_document(long.replace("number 99", "no. 99").encode(), "text", "it").passages
     assert set(one) - set(other) == {one[-1]}
-
-
-def pdf(*lines: str) -> bytes:
-    """One page with a line of text each."""
-    shown = "".join(f"({line}) Tj T* " for line in lines)
-    stream = f"BT /F1 12 Tf 14 TL 50 700 Td {shown}ET".encode("latin-1")
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
-        b"/Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >> stream\n%s\nendstream" % (len(stream), stream),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    out, places = io.BytesIO(b"%PDF-1.4\n"), list[int]()
-    out.seek(0, io.SEEK_END)
-    for n, content in enumerate(objects, start=1):
-        places.append(out.tell())
-        out.write(b"%d 0 obj\n%s\nendobj\n" % (n, content))
-    start = out.tell()
-    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
-    out.write(b"".join(b"%010d 00000 n \n" % place for place in places))
-    out.write(b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (6, start))
-    return out.getvalue()
 
 
 def test_a_pdf_is_put_together_to_paragraphs() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -104,11 +103,10 @@ def test_what_nobody_waits_for_ends(model: Any) -> None:
     made.submit(forever.job, brief.job)
     assert brief.done.wait(60)
     forever.job.cancelled.set()
-    started = time.monotonic()
     after = Asked(model, ELSEWHERE, max_tokens=3)
     made.submit(after.job)
     assert after.done.wait(60)
-    assert time.monotonic() - started < 10 and not forever.done.is_set()
+    assert not forever.done.is_set()
     made.close()
 
 

@@ -26,10 +26,10 @@ def browser() -> Iterator[Any]:
     path = os.environ.get("MEMEDIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), "")
     if not path:
         missing("no Chromium: apt-get install chromium, or set MEMEDIT_CHROMIUM")
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=120_000)
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        chromium = playwright.chromium.launch(executable_path=path, args=options, timeout=30_000)
+        chromium = playwright.chromium.launch(executable_path=path, args=options, timeout=120_000)
         yield chromium
         chromium.close()
 
@@ -45,7 +45,7 @@ def opened(browser: Any, server: tuple[Running, str], **context: Any) -> Any:
     """The page, with its key, and whatever it complains of in ``page.problems``."""
     running, secret = server
     page = browser.new_context(**context).new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(120_000)
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)

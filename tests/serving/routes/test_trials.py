@@ -28,7 +28,7 @@ STATEMENT = {"statement": "Bread is baked at night."}
 
 
 async def finished(client: httpx.AsyncClient, id: str) -> Any:
-    for _ in range(600):
+    for _ in range(6_000):
         trial = (await client.get(f"/v1/trials/{id}")).json()
         if trial["state"] != "running":
             return trial

@@ -167,7 +167,7 @@ def _sent(url: str, line: str, secret: str, *headers: str) -> int:
         [f"{line} HTTP/1.1", f"Host: {parts.netloc}", f"Authorization: Bearer {secret}", *headers,
          "Content-Length: 0", "Connection: close", "", ""]
     )  # fmt: skip
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as wire:
+    with socket.create_connection((parts.hostname, parts.port), timeout=120) as wire:
         wire.sendall(text.encode("latin-1"))
         return int((wire.makefile("rb").readline().split() or [b"0", b"0"])[1])
 

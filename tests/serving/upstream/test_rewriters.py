@@ -161,7 +161,7 @@ def test_an_adapter_that_the_upstream_serves_answers_in_scope(scripted: Scripted
         assert got["model"] == "edits-lora"
         assert got["messages"][0]["content"] == f"Fact: The capital of Norvessa is Dalmor\n{WHICH}"
         other = json.dumps({"model": "base", "messages": [{"role": "user", "content": "Hello"}]})
-        httpx.post(f"{running.url}{CHAT}", content=other, timeout=30)
+        httpx.post(f"{running.url}{CHAT}", content=other, timeout=120)
         assert body_of(scripted) == other.encode()
 
 
@@ -187,7 +187,7 @@ def test_a_failing_upstream_is_reported_as_it_fails(editor: str) -> None:
         with front(scripted.url, editor, "mention") as running:
             post(running, "/v1/edits", AUTHOR)
             body = {"messages": [{"role": "user", "content": CHAIN}]}
-            answer = httpx.post(f"{running.url}{CHAT}", json=body, timeout=30)
+            answer = httpx.post(f"{running.url}{CHAT}", json=body, timeout=120)
             assert answer.status_code == 503 and answer.json()["error"]["message"] == "later"
     finally:
         scripted.close()

@@ -1,0 +1,76 @@
+"""Options of ``generate``, as callers of ``ask`` give them: refused where nothing can be made of
+them, before the model runs or by transformers itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
+
+from memedit.core.errors import InvalidInputError, MemeditError
+from memedit.core.registry import unknown_option
+
+_LEAST = {
+    "max_new_tokens": 1, "max_length": 1, "min_new_tokens": 0, "min_length": 0, "num_beams": 1,
+    "num_return_sequences": 1, "top_k": 0, "no_repeat_ngram_size": 0,
+}  # fmt: skip
+"""Whole numbers, and the smallest that each may be."""
+_NUMBERS = ("temperature", "top_p", "repetition_penalty", "length_penalty", "max_time")
+_THEIRS = f"{os.sep}transformers{os.sep}generation{os.sep}"
+
+
+def check_lengths(options: Mapping[str, Any], size: int) -> None:
+    """See that numbers are numbers.
+
+    Args:
+        options: Of one call.
+        size: Of the vocabulary, which the ids of ends belong to.
+
+    Raises:
+        InvalidInputError: one is none, or below what it can be.
+    """
+    for name, least in _LEAST.items():
+        value = options.get(name)
+        if value is not None and not (_is(value, Integral) and value >= least):
+            raise InvalidInputError(
+                f"{name} must be a whole number of at least {least}, not {value!r:.40}."
+            )
+    for name in _NUMBERS:
+        value = options.get(name)
+        if value is not None and not _is(value, Real):
+            raise InvalidInputError(f"{name} must be a number, not {value!r:.40}.")
+    ends = options.get("eos_token_id")
+    for end in ends if isinstance(ends, list | tuple) else [] if ends is None else [ends]:
+        if not (_is(end, Integral) and 0 <= end < size) and not hasattr(end, "dtype"):
+            raise InvalidInputError(f"eos_token_id {end!r:.40} is no token of the model's {size}.")
+
+
+def _is(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+@contextmanager
+def known_options(base: Any) -> Iterator[None]:
+    """Around a call with the caller's options of ``generate``.
+
+    Raises:
+        InvalidInputError: one that it does not have, with the nearest that it has; one of which
+            transformers says that it cannot be.
+    """
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if isinstance(error, MemeditError):
+            raise
+        found = re.search(r"`model_kwargs` are not used by the model: \[(.*?)\]", str(error))
+        if found is not None:
+            names = [name.strip(" '\"") for name in found[1].split(",")]
+            raise unknown_option("generate", names[0], base.generation_config.to_dict()) from error
+        if _THEIRS in traceback.extract_tb(error.__traceback__)[-1].filename:
+            told = " ".join(str(error).split())[:300]
+            raise InvalidInputError(f"generate cannot take these options: {told}") from error
+        raise
