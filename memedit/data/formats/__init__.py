@@ -118,7 +118,15 @@ def case_of(
     relations: Sequence[str] = (),
     **more: Any,
 ) -> EvalCase | Unusable:
-    """A case from the fields of its edits, or why it is none: one of them is no valid edit."""
+    """A case, or why it is none: one of its edits is no valid edit.
+
+    Args:
+        case_id: Names it in reports: its number, or the data set's own id.
+        edits: Per edit the fields of :class:`~memedit.core.types.Edit` by name, at least "prompt".
+        probes: What is asked once the edits are in force.
+        relations: Which relations the edits are of, where the data set says so.
+        more: Further fields of :class:`~memedit.data.cases.EvalCase`.
+    """
     try:
         made = tuple(_edit(fields) for fields in edits)
     except InvalidEditError as error:
