@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 MIN_VERSION_HEADER = "X-Memedit-Min-Version"
 _LARGEST = 2**63 - 1
 _LOOK_AGAIN = 0.01  # seconds
-
-Reached = Callable[[int], Awaitable[None]]
-"""Waits, in the name of one request, until the edits are at a version."""
 
 
 def read_version(headers: Headers) -> int:

@@ -98,7 +98,7 @@ class Queries:
     """Draws queries about facts."""
 
     def __init__(self, facts: Sequence[Fact], texts: Sequence[str]) -> None:
-        self._facts, self._texts = list(facts), list(texts)
+        self._texts = list(texts)
         self._by_source: dict[str, list[Fact]] = defaultdict(list)
         self._by_relation: dict[str, list[Fact]] = defaultdict(list)
         for fact in facts:
