@@ -17,7 +17,7 @@ from memedit.core.types import Decision, Edit
 from memedit.editors.mello import question_of
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
-from memedit.model.feedback import guessed_subject
+from memedit.model.feedback import guess_subject
 from memedit.scope.feedback import distance
 from memedit.serving.upstream.placing import clean
 
@@ -68,7 +68,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-@pytest.mark.parametrize("act", [asked, guessed_subject, sentence_starts, clean, looked_at])
+@pytest.mark.parametrize("act", [asked, guess_subject, sentence_starts, clean, looked_at])
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:
     grows_linearly(act, text, 3_000)
 
@@ -132,7 +132,7 @@ def test_what_a_row_asks(prompt: str, question: str) -> None:
     ],
 )  # fmt: skip
 def test_what_a_question_is_about(text: str, subject: str | None) -> None:
-    assert guessed_subject(text) == subject
+    assert guess_subject(text) == subject
 
 
 def test_names_have_an_end() -> None:

@@ -32,8 +32,8 @@ from memedit.engine.engine import Engine
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.deciding import Decider, in_force
 from memedit.model.fitting import Fitter
-from memedit.model.prompts import Messages, Prompt, asked_of
-from memedit.model.sequence import ungated
+from memedit.model.prompts import Messages, Prompt, take_asked
+from memedit.model.sequence import is_ungated
 from memedit.model.translating import MOST_NEW, decide_in_english, request_of
 from memedit.model.values import tell_together
 
@@ -124,7 +124,7 @@ class Answering:
         Raises:
             InvalidInputError: as :meth:`edited_model`.
         """
-        return self._changing().changes(self.fitter.compiled(self.in_force))
+        return self._changing().changes(self.fitter.compile_records(self.in_force))
 
     def _changing(self) -> ChangesWeights:
         if not isinstance(self.editor, ChangesWeights):
@@ -178,7 +178,7 @@ class Answering:
 
         def ready(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
             if hits and id(hits) not in done:
-                records = self.fitter.compiled([hit.record for hit in hits])
+                records = self.fitter.compile_records([hit.record for hit in hits])
                 pairs = zip(hits, records, strict=True)
                 done[id(hits)] = tuple(replace(hit, record=r) for hit, r in pairs)
             return done.get(id(hits), hits)
@@ -202,7 +202,7 @@ class Answering:
             InvalidInputError: an empty text, ``chat`` without a chat template, messages that are
                 no chat or that the template refuses.
         """
-        text = asked_of(prompt)
+        text = take_asked(prompt)
         if not text.strip():
             raise InvalidInputError("The prompt is empty.")
         # Half a character, which no tokenizer takes and which JSON may carry.
@@ -214,9 +214,9 @@ class Answering:
             prompt = [{"role": "user", "content": text}]
         elif chat is False:
             raise InvalidInputError("Messages are a chat.", hint="Leave chat=False out.")
-        return self.engine.codec.ids(self._rendered(prompt))
+        return self.engine.codec.ids(self._render(prompt))
 
-    def _rendered(self, messages: Messages) -> str:
+    def _render(self, messages: Messages) -> str:
         if not has_template(self.engine.tokenizer):
             raise InvalidInputError(
                 "The tokenizer has no chat template.", hint="Ask without chat, or set one."
@@ -291,12 +291,12 @@ class Answering:
         batch = self._batch(rows, options or {})
         base = call or self.engine.generate
 
-        def edited(mine: Batch) -> list[Completion]:
-            return self._edited(self._grown(mine) if grows else mine, call=call)
+        def answer_edited(mine: Batch) -> list[Completion]:
+            return self._answer_edited(self._grow(mine) if grows else mine, call=call)
 
-        return batch.route(self.concerns, edited, base)
+        return batch.route(self.concerns, answer_edited, base)
 
-    def _grown(self, batch: Batch) -> Batch:
+    def _grow(self, batch: Batch) -> Batch:
         """The batch with as many new tokens as the longest object that is asked has, and some."""
         objects = {h.record.edit.target_new or "" for row in batch.rows for h in row.decision.hits}
         longest = max(len(self.engine.codec.ids(text)) for text in objects | {""})
@@ -310,7 +310,7 @@ class Answering:
 
     def answer_edited(self, rows: Sequence[Row], options: Mapping[str, Any]) -> list[Completion]:
         """Answers to rows that the editors read (:meth:`concerns`)."""
-        return self._edited(self._batch(rows, options))
+        return self._answer_edited(self._batch(rows, options))
 
     def score(self, rows: Sequence[Row]) -> list[Score]:
         """How each decided row's target is rated, token by token (teacher forcing).
@@ -322,7 +322,7 @@ class Answering:
         if not rows:
             return []
         batch = self._batch(rows, {})
-        edited, base = partial(self._run, call=_forced), partial(_forced, self.engine)
+        edited, base = partial(self._run, call=_force), partial(_force, self.engine)
         with torch.no_grad():
             scores = batch.route(self.concerns, edited, base)
         if not all(isinstance(score, Score) for score in scores):
@@ -349,44 +349,44 @@ class Answering:
 
     def _run(self, batch: Batch, call: Callable[[Engine, Batch], list[T]]) -> list[T]:
         """Rows in scope through the editor, or as the model answers that holds every edit."""
-        together = ungated(self.editor, self.decider.scope)
+        together = is_ungated(self.editor, self.decider.scope)
         if isinstance(self.editor, ChangesWeights) and together and batch.rows:
             # Ungated, all rows have the same edits in scope: all of them.
             records = [hit.record for hit in batch.rows[0].decision.hits]
             return call(self.fitter.model(records), batch)
         return self.editor.run(batch, partial(call, self.engine))
 
-    def _edited(self, batch: Batch, call: Call | None = None) -> list[Completion]:
+    def _answer_edited(self, batch: Batch, call: Call | None = None) -> list[Completion]:
         """Rows in scope answered; by ``call`` instead of the engine's ``generate``, if given."""
         answers: list[Completion]
         if call is None:
             answers = self._run(batch, Engine.generate)
         else:
             answers = self.editor.run(batch, call)
-        return [self._signed(answer, row) for row, answer in zip(batch.rows, answers, strict=True)]
+        return [self._sign(answer, row) for row, answer in zip(batch.rows, answers, strict=True)]
 
-    def _signed(self, answer: Completion, row: Row) -> Completion:
+    def _sign(self, answer: Completion, row: Row) -> Completion:
         """The answer with the edits it rests on: those a program found, else those in scope."""
         told = replace(
             answer, decision=answer.decision if answer.decision.bearing else row.decision
         )
-        told = replace(told, editor=answer.editor or self._who(told))
+        told = replace(told, editor=answer.editor or self._name_readers(told))
         # Looking at an older state of the memory is no use of its edits.
         if told.editor and self.view.memory is None:
             self.decider.memory.count_use(hit.record for hit in told.decision.bearing)
         return told
 
-    def _who(self, row: Row | Completion) -> str:
+    def _name_readers(self, row: Row | Completion) -> str:
         """The editors that read an edit and held its payload for this row or answer; "": none."""
 
-        def held(editor: Editor) -> bool:
+        def holds(editor: Editor) -> bool:
             hits = row.decision.read(roles_of(editor))
             return any(editor.name in hit.record.payloads for hit in hits)
 
-        return "+".join(editor.name for editor in self.leaves if held(editor))
+        return "+".join(editor.name for editor in self.leaves if holds(editor))
 
 
-def _forced(engine: Engine, batch: Batch) -> list[Score]:
+def _force(engine: Engine, batch: Batch) -> list[Score]:
     """The engine's answer to rows with targets: every token of the target rated."""
     codec, prefixed = engine.codec, bool(batch.prefix)
     pairs = [codec.with_target(row, prefixed=prefixed) for row in batch.rows]

@@ -22,7 +22,7 @@ from memedit.model.options import check_lengths, known_options
 from memedit.model.prompts import (
     Messages,
     Prompt,
-    asked_of,
+    take_asked,
     read_one,
     read_prompts,
     read_texts,
@@ -219,7 +219,7 @@ class AskableModel(DropIn):
             base = self.ask(query, chat=chat, **options)
         decision = edited.decision
         return Explanation(
-            asked_of(query),
+            take_asked(query),
             edited.text,
             base.text,
             decision,

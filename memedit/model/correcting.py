@@ -92,9 +92,9 @@ def corrections(
     ended = [hit.record for hit in near if _ends(edit, hit.record.edit)]
     about = [hit.record for hit in near if _is_gone(edit, hit.record.edit, alone=False)]
     near = [hit for hit in near if hit.bearing is not None and hit.record not in ended]
-    back = _asked_of(decider, edit, [hit.record for hit in near])
-    sure = [(hit, _both(edit, hit, p)) for hit, p in zip(near, back, strict=True)]
-    same = [hit.record for hit, p in sure if p >= _needed(hit, edit) and _one_subject(hit, edit)]
+    back = _rate_asked(decider, edit, [hit.record for hit in near])
+    sure = [(hit, _rate_both(edit, hit, p)) for hit, p in zip(near, back, strict=True)]
+    same = [hit.record for hit, p in sure if p >= _require(hit, edit) and _one_subject(hit, edit)]
     repeats = next((r for r in same if _says_the_same(r.edit, edit)), None)
     replaces = [r for r in same if _one_kind(r.edit, edit) and not _says_the_same(r.edit, edit)]
     perhaps = [h.record for h, p in sure if p >= POSSIBLE and h.record not in replaces]
@@ -155,10 +155,10 @@ def _one_subject(hit: Hit, edit: Edit) -> bool:
     if old.subject is None or old.is_statement:
         return False
     start, end = subject_span(edit.prompt, old.subject)
-    return end > 0 and not _longer(edit.prompt, start, end)
+    return end > 0 and not _goes_on(edit.prompt, start, end)
 
 
-def _longer(text: str, start: int, end: int) -> bool:
+def _goes_on(text: str, start: int, end: int) -> bool:
     """Whether a name goes on beside where it stands: "Acme Robotics" is not Acme."""
     before, after = text[:start].split(), text[end:].split()
     return (len(before) > 1 and before[-1][:1].isupper()) or (
@@ -166,7 +166,7 @@ def _longer(text: str, start: int, end: int) -> bool:
     )
 
 
-def _needed(hit: Hit, edit: Edit) -> float:
+def _require(hit: Hit, edit: Edit) -> float:
     """How sure the scope must be: less where the prompts differ in nothing but order, or where a
     statement goes on from the old prompt."""
     old = hit.record.edit
@@ -174,27 +174,27 @@ def _needed(hit: Hit, edit: Edit) -> float:
         said, known = words_of(edit.prompt), words_of(old.prompt)
         goes_on = said[: len(known)] == known and len(said) - len(known) <= _LONGEST
         return POSSIBLE if goes_on else SURE
-    return POSSIBLE if _asked_words(edit, old) == _asked_words(old, old) else SURE
+    return POSSIBLE if _take_asked_words(edit, old) == _take_asked_words(old, old) else SURE
 
 
-def _asked_words(edit: Edit, old: Edit) -> set[str]:
+def _take_asked_words(edit: Edit, old: Edit) -> set[str]:
     """The words of a prompt beside the subject; prepositions count: "bought by" is not "bought"."""
     return set(words_of(edit.prompt)) - set(words_of(old.subject or "")) - _NOTHING
 
 
-def _both(edit: Edit, hit: Hit, back: float) -> float:
+def _rate_both(edit: Edit, hit: Hit, back: float) -> float:
     """Probability that both ask the same; a statement asks nothing, it is only asked."""
     return back if edit.is_statement else min(hit.score or 0.0, back)
 
 
-def _asked_of(decider: Decider, edit: Edit, records: Sequence[Record]) -> list[float]:
+def _rate_asked(decider: Decider, edit: Edit, records: Sequence[Record]) -> list[float]:
     """Probability that each record's prompt asks what the new edit says.
 
     The slot is compared, not the value: the new prompt is read with the old one's.
     """
     if not records:
         return []
-    said = [_with_value(edit, record.edit) for record in records]
+    said = [_put_value(edit, record.edit) for record in records]
     # A memory of the new edit alone: what is in force becomes the question.
     with EditMemory(None, decider.memory.encoder) as alone:
         for one in said:
@@ -207,7 +207,7 @@ def _asked_of(decider: Decider, edit: Edit, records: Sequence[Record]) -> list[f
     ]
 
 
-def _with_value(new: Edit, old: Edit) -> Edit:
+def _put_value(new: Edit, old: Edit) -> Edit:
     # With its own value the new prompt would be another fact to the scope.
     value = new.target_new and (old.target_new or new.target_new)
     plain = replace(new, target_new=value, queries=(), excluded=(), id="")
@@ -219,7 +219,7 @@ def _says_the_same(old: Edit, new: Edit) -> bool:
     if old.target_new is None:
         return normalise(old.statement) == normalise(new.statement)
     if new.target_new is None:
-        return _folded(_said(new.prompt, old.prompt)) == _folded(_said(old.target_new))
+        return _fold(_split_words(new.prompt, old.prompt)) == _fold(_split_words(old.target_new))
     return normalise(old.target_new) == normalise(new.target_new)
 
 
@@ -232,11 +232,11 @@ def _one_kind(old: Edit, new: Edit) -> bool:
     value = old.target_new or ""
     if new.target_new is not None:
         return _has_digit(value) == _has_digit(new.target_new)
-    kind = _kind(_said(value))
-    return kind is not None and kind == _kind(_said(new.prompt, old.prompt))
+    kind = _kind(_split_words(value))
+    return kind is not None and kind == _kind(_split_words(new.prompt, old.prompt))
 
 
-def _said(text: str, beside: str = "") -> list[str]:
+def _split_words(text: str, beside: str = "") -> list[str]:
     """The words of a text as they are written, without those that say nothing and those of another;
     prepositions and what was count: "on the Seine", "was Ada"."""
     left_out = _NOTHING | _NOW | set(words_of(beside))
@@ -246,7 +246,7 @@ def _said(text: str, beside: str = "") -> list[str]:
 def _kind(words: Sequence[str]) -> tuple[str, ...] | None:
     """What a value is: a number with its units, or a name; None: neither, or unknown."""
     if any(map(_has_digit, words)):
-        return ("number", *sorted(_folded(word for word in words if not _has_digit(word))))
+        return ("number", *sorted(_fold(word for word in words if not _has_digit(word))))
     return ("name",) if words and all(word[0].isupper() for word in words) else None
 
 
@@ -254,7 +254,7 @@ def _has_digit(text: str) -> bool:
     return any(map(str.isdigit, text))
 
 
-def _folded(words: Iterable[str]) -> set[str]:
+def _fold(words: Iterable[str]) -> set[str]:
     return {word.casefold() for word in words}
 
 
@@ -266,7 +266,7 @@ def _ends(new: Edit, old: Edit) -> bool:
         return True
     for match in _NO_LONGER.finditer(new.prompt):
         denied = _stems(_ELSE.split(match["what"] or match["more"])[0])
-        said = _stems(old.target_new or "") or _stems(_after_subject(old, new))
+        said = _stems(old.target_new or "") or _stems(_cut_after_subject(old, new))
         if denied and said and said <= denied | _stems(old.subject or "") and denied & said:
             return denied <= _stems(old.statement) and _is_of(old, new.prompt[: match.start()])
     return False
@@ -294,13 +294,13 @@ def _is_of(old: Edit, before: str) -> bool:
     start, end = subject_span(before, subject)
     if end == 0:
         return True  # named behind it
-    if _longer(before, start, end) or _stems(" ".join(before[:start].split()[-1:])):
+    if _goes_on(before, start, end) or _stems(" ".join(before[:start].split()[-1:])):
         return False
     last = _PART.split(before[end:])[-1]
     return _ANOTHER.match(before, end) is None and _stems(last) <= _stems(old.statement)
 
 
-def _after_subject(old: Edit, new: Edit) -> str:
+def _cut_after_subject(old: Edit, new: Edit) -> str:
     """A statement without the words that name what both are about: those that the new one has."""
     subject = _stems(old.subject or new.subject or new.prompt.split()[0])
     return " ".join(word for word in words_of(old.statement) if not _stems(word) & subject)

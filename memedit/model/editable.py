@@ -25,7 +25,7 @@ from memedit.model.feedback import OF_RECORD, TeachableModel
 from memedit.model.fitting import Fitter, Payloads, check_needs, lacking, make_letting_go
 from memedit.model.keeping import KeptModel
 from memedit.model.reading import ReadingModel
-from memedit.model.sequence import EditedModels, written
+from memedit.model.sequence import EditedModels, write_changes
 from memedit.model.settings import (
     build_editor,
     build_scope,
@@ -292,7 +292,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
             InvalidInputError: the editor does not change weights, or they are merged already.
         """
         changes = self._answering.changes()
-        with written(self.engine, changes), self._seen_as(edited=False, merged=True):
+        with write_changes(self.engine, changes), self._seen_as(edited=False, merged=True):
             yield self
 
     def check_edit(self, edit: Edit) -> None:

@@ -61,11 +61,11 @@ def as_edit(question: str, text: str, subject: str | None = None) -> Edit:
         InvalidEditError: an empty text, or a subject that does not occur in the question.
     """
     if subject is None and not SLOT.search(question):
-        subject = guessed_subject(question)
+        subject = guess_subject(question)
     return Edit(question, text, subject)
 
 
-def corrected(old: Edit, new: Edit) -> Edit | None:
+def correct(old: Edit, new: Edit) -> Edit | None:
     """The edit that answered wrongly with the right answer, found by the new question too; None
     where it cannot be put so: a statement, an intent, one of several values."""
     if old.target_new is None or old.multiple or SLOT.search(old.prompt + new.prompt):
@@ -78,7 +78,7 @@ def corrected(old: Edit, new: Edit) -> Edit | None:
     )
 
 
-def guessed_subject(question: str) -> str | None:
+def guess_subject(question: str) -> str | None:
     """The longest name in a text: in quotation marks, or a run of capitalised words; None if none.
 
     Small words may stand inside a name ("Bank of England"), the words questions begin with may
@@ -105,7 +105,7 @@ def _runs(question: str) -> list[str]:
             open_ = True
         elif word.casefold() not in _JOINING:
             open_ = False
-    return [_balanced(question[a:b].strip("(,")) for a, b in found]
+    return [_balance(question[a:b].strip("(,")) for a, b in found]
 
 
 def _end_of(token: str) -> int:
@@ -121,7 +121,7 @@ def _end_of(token: str) -> int:
     return end
 
 
-def _balanced(name: str) -> str:
+def _balance(name: str) -> str:
     return name.rstrip(")") if name.count(")") > name.count("(") else name
 
 
@@ -188,7 +188,7 @@ class TeachableModel(AskableModel):
         options = {"namespace": self._now.namespace, "source": "feedback", **options}
         with self.using(namespace=options["namespace"]):
             fired = self.decide([question])[0].hits
-        if len(fired) == 1 and (better := corrected(fired[0].record.edit, edit)) is not None:
+        if len(fired) == 1 and (better := correct(fired[0].record.edit, edit)) is not None:
             return FeedbackReceipt(
                 said, right=False, receipt=self._replace(fired[0].record.id, better, **options)
             )

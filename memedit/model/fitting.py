@@ -15,7 +15,7 @@ from memedit.core.protocols import Editor, Scope, is_joint, leaves_of
 from memedit.core.types import Edit, Payload, Record
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Receipt
-from memedit.model.sequence import EditedModels, dependents, refuse, stamp, ungated
+from memedit.model.sequence import EditedModels, dependents, is_ungated, refuse, stamp
 
 Payloads = Mapping[str, Payload]
 """Editor -> what it must remember."""
@@ -51,7 +51,7 @@ class Fitter:
     @property
     def in_turn(self) -> bool:
         """Whether edits are fitted on the model that holds those before them."""
-        return ungated(self.editor, self.scope)
+        return is_ungated(self.editor, self.scope)
 
     def new(self, edits: Sequence[Edit], options: Mapping[str, Any]) -> list[Payloads]:
         """Payloads of edits that are about to be added with these options.
@@ -60,8 +60,8 @@ class Fitter:
             EntangledEditError: they replace what others were fitted on.
         """
         if self.in_turn:
-            return self._on_those_in_force(edits, options)
-        fitted = {editor.name: self._apart(editor, edits) for editor in self.leaves}
+            return self._fit_on_those_in_force(edits, options)
+        fitted = {editor.name: self._fit_apart(editor, edits) for editor in self.leaves}
         return [{name: each[i] for name, each in fitted.items()} for i in range(len(edits))]
 
     def add(self, edits: Sequence[Edit], options: Mapping[str, Any]) -> list[Receipt]:
@@ -92,7 +92,7 @@ class Fitter:
         # The last one first: each was fitted on those before it.
         for record in reversed(later):
             self.memory.forget(record.id, namespace=namespace, reason="refit")
-        for group in _alike(later):
+        for group in _group_alike(later):
             self.add([record.edit for record in group], _options_of(group[0]))
         return found
 
@@ -126,9 +126,9 @@ class Fitter:
 
     def model(self, records: Sequence[Record]) -> Engine:
         """The model with these records in its weights; those never fitted are fitted now."""
-        return self.edited.of(self.editor, self.compiled(records))
+        return self.edited.of(self.editor, self.compile_records(records))
 
-    def compiled(self, records: Sequence[Record]) -> list[Record]:
+    def compile_records(self, records: Sequence[Record]) -> list[Record]:
         """Records with all their payloads: what an import or another editor left out is fitted.
 
         Asking never writes: what is fitted here stays in this process (:meth:`fits`).
@@ -147,7 +147,7 @@ class Fitter:
             return {}
         if not self.in_turn:
             return {
-                r.sequence: {e.name: self._apart(e, [r.edit])[0] for e in self.missing(r)}
+                r.sequence: {e.name: self._fit_apart(e, [r.edit])[0] for e in self.missing(r)}
                 for r in bare
             }
         made = _fit(self.editor, [record.edit for record in bare], self.model(others))
@@ -169,7 +169,7 @@ class Fitter:
         more = self.kept.get(record.sequence)
         return replace(record, payloads={**more, **record.payloads}) if more else record
 
-    def _apart(self, editor: Editor, edits: Sequence[Edit]) -> list[Payload]:
+    def _fit_apart(self, editor: Editor, edits: Sequence[Edit]) -> list[Payload]:
         """Payloads that stand for themselves: gated, an edit of a joint editor acts alone."""
         if not is_joint(editor):
             return _fit(editor, edits, self.engine)
@@ -177,7 +177,7 @@ class Fitter:
         lm = self.engine.shadow()
         return [_fit(editor, [edit], lm)[0] for edit in count_done(edits)]
 
-    def _on_those_in_force(
+    def _fit_on_those_in_force(
         self, edits: Sequence[Edit], options: Mapping[str, Any]
     ) -> list[Payloads]:
         """Payloads fitted together, on the model that holds the edits in force."""
@@ -206,12 +206,12 @@ def make_letting_go(edited: EditedModels, kept: dict[int, Payloads]) -> Callable
     # The memory may outlive the model, and must not keep it in RAM.
     models = ref(edited)
 
-    def let_go() -> None:
+    def drop_kept() -> None:
         kept.clear()
         if (alive := models()) is not None:
             alive.clear()
 
-    return let_go
+    return drop_kept
 
 
 def _fit(editor: Editor, edits: Sequence[Edit], lm: Engine) -> list[Payload]:
@@ -245,7 +245,7 @@ def _options_of(record: Record) -> dict[str, Any]:
     return {name: getattr(record, name) for name in names}
 
 
-def _alike(records: Sequence[Record]) -> list[list[Record]]:
+def _group_alike(records: Sequence[Record]) -> list[list[Record]]:
     """Records in order, those together that were added together with the same options."""
     groups: list[list[Record]] = []
     for record in records:

@@ -28,9 +28,9 @@ def with_neighbours(decision: Decision, store: EditMemory | MemoryView) -> Decis
         return decision
     texts: dict[int, str] = {}
     for hits in groups.values():
-        texts |= shown(hits, store.passages(hits[0].record))
+        texts |= choose_shown(hits, store.passages(hits[0].record))
 
-    def told(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    def put_texts(hits: Sequence[Hit]) -> tuple[Hit, ...]:
         return tuple(
             replace(hit, passage=replace(hit.passage, text=texts[hit.record.sequence]))
             if hit.passage is not None
@@ -38,10 +38,10 @@ def with_neighbours(decision: Decision, store: EditMemory | MemoryView) -> Decis
             for hit in hits
         )
 
-    return replace(decision, hits=told(decision.hits), informs=told(decision.informs))
+    return replace(decision, hits=put_texts(decision.hits), informs=put_texts(decision.informs))
 
 
-def shown(hits: Sequence[Hit], passages: Sequence[Record]) -> dict[int, str]:
+def choose_shown(hits: Sequence[Hit], passages: Sequence[Record]) -> dict[int, str]:
     """By sequence what is shown of one document: all of it by the first hit, "" by the others.
 
     Args:
@@ -60,7 +60,7 @@ def shown(hits: Sequence[Hit], passages: Sequence[Record]) -> dict[int, str]:
             room -= len(record.edit.prompt)
     _grow(chosen, passages, number[found[0].sequence], room)
     rest = {record.sequence: "" for record in found[1:]}
-    return {found[0].sequence: joined([chosen[n] for n in sorted(chosen)])} | rest
+    return {found[0].sequence: join_passages([chosen[n] for n in sorted(chosen)])} | rest
 
 
 def _grow(
@@ -81,7 +81,7 @@ def _grow(
     return chosen
 
 
-def joined(records: Sequence[Record]) -> str:
+def join_passages(records: Sequence[Record]) -> str:
     """Passages as one text: a heading stands once before all that follow under it."""
     lines, last = list[str](), ""
     for record in records:

@@ -25,10 +25,10 @@ def read_prompts(call: str, given: object) -> tuple[list[Prompt], bool]:
     """
     if isinstance(given, str):
         return [given], True
-    listed = _listed(call, given)
+    listed = _check_list(call, given)
     if listed and all(isinstance(each, Mapping) for each in listed):
         return [_conversation(listed)], True
-    return [each if isinstance(each, str) else _conversation(_listed(call, each))
+    return [each if isinstance(each, str) else _conversation(_check_list(call, each))
             for each in listed], False  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def read_texts(call: str, given: object) -> list[str]:
     Raises:
         InvalidInputError: something else.
     """
-    listed = [given] if isinstance(given, str) else _listed(call, given)
+    listed = [given] if isinstance(given, str) else _check_list(call, given)
     for at, each in enumerate(listed):
         if isinstance(given, str) or not isinstance(each, str):
             what = "one text" if isinstance(given, str) else f"{type(each).__name__} at {at}"
@@ -58,7 +58,7 @@ def read_texts(call: str, given: object) -> list[str]:
     return listed
 
 
-def asked_of(prompt: Prompt) -> str:
+def take_asked(prompt: Prompt) -> str:
     """The words that are to be answered: the text, or the last of the user's messages."""
     if isinstance(prompt, str):
         return prompt
@@ -66,9 +66,9 @@ def asked_of(prompt: Prompt) -> str:
     return str(said[-1]) if said else ""
 
 
-def _listed(call: str, given: object) -> list[Any]:
+def _check_list(call: str, given: object) -> list[Any]:
     if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
-        raise InvalidInputError(f"{call} cannot take {_shown(given)}.", hint=_TAKES)
+        raise InvalidInputError(f"{call} cannot take {_describe(given)}.", hint=_TAKES)
     return list(given)
 
 
@@ -82,7 +82,7 @@ def _conversation(messages: Sequence[Any]) -> Messages:
         content = _content(message.get("content")) if isinstance(message, Mapping) else None
         if not isinstance(role, str) or content is None:
             raise InvalidInputError(
-                f"Message {at} has no role and content: {_shown(message)}.", hint=_TAKES
+                f"Message {at} has no role and content: {_describe(message)}.", hint=_TAKES
             )
         made.append({**message, "content": content})
     return made
@@ -96,5 +96,5 @@ def _content(content: object) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _shown(given: object) -> str:
+def _describe(given: object) -> str:
     return f"{given!r:.60}" if given is None or isinstance(given, Mapping) else type(given).__name__

@@ -3,7 +3,7 @@
 Ungated, the editors of weights edit the model that earlier edits have changed, as their papers do.
 The changed model is a *shadow*: it shares every tensor with the base but the changed matrices, so
 the base itself is never written. A payload made so says at which version of the memory it was
-fitted (``fitted_at``); what it was fitted on cannot be taken away from under it.
+fitted (``find_fitted_at``); what it was fitted on cannot be taken away from under it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FITTED_AT = "fitted_at"
 """Number in a payload: the memory's version on whose edits it was fitted."""
 
 
-def ungated(editor: Editor, scope: Scope) -> bool:
+def is_ungated(editor: Editor, scope: Scope) -> bool:
     """Whether every edit of a joint editor concerns every prompt."""
     return is_joint(editor) and judges_all(scope)
 
@@ -44,7 +44,7 @@ class EditedModels:
         if not records:
             return self._engine.shadow()
         records = sorted(records, key=lambda record: record.sequence)
-        fits = [(record.sequence, fitted_at(record, [editor])) for record in records]
+        fits = [(record.sequence, find_fitted_at(record, [editor])) for record in records]
         key = (editor, self._weights(), *fits)
         changes: dict[str, Tensor] = {}
         new = records
@@ -73,7 +73,7 @@ class EditedModels:
 
 
 @contextmanager
-def written(engine: Engine, changes: Mapping[str, Tensor]) -> Iterator[None]:
+def write_changes(engine: Engine, changes: Mapping[str, Tensor]) -> Iterator[None]:
     """The base with these changes in its weights for the length of the block.
 
     Each weight is another tensor meanwhile; afterwards, whatever happened, it is the one it was.
@@ -97,7 +97,7 @@ def stamp(payload: Payload, version: int) -> Payload:
     return {**payload, FITTED_AT: version}
 
 
-def fitted_at(record: Record, editors: Sequence[Editor]) -> int | None:
+def find_fitted_at(record: Record, editors: Sequence[Editor]) -> int | None:
     """At which version a record was fitted on the edits before it; None if it was not."""
     for editor in editors:
         if is_joint(editor):
@@ -119,7 +119,7 @@ def dependents(
     for record in live:
         if record.sequence in ids or record.version < first:
             continue
-        at = fitted_at(record, editors)
+        at = find_fitted_at(record, editors)
         if at is not None and (at >= first or record.version in {g.version for g in gone}):
             found.append(record)
     return found

@@ -85,11 +85,11 @@ def build_editor(given: Editor | str | None, saved: Mapping[str, Any] | None) ->
         InvalidInputError: an object that is no editor; a setting that it does not have.
     """
     if given is None:
-        return _saved_editor(saved) if saved else load_editor(DEFAULT)
-    return load_editor(given) if isinstance(given, str) else _checked(given, Editor)
+        return _load_saved_editor(saved) if saved else load_editor(DEFAULT)
+    return load_editor(given) if isinstance(given, str) else _check_part(given, Editor)
 
 
-def _saved_editor(saved: Any) -> Editor:
+def _load_saved_editor(saved: Any) -> Editor:
     members = saved.get("editors") if isinstance(saved, Mapping) else None
     if isinstance(members, list):
         found = [_load("editor", member, editor_class, load_editor) for member in members]
@@ -118,10 +118,10 @@ def build_scope(given: Scope | str | None, saved: Mapping[str, Any] | None, defa
     """
     if given is None:
         return _load("scope", saved, scope_class, load_scope) if saved else load_scope(default)
-    return load_scope(given) if isinstance(given, str) else _checked(given, Scope)
+    return load_scope(given) if isinstance(given, str) else _check_part(given, Scope)
 
 
-def _checked(part: T, kind: type[Any]) -> T:
+def _check_part(part: T, kind: type[Any]) -> T:
     """What was handed in, if it has every member of its protocol."""
     if not isinstance(part, kind):
         raise InvalidInputError(

@@ -42,15 +42,15 @@ def decide_in_time(
         return ordinary
     for moment in named.moments or (now,):
         for asked in (query, named.plain):
-            found = _then(asked, named, moment, store, decide, given=asked == query)
+            found = _decide_then(asked, named, moment, store, decide, given=asked == query)
             if found is not None:
                 return replace(found, as_of=moment, named=named.words)
-    if named.previous or not any(map(_dated, ordinary.hits)):
+    if named.previous or not any(map(_is_dated, ordinary.hits)):
         return ordinary
     return replace(ordinary, hits=(), informs=(), as_of=named.moments[0], named=named.words)
 
 
-def _then(
+def _decide_then(
     query: str,
     named: NamedTime,
     moment: datetime,
@@ -71,7 +71,7 @@ def _then(
         record = look(hit.record, moment)
         if record is None:
             continue
-        if given or named.previous or record != hit.record or _dated(hit):
+        if given or named.previous or record != hit.record or _is_dated(hit):
             hits.append(replace(hit, record=record))
     return replace(decision, hits=tuple(hits), informs=()) if hits else None
 
@@ -81,5 +81,5 @@ def _is_about(edit: Edit, named: NamedTime) -> bool:
     return any(named.mark in text.casefold() for text in (edit.statement, *edit.queries))
 
 
-def _dated(hit: Hit) -> bool:
+def _is_dated(hit: Hit) -> bool:
     return hit.record.valid_from is not None or hit.record.valid_until is not None

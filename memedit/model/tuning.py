@@ -179,13 +179,13 @@ def trials() -> list[Trial]:
     found += [Trial("yes", f.true, (f.edit,), _begins("yes")) for f in made[18:25]]
     found += [Trial("no", f.false, (f.edit,), _begins("no")) for f in made[25:32]]
     found += [Trial("open", _OPEN + f.question, (f.edit,), _saying(f.edit)) for f in made[32:38]]
-    found += [_both(*pair) for pair in zip(made[:6], made[5:11], strict=True)]
+    found += [_combine(*pair) for pair in zip(made[:6], made[5:11], strict=True)]
     for (text, answer), fact in zip(_APART, made[34:], strict=True):
         found.append(Trial("apart", text, (fact.edit,), _keeping(answer)))
     return found
 
 
-def _both(one: Invented, two: Invented) -> Trial:
+def _combine(one: Invented, two: Invented) -> Trial:
     text = f"{one.question} And {two.question[0].lower()}{two.question[1:]}"
     return Trial("two", text, (one.edit, two.edit), _saying(one.edit, two.edit))
 
@@ -221,14 +221,14 @@ def tune(model: AskableModel, *, progress: Callable[[int, int], None] | None = N
     total = len(every) + sum(len(tries[name]) * len(group) for name, group in groups.items())
     counted = _counter(total, progress)
     # Some trials ask that the base's own answer is kept: it is asked first.
-    bases = dict(zip(map(id, every), _said(model, NONE, every, counted), strict=True))
+    bases = dict(zip(map(id, every), _collect_answers(model, NONE, every, counted), strict=True))
     scores: dict[str, dict[str, float]] = {}
     for name, group in groups.items():
         for form in tries[name]:
-            said = _said(model, form, group, counted)
+            said = _collect_answers(model, form, group, counted)
             rated = zip(group, said, strict=True)
             right = [trial.right(answer, bases[id(trial)]) for trial, answer in rated]
-            scores.setdefault(name, {})[form] = _balanced(group, right)
+            scores.setdefault(name, {})[form] = _balance(group, right)
     chosen = {name: _best(found, tries[name]) for name, found in scores.items()}
     forms = Forms(**chosen, source=f"tuned: {family(model.base)}")
     return Tuning(forms, scores, keep(model.engine.fingerprint, forms, scores))
@@ -241,14 +241,14 @@ def _best(scores: Mapping[str, float], order: Sequence[str]) -> str:
     return next(form for form in order if scores[form] >= best - _SLACK)
 
 
-def _balanced(group: Sequence[Trial], right: Sequence[bool]) -> float:
+def _balance(group: Sequence[Trial], right: Sequence[bool]) -> float:
     """The mean over kinds of the share that is right: yes to all is no good form."""
     kinds = dict.fromkeys(trial.kind for trial in group)
     of = {k: [ok for t, ok in zip(group, right, strict=True) if t.kind == k] for k in kinds}
     return round(fmean(fmean(each) for each in of.values()), 4)
 
 
-def _said(
+def _collect_answers(
     model: AskableModel, form: str, group: Sequence[Trial], counted: Callable[[int], None]
 ) -> list[str]:
     """The answers to the trials in one form, through the editor itself."""
@@ -289,12 +289,12 @@ def _row(model: AskableModel, form: str, trial: Trial) -> Row:
 def _counter(total: int, progress: Callable[[int, int], None] | None) -> Callable[[int], None]:
     done = [0]
 
-    def counted(number: int) -> None:
+    def count_done(number: int) -> None:
         done[0] += number
         if progress is not None:
             progress(done[0], total)
 
-    return counted
+    return count_done
 
 
 def _saying(*edits: Edit) -> Callable[[str, str], bool]:

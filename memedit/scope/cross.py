@@ -109,7 +109,7 @@ def changes(model: CrossEncoder, body: nn.Module) -> dict[str, Tensor]:
     """
     found = {_HEAD + name: value.detach().clone() for name, value in model.head.named_parameters()}
     original = dict(body.named_parameters())
-    for name, parameter in _trained(model.body).items():
+    for name, parameter in _find_trained(model.body).items():
         own = parameter.detach().float()
         if own.ndim == 2:
             difference = own - original[name].detach().float().to(own.device)
@@ -131,25 +131,25 @@ def apply_changes(model: CrossEncoder, stored: Mapping[str, Tensor]) -> None:
         ValueError: one of another shape.
     """
     for name, parameter in model.head.named_parameters():
-        parameter.copy_(_of_shape(stored, _HEAD + name, parameter.shape))
-    for name, parameter in _trained(model.body).items():
+        parameter.copy_(_check_shape(stored, _HEAD + name, parameter.shape))
+    for name, parameter in _find_trained(model.body).items():
         module = name.removesuffix(".weight")
         if parameter.ndim == 2:
-            scale = _of_shape(stored, f"{module}.s", parameter.shape[:1])
-            change = _of_shape(stored, f"{module}.q", parameter.shape) * scale[:, None]
+            scale = _check_shape(stored, f"{module}.s", parameter.shape[:1])
+            change = _check_shape(stored, f"{module}.q", parameter.shape) * scale[:, None]
             parameter.add_(change.to(parameter.device))
         else:
-            parameter.copy_(_of_shape(stored, name, parameter.shape))
+            parameter.copy_(_check_shape(stored, name, parameter.shape))
 
 
-def _of_shape(stored: Mapping[str, Tensor], name: str, shape: torch.Size) -> Tensor:
+def _check_shape(stored: Mapping[str, Tensor], name: str, shape: torch.Size) -> Tensor:
     found = stored[name].float()
     if found.shape != shape:
         raise ValueError(f"{name} of shape {tuple(found.shape)}, not {tuple(shape)}")
     return found
 
 
-def _trained(body: nn.Module) -> dict[str, nn.Parameter]:
+def _find_trained(body: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that a training may change."""
     return {
         name: parameter

@@ -70,7 +70,7 @@ def scalars(hits: Sequence[Hit], query: str) -> Floats:
         return np.empty((0, len(SCALARS)), np.float32)
     best = max(hit.similarity for hit in hits)
     related = max((hit.relation for hit in hits if hit.relation is not None), default=0.0)
-    return np.array([_of(hit, query, best, related) for hit in hits], np.float32)
+    return np.array([_measure(hit, query, best, related) for hit in hits], np.float32)
 
 
 def vectors(hits: Sequence[Hit]) -> Floats:
@@ -91,22 +91,22 @@ def vectors(hits: Sequence[Hit]) -> Floats:
     return np.stack(rows).astype(np.float32)
 
 
-def _of(hit: Hit, query: str, best: float, related: float) -> list[float]:
+def _measure(hit: Hit, query: str, best: float, related: float) -> list[float]:
     edit = hit.record.edit
     about = _edit(edit.prompt, edit.subject, edit.target_new)
     clause = hit.clause or hit.view
     view = _view(clause, hit.mention)
-    before = _before(query, clause)
+    before = _measure_before(query, clause)
     shared = len(view.words & about.words)
     relation = 0.0 if hit.relation is None else hit.relation
-    same = _same_asking(view.asking, about.asking)
-    target = _named(about.target, view.folded)
+    same = _compare_asking(view.asking, about.asking)
+    target = _find_named(about.target, view.folded)
     return [
         hit.similarity,
         relation,
         float(hit.mention is not None),
         float(edit.subject is not None),
-        1.0 if hit.mention is not None else _spelt(about.subject, view.folded),
+        1.0 if hit.mention is not None else _rate_spelling(about.subject, view.folded),
         view.mention_share,
         float(len(view.names)),
         np.log1p(view.length),
@@ -139,12 +139,12 @@ def _of(hit: Hit, query: str, best: float, related: float) -> list[float]:
 
 def nearly_named(hit: Hit) -> float:
     """Share of the letter triples of the edit's subject that the view has: near 1 if misspelt."""
-    return _spelt((hit.record.edit.subject or "").casefold(), hit.view.casefold())
+    return _rate_spelling((hit.record.edit.subject or "").casefold(), hit.view.casefold())
 
 
 def turned(hit: Hit, query: str) -> bool:
     """Whether the query negates, supposes or dates what the edit states plainly."""
-    row = dict(zip(SCALARS, _of(hit, query, hit.similarity, 0.0), strict=True))
+    row = dict(zip(SCALARS, _measure(hit, query, hit.similarity, 0.0), strict=True))
     signs = ("negated", "supposed", "dated", "negated_before", "supposed_before", "dated_before")
     return any(row[sign] > 0 for sign in signs)
 
@@ -163,7 +163,7 @@ def names_another_code(hit: Hit, query: str) -> bool:
     """Whether the query view (of a chat, its last turn) has, for a short code of the edit's prompt,
     one that is a letter off: the CTO is not the CEO."""
     edit = hit.record.edit
-    codes = _codes(_without(edit.prompt, edit.subject or ""))
+    codes = _codes(_remove_part(edit.prompt, edit.subject or ""))
     if not codes:
         return False
     turn = getattr(query, "last", 0)
@@ -177,7 +177,7 @@ def names_another_code(hit: Hit, query: str) -> bool:
     )
 
 
-def _without(text: str, part: str) -> str:
+def _remove_part(text: str, part: str) -> str:
     at = text.casefold().rfind(part.casefold()) if part else -1
     return text if at < 0 else f"{text[:at]} {text[at + len(part) :]}"
 
@@ -254,7 +254,7 @@ class _Text:
 
 
 @lru_cache(maxsize=4_096)
-def _before(query: str, clause: str) -> tuple[float, float, float, float]:
+def _measure_before(query: str, clause: str) -> tuple[float, float, float, float]:
     """Whether what stands before the clause negates, supposes or dates it; how long it is."""
     at = query.rfind(clause)
     text = query[max(0, at - _CONTEXT) : at] if at > 0 else ""
@@ -276,14 +276,14 @@ def _view(text: str, mention: str | None) -> _Text:
     return _Text(text, mention)
 
 
-def _same_asking(a: Asking, b: Asking) -> float:
+def _compare_asking(a: Asking, b: Asking) -> float:
     """1 for the same question word and the word after it, -1 for different ones, else 0."""
     if a is None or b is None:
         return 0.0
     return 1.0 if a == b else -float(a[0] != b[0])
 
 
-def _named(target: str, text: str) -> int:
+def _find_named(target: str, text: str) -> int:
     """Where ``target`` stands in ``text`` as words; -1 where it does not."""
     if not target or target not in text:
         return -1
@@ -291,7 +291,7 @@ def _named(target: str, text: str) -> int:
     return match.start() if match else -1
 
 
-def _spelt(subject: str, text: str) -> float:
+def _rate_spelling(subject: str, text: str) -> float:
     """Share of the subject's letter triples that the text has: near 1 for a misspelt mention."""
     if not subject:
         return 0.0

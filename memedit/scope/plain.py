@@ -36,7 +36,7 @@ def plain_hit(
         digits: Numbers are rounded to so many decimals; None leaves them as they are.
     """
     told = {name: _TELL[name](hit) for name in names if name != "document" or hit.passage}
-    return told if digits is None else {name: _rounded(told[name], digits) for name in told}
+    return told if digits is None else {name: _round(told[name], digits) for name in told}
 
 
 def plain_hits(
@@ -81,5 +81,5 @@ def plain_time(decision: Decision) -> dict[str, str] | None:
     return {"named": decision.named, "as_of": decision.as_of.isoformat()}
 
 
-def _rounded(value: object, digits: int) -> object:
+def _round(value: object, digits: int) -> object:
     return round(float(value), digits) if isinstance(value, int | float) else value

@@ -50,7 +50,7 @@ def fact_text(statement: str, query: str, budget: int = FACT_CHARS) -> str:
     if len(flat) <= budget:
         return flat
     parts = [part for part in _SENTENCE.split(statement.strip()) if part.strip()]
-    first, last = _grown(parts, _best(parts, query), budget - _HEAD)
+    first, last = _grow(parts, _best(parts, query), budget - _HEAD)
     body = " ".join(" ".join(parts[first : last + 1]).split())[:budget]
     return body if first == 0 else f"{flat[:_HEAD].rsplit(' ', 1)[0]} … {body}"
 
@@ -65,7 +65,7 @@ def _stems(text: str) -> set[str]:
     return {word[:_STEM] for word in _WORD.findall(text.casefold()) if len(word) > 2}
 
 
-def _grown(parts: list[str], best: int, budget: int) -> tuple[int, int]:
+def _grow(parts: list[str], best: int, budget: int) -> tuple[int, int]:
     """(first, last) of the parts around ``best`` that fit, those after it before those before."""
     first = last = best
     size = len(parts[best])

@@ -31,7 +31,7 @@ class Nearest:
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
         return [
-            _fired(hits, [h.similarity for h in hits], [-1.0] * len(hits)) for hits in candidates
+            _fire(hits, [h.similarity for h in hits], [-1.0] * len(hits)) for hits in candidates
         ]
 
 
@@ -44,7 +44,7 @@ class Threshold:
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
         return [
-            _fired(hits, [h.similarity for h in hits], [self.similarity] * len(hits))
+            _fire(hits, [h.similarity for h in hits], [self.similarity] * len(hits))
             for hits in candidates
         ]
 
@@ -66,7 +66,7 @@ class Mention:
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
         return [
-            _fired(hits, [self._score(h) for h in hits], [self._threshold(h) for h in hits])
+            _fire(hits, [self._score(h) for h in hits], [self._threshold(h) for h in hits])
             for hits in candidates
         ]
 
@@ -80,7 +80,7 @@ class Mention:
         return self.similarity if hit.record.edit.subject is None else self.verbatim
 
 
-def _fired(hits: Sequence[Hit], scores: Sequence[float], thresholds: Sequence[float]) -> Decision:
+def _fire(hits: Sequence[Hit], scores: Sequence[float], thresholds: Sequence[float]) -> Decision:
     """The hits that reach their threshold, by margin; a tie goes to the newer edit.
 
     The decision's score and threshold are those of the candidate with the largest margin.

@@ -41,10 +41,10 @@ def to_read(hits: Sequence[Hit], chances: Floats) -> list[int]:
         key=lambda i: max(chances[i], hits[i].relation or hits[i].similarity),
         reverse=True,
     )
-    return [i for i in order if chances[i] >= POSSIBLE or _in_question(hits[i])][:_READ]
+    return [i for i in order if chances[i] >= POSSIBLE or _is_in_question(hits[i])][:_READ]
 
 
-def _in_question(hit: Hit) -> bool:
+def _is_in_question(hit: Hit) -> bool:
     least = UNNAMED if hit.record.edit.subject is None else ALIKE
     return hit.mention is not None or hit.similarity >= least
 

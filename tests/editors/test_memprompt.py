@@ -12,7 +12,7 @@ from memedit.core.calls import Batch
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, bare_answer, clarification
 from memedit.editors.prompting.shots import pose, prefix
-from memedit.model.feedback import agrees, as_edit, guessed_subject
+from memedit.model.feedback import agrees, as_edit, guess_subject
 from memedit.scope import Feedback, Mention
 from memedit.scope.feedback import distance
 
@@ -153,7 +153,7 @@ def test_bad_feedback_is_refused(model: EditableModel) -> None:
     ],
 )
 def test_the_subject_is_guessed_from_the_wording(question: str, subject: str | None) -> None:
-    assert guessed_subject(question) == subject
+    assert guess_subject(question) == subject
 
 
 def test_agreeing_is_saying_the_same_words() -> None:

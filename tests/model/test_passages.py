@@ -19,7 +19,7 @@ from memedit.encoders import HashingEncoder
 from memedit.memory import DocumentChange, EditMemory
 from memedit.model import passages
 from memedit.model.deciding import Decider
-from memedit.model.passages import shown
+from memedit.model.passages import choose_shown
 from memedit.scope.plain import plain_hit
 from memedit.serving.upstream.placing import Form, Reading
 from memedit.serving.upstream.stating import Facts
@@ -56,7 +56,7 @@ def hits(memory: EditMemory, *numbers: int) -> list[Hit]:
 
 def texts(memory: EditMemory, *numbers: int) -> list[str]:
     found = hits(memory, *numbers)
-    told = shown(found, memory.document("leave").passages)
+    told = choose_shown(found, memory.document("leave").passages)
     return [told[hit.record.sequence] for hit in found]
 
 
@@ -74,7 +74,7 @@ def test_neighbours_under_the_same_heading_are_shown_while_there_is_room(
     monkeypatch.setattr(passages, "ROOM", 1)  # the passage itself is shown whole
     assert texts(memory, 2) == ["Leave › Annual:\nRequests go to the manager."]
     stranger = Hit(Record(hits(memory, 1)[0].record.edit, 99, 1), 1.0)
-    assert shown([stranger], memory.document("leave").passages) == {
+    assert choose_shown([stranger], memory.document("leave").passages) == {
         99: "Leave › Annual:\nStaff have 28 days."
     }
 

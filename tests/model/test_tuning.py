@@ -14,7 +14,7 @@ from memedit.core.calls import Batch, Completion
 from memedit.core.errors import InvalidInputError
 from memedit.editors.auto import Auto
 from memedit.editors.prompting.choosing import NONE, OBJECTS, SENTENCES, read_tuned
-from memedit.model.tuning import _balanced, _best, facts, trials
+from memedit.model.tuning import _balance, _best, facts, trials
 
 Tiny = Callable[[str], Any]
 
@@ -50,7 +50,7 @@ def test_the_first_of_those_about_as_good_as_the_best_is_taken() -> None:
     assert _best({"a": 0.9, "b": 0.93, "c": 1.0}, ("a", "b", "c")) == "c"
     assert _best({"a": 0.96, "b": 0.5, "c": 1.0}, ("a", "b", "c")) == "a"
     yes, no = (next(t for t in trials() if t.kind == kind) for kind in ("yes", "no"))
-    assert _balanced([yes, yes, yes, no], [True, True, True, False]) == 0.5
+    assert _balance([yes, yes, yes, no], [True, True, True, False]) == 0.5
 
 
 def test_what_holds_on_this_base_is_kept_and_used(
