@@ -127,6 +127,30 @@ def test_no_import_cycles() -> None:
         pytest.fail(f"import cycle: {' -> '.join(error.args[1])}")
 
 
+BY_NAME = {
+    "memedit.model.editable": "memedit.evaluation.runs.compare",
+    "memedit.memory.erasing.verbs": "memedit.serving.ledger.erasing",
+}
+"""The front door's ``compare``, and the server's books, which a purge must reach, are known by name
+only, and loaded when they are needed. There shall be no third."""
+
+
+def find_loaded(path: Path) -> Iterator[str]:
+    """Modules of ours that a module loads by a name written out."""
+    for node in nodes_of(path):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and str(first.value).startswith("memedit."):
+                yield str(first.value)
+
+
+def test_what_is_loaded_by_name_is_known() -> None:
+    found = offenders(
+        lambda path: [n for n in find_loaded(path) if layer_of(n) >= layer_of(name_of(path))]
+    )
+    assert found == {module: [name] for module, name in BY_NAME.items()}
+
+
 def test_the_root_holds_rooms_and_doors_only() -> None:
     """A room holds code; ``errors`` and ``protocols`` are documented import paths into core."""
     found = {p.name for p in PACKAGE.iterdir() if p.name != "__pycache__"}
