@@ -107,6 +107,7 @@ class Batch:
         return len(self.rows)
 
     def map_rows(self, change: Callable[[Row], Row]) -> Batch:
+        """Every row replaced by ``change(row)``; a row whose text is another says ``rewritten``."""
         return replace(self, rows=tuple(change(row) for row in self.rows))
 
     def map_prompts(self, change: Callable[[Row], str]) -> Batch:
@@ -119,6 +120,7 @@ class Batch:
         return self.map_rows(rewritten)
 
     def intervene(self, *interventions: Intervention) -> Batch:
+        """The batch with further interventions, which act after those already there."""
         return replace(self, interventions=(*self.interventions, *interventions))
 
     def with_prefix(self, prefix: str) -> Batch:
@@ -126,6 +128,7 @@ class Batch:
         return replace(self, prefix=self.prefix + prefix)
 
     def with_stop(self, *stop: str) -> Batch:
+        """The batch with further texts at which an answer ends, without them."""
         return replace(self, stop=(*self.stop, *stop))
 
     def only(self, rows: Sequence[int]) -> Batch:
@@ -269,7 +272,8 @@ class LM(Protocol):
         """The Hugging Face model. Its weights are read only."""
 
     @property
-    def tokenizer(self) -> Any: ...
+    def tokenizer(self) -> Any:
+        """Its tokenizer, of Hugging Face's."""
 
     @property
     def codec(self) -> TokenCodec:
@@ -306,13 +310,23 @@ class LM(Protocol):
         :meth:`memedit.engine.engine.Engine.passed_over`."""
 
     @property
-    def sites(self) -> Sites: ...
+    def sites(self) -> Sites:
+        """Where the base keeps its parts: paths of modules, by layer.
+
+        Raises:
+            UnsupportedArchitectureError: memedit does not know its ``model_type``.
+        """
 
     @property
     def fingerprint(self) -> str:
         """Identifies the base model, for what was trained for it (``loading.fingerprint``)."""
 
-    def generate(self, batch: Batch) -> list[Any]: ...
+    def generate(self, batch: Batch) -> list[Any]:
+        """A :class:`Completion` per row, in their order, with ids [n, T] int64; without gradients.
+
+        Raises:
+            ContextOverflowError: a row exceeds the model's window.
+        """
 
     def ends(self) -> frozenset[int]:
         """The tokens at which a text ends, and the padding behind them."""

@@ -92,7 +92,8 @@ class MeasuresDistance(Protocol):
 class CountsKeys(Protocol):
     """An editor with a codebook: how many entries it has for these records."""
 
-    def keys(self, records: Sequence[Record]) -> int: ...
+    def keys(self, records: Sequence[Record]) -> int:
+        """The number of entries: less than of records where some share one."""
 
 
 @runtime_checkable
@@ -236,7 +237,8 @@ class Encoder(Protocol):
         """Names model and revision; recorded in every memory built with it."""
 
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int:
+        """Length of its vectors."""
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """[n, dimension] float32, rows of unit length (zero for a text with no content)."""

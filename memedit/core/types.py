@@ -187,6 +187,7 @@ class Edit:
 
     @property
     def is_statement(self) -> bool:
+        """Whether the prompt says all there is to say: there is no target to be put behind it."""
         return self.target_new is None
 
     @property
@@ -224,6 +225,7 @@ class Record:
 
     @property
     def id(self) -> str:
+        """The edit's; unique among the live records of a namespace."""
         return self.edit.id
 
     def holds_at(self, moment: datetime) -> bool:

@@ -132,6 +132,7 @@ class EvalCase:
     essence: tuple[str, ...] = ()
 
     def relation(self, i: int) -> str:
+        """The relation of edit ``i``; "" where the data set does not say it."""
         return self.relations[i] if self.relations else ""
 
     def keys(self) -> list[tuple[str, str]]:

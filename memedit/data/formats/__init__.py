@@ -50,9 +50,11 @@ class Options:
 class Format(Protocol):
     """What a module of this package (or an entry point) offers."""
 
-    def recognises(self, record: Json) -> bool: ...
+    def recognises(self, record: Json) -> bool:
+        """Whether a file whose first record this is has this format: no other's may do."""
 
-    def read(self, records: Iterable[Json], options: Options) -> Iterator[Read]: ...
+    def read(self, records: Iterable[Json], options: Options) -> Iterator[Read]:
+        """A case per record, in their order, or why it is none."""
 
 
 _FORMATS = Registry(

@@ -32,7 +32,8 @@ class Listener(Protocol):
             MemoryStoreError: the connection is lost.
         """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the connection."""
 
 
 class Database(Protocol):
