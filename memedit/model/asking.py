@@ -22,10 +22,10 @@ from memedit.model.options import check_lengths, known_options
 from memedit.model.prompts import (
     Messages,
     Prompt,
-    take_asked,
     read_one,
     read_prompts,
     read_texts,
+    take_asked,
 )
 
 if TYPE_CHECKING:
