@@ -11,7 +11,7 @@ rank-one terms too, one per token and one more, and is kept as such.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,9 +23,14 @@ from memedit.core.calls import LM, Row
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sequence_edit
-from memedit.editors.weights.base import WeightEditor, low_rank
+from memedit.editors.weights.base import low_rank
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import AUTO, load_trained, pass_over_rows, shapes_of
+from memedit.editors.weights.hypernetworks import (
+    HypernetworkEditor,
+    load_trained,
+    pass_over_rows,
+    shapes_of,
+)
 from memedit.engine.passes import Pass, log_probs
 
 _MOST = 32
@@ -107,18 +112,10 @@ def read_text(passing: Pass, edit: Edit, row: Sequenced) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ke(WeightEditor):
-    """Gated gradients from a trained network; edits do not know of each other.
-
-    Attributes:
-        hypernetwork: The folder of the network (``memedit train ke --out DIR``), or ``"auto"``:
-            the one trained for this base, in the cache.
-    """
+class Ke(HypernetworkEditor):
+    """Gated gradients from a trained network; edits do not know of each other."""
 
     name: ClassVar[str] = "ke"
-    needs: ClassVar[frozenset[str]] = frozenset({"target"})
-    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"hypernetwork": (AUTO,)}
-    hypernetwork: str = AUTO
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One update per edit.

@@ -10,7 +10,7 @@ subtracted, as in the code of SERAC's authors.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,9 +20,14 @@ from torch import Tensor, nn
 from memedit.core.calls import LM
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import sequence_edit
-from memedit.editors.weights.base import WeightEditor, low_rank
+from memedit.editors.weights.base import low_rank
 from memedit.editors.weights.gradients import Factors, factors
-from memedit.editors.weights.hypernetworks import AUTO, load_trained, pass_over_rows, shapes_of
+from memedit.editors.weights.hypernetworks import (
+    HypernetworkEditor,
+    load_trained,
+    pass_over_rows,
+    shapes_of,
+)
 
 _EPSILON = 1e-7
 
@@ -111,18 +116,10 @@ class Network(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mend(WeightEditor):
-    """Gradients edited by a trained network.
-
-    Attributes:
-        hypernetwork: The folder of the network (``memedit train mend --out DIR``), or ``"auto"``:
-            the one trained for this base, in the cache.
-    """
+class Mend(HypernetworkEditor):
+    """Gradients edited by a trained network."""
 
     name: ClassVar[str] = "mend"
-    needs: ClassVar[frozenset[str]] = frozenset({"target"})
-    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"hypernetwork": (AUTO,)}
-    hypernetwork: str = AUTO
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """Each edit's terms of the update of all of them together.

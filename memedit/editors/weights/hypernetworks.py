@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -17,12 +18,26 @@ from memedit.core.errors import InvalidInputError, UntrustedFileError
 from memedit.core.files import cache_folder, replacing, write_atomically
 from memedit.core.untrusted import load_tensors, read_json
 from memedit.editors._sequences import Sequenced
-from memedit.editors.weights.base import weight_of
+from memedit.editors.weights.base import WeightEditor, weight_of
 from memedit.engine.passes import After, Pass
 
 AUTO = "auto"
 Network = TypeVar("Network", bound=nn.Module)
 WEIGHTS, MANIFEST = "hypernetwork.safetensors", "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HypernetworkEditor(WeightEditor):
+    """An editor of weights that asks a network, trained for the base, what to change.
+
+    Attributes:
+        hypernetwork: The folder of the network (``memedit train NAME --out DIR``), or ``"auto"``:
+            the one trained for this base, in the cache.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"hypernetwork": (AUTO,)}
+    hypernetwork: str = AUTO
 
 
 def folder_of(kind: str, fingerprint: str) -> Path:
