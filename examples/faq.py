@@ -13,9 +13,9 @@ for fact in facts:
     model.edit(fact, source="handbook, page 12")
 
 for question in ("How long is your refund window?", "When does Acme Robotics' support line open?"):
-    why = model.explain(question)
-    fired = why.decision.hits[0].record
-    print(question, "->", why.answer, f"({fired.source})")
+    answer = model.ask(question, max_new_tokens=12)
+    fired = answer.decision.hits[0].record
+    print(question, "->", answer.text, f"({fired.source})")
+    assert ("60 days" in answer.text) == ("refund" in question)
 
-assert "60 days" in model.ask("How long is your refund window?").text
-assert not model.ask("What is the capital of Spain?").decision
+assert not model.ask("What is the capital of Spain?", max_new_tokens=4).decision
