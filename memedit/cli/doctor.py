@@ -26,7 +26,7 @@ from memedit.engine.gguf import DEFAULT_MODEL, PACKAGED
 State = Literal["ok", "missing", "optional", "note"]
 _SPACE = 2 << 30
 """Bytes free that the first question needs: the default model as safetensors, and some room."""
-_NO_EXTRA = ("dev",)
+_NO_EXTRA = ("dev", "docs")
 
 
 @dataclass(frozen=True, slots=True)
