@@ -20,5 +20,10 @@ file = Path("cases.jsonl")
 file.write_text("\n".join(map(json.dumps, cases)), "utf-8")
 
 model = EditableModel.from_pretrained()
-result = model.compare(["ike", "none"], file, families=["gen"])
-print(json.dumps(result, indent=1, default=str)[:800])
+result = model.compare(["ike", "none"], file, families=["gen"], tokens=6)
+for editor, points in result.tables.items():
+    scores = points["2"]  # with both cases edited
+    print(editor, {name: scores[name].mean for name in ("gen_efficacy", "gen_locality")})
+assert (
+    result.tables["ike"]["2"]["gen_efficacy"].mean > result.tables["none"]["2"]["gen_efficacy"].mean
+)
