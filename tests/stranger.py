@@ -1,4 +1,4 @@
-"""A stranger's package, as README says it is written: installed for one test, with entry points."""
+"""A stranger's package, as docs/contributing.md says: installed for one test, with entry points."""
 
 from __future__ import annotations
 

@@ -62,9 +62,9 @@ def _help(path: str, command: Any) -> str:
 
 def routes() -> str:
     """Every route with its parameters and fields, from the OpenAPI document."""
-    from memedit.serving.app import described_routes
+    from memedit.serving.app import describe_routes
 
-    document = described_routes()
+    document = describe_routes()
     lines = ["# REST", "", "From the server's own `/openapi.json`. Every route but those of the page "
              "and of health takes `Authorization: Bearer KEY`.", ""]  # fmt: skip
     for path, methods in document["paths"].items():
@@ -114,7 +114,7 @@ def _about(schema: Mapping[str, Any]) -> str:
 
 def settings() -> str:
     """Every setting of a server."""
-    from memedit.serving.settings import PREFIX, Settings, described
+    from memedit.serving.settings import PREFIX, Settings, describe_settings
 
     lines = [
         "# Settings", "",
@@ -124,7 +124,7 @@ def settings() -> str:
         "`MEMEDIT_AUDIT_KEY`, `MEMEDIT_API_KEY` (of `memedit mcp`).", "",
         "| setting | flag | environment | default | |", "|---|---|---|---|---|",
     ]  # fmt: skip
-    for name, (_, told) in described().items():
+    for name, (_, told) in describe_settings().items():
         default = told.instead or Settings.__dataclass_fields__[name].default
         flag = f"`--{name.replace('_', '-')}`" if told.flag else ""
         shown = "none" if default in (None, ()) else str(default).replace("|", "\\|")

@@ -96,7 +96,7 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
-def described_routes() -> dict[str, Any]:
+def describe_routes() -> dict[str, Any]:
     """The OpenAPI document of every server."""
     return _routed(None).openapi()
 
