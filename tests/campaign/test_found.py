@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +17,21 @@ import torch
 from safetensors import SafetensorError
 from sqlalchemy import text
 
-from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError
+from memedit.data.records import read_records
+from memedit.data.sources import load_cases
+from memedit.data.texts import sentences
 from memedit.engine.hooks import watch
+from memedit.evaluation import downstream
+from memedit.evaluation.runs.compare import load
 from memedit.memory import EditMemory
+from memedit.memory.address import check_output
 from memedit.memory.live import snapshots, state
 from memedit.serving import keys
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Desk
 from memedit.serving.ledger.tables import Tables
+from memedit.training.jobs import sha256_of
 from tests.helpers import tiny_model
 from tests.memory.helpers import CountingEncoder, capital, sound
 
@@ -105,6 +114,52 @@ def test_a_text_that_has_lost_its_vector(tmp_path: Path) -> None:
         journal.execute("""UPDATE records SET queries = '["a", {"not": "b"}]'""")
     with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
         with pytest.raises(MemoryStoreError, match="record 1 has 1 vectors of 3"):
+            memory.search(["What is the capital of France?"])
+
+
+WAITED: dict[str, Callable[[Path], object]] = {
+    "keys": keys.read, "records": lambda path: list(read_records(path)), "hash": sha256_of,
+    "texts": lambda path: sentences([path]), "cases": load_cases, "scores": downstream.read,
+    "a result": check_output,
+}  # fmt: skip
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes with names")
+@pytest.mark.parametrize("what", WAITED)
+def test_a_pipe_is_not_waited_for(tmp_path: Path, what: str) -> None:
+    """The fault: keys revoke --file PIPE, train scope --texts PIPE and others never ended."""
+
+    def ring(*_: object) -> None:
+        raise AssertionError("waits")
+
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    old = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(60)
+    try:
+        with pytest.raises(MemeditError):
+            WAITED[what](tmp_path / "pipe.jsonl")
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, old)
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[" * 100_000, "[]", "{}", '{"identity": 5}'])
+def test_what_says_that_it_is_a_run_and_is_none(tmp_path: Path, manifest: str) -> None:
+    """The fault: JSONDecodeError, KeyError, RecursionError."""
+    (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(InvalidInputError, match="holds no run"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["valid_from", "valid_until"])
+def test_a_date_that_lost_its_zone(tmp_path: Path, column: str) -> None:
+    """The fault: a TypeError with every search that came near."""
+    with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
+        memory.add(capital("France"))
+    with closing(sqlite3.connect(tmp_path / "m" / "journal.sqlite")) as journal, journal:
+        journal.execute(f"UPDATE records SET {column} = '2026-01-01'")
+    with pytest.raises(MemoryStoreError, match="names no time zone"):
+        with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
             memory.search(["What is the capital of France?"])
 
 
