@@ -48,6 +48,11 @@ class Decider:
         self._lock = threading.Lock()
         self._checked = False
 
+    def use(self, scope: Scope, *, given: bool) -> None:
+        """Let another scope decide from now on; ``given`` as above."""
+        with self._lock:
+            self.scope, self._given, self._checked = scope, given, False
+
     def check(self) -> None:
         """See, once, that the scope suits the memory.
 

@@ -340,7 +340,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
 
     @scope.setter
     def scope(self, scope: Scope | str) -> None:
-        self._decider.scope = build_scope(scope, None, "default")
+        self._decider.use(build_scope(scope, None, "default"), given=scope is not None)
 
     def unusable(self) -> list[Record]:
         """The edits in memory that no editor in use can do anything with.

@@ -73,7 +73,7 @@ class Stage:
             if number in done:
                 continue
             if LONG and time.monotonic() > end:
-                _say(f"{self.name}: its time is over after {number} of {self.wanted} rounds")
+                say(f"{self.name}: its time is over after {number} of {self.wanted} rounds")
                 return
             made = Round(number, f"{SEED}:{self.name}:{number}")
             started = time.monotonic()
@@ -108,10 +108,11 @@ def _write(stage: Stage, made: Round, seconds: float) -> None:
     with OUT.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
     told = ", ".join(f"{name} {count:,}" for name, count in stage.counts.items())
-    _say(f"{stage.name} {made.number + 1}/{stage.wanted} (seed {made.seed}): {told}")
+    say(f"{stage.name} {made.number + 1}/{stage.wanted} (seed {made.seed}): {told}")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """A line of the run's log."""
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
     sys.stderr.flush()
 

@@ -98,7 +98,7 @@ _PLACES = tuple(
          "valid_from valid_until namespace version digest"),
         ("events", "id", "at kind version reason"),
         ("keys", "id", "text vector"),
-        ("relations", "id", "prompt vector"),
+        ("relations", "id", "text vector"),
     )
     for column in columns.split()
 )  # fmt: skip

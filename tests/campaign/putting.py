@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from memedit.core.errors import MemeditError
+from tests.campaign.ledger import LONG, say
 
 T = TypeVar("T")
 ODD = (
@@ -74,11 +75,23 @@ def called(
     except MemeditError as error:
         counts["refused"] += 1
         if not str(error).strip():
-            wrong[f"{name}: an error that says nothing"] = ""
+            note(wrong, f"{name}: an error that says nothing", "")
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{where.filename.rpartition('/')[2]}:{where.lineno} {where.name}"
-        wrong.setdefault(f"{name}: {type(error).__name__} in {told}", f"{error!s:.300}")
+        note_error(wrong, name, error, "")
+
+
+def note_error(wrong: dict[str, str], name: str, error: Exception, about: str) -> None:
+    """What was raised, and where, once."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    told = f"{where.filename.rpartition('/')[2]}:{where.lineno} {where.name}"
+    note(wrong, f"{name}: {type(error).__name__} in {told}", f"{error!s:.300}{about}")
+
+
+def note(wrong: dict[str, str], where: str, what: str) -> None:
+    """What went wrong, once of a kind; a long run, which may be cut off, says it at once."""
+    if where not in wrong and LONG:
+        say(f"WRONG {where}: {what}")
+    wrong.setdefault(where, what)
 
 
 def drawn(strategy: st.SearchStrategy[T], count: int) -> list[T]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import traceback
 import warnings
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from memedit.core.errors import MemeditError
 from tests.campaign.ledger import LONG, Stage
 from tests.campaign.parsing import Target, targets
-from tests.campaign.putting import told
+from tests.campaign.putting import note_error, told
 
 pytestmark = pytest.mark.slow
 INPUTS = 250 if LONG else 25  # of each kind
@@ -68,7 +67,5 @@ def _refused(name: str, target: Target, content: bytes, file: Path, wrong: dict[
     except MemeditError:
         return True
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        at = f"{where.filename.rpartition('/')[2]}:{where.lineno} {where.name}"
-        wrong[f"{name}: {type(error).__name__} in {at}"] = f"{error!s:.100} of {content!r:.300}"
+        note_error(wrong, name, error, f" of {content!r:.300}")
     return False

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from memedit import Edit, EditableModel
-from memedit.core.errors import InvalidInputError, MemeditError
+from memedit.core.errors import EncoderMismatchError, InvalidInputError, MemeditError
 from memedit.core.moments import is_day, moment_of
 from memedit.memory import EditMemory
 from memedit.model.dropin import DropIn
@@ -227,6 +227,17 @@ def test_options_of_generate_that_cannot_be(
 ) -> None:
     with pytest.raises(InvalidInputError):
         model.ask(query, **option)
+
+
+def test_a_scope_that_is_set_suits_the_memory_too(model: EditableModel) -> None:
+    """The fault: set after the first question, it was not looked at: a ValueError of numpy's."""
+    model.scope = "mention"
+    assert model.decide([IN])[0].hits
+    model.scope = "classifier"
+    with pytest.raises(EncoderMismatchError, match="trained for the encoder"):
+        model.decide([IN])
+    model.scope = "mention"
+    assert model.decide([IN])[0].hits
 
 
 def test_a_memory_is_a_path() -> None:
