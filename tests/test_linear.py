@@ -138,4 +138,6 @@ def test_what_a_question_is_about(text: str, subject: str | None) -> None:
 def test_names_have_an_end() -> None:
     with pytest.raises(InvalidInputError, match="characters"):
         parse_call(f"rome(statistics={'/' * 100_000}")
+    with pytest.raises(InvalidInputError):  # of which Python's parser says MemoryError
+        parse_call(f"ike(a={'[' * 400})")
     assert Edit("x", "y").prompt == "x"

@@ -61,7 +61,7 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
         if not isinstance(call, ast.Call) or call.args or not isinstance(call.func, ast.Name):
             raise ValueError
         return name.strip(), {_key(word): _value(word.value) for word in call.keywords}
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: too deep
         raise InvalidInputError(
             f"{text!r} cannot be read.",
             hint=_AS_IN,

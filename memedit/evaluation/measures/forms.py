@@ -215,7 +215,7 @@ def _program(text: str) -> bool:
     """Whether a text is Python that does more than name a value."""
     try:
         body = ast.parse(text).body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: too deep
         return False
     bare = (ast.Constant, ast.Name, ast.Attribute, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.Compare)
     return any(not (isinstance(s, ast.Expr) and isinstance(s.value, bare)) for s in body)
