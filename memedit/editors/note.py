@@ -21,12 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, ClassVar
 
 from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
+from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
 from memedit.editors.prompting.notes import (
     WORDINGS,
@@ -39,7 +39,8 @@ from memedit.editors.prompting.notes import (
     values_of,
     write_note,
 )
-from memedit.editors.prompting.verdicts import VERDICTS, polar, verdict_of
+from memedit.editors.prompting.reasoning import think_through
+from memedit.editors.prompting.verdicts import VERDICTS, Verdict, polar, verdict_of
 
 PLACES = ("before", "after", "reply")
 
@@ -64,6 +65,11 @@ class Note:
             edit that does not bear must do no harm. So are yes and no, as its beginning, where it
             is asked for one of them; that one twice as much which the fact's own words give.
             0: it is left to it.
+        reasons: A question to be answered by yes or no that the facts' own words do not decide is
+            thought through before it is answered, in a sentence or two that nobody sees: what the
+            facts say, what is asked, how both compare. Asked for a yes or no at once, a base says
+            that 900 requests are within a limit of 600. None: where the base answers chats and has
+            at least a billion parameters.
         wording: What introduces the facts in a chat: one of ``WORDINGS`` by name, or a text.
         place: Where the note stands in a chat: ``"before"`` or ``"after"`` the words of its last
             turn, or as the hidden beginning of the ``"reply"``.
@@ -81,6 +87,7 @@ class Note:
     verbatim: bool = True
     sentences: bool = True
     lean: float = 4.0
+    reasons: bool | None = None
     wording: str = "current"
     place: str = "before"
 
@@ -98,12 +105,30 @@ class Note:
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Rows on which an edit bears with their note; the others pass unchanged."""
-        tell = partial(self._tell, lm=batch.lm)
         return batch.route(
             lambda row: bool(bearing_on(row, self.name)),
-            lambda mine: call(mine.map_rows(tell)),
+            lambda mine: call(self._tell_all(mine)),
             call,
         )
+
+    def _tell_all(self, batch: Batch) -> Batch:
+        rows = [self._tell(row, batch.lm) for row in batch.rows]
+        reasons = (
+            batch.lm is not None and is_able(batch.lm) if self.reasons is None else self.reasons
+        )
+        open_ones = [n for n, row in enumerate(batch.rows) if reasons and self._is_open(row)]
+        if not open_ones or batch.lm is None:
+            return replace(batch, rows=tuple(rows))
+        verdicts = think_through([rows[n] for n in open_ones], batch.lm)
+        for n, verdict in zip(open_ones, verdicts, strict=True):
+            rows[n] = replace(rows[n], opens=self._weights(verdict))
+        return replace(batch, rows=tuple(rows))
+
+    def _is_open(self, row: Row) -> bool:
+        """Whether a row asks for a yes or no that its facts' own words do not give."""
+        hits = bearing_on(row, self.name)
+        chats = row.turn is not None and row.target is None and awaits_reply(row.turn)
+        return chats and bool(self.lean) and polar(row.prompt) and not verdict_of(row.prompt, hits)
 
     def _tell(self, row: Row, lm: LM | None) -> Row:
         room = Room(self.facts, self.tokens, self.document_tokens)
@@ -137,7 +162,9 @@ class Note:
     def _opens(self, words: str, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
         if not self.lean or not polar(words):
             return ()
-        given = verdict_of(words, hits)
+        return self._weights(verdict_of(words, hits))
+
+    def _weights(self, given: Verdict | None) -> tuple[tuple[str, float], ...]:
         return tuple((word, self.lean * (2 if word == given else 1)) for word in VERDICTS)
 
     def _objects(self, row: Row) -> tuple[str, ...]:

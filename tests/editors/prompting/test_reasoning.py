@@ -1,0 +1,81 @@
+"""A yes or no that is thought through before it is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memedit.core.calls import Batch, Completion, Row
+from memedit.core.chat import ChatFormat, Turn
+from memedit.core.types import Decision, Edit, Hit, Record
+from memedit.editors.note import Note
+from memedit.editors.prompting.reasoning import concluded
+from memedit.engine.tokens import Codec
+
+FREE = Edit.from_statement("Delivery is free for orders of 80 euros or more.")
+CAPITAL = Edit("The capital of France is", "Lyon", "France")
+
+
+@pytest.mark.parametrize(("thought", "verdict"), [
+    ("The basket is €65, which is less than €80. Answer: No", "No"),
+    ("Since 20 is less than 25, the answer is Yes.", "Yes"),
+    ("Answer: Yes? It is 9:15, before 10 am. **Answer:** No.", "No"),
+    ("The facts do not say", None), ("", None), ("Answer: None of these", None),
+])  # fmt: skip
+def test_what_a_thought_concludes(thought: str, verdict: str | None) -> None:
+    assert concluded(thought) == verdict
+
+
+class Thinker:
+    """A base that thinks what it is told to, and remembers what it was asked."""
+
+    def __init__(self, thought: str, tokenizer: Any = None) -> None:
+        self.thought, self.asked = thought, list[Row]()
+        self.codec = Codec(tokenizer, 0)
+
+    def generate(self, batch: Batch) -> list[Completion]:
+        self.asked += batch.rows
+        return [Completion(self.thought) for _ in batch.rows]
+
+
+def opened(words: str, edit: Edit, thinker: Thinker, tokenizer: Any, **settings: Any) -> Row:
+    """The row as the base gets it, answered by a chat whose reply is to come."""
+    chat = ChatFormat.of(tokenizer)
+    assert chat is not None
+    turn = Turn(chat.opening + chat.user_open, f"{chat.user_close}{chat.reply_open}", chat)
+    hit = Hit(Record(edit, 1, 1, payloads={"note": {"fact": edit.statement}}), 0.9, role="informs")
+    row = Row(words, decision=Decision(informs=(hit,)), turn=turn)
+    told: list[Row] = []
+
+    def call(batch: Batch) -> list[str]:
+        told.extend(batch.rows)
+        return [""] * len(batch)
+
+    lm: Any = thinker
+    Note(**{"reasons": True, **settings}).run(Batch((row,), lm=lm), call)
+    return told[0]
+
+
+def test_what_is_concluded_is_the_likelier_beginning(tiny_tokenizer: Any) -> None:
+    thinker = Thinker("65 is less than 80. Answer: No", tiny_tokenizer)
+    row = opened("My basket is 65 euros. Will delivery be free?", FREE, thinker, tiny_tokenizer)
+    assert row.opens == (("Yes", 4.0), ("No", 8.0))
+    (asked,) = thinker.asked
+    assert asked.prompt.startswith(row.prompt) and 'End with "Answer: Yes"' in asked.prompt
+    assert not asked.opens and not asked.leans
+    assert "Think it through" not in row.prompt
+
+
+@pytest.mark.parametrize(("words", "edit", "settings"), [
+    ("Is Lyon the capital of France?", CAPITAL, {}),  # the fact's own words say it
+    ("Write a poem about the capital of France.", CAPITAL, {}),  # no yes or no
+    ("Will delivery be free for 65 euros?", FREE, {"reasons": False}),
+    ("Will delivery be free for 65 euros?", FREE, {"lean": 0.0}),
+])  # fmt: skip
+def test_all_else_is_not_thought_about(
+    words: str, edit: Edit, settings: dict[str, Any], tiny_tokenizer: Any
+) -> None:
+    thinker = Thinker("Answer: No", tiny_tokenizer)
+    opened(words, edit, thinker, tiny_tokenizer, **settings)
+    assert not thinker.asked
