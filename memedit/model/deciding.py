@@ -13,11 +13,14 @@ from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
 from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.passages import with_neighbours
+from memedit.model.rereading import MOST_EDITS, House, decide_again, spelt_right
 from memedit.model.timing import decide_in_time
 from memedit.model.values import with_all_values
 from memedit.scope import load_scope
 from memedit.scope.documents import heed
 
+_HOUSES = 256
+"""Namespaces whose names and words are kept."""
 _CANDIDATES = 16
 """Edits that a scope judges for each query."""
 
@@ -47,6 +50,8 @@ class Decider:
         )
         self._lock = threading.Lock()
         self._checked = False
+        self._houses: dict[str, tuple[int, House]] = {}
+        memory.when_purged(self._houses.clear)
 
     def use(self, scope: Scope, *, given: bool) -> None:
         """Let another scope decide from now on; ``given`` as above."""
@@ -113,12 +118,30 @@ class Decider:
         # An ungated scope has all edits of the moment; no time in a query changes which those are.
         if judges_all(self.scope) or not timed:
             return decisions
+        decisions = decide_again(
+            queries,
+            decisions,
+            self._house(namespace, store),
+            lambda texts: self._decided(texts, namespace, moment, store),
+        )
         found = (
             decide_in_time(query, decision, moment, store, one)
             for query, decision in zip(queries, decisions, strict=True)
         )
         every = (with_all_values(each, store, each.as_of or moment) for each in found)
         return [with_neighbours(each, store) for each in every]
+
+    def _house(self, namespace: str, store: EditMemory | MemoryView) -> House:
+        """Whose assistant a namespace is, as its edits tell; looked at anew where they changed."""
+        version = store.version
+        known = self._houses.get(namespace)
+        if known is None or known[0] != version:
+            records = [*store.records(namespace)] if len(store) <= MOST_EDITS else []
+            known = version, House.of(records, spelt_right(self.memory.encoder))
+            if len(self._houses) >= _HOUSES:
+                self._houses.clear()
+            self._houses[namespace] = known
+        return known[1]
 
     def _decided(
         self,

@@ -342,6 +342,8 @@ class ClassifierScope:
         asked = normalise(prompt)
         if any(asked == normalise(text) for text in key_texts(edit)):
             return 1.0
+        if not against and _goes_on(prompt, edit.prompt) and not turned(hit, prompt):
+            return 1.0
         alike = edit.subject is None and hit.similarity >= self.statement
         if against or not alike or turned(hit, prompt):
             return 0.0
@@ -400,6 +402,13 @@ def _says_less(hit: Hit, best: Hit, asked: bool) -> bool:
         return False
     own, others = set(matched_words(hit)), set(matched_words(best))
     return own < others and lacks_words(hit)
+
+
+def _goes_on(prompt: str, own: str) -> bool:
+    """Whether a text to be continued breaks off with an edit's own words: "You should know that the
+    capital of France is"."""
+    open_ended = own.count(" ") >= 3 and not prompt.rstrip().endswith(("?", ".", "!"))
+    return open_ended and normalised(prompt).endswith(f" {normalised(own)}")
 
 
 def _highest(decision: Decision, role: Role) -> float:

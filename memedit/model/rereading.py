@@ -1,0 +1,291 @@
+"""Other readings of a request on which no edit seems to bear, as people leave things out.
+
+Who writes to a firm's assistant says "your API", not the firm's name; puts two questions and a
+story into one message; asks for a list of three things at once; misspells. So what bears on nothing
+as a whole is read again: in the firm's name, spelt as the edits are, sentence by sentence. The
+items of a list are read each by itself in any case, since the whole asks none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from functools import lru_cache
+
+from memedit.core.errors import InvalidInputError
+from memedit.core.passages import Conversation
+from memedit.core.protocols import Encoder, IsTransformer
+from memedit.core.text import sentence_starts, words_of
+from memedit.core.types import Decision, Hit, Record, Role
+
+MOST_EDITS = 2_000
+"""Edits of a namespace up to which it is looked at as one assistant's: by names and words."""
+_LEAST, _SHARE = 3, 0.25
+"""Edits, and their share, that must name what is taken for the assistant's own name."""
+_MOST_PARTS, _MOST_ITEMS, _ITEM_WORDS = 4, 6, 12
+_WORDS = 60
+"""Words of a request up to which it is read again in the assistant's name and spelt anew."""
+_LETTERS, _CLOSE = 4, 0.75
+_STEM = 5
+_SURE = 0.6
+"""Probability from which an edit counts that only the assistant's own name brought up."""
+_SMALL = frozenset(
+    "the and are was were has have had does did can could may might must shall should will would "
+    "for from with about into over under after before your you our its his her their they this "
+    "that these those there what which who whom whose when where why how many much long old often "
+    "not any some all get got let tell know need want please just one two out off per"
+    " time day".split()
+)
+_NAME = re.compile(r"[^\W\d_a-z][\w'’-]*(?: (?:& |of |the |and )?[^\W\d_a-z][\w'’-]*)*")
+_ASKS = re.compile(
+    r"\?|\b(?:who|whose|what|which|when|where|how|tell me|let me know|list|give|show|write|still|"
+    r"need to know|wonder\w*|want to know)\b",
+    re.IGNORECASE,
+)
+_LISTS = re.compile(
+    r"\b(?:bullets?|lists?|table|csv|json|yaml|facts|items|rows?|lines?|steps|numbered|summar\w+|"
+    r"compare|names?|both|leaflet|notice|mail|e-mail|text|note|quiz)\b",
+    re.IGNORECASE,
+)
+_POINTING = frozenset("it its he him his she her they them their this that these those".split())
+_BETWEEN = re.compile(r"\s*(?:[,;]|\n|\band\b|\bas well as\b|&)\s*", re.IGNORECASE)
+_MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Whose assistant answers, as far as its edits tell.
+
+    Attributes:
+        name: What most of them name; "" where there is no such name.
+        words: The words that they write in small letters, by their first letter.
+        names: The words that they write with capitals.
+        edits: What each edit is about: the stems of its words beside that name.
+        known: All words that are spelt right, in small letters; none: nothing is spelt anew.
+    """
+
+    name: str = ""
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    names: Container[str] = frozenset()
+    edits: Sequence[frozenset[str]] = ()
+    known: Container[str] = frozenset()
+
+    @classmethod
+    def of(cls, records: Sequence[Record], known: Container[str] = frozenset()) -> House:
+        """As the edits of one namespace tell it; nothing of very many."""
+        if not records or len(records) > MOST_EDITS:
+            return cls()
+        named: Counter[str] = Counter()
+        words: set[str] = set()
+        for record in records:
+            named.update(set(_names(record.edit.prompt)))
+            words.update(_WORD.findall(record.edit.statement))
+        least = max(_LEAST, _SHARE * len(records))
+        best = max(named, key=lambda name: (named[name], len(name)), default="")
+        by_letter: dict[str, list[str]] = {}
+        for word in words:
+            if len(word) >= _LETTERS and word.islower():
+                by_letter.setdefault(word[0], []).append(word)
+        name = best if named[best] >= least else ""
+        about = [_stems(record.edit.statement) - _stems(name) for record in records]
+        names = frozenset(word for word in words if not word.islower())
+        return cls(name, by_letter, names, about if name else (), known)
+
+    def is_about(self, turn: str) -> bool:
+        """Whether a request has at least two words, or half of its own, of one edit."""
+        own = _stems(turn)
+        least = min(2, len(own))
+        return bool(own) and any(len(own & edit) >= least for edit in self.edits)
+
+
+def _stems(text: str) -> frozenset[str]:
+    """The words of a text that say what it is about, without their endings."""
+    words = (word.casefold() for word in _WORD.findall(text))
+    return frozenset(word[:_STEM] for word in words if len(word) > 2 and word not in _SMALL)
+
+
+def _names(prompt: str) -> Iterable[str]:
+    """The names in a prompt, and the names within them; not what only begins a sentence."""
+    for match in _NAME.finditer(prompt):
+        words = match[0].split(" ")
+        first = 1 if match.start() in sentence_starts(prompt) and len(words) == 1 else 0
+        for start in range(first, len(words)):
+            for end in range(start + 1, len(words) + 1):
+                inner = words[start:end]
+                if inner[0][0].isupper() and inner[-1][0].isupper():
+                    yield " ".join(inner)
+
+
+@lru_cache(maxsize=4)
+def spelt_right(encoder: Encoder) -> Container[str]:
+    """The words that an encoder's tokenizer has whole: English as it is spelt; () of another."""
+    if not isinstance(encoder, IsTransformer):
+        return ()
+    try:
+        return frozenset(encoder.transformer()[1].get_vocab())
+    except InvalidInputError:  # no transformer after all
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Other texts that a request may be read as.
+
+    Attributes:
+        spelt: All of it, spelt as the edits are.
+        housed: All of it, in the assistant's own name.
+        parts: Its sentences that ask something.
+        items: What a list shall hold.
+    """
+
+    spelt: tuple[str, ...] = ()
+    housed: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (*self.spelt, *self.housed, *self.parts, *self.items)
+
+
+def read_again(query: str, decision: Decision, house: House) -> Readings:
+    """Other readings of a request: those of the whole and of its parts where nothing bears on it.
+
+    Args:
+        query: A text, or a conversation, of which the last turn is read.
+        decision: What the scope said of it.
+        house: Whose assistant answers.
+    """
+    last = getattr(query, "last", 0)
+    turn, earlier = str(query)[last:].strip(), str(query)[:last].rstrip("\n")
+    items = tuple(items_of(turn))
+    if decision.bearing or decision.disagrees:
+        return Readings(items=items)
+    if len(words_of(turn)) > _WORDS:
+        return Readings(parts=parts_of(turn), items=items)
+    spelt = respell(turn, house)
+    housed = in_the_house(spelt, house)
+
+    def whole(text: str) -> tuple[str, ...]:
+        return (Conversation(earlier, text),) if text not in ("", turn) else ()
+
+    return Readings(whole(spelt), whole(housed), parts_of(turn), items)
+
+
+def in_the_house(turn: str, house: House) -> str:
+    """A question with the assistant's own name, where it names neither it nor another, and has to
+    do with an edit; else ""."""
+    if not house.name or house.name.casefold() in turn.casefold() or _names_another(turn, house):
+        return ""
+    if not _ASKS.search(turn) or not house.is_about(turn):
+        return ""
+    body = turn.rstrip(" ?.!")
+    return f"{body} at {house.name}{turn[len(body) :]}"
+
+
+def _names_another(turn: str, house: House) -> bool:
+    """Whether a request names what no edit does: it is not about the assistant's own house."""
+    starts = set(sentence_starts(turn))
+    names = (match[0] for match in _NAME.finditer(turn) if match.start() not in starts)
+    return any(word not in house.names and word != "I" for n in names for word in _WORD.findall(n))
+
+
+def respell(text: str, house: House) -> str:
+    """The text, each unknown word in small letters as the nearest word that an edit has."""
+
+    def nearest(match: re.Match[str]) -> str:
+        word = match[0]
+        if len(word) < _LETTERS or not word.islower() or word in house.known:
+            return word
+        near = [each for each in house.words.get(word[0], ()) if abs(len(each) - len(word)) < 2]
+        return (get_close_matches(word, near, 1, _CLOSE) or [word])[0]
+
+    return _WORD.sub(nearest, text) if house.known else text
+
+
+def parts_of(turn: str) -> tuple[str, ...]:
+    """The sentences of a turn that ask something and say of what; () where there is but one."""
+    starts = sentence_starts(turn)
+    if len(starts) < 2:
+        return ()
+    spans = zip(starts, [*starts[1:], len(turn)], strict=True)
+    sentences = [turn[start:end].strip() for start, end in spans]
+    asking = [text for text in sentences if _ASKS.search(text) and len(words_of(text)) > 2]
+    return tuple(asking[-_MOST_PARTS:])
+
+
+def items_of(turn: str) -> list[str]:
+    """What a list, table or mail that is asked for shall hold, two things or more; else []."""
+    for line in reversed(turn.split("\n\n")):
+        if not _LISTS.search(line):
+            continue
+        _, colon, behind = line.partition(":")
+        found = [_MARK.sub("", part).strip(" .?!\"'") for part in _BETWEEN.split(behind or line)]
+        items = [item for item in found if 1 < len(words_of(item)) <= _ITEM_WORDS]
+        if len(items) > 1 and (colon or len(items) == len(found)):
+            return items[:_MOST_ITEMS]
+    return []
+
+
+def decide_again(
+    queries: Sequence[str],
+    decisions: Sequence[Decision],
+    house: House,
+    decide: Callable[[Sequence[str]], list[Decision]],
+) -> list[Decision]:
+    """The decisions with what other readings of the queries find.
+
+    Args:
+        queries: Texts, or conversations.
+        decisions: What the scope says of each.
+        house: Whose assistant answers.
+        decide: The scope.
+    """
+    readings = [read_again(q, d, house) for q, d in zip(queries, decisions, strict=True)]
+    texts = [text for each in readings for text in each.texts]
+    if not texts:
+        return list(decisions)
+    found = iter(decide(texts))
+    return [
+        _joined(own, each, [next(found) for _ in each.texts])
+        for own, each in zip(decisions, readings, strict=True)
+    ]
+
+
+def _joined(own: Decision, readings: Readings, found: Sequence[Decision]) -> Decision:
+    each = iter(found)
+    spelt, housed, parts, items = (
+        [next(each) for _ in texts]
+        for texts in (readings.spelt, readings.housed, readings.parts, readings.items)
+    )
+    whole = [*spelt, *(d for d in housed if any((h.bearing or 0) >= _SURE for h in d.bearing))]
+    if (best := next((d for d in whole if d.bearing or d.disagrees), None)) is not None:
+        own, parts = best, []
+    asking = [d for d in parts if d.bearing]
+    if len(asking) == 1 and not any(d.bearing for d in items):
+        return asking[0]  # one question, with a story round it
+    for decision in (*asking, *(d for d in items if d.hits)):
+        own = _with_informing(own, decision.hits if decision in items else decision.bearing)
+    return own
+
+
+def _with_informing(own: Decision, hits: Iterable[Hit]) -> Decision:
+    """The decision with these edits, too: the answer depends on them, and on others."""
+    known = {hit.record.id for hit in own.bearing}
+    new = [_informing(hit) for hit in hits if hit.record.id not in known]
+    if not new:
+        return own
+    told = tuple(_informing(hit) for hit in own.hits)
+    weighed = {hit.record.id: hit for hit in (*own.candidates, *told, *new)}
+    return replace(
+        own, hits=(), informs=(*told, *own.informs, *new), candidates=tuple(weighed.values())
+    )
+
+
+def _informing(hit: Hit) -> Hit:
+    role: Role = "informs"
+    return replace(hit, role=role, bearing=max(hit.bearing or 0.0, hit.score or 0.0))

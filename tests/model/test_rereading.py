@@ -1,0 +1,104 @@
+"""What bears on nothing as a whole is read again: in parts, spelt anew, in the house's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from memedit.core.types import Decision, Edit, Hit, Record
+from memedit.memory import EditMemory
+from memedit.model.deciding import Decider
+from memedit.model.rereading import House, in_the_house, items_of, parts_of, read_again, respell
+
+EDITS = (
+    Edit("The free plan of Nordlicht allows up to", "25 projects", "free plan"),
+    Edit("The base URL of the Nordlicht API is", "https://n.example/v3", "Nordlicht API"),
+    Edit("The CTO of Nordlicht is", "Ada Byron", "Nordlicht"),
+    Edit("The price of standard delivery is", "€4", "standard delivery"),
+    Edit.from_statement("Our refund window is 45 days."),
+)
+KNOWN = frozenset("does cost what the price of a house delivery standard is your free plan".split())
+HOUSE = House.of([Record(edit, n, n) for n, edit in enumerate(EDITS)], KNOWN)
+
+
+def test_a_house_has_the_name_that_most_edits_name() -> None:
+    assert HOUSE.name == "Nordlicht"
+    assert House.of([Record(edit, n, n) for n, edit in enumerate(EDITS[2:])]).name == ""
+    assert House.of([]).name == ""
+
+
+@pytest.mark.parametrize(("turn", "read"), [
+    ("What is the base URL of your API?", "What is the base URL of your API at Nordlicht?"),
+    ("How many projects does the free plan allow?",
+     "How many projects does the free plan allow at Nordlicht?"),
+    ("What is the base URL of the Nordlicht API?", ""),  # it is named
+    ("How many projects does the free plan of Acme allow?", ""),  # somebody else's
+    ("Why is there a fee on my statement?", ""),  # nothing of an edit's
+    ("A base URL of an API", ""),  # asks nothing
+])  # fmt: skip
+def test_in_the_house(turn: str, read: str) -> None:
+    assert in_the_house(turn, HOUSE) == read
+
+
+@pytest.mark.parametrize(("text", "spelt"), [
+    ("what does standart delivry cost", "what does standard delivery cost"),
+    ("What is the house price?", "What is the house price?"),  # a word is a word
+    ("Standart delivery of Dellivery Ltd", "Standart delivery of Dellivery Ltd"),  # names stay
+])  # fmt: skip
+def test_words_are_spelt_as_the_edits_are(text: str, spelt: str) -> None:
+    assert respell(text, HOUSE) == spelt
+    assert respell(text, House()) == text
+
+
+@pytest.mark.parametrize(("turn", "items"), [
+    ("Three bullet points: the refund window, the price of standard delivery.",
+     ["the refund window", "the price of standard delivery"]),
+    ("Numbered list: 1. the CTO of Nordlicht 2. its licence", []),  # not told apart by a mark
+    ("List:\n1. the CTO of Nordlicht\n2. the price of delivery",
+     ["the CTO of Nordlicht", "the price of delivery"]),
+    ("What is the price of bread and butter?", []),
+    ("List the steps.", []),
+])  # fmt: skip
+def test_items(turn: str, items: list[str]) -> None:
+    assert items_of(turn) == items
+
+
+def test_sentences_that_ask_are_read_by_themselves() -> None:
+    turn = "I am in the lift. The ward is still on the second floor, right? Which floor do I press?"
+    assert parts_of(turn) == (
+        "The ward is still on the second floor, right?", "Which floor do I press?",
+    )  # fmt: skip
+    assert parts_of("Which floor do I press?") == ()
+
+
+def test_a_request_on_which_an_edit_bears_is_read_again_for_a_list_only() -> None:
+    asked = "What is the base URL of your API?"
+    assert read_again(asked, Decision(), HOUSE).housed
+    found = Decision((Hit(Record(EDITS[1], 1, 1), 0.9, role="asks"),))
+    assert not read_again(asked, found, HOUSE).texts
+
+
+@pytest.fixture(scope="module")
+def decider(minilm: Any) -> Iterator[Decider]:
+    with EditMemory(None, minilm) as memory:
+        memory.add_many(EDITS)
+        yield Decider(memory)
+
+
+@pytest.mark.parametrize(("request_", "objects", "role"), [
+    ("How many projects can I have on the free plan?", {"25 projects"}, "asks"),
+    ("hi, wat does standart delivery cost?? thx", {"€4"}, "asks"),
+    ("Two bullet points: your refund window, the price of standard delivery.", {None, "€4"},
+     "informs"),
+    ("Tom is still the CTO of Nordlicht, isn't he? Who is it?", {"Ada Byron"}, "informs"),
+    ("My train is late. Why is there a fee on my statement?", set(), ""),
+])  # fmt: skip
+def test_what_is_found_again(
+    request_: str, objects: set[str | None], role: str, decider: Decider
+) -> None:
+    (found,) = decider.decide([request_], "default")
+    assert objects <= {hit.record.edit.target_new for hit in found.bearing}
+    assert bool(found.bearing) == bool(objects)
+    assert all(hit.role == role for hit in found.bearing if hit.record.edit.target_new in objects)
