@@ -43,6 +43,8 @@ from memedit.editors.prompting.reasoning import think_through
 from memedit.editors.prompting.verdicts import VERDICTS, Verdict, polar, verdict_of
 
 PLACES = ("before", "after", "reply")
+_OWN_LANGUAGE = "\n(Answer in the language of the question.)"
+"""Behind facts in English, where a request is in another language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +148,8 @@ class Note:
             opens = self._opens(row.prompt, hits)
             sure = replace(sure, leans=self._leans(hits), opens=opens, starts=starts)
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
+        if row.decision.read_as:
+            note += _OWN_LANGUAGE
         if self.place == "reply" and row.target is None and awaits_reply(row.turn):
             turn = replace(row.turn, after=f"{row.turn.after}{note}\n\n")
             return replace(sure, turn=turn)

@@ -408,7 +408,7 @@ def _goes_on(prompt: str, own: str) -> bool:
     """Whether a text to be continued breaks off with an edit's own words: "You should know that the
     capital of France is"."""
     open_ended = own.count(" ") >= 3 and not prompt.rstrip().endswith(("?", ".", "!"))
-    return open_ended and normalised(prompt).endswith(f" {normalised(own)}")
+    return open_ended and normalise(prompt).endswith(f" {normalise(own)}")
 
 
 def _highest(decision: Decision, role: Role) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,15 @@ def test_a_chat_has_the_note_in_its_last_turn_and_nothing_before_it_changes(turn
     note = f"{WORDINGS['current']}\n- The capital of France is Lyon."
     assert made.prompt == f"{note}\n\n{words}"
     assert not made.answers and made.keeps == ("Lyon",)
+
+
+def test_a_request_in_another_language_is_answered_in_it(turn: Turn) -> None:
+    words = "Quelle est la capitale de la France ?"
+    given = row(words, [hit(CAPITAL)], turn)
+    read = replace(given, decision=replace(given.decision, read_as="What is the capital?"))
+    lines = told(read).prompt.splitlines()
+    assert lines[2:] == ["(Answer in the language of the question.)", "", words]
+    assert "language" not in told(given).prompt
 
 
 def test_the_note_may_stand_elsewhere(turn: Turn) -> None:
