@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime, timezone
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
@@ -51,6 +51,7 @@ class Decider:
         self._lock = threading.Lock()
         self._checked = False
         self._houses: dict[str, tuple[int, House]] = {}
+        self._spelt: Container[str] | None = None
         memory.when_purged(self._houses.clear)
 
     def use(self, scope: Scope, *, given: bool) -> None:
@@ -137,7 +138,9 @@ class Decider:
         known = self._houses.get(namespace)
         if known is None or known[0] != version:
             records = [*store.records(namespace)] if len(store) <= MOST_EDITS else []
-            known = version, House.of(records, spelt_right(self.memory.encoder))
+            if self._spelt is None:
+                self._spelt = spelt_right(self.memory.encoder)
+            known = version, House.of(records, self._spelt)
             if len(self._houses) >= _HOUSES:
                 self._houses.clear()
             self._houses[namespace] = known

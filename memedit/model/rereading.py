@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from functools import lru_cache
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.passages import Conversation
@@ -120,7 +119,6 @@ def _names(prompt: str) -> Iterable[str]:
                     yield " ".join(inner)
 
 
-@lru_cache(maxsize=4)
 def spelt_right(encoder: Encoder) -> Container[str]:
     """The words that an encoder's tokenizer has whole: English as it is spelt; () of another."""
     if not isinstance(encoder, IsTransformer):
