@@ -10,6 +10,7 @@ import pytest
 
 from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
+from memedit.core.naming import guess_subject
 from memedit.core.registry import parse_call
 from memedit.core.suspicion import find_in_texts
 from memedit.core.text import sentence_starts
@@ -17,7 +18,6 @@ from memedit.core.types import Decision, Edit
 from memedit.editors.mello import question_of
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
-from memedit.model.feedback import guess_subject
 from memedit.scope.feedback import distance
 from memedit.serving.upstream.placing import clean
 

@@ -96,8 +96,16 @@ def add(
         typer.Option("--query", metavar="TEXT", help="A further wording to recognise. Repeatable."),
     ] = None,
     multiple: Annotated[
-        bool, typer.Option("--multiple", help="One of several values: it replaces none of them.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--multiple/--single",
+            help="One of several values, or the only one. [default: as its relation has them]",
+        ),
+    ] = None,
+    because_of: Annotated[
+        list[str] | None,
+        typer.Option("--because-of", metavar="ID", help="An edit that it rests on. Repeatable."),
+    ] = None,
     valid_from: Since = None,
     valid_until: Until = None,
     source: Source = "",
@@ -122,11 +130,14 @@ def add(
         subject=subject,
         target_true=target_true,
         queries=tuple(queries or ()),
-        multiple=multiple,
+        because_of=tuple(because_of or ()),
     )
     with open_memory(memory, encoder) as store:
         from memedit.model.correcting import options_for
+        from memedit.model.several import with_default
 
+        new = with_default(new, store.encoder, multiple)
+        store.check_reasons(new, namespace)
         receipt = store.add(
             new,
             **options_for(store, new, namespace, valid_until),
@@ -139,6 +150,8 @@ def add(
         render.as_json(plain_receipt(receipt))
     else:
         render.receipt(receipt, hide_password(memory))
+        if multiple is None and receipt.record.edit.multiple:
+            render.note("Taken as one of several values; --single says that there is only one.")
 
 
 @edit_app.command("import")
@@ -254,43 +267,18 @@ def forget(
         for id in ids:
             store.get(id, namespace=namespace)
         gone = [store.forget(id, namespace=namespace) for id in dict.fromkeys(ids)]
-        version = store.version
+        version, resting = store.version, store.resting_on(gone)
     if json:
-        rows = [plain_record(r) for r in gone]
-        render.as_json({"version": version, "forgotten": rows})
+        rows, left = ([plain_record(r) for r in each] for each in (gone, resting))
+        render.as_json({"version": version, "forgotten": rows, "may_rest": left})
         return
     for record in gone:
         render.say(f"Forgotten {record.id}: {record.edit.statement}")
+    render.resting(resting)
     render.note(
         f"{hide_password(memory)} is at version {version}; "
         f"memedit edit restore {version - len(gone)} undoes this."
     )
-
-
-@edit_app.command()
-def report(
-    query: Annotated[str, typer.Argument(help="As it was asked.")],
-    id: Annotated[str, typer.Argument(help="Id of the edit.")],
-    miss: Annotated[
-        bool, typer.Option("--miss/--false-fire", help="It should have fired, or not.")
-    ],
-    namespace: Namespace = DEFAULT_NAMESPACE,
-    memory: Memory = DEFAULT_MEMORY,
-    model: Unused = None,
-    json: Json = False,
-) -> None:
-    """Teach one edit: a query that it shall answer, or leave alone, from now on.
-
-    memedit edit report "Which city is France governed from?" ID --miss
-    """
-    with open_memory(existing(memory)) as store:
-        receipt = store.report(id, query, concerns=miss, namespace=namespace)
-    if json:
-        render.as_json(plain_receipt(receipt))
-        return
-    verb = "answers" if miss else "leaves alone"
-    render.say(f"{id} {verb} {query!r} from now on (version {receipt.version}).")
-    render.note("The opposite report undoes this.")
 
 
 @edit_app.command()

@@ -250,6 +250,7 @@ def demo(model: Model = None) -> None:
 
 edit_app.command()(erasing.purge)
 edit_app.command()(using.usage)
+edit_app.command()(using.report)
 edit_app.add_typer(document_app, name="document")
 app.command()(serving.serve)
 app.command()(serving.mcp)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     Progress,
@@ -74,6 +75,11 @@ def stderr() -> Console:
 def say(text: str, style: str = "") -> None:
     """A line of the result, its brackets taken literally."""
     stdout().print(Text(text, style=style), soft_wrap=True)
+
+
+def tell(text: Text) -> None:
+    """A line of the result that has its styles."""
+    stdout().print(text, soft_wrap=True)
 
 
 def note(text: str, style: str = "dim") -> None:
@@ -273,12 +279,20 @@ def receipt(given: Receipt, where: str) -> None:
     for other in given.conflicts:
         line = Text.assemble(("Note: ", "yellow"), f"{other.id} seems to differ: ", fact(other))
         stdout().print(line, soft_wrap=True)
+    resting(given.may_rest)
     if given.conflicts:
         note("Both stay in force. memedit edit forget ID takes out the one that is wrong.")
     if given.suspicious:
         found = ", ".join(given.suspicious)
         note(f"Its text looks like more than a fact: {found}.", style="yellow")
     note(f"{where} is at version {given.version}.")
+
+
+def resting(records: Sequence[Record]) -> None:
+    """What may rest on what is gone."""
+    for each in records:
+        line = Text.assemble(("Note: ", "yellow"), f"{each.id} may rest on what changed: ")
+        stdout().print(line.append_text(fact(each)), soft_wrap=True)
 
 
 def checks(outcomes: Sequence[Outcome]) -> None:
@@ -293,15 +307,27 @@ def checks(outcomes: Sequence[Outcome]) -> None:
 
 
 def history(events: Sequence[Event], total: int) -> None:
-    """Events, oldest first."""
-    table = _table("version", "when", "what", "id", "fact")
+    """Events, oldest first: a line each, and below it the fact; of a long one the beginning."""
+    console = stdout()
+    digits = len(str(events[-1].version)) if events else 0
     for event in events:
         when = event.at.astimezone().strftime("%Y-%m-%d %H:%M")
-        row = (str(event.version), when, event.kind, event.record.id)
-        table.add_row(*row, Text.assemble(fact(event.record), (_because(event), "dim")))
-    stdout().print(table if events else Text("Nothing has happened yet."))
+        head = f"{event.version:>{digits}}  {when}  {event.kind:<9}  {event.record.id}"
+        console.print(Text.assemble((head, "bold"), (_because(event), "dim")), soft_wrap=True)
+        told = _shortened(fact(event.record), 2 * max(40, console.width - digits - 2))
+        console.print(Padding(told, (0, 0, 0, digits + 2)))
+    if not events:
+        say("Nothing has happened yet.")
     if total > len(events):
         note(f"The last {len(events):,} of {total:,} events; --limit N shows more, --limit 0 all.")
+
+
+def _shortened(text: Text, most: int) -> Text:
+    """A text, of more than so many characters its beginning."""
+    if len(text) > most:
+        text.truncate(most - 2)
+        text.append(" …")
+    return text
 
 
 def _because(event: Event) -> str:

@@ -104,6 +104,12 @@ def check_id(id: object) -> str:
     return id
 
 
+def _checked_ids(ids: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(ids, str):
+        raise InvalidEditError("because_of must be a sequence of ids, not one string.")
+    return tuple(map(check_id, ids))
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One fact to hold: after ``prompt`` the model shall say ``target_new``.
@@ -120,6 +126,7 @@ class Edit:
         id: Content hash of the other fields when left empty: adding the same edit twice is a no-op.
         excluded: Texts that shall not find this edit: on which it fired and should not have.
         multiple: One of several values that hold side by side: it replaces none of the others.
+        because_of: Ids of the edits that it rests on: when one of them goes, this one is told of.
 
     Raises:
         InvalidEditError: a text is empty, too long, or holds NUL or lone surrogates; the subject
@@ -134,6 +141,7 @@ class Edit:
     id: str = ""
     excluded: tuple[str, ...] = ()
     multiple: bool = False
+    because_of: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_text("prompt", self.prompt)
@@ -154,6 +162,7 @@ class Edit:
             )
         if not isinstance(self.multiple, bool):
             raise InvalidEditError(f"multiple must be true or false, not {self.multiple!r:.40}.")
+        object.__setattr__(self, "because_of", _checked_ids(self.because_of))
         last = self.prompt.split()[-1].casefold()
         if self.target_new is None and last in DANGLING:
             raise InvalidEditError(
@@ -167,6 +176,7 @@ class Edit:
         content = [self.prompt, self.target_new, self.subject, self.target_true, self.queries]
         content += [self.excluded] if self.excluded else []
         content += ["multiple"] if self.multiple else []
+        content += [("because", *self.because_of)] if self.because_of else []
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

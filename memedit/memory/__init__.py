@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from memedit.memory.documents import Document, DocumentChange
+from memedit.memory.documents import Document
+from memedit.memory.editions import DocumentChange
 from memedit.memory.erasing.certificate import Certificate
 from memedit.memory.memory import EditMemory
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport

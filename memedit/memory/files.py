@@ -27,6 +27,7 @@ COLUMNS = (
     "queries",
     "excluded",
     "multiple",
+    "because_of",
     "statement",
     "namespace",
     "source",
@@ -136,7 +137,7 @@ def _cells(header: list[str], cells: list[str]) -> Mapping[str, Any] | str:
     if len(cells) != len(header):
         return f"{len(cells)} cells where the header has {len(header)}"
     row: dict[str, Any] = {k: v for k, v in zip(header, cells, strict=True) if v.strip()}
-    for name in {"queries", "excluded"} & row.keys():
+    for name in {"queries", "excluded", "because_of"} & row.keys():
         row[name] = [part.strip() for part in row[name].split("|") if part.strip()]
     return row
 
@@ -213,6 +214,7 @@ def _edit(row: Mapping[str, Any]) -> Edit:
         _text(row, "id") or "",
         _list(row, "excluded"),
         _flag(row, "multiple"),
+        _list(row, "because_of"),
     )
 
 
@@ -281,6 +283,7 @@ def export_record(record: Record) -> dict[str, Any]:
         "queries": list(edit.queries),
         "excluded": list(edit.excluded),
         "multiple": edit.multiple,
+        "because_of": list(edit.because_of),
         "id": edit.id if edit.id != _content_id(edit) else None,
         "source": record.source,
         "valid_from": record.valid_from and record.valid_from.isoformat(),

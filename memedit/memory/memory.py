@@ -38,6 +38,7 @@ from memedit.memory.journal.rows import readable, record_row
 from memedit.memory.live.state import LiveSet
 from memedit.memory.planning import Request
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
+from memedit.memory.resting import Resting
 from memedit.memory.slots import Replaced
 from memedit.memory.store import Store
 from memedit.memory.using import Counted, Uses
@@ -46,7 +47,7 @@ from memedit.memory.view import MemoryView, Searchable
 from memedit.memory.zones import Zoned
 
 
-class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
+class EditMemory(Zoned, Searchable, Documented, Erasable, Counted, Resting):
     """Edits with their vectors and payloads, in a directory or in RAM.
 
     Every change is one transaction: durable when the call returns, undone entirely if it raises.
@@ -199,7 +200,12 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
         zone = self._zone_for(valid_from, valid_until)
         request = Request.of(edit, namespace, source, valid_from, valid_until, payloads, zone=zone)
         request = replace(request, replaces=tuple(replaces), perhaps=tuple(perhaps))
-        return changing.add(self._store, [request])[0]
+        return self._told(changing.add(self._store, [request])[0])
+
+    def _told(self, receipt: Receipt) -> Receipt:
+        """A receipt that also tells what may rest on what was retired."""
+        but = receipt.record.id
+        return replace(receipt, may_rest=self.resting_on(receipt.superseded, but))
 
     def add_many(
         self,
@@ -264,7 +270,8 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted):
         """
         zone = self._zone_for(valid_from, valid_until)
         request = Request.of(edit, namespace, source, valid_from, valid_until, payloads, zone=zone)
-        return changing.put_in_place(self._store, id, namespace, lambda old: request)
+        made = changing.put_in_place(self._store, id, namespace, lambda old: request)
+        return self._told(made)
 
     def report(
         self, id: str, query: str, *, concerns: bool, namespace: str = DEFAULT_NAMESPACE

@@ -25,6 +25,7 @@ def plain_record(record: Record) -> dict[str, Any]:
         "queries": list(edit.queries),
         "excluded": list(edit.excluded),
         "multiple": edit.multiple,
+        "because_of": list(edit.because_of),
         "namespace": record.namespace,
         "source": record.source,
         "version": record.version,
@@ -44,6 +45,7 @@ def plain_receipt(receipt: Receipt) -> dict[str, Any]:
         "possible_conflict": [
             {"stays": old, "added": new} for old, new in receipt.possible_conflict
         ],
+        "may_rest": [plain_record(r) for r in receipt.may_rest],
         "suspicious": list(receipt.suspicious),
     }
 
@@ -88,6 +90,11 @@ def plain_document(document: Document, *, passages: bool = True) -> dict[str, An
         "version": document.version,
         "title": document.title,
         "sha256": document.sha256,
+        "valid_from": _iso(document.valid_from),
+        "valid_until": _iso(document.valid_until),
+        "upcoming": [
+            {"version": version, "valid_from": _iso(since)} for version, since in document.upcoming
+        ],
     }
     if not passages:
         return told | {"passages": len(document.passages)}
@@ -107,6 +114,8 @@ def plain_document_change(change: DocumentChange) -> dict[str, Any]:
         "before": change.before,
         "document_version": change.version,
         "version": change.memory,
+        "valid_from": _iso(change.valid_from),
+        "valid_until": _iso(change.valid_until),
         "made": change.made,
         "kept": len(change.take_marked(" ")),
         "diff": [

@@ -254,11 +254,27 @@ class Plan:
         reason = "shortened" if until != old.valid_until else "renamed"
         self._enter(self._copy_record(old, record), reason, old.sequence)
 
-    def move(self, old: Record, source: str, reason: str) -> Record:
-        """``old`` anew under its id, in its place, with another source: it keeps the rest."""
+    def shorten(self, old: Record, until: datetime, reason: str) -> None:
+        """``old`` anew under its id, up to a moment: it keeps the rest."""
+        self.retire(old, reason, self._sequence + 1)
+        self._store_copy(old, until, "")
+
+    def move(
+        self,
+        old: Record,
+        source: str,
+        reason: str,
+        dates: tuple[datetime | None, datetime | None] | None = None,
+    ) -> Record:
+        """``old`` anew under its id, in its place, with another source, and with other dates where
+        they are given: it keeps the rest."""
         sequence = self._take_next()
         self.retire(old, reason, sequence)
-        record = replace(old, source=source, sequence=sequence, version=self._version)
+        start, end = (old.valid_from, old.valid_until) if dates is None else dates
+        record = replace(
+            old, source=source, sequence=sequence, version=self._version,
+            valid_from=start, valid_until=end,
+        )  # fmt: skip
         self._enter(self._copy_record(old, record), reason, old.sequence)
         return record
 

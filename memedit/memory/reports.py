@@ -23,6 +23,8 @@ class Receipt:
         record: The live record.
         superseded: Records this edit retired.
         conflicts: Live records that seem to say otherwise about the same thing; both stay live.
+        may_rest: Live records that may rest on what was retired: they say so (``because_of``), or
+            are about the same subject and name the value that is gone. Told, not touched.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Receipt:
     record: Record
     superseded: tuple[Record, ...] = ()
     conflicts: tuple[Record, ...] = ()
+    may_rest: tuple[Record, ...] = ()
 
     @property
     def possible_conflict(self) -> tuple[tuple[str, str], ...]:

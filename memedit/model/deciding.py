@@ -12,6 +12,7 @@ from memedit.core.moments import Moment
 from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
 from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
+from memedit.model.newest import newest_alone
 from memedit.model.passages import with_neighbours
 from memedit.model.rereading import MOST_EDITS, House, decide_again, spelt_right
 from memedit.model.timing import decide_in_time
@@ -129,8 +130,9 @@ class Decider:
             decide_in_time(query, decision, moment, store, one)
             for query, decision in zip(queries, decisions, strict=True)
         )
-        every = (with_all_values(each, store, each.as_of or moment) for each in found)
-        return [with_neighbours(each, store) for each in every]
+        plain = (newest_alone(each, lambda: self.memory.encoder) for each in found)
+        every = (with_all_values(each, store, each.as_of or moment) for each in plain)
+        return [with_neighbours(each, store, each.as_of or moment) for each in every]
 
     def _house(self, namespace: str, store: EditMemory | MemoryView) -> House:
         """Whose assistant a namespace is, as its edits tell; looked at anew where they changed."""

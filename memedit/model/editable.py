@@ -32,12 +32,13 @@ from memedit.model.settings import (
     open_memory,
     read_settings,
 )
+from memedit.model.several import with_default
 from memedit.model.tuning import Tuning, tune
 
 _UNSET: Any = object()
-_OF_EDIT = ("subject", "target_true", "queries", "multiple")
+_OF_EDIT = ("subject", "target_true", "queries", "multiple", "because_of")
 _OF_IMPORT = ("namespace", "source", "progress")
-_OF_DOCUMENT = ("name", "namespace", "dry_run")
+_OF_DOCUMENT = ("name", "namespace", "dry_run", "valid_from", "valid_until")
 _OF_PURGE = ("subject", "document", "everything")
 
 
@@ -134,7 +135,8 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
                 or CSV file, or to a document (:meth:`edit_document`).
             target_new: What the model shall say after the prompt.
             **options: ``subject``, ``target_true``, ``queries`` of the edit, ``multiple`` (one of
-                several values: it replaces none of them); ``namespace``, ``source``,
+                several values: it replaces none of them; left out, its relation decides),
+                ``because_of`` (ids of the edits that it rests on); ``namespace``, ``source``,
                 ``valid_from``, ``valid_until`` of the record (dates, or aware datetimes, or either
                 in ISO 8601).
 
@@ -158,7 +160,9 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
             target = None if target_new is _UNSET else target_new
             if target is None and target_new is not _UNSET:
                 raise InvalidEditError("target_new is None.", hint="Leave it out for a statement.")
-            return self._add_one(Edit(prompt, target, **about), **options)
+            said = about.pop("multiple", None)
+            edit = with_default(Edit(prompt, target, **about), self.memory.encoder, said)
+            return self._add_one(edit, **options)
         if about or target_new is not _UNSET:
             raise InvalidInputError(f"An {type(prompt).__name__} already says what is edited.")
         if isinstance(prompt, Edit):
@@ -243,6 +247,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         self.check_edit(edit)
         self._decider.check()
         namespace = options.get("namespace", self._now.namespace)
+        self.memory.check_reasons(edit, namespace)
         start = options.get("valid_from")
         moment = None if start is None else self.memory.moment(start)
         found = corrections(self._decider, edit, namespace, moment)

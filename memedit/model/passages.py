@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from memedit.core.passages import body_of, heading_of
 from memedit.core.types import Decision, Hit, Record
@@ -18,8 +19,11 @@ ROOM = 1_200
 """Characters of one document that are shown with one question; a passage is shown whole."""
 
 
-def with_neighbours(decision: Decision, store: EditMemory | MemoryView) -> Decision:
-    """The decision, every passage that bears with the text to be shown of its document."""
+def with_neighbours(
+    decision: Decision, store: EditMemory | MemoryView, moment: datetime | None = None
+) -> Decision:
+    """The decision, every passage that bears with the text to be shown of its document as it stands
+    at a moment (None: now)."""
     groups: dict[tuple[str, str], list[Hit]] = {}
     for hit in decision.bearing:
         if hit.passage is not None:
@@ -28,7 +32,7 @@ def with_neighbours(decision: Decision, store: EditMemory | MemoryView) -> Decis
         return decision
     texts: dict[int, str] = {}
     for hits in groups.values():
-        texts |= choose_shown(hits, store.passages(hits[0].record))
+        texts |= choose_shown(hits, store.passages(hits[0].record, moment))
 
     def put_texts(hits: Sequence[Hit]) -> tuple[Hit, ...]:
         return tuple(

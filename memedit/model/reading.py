@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from memedit.core.files import as_path
+from memedit.core.moments import Moment
 from memedit.core.types import Edit
 from memedit.data.documents.reading import read_document
 from memedit.memory import DocumentChange, ImportReport
@@ -53,6 +54,8 @@ class ReadingModel(AskableModel):
         name: str | None = None,
         namespace: str | None = None,
         dry_run: bool = False,
+        valid_from: Moment | None = None,
+        valid_until: Moment | None = None,
     ) -> DocumentChange:
         """Put a document in force: Markdown, text, HTML, PDF or DOCX, by its suffix.
 
@@ -64,6 +67,8 @@ class ReadingModel(AskableModel):
             name: What the document is called, in every version; None: as the file.
             namespace: Default the view's.
             dry_run: Only tell what would change.
+            valid_from, valid_until: When this version holds, both ends included; up to then the
+                version before stays in force.
 
         Raises:
             InvalidInputError: it cannot be read; nothing was changed.
@@ -74,5 +79,6 @@ class ReadingModel(AskableModel):
         document = read_document(as_path(path), name)
         self.check_edit(Edit.from_statement(document.passages[0]))
         return self.memory.put_document(
-            document, namespace=namespace or self._now.namespace, dry_run=dry_run
-        )
+            document, namespace=namespace or self._now.namespace, dry_run=dry_run,
+            valid_from=valid_from, valid_until=valid_until,
+        )  # fmt: skip

@@ -195,7 +195,12 @@ class NewEdit(_Ours):
         default_factory=list, max_length=64,
         description="Further wordings that shall find the fact.",
     )  # fmt: skip
-    multiple: bool = Field(False, description="One of several values: replaces none of them.")
+    multiple: bool | None = Field(
+        None, description="One of several values: replaces none. Left out, its relation decides."
+    )
+    because_of: list[Name] = Field(
+        default_factory=list, max_length=64, description="Ids of edits that it rests on."
+    )
     source: Source | None = Field(None, description="Where the fact comes from.")
     valid_from: When = Field(None, description="The first day, or moment, it holds.")
     valid_until: When = Field(None, description="The last day it holds, or when it ends.")
@@ -211,6 +216,7 @@ class EditChange(_Ours):
     target_true: Text | None = None
     queries: list[Text] | None = Field(None, max_length=64)
     multiple: bool = False
+    because_of: list[Name] | None = Field(None, max_length=64)
     source: Source | None = None
     valid_from: When = Field(None, description="The first day, or moment, it holds.")
     valid_until: When = Field(None, description="The last day it holds, or when it ends.")

@@ -191,7 +191,7 @@ def test_a_document_is_tried_put_in_force_shown_and_removed(run: Run, tmp_path: 
     assert "would be added: 2 new" in run(*put, "--dry-run").output
     assert "is added (version 1): 2 new" in run(*put).output
     file.write_text(file.read_text().replace("28", "30"))
-    assert "+ Leave: Staff have 30 days." in run(*put).output
+    assert "± Leave: Staff have [-28-]{+30+} days." in run(*put).output
     assert "nothing to change" in run(*put).output
     told = json.loads(run("edit", "document", "show", "leave", "--json").stdout)
     assert (told["version"], len(told["passages"])) == (2, 2)
@@ -205,3 +205,50 @@ def test_a_document_is_tried_put_in_force_shown_and_removed(run: Run, tmp_path: 
     assert "kept for passages" in " ".join(posed.output.split())
     shown = run("edit", "purge", "--document", "leave", "--json", code=1).stdout
     assert len(json.loads(shown)["records"]) == 3
+
+
+def test_a_document_that_holds_from_a_day_on(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "leave.md"
+    file.write_text("# Leave\n\nStaff have 28 days.\n")
+    run("edit", "document", "add", str(file))
+    file.write_text("# Leave\n\nStaff have 30 days.\n")
+    put = run("edit", "document", "add", str(file), "--valid-from", "2990-01-01").output
+    assert "(version 2, from 2990-01-01)" in put
+    show = ("edit", "document", "show", "leave")
+    assert "28 days" in run(*show).output and "version 2 from 2990-01-01" in run(*show).output
+    assert "30 days" in run(*show, "--as-of", "2990-01-01").output
+    listed = run("edit", "document", "list", "--as-of", "2990-01-01").output
+    assert "(version 2, 1 passages; from 2990-01-01)" in listed
+
+
+def test_what_rests_on_an_edit_is_told_and_reviewed(run: Run) -> None:
+    chief = ["Acme's chief is", "Ada", "--subject", "Acme"]
+    id = json.loads(run("edit", "add", *chief, "--json").stdout)["id"]
+    letters = ["Letters are signed by the chief.", "--because-of", id]
+    resting = json.loads(run("edit", "add", *letters, "--json").stdout)["id"]
+    assert "no edit in force" in run("edit", "add", "A is b.", "--because-of", "x", code=2).output
+    told = run("edit", "add", "Acme's chief is", "Bo", "--subject", "Acme").output
+    assert f"{resting} may rest on what changed" in told
+    review = json.loads(run("edit", "report", "--json").stdout)
+    assert review["rest_on_nothing"] == [{"id": resting, "missing": [id]}]
+    assert review["edits"] == 2 and len(review["never_fired"]) == 2
+    shown = run("edit", "report", "--limit", "1").output
+    assert "1 edits rest on what is no longer in force:" in shown and "1 more" in shown
+    said = run("edit", "report", "--miss", code=2).output
+    assert "Which query" in said
+    assert "its id" in run("edit", "report", "Who is chief?", code=2).output
+    assert "answers" in run("edit", "report", "Who signs?", resting, "--miss").output
+    forget = json.loads(run("edit", "forget", resting, "--json").stdout)
+    assert forget["may_rest"] == []
+
+
+def test_history_of_long_facts_reads_well_in_a_narrow_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = " ".join(f"word{n}" for n in range(200))
+    run("edit", "add", f"The rule says {words}.")
+    lines = run("edit", "history").stdout.rstrip().split("\n")
+    assert lines[0].startswith("1  ") and "add" in lines[0]
+    assert all(len(line.rstrip()) <= 80 for line in lines) and 3 <= len(lines) <= 4
+    assert lines[-1].rstrip().endswith("…")

@@ -10,9 +10,10 @@ import pytest
 from memedit import Edit, EditableModel
 from memedit.core.calls import Batch
 from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.naming import guess_subject
 from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, bare_answer, clarification
 from memedit.editors.prompting.shots import pose, prefix
-from memedit.model.feedback import agrees, as_edit, guess_subject
+from memedit.model.feedback import agrees, as_edit
 from memedit.scope import Feedback, Mention
 from memedit.scope.feedback import distance
 

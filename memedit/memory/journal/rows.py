@@ -128,7 +128,7 @@ def _moment(text: str | None) -> datetime | None:
 
 def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     """The record of a row; ``lazy`` reads its payloads when they are looked at."""
-    queries, excluded, multiple = read_listed_texts(row.queries)
+    queries, excluded, multiple, because_of = read_listed_texts(row.queries)
     return Record(
         edit=Edit(
             row.prompt,
@@ -139,6 +139,7 @@ def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
             row.id,
             excluded,
             multiple,
+            because_of,
         ),
         sequence=row.sequence,
         version=row.version,
@@ -150,24 +151,31 @@ def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     )
 
 
-def read_listed_texts(column: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
-    """(queries, excluded texts, whether it is one of several values) of a record: an excluded text
-    stands as ``{"not": text}``, and last ``{"multiple": true}``.
+Texts = tuple[str, ...]
 
-    An older version, which knows of neither, refuses such a record.
+
+def read_listed_texts(column: str) -> tuple[Texts, Texts, bool, Texts]:
+    """(queries, excluded texts, whether it is one of several values, ids it rests on) of a record:
+    an excluded text stands as ``{"not": text}``, an id as ``{"because": id}``, and last
+    ``{"multiple": true}``.
+
+    An older version, which knows of none of these, refuses such a record.
     """
     if column == "[]":
-        return (), (), False
+        return (), (), False, ()
     texts = json.loads(column)
     queries = tuple(text for text in texts if not isinstance(text, dict))
     marked = [text for text in texts if isinstance(text, dict)]
-    excluded = tuple(text["not"] for text in marked if text != _MULTIPLE)
-    return queries, excluded, _MULTIPLE in marked
+    because_of = tuple(text["because"] for text in marked if text.keys() == {"because"})
+    rest = [text for text in marked if text != _MULTIPLE and text.keys() != {"because"}]
+    excluded = tuple(text["not"] for text in rest)
+    return queries, excluded, _MULTIPLE in marked, because_of
 
 
 def _column(edit: Edit) -> str:
     """What :func:`read_listed_texts` reads."""
     texts: list[Any] = [*edit.queries, *({"not": text} for text in edit.excluded)]
+    texts += [{"because": id} for id in edit.because_of]
     return json.dumps(texts + [_MULTIPLE] * edit.multiple, ensure_ascii=False)
 
 

@@ -218,7 +218,7 @@ class Search:
             if record.edit.excluded and self._excludes(query, record, own):
                 continue
             hit = self._hit(query, record, found[sequence], own)
-            passage = self._space.shelf.passage(sequence)
+            passage = self._space.shelf.passage(sequence, self._as_of)
             hits.append(hit if passage is None else replace(hit, passage=passage))
         return sorted(hits, key=lambda hit: (-hit.similarity, -hit.record.sequence))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from memedit.core.documents import Passage, Place, place_of
 from memedit.core.types import Record
@@ -31,6 +32,8 @@ class Shelf:
         self._places: dict[str, dict[int, Place]] = {}  # document -> sequence -> place
         self._names: dict[int, str] = {}
         self._known: dict[str, Shelved] = {}
+        self._dated: dict[str, dict[int, Record]] = {}  # passages that do not hold for ever
+        self._then: dict[str, tuple[datetime, Shelved | None]] = {}  # what was asked for last
 
     def __contains__(self, sequence: object) -> bool:
         """Whether the record of this sequence is a passage."""
@@ -42,41 +45,72 @@ class Shelf:
         if place is not None:
             self._places.setdefault(place.document, {})[record.sequence] = place
             self._names[record.sequence] = place.document
-            self._known.pop(place.document, None)
+            if record.valid_from is not None or record.valid_until is not None:
+                self._dated.setdefault(place.document, {})[record.sequence] = record
+            self._lose(place.document)
 
     def remove(self, sequence: int) -> None:
         """Undo :meth:`add`."""
         name = self._names.pop(sequence, None)
         if name is None:
             return
-        self._known.pop(name, None)
-        places = self._places[name]
+        self._lose(name)
+        places, dated = self._places[name], self._dated.get(name, {})
         del places[sequence]
+        dated.pop(sequence, None)
+        if not dated:
+            self._dated.pop(name, None)
         if not places:
             del self._places[name]
+
+    def _lose(self, name: str) -> None:
+        self._known.pop(name, None)
+        self._then.pop(name, None)
 
     def names(self) -> list[str]:
         """The documents, by name."""
         return sorted(self._places)
 
-    def document(self, name: str) -> Shelved | None:
-        """The version in force of a document; None: there is none."""
-        known, places = self._known.get(name), self._places.get(name)
-        if known is None and places:
-            ordered = sorted(places, key=lambda sequence: (places[sequence].position, sequence))
-            newest = max(places.values(), key=lambda p: (p.version, bool(p.sha256), -p.position))
-            numbers = {sequence: n for n, sequence in enumerate(ordered, start=1)}
-            known = self._known[name] = Shelved(newest, ordered, numbers)
-        return known
+    def all(self, name: str) -> list[int]:
+        """Sequences of every live passage of a document, whenever it holds, in order."""
+        places = self._places.get(name, {})
+        return sorted(places, key=lambda sequence: (places[sequence].position, sequence))
+
+    def newest(self, name: str) -> int:
+        """The newest live version of a document, whenever it holds."""
+        return max(place.version for place in self._places[name].values())
+
+    def document(self, name: str, moment: datetime) -> Shelved | None:
+        """The version of a document that is in force at a moment; None: there is none."""
+        places, dated = self._places.get(name, {}), self._dated.get(name)
+        if dated:
+            when, found = self._then.get(name, (None, None))
+            if when != moment:
+                fit = {s for s in places if s not in dated or dated[s].holds_at(moment)}
+                found = _shelved({s: place for s, place in places.items() if s in fit})
+                self._then[name] = moment, found
+            return found
+        if name not in self._known and (found := _shelved(places)) is not None:
+            self._known[name] = found
+        return self._known.get(name)
 
     def position(self, sequence: int) -> int:
         """Where a passage stands."""
         return self._places[self._names[sequence]][sequence].position
 
-    def passage(self, sequence: int) -> Passage | None:
-        """What is told of a record that is a passage; None: it is none."""
-        found = self.document(self._names[sequence]) if sequence in self._names else None
-        if found is None:
+    def passage(self, sequence: int, moment: datetime) -> Passage | None:
+        """What is told of a record that is a passage and holds at a moment; None: it is none."""
+        name = self._names.get(sequence)
+        found = None if name is None else self.document(name, moment)
+        if found is None or sequence not in found.numbers:
             return None
         number, count = found.numbers[sequence], len(found.ordered)
         return Passage(found.head.document, found.head.version, number, count)
+
+
+def _shelved(places: Mapping[int, Place]) -> Shelved | None:
+    if not places:
+        return None
+    ordered = sorted(places, key=lambda sequence: (places[sequence].position, sequence))
+    newest = max(places.values(), key=lambda p: (p.version, bool(p.sha256), -p.position))
+    return Shelved(newest, ordered, {sequence: n for n, sequence in enumerate(ordered, start=1)})

@@ -34,6 +34,7 @@ from memedit.memory.plain import (
     plain_report,
 )
 from memedit.model.correcting import options_of
+from memedit.model.several import with_default
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Proposal
@@ -75,8 +76,10 @@ class Editor:
 
     def _create(self, body: Mapping[str, Any]) -> Outcome:
         wanted = NewEdit.model_validate(body)
-        edit = make_edit(wanted)
+        encoder = self.service.memory.encoder
+        edit = with_default(make_edit(wanted), encoder, wanted.multiple)
         self.service.backend.check(edit)
+        self.service.memory.check_reasons(edit, self.namespace)
         found = self.service.backend.corrections(edit, self.namespace)
         if found.repeats is not None and wanted.valid_from is wanted.valid_until is None:
             version = self.service.memory.version
@@ -122,7 +125,8 @@ class Editor:
         with self._change("forget", id=id) as outcome:
             record = memory.forget(id, namespace=self.namespace)
             outcome |= {"id": id, "version": memory.version}
-        return {"id": id, "forgotten": plain_record(record), "version": outcome["version"]}
+        told = {"id": id, "forgotten": plain_record(record), "version": outcome["version"]}
+        return told | {"may_rest": [plain_record(r) for r in memory.resting_on([record])]}
 
     def _restore(self, body: Mapping[str, Any]) -> Outcome:
         wanted = Restore.model_validate(body)
@@ -155,7 +159,10 @@ class Editor:
         )
         self.service.backend.check(Edit.from_statement(document.passages[0]))
         with self._change("document", document=document.name) as outcome:
-            change = self.service.memory.put_document(document, namespace=self.namespace)
+            change = self.service.memory.put_document(
+                document, namespace=self.namespace,
+                valid_from=body.get("valid_from"), valid_until=body.get("valid_until"),
+            )  # fmt: skip
             outcome |= {"version": change.memory, "document_version": change.version}
         return plain_document_change(change)
 
@@ -239,8 +246,8 @@ def apply_change(record: Record, change: EditChange) -> tuple[Edit, dict[str, An
         raise InvalidEditError("target_new is missing.", hint="A full sentence is a statement.")
     elif not edit.is_statement and given.get("target_new", "") is None:
         raise InvalidEditError("target_new is missing.", hint="A full sentence is a statement.")
-    if "queries" in given:
-        given["queries"] = tuple(given["queries"] or ())
+    for name in {"queries", "because_of"} & given.keys():
+        given[name] = tuple(given[name] or ())
     if (
         "subject" not in given
         and edit.subject

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from memedit.core.documents import NewDocument
+from memedit.core.moments import moment_of
 from memedit.data.documents.reading import TYPES, parse_document
 from memedit.memory import DocumentChange
 from memedit.memory.plain import plain_document, plain_document_change
@@ -20,22 +21,27 @@ from memedit.serving.service import MayRead, State
 router = APIRouter(prefix="/v1", tags=["documents"])
 DocumentName = Annotated[str, Path(max_length=64, description="Name of a document.")]
 Format = Literal["markdown", "text", "html", "pdf", "docx"]
+Day = Annotated[
+    str | None, Query(max_length=40, description="A date, or a moment with its time zone.")
+]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.get("/documents")
-def list_documents(service: State, caller: MayRead) -> JSONResponse:
+def list_documents(service: State, caller: MayRead, as_of: Day = None) -> JSONResponse:
     """The namespace's documents in force, by name."""
-    found = service.memory.documents(caller.namespace)
+    found = service.memory.documents(caller.namespace, as_of=as_of)
     data = [plain_document(document, passages=False) for document in found]
     version = service.memory.version
     return JSONResponse({"object": "list", "data": data, "version": version})
 
 
 @router.get("/documents/{name}")
-def get_document(service: State, caller: MayRead, name: DocumentName) -> JSONResponse:
+def get_document(
+    service: State, caller: MayRead, name: DocumentName, as_of: Day = None
+) -> JSONResponse:
     """One document in force, with its passages."""
-    found = service.memory.document(name, namespace=caller.namespace)
+    found = service.memory.document(name, namespace=caller.namespace, as_of=as_of)
     return JSONResponse(plain_document(found))
 
 
@@ -51,19 +57,27 @@ async def put_document(
         Format | None, Query(description="Left out, it is told by the content type.")
     ] = None,
     dry_run: Annotated[bool, Query(description="Only tell what would change.")] = False,
+    valid_from: Day = None,
+    valid_until: Day = None,
 ) -> JSONResponse:
     """Put a document in force, in place of its version before: passages that it says no longer are
-    retired, those that it says still keep their ids. 202: it is proposed."""
+    retired, those that it says still keep their ids. From ``valid_from`` on, where it is given: up
+    to then the version before stays in force. 202: it is proposed."""
+    dates = {"valid_from": valid_from, "valid_until": valid_until}
+    for what, given in dates.items():
+        if given is not None:
+            moment_of(given, what)
     kind = format or _kind(request.headers.get("content-type", ""))
     document = await run_in_threadpool(parse_document, await request.body(), kind, name)
     if dry_run:
-        return JSONResponse(plain_document_change(await _try_document(writes, document)))
+        return JSONResponse(plain_document_change(await _try_document(writes, document, dates)))
     body = {
         "name": name,
         "title": document.title,
         "sha256": document.sha256,
         "passages": list(document.passages),
     }
+    body |= {what: given for what, given in dates.items() if given is not None}
     outcome, made = await writes.change("document", body)
     return JSONResponse(outcome, 200 if made else 202)
 
@@ -86,10 +100,12 @@ def _kind(content_type: str) -> str:
     return TYPES[said]
 
 
-async def _try_document(writes: Writes, document: NewDocument) -> DocumentChange:
+async def _try_document(
+    writes: Writes, document: NewDocument, dates: dict[str, str | None]
+) -> DocumentChange:
     memory, namespace = writes.service.memory, writes.caller.namespace
 
     def try_document(*_: Any) -> DocumentChange:
-        return memory.put_document(document, namespace=namespace, dry_run=True)
+        return memory.put_document(document, namespace=namespace, dry_run=True, **dates)
 
     return await writes.run(try_document)

@@ -77,3 +77,28 @@ def test_a_document_is_proposed_and_approved(tmp_path: Path) -> None:
             assert len(ok(await client.get(AT))["passages"]) == 3
 
     run(work())
+
+
+def test_a_version_that_holds_from_a_day_on(tmp_path: Path) -> None:
+    service = tiny_service(tmp_path / "m", scope="nearest")
+
+    async def work() -> None:
+        async with within(service) as client:
+            ok(await client.put(AT, content=FIRST, headers=MARKDOWN))
+            dates = {"valid_from": "2990-01-01"}
+            made = ok(await client.put(AT, content=SECOND, headers=MARKDOWN, params=dates))
+            assert made["valid_from"] == "2990-01-01T00:00:00+00:00" and made["kept"] == 1
+            now, then = (
+                ok(await client.get(AT)),
+                ok(await client.get(AT, params={"as_of": "2990-01-01"})),
+            )
+            assert (now["version"], then["version"]) == (1, 2)
+            assert now["upcoming"] == [{"version": 2, "valid_from": made["valid_from"]}]
+            listed = ok(await client.get("/v1/documents", params={"as_of": "2990-01-01"}))["data"]
+            assert listed[0]["version"] == 2
+            for params in ({"valid_from": "soon"}, {"valid_until": "2990-01-01T00:00:00"}):
+                bad = await client.put(AT, content=FIRST, headers=MARKDOWN, params=params)
+                assert bad.status_code == 400, bad.text
+            assert (await client.get(AT, params={"as_of": "soon"})).status_code == 400
+
+    run(work())

@@ -263,3 +263,24 @@ def test_restore_leaves_other_namespaces_alone() -> None:
         assert [r.id for r in memory.records("b")] == [theirs.id]
         assert [r.id for r in memory.records("a")] == [ours.id]
         assert memory.verify().ok
+
+
+def test_what_an_edit_rests_on_is_kept_and_told() -> None:
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            made = ok(await client.post("/v1/edits", json=CAPITAL), 201)
+            rests = {"statement": "Trains go to the capital.", "because_of": [made["id"]]}
+            other = ok(await client.post("/v1/edits", json=rests), 201)
+            assert other["record"]["because_of"] == [made["id"]] and other["may_rest"] == []
+            path = f"/v1/edits/{made['id']}"
+            changed = ok(await client.patch(path, json={"target_new": "Nice"}))
+            assert [row["id"] for row in changed["may_rest"]] == [other["id"]]
+            posed = await client.post("/v1/edits", json=rests | {"because_of": ["nothing"]})
+            assert posed.status_code == 400 and "in force" in posed.text
+            path = f"/v1/edits/{other['id']}"
+            again = ok(await client.patch(path, json={"because_of": [changed["id"]]}))
+            assert again["record"]["because_of"] == [changed["id"]]
+            gone = ok(await client.delete(f"/v1/edits/{changed['id']}"))
+            assert [row["id"] for row in gone["may_rest"]] == [again["id"]]
+
+    run(work())

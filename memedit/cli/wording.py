@@ -1,0 +1,51 @@
+"""What changed between two texts, word by word, for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from rich.text import Text
+
+_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+_ALIKE = 0.6
+"""Share of words in common from which one text is another's new wording."""
+_NEAR = 4
+"""How far apart the two may stand."""
+
+
+def words_changed(old: str, new: str) -> Text:
+    """One text of both: what went as ``[-so-]``, what came as ``{+so+}``, in colour where there is
+    any."""
+    before, after = _WORDS.findall(old), _WORDS.findall(new)
+    found = Text()
+    for kind, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind == "equal":
+            found.append("".join(before[a:b]))
+            continue
+        if gone := "".join(before[a:b]):
+            found.append(f"[-{gone}-]", style="red")
+        if came := "".join(after[c:d]):
+            found.append(f"{{+{came}+}}", style="green")
+    return found
+
+
+def rewordings(old: Sequence[tuple[int, str]], new: Sequence[tuple[int, str]]) -> dict[int, int]:
+    """Which old text a new one is another wording of: by the place of the new one that of the old.
+
+    Args:
+        old, new: (place in a list of both, text). Only texts that stand near are compared.
+    """
+    found: dict[int, int] = {}
+    for at, text in new:
+        near = [(place, said) for place, said in old if abs(place - at) <= _NEAR]
+        rated = [(_alike(said, text), place) for place, said in near if place not in found.values()]
+        best, place = max(rated, default=(0.0, -1))
+        if best >= _ALIKE:
+            found[at] = place
+    return found
+
+
+def _alike(one: str, other: str) -> float:
+    return SequenceMatcher(None, one.split(), other.split(), autojunk=False).ratio()

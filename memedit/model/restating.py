@@ -1,0 +1,218 @@
+"""Two sentences of one form that differ in a value, or in that one denies the other.
+
+"Our refund window is 30 days." and "… 60 days.": the newer replaces the older. A quantity, a time
+or a date is a value wherever it stands; "the train 5", "ward 3A" are what a sentence is about. If
+another number or a name differs ("The CEO of Acme is Ada." and "… is Bo."), it must end the
+sentence, behind its verb, and the relation must surely have one value.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import month_abbr, month_name
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+from memedit.core.text import Word
+
+Kind = Literal["quantity", "number", "name", "denial", "words"]
+_TOKEN = re.compile(r"\d[\w.,:/-]*\w|\w[\w'’-]*")
+_TIME = re.compile(r"\d{1,2}:\d\d|\d{1,2}(?:am|pm)")
+_NUMBER = re.compile(r"\d[\d.,]*")
+_MONTHS = frozenset(name.casefold() for names in (month_name, month_abbr) for name in names if name)
+_VERBS = frozenset(
+    "is are was were be has have had can may must will shall should do does did cannot costs takes "
+    "lasts opens closes starts begins ends runs lives works leaves departs arrives needs requires "
+    "gives gets pays allows offers includes holds contains uses keeps stores sends receives "
+    "accepts supports exports imports listens charges ships delivers follows leads reports "
+    "belongs comes goes weighs measures covers expires answers speaks plays stays sits "
+    "became becomes moved founded born died wrote made sells serves means equals call write "
+    "ask use pay send bring return withdraw press set open close".split()
+)
+_ABOUT = frozenset("we you they i customers employees members guests visitors drivers".split())
+_IDENTIFIES = frozenset(
+    "ward room train bus tram line flight gate platform floor level building block house locker "
+    "desk seat track lane road route highway order invoice ticket case class course grade group "
+    "team section chapter page paragraph article rule step day week phase round part unit lesson "
+    "version release model type size number no nr code id zone area station terminal pier dock "
+    "door entrance channel port table figure appendix form tier plan".split()
+)
+"""Words behind which a number names a thing: "ward 3", "version 2"."""
+_NO_UNIT = frozenset(
+    "a an the of in on at by to for from with and or as is are was were has have had can may must "
+    "will do does did that which who when if but than until till per".split()
+)
+_DENIES = frozenset("not no never cannot".split())
+_AUXILIARIES = frozenset("do does did can".split())
+_LEFT_OUT = frozenset("a an the now currently then henceforth".split())
+_NEGATED = re.compile(r"n['’]t\b", re.IGNORECASE)
+_LONGEST = 6
+"""Words of a value."""
+_MOST = 3
+"""Values that may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """How a new sentence differs from an old one of its form.
+
+    Attributes:
+        kind: In quantities, in other numbers, in a name, by a denial, or in other words.
+        before: What stands before the value, in the new one.
+        ends: Whether one value differs, and it ends the sentence.
+        about: Whether both are about the same, as far as that can be told.
+    """
+
+    kind: Kind
+    before: str = ""
+    ends: bool = False
+    about: bool = True
+
+
+def restated(old: str, new: str) -> Restated | None:
+    """How ``new`` differs from ``old``; None: they are not of one form, or say the same."""
+    one, two = _told(old), _told(new)
+    if not one or not two:
+        return None
+    if _denies(one, two):
+        return Restated("denial")
+    before, after = [w.text for w in one], [w.text for w in two]
+    codes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    changed = [code for code in codes if code[0] != "equal"]
+    if not _is_form(changed, before, after):
+        return None
+    spans = [(old[one[a].start : one[b - 1].end], new[two[c].start : two[d - 1].end])
+             for _, a, b, c, d in changed]  # fmt: skip
+    quantities = all(
+        _is_quantity(old, one, a, b) and _is_quantity(new, two, c, d) for _, a, b, c, d in changed
+    )
+    kind: Kind = "quantity" if quantities else _kind_of(spans)
+    same = len(before) - sum(b - a for _, a, b, _, _ in changed)
+    if kind == "words" and 3 * same < 2 * max(len(before), len(after)):
+        return None
+    _, first, last, start, end = changed[0]
+    verb = _verb(before)
+    return Restated(
+        kind,
+        new[: two[start].start].rstrip(),
+        ends=len(changed) == 1 and last == len(before) and end == len(after),
+        about=quantities or (verb is not None and first > verb),
+    )
+
+
+def replaces(
+    found: Restated, surely_one: Callable[[str], bool], surely_many: Callable[[str], bool]
+) -> bool:
+    """Whether the new sentence replaces the old one for sure.
+
+    Args:
+        surely_one: Whether what goes before a value has surely one value at a time.
+        surely_many: Whether it surely has several.
+    """
+    if found.kind == "denial":
+        return True
+    if found.kind == "quantity":
+        return not surely_many(found.before)
+    sort = found.kind in ("number", "name")
+    return sort and found.about and found.ends and surely_one(found.before)
+
+
+def numbers_of(text: str) -> tuple[list[str], list[str]]:
+    """(numbers of a sentence, what they count), both sorted: times and dates count themselves."""
+    words = _told(text)
+    found, units = list[str](), list[str]()
+    for n, word in enumerate(words):
+        if not word.text[:1].isdigit():
+            continue
+        found.append(word.text)
+        if _TIME.fullmatch(word.text):
+            units.append("time")
+        elif _is_dated(words, n):
+            units.append("date")
+        else:
+            units.append(words[n + 1].text.rstrip("s") if n + 1 < len(words) else "")
+    return sorted(found), sorted(units)
+
+
+def _told(text: str) -> list[Word]:
+    """The words that say something; a number is one, its marks and all."""
+    plain = _NEGATED.sub(" no", text)  # as long as "n't": words stay where they are
+    found = (Word(m[0].casefold(), m.start(), m.end()) for m in _TOKEN.finditer(plain))
+    return [word for word in found if word.text not in _LEFT_OUT]
+
+
+def _denies(one: list[Word], two: list[Word]) -> bool:
+    """Whether one is the other's denial, in the same words otherwise."""
+    parity = [sum(w.text in _DENIES for w in each) % 2 for each in (one, two)]
+    if parity[0] == parity[1]:
+        return False
+    left = _DENIES | _AUXILIARIES
+    plain = [[_base(w.text) for w in each if w.text not in left] for each in (one, two)]
+    return plain[0] == plain[1]
+
+
+def _base(word: str) -> str:
+    """A verb without its ending: "includes" and "include" are one."""
+    return word[:-1] if word.endswith("s") and len(word) > 3 else word
+
+
+def _is_form(
+    changed: Sequence[tuple[str, int, int, int, int]], one: list[str], two: list[str]
+) -> bool:
+    """Whether some words stand for others, and most of both is the same."""
+    if not 0 < len(changed) <= _MOST or any(kind != "replace" for kind, *_ in changed):
+        return False
+    differ = [max(b - a, d - c) for _, a, b, c, d in changed]
+    same = len(one) - sum(b - a for _, a, b, _, _ in changed)
+    return max(differ) <= _LONGEST and same >= 2 and same * 2 >= min(len(one), len(two))
+
+
+def _verb(words: list[str]) -> int | None:
+    """Where the first verb stands."""
+    for n, word in enumerate(words):
+        if word in _VERBS and (n > 0 or word not in _ABOUT):
+            return n
+    return None
+
+
+def _is_quantity(text: str, words: Sequence[Word], a: int, b: int) -> bool:
+    """Whether words[a:b] are an amount with its unit behind it, a time, or a date."""
+    span = [word.text for word in words[a:b]]
+    if a == 0 or not any(each[:1].isdigit() for each in span):
+        return False
+    if all(_TIME.fullmatch(each) for each in span):
+        return True
+    if any(each in _MONTHS for each in span) or (b - a == 1 and _is_dated(words, a)):
+        return all(each in _MONTHS or _NUMBER.fullmatch(each) for each in span)
+    if b - a != 1 or not _NUMBER.fullmatch(span[0]):
+        return False
+    last, behind = words[a - 1], words[b : b + 1]
+    sign = text[words[a].end : words[a].end + 2].strip()[:1] in ("%", "€", "$", "£")
+    sign = sign or text[: words[a].start].rstrip()[-1:] in ("€", "$", "£")
+    unit = bool(behind) and behind[0].text.isalpha() and behind[0].text not in _NO_UNIT
+    unit = unit and text[behind[0].start].islower()
+    named = last.text in _IDENTIFIES or (a > 1 and text[last.start].isupper())
+    return (sign or unit) and not named
+
+
+def _is_dated(words: Sequence[Word], n: int) -> bool:
+    """Whether a number stands beside the name of a month."""
+    return any(words[at].text in _MONTHS for at in (n - 1, n + 1) if 0 <= at < len(words))
+
+
+def _kind_of(spans: Sequence[tuple[str, str]]) -> Kind:
+    kinds = {_one_kind(old, new) for old, new in spans}
+    return kinds.pop() if len(kinds) == 1 else "words"
+
+
+def _one_kind(old: str, new: str) -> Kind:
+    numbers = [re.search(r"\d", each) is not None for each in (old, new)]
+    if all(numbers):
+        units = [re.sub(r"[\d.,:\s]+", " ", each).split() for each in (old, new)]
+        return "number" if units[0] == units[1] or not (units[0] and units[1]) else "words"
+    if any(numbers):
+        return "words"
+    named = [all(w[:1].isupper() for w in each.split()) for each in (old, new)]
+    return "name" if all(named) else "words"

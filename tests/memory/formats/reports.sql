@@ -1,0 +1,102 @@
+BEGIN TRANSACTION;
+CREATE TABLE events (
+	id INTEGER NOT NULL, 
+	version INTEGER NOT NULL, 
+	kind VARCHAR NOT NULL, 
+	sequence INTEGER NOT NULL, 
+	at VARCHAR NOT NULL, 
+	reason VARCHAR NOT NULL, 
+	other INTEGER, 
+	PRIMARY KEY (id), 
+	FOREIGN KEY(sequence) REFERENCES records (sequence), 
+	FOREIGN KEY(other) REFERENCES records (sequence)
+);
+INSERT INTO "events" VALUES(1,1,'add',1,'2026-11-28T14:36:07.693728+00:00','',NULL);
+INSERT INTO "events" VALUES(2,2,'supersede',1,'2026-11-28T14:36:07.710356+00:00','',2);
+INSERT INTO "events" VALUES(3,2,'add',2,'2026-11-28T14:36:07.710356+00:00','',NULL);
+INSERT INTO "events" VALUES(4,3,'add',3,'2026-11-28T14:36:07.734140+00:00','',NULL);
+INSERT INTO "events" VALUES(5,4,'add',4,'2026-11-28T14:36:07.745124+00:00','',NULL);
+INSERT INTO "events" VALUES(6,5,'forget',4,'2026-11-28T14:36:07.749770+00:00','',NULL);
+INSERT INTO "events" VALUES(7,6,'add',5,'2026-11-28T14:36:07.755176+00:00','',NULL);
+INSERT INTO "events" VALUES(8,7,'add',6,'2026-11-28T14:36:07.774827+00:00','',NULL);
+INSERT INTO "events" VALUES(9,8,'supersede',6,'2026-11-28T14:36:07.830675+00:00','',7);
+INSERT INTO "events" VALUES(10,8,'add',7,'2026-11-28T14:36:07.830675+00:00','',NULL);
+CREATE TABLE keys (
+	id INTEGER NOT NULL, 
+	sequence INTEGER NOT NULL, 
+	text VARCHAR NOT NULL, 
+	vector BLOB NOT NULL, 
+	PRIMARY KEY (id), 
+	FOREIGN KEY(sequence) REFERENCES records (sequence)
+);
+INSERT INTO "keys" VALUES(1,1,'The capital of Peru is',X'EB0551BEEB05513E0000000070C41CBF0000000070C41CBFEB05D1BE00000000');
+INSERT INTO "keys" VALUES(2,1,'Peru''s capital?',X'2EF9643E2EF9643E000000002EF9E4BE00000000E2BA2B3F2EF9E4BE2EF9643E');
+INSERT INTO "keys" VALUES(3,2,'The capital of Peru is',X'EB0551BEEB05513E0000000070C41CBF0000000070C41CBFEB05D1BE00000000');
+INSERT INTO "keys" VALUES(4,3,'The tariff is',X'A53284BE0000000000000000A53284BE00000000A53204BFF74B463F00000000');
+INSERT INTO "keys" VALUES(5,4,'Our refund window is 60 days.',X'A3F823BEA3F8233EA3F8A33EA3F823BF00000000A3F8A33EF4F4F5BEA3F8A33E');
+INSERT INTO "keys" VALUES(6,5,'Employees have 28 days of leave a year, taken in whole days. Requests go to the manager, two weeks before. Unused days lapse at the end of March.',X'89A8B1BEB7E0EC3DB7E0EC3D957640BF00000000A044CFBE89A8B1BEB7E06C3D');
+INSERT INTO "keys" VALUES(7,5,'Employees have 28 days of leave a year, taken in whole days.',X'19A242BF518F693E00000000518F69BE518F69BE518FE9BE518F69BEE1B49B3D');
+INSERT INTO "keys" VALUES(8,5,'Employees: Requests go to the manager, two weeks before.',X'00000000036B66BE036B66BE036B66BF036BE63D036BE63D036B663E036BE6BD');
+INSERT INTO "keys" VALUES(9,5,'Employees: Unused days lapse at the end of March.',X'6C16ADBE6C162D3E6C16AD3E6C16ADBE000000006C16ADBED1D001BFD1D0013F');
+INSERT INTO "keys" VALUES(10,6,'Tea is served at',X'3FA80CBE5FFCD2BE3FA80CBE5FFC523F3FA80C3E000000003FA88CBE3FA80C3E');
+INSERT INTO "keys" VALUES(11,7,'Tea is served at',X'3FA80CBE5FFCD2BE3FA80CBE5FFC523F3FA80C3E000000003FA88CBE3FA80C3E');
+INSERT INTO "keys" VALUES(12,7,'How is tea grown?',X'00000000A3F823BFF4F4F5BEA3F8A33E00000000A3F823BEF4F4F53E00000000');
+CREATE TABLE meta (
+	name VARCHAR NOT NULL, 
+	value VARCHAR NOT NULL, 
+	PRIMARY KEY (name)
+);
+INSERT INTO "meta" VALUES('format','1');
+INSERT INTO "meta" VALUES('memory','1b41d5b9af0147f093bf0f823740c719');
+INSERT INTO "meta" VALUES('encoder','hashing-8');
+INSERT INTO "meta" VALUES('dimension','8');
+INSERT INTO "meta" VALUES('embedding','b2ee3e19e226441db4a79d3a6446e22c');
+CREATE TABLE payloads (
+	sequence INTEGER NOT NULL, 
+	editor VARCHAR NOT NULL, 
+	tensors BLOB NOT NULL, 
+	"values" VARCHAR NOT NULL, 
+	PRIMARY KEY (sequence, editor), 
+	UNIQUE (sequence, editor), 
+	FOREIGN KEY(sequence) REFERENCES records (sequence)
+);
+CREATE TABLE records (
+	sequence INTEGER NOT NULL, 
+	version INTEGER NOT NULL, 
+	namespace VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	prompt VARCHAR NOT NULL, 
+	target_new VARCHAR, 
+	subject VARCHAR, 
+	target_true VARCHAR, 
+	queries VARCHAR NOT NULL, 
+	source VARCHAR NOT NULL, 
+	valid_from VARCHAR, 
+	valid_until VARCHAR, 
+	relation INTEGER, 
+	digest VARCHAR NOT NULL, 
+	PRIMARY KEY (sequence), 
+	FOREIGN KEY(relation) REFERENCES relations (id)
+);
+INSERT INTO "records" VALUES(1,1,'default','a03362866f5553ae','The capital of Peru is','Lima','Peru',NULL,'["Peru''s capital?"]','atlas',NULL,NULL,1,'50954fe6ce20d63bab9b1fc265c592f82d46b84764d39f4407f644c9b0200776');
+INSERT INTO "records" VALUES(2,2,'default','ec99dd4f82104d84','The capital of Peru is','Cusco','Peru',NULL,'[]','',NULL,NULL,1,'31a9a4a12643a77cb7cb8c27c976b905ba977a3d077180f5e57baf1e30789253');
+INSERT INTO "records" VALUES(3,3,'default','e101650f6f3e77f9','The tariff is','30 euros','tariff',NULL,'[]','','2025-01-01T00:00:00.000000+00:00','2026-01-01T00:00:00.000000+00:00',2,'72f3ea8fc3f2000dbc5d50a097032fa8a4ea9c3c8f732fac7ea5c6095821597d');
+INSERT INTO "records" VALUES(4,4,'default','70a86aa0e7611016','Our refund window is 60 days.',NULL,NULL,NULL,'[]','',NULL,NULL,NULL,'a7323dc8df8c5148c047af9285b586865129289f19afa27cf3d680441fcd2049');
+INSERT INTO "records" VALUES(5,6,'hr','3c2fbcfc533c7c4c','Employees have 28 days of leave a year, taken in whole days. Requests go to the manager, two weeks before. Unused days lapse at the end of March.',NULL,NULL,NULL,'[]','',NULL,NULL,NULL,'5b13f8818969c8eadfce9505df93b496ad000445b56b2df9c4e6fb96520cb948');
+INSERT INTO "records" VALUES(6,7,'default','4e1e80bc2ed3fae8','Tea is served at','4 pm','Tea',NULL,'[]','',NULL,NULL,3,'11c4bf0fb92e6c3c2830940347107e6725b3e2d7a4814ab64df4574ace2a90d9');
+INSERT INTO "records" VALUES(7,8,'default','4e1e80bc2ed3fae8','Tea is served at','4 pm','Tea',NULL,'[{"not": "How is tea grown?"}]','',NULL,NULL,3,'494467bfb5996804fe728e3ba593a90c1fc5408018ccb75f8bb578f28a738145');
+CREATE TABLE relations (
+	id INTEGER NOT NULL, 
+	text VARCHAR NOT NULL, 
+	vector BLOB NOT NULL, 
+	PRIMARY KEY (id), 
+	UNIQUE (text)
+);
+INSERT INTO "relations" VALUES(1,'The capital of it is',X'0000000000000000EB05D1BE70C41CBFEB05513E70C41CBF00000000EB05513E');
+INSERT INTO "relations" VALUES(2,'The it is',X'D5000EBF00000000D5000EBF00000000D5008E3ED5000EBF0000000000000000');
+INSERT INTO "relations" VALUES(3,'it is served at',X'B25F1ABE000000008A8FE7BE9EF7403FB25F9A3E00000000B25F9ABEB25F1A3E');
+CREATE INDEX records_by_id ON records (id, namespace);
+CREATE INDEX ix_keys_sequence ON keys (sequence);
+CREATE INDEX ix_events_version ON events (version);
+CREATE INDEX ix_events_sequence ON events (sequence);
+COMMIT;

@@ -1,0 +1,40 @@
+"""The default of ``multiple``: learnt, sure, overruled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memedit.core.types import Edit
+from memedit.encoders import HashingEncoder
+from memedit.model.several import SeveralValues, chances, surely_one, trained, with_default
+
+
+def test_no_decision_for_another_encoder_and_what_is_said_counts() -> None:
+    encoder, edit = HashingEncoder(8), Edit("Kirk is interested in", "chess", "Kirk")
+    assert chances(["it is interested in"], encoder) is None
+    assert with_default(edit, encoder, None) is edit
+    assert with_default(edit, encoder, True).multiple
+    assert with_default(edit, encoder, True).id != edit.id
+    assert not with_default(Edit("a is", "b", multiple=True), encoder, False).multiple
+    assert not surely_one("Kirk was born in", "Kirk", encoder)
+
+
+def test_chances_of_a_hand_worked_case() -> None:
+    import numpy as np
+
+    made = SeveralValues("x", np.array([2.0, 0.0], np.float32), -1.0, 0.9, 0.1)
+    found = made.chances(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32))
+    assert found == pytest.approx([1 / (1 + np.exp(-1)), 1 / (1 + np.exp(1))], rel=1e-5)
+
+
+def test_the_packaged_decision(minilm: Any) -> None:
+    assert trained().encoder == minilm.id and trained().one < trained().many
+    many = ("Kirk is interested in", "Kirk has visited", "Members of Kirk include")
+    one = ("Kirk was born in", "The CEO of Kirk is", "Kirk is assigned to the project")
+    for prompt in many:
+        assert with_default(Edit(prompt, "x", "Kirk"), minilm, None).multiple, prompt
+    for prompt in one:
+        assert not with_default(Edit(prompt, "x", "Kirk"), minilm, None).multiple, prompt
+        assert surely_one(prompt, "Kirk", minilm), prompt
