@@ -8,7 +8,14 @@ import pytest
 
 from memedit.core.types import Edit
 from memedit.encoders import HashingEncoder
-from memedit.model.several import SeveralValues, chances, surely_one, trained, with_default
+from memedit.model.several import (
+    SeveralValues,
+    chances,
+    surely_many,
+    surely_one,
+    trained,
+    with_default,
+)
 
 
 def test_no_decision_for_another_encoder_and_what_is_said_counts() -> None:
@@ -37,4 +44,5 @@ def test_the_packaged_decision(minilm: Any) -> None:
         assert with_default(Edit(prompt, "x", "Kirk"), minilm, None).multiple, prompt
     for prompt in one:
         assert not with_default(Edit(prompt, "x", "Kirk"), minilm, None).multiple, prompt
-        assert surely_one(prompt, "Kirk", minilm), prompt
+        assert not surely_many(prompt, "Kirk", minilm), prompt
+    assert surely_one("The CEO of Kirk is", "Kirk", minilm)
