@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from benchmarks.facts_common import Facts, Row, asked, edit_of, says, share
 
@@ -70,20 +71,27 @@ def _changes(row: Row) -> bool:
     return len({fact["target"] for fact in row["facts"]}) > 1
 
 
+def _day(text: str) -> str:
+    """A year, or "March 02, 2021", as a date in ISO 8601."""
+    if text.isdigit():
+        return f"{text}-01-01"
+    return datetime.strptime(text, "%B %d, %Y").date().isoformat()
+
+
 def situated(rows: Sequence[Row], facts: Facts) -> Row:
     """Questions that say "as of 2019" themselves, to values that hold from a year on."""
     chosen = [row for row in rows if row.get("facts")]
     for row in chosen:
-        for fact in sorted(row["facts"], key=lambda f: str(f["valid_from"])):
+        for fact in sorted(row["facts"], key=lambda f: _day(str(f["valid_from"]))):
             if (edit := edit_of(fact)) is not None:
-                facts.add(edit, valid_from=f"{fact['valid_from']}-01-01")
+                facts.add(edit, valid_from=_day(str(fact["valid_from"])))
     fired, right, early = list[bool](), list[bool](), list[bool]()
     for row in chosen:
         prompts = {fact["prompt"] for fact in row["facts"]}
-        first = min(str(fact["valid_from"]) for fact in row["facts"])
+        first = min(_day(str(fact["valid_from"])) for fact in row["facts"])
         for probe in row["probes"]:
             own = [r for r in asked(facts.ask(probe["prompt"])) if r.edit.prompt in prompts]
-            if str(probe["as_of"]) < first:
+            if _day(str(probe["as_of"])) < first:
                 early.append(not own)  # nothing is known of then
                 continue
             fired.append(bool(own))

@@ -44,6 +44,7 @@ _NO_UNIT = frozenset(
     "a an the of in on at by to for from with and or as is are was were has have had can may must "
     "will do does did that which who when if but than until till per".split()
 )
+_JOINING = frozenset("of the and de la le du des del di da van von der den el al".split())
 _DENIES = frozenset("not no never cannot".split())
 _AUXILIARIES = frozenset("do does did can".split())
 _LEFT_OUT = frozenset("a an the now currently then henceforth".split())
@@ -214,5 +215,11 @@ def _one_kind(old: str, new: str) -> Kind:
         return "number" if units[0] == units[1] or not (units[0] and units[1]) else "words"
     if any(numbers):
         return "words"
-    named = [all(w[:1].isupper() for w in each.split()) for each in (old, new)]
-    return "name" if all(named) else "words"
+    return "name" if _is_name(old) and _is_name(new) else "words"
+
+
+def _is_name(text: str) -> bool:
+    """Whether words begin with a capital, but for small ones within: "Isle of Man"."""
+    words = text.split()
+    ends = words[0][:1].isupper() and words[-1][:1].isupper()
+    return ends and all(word[:1].isupper() or word in _JOINING for word in words)

@@ -20,6 +20,7 @@ def corrects(old: str, new: str, *, one: bool = True) -> bool | None:
     ("Customers pay the postage.", "Customers do not pay the postage."),
     ("Dogs aren't allowed.", "Dogs are allowed."),
     ("The CEO of Acme is Ada Byron.", "The CEO of Acme is Bo Ek."),
+    ("Ann is a citizen of Peru.", "Ann is a citizen of Isle of Man."),
     ("Up to 15 guests may stay.", "Up to 2 guests may stay."),
     ("Guests check out by 11:00.", "Guests check out by 10:30."),
     ("Version 2.9 ends on July 15.", "Version 2.9 ends on September 17."),
