@@ -221,5 +221,6 @@ def _one_kind(old: str, new: str) -> Kind:
 def _is_name(text: str) -> bool:
     """Whether words begin with a capital, but for small ones within: "Isle of Man"."""
     words = text.split()
-    ends = words[0][:1].isupper() and words[-1][:1].isupper()
-    return ends and all(word[:1].isupper() or word in _JOINING for word in words)
+    if not words or not (words[0][:1].isupper() and words[-1][:1].isupper()):
+        return False
+    return all(word[:1].isupper() or word in _JOINING for word in words)
