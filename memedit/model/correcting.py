@@ -96,8 +96,10 @@ def corrections(
     """
     if edit.multiple or not len(decider.memory):
         return Corrections()
-    (decision,) = decider.decide([edit.prompt], namespace, moment, timed=False)
-    near = [hit for hit in decision.candidates[: 2 * _MOST] if _comparable(hit, edit)][:_MOST]
+    (decision,) = decider.decide(
+        [edit.prompt], namespace, moment, timed=False, keep=lambda hit: _is_comparable(hit, edit)
+    )
+    near = list(decision.candidates[:_MOST])
     ended = [hit.record for hit in near if _ends(edit, hit.record.edit)]
     anew, differs = _said_anew(decider, edit, decision)
     ended += [record for record in anew if record not in ended]
@@ -133,7 +135,7 @@ def _said_anew(
     for hit in decision.candidates:
         old = hit.record.edit
         either = edit.is_statement or old.is_statement
-        if not either or hit.passage is not None or not _comparable(hit, edit):
+        if not either or hit.passage is not None:
             continue
         found = restated(old.statement, edit.statement)
         if found is not None and found.about:
@@ -193,7 +195,7 @@ def options_for(
     return options_of(corrections(Decider(memory), edit, namespace), memory, until)
 
 
-def _comparable(hit: Hit, edit: Edit) -> bool:
+def _is_comparable(hit: Hit, edit: Edit) -> bool:
     """Whether a fact may be about the same: of other words, and of one subject, as far as told."""
     old = hit.record.edit
     if old.multiple or normalise(old.prompt) == normalise(edit.prompt):

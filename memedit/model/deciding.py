@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime, timezone
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
@@ -94,6 +94,7 @@ class Decider:
         store: EditMemory | MemoryView | None = None,
         *,
         timed: bool = True,
+        keep: Callable[[Hit], bool] | None = None,
     ) -> list[Decision]:
         """What the scope says of each query.
 
@@ -103,6 +104,8 @@ class Decider:
             as_of: The moment at which they hold, of a date as its day begins; None: now.
             store: The memory as it was; None: as it is.
             timed: A time that a query names counts; else its words are words.
+            keep: Which candidates the scope reads at all; None: all. To read them is the most of
+                what a decision costs.
 
         Raises:
             EncoderMismatchError: the scope asked for does not fit the memory's encoder.
@@ -116,7 +119,7 @@ class Decider:
         def one(query: str, then: datetime | None) -> Decision:
             return self._decided([query], namespace, then, store)[0]
 
-        decisions = self._decided(queries, namespace, moment, store)
+        decisions = self._decided(queries, namespace, moment, store, keep)
         # An ungated scope has all edits of the moment; no time in a query changes which those are.
         if judges_all(self.scope) or not timed:
             return decisions
@@ -154,8 +157,11 @@ class Decider:
         namespace: str,
         moment: datetime | None,
         store: EditMemory | MemoryView,
+        keep: Callable[[Hit], bool] | None = None,
     ) -> list[Decision]:
         found = candidates(self.scope, store, queries, namespace, moment)
+        if keep is not None:
+            found = [[hit for hit in hits if keep(hit)] for hits in found]
         with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
             decisions = self.scope.decide(queries, found)
         return list(map(heed, queries, decisions))
