@@ -137,7 +137,7 @@ def test_generate_takes_ids_and_says_what_takes_texts(model: EditableModel, give
 MISSPELT: list[tuple[str, Callable[[EditableModel], Any], str]] = [
     ("edit", lambda m: m.edit("a b", "c", subjet="a"), "Did you mean: subject"),
     ("edit", lambda m: m.edit("a b", "c", validfrom="2026-01-01"), "valid_from"),
-    ("edit", lambda m: m.edit("a b", "c", frobnicate=1), "It has: multiple, namespace"),
+    ("edit", lambda m: m.edit("a b", "c", frobnicate=1), "It has: because_of, multiple, namespace"),
     ("edit", lambda m: m.edit("a b", "c", payloads={}), "payloads"),
     ("edit", lambda m: m.edit([Edit("a", "b")], name_space="x"), "Did you mean: namespace"),
     ("edit of a file", lambda m: m.edit(Path("x.jsonl"), soruce="x"), "Did you mean: source"),
