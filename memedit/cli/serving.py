@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 import typer
 
 from memedit.cli import render
-from memedit.cli.options import Namespace, parts, show_parameters
+from memedit.cli.options import parts, show_parameters
 from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.serving.settings import LOOPBACK, Settings, describe_settings
 
@@ -182,7 +182,14 @@ def _announce(url: str, secret: str | None, settings: Settings, store: EditMemor
 )  # fmt: skip
 def mcp(
     config: Config = None,
-    namespace: Namespace = DEFAULT_NAMESPACE,
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            "--namespace",
+            metavar="NAME",
+            help=f"Part of the memory. [default: the key's, else {DEFAULT_NAMESPACE}]",
+        ),
+    ] = None,
     may: Annotated[
         str,
         typer.Option("--may", metavar="A,B", help="What the agent may do: of read, ask, edit."),

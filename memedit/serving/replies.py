@@ -65,7 +65,9 @@ class ResponsesRequest(_Common):
                 400, f"{bad[0]} is not supported by this server: it stores no responses.",
                 code="unsupported_parameter", param=bad[0],
             )  # fmt: skip
-        if (more.get("text") or {}).get("format", {"type": "text"}) != {"type": "text"}:
+        text = more.get("text") or {}
+        plain = {"type": "text"}
+        if not isinstance(text, dict) or text.get("format", plain) != plain:
             raise ApiError(
                 400, "text.format is not supported by this server.", code="unsupported_parameter",
                 param="text",

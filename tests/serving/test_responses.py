@@ -80,6 +80,7 @@ def test_an_answer_that_is_cut_says_so(client: openai.OpenAI) -> None:
         {"background": True},
         {"tools": [{"type": "function", "name": "x"}]},
         {"text": {"format": {"type": "json_object"}}},
+        {"text": "plain"},
         {"input": []},
     ],
 )

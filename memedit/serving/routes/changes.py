@@ -100,8 +100,11 @@ class Editor:
     def _alter(self, body: Mapping[str, Any]) -> Outcome:
         id = str(body["id"])
         record = self.service.memory.get(id, namespace=self.namespace)
-        edit, rest = apply_change(record, EditChange.model_validate(body["change"]))
+        wanted = EditChange.model_validate(body["change"])
+        edit, rest = apply_change(record, wanted)
         self.service.backend.check(edit)
+        if "because_of" in wanted.model_fields_set:  # what it rested on before may be gone since
+            self.service.memory.check_reasons(edit, self.namespace)
         with self._change("alter", id=id) as outcome:
             receipt = self.service.memory.supersede(id, edit, namespace=self.namespace, **rest)
             outcome |= {"id": receipt.id, "version": receipt.version}

@@ -10,19 +10,21 @@ import getpass
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.to_thread import run_sync
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.encoders import load_encoder
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
 from memedit.serving.building import audit_key, backend_of, keys_of
 from memedit.serving.deferred import Deferred
 from memedit.serving.errors import ApiError
-from memedit.serving.keys import Key, KeyRing, check_scopes
+from memedit.serving.keys import SCOPES, Key, KeyRing, check_scopes
 from memedit.serving.metrics import Metrics
 from memedit.serving.routes.changes import Writes, WriteThreads
 from memedit.serving.service import Service, with_key
@@ -36,14 +38,14 @@ KEY = "MEMEDIT_API_KEY"
 """The environment's name for the key that the tools act with."""
 
 
-def serve(settings: Settings, namespace: str, may: tuple[str, ...]) -> None:
+def serve(settings: Settings, namespace: str | None, may: tuple[str, ...]) -> None:
     """Answer an agent until it hangs up.
 
     Args:
         settings: As of ``memedit serve``, as far as they bear on it. With ``api_key_file`` the
             tools act with the key of :data:`KEY`; else in the name of who runs this.
-        namespace: Whose edits are meant.
-        may: Without keys: the scopes that the agent has.
+        namespace: Whose edits are meant; None: the key's, or the default one.
+        may: The scopes that the agent has; with a key, those of them that the key has.
 
     Raises:
         InvalidInputError: scopes that are none, no key where one is needed.
@@ -74,11 +76,12 @@ async def server_for(settings: Settings, who: Who) -> AsyncIterator[Server[Any]]
 class Who:
     """In whose name an agent acts; as :func:`serve` is told."""
 
-    def __init__(self, settings: Settings, namespace: str, may: tuple[str, ...]) -> None:
+    def __init__(self, settings: Settings, namespace: str | None, may: tuple[str, ...]) -> None:
         check_scopes(may)
         self.namespace = namespace
         self._ring: KeyRing | None = None
-        self._own = Key(id="mcp", name=_user(), digest="", scopes=may, namespace=namespace)
+        where = DEFAULT_NAMESPACE if namespace is None else namespace
+        self._own = Key(id="mcp", name=_user(), digest="", scopes=may, namespace=where)
         if settings.api_key_file is not None:
             self._ring = keys_of(settings)
             try:
@@ -89,7 +92,7 @@ class Who:
                 ) from None
 
     def key(self) -> Key:
-        """The key, as the key file says now.
+        """The key, as the key file says now, within what the agent may do.
 
         Raises:
             ApiError: 401, it is out of force.
@@ -99,7 +102,8 @@ class Who:
         key = self._ring.find(os.environ.get(KEY, ""))
         if key is None:
             raise ApiError(401, f"{KEY} holds no key in force.", code="invalid_api_key")
-        return key
+        both = (scope for scope in SCOPES if key.allows(scope) and self._own.allows(scope))
+        return replace(key, scopes=tuple(both))
 
 
 def _user() -> str:

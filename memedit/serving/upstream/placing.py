@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,9 @@ _MARKERS = re.compile(
     r"|\[(?:CLS|SEP|PAD|UNK|MASK|BOS|EOS|gMASK|sop)\]",
     re.IGNORECASE,
 )
-_TEXTS = frozenset({"text", "input_text", "output_text"})
-"""Parts of a message that are text, in chats and in responses."""
+_TEXTS = ("text", "input_text", "output_text")
+"""Parts of a message that are text, in chats and in responses. A tuple, as roles are: a client may
+send what has no hash."""
 _ROLES = re.compile(r"(?:^|(?<=\s))#{2,}\s*(?=\w+\s*:)", re.IGNORECASE)
 
 
@@ -126,7 +127,11 @@ def query_of(messages: Any) -> str:
 
 
 def _talks(message: Any) -> bool:
-    return isinstance(message, dict) and message.get("role") in {"user", "assistant"}
+    return isinstance(message, dict) and message.get("role") in ("user", "assistant")
+
+
+def _instructs(message: Any) -> bool:
+    return isinstance(message, dict) and message.get("role") in ("system", "developer")
 
 
 def _find_last_user(messages: Sequence[Any]) -> int | None:
@@ -137,22 +142,21 @@ def _find_last_user(messages: Sequence[Any]) -> int | None:
     return None
 
 
-def place_in_chat(
-    messages: Sequence[Mapping[str, Any]], reading: Reading, form: Form
-) -> list[dict[str, Any]]:
+def place_in_chat(messages: Sequence[Any], reading: Reading, form: Form) -> list[Any]:
     """The conversation with worked examples and the facts; the caller's messages stay otherwise.
 
     Args:
-        messages: As the client sent them, with a user's turn.
+        messages: As the client sent them, with a user's turn; what is none stays, for the upstream
+            to refuse.
         reading: Of that turn, with facts.
         form: The editor's.
     """
     last = _find_last_user(messages)
     assert last is not None
-    own = [dict(message) for message in messages]
+    own = [dict(message) if isinstance(message, dict) else message for message in messages]
     own[last]["content"] = _place_facts(own[last]["content"], reading, form)
     opening = 0
-    while opening < last and own[opening].get("role") in {"system", "developer"}:
+    while opening < last and _instructs(own[opening]):
         opening += 1
     turns = [turn for shot in form.shots for turn in exchange(_ask_shot(shot, form), shot.answer)]
     return own[:opening] + turns + own[opening:]
@@ -185,9 +189,12 @@ def place_in_prompt(prompt: str, reading: Reading, form: Form) -> str:
     return shown + reading.place(prompt, form, repeats=2)
 
 
-def end_at_line(stop: Any) -> list[Any]:
-    """The stops of a request with the end of the completion's form added, where there is room."""
+def end_at_line(stop: Any) -> Any:
+    """The stops of a request with the end of the completion's form added, where there is room; what
+    are none stay."""
     if stop is None:
         return [END]
+    if not isinstance(stop, str | list):
+        return stop
     stops = [stop] if isinstance(stop, str) else list(stop)
     return stops if END in stops or len(stops) >= 4 else [*stops, END]

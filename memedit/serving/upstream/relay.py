@@ -88,7 +88,8 @@ class Relay:
         request = httpx.Request(
             method,
             target(self.base, segments, query),
-            headers=self._headers(headers),
+            # As they came: a header's bytes need not be ASCII.
+            headers=[(n.encode("latin-1"), v.encode("latin-1")) for n, v in self._headers(headers)],
             content=body or None,
             extensions={"timeout": self._client.timeout.as_dict()},
         )
@@ -154,7 +155,8 @@ def choose_returned_headers(
 ) -> list[tuple[str, str]]:
     """The upstream's headers as the client gets them."""
     dropped = _NOT_RETURNED | ({"content-length", "content-encoding"} if rewritten else frozenset())
-    return [(n.lower(), v) for n, v in answer.headers.multi_items() if n.lower() not in dropped]
+    given = [(n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in answer.headers.raw]
+    return [(n, v) for n, v in given if n not in dropped]
 
 
 async def raw(answer: httpx.Response) -> AsyncIterator[bytes]:

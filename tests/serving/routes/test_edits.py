@@ -278,9 +278,13 @@ def test_what_an_edit_rests_on_is_kept_and_told() -> None:
             posed = await client.post("/v1/edits", json=rests | {"because_of": ["nothing"]})
             assert posed.status_code == 400 and "in force" in posed.text
             path = f"/v1/edits/{other['id']}"
+            posed = await client.patch(path, json={"because_of": ["nothing"]})
+            assert posed.status_code == 400 and "in force" in posed.text
             again = ok(await client.patch(path, json={"because_of": [changed["id"]]}))
             assert again["record"]["because_of"] == [changed["id"]]
             gone = ok(await client.delete(f"/v1/edits/{changed['id']}"))
             assert [row["id"] for row in gone["may_rest"]] == [again["id"]]
+            path = f"/v1/edits/{again['id']}"
+            ok(await client.patch(path, json={"source": "timetable"}))  # its reason is gone, not it
 
     run(work())

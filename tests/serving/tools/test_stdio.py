@@ -75,6 +75,30 @@ def test_with_a_key_file_the_agent_has_what_its_key_has(
     run(work())
 
 
+def test_a_key_brings_its_namespace_and_is_bound_by_what_the_agent_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "keys.json"
+    key, secret = keys.make_key("Ann", ["admin"], namespace="acme")
+    keys.add(file, key)
+    monkeypatch.setenv("MEMEDIT_API_KEY", secret)
+    settings = Settings(
+        memory=str(tmp_path / "memory"), api_key_file=file, encoder="hashing", scope="mention"
+    )
+
+    async def work() -> None:
+        who = stdio.Who(settings, None, ("read", "edit"))
+        async with stdio.server_for(settings, who) as server, Client(server) as client:
+            made = await done(client, "add_fact", **CAPITAL)
+            assert made["record"]["namespace"] == "acme"
+            assert "insufficient_scope" in await refused(client, "explain_answer", query=QUESTION)
+        who = stdio.Who(settings, "other", ("read",))
+        async with stdio.server_for(settings, who) as server, Client(server) as client:
+            assert "wrong_namespace" in await refused(client, "list_facts")
+
+    run(work())
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

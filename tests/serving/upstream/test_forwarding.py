@@ -23,6 +23,7 @@ from memedit.serving.upstream.forwarding import (
     segments_of,
     target,
 )
+from memedit.serving.upstream.relay import choose_returned_headers
 from tests.serving.helpers import ring, serving
 from tests.serving.processes import Scripted, http
 from tests.serving.upstream.test_upstream import front
@@ -212,6 +213,15 @@ def test_what_is_passed_on_carries_the_operators_key_and_no_other_path(
     names = {header.partition(b":")[0].lower() for header in headers}
     assert not names & {each.partition(":")[0].lower().encode() for each in odd}
     assert f"authorization: Bearer {OPERATOR}".encode() in headers
+
+
+def test_headers_that_are_not_ascii_pass_as_they_came(behind: tuple[str, Scripted, str]) -> None:
+    url, scripted, secret = behind
+    assert _sent(url, "POST /v1/embeddings", secret, "X-Title: Café") == 200
+    assert "x-title: Café".encode("latin-1") in scripted.requests[-1]
+    title = "北京".encode()
+    back = choose_returned_headers(httpx.Response(200, headers=[(b"X-Title", title)]))
+    assert ("x-title", title.decode("latin-1")) in back
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 Temp", "308 Perm"])

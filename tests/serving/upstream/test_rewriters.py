@@ -137,6 +137,8 @@ def test_ike_shows_worked_examples_and_ends_at_a_line(scripted: Scripted) -> Non
         post(running, "/v1/completions", {"prompt": WHICH})
         got = json.loads(body_of(scripted))
         assert got["prompt"].endswith(fact * 2 + WHICH) and got["stop"] == ["\n"]
+        post(running, "/v1/completions", {"prompt": WHICH, "stop": 5})
+        assert json.loads(body_of(scripted))["stop"] == 5  # the upstream's to refuse
 
 
 def test_a_note_adds_the_facts_and_nothing_else(scripted: Scripted) -> None:

@@ -367,6 +367,8 @@ def test_questions_in_other_languages_are_put_into_english_by_the_upstream() -> 
     None, [], "x", [1], [{"role": "user"}], [{"role": "user", "content": None}],
     [{"role": "user", "content": [{"type": "image_url"}]}],
     [{"role": "user", "content": "\ud800 bread"}], [{"role": "assistant", "content": "x"}],
+    [{"role": [], "content": "x"}, {"role": "user", "content": "Bake bread."}],
+    [{"role": "user", "content": [{"type": {}, "text": "x"}]}],
 ])  # fmt: skip
 def test_odd_conversations_are_the_upstreams_business(
     trouble: tuple[httpx.Client, Scripted], messages: Any
@@ -376,6 +378,16 @@ def test_odd_conversations_are_the_upstreams_business(
     body = json.dumps({"messages": messages}).encode()
     assert client.post(CHAT, content=body).content == b"{}"
     assert scripted.requests[-1].endswith(b"\r\n\r\n" + body)
+
+
+def test_what_is_no_message_stays_beside_the_note(trouble: tuple[httpx.Client, Scripted]) -> None:
+    client, scripted = trouble
+    scripted.script = (http("200 OK", b'{"id": "x"}'), True)
+    odd: list[Any] = ["x", 1, {"role": {}, "content": "x"}]
+    answer = client.post(CHAT, json={"messages": [*odd, *ASKED]})
+    assert answer.status_code == 200
+    sent = json.loads(scripted.requests[-1].partition(b"\r\n\r\n")[2])["messages"]
+    assert sent == [*odd, {"role": "user", "content": NOTE + QUESTION}]
 
 
 def test_parts_of_a_message(trouble: tuple[httpx.Client, Scripted]) -> None:
