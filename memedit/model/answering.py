@@ -156,17 +156,28 @@ class Answering:
         return self._ready(decide(queries))
 
     def _translated(self, texts: Sequence[str]) -> list[str]:
-        """Each text in English, by the base; of a chat the same turns come again and again."""
+        """Each text in English, by the base; of a chat the same turns come again and again. ""
+        where it takes no chats, or none so long: others may be asked in the same batch."""
+        if not has_template(self.engine.tokenizer):
+            return [""] * len(texts)
         known: dict[str, str] = self.engine.kept.setdefault("translations", {})
         if new := [text for text in texts if text not in known]:
-            rows = tuple(self.row(self.encode(request_of(text), chat=True)) for text in new)
-            options = {"max_new_tokens": MOST_NEW, "do_sample": False}
-            answers = self.engine.generate(Batch(rows, lm=self.engine, options=options))
-            known |= {text: a.text.strip() for text, a in zip(new, answers, strict=True)}
+            known |= self._translate(new)
         found = [known[text] for text in texts]
         for text in list(known)[:-_TRANSLATIONS]:
             del known[text]
         return found
+
+    def _translate(self, texts: Sequence[str]) -> dict[str, str]:
+        ids = {text: self.encode(request_of(text), chat=True) for text in texts}
+        window, options = self.engine.window, {"max_new_tokens": MOST_NEW, "do_sample": False}
+        fit = [text for text in ids if window is None or len(ids[text]) + MOST_NEW <= window]
+        made = dict.fromkeys(texts, "")
+        if fit:
+            rows = tuple(self.row(ids[text]) for text in fit)
+            answers = self.engine.generate(Batch(rows, lm=self.engine, options=options))
+            made |= {text: a.text.strip() for text, a in zip(fit, answers, strict=True)}
+        return made
 
     def _ready(self, decisions: Sequence[Decision]) -> list[Decision]:
         """The decisions with the payloads of every edit compiled that the editors in use read."""

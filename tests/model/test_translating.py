@@ -107,3 +107,19 @@ def test_the_base_is_asked_and_answers_the_request_as_it_was_put() -> None:
     (known,) = model.engine.kept["translations"]
     assert known == GERMAN
     assert request_of(known)[-1]["content"].endswith(GERMAN)
+
+
+def test_what_cannot_be_translated_is_read_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too long for the window with what is asked of the base; no chat template. Others that are
+    decided with it are not its victims."""
+    base, tokenizer = helpers.tiny_model("llama"), helpers.byte_tokenizer()
+    model = EditableModel(base, tokenizer, scope="mention", encoder=HashingEncoder(64))
+    model.edit("The capital of France is", "Lyon", subject="France")
+    model.translate = True
+    long = f"{GERMAN} " * 14
+    foreign, english = model.decide([long, ENGLISH])
+    assert english and not foreign and foreign.read_as == ""
+    assert set(model.engine.kept["translations"].values()) == {""}
+    monkeypatch.setattr(model.tokenizer, "chat_template", None)
+    foreign, english = model.decide([GERMAN, ENGLISH])
+    assert english and not foreign
