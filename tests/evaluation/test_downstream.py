@@ -124,5 +124,5 @@ def test_items_that_an_edit_fires_on_are_counted(tmp_path: Path) -> None:
     for counts in found["scope"].values():
         assert counts["in_scope"] == counts["items"] == 3
         assert counts["changed"] > 0 == counts["changed_out_of_scope"]
-    with pytest.raises(InvalidInputError, match="not there"):
+    with pytest.raises(InvalidInputError, match="is not a file"):
         downstream(model, ["sst2"], tmp_path)
