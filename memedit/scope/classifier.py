@@ -47,6 +47,11 @@ INFORMS = 0.2
 _AGAINST = 0.01
 """Probability of bearing below which the cross-encoder has read that an edit does not matter."""
 _CROSS = "cross.safetensors"
+_GOVERNS = frozenset(
+    "of for by to in at on from with about former previous late next future first second last "
+    "deputy vice acting".split()
+)
+"""Words that make of what is behind them a part of something else, or another thing."""
 
 
 Joint = tuple[float, float, float]
@@ -407,8 +412,11 @@ def _says_less(hit: Hit, best: Hit, asked: bool) -> bool:
 def _goes_on(prompt: str, own: str) -> bool:
     """Whether a text to be continued breaks off with an edit's own words: "You should know that the
     capital of France is"."""
-    open_ended = own.count(" ") >= 3 and not prompt.rstrip().endswith(("?", ".", "!"))
-    return open_ended and normalise(prompt).endswith(f" {normalise(own)}")
+    if own.count(" ") < 3 or prompt.rstrip().endswith(("?", ".", "!")):
+        return False
+    before, found, rest = normalise(prompt).rpartition(f" {normalise(own)}")
+    # "The salary of the CEO of Acme is" asks something else of what the edit's words name.
+    return bool(found) and not rest and before.rpartition(" ")[2] not in _GOVERNS
 
 
 def _highest(decision: Decision, role: Role) -> float:

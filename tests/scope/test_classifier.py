@@ -13,7 +13,7 @@ import pytest
 from memedit import Edit, EditMemory
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Hit, Record
-from memedit.scope import ClassifierScope
+from memedit.scope import ClassifierScope, classifier
 from memedit.scope.classifier import PairModel
 from memedit.scope.reading import TextPair
 from memedit.scope.weighing import to_read, worth_weighing
@@ -67,8 +67,6 @@ class Reader:
 
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
-    from memedit.scope import classifier
-
     found = Reader()
     model = replace(classifier.load_model(""), join=(0.0, 1.0, 0.0), bears=(0.0, 1.0, 0.0))
     monkeypatch.setattr(classifier, "load_model", lambda path: model)
@@ -103,6 +101,17 @@ def test_an_edits_own_words_fire_whatever_is_read(reader: Reader, memory: EditMe
     own = ["Ada Quist was born in"]
     decision = ClassifierScope().decide(own, memory.search(own))[0]
     assert decision.hits[0].score == 1.0
+
+
+def test_what_breaks_off_with_an_edits_own_words_asks_it_unless_it_is_a_part_of_more() -> None:
+    own = "The CEO of Acme is"
+    for before in ("You should know that", "It rains. Also,", "Acme is large:"):
+        assert classifier._goes_on(f"{before} the CEO of Acme is", own)
+    assert classifier._goes_on("He asked. The CEO of Acme is ", own)
+    for before in ("The salary of", "A letter to", "The office rented by"):
+        assert not classifier._goes_on(f"{before} the CEO of Acme is", own)
+    assert not classifier._goes_on("The former CEO of Acme Corp is", "CEO of Acme Corp is")
+    assert not classifier._goes_on("I say that the CEO of Acme is tall", own)
 
 
 def test_either_threshold_is_calibrated(reader: Reader, memory: EditMemory) -> None:
