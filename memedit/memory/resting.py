@@ -45,14 +45,21 @@ class Resting(ABC):
         ids = {_original(record) for record in gone}
         named = [test for record in gone if (test := _naming(record)) is not None]
         with self._current() as live:
-            records = live.list_records(gone[0].namespace)[-_LOOKED_AT:]
-            left_out = ids | {but}
-            says = [r for r in records if ids & set(r.edit.because_of) and r.id not in left_out]
-            found = dict.fromkeys(record.sequence for record in says)
-            for record in records if named else ():
-                if record.id not in left_out and any(test(record) for test in named):
-                    found.setdefault(record.sequence)
-            return tuple(live.records[sequence] for sequence in [*found][:MOST])
+            records = live.list_records(gone[0].namespace)
+        # Texts are looked through when others may read and write again.
+        left_out = ids | {but}
+        says = [
+            r
+            for r in records
+            if r.edit.because_of and not ids.isdisjoint(r.edit.because_of) and r.id not in left_out
+        ]
+        found = {record.sequence: record for record in says}
+        for record in records[-_LOOKED_AT:] if named else ():
+            if len(found) >= MOST:
+                break
+            if record.id not in left_out and any(test(record) for test in named):
+                found.setdefault(record.sequence, record)
+        return tuple([*found.values()][:MOST])
 
     def groundless(self, namespace: str | None = None) -> list[tuple[Record, tuple[str, ...]]]:
         """Live records with the ids that they rest on and that are not in force."""

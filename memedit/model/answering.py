@@ -160,13 +160,15 @@ class Answering:
         where it takes no chats, or none so long: others may be asked in the same batch."""
         if not has_template(self.engine.tokenizer):
             return [""] * len(texts)
-        known: dict[str, str] = self.engine.kept.setdefault("translations", {})
-        if new := [text for text in texts if text not in known]:
+        kept: dict[str, str] = self.engine.kept.setdefault("translations", {})
+        # Other threads keep and let go meanwhile: what is needed here is held here.
+        known = {text: said for text in texts if (said := kept.get(text)) is not None}
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
             known |= self._translate(new)
-        found = [known[text] for text in texts]
-        for text in list(known)[:-_TRANSLATIONS]:
-            del known[text]
-        return found
+            kept |= known
+        for text in list(kept)[:-_TRANSLATIONS]:
+            kept.pop(text, None)
+        return [known[text] for text in texts]
 
     def _translate(self, texts: Sequence[str]) -> dict[str, str]:
         ids = {text: self.encode(request_of(text), chat=True) for text in texts}

@@ -141,14 +141,19 @@ class Decider:
         """Whose assistant a namespace is, as its edits tell; looked at anew where they changed."""
         version = store.version
         known = self._houses.get(namespace)
-        if known is None or known[0] != version:
-            records = [*store.records(namespace)] if len(store) <= MOST_EDITS else []
-            if self._spelt is None:
-                self._spelt = spelt_right(self.memory.encoder)
-            known = version, House.of(records, self._spelt)
-            if len(self._houses) >= _HOUSES:
-                self._houses.clear()
-            self._houses[namespace] = known
+        if known is not None and known[0] == version:
+            return known[1]
+        # What is purged from here on is seen by the memory's version at the end.
+        before = self.memory.version
+        records = [*store.records(namespace)] if len(store) <= MOST_EDITS else []
+        if self._spelt is None:
+            self._spelt = spelt_right(self.memory.encoder)
+        known = version, House.of(records, self._spelt)
+        if len(self._houses) >= _HOUSES:
+            self._houses.clear()
+        self._houses[namespace] = known
+        if self.memory.version != before:
+            self._houses.pop(namespace, None)
         return known[1]
 
     def _decided(

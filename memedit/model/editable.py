@@ -94,6 +94,8 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         self._chat = ChatFormat.of(self.tokenizer)
         self._edited_models, self._kept = EditedModels(self.engine), dict[int, Payloads]()
         self.memory.when_purged(make_letting_go(self._edited_models, self._kept))
+        # A request may have told what was purged.
+        self.memory.when_purged(self.engine.kept.setdefault("translations", {}).clear)
 
     @classmethod
     def from_pretrained(

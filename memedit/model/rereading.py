@@ -29,6 +29,8 @@ _WORDS = 60
 """Words of a request up to which it is read again in the assistant's name and spelt anew."""
 _LETTERS, _CLOSE = 4, 0.75
 _STEM = 5
+_NAME_WORDS = 8
+"""Words of a name: a text may be in capitals from beginning to end."""
 _SURE = 0.6
 """Probability from which an edit counts that only the assistant's own name brought up."""
 _SMALL = frozenset(
@@ -49,8 +51,8 @@ _LISTS = re.compile(
     r"compare|names?|both|leaflet|notice|mail|e-mail|text|note|quiz)\b",
     re.IGNORECASE,
 )
-_POINTING = frozenset("it its he him his she her they them their this that these those".split())
-_BETWEEN = re.compile(r"\s*(?:[,;]|\n|\band\b|\bas well as\b|&)\s*", re.IGNORECASE)
+# White space is looked at from its beginning only: a long run of it costs its length, not more.
+_BETWEEN = re.compile(r"(?:(?<!\s)\s+|)(?:[,;]|\n|\band\b|\bas well as\b|&)\s*", re.IGNORECASE)
 _MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -109,11 +111,12 @@ def _stems(text: str) -> frozenset[str]:
 
 def _names(prompt: str) -> Iterable[str]:
     """The names in a prompt, and the names within them; not what only begins a sentence."""
+    starts = frozenset(sentence_starts(prompt))
     for match in _NAME.finditer(prompt):
         words = match[0].split(" ")
-        first = 1 if match.start() in sentence_starts(prompt) and len(words) == 1 else 0
+        first = 1 if match.start() in starts and len(words) == 1 else 0
         for start in range(first, len(words)):
-            for end in range(start + 1, len(words) + 1):
+            for end in range(start + 1, min(start + _NAME_WORDS, len(words)) + 1):
                 inner = words[start:end]
                 if inner[0][0].isupper() and inner[-1][0].isupper():
                     yield " ".join(inner)

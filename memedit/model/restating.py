@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from calendar import month_abbr, month_name
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -51,6 +52,8 @@ _LEFT_OUT = frozenset("a an the now currently then henceforth".split())
 _NEGATED = re.compile(r"n['’]t\b", re.IGNORECASE)
 _LONGEST = 6
 """Words of a value."""
+_WORDS = 400
+"""Words of a sentence that is compared."""
 _MOST = 3
 """Values that may differ."""
 
@@ -80,6 +83,8 @@ def restated(old: str, new: str) -> Restated | None:
     if _denies(one, two):
         return Restated("denial")
     before, after = [w.text for w in one], [w.text for w in two]
+    if not _may_be_form(before, after):
+        return None
     codes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     changed = [code for code in codes if code[0] != "equal"]
     if not _is_form(changed, before, after):
@@ -157,6 +162,14 @@ def _denies(one: list[Word], two: list[Word]) -> bool:
 def _base(word: str) -> str:
     """A verb without its ending: "includes" and "include" are one."""
     return word[:-1] if word.endswith("s") and len(word) > 3 else word
+
+
+def _may_be_form(one: list[str], two: list[str]) -> bool:
+    """Whether so few words differ that both may be of one form: to see how they are arranged takes
+    long where there are many."""
+    mine, theirs = Counter(one), Counter(two)
+    differ = max((mine - theirs).total(), (theirs - mine).total())
+    return max(len(one), len(two)) <= _WORDS and differ <= _MOST * _LONGEST
 
 
 def _is_form(

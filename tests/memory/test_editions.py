@@ -55,6 +55,17 @@ def test_the_version_before_stays_in_force_up_to_that_day(memory: EditMemory) ->
     assert sound(memory)
 
 
+def test_a_moment_after_a_change_is_another_one(memory: EditMemory) -> None:
+    memory.put_document(document("Days: 28."))
+    memory.put_document(document("Days: 30."), valid_from=NEXT)
+    memory.put_document(document("Days: 32."), valid_from=LATER)
+    days = (None, "2989-12-31", NEXT, "2991-01-01", "2994-12-31", LATER, "2999-01-01", NEXT, None)
+    told = [texts(memory, day)[0][-3:-1] for day in days]
+    assert told == ["28", "28", "30", "30", "30", "32", "32", "30", "28"]
+    memory.put_document(document("Days: 29."))
+    assert [texts(memory, day) for day in (None, NEXT)] == [["Days: 29."]] * 2
+
+
 def test_the_same_planned_version_again_changes_nothing(memory: EditMemory) -> None:
     memory.put_document(document("Days: 28."))
     memory.put_document(document("Days: 30.", "Sick: call."), valid_from=NEXT)

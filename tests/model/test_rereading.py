@@ -65,6 +65,18 @@ def test_items(turn: str, items: list[str]) -> None:
     assert items_of(turn) == items
 
 
+def test_long_texts_take_no_longer_than_their_length() -> None:
+    said = Record(Edit.from_statement("A B C D " * 1_000), 1, 1)
+    assert House.of([said] * 3).name.count(" ") < 8  # names of names: their number was squared
+    gap = " " * 100_000
+    assert items_of(f"List{gap}of it: the fee{gap}, the window and{gap}the desk{gap}x") == [
+        "the fee", "the window", f"the desk{gap}x",
+    ]  # fmt: skip
+    assert items_of("List: the fee , , the window\n and the desk") == [
+        "the fee", "the window", "the desk",
+    ]  # fmt: skip
+
+
 def test_sentences_that_ask_are_read_by_themselves() -> None:
     turn = "I am in the lift. The ward is still on the second floor, right? Which floor do I press?"
     assert parts_of(turn) == (

@@ -31,6 +31,12 @@ def test_corrects(old: str, new: str) -> None:
     assert corrects(old, new) is True
 
 
+def test_a_long_text_is_no_sentence() -> None:
+    words = "and so on " * 1_000
+    assert restated(f"{words} 3 days.", f"{words} 5 days.") is None
+    assert restated(f"It is {' '.join(map(str, range(99)))}", f"It is {'x ' * 99}") is None
+
+
 @pytest.mark.parametrize(("old", "new"), [
     ("The train RE 5 leaves from platform 3.", "The train RE 6 leaves from platform 3."),
     ("Ward 3A is on floor 2.", "Ward 4A is on floor 2."),

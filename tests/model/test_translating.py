@@ -107,6 +107,8 @@ def test_the_base_is_asked_and_answers_the_request_as_it_was_put() -> None:
     (known,) = model.engine.kept["translations"]
     assert known == GERMAN
     assert request_of(known)[-1]["content"].endswith(GERMAN)
+    model.purge(subject="France")
+    assert not model.engine.kept["translations"]
 
 
 def test_what_cannot_be_translated_is_read_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,13 +80,13 @@ def read_others(journal: JournalReader, sequences: set[int]) -> Iterator[Row]:
 
 
 def texts_of(row: Row) -> list[str]:
-    """Everything that a record says, the prompt first."""
-    queries, excluded, _, because_of = read_listed_texts(row["queries"])
+    """Everything that a record says, the prompt first; not the ids that it rests on, which are
+    those of others, and stay."""
+    queries, excluded, *_ = read_listed_texts(row["queries"])
     spare = {*_KEPT, "queries", "relation", "digest", "valid_from", "valid_until"}
     plain = [value for name, value in row.items() if name not in spare and isinstance(value, str)]
     whole = [f"{row['prompt'].rstrip()} {row['target_new'].strip()}"] if row["target_new"] else []
-    every = [*plain, *whole, *queries, *excluded, *because_of]
-    return [text for text in dict.fromkeys(every) if text]
+    return [text for text in dict.fromkeys([*plain, *whole, *queries, *excluded]) if text]
 
 
 def reasons_of(journal: JournalReader, sequences: Sequence[int]) -> list[str]:

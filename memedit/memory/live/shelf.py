@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +25,20 @@ class Shelved:
     numbers: Mapping[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """A document as it stands from one moment up to another; None: without limit."""
+
+    since: datetime | None
+    until: datetime | None
+    shelved: Shelved | None
+
+    def is_of(self, moment: datetime) -> bool:
+        return (self.since is None or self.since <= moment) and (
+            self.until is None or moment < self.until
+        )
+
+
 class Shelf:
     """The live passages of one namespace, by document."""
 
@@ -33,7 +47,7 @@ class Shelf:
         self._names: dict[int, str] = {}
         self._known: dict[str, Shelved] = {}
         self._dated: dict[str, dict[int, Record]] = {}  # passages that do not hold for ever
-        self._then: dict[str, tuple[datetime, Shelved | None]] = {}  # what was asked for last
+        self._then: dict[str, _Then] = {}  # what was asked for last
 
     def __contains__(self, sequence: object) -> bool:
         """Whether the record of this sequence is a passage."""
@@ -84,12 +98,12 @@ class Shelf:
         """The version of a document that is in force at a moment; None: there is none."""
         places, dated = self._places.get(name, {}), self._dated.get(name)
         if dated:
-            when, found = self._then.get(name, (None, None))
-            if when != moment:
+            known = self._then.get(name)
+            if known is None or not known.is_of(moment):
                 fit = {s for s in places if s not in dated or dated[s].holds_at(moment)}
                 found = _shelved({s: place for s, place in places.items() if s in fit})
-                self._then[name] = moment, found
-            return found
+                known = self._then[name] = _Then(*_unchanged(dated.values(), moment), found)
+            return known.shelved
         if name not in self._known and (found := _shelved(places)) is not None:
             self._known[name] = found
         return self._known.get(name)
@@ -106,6 +120,15 @@ class Shelf:
             return None
         number, count = found.numbers[sequence], len(found.ordered)
         return Passage(found.head.document, found.head.version, number, count)
+
+
+def _unchanged(
+    records: Iterable[Record], moment: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """The span around a moment in which none of these records begins or ends to hold."""
+    edges = {edge for r in records for edge in (r.valid_from, r.valid_until) if edge is not None}
+    since = max((edge for edge in edges if edge <= moment), default=None)
+    return since, min((edge for edge in edges if edge > moment), default=None)
 
 
 def _shelved(places: Mapping[int, Place]) -> Shelved | None:

@@ -209,6 +209,22 @@ def test_one_of_several_values_goes_and_the_others_stay() -> None:
     assert memory.get(made[1].id).edit.multiple
 
 
+def test_the_ids_that_it_rests_on_are_those_of_others(tmp_path: Path) -> None:
+    with open_at(tmp_path / "memory") as memory:
+        reason = memory.add(capital("France"))
+        tables = tables_of(memory)
+        audit = AuditLog.of(memory, tables)
+        with audit.change(WHO, "create", "default", id=reason.id):
+            pass
+        tables.close()
+        subject, value = secret()
+        made = memory.add(Edit(f"{subject} works in", value, subject, because_of=(reason.id,)))
+        told = memory.purge(made.id)
+        assert told.complete and told.searched
+        assert reason.id in (tmp_path / "memory" / "audit.jsonl").read_text("utf-8")
+        assert memory.get(reason.id).edit == capital("France") and sound(memory)
+
+
 def test_a_part_of_anothers_word_is_not_said_by_it(tmp_path: Path) -> None:
     with open_at(tmp_path) as memory:
         made = memory.add(Edit("Annabel-Lee Quibbleworth lives in", "Oslo", "Annabel-Lee Quibble"))
