@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memedit.core.calls import LM, Batch, Row
+from memedit.core.errors import ContextOverflowError
 from memedit.editors.prompting.verdicts import Verdict
 
 MOST_NEW = 128
@@ -34,10 +35,11 @@ def think_through(rows: Sequence[Row], lm: LM) -> list[Verdict | None]:
         replace(row, prompt=row.prompt + _ASKED, rewritten=True, leans=(), opens=(), keeps=None)
         for row in rows
     ]
-    options = {"max_new_tokens": MOST_NEW, "do_sample": False}
-    return [
-        concluded(said.text) for said in lm.generate(Batch(tuple(asked), lm=lm, options=options))
-    ]
+    batch = Batch(tuple(asked), lm=lm, options={"max_new_tokens": MOST_NEW, "do_sample": False})
+    try:
+        return [concluded(said.text) for said in lm.generate(batch)]
+    except ContextOverflowError:  # the answer may fit where the thought does not
+        return [None] * len(asked)
 
 
 def concluded(thought: str) -> Verdict | None:
