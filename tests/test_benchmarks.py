@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from typer.testing import CliRunner
 from memedit import EditableModel
 from memedit.evaluation.runs.compare import compare
 from tests.helpers import shared_data
+
+LONG = pytest.mark.skipif(
+    "MEMEDIT_LONG_TESTS" not in os.environ, reason="a minute: MEMEDIT_LONG_TESTS"
+)
 
 
 def run(module: str, *options: str) -> None:
@@ -62,6 +67,7 @@ def test_serac(tmp_path: Path, smollm: Any, minilm: Any) -> None:
 
 
 @pytest.mark.slow
+@LONG
 def test_scope_forms(tmp_path: Path, minilm: Any) -> None:
     data = head("counterfact_full.jsonl.gz", 12, tmp_path / "cf.jsonl.gz")
     (tmp_path / "text.txt").write_text("The weather was fine on the first day of the trip.\n" * 9)
@@ -74,6 +80,7 @@ def test_scope_forms(tmp_path: Path, minilm: Any) -> None:
 
 
 @pytest.mark.slow
+@LONG
 def test_collapse(tmp_path: Path, smollm: Any, minilm: Any) -> None:
     """Two edits at a rate that ruins the model."""
     data = head("counterfact_full.jsonl.gz", 2, tmp_path / "cf.jsonl.gz")

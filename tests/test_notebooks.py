@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,15 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LONG = frozenset({"02_compare_with_rome"})
+"""Of more than a minute: with MEMEDIT_LONG_TESTS."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook(path: Path, smollm: Any, minilm: Any) -> None:
+    if path.stem in LONG and "MEMEDIT_LONG_TESTS" not in os.environ:
+        pytest.skip("minutes: MEMEDIT_LONG_TESTS")
     import nbformat
     from nbclient import NotebookClient
 

@@ -52,6 +52,7 @@ _ORDER = re.compile(
     rf"|\b(?:in|into|to|of|within) (?:the framework of )?your (?:next )?{_SAID}\b",
     re.I,
 )
+_SPACE = re.compile(r"\s+")
 _HARMLESS = "\t\n\r\u00ad\u200e\u200f\ufeff"
 _MAY_JOIN = "\u200c\u200d"  # joins letters of many scripts, and emoji
 
@@ -71,7 +72,9 @@ def find_in_texts(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _find_signs(text: str) -> set[str]:
-    seen = unicodedata.normalize("NFKC", "".join(c for c in text if not _is_hidden(c)))
+    shown = unicodedata.normalize("NFKC", "".join(c for c in text if not _is_hidden(c)))
+    # A run of white space, at each of whose characters a line may begin, would cost its cube.
+    seen = _SPACE.sub(lambda run: "\n" if "\n" in run[0] else " ", shown)
     patterns = {ORDER: _ORDER, ROLE: _ROLE, LINK: _LINK, CODE: _CODE}
     found = {name for name, pattern in patterns.items() if pattern.search(seen)}
     return found | set(_invisible(text))
