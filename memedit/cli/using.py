@@ -42,7 +42,7 @@ def usage(
     """Tell which old edits many answers rest on, and which edits never fired.
 
     Counted since this version of memedit answers; of a process that was killed, the last minute is
-    missing.
+    missing. `memedit ask`, which only reads the memory, is not counted.
 
     memedit edit usage --stale-after 365
     """
