@@ -26,7 +26,7 @@ _LEAST, _SHARE = 3, 0.25
 """Edits, and their share, that must name what is taken for the assistant's own name."""
 _MOST_PARTS, _MOST_ITEMS, _ITEM_WORDS = 4, 6, 12
 _WORDS = 60
-"""Words of a request up to which it is read again in the assistant's name and spelt anew."""
+"""Words of a request up to which it is read again as a whole, and by items."""
 _LETTERS, _CLOSE = 4, 0.75
 _STEM = 5
 _NAME_WORDS = 8
@@ -163,11 +163,14 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
     """
     last = getattr(query, "last", 0)
     turn, earlier = str(query)[last:].strip(), str(query)[:last].rstrip("\n")
-    items = tuple(items_of(turn))
-    if decision.bearing or decision.disagrees:
+    if decision.disagrees:  # a document is asked about, and answers for itself
+        return Readings()
+    short = len(words_of(turn)) <= _WORDS
+    items = tuple(items_of(turn)) if short else ()
+    if decision.bearing:
         return Readings(items=items)
-    if len(words_of(turn)) > _WORDS:
-        return Readings(parts=parts_of(turn), items=items)
+    if not short:
+        return Readings(parts=parts_of(turn))
     spelt = respell(turn, house)
     housed = in_the_house(spelt, house)
 
@@ -269,8 +272,9 @@ def _joined(own: Decision, readings: Readings, found: Sequence[Decision]) -> Dec
     asking = [d for d in parts if d.bearing]
     if len(asking) == 1 and not any(d.bearing for d in items):
         return asking[0]  # one question, with a story round it
-    for decision in (*asking, *(d for d in items if d.hits)):
-        own = _with_informing(own, decision.hits if decision in items else decision.bearing)
+    told = [decision.bearing for decision in asking] + [decision.hits for decision in items]
+    for hits in told:
+        own = _with_informing(own, hits)
     return own
 
 

@@ -92,6 +92,13 @@ def test_a_request_on_which_an_edit_bears_is_read_again_for_a_list_only() -> Non
     assert not read_again(asked, found, HOUSE).texts
 
 
+def test_what_a_pasted_document_answers_is_not_read_again() -> None:
+    hit = Hit(Record(EDITS[3], 1, 1), 0.9, role="informs")
+    asked = "List: the refund window, the price of standard delivery."
+    assert read_again(asked, Decision(), HOUSE).items
+    assert not read_again(asked, Decision(disagrees=(hit,)), HOUSE).texts
+
+
 @pytest.fixture(scope="module")
 def decider(minilm: Any) -> Iterator[Decider]:
     with EditMemory(None, minilm) as memory:
