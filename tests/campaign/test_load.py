@@ -153,6 +153,9 @@ class Shift:
 IN, OUT = "The capital of France is", "Bake the bread for an hour"
 
 
+# An interrupt that falls into a destructor or a callback of the garbage collector (Hypothesis has
+# one) is lost there: Python can only print it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_one_model_many_ways() -> None:
     editor = Shaking()
     model = EditableModel(
