@@ -47,6 +47,11 @@ class Searchable(Shelves):
         with self._current() as live:
             return iter(live.list_records(namespace))
 
+    def count(self, namespace: str) -> int:
+        """Number of live records in a namespace."""
+        with self._current() as live:
+            return len(live.space(namespace).by_id)
+
     def namespaces(self) -> dict[str, int]:
         """Number of live records by namespace."""
         with self._current() as live:

@@ -91,7 +91,7 @@ class Answering:
     @property
     def live(self) -> bool:
         """Whether there is anything that could be in scope."""
-        return self.view.edited and bool(len(self.store))
+        return self.view.edited and bool(self.store.count(self.view.namespace))
 
     @property
     def in_force(self) -> list[Record]:

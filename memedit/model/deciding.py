@@ -19,6 +19,7 @@ from memedit.model.timing import decide_in_time
 from memedit.model.values import with_all_values
 from memedit.scope import load_scope
 from memedit.scope.documents import heed
+from memedit.scope.features import forget_texts
 
 _HOUSES = 256
 """Namespaces whose names and words are kept."""
@@ -54,6 +55,7 @@ class Decider:
         self._houses: dict[str, tuple[int, House]] = {}
         self._spelt: Container[str] | None = None
         memory.when_purged(self._houses.clear)
+        memory.when_purged(forget_texts)
 
     def use(self, scope: Scope, *, given: bool) -> None:
         """Let another scope decide from now on; ``given`` as above."""
@@ -111,7 +113,7 @@ class Decider:
             EncoderMismatchError: the scope asked for does not fit the memory's encoder.
         """
         store = self.memory if store is None else store
-        if not len(store):
+        if not store.count(namespace):
             return [Decision() for _ in queries]
         self.check()
         moment = None if as_of is None else store.moment(as_of)
@@ -145,7 +147,7 @@ class Decider:
             return known[1]
         # What is purged from here on is seen by the memory's version at the end.
         before = self.memory.version
-        records = [*store.records(namespace)] if len(store) <= MOST_EDITS else []
+        records = [*store.records(namespace)] if store.count(namespace) <= MOST_EDITS else []
         if self._spelt is None:
             self._spelt = spelt_right(self.memory.encoder)
         known = version, House.of(records, self._spelt)
@@ -167,8 +169,11 @@ class Decider:
         found = candidates(self.scope, store, queries, namespace, moment)
         if keep is not None:
             found = [[hit for hit in hits if keep(hit)] for hits in found]
+        before = self.memory.version
         with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
             decisions = self.scope.decide(queries, found)
+        if self.memory.version != before:  # a purge, perhaps, of what was read meanwhile
+            forget_texts()
         return list(map(heed, queries, decisions))
 
 

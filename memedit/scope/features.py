@@ -276,6 +276,12 @@ def _view(text: str, mention: str | None) -> _Text:
     return _Text(text, mention)
 
 
+def forget_texts() -> None:
+    """Let go of the texts whose features are kept: one of them was purged."""
+    for kept in (_measure_before, _edit, _view, _triples):
+        kept.cache_clear()
+
+
 def _compare_asking(a: Asking, b: Asking) -> float:
     """1 for the same question word and the word after it, -1 for different ones, else 0."""
     if a is None or b is None:

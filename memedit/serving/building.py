@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import Editor
 from memedit.editors import DEFAULT
 from memedit.encoders import load_encoder
 from memedit.memory import EditMemory
@@ -41,6 +42,18 @@ def backend_of(settings: Settings, memory: EditMemory, metrics: Metrics) -> Back
     """
     make = _local if settings.upstream is None else _upstream
     return make(settings, memory, metrics)
+
+
+def editor_of(settings: Settings, memory: EditMemory) -> Editor:
+    """The editor that the model will answer with.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+        MemoryStoreError: what the memory's model was saved with cannot be read.
+    """
+    from memedit.model.settings import build_editor, read_settings
+
+    return build_editor(settings.editor, read_settings(memory.path).get("editor"))
 
 
 def audit_key() -> str | None:

@@ -11,6 +11,7 @@ from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.responses import Response
 
+from memedit.core.protocols import Editor, leaves_of
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.model.correcting import Corrections, corrections
@@ -26,14 +27,21 @@ class Deferred:
         memory: The edits.
         make: Makes the backend; loads its model.
         scope: Says what a new edit corrects; None: the default one.
+        editor: Gives the editor that will answer, which may need a subject, say; None: one that
+            takes every edit.
     """
 
     trials: Trials | None = None
 
     def __init__(
-        self, memory: EditMemory, make: Callable[[], Backend], scope: str | None = None
+        self,
+        memory: EditMemory,
+        make: Callable[[], Backend],
+        scope: str | None = None,
+        editor: Callable[[], Editor] | None = None,
     ) -> None:
         self._memory, self._make, self._scope = memory, make, scope
+        self._make_editor = editor
         self._lock = anyio.Lock()
         self._made: Backend | None = None
 
@@ -80,12 +88,19 @@ class Deferred:
         return await (await self._backend()).explain(questions)
 
     def check(self, edit: Edit) -> None:
-        """Every edit can be stored; whether an editor can take it shows when it answers."""
+        from memedit.model.fitting import check_needs  # torch, which the tools begin without
+
+        for editor in self._editors:
+            check_needs(edit, editor)
 
     def corrections(self, edit: Edit, namespace: str) -> Corrections:
         if not len(self._memory):
             return Corrections()
         return corrections(self._decider, edit, namespace)
+
+    @cached_property
+    def _editors(self) -> tuple[Editor, ...]:
+        return () if self._make_editor is None else leaves_of(self._make_editor())
 
     @cached_property
     def _decider(self) -> Decider:

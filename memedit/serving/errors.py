@@ -108,10 +108,15 @@ def answer_of(error: BaseException, path: str) -> JSONResponse:
     told = api_error(error)
     if path != MESSAGES and not path.startswith(f"{MESSAGES}/"):
         return told.response()
-    body = told.body()
+    return JSONResponse(anthropic_body(told), told.status, headers=told.headers)
+
+
+def anthropic_body(error: ApiError) -> dict[str, Any]:
+    """The error in Anthropic's form, as an answer or as the last event of a stream."""
+    body = error.body()
     kind = body["error"]["type"]
-    body["error"]["type"] = _ANTHROPIC.get(told.status, _ANTHROPIC_TYPES.get(kind, kind))
-    return JSONResponse({"type": "error"} | body, told.status, headers=told.headers)
+    body["error"]["type"] = _ANTHROPIC.get(error.status, _ANTHROPIC_TYPES.get(kind, kind))
+    return {"type": "error"} | body
 
 
 def invalid(problems: Any) -> ApiError:

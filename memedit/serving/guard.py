@@ -56,6 +56,22 @@ class RateLimiter:
                 self._buckets.popitem(last=False)
         return wait
 
+    def admit(self, key: Key, usual: int | None) -> None:
+        """Count a request of a key.
+
+        Args:
+            usual: Requests a minute of keys that have no rate of their own; None: any number.
+
+        Raises:
+            ApiError: 429, it comes too early.
+        """
+        rate = key.requests_per_minute or usual
+        if wait := self.wait(key.id, rate):
+            raise ApiError(
+                429, f"This key may send {rate} requests a minute; wait {wait:.1f} seconds.",
+                code="rate_limit_exceeded", headers={"Retry-After": str(int(wait) + 1)},
+            )  # fmt: skip
+
 
 class Guard:
     """Admits requests, and counts them."""
@@ -145,12 +161,7 @@ class Guard:
                 401, "No valid API key: send Authorization: Bearer mk_...",
                 code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"},
             )  # fmt: skip
-        rate = key.requests_per_minute or self.service.settings.rate
-        if wait := self._limiter.wait(key.id, rate):
-            raise ApiError(
-                429, f"This key may send {rate} requests a minute; wait {wait:.1f} seconds.",
-                code="rate_limit_exceeded", headers={"Retry-After": str(int(wait) + 1)},
-            )  # fmt: skip
+        self._limiter.admit(key, self.service.settings.rate)
         return key
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from memedit.serving import receipts
-from memedit.serving.errors import ApiError
+from memedit.serving.errors import ApiError, anthropic_body
 from memedit.serving.local.formats import Usage, named_event
 from memedit.serving.schemas import ChatRequest, Extra, Message, Part, Stops
 
@@ -130,6 +130,10 @@ class Said:
         told = {"output_tokens": usage().completion}
         yield named_event({"type": "message_delta", "delta": ended, "usage": told})
         yield named_event({"type": "message_stop"})
+
+    def failed(self, error: ApiError) -> dict[str, Any]:
+        """The event with which a stream ends that cannot go on."""
+        return anthropic_body(error)
 
 
 def _reason(finish: str | None) -> str:

@@ -166,6 +166,10 @@ class Reply:
         yield write_event("response.output_item.done", output_index=0, item=whole["output"][0])
         yield write_event(f"response.{whole['status']}", response=whole)
 
+    def failed(self, error: ApiError) -> dict[str, Any]:
+        """The event with which a stream ends that cannot go on."""
+        return {"type": "error"} | error.body()
+
 
 def _part(text: str) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}

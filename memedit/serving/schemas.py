@@ -215,7 +215,7 @@ class EditChange(_Ours):
     subject: Text | None = None
     target_true: Text | None = None
     queries: list[Text] | None = Field(None, max_length=64)
-    multiple: bool = False
+    multiple: bool | None = None
     because_of: list[Name] | None = Field(None, max_length=64)
     source: Source | None = None
     valid_from: When = Field(None, description="The first day, or moment, it holds.")

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from memedit.core.types import Decision, Edit, Hit, Record
+from memedit.encoders import HashingEncoder
 from memedit.memory import EditMemory
+from memedit.model import deciding
 from memedit.model.deciding import Decider
 from memedit.model.rereading import House, in_the_house, items_of, parts_of, read_again, respell
 
@@ -121,3 +123,12 @@ def test_what_is_found_again(
     assert objects <= {hit.record.edit.target_new for hit in found.bearing}
     assert bool(found.bearing) == bool(objects)
     assert all(hit.role == role for hit in found.bearing if hit.record.edit.target_new in objects)
+
+
+def test_a_house_is_as_large_as_its_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "MOST_EDITS", 5)
+    memory = EditMemory(None, HashingEncoder(64))
+    for edit in EDITS:
+        memory.add(edit)
+    memory.add(Edit.from_statement("The lift is out of order."), namespace="other")
+    assert Decider(memory, "mention")._house("default", memory).name == "Nordlicht"

@@ -109,6 +109,9 @@ def test_the_base_is_asked_and_answers_the_request_as_it_was_put() -> None:
     assert request_of(known)[-1]["content"].endswith(GERMAN)
     model.purge(subject="France")
     assert not model.engine.kept["translations"]
+    model.edit("The capital of France is", "Lyon", subject="France", namespace="full")
+    model.ask(GERMAN, max_new_tokens=4)
+    assert not model.engine.kept["translations"]  # where there is no edit, nothing is to be read
 
 
 def test_what_cannot_be_translated_is_read_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,10 @@ import pytest
 
 from memedit.core.passages import Conversation
 from memedit.core.types import Edit, Hit, PairVectors, Record
+from memedit.encoders import HashingEncoder
+from memedit.memory import EditMemory
+from memedit.model.deciding import Decider
+from memedit.scope import features
 from memedit.scope.features import (
     SCALARS,
     matched_words,
@@ -111,3 +115,16 @@ def test_the_words_that_matched() -> None:
 def test_a_code_a_letter_off_is_another(prompt: str, query: str, another: bool) -> None:
     hit = Hit(Record(Edit(prompt, "Ada"), 1, 1), 0.8, str(query))
     assert names_another_code(hit, query) is another
+
+
+def test_texts_of_purged_edits_are_let_go_of() -> None:
+    memory = EditMemory(None, HashingEncoder(64))
+    decider = Decider(memory, "mention")
+    memory.add(Edit("The capital of France is", "Lyon", "France"))
+    record = next(memory.records())
+    features._edit(record.edit.prompt, record.edit.subject, record.edit.target_new)
+    features._triples("France")
+    memory.purge(record.id)
+    for kept in (features._measure_before, features._edit, features._view, features._triples):
+        assert not kept.cache_info().currsize
+    assert not decider.decide(["What is the capital of France?"], "default")[0]

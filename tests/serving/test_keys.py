@@ -189,6 +189,11 @@ def test_other_sites_cannot_use_a_visitors_browser() -> None:
             asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
             answer = await client.options("/v1/edits", headers=asked)
             assert answer.headers["access-control-allow-origin"] == "https://app.example"
+            for name in ("x-api-key", "anthropic-version", "mcp-protocol-version"):
+                wanted = asked | {"Access-Control-Request-Headers": name}
+                answer = await client.options("/v1/messages", headers=wanted)
+                assert answer.status_code == 200
+                assert name in answer.headers["access-control-allow-headers"]
             made = await client.post(
                 "/v1/edits", json=CAPITAL, headers={"Origin": "https://app.example"}
             )

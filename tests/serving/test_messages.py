@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anthropic
 import httpx
 import pytest
 
+from memedit.serving.errors import ApiError
+from memedit.serving.local.asking import Asking
 from memedit.serving.upstream.relay import Relay
 from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, ring, serving, tiny_service
 from tests.serving.processes import Scripted, chunked, http
@@ -100,6 +102,21 @@ def test_what_cannot_be_done_is_refused_in_their_form(
     assert next(iter(more)) in body["error"]["message"]
 
 
+def test_a_stream_that_cannot_go_on_says_so_in_their_form(
+    client: anthropic.Anthropic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(asking: Asking) -> AsyncIterator[tuple[int, int, str, str | None]]:
+        yield 0, 0, "Ly", None
+        raise ApiError(503, "The model's thread has ended.", code="unavailable")
+
+    monkeypatch.setattr(Asking, "pieces", breaks)
+    with pytest.raises(anthropic.APIError) as caught:
+        for _ in client.messages.create(messages=[turn(QUESTION)], stream=True, **ASKED):
+            pass
+    body: Any = caught.value.body
+    assert body["type"] == "error" and body["error"]["type"] == "overloaded_error"
+
+
 def test_a_wrong_key_is_an_authentication_error(running: tuple[Running, str]) -> None:
     url = running[0].url
     with anthropic.Anthropic(base_url=url, api_key="mk_no_key", max_retries=0) as client:
@@ -141,6 +158,8 @@ def test_in_front_of_an_upstream_only_the_last_turn_changes() -> None:
             assert rest.encode() == lines[1]
             counted = httpx.post(f"{url}/count_tokens", content=raw)
             assert counted.status_code == 200 and body_of(scripted) == raw
+            httpx.post(f"{url}/count_tokens", json=body | {"memedit": {"edits": False}})
+            assert json.loads(body_of(scripted)) == body  # ours is not theirs
     finally:
         scripted.close()
 

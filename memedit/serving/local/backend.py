@@ -187,7 +187,7 @@ class LocalBackend:
             async for part in reply.events(pieces(), lambda: self._usage(asking)):
                 yield part
         except Exception as error:
-            yield named_event({"type": "error"} | api_error(error).body())
+            yield named_event(reply.failed(api_error(error)))
         finally:
             asking.cancel()
 

@@ -251,6 +251,8 @@ def apply_change(record: Record, change: EditChange) -> tuple[Edit, dict[str, An
         raise InvalidEditError("target_new is missing.", hint="A full sentence is a statement.")
     for name in {"queries", "because_of"} & given.keys():
         given[name] = tuple(given[name] or ())
+    if "multiple" in given:
+        given["multiple"] = bool(given["multiple"])
     if (
         "subject" not in given
         and edit.subject

@@ -21,9 +21,10 @@ from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.encoders import load_encoder
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
-from memedit.serving.building import audit_key, backend_of, keys_of
+from memedit.serving.building import audit_key, backend_of, editor_of, keys_of
 from memedit.serving.deferred import Deferred
 from memedit.serving.errors import ApiError
+from memedit.serving.guard import RateLimiter
 from memedit.serving.keys import SCOPES, Key, KeyRing, check_scopes
 from memedit.serving.metrics import Metrics
 from memedit.serving.routes.changes import Writes, WriteThreads
@@ -67,7 +68,7 @@ async def server_for(settings: Settings, who: Who) -> AsyncIterator[Server[Any]]
         threads = WriteThreads()
 
         async def open_as(context: ServerRequestContext[Any], scope: str) -> Writes:
-            caller = with_key(who.key(), scope, who.namespace)
+            caller = with_key(who.call(), scope, who.namespace)
             return Writes(await parts(), caller, threads)
 
         yield make_server(open_as)
@@ -80,6 +81,7 @@ class Who:
         check_scopes(may)
         self.namespace = namespace
         self._ring: KeyRing | None = None
+        self._limiter, self._rate = RateLimiter(), settings.rate
         where = DEFAULT_NAMESPACE if namespace is None else namespace
         self._own = Key(id="mcp", name=_user(), digest="", scopes=may, namespace=where)
         if settings.api_key_file is not None:
@@ -90,6 +92,17 @@ class Who:
                 raise InvalidInputError(
                     error.message, hint=f"Set it, or leave out {settings.api_key_file}."
                 ) from None
+
+    def call(self) -> Key:
+        """The key, for one call more.
+
+        Raises:
+            ApiError: as :meth:`key`; 429, more calls than the key's rate.
+        """
+        key = self.key()
+        if self._ring is not None:
+            self._limiter.admit(key, self._rate)
+        return key
 
     def key(self) -> Key:
         """The key, as the key file says now, within what the agent may do.
@@ -137,5 +150,10 @@ def _built(settings: Settings) -> Service:
     encoder = None if settings.encoder is None else load_encoder(settings.encoder)
     memory = EditMemory(settings.memory, encoder)
     metrics = Metrics()
-    backend = Deferred(memory, lambda: backend_of(settings, memory, metrics), settings.scope)
+    backend = Deferred(
+        memory,
+        lambda: backend_of(settings, memory, metrics),
+        settings.scope,
+        None if settings.upstream else lambda: editor_of(settings, memory),
+    )
     return assemble(backend, memory, settings, metrics, keys=None, audit_key=audit_key())

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from memedit.core.languages import is_foreign
 from memedit.core.moments import Moment
 from memedit.core.types import Decision, Edit
 from memedit.editors import DEFAULT
@@ -66,8 +67,10 @@ class UpstreamBackend:
         self._seen = (-_FRESH, "")
 
     async def start(self) -> None:
-        """Load the encoder before the first question needs it."""
+        """Load the encoder, and what tells languages apart, before the first question needs it."""
         await run_in_threadpool(lambda: self.decider.memory.encoder)
+        if self.settings.translate == "on":
+            await run_in_threadpool(is_foreign, "Which language is this?")
 
     async def close(self) -> None:
         await self.relay.close()
@@ -118,6 +121,9 @@ class UpstreamBackend:
         return await self.chat(request, caller, body)  # the same where facts are placed
 
     async def count_tokens(self, request: Request, caller: Caller, body: bytes) -> Response:
+        kept = json_object(body)
+        if receipts.FIELD in kept:  # our field is not the upstream's business
+            body = json.dumps({k: v for k, v in kept.items() if k != receipts.FIELD}).encode()
         return await self.other(request, body)
 
     async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
@@ -206,7 +212,8 @@ class UpstreamBackend:
         def decide_all(texts: Sequence[str]) -> list[Decision]:
             return self.decider.decide(texts, namespace, as_of)
 
-        known = await self._translated(queries, ask)
+        held = self.decider.memory.count(namespace)  # without edits there is nothing to find
+        known = await self._translated(queries, ask) if held else {}
         version = self.decider.memory.version
         found = await run_in_threadpool(decide_translated, queries, known, decide_all)
         decided = [(decision, version) for decision in found]
@@ -225,7 +232,8 @@ class UpstreamBackend:
         known: dict[str, str] = {}
         if self.settings.translate != "on" or not isinstance(ask, Upstream) or not ask.chats:
             return known
-        for part in {part for query in queries for part in parts_to_read(query)}:
+        found = await run_in_threadpool(lambda: [*map(parts_to_read, queries)])
+        for part in {part for parts in found for part in parts}:
             try:
                 known[part] = await ask.chat(request_of(part), MOST_NEW)
             except ApiError:  # the request itself shall meet the upstream's trouble, and report it

@@ -113,6 +113,7 @@ def test_dates_and_what_a_change_may_do() -> None:
             assert cleared["record"]["valid_until"] is None
             assert ok(await client.get("/v1/edits"))["total"] == 1
             same = ok(await client.patch(path, json={}))
+            assert ok(await client.patch(path, json={"multiple": None}))["id"] == same["id"]
             assert same["status"] == "duplicate"
             stated = ok(await client.patch(path, json={"statement": "Lyon is a town in France."}))
             record = stated["record"]

@@ -162,6 +162,18 @@ def test_the_guard_stands_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
         assert httpx.post(url, json={"jsonrpc": "2.0"}).status_code in (400, 406)
 
 
+def test_a_key_may_send_more_than_the_server_lets_others() -> None:
+    keys, (key,), _ = ring(["edit"], max_body=50_000)
+
+    async def work(running: Running) -> None:
+        async with agent(running, key) as client:
+            made = await done(client, "add_fact", statement=f"Our motto is {'so ' * 900}on.")
+            assert made["made"]
+
+    with serving(tiny_service(keys=keys, max_body=2_000)) as running:
+        run(work(running))
+
+
 def test_every_tool_tells_what_it_is_for() -> None:
     for tool in map(protocol._described, TOOLS.values()):
         assert tool.description and len(tool.description) > 60

@@ -99,6 +99,29 @@ def test_a_key_brings_its_namespace_and_is_bound_by_what_the_agent_may(
     run(work())
 
 
+def test_rates_and_what_the_editor_needs_hold_over_stdio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "keys.json"
+    key, secret = keys.make_key("Ann", ["edit"], requests_per_minute=2)
+    keys.add(file, key)
+    monkeypatch.setenv("MEMEDIT_API_KEY", secret)
+    settings = Settings(
+        memory=str(tmp_path / "memory"), api_key_file=file, encoder="hashing", scope="mention",
+        editor="rome",
+    )  # fmt: skip
+
+    async def work() -> None:
+        who = stdio.Who(settings, None, ("edit",))
+        async with stdio.server_for(settings, who) as server, Client(server) as client:
+            said = await refused(client, "add_fact", statement="Our refund window is 60 days.")
+            assert "'rome' needs a subject" in said and "invalid_edit" in said
+            await done(client, "add_fact", **CAPITAL)
+            assert "rate_limit_exceeded" in await refused(client, "add_fact", **CAPITAL)
+
+    run(work())
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -361,6 +361,9 @@ def test_questions_in_other_languages_are_put_into_english_by_the_upstream() -> 
             asked = json.loads(bodies[-1])["messages"][-1]["content"]
             assert asked.endswith(german[0]["content"])
             assert ("capital of France is Lyon" in asked) is (translate == "on")
+            empty = {"X-Memedit-Namespace": "empty"}  # nothing to find, so nothing to translate
+            client.post(CHAT, json={"messages": german}, headers=empty)
+            assert len(scripted.requests) == requests + 1
 
 
 @pytest.mark.parametrize("messages", [
