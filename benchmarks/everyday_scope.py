@@ -41,7 +41,7 @@ from memedit import EditMemory
 from memedit.core.protocols import Encoder, Scope
 from memedit.core.text import normalise
 from memedit.core.types import Decision, Edit
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 

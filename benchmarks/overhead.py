@@ -29,7 +29,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from memedit import Edit, EditableModel, EditMemory
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 
 if TYPE_CHECKING:
     import numpy.typing as npt

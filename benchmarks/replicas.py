@@ -31,7 +31,7 @@ REPLICAS = 3
 _WORKER = """
 import sys, threading, time
 from contextlib import contextmanager
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.core.types import Edit
 
@@ -250,7 +250,7 @@ def survival(
 
 
 def _kept(url: str, told: set[str]) -> dict[str, Any]:
-    from memedit.encoders import HashingEncoder
+    from memedit.engine.encoders import HashingEncoder
     from memedit.memory import EditMemory
 
     with EditMemory(url, HashingEncoder(64)) as memory:

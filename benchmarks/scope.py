@@ -41,7 +41,7 @@ from memedit.core.types import Decision
 from memedit.data.facts import Fact, read_facts
 from memedit.data.split import part_of
 from memedit.data.texts import passages
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries

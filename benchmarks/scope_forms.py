@@ -32,7 +32,7 @@ from sklearn.linear_model import LogisticRegression
 
 from memedit.data.facts import read_facts
 from memedit.data.texts import sentences
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.scope.cross import CrossEncoder
 from memedit.scope.features import SCALARS
 from memedit.scope.reading import TextPair

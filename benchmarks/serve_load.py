@@ -69,7 +69,7 @@ def server(*options: str) -> Iterator[str]:
 def fill(memory: Path, count: int, encoder: str | None) -> None:
     """A memory of ``count`` edits about invented places."""
     from memedit.core.types import Edit
-    from memedit.encoders import load_encoder
+    from memedit.engine.encoders import load_encoder
     from memedit.memory import EditMemory
 
     with EditMemory(memory, load_encoder(encoder)) as store:
@@ -185,7 +185,7 @@ def flatness(
 
 def encoder_seconds(encoder: str | None) -> float:
     """Median time of one encoder call on one short text."""
-    from memedit.encoders import load_encoder
+    from memedit.engine.encoders import load_encoder
 
     loaded = load_encoder(encoder)
     times = []

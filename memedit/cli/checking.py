@@ -63,7 +63,7 @@ def check(
 
 
 def _open_blank_memory(encoder: str) -> EditMemory:
-    from memedit.encoders import load_encoder
+    from memedit.engine.encoders import load_encoder
     from memedit.memory import EditMemory
 
     return EditMemory(None, load_encoder(encoder))

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 import memedit
 from memedit.core.errors import MemeditError
 from memedit.core.files import cache_folder
-from memedit.encoders import find_packaged_encoder
+from memedit.engine.encoders import find_packaged_encoder
 from memedit.engine.gguf import DEFAULT_MODEL, PACKAGED
 
 State = Literal["ok", "missing", "optional", "note"]

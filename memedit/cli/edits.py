@@ -387,7 +387,7 @@ def reembed(
 
     memedit edit reembed --encoder sentence-transformers/all-mpnet-base-v2
     """
-    from memedit.encoders import load_encoder
+    from memedit.engine.encoders import load_encoder
 
     with open_memory(existing(memory)) as store, render.working("Encoding every edit anew"):
         new = load_encoder(encoder)

@@ -349,7 +349,7 @@ def open_memory(path: str, encoder: str | None = None, *, write: bool = True) ->
 
     if encoder is None:
         return EditMemory(path, read_only=not write)
-    from memedit.encoders import load_encoder
+    from memedit.engine.encoders import load_encoder
 
     with render.working(f"Loading encoder {encoder}"):
         return EditMemory(path, load_encoder(encoder), read_only=not write)

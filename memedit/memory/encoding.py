@@ -62,7 +62,7 @@ class Encoding:
         """The encoder; the default one is loaded when first asked for."""
         with self._loading:
             if self._encoder is None:
-                from memedit.encoders import load_encoder
+                from memedit.engine.encoders import load_encoder
 
                 self._encoder = load_encoder()
             return self._encoder

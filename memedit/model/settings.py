@@ -34,7 +34,7 @@ def open_memory(memory: str | Path | None, encoder: Encoder | str | None) -> Edi
         MemoryStoreError: it cannot be opened.
     """
     if isinstance(encoder, str):
-        from memedit.encoders import load_encoder
+        from memedit.engine.encoders import load_encoder
 
         encoder = load_encoder(encoder)
     return EditMemory(memory, encoder)

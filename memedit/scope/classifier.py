@@ -216,7 +216,7 @@ def load_cross(path: str) -> CrossEncoder | None:
     folder = _folder(path)
     if load_model(path).bears is None or not (folder / _CROSS).is_file():
         return None
-    from memedit.encoders import load_encoder
+    from memedit.engine.encoders import load_encoder
     from memedit.scope.cross import CrossEncoder
 
     return CrossEncoder.load(folder, load_encoder(load_model(path).manifest["encoder_name"]))

@@ -83,7 +83,7 @@ class CrossEncoder(nn.Module):
 
         Args:
             folder: Holds ``cross.safetensors``, as :func:`changes` gives it.
-            encoder: The :class:`~memedit.encoders.SentenceEncoder` it was trained from.
+            encoder: The :class:`~memedit.engine.encoders.SentenceEncoder` it was trained from.
 
         Raises:
             InvalidInputError: the file cannot be read, or is of another encoder.

@@ -8,7 +8,7 @@ from typing import Any
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import Editor
 from memedit.editors import DEFAULT
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
 from memedit.serving.keys import KeyRing, read

@@ -18,7 +18,7 @@ from memedit.core.errors import InvalidEditError, MemeditError
 from memedit.core.protocols import ChangesWeights
 from memedit.core.types import Edit
 from memedit.editors import load_editor
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving.errors import ApiError
 

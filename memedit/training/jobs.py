@@ -100,7 +100,7 @@ def train_scope(
         device: Where the encoder and the cross-encoder run; None lets torch choose.
         progress: Called with (what, done, in all).
     """
-    from memedit.encoders import load_encoder
+    from memedit.engine.encoders import load_encoder
     from memedit.training.cross import chances
     from memedit.training.scope import calibrate, summary, train_pair_model
 

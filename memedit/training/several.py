@@ -21,7 +21,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from memedit.core.protocols import Encoder
 from memedit.core.text import MASK
 from memedit.core.types import Vectors
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.model.several import seen
 
 _STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memedit.core.types import Edit, Record
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory, importing
 from memedit.memory.moving import backup, restore
 from tests.campaign.ledger import sha256

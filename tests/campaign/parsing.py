@@ -27,7 +27,7 @@ from memedit.data.documents.pdf import read_pdf
 from memedit.data.documents.reading import parse_document
 from memedit.data.documents.word import read_docx
 from memedit.data.records import read_records
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.evaluation import checks
 from memedit.memory import EditMemory, files
 from memedit.memory.journal import payloads

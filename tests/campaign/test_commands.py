@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 from memedit.cli.main import app
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
 from memedit.engine import loading
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.memory.moving import backup
 from tests.campaign.ledger import LONG, Stage

@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from memedit import load_editor
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.scope import load_scope
 from memedit.serving.app import create_app

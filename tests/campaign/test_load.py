@@ -24,7 +24,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM, Apply, Batch, Call, Result, Row, Step
 from memedit.core.types import Edit, Payload
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.model.editable import EditableModel
 from tests.campaign.ledger import LONG, Round, Stage
 from tests.campaign.watching import hash_of

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from memedit.core.errors import MemeditError
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.editable import EditableModel
 from tests.campaign.ledger import LONG, Stage

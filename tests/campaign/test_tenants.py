@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
 from tests.campaign.ledger import LONG, Stage

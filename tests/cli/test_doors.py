@@ -20,7 +20,7 @@ from memedit.cli.main import app
 from memedit.core.types import Edit
 from memedit.editors import available, purposes
 from memedit.editors._purposes import PURPOSES
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 
 Run = Callable[..., Result]

@@ -173,7 +173,7 @@ def test_list_is_newest_first_and_limited(run: Run) -> None:
 
 def test_a_long_list_is_not_printed_whole(run: Run, memory: Path) -> None:
     from memedit.core.types import Edit
-    from memedit.encoders import load_encoder
+    from memedit.engine.encoders import load_encoder
 
     with EditMemory(memory, load_encoder("hashing")) as store:
         store.add_many([Edit(f"Item {n} costs", f"{n} euros", f"Item {n}") for n in range(1000)])

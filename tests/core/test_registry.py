@@ -14,7 +14,7 @@ from memedit.editors import load_editor
 from memedit.editors.ft_l import FtL
 from memedit.editors.memit import Memit
 from memedit.editors.rome import Rome
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.evaluation import load_cases
 from memedit.evaluation.runs.specs import parse, parse_all
 from memedit.serving.upstream.rewriters import load_rewriter

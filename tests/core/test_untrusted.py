@@ -25,7 +25,7 @@ from memedit.core.untrusted import check_plain, load_tensors, parse_json, read_b
 from memedit.editors.prompting.adapter import Adapter
 from memedit.editors.weights.hypernetworks import read
 from memedit.editors.weights.statistics import moment_of
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.engine.engine import Engine
 from memedit.memory.journal.payloads import dump, load
 from memedit.scope import load_scope

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 
 Vectors = npt.NDArray[np.float32]

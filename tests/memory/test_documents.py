@@ -12,7 +12,7 @@ import pytest
 from memedit.core.documents import NewDocument, Place, growing, place_of, positions
 from memedit.core.errors import InvalidInputError, UnknownEditError
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import DocumentChange, EditMemory
 from memedit.memory.moving import backup, migrate
 from tests.memory.helpers import CountingEncoder, sound

@@ -8,7 +8,7 @@ import pytest
 
 from memedit.core.documents import NewDocument
 from memedit.core.errors import InvalidEditError, UnknownEditError
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.memory.plain import plain_document, plain_document_change
 from tests.memory.helpers import sound

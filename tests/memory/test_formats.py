@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.memory.journal.schema import FORMAT
 from tests.memory.helpers import sound

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit, Record
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory.encoding import Encoding, VectorTable
 from memedit.memory.journal.rows import Head
 from memedit.memory.live.state import LiveSet

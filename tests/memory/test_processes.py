@@ -14,7 +14,7 @@ from tests.memory.helpers import CountingEncoder, capital, ids, sound
 ROOT = Path(__file__).resolve().parents[2]
 _WRITER = """
 import sys
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.core.types import Edit
 memory = EditMemory(sys.argv[1], HashingEncoder(64))

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 from memedit.core.text import subject_key
 from memedit.core.types import Edit, Record
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from tests.postgres import Cluster
 

@@ -10,7 +10,7 @@ import pytest
 
 from memedit.core.errors import EncoderMismatchError, MemoryStoreError
 from memedit.core.types import mask_prompt
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import changing
 from memedit.memory.encoding import VectorTable
 from memedit.memory.journal.rows import Entry, Head

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from tests.memory.helpers import capital, sound
 

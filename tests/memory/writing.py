@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 
 Said = tuple[str, ...]

@@ -11,7 +11,7 @@ import pytest
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit, Record
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.memory.plain import plain_receipt
 from memedit.model.correcting import Corrections, corrections, options_of

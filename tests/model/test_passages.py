@@ -15,7 +15,7 @@ from memedit.core.passages import parts_of, put_in_context
 from memedit.core.types import Hit, Record
 from memedit.data.documents.reading import parse_document
 from memedit.editors.prompting.notes import Room, choose_told
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import DocumentChange, EditMemory
 from memedit.model import passages
 from memedit.model.deciding import Decider

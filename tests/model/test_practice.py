@@ -11,7 +11,7 @@ import pytest
 from memedit.core.errors import InvalidEditError, UnknownEditError
 from memedit.core.moments import Moment
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory, Receipt
 from memedit.model.correcting import corrections, options_of
 from memedit.model.deciding import Decider

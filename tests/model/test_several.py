@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.model.several import (
     SeveralValues,
     chances,

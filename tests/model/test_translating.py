@@ -10,7 +10,7 @@ import pytest
 from memedit import EditableModel
 from memedit.core.passages import Conversation
 from memedit.core.types import Decision, Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
 from memedit.model.translating import decide_in_english, parts_to_read, request_of

@@ -9,7 +9,7 @@ import pytest
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
 from memedit.model.values import tell_together

@@ -12,7 +12,7 @@ import pytest
 from memedit import Edit, EditMemory
 from memedit.core.chat import ChatFormat
 from memedit.core.passages import Conversation
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.model.deciding import candidates
 from memedit.scope import ClassifierScope
 

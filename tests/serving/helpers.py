@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.editable import EditableModel
 from memedit.serving.app import assemble, create_app

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving.ledger.audit import AuditLog
 from memedit.serving.ledger.tables import tables_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import serve_load
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from tests.serving.helpers import serving, tiny_edited, tiny_service
 from tests.serving.upstream.test_upstream import front

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from memedit.cli.main import app
 from memedit.core.errors import InvalidInputError
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving.metrics import Metrics
 from memedit.serving.settings import Settings, describe_settings, load_settings

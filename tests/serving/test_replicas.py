@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from benchmarks import replicas
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving.ledger.tables import tables_of
 from tests import helpers, postgres

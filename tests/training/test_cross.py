@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.scope.cross import CrossEncoder
 from memedit.training.cross import ASKS, INFORMS, NONE, chances, choose_pairs, readable, train_cross
 from memedit.training.loop import Schedule

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from memedit.core.errors import InvalidInputError
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.scope.classifier import PairModel
 from memedit.training.cross import ASKS, INFORMS, NONE
 from memedit.training.jobs import train_scope

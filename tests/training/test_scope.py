@@ -13,7 +13,7 @@ from memedit import Edit, EditableModel, EditMemory
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
 from memedit.core.types import Hit, Record
 from memedit.data.facts import Fact
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.scope import ClassifierScope
 from memedit.scope.classifier import PairModel
 from memedit.training.cross import chances

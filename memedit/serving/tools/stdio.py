@@ -18,7 +18,7 @@ from anyio.to_thread import run_sync
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import DEFAULT_NAMESPACE
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from memedit.memory import EditMemory
 from memedit.serving.app import assemble
 from memedit.serving.building import audit_key, backend_of, editor_of, keys_of

@@ -17,7 +17,7 @@ import torch
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError, UnknownEditError
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import Certificate, EditMemory
 from memedit.memory.erasing import scanning
 from memedit.memory.erasing.texts import Texts

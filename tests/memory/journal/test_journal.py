@@ -155,7 +155,7 @@ def test_read_only_refuses_every_change(path: Path, tmp_path: Path) -> None:
 
 _AS_NOBODY = """
 import os, sys
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.errors import MemoryStoreError
 from memedit.memory import EditMemory
 from memedit.core.types import Edit

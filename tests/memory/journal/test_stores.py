@@ -8,7 +8,7 @@ import pytest
 
 from memedit.core.errors import MemoryStoreError, RegistrationError, UnknownNameError
 from memedit.core.types import Edit
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from tests import stranger
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from memedit import Edit, EditMemory, Hit
 from memedit.core.types import key_texts
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory.live.search import SUBJECT_CAP
 from tests.memory.helpers import utc
 

@@ -15,7 +15,7 @@ from mcp.client.stdio import StdioServerParameters
 from typer.testing import CliRunner
 
 from memedit.cli.main import app
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving import keys
 from memedit.serving.settings import Settings

@@ -12,7 +12,7 @@ import pytest
 
 from memedit.core.errors import InvalidInputError, UnknownNameError
 from memedit.editors.prompting.notes import WORDINGS
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
 from memedit.serving.app import assemble

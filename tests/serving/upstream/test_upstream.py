@@ -16,7 +16,7 @@ import openai
 import pytest
 
 from memedit.editors.prompting.notes import WORDINGS
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
 from memedit.serving.app import assemble

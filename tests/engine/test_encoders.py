@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memedit import encoders
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
 from memedit.core.protocols import Encoder
-from memedit.encoders import HashingEncoder, SentenceEncoder, load_encoder
+from memedit.engine import encoders
+from memedit.engine.encoders import HashingEncoder, SentenceEncoder, load_encoder
 
 TEXTS = [
     "The mother tongue of Danielle Darrieux is",
@@ -127,10 +127,10 @@ def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
 
 def test_hashing_is_the_same_in_every_process() -> None:
     code = (
-        "from memedit.encoders import HashingEncoder as H\n"
+        "from memedit.engine.encoders import HashingEncoder as H\n"
         "import sys; sys.stdout.write(H(64).encode(['Ada Lovelace, 東京']).tobytes().hex())"
     )
-    root = Path(encoders.__file__).parents[1]
+    root = Path(encoders.__file__).parents[2]
     found = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONHASHSEED": "7", "PYTHONPATH": str(root)},
