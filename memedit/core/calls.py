@@ -50,6 +50,7 @@ class Row:
     target: str | None = None
     decision: Decision = Decision()
     turn: Turn | None = None
+    # Out of comparisons: two tensors compare to a tensor, which is neither true nor false.
     ids: Tensor | None = field(default=None, compare=False, repr=False)
     rewritten: bool = False
     asked: int | None = None

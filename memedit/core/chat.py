@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _TOOLS = re.compile(r"<(tool_\w+)>.*?(?:</\1>|\Z)", re.DOTALL)
+# Letters alone: no template trims or escapes them, or has them itself.
 _USER, _REPLY, _AGAIN = "QZUSERZQ", "QZREPLYZQ", "QZAGAINZQ"
 
 
@@ -70,6 +71,7 @@ class ChatFormat:
         user_open = to_user[len(reply_close) :] or to_user
         if not user_open.strip() or not tail.strip():
             return None
+        # The mark of the first turn is no part of what stands before it.
         if opening.endswith(user_open):
             opening = opening[: -len(user_open)]
         return cls(user_open, user_close, to_reply[len(user_close) :], reply_close, opening)

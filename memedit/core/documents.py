@@ -26,6 +26,7 @@ STEP = 1 << 20
 """Between the positions of two passages: room for those of later versions."""
 MOST_PASSAGES = 5_000
 _NAME = re.compile(r"[\w][\w.-]{0,63}")
+# Digits are bounded: a source may be a stranger's, and long numbers take long to read.
 _SOURCE = re.compile(
     rf"{PREFIX}(?P<name>{_NAME.pattern})@(?P<version>\d{{1,9}})#(?P<position>\d{{1,15}})"
     r"(?: sha256:(?P<sha256>[0-9a-f]{64}) (?P<title>.*))?",
@@ -166,6 +167,7 @@ def positions(anchors: Sequence[int | None]) -> list[int] | None:
     for at in [*(n for n, anchor in enumerate(anchors) if anchor is not None), len(anchors)]:
         missing = at - start
         end = found[at] if at < len(anchors) else before + STEP * (missing + 1)
+        # Positions are whole numbers: as many must lie between the two.
         if end - before <= missing:
             return None
         for n in range(missing):
@@ -176,6 +178,7 @@ def positions(anchors: Sequence[int | None]) -> list[int] | None:
 
 def growing(numbers: Sequence[int]) -> set[int]:
     """Indexes of a longest strictly growing subsequence."""
+    # Patience sorting: ends[k] is the least number that a growing sequence of k + 1 can end with.
     ends: list[int] = []
     at_end: list[int] = []
     previous: list[int] = []

@@ -33,6 +33,7 @@ def as_path(given: object, what: str = "A path") -> Path:
     try:
         name = os.fsencode(given)
     except UnicodeEncodeError:
+        # Refused with those below: no file has such a name either.
         name = b"\0"
     if b"\0" in name:
         raise InvalidInputError(f"{what} cannot be {str(given)[:60]!a}: no file has such a name.")
@@ -93,6 +94,7 @@ def reserve_path(folder: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written, whichever library writes.
     """
+    # In that folder: only within one disk does a rename happen at once.
     with tempfile.TemporaryDirectory(prefix=".new-", suffix=".tmp", dir=folder) as inside:
         with _as_os_error(Path(inside)):
             yield Path(inside) / "new"

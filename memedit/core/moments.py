@@ -69,6 +69,7 @@ def read_moment(
     except ValueError:
         pass
     try:
+        # Python 3.10 does not read the Z.
         return datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise kind(f"{name}: {given[:40]!r} is no date (ISO 8601).", hint=_HINT) from None

@@ -18,6 +18,7 @@ _TITLE_ENDS = re.compile(
 )
 
 
+# A text to whoever knows nothing of turns: encoders, scopes of other packages.
 class Conversation(str):
     """What was said, on lines, as one text; ``last`` is where the last turn begins."""
 

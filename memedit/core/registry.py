@@ -57,6 +57,7 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
     if not bracket:
         return name, {}
     try:
+        # Read as Python reads a call, and never run: values are literals and words.
         call = ast.parse(f"_({_PATH.sub(_quote_path, rest)}", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or not isinstance(call.func, ast.Name):
             raise ValueError

@@ -205,7 +205,7 @@ class Sites:
                 f"The model has no layer {layer}.",
                 hint=f"Its layers are 0 to {self.layers - 1}.",
             )
-        return self.prefix + template.format(layer % self.layers)
+        return self.prefix + template.format(layer % self.layers)  # -1: the last
 
 
 def find(base: nn.Module) -> Sites:

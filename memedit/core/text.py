@@ -12,13 +12,18 @@ _CLOSING = " .?!:,;…。？！："
 
 MASK = "it"
 """Stands for the subject in a masked prompt or query."""
+# Thai, Lao, Burmese, Khmer, Chinese, Japanese, Korean: spaces do not set off a name there, so each
+# character counts as a word.
 _NO_SPACES = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
+# Accents, vowel signs and points that stand within a word and are no letters to \w.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u200c\u200d"
+# C++ and C# are words, too.
 WORD = re.compile(rf"[{_NO_SPACES}]|(?:(?![{_NO_SPACES}_])[\w{_MARKS}])+[+#]*")
 _POSSESSIVE = re.compile(r"(?<=\w)['’ʼ＇][sS]\b")
+# "The Who", "The Band": the article is a part of the name.
 _KEEP_THE = frozenset("who what it one end all that this there us we they band week".split())
 _SPACES = re.compile(r"\s*")
 _OPENING = re.compile(r"\s*[\"'“‘«(\[¿¡]*")
@@ -81,6 +86,7 @@ def _fold(word: str) -> str:
     if word.isascii():
         return word.lower()
     folded = unicodedata.normalize("NFKC", word).casefold()
+    # Folding may have taken composed letters apart.
     return unicodedata.normalize("NFC", folded)
 
 
@@ -119,6 +125,7 @@ def sentence_starts(text: str) -> list[int]:
 
 
 def _ends_sentence(text: str, since: int, dot: int, end: int) -> bool:
+    # No abbreviation is longer; to look back without end at every dot would cost the square.
     before = re.search(r"\w+$", text[max(since, dot - 24) : dot])
     word = before.group() if before else ""
     initial = len(word) == 1 and word.isalpha() and word.isupper()

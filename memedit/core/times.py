@@ -108,7 +108,7 @@ def _find_dated(text: str, now: datetime, zone: tzinfo) -> NamedTime | None:
     for match in _PREPOSITION.finditer(text):
         for pattern in _DATES:
             date = pattern.match(text, match.end())
-            if date is None or text[date.end() : date.end() + 1].isalnum():
+            if date is None or text[date.end() : date.end() + 1].isalnum():  # "2010s" is no year
                 continue
             # Only a bare year can be an amount.
             if pattern is _DATES[-1] and _AMOUNT.match(text, date.end()):

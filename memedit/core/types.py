@@ -79,7 +79,7 @@ def check_named(what: str, name: object) -> str:
     question that a database understands.
 
     Raises:
-        InvalidInputError
+        InvalidInputError: it is no text.
     """
     if not isinstance(name, str):
         raise InvalidInputError(f"{what} must be a string, not {type(name).__name__}.")
@@ -150,6 +150,7 @@ class Edit:
                 check_text(name, value)
         for name in ("queries", "excluded"):
             texts = getattr(self, name)
+            # A text is a sequence of texts, too: of its letters.
             if isinstance(texts, str):
                 raise InvalidEditError(f"{name} must be a sequence of strings, not one string.")
             object.__setattr__(self, name, tuple(texts))
@@ -174,6 +175,8 @@ class Edit:
 
     def _content_hash(self) -> str:
         content = [self.prompt, self.target_new, self.subject, self.target_true, self.queries]
+        # Only where they say something: ids made before there were these fields stay what they
+        # were.
         content += [self.excluded] if self.excluded else []
         content += ["multiple"] if self.multiple else []
         content += [("because", *self.because_of)] if self.because_of else []

@@ -32,6 +32,7 @@ def check_plain(path: Path) -> os.stat_result:
         UntrustedFileError: it is a link, a device, a pipe or a directory.
         FileNotFoundError: there is none.
     """
+    # Not stat, which would follow a link to wherever a stranger points it.
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise UntrustedFileError(
@@ -81,6 +82,8 @@ def read_bytes(path: Path, most: int = MOST_JSON) -> bytes:
     """
     check_plain(path)
     with path.open("rb") as file:
+        # One byte more tells that there is more: what the size was a moment ago may be true no
+        # longer.
         content = file.read(most + 1)
     if len(content) > most:
         raise UntrustedFileError(f"{str(path)!r} is larger than {most:,} bytes.")
@@ -120,7 +123,8 @@ def check_tensors(path: Path) -> None:
     the file is plain and that its header is not a burden of its own.
 
     Raises:
-        UntrustedFileError, OSError
+        UntrustedFileError: a link, no file, or a header that does not fit into it.
+        OSError: it cannot be read.
     """
     size = check_plain(path).st_size
     with path.open("rb") as file:

@@ -166,6 +166,7 @@ def nearest(query: Tensor, keys: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
         near: [B, n, 2] float64: for each row, the radius of each edit's ball (-1: none, also where
             the edit is not in scope), and the number of the edit whose ball it is in.
     """
+    # Not by matrix products, whose rounding is larger than the margin between two balls.
     gaps = torch.cdist(query, keys, compute_mode="donot_use_mm_for_euclid_dist").double()
     radius, owner = near[..., 0], near[..., 1]
     to_ball = gaps.masked_fill(radius < 0, float("inf"))

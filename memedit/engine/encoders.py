@@ -121,6 +121,7 @@ class SentenceEncoder:
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """[n, dimension] unit vectors, in the order of ``texts``."""
         vectors = np.empty((len(texts), self._dimension), np.float32)
+        # Of like length together: a batch is padded to its longest text.
         order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
@@ -257,6 +258,9 @@ class HashingEncoder:
         vectors = np.zeros((len(texts), self._dimension), np.float32)
         for row, text in zip(vectors, texts, strict=True):
             for feature, weight in _features(text):
+                # The last bit gives the sign: features that fall on one place cancel out on
+                # average. CRC-32,
+                # since Python's own hash is another in each process.
                 code = zlib.crc32(feature.encode("utf-8", "replace"))
                 row[(code >> 1) % self._dimension] += weight if code & 1 else -weight
         return _unit(vectors)

@@ -98,6 +98,7 @@ class Engine:
         masks = mask.repeat_interleave(copies, 0)
         with hooks.install(self.base, batch.interventions, rows, masks):
             out = self.base.generate(input_ids=ids, attention_mask=full, **options)
+        # A config may ask for a dict, though the options do not.
         sequences = out if isinstance(out, Tensor) else out.sequences
         new, each = call.seal(sequences[:, ids.shape[1] :]), call.answers
         return [self._completion(row, new[i * each :][:each]) for i, row in enumerate(batch.rows)]
@@ -259,6 +260,7 @@ class Engine:
             length, cache = self.prefixes.take(batch.prefix, len(batch))
             full = torch.cat([mask.new_ones(len(batch), length), mask], dim=1)
             inputs |= {"attention_mask": full, "past_key_values": cache}
+            # Some architectures count from the mask themselves, and take none.
             if "position_ids" in inspect.signature(self.base.forward).parameters:
                 inputs["position_ids"] = (full.cumsum(-1) - 1).clamp(min=0)[:, length:]
         self.prefixes.check_window(inputs["attention_mask"].shape[1])

@@ -98,6 +98,7 @@ class Generation:
         """
         batch, setting, stops = self._batch, self.setting, self.stops
         options = dict(batch.options)
+        # Unset, transformers takes the end token, and says so at every call.
         options.setdefault("pad_token_id", self._codec.pad)
         if self.added:
             self._show_caller(options, width)
@@ -175,6 +176,8 @@ class Generation:
 
     def _table(self) -> Tensor:
         """[V] bool, True at the stop tokens."""
+        # A head may be padded beyond the vocabulary, and a tokenizer may have more tokens than the
+        # head.
         size = self._base.get_output_embeddings().weight.shape[0]
         table = torch.zeros(
             max(size, len(self._codec.tokenizer)), dtype=torch.bool, device=self._base.device

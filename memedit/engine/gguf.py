@@ -9,14 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from memedit.core.errors import ModelNotFoundError
 from memedit.core.files import cache_folder
 from memedit.engine.hub import package_folder, quiet, take_first_line
-
-if TYPE_CHECKING:
-    pass
 
 Progress = Callable[[str], None]
 """Told what is being done, one short sentence at a time, when it takes long."""

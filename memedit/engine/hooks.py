@@ -124,6 +124,7 @@ def gives_tuples(base: Any, block: str) -> bool:
 
 def find_first_input(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
     """What a module was called with: its first argument, however it was passed."""
+    # Called by names alone, a block of transformers' still gets its hidden states first.
     value = args[0] if args else next(iter(kwargs.values()))
     assert isinstance(value, Tensor)
     return value

@@ -38,6 +38,8 @@ def pack(rows: Sequence[Row], editor: str, names: Sequence[str]) -> tuple[list[T
         for hit in row.decision.hits
         if all(name in hit.record.payloads.get(editor, {}) for name in names)
     }
+    # In one order whatever the hits' is: floats that are added in another differ in their last
+    # bits.
     order = sorted(found)
     stacks: list[list[Tensor]] = [[] for _ in names]
     owner: list[int] = []

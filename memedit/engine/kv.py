@@ -59,7 +59,10 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 def _roomier(old: Tensor | None, states: Tensor, end: int) -> Tensor:
     batch, heads, _, size = states.shape
     buffer = torch.empty(
-        (batch, heads, end + max(_ROOM, end // 4), size), dtype=states.dtype, device=states.device
+        # A quarter more, as lists grow: all copies together cost no more than a few times the end.
+        (batch, heads, end + max(_ROOM, end // 4), size),
+        dtype=states.dtype,
+        device=states.device,
     )
     if old is not None and old.numel():
         buffer[..., : old.shape[-2], :] = old

@@ -125,6 +125,7 @@ def fingerprint(base: nn.Module) -> str:
     digest.update(str(getattr(config, "num_attention_heads", "")).encode())
     for name, parameter in sorted(base.named_parameters()):
         digest.update(f"{name}{tuple(parameter.shape)}".encode())
+        # One that is offloaded has no values here.
         if not parameter.is_meta:
             digest.update(_sample(parameter))
     return digest.hexdigest()[:16]
@@ -191,6 +192,7 @@ def _check_causal(name: str, config: Any, absent: Any) -> None:
         raise ModelNotFoundError(
             f"{name!r} is not a causal language model ({kinds}).", hint=_OFFLINE
         )
+    # transformers fills in what is missing at random, and does no more than warn.
     if absent:
         raise ModelNotFoundError(
             f"{name!r} has no weights for {', '.join(sorted(absent)[:3])}: the files are "

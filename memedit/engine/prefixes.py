@@ -78,6 +78,8 @@ class Prefixes:
         """
         key = (prefix, *self._state())
         with self._lock:
+            # Inside the lock: of requests that come together one computes, and the others wait for
+            # it.
             if key not in self._kept:
                 self._kept[key] = self._compute(prefix)
                 while len(self._kept) > _KEPT:

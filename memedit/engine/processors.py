@@ -75,6 +75,7 @@ class NotYet(LogitsProcessor):
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         if input_ids.shape[1] >= self.least:
             return scores
+        # The table may be longer: the tokenizer has tokens that the head gives no score.
         return scores.masked_fill(self.table[: scores.shape[-1]], -float("inf"))
 
 

@@ -114,6 +114,7 @@ class Codec:
         ``prefixed`` rows follow a prefix, which already carries the special tokens.
         """
         if row.ids is None or row.rewritten:
+            # Of a chat the template has written the special tokens already.
             return self.ids(row.text, special=not prefixed and row.turn is None)
         ids = row.ids.cpu()
         if (
@@ -190,6 +191,7 @@ class Codec:
         """Ids of all ordinary tokens whose text contains one of ``texts``; sorted."""
         found: set[int] = set()
         for text in texts:
+            # Once for each text: to decode a whole vocabulary takes a noticeable while.
             if text not in self._stops:
                 self._stops[text] = self._containing(text)
             found.update(self._stops[text])

@@ -144,6 +144,7 @@ class Answering:
         Raises:
             EncoderMismatchError: the scope asked for does not fit the memory's encoder.
         """
+        # Neither encoder nor scope is loaded while there is nothing to find.
         if not self.live:
             return [Decision() for _ in queries]
         view, store = self.view, self.store
@@ -166,6 +167,7 @@ class Answering:
         if new := [text for text in dict.fromkeys(texts) if text not in known]:
             known |= self._translate(new)
             kept |= known
+        # The oldest first; another thread may have let go of it in the meantime.
         for text in list(kept)[:-_TRANSLATIONS]:
             kept.pop(text, None)
         return [known[text] for text in texts]
@@ -174,6 +176,7 @@ class Answering:
         ids = {text: self.encode(request_of(text), chat=True) for text in texts}
         window, options = self.engine.window, {"max_new_tokens": MOST_NEW, "do_sample": False}
         fit = [text for text in ids if window is None or len(ids[text]) + MOST_NEW <= window]
+        # What the window cannot hold stays untranslated, and is read as it is.
         made = dict.fromkeys(texts, "")
         if fit:
             rows = tuple(self.row(ids[text]) for text in fit)
@@ -227,6 +230,7 @@ class Answering:
             prompt = [{"role": "user", "content": text}]
         elif chat is False:
             raise InvalidInputError("Messages are a chat.", hint="Leave chat=False out.")
+        # Without special tokens: the template has written them.
         return self.engine.codec.ids(self._render(prompt))
 
     def _render(self, messages: Messages) -> str:
@@ -246,6 +250,7 @@ class Answering:
     def row(self, ids: Tensor) -> Row:
         """One prompt's ids [T] as a row: its text, or the last user turn of a chat."""
         if self.chat is not None:
+            # Special tokens are what marks the turns: the text must show them.
             split = self.chat.split(self.engine.codec.text(ids, special=True))
             if split is not None:
                 _, turn, words = split
@@ -263,6 +268,7 @@ class Answering:
             return row.prompt
         split = self.chat.split(row.text)
         earlier, asked = split[0] if split else "", spoken(row.prompt)
+        # An empty turn asks nothing: what was said before it is all there is to read.
         return Conversation(earlier, asked) if asked.strip() else earlier
 
     def concerns(self, row: Row) -> bool:
@@ -312,6 +318,7 @@ class Answering:
     def _grow(self, batch: Batch) -> Batch:
         """The batch with as many new tokens as the longest object that is asked has, and some."""
         objects = {h.record.edit.target_new or "" for row in batch.rows for h in row.decision.hits}
+        # "": passages and statements have no object, and max wants something.
         longest = max(len(self.engine.codec.ids(text)) for text in objects | {""})
         tokens = max(int(batch.options["max_new_tokens"]), longest + _SPARE)
         return replace(batch, options={**batch.options, "max_new_tokens": tokens})
@@ -409,6 +416,7 @@ def _force(engine: Engine, batch: Batch) -> list[Score]:
     )
     logits = engine.logits(replace(batch, rows=rows), [row.prompt for row in rows])
     return [
+        # One to the left: the logits at a token are those of the next.
         _score(target, each[len(before) - 1 : -1])
         for each, (before, target) in zip(logits, pairs, strict=True)
     ]
@@ -416,6 +424,7 @@ def _force(engine: Engine, batch: Batch) -> list[Score]:
 
 def _score(ids: Tensor, logits: Tensor) -> Score:
     """A target's tokens [T] under the logits [T, V] just before each."""
+    # In float32: half precision would round the small probabilities away.
     here = logits.float().log_softmax(-1).cpu()
     return Score(
         ids=tuple(ids.tolist()),

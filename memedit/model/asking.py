@@ -57,6 +57,7 @@ class AskableModel(DropIn):
         self.engine = Engine(base, tokenizer)
         self.memory = memory
         self.translate: bool | None = None
+        # Not an attribute: threads and tasks that ask at once see each their own view.
         self._view: ContextVar[View] = ContextVar("memedit_view", default=EVERYTHING)
 
     # What a request sees
@@ -156,6 +157,7 @@ class AskableModel(DropIn):
         if len(given) != len(wanted):
             raise InvalidInputError(f"{len(given)} prompts and {len(wanted)} targets.")
         rows = [
+            # A target goes on from its prompt: a template would end the turn between them.
             replace(self.row(prompt, chat=False), target=target.strip())
             for prompt, target in zip(given, wanted, strict=True)
         ]

@@ -96,6 +96,7 @@ def corrections(
     """
     if edit.multiple or not len(decider.memory):
         return Corrections()
+    # Untimed: a year in a new fact belongs to it, and asks for no earlier state.
     (decision,) = decider.decide(
         [edit.prompt], namespace, moment, timed=False, keep=lambda hit: _is_comparable(hit, edit)
     )
@@ -117,6 +118,7 @@ def corrections(
     if repeats is not None and (replaces or says_more or moment is not None):
         repeats = None
     more = [r for r in (*about, *differs) if r not in (*ended, *replaces, *perhaps)]
+    # One record may be in both lists; records are not hashable, their sequences are.
     perhaps += {record.sequence: record for record in more}.values()
     return Corrections(repeats, (*ended, *replaces), tuple(perhaps))
 
@@ -270,6 +272,7 @@ def _put_value(new: Edit, old: Edit) -> Edit:
     # With its own value the new prompt would be another fact to the scope.
     value = new.target_new and (old.target_new or new.target_new)
     plain = replace(new, target_new=value, queries=(), excluded=(), id="")
+    # As one of several: one prompt with several values would replace itself in that memory.
     return replace(plain, multiple=not new.is_statement, id="")
 
 
@@ -366,4 +369,5 @@ def _cut_after_subject(old: Edit, new: Edit) -> str:
 
 
 def _stems(text: str) -> set[str]:
+    # Plural and endings do not count: "offers" and "offered" are one.
     return {word.rstrip("s")[:_STEM] for word in words_of(text) if word not in _SMALL}

@@ -54,6 +54,7 @@ class Decider:
         self._checked = False
         self._houses: dict[str, tuple[int, House]] = {}
         self._spelt: Container[str] | None = None
+        # Names and words of what was purged must leave this process, too.
         memory.when_purged(self._houses.clear)
         memory.when_purged(forget_texts)
 
@@ -113,6 +114,7 @@ class Decider:
             EncoderMismatchError: the scope asked for does not fit the memory's encoder.
         """
         store = self.memory if store is None else store
+        # Neither encoder nor scope is loaded while there is nothing to find.
         if not store.count(namespace):
             return [Decision() for _ in queries]
         self.check()
@@ -125,6 +127,9 @@ class Decider:
         # An ungated scope has all edits of the moment; no time in a query changes which those are.
         if judges_all(self.scope) or not timed:
             return decisions
+        # In this order: readings find edits; a time may put others in their place; of what is left
+        # the
+        # newer sentence stands, and only then are values and passages put beside it.
         decisions = decide_again(
             queries,
             decisions,
@@ -194,6 +199,7 @@ def candidates(
 ) -> Sequence[Sequence[Hit]]:
     """The edits that the scope is to judge for each query: the nearest, or all in force."""
     if judges_all(scope):
+        # One tuple for all queries: who compiles its payloads knows it again, and does so once.
         every = tuple(Hit(record, 1.0, role="asks") for record in in_force(store, namespace, as_of))
         return [every for _ in queries]
     return store.search(queries, k=_CANDIDATES, namespace=namespace, as_of=as_of)

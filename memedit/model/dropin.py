@@ -44,6 +44,7 @@ class Budget:
     def of(cls, options: Mapping[str, Any], default: Any, *, width: int) -> Budget:
         """``options`` of a call whose prompts are ``width`` columns wide, lengths made relative."""
         own = {k: v for k, v in options.items() if k not in _PER_CALL}
+        # Rows are joined as ids; the caller's dict is made of them at the very end.
         own.pop("return_dict_in_generate", None)
         config = own.get("generation_config") or default
         for total, new, least in (
@@ -101,7 +102,7 @@ class Request:
             else v
             for k, v in self.options.items()
         }
-        options.pop("input_ids", None)
+        options.pop("input_ids", None)  # handed over by position
         out = base.generate(self.ids[pick.to(self.ids.device)], **options)
         sequences: Tensor = out if isinstance(out, Tensor) else out.sequences
         return sequences[:, self.width :]
@@ -149,6 +150,7 @@ def generate(way: Answering, inputs: Tensor | None, options: Mapping[str, Any]) 
     }
     if outside:
         tail = request.generate(base, outside)
+        # num_return_sequences gives a prompt several lines, one behind the other.
         each = len(tail) // len(outside)
         new |= {i: tail[n * each :][:each] for n, i in enumerate(outside)}
     return request.result([new[i] for i in range(len(rows))], way.engine.codec.pad)
@@ -178,6 +180,7 @@ def forward(way: Answering, given: Mapping[str, Any]) -> Any:
     if labels is not None:
         size = base.config.get_text_config().vocab_size
         loss = base.loss_function(logits=logits, labels=labels, vocab_size=size)
+    # As transformers reads it: the number of last positions, or positions.
     if keep := given.get("logits_to_keep", 0):
         logits = logits[:, -keep:] if isinstance(keep, int) else logits[:, keep]
     return CausalLMOutputWithPast(loss=loss, logits=logits)
@@ -233,7 +236,7 @@ def merge(
         own = {
             k: v[pick] if k in _PER_CALL and isinstance(v, Tensor) and len(v) == len(ids) else v
             for k, v in given.items()
-            if k not in ("labels", "logits_to_keep")
+            if k not in ("labels", "logits_to_keep")  # of the whole batch: forward's to apply
         }
         logits[pick] = base(**own).logits.to(logits.dtype)
     return logits
@@ -310,6 +313,7 @@ class DropIn(nn.Module, ABC):
             return getattr(self.base, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        # Trainers and pipelines set these on what they were given; the base is what reads them.
         if name in ("config", "generation_config"):
             setattr(self.base, name, value)
         else:

@@ -35,6 +35,7 @@ from memedit.model.settings import (
 from memedit.model.several import with_default
 from memedit.model.tuning import Tuning, tune
 
+# None would be a target that was lost on its way: it is refused, not taken for "no target".
 _UNSET: Any = object()
 _OF_EDIT = ("subject", "target_true", "queries", "multiple", "because_of")
 _OF_IMPORT = ("namespace", "source", "progress")
@@ -79,6 +80,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
             raise InvalidInputError(
                 "base must be a loaded model.", hint="Use EditableModel.from_pretrained(name)."
             )
+        # First: nothing is opened, and no encoder loaded, for a base that is refused.
         bases.check(base)
         store = memory if isinstance(memory, EditMemory) else open_memory(memory, encoder)
         tokenizer = loading.find_tokenizer(base) if tokenizer is None else tokenizer
@@ -88,10 +90,12 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         preferred = "default"
         if isinstance(self.editor, PrefersScope):
             preferred = self.editor.default_scope
+        # What somebody chose is kept or refused; a default may give way where it does not fit.
         given = scope is not None or bool(saved.get("scope"))
         scope = build_scope(scope, saved.get("scope"), preferred)
         self._decider = Decider(self.memory, scope, given=given)
         self._chat = ChatFormat.of(self.tokenizer)
+        # Fitter and Answering are made anew at each use: what shall outlive a call is kept here.
         self._edited_models, self._kept = EditedModels(self.engine), dict[int, Payloads]()
         self.memory.when_purged(make_letting_go(self._edited_models, self._kept))
         # A request may have told what was purged.
@@ -252,7 +256,9 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         self.memory.check_reasons(edit, namespace)
         start = options.get("valid_from")
         moment = None if start is None else self.memory.moment(start)
+        # Before it is fitted, which may take seconds: what the memory says already is not.
         found = corrections(self._decider, edit, namespace, moment)
+        # With dates of its own it says something new: when the same holds.
         if found.repeats is not None and not options.keys() & {"valid_from", "valid_until"}:
             return Receipt(found.repeats.id, "duplicate", self.memory.version, found.repeats)
         told = options_of(found, self.memory, options.get("valid_until"))
@@ -263,6 +269,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
 
     def _add(self, edits: list[Edit], **options: Any) -> list[Receipt]:
         self._decider.check()
+        # All are seen before the first is fitted: an error stores nothing.
         for edit in edits:
             self.check_edit(edit)
         self._check_unmerged()
@@ -299,6 +306,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
             InvalidInputError: the editor does not change weights, or they are merged already.
         """
         changes = self._answering.changes()
+        # The weights answer now: through the editor, too, every edit would count twice.
         with write_changes(self.engine, changes), self._seen_as(edited=False, merged=True):
             yield self
 
@@ -413,5 +421,6 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
             InvalidInputError: the tokenizer has no chat template.
         """
         found = tune(self, progress=progress)
+        # There auto keeps the forms that it chose before.
         self.engine.kept.pop("forms", None)
         return found

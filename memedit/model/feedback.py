@@ -130,8 +130,10 @@ class TeachableModel(AskableModel):
             return FeedbackReceipt(said, right=True)
         edit = as_edit(question, text, subject)
         options = {"namespace": self._now.namespace, "source": "feedback", **options}
+        # Where the correction will stand, which need not be where the question was asked.
         with self.using(namespace=options["namespace"]):
             fired = self.decide([question])[0].hits
+        # Of several it cannot be told which of them answered wrongly.
         if len(fired) == 1 and (better := correct(fired[0].record.edit, edit)) is not None:
             return FeedbackReceipt(
                 said, right=False, receipt=self._replace(fired[0].record.id, better, **options)

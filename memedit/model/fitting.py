@@ -86,12 +86,15 @@ class Fitter:
         """
         gone = [self.memory.get(id, namespace=namespace) for id in dict.fromkeys(ids)]
         later = dependents(gone, list(self.memory.records(namespace)), self.leaves)
+        # Before the first is removed: all of them go, or none.
         if later and not refit:
             raise refuse(gone, later)
         found = [self.memory.forget(record.id, namespace=namespace) for record in gone]
         # The last one first: each was fitted on those before it.
         for record in reversed(later):
             self.memory.forget(record.id, namespace=namespace, reason="refit")
+        # What was fitted together is fitted together again: jointly it came out otherwise than
+        # apart.
         for group in _group_alike(later):
             self.add([record.edit for record in group], _options_of(group[0]))
         return found
@@ -103,6 +106,7 @@ class Fitter:
         :meth:`forget`."""
         planned = self.memory.preview_purge(*ids, namespace=namespace, **what).records
         live = {record.sequence for record in self.memory.records(namespace)}
+        # What was fitted on them bears their traces: it must go, or be fitted anew, before them.
         if gone := [record.id for record in planned if record.sequence in live]:
             self.forget(gone, namespace, refit=refit)
         return self.memory.purge(*ids, namespace=namespace, **what)
@@ -181,6 +185,7 @@ class Fitter:
         self, edits: Sequence[Edit], options: Mapping[str, Any]
     ) -> list[Payloads]:
         """Payloads fitted together, on the model that holds the edits in force."""
+        # The memory says what would be replaced, and writes nothing.
         receipts = self.memory.preview(edits, **options)
         superseded = [record for receipt in receipts for record in receipt.superseded]
         live = list(self.memory.records(options["namespace"]))
@@ -189,6 +194,7 @@ class Fitter:
         if later := dependents(gone, live, self.leaves):
             raise refuse(gone, later)
         away = {record.id for record in superseded}
+        # A duplicate has its payload; what another edit of this call replaces is never in force.
         new = {r.id: e for e, r in zip(edits, receipts, strict=True) if r.status == "added"}
         fresh = {id: edit for id, edit in new.items() if id not in away}
         replaced = {record.sequence for record in gone}

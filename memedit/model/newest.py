@@ -28,6 +28,7 @@ def newest_alone(decision: Decision, encoder: Callable[[], Encoder]) -> Decision
     asked = [hit for hit in decision.hits if _is_plain(hit)]
     if len(asked) < 2 or not any(hit.record.edit.is_statement for hit in asked):
         return decision
+    # The order of writing stands for age: since when a fact holds is seldom told.
     asked.sort(key=lambda hit: hit.record.sequence)
     old = {
         one.record.sequence
@@ -53,6 +54,7 @@ def _outdates(newer: Hit, older: Hit, encoder: Callable[[], Encoder]) -> bool:
         return False
     if found.kind == "denial":
         return True
+    # Within a sentence a name or number may say what it is about, and not what of it.
     if found.kind != "quantity" and not found.ends:
         return False
     subject = new.subject or guess_subject(found.before)

@@ -50,6 +50,7 @@ def check_lengths(options: Mapping[str, Any], size: int) -> None:
 
 
 def _is(value: object, kind: type) -> bool:
+    # To Python True is a whole number; to a caller of generate it is a slip.
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
@@ -66,10 +67,13 @@ def known_options(base: Any) -> Iterator[None]:
     except (ValueError, TypeError) as error:
         if isinstance(error, MemeditError):
             raise
+        # transformers has no error class for it: the sentence is all there is to know it by.
         found = re.search(r"`model_kwargs` are not used by the model: \[(.*?)\]", str(error))
         if found is not None:
             names = [name.strip(" '\"") for name in found[1].split(",")]
             raise unknown_option("generate", names[0], base.generation_config.to_dict()) from error
+        # What generate itself refuses is the caller's to mend; any other error is a bug, and stays
+        # one.
         if _THEIRS in traceback.extract_tb(error.__traceback__)[-1].filename:
             told = " ".join(str(error).split())[:300]
             raise InvalidInputError(f"generate cannot take these options: {told}") from error

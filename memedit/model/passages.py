@@ -59,6 +59,7 @@ def choose_shown(hits: Sequence[Hit], passages: Sequence[Record]) -> dict[int, s
     chosen: dict[int, Record] = {}
     room = ROOM
     for record in found:
+        # The first is shown however long it is: it was found.
         if not chosen or len(record.edit.prompt) <= room:
             chosen[number[record.sequence]] = record
             room -= len(record.edit.prompt)
@@ -77,6 +78,7 @@ def _grow(
         at, step = ways.pop(0)
         if not 0 <= at < len(passages) or heading_of(passages[at].edit.prompt) != heading:
             continue
+        # One that was found is paid for already: the way goes on behind it.
         size = 0 if at in chosen else len(body_of(passages[at].edit.prompt))
         if size <= room:
             chosen.setdefault(at, passages[at])

@@ -67,6 +67,7 @@ def take_asked(prompt: Prompt) -> str:
 
 
 def _check_list(call: str, given: object) -> list[Any]:
+    # These can be gone through, too, but what they hold are no prompts.
     if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
         raise InvalidInputError(f"{call} cannot take {_describe(given)}.", hint=_TAKES)
     return list(given)
@@ -91,6 +92,7 @@ def _conversation(messages: Sequence[Any]) -> Messages:
 def _content(content: object) -> str | None:
     if isinstance(content, list | tuple):
         parts = [part.get("text") for part in content if isinstance(part, Mapping)]
+        # A picture is no text: refused as a whole, rather than answered as if it were not there.
         texts = [part for part in parts if isinstance(part, str)]
         return "".join(texts) if len(texts) == len(content) else None
     return content if isinstance(content, str) else None

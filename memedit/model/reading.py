@@ -77,6 +77,7 @@ class ReadingModel(AskableModel):
         self.decider.check()
         self._check_unmerged()
         document = read_document(as_path(path), name)
+        # The first stands for all: passages are statements, and lack or have the same.
         self.check_edit(Edit.from_statement(document.passages[0]))
         return self.memory.put_document(
             document, namespace=namespace or self._now.namespace, dry_run=dry_run,

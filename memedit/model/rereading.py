@@ -86,6 +86,7 @@ class House:
             named.update(set(_names(record.edit.prompt)))
             words.update(_WORD.findall(record.edit.statement))
         least = max(_LEAST, _SHARE * len(records))
+        # Of names that come equally often the longest: its parts come wherever it does.
         best = max(named, key=lambda name: (named[name], len(name)), default="")
         by_letter: dict[str, list[str]] = {}
         for word in words:
@@ -205,6 +206,7 @@ def respell(text: str, house: House) -> str:
         word = match[0]
         if len(word) < _LETTERS or not word.islower() or word in house.known:
             return word
+        # A slip adds or leaves out a letter at most; to compare costs the product of the lengths.
         near = [each for each in house.words.get(word[0], ()) if abs(len(each) - len(word)) < 2]
         return (get_close_matches(word, near, 1, _CLOSE) or [word])[0]
 
@@ -219,6 +221,7 @@ def parts_of(turn: str) -> tuple[str, ...]:
     spans = zip(starts, [*starts[1:], len(turn)], strict=True)
     sentences = [turn[start:end].strip() for start, end in spans]
     asking = [text for text in sentences if _ASKS.search(text) and len(words_of(text)) > 2]
+    # The last ones: people tell their story first, and ask at its end.
     return tuple(asking[-_MOST_PARTS:])
 
 

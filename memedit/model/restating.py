@@ -85,6 +85,7 @@ def restated(old: str, new: str) -> Restated | None:
     before, after = [w.text for w in one], [w.text for w in two]
     if not _may_be_form(before, after):
         return None
+    # autojunk would leave out words that come often in a long text: "the", "is".
     codes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     changed = [code for code in codes if code[0] != "equal"]
     if not _is_form(changed, before, after):
@@ -96,6 +97,7 @@ def restated(old: str, new: str) -> Restated | None:
     )
     kind: Kind = "quantity" if quantities else _kind_of(spans)
     same = len(before) - sum(b - a for _, a, b, _, _ in changed)
+    # Plain words differ everywhere: below two thirds in common they only share a frame.
     if kind == "words" and 3 * same < 2 * max(len(before), len(after)):
         return None
     _, first, last, start, end = changed[0]
@@ -151,6 +153,7 @@ def _told(text: str) -> list[Word]:
 
 def _denies(one: list[Word], two: list[Word]) -> bool:
     """Whether one is the other's denial, in the same words otherwise."""
+    # Two denials take each other back: "never not".
     parity = [sum(w.text in _DENIES for w in each) % 2 for each in (one, two)]
     if parity[0] == parity[1]:
         return False
@@ -207,6 +210,7 @@ def _is_quantity(text: str, words: Sequence[Word], a: int, b: int) -> bool:
     sign = sign or text[: words[a].start].rstrip()[-1:] in ("€", "$", "£")
     unit = bool(behind) and behind[0].text.isalpha() and behind[0].text not in _NO_UNIT
     unit = unit and text[behind[0].start].islower()
+    # The first word has a capital in any case; of a later one it makes a name, as in "Boeing 747".
     named = last.text in _IDENTIFIES or (a > 1 and text[last.start].isupper())
     return (sign or unit) and not named
 

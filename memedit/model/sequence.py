@@ -54,7 +54,7 @@ class EditedModels:
                 return engine
             # Edits were only added: their changes go on top of those of the others.
             if key[: len(known)] == known:
-                changes, new = dict(held), records[len(known) - 2 :]
+                changes, new = dict(held), records[len(known) - 2 :]  # 2: editor and weights
         added = editor.changes(new) if isinstance(editor, ChangesWeights) else {}
         for site, change in added.items():
             changes[site] = changes[site] + change if site in changes else change
@@ -69,6 +69,8 @@ class EditedModels:
 
     def _weights(self) -> tuple[Any, ...]:
         """Changes when the base's weights do."""
+        # Written in place a tensor counts _version up; put in another's place it has another
+        # pointer.
         return tuple((p.data_ptr(), p._version, p.dtype) for p in self._engine.base.parameters())
 
 

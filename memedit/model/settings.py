@@ -135,5 +135,6 @@ def _check_part(part: T, kind: type[Any]) -> T:
 def _settings_of(part: Any) -> dict[str, Any]:
     if isinstance(part, ChainsEditors):  # a chain's settings are its members'
         return {"name": part.name, "editors": [_settings_of(editor) for editor in part.editors]}
+    # is_dataclass holds of classes, too.
     settings = asdict(part) if is_dataclass(part) and not isinstance(part, type) else {}
     return {"name": part.name, "settings": settings}

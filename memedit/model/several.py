@@ -105,6 +105,7 @@ def with_default(edit: Edit, encoder: Encoder, said: bool | None) -> Edit:
         said: What the user says; None: nothing.
     """
     if said is not None:
+        # The id is a hash of what an edit says: "" has it made anew.
         return edit if edit.multiple == said else replace(edit, multiple=said, id="")
     template = mask_prompt(edit)
     if edit.multiple or edit.is_statement or template is None:

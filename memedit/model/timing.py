@@ -37,9 +37,11 @@ def decide_in_time(
         decide: Asks the scope.
     """
     now = as_of or datetime.now(UTC)
+    # First in UTC: the memory's zone is read from disk, and most questions name no time.
     named = find_named_time(query, now, UTC) and find_named_time(query, now, store.zone)
     if named is None or any(_is_about(hit.record.edit, named) for hit in ordinary.bearing):
         return ordinary
+    # The query as it was asked comes first: its time may be what an edit is about.
     for moment in named.moments or (now,):
         for asked in (query, named.plain):
             found = _decide_then(asked, named, moment, store, decide, given=asked == query)
@@ -47,6 +49,7 @@ def decide_in_time(
                 return replace(found, as_of=moment, named=named.words)
     if named.previous or not any(map(_is_dated, ordinary.hits)):
         return ordinary
+    # Facts with dates, and none reaches then: the base may know more than they do.
     return replace(ordinary, hits=(), informs=(), as_of=named.moments[0], named=named.words)
 
 

@@ -91,6 +91,7 @@ def decide_translated(
         for at, (query, each) in enumerate(zip(queries, parts, strict=True))
         if each and known.get(each[-1], "").strip()
     }
+    # In one call: a scope reads many texts for little more than one.
     decided = decide([*queries, *read.values()])
     own, others = decided[: len(queries)], decided[len(queries) :]
     for (at, text), translated in zip(read.items(), others, strict=True):

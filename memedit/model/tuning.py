@@ -254,6 +254,7 @@ def _collect_answers(
     """The answers to the trials in one form, through the editor itself."""
     found: list[str] = []
     options: dict[str, Any] = {"max_new_tokens": _TOKENS, "do_sample": False}
+    # Past memory and scope: only the answering is measured.
     call = model.engine.generate
     for part in _chunks(group):
         rows = tuple(_row(model, form, trial) for trial in part)

@@ -54,5 +54,5 @@ def _joint(hits: Sequence[Hit]) -> Hit:
     first = hits[0].record
     edit = replace(first.edit, target_new=said)
     digest = hashlib.sha256(f"{first.namespace}\0{edit.statement}".encode()).digest()
-    sequence = -1 - int.from_bytes(digest[:7], "big")
+    sequence = -1 - int.from_bytes(digest[:7], "big")  # 7 bytes: a signed 64-bit number
     return replace(hits[0], record=replace(first, edit=edit, sequence=sequence, payloads={}))

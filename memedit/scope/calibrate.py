@@ -46,6 +46,7 @@ def threshold_for(scores: Doubles, max_false_fire: float, confidence: float) -> 
     while binom.cdf(allowed + 1, n, max_false_fire) <= 1 - confidence:
         allowed += 1
     highest = np.sort(scores)[::-1]
+    # Just above it: a score that equals the threshold fires.
     return float(np.nextafter(highest[allowed], np.inf))
 
 
@@ -69,7 +70,7 @@ def reliability(chances: Doubles, truth: npt.NDArray[np.bool_], bins: int = 15) 
     """Compare probabilities [n] with what was so [n], in ``bins`` bins of equal width."""
     if len(chances) != len(truth) or not len(chances):
         raise InvalidInputError("As many probabilities as outcomes are needed, at least one.")
-    which = np.minimum((chances * bins).astype(int), bins - 1)
+    which = np.minimum((chances * bins).astype(int), bins - 1)  # 1.0: in the last
     counts = np.bincount(which, minlength=bins)
     with np.errstate(invalid="ignore"):
         predicted = np.bincount(which, weights=chances, minlength=bins) / counts

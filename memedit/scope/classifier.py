@@ -182,6 +182,7 @@ def _check_fit(found: Mapping[str, Floats], scalars: int) -> None:
         "hidden_bias": (hidden,), "out": (hidden,),
     }  # fmt: skip
     wrong = [name for name, shape in shapes.items() if found[name].shape != shape]
+    # Four parts of d each: difference and product, of the masked and of the whole texts.
     if wide % 4 or wrong or not all(np.isfinite(array).all() for array in found.values()):
         raise ValueError(f"{', '.join(wrong) or 'a number'} does not fit")
 
@@ -192,11 +193,13 @@ _TENSORS = (
 
 
 def _sigmoid(values: npt.NDArray[np.floating[Any]]) -> Floats:
+    # Clipped: exp overflows float32 from 88 on, and at 30 the result is 0 or 1 already.
     result: Floats = (1.0 / (1.0 + np.exp(-np.clip(values, -30, 30)))).astype(np.float32)
     return result
 
 
 def _precision(name: str) -> type[np.floating[Any]]:
+    # They stand before a division and are as large as counts: float16 would blur the features.
     return np.float32 if name in ("mean", "scale") else np.float16
 
 

@@ -43,6 +43,7 @@ class CrossEncoder(nn.Module):
 
     def __init__(self, body: Any, tokenizer: Any) -> None:
         super().__init__()
+        # The search goes on with the encoder as it was.
         self.body: nn.Module = copy.deepcopy(body)
         self.tokenizer = tokenizer
         self.head = nn.Linear(body.config.hidden_size, 2).to(body.device)
@@ -113,7 +114,10 @@ def changes(model: CrossEncoder, body: nn.Module) -> dict[str, Tensor]:
         own = parameter.detach().float()
         if own.ndim == 2:
             difference = own - original[name].detach().float().to(own.device)
+            # At least 1e-7: a row that the training left alone differs by 0, which nothing can be
+            # divided by.
             scale = (difference.abs().amax(1) / 127).clamp(min=1e-7).to(torch.float16)
+            # By the scale as it is stored: what float16 rounds off it is made up for in the steps.
             steps = (difference / scale.float()[:, None]).round().clamp(-127, 127)
             module = name.removesuffix(".weight")
             found[f"{module}.q"], found[f"{module}.s"] = steps.to(torch.int8), scale

@@ -76,7 +76,8 @@ def scalars(hits: Sequence[Hit], query: str) -> Floats:
 def vectors(hits: Sequence[Hit]) -> Floats:
     """[n, 4 d]: |u - v| and u * v, first of the masked texts (else of the whole), then the whole.
 
-    Hits without vectors (built by hand) give zeros of their neighbours' size, or nothing.
+    Raises:
+        ValueError: a hit has no vectors, since it was built by hand.
     """
     rows = []
     for hit in hits:

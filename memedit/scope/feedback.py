@@ -117,6 +117,7 @@ def distance(key: str, query: str) -> int:
     asked = _letters(query)
     words = [0, *(i + 1 for i, c in enumerate(asked) if c == " "), len(asked) + 1]
     before = _rows(left, asked)
+    # Turned round, the distances of all beginnings are those of all endings.
     after = _rows(right[::-1], asked[::-1])
     best = nearest = max(len(asked), len(left) + len(right))
     for start, end in pairwise(words):  # the best beginning so far serves every later end

@@ -35,10 +35,11 @@ def window(query: str, start: int, end: int, budget: int = REQUEST_CHARS) -> str
     if len(query) <= budget:
         return " ".join(query.split())
     if end - start > budget:
-        start = end - budget
+        start = end - budget  # its end: the question comes last
     right = min(len(query), end + (budget - (end - start)) // 3)
     left = max(0, right - budget)
     text = query[left : min(len(query), left + budget)]
+    # The rest of a word that was cut would be read as another word.
     if left and " " in text[:40]:
         text = text[text.index(" ") + 1 :]
     return " ".join(text.split())
