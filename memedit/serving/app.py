@@ -67,6 +67,7 @@ def create_app(service: Service) -> FastAPI:
         await service.backend.start()
         yield
         if agents is not None:
+            # First: what agents have under way still asks the backend.
             await agents.close()
         await service.backend.close()
         service.desk.close()
@@ -75,6 +76,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     if agents is not None:
         app.router.routes.append(Route(protocol.PATH, agents, methods=["POST"]))
+    # The one that is added last is the outermost: hosts and origins are seen before keys.
     app.add_middleware(Guard, service=service)
     settings = service.settings
     if settings.cors_origin:
@@ -82,9 +84,8 @@ def create_app(service: Service) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(settings.cors_origin),
             allow_methods=["*"],
-            allow_headers=[
-                "*"
-            ],  # every vendor's client sends some of its own; the origin is listed
+            # Every vendor's client sends some of its own; the origin is listed.
+            allow_headers=["*"],
             expose_headers=["X-Memedit-Receipt", "X-Request-Id"],
         )
     if settings.answers_to is not None:
@@ -104,7 +105,7 @@ def _routed(lifespan: Any) -> FastAPI:
         version=memedit.__version__,
         description="A language model and its edits.",
         lifespan=lifespan,
-        docs_url=None,
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
     )
     errors.install(app)
@@ -149,6 +150,7 @@ def run(
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
+    # Else the port of a server that was just stopped stays taken for a while.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

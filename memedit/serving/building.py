@@ -74,6 +74,7 @@ def keys_of(settings: Settings) -> KeyRing | None:
         raise InvalidInputError(
             "There are no keys.", hint="Set api_key_file, or no_auth to do without."
         )
+    # Found at the start: nobody could ask such a server anything.
     if not any(not key.revoked for key in read(file)):
         raise InvalidInputError(
             f"{str(file)!r} holds no key in force.",
@@ -83,6 +84,7 @@ def keys_of(settings: Settings) -> KeyRing | None:
 
 
 def _local(settings: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
+    # Not above: in front of an upstream no model is loaded, nor what it would take.
     from memedit.model.editable import EditableModel
     from memedit.serving.local.backend import LocalBackend
 

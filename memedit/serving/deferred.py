@@ -47,6 +47,7 @@ class Deferred:
 
     async def _backend(self) -> Backend:
         async with self._lock:
+            # Within the lock: of questions that come together one loads, the others wait for it.
             if self._made is None:
                 made = await run_sync(self._make)
                 await made.start()

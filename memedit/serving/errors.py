@@ -98,6 +98,7 @@ def api_error(error: BaseException) -> ApiError:
                 headers = {"Retry-After": "1"} if status == 503 else {}
                 return ApiError(status, str(error), code=code, headers=headers)
     if isinstance(error, ValidationError):
+        # Without the input: messages go into logs, and what was sent may be a secret.
         return invalid(error.errors(include_url=False, include_context=False, include_input=False))
     log.error("A request failed.", exc_info=error)
     return ApiError(500, "The server failed to answer this request.", code="internal_error")
@@ -123,6 +124,7 @@ def invalid(problems: Any) -> ApiError:
     """What pydantic found wrong with a request."""
     first = problems[0]
     where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    # Half a character may have been sent, and no answer can hold it.
     what = str(first["msg"]).encode("utf-8", "replace").decode()
     where = where.encode("utf-8", "replace").decode()
     return ApiError(400, f"{where}: {what}" if where else what, code="invalid_value", param=where)

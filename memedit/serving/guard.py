@@ -51,6 +51,7 @@ class RateLimiter:
             tokens, since = self._buckets.pop(key, (float(per_minute), moment))
             tokens = min(float(per_minute), tokens + (moment - since) * per_minute / 60)
             wait = 0.0 if tokens >= 1 else (1 - tokens) * 60 / per_minute
+            # What is refused costs nothing: who keeps trying gets through when it is time.
             self._buckets[key] = (tokens - (0 if wait else 1), moment)
             while len(self._buckets) > _KEPT:
                 self._buckets.popitem(last=False)
@@ -92,6 +93,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         started, id = time.perf_counter(), _id(scope)
+        # What a failure before the first byte of an answer is counted as.
         status = [500]
         token = logs.request_id.set(id)
 
@@ -100,12 +102,14 @@ class Guard:
                 status[0] = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID] = id
+                # Edits hold users' texts: no browser shall guess that one is a page.
                 headers.setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
         try:
             await self._admit(scope, receive, answer)
         finally:
+            # The pattern: a series of numbers for each path, with its ids, would never end.
             route = getattr(scope.get("route"), "path", "other")
             metrics, seconds = self.service.metrics, time.perf_counter() - started
             metrics.requests.labels(route, _method(scope), str(status[0])).inc()
@@ -119,6 +123,7 @@ class Guard:
         try:
             if scope["method"] == "OPTIONS":  # a preflight of a listed origin does not come here
                 raise ApiError(405, "OPTIONS is no method of this server.", code=_NO_METHOD)
+            # In this order: for whoever has no key not one byte of a body is read.
             key = self._key(scope, headers)
             self._check_origin(scope, headers)
             scope.setdefault("state", {})["key"] = key
@@ -150,6 +155,7 @@ class Guard:
         ring = self.service.keys
         if ring is None or _open(scope):
             return ANYONE
+        # A proxy in front might have looked at the other one.
         if len(headers.getlist("authorization")) > 1:
             raise ApiError(400, "Two Authorization headers: send one.", code="invalid_value")
         kind, _, shown = headers.get("authorization", "").partition(" ")
@@ -206,6 +212,7 @@ def _open(scope: Scope) -> bool:
 
 def _id(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID, "")
+    # Anything else could break up a line of the log.
     return given if _ID.fullmatch(given) else uuid.uuid4().hex[:16]
 
 
@@ -214,6 +221,7 @@ def _too_large(limit: int) -> ApiError:
 
 
 def _method(scope: MutableMapping[str, Any]) -> str:
+    # Any word may be sent as a method; each would begin a series of its own.
     known = _SAFE | {"POST", "PATCH", "PUT", "DELETE"}
     return scope["method"] if scope["method"] in known else "other"
 

@@ -136,8 +136,11 @@ class KeyRing:
         try:
             status = path.stat()
         except FileNotFoundError:
+            # A file that is gone lets nobody in.
             self._keys, self._seen = {}, None
             return
+        # The inode, too: a file that was replaced within one tick of the clock may be as long as
+        # before.
         seen = (status.st_mtime_ns, status.st_size, status.st_ino)
         if seen != self._seen:
             self._keys = {key.id: key for key in read(path)}
@@ -146,6 +149,7 @@ class KeyRing:
     def find(self, presented: str) -> Key | None:
         """The key in force that was presented, if it is one."""
         self.keys()
+        # After the file was looked at: the key may have been revoked a moment ago.
         mark, _, rest = presented.partition("_")
         id, _, secret = rest.partition("_")
         key = self._keys.get(id)
@@ -206,6 +210,8 @@ def _changing(path: Path) -> FileLock:
 def _write(path: Path, keys: Iterable[Key]) -> None:
     content = {"format": _FORMAT, "keys": [asdict(key) for key in keys]}
     with replacing(path) as new:
+        # Its owner's alone from the first moment: restricted afterwards, it could be opened in
+        # between.
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(content, file, indent=1)

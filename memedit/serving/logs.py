@@ -34,6 +34,7 @@ def configure(format: Format, level: str) -> None:
     handler.addFilter(_add_request)
     handler.setFormatter(_Json() if format == "json" else logging.Formatter(_TEXT))
     root = logging.getLogger()
+    # In place of what others set up: a line comes once, and in one form.
     root.handlers = [handler]
     root.setLevel(max(chosen, logging.INFO))  # other libraries' details are nobody's business
     logging.getLogger("memedit").setLevel(chosen)
@@ -53,6 +54,7 @@ def shorten(record: logging.LogRecord) -> bool:
     """An upstream that broke off is one line: what it was, not where in the server it was met."""
     error = record.exc_info[1] if record.exc_info else None
     while error is not None and not isinstance(error, CutError):
+        # What a task raised comes in a group of its own.
         inside: list[BaseException] = list(getattr(error, "exceptions", ()))
         error = inside.pop() if len(inside) == 1 else None
     if error is not None:

@@ -41,7 +41,7 @@ def nearest(
 def happened(service: Service, namespace: str, limit: int) -> dict[str, Any]:
     """What happened to the namespace's edits, newest first."""
     events = service.memory.history(namespace=namespace)
-    data = [plain_event(event) for event in events[: -limit - 1 : -1]]
+    data = [plain_event(event) for event in events[: -limit - 1 : -1]]  # from the end
     return {"object": "list", "data": data, "total": len(events)}
 
 

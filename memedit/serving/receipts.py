@@ -10,6 +10,7 @@ from memedit.scope.plain import plain_hits, plain_time
 
 HEADER = "X-Memedit-Receipt"
 FIELD = "memedit"
+# Proxies refuse longer headers: many allow 4 kB for all of them.
 _LONGEST = 3_000
 _TOLD = ("id", "score", "bearing", "similarity", "document")
 _DIGITS = 6
@@ -39,7 +40,7 @@ def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
 def header(receipts: list[dict[str, Any]]) -> dict[str, str]:
     """The header: one receipt, or a list where a request had several prompts. ASCII."""
     content: Any = receipts[0] if len(receipts) == 1 else receipts
-    text = json.dumps(content, separators=(",", ":"))
+    text = json.dumps(content, separators=(",", ":"))  # ASCII, as headers must be
     if len(text) > _LONGEST:
         text = json.dumps({"in_scope": any(r["in_scope"] for r in receipts), "truncated": True})
     return {HEADER: text}

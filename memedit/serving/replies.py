@@ -148,6 +148,7 @@ class Reply:
             return named_event({"type": kind, "sequence_number": number - 1} | content)
 
         start = self._head("in_progress")
+        # OpenAI's clients build the answer from these events, and count on their order.
         yield write_event("response.created", response=start)
         yield write_event("response.in_progress", response=start)
         item = self._message("", "in_progress")
@@ -162,7 +163,7 @@ class Reply:
             reason = end or reason
         yield write_event("response.output_text.done", **at, text=said, logprobs=[])
         yield write_event("response.content_part.done", **at, part=_part(said))
-        whole = self.whole(said, usage(), reason)
+        whole = self.whole(said, usage(), reason)  # now: it counts what was said
         yield write_event("response.output_item.done", output_index=0, item=whole["output"][0])
         yield write_event(f"response.{whole['status']}", response=whole)
 

@@ -55,6 +55,7 @@ def application(settings: Settings, replicas: int, **options: Any) -> Any:
         name=NAME, num_replicas=replicas, max_ongoing_requests=_ONGOING,
         graceful_shutdown_timeout_s=settings.grace, **options,
     )  # fmt: skip
+    # As plain data: what builds the application is sent to other processes.
     return deployed(serve.ingress(_builder(asdict(settings)))(Replica)).bind()
 
 

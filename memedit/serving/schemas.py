@@ -27,7 +27,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Question = Annotated[str, StringConstraints(min_length=1, max_length=32_768)]
 Stops = Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(max_length=4)]
-_WIDEST = 2**63 - 1
+_WIDEST = 2**63 - 1  # of the whole numbers that the databases hold
 Version = Annotated[int, Field(ge=0, le=_WIDEST)]
 
 
@@ -53,6 +53,7 @@ def _moment(value: Any) -> Moment | None:
     return moment
 
 
+# Any: as a datetime, pydantic would make a moment of a day, which is another thing here.
 When = Annotated[
     Any,
     BeforeValidator(_moment),

@@ -226,6 +226,7 @@ def _sources(file: Path | None) -> type[BaseSettings]:
     for field in fields(Settings):
         kind, told = describe_settings()[field.name]
         assert field.default is not MISSING
+        # pydantic reads lists in the environment as JSON; people write them between commas.
         if "tuple" in str(kind):
             kind = Annotated[kind, NoDecode, BeforeValidator(_split_list)]
         made[field.name] = (

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 RunInTurn = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs a function in the model's thread, between two batches."""
-_AT_ONCE = 4
-_KEPT = 8
+_AT_ONCE = 4  # questions of one step: whoever waits for an answer waits no longer than these take
+_KEPT = 8  # trials that can still be looked at
 
 
 @dataclass(slots=True, eq=False)

@@ -90,6 +90,7 @@ class Waiting:
             yield
         finally:
             self._keys[key] -= 1
+            # Else every key that ever waited would be remembered.
             if not self._keys[key]:
                 del self._keys[key]
 
@@ -112,6 +113,7 @@ class Waiting:
     async def _watch(self) -> None:
         """Ask for the version as long as somebody waits for one."""
         while self._waiting:
+            # Before the look: who comes while it lasts is seen by the next one, at once.
             self._more.clear()
             try:
                 now = await run_in_threadpool(self._version)

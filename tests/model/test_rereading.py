@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memedit.core.types import Decision, Edit, Hit, Record
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model import deciding
 from memedit.model.deciding import Decider

@@ -7,7 +7,7 @@ import pytest
 
 from memedit.core.passages import Conversation
 from memedit.core.types import Edit, Hit, PairVectors, Record
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
 from memedit.scope import features

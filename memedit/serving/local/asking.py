@@ -73,6 +73,7 @@ class Asking:
             if kind == "decided":
                 found[at] = what
             else:
+                # A short answer may be complete before the next prompt is decided.
                 self._early.append((at, *what))
         return [found[at] for at in range(len(self.jobs))]
 
@@ -91,6 +92,7 @@ class Asking:
     async def _event(self) -> tuple[int, str, Any]:
         left = self._deadline - self._loop.time()
         try:
+            # Even when time is up, what lies ready is taken.
             at, kind, what = await asyncio.wait_for(self._events.get(), max(left, 0.001))
         except asyncio.TimeoutError:
             raise ApiError(504, "The model took too long.", code="timeout") from None

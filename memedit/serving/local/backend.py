@@ -133,6 +133,7 @@ class LocalBackend:
         wanted = ChatRequest.model_validate_json(body)
         limit = wanted.max_completion_tokens or wanted.max_tokens
         view, name = self._check_request(wanted, caller)
+        # The guard has waited for the header's version; a body may name one, too.
         await request.state.wait_until(wanted.memedit.min_version)
         ids = await run_in_threadpool(self._render, wanted.messages)
         parsed = self._parse(wanted, [ids], limit, view, name, chat=True, echo=[])
@@ -187,6 +188,7 @@ class LocalBackend:
             async for part in reply.events(pieces(), lambda: self._usage(asking)):
                 yield part
         except Exception as error:
+            # The status is out: an error can only be the last event.
             yield named_event(reply.failed(api_error(error)))
         finally:
             asking.cancel()
@@ -197,7 +199,7 @@ class LocalBackend:
         await request.state.wait_until(wanted.memedit.min_version)
         ids = await run_in_threadpool(lambda: [self._ids(p) for p in wanted.prompts])
         echo = [self._text(i) for i in ids] if wanted.echo else []
-        limit = wanted.max_tokens or 16
+        limit = wanted.max_tokens or 16  # null: OpenAI's default
         parsed = self._parse(wanted, ids, limit, view, name, chat=False, echo=echo)
         return await self._answer(request, parsed)
 
@@ -259,7 +261,7 @@ class LocalBackend:
         try:
             biases = {int(token): bias for token, bias in (wanted.logit_bias or {}).items()}
         except ValueError:
-            biases = {-1: 0.0}
+            biases = {-1: 0.0}  # no token: refused below
         if any(not 0 <= token < self._size for token in biases):
             raise ApiError(
                 400, "logit_bias takes token ids of this model.", param="logit_bias",
@@ -381,6 +383,7 @@ class LocalBackend:
                 yield event(form.usage(usage))
             yield DONE
         except Exception as error:
+            # As above: the status is out.
             yield event(api_error(error).body())
         finally:
             asking.cancel()

@@ -167,6 +167,7 @@ class Batcher:
             future.cancel()
         for job in waiting:
             job.failed(_shutting_down())
+        # Not for ever: a batch that hangs must not keep the server from ending.
         self._thread.join(timeout=30)
 
     # -- the thread ---------------------------------------------------------------------------
@@ -259,6 +260,7 @@ class Batcher:
     def _generate(self, view: View | None, rows: Sequence[_Row], most: int | None = None) -> None:
         """Answer rows together; one by one where that fails."""
         limit = max(row.job.sampling.max_tokens for row in rows) if most is None else most
+        # Greedy: rows that sample choose by a processor of their own, each with its seed.
         options = {"max_new_tokens": limit, "do_sample": False}
         try:
             with self._use_view(view) if view is not None else ExitStack():

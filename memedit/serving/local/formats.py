@@ -97,6 +97,7 @@ class Form:
 
 def event(content: Mapping[str, Any]) -> bytes:
     """One server-sent event."""
+    # "replace": a prompt in the receipt may hold half a character.
     return b"data: " + json.dumps(content, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
 
 

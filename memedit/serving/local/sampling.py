@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
-_MOST = 1 << 63
+_MOST = 1 << 63  # where torch's seeds end
 _COLDEST = 1e-5  # a temperature below it divides to infinity, and is greedy all the same
 
 
@@ -183,6 +183,7 @@ class Generation:
         scores = self._penalise(scores.float())
         if wanted.temperature <= 0:
             return scores
+        # Less the highest, so that a small temperature divides it to 0, and the others to less.
         scaled = (scores - scores.max()) / max(wanted.temperature, _COLDEST)
         # On the CPU a seed draws the same tokens on every machine.
         probabilities = _nucleus(scaled.softmax(-1).cpu(), wanted.top_p)
