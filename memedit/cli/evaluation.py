@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +23,7 @@ from memedit.cli.options import (
     Hard,
     Html,
     Items,
+    Json,
     Locality,
     Markdown,
     Measured,
@@ -108,14 +110,17 @@ def report(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="The folders of one run or several.")
     ],
-    json: Out = None,
+    out: Out = None,
     html: Html = None,
     markdown: Markdown = None,
     csv: Csv = None,
+    json: Json = False,
     timings: Timings = True,
     downstream: Annotated[
         Path | None,
-        typer.Option("--downstream", metavar="FILE", help="For the page: downstream's JSON."),
+        typer.Option(
+            "--downstream", metavar="FILE", help="For the page: what downstream --out wrote."
+        ),
     ] = None,
     pictures: Annotated[
         Path | None,
@@ -129,7 +134,7 @@ def report(
     from memedit.evaluation.reports.joining import join
     from memedit.evaluation.runs.compare import load
 
-    reports = Reports(json, html, markdown, csv)
+    reports = Reports(out, html, markdown, csv, json)
     reports.check()
     comparison = join([load(run) for run in runs])
     _show(comparison, reports, timings=timings, downstream=downstream)
@@ -155,7 +160,8 @@ def sweep(
     families: Families = "gen,tf,kl",
     max_new_tokens: Tokens = 24,
     encoder: EncoderName = None,
-    json: Out = None,
+    out: Out = None,
+    json: Json = False,
     workers: Workers = 1,
     ray: Ray = None,
 ) -> None:
@@ -168,7 +174,7 @@ def sweep(
     from memedit.evaluation.reports import tables
     from memedit.evaluation.runs import jobs
 
-    Reports(json).check()
+    Reports(out).check()
     job = part.Job(
         editors=tuple(split(editors, ",")),
         data=data,
@@ -184,14 +190,13 @@ def sweep(
     names = [None if name == "default" else name for name in parts(models)]
     with render.measuring() as heard:
         made = jobs.sweep(job, names, numbers(n), run, progress=heard, workers=workers, ray=ray)
-    for name, each in made.items():
+    for name, each in made.items() if not json else ():
         for comparison in each.values():
             render.say(name, style="bold")
             for table in tables.rich_tables(comparison):
                 render.stdout().print(table)
-    if json is not None:
-        plain = {m: {c: done.to_dict() for c, done in each.items()} for m, each in made.items()}
-        _write(json, render.json_text(plain))
+    plain = {m: {c: done.to_dict() for c, done in each.items()} for m, each in made.items()}
+    _give(plain, out, json=json)
 
 
 def downstream(
@@ -206,7 +211,8 @@ def downstream(
     seed: Seed = 0,
     model: Model = None,
     encoder: EncoderName = None,
-    json: Out = None,
+    out: Out = None,
+    json: Json = False,
 ) -> None:
     """Score standard tasks before and after N edits: what does editing damage?
 
@@ -217,7 +223,7 @@ def downstream(
     from memedit.evaluation.reports import tables
     from memedit.evaluation.runs.specs import parse
 
-    Reports(json).check()
+    Reports(out).check()
     chosen = parts(tasks) if tasks is not None else measure.available()
     folder = data or edits.parent / "downstream"
     measure.check(chosen, folder)
@@ -233,9 +239,9 @@ def downstream(
     results = measure.downstream(
         lm, chosen, folder, limit=limit, batch=batch, shots=shots, seed=seed
     )
-    render.stdout().print(tables.downstream_table(results))
-    if json is not None:
-        _write(json, render.json_text(results))
+    if not json:
+        render.stdout().print(tables.downstream_table(results))
+    _give(results, out, json=json)
 
 
 def _show(
@@ -244,11 +250,10 @@ def _show(
     """In the terminal, and in every file that was asked for."""
     from memedit.evaluation.reports import tables
 
-    for table in tables.rich_tables(comparison):
+    for table in tables.rich_tables(comparison) if not reports.json else ():
         render.stdout().print(table)
     render.note(tables.provenance(comparison).strip())
-    if reports.json is not None:
-        _write(reports.json, render.json_text(comparison.to_dict(timings=timings)))
+    _give(comparison.to_dict(timings=timings), reports.out, json=reports.json)
     if reports.markdown is not None:
         _write(reports.markdown, tables.markdown(comparison))
     if reports.csv is not None:
@@ -258,6 +263,14 @@ def _show(
         from memedit.evaluation.reports.page import page
 
         _write(reports.html, page(comparison, read(downstream) if downstream else None))
+
+
+def _give(figures: Mapping[str, Any], out: Path | None, *, json: bool) -> None:
+    """The figures as JSON, to where they are wanted."""
+    if json:
+        render.as_json(figures)
+    if out is not None:
+        _write(out, render.json_text(figures))
 
 
 def _write(file: Path, text: str) -> None:

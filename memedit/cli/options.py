@@ -139,7 +139,7 @@ Run = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None, typer.Option("--json", metavar="OUT", help="Write the aggregates here.")
+    Path | None, typer.Option("--out", metavar="OUT", help="Write the figures here, as JSON.")
 ]
 Html = Annotated[
     Path | None, typer.Option("--html", metavar="OUT", help="Write a page with plots here.")
@@ -195,12 +195,13 @@ Batch = Annotated[int, typer.Option("--batch", min=1, help="Items per model call
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """The files to write."""
+    """The files to write; ``json``: the figures instead of tables, where a program reads."""
 
-    json: Path | None = None
+    out: Path | None = None
     html: Path | None = None
     markdown: Path | None = None
     csv: Path | None = None
+    json: bool = False
 
     def check(self) -> None:
         """Refuse, before anything is measured, a file that cannot be written afterwards.
@@ -210,7 +211,7 @@ class Reports:
         """
         from memedit.memory.address import check_output
 
-        for file in filter(None, (self.json, self.html, self.markdown, self.csv)):
+        for file in filter(None, (self.out, self.html, self.markdown, self.csv)):
             check_output(file)
 
 
@@ -243,10 +244,11 @@ def build_measured(
     model: Model = None,
     encoder: EncoderName = None,
     run: Run = None,
-    json: Out = None,
+    out: Out = None,
     html: Html = None,
     markdown: Markdown = None,
     csv: Csv = None,
+    json: Json = False,
 ) -> Measured:
     """The options of a measurement, put together."""
     points = numbers(checkpoints)
@@ -273,9 +275,9 @@ def build_measured(
         "encoder": encoder,
         "settings": settings,
     }
-    reports = Reports(json, html, markdown, csv)
+    reports = Reports(out, html, markdown, csv, json)
     reports.check()
-    return Measured(job, run or (json.with_name(f"{json.name}.run") if json else None), reports)
+    return Measured(job, run or (out.with_name(f"{out.name}.run") if out else None), reports)
 
 
 def with_options(made: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

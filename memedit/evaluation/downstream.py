@@ -248,7 +248,7 @@ def read(file: Path) -> dict[str, Any]:
         intervals(results)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidInputError(
-            f"{file} holds no downstream scores.", hint="memedit downstream --json writes them."
+            f"{file} holds no downstream scores.", hint="memedit downstream --out writes them."
         ) from error
     return results
 

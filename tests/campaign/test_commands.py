@@ -193,17 +193,12 @@ class Doors:
         assert "Traceback" not in result.output, words
         if result.exit_code:
             assert result.output.strip(), f"code {result.exit_code} and not a word: {words}"
-        elif "--json" in words and self._is_flag(words):
+        elif "--json" in words:
             json.loads(result.stdout)
         after = self._state()
         if result.exit_code == 2:
             assert after == before, (words, result.output)
             raise InvalidInputError(result.output)  # refused, and nothing else
-
-    def _is_flag(self, words: list[str]) -> bool:
-        """Whether ``--json`` names no file."""
-        found = [c for name, c in COMMANDS.items() if tuple(words[: len(name)]) == name]
-        return any("--json" in p.opts and p.is_flag for p in found[0].params if p.opts)
 
     def _state(self) -> tuple[int, str]:
         """Of the memory, which is whole at all times; made again where it is gone for good."""

@@ -46,7 +46,7 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
         folder / "cases.jsonl",
     )
     more = ("--n", "3", "--protocol", "sequential", "--checkpoints", "1,10,100", "--max-new-tokens")
-    out = ("--json", "a.json", "--markdown", "a.md", "--csv", "a.csv", "--html", "a.html")
+    out = ("--out", "a.json", "--markdown", "a.md", "--csv", "a.csv", "--html", "a.html")
     result = call(*words, *more, "3", *out)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "a.json").read_text())
@@ -62,7 +62,9 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
     both = {when: {"sst2": {"acc": value}} for when in ("before", "after")}
     (tmp_path / "d.json").write_text(json.dumps(both))
     page = ("--downstream", "d.json", "--html", "b.html")
-    shown = call("report", "a.json.run", "--json", "again.json", *page)
+    shown = call("report", "a.json.run", "--out", "again.json", *page)
+    printed = CliRunner().invoke(app, ["report", "a.json.run", "--json"])
+    assert json.loads(printed.stdout) == found  # a flag, as everywhere
     assert "Downstream tasks" in (tmp_path / "b.html").read_text()
     assert call("report", "a.json.run", "--downstream", "a.json", "--html", "b").exit_code == 2
     assert shown.exit_code == 0, shown.output
@@ -75,9 +77,7 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
 
 def test_eval_measures_beside_the_unedited_model(call: Any, folder: Path, tmp_path: Path) -> None:
     words = ("--data", folder / "cases.jsonl", "--n", "2", "--max-new-tokens", "3")
-    result = call(
-        "eval", "--editor", "rag@mention", *words, "--families", "gen", "--json", "e.json"
-    )
+    result = call("eval", "--editor", "rag@mention", *words, "--families", "gen", "--out", "e.json")
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "e.json").read_text())
     assert found.keys() == {"rag@mention", "none"}
@@ -86,7 +86,7 @@ def test_eval_measures_beside_the_unedited_model(call: Any, folder: Path, tmp_pa
 
 def test_without_timings_two_runs_write_the_same(call: Any, folder: Path, tmp_path: Path) -> None:
     words = ("--editors", "rag@mention", "--data", folder / "cases.jsonl", "--n", "2")
-    more = ("--max-new-tokens", "3", "--no-timings", "--json")
+    more = ("--max-new-tokens", "3", "--no-timings", "--out")
     for name in ("a.json", "b.json"):
         assert call("compare", *words, *more, name).exit_code == 0
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
@@ -94,7 +94,7 @@ def test_without_timings_two_runs_write_the_same(call: Any, folder: Path, tmp_pa
 
 def test_a_sweep_has_a_cell_per_model_and_number(call: Any, folder: Path, tmp_path: Path) -> None:
     words = ("--editors", "rag@mention,none", "--data", folder / "cases.jsonl", "--n", "1,3")
-    more = ("--models", folder / "model", "--run", "s", "--max-new-tokens", "3", "--json", "s.json")
+    more = ("--models", folder / "model", "--run", "s", "--max-new-tokens", "3", "--out", "s.json")
     result = call("sweep", *words, *more)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "s.json").read_text())[str(folder / "model")]
@@ -113,7 +113,7 @@ def test_a_sweep_has_a_cell_per_model_and_number(call: Any, folder: Path, tmp_pa
         (("--editors", "ike", "--checkpoints", "a,b"), "not a list"),
         (("--editors", "ike", "--checkpoints", "0"), "from 1"),
         (("--editors", "ike", "--protocol", "single", "--batch-edits", "2"), "no batches"),
-        (("--editors", "ike", "--json", "nowhere/x.json"), "cannot be written"),
+        (("--editors", "ike", "--out", "nowhere/x.json"), "cannot be written"),
         (("--editors", "ike", "--frame", "poem"), "Unknown frame"),
         (("--editors", "ike", "--workers", "2", "--ray", "local"), "Either"),
     ],
@@ -169,7 +169,7 @@ def test_downstream(call: Any, folder: Path, tmp_path: Path) -> None:
         "3",
         "--data",
     )
-    more = ("--tasks", "sst2,rte", "--limit", "2", "--json", "d.json")
+    more = ("--tasks", "sst2,rte", "--limit", "2", "--out", "d.json")
     result = call("downstream", *words, shared_data("downstream"), *more)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "d.json").read_text())

@@ -58,7 +58,7 @@ def page(comparison: Comparison, downstream: Mapping[str, Any] | None = None) ->
 
     Args:
         comparison: What to show.
-        downstream: What ``memedit downstream --json`` wrote, for its bars.
+        downstream: What ``memedit downstream --out`` wrote, for its bars.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
