@@ -249,10 +249,7 @@ class CallerStreamer:
             self._stopped = bool(self.stops.intersection(value.flatten().tolist()))
             if not self._stopped:
                 if self._first is not None:  # how the answer begins
-                    value, self._first = (
-                        self._first(value.reshape(-1, 1)).reshape(value.shape),
-                        None,
-                    )
+                    value, self._first = self._first(value.reshape(-1, 1)).flatten(), None
                 self.inner.put(value)
 
     def end(self) -> None:

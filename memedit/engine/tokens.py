@@ -86,27 +86,35 @@ class Codec:
         )
         return decoded
 
-    def strip_spaces(self, ids: Tensor) -> Tensor:
-        """Generated ids [n, T] whose texts begin without a space, where one token says so.
+    def strip_spaces(self, ids: Tensor, most: int | None = None) -> Tensor:
+        """Generated ids [n, T] whose texts begin without a space, [n, at least T].
 
-        Only first tokens are exchanged: ``" Lyon"`` becomes ``"Lyon"`` if that is a token.
+        Only first tokens are exchanged: ``" Lyon"`` becomes ``"Lyon"``, be it one token or two.
+
+        Args:
+            ids: One answer a row, padded on the right.
+            most: Tokens that a row may have; None: any number.
         """
-        firsts = {int(token): self._strip_space(int(token)) for token in ids[:, :1].flatten()}
-        if all(old == new for old, new in firsts.items()):
+        begun = ids[:, :1].flatten().tolist()
+        rows = [self._strip_space(token) for token in begun]
+        if all(new.tolist() == [old] for new, old in zip(rows, begun, strict=True)):
             return ids
-        ids = ids.clone()
-        ids[:, 0] = torch.tensor([firsts[int(token)] for token in ids[:, 0]], device=ids.device)
-        return ids
+        width = ids.shape[1] - 1 + max(map(len, rows))
+        made = ids.new_full((len(ids), width), self.pad)
+        for row, new, old in zip(made, rows, ids, strict=True):
+            row[: len(new)] = new
+            row[len(new) : len(new) + len(old) - 1] = old[1:]
+        return made[:, : most if most is None else max(most, ids.shape[1])]
 
-    def _strip_space(self, token: int) -> int:
-        """The token that says the same without a leading space; the token itself without one."""
-        text = self.text(torch.tensor([token]))
+    def _strip_space(self, token: int) -> Tensor:
+        """The tokens [k] that say the same without a leading space; the token alone without one."""
+        own = torch.tensor([token])
+        text = self.text(own)
         # Tokens of nothing but white space would become nothing.
         if not text.startswith(" ") or not text.strip():
-            return token
+            return own
         other = self.ids(text.lstrip(" "))
-        same = len(other) == 1 and self.text(other) == text.lstrip(" ")
-        return int(other[0]) if same else token
+        return other if self.text(other) == text.lstrip(" ") else own
 
     def prompt(self, row: Row, *, prefixed: bool) -> Tensor:
         """[T] ids of a row's whole text; the caller's own ids while the prompt is as it was.

@@ -323,10 +323,10 @@ class Answering:
         tokens = max(int(batch.options["max_new_tokens"]), longest + _SPARE)
         return replace(batch, options={**batch.options, "max_new_tokens": tokens})
 
-    def as_said(self, row: Row, ids: Tensor | None) -> Tensor | None:
-        """[n, T] ids of an edited answer as the row's caller gets them: a chat's reply begins
-        without the space that the text before it asked for."""
-        return ids if ids is None or row.turn is None else self.engine.codec.strip_spaces(ids)
+    def as_said(self, row: Row, ids: Tensor | None, most: int | None = None) -> Tensor | None:
+        """[n, T] ids of an edited answer as the row's caller gets them, ``most`` at most: a chat's
+        reply begins without the space that the text before it asked for."""
+        return ids if ids is None or row.turn is None else self.engine.codec.strip_spaces(ids, most)
 
     def answer_edited(self, rows: Sequence[Row], options: Mapping[str, Any]) -> list[Completion]:
         """Answers to rows that the editors read (:meth:`concerns`)."""

@@ -39,6 +39,7 @@ class Budget:
     """The options for rows in scope: lengths counted from the caller's prompt, not from ours."""
 
     options: dict[str, Any]
+    most: int | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any], default: Any, *, width: int) -> Budget:
@@ -57,7 +58,8 @@ class Budget:
                 length = length or getattr(config, total, None)
                 if length:
                     own[new] = max(least, int(length) - width)
-        return cls(own)
+        most = own.get("max_new_tokens")
+        return cls(own, getattr(config, "max_new_tokens", None) if most is None else most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ def generate(way: Answering, inputs: Tensor | None, options: Mapping[str, Any]) 
     budget = Budget.of(options, base.generation_config, width=request.width)
     answers = way.answer_edited([rows[i] for i in inside], budget.options)
     new: dict[int, Any] = {
-        i: way.as_said(rows[i], answer.ids) for i, answer in zip(inside, answers, strict=True)
+        i: way.as_said(rows[i], answer.ids, budget.most)
+        for i, answer in zip(inside, answers, strict=True)
     }
     if outside:
         tail = request.generate(base, outside)

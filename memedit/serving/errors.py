@@ -123,6 +123,9 @@ def anthropic_body(error: ApiError) -> dict[str, Any]:
 def invalid(problems: Any) -> ApiError:
     """What pydantic found wrong with a request."""
     first = problems[0]
+    if first["type"] == "model_attributes_type" and tuple(first["loc"]) == ("body",):
+        message = "The body must be a JSON object, sent with Content-Type: application/json."
+        return ApiError(400, message, code="invalid_value")
     where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
     # Half a character may have been sent, and no answer can hold it.
     what = str(first["msg"]).encode("utf-8", "replace").decode()

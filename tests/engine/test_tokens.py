@@ -95,3 +95,19 @@ def test_a_reply_begins_without_the_space_before_it() -> None:
     assert codec.strip_spaces(given).tolist() == [[1, 0], [2, 0], [1, 0], [3, 0]]
     assert given[0, 0] == 0  # the caller's own is left alone
     assert codec.strip_spaces(given[:, :0]).shape == (4, 0)
+
+
+def test_a_reply_may_begin_with_two_tokens_for_one() -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = {"\u0120Lyon": 0, "L": 1, "y": 2, "o": 3, "n": 4, "Ly": 5, "on": 6, ".": 7, "<pad>": 8}
+    inner = Tokenizer(models.BPE(words, [("L", "y"), ("o", "n")]))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    fast: Any = PreTrainedTokenizerFast
+    codec = Codec(fast(tokenizer_object=inner, pad_token="<pad>"), 8)
+    given = torch.tensor([[0, 7, 8], [1, 7, 7]])
+    assert codec.strip_spaces(given).tolist() == [[5, 6, 7, 8], [1, 7, 7, 8]]
+    assert codec.strip_spaces(given, 3).tolist() == [[5, 6, 7], [1, 7, 7]]
+    assert codec.text(codec.strip_spaces(given[:1])[0]) == "Lyon."

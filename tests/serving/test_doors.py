@@ -57,6 +57,19 @@ def test_every_id_that_came_in_goes_out_over_rest(id: str) -> None:
     run(work())
 
 
+def test_a_body_that_is_not_said_to_be_json_is_told_what_to_say() -> None:
+    """As ``curl -d`` sends it."""
+
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            for method, path in (("POST", "/v1/edits"), ("PATCH", "/v1/edits/x")):
+                answer = await client.request(method, path, content="{}", headers=form)
+                assert answer.status_code == 400 and "application/json" in answer.text
+
+    run(work())
+
+
 DATES: list[dict[str, str]] = [
     {"valid_from": "0001-01-01T00:00:00+14:00"},
     {"valid_until": "9999-12-31T23:59:59-14:00"},
