@@ -4,8 +4,13 @@ Integrated gradients attribute the probability of the answer to single neurons o
 layers; those found in most wordings of the fact are *its* neurons. Their columns of ``mlp_out``
 are then rewritten from the old answer's embedding to the new one's (or switched off, or doubled).
 
+The authors' form (``src/6_edit_knowledge_sampled.py``): neurons that more than a tenth of the
+relation's facts share are dropped, and each column changes by ``lambda_1 = 1`` and ``lambda_2 = 8``
+times its own norm along the two embeddings. Ports for GPT models (EleutherAI's, and so ROME's and
+EasyEdit's) take twice the bare embeddings and drop nothing: ``form="port"``.
+
 A neuron is an input of ``mlp_out``, so that what is attributed and what is rewritten are one unit
-(the released code hooks other tensors on models other than BERT).
+(the ports hook other tensors).
 """
 
 from __future__ import annotations
@@ -23,10 +28,14 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import sample_contexts, sequence_edit
+from memedit.editors.beside.negatives import STRANGERS
 from memedit.editors.weights.base import WeightEditor, weight_of
 from memedit.engine.passes import Pass, log_probs, observe
 
 EDIT, SUPPRESS, ENHANCE = "edit", "suppress", "enhance"
+AUTHORS, PORT = "authors", "port"
+_FACTORS = {AUTHORS: (1.0, 8.0), PORT: (2.0, 2.0)}
+"""form -> (lambda 1, lambda 2)"""
 _STEP = 0.05
 Neuron = tuple[int, int]
 """(layer, unit)"""
@@ -45,7 +54,16 @@ class Kn(WeightEditor):
             until there are ``fewest`` to ``most``.
         fewest, most: Neurons wanted.
         prefixes: Sampled contexts that serve as further wordings, besides the edit's ``queries``.
-        old, new: How much of each embedding (lambda 1 and 2).
+        form: ``"authors"``: the two factors are in units of the column's norm, 1 and 8; shared
+            neurons are dropped. ``"port"``: in units of the embeddings, 2 and 2; nothing is.
+        old, new: How much of each embedding (lambda 1 and 2); None: by the form.
+        common: A neuron is dropped that more than this share of the relation's other facts has;
+            where that leaves none, those stay that the fewest have.
+        others: How many other facts that is: the edit's own words about other subjects, with what
+            the model says of them (the authors have the relation's facts of a data set). They are
+            looked at once for all edits of one wording.
+        known: Leave facts alone of which the model does not say the true answer (the authors'
+            measurements have none of them).
         embedding: ``"head"``: the rows of the output projection, which reads what the columns
             write; ``"input"``: of the token embedding, as the released code (the same when tied).
         seed: Of the contexts.
@@ -63,8 +81,12 @@ class Kn(WeightEditor):
     fewest: int = 2
     most: int = 5
     prefixes: int = 4
-    old: float = 2.0
-    new: float = 2.0
+    form: str = AUTHORS
+    old: float | None = None
+    new: float | None = None
+    common: float = 0.1
+    others: int = 10
+    known: bool = False
     embedding: str = "head"
     seed: int = 0
 
@@ -75,6 +97,10 @@ class Kn(WeightEditor):
             raise InvalidInputError("embedding must be head or input.")
         if self.steps < 2 or not 0 < self.threshold < 1 or not 0 < self.share < 1:
             raise InvalidInputError("steps must be at least 2, threshold and share in (0, 1).")
+        if self.form not in _FACTORS:
+            raise InvalidInputError(f"form must be {AUTHORS} or {PORT}.")
+        if not 0 <= self.common <= 1 or not 0 <= self.others <= len(STRANGERS) - 1:
+            raise InvalidInputError(f"common must be in [0, 1], others 0 to {len(STRANGERS) - 1}.")
         if not 1 <= self.fewest <= self.most:
             raise InvalidInputError("fewest must be at least 1 and at most most.")
 
@@ -88,32 +114,42 @@ class Kn(WeightEditor):
 
     def _fit_edit(self, lm: LM, edit: Edit) -> Payload:
         target = sequence_edit(lm, edit).target
-        old = self.answer(lm, edit)
+        answer, said = self.answer(lm, edit), self._said(lm, edit)
+        if self.known and answer[0] != said[0]:
+            return {"left": "unknown"}
         payload: dict[str, Tensor | str | float] = {}
         by_layer: dict[int, list[int]] = {}
-        for layer, unit in self.neurons(lm, edit, old):
+        for layer, unit in self.neurons(lm, edit, answer):
             by_layer.setdefault(layer, []).append(unit)
-        change = self._change(lm, target, old)
         for layer, units in sorted(by_layer.items()):
             site = lm.sites.mlp_out(layer)
+            columns = weight_of(lm, site)[:, units].T.detach().float().cpu()
             payload[f"{site}/units"] = torch.tensor(units)[:, None]
-            payload[f"{site}/values"] = self._values(weight_of(lm, site), units, change)
+            payload[f"{site}/values"] = self._values(lm, columns, target, said)
             payload[f"{site}/width"] = weight_of(lm, site).shape[1]
         return payload
 
-    def _values(self, weight: Tensor, units: Sequence[int], change: Tensor) -> Tensor:
-        """[m, d_out] what is added to the columns."""
-        if self.operation == EDIT:
-            return change[None].repeat(len(units), 1)
-        sign = -1.0 if self.operation == SUPPRESS else 1.0
-        return (sign * weight[:, list(units)].T).detach().float().cpu().contiguous()
-
-    def _change(self, lm: LM, target: Tensor, old: Tensor) -> Tensor:
-        """[d_out] -old E[first token of the answer] + new sum of E[tokens of the target]."""
+    def _values(self, lm: LM, columns: Tensor, target: Tensor, said: Tensor) -> Tensor:
+        """[m, d_out] what is added to the columns [m, d_out]."""
+        if self.operation != EDIT:
+            return ((-1.0 if self.operation == SUPPRESS else 1.0) * columns).contiguous()
         head = lm.base.get_output_embeddings()
         table = (head if self.embedding == "head" else lm.base.get_input_embeddings()).weight
         rows: Tensor = table.detach().float().cpu()
-        return self.new * rows[target].sum(0) - self.old * rows[int(old[0])]
+        new, old = rows[target].sum(0), rows[int(said[0])]
+        less, more = self._factors()
+        if self.form == AUTHORS:
+            # In units of the column: an embedding's own norm says nothing of what a layer writes.
+            new, old = new / new.norm(), old / old.norm()
+            norms = columns.norm(dim=1, keepdim=True)
+        else:
+            norms = torch.ones(len(columns), 1)
+        return (norms * (more * new - less * old)).contiguous()
+
+    def _factors(self) -> tuple[float, float]:
+        """(lambda 1 of what goes, lambda 2 of what comes)."""
+        less, more = _FACTORS[self.form]
+        return less if self.old is None else self.old, more if self.new is None else self.new
 
     def answer(self, lm: LM, edit: Edit) -> Tensor:
         """[n] what the fact's neurons stand for: the true target where it is known, else the
@@ -122,6 +158,11 @@ class Kn(WeightEditor):
             row = Row(edit.prompt, target=edit.target_true)
             _, target = lm.codec.with_target(row, prefixed=False)
             return target
+        return self._said(lm, edit)
+
+    @staticmethod
+    def _said(lm: LM, edit: Edit) -> Tensor:
+        """[1] the model's own next token."""
         ids = lm.codec.prompt(Row(edit.prompt), prefixed=False)
         site = lm.sites.block(-1)
         _, state = observe(lm, [ids], [len(ids) - 1], [site])[site]
@@ -132,7 +173,34 @@ class Kn(WeightEditor):
     # Which neurons
 
     def neurons(self, lm: LM, edit: Edit, answer: Tensor) -> list[Neuron]:
-        """The refined set: neurons that count in most wordings of the fact."""
+        """The refined set, less what other facts of the relation share (the authors' form)."""
+        found = self.refined(lm, edit, answer)
+        template = edit.template
+        if self.form != AUTHORS or template is None or not self.others:
+            return found
+        names = [name for name in STRANGERS if name != edit.subject][: self.others]
+        return self.drop_common(found, [self._relation(lm, template, name) for name in names])
+
+    def drop_common(
+        self, found: Sequence[Neuron], others: Sequence[Sequence[Neuron]]
+    ) -> list[Neuron]:
+        """The neurons that at most the share ``common`` of the other facts have, or the rarest."""
+        counts = Counter(neuron for each in others for neuron in set(each))
+        most = max(self.common * len(others), min(counts[neuron] for neuron in found))
+        return [neuron for neuron in found if counts[neuron] <= most]
+
+    def _relation(self, lm: LM, template: str, name: str) -> list[Neuron]:
+        """The refined set of the relation's fact about another subject, in the unedited model."""
+        settings = (self.steps, self.threshold, self.share, self.fewest, self.most, self.prefixes)
+        key = ("kn", lm.fingerprint, template, name, settings, self.seed)
+        if key not in lm.kept:
+            edit = Edit(template.replace("{}", name), name, subject=name)  # its target counts not
+            lm.kept[key] = self.refined(lm.original, edit, self._said(lm.original, edit))
+        known: list[Neuron] = lm.kept[key]
+        return known
+
+    def refined(self, lm: LM, edit: Edit, answer: Tensor) -> list[Neuron]:
+        """Neurons that count in most wordings of the fact."""
         templates = sample_contexts(lm, self.prefixes, self.seed)
         prompts = [template.replace("{}", edit.prompt) for template in templates]
         prompts += [query for query in edit.queries if query != edit.prompt]

@@ -78,23 +78,57 @@ def test_the_refined_set_moves_its_share_until_there_are_a_few() -> None:
     assert Kn(fewest=1)._refine([[a, b], [a], [a]]) == [a]
 
 
-def test_only_the_columns_change_by_what_the_paper_says(lm: Engine) -> None:
+@pytest.mark.parametrize("form", ["authors", "port"])
+def test_only_the_columns_change_by_what_the_form_says(lm: Engine, form: str) -> None:
     edit = FACTS[0]
-    kn = Kn(steps=4, prefixes=1)
+    kn = Kn(steps=4, prefixes=1, form=form, others=3)
     (payload,) = kn.fit([edit], lm)
     head = lm.base.get_output_embeddings().weight
     ids = torch.tensor(lm.tokenizer(edit.prompt).input_ids)
     with torch.no_grad():
-        old = lm.base(input_ids=ids[None]).logits[0, -1].argmax()
-    target = torch.tensor(lm.tokenizer(" Lyon").input_ids)
-    wanted = 2 * head[target].sum(0) - 2 * head[old]
+        old = head[lm.base(input_ids=ids[None]).logits[0, -1].argmax()]
+    new = head[torch.tensor(lm.tokenizer(" Lyon").input_ids)].sum(0)
     found = kn.neurons(lm, edit, kn.answer(lm, edit))
     for site, change in sum_changes([payload]).items():
         layer = next(i for i in range(3) if lm.sites.mlp_out(i) == site)
         units = [unit for at, unit in found if at == layer]
-        assert torch.allclose(change[:, units], wanted[:, None].expand(-1, len(units)), atol=1e-5)
+        for unit in units:
+            wanted = 2 * new - 2 * old
+            if form == "authors":  # 6_edit_knowledge_sampled.py: value_norm / emb_norm * 1 and 8
+                norm = weight_of(lm, site)[:, unit].norm()
+                wanted = new * (norm / new.norm() * 8) - old * (norm / old.norm() * 1)
+            assert torch.allclose(change[:, unit], wanted, atol=1e-4)
         others = [i for i in range(change.shape[1]) if i not in units]
         assert not change[:, others].any()
+
+
+def test_what_the_relations_other_facts_share_is_dropped() -> None:
+    kn = Kn(common=0.1)
+    a, b, c = (0, 1), (0, 2), (1, 1)
+    others = [[a, b]] + [[a]] * 2 + [[]] * 7  # a: 3 of 10, b: 1 of 10, c: none
+    assert kn.drop_common([a, b, c], others) == [b, c]
+    assert kn.drop_common([a, b], [[a, b]] * 3 + [[a]] * 7) == [b]  # both shared: the rarer
+    assert kn.drop_common([a], [[a]] * 10) == [a]
+
+
+def test_other_facts_are_looked_at_once_for_a_wording(lm: Engine) -> None:
+    kn = Kn(steps=2, prefixes=0, others=2, fewest=1)
+    first, second = (Edit(f"The capital of {x} is", "Lyon", subject=x) for x in ("Oslo", "Rome"))
+    kn.fit([first], lm)
+    kept = [key for key in lm.kept if isinstance(key, tuple) and key[0] == "kn"]
+    assert len(kept) == 2
+    kn.fit([second], lm)
+    assert [key for key in lm.kept if isinstance(key, tuple) and key[0] == "kn"] == kept
+
+
+def test_a_fact_that_the_model_does_not_say_is_left_alone_on_demand(lm: Engine) -> None:
+    edit = replace(FACTS[0], target_true="Paris", id="")
+    kn = Kn(steps=2, prefixes=0, others=0)
+    said = lm.codec.text(kn._said(lm, edit))
+    (left,) = replace(kn, known=True).fit([edit], lm)
+    assert said.strip() != "P" and not sum_changes([left]) and left["left"] == "unknown"
+    (tried,) = kn.fit([edit], lm)
+    assert sum_changes([tried])
 
 
 def test_suppressing_empties_the_columns_and_enhancing_doubles_them(lm: Engine) -> None:
@@ -141,6 +175,6 @@ def test_what_it_cannot_do_is_refused(lm: Engine) -> None:
     with pytest.raises(InvalidEditError, match="no target"):
         Kn().fit([Edit.from_statement("Our refund window is 60 days.")], lm)
     for wrong in ({"steps": 1}, {"threshold": 1.0}, {"operation": "x"}, {"embedding": "x"},
-                  {"fewest": 3, "most": 2}):  # fmt: skip
+                  {"fewest": 3, "most": 2}, {"form": "x"}, {"common": 2.0}):  # fmt: skip
         with pytest.raises(InvalidInputError):
             Kn(**wrong)
