@@ -62,13 +62,15 @@ class Fact:
 
     Attributes:
         rows: The prompt in each context, the plain one first.
-        weights: [rows] how much each counts; they sum to 1.
+        weights: [rows] how much each counts in the key; they sum to 1.
+        emphasis: [rows] how much each counts in the loss of the value; they sum to 1.
         essence: "{subject} is a", whose next token shall not change.
     """
 
     edit: Edit
     rows: tuple[Sequenced, ...]
     weights: Tensor
+    emphasis: Tensor
     essence: Sequenced
 
 
@@ -108,8 +110,21 @@ def weights(number: int, plain: float | None) -> Tensor:
     return torch.tensor([plain] + [(1 - plain) / (number - 1)] * (number - 1))
 
 
-def sequence_fact(lm: LM, edit: Edit, templates: Sequence[str], plain: float | None) -> Fact:
+def sequence_fact(
+    lm: LM,
+    edit: Edit,
+    templates: Sequence[str],
+    plain: float | None,
+    emphasis: float | None = None,
+) -> Fact:
     """An edit as sequences in these contexts.
+
+    Args:
+        lm: The model.
+        edit: With subject and target.
+        templates: The contexts, the plain one first.
+        plain: Weight of the plain prompt in the key; None: as the others.
+        emphasis: Its weight in the loss of the value; None: as the others.
 
     Raises:
         InvalidEditError: it has no subject or no target.
@@ -120,7 +135,8 @@ def sequence_fact(lm: LM, edit: Edit, templates: Sequence[str], plain: float | N
     essence = sequence_prompt(lm, f"{subject} is a", None, subject)
     # The divergence is measured at the subject's last token.
     essence = replace(essence, ids=essence.ids[: essence.column + 1])  # what follows is not asked
-    return Fact(edit, rows, weights(len(rows), plain), essence)
+    count = len(rows)
+    return Fact(edit, rows, weights(count, plain), weights(count, emphasis), essence)
 
 
 def require_subject(edit: Edit) -> str:

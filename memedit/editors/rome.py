@@ -26,14 +26,12 @@ from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Fact, require_subject
 from memedit.editors.weights.base import check_layers, low_rank
 from memedit.editors.weights.closed_forms import Moment, solve_through
-from memedit.editors.weights.locating import Locating
+from memedit.editors.weights.locating import LOCATED, Locating
 from memedit.editors.weights.statistics import moment_of
 from memedit.editors.weights.values import optimise
 from memedit.engine.passes import observe
 
 VARIANTS = ("r", "original", "p")
-_DEPTH = 6
-"""The layer by default: a sixth of the depth (5 of 28, 30 or 32; 8 of 48)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,9 @@ class Rome(Locating):
         variant: ``"r"``: k* everywhere (r-ROME); ``"original"``: as the published code; ``"p"``:
             the plain prompt's key everywhere.
 
-    The others are of :class:`~memedit.editors.weights.locating.Locating`; the paper has 20
-    prefixes and no weight of the plain prompt (``plain=None``), here its weight counts in key and
-    loss.
+    The others are of :class:`~memedit.editors.weights.locating.Locating`. As published:
+    ``Rome(variant="original", plain=None, emphasis=None, prefixes=20)``; here the plain prompt has
+    half the weight, in key and loss.
 
     Raises:
         InvalidInputError: a setting out of range.
@@ -69,6 +67,7 @@ class Rome(Locating):
     name: ClassVar[str] = "rome"
     layer: int | None = None
     variant: str = "r"
+    emphasis: float | None = 0.5
     clamp: float = 4.0
 
     def __post_init__(self) -> None:
@@ -85,7 +84,7 @@ class Rome(Locating):
         """
         for edit in edits:
             require_subject(edit)
-        chosen = lm.sites.layers // _DEPTH if self.layer is None else self.layer
+        chosen = lm.sites.layers // LOCATED if self.layer is None else self.layer
         (layer,) = check_layers(lm, [chosen])
         site = lm.sites.mlp_out(layer)
         moment = moment_of(lm, layer, self.statistics)

@@ -52,6 +52,37 @@ def test_the_plain_prompt_has_half_the_weight_of_a_key_and_each_prefix_a_tenth(l
     assert torch.allclose(keys_of(lm, [about], 1)[:, 0], total, atol=1e-6)
 
 
+def test_in_the_loss_all_contexts_weigh_the_same(lm: Engine) -> None:
+    """``nll_loss_each.mean()`` of compute_z.py; nothing is moved yet, so it is the base's own."""
+    one = Memit(steps=1, prefixes=5, layers=(1,))
+    nll = []
+    for template in sample_contexts(lm, 5, 0):
+        ids = torch.tensor(lm.tokenizer(template.replace("{}", FACTS[0].prompt)).input_ids)
+        target = torch.tensor(lm.tokenizer(" Lyon").input_ids)
+        with torch.no_grad():
+            logits = lm.base(input_ids=torch.cat([ids, target])[None]).logits[0]
+        logs = logits[len(ids) - 1 : -1].log_softmax(-1)
+        nll.append(-logs.gather(-1, target[:, None]).mean())
+    each = torch.stack(nll)
+    for editor, wanted in (
+        (one, each.mean()),
+        (replace(one, emphasis=0.5), each[0] / 2 + each[1:].mean() / 2),
+    ):
+        facts = editor.facts(lm, FACTS[:1])
+        found = optimise(lm, facts, layer=1, inside=False, how=editor.descent())
+        assert torch.allclose(found.loss, wanted[None], atol=1e-5)
+        assert torch.allclose(facts[0].weights, torch.tensor([0.5] + [0.1] * 5))
+
+
+def test_the_weight_of_ordinary_keys_is_in_units_of_the_width(lm: Engine) -> None:
+    width = keys_of(lm, facts_of(lm)[:1], 0).shape[0]
+    for shrinkage in (0.4, 1.4):
+        by_share = Memit(**QUICK, shrinkage=shrinkage).fit(FACTS[:1], lm)
+        by_number = Memit(**QUICK, weight=shrinkage * width).fit(FACTS[:1], lm)
+        for site, change in sum_changes(by_share).items():
+            assert torch.equal(change, sum_changes(by_number)[site])
+
+
 def test_every_layer_brings_the_states_nearer_to_the_values(lm: Engine) -> None:
     facts = facts_of(lm)
     how = Memit(**QUICK).descent()
@@ -113,9 +144,24 @@ def test_emmet_edits_one_layer_exactly(lm: Engine) -> None:
     delta = (weight - old).T if lm.base.config.model_type == "gpt2" else weight - old
     wanted = (found.value - found.initial)[0].double()
     assert torch.allclose(delta.double() @ keys_of(lm, [about], 1)[:, 0], wanted, atol=1e-4)
-    assert len(Memit(method="emmet")._layers(lm)) == 1
+    assert Memit(method="emmet")._layers(lm) == [lm.sites.layers // 6]  # ROME's
     with pytest.raises(InvalidInputError, match="one layer"):
         Memit(method="emmet", layers=(0, 1))
+
+
+def test_emmets_jitter_is_a_setting(lm: Engine) -> None:
+    """The change is R (K^T C^-1 K + jitter I)^-1 K^T C^-1, worked out with inverses."""
+    emmet = Memit(method="emmet", layers=(1,), steps=2, prefixes=5, jitter=7.0)
+    edits, facts = FACTS[:2], facts_of(lm)[:2]
+    change = sum_changes(emmet.fit(edits, lm))[lm.sites.mlp_out(1)]
+    found = optimise(lm, facts, layer=1, inside=False, how=emmet.descent())
+    keys, inverse = keys_of(lm, facts, 1), torch.linalg.inv(moment_of(lm, 1, "auto").matrix)
+    inner = keys.T @ inverse @ keys + 7.0 * torch.eye(2, dtype=torch.float64)
+    left = found.value.double().T - states_of(lm, facts, 1)
+    wanted = left @ torch.linalg.inv(inner) @ keys.T @ inverse
+    assert torch.allclose(change, wanted.float(), atol=1e-5)
+    with pytest.raises(InvalidInputError, match="jitter"):
+        Memit(jitter=-1.0)
 
 
 def test_default_layers() -> None:

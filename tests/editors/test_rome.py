@@ -39,7 +39,7 @@ def chance(lm: Engine, edit: Edit) -> float:
 @pytest.mark.parametrize("variant", ["r", "original", "p"])
 def test_the_edited_weight_says_the_value_at_the_key(lm: Engine, variant: str) -> None:
     rome = replace(QUICK, variant=variant)
-    about = sequence_fact(lm, EDIT, sample_contexts(lm, 3, 0), rome.plain)
+    about = sequence_fact(lm, EDIT, sample_contexts(lm, 3, 0), rome.plain, rome.emphasis)
     made = rome.insertion(lm, about, 1, moment_of(lm, 1, "auto"))
     site = lm.sites.mlp_out(1)
     (payload,) = rome.fit([EDIT], lm)
@@ -205,7 +205,7 @@ def test_in_half_precision_the_algebra_is_not(lm: Engine, dtype: torch.dtype) ->
     with_statistics(lm)
     half = Engine(tiny_engine(lm.base.config.model_type).base.to(dtype), lm.tokenizer)
     with_statistics(half)
-    about = sequence_fact(half, EDIT, sample_contexts(half, 3, 0), 0.5)
+    about = sequence_fact(half, EDIT, sample_contexts(half, 3, 0), 0.5, 0.5)
     made = QUICK.insertion(half, about, 1, moment_of(half, 1, "auto"))
     (payload,) = QUICK.fit([EDIT], half)
     site = half.sites.mlp_out(1)

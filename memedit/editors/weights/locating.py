@@ -14,6 +14,9 @@ from memedit.editors.weights.base import WeightEditor
 from memedit.editors.weights.statistics import AUTO, IDENTITY
 from memedit.editors.weights.values import Descent
 
+LOCATED = 6
+"""The one layer of ROME and EMMET by default: a sixth of the depth (5 of 28 to 32; 8 of 48)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locating(WeightEditor):
@@ -21,7 +24,8 @@ class Locating(WeightEditor):
 
     Attributes:
         prefixes: Sampled contexts besides the plain prompt.
-        plain: Weight of the plain prompt among the contexts; None: as the others.
+        plain: Weight of the plain prompt among the contexts, in the key; None: as the others.
+        emphasis: Its weight in the loss of the value; None: as the others, as in the papers' code.
         steps, rate, kl, decay, clamp, stop: Of the descent (:class:`Descent`).
         statistics: ``"auto"``, ``"identity"``, a file or a folder
             (:func:`memedit.editors.weights.statistics.moment_of`).
@@ -35,6 +39,7 @@ class Locating(WeightEditor):
     places: ClassVar[Mapping[str, tuple[str, ...]]] = {"statistics": (AUTO, IDENTITY)}
     prefixes: int = 5
     plain: float | None = 0.5
+    emphasis: float | None = None
     steps: int = 20
     rate: float = 0.5
     kl: float = 0.0625
@@ -45,8 +50,11 @@ class Locating(WeightEditor):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.prefixes < 0 or (self.plain is not None and not 0 < self.plain <= 1):
-            raise InvalidInputError("prefixes must be at least 0, plain above 0 and at most 1.")
+        shares = [share for share in (self.plain, self.emphasis) if share is not None]
+        if self.prefixes < 0 or not all(0 < share <= 1 for share in shares):
+            raise InvalidInputError(
+                "prefixes must be at least 0, plain and emphasis above 0 and at most 1."
+            )
         self.descent()
 
     def descent(self) -> Descent:
@@ -63,4 +71,4 @@ class Locating(WeightEditor):
             InvalidEditError: one without subject or target.
         """
         templates = sample_contexts(lm, self.prefixes, self.seed)
-        return [sequence_fact(lm, edit, templates, self.plain) for edit in edits]
+        return [sequence_fact(lm, edit, templates, self.plain, self.emphasis) for edit in edits]

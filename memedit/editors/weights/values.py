@@ -106,7 +106,7 @@ class _Descent:
         self.is_essence = torch.tensor([row is facts[o].essence for row, o in self._pair_owners()])
         # The essence ("{subject} is a") has weight 0: it counts in the divergence only.
         columns = [row.column for row in self.rows]
-        self.weight = torch.cat([torch.cat([f.weights, torch.zeros(1)]) for f in facts])
+        self.weight = torch.cat([torch.cat([f.emphasis, torch.zeros(1)]) for f in facts])
         ids = [row.ids for row in self.rows]
         # A value inside the block changes that block; one behind it, what enters the next.
         self.passing = Pass(lm, ids, first=layer + (not inside), starts=columns)
