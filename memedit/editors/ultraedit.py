@@ -2,14 +2,16 @@
 
 One forward and backward pass gives, at the positions that predict the answers, what a module reads
 (h) and the gradient of its output (g). Both are normalised by the mean and deviation over all edits
-so far; the wanted change of the output is v = -rate |h~|^2 g~, and the weights change by the ridge
+so far, of all modules of one shape together; the wanted change of the output is
+v = -rate |h~|^2 g~, and the weights change by the ridge
 solution D^T = (H^T H + I)^-1 H^T V. Nothing is optimised and no subject is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import ClassVar
 
 import torch
@@ -20,7 +22,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sequence_edit
-from memedit.editors.weights.base import WeightEditor, check_layers, low_rank
+from memedit.editors.weights.base import WeightEditor, check_layers, low_rank, weight_of
 from memedit.editors.weights.closed_forms import normal
 from memedit.editors.weights.gradients import Factors, factors
 from memedit.engine.passes import Pass
@@ -72,6 +74,7 @@ class Ultraedit(WeightEditor):
     Attributes:
         gates, ups: Layers whose first and last map into the neurons is edited; None: 40% to 50%
             and 57% to 73% of the depth. A model with one such map has it in both.
+        pooled: One mean and deviation for all modules of a shape, as published; else for each.
         rate: How far the output moves against the gradient (the paper: 1e-6 at d_in 4,096).
         batch: Edits in one pass.
 
@@ -83,6 +86,7 @@ class Ultraedit(WeightEditor):
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
     gates: tuple[int, ...] | None = None
     ups: tuple[int, ...] | None = None
+    pooled: bool = True
     rate: float = 1e-5
     batch: int = 16
 
@@ -105,31 +109,47 @@ class Ultraedit(WeightEditor):
         sites, first = self._sites(lm)
         parts = list(self._factors(lm, rows, sites, first))
         payloads: list[dict[str, Tensor | str | float]] = [{} for _ in edits]
-        for site in sites:
-            inputs = torch.cat([part[site].inputs for part in parts])
-            # the mean over the turn's tokens, not over each pass's
-            gradients = torch.cat([part[site].gradients * len(part[site].row) for part in parts])
-            gradients = gradients / len(inputs)
-            owner = torch.cat([
-                part[site].row + i * self.batch for i, part in enumerate(parts)
-            ])  # fmt: skip
-            both = torch.cat([inputs, gradients], dim=1)
-            self._solve(lm, site, both, inputs, owner, payloads)
+        turn = {site: self._gather(parts, site) for site in sites}
+        for together in self._pools(lm, sites):
+            running = self._running(lm, {site: turn[site][0] for site in together})
+            for site in together:
+                both, owner = turn[site]
+                width = weight_of(lm, site).shape[1]
+                self._solve(site, running, both, both[:, :width], owner, payloads)
         return list(payloads)
+
+    def _gather(self, parts: Sequence[dict[str, Factors]], site: str) -> tuple[Tensor, Tensor]:
+        """([n, d_in + d_out] what the module read and its gradients, [n] the edit of each)."""
+        inputs = torch.cat([part[site].inputs for part in parts])
+        # the mean over the turn's tokens, not over each pass's
+        gradients = torch.cat([part[site].gradients * len(part[site].row) for part in parts])
+        owner = torch.cat([part[site].row + i * self.batch for i, part in enumerate(parts)])
+        return torch.cat([inputs, gradients / len(inputs)], dim=1), owner
+
+    def _pools(self, lm: LM, sites: Sequence[str]) -> list[list[str]]:
+        """The modules that share statistics: those of one shape."""
+        pools: dict[tuple[int, ...] | str, list[str]] = {}
+        for site in sites:
+            shape = tuple(weight_of(lm, site).shape)
+            pools.setdefault(shape if self.pooled else site, []).append(site)
+        return list(pools.values())
+
+    def _running(self, lm: LM, turn: Mapping[str, Tensor]) -> Running:
+        """The statistics of these modules over this turn and what earlier edits left of them."""
+        parts = [Running.of(both) for both in turn.values()]
+        parts += [earlier for site in turn for earlier in self._read_earlier(lm, site)]
+        return reduce(Running.merge, parts)
 
     def _solve(
         self,
-        lm: LM,
         site: str,
+        running: Running,
         both: Tensor,
         inputs: Tensor,
         owner: Tensor,
         payloads: list[dict[str, Tensor | str | float]],
     ) -> None:
         """Deal out one module's change to the edits whose tokens it comes from."""
-        running = Running.of(both)
-        for earlier in self._read_earlier(lm, site):
-            running = running.merge(earlier)
         tilde = running.normalise(both)
         width = inputs.shape[1]
         size = tilde[:, :width].square().sum(1, keepdim=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -53,7 +55,7 @@ def test_the_factors_make_up_autograds_gradient(lm: Engine, answers: bool) -> No
 
 
 def test_a_turn_is_the_papers_formula(lm: Engine) -> None:
-    ultra = Ultraedit(gates=(1,), ups=(1,), rate=1e-4, batch=2)
+    ultra = Ultraedit(gates=(1,), ups=(1,), rate=1e-4, batch=2, pooled=False)
     site = lm.sites.mlp_in(1)[0]
     rows = [sequence_prompt(lm, e.prompt, e.target_new, None) for e in FACTS]
     found, _ = factors(Pass(lm, [r.ids for r in rows], first=1), rows, [site], answers=True)
@@ -68,6 +70,29 @@ def test_a_turn_is_the_papers_formula(lm: Engine) -> None:
     assert torch.allclose(ours, expected, rtol=1e-2, atol=1e-2 * float(expected.abs().max()))
     backwards = sum_changes(ultra.fit(FACTS[::-1], lm))[site].double()
     assert torch.allclose(ours, backwards, atol=1e-3 * float(expected.abs().max()))
+
+
+def test_modules_of_one_shape_share_their_statistics() -> None:
+    """The reference keeps a normaliser per shape (ULTRAEDIT.py:84-94, 124)."""
+    lm = tiny_engine("llama")
+    ultra = Ultraedit(gates=(1,), ups=(1, 2), rate=1e-4)
+    sites = [lm.sites.mlp_in(1)[0], lm.sites.mlp_in(1)[-1], lm.sites.mlp_in(2)[-1]]
+    rows = [sequence_prompt(lm, e.prompt, e.target_new, None) for e in FACTS]
+    found, _ = factors(Pass(lm, [r.ids for r in rows], first=1), rows, sites, answers=True)
+    both = {s: torch.cat([found[s].inputs, found[s].gradients], 1).double() for s in sites}
+    pool = torch.cat(list(both.values()))
+    changes = sum_changes(ultra.fit(FACTS, lm))
+    alone = sum_changes(replace(ultra, pooled=False).fit(FACTS, lm))
+    for site in sites:
+        h = found[site].inputs.double()
+        tilde = (both[site] - pool.mean(0)) / (pool.std(0) + 1e-7)
+        values = -1e-4 * tilde[:, : h.shape[1]].square().sum(1, keepdim=True)
+        values = values * tilde[:, h.shape[1] :]
+        inner = h.T @ h + torch.eye(h.shape[1]).double()
+        expected = torch.linalg.solve(inner, h.T @ values).T
+        largest = float(expected.abs().max())
+        assert torch.allclose(changes[site].double(), expected, rtol=1e-2, atol=1e-2 * largest)
+        assert not torch.allclose(alone[site].double(), expected, atol=1e-1 * largest)
 
 
 def test_later_turns_go_on_with_the_statistics(lm: Engine) -> None:
