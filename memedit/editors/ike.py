@@ -5,7 +5,8 @@ edit's own prompt), *update* (a paraphrase) and *retain* (an unrelated prompt, a
 The paper gives retrieved demonstrations in the ratio 1 : 3 : 4 to every prompt. Here a scope has
 already kept unrelated prompts away, so by default retain demonstrations are left out
 (``retain=True`` brings them back), and the demonstrations are the same for every edit, so that
-their keys and values are computed once.
+their keys and values are computed once. ``published=True`` is the paper's form: demonstrations
+retrieved from a corpus, retain among them, the fact stated once (:mod:`.prompting.retrieved`).
 
 Two forms. A *completion* gets the fact between what precedes and the part that asks, so that a
 distracting sentence does not come between fact and question; the caller's own text stays last. A
@@ -15,7 +16,7 @@ distracting sentence does not come between fact and question; the caller's own t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
@@ -36,6 +37,7 @@ from memedit.editors.prompting.forms import (
     split_at_view,
     state_fact,
 )
+from memedit.editors.prompting.retrieved import contexts, drop_half, pose, strip_lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +53,30 @@ class Demonstration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ike:
-    """In-context editing with fixed demonstrations.
+    """In-context editing with demonstrations.
 
     Attributes:
+        published: The paper's form, for which ``corpus`` is needed; ``demonstrations``,
+            ``retain`` and ``repeats`` count for nothing there.
+        corpus: File of CounterFact records (JSON lines, gzip'd or not) that demonstrations are
+            retrieved from; the records to be measured should not be in it.
+        encoder: Sentence encoder that finds the nearest; "" for the packaged MiniLM, the paper's.
+        seed: Of what is drawn in the published form.
         demonstrations: How many, up to 32 with ``retain`` and 16 without.
         retain: Include retain demonstrations, copy : update : retain = 1 : 3 : 4.
         repeats: How often a completion states the fact; small models follow two better than one.
 
     Raises:
-        InvalidInputError: a number out of range.
+        InvalidInputError: a number out of range, or the published form without a corpus.
     """
 
     name: ClassVar[str] = "ike"
     needs: ClassVar[frozenset[str]] = frozenset()
+    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"corpus": ("",), "encoder": ("",)}
+    published: bool = False
+    corpus: str = ""
+    encoder: str = ""
+    seed: int = 0
     demonstrations: int = 6
     retain: bool = False
     repeats: int = 2
@@ -74,14 +87,29 @@ class Ike:
             raise InvalidInputError(f"demonstrations must be 0 to {most}.")
         if self.repeats < 1:
             raise InvalidInputError("repeats must be at least 1.")
+        if self.published and not self.corpus:
+            raise InvalidInputError(
+                "The published form of ike retrieves its demonstrations from a corpus.",
+                hint="ike(published=true, corpus=./counterfact_full.jsonl.gz)",
+            )
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
-        """One payload per edit: ``fact``, the edit as a line that cannot break out of its place."""
-        return [{"fact": plain(edit.statement, lm.tokenizer)} for edit in edits]
+        """One payload per edit: ``fact``, the edit as a line that cannot break out of its place;
+        in the published form also ``context``, what stands before it.
+
+        Raises:
+            InvalidInputError: the corpus cannot be read or is too small.
+        """
+        facts = [plain(edit.statement, lm.tokenizer) for edit in edits]
+        if not self.published or not edits:
+            return [{"fact": fact} for fact in facts]
+        found = contexts(lm, edits, facts, path=self.corpus, encoder=self.encoder, seed=self.seed)
+        return [{"fact": fact, "context": each} for fact, each in zip(facts, found, strict=True)]
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Rows in scope answered with their best edit in the prompt; the others pass unchanged."""
-        return batch.route(self._concerns, partial(self._run_concerned, call=call), call)
+        concerned = self._run_published if self.published else self._run_concerned
+        return batch.route(self._concerns, partial(concerned, call=call), call)
 
     def _concerns(self, row: Row) -> bool:
         return bool(hits_of(row, self.name))
@@ -100,6 +128,43 @@ class Ike:
                 raise
             fewer = replace(self, demonstrations=self.demonstrations // 2)
             return fewer._run_concerned(batch, call)
+
+    # The published form
+
+    def _run_published(self, batch: Batch, call: Call) -> list[Any]:
+        """The rows, those of one edit together: they share their context."""
+        first = hits_of(batch.rows[0], self.name)[0]
+        context = str(first.record.payloads[self.name].get("context", ""))
+
+        def is_mine(row: Row) -> bool:
+            return hits_of(row, self.name)[0].record.sequence == first.record.sequence
+
+        shown = partial(self._run_in_context, context=context, call=call)
+        return batch.route(is_mine, shown, partial(self._run_published, call=call))
+
+    def _run_in_context(self, batch: Batch, context: str, call: Call) -> list[Any]:
+        """Rows of one edit after its context, or half of it where all of it is too long."""
+        whole = partial(self._state_new_fact, context=context)
+        try:
+            return batch.route(
+                # The keys and values of a context are computed once, but for what is no text alone.
+                lambda row: row.turn is None and row.target != "",
+                lambda rows: call(
+                    rows.with_prefix(context).map_prompts(self._state_new_fact).with_stop(END)
+                ),
+                lambda rows: call(rows.map_prompts(whole).with_stop(END)),
+            )
+        except ContextOverflowError:
+            if (fewer := drop_half(context)) == context:
+                raise
+            return self._run_in_context(batch, fewer, call)
+
+    def _state_new_fact(self, row: Row, context: str = "") -> str:
+        hit = hits_of(row, self.name)[0]
+        fact = str(hit.record.payloads[self.name]["fact"])
+        lead = hit.record.edit.subject
+        query = row.prompt if lead is None else strip_lead(row.prompt, lead)
+        return context + pose(fact, query)
 
     # Completions
 

@@ -11,6 +11,9 @@ Three forms of that model:
   the facts answers the query. The base then answers, untouched, as if no edit had fired;
 - the **frozen base** itself, reading the edit;
 - **another model** with its own tokenizer, for bases that have no adapter.
+
+Showing several facts, declining, and keeping the answer to an object are ours, not the paper's:
+``published=True`` has none of them (with the scope ``embed``, the paper's).
 """
 
 from __future__ import annotations
@@ -40,6 +43,8 @@ class Serac:
     """A counterfactual model for queries in scope.
 
     Attributes:
+        published: The paper's form: one fact, and the counterfactual model says what it likes, and
+            always. ``facts``, ``decline`` and ``verbatim`` are then 1, False and False.
         counterfactual: ``"auto"``: the adapter shipped for this base, or the frozen base with a
             warning; ``"base"``: the frozen base; ``"model:NAME"``: another language model (hub id,
             folder, GGUF file), with its shipped adapter if it has one; else the folder of an
@@ -56,12 +61,16 @@ class Serac:
     name: ClassVar[str] = "serac"
     needs: ClassVar[frozenset[str]] = frozenset()
     places: ClassVar[Mapping[str, tuple[str, ...]]] = {"counterfactual": ("auto", _FROZEN)}
+    published: bool = False
     counterfactual: str = "auto"
     facts: int = 3
     decline: bool = True
     verbatim: bool = True
 
     def __post_init__(self) -> None:
+        if self.published:
+            for name, value in (("facts", 1), ("decline", False), ("verbatim", False)):
+                object.__setattr__(self, name, value)
         if self.facts < 1:
             raise InvalidInputError("facts must be at least 1.")
 

@@ -14,10 +14,11 @@ from memedit.core.registry import Registry, members_of
 from memedit.scope.classifier import ClassifierScope
 from memedit.scope.feedback import Feedback
 from memedit.scope.proposals import propose_queries
-from memedit.scope.rules import Everything, Mention, Nearest, Threshold
+from memedit.scope.rules import Embed, Everything, Mention, Nearest, Threshold
 
 __all__ = [
     "ClassifierScope",
+    "Embed",
     "Everything",
     "Feedback",
     "Mention",
@@ -33,7 +34,7 @@ DEFAULT = "classifier"
 
 
 def _own() -> dict[str, Callable[[], Any]]:
-    every = (ClassifierScope, Everything, Feedback, Mention, Nearest, Threshold)
+    every = (ClassifierScope, Embed, Everything, Feedback, Mention, Nearest, Threshold)
     return {cls.name: partial(_itself, cls) for cls in every}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit
 
 
@@ -47,6 +49,37 @@ class Threshold:
             _fire(hits, [h.similarity for h in hits], [self.similarity] * len(hits))
             for hits in candidates
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embed:
+    """SERAC's scope classifier over embeddings (Mitchell et al. 2022, arXiv 2206.06520, 3.2).
+
+    It fires when ``s = exp(-scale |query - edit|^2)`` exceeds ``similarity``. The authors train the
+    encoder (DistilBERT) for it, and embed the edit with its answer; here it is the memory's encoder
+    with unit vectors, so that the squared distance is 2 - 2 cos: at 0.5 and scale 1 it fires from a
+    cosine of 1 - ln 2 / 2 = 0.653.
+
+    Raises:
+        InvalidInputError: a number out of range.
+    """
+
+    name: ClassVar[str] = "embed"
+    similarity: float = 0.5
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.similarity < 1 or self.scale <= 0:
+            raise InvalidInputError("similarity must be in (0, 1), scale positive.")
+
+    def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
+        return [
+            _fire(hits, [self._score(h) for h in hits], [self.similarity] * len(hits))
+            for hits in candidates
+        ]
+
+    def _score(self, hit: Hit) -> float:
+        return math.exp(-self.scale * (2 - 2 * hit.similarity))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from memedit import Edit, EditableModel
@@ -11,6 +16,7 @@ from memedit.core.calls import Batch, Row
 from memedit.core.errors import ContextOverflowError, InvalidInputError
 from memedit.core.types import Decision, Hit, Record
 from memedit.editors.ike import Ike, demonstrations
+from memedit.encoders import load_encoder
 from tests.editors.helpers import FACTS, tiny_engine
 from tests.helpers import byte_tokenizer, tiny_model
 
@@ -106,6 +112,115 @@ def test_in_a_chat_the_fact_opens_the_reply() -> None:
     assert turn is not None and turn.before.endswith("<|im_start|>user\n")
     assert turn.after.endswith("assistant\nFact: The capital of France is Lyon\nAnswer:")
     assert batch.rows[0].prompt == "What is the capital of France?"
+
+
+def corpus(folder: Path, number: int = 40) -> str:
+    """A file of records of CounterFact's form, of which no two are about one subject."""
+    records = [
+        {
+            "requested_rewrite": {
+                "prompt": "The capital of {} is", "subject": f"Land {i}",
+                "target_new": {"str": f"new {i}"}, "target_true": {"str": f"true {i}"},
+            },
+            "paraphrase_prompts": [f"It rained in May. Land {i} has its capital,"],
+            "neighborhood_prompts": [f"Neighbour {i} has the capital"],
+        }
+        for i in range(number)
+    ]  # fmt: skip
+    records[3]["requested_rewrite"]["subject"] = "France"  # type: ignore[index]
+    file = folder / "corpus.jsonl"
+    file.write_text("\n".join(map(json.dumps, records)))
+    return str(file)
+
+
+def published(folder: Path) -> tuple[Ike, str]:
+    """The paper's form of IKE, and the context of France's edit."""
+    ike = Ike(published=True, corpus=corpus(folder), encoder="hashing")
+    (payload,) = ike.fit(FACTS[:1], tiny_engine())
+    assert payload == ike.fit(FACTS[:1], tiny_engine())[0]
+    return ike, str(payload["context"])
+
+
+def test_the_published_context_has_4_copy_12_update_16_retain_and_its_own_copy(
+    tmp_path: Path,
+) -> None:
+    _, context = published(tmp_path)
+    *shown, own, end = context.split("\n\n")
+    fact = "The capital of France is Lyon"
+    assert own == f"New Fact: {fact}\nPrompt: {fact}" and not end and len(shown) == 32
+    kinds: Counter[str] = Counter()
+    for block in shown:
+        one = re.fullmatch(
+            r"New Fact: The capital of (Land (\d+)) is new \2\nPrompt: (.*?) (new|true) (\d+)",
+            block,
+        )
+        assert one is not None and one[5] == one[2], block
+        forms = {
+            (f"The capital of {one[1]} is", "new"): "copy",
+            (f"{one[1]} has its capital,", "new"): "update",  # its unrelated sentence cut off
+            (f"Neighbour {one[2]} has the capital", "true"): "retain",
+        }
+        kinds[forms[one[3], one[4]]] += 1
+    assert kinds == {"copy": 4, "update": 12, "retain": 16}
+
+
+def test_the_published_neighbours_are_the_nearest_the_nearest_last(tmp_path: Path) -> None:
+    _, context = published(tmp_path)
+    shown = [int(n) for n in re.findall(r"New Fact: The capital of Land (\d+)", context)]
+    encoder = load_encoder("hashing")
+    own = [f"The capital of Land {i} is" for i in range(40)]
+    texts = [f"New Fact: {text} new {i}\nPrompt: {text}" for i, text in enumerate(own)]
+    edit = "New Fact: The capital of France is Lyon\nPrompt: The capital of France is"
+    near = encoder.encode(texts) @ encoder.encode([edit])[0]
+    order = [int(i) for i in np.argsort(-near, kind="stable") if i != 3]  # 3 is about France
+    assert shown == order[:32][::-1]
+
+
+def test_the_published_form_states_the_fact_once_and_drops_what_leads_to_it(tmp_path: Path) -> None:
+    ike, context = published(tmp_path)
+    record = Record(FACTS[0], 1, 1, payloads={"ike": {"fact": "F", "context": context}})
+    other = Record(FACTS[1], 2, 1, payloads={"ike": {"fact": "G", "context": "H\n\n"}})
+    rows = [
+        Row(text, decision=Decision((Hit(each, 1.0, view=text),)))
+        for text, each in (
+            ("A dog barked. The capital of France is", record),
+            ("Ada Byron speaks", other),
+            ("Spain lies in", record),
+        )
+    ]
+    one, two = sent(ike, *rows)
+    assert one.prefix == context and two.prefix == "H\n\n" and "\n" in one.stop
+    assert [r.prompt for r in one.rows] == [
+        "New Fact: F\nPrompt: The capital of France is",
+        "New Fact: F\nPrompt: Spain lies in",
+    ]
+    assert two.rows[0].prompt == "New Fact: G\nPrompt: Ada Byron speaks"
+
+
+def test_a_published_context_that_is_too_long_loses_its_farther_half(tmp_path: Path) -> None:
+    ike, context = published(tmp_path)
+    tried: list[str] = []
+
+    def call(batch: Batch) -> list[str]:
+        tried.append(batch.prefix)
+        raise ContextOverflowError("too long")
+
+    record = Record(FACTS[0], 1, 1, payloads={"ike": {"fact": "F", "context": context}})
+    with pytest.raises(ContextOverflowError):
+        ike.run(Batch((Row("x", decision=Decision((Hit(record, 1.0),))),)), call)
+    assert [each.count("New Fact") for each in tried] == [33, 17, 9, 5, 3, 2, 1]
+    assert all(context.endswith(each) for each in tried)
+
+
+def test_the_published_form_says_what_it_lacks(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="corpus"):
+        Ike(published=True)
+    (tmp_path / "x.jsonl").write_text("{}")
+    for file in (str(tmp_path / "x.jsonl"), str(tmp_path / "none.jsonl")):
+        with pytest.raises(InvalidInputError, match="no corpus|no file|not a file|There is no"):
+            Ike(published=True, corpus=file).fit(FACTS[:1], tiny_engine())
+    with pytest.raises(InvalidInputError, match="31 records"):
+        Ike(published=True, corpus=corpus(tmp_path, 31)).fit(FACTS[:1], tiny_engine())
 
 
 @pytest.mark.parametrize("wrong", [{"demonstrations": -1}, {"demonstrations": 17}, {"repeats": 0}])

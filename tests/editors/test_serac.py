@@ -55,6 +55,17 @@ def test_the_frozen_form_reads_the_facts_before_the_query_best_last() -> None:
     assert answer.ids is not None and answer.ids[0, 0] == expected
 
 
+def test_the_published_form_shows_one_fact_and_neither_declines_nor_keeps_to_the_object() -> None:
+    published = Serac(published=True, counterfactual="base")
+    assert (published.facts, published.decline, published.verbatim) == (1, False, False)
+    hits = tuple(
+        Hit(Record(fact, i + 1, 1, payloads={"serac": {"fact": fact.statement}}), 1.0, view=ASKED)
+        for i, fact in enumerate(FACTS)
+    )
+    row = published._copying(published._place_facts(Row(ASKED, decision=Decision(hits))))
+    assert row.prompt == f"Fact: The capital of France is Lyon\n{ASKED}" and not row.answers
+
+
 @pytest.fixture
 def other(tmp_path: Path) -> str:
     tiny_model("gpt2").save_pretrained(tmp_path / "other")

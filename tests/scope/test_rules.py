@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Record
-from memedit.scope.rules import Everything, Mention, Nearest, Threshold
+from memedit.scope.rules import Embed, Everything, Mention, Nearest, Threshold
 
 
 def hit(sequence: int, similarity: float, relation: float | None = None, **edit: Any) -> Hit:
@@ -44,6 +45,18 @@ def test_the_threshold_is_reached_not_exceeded(similarity: float, fired: list[in
     assert order(decision.hits) == fired
     assert (decision.score, decision.threshold) == (0.9, similarity)
     assert order(decision.candidates) == [1, 2]
+
+
+def test_the_published_classifier_fires_above_a_half() -> None:
+    """exp(-d^2) > 0.5 where the squared distance is under ln 2: from a cosine of 0.6534."""
+    (decision,) = Embed().decide(["?"], [[hit(1, 0.654), hit(2, 0.653), hit(3, 1.0)]])
+    assert order(decision.hits) == [3, 1] and decision.threshold == 0.5
+    assert decision.score == pytest.approx(1.0)
+    (two,) = Embed(scale=2.0).decide(["?"], [[hit(1, 0.75)]])
+    assert two.score == pytest.approx(0.36788, abs=1e-5) and not two.hits  # exp(-2 * 0.5)
+    for wrong in ({"similarity": 1.0}, {"scale": 0.0}):
+        with pytest.raises(InvalidInputError):
+            Embed(**wrong)
 
 
 def test_each_query_has_its_own_decision() -> None:
