@@ -154,37 +154,68 @@ def require_subject(edit: Edit) -> str:
     return edit.subject
 
 
-def sequence_edit(lm: LM, edit: Edit) -> Sequenced:
+def sequence_edit(lm: LM, edit: Edit, *, end: bool = False) -> Sequenced:
     """An edit's prompt and target, for methods that need no subject.
+
+    Args:
+        lm: The model.
+        edit: With a target.
+        end: The end of the answer is part of the target (:func:`end_of`).
 
     Raises:
         InvalidEditError: it has no target.
+        InvalidInputError: the tokenizer has no end to train.
     """
     if edit.target_new is None:
         raise InvalidEditError(
             f"{edit.prompt!r} has no target to train on.",
             hint="Pass target_new=, or use an editor that takes statements (ike).",
         )
-    return sequence_prompt(lm, edit.prompt, edit.target_new, None)
+    return sequence_prompt(lm, edit.prompt, edit.target_new, None, end=end)
+
+
+def end_of(lm: LM) -> int:
+    """The token that ends an answer.
+
+    The sequence-to-sequence originals (KE, MEND, T-Patcher, GRACE on T5) have it in every target; a
+    causal port that leaves it out cannot learn to say the target and nothing else.
+
+    Raises:
+        InvalidInputError: the tokenizer has none.
+    """
+    token = lm.tokenizer.eos_token_id
+    if token is None:
+        raise InvalidInputError(
+            "This tokenizer has no token that ends an answer.", hint="Set end=false."
+        )
+    return int(token)
 
 
 def sequence_prompt(
-    lm: LM, prompt: str, target: str | None, subject: str | None, template: str = PLAIN
+    lm: LM,
+    prompt: str,
+    target: str | None,
+    subject: str | None,
+    template: str = PLAIN,
+    *,
+    end: bool = False,
 ) -> Sequenced:
     """A prompt in a context, with its target and the position of its subject.
+
+    With ``end`` the target ends with :func:`end_of`.
 
     Where the subject's last token would be the very first of the text, a line break goes before
     it: many models make of position 0 an attention sink, whose key belongs to every text.
     """
-    found = _build_sequence(lm, prompt, target, subject, template)
+    found = _build_sequence(lm, prompt, target, subject, template, end)
     if found.column == 0:
         template = template.replace(PLAIN, _APART + PLAIN)
-        return _build_sequence(lm, prompt, target, subject, template)
+        return _build_sequence(lm, prompt, target, subject, template, end)
     return found
 
 
 def _build_sequence(
-    lm: LM, prompt: str, target: str | None, subject: str | None, template: str
+    lm: LM, prompt: str, target: str | None, subject: str | None, template: str, end: bool
 ) -> Sequenced:
     before, _, after = template.partition(PLAIN)
     text = before + prompt + after
@@ -193,6 +224,8 @@ def _build_sequence(
         ids, wanted = lm.codec.prompt(row, prefixed=False), torch.tensor([], dtype=torch.long)
     else:
         ids, wanted = lm.codec.with_target(row, prefixed=False)
+        if end:
+            wanted = torch.cat([wanted, wanted.new_tensor([end_of(lm)])])
     column = -1
     if subject is not None:
         start, end = subject_span(prompt, subject)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean as mean
 from typing import Any, ClassVar
 
@@ -47,6 +48,7 @@ class Calinet:
         rate: Of Adam.
         batch: Wordings in one.
         stop: The mean loss over all of them at which it ends.
+        end: The end of the answer is trained, too.
         seed: Of W1, the contexts and the order.
 
     Raises:
@@ -65,6 +67,7 @@ class Calinet:
     rate: float = 5e-3
     batch: int = 64
     stop: float = 1e-2
+    end: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -103,13 +106,14 @@ class Calinet:
 
     def wordings(self, lm: LM, edit: Edit) -> list[Sequenced]:
         """What one fact is trained on: prompt and queries, plain and in sampled contexts."""
-        found = [sequence_edit(lm, edit)]
+        target, asked = edit.target_new, partial(sequence_prompt, lm, end=self.end)
+        found = [sequence_edit(lm, edit, end=self.end)]
         for query in edit.queries:
             if query != edit.prompt:
-                found.append(sequence_prompt(lm, query, edit.target_new, None))
+                found.append(asked(query, target, None))
         for template in sample_contexts(lm, self.prefixes, self.seed) if self.prefixes else ():
             if template != PLAIN:
-                found.append(sequence_prompt(lm, edit.prompt, edit.target_new, None, template))
+                found.append(asked(edit.prompt, target, None, template))
         return found
 
     def _train(

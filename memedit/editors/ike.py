@@ -6,7 +6,8 @@ The paper gives retrieved demonstrations in the ratio 1 : 3 : 4 to every prompt.
 already kept unrelated prompts away, so by default retain demonstrations are left out
 (``retain=True`` brings them back), and the demonstrations are the same for every edit, so that
 their keys and values are computed once. ``published=True`` is the paper's form: demonstrations
-retrieved from a corpus, retain among them, the fact stated once (:mod:`memedit.editors.prompting.retrieved`).
+retrieved from a corpus, retain among them, the fact stated once
+(:mod:`memedit.editors.prompting.retrieved`).
 
 Two forms. A *completion* gets the fact between what precedes and the part that asks, so that a
 distracting sentence does not come between fact and question; the caller's own text stays last. A

@@ -37,6 +37,7 @@ class Lora(WeightEditor):
         rate: Of AdamW, without weight decay.
         batch: Edits a step.
         stop: The mean loss at which it ends.
+        end: The end of the answer is trained, too (not in EasyEdit).
         seed: Of the random half.
 
     Raises:
@@ -52,6 +53,7 @@ class Lora(WeightEditor):
     rate: float = 1e-3
     batch: int = 32
     stop: float = 1e-2
+    end: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -70,7 +72,8 @@ class Lora(WeightEditor):
         if not edits:
             return []
         pairs = self._fresh(lm)
-        loss = self._train(lm, [sequence_edit(lm, edit) for edit in edits], pairs)
+        rows = [sequence_edit(lm, edit, end=self.end) for edit in edits]
+        loss = self._train(lm, rows, pairs)
         scale, number = self.alpha / self.rank, len(edits)
         payloads: list[dict[str, Tensor | str | float]] = [{"loss": loss} for _ in edits]
         for site, (a, b) in pairs.items():

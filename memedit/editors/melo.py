@@ -41,6 +41,7 @@ class Melo:
         radius: Of a new cluster, as a share of the keys' norm (published: 0.5 in GPT2-XL's units).
         steps: Of Adam; its rate halves after every 20.
         rate: Its learning rate.
+        end: The end of the answer is trained, too, as in the original on T5.
         seed: Of the random half.
 
     Raises:
@@ -58,6 +59,7 @@ class Melo:
     radius: float = 0.1
     steps: int = 50
     rate: float = 1e-3
+    end: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class Melo:
         """
         if not edits:
             return []
-        rows = [sequence_edit(lm, edit) for edit in edits]
+        rows = [sequence_edit(lm, edit, end=self.end) for edit in edits]
         check_apart(rows, [edit.prompt for edit in edits], self.name)
         router = self._router(lm)
         site = lm.sites.block(router)

@@ -55,6 +55,7 @@ class Wise:
             edit on does not fit the default model at any rate from 0.02 to 1 of the largest entry.
         bound: Largest change of an entry.
         stop: The mean loss at which it ends.
+        end: The end of the answer is trained, too.
         seed: Of masks and contexts.
 
     Raises:
@@ -79,6 +80,7 @@ class Wise:
     rate: float = 0.01
     bound: float = 1.0
     stop: float = 5e-2
+    end: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -95,7 +97,7 @@ class Wise:
         Raises:
             InvalidEditError: an edit without a target.
         """
-        rows = [sequence_edit(lm, edit) for edit in edits]
+        rows = [sequence_edit(lm, edit, end=self.end) for edit in edits]
         layer = int(lm.sites.layers * 27 / 32) if self.layer is None else self.layer
         site = lm.sites.mlp_out(layer)
         # Earlier edits are part of the memory that the new one is trained on.
@@ -204,7 +206,8 @@ class _Training:
         self.how, self.site, self.memory = how, site, memory
         rows = [row]
         for template in sample_contexts(lm, how.prefixes, how.seed)[1:] if how.prefixes else ():
-            rows.append(sequence_prompt(lm, edit.prompt, edit.target_new, None, template))
+            asked = (edit.prompt, edit.target_new, None, template)
+            rows.append(sequence_prompt(lm, *asked, end=how.end))
         device = lm.base.device
         self.mask = mask_of(memory.delta.shape, how.share, memory.mask).to(device)
         self.targets = Targets(lm, rows, first=layer, whole=True)

@@ -37,6 +37,7 @@ class CodebookEditor:
         rate: Its learning rate.
         initial: The value before the first step: ``"cold"``, uniform in [0, 1), or ``"warm"``, what
             the layer says.
+        end: The end of the answer is trained, too, as in the original on T5.
         seed: Of cold values.
 
     Raises:
@@ -54,6 +55,7 @@ class CodebookEditor:
     steps: int = 50
     rate: float = 1.0
     initial: str = COLD
+    end: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class CodebookEditor:
         """
         if not edits:
             return []
-        rows = [sequence_edit(lm, edit) for edit in edits]
+        rows = [sequence_edit(lm, edit, end=self.end) for edit in edits]
         check_apart(rows, [edit.prompt for edit in edits], self.name)
         layer = int(lm.sites.layers * 27 / 32) if self.layer is None else self.layer
         site = self.site(lm, layer)

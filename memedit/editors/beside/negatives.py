@@ -67,7 +67,9 @@ def states(lm: LM, site: str, layer: int, number: int, seed: int) -> Tensor:
     return found
 
 
-def strangers(lm: LM, site: str, layer: int, edit: Edit, number: int) -> list[Tensor]:
+def strangers(
+    lm: LM, site: str, layer: int, edit: Edit, number: int, *, end: bool = False
+) -> list[Tensor]:
     """For each token of the target, [s, d_in] what the module reads before it where the edit's
     own words are about others; s is 0 where the edit has no subject.
 
@@ -77,12 +79,13 @@ def strangers(lm: LM, site: str, layer: int, edit: Edit, number: int) -> list[Te
         layer: Its layer.
         edit: With a target.
         number: How many others.
+        end: The end of the answer is part of the target.
     """
-    own = sequence_edit(lm, edit)
+    own = sequence_edit(lm, edit, end=end)
     template = edit.template
     names = [n for n in STRANGERS if template is not None and n != edit.subject][:number]
     prompts = [str(template).replace("{}", name) for name in names]
-    rows = [sequence_prompt(lm, prompt, edit.target_new, None) for prompt in prompts]
+    rows = [sequence_prompt(lm, prompt, edit.target_new, None, end=end) for prompt in prompts]
     # Tokens may merge with the prompt's: only as many targets can be told apart place by place.
     rows = [row for row in rows if len(row.target) == len(own.target)]
     if not rows:

@@ -37,6 +37,8 @@ class FineTuning(WeightEditor):
         rate: Of Adam.
         batch: Edits a step.
         stop: No step is made at a loss below; nor another pass at such a mean.
+        end: The end of the answer is trained, too (not in the code of ROME and EasyEdit; without
+            it nothing tells the model to say no more than the target).
 
     Raises:
         InvalidInputError: a setting out of range.
@@ -51,6 +53,7 @@ class FineTuning(WeightEditor):
     rate: float = 5e-4
     batch: int = 32
     stop: float = 1e-2
+    end: bool = False
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
@@ -100,7 +103,7 @@ class FineTuning(WeightEditor):
                 delta.clamp_(-self.bound, self.bound)
 
     def _batches(self, lm: LM, edits: Sequence[Edit]) -> Iterator[list[Sequenced]]:
-        rows = [sequence_edit(lm, edit) for edit in edits]
+        rows = [sequence_edit(lm, edit, end=self.end) for edit in edits]
         for start in range(0, len(rows), self.batch):
             yield rows[start : start + self.batch]
 
