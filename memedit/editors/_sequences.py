@@ -228,8 +228,8 @@ def _build_sequence(
             wanted = torch.cat([wanted, wanted.new_tensor([end_of(lm)])])
     column = -1
     if subject is not None:
-        start, end = subject_span(prompt, subject)
-        column = _find_last_token(lm, text, len(before) + start, len(before) + end)
+        first, last = (len(before) + at for at in subject_span(prompt, subject))
+        column = _find_last_token(lm, text, first, last)
     return Sequenced(torch.cat([ids, wanted[:-1]]), wanted, column)
 
 

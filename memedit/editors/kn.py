@@ -144,7 +144,8 @@ class Kn(WeightEditor):
             norms = columns.norm(dim=1, keepdim=True)
         else:
             norms = torch.ones(len(columns), 1)
-        return (norms * (more * new - less * old)).contiguous()
+        values: Tensor = norms * (more * new - less * old)
+        return values.contiguous()
 
     def _factors(self) -> tuple[float, float]:
         """(lambda 1 of what goes, lambda 2 of what comes)."""

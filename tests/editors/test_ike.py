@@ -16,7 +16,7 @@ from memedit.core.calls import Batch, Row
 from memedit.core.errors import ContextOverflowError, InvalidInputError
 from memedit.core.types import Decision, Hit, Record
 from memedit.editors.ike import Ike, demonstrations
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 from tests.editors.helpers import FACTS, tiny_engine
 from tests.helpers import byte_tokenizer, tiny_model
 

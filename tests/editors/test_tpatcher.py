@@ -131,9 +131,9 @@ def test_the_memory_loss_is_the_published_one() -> None:
     eight = many[:, None].expand(-1, 8).reshape(-1)
     terms = [each.exp().topk(1_000).values.mean() for each in (eight - 1.5 + 3, eight + 3)]
     found = memory_loss(many[None], own)
-    assert torch.allclose(found, sum(terms)[None], rtol=0.02)  # 120 of 40,000 for 125
+    assert torch.allclose(found, torch.stack(terms).sum()[None], rtol=0.02)  # 120 of 40,000 for 125
     wrong = [each.exp().topk(1_000).values.mean() for each in (many - 1.5 + 3, many + 3)]
-    assert not torch.allclose(found, sum(wrong)[None], rtol=0.2)
+    assert not torch.allclose(found, torch.stack(wrong).sum()[None], rtol=0.2)
 
 
 def test_the_first_step_is_adams_on_the_sum_of_the_losses(lm: Engine) -> None:

@@ -33,7 +33,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.files import open_text
 from memedit.core.protocols import Encoder
 from memedit.core.types import Edit, Vectors
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 
 COPY, UPDATE, RETAIN = "copy", "update", "retain"
 KINDS = (COPY,) * 4 + (UPDATE,) * 12 + (RETAIN,) * 16
