@@ -44,12 +44,13 @@ def check(
     from memedit.memory.address import check_output
 
     if junit is not None:
+        # Now, not after minutes of asking.
         check_output(junit)
     try:
         requests, checks = asking.read(file)
     except MemeditError as error:
         render.note(str(error), style="red")
-        raise typer.Exit(2) from None
+        raise typer.Exit(2) from None  # not 1, which says that an answer is wrong
     store = EditMemory(None) if encoder is None else _open_blank_memory(encoder)
     for made in requests:
         store.add(made.edit, valid_from=made.valid_from, valid_until=made.valid_until)

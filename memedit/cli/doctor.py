@@ -26,7 +26,7 @@ from memedit.engine.gguf import DEFAULT_MODEL, PACKAGED
 State = Literal["ok", "missing", "optional", "note"]
 _SPACE = 2 << 30
 """Bytes free that the first question needs: the default model as safetensors, and some room."""
-_NO_EXTRA = ("dev", "docs")
+_NO_EXTRA = ("dev", "docs")  # what developers install
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +180,7 @@ def _hub_cache() -> Path | None:
 
 def _space() -> Finding:
     folder = cache_folder()
+    # The cache need not be there yet: then its disk is that of the nearest folder above.
     there = next(p for p in (folder, *folder.parents) if p.is_dir())
     free = shutil.disk_usage(there).free
     said = f"{free / (1 << 30):.1f} GiB free at {folder}"

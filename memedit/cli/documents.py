@@ -192,7 +192,7 @@ def _tell_diff(change: DocumentChange) -> None:
     }
     anew = rewordings(at["-"], at["+"])
     for n, (mark, record) in enumerate(change.diff):
-        if mark == " " or n in anew.values():
+        if mark == " " or n in anew.values():  # these come with their new wording
             continue
         above = heading_of(record.edit.prompt)
         before = f"{above}: " if above else ""

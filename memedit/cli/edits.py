@@ -184,7 +184,7 @@ def import_(
                 f"{store.version}. Run the same command again to go on.",
                 style="yellow",
             )
-            raise typer.Exit(130) from None
+            raise typer.Exit(130) from None  # as shells say of SIGINT
         version = store.version
     if json:
         render.as_json(plain_report(report, version))
@@ -264,6 +264,7 @@ def forget(
     memedit edit forget ID ID
     """
     with open_memory(existing(memory)) as store:
+        # All of them are there, or none is forgotten.
         for id in ids:
             store.get(id, namespace=namespace)
         gone = [store.forget(id, namespace=namespace) for id in dict.fromkeys(ids)]

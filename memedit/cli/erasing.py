@@ -88,7 +88,7 @@ def purge(
         wanted = _choose_wanted(store, ids, named, certificate)
         if not yes:
             _preview(store, wanted, json=json)
-            raise typer.Exit(1)
+            raise typer.Exit(1)  # a script that forgot --yes must not take it for done
         with render.working(f"Erasing in {hide_password(memory)}"):
             made = [store.purge(*ids, **rest) for ids, rest in wanted]
     _show_certificates(made, out, memory, json=json)

@@ -174,6 +174,7 @@ def sweep(
     from memedit.evaluation.reports import tables
     from memedit.evaluation.runs import jobs
 
+    # Now, not after hours of measuring.
     Reports(out).check()
     job = part.Job(
         editors=tuple(split(editors, ",")),

@@ -66,15 +66,12 @@ app = typer.Typer(
     name="memedit",
     help="Edit what a language model says, at runtime: its weights stay as they are.",
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    pretty_exceptions_enable=False,  # its reports show values of variables, keys among them
 )
 app.add_typer(edit_app, name="edit")
 app.add_typer(training.train_app, name="train")
 app.add_typer(serving.keys_app, name="keys")
 app.add_typer(memories.tenants_app, name="tenants")
-
-
-# Editing
 
 
 # Asking

@@ -291,10 +291,12 @@ def with_options(made: Callable[..., Any]) -> Callable[[Callable[..., None]], Ca
             asked = made(**{name: given.pop(name) for name in more})
             command(asked=asked, **given)
 
+        # Annotations are texts here: Typer needs what they stand for, its options included.
         hints = get_type_hints(made, include_extras=True) | get_type_hints(
             command, include_extras=True
         )
         names = {n: p for n, p in own.items() if n != "asked"} | dict(more)
+        # Python wants what has no default first.
         ordered = sorted(names.values(), key=lambda p: p.default is not inspect.Parameter.empty)
         return show_parameters(run, [p.replace(annotation=hints[p.name]) for p in ordered])
 
@@ -350,6 +352,7 @@ def open_memory(path: str, encoder: str | None = None, *, write: bool = True) ->
     from memedit.memory import EditMemory
 
     if encoder is None:
+        # Imported here, as in all commands: --help shall not wait for numpy and torch.
         return EditMemory(path, read_only=not write)
     from memedit.engine.encoders import load_encoder
 

@@ -42,6 +42,7 @@ def _add_settings(
         @wraps(command)
         def run(**given: Any) -> None:
             mine = {name: given.pop(name) for name in own}
+            # What the command line does not say is the environment's to say, and the file's.
             command(**mine, **{k: v for k, v in given.items() if v not in (None, [])})
 
         flags = [name for name, (_, told) in describe_settings().items() if told.flag]
@@ -108,6 +109,7 @@ def serve(
     """
     from memedit.serving import require
 
+    # Before what it stands for is imported: the error shall name an extra, not a module.
     require()
     from memedit.serving import logs
     from memedit.serving.app import create_app, run
@@ -146,6 +148,7 @@ def _keys(settings: Settings) -> tuple[KeyRing | None, str | None]:
 
     if settings.no_auth or settings.api_key_file is not None:
         return keys_of(settings), None
+    # In RAM alone: it is worth nothing once the server has ended.
     key, secret = make_key("this run", ("read", "ask", "edit", "admin"), namespace=ANY)
     return KeyRing(keys=[key]), secret
 

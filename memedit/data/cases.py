@@ -271,11 +271,13 @@ def _reason(
     """Why a case is left out, if it is."""
     keys, targets = case.keys(), [e.target_new for e in case.edits]
     own = dict(zip(keys, targets, strict=True))
+    # A case that gives one fact two values contradicts itself.
     if any(own[key] != target for key, target in zip(keys, targets, strict=True)):
         return "conflict"
     known = [key in held for key in keys]
     same = all(held.get(key) == target for key, target in own.items())
     multihop = any(kind_of(p.kind) == MULTIHOP for p in case.probes)
+    # A chain may be of facts that other cases have; what is asked over them is its own.
     if all(known) and same and not multihop:
         return "duplicate"
     clash = any(key in held and held[key] != target for key, target in own.items())
@@ -308,6 +310,7 @@ def collect_edited_prompts(cases: Sequence[EvalCase]) -> set[str]:
 def _templates(texts: Iterable[str], subject: str) -> Iterator[str]:
     """The last sentence of each text that names the subject, with a slot in its place."""
     for text in texts:
+        # A paraphrase may begin with a sentence that only distracts.
         tail = text.rpartition(". ")[2]
         for candidate in (tail, text):
             if subject in candidate:

@@ -85,6 +85,7 @@ def _cluster_relations(facts: list[Fact]) -> list[Fact]:
             for question in fact.questions:
                 if fact.subject in question:
                     a, b = root(fact.relation), root(_template(question, fact.subject))
+                    # The lesser is the name of both, whatever the order of the files.
                     parent[max(a, b)] = min(a, b)
     return [
         fact if fact.source == "counterfact" else replace(fact, relation=root(fact.relation))

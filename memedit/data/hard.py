@@ -12,6 +12,7 @@ from dataclasses import replace
 from memedit.core.types import Edit
 from memedit.data.cases import HARD, EvalCase, Probe
 
+# The last one of a prompt: it is the verb of the whole, not of a clause within.
 _BE = re.compile(r"\b(is|was|are|were)\b(?!.*\b(is|was|are|were)\b)")
 _OPENERS = frozenset("The What Which Who Where In When How On By At A An".split())
 

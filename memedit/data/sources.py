@@ -72,7 +72,7 @@ def load_cases(
             hint='The least is a line like {"prompt": "The CEO of Acme is", "target_new": "Ada"}.',
         )
     name, form = detect(first)
-    read = _read(form, name, chain([first], found), options, str(source))
+    read = _read(form, name, chain([first], found), options, str(source))  # the first told the form
     if name == "zsre":
         name = f"zsre-{options.target}"
     if options.hard:

@@ -24,7 +24,7 @@ def sentences(paths: Iterable[Path], *, each: int = 6) -> list[str]:
     for path in paths:
         for text in passages(path):
             fits = (s.strip() for s in _SENTENCE.split(text) if _FEWEST < len(s.strip()) < _MOST)
-            found += [s for s, _ in zip(fits, range(each), strict=False)]
+            found += [s for s, _ in zip(fits, range(each), strict=False)]  # at most so many
     if not found:
         raise InvalidInputError("The text files hold no sentence.")
     return list(dict.fromkeys(found))

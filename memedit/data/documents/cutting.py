@@ -40,9 +40,10 @@ def passages(contents: Contents, title: str) -> list[str]:
 
 def _choose_headings(title: str, headings: Sequence[str]) -> list[str]:
     """Title and headings, the outer ones left out where they are long."""
+    # Once each: many documents begin with their title as a heading.
     names = [flat(name).rstrip(" :.") or name for name in dict.fromkeys([title, *headings]) if name]
     while len(names) > 2 and len(WITHIN.join(names)) > _PATH:
-        del names[1]
+        del names[1]  # the title and the innermost headings say most
     return [name[:_PATH] for name in names]
 
 
@@ -90,6 +91,7 @@ def _pieces(part: str) -> Iterator[str]:
     """A part cut between words where it is longer than a passage."""
     while len(part) > LONGEST:
         end = part.rfind(" ", 1, LONGEST)
+        # Where there is no space for so long, words are not what the text is made of.
         end = LONGEST if end < LONGEST // 2 else end
         yield part[:end].rstrip()
         part = part[end:].lstrip()

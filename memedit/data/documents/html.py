@@ -25,6 +25,7 @@ _BREAKS = frozenset(
     "address article aside blockquote body br center dd details div dl dt fieldset figcaption "
     "figure footer header hr html li main ol p section summary ul caption".split()
 )
+# Each takes two calls, and Python allows a thousand within each other.
 _DEEPEST = 400
 """Elements within each other."""
 
@@ -132,5 +133,6 @@ class _Walk:
 
 def _rows(element: Tag) -> Iterator[list[str]]:
     for row in element.find_all("tr"):
+        # Others are rows of a table that stands in a cell, and come with it.
         if row.find_parent("table") is element:
             yield [cell.get_text(" ") for cell in row.find_all(["td", "th"], recursive=False)]

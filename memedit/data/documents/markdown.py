@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from memedit.data.documents.blocks import Block, Contents, flat, table
 from memedit.data.documents.html import read_html
 
+# Settings in front of the text, as generators of sites write them.
 _FRONT = re.compile(r"\A---[ \t]*\n(?P<settings>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"^title:[ \t]*(['\"]?)(?P<title>.+?)\1[ \t]*$", re.MULTILINE)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
@@ -44,6 +45,7 @@ class _Reader:
     def blocks(self) -> list[Block]:
         """Everything that is said, in order."""
         for token in self._tokens:
+            # A token that says nothing to a reader has no method.
             take = getattr(self, f"_{token.type}", None)
             if take is not None:
                 take(token)

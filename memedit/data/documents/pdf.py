@@ -36,6 +36,7 @@ def read_pdf(content: bytes) -> Contents:
         raise MissingExtraError("pypdf", extra="documents") from _missing
     try:
         reader = pypdf.PdfReader(io.BytesIO(content))
+        # Many are locked by an empty password, which forbids printing or copying, not reading.
         if reader.is_encrypted and not reader.decrypt(""):
             raise unreadable("PDF", "it is locked by a password")
         if len(reader.pages) > MOST_PAGES:
@@ -69,6 +70,7 @@ def _lines(pages: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[Block]:
+    # Of a full line: the few longest stick out of the column.
     width = sorted(map(len, lines))[int(len(lines) * 0.9)] if lines else 0
     paragraph: list[str] = []
     for line in [*lines, ""]:
@@ -105,6 +107,8 @@ def _heading(line: str) -> int:
 def _block(lines: Sequence[str]) -> Block:
     joined = lines[0]
     for line in lines[1:]:
+        # A word that the end of a line cut goes on in small letters; "Baden-" before "Baden" does
+        # not.
         whole = joined.endswith("-") and joined[-2:-1].isalpha() and line[:1].islower()
         joined = joined[:-1] + line if whole else f"{joined} {line}"
     text = flat(joined)

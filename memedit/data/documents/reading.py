@@ -120,6 +120,7 @@ def _texts(content: bytes, kind: str) -> Contents:
         ) from None
     if len(text) > MOST_TEXT:
         raise InvalidInputError(f"The document has more than {MOST_TEXT:,} characters.")
+    # No edit may hold NUL; and lines end in one way from here on.
     plain = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
     try:
         return _TEXTS[kind](plain)
@@ -141,6 +142,7 @@ def read_apart(content: bytes, kind: str) -> Contents:
     try:
         told = json.loads(done.stdout)
     except ValueError:
+        # The last line of a traceback names what went wrong.
         last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise unreadable(kind.upper(), last[0] if last else "its reader died") from None
     if "package" in told:

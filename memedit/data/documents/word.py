@@ -76,6 +76,7 @@ def _block(paragraph: Paragraph, text: str) -> Block:
         return Block("heading", text, 1)
     if kind == "heading" and number.isdecimal():
         return Block("heading", text, int(number))
+    # By its numbering, too: styles are called otherwise in every language of Word's.
     if kind == "list" or paragraph._p.xpath("./w:pPr/w:numPr"):
         depth = paragraph._p.xpath("./w:pPr/w:numPr/w:ilvl/@w:val")
         level = int(depth[0]) if depth and str(depth[0]).isdecimal() else 0

@@ -80,6 +80,7 @@ def detect(record: Json) -> tuple[str, Format]:
     """
     if isinstance(record, Mapping):
         known = formats()
+        # "own" comes last: it takes whatever has a prompt.
         for name in sorted(known, key=lambda name: name == "own"):
             if known[name].recognises(record):
                 return name, known[name]

@@ -34,6 +34,7 @@ def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
                 if isinstance(case, EvalCase):
                     case = replace(case, probes=(*case.probes, *_probes(extra)))
                 yield case
+    # A question whose record is missing is counted as unusable.
     yield from (None for _ in wanted)
 
 

@@ -19,9 +19,8 @@ Every edit gets an efficacy probe unless the record has some. A probe may ask fo
 counts wherever it stands in the answer. Other fields (a note, a label, a date) are let through; one
 that looks like a misspelt field, or that holds a list, is refused with the nearest name.
 
-``references`` are texts about what
-truly has the new object, ``essence`` texts about the subject (consistency and essence, from the
-``fluency`` family).
+``references`` are texts about what truly has the new object, ``essence`` texts about the subject
+(consistency and essence, from the family ``fluency``).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ CRITERIA = {
     "Compositionality_II": PORTABILITY,
     "Subject_Aliasing": PORTABILITY,
     "Relation_Specificity": LOCALITY,
-    "Relation_Specifity": LOCALITY,
+    "Relation_Specifity": LOCALITY,  # as the published files spell it
     "Forgetfulness": LOCALITY,
 }
 _AROUND = frozenset("the name of for in at to and is are was were which what who by".split())
@@ -80,6 +80,7 @@ def _query(query: Json) -> Query:
 def _split(record: Json, before: Json) -> tuple[str, str] | None:
     """(prompt, target) of the edit's sentence."""
     sentence = record["edit"]["prompt"].strip().removesuffix(".")
+    # The longest first: a short name may be the end of a long one.
     for target in sorted(_aliases(record), key=len, reverse=True):
         if sentence.endswith(f" {target}"):
             return sentence.removesuffix(target).rstrip(), target

@@ -97,6 +97,7 @@ class AuditLog:
         outcome: dict[str, Any] = {}
         try:
             yield outcome
+        # Whatever ends it, an interrupt too: what began has an end in the log.
         except BaseException as error:
             failed = {"phase": "failed", "error": type(error).__name__}
             self._write({"change": id, "action": action, **failed, **who})
@@ -104,6 +105,7 @@ class AuditLog:
         self._write({"change": id, "phase": "done", "action": action, **who, **outcome})
 
     def _write(self, content: dict[str, Any]) -> None:
+        # The lock is for our own threads; the end keeps other processes out.
         with self._lock, self._lines.end() as end:
             count, before, first = self._find_end(end)
             made: list[bytes] = []

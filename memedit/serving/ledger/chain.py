@@ -196,10 +196,11 @@ def count_unsigned(lines: Sequence[bytes]) -> int:
 
 
 def hash_of(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()[:32]
+    return hashlib.sha256(line).hexdigest()[:32]  # 128 bits
 
 
 def _dump(entry: dict[str, Any]) -> bytes:
+    # ASCII: the same bytes in a file and in a database, whatever encoding that has.
     return json.dumps(entry, ensure_ascii=True, default=str).encode()
 
 

@@ -134,6 +134,7 @@ class Desk:
     def take(self, id: str, namespace: str, by: Author) -> bool:
         """Begin to decide a proposal; False where somebody else did."""
         with self._open() as db:
+            # One statement: of two who approve at the same time, one finds it taken.
             done = db.execute(
                 text(
                     "UPDATE proposals SET state = 'deciding', decided_by = :by, decided_at = :at "

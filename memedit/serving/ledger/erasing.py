@@ -70,6 +70,7 @@ class Gone:
         return found
 
     def _hash(self, value: str) -> str:
+        # By an earlier purge: hashed once more, it would stand for another text.
         if value.startswith("[purged "):
             return value
         salted = f"{self.salt}\0{value}".encode()

@@ -82,6 +82,7 @@ class InRam:
     """The newest lines of a memory that is kept in RAM."""
 
     def __init__(self) -> None:
+        # Bounded: without a directory, whoever runs this is trying things out.
         self._lines: deque[bytes] = deque(maxlen=10_000)
         self._head: Head | None = None
 
@@ -232,6 +233,7 @@ def _read(path: Path, limit: int | None = None) -> tuple[list[bytes], bytes]:
     except FileNotFoundError:
         return [], b""
     with os.fdopen(handle, "rb") as file:
+        # One more than asked for, since the last may be torn.
         lines = deque((line for line in file), maxlen=None if limit is None else limit + 1)
     torn = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
     whole = [line[:-1] for line in lines]

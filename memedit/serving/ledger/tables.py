@@ -43,6 +43,7 @@ class Tables:
         self._errors: Any
         if self.shared:
             database = Postgres(str(address), read_only=False)
+            # PostgreSQL keeps transactions apart by itself; of SQLite's, one can write at a time.
             self._errors, self._lock = database.errors, nullcontext()
             self._engine = _make_pool(database)
         else:
@@ -68,6 +69,7 @@ class Tables:
     def lock(self, db: Connection) -> None:
         """Keep other servers' transactions that do the same waiting until this one ends."""
         if self.shared:
+            # By schema: servers of another memory in the same database need not wait.
             db.execute(text("SELECT pg_advisory_xact_lock(hashtext(current_schema()))"))
 
     @contextmanager

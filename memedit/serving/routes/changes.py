@@ -113,6 +113,7 @@ class Editor:
     def _report(self, body: Mapping[str, Any]) -> Outcome:
         id, said = str(body["id"]), Learnt.model_validate(body["said"])
         memory = self.service.memory
+        # An unknown id is refused before the log says that a change began.
         memory.get(id, namespace=self.namespace)
         with self._change("report", id=id, kind=said.kind, query=said.query) as outcome:
             receipt = memory.report(
@@ -192,6 +193,7 @@ class Editor:
         memory = self.service.memory
         with tempfile.TemporaryDirectory(prefix="memedit-") as folder:
             path = Path(folder) / f"import.{kind}"
+            # as it came: a CSV file's cells may hold line breaks
             path.write_text(text, "utf-8", newline="")
             with self._change("import", bytes=path.stat().st_size) as outcome:
                 report = _import(

@@ -64,6 +64,7 @@ async def put_document(
     retired, those that it says still keep their ids. From ``valid_from`` on, where it is given: up
     to then the version before stays in force. 202: it is proposed."""
     dates = {"valid_from": valid_from, "valid_until": valid_until}
+    # What is no date is refused before the document is read, and before it waits for approval.
     for what, given in dates.items():
         if given is not None:
             moment_of(given, what)

@@ -46,6 +46,7 @@ def list_edits(
 @router.post("/edits", status_code=201)
 async def add_edit(writes: Writing, edit: NewEdit) -> JSONResponse:
     """Add a fact. 201: it is in force and on disk; 200: it was already; 202: it is proposed."""
+    # As plain data: where approval is needed, it waits in a table.
     outcome, made = await writes.change("create", edit.model_dump(mode="json"))
     return _result(outcome, made, 200 if outcome.get("status") == "duplicate" else 201)
 
@@ -59,6 +60,7 @@ def get_edit(service: State, caller: MayRead, id: Id) -> JSONResponse:
 @router.patch("/edits/{id}")
 async def change_edit(writes: Writing, id: Id, edit: EditChange) -> JSONResponse:
     """Replace an edit by a changed one, whose id differs where its text does."""
+    # What is left out stays as it is; what is null is taken away.
     given = edit.model_dump(mode="json", exclude_unset=True)
     return _result(*await writes.change("alter", {"id": id, "change": given}))
 
@@ -122,6 +124,7 @@ async def import_edits(
 ) -> JSONResponse:
     """Add the edits of a file. Lines that cannot be used are reported, the others kept."""
     try:
+        # Spreadsheets begin their files with a mark of byte order.
         text = (await request.body()).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ApiError(

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 router = APIRouter(include_in_schema=False)
+# Whatever the text of an edit holds, the page runs its own script and no other.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -20,7 +21,7 @@ def _file(name: str) -> Response:
     headers = {
         "Content-Security-Policy": POLICY,
         "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-cache",
+        "Cache-Control": "no-cache",  # after an update nobody shall work on the old page
     }
     kind = _TYPES[name.rpartition(".")[2]]
     return Response(content, media_type=f"{kind}; charset=utf-8", headers=headers)

@@ -42,7 +42,7 @@ async def begin(service: State, trials: Held, caller: MayEdit, asked: NewTrial) 
     """
     newest = list(service.memory.records(caller.namespace))[::-1]
     edits = [r.edit for r in newest if r.edit.target_new is not None][: asked.limit]
-    in_order = edits[::-1]
+    in_order = edits[::-1]  # the oldest first, as they were made
     made = trials.begin(caller.namespace, asked.editor, in_order, asked.queries, asked.max_tokens)
     return _show(made, 202)
 

@@ -157,6 +157,7 @@ class Endpoint:
         if self._manager is None:
             self._manager = asyncio.get_running_loop().create_future()
             self._runs = asyncio.create_task(self._run(self._manager))
+        # Shielded: a client that hangs up must not cancel it for all others.
         manager = await asyncio.shield(self._manager)
         await manager.handle_request(scope, receive, send)
 

@@ -156,4 +156,5 @@ def _built(settings: Settings) -> Service:
         settings.scope,
         None if settings.upstream else lambda: editor_of(settings, memory),
     )
+    # Without keys: Who looks at the agent's, at every call.
     return assemble(backend, memory, settings, metrics, keys=None, audit_key=audit_key())

@@ -96,4 +96,5 @@ class Upstream:
     def _choose_headers(self) -> Iterable[tuple[str, str]]:
         if self.headers is None:
             return [("content-type", "application/json")]
+        # Not compressed: the answer is read here.
         return [(name, value) for name, value in self.headers.items() if name != "accept-encoding"]

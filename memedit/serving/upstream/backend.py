@@ -34,8 +34,8 @@ from memedit.serving.upstream.placing import Reading
 from memedit.serving.upstream.relay import Relay, choose_returned_headers, pass_answer, raw, read
 from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, load_rewriter
 
-_LONGEST_EVENT = 1 << 20
-_FRESH = 2.0
+_LONGEST_EVENT = 1 << 20  # bytes that are held back of an event that does not end
+_FRESH = 2.0  # seconds
 
 
 class UpstreamBackend:
@@ -182,6 +182,7 @@ class UpstreamBackend:
             kept = {k: v for k, v in wanted.items() if k != receipts.FIELD}
             body = json.dumps(kept | (rewrite(readings) if inside else {})).encode()
         answer = await self._send(request, body, plain=inside)
+        # An error of the upstream's goes back as it is: no edit had a part in it.
         if not inside or answer.status_code != 200:
             return pass_answer(answer, headers)
         if "text/event-stream" in answer.headers.get("content-type", ""):
@@ -308,7 +309,7 @@ async def _add_receipt(
     if not content:
         raise refuse_malformed()
     kept = dict(choose_returned_headers(answer, rewritten=True)) | headers
-    kept.pop("content-type", None)
+    kept.pop("content-type", None)  # JSONResponse has its own
     return JSONResponse(content | receipts.field(told), headers=kept)
 
 

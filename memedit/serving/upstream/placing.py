@@ -43,6 +43,7 @@ def one_line(text: str) -> str:
 
     Taking a marker out may join what stood around it into another, hence until none is left.
     """
+    # Controls, unseen formats and breaks: one of them within a marker would hide it from us.
     text = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text)
     while (plain := _MARKERS.sub(" ", text)) != text:
         text = plain
@@ -156,6 +157,7 @@ def place_in_chat(messages: Sequence[Any], reading: Reading, form: Form) -> list
     own = [dict(message) if isinstance(message, dict) else message for message in messages]
     own[last]["content"] = _place_facts(own[last]["content"], reading, form)
     opening = 0
+    # Instructions stay in front: many templates take a system's turn nowhere else.
     while opening < last and _instructs(own[opening]):
         opening += 1
     turns = [turn for shot in form.shots for turn in exchange(_ask_shot(shot, form), shot.answer)]
@@ -196,5 +198,6 @@ def end_at_line(stop: Any) -> Any:
         return [END]
     if not isinstance(stop, str | list):
         return stop
+    # OpenAI takes four at most.
     stops = [stop] if isinstance(stop, str) else list(stop)
     return stops if END in stops or len(stops) >= 4 else [*stops, END]
