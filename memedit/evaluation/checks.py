@@ -73,6 +73,7 @@ def read(path: Path) -> tuple[list[Request], list[Check]]:
     requests: list[Request] = []
     checks: list[Check] = []
     try:
+        # Not splitlines, which also breaks at marks that a text in JSON may hold.
         lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}.") from None

@@ -123,7 +123,10 @@ def _run(
         raise MissingExtraError("lm-eval", extra="eval") from error
     with _quiet():
         manager = TaskManager(
-            include_path=str(FOLDER), include_defaults=False, metadata={"data": str(data)}
+            # Without its own tasks: there are thousands, and to index them takes long.
+            include_path=str(FOLDER),
+            include_defaults=False,
+            metadata={"data": str(data)},
         )
         wrapped: Any = HFLM(
             pretrained=model, tokenizer=model.tokenizer, backend="causal", batch_size=batch
@@ -135,7 +138,7 @@ def _run(
                 task_manager=manager,
                 num_fewshot=options["shots"] or None,
                 limit=options["limit"],
-                bootstrap_iters=0,
+                bootstrap_iters=0,  # the intervals are ours
                 random_seed=options["seed"],
                 numpy_random_seed=options["seed"],
                 torch_random_seed=options["seed"],

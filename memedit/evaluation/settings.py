@@ -103,6 +103,7 @@ def identity(settings: Settings, *, model: str, data: str, editors: list[str]) -
         data: Digest of the cases.
         editors: What is compared.
     """
+    # Another version of torch may give other last bits, and another argmax with them.
     versions = {name: _version(name) for name in _PACKAGES}
     return {
         "settings": json.loads(json.dumps(asdict(settings))),

@@ -93,10 +93,12 @@ def adapt(base: Any, targets: Sequence[str], seed: int, start: Path | None = Non
     from safetensors.torch import load_file
 
     config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=list(targets), lora_dropout=0.0)
+    # Whoever calls keeps the random numbers that would have come.
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = cast("PeftModel", get_peft_model(base, config))
     if start is not None:
+        # Adapters are kept in half precision, and learnt in float32.
         tensors = {name: tensor.float() for name, tensor in load_file(start / WEIGHTS).items()}
         own = {name: tensor.shape for name, tensor in get_peft_model_state_dict(model).items()}
         if own != {name: tensor.shape for name, tensor in tensors.items()}:
@@ -131,12 +133,15 @@ class Objective:
     def losses(self, tokens: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
         """([B] mean loss of each target, [B] bool: every token of the target is the likeliest)."""
         rows = [
+            # Without the last token: what it would predict is not asked.
             Sequenced(torch.tensor((prompt + target)[:-1]), torch.tensor(target), -1)
             for prompt, target in tokens
         ]
         ids, mask = pad_right([row.ids for row in rows], self.renderer.codec.pad)
         device = next(self.inner.parameters()).device
         inner: Any = self.inner
+        # Without the head, which is most of the work: it runs where targets are predicted, and only
+        # there.
         body = getattr(inner, inner.base_model_prefix)
         hidden = body(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
         at, place, gold = places_of(rows).to(device)

@@ -98,9 +98,12 @@ class _Batches:
             rng = random.Random(f"{self._schedule.seed}/{epoch}")
             order = rng.sample(self._labelled, len(self._labelled))
             self._batches = []
+            # Sorted within 32 batches only: over all of them every epoch would bring the same
+            # batches.
             for start in range(0, len(order), 32 * size):
                 near = sorted(order[start : start + 32 * size], key=_length)
                 self._batches += [near[i : i + size] for i in range(0, len(near), size)]
+            # A short one at the end would weigh each of its pairs more.
             self._batches = [b for b in self._batches if len(b) == size] or self._batches
             rng.shuffle(self._batches)
             self._epoch = epoch

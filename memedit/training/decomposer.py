@@ -150,6 +150,7 @@ class Chains:
             if not following:
                 break
             labels.append(rng.choice(following))
+        # nothing follows it: another try
         return tuple(labels) if len(labels) > 1 else Chains._labels(rng)
 
     def _phrase(self, rng: random.Random, label: str, text: str) -> str:

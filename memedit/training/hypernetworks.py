@@ -47,8 +47,9 @@ MULTIPLIER_RATE, PUBLISHED_STEPS = 0.1, 200_000
 would outgrow the loss of the edits before any is learnt."""
 EPOCH, ENOUGH = 500, 0.9
 """KE's bound is tightened after so many steps, where so many edits succeed by then."""
+# edits that the norms are taken over, and lessons that a validation is
 _NORM_EDITS, _VALIDATED = 200, 20
-_LONGEST = 48
+_LONGEST = 48  # tokens of an unrelated text
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +171,13 @@ class MendTraining:
         for i in range(min(_NORM_EDITS, len(self.lessons.facts))):
             own, _ = self.student.edit_rows(self.lessons(f"norm-{i}"))
             for site, each in self.student.factors(self.student.over([own.ids]), own).items():
+                # Tokens that no gradient reaches, and padding, would draw mean and deviation
+                # towards zero.
                 live = each.inputs.any(-1) & each.gradients.any(-1)
                 both = torch.cat([each.inputs, each.gradients], dim=1)[live]
                 found.setdefault(self.network.shape_of[site], []).append(both)
         for shape, parts in found.items():
-            rows = torch.cat(parts).double()
+            rows = torch.cat(parts).double()  # sums of thousands of rows
             transform = self.network.transforms[shape]
             assert isinstance(transform, mend.Transform)
             transform.mean.copy_(rows.mean(0).float())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError
-from memedit.core.files import check_file
+from memedit.core.files import check_file, sha256
 from memedit.core.protocols import IsTransformer
 from memedit.data.facts import Fact, read_facts
 from memedit.data.split import describe, part_of
@@ -46,9 +46,13 @@ def provenance(data: Sequence[Path], texts: Sequence[Path], seed: int) -> dict[s
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes."""
+    """Hash of a file's bytes.
+
+    Raises:
+        InvalidInputError: it is no file.
+    """
     check_file(path)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256(path)
 
 
 def split_facts(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
@@ -144,12 +148,14 @@ def _pairs(
     """Labelled pairs of the training and the calibration part."""
     from memedit.training.pairs import cache_pairs
 
+    # Of CounterFact only records with paraphrases: the others do not show what asks the same.
     parts = split_facts([f for f in read_facts(data) if f.source != "counterfact" or f.paraphrases])
     plain = sentences(texts)
     found = {}
     for part in ("train", "calibration"):
         facts = parts[part]
         random.Random(seed).shuffle(facts)
+        # Whatever makes other pairs is in the name: data, encoder, seed, versions, how many.
         key = hashlib.sha256(json.dumps([manifest, part, most]).encode()).hexdigest()[:16]
         found[part] = cache_pairs(
             out / f"pairs-{part}-{key}.safetensors",
@@ -250,9 +256,7 @@ def train_adapter(
     from memedit.training.counterfactual import targets_of, train_counterfactual
 
     lm = _open_engine(model, device, dtype)
-    about = _describe_training(
-        lm, schedule
-    )  # the fingerprint of the base as it is without an adapter
+    about = _describe_training(lm, schedule)  # now: the base's fingerprint without an adapter
     parts = split_facts(read_facts(data))
     trained, scores = train_counterfactual(
         lm.base,

@@ -50,7 +50,7 @@ class Schedule:
         """The learning rate of a step."""
         rise = min(1.0, (step + 1) / max(1, self.warmup))
         fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-        return self.rate * rise * max(fall, 0.02)
+        return self.rate * rise * max(fall, 0.02)  # the last steps learn, too
 
 
 def train(
@@ -123,6 +123,7 @@ def _save(
             tensors[f"{key}/{name}"] = torch.as_tensor(value).detach().contiguous()
     metadata = {"step": str(step), "schedule": json.dumps(asdict(schedule), sort_keys=True)}
     with replacing(folder / "checkpoint.safetensors") as new:
+        # Clones: safetensors refuses tensors that share memory.
         save_file({k: v.clone() for k, v in tensors.items()}, new, metadata)
 
 

@@ -246,6 +246,7 @@ def build(
     number = 0
     for done, fact in enumerate(facts, start=1):
         queries += drawn.draw_about(fact, rng)
+        # Many at once: one call of the encoder costs little more for it.
         if len(queries) >= 256 or done == len(facts):
             found = memory.search([q.text for q in queries], k=12)
             for asked, hits in zip(queries, found, strict=True):
@@ -284,6 +285,6 @@ def _pair_query(
         labels.append(value)
     if not kept:
         return None
-    wide = vectors([hits[i] for i in kept]).astype(np.float16)
+    wide = vectors([hits[i] for i in kept]).astype(np.float16)  # the most of what is kept
     texts = [pair_texts(hits[i], asked.text) for i in kept]
     return every[kept], wide, labels, [number] * len(kept), [asked.kind] * len(kept), texts

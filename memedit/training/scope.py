@@ -122,8 +122,8 @@ def calibrate(model: PairModel, pairs: Pairs) -> PairModel:
 
 
 def summary(pairs: Pairs, chances: Floats) -> dict[str, float]:
-    """Of the probabilities [n] of pairs of other subjects: recall and false fires at 0.25 (the
-    default threshold), by kind, and the expected calibration error."""
+    """Of the probabilities [n] of pairs of other subjects: recall and false fires by kind at the
+    default threshold (:data:`~memedit.scope.classifier.FIRES`), and the calibration error."""
     best, right = best_of_queries(pairs, chances, pairs.labels == 1)
     order = np.lexsort((-chances, pairs.query))
     kinds = pairs.kinds[order[np.r_[True, np.diff(pairs.query[order]) > 0]]]

@@ -58,6 +58,7 @@ def fit(encoder: Encoder) -> dict[str, Any]:
     vectors = seen(texts, encoder)
     rated = {}
     for strength in _STRENGTHS:
+        # Within bounds: one sure error would make the loss of all infinite.
         chance = np.clip(held_out(vectors, many, groups, strength), 1e-6, 1 - 1e-6)
         loss = -np.mean(np.where(many, np.log(chance), np.log(1 - chance)))
         rated[strength] = (float(loss), chance)

@@ -76,6 +76,7 @@ class Asker:
 
         def rate_last(batch: Sequence[str]) -> list[Tensor]:
             rows = [torch.tensor(self.model.tokenizer(p).input_ids) for p in batch]
+            # any id: it is masked
             ids, mask = (t.to(self.model.device) for t in pad_right(rows, 0))
             with torch.no_grad():
                 logits = self.model(input_ids=ids, attention_mask=mask).logits

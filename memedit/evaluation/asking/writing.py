@@ -40,6 +40,7 @@ FIXED = (
 
 def sample_texts(asker: Asker, prompts: Sequence[str], seed: int) -> list[str]:
     """One text per prompt, the prompt included."""
+    # The 100 tokens are of prompt and text together, as ROME counts.
     length = max((len(asker.model.tokenizer(p).input_ids) for p in prompts), default=0)
     options = {"do_sample": True, "top_k": _TOP_K, "max_new_tokens": max(1, TOKENS - length)}
     with torch.random.fork_rng(devices=[]):

@@ -159,6 +159,7 @@ def disabling(steps: Mapping[int, float]) -> list[int]:
     found: list[int] = []
     before: list[float] = []
     for edit, step in steps.items():
+        # Of one step there is no usual length yet.
         if len(before) >= 2 and step > _STEEP * statistics.median(before) > 0:
             found.append(edit)
         before.append(step)

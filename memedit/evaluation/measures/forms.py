@@ -31,6 +31,7 @@ _LEAK = re.compile(
 )
 _ITEM = re.compile(r"^(\s*)(?:[-*•–+]|\(?\d{1,2}[.):]|\(?[a-z][.)])\s+\S")
 _FENCE = re.compile(r"```[\w+-]*[^\S\n]*\n?(.*?)```", re.DOTALL)
+# Behind three letters, at least: "Dr." and "e.g." end no sentence.
 _SENTENCE = re.compile(r"(?<=[\w\"')]{3})[.!?]+[\"')]*\s+(?=[^\s\d])")
 _GREETING = re.compile(
     r"(?im)^\W*(?:subject\b|betreff\b|dear\b|hello\b|hi\b|hey\b|good (?:morning|day|afternoon|"
@@ -83,6 +84,7 @@ def check(form: Form) -> None:
             f"There is no form {name!r}.", hint=f"There are: {', '.join(sorted(FORMS))}."
         )
     code = FORMS[name].__code__
+    # The first is the answer.
     known = set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
     if unknown := sorted(set(form) - known - {"type"}):
         raise InvalidInputError(
@@ -170,7 +172,7 @@ def items(answer: str) -> list[str]:
     found = [(len(m[1].expandtabs()), line) for line in lines if (m := _ITEM.match(line))]
     if found:
         least = min(depth for depth, _ in found)
-        return [line for depth, line in found if depth <= least + 1]
+        return [line for depth, line in found if depth <= least + 1]  # one space more is a slip
     return [line for line in lines if not line.rstrip().endswith(":")]
 
 

@@ -134,6 +134,8 @@ def divergence(base: Tensor, edited: Tensor) -> float:
     import torch
 
     terms = base.double().exp() * (base.double() - edited.double())
+    # A token that both rule out gives 0 * nan: it adds nothing. Rounding may leave a sum below
+    # zero.
     return max(0.0, float(torch.nan_to_num(terms, nan=0.0).sum()))
 
 

@@ -94,6 +94,7 @@ def _times(text: str) -> str:
 def _dates(text: str) -> str:
     text = re.sub(
         r"\b(\d{4})-(\d\d)-(\d\d)\b",
+        # Within bounds: an answer may hold dates that there are not.
         lambda m: f"{int(m[3])} {_MONTHS[min(max(int(m[2]), 1), 12) - 1]} {m[1]}",
         text,
     )

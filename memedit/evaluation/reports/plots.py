@@ -47,8 +47,8 @@ _STYLE: dict[Any, Any] = {
     "grid.color": GRID,
     "grid.linewidth": 0.6,
     "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "memedit",
+    "svg.fonttype": "none",  # text stays text: it can be searched, and read aloud
+    "svg.hashsalt": "memedit",  # else ids are others in every run
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,

@@ -40,7 +40,7 @@ from memedit.evaluation.settings import Settings
 if TYPE_CHECKING:
     from memedit.model.editable import EditableModel
 
-_ORPHAN = 60.0
+_ORPHAN = 60.0  # seconds
 Heard = Callable[[str, int, int], None]
 """Told which editor's units are done: (editor, done, of how many)."""
 

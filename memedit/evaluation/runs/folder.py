@@ -121,6 +121,7 @@ def _join_run(folder: Path, what: Mapping[str, Any]) -> dict[str, Any] | None:
     known = read_manifest(folder)
     if {**known["identity"], "editors": what["editors"]} != what:
         return None
+    # The editors that join are not in them.
     if known["identity"] != what:
         _remove(folder / AGGREGATES)
     known["identity"] = dict(what)  # each editor's cell stands for itself

@@ -78,7 +78,7 @@ def sweep(
     runs = {
         f"{name or 'default'} {n}": (
             replace(job, model=name, n=n),
-            folder / quote(name or "default", safe="") / str(n),
+            folder / quote(name or "default", safe="") / str(n),  # a hub id has a slash
         )
         for name in names
         for n in counts

@@ -73,6 +73,7 @@ def parse(text: str) -> Spec:
     bare = name.removesuffix(_UNGATED)
     if bare != name and scope:
         raise InvalidInputError(f"{text!r} names a scope and takes it away.")
+    # Made once now: a name or setting that is wrong is told before anything is measured.
     load_editor(bare)
     if bare != name:
         chained = len(split(bare, "+")) > 1

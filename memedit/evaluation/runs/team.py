@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from memedit.evaluation.runs.compare import Heard
 
 ATTEMPTS = 3
-_LAST_WORDS = 5
+_LAST_WORDS = 5  # lines
 
 
 def run(
@@ -114,7 +114,7 @@ class _Team:
             process = subprocess.Popen(
                 command_of(part),
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT,  # its last words, whichever way they come
                 text=True,
                 env=environment,
             )

@@ -25,6 +25,7 @@ def aspects(seed: int, rounds: int = 2) -> Iterator[Request]:
         for family, content in bank("aspects").items():
             for entity in content["entities"]:
                 for name in content["aspects"]:
+                    # One for each: what is added to a bank changes nothing of what the others draw.
                     rng = random.Random(f"{seed}:{family}:{entity}:{name}:{number}")
                     yield from _write_about(family, entity, name, rng)
 
@@ -40,6 +41,7 @@ def _write_about(family: str, entity: str, name: str, rng: random.Random) -> Ite
     near = tuple(_write_others(content, entity, name, key, split, rng))
 
     def make_request(kind: str, query: str, role: Role) -> Request:
+        # Beside a request that asks none of this, a neighbour might be what it asks.
         beside = near if role != "none" else ()
         return Request(
             set="own.aspects", kind=kind, about=(about,), query=query,

@@ -55,6 +55,7 @@ def claims(folder: Path, splits: Splits) -> list[Claim]:
     found += world.knowedit([folder / f"knowedit_{name}.jsonl.gz" for name in names])
     found += world.pitfalls(day / "pitfalls.jsonl.gz")
     found += world.qaedit(day / "qaedit_1k.jsonl.gz")
+    # A relation that is only tested must not come with a subject that is learnt from.
     return [c for c in found if not c.unseen or splits.of(c.subject) == "test"]
 
 

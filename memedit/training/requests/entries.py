@@ -18,6 +18,7 @@ def entries(seed: int, rounds: int) -> Iterator[Request]:
     for number in range(rounds):
         for domain, intents in bank("own_faq").items():
             for intent, (answer, *wordings) in intents.items():
+                # One for each, as in aspects: banks may grow.
                 rng = random.Random(f"{seed}:{domain}:{intent}:{number}")
                 yield from _write_about(domain, intent, answer, wordings, rng)
 

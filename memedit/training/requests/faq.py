@@ -31,6 +31,7 @@ class Intents:
             found[original["category"].casefold()].append(original["text"])
         self.traffic: dict[str, list[str]] = {}
         self.entries: dict[str, list[str]] = {}
+        # Sorted: the order of the file shall not change what is drawn.
         for intent, texts in sorted(found.items()):
             entry = percent(f"faq:{intent}") < 70 if allowed is None else intent in allowed
             (self.entries if entry else self.traffic)[intent] = texts

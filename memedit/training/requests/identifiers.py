@@ -135,7 +135,7 @@ def _number(kind: str, rng: random.Random) -> tuple[str, list[str]]:
         "flight": ("LH{}{}{}", "KA {}{}{}{}", "BA{}{}", "UX{}{}{}"),
     }
     name = rng.choice(shapes[kind]).format(*(rng.randrange(1, 10) for _ in range(6)))
-    digits = [i for i, c in enumerate(name) if c.isdigit() and c != "0"]
+    digits = [i for i, c in enumerate(name) if c.isdigit() and c != "0"]  # a 0 is of the shape
     near = []
     for at in rng.sample(digits, min(2, len(digits))):
         new = rng.choice([d for d in "123456789" if d != name[at]])

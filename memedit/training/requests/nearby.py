@@ -31,6 +31,7 @@ class Pool:
     def draw_like(self, claim: Claim, rng: random.Random) -> Claim | None:
         """A claim of the same relation about another subject with another object."""
         found = self.by_relation[claim.relation]
+        # A few tries: a relation may have one object only.
         for _ in range(8):
             other = rng.choice(found)
             if other.key != claim.key and other.value != claim.value:

@@ -168,6 +168,7 @@ def _edit(
         return Candidate(asked, text, group=text), [topic]
     if draw < 0.5:
         fit = [t for t in topics() if t["bank"] == topic["bank"] and t is not topic]
+        # A document that is learnt from holds no topic that is only tested.
         fit = [t for t in fit if t["unseen"] <= topic["unseen"]]
         parts = [topic, *rng.sample(fit, min(rng.randrange(2, 7), len(fit)))]
         rng.shuffle(parts)

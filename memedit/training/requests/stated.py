@@ -197,6 +197,7 @@ def plausible(path: Path, rng: random.Random) -> Iterator[Request]:
         own = Candidate(fact["prompt"], str(fact["target"]), subject, role="asks", group=subject)
         for text in rng.sample(same, min(3, len(same))):
             yield Request("memit_csk", "paraphrase", (subject,), text, (own,))
+        # Some sentences are listed as both.
         away = [t for t in away if t.casefold() not in edited]
         for text in rng.sample(away, min(4, len(away))):
             yield Request("memit_csk", "neighbour", (subject,), text, (own.as_("none"),))
