@@ -77,7 +77,7 @@ wheel: setup ## build sdist and wheel, measure them, and try the wheel alone in 
 	@$(BIN)/python deploy/wheel.py $(ARGS)
 
 bench: setup ## what editing costs, against the bare model (ARGS="--sizes 0,1000 --json OUT")
-	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+	@$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 sample: setup ## build the sample memory indexes/sample from indexes/sample.jsonl
 	@rm -rf indexes/sample

@@ -1,6 +1,6 @@
 """What editing costs, as ratios of time to the bare model and the bare encoder.
 
-    python benchmarks/overhead.py --json out.json --sizes 0,1000 --cache /tmp/memories
+    python -m benchmarks.overhead --json out.json --sizes 0,1000 --cache /tmp/memories
 
 Both sides of a ratio run in turn in one process, so that a busy machine slows both; each figure is
 the median of the ratios of such pairs. Both sides generate the same number of tokens. Memories are
@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.made_up import OUT_OF_SCOPE, edits
 from memedit import Edit, EditableModel, EditMemory
 from memedit.engine.encoders import load_encoder
 
@@ -41,20 +42,6 @@ CHUNK = 5_000
 SEARCHES = 500
 SPEED: dict[str, Any] = {"max_new_tokens": TOKENS, "min_new_tokens": TOKENS, "do_sample": False}
 
-RELATIONS = (
-    "The capital of {} is", "The chair of {} is", "{} was founded in the city of",
-    "{} is headquartered in", "The official language of {} is", "The currency used in {} is the",
-    "{} belongs to the continent of", "The author of {} is", "{} plays the instrument",
-    "{} works in the field of",
-)  # fmt: skip
-SYLLABLES = "ba co du fe gi ha jo ku la me ni or pa qui ro su te ul va wen xi yo za".split()
-TARGETS = "Lyon Oslo Ada Quito Basel Turin Cairo Delft Osaka Lima".split()
-OUT_OF_SCOPE = (
-    "Water boils at a temperature of", "The best way to learn a language is to",
-    "Once upon a time, in a small village,", "The three primary colours are",
-    "To bake a loaf of bread, you first need", "A healthy breakfast often consists of",
-    "The main difference between a cat and a dog is", "In the evening the sun sets in the",
-)  # fmt: skip
 IN_SCOPE = Edit("The capital of France is", "Lyon", "France")
 
 Action = Callable[[], object]
@@ -85,26 +72,6 @@ class Remembering:
             yield
         finally:
             self.known = None
-
-
-def name_of(number: int) -> str:
-    """A made-up name, another for every number."""
-    parts = []
-    while True:
-        number, rest = divmod(number, len(SYLLABLES))
-        parts.append(SYLLABLES[rest])
-        if not number:
-            break
-    return "Mar" + "".join(parts)
-
-
-def edits(count: int, start: int = 0) -> list[Edit]:
-    """``count`` edits about different subjects."""
-    made = []
-    for i in range(start, start + count):
-        subject, target = name_of(i), TARGETS[i % len(TARGETS)]
-        made.append(Edit(RELATIONS[i % len(RELATIONS)].format(subject), target, subject))
-    return made
 
 
 def seconds(action: Action) -> float:
