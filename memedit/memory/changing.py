@@ -123,8 +123,10 @@ def restore(store: Store, version: int, namespace: str | None) -> int:
         if store.version(version) == store.live.version:
             return version
         with store.change() as head:
-            wanted = set(store.journal.changes(upto=version)[0])
-            there = store.live.records.keys()
+            # What nothing happened to since is as it was.
+            touched = store.journal.touched_since(version)
+            wanted = store.journal.live_among(touched, version)
+            there = {s for s in touched if s in store.live.records}
             lost, missing = sorted(there - wanted), sorted(wanted - there)
             if namespace is not None:
                 lost = [s for s in lost if store.live.records[s].namespace == namespace]

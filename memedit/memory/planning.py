@@ -377,14 +377,14 @@ class Plan:
                 ids, similarities = space.index.search(self._prompts(requests, positions), _NEAREST)
                 for at, row, cosines in zip(positions, ids, similarities, strict=True):
                     close = row[(cosines >= SAME_STATEMENT) & (row >= 0)].tolist()
-                    near[at] = [space.owner[key] for key in close if self._finds(space, key)]
+                    near[at] = [space.owner(key) for key in close if self._finds(space, key)]
         return near
 
     def _finds(self, space: Space, key: int) -> bool:
         """Whether a key is of a text that shall find its record: the last ones may be excluded."""
-        sequence = space.owner[key]
+        sequence = space.owner(key)
         excluded = len(self._live.records[sequence].edit.excluded)
-        return not excluded or key not in space.keys[sequence][-excluded:]
+        return not excluded or key not in space.keys(sequence)[-excluded:]
 
     def _find_near_in_batch(self, requests: Sequence[Request]) -> dict[int, list[int]]:
         """The same among the requests themselves: positions of earlier ones."""

@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from itertools import islice
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.text import subject_key, words_of
@@ -20,7 +21,7 @@ from memedit.memory.live.state import LiveSet
 MOST = 20
 """Edits that are told of one change."""
 _LOOKED_AT = 200_000
-"""Newest edits of a namespace whose texts are looked through."""
+"""Edits whose texts are looked through, of those with a word in common."""
 _SHORTEST = 2
 """Characters of a value that is looked for."""
 
@@ -45,16 +46,14 @@ class Resting(ABC):
         ids = {_original(record) for record in gone}
         named = [test for record in gone if (test := _naming(record)) is not None]
         with self._current() as live:
-            records = live.list_records(gone[0].namespace)
+            space = live.space(gone[0].namespace)
+            says = [live.records[sequence] for sequence in space.resting_on(ids)]
+            near = sorted({s for test in named for s in islice(space.naming(test.key), _LOOKED_AT)})
+            records = [live.records[sequence] for sequence in near]
         # Texts are looked through when others may read and write again.
         left_out = ids | {but}
-        says = [
-            r
-            for r in records
-            if r.edit.because_of and not ids.isdisjoint(r.edit.because_of) and r.id not in left_out
-        ]
-        found = {record.sequence: record for record in says}
-        for record in records[-_LOOKED_AT:] if named else ():
+        found = {record.sequence: record for record in says if record.id not in left_out}
+        for record in records:
             if len(found) >= MOST:
                 break
             if record.id not in left_out and any(test(record) for test in named):
@@ -96,10 +95,14 @@ def _original(record: Record) -> str:
 
 
 class _Naming:
-    """Whether a record is about the same subject as a fact and names its value."""
+    """Whether a record is about the same subject as a fact and names its value.
+
+    Attributes:
+        key: Of the subject.
+    """
 
     def __init__(self, record: Record, subject: str, value: str) -> None:
-        self._key = subject_key(subject)
+        self.key = subject_key(subject)
         self._value = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
         self._prompt = record.edit.prompt.casefold()
 
@@ -108,9 +111,9 @@ class _Naming:
         text = edit.statement
         if self._value.search(text) is None or edit.prompt.casefold() == self._prompt:
             return False
-        if edit.subject is not None and subject_key(edit.subject) == self._key:
+        if edit.subject is not None and subject_key(edit.subject) == self.key:
             return True
-        return f" {self._key} " in f" {' '.join(words_of(text))} "
+        return f" {self.key} " in f" {' '.join(words_of(text))} "
 
 
 def _naming(record: Record) -> _Naming | None:

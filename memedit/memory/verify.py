@@ -113,7 +113,7 @@ def _indexes(live: LiveSet, rows: Sequence[KeyRow]) -> Iterator[str]:
     for namespace, expected in owners.items():
         space = live.spaces[namespace]
         index = space.index
-        if space.owner != expected or index is None or index.ids.tolist() != sorted(expected):
+        if space.owners() != expected or index is None or index.ids.tolist() != sorted(expected):
             yield f"the index of namespace {namespace!r} holds other keys than the journal"
             continue
         ids = index.ids

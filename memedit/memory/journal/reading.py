@@ -127,6 +127,23 @@ class JournalReader(JournalConnection):
         live = [sequence for sequence in sorted(last) if last[sequence] in LIVE]
         return live, [sequence for sequence in sorted(last) if last[sequence] not in LIVE]
 
+    def touched_since(self, version: int) -> list[int]:
+        """Sequences to which something happened after a version, ascending."""
+        rows = select(events.c.sequence).where(events.c.version > version).distinct()
+        return [row[0] for row in self._all(rows.order_by(events.c.sequence))]
+
+    def live_among(self, sequences: Sequence[int], version: int) -> set[int]:
+        """Which of these sequences (ascending) were live at a version; none that was purged."""
+        rows = select(events.c.sequence, events.c.kind, events.c.version).order_by(events.c.id)
+        last: dict[int, str] = {}
+        purged = set[int]()
+        for sequence, kind, at in self._choose(rows, events.c.sequence, sequences):
+            if at <= version:
+                last[sequence] = kind
+            if kind == "purge":
+                purged.add(sequence)
+        return {sequence for sequence, kind in last.items() if kind in LIVE} - purged
+
     def _choose(self, statement: Select[Any], column: Column[int], ids: Sequence[int]) -> list[Any]:
         """Rows whose ``column`` is among ``ids`` (ascending): by name if few, else by range."""
         if not ids:

@@ -72,17 +72,17 @@ class VectorIndex:
 
     def remove(self, ids: Sequence[int] | Ids) -> None:
         """Take ids out; unknown ones are ignored."""
-        known = self._ids.intersection(np.asarray(ids, dtype=np.int64).tolist())
+        known = set(np.asarray(ids, dtype=np.int64).tolist()) & self._ids
         if not known:
             return
-        left = self._ids - known
+        left = len(self._ids) - len(known)
         # A quarter of the limit: an index about as large as it must not change kind at every step.
-        if not left or (not self.exact and len(left) < self.flat_limit // 4):
-            self._flatten(left)
+        if not left or (not self.exact and left < self.flat_limit // 4):
+            self._flatten(self._ids - known)
             return
         chosen = np.array(sorted(known), dtype=np.int64)
         self._index.remove_ids(chosen if self.exact else faiss.IDSelectorArray(chosen))
-        self._ids = left
+        self._ids -= known
 
     def _flatten(self, left: set[int]) -> None:
         kept = np.array(sorted(left), dtype=np.int64)

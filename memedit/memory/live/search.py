@@ -172,7 +172,7 @@ class Search:
             # FAISS fills up with -1 where its cells hold fewer.
             if key < 0 or len(best) == self._k:
                 break
-            sequence = self._space.owner[key]
+            sequence = self._space.owner(key)
             if sequence not in best and self._holds(sequence):
                 best[sequence] = cosine
         return best
@@ -193,7 +193,7 @@ class Search:
         fresh = fresh[:SUBJECT_CAP]
         if not fresh or self._space.index is None:
             return
-        keys = [self._space.keys[sequence] for sequence in fresh]
+        keys = [self._space.keys(sequence) for sequence in fresh]
         vectors = self._space.index.reconstruct([key for group in keys for key in group])
         cosines = vectors @ np.stack([self._vectors[view.text] for view in query.views]).T
         start = 0
@@ -207,7 +207,7 @@ class Search:
         order = sorted(found, key=lambda sequence: (-found[sequence].similarity, -sequence))
         if not order or self._space.index is None:
             return []
-        groups = [self._space.keys[sequence] for sequence in order]
+        groups = [self._space.keys(sequence) for sequence in order]
         vectors = self._space.index.reconstruct([key for group in groups for key in group])
         hits, start = [], 0
         for sequence, group in zip(order, groups, strict=True):

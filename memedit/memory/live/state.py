@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import RelationRow, from_bytes
 from memedit.memory.live.index import FLAT_LIMIT, VectorIndex
+from memedit.memory.live.postings import Postings
+from memedit.memory.live.said import Said
 from memedit.memory.live.shelf import Shelf
 from memedit.memory.live.subjects import SubjectIndex
 
@@ -126,56 +129,110 @@ class Space:
 
     def __init__(self) -> None:
         self.by_id: dict[str, int] = {}
-        self._by_topic: dict[str, set[int]] = {}
-        self._new: dict[int, Record] = {}  # not yet in _by_topic: only writers need it
+        self._by_topic = Postings()  # a topic's hash -> sequences
+        self._because: dict[str, set[int]] = {}  # an id -> records that rest on it
+        self._said = Said()
+        # Only writers need topics and texts: they are entered when one asks.
+        self._late = threading.Lock()
+        self._new: dict[int, Record] = {}
+        self._unsaid: dict[int, Record] = {}
         self.subjects = SubjectIndex()
         self.shelf = Shelf()
-        self.owner: dict[int, int] = {}  # key id -> sequence
-        self.keys: dict[int, list[int]] = {}  # sequence -> key ids, the prompt's first
+        self._owners = Postings()  # key id -> sequence
+        self._keys = Postings()  # sequence -> key ids, the prompt's first
         self.index: VectorIndex | None = None
 
     def add(self, record: Record) -> None:
         """Enter a record; its keys come separately (:meth:`own`)."""
         self.by_id[record.id] = record.sequence
-        self._new[record.sequence] = record
+        self._new[record.sequence] = self._unsaid[record.sequence] = record
         if record.edit.subject is not None:
             self.subjects.add(record.sequence, record.edit.subject)
+        for id in record.edit.because_of:
+            self._because.setdefault(id, set()).add(record.sequence)
         self.shelf.add(record)
 
     def about(self, edit: Edit) -> set[int]:
         """Records that share a topic with ``edit``."""
-        # Topics are worked out when a writer first asks: readers, and a start, never need them.
-        for sequence, record in self._new.items():
-            for topic in topics(record.edit):
-                self._by_topic.setdefault(topic, set()).add(sequence)
-        self._new.clear()
-        return set().union(*(self._by_topic.get(topic, ()) for topic in topics(edit)))
+        # Worked out when a writer first asks: readers, and a start, never need them.
+        with self._late:
+            self._by_topic.extend(
+                (hash(topic), sequence)
+                for sequence, record in self._new.items()
+                for topic in topics(record.edit)
+            )
+            self._new.clear()
+            return {s for topic in topics(edit) for s in self._by_topic.get(hash(topic))}
 
-    def _leave_topics(self, record: Record) -> None:
-        for topic in topics(record.edit):
-            left = self._by_topic.get(topic, set())
-            left.discard(record.sequence)
-            if not left:
-                self._by_topic.pop(topic, None)
+    def resting_on(self, ids: Iterable[str]) -> list[int]:
+        """Records that say they rest on one of these ids."""
+        return sorted(set[int]().union(*(self._because.get(id, ()) for id in ids)))
 
-    def own(self, key: int, sequence: int) -> None:
-        """Key ``key`` finds record ``sequence``."""
-        self.owner[key] = sequence
-        self.keys.setdefault(sequence, []).append(key)
+    def naming(self, key: str) -> Iterator[int]:
+        """Records, ascending, that are about the subject of a :func:`subject_key`, or whose text
+        may name it: all whose text does, and some others."""
+        with self._late:
+            for sequence, record in self._unsaid.items():
+                self._said.add(sequence, record.edit.statement)
+            self._unsaid.clear()
+            said = self._said.find(max(key.split(" "), key=len))
+            return iter(sorted(said.union(self.subjects.sequences(key))))
+
+    def own(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """(key, sequence): the key finds the record. A record's come together, ascending."""
+        self._owners.extend(pairs)
+        self._keys.extend((sequence, key) for key, sequence in pairs)
+
+    def owner(self, key: int) -> int:
+        """The record that a key finds.
+
+        Raises:
+            KeyError: it finds none.
+        """
+        found = self._owners.get(key)
+        if not found:
+            raise KeyError(key)
+        return found[0]
+
+    def owners(self) -> dict[int, int]:
+        """The records by the keys that find them."""
+        return dict(self._owners.items())
+
+    def owned(self) -> Ids:
+        """Every key that finds a record, ascending."""
+        return self._owners.keys()
+
+    def keys(self, sequence: int) -> list[int]:
+        """The keys that find a record, the prompt's first."""
+        return self._keys.get(sequence)
 
     def remove(self, record: Record) -> list[int]:
         """Undo :meth:`add`; the keys that found the record, still in the index."""
-        if self.by_id.get(record.id) == record.sequence:
+        sequence, edit = record.sequence, record.edit
+        if self.by_id.get(record.id) == sequence:
             del self.by_id[record.id]
-        if self._new.pop(record.sequence, None) is None:
-            self._leave_topics(record)
-        if record.edit.subject is not None:
-            self.subjects.remove(record.sequence, record.edit.subject)
-        self.shelf.remove(record.sequence)
-        keys = self.keys.pop(record.sequence, [])
+        with self._late:
+            if self._new.pop(sequence, None) is None:
+                for topic in topics(edit):
+                    self._by_topic.discard(hash(topic), sequence)
+            if self._unsaid.pop(sequence, None) is None:
+                self._said.remove(sequence)
+        self._leave_reasons(record)
+        if edit.subject is not None:
+            self.subjects.remove(sequence, edit.subject)
+        self.shelf.remove(sequence)
+        keys = self._keys.get(sequence)
         for key in keys:
-            del self.owner[key]
+            self._owners.discard(key, sequence)
+            self._keys.discard(sequence, key)
         return keys
+
+    def _leave_reasons(self, record: Record) -> None:
+        for id in record.edit.because_of:
+            resting = self._because.get(id, set())
+            resting.discard(record.sequence)
+            if not resting:
+                self._because.pop(id, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,15 +370,17 @@ class LiveSet:
             del self.spaces[record.namespace]
 
     def _take_keys(self, news: News, ready: Mapping[str, VectorIndex]) -> None:
+        owned: dict[str, list[tuple[int, int]]] = {}
         for key, sequence in news.owners:
-            self.spaces[self.records[sequence].namespace].own(key, sequence)
+            owned.setdefault(self.records[sequence].namespace, []).append((key, sequence))
+        for namespace, pairs in owned.items():
+            self.spaces[namespace].own(pairs)
         for namespace, (keys, vectors) in news.keys.items():
             space = self.spaces[namespace]
             if space.index is None:
                 space.index = ready.get(namespace) or self._make_index()
                 # A ready index is of an older state: what died since is in it still.
-                stale = set(space.index.ids.tolist()) - space.owner.keys()
-                space.index.remove(sorted(stale))
+                space.index.remove(np.setdiff1d(space.index.ids, space.owned()))
             space.index.add(keys, vectors)
 
     def _make_index(self) -> VectorIndex:
@@ -331,7 +390,7 @@ class LiveSet:
         """[keys, d] vectors of a live record, the prompt's first."""
         space = self.spaces[record.namespace]
         assert space.index is not None
-        return space.index.reconstruct(space.keys[record.sequence])
+        return space.index.reconstruct(space.keys(record.sequence))
 
 
 def _vectors(

@@ -54,8 +54,10 @@ class SubjectIndex:
     """Known subjects and the records about them."""
 
     def __init__(self) -> None:
-        self._sequences: dict[str, set[int]] = {}
-        self._lengths: dict[str, dict[int, int]] = {}  # first word -> lengths of subjects, in words
+        # Most subjects have one record, and most first words one subject: a number stands for it.
+        self._sequences: dict[str, int | set[int]] = {}
+        # First word -> numbers of subjects by their length in words, or the one length.
+        self._lengths: dict[str, int | dict[int, int]] = {}
         self._the: Counter[str] = Counter()  # keys whose subject was written with a leading "the"
         self._literal: set[str] = set()  # keys without a word
 
@@ -68,23 +70,28 @@ class SubjectIndex:
     def add(self, sequence: int, subject: str) -> None:
         """Record ``sequence`` is about ``subject``."""
         key = subject_key(subject)
-        known = self._sequences.setdefault(key, set())
-        if not known:
+        known = self._sequences.get(key)
+        if known is None:
             self._enter(key)
-        known.add(sequence)
+            self._sequences[key] = sequence
+        elif isinstance(known, int):
+            self._sequences[key] = {known, sequence}
+        else:
+            known.add(sequence)
         if _has_the(subject, key):
             self._the[key] += 1
 
     def remove(self, sequence: int, subject: str) -> None:
         """Undo :meth:`add`; unknown pairs are ignored."""
         key = subject_key(subject)
-        known = self._sequences.get(key, set())
-        if sequence not in known:
+        known = self._sequences.get(key)
+        if known != sequence and (known is None or isinstance(known, int) or sequence not in known):
             return
-        known.remove(sequence)
+        if isinstance(known, set):
+            known.remove(sequence)
         if _has_the(subject, key):
             self._the[key] -= 1
-        if not known:
+        if isinstance(known, int) or not known:
             del self._sequences[key]
             self._the.pop(key, None)
             self._leave(key)
@@ -93,13 +100,23 @@ class SubjectIndex:
         words = key.split(" ")
         if not key[0].isalnum() and not WORD.match(key):
             self._literal.add(key)
-        lengths = self._lengths.setdefault(words[0], {})
-        lengths[len(words)] = lengths.get(len(words), 0) + 1
+        # The key itself where it is the word: a string less.
+        first, length = words[0] if len(words) > 1 else key, len(words)
+        known = self._lengths.get(first)
+        if known is None:
+            self._lengths[first] = length
+            return
+        lengths = {known: 1} if isinstance(known, int) else known
+        lengths[length] = lengths.get(length, 0) + 1
+        self._lengths[first] = lengths
 
     def _leave(self, key: str) -> None:
         words = key.split(" ")
         self._literal.discard(key)
         lengths = self._lengths[words[0]]
+        if isinstance(lengths, int):
+            del self._lengths[words[0]]
+            return
         lengths[len(words)] -= 1
         if not lengths[len(words)]:
             del lengths[len(words)]
@@ -108,7 +125,8 @@ class SubjectIndex:
 
     def sequences(self, key: str) -> tuple[int, ...]:
         """Records about the subject with this :func:`subject_key`, newest first."""
-        return tuple(sorted(self._sequences.get(key, ()), reverse=True))
+        found = self._sequences.get(key, ())
+        return (found,) if isinstance(found, int) else tuple(sorted(found, reverse=True))
 
     def mentions(self, text: str) -> list[Mention]:
         """The known subjects that ``text`` names, in order; none lies inside a longer one."""
@@ -142,10 +160,12 @@ class SubjectIndex:
 
     def _lengths_from(self, word: str) -> set[int]:
         """Lengths, in words, of the subjects that begin with this word."""
-        lengths = set(self._lengths.get(word, ()))
-        if 1 in self._lengths.get(word[:-1], ()):
-            lengths.add(1)
-        return lengths
+        lengths = self._lengths_known(word)
+        return lengths | {1} if 1 in self._lengths_known(word[:-1]) else lengths
+
+    def _lengths_known(self, word: str) -> set[int]:
+        known = self._lengths.get(word)
+        return set() if known is None else {known} if isinstance(known, int) else set(known)
 
 
 def _singular_too(key: str) -> tuple[str, ...]:
