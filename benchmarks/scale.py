@@ -32,7 +32,7 @@ from rich.table import Table
 
 from benchmarks.made_up import OUT_OF_SCOPE, Standing, edits, name_of, questions
 from memedit import Edit, EditMemory
-from memedit.encoders import load_encoder
+from memedit.engine.encoders import load_encoder
 
 CHUNK = 1_024  # lines that an import adds in one transaction
 SEARCHES, CHANGES, RECALLED = 400, 20, 100

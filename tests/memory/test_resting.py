@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memedit.core.types import Edit, Record
-from memedit.encoders import HashingEncoder
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.memory.resting import MOST, _naming
 
