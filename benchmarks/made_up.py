@@ -95,4 +95,4 @@ class Standing:
                 for n in range(_A_WORD)
             ]
             row += self._rows[codes].sum(axis=0)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
