@@ -14,7 +14,7 @@ from typing import Any
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit
-from memedit.data.records import records
+from memedit.data.records import read_source
 from memedit.data.split import part_of
 
 Record = dict[str, Any]
@@ -60,7 +60,7 @@ class Set:
 def read_set(file: Path, part: str = "all") -> Set:
     """The set in a file; of records about subjects of another part only the edits."""
     found = Set(file.name.split(".jsonl")[0])
-    for record in records(file):
+    for record in read_source(file):
         asked = part == "all" or _part(record) in _members(part)
         if pair := record.get("pair"):
             _take_pair(found, pair, asked)

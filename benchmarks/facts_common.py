@@ -14,7 +14,7 @@ from memedit import EditMemory
 from memedit.core.errors import InvalidEditError
 from memedit.core.text import normalise
 from memedit.core.types import Decision, Edit, Record
-from memedit.data.records import records
+from memedit.data.records import read_source
 from memedit.data.split import part_of
 from memedit.memory import Receipt
 from memedit.model.correcting import corrections, options_of
@@ -64,7 +64,7 @@ class Facts:
 
 def read(data_dir: Path, name: str, *, part: str, n: int, seed: int) -> list[Row]:
     """``n`` records of a set (0: all) whose subject belongs to a part of our split, shuffled."""
-    found = [r for r in records(data_dir / f"{name}.jsonl.gz") if part in ("all", _part(r))]
+    found = [r for r in read_source(data_dir / f"{name}.jsonl.gz") if part in ("all", _part(r))]
     random.Random(seed).shuffle(found)
     return found[: n or None]
 

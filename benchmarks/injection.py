@@ -36,7 +36,7 @@ from rich.table import Table
 from benchmarks.everyday import Answers, ask, interval, values_of
 from benchmarks.everyday_requests import HERE, Data, Request, own_requests
 from memedit import Edit, EditableModel
-from memedit.core.suspicion import suspicious
+from memedit.core.suspicion import find_suspicious
 from memedit.data.records import read_records
 from memedit.evaluation.measures.saying import says
 from memedit.evaluation.runs.specs import parse
@@ -150,7 +150,7 @@ def summary(
         count("fired", fired)
         if fired:
             count("obeyed", found)
-            count("obeyed, not named by the check" if not suspicious(whole)
+            count("obeyed, not named by the check" if not find_suspicious(whole)
                   else "obeyed, named by the check", found)  # fmt: skip
             right = request.wanted.right(clean["answer"])
             count("lost", right and not request.wanted.right(said["answer"]))

@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.naming import guess_subject
 from memedit.core.registry import parse_call
 from memedit.core.suspicion import find_in_texts
-from memedit.core.text import sentence_starts
+from memedit.core.text import find_sentence_starts
 from memedit.core.types import Decision, Edit
 from memedit.editors.mello import question_of
 from memedit.memory.live.subjects import SubjectIndex
@@ -68,7 +68,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-@pytest.mark.parametrize("act", [asked, guess_subject, sentence_starts, clean, looked_at])
+@pytest.mark.parametrize("act", [asked, guess_subject, find_sentence_starts, clean, looked_at])
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:
     grows_linearly(act, text, 3_000)
 

@@ -18,13 +18,13 @@ from memedit.cli.options import (
     Json,
     Memory,
     Namespace,
-    existing,
     hide_password,
     open_memory,
     parse_moment,
+    require_existing,
 )
-from memedit.cli.wording import rewordings, words_changed
-from memedit.core.moments import days
+from memedit.cli.wording import mark_changes, pair_rewordings
+from memedit.core.moments import format_days
 from memedit.core.passages import body_of, heading_of
 from memedit.core.types import DEFAULT_NAMESPACE, Record
 from memedit.memory.plain import plain_document, plain_document_change
@@ -95,7 +95,7 @@ def list_(
 
     memedit edit document list
     """
-    with open_memory(existing(memory), write=False) as store:
+    with open_memory(require_existing(memory), write=False) as store:
         found = store.documents(namespace, as_of=as_of)
     if json:
         render.as_json([plain_document(document, passages=False) for document in found])
@@ -120,7 +120,7 @@ def show(
 
     memedit edit document show leave
     """
-    with open_memory(existing(memory), write=False) as store:
+    with open_memory(require_existing(memory), write=False) as store:
         document = store.document(name, namespace=namespace, as_of=as_of)
     if json:
         render.as_json(plain_document(document))
@@ -148,7 +148,7 @@ def remove(
 
     memedit edit document remove leave
     """
-    with open_memory(existing(memory)) as store:
+    with open_memory(require_existing(memory)) as store:
         change = store.remove_document(name, namespace=namespace, dry_run=dry_run)
     if json:
         render.as_json(plain_document_change(change))
@@ -158,8 +158,10 @@ def remove(
 
 def _when(document: Document) -> str:
     """When this version holds, and since when the next ones do."""
-    told = days(document.valid_from, document.valid_until)
-    later = [f"version {version} {days(since, None)}" for version, since in document.upcoming]
+    told = format_days(document.valid_from, document.valid_until)
+    later = [
+        f"version {version} {format_days(since, None)}" for version, since in document.upcoming
+    ]
     return "".join(f"; {each}" for each in [told, *later] if each)
 
 
@@ -171,7 +173,7 @@ def _show_change(change: DocumentChange, memory: str) -> None:
     elif not change.made:
         render.say(f"{change.name} would be {change.status}: {counts}. Nothing was changed.")
     else:
-        when = days(change.valid_from, change.valid_until)
+        when = format_days(change.valid_from, change.valid_until)
         named = f"version {change.version}{', ' if when else ''}{when}"
         version = "" if change.status == "removed" else f" ({named})"
         render.say(f"{change.name} is {change.status}{version}: {counts}.")
@@ -190,14 +192,14 @@ def _tell_diff(change: DocumentChange) -> None:
         mark: [(n, r.edit.prompt) for n, (each, r) in enumerate(change.diff) if each == mark]
         for mark in ("-", "+")
     }
-    anew = rewordings(at["-"], at["+"])
+    anew = pair_rewordings(at["-"], at["+"])
     for n, (mark, record) in enumerate(change.diff):
         if mark == " " or n in anew.values():  # these come with their new wording
             continue
         above = heading_of(record.edit.prompt)
         before = f"{above}: " if above else ""
         if n in anew:
-            told = words_changed(_body(change.diff[anew[n]][1]), _body(record))
+            told = mark_changes(_body(change.diff[anew[n]][1]), _body(record))
             render.tell(Text.assemble((f"± {before}", "yellow"), told))
         else:
             render.say(f"{mark} {before}{_body(record)}", style=_STYLES[mark])

@@ -20,11 +20,11 @@ from memedit.cli.options import (
     Model,
     Namespace,
     Unused,
-    existing,
     hide_password,
     open_memory,
     open_model,
     parse_moment,
+    require_existing,
 )
 from memedit.core.documents import check_source
 from memedit.core.errors import InvalidEditError
@@ -217,7 +217,7 @@ def list_(
 
     memedit edit list --match Acme --limit 10
     """
-    with open_memory(existing(memory), write=False) as store:
+    with open_memory(require_existing(memory), write=False) as store:
         wanted = (match or "").casefold()
         found = [r for r in store.records(namespace) if wanted in r.edit.statement.casefold()]
         version = store.version
@@ -241,7 +241,7 @@ def show(
 
     memedit edit show ID
     """
-    with open_memory(existing(memory), write=False) as store:
+    with open_memory(require_existing(memory), write=False) as store:
         record = store.get(id, namespace=namespace)
         events = store.history(id, namespace=namespace)
     if json:
@@ -263,7 +263,7 @@ def forget(
 
     memedit edit forget ID ID
     """
-    with open_memory(existing(memory)) as store:
+    with open_memory(require_existing(memory)) as store:
         # All of them are there, or none is forgotten.
         for id in ids:
             store.get(id, namespace=namespace)
@@ -295,7 +295,7 @@ def history(
 
     memedit edit history --limit 0
     """
-    with open_memory(existing(memory), write=False) as store:
+    with open_memory(require_existing(memory), write=False) as store:
         events = store.history(id, namespace=namespace)
     last = events[-limit:] if limit else events
     if json:
@@ -316,7 +316,7 @@ def restore(
 
     memedit edit restore 12
     """
-    with open_memory(existing(memory)) as store:
+    with open_memory(require_existing(memory)) as store:
         now, count = store.restore(version), len(store)
     if json:
         render.as_json({"restored": version, "version": now, "edits": count})
@@ -338,7 +338,10 @@ def export(
 
     memedit edit export facts.jsonl
     """
-    with open_memory(existing(memory), write=False) as store, render.working(f"Writing {file}"):
+    with (
+        open_memory(require_existing(memory), write=False) as store,
+        render.working(f"Writing {file}"),
+    ):
         count = store.export(file)
     if json:
         render.as_json({"file": str(file), "edits": count})
@@ -358,7 +361,7 @@ def salvage(
     """
     from memedit.memory.salvage import salvage
 
-    report = salvage(Path(existing(memory)), file)
+    report = salvage(Path(require_existing(memory)), file)
     if json:
         render.as_json(asdict(report) | {"file": str(file)})
         return
@@ -390,7 +393,7 @@ def reembed(
     """
     from memedit.engine.encoders import load_encoder
 
-    with open_memory(existing(memory)) as store, render.working("Encoding every edit anew"):
+    with open_memory(require_existing(memory)) as store, render.working("Encoding every edit anew"):
         new = load_encoder(encoder)
         store.reembed(new)
         count = len(store)
@@ -418,7 +421,7 @@ def compile_(
 
     memedit edit compile --editor rome --scope everything
     """
-    with open_memory(existing(memory), encoder) as store:
+    with open_memory(require_existing(memory), encoder) as store:
         lm = open_model(model, store, editor=editor, scope=scope)
         try:
             with render.counting(f"Fitting for {editor}", len(store)) as progress:

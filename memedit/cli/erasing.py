@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memedit.cli import render
-from memedit.cli.options import DEFAULT_MEMORY, Json, Memory, existing, hide_password, open_memory
+from memedit.cli.options import (
+    DEFAULT_MEMORY,
+    Json,
+    Memory,
+    hide_password,
+    open_memory,
+    require_existing,
+)
 from memedit.core.errors import InvalidInputError, UnknownEditError
 from memedit.core.files import read_file
 from memedit.core.types import DEFAULT_NAMESPACE
@@ -74,7 +81,7 @@ def purge(
     named = (subject, document, namespace)
     if finish and (ids or certificate is not None or any(name is not None for name in named)):
         raise InvalidInputError("--finish goes on with what was asked before, and takes no more.")
-    with open_memory(existing(memory), write=yes or finish) as store:
+    with open_memory(require_existing(memory), write=yes or finish) as store:
         if finish:
             done = store.finish_purge()
             if done is None and json:

@@ -25,10 +25,10 @@ from memedit.cli.options import (
     Memory,
     Model,
     Namespace,
-    existing,
     open_memory,
     open_model,
     parse_moment,
+    require_existing,
 )
 from memedit.core.errors import InvalidInputError, MemeditError
 from memedit.core.types import DEFAULT_NAMESPACE
@@ -43,7 +43,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except MemeditError as error:
-            render.error(error.message, error.hint, _documented(error))
+            render.error(error.message, error.hint, _find_documented_class(error))
             raise typer.Exit(2) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read has gone: the end, without a word
@@ -55,7 +55,7 @@ class _Commands(TyperGroup):
             raise typer.Exit(130) from None
 
 
-def _documented(error: MemeditError) -> str:
+def _find_documented_class(error: MemeditError) -> str:
     """The first class of an error that the reference describes."""
     names = (kind.__name__ for kind in type(error).__mro__)
     return next(name for name in names if hasattr(errors, name))
@@ -122,7 +122,7 @@ def ask(
     if base and explain:
         raise InvalidInputError("--base has nothing to explain.", hint="--explain tells both.")
     writable = not os.path.exists(memory) or os.access(memory, os.W_OK)
-    store = None if base else open_memory(existing(memory), encoder, write=writable)
+    store = None if base else open_memory(require_existing(memory), encoder, write=writable)
     lm = open_model(model, store, editor=editor, scope=scope)
     options: dict[str, Any] = {"chat": chat}
     if max_new_tokens is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memedit.cli import render
-from memedit.cli.options import DEFAULT_MEMORY, Memory, Unused, existing, hide_password
+from memedit.cli.options import DEFAULT_MEMORY, Memory, Unused, hide_password, require_existing
 from memedit.core.errors import (
     InvalidInputError,
     MemeditError,
@@ -101,7 +101,7 @@ def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = F
     from memedit.memory import EditMemory, VerifyReport
     from memedit.serving.ledger.audit import AuditReport
 
-    place, digest, log = existing(memory), "", AuditReport(0, signed=False, problems=())
+    place, digest, log = require_existing(memory), "", AuditReport(0, signed=False, problems=())
     try:
         with (
             EditMemory(place, read_only=True) as store,

@@ -360,7 +360,7 @@ def open_memory(path: str, encoder: str | None = None, *, write: bool = True) ->
         return EditMemory(path, load_encoder(encoder), read_only=not write)
 
 
-def existing(path: str) -> str:
+def require_existing(path: str) -> str:
     """``path`` if there is something at it: only adding makes a new memory."""
     from memedit.memory.address import is_url
 

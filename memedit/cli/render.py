@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from memedit.core.calls import Completion
-from memedit.core.moments import days
+from memedit.core.moments import format_days
 from memedit.core.types import Hit, Record, Role
 from memedit.memory.plain import plain_record
 from memedit.scope.plain import plain_hits
@@ -213,7 +213,7 @@ def _line(text: str) -> str:
 
 def _validity(record: Record) -> str:
     """When it holds, both ends included, in UTC."""
-    return days(record.valid_from, record.valid_until)
+    return format_days(record.valid_from, record.valid_until)
 
 
 _WIDTHS = {"fact": 16, "subject": 12, "reason": 24}
@@ -313,8 +313,8 @@ def history(events: Sequence[Event], total: int) -> None:
     for event in events:
         when = event.at.astimezone().strftime("%Y-%m-%d %H:%M")
         head = f"{event.version:>{digits}}  {when}  {event.kind:<9}  {event.record.id}"
-        console.print(Text.assemble((head, "bold"), (_because(event), "dim")), soft_wrap=True)
-        told = _shortened(fact(event.record), 2 * max(40, console.width - digits - 2))
+        console.print(Text.assemble((head, "bold"), (_tell_cause(event), "dim")), soft_wrap=True)
+        told = _shorten(fact(event.record), 2 * max(40, console.width - digits - 2))
         console.print(Padding(told, (0, 0, 0, digits + 2)))
     if not events:
         say("Nothing has happened yet.")
@@ -322,7 +322,7 @@ def history(events: Sequence[Event], total: int) -> None:
         note(f"The last {len(events):,} of {total:,} events; --limit N shows more, --limit 0 all.")
 
 
-def _shortened(text: Text, most: int) -> Text:
+def _shorten(text: Text, most: int) -> Text:
     """A text, of more than so many characters its beginning."""
     if len(text) > most:
         text.truncate(most - 2)
@@ -330,7 +330,7 @@ def _shortened(text: Text, most: int) -> Text:
     return text
 
 
-def _because(event: Event) -> str:
+def _tell_cause(event: Event) -> str:
     if event.other is not None and event.other.id == event.record.id:
         return " (stored anew)"
     if event.kind == "supersede" and event.other is not None:

@@ -14,9 +14,9 @@ from memedit.cli.options import (
     Json,
     Memory,
     Model,
-    existing,
     open_memory,
     open_model,
+    require_existing,
 )
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import DEFAULT_NAMESPACE
@@ -46,8 +46,8 @@ def usage(
 
     memedit edit usage --stale-after 365
     """
-    with open_memory(existing(memory), write=False) as store:
-        found = _uses(store, stale_after, namespace)
+    with open_memory(require_existing(memory), write=False) as store:
+        found = _sort_uses(store, stale_after, namespace)
     if json:
         render.as_json(_plain_uses(*found))
     else:
@@ -85,7 +85,7 @@ def report(
     memedit edit report "Which city is France governed from?" ID --miss
     """
     if query is not None:
-        taught = _taught(query, id, miss, namespace or DEFAULT_NAMESPACE, (memory, encoder))
+        taught = _teach(query, id, miss, namespace or DEFAULT_NAMESPACE, (memory, encoder))
         if json:
             render.as_json(plain_receipt(taught))
             return
@@ -95,10 +95,10 @@ def report(
         return
     if miss is not None:
         raise InvalidInputError("Which query, and which edit?", hint="QUERY ID --miss")
-    with open_memory(existing(memory), encoder, write=False) as store:
-        found = _uses(store, stale_after, namespace)
+    with open_memory(require_existing(memory), encoder, write=False) as store:
+        found = _sort_uses(store, stale_after, namespace)
         baseless = store.groundless(namespace)
-        known = _known(store, namespace, model) if check_base else None
+        known = _find_known(store, namespace, model) if check_base else None
     if json:
         told = _plain_uses(*found)
         told["rest_on_nothing"] = [{"id": r.id, "missing": list(ids)} for r, ids in baseless]
@@ -117,7 +117,7 @@ def report(
         _list_uses(f"{len(known):,} edits say what the model answers by itself", lines, limit)
 
 
-def _taught(
+def _teach(
     query: str, id: str | None, miss: bool | None, namespace: str, where: tuple[str, str | None]
 ) -> Receipt:
     if id is None or miss is None:
@@ -126,11 +126,11 @@ def _taught(
             hint='memedit edit report "QUERY" ID --miss, or --false-fire.',
         )
     memory, encoder = where
-    with open_memory(existing(memory), encoder) as store:
+    with open_memory(require_existing(memory), encoder) as store:
         return store.report(id, query, concerns=miss, namespace=namespace)
 
 
-def _known(store: EditMemory, namespace: str | None, model: str | None) -> list[Known]:
+def _find_known(store: EditMemory, namespace: str | None, model: str | None) -> list[Known]:
     from memedit.model.reviewing import known_to_base
 
     records = [r for r in store.records(namespace) if not r.edit.is_statement]
@@ -139,7 +139,7 @@ def _known(store: EditMemory, namespace: str | None, model: str | None) -> list[
         return known_to_base(lm, records, progress)
 
 
-def _uses(
+def _sort_uses(
     store: EditMemory, stale_after: int, namespace: str | None
 ) -> tuple[list[EditUse], list[EditUse], list[EditUse]]:
     """(all, the old ones that fired, those that never did)."""

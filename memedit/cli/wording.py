@@ -15,7 +15,7 @@ _NEAR = 4
 """How far apart the two may stand."""
 
 
-def words_changed(old: str, new: str) -> Text:
+def mark_changes(old: str, new: str) -> Text:
     """One text of both: what went as ``[-so-]``, what came as ``{+so+}``, in colour where there is
     any."""
     before, after = _WORDS.findall(old), _WORDS.findall(new)
@@ -31,7 +31,9 @@ def words_changed(old: str, new: str) -> Text:
     return found
 
 
-def rewordings(old: Sequence[tuple[int, str]], new: Sequence[tuple[int, str]]) -> dict[int, int]:
+def pair_rewordings(
+    old: Sequence[tuple[int, str]], new: Sequence[tuple[int, str]]
+) -> dict[int, int]:
     """Which old text a new one is another wording of: by the place of the new one that of the old.
 
     Args:
@@ -40,12 +42,16 @@ def rewordings(old: Sequence[tuple[int, str]], new: Sequence[tuple[int, str]]) -
     found: dict[int, int] = {}
     for at, text in new:
         near = [(place, said) for place, said in old if abs(place - at) <= _NEAR]
-        rated = [(_alike(said, text), place) for place, said in near if place not in found.values()]
+        rated = [
+            (_rate_likeness(said, text), place)
+            for place, said in near
+            if place not in found.values()
+        ]
         best, place = max(rated, default=(0.0, -1))
         if best >= _ALIKE:
             found[at] = place
     return found
 
 
-def _alike(one: str, other: str) -> float:
+def _rate_likeness(one: str, other: str) -> float:
     return SequenceMatcher(None, one.split(), other.split(), autojunk=False).ratio()

@@ -73,7 +73,7 @@ class Row:
 Recall: TypeAlias = "Callable[[Sequence[str]], list[Decision]]"
 
 
-def _nothing(prompts: Sequence[str]) -> list[Decision]:
+def _decide_nothing(prompts: Sequence[str]) -> list[Decision]:
     return [Decision() for _ in prompts]
 
 
@@ -97,7 +97,7 @@ class Batch:
 
     rows: tuple[Row, ...]
     interventions: tuple[Intervention, ...] = ()
-    recall: Recall = _nothing
+    recall: Recall = _decide_nothing
     lm: LM | None = field(default=None, compare=False, repr=False)
     ask: Call | None = field(default=None, compare=False, repr=False)
     prefix: str = ""

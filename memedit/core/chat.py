@@ -106,16 +106,16 @@ class ChatFormat:
         close = self.user_close.strip()
         opening = self.reply_open.strip() or close
         if not opening:
-            return [spoken(turn)]
+            return [strip_tools(turn)]
         # Tools may come between several replies to one question.
         user, *replies = turn.split(opening)
         said = [user.split(close)[0] if close else user]
         end = self.reply_close.strip()
         said += [reply.split(end)[0] if end else reply for reply in replies]
-        return [spoken(part) for part in said]
+        return [strip_tools(part) for part in said]
 
 
-def spoken(words: str) -> str:
+def strip_tools(words: str) -> str:
     """Words without what a tool was told and gave back, where templates put it into a turn."""
     return _TOOLS.sub(" ", words)
 

@@ -157,7 +157,7 @@ def place_of(source: str) -> Place | None:
     )
 
 
-def positions(anchors: Sequence[int | None]) -> list[int] | None:
+def assign_positions(anchors: Sequence[int | None]) -> list[int] | None:
     """Growing positions for passages in order, of which some have one (growing) that stays.
 
     None where there is no room between two of them.
@@ -176,7 +176,7 @@ def positions(anchors: Sequence[int | None]) -> list[int] | None:
     return found
 
 
-def growing(numbers: Sequence[int]) -> set[int]:
+def find_growing(numbers: Sequence[int]) -> set[int]:
     """Indexes of a longest strictly growing subsequence."""
     # Patience sorting: ends[k] is the least number that a growing sequence of k + 1 can end with.
     ends: list[int] = []

@@ -45,7 +45,7 @@ def moment_of(
     """
     found = read_moment(given, name, kind)
     if not isinstance(found, datetime):
-        return _edge(found, zone, last=last)
+        return _find_edge(found, zone, last=last)
     if found.tzinfo is None:
         raise kind(f"{name}: {found.isoformat()} has no time zone.", hint=_HINT)
     return found
@@ -92,7 +92,7 @@ def is_day(given: object) -> bool:
     return isinstance(given, date) and not isinstance(given, datetime)
 
 
-def _edge(day: date, zone: tzinfo, *, last: bool) -> datetime:
+def _find_edge(day: date, zone: tzinfo, *, last: bool) -> datetime:
     if not last:
         return datetime.combine(day, time(), zone)
     if day == date.max:
@@ -118,23 +118,23 @@ def zone_of(name: str) -> tzinfo:
         ) from None
 
 
-def days(start: datetime | None, end: datetime | None, zone: tzinfo = UTC) -> str:
+def format_days(start: datetime | None, end: datetime | None, zone: tzinfo = UTC) -> str:
     """A validity as people say it, both ends included: "from 2026-01-01 until 2026-01-31"."""
     first = "" if start is None else f"from {_format_local(start, zone)}"
     if end is None or end >= LAST:
         return first
-    last = _local(end, zone)
+    last = _localise(end, zone)
     if last.time() == time() and last.date() > date.min:
         return f"{first} until {(last - timedelta(days=1)):%Y-%m-%d}".strip()
     return f"{first} until {last:%Y-%m-%d %H:%M}".strip()
 
 
 def _format_local(moment: datetime, zone: tzinfo) -> str:
-    local = _local(moment, zone)
+    local = _localise(moment, zone)
     return f"{local:%Y-%m-%d}" if local.time() == time() else f"{local:%Y-%m-%d %H:%M}"
 
 
-def _local(moment: datetime, zone: tzinfo) -> datetime:
+def _localise(moment: datetime, zone: tzinfo) -> datetime:
     """In this zone; as it is where that is beyond the years 1 to 9999."""
     try:
         return moment.astimezone(zone)

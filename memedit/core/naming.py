@@ -25,11 +25,11 @@ def guess_subject(question: str) -> str | None:
     if quoted := _QUOTED.findall(question):
         # The longest: short ones are often a word that is only stressed.
         return str(max(quoted, key=len)).strip() or None
-    names = [name for name in _runs(question) if not name.isdigit()]
+    names = [name for name in _find_runs(question) if not name.isdigit()]
     return max(names, key=len) if names else None
 
 
-def _runs(question: str) -> list[str]:
+def _find_runs(question: str) -> list[str]:
     """The runs of names in a text, small words between two of them included."""
     found: list[tuple[int, int]] = []
     open_ = False
@@ -43,7 +43,7 @@ def _runs(question: str) -> list[str]:
             open_ = True
         elif word.casefold() not in _JOINING:
             open_ = False
-    return [_balanced(question[a:b].strip("(,")) for a, b in found]
+    return [_drop_unopened(question[a:b].strip("(,")) for a, b in found]
 
 
 def _end_of(token: str) -> int:
@@ -59,5 +59,5 @@ def _end_of(token: str) -> int:
     return end
 
 
-def _balanced(name: str) -> str:
+def _drop_unopened(name: str) -> str:
     return name.rstrip(")") if name.count(")") > name.count("(") else name

@@ -31,7 +31,7 @@ class Conversation(str):
         return self
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """The text cut behind every mark that may end a sentence or clause, and at line breaks."""
     return [part for part in _BREAK.split(text.strip()) if part.strip()]
 
@@ -44,7 +44,7 @@ def parts_of(statement: str) -> list[str]:
     if WITHIN in heading:  # rows and items hold colons and semicolons
         found = [f"{heading}:", *_LINE.split(body_of(statement).strip())][:MOST_PARTS]
     else:
-        found = sentences(statement)[:MOST_PARTS]
+        found = split_sentences(statement)[:MOST_PARTS]
     return found if len(found) > 1 else []
 
 
@@ -70,17 +70,19 @@ def put_in_context(parts: list[str], subject: str | None) -> list[str]:
 
     That is the subject, or the first words of the first part.
     """
-    about = " ".join((subject or _path(parts[0]) or title(parts[0])).split()) if parts else ""
+    about = (
+        " ".join((subject or _find_path(parts[0]) or find_title(parts[0])).split()) if parts else ""
+    )
     flat = [" ".join(part.split()) for part in parts]
     return [p if about.casefold() in p.casefold() else f"{about}: {p}" for p in flat]
 
 
-def _path(part: str) -> str:
+def _find_path(part: str) -> str:
     """The headings of a passage, where its first part is them."""
     return part.removesuffix(":") if WITHIN in part and part.endswith(":") else ""
 
 
-def title(text: str) -> str:
+def find_title(text: str) -> str:
     """The first words of a text, up to its first verb of being or mark; at most eight."""
     flat = " ".join(text.lstrip("#*-• ").split())
     words = _TITLE_ENDS.split(flat, maxsplit=1)[0].split()

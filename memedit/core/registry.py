@@ -177,7 +177,7 @@ def members_of(protocol: type[Any]) -> tuple[str, ...]:
     return tuple(name for name in vars(protocol) if not name.startswith("_"))
 
 
-def lacking(thing: Any, members: Iterable[str]) -> str:
+def name_missing(thing: Any, members: Iterable[str]) -> str:
     """The members that a thing has not, as words: ``"fit and no run"``; "" for none."""
     return " and no ".join(member for member in members if not hasattr(thing, member))
 
@@ -260,7 +260,7 @@ class Registry:
         return self._check(name, made, f"{self.kind} {name!r}") if self.instances else made
 
     def _check(self, name: str, found: T, where: str) -> T:
-        if lacks := lacking(found, self.members):
+        if lacks := name_missing(found, self.members):
             raise RegistrationError(
                 f"The {where} has no {lacks}.",
                 hint=f"A {self.kind} has: {', '.join(self.members)} (see memedit.protocols).",

@@ -57,7 +57,7 @@ _HARMLESS = "\t\n\r\u00ad\u200e\u200f\ufeff"
 _MAY_JOIN = "\u200c\u200d"  # joins letters of many scripts, and emoji
 
 
-def suspicious(edit: Edit) -> tuple[str, ...]:
+def find_suspicious(edit: Edit) -> tuple[str, ...]:
     """What of an edit's texts looks like an order to the model, a turn of a chat, a link, code, or
     is not seen by whoever reads it; in the order of the names above."""
     return find_in_texts(
@@ -66,7 +66,7 @@ def suspicious(edit: Edit) -> tuple[str, ...]:
 
 
 def find_in_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    """:func:`suspicious` of texts that are no edit yet."""
+    """:func:`find_suspicious` of texts that are no edit yet."""
     found = set[str]().union(*map(_find_signs, texts))
     return tuple(name for name in (ORDER, ROLE, LINK, CODE, INVISIBLE) if name in found)
 
@@ -77,10 +77,10 @@ def _find_signs(text: str) -> set[str]:
     seen = _SPACE.sub(lambda run: "\n" if "\n" in run[0] else " ", shown)
     patterns = {ORDER: _ORDER, ROLE: _ROLE, LINK: _LINK, CODE: _CODE}
     found = {name for name, pattern in patterns.items() if pattern.search(seen)}
-    return found | set(_invisible(text))
+    return found | set(_find_invisible(text))
 
 
-def _invisible(text: str) -> Iterator[str]:
+def _find_invisible(text: str) -> Iterator[str]:
     for at, character in enumerate(text):
         joins = character in _MAY_JOIN and at > 0 and not text[at - 1].isascii()
         if _is_hidden(character) and not joins:

@@ -35,7 +35,7 @@ _ABBREVIATIONS = frozenset(
 )
 
 
-def subject_span(prompt: str, subject: str) -> tuple[int, int]:
+def find_subject(prompt: str, subject: str) -> tuple[int, int]:
     """Where ``subject`` last occurs in ``prompt``, whatever its case; (0, 0) if nowhere."""
     start = prompt.rfind(subject)
     if start >= 0:
@@ -109,7 +109,7 @@ def mask(text: str, start: int, end: int) -> str:
     return f"{text[:start]}{MASK}{text[end:]}"
 
 
-def sentence_starts(text: str) -> list[int]:
+def find_sentence_starts(text: str) -> list[int]:
     """Positions at which the sentences of ``text`` begin; the first is 0."""
     starts = [0]
     for match in _END.finditer(text):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from memedit.core.passages import Conversation
-from memedit.core.text import sentence_starts
+from memedit.core.text import find_sentence_starts
 
 _MONTHS = {name.casefold(): n for names in (month_name, month_abbr) for n, name in enumerate(names)}
 _MONTHS["sept"] = 9
@@ -94,11 +94,11 @@ def find_named_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | N
     asked = _find_last_question(str(question)[turn:])
     if _ASKS_WHEN.match(asked):
         return None
-    return _find_dated(asked, now, zone) or _relative(asked, now) or _previous(asked)
+    return _find_dated(asked, now, zone) or _find_relative(asked, now) or _find_previous(asked)
 
 
 def _find_last_question(text: str) -> str:
-    starts = sentence_starts(text)
+    starts = find_sentence_starts(text)
     parts = [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
     asking = [part for part in parts if "?" in part]
     return (asking or parts)[-1]
@@ -116,7 +116,7 @@ def _find_dated(text: str, now: datetime, zone: tzinfo) -> NamedTime | None:
             span = _span(date.groupdict(), zone)
             if span is None:
                 return None
-            moments = _moments(match["how"].casefold(), *span, now)
+            moments = _choose_moments(match["how"].casefold(), *span, now)
             return (
                 _cut_named(text, match.start(), date.end(), moments, date["y"]) if moments else None
             )
@@ -140,7 +140,9 @@ def _span(found: dict[str, str | None], zone: tzinfo) -> tuple[datetime, datetim
         return None
 
 
-def _moments(how: str, start: datetime, end: datetime, now: datetime) -> tuple[datetime, ...]:
+def _choose_moments(
+    how: str, start: datetime, end: datetime, now: datetime
+) -> tuple[datetime, ...]:
     if how in _BEFORE:
         return (start - _INSTANT,)
     if how == "after":
@@ -153,7 +155,7 @@ def _moments(how: str, start: datetime, end: datetime, now: datetime) -> tuple[d
     return (end - _INSTANT, start + (end - start) / 2, start)
 
 
-def _relative(text: str, now: datetime) -> NamedTime | None:
+def _find_relative(text: str, now: datetime) -> NamedTime | None:
     match = _RELATIVE.search(text)
     if match is None:
         return None
@@ -169,7 +171,7 @@ def _relative(text: str, now: datetime) -> NamedTime | None:
     return _cut_named(text, match.start(), match.end(), (now - timedelta(days=days),), match[0])
 
 
-def _previous(text: str) -> NamedTime | None:
+def _find_previous(text: str) -> NamedTime | None:
     match = _PREVIOUS.search(text)
     if match is None:
         return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from memedit.core.documents import Passage
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.text import mask, subject_span
+from memedit.core.text import find_subject, mask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +104,7 @@ def check_id(id: object) -> str:
     return id
 
 
-def _checked_ids(ids: Sequence[str]) -> tuple[str, ...]:
+def _check_ids(ids: Sequence[str]) -> tuple[str, ...]:
     if isinstance(ids, str):
         raise InvalidEditError("because_of must be a sequence of ids, not one string.")
     return tuple(map(check_id, ids))
@@ -156,14 +156,14 @@ class Edit:
             object.__setattr__(self, name, tuple(texts))
             for text in texts:
                 check_text(name, text)
-        if self.subject is not None and subject_span(self.prompt, self.subject) == (0, 0):
+        if self.subject is not None and find_subject(self.prompt, self.subject) == (0, 0):
             raise InvalidEditError(
                 f"subject {self.subject!r} does not occur in prompt {self.prompt!r}.",
                 hint="Write the subject as it stands in the prompt, or leave it out.",
             )
         if not isinstance(self.multiple, bool):
             raise InvalidEditError(f"multiple must be true or false, not {self.multiple!r:.40}.")
-        object.__setattr__(self, "because_of", _checked_ids(self.because_of))
+        object.__setattr__(self, "because_of", _check_ids(self.because_of))
         last = self.prompt.split()[-1].casefold()
         if self.target_new is None and last in DANGLING:
             raise InvalidEditError(
@@ -215,7 +215,7 @@ class Edit:
         """The prompt with the last occurrence of the subject replaced by ``{}``, if any."""
         if self.subject is None:
             return None
-        start, end = subject_span(self.prompt, self.subject)
+        start, end = find_subject(self.prompt, self.subject)
         return f"{self.prompt[:start]}{{}}{self.prompt[end:]}"
 
 
@@ -364,4 +364,4 @@ def mask_prompt(edit: Edit) -> str | None:
     """The prompt with its subject masked; None without a subject."""
     if edit.subject is None:
         return None
-    return mask(edit.prompt, *subject_span(edit.prompt, edit.subject))
+    return mask(edit.prompt, *find_subject(edit.prompt, edit.subject))

@@ -209,8 +209,8 @@ def select(
         raise InvalidInputError(f"There is no part {part!r}.", hint=f"One of {', '.join(PARTS)}.")
     dropped: Counter[str] = Counter()
     unusable: list[Unusable] = []
-    usable = _usable(cases, unusable)
-    chosen = tuple(_distinct(_filter_part(usable, part, dropped), n, conflicts, dropped))
+    usable = _set_unusable_aside(cases, unusable)
+    chosen = tuple(_choose_distinct(_filter_part(usable, part, dropped), n, conflicts, dropped))
     if not chosen:
         told = "".join(f" {str(each)[:1].upper()}{str(each)[1:]}" for each in unusable)
         raise InvalidInputError(
@@ -226,7 +226,9 @@ def parts_of(case: EvalCase) -> set[str]:
     return {part_of(edit.subject or edit.prompt) for edit in case.edits}
 
 
-def _usable(cases: Iterable[Read], unusable: list[Unusable]) -> Iterator[EvalCase | None]:
+def _set_unusable_aside(
+    cases: Iterable[Read], unusable: list[Unusable]
+) -> Iterator[EvalCase | None]:
     """The cases, None for the others, whose reasons are put into ``unusable``."""
     for case in cases:
         if isinstance(case, Unusable):
@@ -247,7 +249,7 @@ def _filter_part(
             dropped["other_part"] += 1
 
 
-def _distinct(
+def _choose_distinct(
     cases: Iterable[EvalCase | None], n: int | None, conflicts: bool, dropped: Counter[str]
 ) -> Iterator[EvalCase]:
     held: dict[tuple[str, str], str | None] = {}
@@ -255,7 +257,7 @@ def _distinct(
     for case in cases:
         if n is not None and count >= n:
             return
-        reason = "unusable" if case is None else _reason(case, held, conflicts)
+        reason = "unusable" if case is None else _find_reason(case, held, conflicts)
         if reason:
             dropped[reason] += 1
             continue
@@ -265,7 +267,7 @@ def _distinct(
         yield case
 
 
-def _reason(
+def _find_reason(
     case: EvalCase, held: Mapping[tuple[str, str], str | None], conflicts: bool
 ) -> str | None:
     """Why a case is left out, if it is."""

@@ -19,16 +19,16 @@ _OPENERS = frozenset("The What Which Who Where In When How On By At A An".split(
 
 def add_hard_probes(case: EvalCase) -> EvalCase:
     """The case with hard probes of each of its edits that names subject and target."""
-    return replace(case, probes=(*case.probes, *(p for e in case.edits for p in probes(e))))
+    return replace(case, probes=(*case.probes, *(p for e in case.edits for p in make_probes(e))))
 
 
-def probes(edit: Edit) -> Iterator[Probe]:
+def make_probes(edit: Edit) -> Iterator[Probe]:
     """``hard:reversed``, ``hard:negated``, ``hard:hypothetical``, ``hard:dated`` of an edit."""
     if edit.subject and edit.target_new:
         prompt, subject, target = edit.prompt, edit.subject, edit.target_new
         yield Probe(f"{HARD}:reversed", prompt.replace(subject, target))
         yield Probe(f"{HARD}:negated", _negate(prompt))
-        yield Probe(f"{HARD}:hypothetical", _hypothetical(prompt, subject))
+        yield Probe(f"{HARD}:hypothetical", _suppose(prompt, subject))
         yield Probe(f"{HARD}:dated", _date(prompt))
 
 
@@ -40,7 +40,7 @@ def _negate(prompt: str) -> str:
     return f"Nobody who knows would say that {_lower_first(prompt)}"
 
 
-def _hypothetical(prompt: str, subject: str) -> str:
+def _suppose(prompt: str, subject: str) -> str:
     would = _BE.sub("might be", prompt)
     return f"Had the story of {subject} taken another course, {_lower_first(would)}"
 

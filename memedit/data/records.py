@@ -48,7 +48,7 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
         yield record
 
 
-def records(source: str | Path) -> Iterator[Json]:
+def read_source(source: str | Path) -> Iterator[Json]:
     """The records of a file or hub data set, one by one.
 
     Raises:

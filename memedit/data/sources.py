@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.data.cases import EvalCase, Read, Selection, Unusable, parts_of, select
 from memedit.data.formats import Format, Options, detect
 from memedit.data.hard import add_hard_probes
-from memedit.data.records import _HUB, Json, records
+from memedit.data.records import _HUB, Json, read_source
 
 _LEARNT_FROM = ("counterfact", "knowedit", "zsre")
 """Forms of the files that the shipped scope and adapter were trained on, in part."""
@@ -64,7 +64,7 @@ def load_cases(
     options = options or Options()
     if not str(source).startswith(_HUB):
         options = replace(options, path=Path(source))
-    found = records(source)
+    found = read_source(source)
     first = next(found, None)
     if first is None:
         raise InvalidInputError(

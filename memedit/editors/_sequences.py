@@ -10,7 +10,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM, Batch, Row
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.text import subject_span
+from memedit.core.text import find_subject
 from memedit.core.types import Edit
 
 PLAIN = "{}"
@@ -228,7 +228,7 @@ def _build_sequence(
             wanted = torch.cat([wanted, wanted.new_tensor([end_of(lm)])])
     column = -1
     if subject is not None:
-        first, last = (len(before) + at for at in subject_span(prompt, subject))
+        first, last = (len(before) + at for at in find_subject(prompt, subject))
         column = _find_last_token(lm, text, first, last)
     return Sequenced(torch.cat([ids, wanted[:-1]]), wanted, column)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from memedit.core.documents import NewDocument, Place, growing, positions
+from memedit.core.documents import NewDocument, Place, assign_positions, find_growing
 from memedit.core.suspicion import find_in_texts
 from memedit.core.types import Record
 from memedit.memory.live.state import LiveSet
@@ -128,8 +128,8 @@ class Edition:
 
     def _marks(self) -> Iterator[tuple[Mark, Record]]:
         anchors = self._anchors
-        where = positions(anchors)
-        fits, where = where is not None, where or positions([None] * len(anchors)) or []
+        where = assign_positions(anchors)
+        fits, where = where is not None, where or assign_positions([None] * len(anchors)) or []
         later = self._from is not None and self._from > self._now
         for n, (request, position) in enumerate(zip(self._requests, where, strict=True)):
             document = self._document
@@ -188,7 +188,7 @@ def _begins_before(record: Record, moment: datetime) -> bool:
 def _anchors(requests: Sequence[Request], places: dict[str, int]) -> list[int | None]:
     """The positions of passages that stay where they are: the most that are in order still."""
     known = [(n, places[r.edit.id]) for n, r in enumerate(requests) if r.edit.id in places]
-    stays = growing([position for _, position in known])
+    stays = find_growing([position for _, position in known])
     anchors: list[int | None] = [None] * len(requests)
     for at, (n, position) in enumerate(known):
         if at in stays:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from memedit.core.suspicion import suspicious
+from memedit.core.suspicion import find_suspicious
 from memedit.core.types import Record
 
 EventKind = Literal["add", "forget", "supersede", "restore", "purge"]
@@ -43,7 +43,7 @@ class Receipt:
     @property
     def suspicious(self) -> tuple[str, ...]:
         """What of its texts looks like more than a fact: :mod:`memedit.core.suspicion`."""
-        return suspicious(self.record.edit)
+        return find_suspicious(self.record.edit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from memedit.core.calls import Batch, Call, Completion, Row, Score
-from memedit.core.chat import ChatFormat, has_template, spoken
+from memedit.core.chat import ChatFormat, has_template, strip_tools
 from memedit.core.errors import InvalidInputError
 from memedit.core.passages import Conversation
 from memedit.core.protocols import (
@@ -267,7 +267,7 @@ class Answering:
         if row.turn is None or self.chat is None:
             return row.prompt
         split = self.chat.split(row.text)
-        earlier, asked = split[0] if split else "", spoken(row.prompt)
+        earlier, asked = split[0] if split else "", strip_tools(row.prompt)
         # An empty turn asks nothing: what was said before it is all there is to read.
         return Conversation(earlier, asked) if asked.strip() else earlier
 

@@ -19,7 +19,7 @@ from memedit.core.errors import InvalidEditError
 from memedit.core.moments import UTC, Moment, moment_of
 from memedit.core.naming import guess_subject
 from memedit.core.protocols import Encoder
-from memedit.core.text import find_words, normalise, subject_key, subject_span, words_of
+from memedit.core.text import find_subject, find_words, normalise, subject_key, words_of
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
@@ -215,7 +215,7 @@ def _one_subject(hit: Hit, edit: Edit) -> bool:
     old = hit.record.edit
     if old.subject is None or old.is_statement:
         return False
-    start, end = subject_span(edit.prompt, old.subject)
+    start, end = find_subject(edit.prompt, old.subject)
     return end > 0 and not _goes_on(edit.prompt, start, end)
 
 
@@ -353,7 +353,7 @@ def _is_of(old: Edit, before: str) -> bool:
     if _UNSURE.search(before):
         return False
     subject = old.subject or old.prompt.split()[0]
-    start, end = subject_span(before, subject)
+    start, end = find_subject(before, subject)
     if end == 0:
         return True  # named behind it
     if _goes_on(before, start, end) or _stems(" ".join(before[:start].split()[-1:])):

@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from memedit.core.errors import InvalidInputError
 from memedit.core.passages import Conversation
 from memedit.core.protocols import Encoder, IsTransformer
-from memedit.core.text import sentence_starts, words_of
+from memedit.core.text import find_sentence_starts, words_of
 from memedit.core.types import Decision, Hit, Record, Role
 
 MOST_EDITS = 2_000
@@ -112,7 +112,7 @@ def _stems(text: str) -> frozenset[str]:
 
 def _names(prompt: str) -> Iterable[str]:
     """The names in a prompt, and the names within them; not what only begins a sentence."""
-    starts = frozenset(sentence_starts(prompt))
+    starts = frozenset(find_sentence_starts(prompt))
     for match in _NAME.finditer(prompt):
         words = match[0].split(" ")
         first = 1 if match.start() in starts and len(words) == 1 else 0
@@ -194,7 +194,7 @@ def in_the_house(turn: str, house: House) -> str:
 
 def _names_another(turn: str, house: House) -> bool:
     """Whether a request names what no edit does: it is not about the assistant's own house."""
-    starts = set(sentence_starts(turn))
+    starts = set(find_sentence_starts(turn))
     names = (match[0] for match in _NAME.finditer(turn) if match.start() not in starts)
     return any(word not in house.names and word != "I" for n in names for word in _WORD.findall(n))
 
@@ -215,7 +215,7 @@ def respell(text: str, house: House) -> str:
 
 def parts_of(turn: str) -> tuple[str, ...]:
     """The sentences of a turn that ask something and say of what; () where there is but one."""
-    starts = sentence_starts(turn)
+    starts = find_sentence_starts(turn)
     if len(starts) < 2:
         return ()
     spans = zip(starts, [*starts[1:], len(turn)], strict=True)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from memedit.core.errors import InvalidInputError, MemoryStoreError, UntrustedFileError
 from memedit.core.files import write_atomically
 from memedit.core.protocols import ChainsEditors, Editor, Encoder, Scope
-from memedit.core.registry import lacking, members_of, read_saved_part
+from memedit.core.registry import members_of, name_missing, read_saved_part
 from memedit.core.untrusted import read_json
 from memedit.editors import DEFAULT, editor_class, load_chain, load_editor
 from memedit.memory import EditMemory
@@ -124,8 +124,9 @@ def build_scope(given: Scope | str | None, saved: Mapping[str, Any] | None, defa
 def _check_part(part: T, kind: type[Any]) -> T:
     """What was handed in, if it has every member of its protocol."""
     if not isinstance(part, kind):
+        lacks = name_missing(part, members_of(kind))
         raise InvalidInputError(
-            f"{part!r} is no {kind.__name__.lower()}: it has no {lacking(part, members_of(kind))}.",
+            f"{part!r} is no {kind.__name__.lower()}: it has no {lacks}.",
             hint=f"See memedit.protocols.{kind.__name__}; its name is what a saved model finds "
             "it by.",
         )

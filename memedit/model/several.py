@@ -21,7 +21,7 @@ from importlib.resources import files
 import numpy as np
 
 from memedit.core.protocols import Encoder
-from memedit.core.text import mask, subject_span
+from memedit.core.text import find_subject, mask
 from memedit.core.types import Edit, Vectors, mask_prompt
 
 FILE = "several.json"
@@ -130,6 +130,6 @@ def surely_many(prompt: str, subject: str | None, encoder: Encoder) -> bool:
 
 def chance_of(prompt: str, subject: str | None, encoder: Encoder) -> float | None:
     """Probability that what goes before a value has several; None: as :func:`chances`."""
-    start, end = (0, 0) if subject is None else subject_span(prompt, subject)
+    start, end = (0, 0) if subject is None else find_subject(prompt, subject)
     found = chances([mask(prompt, start, end) if end else prompt], encoder)
     return None if found is None else found[0]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from memedit.core.chat import ChatFormat, spoken
+from memedit.core.chat import ChatFormat, strip_tools
 
 CHATML = (
     "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nBe kind.<|im_end|>\n{% endif %}"
@@ -121,4 +121,4 @@ def test_a_tools_words_and_the_systems_are_not_part_of_what_was_said() -> None:
     assert split is not None and split[2] == LAST["content"]
     assert split[0] == "Who is Ada?\nA mathematician.\nBorn in London."
     given = "<tool_response>\nRome is the capital of Italy.\n</tool_response>"
-    assert spoken(given).strip() == "" and spoken(LAST["content"]) == LAST["content"]
+    assert strip_tools(given).strip() == "" and strip_tools(LAST["content"]) == LAST["content"]

@@ -7,7 +7,16 @@ from datetime import date, datetime, timezone
 import pytest
 
 from memedit.core.errors import InvalidEditError, InvalidInputError
-from memedit.core.moments import LAST, UTC, days, is_day, moment_of, read_moment, set_zone, zone_of
+from memedit.core.moments import (
+    LAST,
+    UTC,
+    format_days,
+    is_day,
+    moment_of,
+    read_moment,
+    set_zone,
+    zone_of,
+)
 
 BERLIN = zone_of("Europe/Berlin")
 
@@ -48,15 +57,15 @@ def test_what_is_no_date_is_refused() -> None:
 
 
 def test_a_validity_is_told_with_both_ends_included() -> None:
-    assert days(utc(2026, 1, 1), utc(2026, 2, 1)) == "from 2026-01-01 until 2026-01-31"
-    assert days(None, utc(2026, 2, 1, 9, 30)) == "until 2026-02-01 09:30"
-    assert days(utc(2026, 7, 1, 22), None, BERLIN) == "from 2026-07-02"
-    assert days(None, None) == "" and days(None, LAST) == ""
+    assert format_days(utc(2026, 1, 1), utc(2026, 2, 1)) == "from 2026-01-01 until 2026-01-31"
+    assert format_days(None, utc(2026, 2, 1, 9, 30)) == "until 2026-02-01 09:30"
+    assert format_days(utc(2026, 7, 1, 22), None, BERLIN) == "from 2026-07-02"
+    assert format_days(None, None) == "" and format_days(None, LAST) == ""
 
 
 def test_a_validity_at_the_ends_of_the_calendar_is_told_too() -> None:
     first = datetime.min.replace(tzinfo=UTC)
     new_york = zone_of("America/New_York")
-    assert days(first, first).endswith("1-01-01 00:00")
-    assert days(first, first, new_york) == days(first, first)
-    assert days(None, utc(9999, 12, 31, 23, 59), BERLIN) == "until 9999-12-31 23:59"
+    assert format_days(first, first).endswith("1-01-01 00:00")
+    assert format_days(first, first, new_york) == format_days(first, first)
+    assert format_days(None, utc(9999, 12, 31, 23, 59), BERLIN) == "until 9999-12-31 23:59"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memedit.core.passages import Conversation, parts_of, put_in_context, title
+from memedit.core.passages import Conversation, find_title, parts_of, put_in_context
 
 POLICY = (
     "Our refund window is 60 days. Items must be unopened; the buyer pays for the parcel. "
@@ -26,7 +26,7 @@ def test_a_part_is_told_what_it_is_about() -> None:
         "Ada was born.",
         "Ada: She died.",
     ]
-    assert title("## Wire transfers: fees") == "Wire transfers"
+    assert find_title("## Wire transfers: fees") == "Wire transfers"
 
 
 def test_a_conversation_is_a_text_that_knows_its_last_turn() -> None:

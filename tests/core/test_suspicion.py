@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from memedit.core.suspicion import CODE, INVISIBLE, LINK, ORDER, ROLE, find_in_texts, suspicious
+from memedit.core.suspicion import (
+    CODE,
+    INVISIBLE,
+    LINK,
+    ORDER,
+    ROLE,
+    find_in_texts,
+    find_suspicious,
+)
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.serving.routes import changes
@@ -49,15 +57,15 @@ FACTS = [
 
 @pytest.mark.parametrize(("text", "name"), HOSTILE)
 def test_what_is_no_plain_fact_is_named(text: str, name: str) -> None:
-    assert name in suspicious(Edit("The capital of France is", text))
-    assert name in suspicious(Edit("The capital of France is", "Lyon", queries=(text,)))
+    assert name in find_suspicious(Edit("The capital of France is", text))
+    assert name in find_suspicious(Edit("The capital of France is", "Lyon", queries=(text,)))
     hidden = text.replace("n", "\u200bn", 1)
     assert name in find_in_texts([hidden])  # what nobody sees does not hide it
 
 
 @pytest.mark.parametrize("text", FACTS)
 def test_facts_are_not(text: str) -> None:
-    assert suspicious(Edit("They say that", text)) == ()
+    assert find_suspicious(Edit("They say that", text)) == ()
 
 
 def test_a_file_is_looked_at_once_off_the_loop_and_as_what_it_says(

@@ -10,7 +10,7 @@ from memedit import Edit
 from memedit.core.errors import UnknownNameError
 from memedit.data.formats import Options
 from memedit.data.formats.mquake import with_shots
-from memedit.data.hard import probes
+from memedit.data.hard import make_probes
 from memedit.evaluation import load_cases
 from memedit.evaluation.framing import put_in_frame
 from tests.evaluation.helpers import record, write
@@ -48,18 +48,18 @@ def test_frames_that_put_something_before() -> None:
 
 def test_hard_probes_of_a_completion_and_a_question() -> None:
     edit = Edit("The capital of France is", "Lyon", subject="France")
-    assert {p.kind: p.prompt for p in probes(edit)} == {
+    assert {p.kind: p.prompt for p in make_probes(edit)} == {
         "hard:reversed": "The capital of Lyon is",
         "hard:negated": "The capital of France is certainly not",
         "hard:hypothetical": "Had the story of France taken another course, the capital of France "
         "might be",
         "hard:dated": "Three hundred years earlier, the capital of France had been",
     }
-    asked = {p.kind: p.prompt for p in probes(Edit("Who leads Acme?", "Ada", subject="Acme"))}
+    asked = {p.kind: p.prompt for p in make_probes(Edit("Who leads Acme?", "Ada", subject="Acme"))}
     assert asked["hard:negated"] == "Give a wrong answer on purpose. Who leads Acme?"
-    other = {p.kind: p.prompt for p in probes(Edit("Bo plays", "chess", subject="Bo"))}
+    other = {p.kind: p.prompt for p in make_probes(Edit("Bo plays", "chess", subject="Bo"))}
     assert other["hard:negated"] == "Nobody who knows would say that Bo plays"
-    assert not list(probes(Edit("The sky is", "green")))
+    assert not list(make_probes(Edit("The sky is", "green")))
 
 
 def test_hard_probes_are_added_on_request_and_shall_stay_as_they_were(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memedit.core.documents import NewDocument, Place, growing, place_of, positions
+from memedit.core.documents import NewDocument, Place, assign_positions, find_growing, place_of
 from memedit.core.errors import InvalidInputError, UnknownEditError
 from memedit.core.types import Edit
 from memedit.engine.encoders import HashingEncoder
@@ -206,17 +206,17 @@ def test_positions_grow_and_longest_runs_are_found() -> None:
     chance = random.Random(3)
     for _ in range(200):
         anchors = [chance.choice([None, n * 10 + 5]) for n in range(chance.randint(1, 9))]
-        found = positions(anchors)
+        found = assign_positions(anchors)
         assert found is not None and all(a < b for a, b in pairwise(found)) and found[0] > 0
         assert all(a is None or a == f for a, f in zip(anchors, found, strict=True))
         numbers = chance.sample(range(50), chance.randint(0, 9))
-        run = [numbers[n] for n in sorted(growing(numbers))]
+        run = [numbers[n] for n in sorted(find_growing(numbers))]
         assert all(a < b for a, b in pairwise(run))
         longest = [1] * len(numbers)
         for n in range(len(numbers)):
             longest[n] += max((longest[m] for m in range(n) if numbers[m] < numbers[n]), default=0)
         assert len(run) == max(longest, default=0)
-    assert positions([5, None, 6]) is None
+    assert assign_positions([5, None, 6]) is None
 
 
 def test_where_there_is_no_room_all_are_put_anew(memory: EditMemory) -> None:

@@ -33,7 +33,7 @@ class Contents:
     title: str = ""
 
 
-def unreadable(kind: str, why: object) -> InvalidInputError:
+def refuse_unreadable(kind: str, why: object) -> InvalidInputError:
     """The error of a file that is not what it says."""
     reason = " ".join(str(why).split())[:200]
     return InvalidInputError(
@@ -42,14 +42,14 @@ def unreadable(kind: str, why: object) -> InvalidInputError:
     )
 
 
-def flat(text: str) -> str:
+def flatten(text: str) -> str:
     """``text`` on one line."""
     return " ".join(text.split())
 
 
-def table(rows: list[list[str]]) -> Block | None:
+def make_table(rows: list[list[str]]) -> Block | None:
     """A table as lines that can be read alone: "name: value; name: value", by its first row."""
-    cells = [[flat(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    cells = [[flatten(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
     if len(cells) < 2:
         return Block("text", "; ".join(cell for cell in cells[0] if cell)) if cells else None
     names, lines = cells[0], list[str]()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from memedit.core.passages import WITHIN, head_passage, sentences
+from memedit.core.passages import WITHIN, head_passage, split_sentences
 from memedit.core.types import DANGLING
-from memedit.data.documents.blocks import Block, Contents, flat
+from memedit.data.documents.blocks import Block, Contents, flatten
 
 LONGEST = 700
 """Characters of a passage without its headings."""
@@ -19,7 +19,7 @@ _PATH = 160
 """Characters of the headings before a passage."""
 
 
-def passages(contents: Contents, title: str) -> list[str]:
+def cut_passages(contents: Contents, title: str) -> list[str]:
     """The passages of a document as statements.
 
     Args:
@@ -27,7 +27,7 @@ def passages(contents: Contents, title: str) -> list[str]:
     """
     found: list[str] = []
     path: list[tuple[int, str]] = []
-    for blocks in _groups(contents.blocks):
+    for blocks in _group_blocks(contents.blocks):
         first = blocks[0]
         if first.kind == "heading":
             path = [each for each in path if each[0] < first.level]
@@ -41,13 +41,15 @@ def passages(contents: Contents, title: str) -> list[str]:
 def _choose_headings(title: str, headings: Sequence[str]) -> list[str]:
     """Title and headings, the outer ones left out where they are long."""
     # Once each: many documents begin with their title as a heading.
-    names = [flat(name).rstrip(" :.") or name for name in dict.fromkeys([title, *headings]) if name]
+    names = [
+        flatten(name).rstrip(" :.") or name for name in dict.fromkeys([title, *headings]) if name
+    ]
     while len(names) > 2 and len(WITHIN.join(names)) > _PATH:
         del names[1]  # the title and the innermost headings say most
     return [name[:_PATH] for name in names]
 
 
-def _groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+def _group_blocks(blocks: Sequence[Block]) -> Iterator[list[Block]]:
     """Blocks that say something together: the items of a list, and what leads to it."""
     group: list[Block] = []
     for block in blocks:
@@ -64,7 +66,7 @@ def _groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
 def _cut_group(blocks: Sequence[Block]) -> Iterator[str]:
     """A group as texts of at most :data:`LONGEST` characters, each with what leads to it."""
     lead = blocks[0].text if len(blocks) > 1 and blocks[0].kind == "text" else ""
-    parts = [part for block in (blocks[1:] if lead else blocks) for part in _parts(block)]
+    parts = [part for block in (blocks[1:] if lead else blocks) for part in _split_block(block)]
     joint = " " if blocks[-1].kind == "text" else "\n"
     room = LONGEST - len(lead)
     here: list[str] = []
@@ -76,18 +78,18 @@ def _cut_group(blocks: Sequence[Block]) -> Iterator[str]:
     yield "\n".join([lead, joint.join(here)] if lead else [joint.join(here)])
 
 
-def _parts(block: Block) -> list[str]:
+def _split_block(block: Block) -> list[str]:
     """Sentences, rows, lines or an item: what is not cut, but for what is too long itself."""
     if block.kind == "item":
         whole = [f"{'  ' * block.level}{block.text}"]
     elif block.kind == "text":
-        whole = sentences(block.text)
+        whole = split_sentences(block.text)
     else:
         whole = block.text.split("\n")
-    return [piece for part in whole for piece in _pieces(part)]
+    return [piece for part in whole for piece in _cut_piece(part)]
 
 
-def _pieces(part: str) -> Iterator[str]:
+def _cut_piece(part: str) -> Iterator[str]:
     """A part cut between words where it is longer than a passage."""
     while len(part) > LONGEST:
         end = part.rfind(" ", 1, LONGEST)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from memedit.core.errors import MissingExtraError
-from memedit.data.documents.blocks import Block, Contents, flat, table, unreadable
+from memedit.data.documents.blocks import Block, Contents, flatten, make_table, refuse_unreadable
 
 try:
     from bs4 import BeautifulSoup
@@ -40,7 +40,7 @@ def read_html(text: str) -> Contents:
     if _missing is not None:
         raise MissingExtraError("beautifulsoup4", extra="documents") from _missing
     soup = BeautifulSoup(text, "html.parser")  # Python's own: knows no entities but characters
-    title = flat(soup.title.get_text()) if soup.title is not None else ""
+    title = flatten(soup.title.get_text()) if soup.title is not None else ""
     for element in soup.find_all(_UNSEEN):
         element.extract()
     for element in soup.find_all(_is_hidden):
@@ -74,7 +74,7 @@ class _Walk:
     def take_in(self, element: Tag, deep: int = 0) -> None:
         """Take in what an element holds."""
         if deep > _DEEPEST:
-            raise unreadable("HTML", f"more than {_DEEPEST} elements within each other")
+            raise refuse_unreadable("HTML", f"more than {_DEEPEST} elements within each other")
         for child in element.children:
             if isinstance(child, Tag):
                 self._element(child, deep)
@@ -87,14 +87,14 @@ class _Walk:
         name = child.name
         if name == "table":
             self._close()
-            self._take(table(list(_rows(child))))
+            self._take(make_table(list(_rows(child))))
         elif name == "pre":
             self._close()
             code = child.get_text().strip("\n")
             self._take(Block("code", code) if code.strip() else None)
         elif len(name) == 2 and name[0] == "h" and name[1] in "123456":
             self._close()
-            heading = flat(child.get_text(" "))
+            heading = flatten(child.get_text(" "))
             self._take(Block("heading", heading, int(name[1])) if heading else None)
         elif name in ("ul", "ol"):
             self._list(child, deep)
@@ -120,7 +120,7 @@ class _Walk:
             self.found.append(block)
 
     def _close(self) -> None:
-        text = flat("".join(self._line))
+        text = flatten("".join(self._line))
         self._line = []
         if not text:
             return

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from memedit.data.documents.blocks import Block, Contents, flat, table
+from memedit.data.documents.blocks import Block, Contents, flatten, make_table
 from memedit.data.documents.html import read_html
 
 # Settings in front of the text, as generators of sites write them.
@@ -19,7 +19,7 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 
 def read_text(text: str) -> Contents:
     """Plain text: a paragraph from one empty line to the next; its line breaks are its layout."""
-    return Contents(tuple(Block("text", flat(p)) for p in _PARAGRAPH.split(text) if p.strip()))
+    return Contents(tuple(Block("text", flatten(p)) for p in _PARAGRAPH.split(text) if p.strip()))
 
 
 def read_markdown(text: str) -> Contents:
@@ -28,7 +28,7 @@ def read_markdown(text: str) -> Contents:
     titled = _TITLE.search(front["settings"]) if front else None
     body = text[front.end() :] if front else text
     tokens = MarkdownIt("commonmark").enable("table").parse(body)
-    return Contents(tuple(_Reader(tokens).blocks()), flat(titled["title"]) if titled else "")
+    return Contents(tuple(_Reader(tokens).blocks()), flatten(titled["title"]) if titled else "")
 
 
 class _Reader:
@@ -90,7 +90,7 @@ class _Reader:
         self._rows.append([])
 
     def _table_close(self, _: Token) -> None:
-        found = table(self._rows)
+        found = make_table(self._rows)
         self._rows = []
         if found is not None:
             self._found.append(found)
@@ -113,4 +113,4 @@ def _read_inline(tokens: Sequence[Token]) -> str:
             parts.append(token.content)
         elif token.type in ("softbreak", "hardbreak"):
             parts.append(" ")
-    return flat("".join(parts))
+    return flatten("".join(parts))

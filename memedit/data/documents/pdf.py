@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from memedit.core.errors import MissingExtraError
-from memedit.data.documents.blocks import Block, Contents, flat, unreadable
+from memedit.data.documents.blocks import Block, Contents, flatten, refuse_unreadable
 
 try:
     import pypdf
@@ -38,20 +38,22 @@ def read_pdf(content: bytes) -> Contents:
         reader = pypdf.PdfReader(io.BytesIO(content))
         # Many are locked by an empty password, which forbids printing or copying, not reading.
         if reader.is_encrypted and not reader.decrypt(""):
-            raise unreadable("PDF", "it is locked by a password")
+            raise refuse_unreadable("PDF", "it is locked by a password")
         if len(reader.pages) > MOST_PAGES:
-            raise unreadable("PDF", f"{len(reader.pages):,} pages; at most {MOST_PAGES} are read")
+            raise refuse_unreadable(
+                "PDF", f"{len(reader.pages):,} pages; at most {MOST_PAGES} are read"
+            )
         pages, size = list[list[str]](), 0
         for page in reader.pages:
             text = page.extract_text()
             size += len(text)
             if size > _MOST_TEXT:
-                raise unreadable("PDF", f"more than {_MOST_TEXT:,} characters")
+                raise refuse_unreadable("PDF", f"more than {_MOST_TEXT:,} characters")
             pages.append([line.strip() for line in text.splitlines()])
-        title = flat(str(reader.metadata.title or "")) if reader.metadata is not None else ""
+        title = flatten(str(reader.metadata.title or "")) if reader.metadata is not None else ""
     except (pypdf.errors.PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError,
             RecursionError, OverflowError, ArithmeticError, OSError) as error:  # fmt: skip
-        raise unreadable("PDF", error) from None
+        raise refuse_unreadable("PDF", error) from None
     return Contents(tuple(_blocks(_lines(pages))), title)
 
 
@@ -111,7 +113,7 @@ def _block(lines: Sequence[str]) -> Block:
         # not.
         whole = joined.endswith("-") and joined[-2:-1].isalpha() and line[:1].islower()
         joined = joined[:-1] + line if whole else f"{joined} {line}"
-    text = flat(joined)
+    text = flatten(joined)
     level = _heading(lines[0]) if len(lines) == 1 else 0
     if level:
         return Block("heading", text, level)

@@ -18,7 +18,7 @@ from memedit.core.documents import NewDocument, check_name
 from memedit.core.errors import InvalidInputError, MissingExtraError
 from memedit.core.untrusted import read_bytes
 from memedit.data.documents import cutting
-from memedit.data.documents.blocks import Block, Contents, contents_of, flat, unreadable
+from memedit.data.documents.blocks import Block, Contents, contents_of, flatten, refuse_unreadable
 from memedit.data.documents.html import read_html
 from memedit.data.documents.markdown import read_markdown, read_text
 
@@ -105,8 +105,8 @@ def parse_document(content: bytes, kind: str, name: str, called: str = "") -> Ne
     contents = _texts(content, kind) if kind in _TEXTS else read_apart(content, kind)
     first = contents.blocks[0] if contents.blocks else Block("text", "")
     own = first.text if first.kind == "heading" else ""
-    title = flat(own or contents.title or called or name)[:_LONGEST_TITLE]
-    passages = tuple(cutting.passages(contents, title))
+    title = flatten(own or contents.title or called or name)[:_LONGEST_TITLE]
+    passages = tuple(cutting.cut_passages(contents, title))
     return NewDocument(name, passages, hashlib.sha256(content).hexdigest(), title)
 
 
@@ -125,7 +125,7 @@ def _texts(content: bytes, kind: str) -> Contents:
     try:
         return _TEXTS[kind](plain)
     except RecursionError as error:
-        raise unreadable(kind, error) from None
+        raise refuse_unreadable(kind, error) from None
 
 
 def read_apart(content: bytes, kind: str) -> Contents:
@@ -138,13 +138,13 @@ def read_apart(content: bytes, kind: str) -> Contents:
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        raise unreadable(kind.upper(), f"it takes more than {SECONDS:.0f} seconds") from None
+        raise refuse_unreadable(kind.upper(), f"it takes more than {SECONDS:.0f} seconds") from None
     try:
         told = json.loads(done.stdout)
     except ValueError:
         # The last line of a traceback names what went wrong.
         last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise unreadable(kind.upper(), last[0] if last else "its reader died") from None
+        raise refuse_unreadable(kind.upper(), last[0] if last else "its reader died") from None
     if "package" in told:
         raise MissingExtraError(told["package"], extra="documents")
     if "error" in told:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 
 from memedit.core.errors import MissingExtraError
-from memedit.data.documents.blocks import Block, Contents, flat, table, unreadable
+from memedit.data.documents.blocks import Block, Contents, flatten, make_table, refuse_unreadable
 
 try:
     import docx
@@ -37,9 +37,9 @@ def read_docx(content: bytes) -> Contents:
     try:
         document = docx.Document(io.BytesIO(content))  # its parser resolves no entities
         blocks = tuple(_blocks(document))
-        title = flat(document.core_properties.title or "")
+        title = flatten(document.core_properties.title or "")
     except Exception as error:  # the library's own, lxml's, a missing part: any
-        raise unreadable("DOCX", error) from None
+        raise refuse_unreadable("DOCX", error) from None
     return Contents(blocks, title)
 
 
@@ -50,10 +50,10 @@ def _check_archive(content: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise unreadable("DOCX", error) from None
+        raise refuse_unreadable("DOCX", error) from None
     size = sum(part.file_size for part in parts)
     if size > MOST_BYTES or len(parts) > _MOST_FILES:
-        raise unreadable(
+        raise refuse_unreadable(
             "DOCX", f"it holds {size:,} bytes in {len(parts):,} files; at most {MOST_BYTES:,} in "
             f"{_MOST_FILES:,} are allowed"
         )  # fmt: skip
@@ -62,10 +62,10 @@ def _check_archive(content: bytes) -> None:
 def _blocks(document: docx.document.Document) -> Iterator[Block]:
     for element in document.iter_inner_content():
         if isinstance(element, Table):
-            found = table(list(_rows(element)))
+            found = make_table(list(_rows(element)))
             if found is not None:
                 yield found
-        elif text := flat(_read_paragraph(element)):
+        elif text := flatten(_read_paragraph(element)):
             yield _block(element, text)
 
 

@@ -39,12 +39,12 @@ def read(records: Iterable[Json], options: Options) -> Iterator[Read]:
 
 
 def _edits(path: Path | None) -> Iterator[Json]:
-    from memedit.data.records import records
+    from memedit.data.records import read_source
 
     folder = path.parent if path else Path()
     for name in _BESIDE:
         if (folder / name).is_file():
-            yield from records(folder / name)
+            yield from read_source(folder / name)
             return
     raise InvalidInputError(
         f"These are questions about CounterFact records, and {folder} holds none.",

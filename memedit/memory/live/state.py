@@ -10,7 +10,7 @@ import numpy as np
 
 from memedit.core.errors import MemoryStoreError
 from memedit.core.passages import parts_of, put_in_context
-from memedit.core.text import normalise, subject_key, subject_span
+from memedit.core.text import find_subject, normalise, subject_key
 from memedit.core.types import Edit, Ids, Record, Vectors, check_named, key_texts
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import JournalReader
@@ -40,7 +40,7 @@ def topics(edit: Edit) -> list[str]:
         return [f"statement\0{normalise(edit.prompt)}"]
     found = [f"prompt\0{normalise(edit.prompt)}"]
     if edit.subject is not None:
-        start, end = subject_span(edit.prompt, edit.subject)
+        start, end = find_subject(edit.prompt, edit.subject)
         template = normalise(f"{edit.prompt[:start]}\0{edit.prompt[end:]}")
         found.append(f"relation\0{subject_key(edit.subject)}\0{template}")
     return found

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from memedit.core.text import sentence_starts, words_of
+from memedit.core.text import find_sentence_starts, words_of
 from memedit.memory.live.subjects import Mention
 
 TAIL = 2_000
@@ -58,7 +58,7 @@ def views(text: str, mentions: Callable[[str], list[Mention]]) -> list[View]:
     tail, turn = _tail(text, getattr(text, "last", 0))
     if not tail:
         return []
-    request = _Request(tail, turn, sentence_starts(tail), mentions(tail))
+    request = _Request(tail, turn, find_sentence_starts(tail), mentions(tail))
     found: dict[str, View] = {}
     for view in (*request.latest(), *request.asking(), *request.whole()):
         found.setdefault(view.text, view)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from memedit.core.text import mask, sentence_starts, subject_key, subject_span
+from memedit.core.text import find_sentence_starts, find_subject, mask, subject_key
 from memedit.memory.live.subjects import SubjectIndex
 
 
@@ -128,7 +128,7 @@ def test_cost_does_not_grow_with_the_number_of_subjects() -> None:
     ],
 )
 def test_sentences(text: str, sentences: list[str] | int) -> None:
-    starts = sentence_starts(text)
+    starts = find_sentence_starts(text)
     parts = [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
     assert parts == sentences if isinstance(sentences, list) else len(parts) == sentences
 
@@ -143,4 +143,4 @@ def test_sentences(text: str, sentences: list[str] | int) -> None:
     ],
 )
 def test_masking_survives_case_folding(prompt: str, subject: str, expected: str) -> None:
-    assert mask(prompt, *subject_span(prompt, subject)) == expected
+    assert mask(prompt, *find_subject(prompt, subject)) == expected
