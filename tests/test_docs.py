@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import runpy
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from typer.testing import CliRunner
 
 import memedit.errors
 from memedit.cli.main import app
+from memedit.serving.errors import _STATUS
 from tests.docs import PAGES, ROOT, Block, blocks, commands, name_of
 
 if sys.version_info >= (3, 11):
@@ -159,8 +162,36 @@ def test_every_error_has_its_place_in_the_reference() -> None:
     text = (ROOT / "docs/reference/errors.md").read_text("utf-8")
     titles = [line[5:-1] for line in text.splitlines() if line.startswith("### `")]
     assert sorted(titles) == sorted(memedit.errors.__all__)
-    for part in text.split("### `")[2:]:
+    classes = text.partition("## Codes over HTTP")[0]
+    for part in classes.split("### `")[2:]:
         assert "**Cause.**" in part and "**Cure.**" in part, part.partition("`")[0]
+
+
+def test_every_code_of_the_server_has_its_place_in_the_reference() -> None:
+    text = (ROOT / "docs/reference/errors.md").read_text("utf-8")
+    titles = re.findall(r"^#### `(\w+)`$", text, re.MULTILINE)
+    assert titles == sorted(set(titles))
+    trees = [ast.parse(p.read_text("utf-8")) for p in (ROOT / "memedit/serving").rglob("*.py")]
+    used = {
+        node.value.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg == "code"
+        if isinstance(node.value, ast.Constant)
+    } | {code for _, _, code in _STATUS}
+    assert {"invalid_api_key", "wrong_origin", "invalid_edit"} <= used
+    assert used - set(titles) == set()
+
+
+def test_an_error_names_its_place() -> None:
+    page = "docs/reference/errors.md"
+    for name in memedit.errors.__all__:
+        kind = getattr(memedit.errors, name)
+        made = kind("x", extra="y") if name == "MissingExtraError" else kind("x")
+        assert made.section == f"{page}#{name.lower()}"
+    told = "".join(traceback.format_exception(memedit.errors.UnknownEditError("x", hint="y.")))
+    if sys.version_info >= (3, 11):
+        assert f"UnknownEditError: x y.\nSee {page}#unknownediterror" in told
 
 
 def test_an_error_on_the_command_line_names_its_place(tmp_path: Path) -> None:
@@ -185,6 +216,7 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     errors = (tmp_path / "reference/errors/index.html").read_text("utf-8")
     for name in memedit.errors.__all__:
         assert f'id="{name.lower()}"' in errors
+    assert 'id="wrong_namespace"' in errors  # codes over HTTP, too
     listed = (tmp_path / "llms.txt").read_text("utf-8")
     assert listed.count("](") >= 25 and "(guides/agents/)" in listed
     sizes = {str(p): p.stat().st_size for p in tmp_path.rglob("*.html")}

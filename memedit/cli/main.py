@@ -12,7 +12,6 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit import errors
 from memedit.cli import checking, erasing, evaluation, memories, render, serving, training, using
 from memedit.cli.documents import document_app
 from memedit.cli.edits import edit_app
@@ -43,7 +42,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except MemeditError as error:
-            render.error(error.message, error.hint, _find_documented_class(error))
+            render.error(error.message, error.hint, error.section)
             raise typer.Exit(2) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read has gone: the end, without a word
@@ -53,12 +52,6 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt:
             render.note("Interrupted. Everything reported as stored is kept.", style="yellow")
             raise typer.Exit(130) from None
-
-
-def _find_documented_class(error: MemeditError) -> str:
-    """The first class of an error that the reference describes."""
-    names = (kind.__name__ for kind in type(error).__mro__)
-    return next(name for name in names if hasattr(errors, name))
 
 
 app = typer.Typer(

@@ -87,17 +87,17 @@ def note(text: str, style: str = "dim") -> None:
     stderr().print(Text(text, style=style), soft_wrap=True)
 
 
-def error(message: str, hint: str = "", name: str = "") -> None:
+def error(message: str, hint: str = "", section: str = "") -> None:
     """What went wrong, what to do about it, and where the documentation has more.
 
     Args:
-        name: Of the error's class, which has an anchor there.
+        section: Where that is.
     """
     stderr().print(Text.assemble(("Error: ", "bold red"), (message, "red")), soft_wrap=True)
     if hint:
         note(hint, style="")
-    if name:
-        note(f"{name}: docs/reference/errors.md#{name.lower()}")
+    if section:
+        note(f"See {section}")
 
 
 def list_names(lines: Mapping[str, str]) -> None:

@@ -6,13 +6,24 @@ for bad input, ``KeyError`` for an unknown id, ``OSError`` for a file that canno
 
 from __future__ import annotations
 
+PAGE = "docs/reference/errors.md"
+"""Where every class is described, with its causes and cures; in the site ``reference/errors/``."""
+
 
 class MemeditError(Exception):
-    """Base of all memedit errors. ``str(error)`` is the message followed by the hint."""
+    """Base of all memedit errors. ``str(error)`` is the message followed by the hint; a traceback
+    (Python 3.11 and newer) also names the :attr:`section`."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         self.message, self.hint = message, hint
         super().__init__(f"{message} {hint}" if hint else message)
+        self.__notes__ = [f"See {self.section}"]
+
+    @property
+    def section(self) -> str:
+        """Where it is described: ``docs/reference/errors.md#invalidinputerror``."""
+        kinds = (kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        return f"{PAGE}#{next(kinds).__name__.lower()}"
 
     def __str__(self) -> str:  # KeyError would print the repr of its argument
         return f"{self.message} {self.hint}" if self.hint else self.message
