@@ -194,7 +194,7 @@ def sweep(
     for name, each in made.items() if not json else ():
         for comparison in each.values():
             render.say(name, style="bold")
-            for table in tables.rich_tables(comparison):
+            for table in tables.rich_tables(comparison, render.stdout().width):
                 render.stdout().print(table)
     plain = {m: {c: done.to_dict() for c, done in each.items()} for m, each in made.items()}
     _give(plain, out, json=json)
@@ -251,7 +251,7 @@ def _show(
     """In the terminal, and in every file that was asked for."""
     from memedit.evaluation.reports import tables
 
-    for table in tables.rich_tables(comparison) if not reports.json else ():
+    for table in tables.rich_tables(comparison, render.stdout().width) if not reports.json else ():
         render.stdout().print(table)
     render.note(tables.provenance(comparison).strip())
     _give(comparison.to_dict(timings=timings), reports.out, json=reports.json)

@@ -120,7 +120,7 @@ def _draw(figure: Figure, slim: str) -> str:
     caption = f"<figcaption>{escape(figure.caption)}</figcaption>"
     section = f"<h2>{escape(figure.section)}</h2>" if figure.section else ""
     heading = f"<h3>{escape(figure.heading)}</h3>" if figure.heading else ""
-    return f"{section}{heading}<figure><div class='wide plot'>{named}</div>" + (
+    return f"{section}{heading}<figure><div tabindex='0' class='wide plot'>{named}</div>" + (
         f"<div class='narrow'>{narrow}</div>{caption}</figure>"
     )
 
@@ -188,7 +188,8 @@ def _table(header: Sequence[str], lines: Iterable[str], kind: str = "wide") -> s
     head = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in header)
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f"<div class='{kind}'>{table}</div>"
+    # one who has no mouse scrolls it by the arrow keys
+    return f"<div tabindex='0' class='{kind}'>{table}</div>"
 
 
 def _number(cell: str) -> str:

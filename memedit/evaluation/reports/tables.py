@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,10 @@ HEADLINE = (
     "gen_entropy_fixed", "essence", *OVERALL.values(), "seconds_per_edit", "seconds_per_query",
 )  # fmt: skip
 
-_FIGURE = 8
-"""Letters of a figure, the least a column has."""
+_AT_BRACKET = re.compile(r" (?=[\[(])")
+"""Where a cell of figures, or a metric with its unit, may be broken."""
+_BETWEEN = 3
+"""Spaces between columns."""
 _UNITS = {
     "kl_": "nats", "text_nll": "nats a token", "seconds_": "s",
     "gen_fluency": "bits", "gen_entropy": "bits",
@@ -91,25 +94,44 @@ def points_of(tables: Mapping[str, Table]) -> list[str]:
     return sorted({point for table in tables.values() for point in table}, key=int)
 
 
-def rich_tables(comparison: Comparison) -> Iterable[RichTable]:
-    """A table per checkpoint: a line per metric, a column per editor."""
+def rich_tables(comparison: Comparison, width: int | None = None) -> Iterable[RichTable]:
+    """A table per checkpoint: a line per metric, a column per editor.
+
+    Args:
+        comparison: What is shown.
+        width: Columns of the terminal. In one too narrow a cell is broken before its interval, and
+            a metric before its unit, never inside a name or a figure. None: it is wide enough.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
 
     names = headline(comparison.tables)
     for point in points_of(comparison.tables):
+        lines = [(label(name), *cells(comparison, point, name)) for name in names]
+        lines = [line for line in lines if any(line[1:])]
+        if width is not None and _width(lines, list(comparison.tables)) > width:
+            lines = [tuple(_AT_BRACKET.sub("\n", cell) for cell in line) for line in lines]
         table = RichTable(
             title=title_of(comparison, point), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
         )
-        table.add_column("metric", overflow="fold")  # in a narrow terminal before the figures
-        for editor in comparison.tables:
-            table.add_column(editor, justify="right", overflow="fold", min_width=_FIGURE)
-        for name in names:
-            line = cells(comparison, point, name)
-            if any(line):
-                # a narrow terminal breaks a cell before its interval, not inside
-                table.add_row(label(name), *(c.replace(", ", ",\u00a0") for c in line))
+        table.add_column("metric", overflow="fold", min_width=_longest(line[0] for line in lines))
+        for at, editor in enumerate(comparison.tables, 1):
+            least = _longest(line[at] for line in lines)
+            table.add_column(editor, justify="right", overflow="fold", min_width=least)
+        for line in lines:
+            table.add_row(*line)
         yield table
+
+
+def _longest(cells: Iterable[str]) -> int:
+    """Letters of the longest line of these."""
+    return max((len(part) for cell in cells for part in cell.split("\n")), default=0)
+
+
+def _width(lines: Sequence[Sequence[str]], editors: Sequence[str]) -> int:
+    """Columns that a table takes in which nothing is broken."""
+    columns = zip(("metric", *editors), *lines, strict=True)
+    return sum(_longest(column) + _BETWEEN for column in columns)
 
 
 _PLAIN = {

@@ -55,7 +55,18 @@ def test_the_terminal_shows_every_editor_at_every_checkpoint(comparison: Compari
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
     assert "2 cases edited" in told and "4 cases edited" in told
-    assert re.search(r"gen_locality \(%\) +100\.0 \[100\.0, 100\.0\]", told.replace("\u00a0", " "))
+    assert re.search(r"gen_locality \(%\) +100\.0 \[100\.0, 100\.0\]", told)
+
+
+def test_a_narrow_terminal_breaks_no_name_and_no_figure(comparison: Comparison) -> None:
+    console = Console(width=80, file=io.StringIO(), force_terminal=False)
+    for table in tables.rich_tables(comparison, console.width):
+        console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    told = console.file.getvalue()
+    assert re.search(r"gen_generality_exact +\d+\.\d +\d+\.\d", told)
+    assert re.search(r"\n \(%\) +\[\d+\.\d, \d+\.\d\] +\[\d+\.\d, \d+\.\d\]", told)
+    assert max(map(len, told.splitlines())) <= 80
 
 
 def test_markdown_has_a_table_per_checkpoint_and_its_provenance(comparison: Comparison) -> None:
