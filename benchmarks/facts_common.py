@@ -17,9 +17,9 @@ from memedit.core.types import Decision, Edit, Record
 from memedit.data.records import read_source
 from memedit.data.split import part_of
 from memedit.memory import Receipt
-from memedit.model.correcting import corrections, options_of
+from memedit.model.correcting import find_corrections, make_options
 from memedit.model.deciding import Decider
-from memedit.model.several import with_default
+from memedit.model.several import apply_default
 
 Row = dict[str, Any]
 PARTS = ("all", "train", "calibration", "evaluation")
@@ -44,11 +44,11 @@ class Facts:
             said: Whether it is said to be one of several values; None: its relation decides.
         """
         begun = time.perf_counter()
-        edit = with_default(edit, self.memory.encoder, edit.multiple or said)
+        edit = apply_default(edit, self.memory.encoder, edit.multiple or said)
         start = options.get("valid_from")
         moment = None if start is None else self.memory.moment(start)
-        found = corrections(self.decider, edit, "default", moment)
-        told = options_of(found, self.memory, options.get("valid_until"))
+        found = find_corrections(self.decider, edit, "default", moment)
+        told = make_options(found, self.memory, options.get("valid_until"))
         receipt = self.memory.add(edit, **told, **options)
         self.seconds.append(time.perf_counter() - begun)
         return receipt

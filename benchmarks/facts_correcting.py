@@ -23,7 +23,7 @@ from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit, Record
 from memedit.data.split import part_of
 from memedit.memory import Receipt
-from memedit.model.correcting import corrections, options_of
+from memedit.model.correcting import find_corrections, make_options
 from memedit.training.requests.banks import fill
 from memedit.training.requests.claims import Claim
 from memedit.training.requests.policies import slots, topics
@@ -107,12 +107,12 @@ def measure(olds: dict[str, list[Edit]], cases: Sequence[Case], facts: Facts) ->
         facts.memory.add_many(edits, namespace=namespace)
     version = facts.memory.version
     for case in cases:
-        found = corrections(facts.decider, case.new, case.namespace)
+        found = find_corrections(facts.decider, case.new, case.namespace)
         if found.repeats is not None:
             same = Receipt(found.repeats.id, "duplicate", version, found.repeats)
             tally.take(case, same)
             continue
-        told = options_of(found, facts.memory)
+        told = make_options(found, facts.memory)
         (receipt,) = [facts.memory.add(case.new, **told, namespace=case.namespace)]
         tally.take(case, receipt)
         if receipt.status == "added":
@@ -242,8 +242,8 @@ def ramdocs(rows: Sequence[Row], facts: Facts) -> Row:
                 new = Edit.from_statement(fact["statement"].strip())
             except InvalidEditError:
                 continue
-            found = corrections(facts.decider, new, space)
-            receipt = facts.memory.add(new, **options_of(found, facts.memory), namespace=space)
+            found = find_corrections(facts.decider, new, space)
+            receipt = facts.memory.add(new, **make_options(found, facts.memory), namespace=space)
             of = {old.id for old in before if _is_copy(old, new)}
             gone = {record.id for record in receipt.superseded}
             wrong.append(bool(gone - of))

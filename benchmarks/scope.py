@@ -45,7 +45,7 @@ from memedit.engine.encoders import load_encoder
 from memedit.scope import load_scope
 from memedit.scope.calibrate import reliability
 from memedit.scope.proposals import propose_queries
-from memedit.scope.relations import sisters
+from memedit.scope.relations import are_sisters
 from memedit.training.examples import are_related
 from memedit.training.forms import date, hypothetical, negate, reverse
 
@@ -141,7 +141,7 @@ class Bench:
     def asks_an_edit(self, prompt: str, relation: str) -> bool:
         """Whether a prompt asks this relation, or a sister of it, of an edited subject."""
         named = [m.key for view in [prompt] for m in self._mentions(view)]
-        return any(sisters(f.relation, relation) for key in named for f in self.by_subject[key])
+        return any(are_sisters(f.relation, relation) for key in named for f in self.by_subject[key])
 
     def _mentions(self, text: str) -> list[Any]:
         if not hasattr(self, "_index"):

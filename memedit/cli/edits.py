@@ -133,14 +133,14 @@ def add(
         because_of=tuple(because_of or ()),
     )
     with open_memory(memory, encoder) as store:
-        from memedit.model.correcting import options_for
-        from memedit.model.several import with_default
+        from memedit.model.correcting import find_options
+        from memedit.model.several import apply_default
 
-        new = with_default(new, store.encoder, multiple)
+        new = apply_default(new, store.encoder, multiple)
         store.check_reasons(new, namespace)
         receipt = store.add(
             new,
-            **options_for(store, new, namespace, valid_until),
+            **find_options(store, new, namespace, valid_until),
             namespace=namespace,
             source=check_source(source),
             valid_from=valid_from,

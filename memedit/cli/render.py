@@ -441,9 +441,9 @@ def _candidates(hits: Sequence[Hit], roles: Mapping[str, Role | None]) -> None:
 
 def _explain_hit(hit: Hit) -> Text:
     """The fact, and below it what the query shares with it."""
-    from memedit.scope.features import matched_words  # numpy: not for `memedit edit list`
+    from memedit.scope.features import match_words  # numpy: not for `memedit edit list`
 
-    words = ", ".join(matched_words(hit))
+    words = ", ".join(match_words(hit))
     shared = (f"names {hit.mention}" if hit.mention else "", f"words: {words}" if words else "")
     below = "; ".join(part for part in shared if part)
     return Text.assemble(fact(hit.record), (f"\n{below}" if below else "", "dim"))

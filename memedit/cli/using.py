@@ -131,12 +131,12 @@ def _teach(
 
 
 def _find_known(store: EditMemory, namespace: str | None, model: str | None) -> list[Known]:
-    from memedit.model.reviewing import known_to_base
+    from memedit.model.reviewing import find_known_to_base
 
     records = [r for r in store.records(namespace) if not r.edit.is_statement]
     lm = open_model(model, store)
     with render.counting("Asking the model without its edits", len(records)) as progress:
-        return known_to_base(lm, records, progress)
+        return find_known_to_base(lm, records, progress)
 
 
 def _sort_uses(

@@ -15,7 +15,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
 from memedit.data.counterfact import is_counterfact, read_counterfact
 from memedit.data.records import read_records
-from memedit.scope.relations import relation_questions
+from memedit.scope.relations import read_questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _counterfact(record: dict[str, Any]) -> Fact:
         target=rewrite.target,
         true=rewrite.true or "",
         paraphrases=told.paraphrases,
-        questions=tuple(rewrite.fill(q) for q in relation_questions().get(relation, ())),
+        questions=tuple(rewrite.fill(q) for q in read_questions().get(relation, ())),
         neighbours=told.neighbours,
         source="counterfact",
     )

@@ -30,7 +30,7 @@ from memedit.core.protocols import (
 from memedit.core.types import DEFAULT_NAMESPACE, Decision, Hit, Record, Role
 from memedit.engine.engine import Engine
 from memedit.memory import EditMemory, MemoryView
-from memedit.model.deciding import Decider, in_force
+from memedit.model.deciding import Decider, list_in_force
 from memedit.model.fitting import Fitter
 from memedit.model.prompts import Messages, Prompt, take_asked
 from memedit.model.sequence import is_ungated
@@ -97,7 +97,7 @@ class Answering:
     def in_force(self) -> list[Record]:
         """The edits in force in this view."""
         view = self.view
-        return in_force(self.store, view.namespace, view.as_of) if view.edited else []
+        return list_in_force(self.store, view.namespace, view.as_of) if view.edited else []
 
     @property
     def leaves(self) -> tuple[Editor, ...]:
@@ -115,7 +115,7 @@ class Answering:
         Raises:
             InvalidInputError: the editor changes no weights, or they are in the base's already.
         """
-        self._changing()
+        self._require_changing()
         return self.fitter.model(self.in_force)
 
     def changes(self) -> Mapping[str, Tensor]:
@@ -124,9 +124,9 @@ class Answering:
         Raises:
             InvalidInputError: as :meth:`edited_model`.
         """
-        return self._changing().changes(self.fitter.compile_records(self.in_force))
+        return self._require_changing().changes(self.fitter.compile_records(self.in_force))
 
-    def _changing(self) -> ChangesWeights:
+    def _require_changing(self) -> ChangesWeights:
         if not isinstance(self.editor, ChangesWeights):
             raise InvalidInputError(
                 f"Editor {self.editor.name!r} changes no weights.",
@@ -153,10 +153,10 @@ class Answering:
             return self.decider.decide(texts, view.namespace, view.as_of, store)
 
         if self.translates:
-            return self._ready(decide_in_english(queries, decide, self._translated))
-        return self._ready(decide(queries))
+            return self._compile_hits(decide_in_english(queries, decide, self._recall_english))
+        return self._compile_hits(decide(queries))
 
-    def _translated(self, texts: Sequence[str]) -> list[str]:
+    def _recall_english(self, texts: Sequence[str]) -> list[str]:
         """Each text in English, by the base; of a chat the same turns come again and again. ""
         where it takes no chats, or none so long: others may be asked in the same batch."""
         if not has_template(self.engine.tokenizer):
@@ -184,7 +184,7 @@ class Answering:
             made |= {text: a.text.strip() for text, a in zip(fit, answers, strict=True)}
         return made
 
-    def _ready(self, decisions: Sequence[Decision]) -> list[Decision]:
+    def _compile_hits(self, decisions: Sequence[Decision]) -> list[Decision]:
         """The decisions with the payloads of every edit compiled that the editors in use read."""
         # Editors that fit payloads read one value each; those that read text can tell several.
         if not any(editor.needs for editor in self.leaves):
@@ -281,7 +281,7 @@ class Answering:
         """Whether an edit that the decision names has a role in which the editors read edits."""
         return bool(decision.read(self.roles))
 
-    def chosen(self, decision: Decision, *, chat: bool) -> str:
+    def choose_editor(self, decision: Decision, *, chat: bool) -> str:
         """The editor that answers what the scope decided so; "" where none reads it."""
         if not self.reads(decision):
             return ""
@@ -323,7 +323,7 @@ class Answering:
         tokens = max(int(batch.options["max_new_tokens"]), longest + _SPARE)
         return replace(batch, options={**batch.options, "max_new_tokens": tokens})
 
-    def as_said(self, row: Row, ids: Tensor | None, most: int | None = None) -> Tensor | None:
+    def trim_reply(self, row: Row, ids: Tensor | None, most: int | None = None) -> Tensor | None:
         """[n, T] ids of an edited answer as the row's caller gets them, ``most`` at most: a chat's
         reply begins without the space that the text before it asked for."""
         return ids if ids is None or row.turn is None else self.engine.codec.strip_spaces(ids, most)
@@ -342,7 +342,7 @@ class Answering:
         if not rows:
             return []
         batch = self._batch(rows, {})
-        edited, base = partial(self._run, call=_force), partial(_force, self.engine)
+        edited, base = partial(self._run, call=_force_targets), partial(_force_targets, self.engine)
         with torch.no_grad():
             scores = batch.route(self.concerns, edited, base)
         if not all(isinstance(score, Score) for score in scores):
@@ -406,7 +406,7 @@ class Answering:
         return "+".join(editor.name for editor in self.leaves if holds(editor))
 
 
-def _force(engine: Engine, batch: Batch) -> list[Score]:
+def _force_targets(engine: Engine, batch: Batch) -> list[Score]:
     """The engine's answer to rows with targets: every token of the target rated."""
     codec, prefixed = engine.codec, bool(batch.prefix)
     pairs = [codec.with_target(row, prefixed=prefixed) for row in batch.rows]

@@ -18,7 +18,7 @@ from memedit.engine.engine import Engine
 from memedit.model.answering import EVERYTHING, View
 from memedit.model.dropin import DropIn
 from memedit.model.explanation import Explanation
-from memedit.model.options import check_lengths, known_options
+from memedit.model.options import check_lengths, refuse_unknown_options
 from memedit.model.prompts import (
     Messages,
     Prompt,
@@ -67,7 +67,7 @@ class AskableModel(DropIn):
         return self._view.get()
 
     @contextmanager
-    def _seen_as(self, **changes: Any) -> Iterator[Self]:
+    def _set_view(self, **changes: Any) -> Iterator[Self]:
         token = self._view.set(replace(self._now, **changes))
         try:
             yield self
@@ -76,7 +76,7 @@ class AskableModel(DropIn):
 
     def unedited(self) -> AbstractContextManager[Self]:
         """Context manager: the base model answers, whatever is in memory."""
-        return self._seen_as(edited=False)
+        return self._set_view(edited=False)
 
     def using(
         self, *, namespace: str | None = None, as_of: Moment | None = None
@@ -90,7 +90,7 @@ class AskableModel(DropIn):
         if namespace is not None:
             check_text("namespace", namespace)
         moment = now.as_of if as_of is None else self.memory.moment(as_of)
-        return self._seen_as(namespace=namespace or now.namespace, as_of=moment)
+        return self._set_view(namespace=namespace or now.namespace, as_of=moment)
 
     def at(self, moment: int | Moment) -> AbstractContextManager[Self]:
         """Context manager: requests see the memory as it was at a version or time.
@@ -98,7 +98,7 @@ class AskableModel(DropIn):
         Raises:
             InvalidInputError: there is no such version; no date.
         """
-        return self._seen_as(memory=self.memory.at(moment))
+        return self._set_view(memory=self.memory.at(moment))
 
     # Asking
 
@@ -138,7 +138,7 @@ class AskableModel(DropIn):
         options = {"max_new_tokens": SHORT, "do_sample": False, **options}
         check_lengths(options, self.base.get_output_embeddings().weight.shape[0])
         way, rows = self._answering, [self.row(prompt, chat=chat) for prompt in given]
-        with known_options(self.base):
+        with refuse_unknown_options(self.base):
             answers = way.answer(way.decide_rows(rows), options, grows=grows) if rows else []
         answers = [replace(a, text=a.text.strip()) for a in answers]
         return answers[0] if single else answers
@@ -209,7 +209,7 @@ class AskableModel(DropIn):
 
     def answering(self, decision: Decision, *, chat: bool) -> str:
         """The editor that answers what the scope decided so; "" where none reads it."""
-        return self._answering.chosen(decision, chat=chat)
+        return self._answering.choose_editor(decision, chat=chat)
 
     def explain(
         self, query: str | Messages, *, chat: bool | None = None, **options: Any

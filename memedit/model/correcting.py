@@ -23,9 +23,9 @@ from memedit.core.text import find_subject, find_words, normalise, subject_key, 
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
-from memedit.model.restating import numbers_of, restated
+from memedit.model.restating import compare_forms, numbers_of
 from memedit.model.restating import replaces as replaces_for_sure
-from memedit.model.several import surely_many, surely_one
+from memedit.model.several import surely_has_one, surely_has_several
 
 SURE, POSSIBLE = 0.84, 0.5
 """Probability of asking the same, the lower of both ways, from which a fact is replaced; and from
@@ -86,7 +86,7 @@ class Corrections:
     perhaps: tuple[Record, ...] = ()
 
 
-def corrections(
+def find_corrections(
     decider: Decider, edit: Edit, namespace: str, moment: datetime | None = None
 ) -> Corrections:
     """What a new edit corrects among the facts that hold at a moment (None: now).
@@ -102,15 +102,17 @@ def corrections(
     )
     near = list(decision.candidates[:_MOST])
     ended = [hit.record for hit in near if _ends(edit, hit.record.edit)]
-    anew, differs = _said_anew(decider, edit, decision)
+    anew, differs = _find_restated(decider, edit, decision)
     ended += [record for record in anew if record not in ended]
     about = [hit.record for hit in near if _is_gone(edit, hit.record.edit, alone=False)]
     near = [hit for hit in near if hit.bearing is not None and hit.record not in ended]
     back = _rate_asked(decider, edit, [hit.record for hit in near])
     sure = [(hit, _rate_both(edit, hit, p)) for hit, p in zip(near, back, strict=True)]
-    same = [hit.record for hit, p in sure if p >= _require(hit, edit) and _one_subject(hit, edit)]
+    same = [
+        hit.record for hit, p in sure if p >= _require(hit, edit) and _has_one_subject(hit, edit)
+    ]
     repeats = next((r for r in same if _says_the_same(r.edit, edit)), None)
-    replaces = [r for r in same if _one_kind(r.edit, edit) and not _says_the_same(r.edit, edit)]
+    replaces = [r for r in same if _is_one_kind(r.edit, edit) and not _says_the_same(r.edit, edit)]
     perhaps = [h.record for h, p in sure if p >= POSSIBLE and h.record not in replaces]
     perhaps = [r for r in perhaps if not _says_the_same(r.edit, edit)]
     # What brings more than it repeats is written.
@@ -123,7 +125,7 @@ def corrections(
     return Corrections(repeats, (*ended, *replaces), tuple(perhaps))
 
 
-def _said_anew(
+def _find_restated(
     decider: Decider, edit: Edit, decision: Decision
 ) -> tuple[list[Record], list[Record]]:
     """(facts that a sentence of their form replaces, those that it may contradict): where one of
@@ -139,17 +141,17 @@ def _said_anew(
         either = edit.is_statement or old.is_statement
         if not either or hit.passage is not None:
             continue
-        found = restated(old.statement, edit.statement)
+        found = compare_forms(old.statement, edit.statement)
         if found is not None and found.about:
-            sure = replaces_for_sure(found, surely(surely_one), surely(surely_many))
+            sure = replaces_for_sure(found, surely(surely_has_one), surely(surely_has_several))
             sure = sure and (old.is_statement or found.kind != "denial")
             (replaced if sure else differs).append(hit.record)
-        elif found is None and _counts_otherwise(hit, edit):
+        elif found is None and _gives_another_number(hit, edit):
             differs.append(hit.record)
     return replaced, differs
 
 
-def _counts_otherwise(hit: Hit, edit: Edit) -> bool:
+def _gives_another_number(hit: Hit, edit: Edit) -> bool:
     """Whether two sentences that sound alike give another number of the same: they may contradict
     each other. One that names what the other does not is about another thing."""
     old = hit.record.edit
@@ -167,7 +169,7 @@ def _names(text: str) -> set[str]:
     return {w.text for w in find_words(text)[1:] if text[w.start].isupper()}
 
 
-def options_of(
+def make_options(
     found: Corrections, memory: EditMemory, until: Moment | None = None
 ) -> dict[str, Any]:
     """What :meth:`EditMemory.add` must be told of it.
@@ -187,14 +189,14 @@ def options_of(
     return {name: [record.id for record in records] for name, records in named.items()}
 
 
-def options_for(
+def find_options(
     memory: EditMemory, edit: Edit, namespace: str, until: Moment | None = None
 ) -> dict[str, Any]:
     """What :meth:`EditMemory.add` must be told of an edit's corrections, by the default scope: the
-    language model is not needed. ``until`` as in :func:`options_of`."""
+    language model is not needed. ``until`` as in :func:`make_options`."""
     if not len(memory):
         return {}
-    return options_of(corrections(Decider(memory), edit, namespace), memory, until)
+    return make_options(find_corrections(Decider(memory), edit, namespace), memory, until)
 
 
 def _is_comparable(hit: Hit, edit: Edit) -> bool:
@@ -207,7 +209,7 @@ def _is_comparable(hit: Hit, edit: Edit) -> bool:
     return hit.mention is not None or old.subject is None
 
 
-def _one_subject(hit: Hit, edit: Edit) -> bool:
+def _has_one_subject(hit: Hit, edit: Edit) -> bool:
     """Whether an old fact with a slot may be replaced: both name its subject.
 
     A statement may say more than what is corrected: it is never replaced for being asked the same.
@@ -285,7 +287,7 @@ def _says_the_same(old: Edit, new: Edit) -> bool:
     return normalise(old.target_new) == normalise(new.target_new)
 
 
-def _one_kind(old: Edit, new: Edit) -> bool:
+def _is_one_kind(old: Edit, new: Edit) -> bool:
     """Whether a new value may stand for an old one: a number for a number, a name for a name.
 
     What a statement says beside the old prompt must be such a value and no more: "The CEO of Acme
@@ -294,8 +296,8 @@ def _one_kind(old: Edit, new: Edit) -> bool:
     value = old.target_new or ""
     if new.target_new is not None:
         return _has_digit(value) == _has_digit(new.target_new)
-    kind = _kind(_split_words(value))
-    return kind is not None and kind == _kind(_split_words(new.prompt, old.prompt))
+    kind = _classify_value(_split_words(value))
+    return kind is not None and kind == _classify_value(_split_words(new.prompt, old.prompt))
 
 
 def _split_words(text: str, beside: str = "") -> list[str]:
@@ -305,7 +307,7 @@ def _split_words(text: str, beside: str = "") -> list[str]:
     return [text[w.start : w.end] for w in find_words(text) if w.text not in left_out]
 
 
-def _kind(words: Sequence[str]) -> tuple[str, ...] | None:
+def _classify_value(words: Sequence[str]) -> tuple[str, ...] | None:
     """What a value is: a number with its units, or a name; None: neither, or unknown."""
     if any(map(_has_digit, words)):
         return ("number", *sorted(_fold(word for word in words if not _has_digit(word))))
@@ -327,10 +329,10 @@ def _ends(new: Edit, old: Edit) -> bool:
     if _is_gone(new, old, alone=True):
         return True
     for match in _NO_LONGER.finditer(new.prompt):
-        denied = _stems(_ELSE.split(match["what"] or match["more"])[0])
-        said = _stems(old.target_new or "") or _stems(_cut_after_subject(old, new))
-        if denied and said and said <= denied | _stems(old.subject or "") and denied & said:
-            return denied <= _stems(old.statement) and _is_of(old, new.prompt[: match.start()])
+        denied = _stem_words(_ELSE.split(match["what"] or match["more"])[0])
+        said = _stem_words(old.target_new or "") or _stem_words(_cut_after_subject(old, new))
+        if denied and said and said <= denied | _stem_words(old.subject or "") and denied & said:
+            return denied <= _stem_words(old.statement) and _is_of(old, new.prompt[: match.start()])
     return False
 
 
@@ -344,7 +346,7 @@ def _is_gone(new: Edit, old: Edit, *, alone: bool) -> bool:
     found = _GONE.search(new.prompt) if new.is_statement else None
     if found is None or _UNSURE.search(found["what"]):
         return False
-    gone, said = _stems(found["what"]), _stems(old.statement)
+    gone, said = _stem_words(found["what"]), _stem_words(old.statement)
     return bool(gone) and gone <= said and (not alone or said - gone <= _THERE)
 
 
@@ -356,18 +358,18 @@ def _is_of(old: Edit, before: str) -> bool:
     start, end = find_subject(before, subject)
     if end == 0:
         return True  # named behind it
-    if _goes_on(before, start, end) or _stems(" ".join(before[:start].split()[-1:])):
+    if _goes_on(before, start, end) or _stem_words(" ".join(before[:start].split()[-1:])):
         return False
     last = _PART.split(before[end:])[-1]
-    return _ANOTHER.match(before, end) is None and _stems(last) <= _stems(old.statement)
+    return _ANOTHER.match(before, end) is None and _stem_words(last) <= _stem_words(old.statement)
 
 
 def _cut_after_subject(old: Edit, new: Edit) -> str:
     """A statement without the words that name what both are about: those that the new one has."""
-    subject = _stems(old.subject or new.subject or new.prompt.split()[0])
-    return " ".join(word for word in words_of(old.statement) if not _stems(word) & subject)
+    subject = _stem_words(old.subject or new.subject or new.prompt.split()[0])
+    return " ".join(word for word in words_of(old.statement) if not _stem_words(word) & subject)
 
 
-def _stems(text: str) -> set[str]:
+def _stem_words(text: str) -> set[str]:
     # Plural and endings do not count: "offers" and "offered" are one.
     return {word.rstrip("s")[:_STEM] for word in words_of(text) if word not in _SMALL}

@@ -12,11 +12,11 @@ from memedit.core.moments import Moment
 from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
 from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
-from memedit.model.newest import newest_alone
-from memedit.model.passages import with_neighbours
-from memedit.model.rereading import MOST_EDITS, House, decide_again, spelt_right
+from memedit.model.newest import keep_newest
+from memedit.model.passages import add_neighbours
+from memedit.model.rereading import MOST_EDITS, House, decide_again, read_vocabulary
 from memedit.model.timing import decide_in_time
-from memedit.model.values import with_all_values
+from memedit.model.values import add_all_values
 from memedit.scope import load_scope
 from memedit.scope.documents import heed
 from memedit.scope.features import forget_texts
@@ -121,9 +121,9 @@ class Decider:
         moment = None if as_of is None else store.moment(as_of)
 
         def one(query: str, then: datetime | None) -> Decision:
-            return self._decided([query], namespace, then, store)[0]
+            return self._ask_scope([query], namespace, then, store)[0]
 
-        decisions = self._decided(queries, namespace, moment, store, keep)
+        decisions = self._ask_scope(queries, namespace, moment, store, keep)
         # An ungated scope has all edits of the moment; no time in a query changes which those are.
         if judges_all(self.scope) or not timed:
             return decisions
@@ -133,18 +133,18 @@ class Decider:
         decisions = decide_again(
             queries,
             decisions,
-            self._house(namespace, store),
-            lambda texts: self._decided(texts, namespace, moment, store),
+            self._recall_house(namespace, store),
+            lambda texts: self._ask_scope(texts, namespace, moment, store),
         )
         found = (
             decide_in_time(query, decision, moment, store, one)
             for query, decision in zip(queries, decisions, strict=True)
         )
-        plain = (newest_alone(each, lambda: self.memory.encoder) for each in found)
-        every = (with_all_values(each, store, each.as_of or moment) for each in plain)
-        return [with_neighbours(each, store, each.as_of or moment) for each in every]
+        plain = (keep_newest(each, lambda: self.memory.encoder) for each in found)
+        every = (add_all_values(each, store, each.as_of or moment) for each in plain)
+        return [add_neighbours(each, store, each.as_of or moment) for each in every]
 
-    def _house(self, namespace: str, store: EditMemory | MemoryView) -> House:
+    def _recall_house(self, namespace: str, store: EditMemory | MemoryView) -> House:
         """Whose assistant a namespace is, as its edits tell; looked at anew where they changed."""
         version = store.version
         known = self._houses.get(namespace)
@@ -154,7 +154,7 @@ class Decider:
         before = self.memory.version
         records = [*store.records(namespace)] if store.count(namespace) <= MOST_EDITS else []
         if self._spelt is None:
-            self._spelt = spelt_right(self.memory.encoder)
+            self._spelt = read_vocabulary(self.memory.encoder)
         known = version, House.of(records, self._spelt)
         if len(self._houses) >= _HOUSES:
             self._houses.clear()
@@ -163,7 +163,7 @@ class Decider:
             self._houses.pop(namespace, None)
         return known[1]
 
-    def _decided(
+    def _ask_scope(
         self,
         queries: Sequence[str],
         namespace: str,
@@ -171,7 +171,7 @@ class Decider:
         store: EditMemory | MemoryView,
         keep: Callable[[Hit], bool] | None = None,
     ) -> list[Decision]:
-        found = candidates(self.scope, store, queries, namespace, moment)
+        found = find_candidates(self.scope, store, queries, namespace, moment)
         if keep is not None:
             found = [[hit for hit in hits if keep(hit)] for hits in found]
         before = self.memory.version
@@ -182,7 +182,7 @@ class Decider:
         return list(map(heed, queries, decisions))
 
 
-def in_force(
+def list_in_force(
     store: EditMemory | MemoryView, namespace: str, as_of: datetime | None
 ) -> list[Record]:
     """The edits of a namespace that hold at a moment; None: now."""
@@ -190,7 +190,7 @@ def in_force(
     return [record for record in store.records(namespace) if record.holds_at(moment)]
 
 
-def candidates(
+def find_candidates(
     scope: Scope,
     store: EditMemory | MemoryView,
     queries: Sequence[str],
@@ -200,7 +200,9 @@ def candidates(
     """The edits that the scope is to judge for each query: the nearest, or all in force."""
     if judges_all(scope):
         # One tuple for all queries: who compiles its payloads knows it again, and does so once.
-        every = tuple(Hit(record, 1.0, role="asks") for record in in_force(store, namespace, as_of))
+        every = tuple(
+            Hit(record, 1.0, role="asks") for record in list_in_force(store, namespace, as_of)
+        )
         return [every for _ in queries]
     return store.search(queries, k=_CANDIDATES, namespace=namespace, as_of=as_of)
 

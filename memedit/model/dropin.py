@@ -148,7 +148,7 @@ def generate(way: Answering, inputs: Tensor | None, options: Mapping[str, Any]) 
     budget = Budget.of(options, base.generation_config, width=request.width)
     answers = way.answer_edited([rows[i] for i in inside], budget.options)
     new: dict[int, Any] = {
-        i: way.as_said(rows[i], answer.ids, budget.most)
+        i: way.trim_reply(rows[i], answer.ids, budget.most)
         for i, answer in zip(inside, answers, strict=True)
     }
     if outside:

@@ -19,10 +19,10 @@ from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Event, Receipt
 from memedit.model.answering import Answering
-from memedit.model.correcting import corrections, options_of
+from memedit.model.correcting import find_corrections, make_options
 from memedit.model.deciding import Decider
 from memedit.model.feedback import OF_RECORD, TeachableModel
-from memedit.model.fitting import Fitter, Payloads, check_needs, lacking, make_letting_go
+from memedit.model.fitting import Fitter, Payloads, check_needs, find_missing_needs, make_letting_go
 from memedit.model.keeping import KeptModel
 from memedit.model.reading import ReadingModel
 from memedit.model.sequence import EditedModels, write_changes
@@ -32,7 +32,7 @@ from memedit.model.settings import (
     open_memory,
     read_settings,
 )
-from memedit.model.several import with_default
+from memedit.model.several import apply_default
 from memedit.model.tuning import Tuning, tune
 
 # None would be a target that was lost on its way: it is refused, not taken for "no target".
@@ -167,7 +167,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
             if target is None and target_new is not _UNSET:
                 raise InvalidEditError("target_new is None.", hint="Leave it out for a statement.")
             said = about.pop("multiple", None)
-            edit = with_default(Edit(prompt, target, **about), self.memory.encoder, said)
+            edit = apply_default(Edit(prompt, target, **about), self.memory.encoder, said)
             return self._add_one(edit, **options)
         if about or target_new is not _UNSET:
             raise InvalidInputError(f"An {type(prompt).__name__} already says what is edited.")
@@ -257,11 +257,11 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         start = options.get("valid_from")
         moment = None if start is None else self.memory.moment(start)
         # Before it is fitted, which may take seconds: what the memory says already is not.
-        found = corrections(self._decider, edit, namespace, moment)
+        found = find_corrections(self._decider, edit, namespace, moment)
         # With dates of its own it says something new: when the same holds.
         if found.repeats is not None and not options.keys() & {"valid_from", "valid_until"}:
             return Receipt(found.repeats.id, "duplicate", self.memory.version, found.repeats)
-        told = options_of(found, self.memory, options.get("valid_until"))
+        told = make_options(found, self.memory, options.get("valid_until"))
         return self._add([edit], **options, **told)[0]
 
     def _replace(self, id: str, edit: Edit, **options: Any) -> Receipt:
@@ -307,7 +307,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         """
         changes = self._answering.changes()
         # The weights answer now: through the editor, too, every edit would count twice.
-        with write_changes(self.engine, changes), self._seen_as(edited=False, merged=True):
+        with write_changes(self.engine, changes), self._set_view(edited=False, merged=True):
             yield self
 
     def check_edit(self, edit: Edit) -> None:
@@ -363,7 +363,9 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         They lack what it needs: a subject, or a target.
         """
         leaves = leaves_of(self.editor)
-        return [r for r in self.memory.records() if all(lacking(r.edit, e) for e in leaves)]
+        return [
+            r for r in self.memory.records() if all(find_missing_needs(r.edit, e) for e in leaves)
+        ]
 
     def calibrate_scope(
         self, queries: Sequence[str], *, max_false_fire: float = 0.001, confidence: float = 0.95

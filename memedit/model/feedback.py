@@ -40,7 +40,7 @@ class FeedbackReceipt:
     receipt: Receipt | None = None
 
 
-def as_edit(question: str, text: str, subject: str | None = None) -> Edit:
+def make_edit(question: str, text: str, subject: str | None = None) -> Edit:
     """Feedback as an edit: on the question, or where it marks an ``<argument>``, on the intent.
 
     Args:
@@ -56,7 +56,7 @@ def as_edit(question: str, text: str, subject: str | None = None) -> Edit:
     return Edit(question, text, subject)
 
 
-def correct(old: Edit, new: Edit) -> Edit | None:
+def correct_edit(old: Edit, new: Edit) -> Edit | None:
     """The edit that answered wrongly with the right answer, found by the new question too; None
     where it cannot be put so: a statement, an intent, one of several values."""
     if old.target_new is None or old.multiple or SLOT.search(old.prompt + new.prompt):
@@ -74,11 +74,11 @@ def agrees(answer: str, text: str) -> bool:
 
     Case, punctuation and articles do not count.
     """
-    said, wanted = (f" {_words(t)} " for t in (answer.strip().split("\n")[0], text))
+    said, wanted = (f" {_fold_words(t)} " for t in (answer.strip().split("\n")[0], text))
     return bool(wanted.strip()) and wanted in said
 
 
-def _words(text: str) -> str:
+def _fold_words(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", _COMMON.sub("", text.casefold())).split())
 
 
@@ -128,13 +128,13 @@ class TeachableModel(AskableModel):
         said = self.ask(question, chat=chat).text if answer is None else answer
         if text is None or agrees(said, text):
             return FeedbackReceipt(said, right=True)
-        edit = as_edit(question, text, subject)
+        edit = make_edit(question, text, subject)
         options = {"namespace": self._now.namespace, "source": "feedback", **options}
         # Where the correction will stand, which need not be where the question was asked.
         with self.using(namespace=options["namespace"]):
             fired = self.decide([question])[0].hits
         # Of several it cannot be told which of them answered wrongly.
-        if len(fired) == 1 and (better := correct(fired[0].record.edit, edit)) is not None:
+        if len(fired) == 1 and (better := correct_edit(fired[0].record.edit, edit)) is not None:
             return FeedbackReceipt(
                 said, right=False, receipt=self._replace(fired[0].record.id, better, **options)
             )

@@ -15,7 +15,7 @@ from memedit.core.protocols import Editor, Scope, is_joint, leaves_of
 from memedit.core.types import Edit, Payload, Record
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Receipt
-from memedit.model.sequence import EditedModels, dependents, is_ungated, refuse, stamp
+from memedit.model.sequence import EditedModels, find_dependents, is_ungated, refuse, stamp
 
 Payloads = Mapping[str, Payload]
 """Editor -> what it must remember."""
@@ -53,7 +53,7 @@ class Fitter:
         """Whether edits are fitted on the model that holds those before them."""
         return is_ungated(self.editor, self.scope)
 
-    def new(self, edits: Sequence[Edit], options: Mapping[str, Any]) -> list[Payloads]:
+    def fit_new(self, edits: Sequence[Edit], options: Mapping[str, Any]) -> list[Payloads]:
         """Payloads of edits that are about to be added with these options.
 
         Raises:
@@ -72,7 +72,7 @@ class Fitter:
         """
         told = {name: options[name] for name in _CORRECTS if name in options}
         options = {name: value for name, value in options.items() if name not in told}
-        payloads = self.new(edits, options)
+        payloads = self.fit_new(edits, options)
         if len(edits) == 1:
             return [self.memory.add(edits[0], payloads=payloads[0], **options, **told)]
         return self.memory.add_many(edits, payloads=payloads, progress=report, **options)
@@ -85,7 +85,7 @@ class Fitter:
             EntangledEditError: others were fitted on them, and ``refit`` is not set.
         """
         gone = [self.memory.get(id, namespace=namespace) for id in dict.fromkeys(ids)]
-        later = dependents(gone, list(self.memory.records(namespace)), self.leaves)
+        later = find_dependents(gone, list(self.memory.records(namespace)), self.leaves)
         # Before the first is removed: all of them go, or none.
         if later and not refit:
             raise refuse(gone, later)
@@ -116,7 +116,7 @@ class Fitter:
 
         May be interrupted and called again.
         """
-        records = [r for r in self.memory.records() if self.missing(r)]
+        records = [r for r in self.memory.records() if self.find_missing(r)]
         together = self.in_turn and bool(records)
         done = 0
         # One by one, so that an interruption loses no more than one.
@@ -137,13 +137,13 @@ class Fitter:
 
         Asking never writes: what is fitted here stays in this process (:meth:`fits`).
         """
-        records = [self._known(record) for record in records]
-        bare = [record for record in records if self.missing(record)]
+        records = [self._add_kept(record) for record in records]
+        bare = [record for record in records if self.find_missing(record)]
         fresh = {record.sequence for record in bare}
         others = [record for record in records if record.sequence not in fresh]
         for sequence, payloads in self.fits(bare, others).items():
             self.kept[sequence] = {**self.kept.get(sequence, {}), **payloads}
-        return [self._known(record) for record in records]
+        return [self._add_kept(record) for record in records]
 
     def fits(self, bare: Sequence[Record], others: Sequence[Record]) -> dict[int, Payloads]:
         """Sequence -> payloads of records that lack some; ungated, on the model with the others."""
@@ -151,7 +151,7 @@ class Fitter:
             return {}
         if not self.in_turn:
             return {
-                r.sequence: {e.name: self._fit_apart(e, [r.edit])[0] for e in self.missing(r)}
+                r.sequence: {e.name: self._fit_apart(e, [r.edit])[0] for e in self.find_missing(r)}
                 for r in bare
             }
         made = _fit(self.editor, [record.edit for record in bare], self.model(others))
@@ -161,15 +161,15 @@ class Fitter:
             for record, payload in zip(bare, made, strict=True)
         }
 
-    def missing(self, record: Record) -> list[Editor]:
+    def find_missing(self, record: Record) -> list[Editor]:
         """The editors in use that have no payload of this record and can have one."""
         return [
             editor
             for editor in self.leaves
-            if editor.name not in record.payloads and not lacking(record.edit, editor)
+            if editor.name not in record.payloads and not find_missing_needs(record.edit, editor)
         ]
 
-    def _known(self, record: Record) -> Record:
+    def _add_kept(self, record: Record) -> Record:
         more = self.kept.get(record.sequence)
         return replace(record, payloads={**more, **record.payloads}) if more else record
 
@@ -191,7 +191,7 @@ class Fitter:
         live = list(self.memory.records(options["namespace"]))
         known = {record.sequence for record in live}
         gone = [record for record in superseded if record.sequence in known]
-        if later := dependents(gone, live, self.leaves):
+        if later := find_dependents(gone, live, self.leaves):
             raise refuse(gone, later)
         away = {record.id for record in superseded}
         # A duplicate has its payload; what another edit of this call replaces is never in force.
@@ -226,7 +226,7 @@ def _fit(editor: Editor, edits: Sequence[Edit], lm: Engine) -> list[Payload]:
         return editor.fit(edits, lm)
 
 
-def lacking(edit: Edit, editor: Editor) -> list[str]:
+def find_missing_needs(edit: Edit, editor: Editor) -> list[str]:
     """What the editor needs of an edit and this one does not have."""
     has = {"subject": edit.subject is not None, "target": edit.target_new is not None}
     return sorted(need for need in editor.needs if not has[need])
@@ -238,7 +238,7 @@ def check_needs(edit: Edit, editor: Editor) -> None:
     Raises:
         InvalidEditError: it has not.
     """
-    if lacks := lacking(edit, editor):
+    if lacks := find_missing_needs(edit, editor):
         raise InvalidEditError(
             f"Editor {editor.name!r} needs a {' and a '.join(lacks)}; {edit.prompt!r} has none.",
             hint="Pass subject= and target_new=, or use an editor that takes statements (ike).",

@@ -12,14 +12,14 @@ from dataclasses import replace
 from memedit.core.naming import guess_subject
 from memedit.core.protocols import Encoder
 from memedit.core.types import Decision, Hit
-from memedit.model.restating import restated
+from memedit.model.restating import compare_forms
 from memedit.model.several import chance_of
 
 _RATHER_ONE = 0.5
 """Probability of several values below which the newer is seen alone."""
 
 
-def newest_alone(decision: Decision, encoder: Callable[[], Encoder]) -> Decision:
+def keep_newest(decision: Decision, encoder: Callable[[], Encoder]) -> Decision:
     """The decision without asked sentences of which a newer one of their form says otherwise.
 
     Args:
@@ -49,7 +49,7 @@ def _outdates(newer: Hit, older: Hit, encoder: Callable[[], Encoder]) -> bool:
     new, old = newer.record.edit, older.record.edit
     if not (new.is_statement or old.is_statement):
         return False
-    found = restated(old.statement, new.statement)
+    found = compare_forms(old.statement, new.statement)
     if found is None or not found.about or found.kind == "words":
         return False
     if found.kind == "denial":

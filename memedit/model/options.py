@@ -55,7 +55,7 @@ def _is(value: object, kind: type) -> bool:
 
 
 @contextmanager
-def known_options(base: Any) -> Iterator[None]:
+def refuse_unknown_options(base: Any) -> Iterator[None]:
     """Around a call with the caller's options of ``generate``.
 
     Raises:

@@ -19,7 +19,7 @@ ROOM = 1_200
 """Characters of one document that are shown with one question; a passage is shown whole."""
 
 
-def with_neighbours(
+def add_neighbours(
     decision: Decision, store: EditMemory | MemoryView, moment: datetime | None = None
 ) -> Decision:
     """The decision, every passage that bears with the text to be shown of its document as it stands

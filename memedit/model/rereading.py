@@ -93,18 +93,18 @@ class House:
             if len(word) >= _LETTERS and word.islower():
                 by_letter.setdefault(word[0], []).append(word)
         name = best if named[best] >= least else ""
-        about = [_stems(record.edit.statement) - _stems(name) for record in records]
+        about = [_stem_words(record.edit.statement) - _stem_words(name) for record in records]
         names = frozenset(word for word in words if not word.islower())
         return cls(name, by_letter, names, about if name else (), known)
 
     def is_about(self, turn: str) -> bool:
         """Whether a request has at least two words, or half of its own, of one edit."""
-        own = _stems(turn)
+        own = _stem_words(turn)
         least = min(2, len(own))
         return bool(own) and any(len(own & edit) >= least for edit in self.edits)
 
 
-def _stems(text: str) -> frozenset[str]:
+def _stem_words(text: str) -> frozenset[str]:
     """The words of a text that say what it is about, without their endings."""
     words = (word.casefold() for word in _WORD.findall(text))
     return frozenset(word[:_STEM] for word in words if len(word) > 2 and word not in _SMALL)
@@ -123,7 +123,7 @@ def _names(prompt: str) -> Iterable[str]:
                     yield " ".join(inner)
 
 
-def spelt_right(encoder: Encoder) -> Container[str]:
+def read_vocabulary(encoder: Encoder) -> Container[str]:
     """The words that an encoder's tokenizer has whole: English as it is spelt; () of another."""
     if not isinstance(encoder, IsTransformer):
         return ()
@@ -173,7 +173,7 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
     if not short:
         return Readings(parts=parts_of(turn))
     spelt = respell(turn, house)
-    housed = in_the_house(spelt, house)
+    housed = put_in_house_name(spelt, house)
 
     def whole(text: str) -> tuple[str, ...]:
         return (Conversation(earlier, text),) if text not in ("", turn) else ()
@@ -181,7 +181,7 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
     return Readings(whole(spelt), whole(housed), parts_of(turn), items)
 
 
-def in_the_house(turn: str, house: House) -> str:
+def put_in_house_name(turn: str, house: House) -> str:
     """A question with the assistant's own name, where it names neither it nor another, and has to
     do with an edit; else ""."""
     if not house.name or house.name.casefold() in turn.casefold() or _names_another(turn, house):
@@ -258,12 +258,12 @@ def decide_again(
         return list(decisions)
     found = iter(decide(texts))
     return [
-        _joined(own, each, [next(found) for _ in each.texts])
+        _join_readings(own, each, [next(found) for _ in each.texts])
         for own, each in zip(decisions, readings, strict=True)
     ]
 
 
-def _joined(own: Decision, readings: Readings, found: Sequence[Decision]) -> Decision:
+def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision]) -> Decision:
     each = iter(found)
     spelt, housed, parts, items = (
         [next(each) for _ in texts]
@@ -277,23 +277,23 @@ def _joined(own: Decision, readings: Readings, found: Sequence[Decision]) -> Dec
         return asking[0]  # one question, with a story round it
     told = [decision.bearing for decision in asking] + [decision.hits for decision in items]
     for hits in told:
-        own = _with_informing(own, hits)
+        own = _add_informing(own, hits)
     return own
 
 
-def _with_informing(own: Decision, hits: Iterable[Hit]) -> Decision:
+def _add_informing(own: Decision, hits: Iterable[Hit]) -> Decision:
     """The decision with these edits, too: the answer depends on them, and on others."""
     known = {hit.record.id for hit in own.bearing}
-    new = [_informing(hit) for hit in hits if hit.record.id not in known]
+    new = [_make_informing(hit) for hit in hits if hit.record.id not in known]
     if not new:
         return own
-    told = tuple(_informing(hit) for hit in own.hits)
+    told = tuple(_make_informing(hit) for hit in own.hits)
     weighed = {hit.record.id: hit for hit in (*own.candidates, *told, *new)}
     return replace(
         own, hits=(), informs=(*told, *own.informs, *new), candidates=tuple(weighed.values())
     )
 
 
-def _informing(hit: Hit) -> Hit:
+def _make_informing(hit: Hit) -> Hit:
     role: Role = "informs"
     return replace(hit, role=role, bearing=max(hit.bearing or 0.0, hit.score or 0.0))

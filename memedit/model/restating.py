@@ -75,9 +75,9 @@ class Restated:
     about: bool = True
 
 
-def restated(old: str, new: str) -> Restated | None:
+def compare_forms(old: str, new: str) -> Restated | None:
     """How ``new`` differs from ``old``; None: they are not of one form, or say the same."""
-    one, two = _told(old), _told(new)
+    one, two = _read_words(old), _read_words(new)
     if not one or not two:
         return None
     if _denies(one, two):
@@ -95,13 +95,13 @@ def restated(old: str, new: str) -> Restated | None:
     quantities = all(
         _is_quantity(old, one, a, b) and _is_quantity(new, two, c, d) for _, a, b, c, d in changed
     )
-    kind: Kind = "quantity" if quantities else _kind_of(spans)
+    kind: Kind = "quantity" if quantities else _classify(spans)
     same = len(before) - sum(b - a for _, a, b, _, _ in changed)
     # Plain words differ everywhere: below two thirds in common they only share a frame.
     if kind == "words" and 3 * same < 2 * max(len(before), len(after)):
         return None
     _, first, last, start, end = changed[0]
-    verb = _verb(before)
+    verb = _find_verb(before)
     return Restated(
         kind,
         new[: two[start].start].rstrip(),
@@ -129,7 +129,7 @@ def replaces(
 
 def numbers_of(text: str) -> tuple[list[str], list[str]]:
     """(numbers of a sentence, what they count), both sorted: times and dates count themselves."""
-    words = _told(text)
+    words = _read_words(text)
     found, units = list[str](), list[str]()
     for n, word in enumerate(words):
         if not word.text[:1].isdigit():
@@ -144,7 +144,7 @@ def numbers_of(text: str) -> tuple[list[str], list[str]]:
     return sorted(found), sorted(units)
 
 
-def _told(text: str) -> list[Word]:
+def _read_words(text: str) -> list[Word]:
     """The words that say something; a number is one, its marks and all."""
     plain = _NEGATED.sub(" no", text)  # as long as "n't": words stay where they are
     found = (Word(m[0].casefold(), m.start(), m.end()) for m in _TOKEN.finditer(plain))
@@ -158,11 +158,11 @@ def _denies(one: list[Word], two: list[Word]) -> bool:
     if parity[0] == parity[1]:
         return False
     left = _DENIES | _AUXILIARIES
-    plain = [[_base(w.text) for w in each if w.text not in left] for each in (one, two)]
+    plain = [[_strip_ending(w.text) for w in each if w.text not in left] for each in (one, two)]
     return plain[0] == plain[1]
 
 
-def _base(word: str) -> str:
+def _strip_ending(word: str) -> str:
     """A verb without its ending: "includes" and "include" are one."""
     return word[:-1] if word.endswith("s") and len(word) > 3 else word
 
@@ -186,7 +186,7 @@ def _is_form(
     return max(differ) <= _LONGEST and same >= 2 and same * 2 >= min(len(one), len(two))
 
 
-def _verb(words: list[str]) -> int | None:
+def _find_verb(words: list[str]) -> int | None:
     """Where the first verb stands."""
     for n, word in enumerate(words):
         if word in _VERBS and (n > 0 or word not in _ABOUT):
@@ -220,12 +220,12 @@ def _is_dated(words: Sequence[Word], n: int) -> bool:
     return any(words[at].text in _MONTHS for at in (n - 1, n + 1) if 0 <= at < len(words))
 
 
-def _kind_of(spans: Sequence[tuple[str, str]]) -> Kind:
-    kinds = {_one_kind(old, new) for old, new in spans}
+def _classify(spans: Sequence[tuple[str, str]]) -> Kind:
+    kinds = {_classify_pair(old, new) for old, new in spans}
     return kinds.pop() if len(kinds) == 1 else "words"
 
 
-def _one_kind(old: str, new: str) -> Kind:
+def _classify_pair(old: str, new: str) -> Kind:
     numbers = [re.search(r"\d", each) is not None for each in (old, new)]
     if all(numbers):
         units = [re.sub(r"[\d.,:\s]+", " ", each).split() for each in (old, new)]

@@ -20,7 +20,7 @@ class Known:
     answer: str
 
 
-def known_to_base(
+def find_known_to_base(
     model: AskableModel,
     records: Sequence[Record],
     progress: Callable[[int], None] | None = None,

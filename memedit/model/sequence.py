@@ -45,7 +45,7 @@ class EditedModels:
             return self._engine.shadow()
         records = sorted(records, key=lambda record: record.sequence)
         fits = [(record.sequence, find_fitted_at(record, [editor])) for record in records]
-        key = (editor, self._weights(), *fits)
+        key = (editor, self._read_versions(), *fits)
         changes: dict[str, Tensor] = {}
         new = records
         if self._last is not None:
@@ -67,7 +67,7 @@ class EditedModels:
         self._last = None
         self._engine.prefixes.clear()
 
-    def _weights(self) -> tuple[Any, ...]:
+    def _read_versions(self) -> tuple[Any, ...]:
         """Changes when the base's weights do."""
         # Written in place a tensor counts _version up; put in another's place it has another
         # pointer.
@@ -109,7 +109,7 @@ def find_fitted_at(record: Record, editors: Sequence[Editor]) -> int | None:
     return None
 
 
-def dependents(
+def find_dependents(
     gone: Sequence[Record], live: Sequence[Record], editors: Sequence[Editor]
 ) -> list[Record]:
     """Live records that were fitted on (or together with) records that shall go; those not."""

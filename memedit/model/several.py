@@ -69,13 +69,13 @@ class SeveralValues:
     one: float
 
     def chances(self, vectors: Vectors) -> list[float]:
-        """Probability of several values, of what is :func:`seen` [n, d + shapes] of relations."""
+        """Probability of several values, of :func:`read_features` [n, d + shapes] of relations."""
         logits = vectors @ self.weights + self.bias
         return [float(p) for p in 1 / (1 + np.exp(-logits))]
 
 
 @cache
-def trained() -> SeveralValues:
+def load_trained() -> SeveralValues:
     """The packaged decision."""
     told = json.loads(files("memedit.model").joinpath(FILE).read_text("utf-8"))
     weights = np.array(told["weights"], np.float32)
@@ -85,19 +85,19 @@ def trained() -> SeveralValues:
 def chances(templates: Sequence[str], encoder: Encoder) -> list[float] | None:
     """Probability that relations, as prompts with the subject masked, have several values; None:
     the decision was not trained for this encoder."""
-    if encoder.id != trained().encoder or not templates:
+    if encoder.id != load_trained().encoder or not templates:
         return None
-    return trained().chances(seen(templates, encoder))
+    return load_trained().chances(read_features(templates, encoder))
 
 
-def seen(templates: Sequence[str], encoder: Encoder) -> Vectors:
+def read_features(templates: Sequence[str], encoder: Encoder) -> Vectors:
     """[n, d + shapes] what the decision reads of masked prompts."""
     shapes = [[shape.search(text) is not None for shape in SHAPES] for text in templates]
     vectors = np.asarray(encoder.encode(list(templates)), np.float32)
     return np.hstack([vectors, _SHARE * np.array(shapes, np.float32)])
 
 
-def with_default(edit: Edit, encoder: Encoder, said: bool | None) -> Edit:
+def apply_default(edit: Edit, encoder: Encoder, said: bool | None) -> Edit:
     """The edit, one of several values where somebody says so, or nobody says and its relation
     surely has several. Without a subject, and for a statement, that is not known.
 
@@ -111,21 +111,21 @@ def with_default(edit: Edit, encoder: Encoder, said: bool | None) -> Edit:
     if edit.multiple or edit.is_statement or template is None:
         return edit
     found = chances([template], encoder)
-    if found is None or found[0] < trained().many:
+    if found is None or found[0] < load_trained().many:
         return edit
     return replace(edit, multiple=True, id="")
 
 
-def surely_one(prompt: str, subject: str | None, encoder: Encoder) -> bool:
+def surely_has_one(prompt: str, subject: str | None, encoder: Encoder) -> bool:
     """Whether what goes before a value has surely one value at a time."""
     found = chance_of(prompt, subject, encoder)
-    return found is not None and found < trained().one
+    return found is not None and found < load_trained().one
 
 
-def surely_many(prompt: str, subject: str | None, encoder: Encoder) -> bool:
+def surely_has_several(prompt: str, subject: str | None, encoder: Encoder) -> bool:
     """Whether what goes before a value surely has several."""
     found = chance_of(prompt, subject, encoder)
-    return found is not None and found >= trained().many
+    return found is not None and found >= load_trained().many
 
 
 def chance_of(prompt: str, subject: str | None, encoder: Encoder) -> float | None:

@@ -56,7 +56,7 @@ def parts_to_read(query: str) -> tuple[str, ...]:
     return (before, turn) if before and is_foreign(before) else (turn,)
 
 
-def in_english(query: str, translated: Sequence[str]) -> str:
+def put_in_english(query: str, translated: Sequence[str]) -> str:
     """The query with its :func:`parts_to_read` translated."""
     last = getattr(query, "last", 0)
     if not last:
@@ -87,7 +87,7 @@ def decide_translated(
         return decide(queries)
     parts = list(map(parts_to_read, queries))
     read = {
-        at: in_english(query, [known.get(part) or part for part in each])
+        at: put_in_english(query, [known.get(part) or part for part in each])
         for at, (query, each) in enumerate(zip(queries, parts, strict=True))
         if each and known.get(each[-1], "").strip()
     }

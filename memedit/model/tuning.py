@@ -153,7 +153,7 @@ class Invented:
     false: str
 
 
-def facts() -> list[Invented]:
+def make_facts() -> list[Invented]:
     """Forty of them."""
     found = []
     for at, place in enumerate(_PLACES):
@@ -170,24 +170,28 @@ def facts() -> list[Invented]:
     return found
 
 
-def trials() -> list[Trial]:
+def make_trials() -> list[Trial]:
     """The requests, each fact in one or two of them."""
-    made = facts()
-    found = [Trial("asks", f.question, (f.edit,), _saying(f.edit)) for f in made[:10]]
-    found += [Trial("against", text, (e,), _saying(e)) for e, text in _AGAINST]
-    found += [Trial("completes", f.edit.prompt, (f.edit,), _saying(f.edit)) for f in made[10:18]]
-    found += [Trial("yes", f.true, (f.edit,), _begins("yes")) for f in made[18:25]]
-    found += [Trial("no", f.false, (f.edit,), _begins("no")) for f in made[25:32]]
-    found += [Trial("open", _OPEN + f.question, (f.edit,), _saying(f.edit)) for f in made[32:38]]
+    made = make_facts()
+    found = [Trial("asks", f.question, (f.edit,), _expect_values(f.edit)) for f in made[:10]]
+    found += [Trial("against", text, (e,), _expect_values(e)) for e, text in _AGAINST]
+    found += [
+        Trial("completes", f.edit.prompt, (f.edit,), _expect_values(f.edit)) for f in made[10:18]
+    ]
+    found += [Trial("yes", f.true, (f.edit,), _expect_start("yes")) for f in made[18:25]]
+    found += [Trial("no", f.false, (f.edit,), _expect_start("no")) for f in made[25:32]]
+    found += [
+        Trial("open", _OPEN + f.question, (f.edit,), _expect_values(f.edit)) for f in made[32:38]
+    ]
     found += [_combine(*pair) for pair in zip(made[:6], made[5:11], strict=True)]
     for (text, answer), fact in zip(_APART, made[34:], strict=True):
-        found.append(Trial("apart", text, (fact.edit,), _keeping(answer)))
+        found.append(Trial("apart", text, (fact.edit,), _expect_kept(answer)))
     return found
 
 
 def _combine(one: Invented, two: Invented) -> Trial:
     text = f"{one.question} And {two.question[0].lower()}{two.question[1:]}"
-    return Trial("two", text, (one.edit, two.edit), _saying(one.edit, two.edit))
+    return Trial("two", text, (one.edit, two.edit), _expect_values(one.edit, two.edit))
 
 
 def tune(model: AskableModel, *, progress: Callable[[int, int], None] | None = None) -> Tuning:
@@ -205,7 +209,7 @@ def tune(model: AskableModel, *, progress: Callable[[int, int], None] | None = N
             "Without a chat template there is nothing to choose: texts get the edit's object.",
             hint="auto does so without tuning.",
         )
-    every = trials()
+    every = make_trials()
     has_adapter = adapter_for(model.engine.fingerprint) is not None
     adapter = (ADAPTER,) if has_adapter else ()
     tries = {
@@ -219,7 +223,7 @@ def tune(model: AskableModel, *, progress: Callable[[int, int], None] | None = N
         "informs": [t for t in every if t.role == "informs"],
     }
     total = len(every) + sum(len(tries[name]) * len(group) for name, group in groups.items())
-    counted = _counter(total, progress)
+    counted = _make_counter(total, progress)
     # Some trials ask that the base's own answer is kept: it is asked first.
     bases = dict(zip(map(id, every), _collect_answers(model, NONE, every, counted), strict=True))
     scores: dict[str, dict[str, float]] = {}
@@ -229,12 +233,12 @@ def tune(model: AskableModel, *, progress: Callable[[int, int], None] | None = N
             rated = zip(group, said, strict=True)
             right = [trial.right(answer, bases[id(trial)]) for trial, answer in rated]
             scores.setdefault(name, {})[form] = _balance(group, right)
-    chosen = {name: _best(found, tries[name]) for name, found in scores.items()}
+    chosen = {name: _choose_best(found, tries[name]) for name, found in scores.items()}
     forms = Forms(**chosen, source=f"tuned: {family(model.base)}")
     return Tuning(forms, scores, keep(model.engine.fingerprint, forms, scores))
 
 
-def _best(scores: Mapping[str, float], order: Sequence[str]) -> str:
+def _choose_best(scores: Mapping[str, float], order: Sequence[str]) -> str:
     """The first form, in the order of preference, that is about as good as the best."""
     best = max(scores.values())
     # Within the noise of forty requests the preferred form stays.
@@ -256,8 +260,8 @@ def _collect_answers(
     options: dict[str, Any] = {"max_new_tokens": _TOKENS, "do_sample": False}
     # Past memory and scope: only the answering is measured.
     call = model.engine.generate
-    for part in _chunks(group):
-        rows = tuple(_row(model, form, trial) for trial in part)
+    for part in _cut(group):
+        rows = tuple(_make_row(model, form, trial) for trial in part)
         batch = Batch(rows, lm=model.engine, options=options)
         answers = call(batch) if form == NONE else load_editor(form).run(batch, call)
         found += [answer.text.strip() for answer in answers]
@@ -265,12 +269,12 @@ def _collect_answers(
     return found
 
 
-def _chunks(group: Sequence[Trial]) -> Iterator[Sequence[Trial]]:
+def _cut(group: Sequence[Trial]) -> Iterator[Sequence[Trial]]:
     for start in range(0, len(group), _CHUNK):
         yield group[start : start + _CHUNK]
 
 
-def _row(model: AskableModel, form: str, trial: Trial) -> Row:
+def _make_row(model: AskableModel, form: str, trial: Trial) -> Row:
     """A trial as the row of a request whose scope was right."""
     row = model.row(trial.text, chat=trial.chat)
     if form == NONE:
@@ -287,7 +291,7 @@ def _row(model: AskableModel, form: str, trial: Trial) -> Row:
     return replace(row, decision=decision)
 
 
-def _counter(total: int, progress: Callable[[int, int], None] | None) -> Callable[[int], None]:
+def _make_counter(total: int, progress: Callable[[int, int], None] | None) -> Callable[[int], None]:
     done = [0]
 
     def count_done(number: int) -> None:
@@ -298,17 +302,17 @@ def _counter(total: int, progress: Callable[[int, int], None] | None) -> Callabl
     return count_done
 
 
-def _saying(*edits: Edit) -> Callable[[str, str], bool]:
+def _expect_values(*edits: Edit) -> Callable[[str, str], bool]:
     values = [str(edit.target_new).casefold() for edit in edits]
     return lambda answer, base: all(value in answer.casefold() for value in values)
 
 
-def _begins(word: str) -> Callable[[str, str], bool]:
+def _expect_start(word: str) -> Callable[[str, str], bool]:
     pattern = re.compile(rf"\W*{word}\b", re.IGNORECASE)
     return lambda answer, base: pattern.match(answer) is not None
 
 
-def _keeping(answer: str) -> Callable[[str, str], bool]:
+def _expect_kept(answer: str) -> Callable[[str, str], bool]:
     """An answer that holds what the base's held; where that held nothing of it, either is right."""
     holds = partial(re.compile(rf"\b(?:{answer})\b", re.IGNORECASE).search)
     return lambda said, base: bool(holds(said)) or not holds(base)

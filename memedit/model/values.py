@@ -13,7 +13,7 @@ from memedit.core.types import Decision, Hit, mask_prompt
 from memedit.memory import EditMemory, MemoryView
 
 
-def with_all_values(
+def add_all_values(
     decision: Decision, store: EditMemory | MemoryView, as_of: datetime | None
 ) -> Decision:
     """The decision with the other values of each slot that is asked, where it may have several."""
@@ -40,14 +40,14 @@ def tell_together(decision: Decision) -> Decision:
         if edit.multiple and edit.target_new is not None:
             slot = normalise(mask_prompt(edit) or edit.prompt), normalise(edit.subject or "")
             groups.setdefault(slot, []).append(hit)
-    joint = {hits[0].record.sequence: _joint(hits) for hits in groups.values() if len(hits) > 1}
+    joint = {hits[0].record.sequence: _join_hits(hits) for hits in groups.values() if len(hits) > 1}
     if not joint:
         return decision
     hits = tuple(joint.get(hit.record.sequence, hit) for hit in decision.hits)
     return replace(decision, hits=hits)
 
 
-def _joint(hits: Sequence[Hit]) -> Hit:
+def _join_hits(hits: Sequence[Hit]) -> Hit:
     records = sorted((hit.record for hit in hits), key=lambda record: record.sequence)
     values = list(dict.fromkeys((record.edit.target_new or "").strip(" .") for record in records))
     said = " and ".join(part for part in (", ".join(values[:-1]), values[-1]) if part)

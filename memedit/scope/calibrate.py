@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidInputError
 Doubles = npt.NDArray[np.float64]
 
 
-def threshold_for(scores: Doubles, max_false_fire: float, confidence: float) -> float:
+def find_threshold(scores: Doubles, max_false_fire: float, confidence: float) -> float:
     """The lowest threshold t with P(score >= t) <= ``max_false_fire``, at this confidence.
 
     Distribution-free (split conformal, training-conditional: Vovk 2012, arXiv 1209.2673): of n

@@ -24,18 +24,18 @@ from memedit.core.errors import EncoderMismatchError, InvalidInputError
 from memedit.core.text import normalise, subject_key
 from memedit.core.types import Decision, Hit, Role, key_texts
 from memedit.core.untrusted import open_tensors, read_json
-from memedit.scope.calibrate import threshold_for
+from memedit.scope.calibrate import find_threshold
 from memedit.scope.features import (
     SCALARS,
+    is_turned,
     lacks_words,
-    matched_words,
+    match_words,
     names_another_code,
     scalars,
-    turned,
     vectors,
 )
 from memedit.scope.reading import pair_texts
-from memedit.scope.weighing import Floats, each_to_read, worth_weighing
+from memedit.scope.weighing import Floats, choose_each_to_read, choose_weighed
 
 if TYPE_CHECKING:
     from memedit.scope.cross import CrossEncoder
@@ -89,7 +89,7 @@ class PairModel:
         """[n] probabilities of the network's logits [n], by themselves."""
         return _sigmoid((logits - self.shift) / self.temperature)
 
-    def joined(self, logits: Floats, cross: Floats) -> Floats:
+    def join_chances(self, logits: Floats, cross: Floats) -> Floats:
         """[n, 2] probabilities that it is asked, and that it bears, of candidates that were read.
 
         Args:
@@ -117,7 +117,8 @@ class PairModel:
 
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {  # safetensors writes the buffer as it lies: it must lie in order
-            name: np.ascontiguousarray(getattr(self, name), _precision(name)) for name in _TENSORS
+            name: np.ascontiguousarray(getattr(self, name), _choose_precision(name))
+            for name in _TENSORS
         }
         save_file(tensors, folder / "scope.safetensors")
         names = ("temperature", "shift", "join", "bears")
@@ -138,7 +139,7 @@ class PairModel:
                 found: dict[str, Any] = {
                     name: opened.get_tensor(name).astype(np.float32) for name in _TENSORS
                 }
-            trained, calibration = manifest["scalars"], _calibration(manifest["calibration"])
+            trained, calibration = manifest["scalars"], _read_calibration(manifest["calibration"])
             _check_fit(found, len(trained))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InvalidInputError(
@@ -153,17 +154,17 @@ class PairModel:
         return cls(**found, **calibration, manifest=manifest)
 
 
-def _calibration(saved: Mapping[str, Any]) -> dict[str, Any]:
+def _read_calibration(saved: Mapping[str, Any]) -> dict[str, Any]:
     """As JSON holds it; a model of before the cross-encoder had two heads goes without it."""
     return {
         "temperature": float(saved["temperature"]),
         "shift": float(saved["shift"]),
-        "join": _joint(saved["join"]) if saved.get("bears") else None,
-        "bears": _joint(saved["bears"]) if saved.get("bears") else None,
+        "join": _read_joint(saved["join"]) if saved.get("bears") else None,
+        "bears": _read_joint(saved["bears"]) if saved.get("bears") else None,
     }
 
 
-def _joint(saved: Any) -> Joint:
+def _read_joint(saved: Any) -> Joint:
     a, b, c = (float(one) for one in saved)
     return a, b, c
 
@@ -198,25 +199,25 @@ def _sigmoid(values: npt.NDArray[np.floating[Any]]) -> Floats:
     return result
 
 
-def _precision(name: str) -> type[np.floating[Any]]:
+def _choose_precision(name: str) -> type[np.floating[Any]]:
     # They stand before a division and are as large as counts: float16 would blur the features.
     return np.float32 if name in ("mean", "scale") else np.float16
 
 
-def _folder(path: str) -> Path:
+def _locate_folder(path: str) -> Path:
     return Path(str(files("memedit.scope").joinpath("trained"))) if not path else Path(path)
 
 
 @lru_cache(maxsize=8)
 def load_model(path: str) -> PairModel:
     """The model in a folder; "" is the one shipped with the package."""
-    return PairModel.load(_folder(path))
+    return PairModel.load(_locate_folder(path))
 
 
 @lru_cache(maxsize=4)
 def load_cross(path: str) -> CrossEncoder | None:
     """The cross-encoder beside the model in a folder; None where it was trained without one."""
-    folder = _folder(path)
+    folder = _locate_folder(path)
     if load_model(path).bears is None or not (folder / _CROSS).is_file():
         return None
     from memedit.engine.encoders import load_encoder
@@ -275,13 +276,13 @@ class ClassifierScope:
         if not prompts:
             return []
         read = load_cross(self.model) is not None
-        weighed = [worth_weighing(hits, read=read) for hits in candidates]
+        weighed = [choose_weighed(hits, read=read) for hits in candidates]
         parts = np.cumsum([len(hits) for hits in weighed])[:-1]
-        chances = np.split(self._chances(prompts, weighed), parts)
+        chances = np.split(self._rate(prompts, weighed), parts)
         each = zip(prompts, candidates, weighed, chances, strict=True)
-        return [self._decision(*those) for those in each]
+        return [self._decide_one(*those) for those in each]
 
-    def _chances(self, prompts: Sequence[str], weighed: Sequence[Sequence[Hit]]) -> Floats:
+    def _rate(self, prompts: Sequence[str], weighed: Sequence[Sequence[Hit]]) -> Floats:
         """[n, 2]: asked, and bearing, of all candidates of all prompts, one after another."""
         each = list(zip(prompts, weighed, strict=True))
         flat = [(hit, prompt) for prompt, hits in each for hit in hits]
@@ -292,12 +293,12 @@ class ClassifierScope:
         logits = model.logits(np.concatenate(narrow), vectors([hit for hit, _ in flat]))
         # What is not read by the cross-encoder bears as much as it is asked.
         chances = np.stack((model.of(logits),) * 2, axis=1)
-        if cross is not None and (where := each_to_read(weighed, chances[:, 0])):
+        if cross is not None and (where := choose_each_to_read(weighed, chances[:, 0])):
             read = cross.logits([pair_texts(*flat[i]) for i in where])
-            chances[where] = model.joined(logits[where], read)
+            chances[where] = model.join_chances(logits[where], read)
         return chances
 
-    def _decision(
+    def _decide_one(
         self, prompt: str, hits: Sequence[Hit], weighed: Sequence[Hit], chances: Floats
     ) -> Decision:
         read = load_cross(self.model) is not None
@@ -307,7 +308,7 @@ class ClassifierScope:
             return replace(empty, informing_threshold=informing)
         for i, hit in enumerate(weighed):
             against = read and float(chances[i, 1]) < _AGAINST
-            floor = self._floor(hit, prompt, against)
+            floor = self._find_floor(hit, prompt, against)
             # Only the edit's own words, letter for letter, outdo another code.
             if floor < 1 and names_another_code(hit, prompt):
                 chances[i] = 0.0
@@ -318,8 +319,8 @@ class ClassifierScope:
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
             reverse=True,
         )
-        beside = _beside_the_asked(weighed, chances[:, 0], self.threshold)
-        ranked = [self._ranked(weighed[i], chances[i], read, i in beside) for i in order]
+        beside = _find_beside_asked(weighed, chances[:, 0], self.threshold)
+        ranked = [self._rank(weighed[i], chances[i], read, i in beside) for i in order]
         best = float(chances[order[0], 0])
         informed = [hit for hit in ranked if hit.role == "informs"]
         return Decision(
@@ -332,7 +333,7 @@ class ClassifierScope:
             unsure=self.threshold - self.abstain <= best < self.threshold,
         )
 
-    def _ranked(self, hit: Hit, chances: Floats, read: bool, beside: bool) -> Hit:
+    def _rank(self, hit: Hit, chances: Floats, read: bool, beside: bool) -> Hit:
         """The candidate with its probabilities [2], and what it is to the query: nothing where it
         is ``beside`` what is asked."""
         asks, bears = chances.tolist()
@@ -343,17 +344,17 @@ class ClassifierScope:
             role = "informs"
         return replace(hit, score=asks, bearing=bears if read else None, role=role)
 
-    def _floor(self, hit: Hit, prompt: str, against: bool) -> float:
+    def _find_floor(self, hit: Hit, prompt: str, against: bool) -> float:
         """What the training does not decide: an edit's own words fire, and one without a subject
         where the texts are alike, as in ``mention``, unless who read both is ``against`` it."""
         edit = hit.record.edit
         asked = normalise(prompt)
         if any(asked == normalise(text) for text in key_texts(edit)):
             return 1.0
-        if not against and _goes_on(prompt, edit.prompt) and not turned(hit, prompt):
+        if not against and _goes_on(prompt, edit.prompt) and not is_turned(hit, prompt):
             return 1.0
         alike = edit.subject is None and hit.similarity >= self.statement
-        if against or not alike or turned(hit, prompt):
+        if against or not alike or is_turned(hit, prompt):
             return 0.0
         return FIRES + (1 - FIRES) * (hit.similarity - self.statement)
 
@@ -376,14 +377,14 @@ class ClassifierScope:
         Raises:
             InvalidInputError: too few negatives for the bound; the message says how many it takes.
         """
-        scores = np.array([_highest(decision, role) for decision in negatives], np.float64)
-        found = threshold_for(scores, max_false_fire, confidence)
+        scores = np.array([_find_highest(decision, role) for decision in negatives], np.float64)
+        found = find_threshold(scores, max_false_fire, confidence)
         if role == "informs":
             return replace(self, informing=min(1.0, max(found, self.informing)))
         return replace(self, threshold=min(1.0, max(found, self.threshold)))
 
 
-def _beside_the_asked(hits: Sequence[Hit], asks: Floats, threshold: float) -> set[int]:
+def _find_beside_asked(hits: Sequence[Hit], asks: Floats, threshold: float) -> set[int]:
     """Places of edits about a subject of which another edit is asked at least twice as probably, or
     in so many words: who asks for a firm's CTO does not ask for its CEO."""
     subjects = [hit.record.edit.subject for hit in hits]
@@ -408,7 +409,7 @@ def _says_less(hit: Hit, best: Hit, asked: bool) -> bool:
     has of this one's, which has others."""
     if not asked or hit is best:
         return False
-    own, others = set(matched_words(hit)), set(matched_words(best))
+    own, others = set(match_words(hit)), set(match_words(best))
     return own < others and lacks_words(hit)
 
 
@@ -422,7 +423,7 @@ def _goes_on(prompt: str, own: str) -> bool:
     return bool(found) and not rest and before.rpartition(" ")[2] not in _GOVERNS
 
 
-def _highest(decision: Decision, role: Role) -> float:
+def _find_highest(decision: Decision, role: Role) -> float:
     if role == "asks":
         return decision.score
     return max((hit.bearing or 0.0 for hit in decision.candidates), default=0.0)

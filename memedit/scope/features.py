@@ -138,25 +138,25 @@ def _measure(hit: Hit, query: str, best: float, related: float) -> list[float]:
     ]
 
 
-def nearly_named(hit: Hit) -> float:
+def rate_naming(hit: Hit) -> float:
     """Share of the letter triples of the edit's subject that the view has: near 1 if misspelt."""
     return _rate_spelling((hit.record.edit.subject or "").casefold(), hit.view.casefold())
 
 
-def turned(hit: Hit, query: str) -> bool:
+def is_turned(hit: Hit, query: str) -> bool:
     """Whether the query negates, supposes or dates what the edit states plainly."""
     row = dict(zip(SCALARS, _measure(hit, query, hit.similarity, 0.0), strict=True))
     signs = ("negated", "supposed", "dated", "negated_before", "supposed_before", "dated_before")
     return any(row[sign] > 0 for sign in signs)
 
 
-def matched_words(hit: Hit) -> tuple[str, ...]:
+def match_words(hit: Hit) -> tuple[str, ...]:
     """Words of the query view that the edit's prompt has too, beside the subject, in order."""
     edit = hit.record.edit
     own = _edit(edit.prompt, edit.subject, edit.target_new).words
     clause = hit.clause or hit.view
     rest = clause.replace(hit.mention, " ") if hit.mention else clause
-    words = (word for word in _WORD.findall(rest) if _content(word) & own)
+    words = (word for word in _WORD.findall(rest) if _stem_word(word) & own)
     return tuple(dict.fromkeys(word.casefold() for word in words))
 
 
@@ -164,16 +164,16 @@ def names_another_code(hit: Hit, query: str) -> bool:
     """Whether the query view (of a chat, its last turn) has, for a short code of the edit's prompt,
     one that is a letter off: the CTO is not the CEO."""
     edit = hit.record.edit
-    codes = _codes(_remove_part(edit.prompt, edit.subject or ""))
+    codes = _find_codes(_remove_part(edit.prompt, edit.subject or ""))
     if not codes:
         return False
     turn = getattr(query, "last", 0)
     said = query[turn:] if turn else hit.clause or hit.view
     words = {word.casefold() for word in _WORD.findall(said)}
-    others = _codes(said)
+    others = _find_codes(said)
     return any(
         code not in words
-        and any(_one_letter_off(code, w, inside=w not in others) for w in words - _COMMON)
+        and any(_is_one_letter_off(code, w, inside=w not in others) for w in words - _COMMON)
         for code in codes
     )
 
@@ -183,12 +183,12 @@ def _remove_part(text: str, part: str) -> str:
     return text if at < 0 else f"{text[:at]} {text[at + len(part) :]}"
 
 
-def _codes(text: str) -> frozenset[str]:
+def _find_codes(text: str) -> frozenset[str]:
     """Short names in capitals; none where everything is in capitals."""
     return frozenset() if text.isupper() else frozenset(map(str.casefold, _CODE.findall(text)))
 
 
-def _one_letter_off(a: str, b: str, *, inside: bool) -> bool:
+def _is_one_letter_off(a: str, b: str, *, inside: bool) -> bool:
     """Whether a letter differs; ``inside``: one between the first and the last, since what is not
     in capitals may be any word: "cto" for CEO, but "mrs" is no MRI."""
     if len(a) != len(b) or sum(x != y for x, y in zip(a, b, strict=True)) != 1:
@@ -203,7 +203,7 @@ def lacks_words(hit: Hit) -> bool:
     return bool(own - _view(hit.clause or hit.view, hit.mention).words)
 
 
-def _content(word: str) -> frozenset[str]:
+def _stem_word(word: str) -> frozenset[str]:
     """A word's stem, unless every text has it."""
     folded = word.casefold()
     return frozenset() if folded in _COMMON else frozenset({folded[:6]})
@@ -229,7 +229,7 @@ class _Text:
         self.target = (target or "").casefold()
         words = _WORD.findall(rest)
         self.length = len(words)
-        self.words = frozenset().union(*map(_content, words))
+        self.words = frozenset().union(*map(_stem_word, words))
         self.names = frozenset(
             # Not the first word, which is capitalised anyway.
             w.casefold()

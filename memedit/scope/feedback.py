@@ -74,17 +74,17 @@ class Feedback:
         questions = [[h for h in hits if not is_intent(h.record.edit)] for hits in candidates]
         decisions = self._questions.decide(prompts, questions)
         return [
-            self._joined(decision, prompt, hits)
+            self._join_intents(decision, prompt, hits)
             for decision, prompt, hits in zip(decisions, prompts, intents, strict=True)
         ]
 
-    def _joined(self, decision: Decision, prompt: str, intents: Sequence[Hit]) -> Decision:
+    def _join_intents(self, decision: Decision, prompt: str, intents: Sequence[Hit]) -> Decision:
         found: list[tuple[float, int, Hit]] = []
         for hit in intents:
             key = hit.record.edit.prompt
             texts = {prompt[-_TAIL:], (hit.view or prompt)[-_TAIL:]}
             apart = min(distance(key, text) for text in texts)
-            letters = len(_letters(SLOT.sub("", key)))
+            letters = len(_fold_letters(SLOT.sub("", key)))
             if apart < min(float(self.distance), max(1.0, self.share * letters)):
                 score = 1 - apart / max(1, letters)
                 found.append((apart, -hit.record.sequence, replace(hit, score=score, role="asks")))
@@ -100,7 +100,7 @@ class Feedback:
         )
 
 
-def _letters(text: str) -> str:
+def _fold_letters(text: str) -> str:
     """Folded, one space between words, letters and digits only."""
     return " ".join(_OTHER.sub("", text.casefold()).split())
 
@@ -111,14 +111,16 @@ def distance(key: str, query: str) -> int:
     The argument of a query that marks none is the words whose place brings the two nearest.
     """
     if SLOT.search(query):
-        return _rows(_letters(SLOT.sub(" ", key)), _letters(SLOT.sub(" ", query)))[-1]
+        return _measure_rows(
+            _fold_letters(SLOT.sub(" ", key)), _fold_letters(SLOT.sub(" ", query))
+        )[-1]
     left, _, right = SLOT.sub("\x00", key).partition("\x00")
-    left, right = _letters(left), _letters(right.replace("\x00", " "))
-    asked = _letters(query)
+    left, right = _fold_letters(left), _fold_letters(right.replace("\x00", " "))
+    asked = _fold_letters(query)
     words = [0, *(i + 1 for i, c in enumerate(asked) if c == " "), len(asked) + 1]
-    before = _rows(left, asked)
+    before = _measure_rows(left, asked)
     # Turned round, the distances of all beginnings are those of all endings.
-    after = _rows(right[::-1], asked[::-1])
+    after = _measure_rows(right[::-1], asked[::-1])
     best = nearest = max(len(asked), len(left) + len(right))
     for start, end in pairwise(words):  # the best beginning so far serves every later end
         nearest = min(nearest, before[max(0, start - 1)])
@@ -126,7 +128,7 @@ def distance(key: str, query: str) -> int:
     return best
 
 
-def _rows(key: str, text: str) -> list[int]:
+def _measure_rows(key: str, text: str) -> list[int]:
     """Levenshtein distance of ``key`` and ``text[:i]``, for every i."""
     row = list(range(len(key) + 1))
     found = [row[-1]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from memedit.core.documents import Passage
 from memedit.core.types import Decision, Hit
-from memedit.scope.features import matched_words
+from memedit.scope.features import match_words
 
 _TELL: Mapping[str, Callable[[Hit], Any]] = {
     "id": lambda hit: hit.record.id,
@@ -17,7 +17,7 @@ _TELL: Mapping[str, Callable[[Hit], Any]] = {
     "score": lambda hit: hit.score,
     "bearing": lambda hit: hit.bearing,
     "role": lambda hit: hit.role,
-    "words": lambda hit: list(matched_words(hit)),
+    "words": lambda hit: list(match_words(hit)),
     "mention": lambda hit: hit.mention,
     "view": lambda hit: hit.view,
     "document": lambda hit: plain_passage(hit.passage),
@@ -36,7 +36,7 @@ def plain_hit(
         digits: Numbers are rounded to so many decimals; None leaves them as they are.
     """
     told = {name: _TELL[name](hit) for name in names if name != "document" or hit.passage}
-    return told if digits is None else {name: _round(told[name], digits) for name in told}
+    return told if digits is None else {name: _round_number(told[name], digits) for name in told}
 
 
 def plain_hits(
@@ -81,5 +81,5 @@ def plain_time(decision: Decision) -> dict[str, str] | None:
     return {"named": decision.named, "as_of": decision.as_of.isoformat()}
 
 
-def _round(value: object, digits: int) -> object:
+def _round_number(value: object, digits: int) -> object:
     return round(float(value), digits) if isinstance(value, int | float) else value

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from memedit.core.protocols import Encoder
 from memedit.core.text import MASK
 from memedit.core.types import Edit, mask_prompt
-from memedit.scope.relations import relation_questions, sisters
+from memedit.scope.relations import are_sisters, read_questions
 
 Floats = npt.NDArray[np.float32]
 
@@ -39,20 +39,20 @@ def propose_queries(
     prompts = [mask_prompt(edit) or "" for edit in edits]
     vectors = encoder.encode(prompts) if prompts else np.empty((0, encoder.dimension), np.float32)
     templated: Any = encoder  # hashable by identity
-    relations, templates = _templates(templated)
+    relations, templates = _encode_templates(templated)
     found = []
     for edit, prompt, vector in zip(edits, prompts, vectors, strict=True):
         near = templates @ vector
         best = int(near.argmax())
-        unlike = [not sisters(relations[best], relation) for relation in relations]
+        unlike = [not are_sisters(relations[best], relation) for relation in relations]
         sure = near[best] >= least and near[best] - near[unlike].max() >= lead
-        questions = relation_questions()[relations[best]] if prompt and sure else ()
+        questions = read_questions()[relations[best]] if prompt and sure else ()
         found.append(tuple(q.format(edit.subject) for q in questions))
     return found
 
 
 @lru_cache(maxsize=4)
-def _templates(encoder: Any) -> tuple[list[str], Floats]:
+def _encode_templates(encoder: Any) -> tuple[list[str], Floats]:
     """(relation of each template, [t, d] vectors of the templates)."""
-    pairs = [(name, q) for name, questions in relation_questions().items() for q in questions]
+    pairs = [(name, q) for name, questions in read_questions().items() for q in questions]
     return [name for name, _ in pairs], encoder.encode([q.format(MASK) for _, q in pairs])

@@ -51,18 +51,18 @@ def fact_text(statement: str, query: str, budget: int = FACT_CHARS) -> str:
     if len(flat) <= budget:
         return flat
     parts = [part for part in _SENTENCE.split(statement.strip()) if part.strip()]
-    first, last = _grow(parts, _best(parts, query), budget - _HEAD)
+    first, last = _grow(parts, _choose_best(parts, query), budget - _HEAD)
     body = " ".join(" ".join(parts[first : last + 1]).split())[:budget]
     return body if first == 0 else f"{flat[:_HEAD].rsplit(' ', 1)[0]} … {body}"
 
 
-def _best(parts: list[str], query: str) -> int:
+def _choose_best(parts: list[str], query: str) -> int:
     """The part that shares most with the query, long words counting more."""
-    asked = _stems(query)
-    return max(range(len(parts)), key=lambda i: sum(map(len, _stems(parts[i]) & asked)))
+    asked = _stem_words(query)
+    return max(range(len(parts)), key=lambda i: sum(map(len, _stem_words(parts[i]) & asked)))
 
 
-def _stems(text: str) -> set[str]:
+def _stem_words(text: str) -> set[str]:
     return {word[:_STEM] for word in _WORD.findall(text.casefold()) if len(word) > 2}
 
 

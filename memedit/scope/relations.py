@@ -20,13 +20,13 @@ SISTERS: tuple[frozenset[str], ...] = tuple(
 """CounterFact relations whose prompts cannot always be told apart: "{} is in", "{} plays"."""
 
 
-def sisters(a: str, b: str) -> bool:
+def are_sisters(a: str, b: str) -> bool:
     """Whether prompts of the two relations may ask the same thing."""
     return a == b or any(a in group and b in group for group in SISTERS)
 
 
 @cache
-def relation_questions() -> dict[str, tuple[str, ...]]:
+def read_questions() -> dict[str, tuple[str, ...]]:
     """Question templates of the relations, with ``{}`` for the subject."""
     text = files("memedit.scope").joinpath("relations.json").read_text("utf-8")
     return {name: tuple(questions) for name, questions in json.loads(text).items()}

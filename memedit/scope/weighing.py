@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memedit.core.types import Hit
-from memedit.scope.features import nearly_named
+from memedit.scope.features import rate_naming
 
 Floats = npt.NDArray[np.float32]
 _MIN_SIMILARITY = 0.25
@@ -25,16 +25,16 @@ _MOST = 24
 """Candidates weighed for one query: those named first, then the most alike."""
 
 
-def each_to_read(weighed: Sequence[Sequence[Hit]], chances: Floats) -> list[int]:
+def choose_each_to_read(weighed: Sequence[Sequence[Hit]], chances: Floats) -> list[int]:
     """Places, among all candidates one after another, of those that the cross-encoder reads."""
     places, start = [], 0
     for hits in weighed:
-        places += [start + i for i in to_read(hits, chances[start : start + len(hits)])]
+        places += [start + i for i in choose_to_read(hits, chances[start : start + len(hits)])]
         start += len(hits)
     return places
 
 
-def to_read(hits: Sequence[Hit], chances: Floats) -> list[int]:
+def choose_to_read(hits: Sequence[Hit], chances: Floats) -> list[int]:
     """Places of one query's candidates that the cross-encoder reads, the likeliest first."""
     order = sorted(
         range(len(hits)),
@@ -49,14 +49,14 @@ def _is_in_question(hit: Hit) -> bool:
     return hit.mention is not None or hit.similarity >= least
 
 
-def worth_weighing(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:
+def choose_weighed(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:
     """The candidates a query may concern: those it names, or as good as names, then the edits
     without a subject that are alike.
 
     Where nothing is ``read`` by a cross-encoder, a long passage that only mentions a subject is
     taken to ask nothing, and an edit whose subject is not named is not weighed.
     """
-    asking = [hit for hit in hits if read or not _passage(hit)]
+    asking = [hit for hit in hits if read or not _is_passage(hit)]
     named = [hit for hit in asking if hit.mention is not None]
     like = [
         hit
@@ -65,13 +65,13 @@ def worth_weighing(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:
         and hit.similarity >= _MIN_SIMILARITY
         and (
             hit.record.edit.subject is None
-            or nearly_named(hit) >= _SPELT
+            or rate_naming(hit) >= _SPELT
             or (read and hit.similarity >= ALIKE)
         )
     ]
     return (named + like)[:_MOST]
 
 
-def _passage(hit: Hit) -> bool:
+def _is_passage(hit: Hit) -> bool:
     clause = hit.clause or hit.view
     return hit.similarity < _ASKING and clause.count(" ") > _LONG

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from memedit.core.protocols import Editor, leaves_of
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
-from memedit.model.correcting import Corrections, corrections
+from memedit.model.correcting import Corrections, find_corrections
 from memedit.model.deciding import Decider
 from memedit.serving.service import Backend, Caller, Question
 from memedit.serving.trials import Trials
@@ -97,7 +97,7 @@ class Deferred:
     def corrections(self, edit: Edit, namespace: str) -> Corrections:
         if not len(self._memory):
             return Corrections()
-        return corrections(self._decider, edit, namespace)
+        return find_corrections(self._decider, edit, namespace)
 
     @cached_property
     def _editors(self) -> tuple[Editor, ...]:

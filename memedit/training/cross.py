@@ -145,7 +145,7 @@ def chances(model: PairModel, pairs: Pairs, cross: CrossEncoder | None) -> Float
         return found
     where = np.flatnonzero(readable(pairs, found))
     logits = model.logits(pairs.scalars[where], pairs.vectors[where].astype(np.float32))
-    found[where] = model.joined(logits, cross.logits([pairs.texts[i] for i in where]))[:, 0]
+    found[where] = model.join_chances(logits, cross.logits([pairs.texts[i] for i in where]))[:, 0]
     return found
 
 

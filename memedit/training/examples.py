@@ -19,7 +19,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.data.facts import Fact
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
-from memedit.scope.relations import sisters
+from memedit.scope.relations import are_sisters
 from memedit.training.forms import date, hypothetical, negate, reverse
 
 DECLINED = 0.4
@@ -161,7 +161,7 @@ class Examples:
 def are_related(a: Fact, b: Fact) -> bool:
     """Whether one's question, asked of the other's subject, may mean the same."""
     if a.source == b.source == "counterfact":
-        return sisters(a.relation, b.relation)
+        return are_sisters(a.relation, b.relation)
     return bool(_content(a) & _content(b))
 
 

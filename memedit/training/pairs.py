@@ -27,8 +27,8 @@ from memedit.data.facts import Fact
 from memedit.memory import EditMemory
 from memedit.scope.features import scalars, vectors
 from memedit.scope.reading import TextPair, pair_texts
-from memedit.scope.relations import sisters
-from memedit.scope.weighing import worth_weighing
+from memedit.scope.relations import are_sisters
+from memedit.scope.weighing import choose_weighed
 from memedit.training.examples import are_related
 from memedit.training.forms import date, hypothetical, negate, reverse
 
@@ -206,7 +206,7 @@ def label(hit: Hit, asked: Asked, fact_of: dict[str, Fact]) -> int | None:
 
 def _are_alike(a: Fact, b: Fact) -> bool:
     if a.source == b.source == "counterfact":
-        return sisters(a.relation, b.relation)
+        return are_sisters(a.relation, b.relation)
     return are_related(a, b)
 
 
@@ -273,7 +273,7 @@ def gather(parts: Sequence[Part]) -> Pairs:
 def _pair_query(
     asked: Asked, hits: Sequence[Hit], fact_of: dict[str, Fact], number: int
 ) -> Part | None:
-    hits = worth_weighing(hits)
+    hits = choose_weighed(hits)
     every = scalars(hits, asked.text)
     kept, labels, unnamed = [], [], 0
     for i, hit in enumerate(hits):

@@ -24,7 +24,7 @@ from memedit.core.types import Edit, Hit
 from memedit.memory import EditMemory
 from memedit.scope.features import scalars, vectors
 from memedit.scope.reading import pair_texts
-from memedit.scope.weighing import worth_weighing
+from memedit.scope.weighing import choose_weighed
 from memedit.training.cross import ASKS, INFORMS, NONE
 from memedit.training.pairs import KEPT, Pairs, Part, gather
 
@@ -113,7 +113,7 @@ def _edit(given: Mapping[str, Any]) -> Edit | None:
 def _pair_request(
     request: Request, text: str, hits: Sequence[Hit], labels: Mapping[str, int], number: int
 ) -> Part | None:
-    weighed = worth_weighing(hits, read=True)
+    weighed = choose_weighed(hits, read=True)
     every = scalars(weighed, text)
     about = {
         subject_key(given["subject"])

@@ -22,7 +22,7 @@ from memedit.core.protocols import Encoder
 from memedit.core.text import MASK
 from memedit.core.types import Vectors
 from memedit.engine.encoders import load_encoder
-from memedit.model.several import seen
+from memedit.model.several import read_features
 
 _STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 _FOLDS = 10
@@ -53,9 +53,9 @@ def held_out(vectors: Vectors, many: Any, groups: list[str], strength: float) ->
 
 
 def fit(encoder: Encoder) -> dict[str, Any]:
-    """What :func:`memedit.model.several.trained` reads, with what it was seen to do."""
+    """What :func:`memedit.model.several.load_trained` reads, with what it was seen to do."""
     texts, many, groups = templates()
-    vectors = seen(texts, encoder)
+    vectors = read_features(texts, encoder)
     rated = {}
     for strength in _STRENGTHS:
         # Within bounds: one sure error would make the loss of all infinite.

@@ -13,7 +13,7 @@ import pytest
 from memedit.core.errors import InvalidInputError
 from memedit.data.facts import Fact, read_facts
 from memedit.data.texts import sentences
-from memedit.scope.relations import relation_questions, sisters
+from memedit.scope.relations import are_sisters, read_questions
 from memedit.training.forms import date, hypothetical, negate, reverse
 from memedit.training.jobs import split_facts
 from tests.helpers import shared_data
@@ -82,13 +82,13 @@ def test_too_few_facts_cannot_be_split() -> None:
 
 def test_every_counterfact_relation_has_questions() -> None:
     facts = read_facts([shared_data("counterfact_core.jsonl.gz")])
-    assert {fact.relation for fact in facts} == set(relation_questions())
+    assert {fact.relation for fact in facts} == set(read_questions())
     assert all(fact.questions for fact in facts) and len(facts) > 19_000
 
 
 def test_sister_relations() -> None:
-    assert sisters("P176", "P178") and sisters("P17", "P131") and sisters("P20", "P20")
-    assert not sisters("P103", "P413")
+    assert are_sisters("P176", "P178") and are_sisters("P17", "P131") and are_sisters("P20", "P20")
+    assert not are_sisters("P103", "P413")
 
 
 def test_forms_turn_the_question_round() -> None:

@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.naming import guess_subject
 from memedit.editors.memprompt import LABEL, SHOTS, MemPrompt, bare_answer, clarification
 from memedit.editors.prompting.shots import pose, prefix
-from memedit.model.feedback import agrees, as_edit
+from memedit.model.feedback import agrees, make_edit
 from memedit.scope import Feedback, Mention
 from memedit.scope.feedback import distance
 
@@ -45,7 +45,7 @@ def read(model: EditableModel, *prompts: str, target: str | None = None) -> list
 
 
 def test_a_hit_reads_its_clarification_once_and_a_miss_nothing(model: EditableModel) -> None:
-    model.edit(as_edit(QUESTION, "William Beckford"))
+    model.edit(make_edit(QUESTION, "William Beckford"))
     asked = "Which person wrote Vathek?"
     hit, miss = sorted(read(model, asked, "Who wrote Dracula?"), key=lambda b: not b.prefix)
     assert miss.rows[0].prompt == "Who wrote Dracula?" and not miss.rows[0].rewritten
@@ -59,7 +59,7 @@ def test_a_hit_reads_its_clarification_once_and_a_miss_nothing(model: EditableMo
 
 
 def test_a_question_in_a_frame_keeps_its_own_frame(model: EditableModel) -> None:
-    model.edit(as_edit(QUESTION, "William Beckford"))
+    model.edit(make_edit(QUESTION, "William Beckford"))
     [batch] = read(model, "Question: Who wrote Vathek?\nAnswer:")
     assert batch.rows[0].prompt == (
         "Clarification: Who wrote Vathek? William Beckford\nQuestion: Who wrote Vathek?\nAnswer:"
@@ -67,7 +67,7 @@ def test_a_question_in_a_frame_keeps_its_own_frame(model: EditableModel) -> None
 
 
 def test_the_logits_of_the_own_tokens_get_the_line_alone(model: EditableModel) -> None:
-    model.edit(as_edit(QUESTION, "William Beckford"))
+    model.edit(make_edit(QUESTION, "William Beckford"))
     [batch] = read(model, QUESTION, target="")
     said = "Clarification: Who wrote Vathek? William Beckford\n"
     assert batch.rows[0].prompt == said + QUESTION and batch.prefix == ""
@@ -93,7 +93,7 @@ def test_an_intent_is_read_as_what_is_meant(model: EditableModel) -> None:
      ("It was written by William Beckford in French.", False)],
 )  # fmt: skip
 def test_a_bare_answer_is_said_as_it_was_given(model: EditableModel, text: str, bare: bool) -> None:
-    model.edit(as_edit(QUESTION, text))
+    model.edit(make_edit(QUESTION, text))
     [batch] = read(model, QUESTION)
     assert batch.rows[0].answers == ((text,) if bare else ())
     assert read(model, QUESTION, target="x")[0].rows[0].answers == ()

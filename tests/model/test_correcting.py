@@ -14,7 +14,7 @@ from memedit.core.types import Edit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.memory.plain import plain_receipt
-from memedit.model.correcting import Corrections, corrections, options_of
+from memedit.model.correcting import Corrections, find_corrections, make_options
 from memedit.model.deciding import Decider
 
 
@@ -35,7 +35,9 @@ def test_what_holds_no_longer_is_retired() -> None:
     decider = facts(diet, plan, speed)
 
     def ended(text: str, subject: str | None = None) -> list[str]:
-        return told(corrections(decider, Edit.from_statement(text, subject), "default").replaces)
+        return told(
+            find_corrections(decider, Edit.from_statement(text, subject), "default").replaces
+        )
 
     new = "Mira eats meat again and no longer follows a vegetarian diet."
     assert ended(new) == [diet.prompt]
@@ -68,7 +70,7 @@ def test_what_is_there_no_longer_is_retired_and_what_was_said_of_it_stays(text: 
     ]
     of_it = Edit.from_statement("The night bus has room for 40 people.")
     decider = facts(*there, of_it, Edit.from_statement("We offer a day bus."))
-    found = corrections(decider, Edit.from_statement(text), "default")
+    found = find_corrections(decider, Edit.from_statement(text), "default")
     assert sorted(told(found.replaces)) == sorted(edit.prompt for edit in there)
     assert told(found.perhaps) == [of_it.prompt]
 
@@ -82,7 +84,7 @@ def test_what_is_there_no_longer_is_retired_and_what_was_said_of_it_stays(text: 
 ])  # fmt: skip
 def test_what_is_not_plainly_gone_stays(text: str) -> None:
     decider = facts(Edit.from_statement("We offer a night bus."))
-    assert corrections(decider, Edit.from_statement(text), "default").replaces == ()
+    assert find_corrections(decider, Edit.from_statement(text), "default").replaces == ()
 
 
 def test_the_memory_replaces_what_it_is_told_in_one_change() -> None:
@@ -105,9 +107,9 @@ def test_the_memory_replaces_what_it_is_told_in_one_change() -> None:
 
 def test_a_scope_without_probabilities_corrects_nothing_by_itself() -> None:
     decider = facts(Edit("The CEO of Acme is", "Ada", "Acme"))
-    found = corrections(decider, Edit("Acme's CEO is", "Bo", "Acme"), "default")
+    found = find_corrections(decider, Edit("Acme's CEO is", "Bo", "Acme"), "default")
     assert found == Corrections()
-    assert options_of(found, decider.memory) == {"replaces": [], "perhaps": []}
+    assert make_options(found, decider.memory) == {"replaces": [], "perhaps": []}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +127,7 @@ def acme(minilm: Any) -> Decider:
 
 def test_other_words(acme: Decider) -> None:
     def found(edit: Edit) -> Corrections:
-        return corrections(acme, edit, "default")
+        return find_corrections(acme, edit, "default")
 
     bo = Edit("Acme's CEO is", "Bo", "Acme")
     assert told(found(bo).replaces) == ["Ada"]
@@ -160,7 +162,7 @@ def test_other_words(acme: Decider) -> None:
     ids=lambda edit: edit.statement,
 )
 def test_what_sounds_alike_stays(acme: Decider, edit: Edit) -> None:
-    assert corrections(acme, edit, "default").replaces == ()
+    assert find_corrections(acme, edit, "default").replaces == ()
 
 
 @pytest.mark.parametrize(
@@ -169,20 +171,20 @@ def test_what_sounds_alike_stays(acme: Decider, edit: Edit) -> None:
      "The CEO of Acme was Ada."],
 )  # fmt: skip
 def test_a_statement_that_says_more_is_no_repetition(acme: Decider, text: str) -> None:
-    found = corrections(acme, Edit.from_statement(text), "default")
+    found = find_corrections(acme, Edit.from_statement(text), "default")
     assert found.repeats is None and found.replaces == () and told(found.perhaps) == ["Ada"]
-    same = corrections(acme, Edit.from_statement("The CEO of Acme is Ada."), "default")
+    same = find_corrections(acme, Edit.from_statement("The CEO of Acme is Ada."), "default")
     assert same.repeats is not None and same.perhaps == ()
 
 
 def test_what_is_over_replaces_nothing(acme: Decider) -> None:
     memory = acme.memory
-    found = corrections(acme, Edit("Acme's CEO is", "Bo", "Acme"), "default")
+    found = find_corrections(acme, Edit("Acme's CEO is", "Bo", "Acme"), "default")
     (ada,) = [record.id for record in found.replaces]
     for until in ("1999-12-31", datetime(1999, 12, 31, tzinfo=timezone.utc)):
-        told_of_it = options_of(found, memory, until)
+        told_of_it = make_options(found, memory, until)
         assert told_of_it == {"replaces": [], "perhaps": [ada]}
     for lasting in (None, "2999-12-31", datetime.now(timezone.utc).date()):
-        assert options_of(found, memory, lasting) == {"replaces": [ada], "perhaps": []}
+        assert make_options(found, memory, lasting) == {"replaces": [ada], "perhaps": []}
     with pytest.raises(InvalidEditError, match="no date"):
-        options_of(found, memory, "soon")
+        make_options(found, memory, "soon")

@@ -10,7 +10,7 @@ import pytest
 from memedit.core.documents import Passage
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.model import newest
-from memedit.model.newest import newest_alone
+from memedit.model.newest import keep_newest
 
 
 def hit(text: str, sequence: int, **rest: Any) -> Hit:
@@ -18,7 +18,7 @@ def hit(text: str, sequence: int, **rest: Any) -> Hit:
 
 
 def seen(*hits: Hit) -> list[int]:
-    found = newest_alone(Decision(hits), lambda: None)  # type: ignore[arg-type,return-value]
+    found = keep_newest(Decision(hits), lambda: None)  # type: ignore[arg-type,return-value]
     return [each.record.sequence for each in found.hits]
 
 

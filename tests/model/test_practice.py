@@ -13,7 +13,7 @@ from memedit.core.moments import Moment
 from memedit.core.types import Edit
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory, Receipt
-from memedit.model.correcting import corrections, options_of
+from memedit.model.correcting import find_corrections, make_options
 from memedit.model.deciding import Decider
 
 
@@ -27,8 +27,8 @@ class Desk:
     def say(self, prompt: str, target: str | None = None, **rest: Any) -> Receipt:
         of_edit = {k: rest.pop(k) for k in ("subject", "multiple", "because_of") if k in rest}
         edit = Edit(prompt, target, **of_edit)
-        found = corrections(self.decider, edit, rest.get("namespace", "default"))
-        return self.memory.add(edit, **options_of(found, self.memory), **rest)
+        found = find_corrections(self.decider, edit, rest.get("namespace", "default"))
+        return self.memory.add(edit, **make_options(found, self.memory), **rest)
 
     def sees(self, question: str, as_of: Moment | None = None, namespace: str = "default") -> Any:
         (decision,) = self.decider.decide([question], namespace, as_of)

@@ -12,7 +12,14 @@ from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model import deciding
 from memedit.model.deciding import Decider
-from memedit.model.rereading import House, in_the_house, items_of, parts_of, read_again, respell
+from memedit.model.rereading import (
+    House,
+    items_of,
+    parts_of,
+    put_in_house_name,
+    read_again,
+    respell,
+)
 
 EDITS = (
     Edit("The free plan of Nordlicht allows up to", "25 projects", "free plan"),
@@ -41,7 +48,7 @@ def test_a_house_has_the_name_that_most_edits_name() -> None:
     ("A base URL of an API", ""),  # asks nothing
 ])  # fmt: skip
 def test_in_the_house(turn: str, read: str) -> None:
-    assert in_the_house(turn, HOUSE) == read
+    assert put_in_house_name(turn, HOUSE) == read
 
 
 @pytest.mark.parametrize(("text", "spelt"), [
@@ -131,4 +138,4 @@ def test_a_house_is_as_large_as_its_namespace(monkeypatch: pytest.MonkeyPatch) -
     for edit in EDITS:
         memory.add(edit)
     memory.add(Edit.from_statement("The lift is out of order."), namespace="other")
-    assert Decider(memory, "mention")._house("default", memory).name == "Nordlicht"
+    assert Decider(memory, "mention")._recall_house("default", memory).name == "Nordlicht"

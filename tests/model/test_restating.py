@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.model.restating import numbers_of, replaces, restated
+from memedit.model.restating import compare_forms, numbers_of, replaces
 
 
 def corrects(old: str, new: str, *, one: bool = True) -> bool | None:
-    found = restated(old, new)
+    found = compare_forms(old, new)
     if found is None or not found.about:
         return None
     return replaces(found, lambda before: one, lambda before: "Departures" in before)
@@ -33,8 +33,8 @@ def test_corrects(old: str, new: str) -> None:
 
 def test_a_long_text_is_no_sentence() -> None:
     words = "and so on " * 1_000
-    assert restated(f"{words} 3 days.", f"{words} 5 days.") is None
-    assert restated(f"It is {' '.join(map(str, range(99)))}", f"It is {'x ' * 99}") is None
+    assert compare_forms(f"{words} 3 days.", f"{words} 5 days.") is None
+    assert compare_forms(f"It is {' '.join(map(str, range(99)))}", f"It is {'x ' * 99}") is None
 
 
 @pytest.mark.parametrize(("old", "new"), [

@@ -10,22 +10,22 @@ from memedit.core.types import Edit
 from memedit.engine.encoders import HashingEncoder
 from memedit.model.several import (
     SeveralValues,
+    apply_default,
     chances,
-    surely_many,
-    surely_one,
-    trained,
-    with_default,
+    load_trained,
+    surely_has_one,
+    surely_has_several,
 )
 
 
 def test_no_decision_for_another_encoder_and_what_is_said_counts() -> None:
     encoder, edit = HashingEncoder(8), Edit("Kirk is interested in", "chess", "Kirk")
     assert chances(["it is interested in"], encoder) is None
-    assert with_default(edit, encoder, None) is edit
-    assert with_default(edit, encoder, True).multiple
-    assert with_default(edit, encoder, True).id != edit.id
-    assert not with_default(Edit("a is", "b", multiple=True), encoder, False).multiple
-    assert not surely_one("Kirk was born in", "Kirk", encoder)
+    assert apply_default(edit, encoder, None) is edit
+    assert apply_default(edit, encoder, True).multiple
+    assert apply_default(edit, encoder, True).id != edit.id
+    assert not apply_default(Edit("a is", "b", multiple=True), encoder, False).multiple
+    assert not surely_has_one("Kirk was born in", "Kirk", encoder)
 
 
 def test_chances_of_a_hand_worked_case() -> None:
@@ -37,12 +37,12 @@ def test_chances_of_a_hand_worked_case() -> None:
 
 
 def test_the_packaged_decision(minilm: Any) -> None:
-    assert trained().encoder == minilm.id and trained().one < trained().many
+    assert load_trained().encoder == minilm.id and load_trained().one < load_trained().many
     many = ("Kirk is interested in", "Kirk has visited", "Members of Kirk include")
     one = ("Kirk was born in", "The CEO of Kirk is", "Kirk is assigned to the project")
     for prompt in many:
-        assert with_default(Edit(prompt, "x", "Kirk"), minilm, None).multiple, prompt
+        assert apply_default(Edit(prompt, "x", "Kirk"), minilm, None).multiple, prompt
     for prompt in one:
-        assert not with_default(Edit(prompt, "x", "Kirk"), minilm, None).multiple, prompt
-        assert not surely_many(prompt, "Kirk", minilm), prompt
-    assert surely_one("The CEO of Kirk is", "Kirk", minilm)
+        assert not apply_default(Edit(prompt, "x", "Kirk"), minilm, None).multiple, prompt
+        assert not surely_has_several(prompt, "Kirk", minilm), prompt
+    assert surely_has_one("The CEO of Kirk is", "Kirk", minilm)

@@ -14,7 +14,7 @@ from memedit.core.calls import Batch, Completion
 from memedit.core.errors import InvalidInputError
 from memedit.editors.auto import Auto
 from memedit.editors.prompting.choosing import NONE, OBJECTS, SENTENCES, read_tuned
-from memedit.model.tuning import _balance, _best, facts, trials
+from memedit.model.tuning import _balance, _choose_best, make_facts, make_trials
 
 Tiny = Callable[[str], Any]
 
@@ -28,16 +28,16 @@ def model(
 
 
 def test_the_facts_are_forty_and_distinct() -> None:
-    made = facts()
+    made = make_facts()
     assert len({fact.edit.id for fact in made}) == 40
     assert all(str(fact.edit.target_new) in fact.true for fact in made)
     assert all(str(fact.edit.target_new) not in fact.false for fact in made)
-    kinds = {trial.kind for trial in trials()}
+    kinds = {trial.kind for trial in make_trials()}
     assert kinds == {"asks", "against", "completes", "yes", "no", "open", "two", "apart"}
 
 
 def test_answers_are_judged_by_what_they_say() -> None:
-    by = {trial.kind: trial for trial in trials()}
+    by = {trial.kind: trial for trial in make_trials()}
     value = str(by["asks"].edits[0].target_new)
     assert by["asks"].right(f"It is {value}.", "") and not by["asks"].right("It is.", "")
     assert by["yes"].right("Yes, it does.", "") and not by["yes"].right("No.", "")
@@ -47,9 +47,9 @@ def test_answers_are_judged_by_what_they_say() -> None:
 
 
 def test_the_first_of_those_about_as_good_as_the_best_is_taken() -> None:
-    assert _best({"a": 0.9, "b": 0.93, "c": 1.0}, ("a", "b", "c")) == "c"
-    assert _best({"a": 0.96, "b": 0.5, "c": 1.0}, ("a", "b", "c")) == "a"
-    yes, no = (next(t for t in trials() if t.kind == kind) for kind in ("yes", "no"))
+    assert _choose_best({"a": 0.9, "b": 0.93, "c": 1.0}, ("a", "b", "c")) == "c"
+    assert _choose_best({"a": 0.96, "b": 0.5, "c": 1.0}, ("a", "b", "c")) == "a"
+    yes, no = (next(t for t in make_trials() if t.kind == kind) for kind in ("yes", "no"))
     assert _balance([yes, yes, yes, no], [True, True, True, False]) == 0.5
 
 

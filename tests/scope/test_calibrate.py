@@ -12,14 +12,14 @@ from memedit.core.errors import InvalidInputError
 from memedit.data.facts import read_facts
 from memedit.data.split import part_of
 from memedit.scope import ClassifierScope
-from memedit.scope.calibrate import reliability, threshold_for
+from memedit.scope.calibrate import find_threshold, reliability
 from tests.helpers import shared_data
 
 
 def test_the_bound_holds_on_fresh_draws_as_often_as_it_says() -> None:
     """Scores uniform on [0, 1]: the true false-fire rate of a threshold t is 1 - t."""
     rng = np.random.default_rng(0)
-    rates = [1 - threshold_for(rng.random(2_000), 0.01, 0.9) for _ in range(600)]
+    rates = [1 - find_threshold(rng.random(2_000), 0.01, 0.9) for _ in range(600)]
     broken = np.mean([rate > 0.01 for rate in rates])
     assert broken <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / 600)
     assert broken > 0.02  # nor is it needlessly careful
@@ -29,20 +29,20 @@ def test_the_bound_holds_on_fresh_draws_as_often_as_it_says() -> None:
 def test_the_bound_holds_when_many_negatives_share_a_score() -> None:
     scores = np.zeros(5_000)
     scores[:5] = 0.7
-    threshold = threshold_for(scores, 0.01, 0.95)
+    threshold = find_threshold(scores, 0.01, 0.95)
     assert 0 < threshold < 0.7  # five of 5,000 may fire, none of the zeros
 
 
 def test_too_few_negatives_are_refused_with_the_number_it_takes() -> None:
     with pytest.raises(InvalidInputError, match="2,995 negatives"):
-        threshold_for(np.zeros(2_994), 0.001, 0.95)
-    threshold_for(np.zeros(2_995), 0.001, 0.95)
+        find_threshold(np.zeros(2_994), 0.001, 0.95)
+    find_threshold(np.zeros(2_995), 0.001, 0.95)
 
 
 @pytest.mark.parametrize(("rate", "confidence"), [(0.0, 0.9), (1.0, 0.9), (0.1, 1.0), (0.1, 0.0)])
 def test_rates_outside_the_unit_interval_are_refused(rate: float, confidence: float) -> None:
     with pytest.raises(InvalidInputError):
-        threshold_for(np.zeros(100), rate, confidence)
+        find_threshold(np.zeros(100), rate, confidence)
 
 
 def test_reliability_of_a_hand_worked_case() -> None:
@@ -68,7 +68,7 @@ def test_the_bound_holds_on_fresh_neighbours(minilm: Any) -> None:
     for _ in range(splits):
         order = rng.permutation(len(scores))
         here, fresh = scores[order[:200]], scores[order[200:]]
-        broken += bool((fresh >= threshold_for(here, 0.03, 0.95)).mean() > 0.03)
+        broken += bool((fresh >= find_threshold(here, 0.03, 0.95)).mean() > 0.03)
     assert broken / splits <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / splits)
     assert broken > 0  # nor is it needlessly careful
     few = ClassifierScope(threshold=0.001).calibrate(decisions[:200], 0.03, 0.95)

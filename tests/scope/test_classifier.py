@@ -16,7 +16,7 @@ from memedit.core.types import Hit, Record
 from memedit.scope import ClassifierScope, classifier
 from memedit.scope.classifier import PairModel
 from memedit.scope.reading import TextPair
-from memedit.scope.weighing import to_read, worth_weighing
+from memedit.scope.weighing import choose_to_read, choose_weighed
 
 ZERO = np.zeros((1, 1), np.float32)
 MODEL = PairModel(ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, 2.0, 1.0, manifest={})
@@ -30,15 +30,15 @@ def hit(similarity: float, *, named: bool = False, subject: str | None = "Ada") 
 
 def test_read_are_the_named_the_probable_and_the_alike_the_likeliest_first() -> None:
     hits = [hit(0.1, named=True), hit(0.3), hit(0.55), hit(0.2)]
-    assert to_read(hits, np.array([0.0, 0.0, 0.0, 0.02], np.float32)) == [2, 0, 3]
-    assert to_read([hit(0.9)] * 40, np.zeros(40, np.float32)) == list(range(5))
+    assert choose_to_read(hits, np.array([0.0, 0.0, 0.0, 0.02], np.float32)) == [2, 0, 3]
+    assert choose_to_read([hit(0.9)] * 40, np.zeros(40, np.float32)) == list(range(5))
 
 
 def test_what_is_weighed_depends_on_whether_something_reads_it() -> None:
     passage = replace(hit(0.5, named=True), view="word " * 40)
     unnamed = hit(0.6)
-    assert worth_weighing([passage, unnamed]) == []
-    assert worth_weighing([passage, unnamed], read=True) == [passage, unnamed]
+    assert choose_weighed([passage, unnamed]) == []
+    assert choose_weighed([passage, unnamed], read=True) == [passage, unnamed]
 
 
 def test_two_logits_join_the_networks_by_platts_rule() -> None:
@@ -46,11 +46,11 @@ def test_two_logits_join_the_networks_by_platts_rule() -> None:
     model = replace(MODEL, join=(0.5, 2.0, -1.0), bears=(0.1, 1.0, 0.0))
     asks = 1 / (1 + np.exp(-(0.5 * logits + 2 * cross[:, 0] - 1)))
     bears = 1 / (1 + np.exp(-(0.1 * logits + cross[:, 1])))
-    found = model.joined(logits, cross)
+    found = model.join_chances(logits, cross)
     assert found[:, 0] == pytest.approx(asks, abs=1e-6)
     assert found[:, 1] == pytest.approx([asks[0], bears[1]], abs=1e-6)  # bearing: never below
     with pytest.raises(InvalidInputError, match="without a cross-encoder"):
-        MODEL.joined(logits, cross)
+        MODEL.join_chances(logits, cross)
 
 
 class Reader:

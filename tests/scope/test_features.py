@@ -13,7 +13,7 @@ from memedit.model.deciding import Decider
 from memedit.scope import features
 from memedit.scope.features import (
     SCALARS,
-    matched_words,
+    match_words,
     names_another_code,
     scalars,
     vectors,
@@ -94,7 +94,7 @@ def test_what_stands_before_the_clause_is_seen() -> None:
 def test_the_words_that_matched() -> None:
     asked = "Which tongue is the mother's, of Ada Byron?"
     hit = Hit(Record(EDIT, 1, 1), 0.8, asked, "Ada Byron", 0.7)
-    assert matched_words(hit) == ("tongue", "mother's")
+    assert match_words(hit) == ("tongue", "mother's")
 
 
 @pytest.mark.parametrize(

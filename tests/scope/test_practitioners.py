@@ -13,7 +13,7 @@ from memedit import Edit, EditMemory
 from memedit.core.chat import ChatFormat
 from memedit.core.passages import Conversation
 from memedit.engine.encoders import load_encoder
-from memedit.model.deciding import candidates
+from memedit.model.deciding import find_candidates
 from memedit.scope import ClassifierScope
 
 CASES: dict[str, tuple[list[Edit], str, set[int]]] = {
@@ -119,7 +119,7 @@ def encoder(minilm: Any) -> Any:
 def decided(encoder: Any, edits: list[Edit], query: str, scope: ClassifierScope) -> set[int]:
     memory = EditMemory(None, encoder)
     memory.add_many(edits)
-    found = candidates(scope, memory, [query], "default", None)
+    found = find_candidates(scope, memory, [query], "default", None)
     fired = {hit.record.id for hit in scope.decide([query], found)[0].bearing}
     return {i for i, edit in enumerate(edits) if edit.id in fired}
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from memedit.core.chat import has_template
 from memedit.core.types import Decision, Edit
-from memedit.model.correcting import Corrections, corrections
+from memedit.model.correcting import Corrections, find_corrections
 from memedit.model.editable import EditableModel
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts
@@ -106,7 +106,7 @@ class LocalBackend:
         self.model.check_edit(edit)
 
     def corrections(self, edit: Edit, namespace: str) -> Corrections:
-        return corrections(self.model.decider, edit, namespace)
+        return find_corrections(self.model.decider, edit, namespace)
 
     # OpenAI's routes
 

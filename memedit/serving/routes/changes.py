@@ -33,8 +33,8 @@ from memedit.memory.plain import (
     plain_record,
     plain_report,
 )
-from memedit.model.correcting import options_of
-from memedit.model.several import with_default
+from memedit.model.correcting import make_options
+from memedit.model.several import apply_default
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Proposal
@@ -77,7 +77,7 @@ class Editor:
     def _create(self, body: Mapping[str, Any]) -> Outcome:
         wanted = NewEdit.model_validate(body)
         encoder = self.service.memory.encoder
-        edit = with_default(make_edit(wanted), encoder, wanted.multiple)
+        edit = apply_default(make_edit(wanted), encoder, wanted.multiple)
         self.service.backend.check(edit)
         self.service.memory.check_reasons(edit, self.namespace)
         found = self.service.backend.corrections(edit, self.namespace)
@@ -87,7 +87,7 @@ class Editor:
         with self._change("create", id=edit.id) as outcome:
             receipt = self.service.memory.add(
                 edit,
-                **options_of(found, self.service.memory, wanted.valid_until),
+                **make_options(found, self.service.memory, wanted.valid_until),
                 namespace=self.namespace,
                 source=wanted.source or "",
                 valid_from=wanted.valid_from,

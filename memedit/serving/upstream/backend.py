@@ -17,7 +17,7 @@ from memedit.core.languages import is_foreign
 from memedit.core.moments import Moment
 from memedit.core.types import Decision, Edit
 from memedit.editors import DEFAULT
-from memedit.model.correcting import Corrections, corrections
+from memedit.model.correcting import Corrections, find_corrections
 from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
 from memedit.model.translating import MOST_NEW, decide_translated, parts_to_read, request_of
@@ -95,7 +95,7 @@ class UpstreamBackend:
         """Every edit can be put into a prompt."""
 
     def corrections(self, edit: Edit, namespace: str) -> Corrections:
-        return corrections(self.decider, edit, namespace)
+        return find_corrections(self.decider, edit, namespace)
 
     # OpenAI's routes
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from memedit.data.facts import Fact
-from memedit.scope.relations import sisters
+from memedit.scope.relations import are_sisters
 from memedit.training.forms import date, hypothetical, negate
 from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.claims import Claim
@@ -50,7 +50,7 @@ class Pool:
 def are_related(a: Claim, b: Claim) -> bool:
     """Whether one's question, asked of the other's subject, may mean the same."""
     if a.set == b.set == "counterfact":
-        return sisters(a.relation, b.relation)
+        return are_sisters(a.relation, b.relation)
     if a.type and a.type == b.type:
         return True
     return bool(a.words & b.words)

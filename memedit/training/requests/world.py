@@ -9,7 +9,7 @@ from typing import Any
 
 from memedit.data.counterfact import CounterFact, read_counterfact
 from memedit.data.records import read_records
-from memedit.scope.relations import relation_questions
+from memedit.scope.relations import read_questions
 from memedit.training.requests.banks import bank
 from memedit.training.requests.claims import Claim, stems
 from memedit.training.requests.split import UNSEEN_TOPICS, is_unseen
@@ -59,7 +59,7 @@ def _counterfact(told: CounterFact, hop: str | None) -> Claim:
     def fill_subject(templates: Iterable[str]) -> tuple[str, ...]:
         return tuple(t.replace("{s}", subject) for t in templates)
 
-    asked = tuple(rewrite.fill(question) for question in relation_questions()[relation])
+    asked = tuple(rewrite.fill(question) for question in read_questions()[relation])
     return Claim(
         set="counterfact", subject=subject, relation=relation,
         prompt=rewrite.prompt, value=rewrite.target, old=rewrite.true or "",
