@@ -53,6 +53,8 @@ def check_output(file: Path) -> None:
             what = "is a folder"
         elif not file.absolute().parent.is_dir():
             what = f"lies in no folder: {file.parent}"
+        # Such as /dev/stdout into another program: opening one that nobody reads would wait for
+        # ever.
         elif file.is_fifo() and not _is_heard(file):
             what = "is a pipe that nobody reads"
         elif file.name.startswith(OWN) and (file.parent / JOURNAL).exists():
@@ -82,6 +84,7 @@ def hide_password(address: Address) -> str:
         return f"{str(address).partition('://')[0]}://..."
     user, at, host = parts.netloc.rpartition("@")
     netloc = f"{user.partition(':')[0]}{at}{host}"
+    # libpq takes a password there too.
     query = _PASSWORD.sub(r"\1***", parts.query)
     return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
 

@@ -57,6 +57,7 @@ def find_altered(journal: JournalReader) -> list[str]:
     meant = f"(delete {MANIFEST} if it was changed on purpose)"
     problems = [f"table {name} is not as the backup was made {meant}" for name in wrong]
     for name, expected in sorted(files.items()):
+        # Only its last part: a stranger's manifest may name any path.
         file = folder / Path(name).name
         if not file.is_file() or sha256(file) != expected:
             problems.append(f"{name} is not as the backup was made")

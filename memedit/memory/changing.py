@@ -29,6 +29,7 @@ def add(
         progress: Told how many of them have been encoded.
         note: What to store under which meta name with them, by their receipts and the version.
     """
+    # Outside the lock: encoding takes long, and others may read and write meanwhile.
     vectors = store.vectors_for(requests, progress)
     with store.lock:
         # Every text is known: perhaps every edit is, and then nothing must be written or locked.
@@ -74,6 +75,7 @@ def put_in_place(
     with store.reading():
         expected = ask(store.known(id, namespace))
     vectors = store.vectors_for([expected])
+    # Now, not within the write transaction, which others would wait for.
     vectors.foresee(expected.texts())
     with store.lock:
         with store.change() as head:

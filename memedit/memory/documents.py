@@ -159,6 +159,7 @@ class Documented(Shelves):
             UnknownEditError: there is none of this name.
         """
         store, now = self._store, datetime.now(UTC)
+        # Once before anything is locked, to refuse or to tell; once more on the newest state.
         with store.reading() as live:
             change = _plan_removal(live, namespace, name, now)
         if dry_run:
@@ -213,6 +214,7 @@ def _edits(document: NewDocument) -> list[Edit]:
     equal ones it is: it outlasts versions, and two documents may say the same."""
     seen, found = Counter[str](), list[Edit]()
     for text in document.passages:
+        # As JSON, where no name and text run into each other.
         content = json.dumps([document.name, text, seen[text]], ensure_ascii=False)
         seen[text] += 1
         found.append(Edit(text, None, id=hashlib.sha256(content.encode()).hexdigest()[:16]))

@@ -167,6 +167,7 @@ class Edition:
         for record in self._old:
             if record.id in stays:
                 last = record.id
+            # A shortened copy is named after its original, which may go on in the new version.
             elif record.id.removesuffix(f"~{record.sequence}") not in self._ids:
                 behind.setdefault(last, []).append(record)
         found: list[tuple[Mark, Record]] = [("-", record) for record in behind.get("", ())]

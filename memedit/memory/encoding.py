@@ -12,7 +12,7 @@ from memedit.core.protocols import Encoder
 from memedit.core.types import Vectors
 from memedit.memory.address import Address, hide_password
 
-ENCODE_CHUNK = 1_024
+ENCODE_CHUNK = 1_024  # progress is told between two chunks
 Encode = Callable[[Sequence[str]], dict[str, Vectors]]
 """Vector by text."""
 
@@ -55,6 +55,7 @@ class Encoding:
         built_with: Callable[[], tuple[str, int] | None],
     ) -> None:
         self._encoder, self._address, self._built_with = encoder, address, built_with
+        # Two first questions at once must not load two encoders.
         self._loading = threading.RLock()
 
     @property
@@ -96,6 +97,7 @@ class Encoding:
         """
         encoder = self.encoder
         vectors = np.asarray(encoder.encode(texts), dtype=np.float32)
+        # NaN would be stored for good, and compare with nothing ever after.
         if vectors.shape != (len(texts), encoder.dimension) or not np.isfinite(vectors).all():
             raise InvalidInputError(
                 f"Encoder {encoder.id!r} gave {vectors.shape} for {len(texts)} texts of dimension "

@@ -76,6 +76,7 @@ def read(
         rows = _jsonl_rows(path)
     for number, text, row in rows:
         if pin and not isinstance(row, str):
+            # Over what the line says: a key of one namespace must not write into another by a file.
             row = {**row, "namespace": namespace or DEFAULT_NAMESPACE}
         yield _line(number, text, row, namespace or DEFAULT_NAMESPACE, source, zone)
 
@@ -84,8 +85,10 @@ _Row = tuple[int, str, "Mapping[str, Any] | str"]  # line number, text, object o
 
 
 def _jsonl_rows(path: Path) -> Iterator[_Row]:
+    # As bytes: one line that is no UTF-8 must not end the whole file.
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
+            # Never fails: a line that is refused is quoted in the report.
             text = raw.decode("utf-8-sig", errors="replace").strip()
             if not text:
                 continue
@@ -115,6 +118,7 @@ def _json_rows(path: Path) -> Iterator[_Row]:
 
 
 def _csv_rows(path: Path, delimiter: str) -> Iterator[_Row]:
+    # What is no UTF-8 becomes surrogates, which no edit takes: only its line is refused.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter)
         header = [name.strip() for name in next(reader, [])]
@@ -150,6 +154,7 @@ def _line(
     source: str,
     zone: tzinfo,
 ) -> Line:
+    # Reports are printed and stored: neither takes surrogates.
     excerpt = text.encode("utf-8", errors="replace").decode()[:_EXCERPT]
     if isinstance(row, str):
         return Line(number, excerpt, None, row)
@@ -263,6 +268,7 @@ def write(path: Path, records: Iterable[Record]) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     check_output(path)
     count = 0
+    # A crash leaves the old file whole.
     with replacing(path) as new, new.open("w", encoding="utf-8") as file:
         for count, record in enumerate(records, start=1):  # noqa: B007 (told below)
             file.write(json.dumps(export_record(record), ensure_ascii=False) + "\n")
@@ -284,6 +290,7 @@ def export_record(record: Record) -> dict[str, Any]:
         "excluded": list(edit.excluded),
         "multiple": edit.multiple,
         "because_of": list(edit.because_of),
+        # An id that is made of the content is made again when the line is read.
         "id": edit.id if edit.id != _content_id(edit) else None,
         "source": record.source,
         "valid_from": record.valid_from and record.valid_from.isoformat(),

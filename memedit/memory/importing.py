@@ -18,7 +18,7 @@ from memedit.memory.planning import Request
 from memedit.memory.reports import ImportReport, Receipt
 
 CHUNK = 1_024
-_LISTED = 1_000
+_LISTED = 1_000  # refused lines in a report, which is stored with every chunk
 
 
 class Import:
@@ -64,6 +64,7 @@ class Import:
         report = content["report"] | {"resumed_at": self.done}
         report["refused"] = [tuple(item) for item in report["refused"]]
         self.report = ImportReport(**report)
+        # Read again, not jumped over: a line of CSV may end within quotes, on a later one.
         for _ in islice(self._lines, self.done):
             pass
 

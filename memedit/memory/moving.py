@@ -45,11 +45,13 @@ def migrate(
         raise InvalidInputError("Source and target are the same.", hint="Name another target.")
     if not replace:
         check_target(source, target)
+    # Before the target is touched: a damaged source must not replace a good memory.
     check_sound(source)
     origin = Journal(source, read_only=True)
     try:
         with _keep_aside(target):
             report = _copy_to(origin, target, progress)
+            # Still with the old one aside, which comes back if the disk wrote something else.
             check_sound(target)
     finally:
         origin.close()
@@ -68,6 +70,7 @@ def backup(
         InvalidInputError, MemoryStoreError: it cannot be done.
     """
     report = migrate(source, folder, progress=progress)
+    # Before the seal, which holds their hash too.
     _copy_settings(directory(source), folder)
     seal(folder)
     return report
@@ -99,6 +102,7 @@ def _copy_settings(source: Path | None, target: Path) -> None:
     try:
         content = read_bytes(source / SETTINGS)
     except FileNotFoundError:
+        # Those of the memory that was there do not fit the one that came.
         (target / SETTINGS).unlink(missing_ok=True)
     else:
         with replacing(target / SETTINGS) as new:
@@ -119,6 +123,7 @@ def _copy_to(
 def _find_purged_since(origin: Journal, copy: Journal) -> list[Row]:
     """What the target purged, where the source is an older state of the same memory."""
     with copy.read() as anything, origin.read():
+        # Sequences of another memory name other edits.
         if not anything or copy.meta("memory") != origin.meta("memory"):
             return []
         return read_purged(copy)

@@ -189,6 +189,7 @@ class Replica(ABC):
         purged = metas.get(PURGED) != self._purged
         relations = journal.relation_ids() if purged and not afresh else None
         if afresh:
+            # Without the guard: nobody reads this set yet, and it may take minutes.
             live.apply(news, ready)
         with self.guard:
             if not afresh:
@@ -218,6 +219,7 @@ class Replica(ABC):
         if folder is not None and (self._journal.database.shared or not self._journal.read_only):
             try:
                 if snapshots.drop_older(folder, int(event or 0)):
+                    # A new one is due: without any, the next start learns all cells again.
                     self.unsaved = max(self.unsaved, SNAPSHOT_EVERY)
             except (OSError, UntrustedFileError) as error:  # tried again with the next news
                 log.error("An index snapshot holds what was purged and stays: %s", error)
@@ -255,6 +257,7 @@ class Replica(ABC):
             folder = path or self.folder(identity)
             if folder is None:
                 return
+            # News are held: the indexes stay as they are while they are written.
             spaces = self.live.spaces.items()
             indexes = {name: space.index for name, space in spaces if space.index is not None}
             try:

@@ -118,6 +118,7 @@ class _Naming:
 
 def _naming(record: Record) -> _Naming | None:
     edit = record.edit
+    # Sentences end with a dot, values within other texts do not.
     value = (edit.target_new or "").strip(" .")
     if edit.subject is None or len(value) < _SHORTEST:
         return None

@@ -21,7 +21,7 @@ from memedit.memory.journal.rows import digest, to_record
 from memedit.memory.journal.schema import records
 
 _COLUMNS = tuple(column.name for column in records.columns)
-_MOST_LOST_IN_A_ROW = 100_000
+_MOST_LOST = 100_000  # a damaged maximum must not keep it looking for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class _Found:
 
     def __init__(self, journal: sqlite3.Connection) -> None:
         self._journal = journal
+        # A flipped byte in a text must not cost the whole record.
         journal.text_factory = lambda content: content.decode("utf-8", "replace")
         self.altered: list[int] = []
         self.lost: list[int] = []
@@ -78,7 +79,7 @@ class _Found:
 
     def records(self) -> Iterator[Record]:
         sequence, last = 0, self._find_last()
-        while sequence < last and len(self.lost) < _MOST_LOST_IN_A_ROW:
+        while sequence < last and len(self.lost) < _MOST_LOST:
             sequence += 1
             try:
                 row = self._row(sequence)
@@ -121,6 +122,7 @@ class _Found:
 
     def _read(self, row: Mapping[str, Any]) -> Record:
         record = to_record(SimpleNamespace(**row))
+        # SQLite's columns hold values of any type: bytes in a text's place are refused here.
         json.dumps([record.edit.prompt, record.namespace, record.source])
         if digest(row) != row["digest"]:
             self.altered.append(record.sequence)

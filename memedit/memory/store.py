@@ -54,6 +54,7 @@ class Store:
         self.encoding = Encoding(encoder, address, lambda: self.replica.built_with)
         try:
             self.replica.load()
+            # None would load the default one now, which a reader may never need.
             if encoder is not None:
                 self.encoding.check()
         except BaseException:
@@ -180,7 +181,7 @@ class Store:
         return {
             "encoder": encoder.id,
             "dimension": str(encoder.dimension),
-            "embedding": uuid.uuid4().hex,
+            "embedding": uuid.uuid4().hex,  # new each time: indexes of older vectors are told by it
         }
 
     def follow(self) -> None:
@@ -247,6 +248,7 @@ class Store:
     def copy_to(self, path: Path) -> None:
         """Journal and snapshot into another directory, over an older copy of this memory."""
         with self.lock:
+            # Makes the tables: a memory without edits is copied too.
             if not self.journal.ready:
                 with self.journal.write():
                     pass

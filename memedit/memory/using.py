@@ -93,6 +93,7 @@ class Uses:
                 self._new[key] = self._new.get(key, (0, ""))[0] + 1, now
             if self._timer is None and self._new and self._keeps:
                 self._timer = threading.Timer(EVERY, self.write)
+                # A process that ends does not wait a minute for it: closing writes what is left.
                 self._timer.daemon = True
                 self._timer.start()
 

@@ -248,6 +248,7 @@ def _finish(store: Store, beside: Beside, told: Certificate, texts: Texts) -> Ce
                 store.journal.put_meta({PURGING: None})
         with store.journal.read():
             tables, after = scanning.scan_tables(store.journal, texts), _state(store, told.salt)
+    # A backup that was purged on purpose is sealed anew, or verify would call it altered.
     if store.path is not None and (store.path / MANIFEST).exists():
         seal(store.path)
     files = [] if store.path is None else scanning.scan_files(store.path, texts)

@@ -19,7 +19,7 @@ from memedit.memory.erasing.texts import Texts
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.schema import metadata
 
-_BLOCK = 8 << 20
+_BLOCK = 8 << 20  # bytes in RAM at a time
 _ROWS = 2_000
 _ABANDONED = 60.0
 """Seconds in which a restore that put something aside has locked it."""
@@ -68,6 +68,7 @@ def _holds(file: Path, texts: Texts) -> bool:
         while block := content.read(_BLOCK):
             if texts.are_within(before + block):
                 return True
+            # A text may begin in one block and end in the next.
             before = block[-texts.longest :]
     return False
 
@@ -90,6 +91,7 @@ def _is_abandoned(aside: Path) -> bool:
     lock = aside / ASIDE_LOCK
     if aside.is_symlink() or lock.is_symlink():
         return False
+    # The folder is made a moment before its lock is.
     if time.time() - aside.stat().st_mtime < _ABANDONED:
         return False
     try:

@@ -60,6 +60,7 @@ class Texts:
 
     @cached_property
     def _words(self) -> re.Pattern[str] | None:
+        # The longest first: of alternatives a regular expression takes the first that fits.
         telling = sorted(filter(_is_telling, self.own), key=len, reverse=True)
         return _pattern(telling) if telling else None
 
@@ -77,6 +78,7 @@ class Texts:
             # As it is, within JSON, within JSON in JSON (the audit log's entries), and in CSV.
             forms = (text, escaped, json.dumps(escaped)[1:-1], text.replace('"', '""'))
             found.update(dict.fromkeys(form.encode() for form in forms))
+            # Office documents and some programs' logs are in UTF-16.
             found.update(dict.fromkeys(text.encode(f"utf-16-{order}") for order in ("le", "be")))
         return tuple(found)
 

@@ -82,6 +82,7 @@ class JournalConnection:
         if self._connection is None:
             if not self.exists():
                 return False
+            # The engine outlives a lost connection: it only knows how to make another.
             self._engine = self._engine or self.database.engine()
             self._connection = self._engine.connect()
             self.connections += 1
@@ -124,6 +125,7 @@ class JournalConnection:
             self._make_tables()
             with self._begin(writes=True):
                 yield
+                # Here raising still undoes everything: after the commit it would be too late.
                 self.database.check_place()
                 self.database.before_commit(self.connection)
 
@@ -143,13 +145,16 @@ class JournalConnection:
         self.check_writable()
         if self.prepare():
             return
+        # Of a file nothing was connected yet; and another process may be faster.
         self.database.make()
         if self.prepare():
             return
         with self._begin(writes=True, has_tables=False):
             self.database.before_tables(self.connection)
+            # Asked again under the lock: two processes may have found an empty database.
             if not _has_tables(self.connection, self.database):
                 metadata.create_all(self.connection)
+                # By this id others notice that another memory was put in its place.
                 first = {"format": str(FORMAT), "memory": uuid.uuid4().hex}
                 rows = [{"name": name, "value": value} for name, value in first.items()]
                 self.connection.execute(insert(meta), rows)
@@ -188,6 +193,7 @@ class JournalConnection:
 def give_up(connection: Connection) -> None:
     """Close a connection, if it lets itself be closed: it may be in any state."""
     with suppress(Exception):
+        # First: closing alone would roll back, and wait for a database that does not answer.
         connection.invalidate()
     with suppress(Exception):
         connection.close()

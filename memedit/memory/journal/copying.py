@@ -17,7 +17,7 @@ from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.schema import metadata
 
-_CHUNK = 2_000
+_CHUNK = 2_000  # rows in RAM at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ def copy_journal(
             raise MemoryStoreError(f"There is no memory {quote(source.address)}.")
         version = source.head().version
         with target.write():
+            # What refers to other tables goes first, and comes last.
             for table in reversed(metadata.sorted_tables):
                 target.execute(delete(table))
             rows, done = dict[str, int](), 0
@@ -89,6 +90,7 @@ def copy_journal(
                     done += len(chunk)
                     if progress is not None:
                         progress(done)
+            # Within the transaction: a copy that reads back differently is never committed.
             expected, found = fingerprint(source), fingerprint(target)
             if expected != found:
                 raise MemoryStoreError(
@@ -140,6 +142,7 @@ def check_target(source: Address, target: Address) -> None:
     journal = Journal(target)
     try:
         with journal.read() as anything:
+            # Tables without events are an empty memory: nothing would be lost.
             if anything and journal.head().event:
                 raise MemoryStoreError(
                     f"There is a memory {quote(target)} already.",

@@ -37,7 +37,7 @@ Row = Mapping[str, Any]
 _KEPT = ("sequence", "version", "namespace", "id")
 _OWN_REASON = re.compile(r"restore \d+|renamed|shortened|refit|document|")
 """Reasons that memedit gives; others are people's words."""
-_CHUNK = 5_000
+_CHUNK = 5_000  # SQLite takes at most 32,766 values in one statement
 T = TypeVar("T")
 
 
@@ -58,6 +58,7 @@ def choose_rows(
     named, key = set(ids), None if subject is None else subject_key(subject)
     found: list[Row] = []
     for rows in journal.stream(select(records).where(*wanted).order_by(records.c.sequence), _CHUNK):
+        # Here, not in SQL, which knows nothing of how subjects are spelt alike.
         found += [row._mapping for row in rows if _is_chosen(row._mapping, named, key)]
     return found
 
@@ -131,6 +132,7 @@ def erase(
         "meta": _clear_imports(journal),
     }
     journal.log(head, [Entry("purge", s, f"sha256 {hashes[s]}") for s in sequences])
+    # The events just logged are numbered on from the head.
     journal.put_meta({PURGED: str(head.event + len(sequences))})
     return counts
 
@@ -138,6 +140,7 @@ def erase(
 def _clear_records(journal: Journal, rows: Sequence[Row], tells: Callable[[str], bool]) -> int:
     cleared = [_clear_row(row, tells) for row in rows]
     names = [name for name in cleared[0] if name != "sequence"]
+    # SQLAlchemy keeps parameters named like columns for itself: hence "at" and "new_…".
     change = update(records).where(records.c.sequence == bindparam("at"))
     change = change.values({name: bindparam(f"new_{name}") for name in names})
     for some in _chunks(cleared):
@@ -201,6 +204,7 @@ def _clear_reasons(journal: Journal, sequences: Sequence[int]) -> int:
     """People's words in events that mention these records."""
     cleared: list[int] = []
     for some in _chunks(sequences):
+        # The reason of a purge is the hash of what went, in nobody's words.
         mentions = events.c.sequence.in_(some) | events.c.other.in_(some)
         query = select(events.c.id, events.c.reason).where(mentions, events.c.kind != "purge")
         rows = journal.connection.execute(query).all()

@@ -64,7 +64,7 @@ class Feed:
         purged: Callable[[], int],
     ) -> None:
         self._database, self._take, self._idle, self._purged = database, take, idle, purged
-        self._acknowledged = (0, -1)
+        self._acknowledged = (0, -1)  # connections count from 1: the first is always told
         self._journal = JournalReader(database)  # connects in the thread
         self._contact = time.monotonic()
         self._connected, self._error = False, "Not connected yet."
@@ -111,6 +111,7 @@ class Feed:
     def _lose(self, error: Exception) -> None:
         expected = isinstance(error, MemeditError)
         self._error = getattr(error, "message", "") or " ".join(str(error).split())
+        # Once for each loss: while the database is away, every attempt fails the same way.
         if self._connected or not expected:
             log.warning("Lost the memory's database: %s", self._error, exc_info=not expected)
         self._connected = False
@@ -121,6 +122,7 @@ class Feed:
             return  # nothing was ever written: look again
         with closing(self._database.listen(memory)) as listening:
             while not self._stopped.is_set():
+                # Caught up again once it listens: what was committed in between is not missed.
                 if self._catch_up() != memory:
                     return  # another memory was put in its place
                 if not self._connected:

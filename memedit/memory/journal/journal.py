@@ -38,6 +38,8 @@ class Journal(JournalReader):
     def __init__(self, address: Address, *, read_only: bool = False) -> None:
         super().__init__(open_database(address, read_only=read_only))
         try:
+            # Looked at now, so that a wrong path is told when the memory is opened, not at the
+            # first edit.
             with self.database.errors():
                 ready = self.exists() and self.prepare()
         except BaseException:
@@ -98,6 +100,7 @@ class Journal(JournalReader):
     ) -> dict[str, int]:
         texts = list(dict.fromkeys(item.relation for item in stored if item.relation is not None))
         known: dict[str, int] = {}
+        # SQLite takes at most 32,766 values in one statement.
         for start in range(0, len(texts), 10_000):
             chosen = relations.c.text.in_(texts[start : start + 10_000])
             rows = self._all(select(relations.c.text, relations.c.id).where(chosen))
@@ -128,6 +131,7 @@ class Journal(JournalReader):
     def log(self, head: Head, entries: Iterable[Entry]) -> None:
         """Write the events of one transaction: version ``head.version + 1``, time now (never
         before the newest event's)."""
+        # A clock may be set back: "as of" looks for versions by these times.
         at = max(utc(datetime.now(timezone.utc)), head.at)
         rows = [
             {
@@ -154,6 +158,7 @@ class Journal(JournalReader):
         """New vectors for every key and relation, in order of their ids."""
         for table, vectors in ((keys, key_vectors), (relations, relation_vectors)):
             ids = [row[0] for row in self._all(select(table.c.id).order_by(table.c.id))]
+            # SQLAlchemy keeps "id" and "vector", the columns' own names, for itself.
             changed = update(table).where(table.c.id == bindparam("key"))
             changed = changed.values(vector=bindparam("new"))
             rows = [{"key": i, "new": to_bytes(v)} for i, v in zip(ids, vectors, strict=True)]

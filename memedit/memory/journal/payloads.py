@@ -28,6 +28,7 @@ def dump(payload: Payload) -> tuple[bytes, str]:
     for name, value in payload.items():
         if isinstance(value, (str, float, int)):
             values[name] = value
+        # Known as a tensor without importing torch, which takes a second.
         elif isinstance(value, np.ndarray) or hasattr(value, "untyped_storage"):
             tensors[name] = value
         else:
@@ -44,6 +45,7 @@ def _tensor_bytes(tensors: Mapping[str, Any]) -> bytes:
     import torch
     from safetensors.torch import save
 
+    # Cloned, since safetensors refuses tensors that share their memory.
     plain = {k: torch.as_tensor(v).detach().cpu().contiguous().clone() for k, v in tensors.items()}
     return save(plain)
 
@@ -97,6 +99,7 @@ class LazyReader:
         if found is None:
             found = self._read(sequence)
             if len(self._kept) >= self._size:
+                # All at once: an order of use would need a lock around every look.
                 self._kept.clear()
             self._kept[sequence] = found
         return found  # which another thread may have made forgotten already

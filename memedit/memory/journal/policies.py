@@ -47,6 +47,7 @@ _INSTALL = (
     "ALTER TABLE relations ENABLE ROW LEVEL SECURITY",
     "CREATE POLICY tenant ON relations FOR SELECT USING "
     "(EXISTS (SELECT 1 FROM records r WHERE r.relation = relations.id))",
+    # The policy of relations asks for it at every row.
     "CREATE INDEX records_by_relation ON records (relation)",
 )
 
@@ -63,6 +64,7 @@ def install(connection: Connection) -> None:
 
 def grant(connection: Connection, role: str, namespace: str) -> None:
     """Let a role of the database read one namespace (``*``: all)."""
+    # GRANT takes no parameters: the name is quoted here.
     named = '"' + role.replace('"', '""') + '"'
     schema = connection.execute(text("SELECT quote_ident(current_schema())")).scalar_one()
     connection.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {named}"))

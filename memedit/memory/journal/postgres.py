@@ -100,7 +100,7 @@ class Postgres:
                 f"The memory {quote(url)} is no PostgreSQL URL: {error}.",
                 hint="Such as postgresql://user@host:5432/database.",
             ) from None
-        self._options: dict[str, Any] = {**_OPTIONS, **given}
+        self._options: dict[str, Any] = {**_OPTIONS, **given}  # what the URL says wins
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
         """A connection of psycopg's, with memedit's settings."""
@@ -137,6 +137,7 @@ class Postgres:
 
     def engine(self) -> Engine:
         """An engine that connects anew each time."""
+        # No pool: a connection that broke must not be handed out again.
         engine = create_engine("postgresql+psycopg://", creator=self.connect, poolclass=NullPool)
         event.listen(engine, "begin", _begin)
         return engine
@@ -189,6 +190,7 @@ class Postgres:
 
     def acknowledge(self, connection: Connection, memory: str, purged: int) -> None:
         """As the connection's name, which whoever looks into ``pg_stat_activity`` sees."""
+        # PostgreSQL cuts names after 63 bytes; 41 of them are taken before the number.
         named = {"name": f"{_APPLICATION} {memory} {purged}"}
         connection.execute(text("SELECT set_config('application_name', :name, false)"), named)
 
@@ -216,6 +218,7 @@ class _Announcements:
 
     def __init__(self, connection: psycopg.Connection[Any], address: str, channel: str) -> None:
         self._connection, self._address = connection, address
+        # As bytes: psycopg's types refuse a str that was put together.
         connection.execute(f'LISTEN "{channel}"'.encode())
 
     def fileno(self) -> int:
@@ -242,6 +245,7 @@ def _begin(connection: Connection) -> None:
             # Of all tables only this one: it keeps out writers, and lets readers read.
             connection.exec_driver_sql("LOCK TABLE events IN EXCLUSIVE MODE")
     else:
+        # By default every statement sees a state of its own.
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 

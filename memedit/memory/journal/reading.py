@@ -44,6 +44,7 @@ class JournalReader(JournalConnection):
 
     def stream(self, statement: Select[Any], size: int) -> Iterator[Sequence[Any]]:
         """The rows of a large result, ``size`` at a time."""
+        # Without them psycopg fetches the whole result first.
         options = {"stream_results": True, "max_row_buffer": size}
         yield from self.connection.execute(statement, execution_options=options).partitions(size)
 
@@ -199,6 +200,7 @@ class JournalReader(JournalConnection):
     def sources(self, namespace: str, start: str) -> list[str]:
         """The sources of a namespace's records, in force or not, that begin so."""
         mine = records.c.namespace == namespace
+        # A document's name may hold % or _, which LIKE takes for wildcards.
         begins = records.c.source.startswith(start, autoescape=True)
         return [row[0] for row in self._all(select(records.c.source).where(mine, begins))]
 
@@ -274,6 +276,7 @@ class JournalReader(JournalConnection):
     def _read_replaced(self, versions: Set[int]) -> dict[int, int]:
         """{sequence of a record: sequence of the (first) one whose place it took} in versions."""
         rows = select(events.c.version, events.c.sequence, events.c.other)
+        # Descending: the first of several is entered last, and stays.
         rows = rows.where(events.c.kind == "supersede").order_by(events.c.id.desc())
         found = self._choose(rows, events.c.version, sorted(versions))
         return {row.other: row.sequence for row in found}

@@ -107,6 +107,7 @@ def utc(moment: datetime) -> str:
     except OverflowError:
         edge = datetime.min if moment.year < 2 else datetime.max
         moment = edge.replace(tzinfo=timezone.utc)
+    # Always with microseconds: texts of one length sort as the moments do.
     return moment.isoformat(timespec="microseconds")
 
 
@@ -161,6 +162,7 @@ def read_listed_texts(column: str) -> tuple[Texts, Texts, bool, Texts]:
 
     An older version, which knows of none of these, refuses such a record.
     """
+    # As nearly all are; a start reads every one of them.
     if column == "[]":
         return (), (), False, ()
     texts = json.loads(column)

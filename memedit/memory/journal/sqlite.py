@@ -94,6 +94,7 @@ class SQLite:
         """A place for tables."""
         if self.path is not None:
             self.path.mkdir(parents=True, exist_ok=True)
+            # Only a file that exists is connected to.
             (self.path / FILE).touch()
 
     def engine(self) -> Engine:
@@ -188,6 +189,7 @@ def compact(driver: sqlite3.Connection) -> list[str]:
         driver.execute("VACUUM")
     finally:
         _allow_attaching(driver, 0)
+    # The first column: whether somebody kept it from finishing.
     if driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
         return ["another process reads on, and keeps the write-ahead log from being emptied"]
     return []
@@ -242,6 +244,7 @@ def open_engine(
         opened()
         return connection
 
+    # One connection for good: a second one to RAM would see an empty database.
     engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
     event.listen(engine, "begin", _begin)
     return engine
@@ -277,12 +280,18 @@ def _open(path: Path | None, mode: str) -> sqlite3.Connection:
     """
     if path is not None:
         _check_rollback(path)
+    # As a URI with ? and # escaped, which would begin its options.
     uri = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(
-        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
+        # Any thread may use it, but one at a time: its users hold the journal's lock.
+        uri,
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_SECONDS,
     )
     connection.execute("PRAGMA trusted_schema=OFF")  # what a file defines calls no functions
-    connection.execute("PRAGMA cell_size_check=ON")
+    connection.execute("PRAGMA cell_size_check=ON")  # a damaged page is noticed when it is read
     connection.execute("PRAGMA secure_delete=ON")  # the bytes of what is deleted are overwritten
     _allow_attaching(connection, 0)
     return connection

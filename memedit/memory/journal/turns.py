@@ -25,6 +25,7 @@ class Turns:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
+        # Taken again within: a write reads what it replaces.
         self.lock = threading.RLock()
         self.write_waits = False
 
@@ -44,6 +45,8 @@ class Turns:
                 stack.callback(self.lock.release)
                 journal = self.journal
             else:
+                # Its own connection: the other one waits within a statement, which nobody can
+                # share.
                 journal = stack.enter_context(Journal(self.journal.address, read_only=True))
             yield journal if stack.enter_context(journal.read()) else None
 
@@ -51,6 +54,7 @@ class Turns:
     def writing(self) -> Iterator[Journal]:
         """The journal, within a write transaction. Lock held."""
         with ExitStack() as stack:
+            # In RAM there is no other process to wait for.
             self.write_waits = self.journal.address is not None
             try:
                 stack.enter_context(self.journal.write())

@@ -42,6 +42,7 @@ def vacuum(connection: psycopg.Connection[Any], tables: Sequence[str]) -> list[s
     for name in names:
         connection.execute(f"VACUUM (FULL, ANALYZE) {name}".encode())
     problems += [f"the database says: {message}" for message in told]
+    # Whoever may not is warned and skipped: no problem to tell of.
     connection.execute("SET client_min_messages = error")  # allowed to the database's owner only
     connection.execute("VACUUM (FULL) pg_statistic")
     return problems
@@ -49,6 +50,7 @@ def vacuum(connection: psycopg.Connection[Any], tables: Sequence[str]) -> list[s
 
 def _wait(connection: psycopg.Connection[Any]) -> list[str]:
     """Wait until no transaction sees what was deleted; which still do."""
+    # Compared with 32-bit ids: the upper half counts how often those began anew.
     found = connection.execute("SELECT txid_current() % (1::bigint << 32)").fetchone()
     assert found is not None
     end = time.monotonic() + _SECONDS
@@ -56,6 +58,7 @@ def _wait(connection: psycopg.Connection[Any]) -> list[str]:
         pids = [row[0] for row in connection.execute(_OLDER, (str(found[0]),))]
         if not pids:
             return []
+        # Said, not waited for: a forgotten session may stay open for days.
         if time.monotonic() > end:
             listed = ", ".join(map(str, pids))
             return [f"transactions that began before still see the old rows: pid {listed}"]

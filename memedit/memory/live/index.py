@@ -54,6 +54,7 @@ class VectorIndex:
         """Add ``vectors`` [n, dimension] under new ids."""
         chosen = np.asarray(ids, dtype=np.int64)
         fresh = set(chosen.tolist())
+        # FAISS itself would take the second one silently.
         if len(fresh) < len(chosen) or fresh & self._ids:
             raise ValueError("an id is in the index already")
         if vectors.shape != (len(chosen), self.dimension):
@@ -81,6 +82,7 @@ class VectorIndex:
             self._flatten(self._ids - known)
             return
         chosen = np.array(sorted(known), dtype=np.int64)
+        # With a direct map FAISS removes by an array of ids only.
         self._index.remove_ids(chosen if self.exact else faiss.IDSelectorArray(chosen))
         self._ids -= known
 
@@ -192,6 +194,7 @@ class _Flat:
         return similarities, self._ids[places]
 
     def reconstruct_batch(self, ids: Ids) -> Vectors:
+        # Made anew only when asked for: searches, the usual case, do without it.
         if len(self._places) != len(self._ids):
             self._places = {id: place for place, id in enumerate(self._ids.tolist())}
         places = np.array([self._places[id] for id in ids.tolist()], dtype=np.int64)
@@ -217,6 +220,7 @@ def _train_inverted(vectors: Vectors) -> Any:
     index.cp.niter, index.cp.spherical = 6, True
     index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = _SAMPLE, 1
     index.train(np.ascontiguousarray(vectors, dtype=np.float32))
+    # Without it no vector can be read back by its id.
     index.set_direct_map_type(faiss.DirectMap.Hashtable)
     return index
 
@@ -249,6 +253,7 @@ def _check_array(name: str, array: Any, dtype: Any, shape: tuple[int | None, ...
     )
     if array.dtype != dtype or not fits or not array.flags.c_contiguous:
         raise ValueError(f"{name} of type {array.dtype} and shape {array.shape}")
+    # Both ends are NaN if anything is; unlike isfinite of the whole they need no copy.
     if dtype is np.float32 and array.size and not np.isfinite([array.min(), array.max()]).all():
         raise ValueError(f"{name} that are not finite")
 
@@ -264,6 +269,7 @@ def _read_ids(index: Any) -> Ids:
     if isinstance(index, _Flat):
         return index.ids
     lists = index.invlists
+    # Copied: what FAISS points to is its own, and moves when the index grows.
     parts = [
         faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)).copy()
         for cell in range(index.nlist)

@@ -110,6 +110,7 @@ class Postings:
             order = np.argsort(keys, kind="stable")  # of one key, what came first stays first
             keys, values = keys[order], values[order]
         sorted_in = array("q", keys.tobytes()), array("q", values.tobytes())
+        # In one assignment: who reads meanwhile has the old state or the new one.
         self._state, self._waiting = _State(*sorted_in, set(), {}), 0
 
 

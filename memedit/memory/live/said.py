@@ -8,8 +8,8 @@ from bisect import bisect_right
 from memedit.core.text import words_of
 from memedit.memory.live.postings import Postings
 
-_END = b"\n"
-_LITTLE = 1 << 16
+_END = b"\n"  # folded words hold none: no word goes on over two texts
+_LITTLE = 1 << 16  # bytes that are not worth closing up
 
 
 class Said:
@@ -71,6 +71,7 @@ class Said:
                 continue
             at = bisect_right(self._starts, found) - 1
             sequences.add(self._sequences[at])
+            # One hit a record is enough: on to the next record's text.
             found = text.find(wanted, self._span(at)[1])
         return sequences
 

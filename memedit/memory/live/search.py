@@ -143,6 +143,7 @@ class Search:
         matrix = np.stack([self._vectors[view.text] for _, _, view in views])
         for (at, n, _), near in zip(views, self._vector_door(matrix), strict=True):
             _merge(found[at], near, n)
+        # Every view of a query finds up to k; together they may not give many times that.
         found = [_best(near, self._k + self._k // 2) for near in found]
         for at, query in enumerate(queries):
             self._subject_door(query, found[at])

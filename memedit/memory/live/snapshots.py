@@ -57,12 +57,14 @@ def write(directory: Path, identity: Mapping[str, Any], indexes: Mapping[str, Ve
             "trained_on": index.trained_on,
         }
     manifest = {"format": _FORMAT, **identity, "indexes": parts}
+    # After the arrays, before the sweep: at every moment a manifest names files that are there.
     write_atomically(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
     kept = {_name(part["sha256"]) for part in parts.values()}
     _sweep(folder, kept)
 
 
 def _name(hashed: str) -> str:
+    # 80 bits tell a memory's files apart; who loads one compares the whole hash.
     return f"{hashed[:20]}.safetensors"
 
 
@@ -100,6 +102,7 @@ def drop_older(directory: Path, event: int) -> bool:
     made = found.get("event") if found is not None else None
     if isinstance(made, list) and made and isinstance(made[0], int) and made[0] >= event:
         return False
+    # All of them: what a crashed writer left may hold the same vectors.
     files = list(folder.iterdir())
     for file in files:
         with contextlib.suppress(FileNotFoundError):

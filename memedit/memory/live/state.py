@@ -80,6 +80,7 @@ class Relations:
             raise ValueError(f"relations have ids from {min(given)} to {max(given)}")
         first, count = self._filled, self._filled + len(rows)
         if count > len(self._matrix):
+            # Twice as large: a row at a time would copy the whole matrix with every edit.
             grown = np.empty((max(count, 2 * len(self._matrix)), dimension), np.float32)
             if first:
                 grown[:first] = self._matrix[:first]
@@ -175,6 +176,7 @@ class Space:
             for sequence, record in self._unsaid.items():
                 self._said.add(sequence, record.edit.statement)
             self._unsaid.clear()
+            # The longest word is mostly the rarest: the fewest records are then looked at.
             said = self._said.find(max(key.split(" "), key=len))
             return iter(sorted(said.union(self.subjects.sequences(key))))
 
@@ -338,6 +340,7 @@ class LiveSet:
 
     def apply(self, news: News, ready: Mapping[str, VectorIndex] | None = None) -> None:
         """Take news in; those that begin elsewhere than where this set stands are no news."""
+        # Two threads may have read the same: the first has taken it in.
         if news.since != self.event:
             return
         self.dimension = news.dimension

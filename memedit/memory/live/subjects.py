@@ -98,6 +98,7 @@ class SubjectIndex:
 
     def _enter(self, key: str) -> None:
         words = key.split(" ")
+        # Signs only, such as "???": no word of a text would lead to them.
         if not key[0].isalnum() and not WORD.match(key):
             self._literal.add(key)
         # The key itself where it is the word: a string less.
@@ -161,6 +162,7 @@ class SubjectIndex:
     def _lengths_from(self, word: str) -> set[int]:
         """Lengths, in words, of the subjects that begin with this word."""
         lengths = self._lengths_known(word)
+        # A plural of one word begins with the word and an "s".
         return lengths | {1} if 1 in self._lengths_known(word[:-1]) else lengths
 
     def _lengths_known(self, word: str) -> set[int]:
@@ -175,6 +177,7 @@ def _singular_too(key: str) -> tuple[str, ...]:
 
 
 def _has_the(subject: str, key: str) -> bool:
+    # The cheap tests first: a start asks this of every record.
     if subject.lstrip("\"'“‘«( ")[:3].casefold() != "the" or key.startswith("the "):
         return False
     words = find_words(subject)
@@ -185,6 +188,7 @@ def _outermost(spans: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, st
     """The spans that lie in no other one, in order of their start."""
     kept: list[tuple[int, int, str]] = []
     reached = -1
+    # Of spans that begin together the longest comes first.
     for start, end, key in sorted(spans, key=lambda span: (span[0], -span[1])):
         if end > reached:
             kept.append((start, end, key))

@@ -18,7 +18,7 @@ TAIL = 2_000
 """Characters at the end of a request that are looked at."""
 SHORT = 400
 """Up to this length the whole tail, or the whole last turn, is a view of its own."""
-MOST_VIEWS = 5
+MOST_VIEWS = 5  # each costs an encoding and a search
 _STRETCH = 300
 """Longest view that reaches back to what a sentence depends on."""
 _ELLIPTIC = 14
@@ -181,6 +181,7 @@ def _tail(text: str, last: int) -> tuple[str, int]:
     """The end of a text, cut at a word, and where in it what stood at ``last`` stands now."""
     text = str(text).rstrip()
     at = max(0, len(text) - TAIL)
+    # Text without spaces, such as Chinese, is cut where it is.
     if at and not text[at - 1].isspace() and (cut := re.search(r"\s", text[at : at + 64])):
         at += cut.end()
     at += len(text[at:]) - len(text[at:].lstrip())
