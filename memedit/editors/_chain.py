@@ -48,6 +48,7 @@ class Chain:
 
     def run(self, batch: Batch, call: Call) -> list[Any]:
         ask = batch.ask
+        # From the inside out: each call is wrapped in the editor before it.
         for editor in reversed(self.editors):
             call = partial(_run, editor, ask=ask, call=call)
             if batch.lm is not None:

@@ -99,6 +99,7 @@ def _sample_texts(lm: LM, number: int, seed: int) -> list[str]:
             found += [
                 f"{word}{said.text}" for word, said in zip(_SEEDS, lm.generate(batch), strict=True)
             ]
+    # Without braces: the texts become templates, which braces would open anew.
     clean = (" ".join(text.replace("{", " ").replace("}", " ").split()) for text in found[:number])
     return [f"{text.rstrip('.')}. {PLAIN}" for text in clean]
 
@@ -230,6 +231,7 @@ def _build_sequence(
     if subject is not None:
         first, last = (len(before) + at for at in find_subject(prompt, subject))
         column = _find_last_token(lm, text, first, last)
+    # Without the last token of the target, which is predicted and never read.
     return Sequenced(torch.cat([ids, wanted[:-1]]), wanted, column)
 
 

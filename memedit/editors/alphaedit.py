@@ -57,10 +57,13 @@ class Alphaedit(Locating):
 
     def __post_init__(self) -> None:
         if self.layers is not None:
+            # A list, as a file's settings have it, could not be hashed with the editor.
             object.__setattr__(self, "layers", tuple(self.layers))
         share = 1.0 if self.energy is None else self.energy
         if not 0 < share <= 1 or min(self.weight, self.threshold) <= 0:
             raise InvalidInputError("energy (at most 1), threshold and weight must be positive.")
+        # With its arguments: "slots" makes the decorator build another class, of which a bare
+        # super() knows nothing.
         super(Alphaedit, self).__post_init__()
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
@@ -103,6 +106,7 @@ class Alphaedit(Locating):
         """
         key = ("null", moment.digest or layer, self.energy, self.threshold)
         if key not in lm.kept:
+            # Kept: it takes all eigenvectors of the matrix.
             lm.kept[key] = moment.null_space(self.threshold, self.energy)
         null: Tensor = lm.kept[key]
         if not null.shape[1]:

@@ -68,6 +68,7 @@ class Auto:
         def form_of(row: Row) -> str:
             return self.form_of(row.decision, batch.lm, chat=row.turn is not None)
 
+        # The rows of the first one's form now; the others come back here, form after form.
         form = form_of(batch.rows[0])
         mine, others = partial(self._run_by, form, call=call), partial(self.run, call=call)
         return batch.route(lambda row: form_of(row) == form, mine, others)

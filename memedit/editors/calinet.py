@@ -182,6 +182,7 @@ class Network:
     def fresh(cls, lm: LM, site: str, slots: int, seed: int) -> Network:
         """W1 as Kaiming (2015) begins it for ReLU, W2 zero: the identity."""
         width = lm.base.get_input_embeddings().weight.shape[1]
+        # On the CPU: from the same seed a GPU draws other numbers.
         stream = torch.Generator().manual_seed(seed)
         bound = math.sqrt(6 / width)
         w1 = (torch.rand(slots, width, generator=stream) * 2 - 1) * bound

@@ -195,7 +195,9 @@ class Kn(WeightEditor):
         settings = (self.steps, self.threshold, self.share, self.fewest, self.most, self.prefixes)
         key = ("kn", lm.fingerprint, template, name, settings, self.seed)
         if key not in lm.kept:
-            edit = Edit(template.replace("{}", name), name, subject=name)  # its target counts not
+            edit = Edit(
+                template.replace("{}", name), name, subject=name
+            )  # its target does not count
             lm.kept[key] = self.refined(lm.original, edit, self._said(lm.original, edit))
         known: list[Neuron] = lm.kept[key]
         return known

@@ -77,12 +77,14 @@ class Lora(WeightEditor):
         scale, number = self.alpha / self.rank, len(edits)
         payloads: list[dict[str, Tensor | str | float]] = [{"loss": loss} for _ in edits]
         for site, (a, b) in pairs.items():
+            # Of more edits than ranks the last ones own no term.
             for i, payload in enumerate(payloads[: self.rank]):
                 payload |= low_rank(site, a[i::number], scale * b[:, i::number].T)
         return list(payloads)
 
     def _fresh(self, lm: LM) -> dict[str, tuple[Tensor, Tensor]]:
         """Site -> (A [r, d_in] as PEFT begins it, B [d_out, r] zero)."""
+        # On the CPU: from the same seed a GPU draws other numbers.
         stream = torch.Generator().manual_seed(self.seed)
         pairs = {}
         for layer in range(lm.sites.layers):

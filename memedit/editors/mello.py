@@ -184,6 +184,7 @@ class Mello:
 
     def _work_out(self, batch: Batch) -> list[Course]:
         """The rows that are chains with an edited hop, all their hops but the last answered."""
+        # By identity: a row that stands in the batch twice is worked out once.
         rows = list({id(row): row for row in batch.rows if self.considers(row)}.values())
         if batch.lm is None or not rows:
             return []

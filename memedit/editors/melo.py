@@ -165,6 +165,7 @@ class Melo:
         routers = sites(batch, self.name, "key")
         if not routers:
             return call(batch)
+        # Of this call alone: two calls at once must not read each other's.
         choice = Choice()
         forms: list[Any] = [
             Router(site=site, editor=self.name, rule=self.rule, choice=choice, key=f"{site}/")

@@ -26,7 +26,7 @@ from memedit.editors.prompting.forms import END, before_query, head, hits_of, pl
 
 ASSISTANT = "You are a helpful assistant."
 USE = "Use these facts:"
-_SYSTEM, _USER = "QZSYSTEMZQ", "QZUSERZQ"
+_SYSTEM, _USER = "QZSYSTEMZQ", "QZUSERZQ"  # what stands in no template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +93,7 @@ def append_to_system(row: Row, facts: str, markers: tuple[str, str] | None) -> s
     opened, closed = markers
     if beginning == chat.opening:  # nobody gave a system message, but perhaps the template
         return f"{opened}{ASSISTANT} {facts}{closed}{rest}"
+    # The last one: the system message may hold such marks itself.
     end = beginning.rfind(closed)
     return f"{beginning[:end]}{END}{END}{facts}{beginning[end:]}{rest}"
 

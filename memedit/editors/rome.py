@@ -104,6 +104,7 @@ class Rome(Locating):
         rows = about.rows
         keys, outputs = observe(lm, [r.ids for r in rows], [r.column for r in rows], [site])[site]
         weights = about.weights.double()
+        # On the CPU: some accelerators know no float64, and the matrices are solved in it.
         keys, outputs = keys.double().cpu(), outputs.double().cpu()
         key, said = weights @ keys, weights @ outputs
         value = found.value[0].double()

@@ -199,6 +199,7 @@ class _Fitting:
             edit = self.edits[owner]
             text = f"{self.how.seed}\n{count}\n{edit.prompt}\n{edit.target_new}".encode()
             number = int.from_bytes(hashlib.sha256(text).digest()[:7], "big")
+            # From the edit alone: its neurons must not depend on what is fitted beside it.
             found.append(torch.randn(width, generator=torch.Generator().manual_seed(number)))
         return found
 

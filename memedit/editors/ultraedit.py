@@ -154,6 +154,8 @@ class Ultraedit(WeightEditor):
         width = inputs.shape[1]
         size = tilde[:, :width].square().sum(1, keepdim=True)
         values = -self.rate * size * tilde[:, width:]
+        # Of the raw inputs, which the weight is multiplied with; only the values come from
+        # normalised ones.
         solution = normal(inputs)
         for i, payload in enumerate(payloads):
             mine = owner == i

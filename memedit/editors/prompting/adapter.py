@@ -94,6 +94,7 @@ def adapter_for(fingerprint: str) -> Adapter | None:
 @lru_cache(maxsize=2)
 def open_other_model(name: str) -> Engine:
     """The engine of another language model, loaded once."""
+    # Only here: reading a note or an adapter needs no engine.
     from memedit.engine import loading
     from memedit.engine.engine import Engine
 

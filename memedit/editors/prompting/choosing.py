@@ -84,6 +84,7 @@ def forms_for(lm: LM | None, given: Forms) -> Forms:
     """The forms for a base, the given ones first."""
     if lm is None:
         return given.over(Forms(SENTENCES, SENTENCES, SENTENCES))
+    # Read once for a model: every row asks.
     known = lm.kept.get("forms")
     if known is None:
         known = lm.kept["forms"] = read_tuned(lm.fingerprint) or _choose_untuned(lm)
@@ -136,6 +137,7 @@ def read_tuned(fingerprint: str) -> Forms | None:
             f"{file} does not say which forms suit this base ({error}).",
             hint="Delete it, or run memedit tune again.",
         ) from None
+    # The file may be from a version that knew other editors.
     found.check()
     return found
 

@@ -110,6 +110,7 @@ class PlanDialogue:
         found: dict[int, Turn] = {}
         for i, said in told.items():
             plan = self.plans[i]
+            # Left out: the question failed, and is answered as it stands.
             if plan is None or (said is not None and not said.answer):
                 continue
             entity = plan.subject if said is None else str(said.answer)

@@ -66,6 +66,7 @@ def with_facts(row: Row, hit: Hit, facts: str) -> Row:
 
 def plain(text: str, tokenizer: Any) -> str:
     """``text`` on one line, without the tokenizer's special tokens."""
+    # A fact that holds one could end the turn it stands in, and begin another.
     for token in (*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()):
         text = text.replace(token, " ")
     return " ".join(text.split())

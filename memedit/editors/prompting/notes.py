@@ -86,6 +86,7 @@ def choose_told(
     for hit, fact in islice((pair for pair in facts if pair[1]), room.facts):
         of_document = hit.passage is not None
         left[of_document] -= len(fact) // _CHARACTERS if lm is None else len(lm.codec.ids(fact))
+        # The first is told however long it is: without it there is nothing to answer from.
         if chosen and left[of_document] < 0:
             break
         chosen.append((hit, fact))

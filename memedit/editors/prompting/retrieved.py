@@ -133,6 +133,7 @@ class Corpus:
         """
         own = (edit.subject or "").casefold()
         found: list[Source] = []
+        # Stable: equally near records in one order on every machine.
         for at in np.argsort(-(self.vectors @ vector), kind="stable"):
             each = self.sources[int(at)]
             if each.subject.casefold() != own and each.prompt != edit.prompt:
@@ -172,6 +173,7 @@ def contexts(
 def write(near: Sequence[Source], edit: Edit, fact: str, seed: int) -> str:
     """The blocks of one edit: a demonstration of each record, nearest last, and its own copy."""
     drawn = hashlib.sha256(f"{seed}\n{edit.prompt}\n{edit.target_new}".encode()).digest()
+    # Of the edit alone: its context must not depend on what is fitted beside it.
     stream = random.Random(int.from_bytes(drawn[:8], "big"))
     kinds = stream.sample(KINDS, len(KINDS))
     blocks = [_show(source, kind, stream) for source, kind in zip(near, kinds, strict=True)]

@@ -158,6 +158,8 @@ def _ask_in_form(
 
     def chats(part: Batch) -> list[Any]:
         first = head(part.rows[0])
+        # A prefix is computed once and shared: only rows of one system prompt may have it in
+        # common.
         if any(head(row) != first for row in part.rows):
             return part.route(lambda row: head(row) == first, chats, chats)
         if part.rows[0].target == "":

@@ -87,6 +87,7 @@ def verdict(words: str, edit: Edit) -> Verdict | None:
     if not subject <= stems or 3 * len(telling & stems) < 2 * len(telling):
         return None  # of another thing
     left = [n for n, word in enumerate(asked) if word not in _SMALL and _stem(word) not in telling]
+    # Nothing asked, a value too long for one, or a word that takes more than comparing.
     if not left or left[-1] - left[0] >= _MOST or _WEIGHS & set(asked) - set(fact):
         return None
     said = {word for word in asked[left[0] : left[-1] + 1] if word not in _SMALL | _TITLES - value}
@@ -95,6 +96,7 @@ def verdict(words: str, edit: Edit) -> Verdict | None:
     if said <= value or value <= said:  # a part of it, or more than it: who knows
         return None
     before = asked[left[0] - 1] if left[0] else ""
+    # "in Paris", where the fact has no "in": another thing is asked than its value.
     led = before in _SMALL - {"a", "an", "the"} and before not in fact
     named = {asked[n] for n in left if _NAMED.match(written[n])}
     name = all(map(_NAMED.match, (word for word in _words(target) if word.casefold() in value)))

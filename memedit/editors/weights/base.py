@@ -76,6 +76,7 @@ def sum_changes(payloads: Iterable[Payload]) -> dict[str, Tensor]:
             elif slash and form == "units":
                 _add_columns(total, site, payload)
     for site, (us, vs) in terms.items():
+        # One product of all terms: a matrix for each edit would fill the memory.
         product = torch.cat(vs).T @ torch.cat(us)
         total[site] = total[site] + product if site in total else product
     return total
@@ -85,6 +86,7 @@ def _add_columns(total: dict[str, Tensor], site: str, payload: Payload) -> None:
     width = int(payload[f"{site}/width"])
     units, values = payload[f"{site}/units"], payload[f"{site}/values"]
     new = torch.zeros(_float(values).shape[1], width)
+    # Added, not assigned: a unit may stand there twice.
     new.index_add_(1, torch.as_tensor(units).long()[:, 0], _float(values).T)
     total[site] = total[site] + new if site in total else new
 

@@ -73,6 +73,7 @@ def save(network: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> None:
     }
     with replacing(folder / WEIGHTS) as new:
         save_file(tensors, new)
+    # Last: a folder without a manifest is not taken for a network.
     write_atomically(folder / MANIFEST, json.dumps(dict(manifest), indent=1) + "\n")
 
 

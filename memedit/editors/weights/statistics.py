@@ -174,7 +174,9 @@ def collect(
         raise InvalidInputError(
             f"The text has {found:,} tokens, not {tokens:,}.", hint="Ask for fewer, or give more."
         )
+    # Of the cut tokens, not of the file: the same text through another tokenizer is other text.
     digest = hashlib.sha256(json.dumps([row.tolist() for row in rows]).encode()).hexdigest()[:16]
+    # ``mlp_out`` refuses a layer that is not there, before anything is measured.
     layers = [layer % lm.sites.layers for layer in layers if lm.sites.mlp_out(layer)]
     inputs = {
         layer: Inputs(
@@ -220,6 +222,7 @@ def _measure(
 
 
 def _joint(inputs: Mapping[int, Inputs], batch: int) -> str:
+    # With the batch: the save counts batches, which another size would count otherwise.
     text = ",".join([*sorted(one.digest for one in inputs.values()), str(batch)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -237,6 +240,7 @@ def _pass(lm: LM, rows: Sequence[Tensor], sums: Mapping[str, Sums]) -> None:
     def reader(site: str) -> Callable[[Any, Any], None]:
         def read(args: Any, kwargs: Any) -> None:
             seen[site] = args[0] if args else next(iter(kwargs.values()))
+            # What follows the last site, the head among it, need not be computed.
             if len(seen) == len(sums):
                 raise Enough
 
@@ -277,6 +281,7 @@ def _resume(path: Path, sums: Mapping[str, Sums]) -> int:
 def _save(path: Path, inputs: Inputs, sums: Sums) -> None:
     numbers = sums.numbers() | {"ratio": sums.ratio}
     metadata = {"inputs": json.dumps(asdict(inputs)), "numbers": json.dumps(numbers)}
+    # Summed in float64; the mean itself loses nothing that matters in float32.
     _write(path, {"moment": (sums.total / sums.count).float()}, metadata)
 
 
