@@ -36,9 +36,11 @@ def choose_each_to_read(weighed: Sequence[Sequence[Hit]], chances: Floats) -> li
 
 def choose_to_read(hits: Sequence[Hit], chances: Floats) -> list[int]:
     """Places of one query's candidates that the cross-encoder reads, the likeliest first."""
+    # A named edit may share no word with the query but its subject ("Where did it take place?" of
+    # a location): its relation's cosine alone would put edits of other subjects before it.
     order = sorted(
         range(len(hits)),
-        key=lambda i: max(chances[i], hits[i].relation or hits[i].similarity),
+        key=lambda i: max(chances[i], hits[i].relation or 0.0, hits[i].similarity),
         reverse=True,
     )
     return [i for i in order if chances[i] >= POSSIBLE or _is_in_question(hits[i])][:_READ]

@@ -10,6 +10,7 @@ from memedit.data.documents.blocks import Block, Contents, flatten, make_table, 
 
 try:
     from bs4 import BeautifulSoup
+    from bs4.builder import ParserRejectedMarkup
     from bs4.element import NavigableString, PreformattedString, Tag
 except ImportError as error:  # told when it is needed
     _missing: ImportError | None = error
@@ -34,12 +35,15 @@ def read_html(text: str) -> Contents:
     """A page, or a piece of one.
 
     Raises:
-        InvalidInputError: elements too deep within each other.
+        InvalidInputError: elements too deep within each other, or no HTML that can be parsed.
         MissingExtraError: beautifulsoup4 is not installed.
     """
     if _missing is not None:
         raise MissingExtraError("beautifulsoup4", extra="documents") from _missing
-    soup = BeautifulSoup(text, "html.parser")  # Python's own: knows no entities but characters
+    try:
+        soup = BeautifulSoup(text, "html.parser")  # Python's own: knows no entities but characters
+    except ParserRejectedMarkup as error:  # a marked section, "<![...>", of no known kind
+        raise refuse_unreadable("HTML", str(error).rpartition("AssertionError: ")[2]) from None
     title = flatten(soup.title.get_text()) if soup.title is not None else ""
     for element in soup.find_all(_UNSEEN):
         element.extract()

@@ -85,6 +85,8 @@ c</pre>and more</body></html>"""
     ]
     with pytest.raises(InvalidInputError, match="within each other"):
         said("<i>" * 5_000 + "deep", "html")
+    with pytest.raises(InvalidInputError, match="read as HTML: unknown status keyword"):
+        said("<p>a</p><![doctype x><p>b</p>", "html")
 
 
 def test_text_and_long_paragraphs() -> None:
