@@ -198,6 +198,7 @@ def _lines(file: Path) -> int | None:
     """Number of lines, for the progress bar; None where that does not say how many edits."""
     if file.suffix == ".json" or not file.is_file():
         return None
+    # As bytes: a file that is no UTF-8 has lines, too.
     with file.open("rb") as lines:
         return sum(1 for _ in lines)
 
@@ -221,7 +222,7 @@ def list_(
         wanted = (match or "").casefold()
         found = [r for r in store.records(namespace) if wanted in r.edit.statement.casefold()]
         version = store.version
-    newest = found[::-1][: limit or None]
+    newest = found[::-1][: limit or None]  # 0: all of them
     if json:
         rows = [plain_record(r) for r in newest]
         render.as_json({"version": version, "total": len(found), "edits": rows})
@@ -267,6 +268,7 @@ def forget(
         # All of them are there, or none is forgotten.
         for id in ids:
             store.get(id, namespace=namespace)
+        # Each once: named a second time it would be gone already.
         gone = [store.forget(id, namespace=namespace) for id in dict.fromkeys(ids)]
         version, resting = store.version, store.resting_on(gone)
     if json:

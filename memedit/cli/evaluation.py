@@ -235,6 +235,7 @@ def downstream(
 
         lm = spec.build(EditableModel.from_pretrained(model, encoder=encoder), None)
         if spec.editor is not None:
+            # Each once: several cases may need the same edit.
             lm.edit_many(list(dict.fromkeys(e for case in cases for e in case.edits)))
     render.note(f"Running {', '.join(chosen)}, before and after.")  # the harness has its own bars
     results = measure.downstream(

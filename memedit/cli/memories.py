@@ -61,6 +61,7 @@ def backup(
     """
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     folder = str(target or f"backup-{now}")
+    # Within: outside of it the name is this command's.
     from memedit.memory.moving import backup
 
     with render.counting(f"Copying {hide_password(memory)}", None) as progress:
@@ -129,6 +130,7 @@ def _audit(store: EditMemory) -> AuditReport:
     from memedit.serving.ledger.audit import KEY, AuditLog, AuditReport
     from memedit.serving.ledger.tables import tables_of
 
+    # From the environment: everybody on the machine can read a program's arguments.
     key, tables = os.environ.get(KEY), tables_of(store)
     try:
         return AuditLog.of(store, tables, key.encode() if key else None).verify()

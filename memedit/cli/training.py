@@ -87,6 +87,7 @@ def scope(
         tasks: dict[str, Any] = {}
 
         def show(what: str, done: int, total: int) -> None:
+            # What stands in brackets changes from step to step: it is one bar.
             name = what.split(" (")[0]
             if name not in tasks:
                 tasks[name] = bar.add_task(what, total=total)
@@ -274,6 +275,7 @@ def _hypernetwork(
     from memedit.training.jobs import train_hypernetwork
     from memedit.training.loop import Schedule
 
+    # As MEND's authors clip: gradients through a changed model are large.
     schedule = Schedule(steps=steps, batch=batch, rate=rate, clip=100.0, seed=seed)
     with _training(steps) as show:
         manifest = train_hypernetwork(

@@ -275,6 +275,7 @@ class Registry:
 
 
 def _points(group: str) -> tuple[EntryPoint, ...]:
+    # By the path: what is put on it later is found, too.
     return _points_on(group, tuple(sys.path))
 
 
@@ -316,7 +317,7 @@ def _class_in(module: str) -> type[Any]:
         thing
         for thing in vars(importlib.import_module(module)).values()
         if isinstance(thing, type)
-        and thing.__module__ == module
+        and thing.__module__ == module  # not what it imports
         and isinstance(getattr(thing, "name", None), str)
     ]
     if len(defined) != 1:

@@ -224,6 +224,7 @@ def find(base: nn.Module) -> Sites:
         )
     stack = architecture.block.removesuffix(".{}")
     for prefix, module in _unwrap(base):
+        # The first that holds the layers: wrappers stand inside one another.
         if (layers := _child(module, stack)) is not None:
             return Sites(architecture, len(list(layers.children())), prefix)
     raise UnsupportedArchitectureError(

@@ -83,6 +83,7 @@ def check_named(what: str, name: object) -> str:
     """
     if not isinstance(name, str):
         raise InvalidInputError(f"{what} must be a string, not {type(name).__name__}.")
+    # ASCII, as nearly all names are, is known without a look at each character.
     if "\x00" in name or not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
         shown = name[:40].encode("utf-8", "backslashreplace").decode()
         raise InvalidInputError(f"{what} {shown!r} is no text.", hint="Nothing has such a name.")

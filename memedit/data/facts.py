@@ -62,6 +62,7 @@ def read_facts(paths: Iterable[Path]) -> list[Fact]:
         before = len(found)
         for number, record in enumerate(read_records(path), start=1):
             for fact in _fact(record, path, number):
+                # The first file wins: it is the one that the user named first.
                 found.setdefault((fact.subject.casefold(), fact.prompt.casefold()), fact)
         if len(found) == before and not before:
             raise InvalidInputError(f"{path} holds no fact.")

@@ -82,6 +82,7 @@ def read(path: Path) -> tuple[list[Request], list[Check]]:
             continue
         try:
             row = json.loads(line)
+            # Taken out: an edit has no such key, and would be refused.
             given = row.pop("checks", None)
             made = request(row, "default", "")
             requests.append(made)
@@ -179,4 +180,5 @@ def junit(outcomes: Sequence[Outcome], name: str) -> str:
 
 def _clean(text: str) -> str:
     """What XML can hold."""
+    # Control characters and lone surrogates have no place in XML, not even escaped.
     return "".join(c if c in "\t\n" or (c >= " " and c.isprintable()) else "\ufffd" for c in text)

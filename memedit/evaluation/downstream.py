@@ -136,7 +136,7 @@ def _run(
                 model=wrapped,
                 tasks=[PREFIX + task for task in tasks],
                 task_manager=manager,
-                num_fewshot=options["shots"] or None,
+                num_fewshot=options["shots"] or None,  # None: as the task's file says
                 limit=options["limit"],
                 bootstrap_iters=0,  # the intervals are ours
                 random_seed=options["seed"],
@@ -148,6 +148,7 @@ def _run(
         except FileNotFoundError as error:
             raise InvalidInputError(f"The data of a task are not there: {error}") from error
     return {
+        # In one order: before and after are compared item by item.
         name.removeprefix(PREFIX): sorted(items, key=lambda item: int(item["doc_id"]))
         for name, items in results["samples"].items()
     }

@@ -117,6 +117,7 @@ def _operations(
     if protocol in {"sequential", "instance"}:
         edits = [edit for i in group for edit in cases[i].edits]
         for number, edit in enumerate(edits, start=1):
+            # Only its last fact completes a case.
             yield Operation((edit,), group if number == len(edits) else ())
     else:
         yield Operation(tuple(e for i in group for e in cases[i].edits), group)

@@ -59,11 +59,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        accumulates(self.protocol)
+        accumulates(self.protocol)  # refuses a protocol that there is not
         for name in ("tokens", "batch", "group"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} must be at least 1.")
-        checkpoints_of(1, self.checkpoints)
+        checkpoints_of(1, self.checkpoints)  # refuses one below 1
         if self.batch_edits is not None:
             if self.batch_edits < 1 or not self.protocol.startswith("batch"):
                 raise InvalidInputError(
@@ -106,6 +106,7 @@ def identity(settings: Settings, *, model: str, data: str, editors: list[str]) -
     # Another version of torch may give other last bits, and another argmax with them.
     versions = {name: _version(name) for name in _PACKAGES}
     return {
+        # As a manifest reads back: its tuples are lists, and unequal to tuples.
         "settings": json.loads(json.dumps(asdict(settings))),
         "model": model,
         "data": data,
@@ -120,6 +121,7 @@ def code() -> str:
     """16 hex digits over memedit's own source: rows of two versions of it do not mix."""
     digest = hashlib.sha256()
     root = Path(memedit.__file__).parent
+    # Sorted: file systems list in an order of their own.
     for file in sorted(root.rglob("*.py")):
         digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
     return digest.hexdigest()[:16]

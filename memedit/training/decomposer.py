@@ -59,6 +59,7 @@ class Chain:
 
 def chain_part(labels: Sequence[str]) -> Part:
     """The part a chain of relations belongs to, whatever it begins with and however it is asked."""
+    # Not Python's own hash of a text, which is another one in every process.
     digest = hashlib.sha256(" > ".join(labels).encode()).digest()
     return "train" if int.from_bytes(digest[:8], "big") % 100 < _TRAIN else "evaluation"
 
@@ -79,6 +80,7 @@ def read_chains(path: Path) -> list[Chain]:
             )
         labels = tuple(relation for _, relation, _ in triples)
         found += [Chain(question, triples[0][0], labels) for question in record["questions"]]
+    # A planner takes no subject that the question does not name: it shall learn none.
     return [chain for chain in found if chain.subject in chain.question]
 
 
@@ -195,6 +197,7 @@ def add_adapter(base: Any, targets: Sequence[str], layers: int, seed: int) -> Pe
         r=RANK, lora_alpha=ALPHA, target_modules=list(targets), lora_dropout=0.0,
         layers_to_transform=list(range(layers // 3, layers)),
     )  # fmt: skip
+    # PEFT draws its matrices from the global state, which stays as it was.
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = cast("PeftModel", get_peft_model(base, config))

@@ -79,6 +79,7 @@ class Pairs:
     def save(self, file: Path) -> None:
         """Write them as safetensors, whole or not at all."""
         file.parent.mkdir(parents=True, exist_ok=True)
+        # As numbers: safetensors holds no text.
         kinds = np.array([KINDS.index(kind) for kind in self.kinds.tolist()], np.int8)
         names = ("scalars", "vectors", "labels", "query")
         tensors = {n: np.ascontiguousarray(getattr(self, n)) for n in names}

@@ -90,6 +90,7 @@ def join_pairs(first: Pairs, second: Pairs) -> Pairs:
     """Both, the queries of the second numbered on."""
     names = ("scalars", "vectors", "labels", "kinds")
     both = {n: np.concatenate((getattr(first, n), getattr(second, n))) for n in names}
+    # Numbered on: whoever splits by query must not take two for one.
     query = np.concatenate((first.query, second.query + int(first.query.max()) + 1))
     return Pairs(**both, query=query, texts=first.texts + second.texts)
 
@@ -133,6 +134,7 @@ def _pair_request(
         return None
     chosen = [weighed[i] for i in kept]
     kinds = [str(request["kind"])] * len(kept)
+    # Half precision: the vectors are most of what is kept.
     wide = vectors(chosen).astype(np.float16)
     texts = [pair_texts(hit, text) for hit in chosen]
     return every[kept], wide, found, [number] * len(kept), kinds, texts

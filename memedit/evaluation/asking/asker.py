@@ -90,6 +90,7 @@ class Asker:
         self, items: Sequence[T], call: Callable[[Sequence[T]], list[R]], length: Callable[[T], int]
     ) -> list[R]:
         """``call`` on batches of items of like length; results in the order of ``items``."""
+        # Like lengths share a batch: the padding of a long one would be computed for all.
         order = sorted(range(len(items)), key=lambda i: length(items[i]))
         results: dict[int, R] = {}
         for chunk in chunks(order, self.batch):

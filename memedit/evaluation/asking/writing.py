@@ -43,6 +43,7 @@ def sample_texts(asker: Asker, prompts: Sequence[str], seed: int) -> list[str]:
     # The 100 tokens are of prompt and text together, as ROME counts.
     length = max((len(asker.model.tokenizer(p).input_ids) for p in prompts), default=0)
     options = {"do_sample": True, "top_k": _TOP_K, "max_new_tokens": max(1, TOKENS - length)}
+    # What is measured must not change what the caller draws afterwards.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         answers = asker.answers(prompts, **options)
@@ -106,6 +107,8 @@ def perplexity(asker: Asker, content: str) -> float:
     """exp of the mean -log p of the text's first 100 tokens, the first given."""
     ids = torch.tensor([asker.model.tokenizer(content).input_ids[:TOKENS]])
     with torch.no_grad():
+        # The last position predicts a token that the text does not have.
         logits = asker.model(input_ids=ids.to(asker.model.device)).logits[0, :-1]
     chosen = logits.float().log_softmax(-1).cpu().gather(-1, ids[0, 1:, None])
+    # Summed in float64, which loses none of the digits on the way.
     return math.exp(-float(chosen.double().mean()))

@@ -169,6 +169,7 @@ def _interval(name: str, records: Mapping[int, float]) -> Interval:
         low=low,
         high=high,
         n=len(values),
+        # Turned round where less is better: the bad end is the low one for both.
         p5=sign * float(np.percentile(sign * values, 5)),
         worst=sign * float((sign * values).min()),
     )
@@ -176,6 +177,7 @@ def _interval(name: str, records: Mapping[int, float]) -> Interval:
 
 def interval(values: Vector, name: str = "") -> tuple[float, float]:
     """95% percentile bootstrap of the mean of ``values`` [n], the same at every call."""
+    # Nothing to draw from: every resample has the same mean.
     if len(values) < 2 or bool((values == values[0]).all()):
         mean = float(values.mean())
         return mean, mean
@@ -194,6 +196,7 @@ def _draws(n: int, name: str) -> Iterable[npt.NDArray[np.int64]]:
     """Resampled positions [b, n] in blocks of bounded size; RESAMPLES rows in all."""
     # Seeded by what is resampled: the same interval in every run, whatever else is measured.
     random = np.random.default_rng([zlib.crc32(name.encode()), n])
+    # Blocks of 16 MB at most: all draws over a large data set would take gigabytes.
     block = max(1, min(RESAMPLES, 2_000_000 // n))
     for start in range(0, RESAMPLES, block):
         yield random.integers(0, n, size=(min(block, RESAMPLES - start), n))
@@ -237,6 +240,7 @@ def _derive_of_means(
 ) -> Interval | None:
     """Of the averages; records are resampled for all parts together."""
     everyone = sorted(set().union(*columns))
+    # NaN where a record lacks a part: one draw of records then serves all parts.
     values = np.array([[c.get(i, np.nan) for i in everyone] for c in columns])
     mean = how.of([float(_means(column)) for column in values])
     if np.isnan(mean):

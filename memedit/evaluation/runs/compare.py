@@ -134,6 +134,7 @@ def compare(
     together = accumulates(chosen.protocol) or chosen.protocol == "batch"
     cases = data
     if not isinstance(cases, Dataset):
+        # Together: what one case edits, another's probe must not expect unchanged.
         cases = load_cases(cases, n, together=together, locality=locality)
     check_forms(cases)
     if folder is None:
@@ -164,6 +165,7 @@ def make_settings(settings: Mapping[str, Any]) -> Settings:
         raise InvalidInputError(
             f"There is no setting {', '.join(extra)}.", hint=f"There are: {', '.join(known)}."
         )
+    # From a file or a request they are lists, which would not compare equal.
     plural = {k: tuple(v) for k, v in settings.items() if k in {"checkpoints", "families"}}
     return Settings(**{**settings, **plural})
 
@@ -236,6 +238,8 @@ def finish(
     }
     comparison = Comparison(tables, manifest, folder if keep else None)
     if keep:
+        # Without timings: the same run gives the same file. It is written last, and says that all
+        # is done.
         write_json(folder / AGGREGATES, comparison.to_dict(timings=False))
     return comparison
 

@@ -99,4 +99,5 @@ def stems(text: str, without: str = "") -> frozenset[str]:
     """The first five letters of the words that mean something."""
     plain = text.replace(without, " ") if without else text
     words = re.findall(r"[^\W_]+", plain.casefold())
+    # Five letters: "directed", "director" and "directs" are one word here.
     return frozenset(word[:5] for word in words if word not in _COMMON and len(word) > 1)

@@ -111,6 +111,7 @@ def traffic(
             about = f"{intents.name}:{intent}"
             part = splits.of(about) or "test"
             for text in texts:
+                # Sorted: a set of texts comes in another order in every process.
                 alike = [c for w in sorted(stems(text)) for c in by_word.get((part, w), ())[:20]]
                 some = (*rng.sample(alike, min(2, len(alike))), rng.choice(near[part]))
                 yield Request(

@@ -18,6 +18,7 @@ def opposites(count: int, seed: int) -> Iterator[Request]:
     """Entries on doing something, asked for and asked the other way round."""
     words = bank("opposites")
     for number in range(count):
+        # A stream for each: asked for more, the first ones stay what they were.
         rng = random.Random(f"{seed}:opposites:{number}")
         product = rng.choice(bank("slots")["product"])
         if rng.random() < 0.65:

@@ -93,11 +93,13 @@ def negatives(
     if (name := twin(claim.subject, pool, rng)) is not None:
         yield claim.of_another(name).candidate(stated=rng.random() < 0.15)
     if same_subject and (other := pool.draw_other(claim, rng)) is not None:
+        # Else the prompt would go on about the other subject.
         if other.subject in other.prompt:
             yield other.of_another(claim.subject).candidate(stated=rng.random() < 0.15)
     kin = pool.by_first[claim.subject.split(" ", 1)[0].casefold()]
     if len(kin) > 1:
         near = rng.choice(kin)
+        # A name within the other may mean the same: "Paris" and "Paris, France".
         if near.key != claim.key and claim.key not in near.key and near.key not in claim.key:
             yield near.candidate()
 

@@ -38,6 +38,7 @@ class Pools:
         """The statements of the set and of ``text``'s split that share most with it."""
         mine = stems(text)
         pool = self._found[name, self._splits.of(text)]
+        # By the text where they share as much: the order of the pool is the file's.
         for other in sorted(pool, key=lambda o: (-len(stems(o) & mine), o))[:count]:
             yield make_statement(other)
 
