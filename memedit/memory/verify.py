@@ -50,6 +50,7 @@ def _check_unfinished(journal: JournalReader) -> Iterator[str]:
 def _content(journal: JournalReader) -> Iterator[str]:
     for at, row in enumerate(journal.record_rows(), start=1):
         if row.sequence != at:
+            # Told once: behind a gap every record stands elsewhere than it should.
             yield f"record {row.sequence} stands where {at} should"
             return
         if digest(row._mapping) != row.digest:
@@ -117,6 +118,7 @@ def _indexes(live: LiveSet, rows: Sequence[KeyRow]) -> Iterator[str]:
             yield f"the index of namespace {namespace!r} holds other keys than the journal"
             continue
         ids = index.ids
+        # Compared as bytes: of floats NaN would be unequal to itself.
         stored = b"".join(vectors[int(id)] for id in ids)
         if index.reconstruct(ids).astype("<f4").tobytes() != stored:
             yield f"the index of namespace {namespace!r} holds other vectors than the journal"

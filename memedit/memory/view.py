@@ -83,6 +83,7 @@ class Searchable(Shelves):
             texts = texts_of(prepared)
         if not texts:
             return [[] for _ in queries]
+        # Without holding the live set: encoding takes long, and others may write meanwhile.
         vectors = self._encode(texts)
         moment = self._moment(as_of)
         with self._held() as live:

@@ -72,6 +72,7 @@ def begin(
     if file.is_file():
         if (known := _join_run(folder, what)) is not None:
             return known
+        # The manifest last: after a crash on the way the folder is still known to be another run's.
         for part in ("cells", "base", AGGREGATES, MANIFEST):
             _remove(folder / part)
     elif folder.is_dir() and any(part.name != _LOCK for part in folder.iterdir()):
