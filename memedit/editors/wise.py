@@ -3,7 +3,9 @@ arXiv 2405.14768).
 
 A side memory is a second matrix W' for the layer's ``mlp_out``, of which a random fifth of the
 entries is trained. A prompt goes through it where it changes the layer's activations by more than
-the least that any of its edits does; the largest change decides between several (WISE-Retrieve).
+the least that any of its edits does; the largest change decides between several (WISE-Retrieve),
+of which full ones can be merged (``merged=2``, as published; replay, which the published settings
+leave out, is not built).
 The decision is made on the prompt, once. Each edit's payload holds what it added to the memory: as
 later edits are trained on it, one cannot be taken away from under them (``scope="everything"``, the
 paper's form). Behind a scope every edit is a memory of its own.
@@ -12,7 +14,7 @@ paper's form). Behind a scope every edit is a memory of its own.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,11 +27,13 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sample_contexts, sequence_edit, sequence_prompt
-from memedit.editors.beside.negatives import STRANGERS, sample_texts
+from memedit.editors.beside.merging import ties
+from memedit.editors.beside.negatives import STRANGERS, draw_prompts, sample_texts
 from memedit.editors.beside.targets import Targets, sites, to_cpu
 from memedit.editors.weights.base import weight_of
 from memedit.engine.passes import Pass
 
+ADAM, SGD = "adam", "sgd"
 _PRIME = 2_654_435_761
 _WORDS = 12
 Books = Sequence[tuple[Tensor, float]]
@@ -45,14 +49,22 @@ class Wise:
         share: Of the matrix's entries that a memory may change (rho).
         outside, inside, gap: alpha, beta and gamma: the change of activations is to stay under
             alpha on other prompts, exceed beta on edits, and differ by gamma; all as shares of the
-            layer's usual output (published: 5, 20 and 10 in Llama-2's units).
+            layer's usual output (published: 5, 20 and 10 in Llama-2's units, where that output is
+            of norm 1 to 10: at least 0.5, 2 and 1).
         routed: A prompt is routed to a memory from this share of its edits' least change.
         capacity: Edits in one memory.
+        merged: So many full memories are merged into one (:mod:`memedit.editors.beside.merging`;
+            published 2, with 500 edits each); 0: they stand beside each other.
+        density: Share of its entries that a memory keeps when it is merged.
         prefixes: Contexts sampled from the model that an edit is trained in.
         others: Prompts an edit shall leave alone: its own words about others, and texts.
+        prompts: File of prompts, one a line, of which those are drawn instead, by the edit's id
+            (published: one question of Natural Questions for every edit).
         steps: At most.
-        rate: Of Adam. Published is plain gradient descent (1.0 for Llama-2), which from the second
-            edit on does not fit the default model at any rate from 0.02 to 1 of the largest entry.
+        optimizer: ``"adam"``, or ``"sgd"``: plain gradient descent, as published (rate 1.0 for
+            Llama-2), which from the second edit on does not fit the default model at any rate from
+            0.02 to 1 of the largest entry.
+        rate: Of the optimizer.
         bound: Largest change of an entry.
         stop: The mean loss at which it ends.
         end: The end of the answer is trained, too.
@@ -67,6 +79,7 @@ class Wise:
     ungated: ClassVar[str] = "everything"
     """The scope that leaves the decision to the change of activations, as in the paper."""
     joint: ClassVar[bool] = True
+    places: ClassVar[Mapping[str, tuple[str, ...]]] = {"prompts": ("",)}
     layer: int | None = None
     share: float = 0.2
     outside: float = 0.05
@@ -74,9 +87,13 @@ class Wise:
     gap: float = 0.1
     routed: float = 0.88
     capacity: int = 500
+    merged: int = 0
+    density: float = 0.53
     prefixes: int = 4
     others: int = 4
+    prompts: str = ""
     steps: int = 70
+    optimizer: str = ADAM
     rate: float = 0.01
     bound: float = 1.0
     stop: float = 5e-2
@@ -88,6 +105,10 @@ class Wise:
             raise InvalidInputError("share must be in (0, 1], rate and bound positive.")
         if min(self.capacity, self.steps, self.others) < 1 or self.prefixes < 0:
             raise InvalidInputError("capacity, steps and others must be positive.")
+        if self.optimizer not in {ADAM, SGD}:
+            raise InvalidInputError(f"optimizer must be {ADAM} or {SGD}.")
+        if self.merged < 0 or self.merged == 1 or not 0 < self.density <= 1:
+            raise InvalidInputError("merged must be 0 or at least 2, density in (0, 1].")
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """What each edit adds to a side memory, and the change by which it is recognised.
@@ -138,9 +159,12 @@ class Wise:
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """The call with the side memories of each row's edits."""
         forms = [
-            SideMemory(site=site, editor=self.name, routed=self.routed)
+            SideMemory(
+                site=site, editor=self.name, routed=self.routed,
+                merging=Merging(self.capacity, self.merged, self.density),
+            )
             for site in sites(batch, self.name, "side")
-        ]
+        ]  # fmt: skip
         return call(batch.intervene(*forms) if forms else batch)
 
 
@@ -185,6 +209,28 @@ def memories(payloads: Iterable[Payload], site: str) -> dict[str, Memory]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """How many full memories, of ``capacity`` edits, become one; 0: none do."""
+
+    capacity: int
+    number: int = 0
+    density: float = 1.0
+
+    def merge(self, held: Sequence[Memory]) -> list[Memory]:
+        """The memories, in order, those that are full merged group by group."""
+        full = sum(len(memory.reach) >= self.capacity for memory in held)
+        groups = full // self.number if self.number else 0
+        made: list[Memory] = []
+        for group in range(groups):
+            mine = held[group * self.number : (group + 1) * self.number]
+            delta = ties([memory.delta for memory in mine], self.density)
+            # The least change of any of its edits still says from when on it answers.
+            reach = [least for memory in mine for least in memory.reach]
+            made.append(Memory(delta, reach, mine[0].mask))
+        return made + list(held[groups * self.number :])
+
+
 def change(y: Tensor, added: Tensor, prompt: Tensor) -> Tensor:
     """[B] mean over the prompts' tokens of |SiLU(W'k) - SiLU(Wk)|.
 
@@ -218,6 +264,9 @@ class _Training:
 
     def _collect_others(self, lm: LM, edit: Edit) -> list[Tensor]:
         """Token ids of prompts that the edit shall leave alone; half of them texts."""
+        if self.how.prompts:
+            drawn = draw_prompts(self.how.prompts, f"{self.how.seed}/{edit.id}", self.how.others)
+            return [lm.codec.ids(text, special=True) for text in drawn]
         template = edit.template
         names = [n for n in STRANGERS if template is not None and n != edit.subject]
         strange = [str(template).replace("{}", n) for n in names[: self.how.others // 2]]
@@ -240,14 +289,15 @@ class _Training:
     def run(self) -> float:
         """Train; returns the last loss."""
         how, delta = self.how, self.memory.delta.clone().requires_grad_()
-        optimizer = torch.optim.Adam([delta], lr=how.rate)
+        kind = torch.optim.SGD if how.optimizer == SGD else torch.optim.Adam
+        optimizer = kind([delta], lr=how.rate)
         loss = torch.tensor(float("inf"))
         for _ in range(how.steps):
             loss = self._loss(delta)
             if float(loss.detach()) < how.stop:
                 break
             (gradient,) = torch.autograd.grad(loss, delta)
-            # Adam then moves no masked entry: its moments stay zero there.
+            # No masked entry moves then: Adam's moments, too, stay zero there.
             delta.grad = gradient * self.mask
             optimizer.step()
             with torch.no_grad():
@@ -317,6 +367,7 @@ class SideMemory:
     site: str
     editor: str
     routed: float
+    merging: Merging = Merging(1)
 
     def bind(self, rows: Sequence[Row]) -> Apply:
         known: dict[tuple[int, ...], Books] = {}
@@ -331,7 +382,8 @@ class SideMemory:
             groups[order].append(i)
             if order not in known:
                 made = memories((held[sequence] for sequence in order), self.site).values()
-                known[order] = [(m.delta, self.routed * min(m.reach)) for m in made]
+                books = self.merging.merge(list(made))
+                known[order] = [(m.delta, self.routed * min(m.reach)) for m in books]
         chosen: list[Tensor | None] = [None] * len(rows)
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:

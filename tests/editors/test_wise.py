@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,18 @@ from memedit.core.calls import Row, Step
 from memedit.core.errors import EntangledEditError, InvalidEditError, InvalidInputError
 from memedit.core.types import Decision, Hit, Record
 from memedit.editors._sequences import sequence_edit
-from memedit.editors.wise import Memory, SideMemory, Wise, _Training, change, mask_of, memories
+from memedit.editors.beside.merging import ties
+from memedit.editors.weights.base import weight_of
+from memedit.editors.wise import (
+    Memory,
+    Merging,
+    SideMemory,
+    Wise,
+    _Training,
+    change,
+    mask_of,
+    memories,
+)
 from memedit.engine.engine import Engine
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
 from tests.helpers import byte_tokenizer, tiny_model
@@ -85,8 +98,6 @@ def test_after_training_the_margins_hold(arch: str) -> None:
     how = Wise(steps=400, prefixes=0, rate=0.0005, others=2, stop=0.0, share=1.0, bound=9.0)
     edit = Edit(FACTS[0].prompt, "Lyon")  # no subject: the other prompts are texts
     site, row = lm.sites.mlp_out(2), sequence_edit(lm, edit)
-    from memedit.editors.weights.base import weight_of
-
     memory = Memory(torch.zeros(weight_of(lm, site).shape), [], 0)
     training = _Training(how, lm, edit, row, 2, site, memory)
     before = training._measure_elsewhere(memory.delta)
@@ -140,6 +151,68 @@ def test_of_several_memories_the_one_with_the_largest_change_answers() -> None:
     row = Row("p", decision=Decision((Hit(a, 1.0), Hit(b, 1.0))))
     out = SideMemory(site="s", editor="wise", routed=0.88).bind([row])(x, y, step)
     assert torch.allclose(out, y + x @ deltas[best].T)
+
+
+def test_ties_takes_the_sign_that_prevails_and_the_mean_of_those_that_have_it() -> None:
+    a = torch.tensor([[4.0, -1.0, 0.0], [0.5, 3.0, 0.0]])
+    b = torch.tensor([[2.0, 3.0, -5.0], [-0.1, -4.0, 0.0]])
+    #  both agree: 3; 3 prevails over -1; -5 alone; .5 over -.1; -4 over 3; nothing
+    assert torch.allclose(ties([a, b], 1.0), torch.tensor([[3.0, 3.0, -5.0], [0.5, -4.0, 0.0]]))
+    # Of six entries the three largest stay: 4, -1, 3 of a; 3, -5, -4 of b.
+    assert torch.allclose(ties([a, b], 0.5), torch.tensor([[4.0, 3.0, -5.0], [0.0, -4.0, 0.0]]))
+
+
+def test_full_memories_are_merged_and_what_follows_stands_beside_them() -> None:
+    held = [Memory(torch.full((2, 2), float(n)), [n / 10, 1.0], n) for n in (1, 2, 3)]
+    held.append(Memory(torch.full((2, 2), 9.0), [0.5], 4))
+    first, third, last = Merging(2, 2, 1.0).merge(held)
+    assert torch.equal(first.delta, torch.full((2, 2), 1.5)) and min(first.reach) == 0.1
+    assert third is held[2] and last is held[3]
+    assert Merging(2).merge(held) == held
+
+
+def test_a_routed_prompt_goes_through_the_merged_memory() -> None:
+    x, y = torch.randn(1, 3, 6), torch.randn(1, 3, 4)
+    step = Step(True, torch.tensor([2]), torch.ones(1, 3, dtype=torch.bool))
+    a, b = side(0.0, "a", 1), side(0.0, "b", 2)
+    deltas = [next(iter(memories([r.payloads["wise"]], "s").values())).delta for r in (a, b)]
+    row = Row("p", decision=Decision((Hit(a, 1.0), Hit(b, 1.0))))
+    form = SideMemory(site="s", editor="wise", routed=0.88, merging=Merging(1, 2, 0.53))
+    out = form.bind([row])(x, y, step)
+    assert torch.allclose(out, y + x @ ties(deltas, 0.53).T, atol=1e-6)
+
+
+def test_plain_gradient_descent_moves_against_the_gradient(lm: Engine) -> None:
+    site = lm.sites.mlp_out(2)
+    how = Wise(steps=1, prefixes=0, rate=0.5, optimizer="sgd", stop=0.0)
+    (payload,) = how.fit(FACTS[:1], lm)
+    memory = Memory(torch.zeros_like(weight_of(lm, site)), [], 0)
+    training = _Training(how, lm, FACTS[0], sequence_edit(lm, FACTS[0]), 2, site, memory)
+    delta = memory.delta.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(training._loss(delta), delta)
+    mask = mask_of(delta.shape, 0.2, 0)
+    assert torch.allclose(torch.as_tensor(payload[f"{site}/side"]), -0.5 * gradient[mask])
+
+
+def test_prompts_to_leave_alone_can_come_from_a_file(lm: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "prompts.txt"
+    file.write_text("who sang it\n\nwhere is it\nwhen was it\n")
+    how = Wise(steps=1, prefixes=0, others=2, prompts=str(file))
+    site = lm.sites.mlp_out(2)
+    memory = Memory(torch.zeros_like(weight_of(lm, site)), [], 0)
+    row = sequence_edit(lm, FACTS[0])
+    drawn = [
+        [
+            lm.codec.text(ids)
+            for ids in _Training(how, lm, FACTS[0], row, 2, site, memory).rows_of_others
+        ]
+        for _ in range(2)
+    ]
+    assert drawn[0] == drawn[1] and set(drawn[0]) < {"who sang it", "where is it", "when was it"}
+    assert len(drawn[0]) == 2
+    for wrong in (replace(how, others=4), replace(how, prompts=str(tmp_path / "none"))):
+        with pytest.raises(InvalidInputError, match="prompts"):
+            wrong.fit(FACTS[:1], lm)
 
 
 def test_no_weight_is_written_and_what_others_were_trained_on_stays() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from memedit.core.calls import LM, Batch, Row
+from memedit.core.errors import InvalidInputError
+from memedit.core.files import open_text
 from memedit.core.types import Edit
 from memedit.editors._sequences import sequence_edit, sequence_prompt
 from memedit.engine.passes import Pass
@@ -65,6 +70,22 @@ def states(lm: LM, site: str, layer: int, number: int, seed: int) -> Tensor:
         lm.kept[key] = seen[:: max(1, len(seen) // max(1, number))][:number]
     found: Tensor = lm.kept[key]
     return found
+
+
+def draw_prompts(path: str, key: str, number: int) -> list[str]:
+    """So many lines of a file of prompts, the same for one key.
+
+    Raises:
+        InvalidInputError: it cannot be read, or has fewer.
+    """
+    try:
+        with open_text(Path(path).expanduser()) as lines:
+            found = [line.strip() for line in lines if line.strip()]
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
+        raise InvalidInputError(f"{path} cannot be read as prompts ({error}).") from None
+    if len(found) < number:
+        raise InvalidInputError(f"{path} has {len(found)} prompts; {number} are needed.")
+    return random.Random(key).sample(found, number)
 
 
 def strangers(
