@@ -14,7 +14,7 @@ from memedit.cli import render
 from memedit.cli.options import Model
 
 if TYPE_CHECKING:
-    from memedit.training.loop import Report
+    from memedit.training.loop import Report, Schedule
 
 train_app = typer.Typer(
     help="Train what editors and scopes need in advance, on your own data.",
@@ -218,6 +218,11 @@ Place = Annotated[
 ]
 
 
+End = Annotated[
+    bool, typer.Option("--end", help="Train the end of the answer, too, as the papers' models do.")
+]
+
+
 @train_app.command("mend")
 def mend(
     data: Data,
@@ -228,6 +233,7 @@ def mend(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Edits a step.")] = 5,
     rate: Rate = 1e-4,
     rank: Annotated[int, typer.Option("--rank", min=1, help="Of the transforms.")] = 256,
+    end: End = False,
     device: Device = None,
     seed: Seed = 0,
     json: Json = False,
@@ -236,7 +242,9 @@ def mend(
 
     memedit train mend --data zsre.jsonl.gz --out my-mend
     """
-    _hypernetwork("mend", data, texts, out, model, device, steps, batch, rate, seed, json, rank)
+    schedule = _hypernetwork_schedule(steps, batch, rate, seed)
+    how = {"model": model, "device": device, "rank": rank, "end": end}
+    _hypernetwork("mend", data, texts, out, schedule, json=json, **how)
 
 
 @train_app.command("ke")
@@ -247,6 +255,10 @@ def ke(
     model: Model = None,
     steps: Steps = 20_000,
     rate: Rate = 3e-4,
+    retained: Annotated[
+        int, typer.Option("--retained", min=1, help="Prompts a step must leave alone (paper: 62).")
+    ] = 7,
+    end: End = False,
     device: Device = None,
     seed: Seed = 0,
     json: Json = False,
@@ -255,7 +267,16 @@ def ke(
 
     memedit train ke --data zsre.jsonl.gz --out my-ke
     """
-    _hypernetwork("ke", data, texts, out, model, device, steps, 1, rate, seed, json)
+    schedule = _hypernetwork_schedule(steps, 1, rate, seed)
+    how = {"model": model, "device": device, "retained": retained, "end": end}
+    _hypernetwork("ke", data, texts, out, schedule, json=json, **how)
+
+
+def _hypernetwork_schedule(steps: int, batch: int, rate: float, seed: int) -> Schedule:
+    from memedit.training.loop import Schedule
+
+    # As MEND's authors clip: gradients through a changed model are large.
+    return Schedule(steps=steps, batch=batch, rate=rate, clip=100.0, seed=seed)
 
 
 def _hypernetwork(
@@ -263,25 +284,15 @@ def _hypernetwork(
     data: list[Path],
     texts: list[Path],
     out: Path | None,
-    model: str | None,
-    device: str | None,
-    steps: int,
-    batch: int,
-    rate: float,
-    seed: int,
+    schedule: Schedule,
+    *,
     json: bool,
-    rank: int = 256,
+    **how: Any,
 ) -> None:
     from memedit.training.jobs import train_hypernetwork
-    from memedit.training.loop import Schedule
 
-    # As MEND's authors clip: gradients through a changed model are large.
-    schedule = Schedule(steps=steps, batch=batch, rate=rate, clip=100.0, seed=seed)
-    with _training(steps) as show:
-        manifest = train_hypernetwork(
-            kind, data, texts, out, model=model, device=device, schedule=schedule, rank=rank,
-            report=show,
-        )  # fmt: skip
+    with _training(schedule.steps) as show:
+        manifest = train_hypernetwork(kind, data, texts, out, schedule=schedule, report=show, **how)
     use = f'{kind.capitalize()}(hypernetwork="{manifest["folder"]}")'
     _finish(manifest, use, json=json)
 

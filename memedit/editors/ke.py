@@ -27,6 +27,7 @@ from memedit.editors.weights.base import low_rank
 from memedit.editors.weights.gradients import Factors, factors
 from memedit.editors.weights.hypernetworks import (
     HypernetworkEditor,
+    ends,
     load_trained,
     pass_over_rows,
     shapes_of,
@@ -130,7 +131,7 @@ class Ke(HypernetworkEditor):
         return [self._fit_edit(lm, network, edit) for edit in count_done(edits)]
 
     def _fit_edit(self, lm: LM, network: Network, edit: Edit) -> Payload:
-        row = sequence_edit(lm, edit)
+        row = sequence_edit(lm, edit, end=ends(self.name, self.hypernetwork, lm))
         passing = pass_over_rows(lm, [row], network.sites)
         found, _ = factors(passing, [row], network.sites, answers=False)
         payload: dict[str, Tensor | str | float] = {}

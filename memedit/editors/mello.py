@@ -8,8 +8,8 @@ question: with the fact before it, or through the editors inside this one in a c
 Beyond the paper: the scope, not the model, says whether an edit answers a hop, and an edit with a
 known subject answers only for the very entity the chain has arrived at; its object is taken from
 memory, not from what the model reads. So a chain over edits does not get worse the more edits there
-are. ``check="model"`` and ``decomposer="loop"`` is the published form: the nearest fact is shown,
-and the model judges.
+are. ``published=True`` is the paper's form: the model writes the sub-questions, is shown the fact
+nearest to each, judges, and says the final answer, in four generations in all.
 
 A row that nothing in memory concerns is the base's, whole and untouched: a chain of which no hop is
 edited is not answered hop by hop.
@@ -66,6 +66,8 @@ KNOWN = (
 """Put before a hop that no edit answers: what kind of answer is wanted."""
 
 _HOP = {"max_new_tokens": 16, "do_sample": False, "num_beams": 1}
+_PUBLISHED_HOPS = 3
+"""Of the paper's four generations one says the final answer."""
 _OWN = 0.995
 """A query this like an edit is that edit's own words."""
 _HEAD = re.compile(r"(?:Q|Question|User)\s*:\s*")
@@ -121,6 +123,8 @@ class Mello:
     """Questions over several facts, hop by hop; questions over one, with the fact before them.
 
     Attributes:
+        published: The paper's form: ``decomposer="loop"``, ``check="model"``, at most three
+            sub-questions and the final answer (four generations), which is said as it was written.
         decomposer: ``"auto"``: the adapter shipped for this base, else ``"shots"``, with a warning;
             ``"shots"``: the base names the chain after worked examples; ``"loop"``: the published
             loop; a folder of ``memedit train decomposer``; or any :class:`Decomposer`.
@@ -139,6 +143,7 @@ class Mello:
     name: ClassVar[str] = "mello"
     needs: ClassVar[frozenset[str]] = frozenset()
     places: ClassVar[Mapping[str, tuple[str, ...]]] = {"decomposer": ("auto", "shots", "loop")}
+    published: bool = False
     decomposer: str | Decomposer = "auto"
     check: str = "scope"
     reach: str = "question"
@@ -146,6 +151,10 @@ class Mello:
     verbatim: bool = True
 
     def __post_init__(self) -> None:
+        if self.published:
+            settings = {"decomposer": "loop", "check": "model", "rounds": _PUBLISHED_HOPS}
+            for name, value in (settings | {"verbatim": False}).items():
+                object.__setattr__(self, name, value)
         if self.check not in ("scope", "model") or self.reach not in ("question", "mention"):
             raise InvalidInputError(
                 "check is 'scope' or 'model', reach is 'question' or 'mention', "
@@ -346,6 +355,8 @@ class Mello:
             return Stated(row, f"{END}{LABEL}: ".join(dict.fromkeys(facts)))
         fact = "" if course.answer is None else f"{question} {course.answer}"
         known = _object_of(last.hit) if last.ask.last and last.hit is not None else None
+        if self.published and row.target is None and course.answer:
+            row = replace(row, answers=(course.answer,))
         return Stated(self._keep_to(replace(row, prompt=question, rewritten=True), known), fact)
 
     def _keep_to(self, row: Row, answer: str | None) -> Row:

@@ -24,6 +24,7 @@ from memedit.editors.weights.base import low_rank
 from memedit.editors.weights.gradients import Factors, factors
 from memedit.editors.weights.hypernetworks import (
     HypernetworkEditor,
+    ends,
     load_trained,
     pass_over_rows,
     shapes_of,
@@ -130,7 +131,9 @@ class Mend(HypernetworkEditor):
         """
         if not edits:
             return []
-        rows, network = [sequence_edit(lm, edit) for edit in edits], self._network(lm)
+        network = self._network(lm)
+        end = ends(self.name, self.hypernetwork, lm)
+        rows = [sequence_edit(lm, edit, end=end) for edit in edits]
         sites = network.sites
         found, nll = factors(pass_over_rows(lm, rows, sites), rows, sites, answers=False)
         payloads: list[dict[str, Tensor | str | float]] = [{} for _ in edits]

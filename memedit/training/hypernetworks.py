@@ -32,7 +32,7 @@ from memedit.editors.weights.hypernetworks import (
     shapes_of,
 )
 from memedit.engine.passes import Pass, Seen, log_probs
-from memedit.training.loop import Report, Schedule, train
+from memedit.training.loop import Report, Schedule, Validate, train
 
 Terms: TypeAlias = "dict[str, tuple[Tensor, Tensor]]"
 """Site -> (U [m, d_in], V [m, d_out]), added as ``V^T U``."""
@@ -48,7 +48,7 @@ would outgrow the loss of the edits before any is learnt."""
 EPOCH, ENOUGH = 500, 0.9
 """KE's bound is tightened after so many steps, where so many edits succeed by then."""
 # edits that the norms are taken over, and lessons that a validation is
-_NORM_EDITS, _VALIDATED = 200, 20
+_NORM_EDITS, _VALIDATED, _VALIDATIONS = 200, 50, 20
 _LONGEST = 48  # tokens of an unrelated text
 
 
@@ -99,18 +99,19 @@ class Student:
     Args:
         lm: The base.
         sites: The modules that edits change.
+        end: The end of the answer is part of the targets.
     """
 
-    def __init__(self, lm: LM, sites: Sequence[str]) -> None:
-        self.lm, self.sites = lm, tuple(sites)
+    def __init__(self, lm: LM, sites: Sequence[str], *, end: bool = False) -> None:
+        self.lm, self.sites, self.end = lm, tuple(sites), end
         # The base is frozen: what enters the first changed block is kept for texts that come again.
         self.over = Seen(lm, block_of(lm, sites))
 
     def edit_rows(self, lesson: Lesson) -> tuple[Sequenced, Sequenced]:
         """(the edit's own prompt, the rephrase), each with the new target."""
         target = lesson.edit.target_new
-        own = sequence_prompt(self.lm, lesson.edit.prompt, target, None)
-        return own, sequence_prompt(self.lm, lesson.rephrase, target, None)
+        own = sequence_prompt(self.lm, lesson.edit.prompt, target, None, end=self.end)
+        return own, sequence_prompt(self.lm, lesson.rephrase, target, None, end=self.end)
 
     def factors(self, passing: Pass, own: Sequenced) -> dict[str, Factors]:
         """The factors of one edit's gradient, per module, from a pass over its row."""
@@ -153,14 +154,25 @@ class MendTraining:
         facts, texts: What to learn from.
         rank: Of the transforms.
         seed: Of weights and lessons.
+        held_out: Facts that the best state is chosen by; none: the same facts.
+        end: The end of the answer is part of the targets, as in the paper's models.
     """
 
     def __init__(
-        self, lm: LM, facts: Sequence[Fact], texts: Sequence[str], *, rank: int, seed: int
+        self,
+        lm: LM,
+        facts: Sequence[Fact],
+        texts: Sequence[str],
+        *,
+        rank: int,
+        seed: int,
+        held_out: Sequence[Fact] = (),
+        end: bool = False,
     ) -> None:
         sites = find_last_mlps(lm, skip=1)
-        self.student, self.rank = Student(lm, sites), rank
+        self.student, self.rank = Student(lm, sites, end=end), rank
         self.lessons = Lessons(facts, texts, seed=seed, unrelated=1)
+        self.validation = Lessons(held_out or facts, texts, seed=seed, unrelated=1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = mend.Network(shapes_of(lm, sites), rank=rank, rate=1e-4)
@@ -189,8 +201,8 @@ class MendTraining:
         return {site: self.network.terms(site, each)[:2] for site, each in found.items()}
 
     def losses(self, step: int | str) -> tuple[Tensor, Tensor]:
-        """(edit loss, locality loss) of a step's lesson."""
-        lesson = self.lessons(step)
+        """(edit loss, locality loss) of a step's lesson, or of a validation's."""
+        lesson = (self.lessons if isinstance(step, int) else self.validation)(step)
         own, rephrase = self.student.edit_rows(lesson)
         terms = self.terms(own)
         (logs,) = self.student.target_logs([rephrase], terms)
@@ -199,7 +211,7 @@ class MendTraining:
         )
 
     def run(self, folder: Path, schedule: Schedule, report: Report) -> dict[str, float]:
-        """Train; the losses before and after, on other lessons about the same facts."""
+        """Train, and keep the best state; the losses before and after, on held-out lessons."""
         self.normalise()
         before = self._validate()
 
@@ -209,10 +221,11 @@ class MendTraining:
             return torch.stack(total).mean()
 
         faster = {"rates": 10.0}  # the paper: learning rates learn at 1e-4, the network at 1e-6
-        train(
-            _name_parameters(self.network), loss_of, schedule, folder, report=report, faster=faster
-        )
-        after = self._validate()
+        best = train(
+            _name_parameters(self.network), loss_of, schedule, folder, report=report, faster=faster,
+            validate=_validation(self._validate, "locality_kl", schedule),
+        )  # fmt: skip
+        after = self._validate() | {"best_step": float(best)}
         return {f"{name}_before": value for name, value in before.items()} | after
 
     def _validate(self, lessons: int = _VALIDATED) -> dict[str, float]:
@@ -223,6 +236,7 @@ class MendTraining:
 
     def save(self, folder: Path, manifest: dict[str, Any]) -> None:
         own = {"kind": "mend", "sites": list(self.student.sites), "rank": self.rank}
+        own["end"] = self.student.end
         save(self.network, folder, {**own, "base": self.student.lm.fingerprint, **manifest})
 
 
@@ -239,7 +253,9 @@ class KeTraining:
         lm: The base.
         facts, texts: What to learn from.
         seed: Of weights and lessons.
-        retained: Other prompts a lesson must leave as they are.
+        retained: Other prompts a lesson must leave as they are (the paper: 62).
+        held_out: Facts that the best state is chosen by; none: the same facts.
+        end: The end of the answer is part of the targets, as in the paper's models.
     """
 
     def __init__(
@@ -250,10 +266,13 @@ class KeTraining:
         *,
         seed: int,
         retained: int = 7,
+        held_out: Sequence[Fact] = (),
+        end: bool = False,
     ) -> None:
         sites = find_last_mlps(lm, skip=1)
-        self.student = Student(lm, sites)
+        self.student = Student(lm, sites, end=end)
         self.lessons = Lessons(facts, texts, seed=seed, unrelated=retained)
+        self.validation = Lessons(held_out or facts, texts, seed=seed, unrelated=retained)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = ke.fresh(lm, sites)
@@ -269,7 +288,7 @@ class KeTraining:
 
     def losses(self, step: int | str) -> tuple[Tensor, Tensor, bool]:
         """(smoothed NLL of edit and rephrase, KL of the retained answers, is the edit made?)."""
-        lesson = self.lessons(step)
+        lesson = (self.lessons if isinstance(step, int) else self.validation)(step)
         rows = self.student.edit_rows(lesson)
         terms = self.terms(lesson.edit, rows[0])
         own, rephrase = self.student.target_logs(rows, terms)
@@ -285,7 +304,7 @@ class KeTraining:
         return edit + factor.detach() * excess - factor * excess.detach()
 
     def run(self, folder: Path, schedule: Schedule, report: Report) -> dict[str, float]:
-        """Train; the losses before and after, on other lessons about the same facts."""
+        """Train, and keep the best state; the losses before and after, on held-out lessons."""
         before = self._validate()
 
         def loss_of(step: int) -> Tensor:
@@ -300,8 +319,12 @@ class KeTraining:
         parameters = {**_name_parameters(self.network), **bound}
         rate = MULTIPLIER_RATE * min(1.0, schedule.steps / PUBLISHED_STEPS)
         faster = {"multiplier": rate / schedule.rate}
-        train(parameters, loss_of, schedule, folder, report=report, faster=faster)
-        return {f"{name}_before": v for name, v in before.items()} | self._validate()
+        best = train(
+            parameters, loss_of, schedule, folder, report=report, faster=faster,
+            validate=_validation(self._validate, "retained_kl", schedule),
+        )  # fmt: skip
+        after = self._validate() | {"best_step": float(best)}
+        return {f"{name}_before": v for name, v in before.items()} | after
 
     def tighten(self, success: float) -> None:
         """Lower the bound on the KL if enough edits succeed; never below its floor."""
@@ -320,8 +343,23 @@ class KeTraining:
         }
 
     def save(self, folder: Path, manifest: dict[str, Any]) -> None:
-        own = {"kind": "ke", "sites": list(self.student.sites)}
+        own = {"kind": "ke", "sites": list(self.student.sites), "end": self.student.end}
         save(self.network, folder, {**own, "base": self.student.lm.fingerprint, **manifest})
+
+
+def _validation(
+    measure: Callable[[], dict[str, float]], moved: str, schedule: Schedule
+) -> Validate:
+    """Twenty trials on held-out lessons, by MEND's total loss, for KE too: 0.1 NLL + KL.
+
+    (The published trainings validate every 5,000 steps, too, and keep the best.)
+    """
+
+    def loss() -> float:
+        found = measure()
+        return EDIT_SHARE * found["edit_nll"] + found[moved]
+
+    return Validate(loss, max(1, schedule.steps // _VALIDATIONS))
 
 
 def _name_parameters(module: nn.Module) -> dict[str, nn.Parameter]:

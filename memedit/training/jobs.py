@@ -18,7 +18,7 @@ from memedit.core.protocols import IsTransformer
 from memedit.data.facts import Fact, read_facts
 from memedit.data.split import describe, part_of
 from memedit.data.texts import sentences
-from memedit.training.loop import Report, Schedule
+from memedit.training.loop import BEST, Report, Schedule
 
 if TYPE_CHECKING:
     from memedit.core.protocols import Encoder
@@ -366,6 +366,8 @@ def train_hypernetwork(
     device: str | None = None,
     schedule: Schedule,
     rank: int = 256,
+    retained: int = 7,
+    end: bool = False,
     report: Report = lambda step, values: None,
 ) -> dict[str, Any]:
     """Train and save MEND's or KE's network for a base model; returns its manifest.
@@ -374,13 +376,16 @@ def train_hypernetwork(
 
     Args:
         kind: ``"mend"`` or ``"ke"``.
-        data: CounterFact, zsRE or KnowEdit files; only their training subjects are used.
+        data: CounterFact, zsRE or KnowEdit files; their training subjects are learnt from, those
+            for calibration choose the state that is kept.
         texts: Files of ordinary text.
         out: Folder of the result; None for where the editor looks by itself.
         model: The base; None for the default.
         device: Where to train.
         schedule: How long and how fast.
         rank: Of MEND's transforms.
+        retained: Other prompts in a lesson of KE.
+        end: The end of the answer is part of the targets.
         report: Called after every step.
     """
     from memedit.editors.weights.hypernetworks import folder_of
@@ -388,12 +393,17 @@ def train_hypernetwork(
 
     lm = _open_engine(model, device)
     folder = out or folder_of(kind, lm.fingerprint)
-    facts, plain = split_facts(read_facts(data))["train"], sentences(texts)
+    parts, plain = split_facts(read_facts(data)), sentences(texts)
+    facts, held_out = parts["train"], parts["calibration"]
     training: MendTraining | KeTraining
     if kind == "mend":
-        training = MendTraining(lm, facts, plain, rank=rank, seed=schedule.seed)
+        training = MendTraining(
+            lm, facts, plain, rank=rank, seed=schedule.seed, held_out=held_out, end=end
+        )
     else:
-        training = KeTraining(lm, facts, plain, seed=schedule.seed)
+        training = KeTraining(
+            lm, facts, plain, seed=schedule.seed, retained=retained, held_out=held_out, end=end
+        )
     metrics = training.run(folder, schedule, report)
     manifest = {
         **_describe_training(lm, schedule),
@@ -401,5 +411,6 @@ def train_hypernetwork(
         "metrics": metrics,
     }
     training.save(folder, manifest)
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    for name in ("checkpoint.safetensors", BEST):
+        (folder / name).unlink(missing_ok=True)
     return {**manifest, "folder": str(folder)}

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import replacing
 
+BEST = "best.safetensors"
+"""The parameters that were best on validation, beside the checkpoint."""
 Report = Callable[[int, dict[str, float]], None]
 
 
@@ -53,6 +56,23 @@ class Schedule:
         return self.rate * rise * max(fall, 0.02)  # the last steps learn, too
 
 
+@dataclass(frozen=True, slots=True)
+class Validate:
+    """When the parameters are tried, and how.
+
+    Attributes:
+        loss: Lower is better; on examples that are not trained on.
+        every: Steps between two trials; the last step is one, too.
+    """
+
+    loss: Callable[[], float]
+    every: int
+
+    def is_due(self, step: int, steps: int) -> bool:
+        """Whether the parameters after so many of the steps are tried."""
+        return step % self.every == 0 or step == steps
+
+
 def train(
     parameters: dict[str, nn.Parameter],
     loss_of: Callable[[int], Tensor],
@@ -61,11 +81,16 @@ def train(
     *,
     report: Report = lambda step, values: None,
     faster: Mapping[str, float] | None = None,
-) -> None:
+    validate: Validate | None = None,
+) -> int:
     """Minimise ``loss_of(step)``; the example order must depend on the step alone.
 
     ``folder`` keeps the last checkpoint: a run that was interrupted goes on from it. ``faster``
-    multiplies the learning rate of single parameters.
+    multiplies the learning rate of single parameters. With ``validate`` the parameters end not as
+    the last step leaves them but as the best validation found them.
+
+    Returns:
+        The step whose parameters these are.
 
     Raises:
         InvalidInputError: the checkpoint is of a run with other settings.
@@ -85,8 +110,11 @@ def train(
         norm = nn.utils.clip_grad_norm_(parameters.values(), schedule.clip)
         optimiser.step()
         report(step + 1, {"loss": loss.item(), "norm": float(norm)})
+        if validate is not None and validate.is_due(step + 1, schedule.steps):
+            _keep_best(folder, step + 1, parameters, validate.loss())
         if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
             _save(folder, step + 1, parameters, optimiser, schedule)
+    return schedule.steps if validate is None else _take_best(folder, parameters)
 
 
 def draw_shuffled(step: int, schedule: Schedule, draw: Callable[[random.Random], Any]) -> list[Any]:
@@ -135,9 +163,9 @@ def _resume(
 ) -> int:
     file = folder / "checkpoint.safetensors"
     if not file.is_file():
+        # A best of another run must not be taken for one of this.
+        (folder / BEST).unlink(missing_ok=True)
         return 0
-    from safetensors import safe_open
-
     with safe_open(file, "pt") as opened:
         metadata = opened.metadata()
     if json.loads(metadata["schedule"]) != asdict(schedule):
@@ -154,6 +182,34 @@ def _resume(
         if f"step/{name}" in tensors:
             optimiser.state[parameter] = {key: tensors[f"{key}/{name}"] for key in keys}
     return int(metadata["step"])
+
+
+def _keep_best(folder: Path, step: int, parameters: dict[str, nn.Parameter], loss: float) -> None:
+    """Write the parameters down if none before had a lower loss."""
+    file = folder / BEST
+    if file.is_file() and loss >= _read_best(file)[1]:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().contiguous().clone() for name, value in parameters.items()}
+    with replacing(file) as new:
+        save_file(tensors, new, {"step": str(step), "loss": repr(loss)})
+
+
+def _read_best(file: Path) -> tuple[int, float]:
+    """(the step, its loss)."""
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    return int(metadata["step"]), float(metadata["loss"])
+
+
+def _take_best(folder: Path, parameters: dict[str, nn.Parameter]) -> int:
+    """Put the best values into the parameters; returns their step."""
+    file = folder / BEST
+    tensors = load_file(file)
+    for name, parameter in parameters.items():
+        with torch.no_grad():
+            parameter.copy_(tensors[name])
+    return _read_best(file)[0]
 
 
 def chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

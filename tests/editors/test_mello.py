@@ -308,6 +308,19 @@ def test_the_published_loop_shows_the_nearest_fact_and_lets_the_model_judge() ->
     assert last.rows[0].prompt == pose(LABEL, f"{BOTH} Santiago", BOTH)
 
 
+def test_the_published_form_has_four_generations_and_says_the_final_answer_as_it_was_written() -> (
+    None
+):
+    lm = Scripted([{0: f"{SUB}Retrieved fact:"}, {0: FINAL}])
+    last = run(Mello(published=True), lm, BOTH, CITIZEN)
+    assert last.rows[0].answers == ("Santiago",)
+    endless = Scripted([{0: f"{SUB}Retrieved fact:"}] * 9)
+    assert run(Mello(published=True), endless, BOTH, CITIZEN).rows[0] == Row(BOTH)
+    assert len(endless.calls) == 4
+    same = Mello(decomposer="loop", check="model", rounds=3, verbatim=False)
+    assert replace(Mello(published=True), published=False) == same
+
+
 def test_the_loop_with_the_scope_s_verdict() -> None:
     lm = Scripted([{0: f"{SUB}Retrieved fact:"}, {0: FINAL}])
     run(Mello(decomposer="loop"), lm, BOTH, CITIZEN)

@@ -13,10 +13,12 @@ from typer.testing import CliRunner
 from memedit.cli.main import app
 from memedit.editors import load_editor
 from memedit.editors.weights.base import sum_changes
+from memedit.editors.weights.hypernetworks import folder_of
 from memedit.engine.engine import Engine
 from memedit.engine.loading import load
-from memedit.training.hypernetworks import Lessons
-from tests.editors.helpers import FACTS
+from memedit.training.hypernetworks import KeTraining, Lessons, MendTraining
+from memedit.training.loop import Schedule
+from tests.editors.helpers import FACTS, tiny_engine, with_hypernetworks
 from tests.editors.test_mend import lessons
 from tests.helpers import byte_tokenizer, tiny_model
 
@@ -56,7 +58,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_the_command_trains_is_what_the_editor_finds(kind: str, files: Path) -> None:
     command = ["train", kind, "--data", str(files / "facts.jsonl")]
     command += ["--texts", str(files / "text.txt"), "--model", str(files / "model"), "--json"]
-    command += ["--steps", "3"] + (["--rank", "4", "--batch", "1"] if kind == "mend" else [])
+    command += ["--steps", "3", "--end"]
+    command += ["--rank", "4", "--batch", "1"] if kind == "mend" else ["--retained", "2"]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     manifest = json.loads(result.stdout)
@@ -66,9 +69,45 @@ def test_what_the_command_trains_is_what_the_editor_finds(kind: str, files: Path
         "hypernetwork.safetensors", "manifest.json"
     ]  # fmt: skip
     assert "facts.jsonl" in manifest["data"] and manifest["metrics"]["edit_nll"] > 0
+    assert manifest["metrics"]["best_step"] in {1, 2, 3}
     lm = Engine(*load(files / "model"))
     changes = sum_changes(load_editor(kind).fit(FACTS[:1], lm))
     assert changes and all(torch.isfinite(d).all() and d.norm() > 0 for d in changes.values())
+
+
+@pytest.mark.parametrize("kind", ["mend", "ke"])
+def test_an_editor_puts_the_end_into_its_gradient_where_its_network_learnt_it(kind: str) -> None:
+    lm = with_hypernetworks(tiny_engine())
+    plain = sum_changes(load_editor(kind).fit(FACTS[:1], lm))
+    manifest = folder_of(kind, lm.fingerprint) / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"end": True}))
+    ended = sum_changes(load_editor(kind).fit(FACTS[:1], tiny_engine()))
+    assert all(not torch.equal(ended[site], change) for site, change in plain.items())
+
+
+@pytest.mark.parametrize("kind", ["mend", "ke"])
+def test_training_keeps_the_state_that_was_best_on_validation(kind: str, tmp_path: Path) -> None:
+    """The losses are ours here: the third of six trials is the best, and what is kept is its."""
+    lm = tiny_engine()
+    training: Any = (
+        MendTraining(lm, lessons(), ["A text."], rank=4, seed=0)
+        if kind == "mend"
+        else KeTraining(lm, lessons(), ["A text."], seed=0, retained=2)
+    )
+    moved = "locality_kl" if kind == "mend" else "retained_kl"
+    trials = iter([9.0, 5.0, 4.0, 1.0, 3.0, 2.0, 8.0, 0.0])  # before, six trials, after
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def measure() -> dict[str, float]:
+        seen.append({k: v.clone() for k, v in training.network.state_dict().items()})
+        return {"edit_nll": next(trials), moved: 0.0, "success": 0.0}
+
+    training._validate = measure
+    found = training.run(tmp_path, Schedule(steps=6, batch=1, rate=0.1, warmup=1), lambda *_: None)
+    assert found["best_step"] == 3.0 and found["edit_nll_before"] == 9.0
+    for name, value in training.network.state_dict().items():
+        assert torch.equal(value, seen[3][name])
+    assert any(not torch.equal(seen[3][n], seen[6][n]) for n in seen[3])
 
 
 def test_lessons_depend_on_the_step_and_the_seed_alone() -> None:

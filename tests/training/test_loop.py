@@ -10,11 +10,46 @@ import torch
 from torch import Tensor, nn
 
 from memedit.core.errors import InvalidInputError
-from memedit.training.loop import Schedule, draw_shuffled, train
+from memedit.training.loop import Schedule, Validate, draw_shuffled, train
 
 
 class Interrupted(Exception):
     pass
+
+
+def test_the_best_state_is_kept_over_an_interruption(tmp_path: Path) -> None:
+    schedule = Schedule(steps=8, save_every=3, rate=0.1, warmup=1)
+    losses = {2: 5.0, 4: 1.0, 6: 4.0, 8: 3.0}
+
+    def run(folder: Path, stop_at: int | None) -> tuple[int, Tensor]:
+        weight = nn.Parameter(torch.zeros(2))
+        done = 0
+
+        def loss_of(step: int) -> Tensor:
+            nonlocal done
+            if step == stop_at:
+                raise Interrupted
+            done = step + 1
+            return ((weight - step) ** 2).sum()
+
+        best = train(
+            {"weight": weight}, loss_of, schedule, folder,
+            validate=Validate(lambda: losses[done], 2),
+        )  # fmt: skip
+        return best, weight.detach().clone()
+
+    whole = run(tmp_path / "whole", None)
+    assert whole[0] == 4
+    for stop_at in (5, 7):
+        folder = tmp_path / f"parts-{stop_at}"
+        with pytest.raises(Interrupted):
+            run(folder, stop_at)
+        again = run(folder, None)
+        assert again[0] == 4 and torch.equal(again[1], whole[1])
+    # A checkpoint that is not there: what was best then is not best now.
+    (tmp_path / "whole" / "checkpoint.safetensors").unlink()
+    losses.update({2: 9.0, 4: 8.0, 6: 7.0, 8: 6.0})
+    assert run(tmp_path / "whole", None)[0] == 8
 
 
 def problem() -> tuple[dict[str, nn.Parameter], nn.Parameter]:

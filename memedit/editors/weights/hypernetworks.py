@@ -129,8 +129,14 @@ def load_trained(
                 hint=f"Train one: memedit train {kind} --data FILE --texts FILE.",
             ) from None
         lm.kept[key] = network.eval()
+        lm.kept[(*key, "end")] = manifest.get("end") is True
     found: Network = lm.kept[key]
     return found
+
+
+def ends(kind: str, where: str, lm: LM) -> bool:
+    """Whether the network that :func:`load_trained` gave learnt from answers with their end."""
+    return bool(lm.kept.get((kind, lm.fingerprint, where, "end"), False))
 
 
 def shapes_of(lm: LM, sites: Sequence[str]) -> dict[str, tuple[int, int]]:

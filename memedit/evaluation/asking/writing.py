@@ -1,7 +1,9 @@
 """Longer texts that the model writes or reads: fluency, consistency, essence, a collapse's alarm.
 
 Definitions: Meng et al. 2022 (arXiv 2202.05262), section 3.4: one sampled text per generation
-prompt, top-k 5, prompt and text together at most 100 tokens.
+prompt, top-k 5, prompt and text together at most 100 tokens. The authors' code takes no notice of
+the token that ends a text (``gen_fluency_full``); a text as users get it ends there
+(``gen_fluency``).
 """
 
 from __future__ import annotations
@@ -38,11 +40,16 @@ FIXED = (
 """Prompts that no edit is about: texts of low entropy after them tell that the model collapsed."""
 
 
-def sample_texts(asker: Asker, prompts: Sequence[str], seed: int) -> list[str]:
-    """One text per prompt, the prompt included."""
+def sample_texts(
+    asker: Asker, prompts: Sequence[str], seed: int, *, full: bool = False
+) -> list[str]:
+    """One text per prompt, the prompt included; ``full``: none ends before 100 tokens."""
     # The 100 tokens are of prompt and text together, as ROME counts.
     length = max((len(asker.model.tokenizer(p).input_ids) for p in prompts), default=0)
-    options = {"do_sample": True, "top_k": _TOP_K, "max_new_tokens": max(1, TOKENS - length)}
+    room = max(1, TOKENS - length)
+    options = {"do_sample": True, "top_k": _TOP_K, "max_new_tokens": room}
+    if full:
+        options["min_new_tokens"] = room
     # What is measured must not change what the caller draws afterwards.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -65,6 +72,8 @@ def measure_about(
     written = sample_texts(asker, prompts, seed) if prompts else []
     for each in written:
         yield "gen_fluency", text.fluency(each), {"kind": GENERATION, "text": each}
+    for each in sample_texts(asker, prompts, seed, full=True) if prompts else []:
+        yield "gen_fluency_full", text.fluency(each), {"kind": GENERATION, "text": each}
     if written and case.references:
         yield "gen_consistency", text.consistency(written, case.references, weights), {}
     if case.essence:

@@ -22,7 +22,8 @@ says another unit: ``seconds_*``, ``kl_*`` (nats), ``gen_fluency`` (bits).
 | ``em, pm, nm`` | the differences of probability | |
 | ``scope_recall``, ``scope_right``, ``scope_false_fires(_hard)`` | in scope fires; with the right edit; fires on locality probes | |
 | ``retrieval_recall`` | the right edit is among the candidates that the scope weighs | |
-| ``multihop_any``, ``multihop_all``, ``multihop_mean`` | of a case's questions, free answers | MQuAKE, arXiv 2305.14795 |
+| ``multihop_any``, ``multihop_all``, ``multihop_mean`` | of a case's questions, free answers that hold the target or an alias | MQuAKE, arXiv 2305.14795 |
+| ``multihop_..._em``, ``multihop_..._exact`` | ... whose first sentence is one (MeLLo's code wants this equality of its final answer), of which the whole is one | MeLLo |
 | ``edit_wise``, ``instance_wise`` | edits recalled (the answer starts with the object or an alias); every hop of the chain recalled | MQuAKE |
 | ``zsre_efficacy``, ``zsre_paraphrase``, ``zsre_specificity``, ``zsre_score`` | tokens right under teacher forcing; harmonic mean | ROME |
 | ``mend_es``, ``mend_dd`` | argmax right on rephrases; drop of accuracy out of scope | MEND, arXiv 2110.11309 |
@@ -34,8 +35,9 @@ says another unit: ``seconds_*``, ``kl_*`` (nats), ``gen_fluency`` (bits).
 | ``grace_keys``, ``edits_held`` | #E: keys of an editor that tells; edits in memory | GRACE |
 | ``knowedit_portability``, ``knowedit_locality`` | tokens right, tokens unchanged: mean over sub-types of each record; edit success is ``tf_efficacy_tokens`` | KnowEdit, arXiv 2401.01286 |
 | ``knowedit_overall`` | plain mean of edit success, generality, portability and locality, as far as there are | EasyEdit |
-| ``ripple``, ``ripple_<criterion>`` | tests passed of those executed, of edits that succeeded; ``ripple_executed`` the share whose conditions the unedited model meets; ``ripple_compat...`` counts the prompt as said | RippleEdits, arXiv 2307.12976 |
-| ``gen_fluency``, ``gen_entropy_fixed`` | n-gram entropy of sampled texts (bits; papers print it times 100); of ten fixed prompts, the alarm for a collapse | ROME |
+| ``ripple``, ``ripple_<criterion>`` | tests passed of those executed, of edits that succeeded; ``ripple_executed`` the share whose conditions the unedited model meets, ``ripple_executed_edited`` of edits that succeeded alone, as the authors count; ``ripple_compat...`` counts the prompt as said | RippleEdits, arXiv 2307.12976 |
+| ``gen_fluency``, ``gen_entropy_fixed`` | n-gram entropy of sampled texts, which end where the model ends them (bits; papers print it times 100); of ten fixed prompts, the alarm for a collapse | |
+| ``gen_fluency_full`` | ... that go on to 100 tokens whatever the model says, as the code of ROME and MEMIT samples them | ROME |
 | ``gen_consistency``, ``essence`` | cosine of TF-IDF with reference texts; perplexity of texts about the subject | ROME |
 | ``immediate_*`` | the same just after each edit | |
 | ``retention`` | of the edits that held just after they were made, those that hold now | arXiv 2401.07453 |
@@ -112,7 +114,17 @@ def _accuracies() -> dict[str, Metric]:
     return found
 
 
-METRICS: Mapping[str, Metric] = _accuracies() | {
+def _multihop() -> dict[str, Metric]:
+    ways = (("any", "max"), ("all", "min"), ("mean", "mean"))
+    measures = (("", "gen_contains"), ("_em", "gen_em"), ("_exact", "gen_exact"))
+    return {
+        f"multihop_{way}{suffix}": Metric(measure, (MULTIHOP,), within)
+        for suffix, measure in measures
+        for way, within in ways
+    }
+
+
+METRICS: Mapping[str, Metric] = _accuracies() | _multihop() | {
     "gen_efficacy_unknown": Metric("gen_contains_new", (EFFICACY,)),
     "gen_locality": Metric("gen_same", LOCAL),
     "gen_locality_hard": Metric("gen_same", (HARD,)),
@@ -132,9 +144,6 @@ METRICS: Mapping[str, Metric] = _accuracies() | {
     "retrieval_recall": Metric("scope_found", IN_SCOPE),
     "scope_false_fires": Metric("scope_fired", LOCAL),
     "scope_false_fires_hard": Metric("scope_fired", (HARD,)),
-    "multihop_any": Metric("gen_contains", (MULTIHOP,), "max"),
-    "multihop_all": Metric("gen_contains", (MULTIHOP,), "min"),
-    "multihop_mean": Metric("gen_contains", (MULTIHOP,)),
     "edit_wise": Metric("gen_starts", (EFFICACY,)),
     "instance_wise": Metric("gen_starts", (HOP,), "min"),
     "zsre_efficacy": Metric("tf_tokens", (EFFICACY,)),
@@ -150,12 +159,14 @@ METRICS: Mapping[str, Metric] = _accuracies() | {
     "knowedit_locality": Metric("tf_same_tokens", (LOCALITY,), "kinds"),
     "ripple": Metric("ripple_passed", GROUPS),
     "ripple_executed": Metric("ripple_executed", GROUPS),
+    "ripple_executed_edited": Metric("ripple_executed_edited", GROUPS),
     "ripple_compat": Metric("ripple_passed_compat", GROUPS),
     "ripple_compat_executed": Metric("ripple_executed_compat", GROUPS),
     "immediate_gen_efficacy": Metric("gen_contains", (EFFICACY,), phase=IMMEDIATE),
     "immediate_tf_efficacy": Metric("tf_all", (EFFICACY,), phase=IMMEDIATE),
     "immediate_es": Metric("prob_prefers", (EFFICACY,), phase=IMMEDIATE),
     "gen_fluency": Metric("gen_fluency", (GENERATION,)),
+    "gen_fluency_full": Metric("gen_fluency_full", (GENERATION,)),
     "gen_entropy_fixed": Metric("gen_entropy_fixed"),
     "gen_consistency": Metric("gen_consistency"),
     "essence": Metric("essence"),

@@ -21,6 +21,8 @@ Verdict = tuple[str, str, float]
 def verdicts(case: EvalCase, now: Said, before: Said) -> Iterator[Verdict]:
     """``ripple_executed`` of every test; ``ripple_passed`` of the executed, if the edit succeeded.
 
+    ``ripple_executed_edited`` is the first of edits that succeeded alone, as the authors count.
+
     Args:
         case: With its tests.
         now: Answers of the edited model to the case's probes.
@@ -32,6 +34,8 @@ def verdicts(case: EvalCase, now: Said, before: Said) -> Iterator[Verdict]:
         for test in case.tests:
             executed = all(_is_right(query, before, compat) for query in test.conditions)
             yield test.kind, f"ripple_executed{suffix}", float(executed)
+            if edited and not compat:
+                yield test.kind, "ripple_executed_edited", float(executed)
             if executed and edited:
                 yield test.kind, f"ripple_passed{suffix}", float(_passes(test, now, compat))
 

@@ -21,10 +21,11 @@ HEADLINE = (
     "gen_efficacy_exact",
     "gen_generality_exact", "tf_efficacy", "tf_generality", "tf_locality", "es", "ps", "ns", "s",
     "kl_locality", "edit_wise", "instance_wise", "multihop_any", "multihop_all",
-    "ripple", "ripple_executed", "knowedit_overall",
+    "multihop_any_em", "ripple", "ripple_executed", "ripple_executed_edited", "knowedit_overall",
     "zsre_efficacy", "zsre_paraphrase", "zsre_specificity", "zsre_score",
     "scope_recall", "scope_right", "scope_false_fires", "scope_false_fires_hard",
-    "retrieval_recall", "immediate_gen_efficacy", "retention", "gen_fluency", "gen_consistency",
+    "retrieval_recall", "immediate_gen_efficacy", "retention", "gen_fluency",
+    "gen_fluency_full", "gen_consistency",
     "gen_entropy_fixed", "essence", *OVERALL.values(), "seconds_per_edit", "seconds_per_query",
 )  # fmt: skip
 

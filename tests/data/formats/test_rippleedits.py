@@ -102,7 +102,9 @@ def case_of(*tests: RippleTest) -> EvalCase:
 
 
 def told(case: EvalCase, now: dict[str, str], before: dict[str, str]) -> list[tuple[str, float]]:
-    return [(name, value) for _, name, value in verdicts(case, now, before) if "compat" not in name]
+    aside = ("compat", "edited")
+    found = verdicts(case, now, before)
+    return [(n, value) for _, n, value in found if not any(word in n for word in aside)]
 
 
 def test_or_takes_one_query_and_and_takes_all() -> None:
@@ -126,6 +128,16 @@ def test_a_test_whose_condition_the_base_does_not_meet_is_not_executed() -> None
 def test_an_edit_that_failed_passes_nothing() -> None:
     test = RippleTest("portability:a", (Query("A", (("yes",),)),))
     assert told(case_of(test), {"F is": "Paris", "A": "yes"}, {}) == [("ripple_executed", 1)]
+
+
+@pytest.mark.parametrize(("said", "wanted"), [("Lyon", [1.0, 0.0]), ("Paris", [])])
+def test_the_authors_count_what_is_executed_of_edits_that_succeeded(
+    said: str, wanted: list[float]
+) -> None:
+    open_ = RippleTest("portability:a", (Query("A", (("yes",),)),))
+    shut = RippleTest("locality:b", (Query("A", (("yes",),)),), (Query("C", (("known",),)),))
+    found = verdicts(case_of(open_, shut), {"F is": said, "A": "yes"}, {"C": "no idea"})
+    assert [v for _, name, v in found if name == "ripple_executed_edited"] == wanted
 
 
 def test_compat_searches_the_prompt_too() -> None:

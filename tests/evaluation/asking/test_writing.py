@@ -67,11 +67,15 @@ def test_a_case_is_compared_with_its_references(model: Any, tmp_path: Path) -> N
     assert cases.cases[0].essence == (told[0]["text"],) and cases.cases[1].references == ()
     found = compare(model, "none", cases, families=("fluency",), folder=tmp_path / "run")
     values = found.tables["none"]["2"]
-    assert values["gen_fluency"].n == 2
+    assert values["gen_fluency"].n == values["gen_fluency_full"].n == 2
     assert values["gen_consistency"].n == values["essence"].n == 1
     rows = list(read(rows_of(tmp_path / "run", "none")))
     texts = [r["text"] for r in rows if r["measure"] == "gen_fluency" and r["index"] == 0]
     assert len(texts) == 2
+    full = [r["text"] for r in rows if r["measure"] == "gen_fluency_full"]
+    assert len(full) == 4 and all(
+        len(model.tokenizer(each).input_ids) >= writing.TOKENS - 1 for each in full
+    )
     weights = text.weights(cases.cases[0].references)
     expected = text.consistency(texts, cases.cases[0].references, weights)
     assert values["gen_consistency"].mean == pytest.approx(expected)

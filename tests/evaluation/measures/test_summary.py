@@ -61,6 +61,17 @@ def test_mquake_any_all_and_instances() -> None:
     assert "multihop_any" not in aggregate(rows, "counterfact")["2"]
 
 
+def test_what_holds_an_answer_need_not_be_it() -> None:
+    """MeLLo's code wants equality: (1,1,1) hold it, (0,1,0) are it at first, (0,0,0) as a whole."""
+    rows = [row(0, "multihop", "gen_contains", 1) for _ in range(3)]
+    rows += [row(0, "multihop", "gen_em", v) for v in (0, 1, 0)]
+    rows += [row(0, "multihop", "gen_exact", 0) for _ in range(3)]
+    found = aggregate(rows, "mquake")["2"]
+    for suffix, any_, all_, mean in (("", 1, 1, 1), ("_em", 1, 0, 1 / 3), ("_exact", 0, 0, 0)):
+        names = (f"multihop_any{suffix}", f"multihop_all{suffix}", f"multihop_mean{suffix}")
+        assert [found[n].mean for n in names] == [any_, all_, pytest.approx(mean)]
+
+
 def test_zsre_and_serac_and_grace() -> None:
     """zsRE: tokens 1, 1/2, 1/2: 3/(1 + 2 + 2) = 3/5. SERAC: ES over both kinds; DD = 1 - 3/4."""
     rows = [row(0, "efficacy", "tf_tokens", 1.0), row(0, "paraphrase", "tf_tokens", 0.5)]
