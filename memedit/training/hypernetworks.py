@@ -48,8 +48,8 @@ would outgrow the loss of the edits before any is learnt."""
 EPOCH, ENOUGH = 500, 0.9
 """KE's bound is tightened after so many steps, where so many edits succeed by then."""
 # edits that the norms are taken over, and lessons that a validation is
-_NORM_EDITS, _VALIDATED, _VALIDATIONS = 200, 50, 20
-_LONGEST = 48  # tokens of an unrelated text
+_NORM_EDITS, _VALIDATED = 200, 30
+_VALIDATIONS, _LEAST_EVERY = 20, 10  # trials in a training, and steps between two at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +350,7 @@ class KeTraining:
 def _validation(
     measure: Callable[[], dict[str, float]], moved: str, schedule: Schedule
 ) -> Validate:
-    """Twenty trials on held-out lessons, by MEND's total loss, for KE too: 0.1 NLL + KL.
+    """Up to twenty trials on held-out lessons, by MEND's total loss, for KE too: 0.1 NLL + KL.
 
     (The published trainings validate every 5,000 steps, too, and keep the best.)
     """
@@ -359,7 +359,7 @@ def _validation(
         found = measure()
         return EDIT_SHARE * found["edit_nll"] + found[moved]
 
-    return Validate(loss, max(1, schedule.steps // _VALIDATIONS))
+    return Validate(loss, max(_LEAST_EVERY, schedule.steps // _VALIDATIONS))
 
 
 def _name_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
