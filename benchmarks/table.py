@@ -27,7 +27,7 @@ from rich.console import Console
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import write_atomically
-from memedit.data.records import records
+from memedit.data.records import read_records
 from memedit.data.split import part_of
 from memedit.evaluation.measures.summary import Interval
 from memedit.evaluation.runs.jobs import run_job
@@ -122,7 +122,7 @@ def write_corpus(data: Path, out: Path) -> Path:
     """IKE's corpus: the records of CounterFact whose subjects belong to training."""
     found = (
         json.dumps(record)
-        for record in records(data)
+        for record in read_records(data)
         if part_of(record["requested_rewrite"]["subject"]) == "train"
     )
     file = out / "corpus.jsonl"
@@ -134,7 +134,7 @@ def write_prompts(data: Path, out: Path) -> Path:
     """WISE's prompts: unrelated questions of zsRE's records that belong to training."""
     found = {
         str(record["loc"]).strip(): None
-        for record in records(data)
+        for record in read_records(data)
         if part_of(str(record["subject"])) == "train"
     }
     file = out / "prompts.txt"

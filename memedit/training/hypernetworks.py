@@ -50,6 +50,7 @@ EPOCH, ENOUGH = 500, 0.9
 # edits that the norms are taken over, and lessons that a validation is
 _NORM_EDITS, _VALIDATED = 200, 30
 _VALIDATIONS, _LEAST_EVERY = 20, 10  # trials in a training, and steps between two at least
+_LONGEST = 48  # tokens of an unrelated text
 
 
 @dataclass(frozen=True, slots=True)
