@@ -46,6 +46,10 @@ depends on it (the hard in-scope examples of Mitchell et al. 2022: yes or no, a 
 
 def check_text(name: str, text: object) -> str:
     """``text`` if it can be stored, searched and tokenised, else :class:`InvalidEditError`."""
+    # Most are plain: a memory that is opened looks at millions.
+    if type(text) is str and text.isascii() and len(text) <= MAX_TEXT and "\x00" not in text:
+        if text and not text.isspace():
+            return text
     if not isinstance(text, str):
         raise InvalidEditError(f"{name} must be a string, not {type(text).__name__}.")
     if not text.strip():
@@ -150,13 +154,8 @@ class Edit:
             if (value := getattr(self, name)) is not None:
                 check_text(name, value)
         for name in ("queries", "excluded"):
-            texts = getattr(self, name)
-            # A text is a sequence of texts, too: of its letters.
-            if isinstance(texts, str):
-                raise InvalidEditError(f"{name} must be a sequence of strings, not one string.")
-            object.__setattr__(self, name, tuple(texts))
-            for text in texts:
-                check_text(name, text)
+            if getattr(self, name) != ():
+                self._check_texts(name)
         if self.subject is not None and find_subject(self.prompt, self.subject) == (0, 0):
             raise InvalidEditError(
                 f"subject {self.subject!r} does not occur in prompt {self.prompt!r}.",
@@ -164,15 +163,24 @@ class Edit:
             )
         if not isinstance(self.multiple, bool):
             raise InvalidEditError(f"multiple must be true or false, not {self.multiple!r:.40}.")
-        object.__setattr__(self, "because_of", _check_ids(self.because_of))
-        last = self.prompt.split()[-1].casefold()
-        if self.target_new is None and last in DANGLING:
+        if self.because_of != ():
+            object.__setattr__(self, "because_of", _check_ids(self.because_of))
+        if self.target_new is None and self.prompt.split()[-1].casefold() in DANGLING:
             raise InvalidEditError(
                 f"{self.prompt!r} looks like a prompt whose target_new is missing.",
                 hint="Pass target_new, or write the statement out.",
             )
         if not self.id:
             object.__setattr__(self, "id", self._content_hash())
+
+    def _check_texts(self, name: str) -> None:
+        texts = getattr(self, name)
+        # A text is a sequence of texts, too: of its letters.
+        if isinstance(texts, str):
+            raise InvalidEditError(f"{name} must be a sequence of strings, not one string.")
+        object.__setattr__(self, name, tuple(texts))
+        for text in texts:
+            check_text(name, text)
 
     def _content_hash(self) -> str:
         content = [self.prompt, self.target_new, self.subject, self.target_true, self.queries]

@@ -93,5 +93,5 @@ class LookingReplica(Replica):
         self.snapshot_if_due()
 
     def snapshot_at_close(self) -> None:
-        """The next process begins with it: any key that it lacks is worth it."""
-        self.snapshot_if_due(1)
+        """The next process begins with it: keys that it lacks are worth it."""
+        self.snapshot_if_due(closing=True)

@@ -6,12 +6,13 @@ What all have in common; how each hears of what others write is in
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from memedit.core.errors import MemoryStoreError, UntrustedFileError
@@ -26,12 +27,28 @@ from memedit.memory.live.index import VectorIndex
 from memedit.memory.live.state import LiveSet, News
 
 SNAPSHOT_EVERY = 20_000
-"""Keys written between two snapshots of an index that is slow to rebuild."""
+"""Keys written between two snapshots of an index that is slow to rebuild, while it is small."""
+_SHARE, _SHARE_AT_CLOSE = 4, 50
+"""Of a large index one key in so many: a snapshot is all of it, and what is in none is read from
+the journal in a small part of the time. Else a million edits would write their vectors fifty
+times."""
 PayloadRows = dict[int, list[PayloadRow]]
 """By sequence."""
 _BROKEN = "broken"
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Millions of new objects and no garbage: looking for it again and again costs a third."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Replica(ABC):
@@ -184,13 +201,14 @@ class Replica(ABC):
         if afresh:  # new, re-encoded elsewhere, or gone back to a backup
             live = LiveSet()
             ready = self._find_saved_indexes(journal, identity)
-        news = live.read(journal, self.payloads, ready, int(identity.get("dimension", 0)))
+        with _collecting_later() if afresh else nullcontext():
+            news = live.read(journal, self.payloads, ready, int(identity.get("dimension", 0)))
+            if afresh:
+                # Without the guard: nobody reads this set yet, and it may take minutes.
+                live.apply(news, ready)
         rows = self._payload_rows(journal, news, metas, afresh=afresh)
         purged = metas.get(PURGED) != self._purged
         relations = journal.relation_ids() if purged and not afresh else None
-        if afresh:
-            # Without the guard: nobody reads this set yet, and it may take minutes.
-            live.apply(news, ready)
         with self.guard:
             if not afresh:
                 # Records and keys are taken in one by one: half of them is worse than none.
@@ -220,7 +238,7 @@ class Replica(ABC):
             try:
                 if snapshots.drop_older(folder, int(event or 0)):
                     # A new one is due: without any, the next start learns all cells again.
-                    self.unsaved = max(self.unsaved, SNAPSHOT_EVERY)
+                    self.unsaved = max(self.unsaved, SNAPSHOT_EVERY, self._count_keys())
             except (OSError, UntrustedFileError) as error:  # tried again with the next news
                 log.error("An index snapshot holds what was purged and stays: %s", error)
                 return
@@ -270,17 +288,24 @@ class Replica(ABC):
             self.unsaved = 0
 
     def snapshot_if_due(
-        self, unsaved: int | None = None, journal: JournalReader | None = None
+        self, journal: JournalReader | None = None, *, closing: bool = False
     ) -> None:
-        """:meth:`snapshot` of indexes whose cells took long to learn, if at least so many keys
-        (:data:`SNAPSHOT_EVERY`) are in none; a failure is only logged. Lock held, unless another
-        journal is given."""
-        spaces = list(self.live.spaces.values())
+        """:meth:`snapshot` of indexes whose cells took long to learn, if enough keys are in none
+        (:data:`SNAPSHOT_EVERY`, or more of a large index; at the end, less); a failure is only
+        logged. Lock held, unless another journal is given."""
+        spaces, keys = list(self.live.spaces.values()), self._count_keys()
         large = any(space.index is not None and not space.index.exact for space in spaces)
-        if self.unsaved < (unsaved or SNAPSHOT_EVERY) or not large:
+        due = max(SNAPSHOT_EVERY, keys // _SHARE)
+        if closing:
+            due = keys // _SHARE_AT_CLOSE if keys > SNAPSHOT_EVERY else 1
+        if self.unsaved < due or not large:
             return
         self.unsaved = 0
         try:
             self.snapshot(journal=journal)
         except MemoryStoreError as error:
             log.warning("%s", error)
+
+    def _count_keys(self) -> int:
+        spaces = list(self.live.spaces.values())
+        return sum(len(space.index) for space in spaces if space.index is not None)

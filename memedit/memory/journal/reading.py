@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Column, Select, func, select
 
 from memedit.core.types import Payload, Record, Vectors
@@ -16,11 +18,13 @@ from memedit.memory.journal import payloads as payload_bytes
 from memedit.memory.journal.connection import JournalConnection
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.rows import (
+    CONTENT,
     Head,
     KeyRow,
     PayloadRow,
     RelationRow,
     from_bytes,
+    make_record,
     name_erased_relation,
     parse_utc,
     to_record,
@@ -36,7 +40,7 @@ PAYLOAD_CHANGES = "payload_changes"
 PURGED, PURGING = "purged", "purging"
 """Meta names: the newest event of a purge; a purge of which something is still to be done."""
 LIVE: tuple[EventKind, EventKind] = ("add", "restore")
-_FEW = 2_000
+_FEW, _CHUNK = 2_000, 4_096
 
 
 class JournalReader(JournalConnection):
@@ -135,43 +139,54 @@ class JournalReader(JournalConnection):
 
     def live_among(self, sequences: Sequence[int], version: int) -> set[int]:
         """Which of these sequences (ascending) were live at a version; none that was purged."""
-        rows = select(events.c.sequence, events.c.kind, events.c.version).order_by(events.c.id)
+        columns = (events.c.id, events.c.kind, events.c.version)
+        rows = sorted(self._choose(columns, events.c.sequence, sequences), key=itemgetter(1))
         last: dict[int, str] = {}
         purged = set[int]()
-        for sequence, kind, at in self._choose(rows, events.c.sequence, sequences):
+        for sequence, _, kind, at in rows:
             if at <= version:
                 last[sequence] = kind
             if kind == "purge":
                 purged.add(sequence)
         return {sequence for sequence, kind in last.items() if kind in LIVE} - purged
 
-    def _choose(self, statement: Select[Any], column: Column[int], ids: Sequence[int]) -> list[Any]:
-        """Rows whose ``column`` is among ``ids`` (ascending): by name if few, else by range."""
+    def _choose(
+        self, columns: Sequence[Column[Any]], column: Column[int], ids: Sequence[int]
+    ) -> Iterator[Any]:
+        """Rows of these columns whose ``column``, which is put first, is among ``ids`` (ascending):
+        by name if few, else by range, some at a time."""
         if not ids:
-            return []
+            return
+        statement = select(column, *columns)
         if len(ids) <= _FEW:
-            return list(self._all(statement.where(column.in_(ids))))
-        wanted, name = set(ids), column.name
-        rows = self._all(statement.where(column.between(ids[0], ids[-1])))
-        return [row for row in rows if row._mapping[name] in wanted]
+            yield from self._all(statement.where(column.in_(ids)))
+            return
+        wanted = set(ids)
+        for rows in self.stream(statement.where(column.between(ids[0], ids[-1])), _CHUNK):
+            yield from (row for row in rows if row[0] in wanted)
 
     def records(
         self, sequences: Sequence[int], lazy: LazyReader | None = None
     ) -> list[tuple[Record, int | None]]:
         """(record, relation id) of these sequences (ascending). ``lazy`` reads their payloads."""
-        rows = self._choose(select(records), records.c.sequence, sequences)
-        return [(to_record(row, lazy), row.relation) for row in rows]
+        columns = (records.c.relation, *CONTENT)
+        rows = self._choose(columns, records.c.sequence, sequences)
+        return [(make_record(row[2:], lazy), row[1]) for row in rows]
 
     def keys(self, sequences: Sequence[int]) -> list[tuple[int, int]]:
         """(key id, sequence) of the keys of these records (ascending)."""
-        rows = self._choose(select(keys.c.id, keys.c.sequence), keys.c.sequence, sequences)
-        return [(row[0], row[1]) for row in rows]
+        rows = self._choose((keys.c.id,), keys.c.sequence, sequences)
+        return [(row[1], row[0]) for row in rows]
 
     def vectors(self, ids: Sequence[int], dimension: int) -> Vectors:
         """[n, dimension] vectors of these keys (ascending)."""
-        rows = self._choose(select(keys.c.id, keys.c.vector), keys.c.id, ids)
-        found: dict[int, bytes] = {row[0]: row[1] for row in rows}
-        return from_bytes([found[id] for id in ids], dimension)
+        found = np.empty((len(ids), dimension), np.float32)
+        place = {id: at for at, id in enumerate(ids)}
+        for id, vector in self._choose((keys.c.vector,), keys.c.id, ids):
+            found[place.pop(id)] = from_bytes([vector], dimension)[0]
+        if place:
+            raise KeyError(f"there is no key {min(place)}")
+        return found
 
     def key_rows(self, after: int = 0) -> list[KeyRow]:
         """(id, sequence, text, vector) of every key with a larger id, dead records' too."""
@@ -206,8 +221,9 @@ class JournalReader(JournalConnection):
 
     def payload_rows(self, sequences: Sequence[int]) -> list[PayloadRow]:
         """(sequence, editor, tensors, values) of these records (ascending), as they are stored."""
-        rows = self._choose(select(payloads), payloads.c.sequence, sequences)
-        return [(row.sequence, row.editor, row.tensors, row.values) for row in rows]
+        columns = (payloads.c.editor, payloads.c.tensors, payloads.c["values"])
+        rows = self._choose(columns, payloads.c.sequence, sequences)
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
 
     def payload_rows_of_all(self) -> Iterator[PayloadRow]:
         """Every row of ``payloads``, some at a time."""
@@ -275,8 +291,8 @@ class JournalReader(JournalConnection):
 
     def _read_replaced(self, versions: Set[int]) -> dict[int, int]:
         """{sequence of a record: sequence of the (first) one whose place it took} in versions."""
-        rows = select(events.c.version, events.c.sequence, events.c.other)
+        columns = (events.c.id, events.c.kind, events.c.sequence, events.c.other)
+        found = self._choose(columns, events.c.version, sorted(versions))
+        rows = sorted((row for row in found if row.kind == "supersede"), key=itemgetter(1))
         # Descending: the first of several is entered last, and stays.
-        rows = rows.where(events.c.kind == "supersede").order_by(events.c.id.desc())
-        found = self._choose(rows, events.c.version, sorted(versions))
-        return {row.other: row.sequence for row in found}
+        return {row.other: row.sequence for row in reversed(rows)}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ _DAMAGE = (
 )  # fmt: skip
 
 _MULTIPLE = {"multiple": True}
+_SHORT = 32
 
 
 @contextmanager
@@ -127,29 +129,39 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else parse_utc(text)
 
 
+CONTENT = tuple(column for column in records.columns if column.name not in ("relation", "digest"))
+"""The columns of a record that its edit and its dates are made of."""
+
+
 def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
-    """The record of a row; ``lazy`` reads its payloads when they are looked at."""
-    queries, excluded, multiple, because_of = read_listed_texts(row.queries)
+    """The record of a row with these columns by name; as :func:`make_record`."""
+    return make_record([getattr(row, column.name) for column in CONTENT], lazy)
+
+
+def make_record(values: Sequence[Any], lazy: LazyReader | None = None) -> Record:
+    """The record of the values of :data:`CONTENT`; ``lazy`` reads its payloads when they are
+    looked at."""
+    sequence, version, namespace, id, prompt, new, subject, true, *rest = values
+    listed, source, since, until = rest
+    queries, excluded, multiple, because_of = read_listed_texts(listed)
     return Record(
-        edit=Edit(
-            row.prompt,
-            row.target_new,
-            row.subject,
-            row.target_true,
-            queries,
-            row.id,
-            excluded,
-            multiple,
+        Edit(
+            prompt, _shared(new), subject, _shared(true), queries, id, excluded, multiple,
             because_of,
         ),
-        sequence=row.sequence,
-        version=row.version,
-        namespace=row.namespace,
-        source=row.source,
-        valid_from=_moment(row.valid_from),
-        valid_until=_moment(row.valid_until),
-        payloads={} if lazy is None else LazyPayloads(row.sequence, lazy),
-    )
+        sequence,
+        version,
+        intern(namespace),
+        _shared(source),
+        _moment(since),
+        _moment(until),
+        {} if lazy is None else LazyPayloads(sequence, lazy),
+    )  # fmt: skip
+
+
+def _shared(text: Any) -> Any:
+    """A short text once, however many records say it: targets and sources recur."""
+    return intern(text) if type(text) is str and len(text) <= _SHORT else text
 
 
 Texts = tuple[str, ...]

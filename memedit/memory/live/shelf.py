@@ -55,7 +55,7 @@ class Shelf:
 
     def add(self, record: Record) -> None:
         """Enter a record, if it is a passage."""
-        place = place_of(record.source)
+        place = place_of(record.source) if record.source else None
         if place is not None:
             self._places.setdefault(place.document, {})[record.sequence] = place
             self._names[record.sequence] = place.document

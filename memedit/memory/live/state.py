@@ -146,7 +146,7 @@ class Space:
     def add(self, record: Record) -> None:
         """Enter a record; its keys come separately (:meth:`own`)."""
         self.by_id[record.id] = record.sequence
-        self._new[record.sequence] = self._unsaid[record.sequence] = record
+        self._new[record.sequence] = record
         if record.edit.subject is not None:
             self.subjects.add(record.sequence, record.edit.subject)
         for id in record.edit.because_of:
@@ -155,15 +155,19 @@ class Space:
 
     def about(self, edit: Edit) -> set[int]:
         """Records that share a topic with ``edit``."""
-        # Worked out when a writer first asks: readers, and a start, never need them.
         with self._late:
-            self._by_topic.extend(
-                (hash(topic), sequence)
-                for sequence, record in self._new.items()
-                for topic in topics(record.edit)
-            )
-            self._new.clear()
+            self._enter_topics()
             return {s for topic in topics(edit) for s in self._by_topic.get(hash(topic))}
+
+    def _enter_topics(self) -> None:
+        """Worked out when a writer first asks: readers, and a start, never need them."""
+        new, self._new = self._new, {}
+        self._by_topic.extend(
+            (hash(topic), sequence)
+            for sequence, record in new.items()
+            for topic in topics(record.edit)
+        )
+        self._unsaid |= new
 
     def resting_on(self, ids: Iterable[str]) -> list[int]:
         """Records that say they rest on one of these ids."""
@@ -173,6 +177,7 @@ class Space:
         """Records, ascending, that are about the subject of a :func:`subject_key`, or whose text
         may name it: all whose text does, and some others."""
         with self._late:
+            self._enter_topics()
             for sequence, record in self._unsaid.items():
                 self._said.add(sequence, record.edit.statement)
             self._unsaid.clear()
@@ -217,8 +222,8 @@ class Space:
             if self._new.pop(sequence, None) is None:
                 for topic in topics(edit):
                     self._by_topic.discard(hash(topic), sequence)
-            if self._unsaid.pop(sequence, None) is None:
-                self._said.remove(sequence)
+                if self._unsaid.pop(sequence, None) is None:
+                    self._said.remove(sequence)
         self._leave_reasons(record)
         if edit.subject is not None:
             self.subjects.remove(sequence, edit.subject)

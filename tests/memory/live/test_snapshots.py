@@ -5,13 +5,14 @@ import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from memedit.core.types import Edit
-from memedit.memory import EditMemory
-from memedit.memory.live import index
+from memedit.memory import EditMemory, replica
+from memedit.memory.live import index, snapshots
 from memedit.memory.live import state as live_module
 from tests.memory.helpers import CountingEncoder, capital, sound
 
@@ -192,3 +193,27 @@ def test_search_over_cells_agrees_with_brute_force(path: Path) -> None:
         cosines = dict(zip(range(1, 101), np.round(vectors @ query, 5), strict=True))
         for sequence, similarity in everything(memory):
             assert similarity == pytest.approx(float(cosines[sequence]), abs=2e-5)
+
+
+def test_a_large_index_is_written_less_often(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replica, "SNAPSHOT_EVERY", 10)
+    written: list[int] = []
+    write = snapshots.write
+
+    def count(directory: Path, identity: Any, indexes: Any) -> None:
+        written.append(len(indexes["default"]))
+        write(directory, identity, indexes)
+
+    monkeypatch.setattr(snapshots, "write", count)
+    with EditMemory(path, CountingEncoder()) as memory:
+        for i in range(100, 200):
+            memory.add(capital(f"Land {i}"))
+        # One key in four: not every ten.
+        assert written == [133, 177]
+    assert written == [133, 177, 200]  # 23 of 200 are more than one in fifty
+    with EditMemory(path, CountingEncoder()) as memory:
+        memory.add(capital("Land 200"))
+        memory.forget(capital("Land 0").id)
+    assert len(written) == 3
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert sound(memory) and len(everything(memory)) == 200
