@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 
 from memedit.core.errors import UnknownEditError
 from memedit.core.moments import UTC, Moment, is_day, moment_of
+from memedit.core.phases import phase
 from memedit.core.types import DEFAULT_NAMESPACE, Hit, Record, Vectors
 from memedit.memory import slots
 from memedit.memory.documents import Shelves
@@ -78,16 +79,18 @@ class Searchable(Shelves):
             EncoderMismatchError: the memory was built with another encoder.
             InvalidInputError: ``k`` below one, or a moment without time zone.
         """
-        with self._current() as live:
-            prepared = prepare_all(live, namespace, queries)
-            texts = texts_of(prepared)
-        if not texts:
-            return [[] for _ in queries]
-        # Without holding the live set: encoding takes long, and others may write meanwhile.
-        vectors = self._encode(texts)
-        moment = self._moment(as_of)
-        with self._held() as live:
-            return Search(live, namespace, vectors, k, moment).run(prepared)
+        with phase("search"):
+            with self._current() as live:
+                prepared = prepare_all(live, namespace, queries)
+                texts = texts_of(prepared)
+            if not texts:
+                return [[] for _ in queries]
+            with phase("encode"):
+                vectors = self._encode(texts)
+            moment = self._moment(as_of)
+            # Without holding the live set: encoding takes long, and others may write meanwhile.
+            with self._held() as live:
+                return Search(live, namespace, vectors, k, moment).run(prepared)
 
     @abstractmethod
     def _replaced(self, record: Record) -> Sequence[Replaced]:

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
 from memedit.core.moments import Moment
+from memedit.core.phases import phase
 from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
 from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
@@ -117,6 +118,19 @@ class Decider:
         # Neither encoder nor scope is loaded while there is nothing to find.
         if not store.count(namespace):
             return [Decision() for _ in queries]
+        with phase("decide"):
+            return self._decide(queries, namespace, as_of, store, timed=timed, keep=keep)
+
+    def _decide(
+        self,
+        queries: Sequence[str],
+        namespace: str,
+        as_of: Moment | None,
+        store: EditMemory | MemoryView,
+        *,
+        timed: bool,
+        keep: Callable[[Hit], bool] | None,
+    ) -> list[Decision]:
         self.check()
         moment = None if as_of is None else store.moment(as_of)
 

@@ -7,9 +7,11 @@ from collections import Counter as Tally
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from memedit.core.phases import Phase
 from memedit.core.types import Decision
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_PHASE_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _MOST_EDITS = 10_000
 """Edits that have a counter of their own; the fires of further ones are counted as "other"."""
 
@@ -25,6 +27,12 @@ class Metrics:
         self.seconds = Histogram(
             "memedit_request_seconds", "Time to the last byte.", ["route"], buckets=_SECONDS,
             registry=r,
+        )  # fmt: skip
+        self.phases = Histogram(
+            "memedit_phase_seconds",
+            "Time of each phase of an answer, once a batch: encode, search, decide, prefill, "
+            "decode (an upstream's are its own).",
+            ["phase"], buckets=_PHASE_SECONDS, registry=r,
         )  # fmt: skip
         self.decisions = Counter(
             "memedit_decisions", "Questions by what the scope said.", ["outcome"], registry=r
@@ -72,6 +80,10 @@ class Metrics:
                 self._known += 1
             tally[id] += 1
         self.fires.labels(namespace, id).inc()
+
+    def spent(self, phase: Phase, seconds: float) -> None:
+        """Count the time of one phase."""
+        self.phases.labels(phase).observe(seconds)
 
     def read_fires(self, namespace: str) -> dict[str, int]:
         """Fires by edit since the server started."""

@@ -88,6 +88,7 @@ class LocalBackend:
             wait=settings.batch_wait,
             max_queue=settings.max_queue,
             ran=metrics.batch.observe,
+            spent=metrics.spent,
         )
         metrics.queue.set_function(lambda: len(self.batcher))
         self.trials = Trials(model, self.batcher.spare, model.is_chat)

@@ -23,6 +23,7 @@ from torch import Tensor
 from memedit.core.calls import Batch, Completion, Row
 from memedit.core.errors import ContextOverflowError
 from memedit.core.moments import Moment
+from memedit.core.phases import Told, hearing_phases, tell
 from memedit.core.types import Decision
 from memedit.model.editable import EditableModel
 from memedit.serving.errors import ApiError
@@ -93,6 +94,7 @@ class Batcher:
         wait: Seconds the first job of a batch waits for others.
         max_queue: Sequences that may wait.
         ran: Told the size of each batch.
+        spent: Told the seconds of each phase.
     """
 
     def __init__(
@@ -104,10 +106,12 @@ class Batcher:
         wait: float,
         max_queue: int,
         ran: Callable[[int], Any] = lambda size: None,
+        spent: Told | None = None,
     ) -> None:
         self.model = model
         self._max_batch, self._max_tokens = max_batch, max_tokens
         self._wait, self._max_queue, self._ran = wait, max_queue, ran
+        self._spent = spent
         self._jobs: deque[Job] = deque()
         self._spare: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._ready = threading.Condition()
@@ -175,7 +179,8 @@ class Batcher:
     def _work(self) -> None:
         while jobs := self._take_next():
             try:
-                self._answer(jobs)
+                with hearing_phases(self._spent):
+                    self._answer(jobs)
             except Exception as error:  # the thread must outlive whatever a request does
                 log.exception("A batch failed.")
                 for job in jobs:
@@ -308,8 +313,15 @@ class _Call:
             # Sampling may draw the stop of an editor's form first, which greedy decoding does not.
             not_first = [*stops, *self._ends] if stops else []
             options["logits_processor"] = [Chooser(mine, not_first)]
-        options["stopping_criteria"] = [Listener(mine, self._ends | frozenset(stops))]
-        return self._engine.generate(replace(batch, options=options))
+        listener = Listener(mine, self._ends | frozenset(stops))
+        options["stopping_criteria"] = [listener]
+        begun = time.perf_counter()
+        answers = self._engine.generate(replace(batch, options=options))
+        ended = time.perf_counter()
+        first = ended if listener.first is None else listener.first
+        tell("prefill", first - begun)
+        tell("decode", ended - first)
+        return answers
 
 
 def _do(work: Callable[[], Any], future: Future[Any]) -> None:

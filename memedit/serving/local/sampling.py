@@ -8,6 +8,7 @@ criterion hears every token, passes it on, and ends rows one by one.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -253,12 +254,19 @@ class Chooser(LogitsProcessor):
 
 
 class Listener(StoppingCriteria):
-    """Hands every new token to its row; True [B] where a row is complete."""
+    """Hands every new token to its row; True [B] where a row is complete.
+
+    Attributes:
+        first: When the first tokens came (``perf_counter``); None: not yet.
+    """
 
     def __init__(self, rows: Sequence[Generation], ends: frozenset[int]) -> None:
         self.rows, self.ends = rows, ends
+        self.first: float | None = None
 
     def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Any:
+        if self.first is None:
+            self.first = time.perf_counter()
         tokens = input_ids[:, -1].tolist()
         done = [row.push(t, self.ends) for row, t in zip(self.rows, tokens, strict=True)]
         return torch.tensor(done, device=input_ids.device)

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from memedit.core.languages import is_foreign
 from memedit.core.moments import Moment
+from memedit.core.phases import hearing_phases
 from memedit.core.types import Decision, Edit
 from memedit.editors import DEFAULT
 from memedit.model.correcting import Corrections, find_corrections
@@ -216,12 +217,13 @@ class UpstreamBackend:
         held = self.decider.memory.count(namespace)  # without edits there is nothing to find
         known = await self._translated(queries, ask) if held else {}
         version = self.decider.memory.version
-        found = await run_in_threadpool(decide_translated, queries, known, decide_all)
-        decided = [(decision, version) for decision in found]
-        readings = [
-            await self.rewriter.read(query, Reading(decision, version), ask, decide)
-            for query, (decision, version) in zip(queries, decided, strict=True)
-        ]
+        with hearing_phases(self.metrics.spent):
+            found = await run_in_threadpool(decide_translated, queries, known, decide_all)
+            decided = [(decision, version) for decision in found]
+            readings = [
+                await self.rewriter.read(query, Reading(decision, version), ask, decide)
+                for query, (decision, version) in zip(queries, decided, strict=True)
+            ]
         for reading in readings:
             self.metrics.decided(namespace, reading.decision)
             self.decider.memory.count_use(hit.record for hit in reading.decision.bearing)

@@ -202,6 +202,9 @@ def test_explain_and_compare_side_by_side() -> None:
             assert stats["fires"] == {made["id"]: 2} and stats["edits"] == 1
             metrics = (await client.get("/metrics")).text
             assert f'memedit_fires_total{{edit="{made["id"]}",namespace="default"}} 2.0' in metrics
+            for phase in ("encode", "search", "decide", "prefill", "decode"):
+                assert f'memedit_phase_seconds_count{{phase="{phase}"}} 0.0' not in metrics
+                assert f'memedit_phase_seconds_count{{phase="{phase}"}} ' in metrics
             said = {"kind": "false_fire", "query": QUESTION, "edit": made["id"]}
             ok(await client.post("/v1/reports", json=said), 201)
             assert ok(await client.get("/v1/reports"))["data"][0]["edit"] == made["id"]
