@@ -85,10 +85,10 @@ class Searchable(Shelves):
                 texts = texts_of(prepared)
             if not texts:
                 return [[] for _ in queries]
+            # Without holding the live set: encoding takes long, and others may write meanwhile.
             with phase("encode"):
                 vectors = self._encode(texts)
             moment = self._moment(as_of)
-            # Without holding the live set: encoding takes long, and others may write meanwhile.
             with self._held() as live:
                 return Search(live, namespace, vectors, k, moment).run(prepared)
 
