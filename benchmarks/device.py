@@ -159,8 +159,7 @@ class Bench:
         inputs, n = self.inputs(texts), self.how.tokens
         options = {"max_new_tokens": n, "min_new_tokens": n, "do_sample": False}
         ours, bare = (
-            lambda m=m: m.generate(**inputs, **options, pad_token_id=256)
-            for m in (model, self.base)
+            partial(m.generate, **inputs, **options, pad_token_id=256) for m in (model, self.base)
         )
         equal = torch.equal(ours(), bare())
         found: Results = {"of_bare": self.ratio(ours, bare), "bare_s": self.seconds(bare)}
@@ -220,7 +219,7 @@ class Bench:
     def weights(self) -> Results:
         """Seconds of one edit in the weights."""
         found: Results = {}
-        steps = {"steps": 2} if self.how.tiny else {}
+        steps: Any = {"steps": 2} if self.how.tiny else {}
         for made in (Rome(statistics="identity", **steps), Memit(statistics="identity", **steps)):
             with EditMemory(None, load_encoder("hashing")) as memory:
                 model = EditableModel(
@@ -237,7 +236,7 @@ def encoders(how: How) -> Results:
     for device in dict.fromkeys(("cpu", "cuda" if how.cuda else "cpu")):
         encoder = load_encoder(device=device)
         for count in (1, 64):
-            texts = questions(range(count))
+            texts = questions(list(range(count)))
             encoder.encode(texts)
             times = []
             for _ in range(3 * how.repeats):
@@ -303,15 +302,16 @@ def main(
         found = results[name] = dict[str, Any]()
         bench = Bench(name, how)
         with peak(how, found):
-            for part, measure in {
-                "in_scope": lambda b=bench: b.in_scope(batches),
+            parts: dict[str, Callable[[], Results]] = {
+                "in_scope": partial(bench.in_scope, batches),
                 "weights": bench.weights,
-                "out_of_scope": lambda b=bench: b.out_of_scope(sorted(sizes), batches),
-            }.items():
+                "out_of_scope": partial(bench.out_of_scope, sorted(sizes), batches),
+            }
+            for part, measure in parts.items():
                 found[part] = measure()
                 if json_ is not None:
                     json_.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
-        del bench
+        del bench, parts, measure
         gc.collect()
     if json_ is not None:
         json_.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
