@@ -11,6 +11,7 @@ import torch
 from memedit import Edit
 from memedit.core.calls import Batch, Row
 from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
+from memedit.editors._sequences import sequence_edit
 from memedit.editors.lora import Lora
 from memedit.editors.weights.base import sum_changes
 from memedit.engine.engine import Engine
@@ -45,6 +46,50 @@ def test_it_begins_as_nothing_has_its_rank_and_fits(arch: str) -> None:
     assert set(sum_changes([mlp])) == {lm.sites.mlp_out(i) for i in range(3)}
 
 
+def test_adalora_is_pefts() -> None:
+    """Values and gradients of one step, against PEFT's own module."""
+    from peft import AdaLoraConfig, get_peft_model
+
+    lm = tiny_engine(initializer_range=0.5)
+    how = Lora(form="adalora", rank=3, alpha=32.0, steps=1, rate=5e-3, stop=0.0)
+    begun = how._fresh(lm)
+    config = AdaLoraConfig(
+        init_r=3, lora_alpha=32, lora_dropout=0.0, target_modules=["q_proj", "v_proj"],
+        task_type="CAUSAL_LM", total_step=70,
+    )  # fmt: skip
+    theirs = get_peft_model(tiny_engine(initializer_range=0.5).base, config)
+    named = dict(theirs.named_parameters())
+    for site, (a, b, _) in begun.items():
+        place = f"base_model.model.{site}"
+        with torch.no_grad():
+            named[f"{place}.lora_A.default"].copy_(a)
+            named[f"{place}.lora_B.default"].copy_(b)
+    row = sequence_edit(lm, FACTS[0])
+    ids = torch.cat([row.ids, row.target[-1:]])[None]
+    labels = ids.clone()
+    labels[0, : row.start + 1] = -100
+    optimiser = torch.optim.Adam([p for p in theirs.parameters() if p.requires_grad], lr=5e-3)
+    theirs(input_ids=ids, labels=labels).loss.backward()
+    optimiser.step()
+    changes = sum_changes(how.fit(FACTS[:1], lm))
+    for site in begun:
+        place = f"base_model.model.{site}"
+        a, e, b = (named[f"{place}.lora_{kind}.default"] for kind in "AEB")
+        wanted = (b @ (a * e) * 32 / 3).detach()
+        assert float(wanted.norm()) > 0
+        assert torch.allclose(changes[site], wanted, rtol=2e-2, atol=1e-5)
+
+
+def test_dropout_repeats_with_its_seed_and_leaves_the_random_state_alone(arch: str) -> None:
+    lm, how = tiny_engine(arch), Lora(steps=2, dropout=0.5)
+    state = torch.get_rng_state()
+    one, same = (sum_changes(how.fit(FACTS[:1], lm)) for _ in range(2))
+    plain = sum_changes(replace(how, dropout=0.0).fit(FACTS[:1], lm))
+    assert torch.equal(torch.get_rng_state(), state)
+    for site, change in one.items():
+        assert torch.equal(change, same[site]) and not torch.allclose(change, plain[site])
+
+
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_the_shares_of_a_batch_add_up_to_one_adapter(arch: str, rank: int) -> None:
     """Also where there are more edits than directions: then some hold none."""
@@ -70,7 +115,16 @@ def test_attention_without_a_known_map_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rank": 0}, {"modules": "x"}, {"alpha": 0.0}, {"steps": 0}, {"rate": -1.0}]
+    "wrong",
+    [
+        {"rank": 0},
+        {"modules": "x"},
+        {"alpha": 0.0},
+        {"steps": 0},
+        {"rate": -1.0},
+        {"form": "x"},
+        {"dropout": 1.0},
+    ],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):
