@@ -10,8 +10,8 @@ edit, or end by construction: their "says only the target" is no achievement of 
 
 ``--section single --n 20`` measures a part of it. What the published forms need besides is written
 into OUT: IKE's corpus (CounterFact's records whose subjects no measurement sees) and WISE's prompts
-(questions of zsRE's training part). MEMIT and AlphaEdit need second moments (``memedit
-statistics --layers 3-7``).
+(questions of zsRE's training part). For other models MEMIT and AlphaEdit need second moments first
+(``memedit statistics``).
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,11 @@ from typer.testing import CliRunner
 
 from memedit.cli.main import app
 from memedit.core.errors import InvalidInputError, StatisticsError
-from memedit.editors.weights.statistics import collect, moment_of, pack, windows
+from memedit.editors.weights import statistics
+from memedit.editors.weights.locating import LOCATED
+from memedit.editors.weights.packing import pack, pack_rounded, unpack
+from memedit.editors.weights.spreading import default_layers
+from memedit.editors.weights.statistics import collect, moment_of, moments_of, windows
 from memedit.engine.engine import Engine
 from memedit.training.statistics import collect_statistics, layers_of
 from tests.editors.helpers import texts, tiny_engine
@@ -190,10 +195,40 @@ def test_half_of_a_symmetric_matrix_is_the_whole(tmp_path: Path) -> None:
     assert torch.equal(found.matrix, given.matrix) and found.digest == given.digest
 
 
-def test_the_default_model_edits_with_rome_at_once(
+def test_a_rounded_factor_is_a_quarter_and_divides_as_the_whole_does(tmp_path: Path) -> None:
+    engine = tiny_engine()
+    (whole,) = collect(engine, [1], texts(), tokens=1_200, folder=tmp_path)
+    to = tmp_path / "rounded.safetensors"
+    pack_rounded(whole.path, to)
+    given = moment_of(engine, 1, str(whole.path))
+    found = moment_of(engine, 1, str(to))
+    assert to.stat().st_size < 0.4 * whole.path.stat().st_size and found.digest == given.digest
+    assert not torch.equal(found.matrix, given.matrix)
+    assert torch.allclose(found.matrix, given.matrix, rtol=1e-3, atol=1e-3)
+    before, after = (torch.linalg.eigvalsh(each.matrix) for each in (given, found))
+    assert torch.allclose(after, before, rtol=5e-3)  # the smallest directions too
+    keys = torch.randn(len(given), 4, generator=torch.Generator().manual_seed(0)).double()
+    wanted = given.solve(keys)
+    assert float((found.solve(keys) - wanted).norm() / wanted.norm()) < 5e-3
+    assert torch.equal(unpack(load_file(to)), found.matrix.float())
+
+
+def test_what_is_lacking_is_said_with_the_command_and_the_time() -> None:
+    big = SimpleNamespace(parameters=lambda: [torch.empty(1_500_000_000, device="meta")])
+    lm = SimpleNamespace(base=big, sites=SimpleNamespace(layers=28))
+    error = statistics._none(lm, [2, 6], "auto")  # type: ignore[arg-type]
+    # 2 * 1.5e9 * 7/28 * 1e5 / 3e10 s
+    assert "42 minutes" in str(error.hint) and "--layers 2,6" in str(error.hint)
+
+
+def test_the_default_model_edits_with_rome_and_memit_at_once(
     smollm: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The statistics of ROME's layer come with the package: nothing has to be collected first."""
+    """The statistics of their layers come with the package: nothing has to be collected first."""
     monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path))
-    moment = moment_of(Engine(*smollm), 5, "auto")
-    assert moment.tokens == 100_000 and len(moment) == 1_536
+    engine = Engine(*smollm)
+    layers = default_layers(engine.sites.layers)
+    found = moments_of(engine, layers, "auto")
+    assert sorted(found) == [3, 4, 5, 6, 7] and engine.sites.layers // LOCATED in found
+    for moment in found.values():
+        assert moment.tokens == 100_000 and len(moment) == 1_536
