@@ -348,9 +348,10 @@ def _none(lm: LM, layers: Sequence[int], statistics: str) -> StatisticsError:
 
 def _minutes(lm: LM, layers: Sequence[int]) -> int:
     """How long 100,000 tokens take, up to the highest of the layers."""
-    size = sum(parameter.numel() for parameter in lm.base.parameters())
+    size: int = sum(parameter.numel() for parameter in lm.base.parameters())
     share = (max(layer % lm.sites.layers for layer in layers) + 1) / lm.sites.layers
-    return max(1, round(2 * size * share * _PUBLISHED_TOKENS / _SPEED / 60))
+    seconds: float = 2 * size * share * _PUBLISHED_TOKENS / _SPEED
+    return max(1, round(seconds / 60))
 
 
 def moment_of(lm: LM, layer: int, statistics: str) -> Moment:

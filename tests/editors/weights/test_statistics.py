@@ -216,7 +216,7 @@ def test_a_rounded_factor_is_a_quarter_and_divides_as_the_whole_does(tmp_path: P
 def test_what_is_lacking_is_said_with_the_command_and_the_time() -> None:
     big = SimpleNamespace(parameters=lambda: [torch.empty(1_500_000_000, device="meta")])
     lm = SimpleNamespace(base=big, sites=SimpleNamespace(layers=28))
-    error = statistics._none(lm, [2, 6], "auto")  # type: ignore[arg-type]
+    error = statistics._none(lm, [2, 6], "auto")
     # 2 * 1.5e9 * 7/28 * 1e5 / 3e10 s
     assert "42 minutes" in str(error.hint) and "--layers 2,6" in str(error.hint)
 
