@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -87,6 +87,10 @@ class Deferred:
 
     async def explain(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
         return await (await self._backend()).explain(questions)
+
+    async def explain_live(self, question: Question) -> AsyncIterator[dict[str, Any]]:
+        async for part in (await self._backend()).explain_live(question):
+            yield part
 
     def check(self, edit: Edit) -> None:
         from memedit.model.fitting import check_needs  # torch, which the tools begin without

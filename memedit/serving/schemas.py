@@ -256,6 +256,14 @@ class Ask(_Ours):
     as_of: When = None
 
 
+class Explain(Ask):
+    """A question to explain over HTTP."""
+
+    stream: bool = Field(
+        False, description="As server-sent events: pieces of both answers, then the whole."
+    )
+
+
 class Compare(_Ours):
     """Questions to put to the edited and to the unedited model."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
@@ -85,6 +85,9 @@ class Backend(Protocol):
 
     async def explain(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
         """Per question the edited and the base answer and the decision, as plain data."""
+
+    def explain_live(self, question: Question) -> AsyncIterator[dict[str, Any]]:
+        """The same as it comes: pieces of both answers (``of``, ``text``), then the whole."""
 
     def check(self, edit: Edit) -> None:
         """Refuse an edit that the editor in use cannot take (InvalidEditError)."""

@@ -394,13 +394,7 @@ class LocalBackend:
     async def explain(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
         asking = Asking(self.batcher, self.settings.timeout)
         for question in questions:
-            chat, ids = await run_in_threadpool(self._encode_question, question)
-            sampling = Sampling(max_tokens=self._room(len(ids), None), temperature=0)
-            sampling = replace(sampling, max_tokens=min(sampling.max_tokens, question.max_tokens))
-            view = View(question.namespace, question.as_of, not self.settings.bare)
-            # With the edits and without, in one batch: the answer, and what the base would say.
-            for edited in (view, replace(view, edited=False)):
-                asking.add(ids, edited, sampling, chat=chat)
+            await self._ask_both(asking, question)
         try:
             decided, choices = await asking.decided(), await asking.choices()
         finally:
@@ -410,6 +404,29 @@ class LocalBackend:
             self._explain(question, decided[2 * i], choices[2 * i : 2 * i + 2], asking.jobs[2 * i])
             for i, question in enumerate(questions)
         ]
+
+    async def explain_live(self, question: Question) -> AsyncIterator[dict[str, Any]]:
+        asking = Asking(self.batcher, self.settings.timeout)
+        await self._ask_both(asking, question)
+        said = [Choice(), Choice()]
+        try:
+            decided = await asking.decided()
+            async for at, _, text, _ in asking.pieces():
+                said[at].text += text
+                yield {"of": ("answer", "base_answer")[at], "text": text}
+        finally:
+            asking.cancel()
+        self._usage(asking)
+        yield self._explain(question, decided[0], said, asking.jobs[0])
+
+    async def _ask_both(self, asking: Asking, question: Question) -> None:
+        """With the edits and without, in one batch: the answer, and what the base would say."""
+        chat, ids = await run_in_threadpool(self._encode_question, question)
+        sampling = Sampling(max_tokens=self._room(len(ids), None), temperature=0)
+        sampling = replace(sampling, max_tokens=min(sampling.max_tokens, question.max_tokens))
+        view = View(question.namespace, question.as_of, not self.settings.bare)
+        for edited in (view, replace(view, edited=False)):
+            asking.add(ids, edited, sampling, chat=chat)
 
     def _encode_question(self, question: Question) -> tuple[bool, Tensor]:
         chat = self.model.is_chat(question.query) if question.chat is None else question.chat

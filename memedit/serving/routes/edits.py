@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -13,11 +13,12 @@ from memedit.core.types import MAX_TEXT
 from memedit.memory import files
 from memedit.memory.plain import plain_record
 from memedit.serving import reading
-from memedit.serving.errors import ApiError
+from memedit.serving.errors import ApiError, api_error
+from memedit.serving.local.formats import event
 from memedit.serving.routes.changes import Writes, approve, reject, show_proposal, writes
 from memedit.serving.routes.uploads import TYPES, format_of
-from memedit.serving.schemas import Ask, Compare, EditChange, Learnt, NewEdit, Report, Restore
-from memedit.serving.service import MayAsk, MayRead, Question, State
+from memedit.serving.schemas import Compare, EditChange, Explain, Learnt, NewEdit, Report, Restore
+from memedit.serving.service import Caller, MayAsk, MayRead, Question, Service, State
 
 router = APIRouter(prefix="/v1", tags=["edits"])
 Writing = Annotated[Writes, Depends(writes)]
@@ -140,12 +141,25 @@ async def import_edits(
 
 
 @router.post("/explain")
-async def explain(service: State, caller: MayAsk, asked: Ask) -> JSONResponse:
-    """The edited and the base answer to a question, and the decision behind them."""
+async def explain(service: State, caller: MayAsk, asked: Explain) -> Response:
+    """The edited and the base answer to a question, and the decision behind them. With ``stream``
+    events: ``{"of": "answer", "text": "..."}`` and the same of ``base_answer`` as they grow, then
+    the whole, or an error."""
     question = Question(asked.query, caller.namespace, asked.chat, asked.max_tokens, asked.as_of)
+    if asked.stream:
+        parts, headers = _live(service, caller, question), {"Cache-Control": "no-cache"}
+        return StreamingResponse(parts, media_type="text/event-stream", headers=headers)
     return JSONResponse(
         reading.explained_for(caller, (await service.backend.explain([question]))[0])
     )
+
+
+async def _live(service: Service, caller: Caller, question: Question) -> AsyncIterator[bytes]:
+    try:
+        async for part in service.backend.explain_live(question):
+            yield event(part if "of" in part else reading.explained_for(caller, part))
+    except Exception as error:
+        yield event(api_error(error).body())
 
 
 @router.post("/compare")

@@ -267,6 +267,9 @@ class UpstreamBackend:
     async def explain(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
         return [await self._explain(question) for question in questions]
 
+    async def explain_live(self, question: Question) -> AsyncIterator[dict[str, Any]]:
+        yield await self._explain(question)  # an upstream is asked for whole answers
+
     async def _explain(self, question: Question) -> dict[str, Any]:
         asked = [{"role": "user", "content": question.query}]
         ask = Upstream(self.relay, await self._name_model())

@@ -292,3 +292,23 @@ def test_what_an_edit_rests_on_is_kept_and_told() -> None:
             ok(await client.patch(path, json={"source": "timetable"}))  # its reason is gone, not it
 
     run(work())
+
+
+def test_an_explanation_as_it_comes_is_the_whole_one() -> None:
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            ok(await client.post("/v1/edits", json=CAPITAL), 201)
+            body = {"query": QUESTION, "max_tokens": 6}
+            whole = ok(await client.post("/v1/explain", json=body))
+            answer = await client.post("/v1/explain", json=body | {"stream": True})
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            *pieces, last = [json.loads(line[6:]) for line in answer.text.split("\n\n") if line]
+            assert last == whole
+            for name in ("answer", "base_answer"):
+                said = "".join(piece["text"] for piece in pieces if piece["of"] == name)
+                assert said.strip() == whole[name]
+            long = {"query": "word " * 500, "stream": True}
+            told = json.loads((await client.post("/v1/explain", json=long)).text[6:])
+            assert told["error"]["code"] == "context_length_exceeded"
+
+    run(work())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,15 @@ def test_fix_a_wrong_answer_see_it_undo_it_see_it_gone(
         const box = document.getElementById("progress");
         const note = () => window.seen.push(box.innerText);
         new MutationObserver(note).observe(box, { attributes: true });
+        window.grown = [];
+        const base = document.getElementById("base");
+        const grow = () => window.grown.push(base.textContent);
+        new MutationObserver(grow).observe(base, { childList: true });
     }""")
     ask(page, QUESTION)
     assert "Answering, with and without your edits" in page.evaluate("window.seen[0]")
+    grown = page.evaluate("window.grown")  # the answer came piece by piece
+    assert len(set(grown)) > 1 and all(b.startswith(a) for a, b in pairwise(grown))
     assert page.is_hidden("#progress")
     before = page.inner_text("#edited")
     assert before == page.inner_text("#base") and "None of your edits" in page.inner_text("#why")
@@ -132,6 +139,22 @@ def test_the_table_change_take_back_search_and_history(
     assert "The capital of France is Lyon" in page.inner_text("#edits")
     page.click("#measure")
     page.wait_for_selector("#chart >> text=Edited prompts answered as edited")
+    assert page.problems == []
+
+
+def test_an_edit_that_was_missed_learns_the_question(
+    browser: Any, server: tuple[Running, str]
+) -> None:
+    running, secret = server
+    auth = {"Authorization": f"Bearer {secret}"}
+    assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
+    page = opened(browser, server)
+    ask(page, "Where does the French president live, in which city?")
+    page.wait_for_selector("#why >> text=The nearest is: The capital of France is Lyon")
+    with page.expect_response("**/v1/explain"):
+        page.click("#why >> text=It should have answered")
+    page.wait_for_selector("#why >> text=Answered from your edit: The capital of France is Lyon")
+    assert "Learnt" in page.inner_text("#status")
     assert page.problems == []
 
 

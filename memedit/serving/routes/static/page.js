@@ -38,7 +38,8 @@ function say(text, undo) {
   state.timer = setTimeout(() => box.replaceChildren(), undo ? 20000 : 8000);
 }
 
-async function call(method, path, body, options) {
+/** What the server answers; throws what it says is wrong. */
+async function send(method, path, body, options) {
   const headers = {};
   if (state.key) headers.Authorization = "Bearer " + state.key;
   let content = body;
@@ -57,10 +58,35 @@ async function call(method, path, body, options) {
     $("key").focus();
     throw new Error(state.key ? "This key is not known here. Each start of the server makes a new one." : "This page needs a key: see above.");
   }
-  if (options && options.text && answer.ok) return answer.text();
+  if (answer.ok) return answer;
   const found = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Error((found && found.error && found.error.message) || "Error " + answer.status);
-  return found;
+  throw new Error((found && found.error && found.error.message) || "Error " + answer.status);
+}
+
+async function call(method, path, body, options) {
+  const answer = await send(method, path, body, options);
+  return options && options.text ? answer.text() : answer.json().catch(() => null);
+}
+
+/** The last of the events of an answer; `each` is told of those before it. */
+async function stream(path, body, each) {
+  const reader = (await send("POST", path, { ...body, stream: true })).body.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  let last = null;
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => { throw new Error("The server broke off."); });
+    if (done) break;
+    const parts = (held + value).split("\n\n");
+    held = parts.pop();
+    for (const part of parts) {
+      const found = JSON.parse(part.replace(/^data: /, ""));
+      if (found.error) throw new Error(found.error.message);
+      if (found.of) each(found);
+      else last = found;
+    }
+  }
+  if (!last) throw new Error("The server broke off.");
+  return last;
 }
 
 // Asking
@@ -68,7 +94,13 @@ async function call(method, path, body, options) {
 async function ask() {
   const query = $("question").value.trim();
   if (!query) return;
-  const found = await waiting("Answering, with and without your edits", () => call("POST", "v1/explain", { query }));
+  const boxes = { answer: $("edited"), base_answer: $("base") };
+  const grow = ({ of, text }) => {
+    if ($("answers").getAttribute("aria-busy") !== "true") begin();
+    boxes[of].textContent = (boxes[of].textContent + text).trimStart();
+  };
+  const found = await waiting("Answering, with and without your edits", () => stream("v1/explain", { query }, grow))
+    .finally(() => $("answers").removeAttribute("aria-busy"));
   state.asked = found;
   if (!state.questions.includes(query)) state.questions.push(query);
   $("answers").hidden = false;
@@ -78,6 +110,15 @@ async function ask() {
   $("false-fire").hidden = !found.in_scope;
   $("why").replaceChildren(...why(found));
   await stats();
+}
+
+/** Make room for the pieces of two answers. */
+function begin() {
+  $("answers").hidden = false;
+  $("answers").setAttribute("aria-busy", "true");
+  $("answers").classList.remove("fired");
+  $("false-fire").hidden = true;
+  for (const each of ["edited", "base", "why"]) $(each).replaceChildren();
 }
 
 /** Show that something is being done, and for how long, until it is. */
@@ -117,7 +158,11 @@ function why(found) {
   } else {
     lines.push(el("p", found.unsure ? "One of your edits came close, but not close enough: the model answered by itself." : "None of your edits is about this: the model answered by itself."));
     const near = found.candidates[0];
-    if (near) lines.push(el("p", "The nearest is: " + near.fact, { class: "quiet" }));
+    if (near) {
+      const line = el("p", "The nearest is: " + near.fact + " ", { class: "quiet" });
+      line.append(button("It should have answered", () => missed(near.id, found.query)));
+      lines.push(line);
+    }
   }
   for (const hit of found.informs || []) lines.push(el("p", "The answer depends on: " + hit.fact, { class: "quiet" }));
   if (!found.in_scope && !found.candidates.length) return lines;
@@ -127,6 +172,14 @@ function why(found) {
   score.append(el("meter", "", { min: 0, max: 1, value: Math.max(0, Math.min(1, found.score)), "aria-label": "How sure" }));
   lines.push(score);
   return lines;
+}
+
+/** An edit did not fire where it should have: from now on it does. */
+async function missed(edit, query) {
+  const made = await call("POST", "v1/edits/" + encodeURIComponent(edit) + "/reports", { kind: "miss", query });
+  told(made, "Learnt. This edit will answer that question.");
+  await refresh();
+  await ask();
 }
 
 function subjectOf(text) {
