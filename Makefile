@@ -24,7 +24,7 @@ INSTALL = install() { \
 	    { echo; tail -n 20 $(LOG) >&2; echo "Installing failed; the whole log: $(LOG)" >&2; exit 1; }; \
 	  echo; }
 
-.PHONY: setup demo test test-fast coverage campaign check docs picture wheel frameworks bench sample clean help
+.PHONY: setup demo test test-fast coverage campaign check docs picture page-pictures wheel frameworks bench sample clean help
 
 setup: $(READY) ## create .venv and install memedit with its default models
 
@@ -73,6 +73,9 @@ docs: setup ## build the documentation site into .site; ARGS=serve shows it whil
 picture: setup ## make docs/pictures/demo.svg anew: the demo's own output
 	@$(BIN)/python docs/site/picture.py docs/pictures/demo.svg
 
+page-pictures: setup ## make docs/pictures/page-*.png anew: the server's page in its states, in Chromium
+	@$(BIN)/python docs/site/page_pictures.py docs/pictures
+
 wheel: setup ## build sdist and wheel, measure them, and try the wheel alone in a fresh environment
 	@$(BIN)/python deploy/wheel.py $(ARGS)
 
@@ -92,4 +95,4 @@ clean: ## remove .venv and the caches
 	@rm -rf $(VENV) .frameworks .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

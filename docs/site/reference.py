@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import measurements  # beside this file
+
 
 def pages(root: Path) -> dict[str, str]:
     """Markdown by page."""
@@ -16,6 +18,7 @@ def pages(root: Path) -> dict[str, str]:
         "reference/rest.md": routes(),
         "reference/settings.md": settings(),
         "gallery.md": gallery(root / "examples"),
+        "benchmarks.md": measurements.page(root / "benchmarks" / "results"),
     }
 
 
