@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -98,8 +99,33 @@ def test_a_batch_shares_one_change(lm: Engine, editor: Any) -> None:
 
 def test_a_batch_is_the_sum_of_its_rows(lm: Engine) -> None:
     editor = FtM(steps=3)
-    delta, _ = editor.train(lm, FACTS, 2)
-    assert torch.equal(sum_changes(editor.fit(FACTS, lm))[lm.sites.mlp_out(2)], delta)
+    deltas, _ = editor.train(lm, FACTS, 2)
+    (site, delta), *others = deltas.items()
+    assert torch.equal(sum_changes(editor.fit(FACTS, lm))[site], delta)
+    assert site == lm.sites.mlp_out(2) and not others
+
+
+def test_memits_baseline_trains_the_whole_block_and_decays_its_weights(lm: Engine) -> None:
+    """One step, against Adam on the block's own matrices; n^-0.870 e^0.156 is 0.4492 at n = 3."""
+    how = Ft(steps=1, rate=1e-3, modules="block", decay="power", layer=1)
+    assert how._decay(3) == pytest.approx(0.449, abs=1e-3)
+    changes = sum_changes(how.fit(FACTS[:1], lm))
+    theirs = tiny_engine(lm.base.config.model_type)
+    block = theirs.base.get_submodule(lm.sites.block(1))
+    matrices = {n: p for n, p in block.named_parameters() if p.dim() == 2}
+    before = {name: p.detach().clone() for name, p in matrices.items()}
+    optimiser = torch.optim.Adam(matrices.values(), lr=1e-3, weight_decay=math.exp(0.15589562))
+    ids = torch.tensor(lm.tokenizer(FACTS[0].prompt).input_ids)
+    target = torch.tensor(lm.tokenizer(" Lyon").input_ids)
+    logs = theirs.base(input_ids=ids[None]).logits[0, -1].log_softmax(-1)
+    (-logs[target].mean()).backward()
+    optimiser.step()
+    assert set(changes) == {f"{lm.sites.block(1)}.{n.removesuffix('.weight')}" for n in matrices}
+    for name, weight in matrices.items():
+        site = f"{lm.sites.block(1)}.{name.removesuffix('.weight')}"
+        moved = weight.detach() - before[name]
+        moved = moved.T if lm.sites.is_conv1d(site) else moved
+        assert float((changes[site] - moved).abs().gt(1e-4).float().mean()) < 0.01
 
 
 def test_embeddings_are_never_touched_where_they_are_tied() -> None:
@@ -121,6 +147,7 @@ def test_a_statement_is_refused(lm: Engine, editor: Any) -> None:
 def test_settings_out_of_range_are_refused() -> None:
     for cls, wrong in (
         (Ft, {"objective": "x"}), (FtL, {"bound": -1.0}), (FtM, {"steps": 0}), (FtM, {"rate": 0.0}),
+        (Ft, {"modules": "x"}), (Ft, {"decay": "x"}), (Ft, {"decay": -1.0}),
     ):  # fmt: skip
         with pytest.raises(InvalidInputError):
             cls(**wrong)
