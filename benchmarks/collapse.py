@@ -24,7 +24,7 @@ from memedit.data.texts import sentences
 from memedit.engine.engine import Engine
 from memedit.engine.tokens import pad_right
 from memedit.evaluation.measures.summary import Interval, Table, bootstrap
-from memedit.evaluation.reports.page import standalone
+from memedit.evaluation.reports.page import make_standalone
 from memedit.evaluation.reports.plots import curves
 from memedit.evaluation.reports.tables import points_of
 from memedit.evaluation.runs.cell import rows_of
@@ -99,7 +99,7 @@ def main(
         text = json.dumps({"unedited": before.to_dict(), "unit": "nats a token", **plain}, indent=1)
         out.write_text(text + "\n", "utf-8")
     if svg is not None:
-        svg.write_text(standalone(curves(tables, [METRIC])), "utf-8")
+        svg.write_text(make_standalone(curves(tables, [METRIC])), "utf-8")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ from benchmarks.everyday_requests import (
 from memedit import Edit, EditableModel
 from memedit.core.calls import Row
 from memedit.data.split import PARTS
-from memedit.evaluation.measures.saying import canonical, says, says_all
+from memedit.evaluation.measures.saying import make_canonical, says, says_all
 from memedit.evaluation.runs.specs import NONE, Spec, parse_all
 
 RESAMPLES = 1_000
@@ -210,7 +210,7 @@ def values_of(edit: Edit) -> list[str]:
     """What an answer that rests on an edit says: its target, or the numbers of a statement."""
     if edit.target_new is not None:
         return [edit.target_new]
-    return re.findall(r"\b\d[\d.:]*\b", canonical(edit.statement))
+    return re.findall(r"\b\d[\d.:]*\b", make_canonical(edit.statement))
 
 
 def _bearing(request: Request, row: Json, bearing: set[str]) -> dict[str, float]:

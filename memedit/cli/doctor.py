@@ -140,9 +140,9 @@ def _models() -> Iterator[Finding]:
 
 
 def _folder(module: str) -> Path | None:
-    from memedit.engine.hub import package_folder
+    from memedit.engine.hub import find_package_folder
 
-    return package_folder(module)
+    return find_package_folder(module)
 
 
 def _encoder() -> Finding:

@@ -114,7 +114,7 @@ class Kn(WeightEditor):
 
     def _fit_edit(self, lm: LM, edit: Edit) -> Payload:
         target = sequence_edit(lm, edit).target
-        answer, said = self.answer(lm, edit), self._said(lm, edit)
+        answer, said = self.answer(lm, edit), self._find_own_answer(lm, edit)
         if self.known and answer[0] != said[0]:
             return {"left": "unknown"}
         payload: dict[str, Tensor | str | float] = {}
@@ -159,10 +159,10 @@ class Kn(WeightEditor):
             row = Row(edit.prompt, target=edit.target_true)
             _, target = lm.codec.with_target(row, prefixed=False)
             return target
-        return self._said(lm, edit)
+        return self._find_own_answer(lm, edit)
 
     @staticmethod
-    def _said(lm: LM, edit: Edit) -> Tensor:
+    def _find_own_answer(lm: LM, edit: Edit) -> Tensor:
         """[1] the model's own next token."""
         ids = lm.codec.prompt(Row(edit.prompt), prefixed=False)
         site = lm.sites.block(-1)
@@ -175,7 +175,7 @@ class Kn(WeightEditor):
 
     def neurons(self, lm: LM, edit: Edit, answer: Tensor) -> list[Neuron]:
         """The refined set, less what other facts of the relation share (the authors' form)."""
-        found = self.refined(lm, edit, answer)
+        found = self.find_refined(lm, edit, answer)
         template = edit.template
         if self.form != AUTHORS or template is None or not self.others:
             return found
@@ -195,19 +195,20 @@ class Kn(WeightEditor):
         settings = (self.steps, self.threshold, self.share, self.fewest, self.most, self.prefixes)
         key = ("kn", lm.fingerprint, template, name, settings, self.seed)
         if key not in lm.kept:
-            edit = Edit(
-                template.replace("{}", name), name, subject=name
-            )  # its target does not count
-            lm.kept[key] = self.refined(lm.original, edit, self._said(lm.original, edit))
+            # Its target does not count.
+            edit = Edit(template.replace("{}", name), name, subject=name)
+            lm.kept[key] = self.find_refined(
+                lm.original, edit, self._find_own_answer(lm.original, edit)
+            )
         known: list[Neuron] = lm.kept[key]
         return known
 
-    def refined(self, lm: LM, edit: Edit, answer: Tensor) -> list[Neuron]:
+    def find_refined(self, lm: LM, edit: Edit, answer: Tensor) -> list[Neuron]:
         """Neurons that count in most wordings of the fact."""
         templates = sample_contexts(lm, self.prefixes, self.seed)
         prompts = [template.replace("{}", edit.prompt) for template in templates]
         prompts += [query for query in edit.queries if query != edit.prompt]
-        coarse = [self.coarse(lm, prompt, answer) for prompt in prompts]
+        coarse = [self.find_coarse(lm, prompt, answer) for prompt in prompts]
         return self._refine(coarse)
 
     def _refine(self, coarse: Sequence[Sequence[Neuron]]) -> list[Neuron]:
@@ -226,7 +227,7 @@ class Kn(WeightEditor):
         # Better the most frequent neuron than no edit at all.
         return found or [max(counts, key=lambda n: (counts[n], n))]
 
-    def coarse(self, lm: LM, prompt: str, answer: Tensor) -> list[Neuron]:
+    def find_coarse(self, lm: LM, prompt: str, answer: Tensor) -> list[Neuron]:
         """Neurons with at least ``threshold`` of the largest attribution for one prompt."""
         scores = self.attributions(lm, prompt, answer)
         found = (scores > self.threshold * scores.max()).nonzero()

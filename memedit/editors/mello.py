@@ -330,7 +330,7 @@ class Mello:
             return call(part.map_rows(lambda row: _hand_on(courses[id(row)])))
 
         def read(part: Batch, shots: Sequence[Shot]) -> list[Any]:
-            items = [self._concluding(courses[id(row)]) for row in part.rows]
+            items = [self._state_last(courses[id(row)]) for row in part.rows]
             return ask_in_form(part, items, call, LABEL, shots, repeats=2)
 
         def own(part: Batch) -> list[Any]:
@@ -342,7 +342,7 @@ class Mello:
 
         return batch.route(is_left, pass_on, own)
 
-    def _concluding(self, course: Course) -> Stated:
+    def _state_last(self, course: Course) -> Stated:
         """The row with the chain's last question, and its answer as the fact; where the row's own
         tokens are scored, the facts of the chain before it."""
         row = replace(course.row, decision=course.decision)

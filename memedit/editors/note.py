@@ -40,7 +40,7 @@ from memedit.editors.prompting.notes import (
     write_note,
 )
 from memedit.editors.prompting.reasoning import think_through
-from memedit.editors.prompting.verdicts import VERDICTS, Verdict, polar, verdict_of
+from memedit.editors.prompting.verdicts import VERDICTS, Verdict, is_polar, verdict_of
 
 PLACES = ("before", "after", "reply")
 _OWN_LANGUAGE = "\n(Answer in the language of the question.)"
@@ -130,7 +130,9 @@ class Note:
         """Whether a row asks for a yes or no that its facts' own words do not give."""
         hits = bearing_on(row, self.name)
         chats = row.turn is not None and row.target is None and awaits_reply(row.turn)
-        return chats and bool(self.lean) and polar(row.prompt) and not verdict_of(row.prompt, hits)
+        return (
+            chats and bool(self.lean) and is_polar(row.prompt) and not verdict_of(row.prompt, hits)
+        )
 
     def _tell(self, row: Row, lm: LM | None) -> Row:
         room = Room(self.facts, self.tokens, self.document_tokens)
@@ -164,7 +166,7 @@ class Note:
         return tuple((object, self.lean) for object in objects if object and self.lean)
 
     def _opens(self, words: str, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
-        if not self.lean or not polar(words):
+        if not self.lean or not is_polar(words):
             return ()
         return self._weights(verdict_of(words, hits))
 
@@ -181,7 +183,7 @@ class Note:
         if asked and asked[0].record.edit.multiple:
             asked = asked[:1]  # it says all of its slot's values
         objects = [hit.record.edit.target_new for hit in asked]
-        judges = row.turn is not None and polar(row.prompt)
+        judges = row.turn is not None and is_polar(row.prompt)
         if not alone or judges or row.target is not None or None in objects:
             return ()
         return tuple(dict.fromkeys(object.strip() for object in objects if object is not None))

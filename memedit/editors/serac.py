@@ -95,7 +95,7 @@ class Serac:
         accepted = self._find_accepted(batch, adapter, batch.lm)
 
         def answer(rows: Batch) -> list[Any]:
-            shown = self._show(rows).intervene(*adapter.modules).map_rows(self._copying)
+            shown = self._show(rows).intervene(*adapter.modules).map_rows(self._keep_to_targets)
             return _answer_by_lines(replace(shown, options=_require_beginning(shown.options)), call)
 
         return batch.route(lambda row: id(row) in accepted, answer, call)
@@ -145,7 +145,7 @@ class Serac:
     def _show(self, batch: Batch) -> Batch:
         return batch.map_rows(self._place_facts)
 
-    def _copying(self, row: Row) -> Row:
+    def _keep_to_targets(self, row: Row) -> Row:
         """The row kept to the targets of the edits it shows, if each of them has one."""
         targets = []
         for hit in hits_of(row, self.name)[: self.facts]:
@@ -172,7 +172,7 @@ class Serac:
         other = open_other_model(self.counterfactual.removeprefix(_OTHER))
         adapter = adapter_for(other.fingerprint)
         own = {id(row): replace(row, ids=None, turn=None) for row in batch.rows}
-        theirs = Batch(tuple(own.values()), options=_portable(batch.options), lm=other)
+        theirs = Batch(tuple(own.values()), options=_drop_own_options(batch.options), lm=other)
         accepted = set(map(id, theirs.rows))
         if adapter is not None:
             accepted = self._find_accepted(theirs, adapter, other)
@@ -180,7 +180,7 @@ class Serac:
         def answer(rows: Batch) -> list[Any]:
             chosen = replace(theirs, rows=tuple(own[id(row)] for row in rows.rows))
             shown = self._show(chosen).intervene(*(adapter.modules if adapter else ()))
-            shown = shown.map_rows(self._copying) if adapter else shown
+            shown = shown.map_rows(self._keep_to_targets) if adapter else shown
             if shown.rows[0].target is not None:
                 return list(other.score(shown))
             shown = replace(shown, options=_require_beginning(shown.options))
@@ -219,7 +219,7 @@ _OURS = ("logits_processor", "stopping_criteria", "streamer", "eos_token_id", "p
 """Options that speak of the base's own tokens."""
 
 
-def _portable(options: Any) -> dict[str, Any]:
+def _drop_own_options(options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in _OURS}
 
 

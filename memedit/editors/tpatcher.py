@@ -165,8 +165,8 @@ class _Fitting:
         self.a = torch.full_like(self.e, how.amplify)
         self.common, self.held_out = self._texts(layer)
         if how.earlier:
-            self.common = torch.cat([self.common, self._earlier(layer)])
-        self.strange, self.is_strange = self._strangers(wrong, layer)
+            self.common = torch.cat([self.common, self._read_earlier(layer)])
+        self.strange, self.is_strange = self._read_strangers(wrong, layer)
 
     # What it begins from
 
@@ -213,7 +213,7 @@ class _Fitting:
         mine = torch.arange(len(found), device=found.device) % 3 < 2
         return found[mine], found[~mine]
 
-    def _earlier(self, layer: int) -> Tensor:
+    def _read_earlier(self, layer: int) -> Tensor:
         """[n, d] what the layer reads at the target tokens of the edits before."""
         edits = [r.edit for r in self.lm.records if self.how.name in r.payloads]
         if not edits:
@@ -222,7 +222,7 @@ class _Fitting:
         ids, places = [row.ids for row in rows], [row.places for row in rows]
         return inputs(self.lm.original, self.site, layer, ids, places).to(self.query)
 
-    def _strangers(self, wrong: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+    def _read_strangers(self, wrong: Tensor, layer: int) -> tuple[Tensor, Tensor]:
         """([p, s, d], [p, s] which are there) the neuron's place in the same words about others."""
         found: list[Tensor] = []
         for row, edit in enumerate(self.edits):

@@ -191,12 +191,12 @@ class Ultraedit(WeightEditor):
     def _sites(self, lm: LM) -> tuple[list[str], int]:
         """(paths of the edited modules, the lowest block with one)."""
         depth = lm.sites.layers
-        gates = self._chosen(lm, self.gates, range(depth * 2 // 5, max(1, depth // 2 + 1)))
-        ups = self._chosen(lm, self.ups, range(depth * 17 // 30, max(1, depth * 22 // 30 + 1)))
+        gates = self._choose(lm, self.gates, range(depth * 2 // 5, max(1, depth // 2 + 1)))
+        ups = self._choose(lm, self.ups, range(depth * 17 // 30, max(1, depth * 22 // 30 + 1)))
         found = [lm.sites.mlp_in(layer)[0] for layer in gates]
         found += [lm.sites.mlp_in(layer)[-1] for layer in ups]
         return list(dict.fromkeys(found)), min(gates + ups)
 
     @staticmethod
-    def _chosen(lm: LM, given: Sequence[int] | None, default: range) -> list[int]:
+    def _choose(lm: LM, given: Sequence[int] | None, default: range) -> list[int]:
         return check_layers(lm, list(default) if given is None else given)

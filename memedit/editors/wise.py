@@ -260,7 +260,7 @@ class _Training:
         self.rows_of_others = self._collect_others(lm, edit)
         self.others = Pass(lm, self.rows_of_others, first=layer)
         self.layer = layer
-        self.scale = self._usual()
+        self.scale = self._measure_usual()
 
     def _collect_others(self, lm: LM, edit: Edit) -> list[Tensor]:
         """Token ids of prompts that the edit shall leave alone; half of them texts."""
@@ -275,7 +275,7 @@ class _Training:
             text[:_WORDS] for text in texts
         ]
 
-    def _usual(self) -> float:
+    def _measure_usual(self) -> float:
         """Median norm of the layer's output at these prompts."""
         seen: list[Tensor] = []
         with torch.no_grad():

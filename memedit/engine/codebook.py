@@ -2,8 +2,8 @@
 
 GRACE's (Hartvigsen et al. 2023, arXiv 2211.11031). Every edit brings a key, a value and a label.
 What is not stored is which balls there are: they follow from the keys in order of their edits
-(:func:`balls`) each time, so that forgetting an edit leaves the others exactly as if it had never
-been.
+(:func:`grow_balls`) each time, so that forgetting an edit leaves the others exactly as if it had
+never been.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Balls:
         return int((self.radius >= 0).sum())
 
 
-def balls(keys: Tensor, labels: Sequence[str], rule: Rule) -> Balls:
+def grow_balls(keys: Tensor, labels: Sequence[str], rule: Rule) -> Balls:
     """The codebook after adding prepared keys [n, d] in order: the add, split and expand rules.
 
     With d the distance to the nearest key i, e_i its radius and e the new key's:
@@ -82,7 +82,7 @@ def balls(keys: Tensor, labels: Sequence[str], rule: Rule) -> Balls:
     # By matrix products the gap of equal keys would not be 0.
     gaps = torch.cdist(keys.double(), keys.double(), compute_mode="donot_use_mm_for_euclid_dist")
     reach = rule.initial(keys)
-    add = _disjoint if rule.disjoint else _apply_published
+    add = _part_others if rule.disjoint else _apply_published
     radius = torch.full((len(keys),), -1.0, dtype=torch.float64)
     owner = torch.arange(len(keys))
     for new in range(len(keys)):
@@ -108,7 +108,7 @@ def _apply_published(
         radius[i], radius[new] = (gap / 2 - MARGIN).clamp(min=0), gap / 2
 
 
-def _disjoint(
+def _part_others(
     new: int, gaps: Tensor, labels: Sequence[str], reach: Tensor, radius: Tensor, owner: Tensor
 ) -> None:
     other = torch.tensor([label != labels[new] for label in labels[:new]], dtype=torch.bool)
@@ -141,7 +141,7 @@ class Codebook:
         if not gate.any():
             return lambda x, y, step: y
         keys = self.rule.prepare(keys)
-        near = _radii(keys, _labels(rows, self.editor, names, self.key), gate, self.rule)
+        near = _find_radii(keys, _read_labels(rows, self.editor, names, self.key), gate, self.rule)
 
         def apply(x: Tensor, y: Tensor, step: Step) -> Tensor:
             # Decoding: the values put in act through the keys and values of later layers.
@@ -149,7 +149,7 @@ class Codebook:
                 return y
             at = torch.arange(len(x), device=x.device)
             query = self.rule.prepare(x[at, step.last])
-            hit, which = nearest(query, keys.to(x.device), near.to(x.device))
+            hit, which = find_nearest(query, keys.to(x.device), near.to(x.device))
             changed = y.clone()
             changed[at[hit], step.last[hit]] = values.to(x.device)[which[hit]].to(y.dtype)
             return changed if bool(hit.any()) else y
@@ -157,7 +157,7 @@ class Codebook:
         return apply
 
 
-def nearest(query: Tensor, keys: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
+def find_nearest(query: Tensor, keys: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
     """([B] whether a row is in one of its balls, [B] the nearest of the edits in that ball).
 
     Args:
@@ -176,7 +176,7 @@ def nearest(query: Tensor, keys: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
     return hit, member.argmin(1)
 
 
-def _radii(keys: Tensor, labels: Sequence[str], gate: Tensor, rule: Rule) -> Tensor:
+def _find_radii(keys: Tensor, labels: Sequence[str], gate: Tensor, rule: Rule) -> Tensor:
     """[B, n, 2] radius and owner in each row's own codebook; -1 for edits it has not in scope."""
     found: dict[bytes, Tensor] = {}
     rows = []
@@ -185,7 +185,7 @@ def _radii(keys: Tensor, labels: Sequence[str], gate: Tensor, rule: Rule) -> Ten
         name = mine.numpy().tobytes()
         if name not in found:
             at = mine.nonzero()[:, 0]
-            made = balls(keys[at], [labels[i] for i in at.tolist()], rule)
+            made = grow_balls(keys[at], [labels[i] for i in at.tolist()], rule)
             both = torch.full((len(keys), 2), -1.0, dtype=torch.float64)
             both[at, 0], both[at, 1] = made.radius, at[made.owner].double()
             found[name] = both
@@ -193,7 +193,7 @@ def _radii(keys: Tensor, labels: Sequence[str], gate: Tensor, rule: Rule) -> Ten
     return torch.stack(rows)
 
 
-def _labels(rows: Sequence[Row], editor: str, names: Sequence[str], key: str) -> list[str]:
+def _read_labels(rows: Sequence[Row], editor: str, names: Sequence[str], key: str) -> list[str]:
     """The label of each edit that :func:`pack` finds, in its order."""
     found: dict[int, str] = {}
     for row in rows:

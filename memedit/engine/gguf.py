@@ -13,7 +13,7 @@ from typing import Any
 
 from memedit.core.errors import ModelNotFoundError
 from memedit.core.files import cache_folder
-from memedit.engine.hub import package_folder, quiet, take_first_line
+from memedit.engine.hub import find_package_folder, silence_transformers, take_first_line
 
 Progress = Callable[[str], None]
 """Told what is being done, one short sentence at a time, when it takes long."""
@@ -66,7 +66,7 @@ def _find_packaged(name: str) -> Gguf:
     package = PACKAGED[name]
     parts: list[Path] = []
     for module in package.modules:
-        folder = package_folder(module)
+        folder = find_package_folder(module)
         parts += sorted(folder.rglob("*.gguf*"))[:1] if folder is not None else []
     if len(parts) < len(package.modules):
         raise ModelNotFoundError(
@@ -110,7 +110,7 @@ def _convert_into(gguf: Gguf, folder: Path) -> None:
     try:
         source = gguf.parts[0] if len(gguf.parts) == 1 else _join_parts(gguf, temporary)
         try:
-            with quiet():
+            with silence_transformers():
                 _convert(source, temporary)
         except Exception as error:
             raise ModelNotFoundError(

@@ -151,10 +151,10 @@ def _hook(apply: Apply, mask: Tensor, last: Tensor | None = None) -> Callable[..
         changed = apply(x, y, Step(prefill, last if prefill else None, here.to(y.device)))
         return (changed, *out[1:]) if isinstance(out, tuple) else changed
 
-    return _mine(hook)
+    return bind_to_thread(hook)
 
 
-def _mine(hook: Callable[..., Any]) -> Callable[..., Any]:
+def bind_to_thread(hook: Callable[..., Any]) -> Callable[..., Any]:
     """A hook that acts in this thread only.
 
     Torch lists a module's hooks first, and asks of each how it wants to be called only then: one
@@ -177,7 +177,7 @@ def _make_before(see: Before) -> Callable[..., Any]:
         name = next(iter(kwargs))
         return args, {**kwargs, name: new}
 
-    return _mine(hook)
+    return bind_to_thread(hook)
 
 
 def _make_after(change: After) -> Callable[..., Any]:
@@ -187,4 +187,4 @@ def _make_after(change: After) -> Callable[..., Any]:
             return None
         return (new, *out[1:]) if isinstance(out, tuple) else new
 
-    return _mine(hook)
+    return bind_to_thread(hook)

@@ -25,14 +25,14 @@ def is_folder_name(name: str) -> bool:
     return name.startswith((".", "/", "~")) or "\\" in name or name.casefold().endswith(".gguf")
 
 
-def package_folder(module: str) -> Path | None:
+def find_package_folder(module: str) -> Path | None:
     """The folder of an installed package, found without importing it; None if not installed."""
     spec = importlib.util.find_spec(module)
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     return Path(places[0]) if places else None
 
 
-def hub_folder(name: str) -> Path | None:
+def find_hub_folder(name: str) -> Path | None:
     """The folder of a hub id in the local cache, when it must serve; None when the hub answers.
 
     It must serve offline (``HF_HUB_OFFLINE``), and when the hub cannot be reached. One short
@@ -70,7 +70,7 @@ def take_first_line(error: Exception) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_transformers() -> Iterator[None]:
     """transformers without progress bars and load reports inside; everything as before after."""
     hf: Any = importlib.import_module("transformers.utils.logging")
     gguf_reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")

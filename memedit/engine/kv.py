@@ -49,14 +49,14 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
             if same:
                 return held
         new = [
-            _roomier(old, states, end)
+            _make_room(old, states, end)
             for old, states in ((self.keys, key_states), (self.values, value_states))
         ]
         self._buffers = (new[0], new[1])
         return self._buffers
 
 
-def _roomier(old: Tensor | None, states: Tensor, end: int) -> Tensor:
+def _make_room(old: Tensor | None, states: Tensor, end: int) -> Tensor:
     batch, heads, _, size = states.shape
     buffer = torch.empty(
         # A quarter more, as lists grow: all copies together cost no more than a few times the end.
@@ -76,11 +76,11 @@ def fork(cache: DynamicCache, *, growing: bool) -> DynamicCache:
     plain layers :class:`GrowingLayer`; not for calls that need gradients.
     """
     twin = copy.copy(cache)
-    twin.layers = [_twin(layer, growing=growing) for layer in cache.layers]
+    twin.layers = [_copy_layer(layer, growing=growing) for layer in cache.layers]
     return twin
 
 
-def _twin(layer: Any, *, growing: bool) -> Any:
+def _copy_layer(layer: Any, *, growing: bool) -> Any:
     twin = copy.copy(layer)
     if growing and type(layer) is DynamicLayer:
         # It adds behaviour, no state: what the layer holds stays as it is.

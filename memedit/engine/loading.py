@@ -23,10 +23,10 @@ from memedit.engine.gguf import (
 )
 from memedit.engine.hub import (
     _OFFLINE,
-    hub_folder,
+    find_hub_folder,
     is_folder_name,
     logger,
-    quiet,
+    silence_transformers,
     take_first_line,
 )
 
@@ -65,10 +65,10 @@ def load(
     if isinstance(source, Gguf):
         source = _find_or_convert(source, progress or logger.info)
     if isinstance(source, str):
-        source = hub_folder(source) or source
+        source = find_hub_folder(source) or source
     name = str(source)
     try:
-        with quiet():
+        with silence_transformers():
             base = _read_model(name, "auto" if dtype is None else dtype)
             tokenizer = _read_tokenizer(name)
     except ModelNotFoundError:
@@ -92,8 +92,10 @@ def find_tokenizer(base: nn.Module) -> PreTrainedTokenizerBase:
     if not name:
         raise InvalidInputError("The model does not say where it was loaded from.", hint=hint)
     try:
-        with quiet():
-            return _read_tokenizer(str(name if Path(name).is_dir() else hub_folder(name) or name))
+        with silence_transformers():
+            return _read_tokenizer(
+                str(name if Path(name).is_dir() else find_hub_folder(name) or name)
+            )
     except Exception as error:
         raise InvalidInputError(f"There is no tokenizer in {name!r}.", hint=hint) from error
 

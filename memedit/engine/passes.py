@@ -74,7 +74,7 @@ class Pass:
         ids, mask = self._pad([row[o:] for row, o in zip(rows, offset, strict=True)])
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
         if any(offset):
-            inputs |= self._heads([row[:o] for row, o in zip(rows, offset, strict=True)], mask)
+            inputs |= self._run_heads([row[:o] for row, o in zip(rows, offset, strict=True)], mask)
         known = None if entering is None else pad_sequence(list(entering), batch_first=True)
         self.streams = self._capture(inputs, known)
         self.entering = self.streams[0]
@@ -83,7 +83,7 @@ class Pass:
         ids, mask = pad_right(rows, self.lm.codec.pad)
         return ids.to(self.lm.base.device), mask.to(self.lm.base.device)
 
-    def _heads(self, rows: Sequence[Tensor], mask: Tensor) -> dict[str, Any]:
+    def _run_heads(self, rows: Sequence[Tensor], mask: Tensor) -> dict[str, Any]:
         """The beginnings run once; the inputs that let the tails go on from them."""
         ids, real = self._pad(rows)
         self._cache = DynamicCache(config=self.lm.base.config.get_text_config())
@@ -248,10 +248,10 @@ def log_probs(lm: LM, states: Tensor) -> Tensor:
             and a soft cap.
     """
     _check_tail(lm)
-    return _tail(lm, states).log_softmax(-1)
+    return _apply_head(lm, states).log_softmax(-1)
 
 
-def _tail(lm: LM, states: Tensor) -> Tensor:
+def _apply_head(lm: LM, states: Tensor) -> Tensor:
     normed = lm.base.get_submodule(lm.sites.final_norm)(states)
     logits: Tensor = lm.base.get_output_embeddings()(normed).float()
     cap = getattr(lm.base.config.get_text_config(), "final_logit_softcapping", None)
@@ -266,7 +266,7 @@ def _check_tail(lm: LM) -> None:
     rows = [torch.arange(3) + 4]
     with torch.no_grad():
         one = Pass(lm, rows, first=lm.sites.layers)
-        ours = _tail(lm, one.entering[0])
+        ours = _apply_head(lm, one.entering[0])
         theirs = lm.base(input_ids=rows[0][None].to(lm.base.device), use_cache=False).logits[0]
     scale = theirs.float().abs().max().clamp(min=1e-6)
     # Wide enough for the rounding of a head in half precision; another step changes far more.

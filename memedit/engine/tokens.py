@@ -201,11 +201,11 @@ class Codec:
         for text in texts:
             # Once for each text: to decode a whole vocabulary takes a noticeable while.
             if text not in self._stops:
-                self._stops[text] = self._containing(text)
+                self._stops[text] = self._find_containing(text)
             found.update(self._stops[text])
         return tuple(sorted(found))
 
-    def _containing(self, text: str) -> tuple[int, ...]:
+    def _find_containing(self, text: str) -> tuple[int, ...]:
         special = set(self.tokenizer.all_special_ids)
         size = len(self.tokenizer)
         pieces = self.tokenizer.batch_decode(

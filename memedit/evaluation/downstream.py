@@ -115,13 +115,13 @@ def _run(
 ) -> dict[str, list[dict[str, Any]]]:
     """{task: items} as the harness logs them: ``arguments``, ``resps`` and the item's metrics."""
     try:
-        with _quiet():
+        with _silence_harness():
             from lm_eval import simple_evaluate
             from lm_eval.models.huggingface import HFLM
             from lm_eval.tasks import TaskManager
     except ImportError as error:
         raise MissingExtraError("lm-eval", extra="eval") from error
-    with _quiet():
+    with _silence_harness():
         manager = TaskManager(
             # Without its own tasks: there are thousands, and to index them takes long.
             include_path=str(FOLDER),
@@ -155,7 +155,7 @@ def _run(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_harness() -> Iterator[None]:
     """The harness and its libraries report at length; their levels are put back afterwards."""
     loggers = [logging.getLogger(name) for name in ("lm_eval", "datasets", "evaluate")]
     levels = [logger.level for logger in loggers]
@@ -171,7 +171,7 @@ def _quiet() -> Iterator[None]:
 def scores(items: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     """{task: {metric: interval}} of the items' own metrics, with bootstrap intervals over items."""
     return {
-        task: {metric: _plain(_score(metric, listed)) for metric in listed[0]["metrics"]}
+        task: {metric: _show_interval(_score(metric, listed)) for metric in listed[0]["metrics"]}
         for task, listed in items.items()
         if listed
     }
@@ -196,7 +196,7 @@ def _micro(metric: str, values: Any) -> float:
     return math.exp(-total[0] / total[1])
 
 
-def _plain(found: Interval) -> dict[str, Any]:
+def _show_interval(found: Interval) -> dict[str, Any]:
     return {name: getattr(found, name) for name in ("mean", "low", "high", "n")}
 
 

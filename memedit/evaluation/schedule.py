@@ -106,9 +106,9 @@ def plan(
     groups = [tuple(chunk) for chunk in chunks(everything, size)]
     if accumulates(protocol):
         points = checkpoints_of(len(cases), checkpoints)
-        yield from _accumulating(protocol, cases, groups, points)
+        yield from _plan_accumulating(protocol, cases, groups, points)
     else:
-        yield from _restoring(protocol, cases, groups)
+        yield from _plan_restoring(protocol, cases, groups)
 
 
 def _operations(
@@ -123,7 +123,7 @@ def _operations(
         yield Operation(tuple(e for i in group for e in cases[i].edits), group)
 
 
-def _restoring(
+def _plan_restoring(
     protocol: str, cases: Sequence[EvalCase], groups: Sequence[tuple[int, ...]]
 ) -> Iterator[Action]:
     for group in groups:
@@ -132,7 +132,7 @@ def _restoring(
         yield Reset()
 
 
-def _accumulating(
+def _plan_accumulating(
     protocol: str,
     cases: Sequence[EvalCase],
     groups: Sequence[tuple[int, ...]],

@@ -15,7 +15,7 @@ from memedit.core.documents import NewDocument, Place, check_name, place_of, pre
 from memedit.core.errors import UnknownEditError
 from memedit.core.moments import UTC, Moment
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
-from memedit.memory.editions import REASON, DocumentChange, Edition, removal
+from memedit.memory.editions import REASON, DocumentChange, Edition, plan_removal
 from memedit.memory.journal.rows import Head
 from memedit.memory.live.shelf import Shelved
 from memedit.memory.live.state import LiveSet
@@ -203,7 +203,7 @@ def _unknown(namespace: str, name: str) -> UnknownEditError:
 
 
 def _plan_removal(live: LiveSet, namespace: str, name: str, now: datetime) -> DocumentChange:
-    found = removal(live, namespace, name, now)
+    found = plan_removal(live, namespace, name, now)
     if found is None:
         raise _unknown(namespace, name)
     return found

@@ -87,7 +87,7 @@ class Edition:
         self._old = [
             record
             for s in shelf.all(document.name)
-            if not _over(record := live.records[s], self._start)
+            if not _is_over(record := live.records[s], self._start)
         ]
         ids = {request.edit.id for request in requests}
         places = {record.id: shelf.position(record.sequence) for record in self._old}
@@ -101,7 +101,7 @@ class Edition:
         if self._says_the_same():
             assert self._known is not None
             kept: Diff = tuple((" ", record) for record in self._old)
-            return self._told("unchanged", before, self._known.head.version, kept)
+            return self._make_change("unchanged", before, self._known.head.version, kept)
         for record in self._gone:
             if self._from is None or not _begins_before(record, self._from):
                 self._plan.retire(record, REASON, None)
@@ -109,9 +109,11 @@ class Edition:
                 self._plan.shorten(record, self._from, REASON)
         marks = list(self._marks())
         status: Status = "changed" if self._old else "added"
-        return self._told(status, before, self._version, self._merged(marks))
+        return self._make_change(status, before, self._version, self._merge(marks))
 
-    def _told(self, status: Status, before: int | None, version: int, diff: Diff) -> DocumentChange:
+    def _make_change(
+        self, status: Status, before: int | None, version: int, diff: Diff
+    ) -> DocumentChange:
         return DocumentChange(
             self._document.name, self._namespace, status, before, version, diff, 0, made=False,
             valid_from=self._from, valid_until=self._until,
@@ -119,9 +121,9 @@ class Edition:
 
     def _says_the_same(self) -> bool:
         whole = self._known is not None and not self._gone and None not in self._anchors
-        return whole and all(map(self._stays, self._old))
+        return whole and all(map(self._is_kept, self._old))
 
-    def _stays(self, record: Record) -> bool:
+    def _is_kept(self, record: Record) -> bool:
         """Whether a passage holds already whenever the new version does, and no longer."""
         begun = record.valid_from is None or record.valid_from <= self._start
         return begun and record.valid_until == self._until
@@ -136,7 +138,7 @@ class Edition:
             whole = (document.sha256, document.title) if n == 0 else ("", "")
             source = Place(document.name, self._version, position, *whole).source
             here = self._plan.find(self._namespace, request.edit.id)
-            if here is None or _over(here, self._start):
+            if here is None or _is_over(here, self._start):
                 since = request.valid_from if here is None else self._start
                 request = replace(request, source=source, valid_from=since)
                 yield "+", self._plan.add(request)
@@ -144,13 +146,13 @@ class Edition:
             # The first is written anew each time: its source says the version and the file's hash.
             stays = anchors[n] is not None
             anew = n == 0 or not stays or not fits
-            if not self._stays(here) or (anew and later):
-                here = self._going_on(here, request, source)
+            if not self._is_kept(here) or (anew and later):
+                here = self._carry_on(here, request, source)
             elif anew:
                 here = self._plan.move(here, source, REASON)
             yield " " if stays else "~", here
 
-    def _going_on(self, here: Record, request: Request, source: str) -> Record:
+    def _carry_on(self, here: Record, request: Request, source: str) -> Record:
         """A passage that the new version says too, with its dates."""
         dates = (self._from, self._until)
         if self._from is None:
@@ -160,7 +162,7 @@ class Edition:
             return self._plan.add(replace(request, edit=here.edit, source=source))
         return self._plan.move(here, source, REASON, dates)
 
-    def _merged(self, marks: Sequence[tuple[Mark, Record]]) -> Diff:
+    def _merge(self, marks: Sequence[tuple[Mark, Record]]) -> Diff:
         """The new version's passages, and those retired behind what they stood behind."""
         behind: dict[str, list[Record]] = {}
         stays, last = {record.id for mark, record in marks if mark == " "}, ""
@@ -178,7 +180,7 @@ class Edition:
         return tuple(found)
 
 
-def _over(record: Record, moment: datetime) -> bool:
+def _is_over(record: Record, moment: datetime) -> bool:
     return record.valid_until is not None and record.valid_until <= moment
 
 
@@ -197,11 +199,11 @@ def _anchors(requests: Sequence[Request], places: dict[str, int]) -> list[int | 
     return anchors
 
 
-def removal(live: LiveSet, namespace: str, name: str, now: datetime) -> DocumentChange | None:
+def plan_removal(live: LiveSet, namespace: str, name: str, now: datetime) -> DocumentChange | None:
     """What taking a document back retires: all that holds now or will; None: there is nothing."""
     shelf = live.space(namespace).shelf
     found = [live.records[s] for s in shelf.all(name)]
-    diff: Diff = tuple(("-", record) for record in found if not _over(record, now))
+    diff: Diff = tuple(("-", record) for record in found if not _is_over(record, now))
     if not diff:
         return None
     known = shelf.document(name, now)

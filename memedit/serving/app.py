@@ -72,7 +72,7 @@ def create_app(service: Service) -> FastAPI:
         await service.backend.close()
         service.desk.close()
 
-    app = _routed(lifespan)
+    app = _make_routed(lifespan)
     app.state.service = service
     if agents is not None:
         app.router.routes.append(Route(protocol.PATH, agents, methods=["POST"]))
@@ -95,10 +95,10 @@ def create_app(service: Service) -> FastAPI:
 
 def describe_routes() -> dict[str, Any]:
     """The OpenAPI document of every server."""
-    return _routed(None).openapi()
+    return _make_routed(None).openapi()
 
 
-def _routed(lifespan: Any) -> FastAPI:
+def _make_routed(lifespan: Any) -> FastAPI:
     """An application with its routes, and without what answers."""
     app = FastAPI(
         title="memedit",

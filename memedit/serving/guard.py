@@ -192,7 +192,7 @@ class Guard:
         # What is said to be too long is not read; what is read is counted, as that may be a lie.
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > limit:
-            raise _too_large(limit)
+            raise _make_too_large(limit)
         parts, size, more = [], 0, True
         while more:
             message = await receive()
@@ -201,7 +201,7 @@ class Guard:
             parts.append(message.get("body", b""))
             size, more = size + len(parts[-1]), message.get("more_body", False)
             if size > limit:
-                raise _too_large(limit)
+                raise _make_too_large(limit)
         return b"".join(parts)
 
 
@@ -216,7 +216,7 @@ def _id(scope: Scope) -> str:
     return given if _ID.fullmatch(given) else uuid.uuid4().hex[:16]
 
 
-def _too_large(limit: int) -> ApiError:
+def _make_too_large(limit: int) -> ApiError:
     return ApiError(413, f"The request has more than {limit:,} bytes.", code="request_too_large")
 
 

@@ -11,7 +11,9 @@ from memedit.memory.plain import plain_event, plain_record
 from memedit.serving.service import Caller, Service
 
 
-def listed(service: Service, namespace: str, match: str, limit: int, offset: int) -> dict[str, Any]:
+def list_edits(
+    service: Service, namespace: str, match: str, limit: int, offset: int
+) -> dict[str, Any]:
     """The edits in force that hold a text, newest first."""
     wanted = match.casefold()
     found = [r for r in service.memory.records(namespace) if wanted in _searched(r)][::-1]
@@ -28,7 +30,7 @@ def _searched(record: Record) -> str:
     return "\n".join([edit.statement, *edit.queries, record.id, record.source]).casefold()
 
 
-def nearest(
+def find_nearest(
     service: Service, namespace: str, query: str, limit: int, as_of: Moment | None
 ) -> dict[str, Any]:
     """The edits that a text may concern, the most similar first; whether one of them answers it is
@@ -38,14 +40,14 @@ def nearest(
     return {"object": "list", "data": data, "version": service.memory.version}
 
 
-def happened(service: Service, namespace: str, limit: int) -> dict[str, Any]:
+def list_events(service: Service, namespace: str, limit: int) -> dict[str, Any]:
     """What happened to the namespace's edits, newest first."""
     events = service.memory.history(namespace=namespace)
     data = [plain_event(event) for event in events[: -limit - 1 : -1]]  # from the end
     return {"object": "list", "data": data, "total": len(events)}
 
 
-def happened_to(service: Service, namespace: str, id: str) -> dict[str, Any]:
+def list_events_of(service: Service, namespace: str, id: str) -> dict[str, Any]:
     """All that happened to one edit, in force or not, oldest first.
 
     Raises:
@@ -62,7 +64,7 @@ _FIRED = (*_TOLD, "fact")
 """What an answer's receipt tells of the edits it rests on, and their fact, which it says."""
 
 
-def explained_for(caller: Caller, explained: dict[str, Any]) -> dict[str, Any]:
+def narrow_explanation(caller: Caller, explained: dict[str, Any]) -> dict[str, Any]:
     """An explanation as this key may see it: without the scope ``read``, of the edits only those
     that fired, since the answer shows them too; of those that a document contradicts, which the
     answer follows instead, no more than its receipt tells."""

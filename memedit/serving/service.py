@@ -136,7 +136,7 @@ def caller_of(request: Request, scope: str) -> Caller:
         ApiError: 403, the key lacks the scope or has another namespace; 400, no namespace.
     """
     key: Key = request.state.key  # the guard has checked it
-    return with_key(key, scope, _named(request))
+    return with_key(key, scope, _read_namespace(request))
 
 
 def with_key(key: Key, scope: str, named: str | None = None) -> Caller:
@@ -162,7 +162,7 @@ MayEdit = Annotated[Caller, Depends(needs("edit"))]
 MayAdminister = Annotated[Caller, Depends(needs("admin"))]
 
 
-def _named(request: Request) -> str | None:
+def _read_namespace(request: Request) -> str | None:
     named = request.headers.get(NAMESPACE_HEADER)
     if named is not None:
         with suppress(UnicodeError):  # UTF-8 where the wire's bytes are any, else as HTTP says

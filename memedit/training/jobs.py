@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 
-def _quiet(what: str, done: int, total: int) -> None:
+def _tell_nothing(what: str, done: int, total: int) -> None:
     pass
 
 
@@ -82,7 +82,7 @@ def train_scope(
     cross_steps: int = 1_500,
     requests: Path | None = None,
     device: str | None = None,
-    progress: Progress = _quiet,
+    progress: Progress = _tell_nothing,
 ) -> dict[str, Any]:
     """Train, calibrate and save a scope; returns its manifest.
 

@@ -43,7 +43,7 @@ def templates() -> tuple[list[str], np.ndarray[Any, Any], list[str]]:
     return list(texts), np.array(many), list(groups)
 
 
-def held_out(vectors: Vectors, many: Any, groups: list[str], strength: float) -> Any:
+def predict_held_out(vectors: Vectors, many: Any, groups: list[str], strength: float) -> Any:
     """[n] probability of several values, each by a decision that has not seen its group."""
     made = LogisticRegression(C=strength, max_iter=2_000)
     folds = GroupKFold(_FOLDS)
@@ -59,7 +59,7 @@ def fit(encoder: Encoder) -> dict[str, Any]:
     rated = {}
     for strength in _STRENGTHS:
         # Within bounds: one sure error would make the loss of all infinite.
-        chance = np.clip(held_out(vectors, many, groups, strength), 1e-6, 1 - 1e-6)
+        chance = np.clip(predict_held_out(vectors, many, groups, strength), 1e-6, 1 - 1e-6)
         loss = -np.mean(np.where(many, np.log(chance), np.log(1 - chance)))
         rated[strength] = (float(loss), chance)
     strength = min(rated, key=lambda each: rated[each][0])

@@ -15,7 +15,7 @@ from memedit.core.types import Decision, Hit, Record
 from memedit.editors import load_editor
 from memedit.editors.grace import Grace
 from memedit.editors.grace_relative import GraceRelative
-from memedit.engine.codebook import Codebook, Rule, balls
+from memedit.engine.codebook import Codebook, Rule, grow_balls
 from memedit.engine.engine import Engine
 from memedit.engine.passes import observe
 from tests.editors.helpers import FACTS, changed, tiny_engine, weights
@@ -51,34 +51,34 @@ LINE = torch.tensor([[0.0, 0.0], [1.0, 0.0], [9.0, 0.0], [9.5, 0.0]])
 
 
 def test_a_key_far_from_all_is_added_with_the_initial_radius() -> None:
-    made = balls(LINE[[0, 2]], ["a", "a"], Rule(1.0))
+    made = grow_balls(LINE[[0, 2]], ["a", "a"], Rule(1.0))
     assert made.radius.tolist() == [1.0, 1.0] and made.owner.tolist() == [0, 1]
 
 
 def test_another_label_in_reach_splits_in_the_middle() -> None:
-    made = balls(LINE[:3], ["a", "b", "c"], Rule(1.0))
+    made = grow_balls(LINE[:3], ["a", "b", "c"], Rule(1.0))
     assert made.radius.tolist() == pytest.approx([0.5 - 1e-5, 0.5, 1.0], abs=1e-12)
     assert float(made.radius[0] + made.radius[1]) < 1.0  # disjoint
 
 
 def test_the_same_label_in_reach_widens_the_older_and_adds_no_key() -> None:
-    made = balls(LINE[:2] * 1.5, ["a", "a"], Rule(1.0))
+    made = grow_balls(LINE[:2] * 1.5, ["a", "a"], Rule(1.0))
     assert made.radius.tolist() == [1.5, -1.0] and made.owner.tolist() == [0, 0]
     assert made.count == 1
-    inside = balls(LINE[:2] * 0.5, ["a", "a"], Rule(1.0))
+    inside = grow_balls(LINE[:2] * 0.5, ["a", "a"], Rule(1.0))
     assert inside.radius.tolist() == [1.0, -1.0]  # within reach already: nothing widens
 
 
 def test_only_what_has_a_ball_is_a_neighbour() -> None:
     """The third key meets the widened ball, not the key that it took in."""
     keys = torch.tensor([[0.0], [1.5], [3.0]])
-    made = balls(keys, ["a", "a", "b"], Rule(1.0))
+    made = grow_balls(keys, ["a", "a", "b"], Rule(1.0))
     assert made.radius.tolist() == [1.5, -1.0, 1.0]  # 3.0 > 1.5 + 1.0: far from the only ball
 
 
 def test_removing_one_gives_the_others_back_what_it_took() -> None:
-    assert balls(LINE[[1, 2]], ["b", "c"], Rule(1.0)).radius.tolist() == [1.0, 1.0]
-    assert balls(LINE[[0, 2]], ["a", "c"], Rule(1.0)).radius.tolist() == [1.0, 1.0]
+    assert grow_balls(LINE[[1, 2]], ["b", "c"], Rule(1.0)).radius.tolist() == [1.0, 1.0]
+    assert grow_balls(LINE[[0, 2]], ["a", "c"], Rule(1.0)).radius.tolist() == [1.0, 1.0]
 
 
 def test_the_published_split_can_overlap_and_ours_never_does() -> None:
@@ -89,18 +89,18 @@ def test_the_published_split_can_overlap_and_ours_never_does() -> None:
     other = torch.tensor([[a != b for b in labels] for a in labels])
 
     def overlaps(rule: Rule) -> int:
-        radius = balls(keys, labels, rule).radius
+        radius = grow_balls(keys, labels, rule).radius
         both = (radius[:, None] >= 0) & (radius[None] >= 0) & other
         return int((both & (radius[:, None] + radius[None] > gaps + 1e-9)).sum())
 
     assert overlaps(Rule(1.0)) > 0
     assert overlaps(Rule(0.5, relative=True, disjoint=True)) == 0
-    assert balls(keys, labels, Rule(0.5, disjoint=True)).count == 60
+    assert grow_balls(keys, labels, Rule(0.5, disjoint=True)).count == 60
 
 
 def test_relative_radii_are_shares_of_the_norm_and_no_scale_matters() -> None:
     keys = torch.tensor([[3.0, 4.0], [30.0, -40.0]])
-    assert balls(keys, ["a", "b"], Rule(0.1, relative=True)).radius.tolist() == [0.5, 5.0]
+    assert grow_balls(keys, ["a", "b"], Rule(0.1, relative=True)).radius.tolist() == [0.5, 5.0]
     rule = Rule(0.1, relative=True, normalise=True)
     prepared = rule.prepare(keys)
     assert torch.allclose(prepared.norm(dim=1), torch.tensor(2.0**0.5))

@@ -66,7 +66,7 @@ def test_the_coarse_set_is_relative_to_the_largest(lm: Engine) -> None:
     kn, answer = Kn(steps=8, threshold=0.3), torch.tensor([76])
     scores = kn.attributions(lm, PROMPT, answer)
     expected = {(int(a), int(b)) for a, b in (scores > 0.3 * scores.max()).nonzero()}
-    assert set(kn.coarse(lm, PROMPT, answer)) == expected
+    assert set(kn.find_coarse(lm, PROMPT, answer)) == expected
 
 
 def test_the_refined_set_moves_its_share_until_there_are_a_few() -> None:
@@ -124,7 +124,7 @@ def test_other_facts_are_looked_at_once_for_a_wording(lm: Engine) -> None:
 def test_a_fact_that_the_model_does_not_say_is_left_alone_on_demand(lm: Engine) -> None:
     edit = replace(FACTS[0], target_true="Paris", id="")
     kn = Kn(steps=2, prefixes=0, others=0)
-    said = lm.codec.text(kn._said(lm, edit))
+    said = lm.codec.text(kn._find_own_answer(lm, edit))
     (left,) = replace(kn, known=True).fit([edit], lm)
     assert said.strip() != "P" and not sum_changes([left]) and left["left"] == "unknown"
     (tried,) = kn.fit([edit], lm)

@@ -16,7 +16,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.editors.note import Note
 from memedit.editors.prompting.notes import WORDINGS, core_of, state_whole, values_of
-from memedit.editors.prompting.verdicts import polar, verdict
+from memedit.editors.prompting.verdicts import is_polar, verdict
 from memedit.engine.generation import Generation
 from memedit.engine.processors import Keeps, Leans
 from memedit.engine.tokens import Codec
@@ -210,7 +210,7 @@ def test_an_object_said_in_another_form_is_said_and_the_longest_beginning_goes_o
 def test_yes_and_no_are_likelier_where_one_of_them_is_asked(
     words: str, expected: bool, turn: Turn
 ) -> None:
-    assert polar(words) is expected
+    assert is_polar(words) is expected
     opens = told(row(words, [hit(CAPITAL)], turn)).opens
     yes = 8.0 if words == "Is Lyon the capital of France?" else 4.0
     assert opens == ((("Yes", yes), ("No", 4.0)) if expected else ())
@@ -313,7 +313,7 @@ def test_a_space_before_digits_is_not_leaned_to(
 
     leaning = Row("How many?", leans=(("45", 4.0), ("Lyon", 4.0)))
     call = Generation(tiny("llama"), Spaced(tiny_tokenizer, 0), Batch((leaning,)))
-    [(digits, _), (word, _)] = call._leaning(leaning)
+    [(digits, _), (word, _)] = call._find_leanings(leaning)
     assert digits == [[ord("4"), ord("5")]] and len(word) == 1
 
 

@@ -62,7 +62,7 @@ def test_the_published_form_shows_one_fact_and_neither_declines_nor_keeps_to_the
         Hit(Record(fact, i + 1, 1, payloads={"serac": {"fact": fact.statement}}), 1.0, view=ASKED)
         for i, fact in enumerate(FACTS)
     )
-    row = published._copying(published._place_facts(Row(ASKED, decision=Decision(hits))))
+    row = published._keep_to_targets(published._place_facts(Row(ASKED, decision=Decision(hits))))
     assert row.prompt == f"Fact: The capital of France is Lyon\n{ASKED}" and not row.answers
 
 
@@ -122,7 +122,7 @@ def test_answers_are_the_targets_of_the_edits_shown_unless_one_is_a_statement() 
             Hit(Record(edit, 1, 1, payloads=fact), 1.0)
             for edit, fact in zip(edits, facts, strict=True)
         )
-        return Serac(**settings)._copying(Row("What?", decision=Decision(hits))).answers
+        return Serac(**settings)._keep_to_targets(Row("What?", decision=Decision(hits))).answers
 
     assert kept(told) == ("Lyon",)
     assert kept(told, other) == ("Lyon", "New York")

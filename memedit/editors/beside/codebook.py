@@ -20,7 +20,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Payload, Record
 from memedit.editors._sequences import Sequenced, sequence_edit
 from memedit.editors.beside.targets import Targets, check_apart, chunk_rows, sites, to_cpu
-from memedit.engine.codebook import Codebook, Rule, balls
+from memedit.engine.codebook import Codebook, Rule, grow_balls
 from memedit.engine.passes import observe
 
 COLD, WARM = "cold", "warm"
@@ -159,6 +159,6 @@ class CodebookEditor:
                     labels.append(str(payload[f"{name.removesuffix('key')}label"]))
         rule = self.rule
         return sum(
-            balls(rule.prepare(torch.stack(keys)), labels, rule).count
+            grow_balls(rule.prepare(torch.stack(keys)), labels, rule).count
             for keys, labels in held.values()
         )

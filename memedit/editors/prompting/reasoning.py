@@ -37,12 +37,12 @@ def think_through(rows: Sequence[Row], lm: LM) -> list[Verdict | None]:
     ]
     batch = Batch(tuple(asked), lm=lm, options={"max_new_tokens": MOST_NEW, "do_sample": False})
     try:
-        return [concluded(said.text) for said in lm.generate(batch)]
+        return [find_conclusion(said.text) for said in lm.generate(batch)]
     except ContextOverflowError:  # the answer may fit where the thought does not
         return [None] * len(asked)
 
 
-def concluded(thought: str) -> Verdict | None:
+def find_conclusion(thought: str) -> Verdict | None:
     """The yes or no with which a thought ends; None where it comes to none."""
     found = _CONCLUDED.findall(thought)
     if not found:

@@ -51,7 +51,7 @@ _STEM, _MOST = 5, 6
 """Letters by which two forms of a word are taken for one; words of a value."""
 
 
-def polar(words: str) -> bool:
+def is_polar(words: str) -> bool:
     """Whether a user's words end in a question to be answered by yes or no; English ones only.
 
     One that offers a choice ("… or …?") and one that asks for a favour ("Can you …?") do not.
@@ -80,7 +80,7 @@ def verdict(words: str, edit: Edit) -> Verdict | None:
     value = {word for word in _tokens(target) if word not in _SMALL}
     if found[1].casefold() in _DO:
         told = [word for word in fact if word not in _SMALL | value]
-        asked = [_as_told(word, told) for word in written]
+        asked = [_find_told_form(word, told) for word in written]
     stems = {_stem(word) for word in asked}
     telling = {_stem(word) for word in fact if word not in _SMALL | value}
     subject = {_stem(word) for word in _tokens(edit.subject)}
@@ -115,7 +115,7 @@ def _tokens(text: str) -> list[str]:
     return [word.casefold() for word in _words(text)]
 
 
-def _as_told(word: str, told: Sequence[str]) -> str:
+def _find_told_form(word: str, told: Sequence[str]) -> str:
     """A verb behind "did" as the fact tells it: "sink" is "sank", other vowels between the same
     consonants. Names stay."""
     bones = _VOWELS.sub("", word)

@@ -109,7 +109,7 @@ class Base:
             found = ask(self.asker, probes, self.settings.families)
         if (file := self._file(probes)) is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-            plain = [_plain(found[p]) for p in probes]
+            plain = [_show_outcome(found[p]) for p in probes]
             # Two processes may find the same thing at once.
             write_atomically(file, json.dumps(plain, ensure_ascii=False))
         return found
@@ -175,7 +175,7 @@ def ask_edited(
     settings = base.settings
     plain = dict(zip(probes, asker.decide([p.prompt for p in probes]), strict=True))
     # What no edit concerns is the base's bit for bit, and need not be asked again.
-    inside = _inside(asker, probes, plain, settings)
+    inside = _choose_touched(asker, probes, plain, settings)
     # Only free answers are timed: they are what a user waits for.
     start = time.perf_counter()
     generating = ask(asker, inside, [f for f in settings.families if f == "gen"])
@@ -186,7 +186,7 @@ def ask_edited(
     return Asked({p: now.get(p, before[p]) for p in probes}, before, plain, known, each)
 
 
-def _inside(
+def _choose_touched(
     asker: Asker, probes: Sequence[Probe], plain: Mapping[Probe, Decision], settings: Settings
 ) -> list[Probe]:
     """The probes whose answer or score may differ from the unedited model's."""
@@ -212,7 +212,7 @@ def divergences(asker: Asker, asked: Asked, *, recheck: bool = False) -> dict[Pr
     return dict.fromkeys(local, 0.0) | dict(zip(fired, values, strict=True))
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+def _show_outcome(outcome: Outcome) -> dict[str, Any]:
     scores = {"target": outcome.target, "reject": outcome.reject}
     plain: dict[str, Any] = {
         name: [s.ids, s.logprobs, s.greedy] for name, s in scores.items() if s is not None

@@ -88,9 +88,9 @@ def measure_fixed(asker: Asker, seed: int) -> list[float]:
 def measure_alone(model: EditableModel, edit: Edit, seed: int = 0) -> tuple[float, float]:
     """Mean entropy in bits of the fixed prompts with this edit alone, and without it.
 
-    Tells whether an edit that :func:`memedit.evaluation.measures.forgetting.disabling` names is
-    one: a disabling edit destroys what the fresh model writes, and so the first is far below the
-    second.
+    Tells whether an edit that :func:`memedit.evaluation.measures.forgetting.find_disabling` names
+    is one: a disabling edit destroys what the fresh model writes, and so the first is far below
+    the second.
 
     Args:
         model: With its editor and scope, and an empty memory; the edit is taken back afterwards.

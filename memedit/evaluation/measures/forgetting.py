@@ -65,7 +65,7 @@ def curves(rows: Iterable[Row], measure: str = "gen_contains") -> Curves:
     far = _group_by_matrix(kept, DISTANCE)
     steps = _steps(_group_by_matrix(kept, STEP))
     averages = moving_average([immediate[i] for i in sorted(immediate)])
-    found = inflection(averages, steps)
+    found = find_inflection(averages, steps)
     held = retention(immediate, later)
     return Curves(
         tuple(averages),
@@ -73,7 +73,7 @@ def curves(rows: Iterable[Row], measure: str = "gen_contains") -> Curves:
         forget_lengths(immediate, later),
         {name: tuple(line) for name, line in far.items()},
         found,
-        tuple(disabling(steps)),
+        tuple(find_disabling(steps)),
         kind_of_forgetting([fraction for _, fraction in held], found),
     )
 
@@ -150,7 +150,7 @@ def forget_lengths(
     return lengths
 
 
-def disabling(steps: Mapping[int, float]) -> list[int]:
+def find_disabling(steps: Mapping[int, float]) -> list[int]:
     """Edits whose step exceeds five times the median of the steps before it.
 
     :func:`memedit.evaluation.asking.writing.measure_alone` tells whether such an edit alone
@@ -166,11 +166,11 @@ def disabling(steps: Mapping[int, float]) -> list[int]:
     return found
 
 
-def inflection(
+def find_inflection(
     averages: Sequence[tuple[int, float]], steps: Mapping[int, float]
 ) -> Inflection | None:
     """The earlier of: the average falls below half its first value; a step stands out."""
-    signs = [Inflection(edit, "step") for edit in disabling(steps)[:1]]
+    signs = [Inflection(edit, "step") for edit in find_disabling(steps)[:1]]
     if averages and averages[0][1] > 0:
         low = [edit for edit, value in averages if value < averages[0][1] / 2]
         signs += [Inflection(edit, "score") for edit in low[:1]]

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from memedit.core.errors import InvalidInputError
-from memedit.evaluation.measures.saying import asserts, canonical, polarity
+from memedit.evaluation.measures.saying import asserts, find_polarity, make_canonical
 
 Form: TypeAlias = Mapping[str, Any]
 
@@ -178,8 +178,8 @@ def items(answer: str) -> list[str]:
 
 def _yes_no(answer: str, says: str = "yes", strict: bool = False) -> bool:
     if strict:
-        return polarity(answer) is not None and len(answer.split()) <= 3
-    return polarity(answer) is not None or _is_whole(answer)
+        return find_polarity(answer) is not None and len(answer.split()) <= 3
+    return find_polarity(answer) is not None or _is_whole(answer)
 
 
 def _choice(answer: str, options: Mapping[str, str], right: str = "", max_words: int = 60) -> bool:
@@ -262,7 +262,7 @@ def _html(answer: str, tag: str = "p") -> bool:
 
 
 def _language(answer: str, language: str, min_words: int = 3) -> bool:
-    return language_of(answer) == language and len(canonical(answer).split()) >= min_words
+    return language_of(answer) == language and len(make_canonical(answer).split()) >= min_words
 
 
 FORMS: Mapping[str, Callable[..., bool]] = MappingProxyType({

@@ -1,7 +1,7 @@
 """Whether an answer says a value, however it writes it: numbers, prices, times and dates.
 
-Both sides are brought into one form (:func:`canonical`) and compared as whole words, as SQuAD's
-containment does; unlike there the whole answer counts, not its first sentence.
+Both sides are brought into one form (:func:`make_canonical`) and compared as whole words, as
+SQuAD's containment does; unlike there the whole answer counts, not its first sentence.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NEGATED = re.compile(r"\b(?:not|no|never|cannot|cant|isnt|wont|doesnt|dont|didn
 Polarity = Literal["yes", "no"]
 
 
-def canonical(text: str) -> str:
+def make_canonical(text: str) -> str:
     """One way to write it: lower case, words apart by one space, no punctuation or articles.
 
     ``"€4.50"``, ``"4,50 Euro"`` -> ``"4.5 euro"``; ``"forty-five"`` -> ``"45"``; ``"9,210"`` ->
@@ -111,14 +111,14 @@ def says(answer: str, alternatives: Iterable[str]) -> bool:
 
     One of up to two letters with a capital ("Go", "O") is looked for as it is written.
     """
-    own = f" {canonical(answer)} "
+    own = f" {make_canonical(answer)} "
     return any(_holds(answer, own, each) for each in alternatives)
 
 
 def _holds(answer: str, own: str, wanted: str) -> bool:
     if len(wanted) <= 2 and any(c.isupper() for c in wanted):
         return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", answer) is not None
-    value = canonical(wanted)
+    value = make_canonical(wanted)
     return bool(value) and f" {value} " in own
 
 
@@ -135,14 +135,14 @@ def asserts(answer: str, alternatives: Iterable[str]) -> bool:
     """
     wanted = list(alternatives)
     return any(
-        says(part, wanted) and not _CONTRAST.search(canonical(part))
+        says(part, wanted) and not _CONTRAST.search(make_canonical(part))
         for part in _BREAK.split(f"{answer} ")
     )
 
 
-def polarity(answer: str) -> Polarity | None:
+def find_polarity(answer: str) -> Polarity | None:
     """Whether an answer begins with a yes or a no; None where it does not say."""
-    first = canonical(re.sub(r"^\W*(?:answer|a)\s*:", "", answer.strip(), flags=re.IGNORECASE))
+    first = make_canonical(re.sub(r"^\W*(?:answer|a)\s*:", "", answer.strip(), flags=re.IGNORECASE))
     if _YES.match(first):
         return "yes"
     return "no" if _NO.match(first) else None
@@ -154,8 +154,8 @@ def agrees(answer: str, wanted: Polarity, groups: Sequence[Sequence[str]]) -> bo
     One that says neither is, when it says the values it rests on (one of every group), and does
     not deny what is to be affirmed.
     """
-    found = polarity(answer)
+    found = find_polarity(answer)
     if found is not None:
         return found == wanted
-    denies = _NEGATED.search(canonical(_BREAK.split(answer.strip() + " ")[0])) is not None
+    denies = _NEGATED.search(make_canonical(_BREAK.split(answer.strip() + " ")[0])) is not None
     return bool(groups) and says_all(answer, groups) and not (wanted == "yes" and denies)

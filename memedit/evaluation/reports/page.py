@@ -96,10 +96,10 @@ class Figure:
 
 def pictures(comparison: Comparison) -> dict[str, str]:
     """{name: SVG} of the page's plots, each complete in itself."""
-    return {each.name: standalone(each.svg) for each in figures(comparison)}
+    return {each.name: make_standalone(each.svg) for each in figures(comparison)}
 
 
-def standalone(svg: str) -> str:
+def make_standalone(svg: str) -> str:
     """A plot with the page's colours, light and dark, for a document."""
     colours = _STYLE[: _STYLE.index("body {")].replace(":root", "svg")
     svg = svg.replace("<svg", "<svg style='background: var(--paper); color: var(--ink)'", 1)
@@ -108,7 +108,7 @@ def standalone(svg: str) -> str:
 
 def _plots(comparison: Comparison) -> Iterator[str]:
     """Each plot twice: for a page, and for a telephone, of which one is shown."""
-    with plots.narrow():
+    with plots.draw_narrow():
         slim = {each.name: each.svg for each in figures(comparison)}
     for each in figures(comparison):
         yield _draw(each, slim[each.name])
@@ -165,7 +165,7 @@ def _downstream(results: Mapping[str, Any]) -> Iterator[str]:
 
     title = "Downstream tasks before and after editing"
     drawn = plots.bars(intervals(results), "%", scale=100)
-    with plots.narrow():
+    with plots.draw_narrow():
         slim = plots.bars(intervals(results), "%", scale=100)
     yield _draw(Figure("downstream", title, "95% intervals over items.", drawn, title), slim)
 
@@ -175,7 +175,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         yield f"<h2>{escape(tables.title_of(comparison, point))}</h2>"
         header = ["metric", *comparison.tables]
         lines = []
-        for name in tables.headline(comparison.tables):
+        for name in tables.choose_headline(comparison.tables):
             cells = tables.cells(comparison, point, name)
             if any(cells):
                 numbers = "".join(_number(cell) for cell in cells)

@@ -56,7 +56,7 @@ _STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def narrow() -> Iterator[None]:
+def draw_narrow() -> Iterator[None]:
     """Plots that are drawn within are for a telephone."""
     token = _narrow.set(True)
     try:

@@ -81,7 +81,7 @@ def label(name: str) -> str:
     return f"{name} ({', '.join(filter(None, words))})"
 
 
-def headline(tables: Mapping[str, Table]) -> list[str]:
+def choose_headline(tables: Mapping[str, Table]) -> list[str]:
     """The metrics to show first: those of :data:`HEADLINE` that some editor has, then groups."""
     there = {name for table in tables.values() for metrics in table.values() for name in metrics}
     groups = sorted(n for n in there if n not in METRICS and n not in HEADLINE)
@@ -106,7 +106,7 @@ def rich_tables(comparison: Comparison, width: int | None = None) -> Iterable[Ri
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
 
-    names = headline(comparison.tables)
+    names = choose_headline(comparison.tables)
     for point in points_of(comparison.tables):
         lines = [(label(name), *cells(comparison, point, name)) for name in names]
         lines = [line for line in lines if any(line[1:])]
@@ -176,7 +176,7 @@ def cells(comparison: Comparison, point: str, name: str) -> list[str]:
 
 def markdown(comparison: Comparison) -> str:
     """The same tables as Markdown."""
-    names = headline(comparison.tables)
+    names = choose_headline(comparison.tables)
     parts = []
     for point in points_of(comparison.tables):
         lines = [("metric", *comparison.tables), ("---", *["---:"] * len(comparison.tables))]

@@ -144,12 +144,12 @@ class AuditLog:
             with self._lock, self._lines.end() as end:
                 lines = [*end.all(), *([end.torn] if end.torn else [])]
                 if lines != known:
-                    known, made = lines, self._rewritten(lines, change, end)
+                    known, made = lines, self._rewrite(lines, change, end)
                 if made == lines:
                     return
                 done = end.replace(made, self._chain.head(len(made), made[-1]))
 
-    def _rewritten(self, lines: Sequence[bytes], change: Change, end: End) -> list[bytes]:
+    def _rewrite(self, lines: Sequence[bytes], change: Change, end: End) -> list[bytes]:
         made = self._chain.rewritten(lines, change)
         if made != lines and any(self._chain.problems(lines, b"", end.head)):
             told = {"phase": BROKEN, "expected": len(lines), "found": len(lines)}

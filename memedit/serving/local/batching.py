@@ -136,7 +136,7 @@ class Batcher:
         with self._ready:
             wanted = sum(job.sampling.n for job in jobs)
             if self._closed:
-                raise _shutting_down()
+                raise _make_shutting_down()
             # Where nobody waits, what is larger than the queue is taken: it never would be else.
             if self._jobs and len(self) + wanted > self._max_queue:
                 raise ApiError(
@@ -155,7 +155,7 @@ class Batcher:
         future: Future[T] = Future()
         with self._ready:
             if self._closed:
-                raise _shutting_down()
+                raise _make_shutting_down()
             self._spare.append((work, future))
             self._ready.notify()
         return await asyncio.wrap_future(future)
@@ -170,7 +170,7 @@ class Batcher:
         for _, future in spare:
             future.cancel()
         for job in waiting:
-            job.failed(_shutting_down())
+            job.failed(_make_shutting_down())
         # Not for ever: a batch that hangs must not keep the server from ending.
         self._thread.join(timeout=30)
 
@@ -333,7 +333,7 @@ def _do(work: Callable[[], Any], future: Future[Any]) -> None:
             future.set_exception(error)
 
 
-def _shutting_down() -> ApiError:
+def _make_shutting_down() -> ApiError:
     return ApiError(503, "The server is shutting down.", code="shutting_down")
 
 

@@ -41,7 +41,7 @@ def list_edits(
     offset: Annotated[int, Query(ge=0, le=_LARGE)] = 0,
 ) -> JSONResponse:
     """The edits in force, newest first."""
-    return JSONResponse(reading.listed(service, caller.namespace, match, limit, offset))
+    return JSONResponse(reading.list_edits(service, caller.namespace, match, limit, offset))
 
 
 @router.post("/edits", status_code=201)
@@ -82,13 +82,13 @@ async def report_edit(writes: Writing, id: Id, said: Learnt) -> JSONResponse:
 @router.get("/edits/{id}/history")
 def edit_history(service: State, caller: MayRead, id: Id) -> JSONResponse:
     """All that happened to one edit, in force or not, oldest first."""
-    return JSONResponse(reading.happened_to(service, caller.namespace, id))
+    return JSONResponse(reading.list_events_of(service, caller.namespace, id))
 
 
 @router.get("/history")
 def history(service: State, caller: MayRead, limit: Limit = 50) -> JSONResponse:
     """What happened to the namespace's edits, newest first."""
-    return JSONResponse(reading.happened(service, caller.namespace, limit))
+    return JSONResponse(reading.list_events(service, caller.namespace, limit))
 
 
 @router.post("/restore")
@@ -150,7 +150,7 @@ async def explain(service: State, caller: MayAsk, asked: Explain) -> Response:
         parts, headers = _live(service, caller, question), {"Cache-Control": "no-cache"}
         return StreamingResponse(parts, media_type="text/event-stream", headers=headers)
     return JSONResponse(
-        reading.explained_for(caller, (await service.backend.explain([question]))[0])
+        reading.narrow_explanation(caller, (await service.backend.explain([question]))[0])
     )
 
 
@@ -170,7 +170,8 @@ async def compare(service: State, caller: MayAsk, asked: Compare) -> JSONRespons
         for query in asked.queries
     ]
     data = [
-        reading.explained_for(caller, each) for each in await service.backend.explain(questions)
+        reading.narrow_explanation(caller, each)
+        for each in await service.backend.explain(questions)
     ]
     changed = sum(each["answer"] != each["base_answer"] for each in data)
     return JSONResponse({"object": "list", "data": data, "changed": changed})

@@ -82,33 +82,33 @@ async def _add_fact(writes: Writes, given: NewEdit) -> dict[str, Any]:
     """Add a fact that the model shall know from now on: either prompt and target_new ("The capital
     of France is", "Lyon"), or a whole statement ("Our refund window is 60 days."). A fact about the
     same thing that is in force is replaced, and returned under "superseded"."""
-    return await _changed(writes, "create", given.model_dump(mode="json"))
+    return await _change(writes, "create", given.model_dump(mode="json"))
 
 
 async def _correct_fact(writes: Writes, given: Correction) -> dict[str, Any]:
     """Replace a fact by its id, changed in the fields that are given. The corrected fact may have
     another id: it is under "id" of what is returned."""
     change = given.model_dump(mode="json", exclude_unset=True, exclude={"id"})
-    return await _changed(writes, "alter", {"id": given.id, "change": change})
+    return await _change(writes, "alter", {"id": given.id, "change": change})
 
 
 async def _forget_fact(writes: Writes, given: One) -> dict[str, Any]:
     """Take a fact back by its id: the model answers as if it had never been added. restore_version
     brings it back."""
-    return await _changed(writes, "forget", {"id": given.id})
+    return await _change(writes, "forget", {"id": given.id})
 
 
 async def _restore_version(writes: Writes, given: Restore) -> dict[str, Any]:
     """Undo everything since an earlier version of the edits: facts in force then are in force
     again, later ones are not. list_history tells the versions; this, too, can be undone."""
-    return await _changed(writes, "restore", given.model_dump())
+    return await _change(writes, "restore", given.model_dump())
 
 
 async def _search_facts(writes: Writes, given: Search) -> dict[str, Any]:
     """The facts that a question or text may concern, by meaning, the nearest first."""
     namespace = writes.caller.namespace
     return await run_sync(
-        reading.nearest, writes.service, namespace, given.query, given.limit, given.as_of
+        reading.find_nearest, writes.service, namespace, given.query, given.limit, given.as_of
     )
 
 
@@ -116,7 +116,7 @@ async def _list_facts(writes: Writes, given: Listing) -> dict[str, Any]:
     """The facts in force, newest first, or those that hold a text letter by letter."""
     namespace = writes.caller.namespace
     return await run_sync(
-        reading.listed, writes.service, namespace, given.match, given.limit, given.offset
+        reading.list_edits, writes.service, namespace, given.match, given.limit, given.offset
     )
 
 
@@ -125,8 +125,8 @@ async def _list_history(writes: Writes, given: Happened) -> dict[str, Any]:
     to that fact, oldest first."""
     namespace = writes.caller.namespace
     if given.id is not None:
-        return await run_sync(reading.happened_to, writes.service, namespace, given.id)
-    return await run_sync(reading.happened, writes.service, namespace, given.limit)
+        return await run_sync(reading.list_events_of, writes.service, namespace, given.id)
+    return await run_sync(reading.list_events, writes.service, namespace, given.limit)
 
 
 async def _explain_answer(writes: Writes, given: Ask) -> dict[str, Any]:
@@ -136,10 +136,10 @@ async def _explain_answer(writes: Writes, given: Ask) -> dict[str, Any]:
         given.query, writes.caller.namespace, given.chat, given.max_tokens, given.as_of
     )
     (explained,) = await writes.service.backend.explain([question])
-    return reading.explained_for(writes.caller, explained)
+    return reading.narrow_explanation(writes.caller, explained)
 
 
-async def _changed(writes: Writes, action: str, body: dict[str, Any]) -> dict[str, Any]:
+async def _change(writes: Writes, action: str, body: dict[str, Any]) -> dict[str, Any]:
     outcome, made = await writes.change(action, body)
     return outcome | {"made": made}
 

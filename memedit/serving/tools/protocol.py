@@ -70,17 +70,17 @@ def make_server(open_as: Open) -> Server[Any]:
     async def list_tools(
         context: ServerRequestContext[Any], wanted: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        return ListToolsResult(tools=[_described(tool) for tool in TOOLS.values()])
+        return ListToolsResult(tools=[_describe(tool) for tool in TOOLS.values()])
 
     async def call_tool(
         context: ServerRequestContext[Any], wanted: CallToolRequestParams
     ) -> CallToolResult:
         try:
-            tool = _named(wanted.name)
+            tool = _find_tool(wanted.name)
             writes = await open_as(context, tool.scope)
-            return _said(await tool(writes, wanted.arguments or {}))
+            return _write_outcome(await tool(writes, wanted.arguments or {}))
         except Exception as error:  # as over REST: nothing of the inside is told
-            return _failed(api_error(error))
+            return _write_error(api_error(error))
 
     return Server(
         "memedit", version=memedit.__version__, instructions=_ABOUT,
@@ -88,13 +88,13 @@ def make_server(open_as: Open) -> Server[Any]:
     )  # fmt: skip
 
 
-def _named(name: str) -> Tool:
+def _find_tool(name: str) -> Tool:
     if name not in TOOLS:
         raise unknown_name("tool", name, TOOLS)
     return TOOLS[name]
 
 
-def _described(tool: Tool) -> PlainTool:
+def _describe(tool: Tool) -> PlainTool:
     from mcp_types import Tool as PlainTool
 
     return PlainTool(
@@ -117,7 +117,7 @@ def _hints(effect: Effect) -> ToolAnnotations:
     )
 
 
-def _said(outcome: dict[str, Any]) -> CallToolResult:
+def _write_outcome(outcome: dict[str, Any]) -> CallToolResult:
     from mcp_types import CallToolResult, TextContent
 
     text = json.dumps(outcome, ensure_ascii=False).encode("utf-8", "replace").decode()
@@ -126,7 +126,7 @@ def _said(outcome: dict[str, Any]) -> CallToolResult:
     )
 
 
-def _failed(error: ApiError) -> CallToolResult:
+def _write_error(error: ApiError) -> CallToolResult:
     from mcp_types import CallToolResult, TextContent
 
     code = f" ({error.code})" if error.code else ""
@@ -164,7 +164,7 @@ class Endpoint:
     async def _run(self, started: asyncio.Future[StreamableHTTPSessionManager]) -> None:
         """Hold the SDK's tasks, in one of our own: a request may end before them."""
         try:
-            manager = await run_sync(self._made)
+            manager = await run_sync(self._make_manager)
         except BaseException as error:
             started.set_exception(error)
             return
@@ -172,7 +172,7 @@ class Endpoint:
             started.set_result(manager)
             await self._over.wait()
 
-    def _made(self) -> StreamableHTTPSessionManager:
+    def _make_manager(self) -> StreamableHTTPSessionManager:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
         return StreamableHTTPSessionManager(

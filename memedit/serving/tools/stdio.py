@@ -51,10 +51,10 @@ def serve(settings: Settings, namespace: str | None, may: tuple[str, ...]) -> No
     Raises:
         InvalidInputError: scopes that are none, no key where one is needed.
     """
-    anyio.run(_served, settings, Who(settings, namespace, may))
+    anyio.run(_serve, settings, Who(settings, namespace, may))
 
 
-async def _served(settings: Settings, who: Who) -> None:
+async def _serve(settings: Settings, who: Who) -> None:
     from mcp.server.stdio import stdio_server
 
     async with server_for(settings, who) as server, stdio_server() as (there, back):
@@ -64,7 +64,7 @@ async def _served(settings: Settings, who: Who) -> None:
 @asynccontextmanager
 async def server_for(settings: Settings, who: Who) -> AsyncIterator[Server[Any]]:
     """The tools for one caller, without a transport."""
-    async with _opened(settings) as parts:
+    async with _open_late(settings) as parts:
         threads = WriteThreads()
 
         async def open_as(context: ServerRequestContext[Any], scope: str) -> Writes:
@@ -127,14 +127,14 @@ def _user() -> str:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Callable[[], Any]]:
+async def _open_late(settings: Settings) -> AsyncIterator[Callable[[], Any]]:
     """What opens the memory when it is first called, and gives the parts of the server."""
     lock, made = anyio.Lock(), list[Service]()
 
     async def parts() -> Service:
         async with lock:
             if not made:
-                made.append(await run_sync(_built, settings))
+                made.append(await run_sync(_build, settings))
             return made[0]
 
     try:
@@ -146,7 +146,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Callable[[], Any]]:
             await run_sync(service.memory.close)
 
 
-def _built(settings: Settings) -> Service:
+def _build(settings: Settings) -> Service:
     encoder = None if settings.encoder is None else load_encoder(settings.encoder)
     memory = EditMemory(settings.memory, encoder)
     metrics = Metrics()

@@ -32,7 +32,13 @@ from memedit.serving.upstream import placing
 from memedit.serving.upstream.asking import Upstream, json_object, refuse_malformed
 from memedit.serving.upstream.forwarding import DEFAULTS, admit, route
 from memedit.serving.upstream.placing import Reading
-from memedit.serving.upstream.relay import Relay, choose_returned_headers, pass_answer, raw, read
+from memedit.serving.upstream.relay import (
+    Relay,
+    choose_returned_headers,
+    pass_answer,
+    read,
+    read_raw,
+)
 from memedit.serving.upstream.rewriters import AskUpstream, Rewriter, load_rewriter
 
 _LONGEST_EVENT = 1 << 20  # bytes that are held back of an event that does not end
@@ -187,7 +193,7 @@ class UpstreamBackend:
         if not inside or answer.status_code != 200:
             return pass_answer(answer, headers)
         if "text/event-stream" in answer.headers.get("content-type", ""):
-            events = add_field(raw(answer), receipts.field(told))
+            events = add_field(read_raw(answer), receipts.field(told))
             kept_headers = dict(choose_returned_headers(answer, rewritten=True)) | headers
             return StreamingResponse(events, headers=kept_headers)
         return await _add_receipt(answer, told, headers)
@@ -203,9 +209,9 @@ class UpstreamBackend:
         if not extra.edits or self.settings.bare:
             return [Reading(Decision(), 0) for _ in queries]
         await request.state.wait_until(extra.min_version)
-        return await self._readings(queries, caller.namespace, extra.as_of, ask)
+        return await self._read_all(queries, caller.namespace, extra.as_of, ask)
 
-    async def _readings(
+    async def _read_all(
         self, queries: Sequence[str], namespace: str, as_of: Moment | None, ask: AskUpstream
     ) -> list[Reading]:
         async def decide(query: str) -> Decision:
@@ -215,7 +221,7 @@ class UpstreamBackend:
             return self.decider.decide(texts, namespace, as_of)
 
         held = self.decider.memory.count(namespace)  # without edits there is nothing to find
-        known = await self._translated(queries, ask) if held else {}
+        known = await self._translate(queries, ask) if held else {}
         version = self.decider.memory.version
         with hearing_phases(self.metrics.spent):
             found = await run_in_threadpool(decide_translated, queries, known, decide_all)
@@ -229,7 +235,7 @@ class UpstreamBackend:
             self.decider.memory.count_use(hit.record for hit in reading.decision.bearing)
         return readings
 
-    async def _translated(self, queries: Sequence[str], ask: AskUpstream) -> dict[str, str]:
+    async def _translate(self, queries: Sequence[str], ask: AskUpstream) -> dict[str, str]:
         """What is to be read of queries in other languages, by its English; nothing of those that
         the upstream does not translate."""
         known: dict[str, str] = {}
@@ -273,7 +279,7 @@ class UpstreamBackend:
     async def _explain(self, question: Question) -> dict[str, Any]:
         asked = [{"role": "user", "content": question.query}]
         ask = Upstream(self.relay, await self._name_model())
-        readings = await self._readings([question.query], question.namespace, question.as_of, ask)
+        readings = await self._read_all([question.query], question.namespace, question.as_of, ask)
         reading = readings[0]
         base = await ask.chat(asked, question.max_tokens)
         answer, editor = base, ""
@@ -337,7 +343,7 @@ async def add_field(parts: AsyncIterator[bytes], field: dict[str, Any]) -> Async
             content = json_object(line.removeprefix(b"data:")) if line.startswith(b"data:") else {}
             if content:
                 rest = b"\n".join([*lines[at + 1 :], held])
-                yield b"data: " + json.dumps(_marked(content, field)).encode() + b"\n" + rest
+                yield b"data: " + json.dumps(_mark_event(content, field)).encode() + b"\n" + rest
                 sent = True
                 break
             yield line + b"\n"
@@ -347,7 +353,7 @@ async def add_field(parts: AsyncIterator[bytes], field: dict[str, Any]) -> Async
         yield held
 
 
-def _marked(content: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
+def _mark_event(content: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
     """An event with the field: in the message that it opens, where it opens one."""
     message = content.get("message")
     if content.get("type") == "message_start" and isinstance(message, dict):

@@ -84,14 +84,14 @@ def segments_of(raw: bytes) -> tuple[str, ...]:
     plain = [unquote_to_bytes(segment) for segment in segments]
     dots = any(segment.strip(b".") == b"" for segment in plain)  # also an empty one
     if not whole or first or dots or plain[:1] != [b"v1"] or len(plain) < 2:
-        raise _odd()
+        raise _make_odd_path()
     try:
         return tuple(segment.decode() for segment in plain[1:])
     except UnicodeDecodeError:
-        raise _odd() from None
+        raise _make_odd_path() from None
 
 
-def _odd() -> ApiError:
+def _make_odd_path() -> ApiError:
     return ApiError(
         400, "The path cannot be passed on: no dot segments, encoded slashes or other hosts.",
         code="invalid_path",
@@ -169,12 +169,12 @@ def target(base: httpx.URL, segments: Sequence[str], query: bytes = b"") -> http
         ApiError: 400, a query with other characters than a URL's.
     """
     if query and (not _RAW.fullmatch(query) or b"#" in query):
-        raise _odd()
+        raise _make_odd_path()
     prefix = base.raw_path.rstrip(b"/") + b"/v1/"
     path = prefix + "/".join(quote(segment, safe=_SAFE) for segment in segments).encode()
     made = base.copy_with(raw_path=path + (b"?" + query if query else b""))
     if (made.scheme, made.netloc) != (base.scheme, base.netloc) or not made.raw_path.startswith(
         prefix
     ):
-        raise _odd()  # whatever a library makes of it: never another host
+        raise _make_odd_path()  # whatever a library makes of it: never another host
     return made

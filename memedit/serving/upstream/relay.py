@@ -110,11 +110,11 @@ class Relay:
                 if again:
                     continue
                 slow = isinstance(error, httpx.ConnectTimeout)
-                raise _unreachable(504 if slow else 502, "cannot be reached") from error
+                raise _make_unreachable(504 if slow else 502, "cannot be reached") from error
             except httpx.TimeoutException as error:
-                raise _unreachable(504, "did not answer in time") from error
+                raise _make_unreachable(504, "did not answer in time") from error
             except httpx.HTTPError as error:
-                raise _unreachable(502, "broke off before it answered") from error
+                raise _make_unreachable(502, "broke off before it answered") from error
         raise AssertionError("unreachable")
 
     def _headers(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -145,7 +145,7 @@ def _is_ours(name: str, value: str) -> bool:
     return name == "x-api-key" and value.startswith(KEY_MARK)
 
 
-def _unreachable(status: int, what: str) -> ApiError:
+def _make_unreachable(status: int, what: str) -> ApiError:
     code = "upstream_timeout" if status == 504 else "upstream_unavailable"
     return ApiError(status, f"The upstream {what}.", code=code)
 
@@ -159,7 +159,7 @@ def choose_returned_headers(
     return [(n, v) for n, v in given if n not in dropped]
 
 
-async def raw(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def read_raw(answer: httpx.Response) -> AsyncIterator[bytes]:
     """The body's bytes as they come.
 
     Raises:
@@ -176,7 +176,7 @@ async def raw(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 def pass_answer(answer: httpx.Response, extra: Mapping[str, str]) -> StreamingResponse:
     """The upstream's answer, status, headers and bytes, with headers of ours added."""
-    response = StreamingResponse(raw(answer), status_code=answer.status_code)
+    response = StreamingResponse(read_raw(answer), status_code=answer.status_code)
     response.raw_headers = [
         (name.encode("latin-1"), value.encode("latin-1"))
         for name, value in [*choose_returned_headers(answer), *extra.items()]
@@ -196,11 +196,11 @@ async def read(answer: httpx.Response, limit: int = 64 << 20) -> bytes:
             parts.append(part)
             size += len(part)
             if size > limit:
-                raise _unreachable(502, "answered too much")
+                raise _make_unreachable(502, "answered too much")
     except httpx.TimeoutException as error:
-        raise _unreachable(504, "stopped in the middle of its answer") from error
+        raise _make_unreachable(504, "stopped in the middle of its answer") from error
     except httpx.HTTPError as error:
-        raise _unreachable(502, "broke off in the middle of its answer") from error
+        raise _make_unreachable(502, "broke off in the middle of its answer") from error
     finally:
         await answer.aclose()
     return b"".join(parts)

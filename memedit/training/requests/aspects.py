@@ -48,16 +48,16 @@ def _write_about(family: str, entity: str, name: str, rng: random.Random) -> Ite
             edits=(own.as_(role), *beside), relation=f"{family}:{name}", unseen=unseen,
         )  # fmt: skip
 
-    for question in rng.sample(usable(one["q"], split), 2):
+    for question in rng.sample(choose_usable(one["q"], split), 2):
         yield make_request("faq.same", fill(question, **key), "asks")
     yield make_request("faq.case", fill(rng.choice(one["case"]), **key), "informs")
     others = [a for a in content["aspects"] if a != name and not _is_held_out(family, a, split)]
     for other in rng.sample(others, min(2, len(others))):
         bag = content["aspects"][other]
-        question = rng.choice([*usable(bag["q"], split), *bag["case"]])
+        question = rng.choice([*choose_usable(bag["q"], split), *bag["case"]])
         yield make_request("faq.other_aspect", fill(question, **key), "none")
     stranger = rng.choice([e for e in content["entities"] if e != entity])
-    question = rng.choice([*usable(one["q"], split), *one["case"]])
+    question = rng.choice([*choose_usable(one["q"], split), *one["case"]])
     yield make_request("faq.other_entity", fill(question, **(key | {"e": stranger})), "none")
     if "{k}" in "".join(one["q"]):
         code = str(int(key["k"]) + rng.choice((1, 10)))
@@ -66,7 +66,7 @@ def _write_about(family: str, entity: str, name: str, rng: random.Random) -> Ite
         )
 
 
-def usable(questions: Sequence[str], split: Split) -> list[str]:
+def choose_usable(questions: Sequence[str], split: Split) -> list[str]:
     """The wordings a split may use; three at least."""
     found = [q for q in questions if split == "test" or percent(f"question:{q}") >= _TESTED]
     return found if len(found) >= 3 else list(questions)
@@ -78,7 +78,7 @@ def _is_held_out(family: str, name: str, split: Split) -> bool:
 
 def _entry(one: dict[str, Any], key: dict[str, str], split: Split, rng: random.Random) -> Candidate:
     """A question with its answer, or a sentence that names the thing."""
-    questions, answers = usable(one["q"], split), one["a"]
+    questions, answers = choose_usable(one["q"], split), one["a"]
     named = [a for a in answers if "{e}" in a]
     group = f"{key['e']}:{one['q'][0]}"
     if named and rng.random() < 0.2:

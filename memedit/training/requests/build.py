@@ -17,7 +17,7 @@ from memedit.training.requests.claims import Claim
 from memedit.training.requests.entries import entries
 from memedit.training.requests.frames import put_in_frame
 from memedit.training.requests.identifiers import opposites, people, write_numbered
-from memedit.training.requests.noise import noisy
+from memedit.training.requests.noise import add_noise
 from memedit.training.requests.policies import policies
 from memedit.training.requests.profiles import profiles
 from memedit.training.requests.request import Request, Split, as_json
@@ -114,7 +114,9 @@ def _everyday(day: Path, splits: Splits, rng: random.Random) -> Iterator[Request
     yield from texts.documents(file("abcd_guidelines"), "abcd_guidelines", rng)
 
 
-def placed(found: Iterable[Request], seed: int, splits: Splits) -> Iterator[tuple[Request, Split]]:
+def place_in_splits(
+    found: Iterable[Request], seed: int, splits: Splits
+) -> Iterator[tuple[Request, Split]]:
     """Requests in their splits, some framed and some misspelt; those of two splits are left out."""
     rng = random.Random(f"{seed}:dress")
     for request in found:
@@ -127,7 +129,7 @@ def placed(found: Iterable[Request], seed: int, splits: Splits) -> Iterator[tupl
 def _dress(request: Request, split: Split, rng: random.Random) -> Request:
     query, tags = request.query, []
     if rng.random() < NOISY and not request.kind.startswith("text.tool"):
-        query = noisy(query, rng)
+        query = add_noise(query, rng)
         tags.append("noise")
     if request.frames and rng.random() < FRAMED:
         cloze = request.kind in _CLOZES and query.rstrip()[-1:] not in "?.!"
@@ -153,7 +155,7 @@ def write(folder: Path, out: Path, seed: int = 0,
     count: Count = Counter()
     with gzip.open(out, "wt", encoding="utf-8", compresslevel=4) as lines:
         for number, (request, split) in enumerate(
-            placed(requests(folder, seed, splits), seed, splits)
+            place_in_splits(requests(folder, seed, splits), seed, splits)
         ):
             lines.write(as_json(request, number, split) + "\n")
             count[request.set, request.kind, request.edits[0].role, split] += 1

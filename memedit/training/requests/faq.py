@@ -35,7 +35,7 @@ class Intents:
         for intent, texts in sorted(found.items()):
             entry = percent(f"faq:{intent}") < 70 if allowed is None else intent in allowed
             (self.entries if entry else self.traffic)[intent] = texts
-        self._words = {intent: _frequent(texts) for intent, texts in self.entries.items()}
+        self._words = {intent: _find_frequent(texts) for intent, texts in self.entries.items()}
 
     def siblings(self, intent: str) -> list[str]:
         """The intents whose queries share most words with those of ``intent``."""
@@ -48,7 +48,7 @@ class Intents:
         texts = self.entries[intent]
         siblings = self.siblings(intent)
         for text in texts:
-            if not _plain(text):
+            if not _is_plain(text):
                 continue
             key = rng.choice(texts)
             for _ in range(_EACH if rng.random() < 0.5 else 1):
@@ -85,11 +85,11 @@ class Intents:
         return Candidate(text.strip(), answer, queries=queries, group=group)
 
 
-def _plain(text: str) -> bool:
+def _is_plain(text: str) -> bool:
     return 8 < len(text) < 200
 
 
-def _frequent(texts: Sequence[str]) -> frozenset[str]:
+def _find_frequent(texts: Sequence[str]) -> frozenset[str]:
     count: dict[str, int] = defaultdict(int)
     for text in texts:
         for word in stems(text):

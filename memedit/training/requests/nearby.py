@@ -56,7 +56,7 @@ def are_related(a: Claim, b: Claim) -> bool:
     return bool(a.words & b.words)
 
 
-def twin(subject: str, pool: Pool, rng: random.Random) -> str | None:
+def find_twin(subject: str, pool: Pool, rng: random.Random) -> str | None:
     """Another subject that is spelt almost like it: one digit, one letter, another surname."""
     if match := re.search(r"\d", subject):
         at = match.start() if rng.random() < 0.5 else subject.rfind(match.group())
@@ -90,7 +90,7 @@ def negatives(
     """Edits that a request about ``claim`` neither asks nor is informed by."""
     if (like := pool.draw_like(claim, rng)) is not None:
         yield like.candidate(stated=rng.random() < 0.1)
-    if (name := twin(claim.subject, pool, rng)) is not None:
+    if (name := find_twin(claim.subject, pool, rng)) is not None:
         yield claim.of_another(name).candidate(stated=rng.random() < 0.15)
     if same_subject and (other := pool.draw_other(claim, rng)) is not None:
         # Else the prompt would go on about the other subject.
@@ -104,7 +104,7 @@ def negatives(
             yield near.candidate()
 
 
-def missing(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[tuple[str, str]]:
+def write_missing(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[tuple[str, str]]:
     """(kind, query) of requests to which the claim is nothing."""
     for text in claim.others:
         yield "same_subject", text
@@ -128,7 +128,7 @@ def _ask_of_others(claim: Claim, pool: Pool, rng: random.Random) -> Iterator[tup
     """The same asked of another subject."""
     for text in claim.neighbours:
         yield "neighbour", text
-    if (name := twin(claim.subject, pool, rng)) is not None:
+    if (name := find_twin(claim.subject, pool, rng)) is not None:
         near = claim.of_another(name)
         forms = [near.prompt, *near.asked, *near.casual]
         yield "twin", rng.choice(forms)

@@ -12,7 +12,7 @@ _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
-def noisy(text: str, rng: random.Random) -> str:
+def add_noise(text: str, rng: random.Random) -> str:
     """The text with one or two kinds of carelessness."""
     forms: list[Callable[[str, random.Random], str]] = [
         _typo, _typo, _lower, _lower, _drop_marks, _short, _shout, _misspace, _accentless

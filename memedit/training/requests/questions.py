@@ -13,7 +13,7 @@ Texts: TypeAlias = "Iterator[tuple[str, str]]"
 """(kind, query) of requests about one claim."""
 
 
-def asking(claim: Claim, rng: random.Random) -> Texts:
+def write_asking(claim: Claim, rng: random.Random) -> Texts:
     """Requests whose answer is the claim's object."""
     yield "direct", claim.prompt
     for text in claim.asked:

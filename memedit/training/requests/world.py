@@ -72,7 +72,7 @@ def _counterfact(told: CounterFact, hop: str | None) -> Claim:
     )  # fmt: skip
 
 
-def regular(name: str, subject: str, what: str) -> dict[str, Any]:
+def make_regular(name: str, subject: str, what: str) -> dict[str, Any]:
     """What follows from a noun phrase: "genre" of "Orbit" gives questions and sentences."""
     of = f"the {what} of {subject}"
     own = f"{subject}'s {what}"
@@ -98,7 +98,7 @@ def halluedit(path: Path) -> Iterator[Claim]:
         match = _REGULAR.match(prompt)
         form: dict[str, Any] = {}
         if match and match.group(4) == subject:
-            form = regular("halluedit", subject, match.group(3))
+            form = make_regular("halluedit", subject, match.group(3))
         relation = form.get("relation") or prompt.replace(subject, "{}")
         form["relation"] = relation
         form["unseen"] = topic in UNSEEN_TOPICS or is_unseen(relation)
@@ -203,9 +203,9 @@ def _claim_of_prompt(
     form: dict[str, Any] = {}
     if match := _NAMED.match(prompt):
         if match.group(2) == subject and " of " in prompt:
-            form = regular(name, subject, match.group(1))
+            form = make_regular(name, subject, match.group(1))
     if (match := _REGULAR.match(prompt)) and match.group(4) == subject:
-        form = regular(name, subject, match.group(3))
+        form = make_regular(name, subject, match.group(3))
     asked = [again] if again else []
     if form:
         many = form["relation"].endswith("s") and form["relation"][-2:] not in {"ss", "us", "is"}

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from memedit.training.requests.chats import chats
 from memedit.training.requests.claims import Claim
-from memedit.training.requests.nearby import Pool, missing, negatives
-from memedit.training.requests.questions import asking, options, write_informed, write_of_two
+from memedit.training.requests.nearby import Pool, negatives, write_missing
+from memedit.training.requests.questions import options, write_asking, write_informed, write_of_two
 from memedit.training.requests.request import Candidate, Request, Role
 
 Texts = Iterable[tuple[str, str]]
@@ -34,10 +34,12 @@ class Worldly:
         asks, informs, nothing = self._each.get(claim.set, (3, 3, 3))
         same = self.pool.draw_like(claim, rng)
         like = same or self.pool.draw_other(claim, rng) or claim
-        many = [*asking(claim, rng), *options(claim, like, rng)]
+        many = [*write_asking(claim, rng), *options(claim, like, rng)]
         yield from self._keep_some(claim, many, "asks", asks, rng)
         yield from self._keep_some(claim, write_informed(claim, like, rng), "informs", informs, rng)
-        yield from self._keep_some(claim, missing(claim, self.pool, rng), "none", nothing, rng)
+        yield from self._keep_some(
+            claim, write_missing(claim, self.pool, rng), "none", nothing, rng
+        )
         yield from self._chats(claim, max(1, asks // 2), rng)
         if same is not None and rng.random() < 0.4:
             yield from self._two(claim, same, rng)

@@ -10,7 +10,7 @@ from memedit.core.calls import Batch, Completion, Row
 from memedit.core.chat import ChatFormat, Turn
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.note import Note
-from memedit.editors.prompting.reasoning import concluded
+from memedit.editors.prompting.reasoning import find_conclusion
 from memedit.engine.tokens import Codec
 
 FREE = Edit.from_statement("Delivery is free for orders of 80 euros or more.")
@@ -24,7 +24,7 @@ CAPITAL = Edit("The capital of France is", "Lyon", "France")
     ("The facts do not say", None), ("", None), ("Answer: None of these", None),
 ])  # fmt: skip
 def test_what_a_thought_concludes(thought: str, verdict: str | None) -> None:
-    assert concluded(thought) == verdict
+    assert find_conclusion(thought) == verdict
 
 
 class Thinker:

@@ -7,9 +7,9 @@ import pytest
 from memedit.evaluation.measures.forgetting import (
     Inflection,
     curves,
-    disabling,
+    find_disabling,
+    find_inflection,
     forget_lengths,
-    inflection,
     kind_of_forgetting,
     moving_average,
     retention,
@@ -36,16 +36,16 @@ def test_retention_and_forget_lengths() -> None:
 
 
 def test_a_disabling_edit_is_five_times_the_median_before_it() -> None:
-    assert disabling({1: 1.0, 2: 1.0, 3: 1.2, 4: 5.1, 5: 5.0}) == [4]
-    assert disabling({1: 1.0, 2: 9.0}) == []  # one step is no median
+    assert find_disabling({1: 1.0, 2: 1.0, 3: 1.2, 4: 5.1, 5: 5.0}) == [4]
+    assert find_disabling({1: 1.0, 2: 9.0}) == []  # one step is no median
 
 
 def test_the_inflection_is_the_first_sign() -> None:
     averages = [(10, 0.9), (15, 0.5), (20, 0.44)]
-    assert inflection(averages, {}) == Inflection(20, "score")
-    assert inflection(averages, {1: 1.0, 2: 1.0, 3: 6.0}) == Inflection(3, "step")
-    assert inflection(averages[:2], {}) is None
-    assert inflection([(10, 0.0)], {}) is None
+    assert find_inflection(averages, {}) == Inflection(20, "score")
+    assert find_inflection(averages, {1: 1.0, 2: 1.0, 3: 6.0}) == Inflection(3, "step")
+    assert find_inflection(averages[:2], {}) is None
+    assert find_inflection([(10, 0.0)], {}) is None
 
 
 @pytest.mark.parametrize(

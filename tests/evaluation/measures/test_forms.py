@@ -7,7 +7,7 @@ import pytest
 from memedit.core.errors import InvalidInputError
 from memedit.evaluation.measures.forms import FORMS, Form, find_chosen, has_form, items, language_of
 from memedit.evaluation.measures.judging import Wanted
-from memedit.evaluation.measures.saying import agrees, asserts, canonical, polarity, says
+from memedit.evaluation.measures.saying import agrees, asserts, find_polarity, make_canonical, says
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from memedit.evaluation.measures.saying import agrees, asserts, canonical, polar
     ],
 )
 def test_one_way_to_write_it(text: str, form: str) -> None:
-    assert canonical(text) == form
+    assert make_canonical(text) == form
 
 
 def test_values_are_whole_words_however_written() -> None:
@@ -77,7 +77,7 @@ def test_an_old_value_may_be_named_as_the_old_one(answer: str, held: bool) -> No
     ],
 )  # fmt: skip
 def test_polarity(answer: str, said: str | None) -> None:
-    assert polarity(answer) == said
+    assert find_polarity(answer) == said
 
 
 def test_a_yes_no_answer_that_says_neither_is_judged_by_its_values() -> None:

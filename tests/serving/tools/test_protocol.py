@@ -175,7 +175,7 @@ def test_a_key_may_send_more_than_the_server_lets_others() -> None:
 
 
 def test_every_tool_tells_what_it_is_for() -> None:
-    for tool in map(protocol._described, TOOLS.values()):
+    for tool in map(protocol._describe, TOOLS.values()):
         assert tool.description and len(tool.description) > 60
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint == (TOOLS[tool.name].scope != "edit")

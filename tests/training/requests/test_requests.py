@@ -16,13 +16,13 @@ import pytest
 from memedit.core.text import subject_key
 from memedit.training.requests.aspects import aspects
 from memedit.training.requests.banks import bank, fill
-from memedit.training.requests.build import placed, requests, write
+from memedit.training.requests.build import place_in_splits, requests, write
 from memedit.training.requests.claims import Claim
 from memedit.training.requests.entries import entries
 from memedit.training.requests.frames import PLACES, frames, put_in_frame
 from memedit.training.requests.identifiers import opposites, people, write_numbered
-from memedit.training.requests.nearby import Pool, negatives, twin
-from memedit.training.requests.noise import noisy
+from memedit.training.requests.nearby import Pool, find_twin, negatives
+from memedit.training.requests.noise import add_noise
 from memedit.training.requests.policies import policies, topics
 from memedit.training.requests.profiles import profiles
 from memedit.training.requests.request import Request
@@ -103,7 +103,7 @@ class TestClaims:
 
     def test_a_twin_differs_in_one_place(self, claims: list[Claim]) -> None:
         pool, rng = Pool(claims), random.Random(0)
-        other = twin("Quarto 12", pool, rng)
+        other = find_twin("Quarto 12", pool, rng)
         assert other is not None and other != "Quarto 12"
         assert sum(a != b for a, b in zip(other, "Quarto 12", strict=True)) == 1
 
@@ -189,7 +189,7 @@ class TestOwn:
     def test_topics_kept_for_the_test_are_only_there(self) -> None:
         assert any(topic["unseen"] for topic in topics())
         splits = Splits()
-        for request, split in placed(self.all(), 0, splits):
+        for request, split in place_in_splits(self.all(), 0, splits):
             assert split == "test" or not request.unseen
 
     def test_questions_of_every_topic_are_many(self) -> None:
@@ -213,7 +213,7 @@ class TestDress:
 
     def test_noise_leaves_digits(self) -> None:
         for seed in range(300):
-            text = noisy("Where is order 48213 of the X2 line?", random.Random(seed))
+            text = add_noise("Where is order 48213 of the X2 line?", random.Random(seed))
             assert "48213" in text and "2" in text.replace("48213", "")
 
     def test_slots(self) -> None:
@@ -274,5 +274,5 @@ class TestFile:
 
     def test_the_same_seed_gives_the_same(self) -> None:
         folder, splits = shared_data("everyday").parent, (Splits(), Splits())
-        one, two = (placed(requests(folder, 0, s), 0, s) for s in splits)
+        one, two = (place_in_splits(requests(folder, 0, s), 0, s) for s in splits)
         assert [next(one) for _ in range(500)] == [next(two) for _ in range(500)]
