@@ -24,7 +24,7 @@ from scipy.stats import binomtest
 
 import memedit
 from memedit.core.errors import InvalidInputError
-from memedit.evaluation.reports.tables import headline, is_fraction, unit
+from memedit.evaluation.reports.tables import choose_headline, is_fraction, unit
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("results")
@@ -73,7 +73,7 @@ def _figure(name: str, value: float, low: float | None, high: float | None, n: i
 
 def figures_of_run(aggregates: Mapping[str, Any]) -> Iterator[Figure]:
     """The headline figures of a run's editors at every checkpoint."""
-    names = headline(aggregates)
+    names = choose_headline(aggregates)
     for editor, points in aggregates.items():
         for point, metrics in points.items():
             for name in names:

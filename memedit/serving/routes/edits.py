@@ -157,7 +157,7 @@ async def explain(service: State, caller: MayAsk, asked: Explain) -> Response:
 async def _live(service: Service, caller: Caller, question: Question) -> AsyncIterator[bytes]:
     try:
         async for part in service.backend.explain_live(question):
-            yield event(part if "of" in part else reading.explained_for(caller, part))
+            yield event(part if "of" in part else reading.narrow_explanation(caller, part))
     except Exception as error:
         yield event(api_error(error).body())
 
