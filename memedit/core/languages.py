@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 _SURE = 0.5
 """Probability of its likeliest language from which a text is taken to be in it: names, code and a
@@ -31,7 +34,7 @@ def is_foreign(text: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _identifier() -> Any:
+def _identifier() -> LanguageIdentifier:
     """Loaded (about a second) when the first text is looked at."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 

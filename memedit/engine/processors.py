@@ -47,8 +47,9 @@ class CallerCriterion(StoppingCriteria):
     def __init__(self, inner: Any, own: Tensor, width: int) -> None:
         self.inner, self.own, self.width = inner, own, width
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Any:
-        return self.inner(_join_seen(self.own, input_ids, self.width), scores, **kwargs)
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
+        done: Tensor = self.inner(_join_seen(self.own, input_ids, self.width), scores, **kwargs)
+        return done
 
 
 class StopTokens(StoppingCriteria):
@@ -62,7 +63,7 @@ class StopTokens(StoppingCriteria):
     def __init__(self, table: Tensor) -> None:
         self.table = table
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Any:
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
         return self.table[input_ids[:, -1]]
 
 

@@ -132,7 +132,7 @@ class _StopText(StoppingCriteria):
     def __init__(self, codec: Codec, width: int, stop: Sequence[str]) -> None:
         self._codec, self._width, self._stop = codec, width, tuple(stop)
 
-    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Tensor:
         new = input_ids[:, max(self._width, input_ids.shape[1] - _TAIL) :].cpu()
         done = [any(s in self._codec.text(row) for s in self._stop) for row in new]
         return torch.tensor(done, dtype=torch.bool, device=input_ids.device)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 import typer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -43,13 +44,16 @@ def templates() -> tuple[list[str], np.ndarray[Any, Any], list[str]]:
     return list(texts), np.array(many), list(groups)
 
 
-def predict_held_out(vectors: Vectors, many: Any, groups: list[str], strength: float) -> Any:
+def predict_held_out(
+    vectors: Vectors, many: npt.NDArray[np.bool_], groups: list[str], strength: float
+) -> npt.NDArray[np.float64]:
     """[n] probability of several values, each by a decision that has not seen its group."""
     made = LogisticRegression(C=strength, max_iter=2_000)
     folds = GroupKFold(_FOLDS)
-    return cross_val_predict(made, vectors, many, groups=groups, cv=folds, method="predict_proba")[
-        :, 1
-    ]
+    chances: npt.NDArray[np.float64] = cross_val_predict(
+        made, vectors, many, groups=groups, cv=folds, method="predict_proba"
+    )
+    return chances[:, 1]
 
 
 def fit(encoder: Encoder) -> dict[str, Any]:

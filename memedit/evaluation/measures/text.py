@@ -8,9 +8,12 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from memedit.core.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _END = re.compile(r"[\n!?]|(?<=\w{4})\.(?=\s|$)")
@@ -104,14 +107,14 @@ def tokens(text: str) -> list[str]:
     return words
 
 
-def weights(corpus: Iterable[str]) -> Any:
+def weights(corpus: Iterable[str]) -> TfidfVectorizer:
     """TF-IDF's vocabulary and idf, from the references of all cases."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     return TfidfVectorizer().fit(corpus)
 
 
-def consistency(texts: Sequence[str], references: Sequence[str], weights: Any) -> float:
+def consistency(texts: Sequence[str], references: Sequence[str], weights: TfidfVectorizer) -> float:
     """RS: cosine of the TF-IDF vectors of all texts joined and all references joined.
 
     Args:

@@ -11,10 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from memedit.core.files import open_text
 from memedit.evaluation.measures import text as texts
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 Doc: TypeAlias = "dict[str, Any]"
 _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?")
@@ -55,7 +58,7 @@ def boolq_target(doc: Doc) -> int:
     return int(answer in {True, "true", "True", "yes"})
 
 
-def mutual_docs(docs: Any) -> Any:
+def mutual_docs(docs: Dataset) -> Dataset:
     """With ``gold``, the position of the right option."""
     return docs.map(lambda doc: {"gold": _position(doc)})
 
@@ -93,7 +96,7 @@ def samsum(doc: Doc, results: Sequence[str]) -> dict[str, float]:
     return {name: float(scores[name].fmeasure) for name in names}
 
 
-def conll03_docs(docs: Any) -> Any:
+def conll03_docs(docs: Dataset) -> Dataset:
     """With ``sentence`` and ``entities`` ("Oslo = LOC; Bo Ek = PER", or "none")."""
 
     def write_entities(doc: Doc) -> Doc:

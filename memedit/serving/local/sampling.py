@@ -264,7 +264,7 @@ class Listener(StoppingCriteria):
         self.rows, self.ends = rows, ends
         self.first: float | None = None
 
-    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Any:
+    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:
         if self.first is None:
             self.first = time.perf_counter()
         tokens = input_ids[:, -1].tolist()
