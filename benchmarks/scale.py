@@ -59,9 +59,9 @@ def milliseconds(encoder: Standing, action: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - start - encoder.seconds)
 
 
-def fill(folder: Path, size: int, *, real: bool) -> Results:
+def fill(folder: Path, size: int, *, real: bool, name: str | None = None) -> Results:
     """Put ``size`` edits into a memory that has some of them."""
-    encoder = Standing(load_encoder(), real=real)
+    encoder = Standing(load_encoder(name), real=real)
     start = time.perf_counter()
     with EditMemory(folder, encoder) as memory:
         there = len(memory)
@@ -83,8 +83,8 @@ def fill(folder: Path, size: int, *, real: bool) -> Results:
 class Opened:
     """A memory of ``size`` edits, opened in this process."""
 
-    def __init__(self, folder: Path, size: int, *, real: bool) -> None:
-        self.encoder = Standing(load_encoder(), real=real)
+    def __init__(self, folder: Path, size: int, *, real: bool, name: str | None) -> None:
+        self.encoder = Standing(load_encoder(name), real=real)
         self.encoder.inner.encode(["Everything is loaded."])
         with EditMemory(None, self.encoder) as small:
             small.add_many(edits(10))
@@ -188,9 +188,11 @@ class Opened:
         return {"out_of_scope": apart, "edit": edit}
 
 
-def measure(folder: Path, size: int, *, real: bool, generate: bool) -> Results:
+def measure(
+    folder: Path, size: int, *, real: bool, generate: bool, name: str | None = None
+) -> Results:
     """Open a memory, and time what may be asked of it."""
-    opened = Opened(folder, size, real=real)
+    opened = Opened(folder, size, real=real, name=name)
     found: Results = {"open_s": opened.opening, "resident_kb_an_edit": opened.resident()}
     found |= opened.search()
     found["resident_kb_an_edit_searched"] = opened.resident()
@@ -237,6 +239,9 @@ def main(
         int, typer.Option(help="Up to so many edits the real encoder fills the memory.")
     ] = 100_000,
     generate: Annotated[bool, typer.Option(help="Load the base and compare answers too.")] = True,
+    encoder: Annotated[
+        str | None, typer.Option(help="Another than the packaged one; hashing:64 needs no model.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Keep the filled memories here for the next run.")
     ] = None,
@@ -248,8 +253,9 @@ def main(
     results: Results = {"setting": setting, "sizes": {}}
     for size in sorted({int(part) for part in edits_.split(",")}):
         with folder_for(size, cache) as folder:
-            found = in_fresh_process(fill, folder, size, real=size <= real)
-            found |= in_fresh_process(measure, folder, size, real=size <= real, generate=generate)
+            how: dict[str, Any] = {"real": size <= real, "name": encoder}
+            found = in_fresh_process(fill, folder, size, **how)
+            found |= in_fresh_process(measure, folder, size, generate=generate, **how)
         results["sizes"][str(size)] = found
         if json_ is not None:
             json_.write_text(json.dumps(results, indent=2) + "\n", "utf-8")

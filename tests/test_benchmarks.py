@@ -128,3 +128,17 @@ def test_everyday_scope(tmp_path: Path, minilm: Any) -> None:
     manifest = found["manifest"]
     assert manifest["edits"] == {"own": 2} and manifest["refused"] == {"own": 1}
     assert manifest["ms_beyond_encoder"]["queries"] == 5
+
+
+@pytest.mark.slow
+def test_scale(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    options = ("--edits", "256", "--no-generate", "--encoder", "hashing:64", "--real", "256")
+    run("scale", *options, "--cache", str(tmp_path / "kept"), "--json", str(out))
+    row = json.loads(out.read_text())["sizes"]["256"]
+    assert row["recall_16"] == 1  # small: every vector is compared
+    assert row["disk_kb_an_edit"] > 0.3 and row["open_s"] > 0
+    assert 0 < row["search_ms_p50"] <= row["search_ms_p99"]
+    for name in ("add", "correct", "forget"):
+        assert 0 < row[f"{name}_ms"] <= row[f"{name}_ms_longest"]
+    assert 0 < row["bulk_of_encoder"] < 1
