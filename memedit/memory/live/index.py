@@ -17,7 +17,7 @@ faiss: Any = _faiss  # stubs, where FAISS ships them, lack half of what is used 
 FLAT_LIMIT = 20_000
 """Up to this many keys every vector is compared; beyond, only those in the nearest cells."""
 _GROWTH = 4  # cells are learnt anew when the index has grown by this factor
-_PROBES = 1 / 14  # share of the cells searched; recall@10 is tested against brute force
+_PROBES = 1 / 10  # share of the cells searched; recall@10 is tested against brute force
 _SAMPLE = 40  # training vectors per cell
 
 
