@@ -41,6 +41,7 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
+            # Only JSON's own errors have one: the other is a RecursionError.
             why = getattr(error, "msg", "nested too deeply")
             raise InvalidInputError(f"{path}, line {number}: no JSON ({why}).") from None
         if not isinstance(record, dict):
@@ -100,6 +101,7 @@ def _from_hub(name: str) -> Iterator[Json]:
     repository, _, split = name.partition(":")
     try:
         rows = datasets.load_dataset(repository, split=split or "train")
+    # Whatever it is: the network, a right that lacks, or the data set's own code.
     except Exception as error:
         raise InvalidInputError(
             f"The data set {repository!r} cannot be loaded: {str(error).splitlines()[0]}",

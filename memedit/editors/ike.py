@@ -127,6 +127,7 @@ class Ike:
         except ContextOverflowError:
             if not self.demonstrations:
                 raise
+            # Halved until they fit: without any, the request itself is too long.
             fewer = replace(self, demonstrations=self.demonstrations // 2)
             return fewer._run_concerned(batch, call)
 
@@ -141,6 +142,7 @@ class Ike:
             return hits_of(row, self.name)[0].record.sequence == first.record.sequence
 
         shown = partial(self._run_in_context, context=context, call=call)
+        # The rows of one edit now; the others come back here.
         return batch.route(is_mine, shown, partial(self._run_published, call=call))
 
     def _run_in_context(self, batch: Batch, context: str, call: Call) -> list[Any]:

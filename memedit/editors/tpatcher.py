@@ -266,6 +266,7 @@ class _Fitting:
         watch = _Watch(len(self.edits), how.rate)
         for step in range(1, how.steps + 1):
             descent.step(active, watch.rate)
+            # The last step is validated, whatever its number.
             if step < how.steps and (step < how.begin or (step - how.begin) % how.every):
                 continue
             loss, right, memory = self._validate(active)

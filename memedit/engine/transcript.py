@@ -76,6 +76,7 @@ class Transcript:
         base, pad = self._base, self._codec.pad
         ids, mask = pad_left([torch.tensor(self._pending[i], dtype=torch.long) for i in rows], pad)
         full = torch.cat([self._mask, mask], dim=1)
+        # The holes count: they are columns of the cache.
         self._prefixes.check_window(full.shape[1] + tokens)
         options: dict[str, Any] = {"past_key_values": self._cache} if self._reuse else {}
         out = base.generate(
@@ -84,7 +85,7 @@ class Transcript:
             max_new_tokens=tokens,
             do_sample=False,
             num_beams=1,
-            repetition_penalty=1.0,
+            repetition_penalty=1.0,  # a transcript repeats its form in every round
             pad_token_id=pad,
             stopping_criteria=StoppingCriteriaList([_StopText(self._codec, ids.shape[1], stop)]),
             **options,
@@ -119,6 +120,7 @@ class Transcript:
     def _cut_written(self, line: Sequence[int], stop: Sequence[str]) -> list[int]:
         """A row's tokens up to its first stop, without what ends the text and the padding."""
         cut = next((n for n, token in enumerate(line) if token in self._ends), len(line))
+        # Token by token, as the criterion saw them: the first stop counts.
         for n in range(1, cut + 1):
             tail = self._codec.text(torch.tensor(line[max(0, n - _TAIL) : n]))
             if any(text in tail for text in stop):
@@ -133,6 +135,7 @@ class _StopText(StoppingCriteria):
         self._codec, self._width, self._stop = codec, width, tuple(stop)
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Tensor:
+        # Nothing of the prompt: its worked examples hold the same stops.
         new = input_ids[:, max(self._width, input_ids.shape[1] - _TAIL) :].cpu()
         done = [any(s in self._codec.text(row) for s in self._stop) for row in new]
         return torch.tensor(done, dtype=torch.bool, device=input_ids.device)

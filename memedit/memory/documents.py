@@ -123,6 +123,7 @@ class Documented(Shelves):
             InvalidEditError: a passage that no edit can be; no date.
             MemoryStoreError: it could not be stored; the memory is as before.
         """
+        # Any place will do to check the requests: their own is known within the transaction.
         source, zone = Place(document.name, 1, 1).source, self._zone_for(valid_from, valid_until)
         requests = [
             Request.of(edit, namespace, source, valid_from, valid_until, zone=zone)
@@ -158,6 +159,7 @@ class Documented(Shelves):
         Raises:
             UnknownEditError: there is none of this name.
         """
+        # One moment: what is planned twice is planned alike.
         store, now = self._store, datetime.now(UTC)
         # Once before anything is locked, to refuse or to tell; once more on the newest state.
         with store.reading() as live:

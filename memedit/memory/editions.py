@@ -103,6 +103,7 @@ class Edition:
             kept: Diff = tuple((" ", record) for record in self._old)
             return self._make_change("unchanged", before, self._known.head.version, kept)
         for record in self._gone:
+            # What has not begun by then would be shortened to nothing.
             if self._from is None or not _begins_before(record, self._from):
                 self._plan.retire(record, REASON, None)
             else:

@@ -42,6 +42,7 @@ class Import:
     ) -> None:
         if not path.is_file():
             raise InvalidInputError(f"No file {str(path)!r}.", hint="Check the path.")
+        # Said only where it is set: imports that an older version began are still found.
         key = json.dumps([sha256(path), namespace, source] + ["pin"] * pin)
         self.name = f"import:{hashlib.sha256(key.encode()).hexdigest()}"
         self.report = ImportReport()

@@ -78,6 +78,7 @@ class ListeningReplica(Replica):
         changes = metas.get(PAYLOAD_CHANGES)
         if afresh or changes != self._payload_changes:
             kept = () if afresh else self.live.records
+            # Nobody says which payloads came later: all are read again.
             wanted = sorted({*kept, *wanted} - {*news.dead})
         found: PayloadRows = {}
         for row in journal.payload_rows(wanted) if wanted else ():

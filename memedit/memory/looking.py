@@ -34,6 +34,7 @@ class LookingReplica(Replica):
         """Nothing was listened to."""
 
     def refresh(self) -> None:
+        # Before reading: what is written in between is found by the next look.
         changed = self._journal.changed()
         if changed == self._seen:
             return
@@ -60,6 +61,7 @@ class LookingReplica(Replica):
         try:
             return super().catch_up(journal)
         except BaseException:
+            # What could not be taken in is looked for again.
             self._seen = None
             raise
 

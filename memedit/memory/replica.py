@@ -230,6 +230,7 @@ class Replica(ABC):
 
     def _drop_purged(self, identity: Mapping[str, str], event: str | None) -> None:
         """What was purged is let go of wherever it was kept beside the live set."""
+        # A copy: another thread may add to it meanwhile.
         for forget in list(self.when_purged):
             forget()
         folder = self.folder(identity)

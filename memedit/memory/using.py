@@ -100,6 +100,7 @@ class Uses:
     def write(self) -> None:
         """Add what was counted to what is kept; what cannot be written is counted no more."""
         with self._lock:
+            # Taken out at once: what is counted while it is written is the next minute's.
             new, self._new, timer, self._timer = self._new, {}, self._timer, None
         if timer is not None:
             timer.cancel()

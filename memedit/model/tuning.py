@@ -158,6 +158,7 @@ def make_facts() -> list[Invented]:
     found = []
     for at, place in enumerate(_PLACES):
         for number, (prompt, question, judged, values) in enumerate(_RELATIONS):
+            # Another value from place to place: a base that likes one of them gains nothing.
             value, other = (values[(at + number + n) % len(values)] for n in (0, 1))
             found.append(
                 Invented(

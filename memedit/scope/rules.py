@@ -33,7 +33,9 @@ class Nearest:
 
     def decide(self, prompts: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[Decision]:
         return [
-            _fire(hits, [h.similarity for h in hits], [-1.0] * len(hits)) for hits in candidates
+            # No cosine is less: all of them fire, the nearest first.
+            _fire(hits, [h.similarity for h in hits], [-1.0] * len(hits))
+            for hits in candidates
         ]
 
 

@@ -81,6 +81,7 @@ def choose_told(
 ) -> Sequence[tuple[Hit, str]]:
     """As many of the hits as fit, the first always, each with its fact."""
     chosen: list[tuple[Hit, str]] = []
+    # By whether it is a passage: documents have room of their own.
     left = {True: room.document_tokens, False: room.tokens}
     facts = ((hit, fact_of(hit, editor, lm)) for hit in hits)
     for hit, fact in islice((pair for pair in facts if pair[1]), room.facts):

@@ -27,6 +27,7 @@ class Moment:
 
     def __init__(self, matrix: Tensor, tokens: int = 0, digest: str = "") -> None:
         self.matrix, self.tokens, self.digest = matrix.double(), tokens, digest
+        # "_ex" says by a number what the other raises in torch's words.
         factor, info = torch.linalg.cholesky_ex(self.matrix)
         if int(info):
             raise StatisticsError(
@@ -53,6 +54,7 @@ class Moment:
         """[f, m] orthonormal directions in which the second moment is below a threshold; or, given
         ``energy``, those that together hold at most this share of C's trace."""
         values, vectors = torch.linalg.eigh(self.matrix)
+        # Rounding leaves some eigenvalues a little below zero.
         held = values.clamp(min=0).cumsum(0) / values.clamp(min=0).sum()
         free: Tensor = vectors[:, values < threshold if energy is None else held <= energy]
         return free

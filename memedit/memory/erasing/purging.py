@@ -138,6 +138,7 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
     beside.erase(wanted.namespace, ids, texts, salt)
     with store.lock:
         with store.change() as head:
+            # Again, now that nobody else writes: there may be more of them, or fewer.
             rows = erasing.choose_rows(store.journal, *wanted.what)
             hashes = {row["sequence"]: erasing.hash_salted(salt, row) for row in rows}
             before = _state(store, salt)

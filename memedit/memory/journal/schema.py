@@ -32,6 +32,7 @@ meta = Table(
 relations = Table(
     "relations",
     metadata,
+    # Given by the writer: a database's own numbers have gaps after what was undone.
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("text", String, nullable=False, unique=True),
     Column("vector", LargeBinary, nullable=False),
