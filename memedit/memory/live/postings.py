@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -55,13 +56,12 @@ class Postings:
 
     def extend(self, pairs: Iterable[tuple[int, int]]) -> None:
         """File many (key, value) at once."""
-        new, before = self._state.new, self._waiting
-        for key, value in pairs:
-            new.setdefault(key, []).append(value)
-            self._waiting += 1
-        many = self._waiting - before > _FEW  # so many are worth it, however large the rest is
-        if many or self._waiting > max(_FEW, len(self._state.keys) // _SHARE):
-            self._settle()
+        many = list(pairs)
+        if len(many) > _FEW:  # so many are worth it, however large the rest is
+            self._settle(many)
+        else:
+            for key, value in many:
+                self.add(key, value)
 
     def get(self, key: int) -> list[int]:
         """The values of a key, oldest first."""
@@ -93,10 +93,10 @@ class Postings:
         self._settle()
         return np.array(self._state.keys, np.int64)
 
-    def _settle(self) -> None:
-        """Sort in what is new, and leave out what is gone."""
+    def _settle(self, more: Sequence[tuple[int, int]] = ()) -> None:
+        """Sort in what is new, and more, and leave out what is gone."""
         state = self._state
-        if not state.new and not state.gone:
+        if not state.new and not state.gone and not more:
             return
         keys, values = np.array(state.keys, np.int64), np.array(state.values, np.int64)
         if state.gone:
@@ -104,9 +104,10 @@ class Postings:
             left[list(state.gone)] = False
             keys, values = keys[left], values[left]
         new = [(key, value) for key, mine in state.new.items() for value in mine]
+        new += more
         if new:
-            more = np.array(new, np.int64)
-            keys, values = np.append(keys, more[:, 0]), np.append(values, more[:, 1])
+            flat = np.fromiter(chain.from_iterable(new), np.int64, 2 * len(new))
+            keys, values = np.append(keys, flat[::2]), np.append(values, flat[1::2])
             order = np.argsort(keys, kind="stable")  # of one key, what came first stays first
             keys, values = keys[order], values[order]
         sorted_in = array("q", keys.tobytes()), array("q", values.tobytes())
