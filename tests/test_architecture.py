@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"evaluation"}),
     frozenset({"serving"}),
     frozenset({"cli"}),
-    frozenset({""}),  # the package itself: imports lazily, by name
+    frozenset({"", "__main__"}),  # the package itself: imports lazily, by name; and as a command
 )
 """The first may be imported by all, the last by none: layout.md, with the rooms that stand side by
 side there put into one order."""
@@ -156,8 +156,9 @@ def test_the_root_holds_rooms_and_doors_only() -> None:
     Thirteen at most of both, beside what every typed package has.
     """
     found = {p.name for p in PACKAGE.iterdir() if p.name != "__pycache__"}
-    rooms = set().union(*LAYERS) - DOORS - {""}
-    assert found == {"__init__.py", "py.typed", *(f"{door}.py" for door in DOORS), *rooms}
+    rooms = set().union(*LAYERS) - DOORS - {"", "__main__"}
+    files = {"__init__.py", "__main__.py", "py.typed"}
+    assert found == {*files, *(f"{door}.py" for door in DOORS), *rooms}
     assert len(rooms | DOORS) <= 13
     for door in DOORS:
         body = tree_of(PACKAGE / f"{door}.py").body
