@@ -44,6 +44,9 @@ FIRES = 0.3
 """Probability of being asked from which an edit fires: freer rephrases need it this low."""
 INFORMS = 0.2
 """Probability of bearing from which an edit that is not asked informs."""
+_FAINT, _SURE = 0.35, 0.5
+"""Cosine below which an edit that is not named is read only because few stand near: it must be as
+probable as this."""
 _AGAINST = 0.01
 """Probability of bearing below which the cross-encoder has read that an edit does not matter."""
 _CROSS = "cross.safetensors"
@@ -337,10 +340,11 @@ class ClassifierScope:
         """The candidate with its probabilities [2], and what it is to the query: nothing where it
         is ``beside`` what is asked."""
         asks, bears = chances.tolist()
+        least = _SURE if read and hit.mention is None and hit.similarity < _FAINT else 0.0
         role: Role | None = None
-        if not beside and asks >= self.threshold:
+        if not beside and asks >= max(self.threshold, least):
             role = "asks"
-        elif not beside and read and bears >= self.informing:
+        elif not beside and read and bears >= max(self.informing, least):
             role = "informs"
         return replace(hit, score=asks, bearing=bears if read else None, role=role)
 

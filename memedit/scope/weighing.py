@@ -15,10 +15,14 @@ _MIN_SIMILARITY = 0.25
 """An edit whose subject is not named and that is less alike than this is not weighed."""
 _SPELT = 0.6
 """Share of a subject's letter triples that a text must have where the subject is not named."""
-POSSIBLE, ALIKE, UNNAMED, _READ = 0.01, 0.5, 0.35, 5
-"""The cross-encoder reads a candidate that is named, or that the pair network finds this probable,
-or whose text is alike by ``ALIKE``, by ``UNNAMED`` where the edit has no subject that a query could
-name; at most so many of one query."""
+_ALIKE, _UNNAMED, _LEAST = 0.5, 0.35, 0.2
+"""Cosine from which an edit that is not named comes into question; from which one does whose edit
+has no subject that a query could name; and from which it does among few edits."""
+_CROWD, _ABOVE = 16, 0.12
+"""Where so many edits are near, the best stand out from the last of these by this much: one of
+twelve edits may be asked at a cosine of 0.3, of thousands any query finds some as near."""
+_READ = 5
+"""Candidates of one query that the cross-encoder reads at most."""
 _LONG, _ASKING = 24, 0.7
 """A clause of more words than this must be alike by this much to be a question about an edit."""
 _MOST = 24
@@ -43,35 +47,46 @@ def choose_to_read(hits: Sequence[Hit], chances: Floats) -> list[int]:
         key=lambda i: max(chances[i], hits[i].relation or 0.0, hits[i].similarity),
         reverse=True,
     )
-    return [i for i in order if chances[i] >= POSSIBLE or _is_in_question(hits[i])][:_READ]
-
-
-def _is_in_question(hit: Hit) -> bool:
-    least = UNNAMED if hit.record.edit.subject is None else ALIKE
-    return hit.mention is not None or hit.similarity >= least
+    return order[:_READ]
 
 
 def choose_weighed(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:
-    """The candidates a query may concern: those it names, or as good as names, then the edits
-    without a subject that are alike.
+    """The candidates a query may concern: those it names, or as good as names, then those that are
+    alike.
 
     Where nothing is ``read`` by a cross-encoder, a long passage that only mentions a subject is
     taken to ask nothing, and an edit whose subject is not named is not weighed.
     """
     asking = [hit for hit in hits if read or not _is_passage(hit)]
     named = [hit for hit in asking if hit.mention is not None]
+    if read:
+        least = _stand_out(hits)
+        like = [
+            hit
+            for hit in asking
+            if hit.mention is None
+            and (
+                hit.similarity >= min(least, _UNNAMED if hit.record.edit.subject is None else 1.0)
+                or (hit.similarity >= _MIN_SIMILARITY and rate_naming(hit) >= _SPELT)
+            )
+        ]
+        return (named + like)[:_MOST]
     like = [
         hit
         for hit in asking
         if hit.mention is None
         and hit.similarity >= _MIN_SIMILARITY
-        and (
-            hit.record.edit.subject is None
-            or rate_naming(hit) >= _SPELT
-            or (read and hit.similarity >= ALIKE)
-        )
+        and (hit.record.edit.subject is None or rate_naming(hit) >= _SPELT)
     ]
     return (named + like)[:_MOST]
+
+
+def _stand_out(hits: Sequence[Hit]) -> float:
+    """Cosine from which a candidate stands out from edits that merely are the nearest."""
+    if len(hits) < _CROWD:
+        return _LEAST
+    far = sorted((hit.similarity for hit in hits), reverse=True)[_CROWD - 1]
+    return min(max(far + _ABOVE, _LEAST), _ALIKE)
 
 
 def _is_passage(hit: Hit) -> bool:

@@ -28,10 +28,23 @@ def hit(similarity: float, *, named: bool = False, subject: str | None = "Ada") 
     return Hit(Record(edit, 1, 1), similarity, "where?", mention, 0.4 if named else None)
 
 
-def test_read_are_the_named_the_probable_and_the_alike_the_likeliest_first() -> None:
+def test_read_are_the_likeliest_first() -> None:
     hits = [hit(0.1, named=True), hit(0.3), hit(0.55), hit(0.2)]
-    assert choose_to_read(hits, np.array([0.0, 0.0, 0.0, 0.02], np.float32)) == [2, 0, 3]
+    assert choose_to_read(hits, np.array([0.0, 0.0, 0.0, 0.7], np.float32)) == [3, 2, 0, 1]
     assert choose_to_read([hit(0.9)] * 40, np.zeros(40, np.float32)) == list(range(5))
+    far = replace(hit(0.7, named=True), relation=-0.1)  # "Where did it take place?" of a location
+    assert choose_to_read([hit(0.6), far], np.zeros(2, np.float32)) == [1, 0]
+
+
+def test_among_few_edits_a_faint_likeness_is_read_and_among_many_what_stands_out() -> None:
+    few = [hit(0.3), hit(0.22), hit(0.1)]
+    assert choose_weighed(few, read=True) == few[:2]
+    crowd = [hit(0.45), *[hit(0.3)] * 15]
+    assert choose_weighed(crowd, read=True) == crowd[:1]
+    dense = [hit(0.52), *[hit(0.48)] * 15]  # 0.5 is enough in any case
+    assert choose_weighed(dense, read=True) == dense[:1]
+    unnamed = [hit(0.36, subject=None), *[hit(0.34, subject=None)] * 15]
+    assert choose_weighed(unnamed, read=True) == unnamed[:1]
 
 
 def test_what_is_weighed_depends_on_whether_something_reads_it() -> None:

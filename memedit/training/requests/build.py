@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from memedit.training.requests import chains, faq, stated, texts, world
 from memedit.training.requests.aspects import aspects
+from memedit.training.requests.assistants import assistants
 from memedit.training.requests.banks import bank
 from memedit.training.requests.claims import Claim
 from memedit.training.requests.entries import entries
@@ -81,6 +82,7 @@ def requests(folder: Path, seed: int, splits: Splits) -> Iterator[Request]:
         yield request
     yield from aspects(seed)
     yield from entries(seed, 40)
+    yield from assistants(seed, 2)
     yield from opposites(1600, seed)
     yield from people(1200, seed)
     yield from write_numbered(2400, seed)

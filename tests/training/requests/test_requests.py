@@ -15,6 +15,7 @@ import pytest
 
 from memedit.core.text import subject_key
 from memedit.training.requests.aspects import aspects
+from memedit.training.requests.assistants import assistants
 from memedit.training.requests.banks import bank, fill
 from memedit.training.requests.build import place_in_splits, requests, write
 from memedit.training.requests.claims import Claim
@@ -276,3 +277,19 @@ class TestFile:
         folder, splits = shared_data("everyday").parent, (Splits(), Splits())
         one, two = (place_in_splits(requests(folder, 0, s), 0, s) for s in splits)
         assert [next(one) for _ in range(500)] == [next(two) for _ in range(500)]
+
+
+def test_assistants_are_asked_in_peoples_own_words() -> None:
+    told = bank("assistants")
+    for world in told.values():
+        roles = [{*asked.get("asks", ()), *asked.get("informs", ())} for asked in world["requests"]]
+        assert set().union(*roles) <= world["facts"].keys()
+        assert any(not each for each in roles)  # no edit answers everything
+    found = list(assistants(0, 1))
+    assert len(found) == sum(len(world["requests"]) for world in told.values())
+    for request in found:
+        assert len({edit.statement for edit in request.edits}) == len(request.edits)
+        asked = [edit for edit in request.edits if edit.role != "none"]
+        assert bool(asked) == (request.kind != "life.none")
+        assert any(edit.role == "none" for edit in request.edits)
+    assert [r.edits for r in assistants(0, 1)] == [r.edits for r in found]
