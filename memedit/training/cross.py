@@ -15,10 +15,12 @@ from memedit.scope.classifier import Joint, PairModel
 from memedit.scope.cross import FILE, CrossEncoder, changes
 from memedit.scope.features import SCALARS
 from memedit.scope.reading import TextPair
-from memedit.scope.weighing import ALIKE, POSSIBLE, UNNAMED
 from memedit.training.loop import Schedule, train
 from memedit.training.pairs import Floats, Pairs
 
+_ALIKE, _UNNAMED, _POSSIBLE = 0.5, 0.35, 0.01
+"""Cosine of a pair, and of one whose edit has no subject, and probability of the pair network, from
+which it is read among many edits. Among few, fainter ones are: ``_CERTAIN`` stands for them."""
 _CERTAIN = 0.06
 """Share of the pairs that nothing would read that are learnt from too."""
 NONE, ASKS, INFORMS = range(3)
@@ -27,11 +29,11 @@ Labelled = tuple[TextPair, int]
 
 
 def readable(pairs: Pairs, chances: Floats) -> np.ndarray[Any, Any]:
-    """[n] bool: pairs that the cross-encoder would read."""
+    """[n] bool: pairs that the cross-encoder would read among many edits."""
     names = ("mentioned", "similarity", "has_subject")
     named, alike, has_subject = (pairs.scalars[:, SCALARS.index(name)] for name in names)
-    least = np.where(has_subject > 0, ALIKE, UNNAMED)
-    found: np.ndarray[Any, Any] = (named > 0) | (alike >= least) | (chances >= POSSIBLE)
+    least = np.where(has_subject > 0, _ALIKE, _UNNAMED)
+    found: np.ndarray[Any, Any] = (named > 0) | (alike >= least) | (chances >= _POSSIBLE)
     return found
 
 
