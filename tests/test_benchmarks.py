@@ -142,3 +142,22 @@ def test_scale(tmp_path: Path) -> None:
     for name in ("add", "correct", "forget"):
         assert 0 < row[f"{name}_ms"] <= row[f"{name}_ms_longest"]
     assert 0 < row["bulk_of_encoder"] < 1
+
+
+def test_everyday_bearing(tmp_path: Path, minilm: Any) -> None:
+    edit = {"domain": "zoo", "id": "z-1", "prompt": "The zoo opens at", "target_new": "9 am"}
+    (tmp_path / "few_edits.jsonl").write_text(json.dumps(edit) + "\n")
+    asked = [("direct", "When does the zoo open?", ["z-1"]), ("unrelated", "Bake a cake.", [])]
+    lines = [
+        {
+            "id": f"zoo-{number}", "domain": "zoo", "kind": kind, "must": [], "never": [],
+            "messages": [{"role": "user", "content": text}], "form": {"type": "reply"},
+            "bears": bears, "role": "asks" if bears else "none", "max_tokens": 9,
+        }
+        for number, (kind, text, bears) in enumerate(asked)
+    ]  # fmt: skip
+    (tmp_path / "few.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run("everyday_bearing", "--data", str(tmp_path / "few.jsonl"), "--json", str(tmp_path / "out"))
+    kinds = json.loads((tmp_path / "out").read_text())["kinds"]
+    assert kinds["direct"] == {"n": 1, "missing": 0, "others": 0, "fired": 1}
+    assert kinds["unrelated"] == {"n": 1, "missing": 0, "others": 0, "fired": 0}
