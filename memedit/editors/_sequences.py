@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -167,12 +167,31 @@ def sequence_edit(lm: LM, edit: Edit, *, end: bool = False) -> Sequenced:
         InvalidEditError: it has no target.
         InvalidInputError: the tokenizer has no end to train.
     """
+    return sequence_prompt(lm, edit.prompt, require_target(edit), None, end=end)
+
+
+def require_targets(edits: Iterable[Edit]) -> None:
+    """See, before anything is loaded, that every edit has a target.
+
+    Raises:
+        InvalidEditError: the first that has none.
+    """
+    for edit in edits:
+        require_target(edit)
+
+
+def require_target(edit: Edit) -> str:
+    """The target of an edit that is trained on it.
+
+    Raises:
+        InvalidEditError: it has none.
+    """
     if edit.target_new is None:
         raise InvalidEditError(
             f"{edit.prompt!r} has no target to train on.",
             hint="Pass target_new=, or use an editor that takes statements (ike).",
         )
-    return sequence_prompt(lm, edit.prompt, edit.target_new, None, end=end)
+    return edit.target_new
 
 
 def end_of(lm: LM) -> int:

@@ -22,7 +22,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from memedit.core.calls import LM, Row
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import Sequenced, sequence_edit
+from memedit.editors._sequences import Sequenced, require_targets, sequence_edit
 from memedit.editors.weights.base import low_rank
 from memedit.editors.weights.gradients import Factors, factors
 from memedit.editors.weights.hypernetworks import (
@@ -127,6 +127,7 @@ class Ke(HypernetworkEditor):
         """
         if not edits:
             return []
+        require_targets(edits)
         network = self._network(lm)
         return [self._fit_edit(lm, network, edit) for edit in count_done(edits)]
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from memedit.core.calls import LM
 from memedit.core.types import Edit, Payload
-from memedit.editors._sequences import sequence_edit
+from memedit.editors._sequences import require_targets, sequence_edit
 from memedit.editors.weights.base import low_rank
 from memedit.editors.weights.gradients import Factors, factors
 from memedit.editors.weights.hypernetworks import (
@@ -131,6 +131,7 @@ class Mend(HypernetworkEditor):
         """
         if not edits:
             return []
+        require_targets(edits)
         network = self._network(lm)
         end = ends(self.name, self.hypernetwork, lm)
         rows = [sequence_edit(lm, edit, end=end) for edit in edits]

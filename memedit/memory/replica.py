@@ -286,7 +286,8 @@ class Replica(ABC):
                     f"The index snapshot in {str(folder)!r} cannot be written: {error}.",
                     hint="The edits are safe: the index is rebuilt from the journal.",
                 ) from error
-            self.unsaved = 0
+            if path is None:
+                self.unsaved = 0
 
     def snapshot_if_due(
         self, journal: JournalReader | None = None, *, closing: bool = False
@@ -301,10 +302,11 @@ class Replica(ABC):
             due = keys // _SHARE_AT_CLOSE if keys > SNAPSHOT_EVERY else 1
         if self.unsaved < due or not large:
             return
-        self.unsaved = 0
+        unsaved, self.unsaved = self.unsaved, 0  # other threads need not try it, too
         try:
             self.snapshot(journal=journal)
         except MemoryStoreError as error:
+            self.unsaved += unsaved
             log.warning("%s", error)
 
     def _count_keys(self) -> int:

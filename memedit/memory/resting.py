@@ -11,7 +11,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from itertools import islice
 
 from memedit.core.errors import InvalidEditError
 from memedit.core.text import subject_key, words_of
@@ -48,7 +47,7 @@ class Resting(ABC):
         with self._current() as live:
             space = live.space(gone[0].namespace)
             says = [live.records[sequence] for sequence in space.resting_on(ids)]
-            near = sorted({s for test in named for s in islice(space.naming(test.key), _LOOKED_AT)})
+            near = sorted({s for test in named for s in [*space.naming(test.key)][-_LOOKED_AT:]})
             records = [live.records[sequence] for sequence in near]
         # Texts are looked through when others may read and write again.
         left_out = ids | {but}

@@ -185,10 +185,10 @@ class Decider:
         store: EditMemory | MemoryView,
         keep: Callable[[Hit], bool] | None = None,
     ) -> list[Decision]:
+        before = self.memory.version
         found = find_candidates(self.scope, store, queries, namespace, moment)
         if keep is not None:
             found = [[hit for hit in hits if keep(hit)] for hits in found]
-        before = self.memory.version
         with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
             decisions = self.scope.decide(queries, found)
         if self.memory.version != before:  # a purge, perhaps, of what was read meanwhile

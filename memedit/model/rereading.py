@@ -29,6 +29,8 @@ _WORDS = 60
 """Words of a request up to which it is read again as a whole, and by items."""
 _LETTERS, _CLOSE = 4, 0.75
 _STEM = 5
+_BEFORE = 600
+"""Characters before a turn in which the question is looked for that it goes on from."""
 _NAME_WORDS = 8
 """Words of a name: a text may be in capitals from beginning to end."""
 _SURE = 0.6
@@ -55,6 +57,19 @@ _LISTS = re.compile(
 _BETWEEN = re.compile(r"(?:(?<!\s)\s+|)(?:[,;]|\n|\band\b|\bas well as\b|&)\s*", re.IGNORECASE)
 _MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
+_ELLIPSIS = re.compile(
+    r"(?:and|or|but|ok(?:ay)?,? and|what about|how about)\s+"
+    r"(?:(?P<at>of|for|in|at|to|on) )?(?P<what>[^?.!,\n]{2,60})\?",
+    re.IGNORECASE,
+)
+"""A turn that takes its question from the turn before: "And the CTO?", "And in winter?"."""
+_QUESTION = re.compile(
+    r"(?P<asks>(?:who|what|which|when|where|how)\b[^?\n]{0,40}?\b(?:is|are|was|were|does|do|did) )"
+    r"(?P<what>(?:the|your|their|its|our) [^?\n]{1,80}?)"
+    r"(?P<of> (?:of|in|at|for|to|on) [^?\n]{1,80})?\?",
+    re.IGNORECASE,
+)
+_DEFINITE = re.compile(r"(?:the|your|their|its|our)\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +183,37 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
         return Readings()
     short = len(words_of(turn)) <= _WORDS
     items = tuple(items_of(turn)) if short else ()
-    if decision.bearing:
-        return Readings(items=items)
-    if not short:
-        return Readings(parts=parts_of(turn))
-    spelt = respell(turn, house)
-    housed = put_in_house_name(spelt, house)
 
     def whole(text: str) -> tuple[str, ...]:
         return (Conversation(earlier, text),) if text not in ("", turn) else ()
 
-    return Readings(whole(spelt), whole(housed), parts_of(turn), items)
+    if decision.bearing:
+        # What is found in spite of a slip is found for sure, and in its role, without it.
+        faint = short and _rate_surest(decision) < _SURE
+        return Readings(spelt=whole(respell(turn, house)) if faint else (), items=items)
+    if not short:
+        return Readings(parts=parts_of(turn))
+    spelt = respell(turn, house)
+    texts = whole(spelt) + whole(fill_in(spelt, earlier))
+    return Readings(texts, whole(put_in_house_name(spelt, house)), parts_of(turn), items)
+
+
+def fill_in(turn: str, earlier: str) -> str:
+    """A turn that is no whole question, with what it takes from the last question before it: "And
+    the CTO?" after "Who is the CEO of Tarn?"; else ""."""
+    short = _ELLIPSIS.fullmatch(turn.strip())
+    asked = [*_QUESTION.finditer(earlier[-_BEFORE:])]
+    if short is None or not asked:
+        return ""
+    last, what = asked[-1], short["what"].strip()
+    if short["at"]:
+        return f"{last['asks']}{last['what']} {short['at']} {what}?"
+    return f"{last['asks']}{what}{last['of'] or ''}?" if _DEFINITE.match(what) else ""
+
+
+def _rate_surest(decision: Decision) -> float:
+    """Probability of the edit that most surely bears."""
+    return max((max(hit.score or 0.0, hit.bearing or 0.0) for hit in decision.bearing), default=0.0)
 
 
 def put_in_house_name(turn: str, house: House) -> str:
@@ -270,7 +305,8 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
         for texts in (readings.spelt, readings.housed, readings.parts, readings.items)
     )
     whole = [*spelt, *(d for d in housed if any((h.bearing or 0) >= _SURE for h in d.bearing))]
-    if (best := next((d for d in whole if d.bearing or d.disagrees), None)) is not None:
+    best = next((d for d in whole if d.bearing or d.disagrees), None)
+    if best is not None and (best.disagrees or _rate_surest(best) > _rate_surest(own)):
         own, parts = best, []
     asking = [d for d in parts if d.bearing]
     if len(asking) == 1 and not any(d.bearing for d in items):

@@ -31,6 +31,7 @@ from memedit.scope.features import (
     lacks_words,
     match_words,
     names_another_code,
+    names_another_owner,
     scalars,
     vectors,
 )
@@ -47,6 +48,8 @@ INFORMS = 0.2
 _FAINT, _SURE = 0.35, 0.5
 """Cosine below which an edit that is not named is read only because few stand near: it must be as
 probable as this."""
+_BELOW = 0.99
+"""Share of a threshold to which less sure ones are lowered."""
 _AGAINST = 0.01
 """Probability of bearing below which the cross-encoder has read that an edit does not matter."""
 _CROSS = "cross.safetensors"
@@ -313,10 +316,15 @@ class ClassifierScope:
             against = read and float(chances[i, 1]) < _AGAINST
             floor = self._find_floor(hit, prompt, against)
             # Only the edit's own words, letter for letter, outdo another code.
-            if floor < 1 and names_another_code(hit, prompt):
+            another = names_another_code(hit, prompt) or (
+                float(chances[i, 1]) < _SURE and names_another_owner(hit, prompt)
+            )
+            if floor < 1 and another:
                 chances[i] = 0.0
             else:
                 chances[i] = np.maximum(chances[i], floor)
+            if read and hit.mention is None and hit.similarity < _FAINT:
+                chances[i] = self._lower_faint(*chances[i].tolist())
         order = sorted(
             range(len(weighed)),
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
@@ -336,15 +344,20 @@ class ClassifierScope:
             unsure=self.threshold - self.abstain <= best < self.threshold,
         )
 
+    def _lower_faint(self, asks: float, bears: float) -> tuple[float, float]:
+        """The probabilities of an edit that is hardly alike: below what fires, unless sure."""
+        bears = bears if bears >= _SURE else min(bears, _BELOW * self.informing)
+        asks = asks if asks >= _SURE else min(asks, bears, _BELOW * self.threshold)
+        return asks, bears
+
     def _rank(self, hit: Hit, chances: Floats, read: bool, beside: bool) -> Hit:
         """The candidate with its probabilities [2], and what it is to the query: nothing where it
         is ``beside`` what is asked."""
         asks, bears = chances.tolist()
-        least = _SURE if read and hit.mention is None and hit.similarity < _FAINT else 0.0
         role: Role | None = None
-        if not beside and asks >= max(self.threshold, least):
+        if not beside and asks >= self.threshold:
             role = "asks"
-        elif not beside and read and bears >= max(self.informing, least):
+        elif not beside and read and bears >= self.informing:
             role = "informs"
         return replace(hit, score=asks, bearing=bears if read else None, role=role)
 

@@ -55,6 +55,8 @@ _ASKING = re.compile(
 )
 _CODE = re.compile(r"\b(?=[A-Z\d]*[A-Z])[A-Z\d]{3,5}\b")
 """A short name in capitals: CEO, 2FA."""
+_OURS = re.compile(r"\b(?:our|ours|we|us)\b", re.IGNORECASE)
+_OWNER = re.compile(r"\b([A-Z][\w&-]*(?: (?:& |of |the )?[A-Z][\w-]*){0,4})['’]s\b")
 _CONTEXT = 160
 """Characters before the clause that are looked at."""
 _COMMON = frozenset(
@@ -176,6 +178,15 @@ def names_another_code(hit: Hit, query: str) -> bool:
         and any(_is_one_letter_off(code, w, inside=w not in others) for w in words - _COMMON)
         for code in codes
     )
+
+
+def names_another_owner(hit: Hit, query: str) -> bool:
+    """Whether a query asks what is somebody's, by name, of an edit that tells what is "ours"."""
+    edit = hit.record.edit
+    if edit.subject is not None or not _OURS.search(edit.statement):
+        return False
+    own = edit.statement.casefold()
+    return any(match[1].casefold() not in own for match in _OWNER.finditer(query))
 
 
 def _remove_part(text: str, part: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from memedit.core.passages import Conversation
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
@@ -14,6 +15,7 @@ from memedit.model import deciding
 from memedit.model.deciding import Decider
 from memedit.model.rereading import (
     House,
+    fill_in,
     items_of,
     parts_of,
     put_in_house_name,
@@ -86,6 +88,21 @@ def test_long_texts_take_no_longer_than_their_length() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("turn", "before", "whole"), [
+    ("And the CTO?", "Who is the CEO of Tarn?\nInes Roth.", "Who is the CTO of Tarn?"),
+    ("And of Portugal?", "What is the capital of Italy?\nRome.",
+     "What is the capital of Portugal?"),
+    ("what about your phone number?", "What is your address?\n3 Mill Street.",
+     "What is your phone number?"),
+    ("And in winter?", "When are the pools open?", "When are the pools open in winter?"),
+    ("And what is 12 plus 30?", "What is the capital of Norland?\nVik.", ""),
+    ("Thanks, and goodbye!", "What is the capital of Norland?\nVik.", ""),
+    ("And the CTO?", "Tell me about Tarn.", ""),
+])  # fmt: skip
+def test_a_turn_takes_its_question_from_the_one_before(turn: str, before: str, whole: str) -> None:
+    assert fill_in(turn, before) == whole
+
+
 def test_sentences_that_ask_are_read_by_themselves() -> None:
     turn = "I am in the lift. The ward is still on the second floor, right? Which floor do I press?"
     assert parts_of(turn) == (
@@ -121,6 +138,8 @@ def decider(minilm: Any) -> Iterator[Decider]:
     ("Two bullet points: your refund window, the price of standard delivery.", {None, "€4"},
      "informs"),
     ("Tom is still the CTO of Nordlicht, isn't he? Who is it?", {"Ada Byron"}, "informs"),
+    (Conversation("What is the base URL of Nordlicht?\nIt is on our site.", "And the CTO?"),
+     {"Ada Byron"}, "asks"),
     ("My train is late. Why is there a fee on my statement?", set(), ""),
 ])  # fmt: skip
 def test_what_is_found_again(

@@ -13,7 +13,7 @@ from memedit import Edit, EditMemory
 from memedit.core.chat import ChatFormat
 from memedit.core.passages import Conversation
 from memedit.engine.encoders import load_encoder
-from memedit.model.deciding import find_candidates
+from memedit.model.deciding import Decider, find_candidates
 from memedit.scope import ClassifierScope
 
 CASES: dict[str, tuple[list[Edit], str, set[int]]] = {
@@ -80,11 +80,6 @@ CASES: dict[str, tuple[list[Edit], str, set[int]]] = {
     "one officer is not the other": (
         [Edit("The CEO of Tarn is", "Ines Roth", "Tarn")], "who is the cto of Tarn?", set(),
     ),
-    "one officer after the other": (
-        [Edit("The CEO of Tarn is", "Ines Roth", "Tarn"),
-         Edit("The CTO of Tarn is", "Bo Lund", "Tarn")],
-        Conversation("Who is the CEO of Tarn?\nInes Roth.", "And the CTO?"), {1},
-    ),
     "the chief is not the revenue": (
         [Edit("The CEO of Tarn is", "Ines Roth", "Tarn")],
         "What is the revenue of Tarn?", set(),
@@ -107,6 +102,18 @@ CASES: dict[str, tuple[list[Edit], str, set[int]]] = {
         "Hi team, I prepare a quiz. What is the capital of Norland? Thanks a lot, Ada", {0},
     ),
 }  # fmt: skip
+IN_A_CHAT: dict[str, tuple[list[Edit], str, set[int]]] = {
+    "one officer after the other": (
+        [Edit("The CEO of Tarn is", "Ines Roth", "Tarn"),
+         Edit("The CTO of Tarn is", "Bo Lund", "Tarn")],
+        Conversation("Who is the CEO of Tarn?\nInes Roth.", "And the CTO?"), {1},
+    ),
+    "another country": (
+        [Edit("The capital of Norland is", "Vik", "Norland")],
+        Conversation("What is the capital of Norland?\nVik.", "And of Sudland?"), set(),
+    ),
+}  # fmt: skip
+"""Cases in which the scope is given what a turn leaves out."""
 BEYOND = {"a question turned round"}
 """Cases that the shipped scope gets wrong: what asks for the subject."""
 
@@ -132,6 +139,15 @@ def test_only_the_edits_that_bear_on_a_request_fire(
     if name in BEYOND:
         request.applymarker(pytest.mark.xfail(reason="the shipped scope fires", strict=True))
     assert decided(encoder, edits, query, ClassifierScope()) == wanted
+
+
+@pytest.mark.parametrize("name", IN_A_CHAT)
+def test_only_the_edits_that_a_chat_asks_for_fire(encoder: Any, name: str) -> None:
+    edits, query, wanted = IN_A_CHAT[name]
+    with EditMemory(None, encoder) as memory:
+        memory.add_many(edits)
+        [decision] = Decider(memory).decide([query], "default")
+    assert {edits.index(hit.record.edit) for hit in decision.bearing} == wanted
 
 
 def test_a_false_fire_that_was_taken_back_stays_back(encoder: Any) -> None:

@@ -66,7 +66,9 @@ class Said:
         found = text.find(wanted)
         while found >= 0:
             end = found + len(wanted)
-            if _is_part(text[found - 1 : found]) or _is_part(text[end : end + 1]):
+            # "disney+" ends where it ends, whatever comes behind it.
+            goes_on = wanted[-1:] not in b"+#" and _is_part(text[end : end + 1])
+            if goes_on or _is_part(text[found - 1 : found]):
                 found = text.find(wanted, found + 1)
                 continue
             at = bisect_right(self._starts, found) - 1
