@@ -70,7 +70,7 @@ class Tpatcher:
     """The scope that leaves the decision to the neurons, as in the paper."""
     patches: int = 5
     amplify: float = 10.0
-    memory: int = 20_000
+    memory: int = 30_000
     earlier: bool = False
     others: int = 16
     smoothing: float = 0.1

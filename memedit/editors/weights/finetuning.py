@@ -1,4 +1,4 @@
-"""Plain gradient descent on one ``mlp_out``: what FT, FT-L and FT-M share."""
+"""Gradient descent on one ``mlp_out``, or on its block: what FT, FT-L, FT-M and FT-W share."""
 
 from __future__ import annotations
 
@@ -37,8 +37,10 @@ class FineTuning(WeightEditor):
             ``"prompt_last"``: of all of them as the next token after the prompt, as the code of
             ROME and EasyEdit has it (wrong for targets of several tokens).
         modules: ``"mlp_out"``, or ``"block"``: every matrix of the layer's block.
-        decay: Adam's weight decay; ``"power"``: by the number of edits, as MEMIT's FT-W:
-            ``Ft(modules="block", decay="power")``.
+        decay: Adam's weight decay; ``"power"``: by the number of edits, as the
+            power law in MEMIT's settings for FT-W has it. The released code does not apply it (it
+            looks for a tuple where JSON gives a list): ``Ft(modules="block")`` is what it runs,
+            biases and norms aside.
         bound: Largest change of any weight (the L-infinity bound of FT-L); None for none.
         steps: Passes over the edits.
         rate: Of Adam.
