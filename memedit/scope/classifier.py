@@ -36,7 +36,13 @@ from memedit.scope.features import (
     vectors,
 )
 from memedit.scope.reading import pair_texts
-from memedit.scope.weighing import Floats, choose_each_to_read, choose_weighed
+from memedit.scope.weighing import (
+    SURE,
+    Floats,
+    choose_each_to_read,
+    choose_weighed,
+    require_chance,
+)
 
 if TYPE_CHECKING:
     from memedit.scope.cross import CrossEncoder
@@ -45,9 +51,6 @@ FIRES = 0.3
 """Probability of being asked from which an edit fires: freer rephrases need it this low."""
 INFORMS = 0.2
 """Probability of bearing from which an edit that is not asked informs."""
-_FAINT, _SURE = 0.35, 0.5
-"""Cosine below which an edit that is not named is read only because few stand near: it must be as
-probable as this."""
 _BELOW = 0.99
 """Share of a threshold to which less sure ones are lowered."""
 _AGAINST = 0.01
@@ -317,14 +320,14 @@ class ClassifierScope:
             floor = self._find_floor(hit, prompt, against)
             # Only the edit's own words, letter for letter, outdo another code.
             another = names_another_code(hit, prompt) or (
-                float(chances[i, 1]) < _SURE and names_another_owner(hit, prompt)
+                float(chances[i, 1]) < SURE and names_another_owner(hit, prompt)
             )
             if floor < 1 and another:
                 chances[i] = 0.0
             else:
                 chances[i] = np.maximum(chances[i], floor)
-            if read and hit.mention is None and hit.similarity < _FAINT:
-                chances[i] = self._lower_faint(*chances[i].tolist())
+            if read and (least := require_chance(hit, len(hits))):
+                chances[i] = self._lower_unsure(*chances[i].tolist(), least)
         order = sorted(
             range(len(weighed)),
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
@@ -344,10 +347,10 @@ class ClassifierScope:
             unsure=self.threshold - self.abstain <= best < self.threshold,
         )
 
-    def _lower_faint(self, asks: float, bears: float) -> tuple[float, float]:
-        """The probabilities of an edit that is hardly alike: below what fires, unless sure."""
-        bears = bears if bears >= _SURE else min(bears, _BELOW * self.informing)
-        asks = asks if asks >= _SURE else min(asks, bears, _BELOW * self.threshold)
+    def _lower_unsure(self, asks: float, bears: float, least: float) -> tuple[float, float]:
+        """The probabilities, below what fires unless they are as high as ``least``."""
+        bears = bears if bears >= least else min(bears, _BELOW * self.informing)
+        asks = asks if asks >= least else min(asks, bears, _BELOW * self.threshold)
         return asks, bears
 
     def _rank(self, hit: Hit, chances: Floats, read: bool, beside: bool) -> Hit:

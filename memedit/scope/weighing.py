@@ -23,6 +23,11 @@ _CROWD, _ABOVE = 16, 0.12
 twelve edits may be asked at a cosine of 0.3, of thousands any query finds some as near."""
 _READ = 5
 """Candidates of one query that the cross-encoder reads at most."""
+_FAINT, SURE = 0.35, 0.5
+"""Cosine below which an edit that is not named is read only because few stand near: it must be as
+probable as this."""
+_UNLIKE, _SURER = 0.5, 0.7
+"""The same, of an edit with a subject where many others are as near."""
 _LONG, _ASKING = 24, 0.7
 """A clause of more words than this must be alike by this much to be a question about an edit."""
 _MOST = 24
@@ -79,6 +84,15 @@ def choose_weighed(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:
         and (hit.record.edit.subject is None or rate_naming(hit) >= _SPELT)
     ]
     return (named + like)[:_MOST]
+
+
+def require_chance(hit: Hit, near: int) -> float:
+    """How probable a candidate must be beyond the thresholds, among so many that are near."""
+    if hit.mention is not None:
+        return 0.0
+    if near >= _CROWD and hit.record.edit.subject is not None and hit.similarity < _UNLIKE:
+        return _SURER
+    return SURE if hit.similarity < _FAINT else 0.0
 
 
 def _stand_out(hits: Sequence[Hit]) -> float:

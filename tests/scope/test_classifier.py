@@ -16,7 +16,7 @@ from memedit.core.types import Hit, Record
 from memedit.scope import ClassifierScope, classifier
 from memedit.scope.classifier import PairModel
 from memedit.scope.reading import TextPair
-from memedit.scope.weighing import choose_to_read, choose_weighed
+from memedit.scope.weighing import choose_to_read, choose_weighed, require_chance
 
 ZERO = np.zeros((1, 1), np.float32)
 MODEL = PairModel(ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, 2.0, 1.0, manifest={})
@@ -45,6 +45,17 @@ def test_among_few_edits_a_faint_likeness_is_read_and_among_many_what_stands_out
     assert choose_weighed(dense, read=True) == dense[:1]
     unnamed = [hit(0.36, subject=None), *[hit(0.34, subject=None)] * 15]
     assert choose_weighed(unnamed, read=True) == unnamed[:1]
+
+
+def test_what_is_hardly_alike_must_be_sure() -> None:
+    assert require_chance(hit(0.2, named=True), 40) == require_chance(hit(0.4), 5) == 0.0
+    assert require_chance(hit(0.3), 5) == 0.5
+    assert require_chance(hit(0.4), 40) == 0.7  # a subject that is not named, and many as near
+    assert require_chance(hit(0.4, subject=None), 40) == 0.0
+    scope = ClassifierScope()
+    assert scope._lower_unsure(0.45, 0.6, 0.5) == (0.99 * scope.threshold, 0.6)
+    assert scope._lower_unsure(0.1, 0.4, 0.5) == (0.1, 0.99 * scope.informing)
+    assert scope._lower_unsure(0.8, 0.9, 0.7) == (0.8, 0.9)
 
 
 def test_what_is_weighed_depends_on_whether_something_reads_it() -> None:
