@@ -327,7 +327,8 @@ class ClassifierScope:
             else:
                 chances[i] = np.maximum(chances[i], floor)
             if read and (least := require_chance(hit, len(hits))):
-                chances[i] = self._lower_unsure(*chances[i].tolist(), least)
+                asks, bears = chances[i].tolist()
+                chances[i] = self._lower_unsure(asks, bears, least)
         order = sorted(
             range(len(weighed)),
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
