@@ -14,10 +14,12 @@ from memedit.core.naming import guess_subject
 from memedit.core.registry import parse_call
 from memedit.core.suspicion import find_in_texts
 from memedit.core.text import find_sentence_starts
-from memedit.core.types import Decision, Edit
+from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
+from memedit.model.rereading import fill_in
+from memedit.scope.features import names_another_owner
 from memedit.scope.feedback import distance
 from memedit.serving.upstream.placing import clean
 
@@ -48,11 +50,24 @@ def looked_at(text: str) -> tuple[str, ...]:
     return find_in_texts([text])
 
 
+OURS = Edit.from_statement("Our refund window is 60 days.")
+
+
+def owned(text: str) -> bool:
+    return names_another_owner(Hit(Record(OURS, 1, 1), 0.5), text)
+
+
+def continued(text: str) -> str:
+    return fill_in(f"And {text}x?", f"Who is the a of {text}")
+
+
 TEXTS: dict[str, Callable[[int], str]] = {
     "spaces": lambda n: " " * n,
     "newlines": lambda n: "\n" * n,
     "spaces and colons": lambda n: " :" * (n // 2),
     "letters": lambda n: "A" * n,
+    "joined letters": lambda n: "A-" * (n // 2),
+    "names": lambda n: "Ab " * (n // 3),
     "quotes": lambda n: '"' * n,
     "opening quotes": lambda n: "“" * n,
     "apostrophes": lambda n: "A" + "'" * n + "x",
@@ -68,7 +83,9 @@ TEXTS: dict[str, Callable[[int], str]] = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-@pytest.mark.parametrize("act", [asked, guess_subject, find_sentence_starts, clean, looked_at])
+@pytest.mark.parametrize(
+    "act", [asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued]
+)
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:
     grows_linearly(act, text, 3_000)
 

@@ -2,8 +2,7 @@
 
 A question such as "Who is the head of state of the country where X holds citizenship?" is split
 into questions over one fact each. Where an edit in memory answers one of them, its object goes on
-to the next; where none does, the model's own answer does. The last one is put to the model like any
-question: with the fact before it, or through the editors inside this one in a chain.
+to the next; where none does, the model's own answer does. The last one is asked as any other is.
 
 Beyond the paper: the scope, not the model, says whether an edit answers a hop, and an edit with a
 known subject answers only for the very entity the chain has arrived at; its object is taken from

@@ -58,7 +58,7 @@ _BETWEEN = re.compile(r"(?:(?<!\s)\s+|)(?:[,;]|\n|\band\b|\bas well as\b|&)\s*",
 _MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _ELLIPSIS = re.compile(
-    r"(?:and|or|but|ok(?:ay)?,? and|what about|how about)\s+"
+    r"(?:and|or|but|ok(?:ay)?,? and|what about|how about) {1,3}"
     r"(?:(?P<at>of|for|in|at|to|on) )?(?P<what>[^?.!,\n]{2,60})\?",
     re.IGNORECASE,
 )

@@ -41,6 +41,7 @@ from memedit.scope.weighing import (
     Floats,
     choose_each_to_read,
     choose_weighed,
+    lower_unsure,
     require_chance,
 )
 
@@ -51,8 +52,6 @@ FIRES = 0.3
 """Probability of being asked from which an edit fires: freer rephrases need it this low."""
 INFORMS = 0.2
 """Probability of bearing from which an edit that is not asked informs."""
-_BELOW = 0.99
-"""Share of a threshold to which less sure ones are lowered."""
 _AGAINST = 0.01
 """Probability of bearing below which the cross-encoder has read that an edit does not matter."""
 _CROSS = "cross.safetensors"
@@ -328,7 +327,7 @@ class ClassifierScope:
                 chances[i] = np.maximum(chances[i], floor)
             if read and (least := require_chance(hit, len(hits))):
                 asks, bears = chances[i].tolist()
-                chances[i] = self._lower_unsure(asks, bears, least)
+                chances[i] = lower_unsure(asks, bears, least, self.threshold, self.informing)
         order = sorted(
             range(len(weighed)),
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
@@ -347,12 +346,6 @@ class ClassifierScope:
             candidates=tuple(ranked),
             unsure=self.threshold - self.abstain <= best < self.threshold,
         )
-
-    def _lower_unsure(self, asks: float, bears: float, least: float) -> tuple[float, float]:
-        """The probabilities, below what fires unless they are as high as ``least``."""
-        bears = bears if bears >= least else min(bears, _BELOW * self.informing)
-        asks = asks if asks >= least else min(asks, bears, _BELOW * self.threshold)
-        return asks, bears
 
     def _rank(self, hit: Hit, chances: Floats, read: bool, beside: bool) -> Hit:
         """The candidate with its probabilities [2], and what it is to the query: nothing where it

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from memedit.core.text import words_of
 from memedit.core.types import Hit
 
 Floats = npt.NDArray[np.float32]
@@ -56,7 +57,14 @@ _ASKING = re.compile(
 _CODE = re.compile(r"\b(?=[A-Z\d]*[A-Z])[A-Z\d]{3,5}\b")
 """A short name in capitals: CEO, 2FA."""
 _OURS = re.compile(r"\b(?:our|ours|we|us)\b", re.IGNORECASE)
-_OWNER = re.compile(r"\b([A-Z][\w&-]*(?: (?:& |of |the )?[A-Z][\w-]*){0,4})['’]s\b")
+_OWNER = re.compile(r"\b([A-Z]\w{0,39})['’]s\b")
+"""The last word of a name whose something is asked; short, so that long runs cost their length."""
+_NOBODY = frozenset(
+    "what who where when why how that it let here there he she this everyone everybody anyone "
+    "someone today tomorrow yesterday monday tuesday wednesday thursday friday saturday sunday "
+    "january february march april may june july august september october november december".split()
+)
+"""Words before "'s" that own nothing: "What's your refund window?"."""
 _CONTEXT = 160
 """Characters before the clause that are looked at."""
 _COMMON = frozenset(
@@ -185,8 +193,8 @@ def names_another_owner(hit: Hit, query: str) -> bool:
     edit = hit.record.edit
     if edit.subject is not None or not _OURS.search(edit.statement):
         return False
-    own = edit.statement.casefold()
-    return any(match[1].casefold() not in own for match in _OWNER.finditer(query))
+    known = _NOBODY.union(words_of(edit.statement))
+    return any(match[1].casefold() not in known for match in _OWNER.finditer(query))
 
 
 def _remove_part(text: str, part: str) -> str:

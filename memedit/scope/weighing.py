@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,6 +29,8 @@ _FAINT, SURE = 0.35, 0.5
 probable as this."""
 _UNLIKE, _SURER = 0.5, 0.7
 """The same, of an edit with a subject where many others are as near."""
+_BELOW = 0.99
+"""Share of a threshold to which less sure ones are lowered."""
 _LONG, _ASKING = 24, 0.7
 """A clause of more words than this must be alike by this much to be a question about an edit."""
 _MOST = 24
@@ -64,24 +67,17 @@ def choose_weighed(hits: Sequence[Hit], *, read: bool = False) -> list[Hit]:
     """
     asking = [hit for hit in hits if read or not _is_passage(hit)]
     named = [hit for hit in asking if hit.mention is not None]
-    if read:
-        least = _stand_out(hits)
-        like = [
-            hit
-            for hit in asking
-            if hit.mention is None
-            and (
-                hit.similarity >= min(least, _UNNAMED if hit.record.edit.subject is None else 1.0)
-                or (hit.similarity >= _MIN_SIMILARITY and rate_naming(hit) >= _SPELT)
-            )
-        ]
-        return (named + like)[:_MOST]
+    least = _stand_out(hits) if read else math.inf
+    # An edit without a subject cannot be named.
+    least_of_any = min(least, _UNNAMED) if read else _MIN_SIMILARITY
     like = [
         hit
         for hit in asking
         if hit.mention is None
-        and hit.similarity >= _MIN_SIMILARITY
-        and (hit.record.edit.subject is None or rate_naming(hit) >= _SPELT)
+        and (
+            hit.similarity >= (least_of_any if hit.record.edit.subject is None else least)
+            or (hit.similarity >= _MIN_SIMILARITY and rate_naming(hit) >= _SPELT)
+        )
     ]
     return (named + like)[:_MOST]
 
@@ -93,6 +89,15 @@ def require_chance(hit: Hit, near: int) -> float:
     if near >= _CROWD and hit.record.edit.subject is not None and hit.similarity < _UNLIKE:
         return _SURER
     return SURE if hit.similarity < _FAINT else 0.0
+
+
+def lower_unsure(
+    asks: float, bears: float, least: float, threshold: float, informing: float
+) -> tuple[float, float]:
+    """The probabilities of asking and bearing, below what fires unless as high as ``least``."""
+    bears = bears if bears >= least else min(bears, _BELOW * informing)
+    asks = asks if asks >= least else min(asks, bears, _BELOW * threshold)
+    return asks, bears
 
 
 def _stand_out(hits: Sequence[Hit]) -> float:

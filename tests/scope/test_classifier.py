@@ -16,7 +16,7 @@ from memedit.core.types import Hit, Record
 from memedit.scope import ClassifierScope, classifier
 from memedit.scope.classifier import PairModel
 from memedit.scope.reading import TextPair
-from memedit.scope.weighing import choose_to_read, choose_weighed, require_chance
+from memedit.scope.weighing import choose_to_read, choose_weighed, lower_unsure, require_chance
 
 ZERO = np.zeros((1, 1), np.float32)
 MODEL = PairModel(ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, 2.0, 1.0, manifest={})
@@ -52,10 +52,9 @@ def test_what_is_hardly_alike_must_be_sure() -> None:
     assert require_chance(hit(0.3), 5) == 0.5
     assert require_chance(hit(0.4), 40) == 0.7  # a subject that is not named, and many as near
     assert require_chance(hit(0.4, subject=None), 40) == 0.0
-    scope = ClassifierScope()
-    assert scope._lower_unsure(0.45, 0.6, 0.5) == (0.99 * scope.threshold, 0.6)
-    assert scope._lower_unsure(0.1, 0.4, 0.5) == (0.1, 0.99 * scope.informing)
-    assert scope._lower_unsure(0.8, 0.9, 0.7) == (0.8, 0.9)
+    assert lower_unsure(0.45, 0.6, 0.5, 0.3, 0.2) == (0.99 * 0.3, 0.6)
+    assert lower_unsure(0.1, 0.4, 0.5, 0.3, 0.2) == (0.1, 0.99 * 0.2)
+    assert lower_unsure(0.8, 0.9, 0.7, 0.3, 0.2) == (0.8, 0.9)
 
 
 def test_what_is_weighed_depends_on_whether_something_reads_it() -> None:

@@ -15,6 +15,7 @@ from memedit.scope.features import (
     SCALARS,
     match_words,
     names_another_code,
+    names_another_owner,
     scalars,
     vectors,
 )
@@ -128,3 +129,15 @@ def test_texts_of_purged_edits_are_let_go_of() -> None:
     for kept in (features._measure_before, features._edit, features._view, features._triples):
         assert not kept.cache_info().currsize
     assert not decider.decide(["What is the capital of France?"], "default")[0]
+
+
+@pytest.mark.parametrize(("query", "another"), [
+    ("What is Zanto's refund window?", True), ("Zanto's refund window?", True),
+    ("What's your refund window?", False), ("Where's Sunday's plan for refunds?", False),
+    ("What is our shop's refund window?", False), ("How long is the refund window?", False),
+])  # fmt: skip
+def test_what_is_somebodys_is_not_ours(query: str, another: bool) -> None:
+    ours = Hit(Record(Edit.from_statement("Our refund window is 60 days."), 1, 1), 0.6)
+    assert names_another_owner(ours, query) is another
+    theirs = Hit(Record(Edit("Zanto's refund window is", "9 days", "Zanto"), 1, 1), 0.6)
+    assert not names_another_owner(theirs, query)
