@@ -180,7 +180,7 @@ def test_import_by_file_with_errors_by_line(
     # a document, which is tried first
     (tmp_path / "Meal plan.md").write_text("# Meals\n\nLunch is at noon.\n")
     page.set_input_files("#file", tmp_path / "Meal plan.md")
-    page.wait_for_selector("#report >> text=The document meal-plan: 1 passages new, 0 retired")
+    page.wait_for_selector("#report >> text=The document meal-plan, passage by passage: 1 new.")
     page.click("#report >> text=Put in force")
     page.wait_for_selector("#edits >> text=Lunch is at noon.")
     assert "meal-plan is in force, version 1." in page.inner_text("#report")

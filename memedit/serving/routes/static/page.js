@@ -378,10 +378,12 @@ async function tryDocument(file, format) {
   const found = await call("PUT", path + "&dry_run=true", file, { raw: true });
   const box = $("report");
   if (found.status === "unchanged") return box.replaceChildren(el("p", `${name} says what is in force already.`));
-  const counts = (becomes) => found.diff.filter((each) => each.becomes === becomes).length;
-  const told = `The document ${name}: ${counts("added")} passages new, ${counts("retired")} retired, ${counts("moved")} moved, ${found.kept} kept.`;
+  const counts = Object.fromEntries(["added", "retired", "moved"].map((as) => [as, found.diff.filter((each) => each.becomes === as).length]));
+  const changes = [[counts.added, "new"], [counts.retired, "taken back"], [counts.moved, "moved"], [found.kept, "as before"]];
+  const told = `The document ${name}, passage by passage: ${changes.filter(([n]) => n).map(([n, as]) => `${n} ${as}`).join(", ")}. Nothing is changed yet.`;
   const lines = el("ul", null, { class: "plain" });
-  for (const each of found.diff) lines.append(el("li", `${each.becomes}: ${each.text}`));
+  const words = { added: "new", retired: "taken back", moved: "moved" };
+  for (const each of found.diff) lines.append(el("li", `${words[each.becomes]}: ${each.text}`));
   if (found.suspicious.length) lines.prepend(el("li", "Some passages look like more than facts: " + found.suspicious.join(", "), { class: "error" }));
   const make = button("Put in force", async () => {
     const made = await call("PUT", path, file, { raw: true });
