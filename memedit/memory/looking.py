@@ -86,7 +86,10 @@ class LookingReplica(Replica):
         return {}
 
     def _take_payloads(self, rows: PayloadRows, news: News, *, afresh: bool) -> None:
-        """There are none."""
+        """There are none; but keys that no snapshot held are counted: processes that live shortly
+        would each leave the next one's start to read them again."""
+        if afresh:
+            self.unsaved = sum(len(keys) for keys, _ in news.keys.values())
 
     def _wait(self, seconds: float) -> None:
         self._arrived.wait(min(seconds, LOOK_AGAIN))

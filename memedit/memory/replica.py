@@ -20,7 +20,7 @@ from memedit.core.types import Payload
 from memedit.memory.journal.feed import Freshness
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import PURGED, JournalReader
-from memedit.memory.journal.rows import PayloadRow, readable
+from memedit.memory.journal.rows import PayloadRow, forget_shared, readable
 from memedit.memory.journal.turns import Turns
 from memedit.memory.live import snapshots
 from memedit.memory.live.index import VectorIndex
@@ -230,6 +230,7 @@ class Replica(ABC):
 
     def _drop_purged(self, identity: Mapping[str, str], event: str | None) -> None:
         """What was purged is let go of wherever it was kept beside the live set."""
+        forget_shared()
         # A copy: another thread may add to it meanwhile.
         for forget in list(self.when_purged):
             forget()

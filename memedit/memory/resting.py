@@ -8,6 +8,7 @@ office" once Acme's chief executive is no longer Ada Byron.
 from __future__ import annotations
 
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -21,6 +22,8 @@ MOST = 20
 """Edits that are told of one change."""
 _LOOKED_AT = 200_000
 """Edits whose texts are looked through, of those with a word in common."""
+_AT_ONCE, _PAUSE = 1_000, 0.001
+"""Texts that are read while others wait, and the seconds in which those have their turn."""
 _SHORTEST = 2
 """Characters of a value that is looked for."""
 
@@ -44,6 +47,8 @@ class Resting(ABC):
             return ()
         ids = {_original(record) for record in gone}
         named = [test for record in gone if (test := _naming(record)) is not None]
+        if named:
+            self._read_texts(gone[0].namespace)
         with self._current() as live:
             space = live.space(gone[0].namespace)
             says = [live.records[sequence] for sequence in space.resting_on(ids)]
@@ -58,6 +63,14 @@ class Resting(ABC):
             if record.id not in left_out and any(test(record) for test in named):
                 found.setdefault(record.sequence, record)
         return tuple([*found.values()][:MOST])
+
+    def _read_texts(self, namespace: str) -> None:
+        """Have every text read, some at a time: who searches meanwhile waits for some of them."""
+        while True:
+            with self._current() as live:
+                if live.space(namespace).read_texts(_AT_ONCE):
+                    return
+            time.sleep(_PAUSE)  # else this thread would have the lock again before any other
 
     def groundless(self, namespace: str | None = None) -> list[tuple[Record, tuple[str, ...]]]:
         """Live records with the ids that they rest on and that are not in force."""

@@ -21,6 +21,7 @@ from memedit.model.values import add_all_values
 from memedit.scope import load_scope
 from memedit.scope.documents import heed
 from memedit.scope.features import forget_texts
+from memedit.scope.weighing import Among
 
 _HOUSES = 256
 """Namespaces whose names and words are kept."""
@@ -188,7 +189,8 @@ class Decider:
         before = self.memory.version
         found = find_candidates(self.scope, store, queries, namespace, moment)
         if keep is not None:
-            found = [[hit for hit in hits if keep(hit)] for hits in found]
+            # Among all that are near: that few are read does not mean that few are near.
+            found = [Among.of(hits, filter(keep, hits)) for hits in found]
         with self._lock:  # a scope may hold a tokenizer, which is not thread-safe
             decisions = self.scope.decide(queries, found)
         if self.memory.version != before:  # a purge, perhaps, of what was read meanwhile

@@ -43,6 +43,7 @@ from memedit.scope.weighing import (
     choose_weighed,
     lower_unsure,
     require_chance,
+    similarities_near,
 )
 
 if TYPE_CHECKING:
@@ -325,7 +326,7 @@ class ClassifierScope:
                 chances[i] = 0.0
             else:
                 chances[i] = np.maximum(chances[i], floor)
-            if read and (least := require_chance(hit, len(hits))):
+            if read and (least := require_chance(hit, len(similarities_near(hits)))):
                 asks, bears = chances[i].tolist()
                 chances[i] = lower_unsure(asks, bears, least, self.threshold, self.informing)
         order = sorted(

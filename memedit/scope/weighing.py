@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,28 @@ _LONG, _ASKING = 24, 0.7
 """A clause of more words than this must be alike by this much to be a question about an edit."""
 _MOST = 24
 """Candidates weighed for one query: those named first, then the most alike."""
+
+
+class Among(tuple[Hit, ...]):
+    """Some of a query's candidates, which are judged as standing among all of them.
+
+    Attributes:
+        near: The similarities of all.
+    """
+
+    near: Sequence[float]
+
+    @classmethod
+    def of(cls, hits: Sequence[Hit], chosen: Iterable[Hit]) -> Among:
+        """``chosen`` of ``hits``."""
+        made = cls(chosen)
+        made.near = tuple(hit.similarity for hit in hits)
+        return made
+
+
+def similarities_near(hits: Sequence[Hit]) -> Sequence[float]:
+    """The similarities of the candidates, and of those that were left out (:class:`Among`)."""
+    return hits.near if isinstance(hits, Among) else [hit.similarity for hit in hits]
 
 
 def choose_each_to_read(weighed: Sequence[Sequence[Hit]], chances: Floats) -> list[int]:
@@ -102,9 +124,10 @@ def lower_unsure(
 
 def _stand_out(hits: Sequence[Hit]) -> float:
     """Cosine from which a candidate stands out from edits that merely are the nearest."""
-    if len(hits) < _CROWD:
+    near = similarities_near(hits)
+    if len(near) < _CROWD:
         return _LEAST
-    far = sorted((hit.similarity for hit in hits), reverse=True)[_CROWD - 1]
+    far = sorted(near, reverse=True)[_CROWD - 1]
     return min(max(far + _ABOVE, _LEAST), _ALIKE)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+
 from memedit.core.types import Edit, Record
 from memedit.engine.encoders import HashingEncoder
-from memedit.memory import EditMemory
+from memedit.memory import EditMemory, resting
 from memedit.memory.resting import MOST, _naming
 
 
@@ -43,3 +47,26 @@ def test_those_that_say_so_come_first_and_go_with_their_record() -> None:
         assert memory.resting_on([head]) == (says, names)
         memory.forget(says.id)
         assert memory.resting_on([head]) == (names,)
+
+
+def test_who_searches_does_not_wait_for_all_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look reads every text, in steps between which others have their turn."""
+    memory = EditMemory(None, HashingEncoder(16))
+    chief = Edit("The chief of Acme is", "Ada Byron", "Acme")
+    office = Edit("The press contact of Acme is", "Ada Byron's office", "Acme")
+    memory.add_many(
+        [chief, office, *(Edit(f"The capital of Land {i} is", "Ulm") for i in range(100))]
+    )
+    monkeypatch.setattr(resting, "_AT_ONCE", 10)
+    held = list[int]()
+
+    def wait(seconds: float) -> None:
+        reader = threading.Thread(target=lambda: held.append(len(memory.search(["Land 7"])[0])))
+        reader.start()
+        reader.join(5)
+        assert not reader.is_alive()
+
+    monkeypatch.setattr(resting.time, "sleep", wait)
+    gone = memory.forget(chief.id)
+    assert [record.edit for record in memory.resting_on([gone])] == [office]
+    assert len(held) >= 10

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from memedit.core.errors import InvalidEditError
-from memedit.core.types import Edit, Record
+from memedit.core.types import Decision, Edit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.memory.plain import plain_receipt
 from memedit.model.correcting import Corrections, find_corrections, make_options
 from memedit.model.deciding import Decider
+from memedit.scope.weighing import similarities_near
 
 
 def facts(*edits: Edit, encoder: Any = None) -> Decider:
@@ -26,6 +27,24 @@ def facts(*edits: Edit, encoder: Any = None) -> Decider:
 
 def told(found: Sequence[Record]) -> list[str]:
     return [record.edit.target_new or record.edit.prompt for record in found]
+
+
+def test_what_is_not_compared_still_stands_near() -> None:
+    """A scope asks for more where many edits are near: those that can be no correction count."""
+    seen = list[Sequence[float]]()
+
+    class Scope:
+        def decide(self, prompts: Any, candidates: Any) -> list[Decision]:
+            seen.extend(similarities_near(hits) for hits in candidates)
+            return [Decision(candidates=tuple(hits)) for hits in candidates]
+
+    price = Edit("The Larch plan costs", "30 euros", "Larch plan")
+    others = [Edit(f"The Larch plan costs {n} shops", "a lot", "Larch plan") for n in range(20)]
+    decider = facts(price, *others)
+    decider.use(Scope(), given=True)
+    near = decider.memory.search(["The Larch plan costs"])[0]
+    decider.decide(["The Larch plan costs"], "default", keep=lambda hit: False, timed=False)
+    assert len(near) > 16 and list(seen[0]) == [hit.similarity for hit in near]
 
 
 def test_what_holds_no_longer_is_retired() -> None:

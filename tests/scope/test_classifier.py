@@ -16,7 +16,13 @@ from memedit.core.types import Hit, Record
 from memedit.scope import ClassifierScope, classifier
 from memedit.scope.classifier import PairModel
 from memedit.scope.reading import TextPair
-from memedit.scope.weighing import choose_to_read, choose_weighed, lower_unsure, require_chance
+from memedit.scope.weighing import (
+    Among,
+    choose_to_read,
+    choose_weighed,
+    lower_unsure,
+    require_chance,
+)
 
 ZERO = np.zeros((1, 1), np.float32)
 MODEL = PairModel(ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, 2.0, 1.0, manifest={})
@@ -45,6 +51,13 @@ def test_among_few_edits_a_faint_likeness_is_read_and_among_many_what_stands_out
     assert choose_weighed(dense, read=True) == dense[:1]
     unnamed = [hit(0.36, subject=None), *[hit(0.34, subject=None)] * 15]
     assert choose_weighed(unnamed, read=True) == unnamed[:1]
+
+
+def test_those_that_are_chosen_of_many_stand_among_many() -> None:
+    crowd = [hit(0.45), *[hit(0.3)] * 15]
+    chosen = Among.of(crowd, [crowd[3]])
+    assert choose_weighed(chosen, read=True) == []
+    assert choose_weighed([crowd[3]], read=True) == [crowd[3]]  # as if no other were near
 
 
 def test_what_is_hardly_alike_must_be_sure() -> None:

@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Column, Select, func, select
 
 from memedit.core.types import Payload, Record, Vectors
@@ -178,9 +179,11 @@ class JournalReader(JournalConnection):
         rows = self._choose((keys.c.id,), keys.c.sequence, sequences)
         return [(row[1], row[0]) for row in rows]
 
-    def vectors(self, ids: Sequence[int], dimension: int) -> Vectors:
-        """[n, dimension] vectors of these keys (ascending)."""
-        found = np.empty((len(ids), dimension), np.float32)
+    def vectors(
+        self, ids: Sequence[int], dimension: int, *, rounded: bool = False
+    ) -> Vectors | npt.NDArray[np.float16]:
+        """[n, dimension] vectors of these keys (ascending); ``rounded``: to float16."""
+        found = np.empty((len(ids), dimension), np.float16 if rounded else np.float32)
         place = {id: at for at, id in enumerate(ids)}
         for id, vector in self._choose((keys.c.vector,), keys.c.id, ids):
             found[place.pop(id)] = from_bytes([vector], dimension)[0]

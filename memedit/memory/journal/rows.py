@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from sys import intern
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,8 @@ _DAMAGE = (
 )  # fmt: skip
 
 _MULTIPLE = {"multiple": True}
-_SHORT = 32
+_SHORT, _MOST_KNOWN = 32, 1 << 16
+_KNOWN: dict[str, str] = {}
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def make_record(values: Sequence[Any], lazy: LazyReader | None = None) -> Record
         ),
         sequence,
         version,
-        intern(namespace),
+        _shared(namespace),
         _shared(source),
         _moment(since),
         _moment(until),
@@ -161,7 +161,21 @@ def make_record(values: Sequence[Any], lazy: LazyReader | None = None) -> Record
 
 def _shared(text: Any) -> Any:
     """A short text once, however many records say it: targets and sources recur."""
-    return intern(text) if type(text) is str and len(text) <= _SHORT else text
+    if type(text) is not str or len(text) > _SHORT:
+        return text
+    known = _KNOWN.get(text)
+    if known is not None:
+        return known
+    # Not the interpreter's own: from Python 3.12 on those stay for ever, purged or not.
+    if len(_KNOWN) >= _MOST_KNOWN:
+        _KNOWN.clear()
+    _KNOWN[text] = text
+    return text
+
+
+def forget_shared() -> None:
+    """Let go of the texts that records share: some may be of what was purged."""
+    _KNOWN.clear()
 
 
 Texts = tuple[str, ...]

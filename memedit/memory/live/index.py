@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import faiss as _faiss  # type: ignore[import-untyped, unused-ignore]
 import numpy as np
 import numpy.typing as npt
 
 from memedit.core.types import Ids, Vectors
+from memedit.memory.live.ids import IdSet
 
 faiss: Any = _faiss  # stubs, where FAISS ships them, lack half of what is used here
 
@@ -19,10 +21,16 @@ FLAT_LIMIT = 20_000
 _GROWTH = 4  # cells are learnt anew when the index has grown by this factor
 _PROBES = 1 / 10  # share of the cells searched; recall@10 is tested against brute force
 _SAMPLE = 40  # training vectors per cell
+_SPECIAL = np.uint16(0x7C00)  # the exponent of what is infinite or no number
+_BLOCK = 1 << 14  # vectors that lie in float32 at a time
+
+Half: TypeAlias = npt.NDArray[np.float16]
+AnyVectors: TypeAlias = "Vectors | Half"
 
 
 class VectorIndex:
-    """Vectors by id. Exact up to ``flat_limit`` ids, inverted lists (IVF) beyond.
+    """Vectors by id. Exact up to ``flat_limit`` ids; inverted lists (IVF) beyond, which keep
+    vectors in float16: cosines differ by some 1e-5, and a million takes half of the memory.
 
     Raises:
         ValueError: vectors of another dimension, or an id added twice.
@@ -30,7 +38,7 @@ class VectorIndex:
 
     def __init__(self, dimension: int, *, flat_limit: int = FLAT_LIMIT) -> None:
         self.dimension, self.flat_limit = dimension, flat_limit
-        self._ids: set[int] = set()
+        self._ids = IdSet()
         self._trained_on = 0  # 0: flat
         self._index: Any = _flat(dimension)
 
@@ -40,22 +48,26 @@ class VectorIndex:
     def __contains__(self, id: object) -> bool:
         return id in self._ids
 
+    def lacks(self, ids: Sequence[int] | Ids) -> Ids:
+        """Those of these ids that are not in it."""
+        chosen = np.asarray(ids, dtype=np.int64)
+        return chosen[~self._ids.have(chosen)]
+
     @property
     def ids(self) -> Ids:
         """Every id, ascending."""
-        return np.array(sorted(self._ids), dtype=np.int64)
+        return self._ids.array()
 
     @property
     def exact(self) -> bool:
         """Whether every vector is compared."""
         return not self._trained_on
 
-    def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
-        """Add ``vectors`` [n, dimension] under new ids."""
+    def add(self, ids: Sequence[int] | Ids, vectors: AnyVectors) -> None:
+        """Add ``vectors`` [n, dimension], float32 or float16, under new ids."""
         chosen = np.asarray(ids, dtype=np.int64)
-        fresh = set(chosen.tolist())
         # FAISS itself would take the second one silently.
-        if len(fresh) < len(chosen) or fresh & self._ids:
+        if len(np.unique(chosen)) < len(chosen) or self._ids.have(chosen).any():
             raise ValueError("an id is in the index already")
         if vectors.shape != (len(chosen), self.dimension):
             raise ValueError(f"{vectors.shape} is not ({len(chosen)}, {self.dimension})")
@@ -63,33 +75,54 @@ class VectorIndex:
             return
         # All anew: cells that were learnt from the first vectors fit the later ones badly.
         if len(self) + len(chosen) > max(self.flat_limit, _GROWTH * self._trained_on):
-            old = self.ids
-            vectors = np.concatenate([self.reconstruct(old), vectors])
-            chosen = np.concatenate([old, chosen])
-            self._index = _train_inverted(vectors)
-            self._trained_on = len(chosen)
-        self._index.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), chosen)
-        self._ids |= fresh
+            self._learn_cells(chosen, vectors)
+        self._put(chosen, vectors)
+        self._ids.add(chosen)
+
+    def _put(self, ids: Ids, vectors: AnyVectors) -> None:
+        # Some at a time: all of them in float32 may be as large as the index itself.
+        for start in range(0, len(ids), _BLOCK):
+            part = vectors[start : start + _BLOCK]
+            if not self.exact:
+                part = part.astype(np.float16)  # by one rule, whatever FAISS's own is
+            part = np.ascontiguousarray(part, dtype=np.float32)
+            self._index.add_with_ids(part, ids[start : start + _BLOCK])
+
+    def _learn_cells(self, ids: Ids, vectors: AnyVectors) -> None:
+        """Put what is there into cells that are learnt from it and from what comes."""
+        old, before = self.ids, self._index
+        count = len(old) + len(ids)
+        cells = max(1, min(round(2 * count**0.5), count // _SAMPLE))
+        # Of so many FAISS would take a sample itself, but then all of them must lie in float32.
+        chosen = np.arange(count)
+        if count > _SAMPLE * cells:
+            chosen = np.random.default_rng(0).permutation(count)[: _SAMPLE * cells]
+        here = chosen[chosen < len(old)]
+        sample = [self.reconstruct(old[here]), vectors[chosen[chosen >= len(old)] - len(old)]]
+        self._index = _train_inverted(np.concatenate(sample, dtype=np.float32), cells)
+        self._trained_on = count
+        for start in range(0, len(old), _BLOCK):
+            part = old[start : start + _BLOCK]
+            self._put(part, before.reconstruct_batch(part))
 
     def remove(self, ids: Sequence[int] | Ids) -> None:
         """Take ids out; unknown ones are ignored."""
-        known = set(np.asarray(ids, dtype=np.int64).tolist()) & self._ids
-        if not known:
+        known = np.unique(np.asarray(ids, dtype=np.int64))
+        known = known[self._ids.have(known)]
+        if not len(known):
             return
         left = len(self._ids) - len(known)
         # A quarter of the limit: an index about as large as it must not change kind at every step.
         if not left or (not self.exact and left < self.flat_limit // 4):
-            self._flatten(self._ids - known)
+            self._flatten(np.setdiff1d(self.ids, known))
             return
-        chosen = np.array(sorted(known), dtype=np.int64)
         # With a direct map FAISS removes by an array of ids only.
-        self._index.remove_ids(chosen if self.exact else faiss.IDSelectorArray(chosen))
-        self._ids -= known
+        self._index.remove_ids(known if self.exact else faiss.IDSelectorArray(known))
+        self._ids.discard(known)
 
-    def _flatten(self, left: set[int]) -> None:
-        kept = np.array(sorted(left), dtype=np.int64)
+    def _flatten(self, kept: Ids) -> None:
         vectors = self.reconstruct(kept)
-        self._index, self._ids, self._trained_on = _flat(self.dimension), left, 0
+        self._index, self._ids, self._trained_on = _flat(self.dimension), IdSet(kept), 0
         if len(kept):
             self._index.add_with_ids(vectors, kept)
 
@@ -112,13 +145,14 @@ class VectorIndex:
         return faiss.SearchParametersIVF(nprobe=min(cells, wanted))
 
     def reconstruct(self, ids: Sequence[int] | Ids) -> Vectors:
-        """[n, dimension] vectors of known ids, bit for bit.
+        """[n, dimension] vectors of known ids: bit for bit where the index is exact, rounded to
+        float16 where it is not.
 
         Raises:
             KeyError: an unknown id.
         """
         chosen = np.asarray(ids, dtype=np.int64)
-        if not self._ids.issuperset(chosen.tolist()):
+        if not self._ids.have(chosen).all():
             raise KeyError("an id is not in the index")
         if not len(chosen):
             return np.empty((0, self.dimension), np.float32)
@@ -127,16 +161,20 @@ class VectorIndex:
 
     def arrays(self) -> dict[str, Any]:
         """Everything :meth:`from_arrays` needs: "ids" int64 [n] and "vectors" float32 [n, d]; with
-        cells also their "centroids" float32 [c, d] and the "cells" int32 [n] of the vectors."""
+        cells the vectors are float16, and there are also the cells' "centroids" float32 [c, d] and
+        the "cells" int32 [n] of the vectors, ascending."""
         ids = _read_ids(self._index)
-        found: dict[str, Any] = {"ids": ids, "vectors": self._index.reconstruct_batch(ids)}
-        if not self.exact:
-            count = self._index.nlist
-            sizes = [self._index.invlists.list_size(cell) for cell in range(count)]
-            quantizer = faiss.downcast_index(self._index.quantizer)
-            found["centroids"] = quantizer.reconstruct_n(0, count)
-            found["cells"] = np.repeat(np.arange(count, dtype=np.int32), sizes)
-        return found
+        if self.exact:
+            return {"ids": ids, "vectors": self._index.reconstruct_batch(ids)}
+        lists, count = self._index.invlists, self._index.nlist
+        sizes = [lists.list_size(cell) for cell in range(count)]
+        quantizer = faiss.downcast_index(self._index.quantizer)
+        return {
+            "ids": ids,
+            "vectors": _read_codes(lists, sizes, self.dimension),
+            "centroids": quantizer.reconstruct_n(0, count),
+            "cells": np.repeat(np.arange(count, dtype=np.int32), sizes),
+        }
 
     @classmethod
     def from_arrays(
@@ -150,19 +188,20 @@ class VectorIndex:
                 not there, values that are not finite.
         """
         ids, vectors = arrays["ids"], arrays["vectors"]
-        _check_array("vectors", vectors, np.float32, (None, None))
+        _check_array("vectors", vectors, np.float16 if trained_on else np.float32, (None, None))
         count, dimension = vectors.shape
         _check_array("ids", ids, np.int64, (count,))
         restored = cls(dimension, flat_limit=flat_limit)
+        restored._ids = IdSet(ids)
+        # Before FAISS has them: it would keep two of one id.
+        if len(restored._ids) < count or (count and ids.min() < 0):
+            raise ValueError("ids that are not unique, or negative")
         if trained_on:
             _check_cells(arrays["centroids"], arrays["cells"], count, dimension)
             restored._index = _fill(ids, vectors, arrays["centroids"], arrays["cells"])
             restored._trained_on = trained_on
         elif count:
             restored._index.add_with_ids(vectors, ids)
-        restored._ids = set(ids.tolist())
-        if len(restored._ids) < count or (count and ids.min() < 0):
-            raise ValueError("ids that are not unique, or negative")
         return restored
 
     @property
@@ -211,39 +250,60 @@ def _flat(dimension: int) -> _Flat:
     return _Flat(faiss.IndexFlatIP(dimension), np.empty(0, np.int64))
 
 
-def _train_inverted(vectors: Vectors) -> Any:
-    """An empty index whose 2·sqrt(n) cells are learnt from a sample of ``vectors``."""
-    count, dimension = vectors.shape
-    cells = max(1, min(round(2 * count**0.5), count // _SAMPLE))
-    index = _empty_cells(faiss.IndexFlatIP(dimension), cells)
+def _train_inverted(vectors: Vectors, cells: int) -> Any:
+    """An empty index whose cells are learnt from a sample."""
+    index = _empty_cells(faiss.IndexFlatIP(vectors.shape[1]), cells)
     # A few rounds on a sample do: recall is tested against brute force.
     index.cp.niter, index.cp.spherical = 6, True
     index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = _SAMPLE, 1
-    index.train(np.ascontiguousarray(vectors, dtype=np.float32))
+    index.train(vectors)
     # Without it no vector can be read back by its id.
     index.set_direct_map_type(faiss.DirectMap.Hashtable)
     return index
 
 
 def _empty_cells(quantizer: Any, cells: int) -> Any:
-    index = faiss.IndexIVFFlat(quantizer, quantizer.d, cells, faiss.METRIC_INNER_PRODUCT)
+    kind, metric = faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    # Not by what is left beside the centroid: of it float16 keeps no more, and two sums are slower.
+    index = faiss.IndexIVFScalarQuantizer(quantizer, quantizer.d, cells, kind, metric, False)
     index.own_fields = True
     # The index frees the quantizer; Python must not do it a second time.
     quantizer.this.disown()
     return index
 
 
-def _fill(ids: Ids, vectors: Vectors, centroids: Vectors, cells: npt.NDArray[np.int32]) -> Any:
+def _fill(ids: Ids, vectors: Half, centroids: Vectors, cells: npt.NDArray[np.int32]) -> Any:
     """An index of these cells that holds the vectors where they say; nothing is learnt anew."""
     quantizer = faiss.IndexFlatIP(vectors.shape[1])
     quantizer.add(centroids)
     index = _empty_cells(quantizer, len(centroids))
+    index.is_trained = True
+    if (cells[1:] < cells[:-1]).any():
+        order = np.argsort(cells, kind="stable")
+        ids, vectors, cells = ids[order], vectors[order], cells[order]
+    edges = np.searchsorted(cells, np.arange(len(centroids) + 1)).tolist()
+    # Cell by cell as they lie: ``add`` would search each one's cell, and let lists grow bit by bit.
+    for cell, (start, end) in enumerate(pairwise(edges)):
+        if end > start:
+            codes = vectors[start:end].view(np.uint8)
+            index.invlists.add_entries(
+                cell, end - start, faiss.swig_ptr(ids[start:end]), faiss.swig_ptr(codes)
+            )
+    index.ntotal = len(ids)
     index.set_direct_map_type(faiss.DirectMap.Hashtable)
-    places = cells.astype(np.int64)
-    # ``add_with_ids`` would search the cell of every vector again.
-    pointers = (faiss.swig_ptr(array) for array in (vectors, ids, places))
-    index.add_core(len(ids), *pointers)
     return index
+
+
+def _read_codes(lists: Any, sizes: Sequence[int], dimension: int) -> Half:
+    """[n, dimension] the vectors of the lists, one list behind the other."""
+    found = np.empty((sum(sizes), dimension), np.float16)
+    at = 0
+    for cell, size in enumerate(sizes):
+        if size:
+            codes = faiss.rev_swig_ptr(lists.get_codes(cell), size * lists.code_size)
+            found[at : at + size] = codes.view(np.float16).reshape(size, dimension)
+        at += size
+    return found
 
 
 def _check_array(name: str, array: Any, dtype: Any, shape: tuple[int | None, ...]) -> None:
@@ -253,9 +313,17 @@ def _check_array(name: str, array: Any, dtype: Any, shape: tuple[int | None, ...
     )
     if array.dtype != dtype or not fits or not array.flags.c_contiguous:
         raise ValueError(f"{name} of type {array.dtype} and shape {array.shape}")
-    # Both ends are NaN if anything is; unlike isfinite of the whole they need no copy.
-    if dtype is np.float32 and array.size and not np.isfinite([array.min(), array.max()]).all():
+    if not all(_is_finite(array[at : at + _BLOCK]) for at in range(0, len(array), _BLOCK)):
         raise ValueError(f"{name} that are not finite")
+
+
+def _is_finite(array: Any) -> bool:
+    if array.dtype == np.float16:  # as numbers they are compared slowly
+        return bool(((array.view(np.uint16) & _SPECIAL) < _SPECIAL).all())
+    if array.dtype != np.float32 or not array.size:
+        return True
+    # Both ends are NaN if anything is; unlike isfinite of the whole they need no copy.
+    return bool(np.isfinite([array.min(), array.max()]).all())
 
 
 def _check_cells(centroids: Any, cells: Any, count: int, dimension: int) -> None:

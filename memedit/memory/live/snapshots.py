@@ -29,7 +29,7 @@ from memedit.memory.live.index import VectorIndex
 
 FOLDER = "index"
 MANIFEST = "manifest.json"
-_FORMAT = 2  # 1 held FAISS's own files: they are never read
+_FORMAT = 3  # 1 held FAISS's own files: they are never read; 2 all vectors in float32
 _SUFFIXES = (".safetensors", ".faiss")
 _ABANDONED = 3_600  # seconds
 _HASH = re.compile(r"[0-9a-f]{64}")

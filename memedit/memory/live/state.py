@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from memedit.core.types import Edit, Ids, Record, Vectors, check_named, key_text
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import RelationRow, from_bytes
-from memedit.memory.live.index import FLAT_LIMIT, VectorIndex
+from memedit.memory.live.index import FLAT_LIMIT, AnyVectors, VectorIndex
 from memedit.memory.live.postings import Postings
 from memedit.memory.live.said import Said
 from memedit.memory.live.shelf import Shelf
@@ -159,9 +160,12 @@ class Space:
             self._enter_topics()
             return {s for topic in topics(edit) for s in self._by_topic.get(hash(topic))}
 
-    def _enter_topics(self) -> None:
+    def _enter_topics(self, most: int | None = None) -> None:
         """Worked out when a writer first asks: readers, and a start, never need them."""
-        new, self._new = self._new, {}
+        if most is None or len(self._new) <= most:
+            new, self._new = self._new, {}
+        else:
+            new = {sequence: self._new.pop(sequence) for sequence in list(islice(self._new, most))}
         self._by_topic.extend(
             (hash(topic), sequence)
             for sequence, record in new.items()
@@ -172,6 +176,16 @@ class Space:
     def resting_on(self, ids: Iterable[str]) -> list[int]:
         """Records that say they rest on one of these ids."""
         return sorted(set[int]().union(*(self._because.get(id, ()) for id in ids)))
+
+    def read_texts(self, most: int) -> bool:
+        """Enter so many of the texts that :meth:`naming` looks through; whether that was the last
+        of them. It does so itself where nobody did, but then others wait for all."""
+        with self._late:
+            self._enter_topics(most)
+            for sequence, record in list(islice(self._unsaid.items(), most)):
+                self._said.add(sequence, record.edit.statement)
+                del self._unsaid[sequence]
+            return not self._unsaid and not self._new
 
     def naming(self, key: str) -> Iterator[int]:
         """Records, ascending, that are about the subject of a :func:`subject_key`, or whose text
@@ -264,7 +278,7 @@ class News:
     records: Sequence[tuple[Record, int | None]] = ()
     relations: Sequence[RelationRow] = ()
     owners: Sequence[tuple[int, int]] = ()
-    keys: Mapping[str, tuple[list[int], Vectors]] = field(default_factory=dict)
+    keys: Mapping[str, tuple[list[int], AnyVectors]] = field(default_factory=dict)
 
 
 class LiveSet:
@@ -340,7 +354,7 @@ class LiveSet:
         return News(
             self.event, event, version, at, dimension, dead, records,
             journal.relation_rows(self.relations.last), owners,
-            _vectors(journal, dimension, records, owners, ready or {}),
+            _vectors(journal, dimension, records, owners, ready or {}, self.flat_limit),
         )  # fmt: skip
 
     def apply(self, news: News, ready: Mapping[str, VectorIndex] | None = None) -> None:
@@ -407,15 +421,17 @@ def _vectors(
     records: Sequence[tuple[Record, int | None]],
     owners: Sequence[tuple[int, int]],
     ready: Mapping[str, VectorIndex],
-) -> dict[str, tuple[list[int], Vectors]]:
+    flat_limit: int,
+) -> dict[str, tuple[list[int], AnyVectors]]:
     """By namespace the new keys that no ready index holds, with their vectors."""
     namespaces = {record.sequence: record.namespace for record, _ in records}
-    missing: dict[str, list[int]] = {}
+    mine: dict[str, list[int]] = {}
     for key, sequence in owners:
-        namespace = namespaces[sequence]
-        mine = missing.setdefault(namespace, [])
-        if namespace not in ready or key not in ready[namespace]:
-            mine.append(key)
-    return {
-        namespace: (keys, journal.vectors(keys, dimension)) for namespace, keys in missing.items()
-    }
+        mine.setdefault(namespaces[sequence], []).append(key)
+    found: dict[str, tuple[list[int], AnyVectors]] = {}
+    for namespace, keys in mine.items():
+        missing = ready[namespace].lacks(keys).tolist() if namespace in ready else keys
+        # Of so many the index keeps no more: they need not all lie here in float32.
+        rounded = len(missing) > flat_limit
+        found[namespace] = missing, journal.vectors(missing, dimension, rounded=rounded)
+    return found

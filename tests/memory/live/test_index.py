@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from memedit.core.types import Vectors
+from memedit.memory.live.ids import IdSet
 from memedit.memory.live.index import VectorIndex
 
 
@@ -40,11 +41,12 @@ def test_found_equals_brute_force_after_adding_and_removing(limit: int) -> None:
     assert index.exact is (limit == 10_000)
     found, similarities = index.search(vectors[:20], 200)  # everything: exact in any case
     expected = -np.sort(-(vectors[:20] @ vectors[left].T), axis=1)
-    np.testing.assert_allclose(similarities, expected, atol=1e-5)
+    np.testing.assert_allclose(similarities, expected, atol=5e-4)
     for row in range(20):
         truth = vectors[row] @ vectors[np.array(found[row]) // 7].T
-        np.testing.assert_allclose(similarities[row], truth, atol=1e-5)
-    assert np.array_equal(index.reconstruct([7, 14]), vectors[[1, 2]])
+        np.testing.assert_allclose(similarities[row], truth, atol=5e-4)
+    kept = vectors if index.exact else vectors.astype(np.float16)
+    assert np.array_equal(index.reconstruct([7, 14]), kept[[1, 2]])
 
 
 def test_arrays_bring_everything_back(limit: int) -> None:
@@ -60,6 +62,49 @@ def test_arrays_bring_everything_back(limit: int) -> None:
     copied_ids, copied_similarities = copy.search(vectors, 9)
     assert np.array_equal(ids, copied_ids) and np.array_equal(similarities, copied_similarities)
     assert copy.ids.tolist() == index.ids.tolist()
+
+
+def test_arrays_in_any_order_of_cells() -> None:
+    """They may be written by whomever."""
+    index = VectorIndex(8, flat_limit=40)
+    vectors = clustered(200, 8, seed=2)
+    index.add(np.arange(200), vectors)
+    arrays, order = index.arrays(), np.random.default_rng(0).permutation(200)
+    mixed = {name: arrays[name][order] for name in ("ids", "vectors", "cells")}
+    copy = VectorIndex.from_arrays(arrays | mixed, trained_on=200)
+    assert np.array_equal(copy.search(vectors, 9)[1], index.search(vectors, 9)[1])
+    assert np.array_equal(copy.reconstruct(range(200)), index.reconstruct(range(200)))
+
+
+def test_cosines_of_cells_are_those_of_the_vectors() -> None:
+    """They are kept in float16: what a scope compares moves less than by the encoder's batches."""
+    vectors = clustered(2_000, 384, seed=5)
+    index = VectorIndex(384, flat_limit=100)
+    index.add(np.arange(2_000), vectors)
+    ids, cosines = index.search(vectors[:50], 2_000)
+    truth = np.take_along_axis(vectors[:50] @ vectors.T, ids, axis=1)
+    assert np.abs(cosines - truth).max() < 1e-4
+
+
+def test_many_at_once_and_one_by_one_are_the_same_set() -> None:
+    kept, rng = set[int](), np.random.default_rng(6)
+    ids = IdSet()
+    for count in (3, 1_500, 7, 2_000, 40):
+        fresh = np.setdiff1d(rng.integers(10_000, size=count), list(kept))
+        ids.add(fresh)
+        kept |= set(fresh.tolist())
+        gone = rng.permutation(sorted(kept))[: count // 3]
+        ids.discard(gone)
+        kept -= set(gone.tolist())
+        back = gone[:2]
+        ids.add(back)  # what was there before, and may not be sorted out yet
+        kept |= set(back.tolist())
+        assert len(ids) == len(kept) and all(
+            (id in ids) == (id in kept) for id in range(0, 10_000, 7)
+        )
+        assert ids.have(np.arange(10_000)).sum() == len(kept)
+        assert ids.have(np.arange(100)).tolist() == [id in kept for id in range(100)]
+    assert ids.array().tolist() == sorted(kept)
 
 
 def test_recall_of_cells_against_brute_force() -> None:

@@ -192,7 +192,7 @@ def test_search_over_cells_agrees_with_brute_force(path: Path) -> None:
         (query,) = CountingEncoder().encode(["What is the capital of Land 7?"])
         cosines = dict(zip(range(1, 101), np.round(vectors @ query, 5), strict=True))
         for sequence, similarity in everything(memory):
-            assert similarity == pytest.approx(float(cosines[sequence]), abs=2e-5)
+            assert similarity == pytest.approx(float(cosines[sequence]), abs=5e-4)
 
 
 def test_a_large_index_is_written_less_often(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,3 +217,19 @@ def test_a_large_index_is_written_less_often(path: Path, monkeypatch: pytest.Mon
     assert len(written) == 3
     with EditMemory(path, CountingEncoder()) as memory:
         assert sound(memory) and len(everything(memory)) == 200
+
+
+def test_a_gap_is_closed_by_whoever_opens_the_memory(path: Path) -> None:
+    """Processes that live shortly write few keys each: none of them would ever reach the limit."""
+    with EditMemory(path, CountingEncoder()) as memory:
+        memory.add_many([capital(f"Isle {i}") for i in range(30)])
+        memory._store.replica.unsaved = 0  # as if it had been killed
+    made = json.loads(manifest(path).read_text())
+    assert made["indexes"]["default"]["count"] == 100
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert len(everything(memory)) == 130
+    assert json.loads(manifest(path).read_text())["indexes"]["default"]["count"] == 130
+    before = manifest(path).stat().st_mtime_ns
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert sound(memory)
+    assert manifest(path).stat().st_mtime_ns == before  # nothing is missing, nothing is written
