@@ -14,7 +14,7 @@ from memedit.memory.journal.feed import Feed, Freshness
 from memedit.memory.journal.payloads import load
 from memedit.memory.journal.reading import PAYLOAD_CHANGES, JournalReader
 from memedit.memory.journal.turns import Turns
-from memedit.memory.live.state import News
+from memedit.memory.live.state import LiveSet, News
 from memedit.memory.replica import PayloadRows, Replica
 
 
@@ -72,14 +72,19 @@ class ListeningReplica(Replica):
         return None if memory is None else replica_folder(str(memory))
 
     def _payload_rows(
-        self, journal: JournalReader, news: News, metas: Mapping[str, str], *, afresh: bool
+        self,
+        journal: JournalReader,
+        live: LiveSet,
+        news: News,
+        metas: Mapping[str, str],
+        *,
+        afresh: bool,
     ) -> PayloadRows:
         wanted = [record.sequence for record, _ in news.records]
         changes = metas.get(PAYLOAD_CHANGES)
         if afresh or changes != self._payload_changes:
-            kept = () if afresh else self.live.records
             # Nobody says which payloads came later: all are read again.
-            wanted = sorted({*kept, *wanted} - {*news.dead})
+            wanted = sorted({*live.records, *wanted} - {*news.dead})
         found: PayloadRows = {}
         for row in journal.payload_rows(wanted) if wanted else ():
             found.setdefault(row[0], []).append(row)

@@ -12,7 +12,7 @@ from memedit.core.types import Payload
 from memedit.memory.journal.feed import Freshness
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.turns import LOOK_AGAIN, Turns
-from memedit.memory.live.state import News
+from memedit.memory.live.state import LiveSet, News
 from memedit.memory.replica import PayloadRows, Replica
 
 
@@ -80,7 +80,13 @@ class LookingReplica(Replica):
         return self._journal.path
 
     def _payload_rows(
-        self, journal: JournalReader, news: News, metas: Mapping[str, str], *, afresh: bool
+        self,
+        journal: JournalReader,
+        live: LiveSet,
+        news: News,
+        metas: Mapping[str, str],
+        *,
+        afresh: bool,
     ) -> PayloadRows:
         """They are read when somebody looks at them."""
         return {}

@@ -160,7 +160,8 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted, Resting):
     def digest(self) -> str:
         """SHA-256 of the live records in order: equal in every process that has seen the same."""
         with self._current() as live:
-            records, relations = live.list_records(), dict(live.relation_ids)
+            records = live.iterate()
+            relations = dict(live.relation_pairs())
         total = hashlib.sha256()
         for record in records:
             row = record_row(record, relations.get(record.sequence))

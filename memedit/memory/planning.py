@@ -29,7 +29,8 @@ from memedit.core.types import (
 )
 from memedit.memory.journal.rows import Entry, Head, Stored
 from memedit.memory.live.index import VectorIndex
-from memedit.memory.live.state import LiveSet, Space, search_texts
+from memedit.memory.live.space import Space, search_texts
+from memedit.memory.live.state import LiveSet
 from memedit.memory.reports import EventKind, Receipt
 
 SAME_RELATION = 0.85
@@ -141,7 +142,7 @@ class Plan:
         self._retired: set[int] = set()
         self._added: dict[int, Stored] = {}
         self._spaces: dict[str, Space] = {}
-        self._nothing = Space()
+        self._nothing = Space(self)
 
     def add_all(self, requests: Sequence[Request]) -> list[Receipt]:
         """A receipt per request, in order."""
@@ -172,7 +173,7 @@ class Plan:
         sequence = self._find(request.namespace, request.edit.id)
         if sequence is None:
             return None
-        record = self._record(sequence)
+        record = self[sequence]
         given = (request.valid_from, request.valid_until)
         if given == (record.valid_from, record.valid_until):
             return record
@@ -190,7 +191,7 @@ class Plan:
     def find(self, namespace: str, id: str) -> Record | None:
         """The live record of an id; None: there is none."""
         sequence = self._find(namespace, id)
-        return None if sequence is None else self._record(sequence)
+        return None if sequence is None else self[sequence]
 
     def add(self, request: Request) -> Record:
         """The live record of one request that is in conflict with nothing."""
@@ -203,7 +204,7 @@ class Plan:
         if known is not None and (old is None or known.edit == request.edit):
             version = self._version if known.sequence in self._added else self._live.version
             return Receipt(known.id, "duplicate", version, known)
-        rivals = [self._record(sequence) for sequence in self._rivals(request, old)]
+        rivals = [self[sequence] for sequence in self._rivals(request, old)]
         # Ids are unique among live records: a namesake goes whatever it says.
         rivals = [r for r in rivals if r is old or r.id == request.edit.id or _excludes(r, request)]
         conflicts = self._conflicts(request, near, {record.sequence for record in rivals})
@@ -295,7 +296,7 @@ class Plan:
         self._added[record.sequence] = stored
         self.entries.append(Entry("add", record.sequence, reason, other))
         if record.namespace not in self._spaces:
-            self._spaces[record.namespace] = Space()
+            self._spaces[record.namespace] = Space(self)
         self._spaces[record.namespace].add(record)
 
     def _take_next(self) -> int:
@@ -304,9 +305,14 @@ class Plan:
 
     # -- looking up: the live set less what is retired, and what this plan added -----------------
 
-    def _record(self, sequence: int) -> Record:
+    def __getitem__(self, sequence: int) -> Record:
+        """The record of a sequence: one that is in force, or is to be written."""
         added = self._added.get(sequence)
         return self._live.records[sequence] if added is None else added.record
+
+    def statement(self, sequence: int) -> str:
+        """What such a record states."""
+        return self[sequence].edit.statement
 
     def _both_spaces(self, namespace: str) -> Iterator[Space]:
         yield self._live.space(namespace)
@@ -314,7 +320,7 @@ class Plan:
 
     def _find(self, namespace: str, id: str) -> int | None:
         for space in self._both_spaces(namespace):
-            sequence = space.by_id.get(id)
+            sequence = space.find(id)
             if sequence is not None and sequence not in self._retired:
                 return sequence
         return None
@@ -326,8 +332,8 @@ class Plan:
             if place_of(request.source) is None:  # documents may say the same
                 found |= {s for s in space.about(request.edit) if s not in space.shelf}
             for id in (request.edit.id, *request.replaces):
-                if id in space.by_id:
-                    found.add(space.by_id[id])
+                if (sequence := space.find(id)) is not None:
+                    found.add(sequence)
         return sorted(found - self._retired)
 
     # -- conflicts ----------------------------------------------------------------------------
@@ -339,7 +345,7 @@ class Plan:
         if request.edit.subject is not None:
             near = self._find_same_relation(request)
         found = dict.fromkeys([*near, *(s for s in named if s is not None)])
-        records = [self._record(s) for s in found if s not in self._retired and s not in rivals]
+        records = [self[s] for s in found if s not in self._retired and s not in rivals]
         return [
             record
             for record in records
@@ -353,7 +359,7 @@ class Plan:
         if not known and not added:
             return []
         relation = self._vectors[mask_prompt(request.edit) or ""]
-        vectors = self._live.relations.by_id([self._live.relation_ids[s] for s in known])
+        vectors = self._live.relation_vectors(known)
         found = [s for s, v in zip(known, vectors, strict=True) if v @ relation >= SAME_RELATION]
         for sequence in added:
             vector = self._relation_vector(self._added[sequence])

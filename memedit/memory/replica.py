@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from memedit.core.allocator import give_back_memory
 from memedit.core.errors import MemoryStoreError, UntrustedFileError
 from memedit.core.types import Payload
 from memedit.memory.journal.feed import Freshness
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import PURGED, JournalReader
-from memedit.memory.journal.rows import PayloadRow, forget_shared, readable
+from memedit.memory.journal.rows import PayloadRow, readable
 from memedit.memory.journal.turns import Turns
 from memedit.memory.live import snapshots
 from memedit.memory.live.index import VectorIndex
@@ -34,6 +35,8 @@ the journal in a small part of the time. Else a million edits would write their 
 times."""
 PayloadRows = dict[int, list[PayloadRow]]
 """By sequence."""
+_MANY = 10_000
+"""Records from which it counts what their rows took while they were read."""
 _BROKEN = "broken"
 
 log = logging.getLogger(__name__)
@@ -132,9 +135,15 @@ class Replica(ABC):
 
     @abstractmethod
     def _payload_rows(
-        self, journal: JournalReader, news: News, metas: Mapping[str, str], *, afresh: bool
+        self,
+        journal: JournalReader,
+        live: LiveSet,
+        news: News,
+        metas: Mapping[str, str],
+        *,
+        afresh: bool,
     ) -> PayloadRows:
-        """The payloads that the copy shall hold and does not yet."""
+        """The payloads that the copy shall hold and does not yet; ``live`` is the set to be."""
 
     @abstractmethod
     def _take_payloads(self, rows: PayloadRows, news: News, *, afresh: bool) -> None:
@@ -196,17 +205,17 @@ class Replica(ABC):
     def _take(self, journal: JournalReader) -> dict[str, str]:
         metas = journal.metas()
         identity = journal.identity(metas)
-        live, ready = self.live, dict[str, VectorIndex]()
+        live = self.live
+        ready: Mapping[str, VectorIndex] = {}
         afresh = identity.get("embedding") != self._embedding or not self._continues(journal)
         if afresh:  # new, re-encoded elsewhere, or gone back to a backup
-            live = LiveSet()
-            ready = self._find_saved_indexes(journal, identity)
+            live, ready = self._begin(journal, identity)
         with _collecting_later() if afresh else nullcontext():
             news = live.read(journal, self.payloads, ready, int(identity.get("dimension", 0)))
             if afresh:
                 # Without the guard: nobody reads this set yet, and it may take minutes.
                 live.apply(news, ready)
-        rows = self._payload_rows(journal, news, metas, afresh=afresh)
+        rows = self._payload_rows(journal, live, news, metas, afresh=afresh)
         purged = metas.get(PURGED) != self._purged
         relations = journal.relation_ids() if purged and not afresh else None
         with self.guard:
@@ -226,11 +235,13 @@ class Replica(ABC):
             self._arrived.notify_all()
         if purged:
             self._drop_purged(identity, metas.get(PURGED))
+        if afresh and len(live) > _MANY:
+            del news, rows
+            give_back_memory()
         return identity
 
     def _drop_purged(self, identity: Mapping[str, str], event: str | None) -> None:
         """What was purged is let go of wherever it was kept beside the live set."""
-        forget_shared()
         # A copy: another thread may add to it meanwhile.
         for forget in list(self.when_purged):
             forget()
@@ -254,13 +265,25 @@ class Replica(ABC):
 
     # -- snapshots ----------------------------------------------------------------------------
 
-    def _find_saved_indexes(
+    def _begin(
         self, journal: JournalReader, identity: Mapping[str, str]
-    ) -> dict[str, VectorIndex]:
+    ) -> tuple[LiveSet, Mapping[str, VectorIndex]]:
+        """The live set of a snapshot, or one of nothing and what there is of indexes."""
         folder = self.folder(identity)
         if folder is None or "embedding" not in identity:
-            return {}
-        return snapshots.find(folder, identity, journal.event_time)
+            return LiveSet(), {}
+        saved = snapshots.find(folder, identity, journal.event_time)
+        if saved.state is not None:
+            try:
+                live = LiveSet.from_arrays(saved.state, saved.indexes, self.payloads)
+            except (ValueError, LookupError, TypeError, MemoryStoreError) as error:
+                log.warning("Snapshot of the records is unusable (%s): rebuilding.", error)
+            else:
+                dimension = int(identity["dimension"])
+                live.relations.extend(journal.relation_rows(), dimension)
+                live.event, live.version = saved.event, saved.version
+                return live, {}
+        return LiveSet(), saved.indexes
 
     def snapshot(self, path: Path | None = None, journal: JournalReader | None = None) -> None:
         """Write the indexes into memory directory ``path``; None: where they are looked for.
@@ -277,11 +300,13 @@ class Replica(ABC):
             folder = path or self.folder(identity)
             if folder is None:
                 return
-            # News are held: the indexes stay as they are while they are written.
-            spaces = self.live.spaces.items()
-            indexes = {name: space.index for name, space in spaces if space.index is not None}
+            # News are held: the live set stays as it is while it is written.
+            state, indexes = self.live.arrays()
+            identity["version"] = self.live.version
             try:
-                snapshots.write(folder, identity, indexes)
+                # Texts lie where the journal does, and nowhere else.
+                kept = None if journal.database.shared else state
+                snapshots.write(folder, identity, indexes, kept)
             except (OSError, UntrustedFileError) as error:
                 raise MemoryStoreError(
                     f"The index snapshot in {str(folder)!r} cannot be written: {error}.",

@@ -76,9 +76,9 @@ class Resting(ABC):
         """Live records with the ids that they rest on and that are not in force."""
         with self._current() as live:
             found = list[tuple[Record, tuple[str, ...]]]()
-            for record in live.list_records(namespace):
-                known = live.space(record.namespace).by_id
-                lost = tuple(id for id in record.edit.because_of if id not in known)
+            for record in live.iterate(namespace):
+                space = live.space(record.namespace)
+                lost = tuple(id for id in record.edit.because_of if space.find(id) is None)
                 found += [(record, lost)] if lost else []
             return found
 
@@ -91,9 +91,9 @@ class Resting(ABC):
         if not edit.because_of:
             return
         with self._current() as live:
-            known = live.space(namespace).by_id
+            space = live.space(namespace)
             for id in edit.because_of:
-                if id not in known:
+                if space.find(id) is None:
                     raise InvalidEditError(
                         f"because_of names {id!r}, and no edit in force in namespace "
                         f"{namespace!r} has this id.",

@@ -74,7 +74,7 @@ class Store:
     def known(self, id: str, namespace: str) -> Record:
         """The live record of this id, else :class:`UnknownEditError`. Lock or guard held."""
         check_named("id", id)
-        sequence = self.live.space(namespace).by_id.get(id)
+        sequence = self.live.space(namespace).find(id)
         if sequence is None:
             raise UnknownEditError(
                 f"No live edit {id!r} in namespace {namespace!r}.",

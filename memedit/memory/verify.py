@@ -15,7 +15,8 @@ from memedit.memory.journal.payloads import load
 from memedit.memory.journal.reading import PURGING, JournalReader
 from memedit.memory.journal.rows import KeyRow, digest
 from memedit.memory.live.index import VectorIndex
-from memedit.memory.live.state import LiveSet, search_texts
+from memedit.memory.live.space import search_texts
+from memedit.memory.live.state import LiveSet
 from memedit.memory.reports import VerifyReport
 
 _BLOCK = 1 << 14  # vectors that are compared at a time
@@ -68,11 +69,12 @@ def _keys(journal: JournalReader, live: LiveSet, rows: Sequence[KeyRow]) -> Iter
     for id, text, vector in journal.relation_rows():
         relations[id] = text
         yield from _vector(f"relation {id}", vector, live.dimension)
-    for sequence, record in live.records.items():
+    for record in live.iterate():
+        sequence = record.sequence
         kept = texts.get(sequence)
         if kept not in (search_texts(record.edit), key_texts(record.edit)):  # older: no parts
             yield f"record {sequence} ({record.id}) lacks keys or has wrong ones"
-        if relations.get(live.relation_ids.get(sequence, 0)) != mask_prompt(record.edit):
+        if relations.get(live.relation_of(sequence) or 0) != mask_prompt(record.edit):
             yield f"record {sequence} ({record.id}) has a wrong masked prompt"
 
 
@@ -94,9 +96,10 @@ def _payloads(journal: JournalReader) -> Iterator[str]:
 def _live(journal: JournalReader, live: LiveSet) -> Iterator[str]:
     sequences, _ = journal.changes()
     stored = {record.sequence: record for record, _ in journal.records(sequences)}
-    if stored != live.records:
-        both = stored.keys() | live.records.keys()
-        wrong = sorted(s for s in both if stored.get(s) != live.records.get(s))
+    held = {record.sequence: record for record in live.iterate()}
+    if stored != held:
+        both = stored.keys() | held.keys()
+        wrong = sorted(s for s in both if stored.get(s) != held.get(s))
         yield f"the live set in RAM differs from the journal's at records {wrong[:10]}"
     names = Counter((record.namespace, record.id) for record in stored.values())
     for name, count in names.items():

@@ -46,12 +46,12 @@ class Searchable(Shelves):
     def records(self, namespace: str | None = None) -> Iterator[Record]:
         """Live records in sequence order, as they are at the time of the call."""
         with self._current() as live:
-            return iter(live.list_records(namespace))
+            return live.iterate(namespace)
 
     def count(self, namespace: str) -> int:
         """Number of live records in a namespace."""
         with self._current() as live:
-            return len(live.space(namespace).by_id)
+            return len(live.space(namespace))
 
     def namespaces(self) -> dict[str, int]:
         """Number of live records by namespace."""
@@ -177,7 +177,7 @@ class MemoryView(Searchable):
         Raises:
             UnknownEditError: it was not live at this version.
         """
-        sequence = self._live.space(namespace).by_id.get(id)
+        sequence = self._live.space(namespace).find(id)
         if sequence is None:
             raise UnknownEditError(
                 f"No edit {id!r} in namespace {namespace!r} at version {self.version}.",

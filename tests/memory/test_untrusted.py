@@ -170,7 +170,8 @@ def _changed(name: str, array: Any) -> dict[str, Any]:
 def test_arrays_that_do_not_fit_are_rebuilt(
     path: Path, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (file,) = (path / "index").glob("*.safetensors")
+    part = json.loads(manifest(path).read_text())["indexes"]["default"]
+    file = path / "index" / f"{part['sha256'][:20]}.safetensors"
     arrays = load_file(file)
     _reseal(path, arrays | _changed(what, arrays))
     with caplog.at_level(logging.WARNING, "memedit"), EditMemory(path, CountingEncoder()) as memory:

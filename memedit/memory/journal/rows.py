@@ -25,8 +25,6 @@ _DAMAGE = (
 )  # fmt: skip
 
 _MULTIPLE = {"multiple": True}
-_SHORT, _MOST_KNOWN = 32, 1 << 16
-_KNOWN: dict[str, str] = {}
 
 
 @contextmanager
@@ -146,36 +144,17 @@ def make_record(values: Sequence[Any], lazy: LazyReader | None = None) -> Record
     queries, excluded, multiple, because_of = read_listed_texts(listed)
     return Record(
         Edit(
-            prompt, _shared(new), subject, _shared(true), queries, id, excluded, multiple,
+            prompt, new, subject, true, queries, id, excluded, multiple,
             because_of,
         ),
         sequence,
         version,
-        _shared(namespace),
-        _shared(source),
+        namespace,
+        source,
         _moment(since),
         _moment(until),
         {} if lazy is None else LazyPayloads(sequence, lazy),
     )  # fmt: skip
-
-
-def _shared(text: Any) -> Any:
-    """A short text once, however many records say it: targets and sources recur."""
-    if type(text) is not str or len(text) > _SHORT:
-        return text
-    known = _KNOWN.get(text)
-    if known is not None:
-        return known
-    # Not the interpreter's own: from Python 3.12 on those stay for ever, purged or not.
-    if len(_KNOWN) >= _MOST_KNOWN:
-        _KNOWN.clear()
-    _KNOWN[text] = text
-    return text
-
-
-def forget_shared() -> None:
-    """Let go of the texts that records share: some may be of what was purged."""
-    _KNOWN.clear()
 
 
 Texts = tuple[str, ...]
@@ -202,6 +181,8 @@ def read_listed_texts(column: str) -> tuple[Texts, Texts, bool, Texts]:
 
 def _column(edit: Edit) -> str:
     """What :func:`read_listed_texts` reads."""
+    if not (edit.queries or edit.excluded or edit.because_of or edit.multiple):
+        return "[]"  # as nearly all are
     texts: list[Any] = [*edit.queries, *({"not": text} for text in edit.excluded)]
     texts += [{"because": id} for id in edit.because_of]
     return json.dumps(texts + [_MULTIPLE] * edit.multiple, ensure_ascii=False)
@@ -220,23 +201,19 @@ def from_bytes(blobs: Sequence[bytes], dimension: int) -> Vectors:
 
 def record_row(record: Record, relation: int | None) -> dict[str, Any]:
     """What :func:`to_record` needs, with its hash."""
-    edit = record.edit
-    row: dict[str, Any] = {
-        "sequence": record.sequence,
-        "version": record.version,
-        "namespace": record.namespace,
-        "id": edit.id,
-        "prompt": edit.prompt,
-        "target_new": edit.target_new,
-        "subject": edit.subject,
-        "target_true": edit.target_true,
-        "queries": _column(edit),
-        "source": record.source,
-        "valid_from": None if record.valid_from is None else utc(record.valid_from),
-        "valid_until": None if record.valid_until is None else utc(record.valid_until),
-        "relation": relation,
-    }
+    names = (column.name for column in CONTENT)
+    row = dict(zip(names, list_content(record), strict=True)) | {"relation": relation}
     return row | {"digest": digest(row)}
+
+
+def list_content(record: Record) -> list[Any]:
+    """The values of :data:`CONTENT`, from which :func:`make_record` makes the record again."""
+    edit, since, until = record.edit, record.valid_from, record.valid_until
+    return [
+        record.sequence, record.version, record.namespace, edit.id, edit.prompt, edit.target_new,
+        edit.subject, edit.target_true, _column(edit), record.source,
+        None if since is None else utc(since), None if until is None else utc(until),
+    ]  # fmt: skip
 
 
 def digest(row: Mapping[str, Any]) -> str:

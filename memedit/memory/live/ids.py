@@ -65,6 +65,19 @@ class IdSet:
         self._new -= lost
         self._settle_if_due()
 
+    def take(self, id: int) -> bool:
+        """Take out one; whether it was there."""
+        there = id in self
+        if there:
+            self.discard(np.array([id], np.int64))
+        return there
+
+    def take_first(self, most: int | None) -> Ids:
+        """Take out the smallest, so many or (None) all of them, ascending."""
+        self._settle()
+        first, self._sorted = self._sorted[:most], self._sorted[len(self._sorted[:most]) :]
+        return first
+
     def array(self) -> Ids:
         """[n] all of them, ascending."""
         self._settle()

@@ -13,7 +13,8 @@ from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.core.passages import Conversation, parts_of
 from memedit.core.text import mask, normalise, subject_key
 from memedit.core.types import Hit, PairVectors, Record, Vectors, key_texts
-from memedit.memory.live.state import LiveSet, Space
+from memedit.memory.live.space import Space
+from memedit.memory.live.state import LiveSet
 from memedit.memory.live.subjects import Mention
 from memedit.memory.live.views import View, views
 
@@ -89,7 +90,7 @@ def prepare_all(live: LiveSet, namespace: str, texts: Sequence[str]) -> list[Que
     listed = isinstance(texts, Sequence) and not isinstance(texts, str)
     if not listed or not all(isinstance(text, str) for text in texts):
         raise InvalidInputError("search takes a list of queries.", hint="Write search([query]).")
-    if not live.space(namespace).by_id:
+    if not len(live.space(namespace)):
         return [Query([]) for _ in texts]
     return [prepare(live, namespace, text) for text in map(_encodable, texts)]
 
@@ -179,7 +180,7 @@ class Search:
         return best
 
     def _holds(self, sequence: int) -> bool:
-        return self._live.records[sequence].holds_at(self._as_of)
+        return self._live.records.holds_at(sequence, self._as_of)
 
     def _subject_door(self, query: Query, found: dict[int, _Candidate]) -> None:
         """Every valid record about a mentioned subject, newest first, up to the cap."""
@@ -229,7 +230,7 @@ class Search:
         forms = query.masked.get(subject_key(subject), ()) if subject is not None else ()
         if not forms:
             return self._compare(query, record, candidate.view, keys)
-        theirs = self._live.relations.by_id([self._live.relation_ids[record.sequence]])[0]
+        theirs = self._live.relation_vectors([record.sequence])[0]
         best = max(forms, key=lambda form: float(theirs @ self._vectors[form.text]))
         masked_view = self._vectors[best.text]
         hit = self._compare(query, record, best.view, keys)

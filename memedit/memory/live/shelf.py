@@ -81,6 +81,10 @@ class Shelf:
         self._known.pop(name, None)
         self._then.pop(name, None)
 
+    def sequences(self) -> Iterable[int]:
+        """Of every passage."""
+        return self._names.keys()
+
     def names(self) -> list[str]:
         """The documents, by name."""
         return sorted(self._places)

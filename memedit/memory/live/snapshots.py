@@ -17,9 +17,11 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.numpy import save_file
 
 from memedit.core.errors import UntrustedFileError
@@ -29,22 +31,47 @@ from memedit.memory.live.index import VectorIndex
 
 FOLDER = "index"
 MANIFEST = "manifest.json"
-_FORMAT = 3  # 1 held FAISS's own files: they are never read; 2 all vectors in float32
+_FORMAT = 4  # 1 held FAISS's own files: they are never read; 2 all vectors in float32; 3 no state
 _SUFFIXES = (".safetensors", ".faiss")
 _ABANDONED = 3_600  # seconds
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_TRAINED_ON = 1 << 40
+_UNUSABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError)
 _LARGEST = 1 << 63  # what a database takes as a number
 
 log = logging.getLogger(__name__)
 
 
-def write(directory: Path, identity: Mapping[str, Any], indexes: Mapping[str, VectorIndex]) -> None:
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was found of a snapshot.
+
+    Attributes:
+        indexes: By namespace, those that are whole.
+        state: The arrays of everything else that is held of the records; None where they, or one
+            of the indexes, are not whole.
+        event, version: Where the snapshot ends.
+    """
+
+    indexes: Mapping[str, VectorIndex] = field(default_factory=dict)
+    state: Mapping[str, Any] | None = None
+    event: int = 0
+    version: int = 0
+
+
+def write(
+    directory: Path,
+    identity: Mapping[str, Any],
+    indexes: Mapping[str, VectorIndex],
+    state: Mapping[str, Any] | None = None,
+) -> None:
     """Replace the snapshot in ``directory``; a crash on the way leaves the old one or none.
 
     Args:
-        identity: What must be equal for the snapshot to be used, plus "event": [id, time].
+        identity: What must be equal for the snapshot to be used, plus "event": [id, time] and
+            "version".
         indexes: By namespace.
+        state: Of :class:`Saved`.
     """
     folder = directory / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,14 +79,18 @@ def write(directory: Path, identity: Mapping[str, Any], indexes: Mapping[str, Ve
     parts: dict[str, Any] = {}
     for namespace, index in indexes.items():
         parts[namespace] = {
-            "sha256": _write_arrays(folder, index),
+            "sha256": _write_arrays(folder, index.arrays()),
             "count": len(index),
             "trained_on": index.trained_on,
         }
     manifest = {"format": _FORMAT, **identity, "indexes": parts}
+    files = list(parts.values())
+    if state is not None:
+        manifest["state"] = {"sha256": _write_arrays(folder, state)}
+        files.append(manifest["state"])
     # After the arrays, before the sweep: at every moment a manifest names files that are there.
     write_atomically(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
-    kept = {_name(part["sha256"]) for part in parts.values()}
+    kept = {_name(part["sha256"]) for part in files}
     _sweep(folder, kept)
 
 
@@ -68,9 +99,9 @@ def _name(hashed: str) -> str:
     return f"{hashed[:20]}.safetensors"
 
 
-def _write_arrays(folder: Path, index: VectorIndex) -> str:
+def _write_arrays(folder: Path, arrays: Mapping[str, Any]) -> str:
     with reserve_path(folder) as new:
-        save_file(index.arrays(), new)
+        save_file(dict(arrays), new)
         hashed = sha256(new)
         put(new, folder / _name(hashed))
     return hashed
@@ -129,8 +160,8 @@ def manifest(directory: Path) -> dict[str, Any] | None:
 
 def find(
     directory: Path, identity: Mapping[str, str], event_time: Callable[[int], str | None]
-) -> dict[str, VectorIndex]:
-    """The indexes by namespace of a snapshot of this very memory; none where there is none.
+) -> Saved:
+    """A snapshot of this very memory; nothing where there is none.
 
     Args:
         identity: What the manifest must say, the vectors' "dimension" among it.
@@ -138,20 +169,41 @@ def find(
     """
     found = manifest(directory)
     if found is None:
-        return {}
+        return Saved()
     if any(found.get(name) != value for name, value in identity.items()):
         log.warning("Index snapshot in %s is another memory's: rebuilding.", directory)
-        return {}
+        return Saved()
     event = found.get("event")
     if not isinstance(event, list) or len(event) != 2 or not isinstance(event[0], int):
-        return {}
+        return Saved()
     if not 0 < event[0] < _LARGEST:
-        return {}
+        return Saved()
     # The same id at another time: the memory went back to a backup and on from there.
     if event_time(event[0]) != event[1]:
         log.warning("Index snapshot in %s is of another history: rebuilding.", directory)
-        return {}
-    return load(directory, found, int(identity["dimension"]))
+        return Saved()
+    indexes = load(directory, found, int(identity["dimension"]))
+    version, parts = found.get("version"), found.get("indexes")
+    whole = isinstance(parts, dict) and parts.keys() == indexes.keys()
+    state = _load_state(directory / FOLDER, found.get("state")) if whole else None
+    if type(version) is not int or not 0 < version < _LARGEST:
+        version, state = 0, None
+    return Saved(indexes, state, event[0], version)
+
+
+def _load_state(folder: Path, part: Any) -> Mapping[str, Any] | None:
+    if part is None:
+        return None
+    try:
+        arrays = _read_arrays(folder, part["sha256"])
+        for name, array in arrays.items():
+            wanted = np.uint8 if name == "records" else np.int64
+            if array.dtype != wanted or array.ndim != 1:
+                raise ValueError(f"{name} of type {array.dtype} and shape {array.shape}")
+    except _UNUSABLE as error:
+        log.warning("Snapshot of the records is unusable (%s): rebuilding.", error)
+        return None
+    return arrays
 
 
 def load(directory: Path, manifest: Mapping[str, Any], dimension: int) -> dict[str, VectorIndex]:
@@ -161,23 +213,33 @@ def load(directory: Path, manifest: Mapping[str, Any], dimension: int) -> dict[s
     for namespace, part in parts.items() if isinstance(parts, dict) else ():
         try:
             found[namespace] = _load_one(directory / FOLDER, part, dimension)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
+        except _UNUSABLE as error:
             log.warning("Index snapshot of %r is unusable (%s): rebuilding.", namespace, error)
     return found
 
 
 def _load_one(folder: Path, part: Mapping[str, Any], dimension: int) -> VectorIndex:
-    hashed, trained_on, count = part["sha256"], part["trained_on"], part["count"]
-    if not _HASH.fullmatch(hashed) or not 0 <= trained_on < _MOST_TRAINED_ON:
-        raise ValueError("no hash, or no number")
+    trained_on, count = part["trained_on"], part["count"]
+    if not 0 <= trained_on < _MOST_TRAINED_ON:
+        raise ValueError("no number")
+    arrays = _read_arrays(
+        folder, part["sha256"], lambda opened: _check_sizes(opened, count, dimension)
+    )
+    return VectorIndex.from_arrays(arrays, trained_on=int(trained_on))
+
+
+def _read_arrays(
+    folder: Path, hashed: str, check: Callable[[Any], None] = lambda opened: None
+) -> dict[str, Any]:
+    if not _HASH.fullmatch(hashed):
+        raise ValueError("no hash")
     path = folder / _name(hashed)
     with open_tensors(path, "np") as opened:  # declared sizes agree with the file's
-        _check_sizes(opened, count, dimension)
+        check(opened)
         # After the sizes, before any array: a wrong file costs no memory.
         if sha256(path) != hashed:
             raise ValueError("wrong hash")
-        arrays = {name: opened.get_tensor(name) for name in opened.keys()}
-    return VectorIndex.from_arrays(arrays, trained_on=int(trained_on))
+        return {name: opened.get_tensor(name) for name in opened.keys()}
 
 
 def _check_sizes(opened: Any, count: int, dimension: int) -> None:

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from memedit.core.errors import MemoryStoreError
-from memedit.core.passages import parts_of, put_in_context
-from memedit.core.text import find_subject, normalise, subject_key
-from memedit.core.types import Edit, Ids, Record, Vectors, check_named, key_texts
+from memedit.core.types import Ids, Record, Vectors, check_named
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import RelationRow, from_bytes
 from memedit.memory.live.index import FLAT_LIMIT, AnyVectors, VectorIndex
+from memedit.memory.live.packed import PackedRecords
 from memedit.memory.live.postings import Postings
-from memedit.memory.live.said import Said
-from memedit.memory.live.shelf import Shelf
-from memedit.memory.live.subjects import SubjectIndex
+from memedit.memory.live.space import Space
 
 _MOST_IDS, _MOST_GAPS = 1 << 22, 64
 """Ids of relations count from 1; only a purge leaves gaps."""
 _CURE = "Restore it from a backup; memedit edit salvage writes what can be read into a file."
-
-
-def search_texts(edit: Edit) -> list[str]:
-    """Every text that a query is compared with: an edit's own words, the sentences of a long fact,
-    and last the texts that shall not find it."""
-    parts = put_in_context(parts_of(edit.statement), edit.subject)
-    return [*key_texts(edit), *parts, *edit.excluded]
-
-
-def topics(edit: Edit) -> list[str]:
-    """Two edits with a topic in common say something about the same thing: the newer replaces
-    the older. The normalised prompt and, with a subject, subject and normalised template."""
-    if edit.is_statement:
-        return [f"statement\0{normalise(edit.prompt)}"]
-    found = [f"prompt\0{normalise(edit.prompt)}"]
-    if edit.subject is not None:
-        start, end = find_subject(edit.prompt, edit.subject)
-        template = normalise(f"{edit.prompt[:start]}\0{edit.prompt[end:]}")
-        found.append(f"relation\0{subject_key(edit.subject)}\0{template}")
-    return found
 
 
 class Relations:
@@ -126,136 +102,6 @@ class Relations:
         return self._matrix[self._row_of[np.asarray(ids, dtype=np.int64)]]
 
 
-class Space:
-    """The live records of one namespace."""
-
-    def __init__(self) -> None:
-        self.by_id: dict[str, int] = {}
-        self._by_topic = Postings()  # a topic's hash -> sequences
-        self._because: dict[str, set[int]] = {}  # an id -> records that rest on it
-        self._said = Said()
-        # Only writers need topics and texts: they are entered when one asks.
-        self._late = threading.Lock()
-        self._new: dict[int, Record] = {}
-        self._unsaid: dict[int, Record] = {}
-        self.subjects = SubjectIndex()
-        self.shelf = Shelf()
-        self._owners = Postings()  # key id -> sequence
-        self._keys = Postings()  # sequence -> key ids, the prompt's first
-        self.index: VectorIndex | None = None
-
-    def add(self, record: Record) -> None:
-        """Enter a record; its keys come separately (:meth:`own`)."""
-        self.by_id[record.id] = record.sequence
-        self._new[record.sequence] = record
-        if record.edit.subject is not None:
-            self.subjects.add(record.sequence, record.edit.subject)
-        for id in record.edit.because_of:
-            self._because.setdefault(id, set()).add(record.sequence)
-        self.shelf.add(record)
-
-    def about(self, edit: Edit) -> set[int]:
-        """Records that share a topic with ``edit``."""
-        with self._late:
-            self._enter_topics()
-            return {s for topic in topics(edit) for s in self._by_topic.get(hash(topic))}
-
-    def _enter_topics(self, most: int | None = None) -> None:
-        """Worked out when a writer first asks: readers, and a start, never need them."""
-        if most is None or len(self._new) <= most:
-            new, self._new = self._new, {}
-        else:
-            new = {sequence: self._new.pop(sequence) for sequence in list(islice(self._new, most))}
-        self._by_topic.extend(
-            (hash(topic), sequence)
-            for sequence, record in new.items()
-            for topic in topics(record.edit)
-        )
-        self._unsaid |= new
-
-    def resting_on(self, ids: Iterable[str]) -> list[int]:
-        """Records that say they rest on one of these ids."""
-        return sorted(set[int]().union(*(self._because.get(id, ()) for id in ids)))
-
-    def read_texts(self, most: int) -> bool:
-        """Enter so many of the texts that :meth:`naming` looks through; whether that was the last
-        of them. It does so itself where nobody did, but then others wait for all."""
-        with self._late:
-            self._enter_topics(most)
-            for sequence, record in list(islice(self._unsaid.items(), most)):
-                self._said.add(sequence, record.edit.statement)
-                del self._unsaid[sequence]
-            return not self._unsaid and not self._new
-
-    def naming(self, key: str) -> Iterator[int]:
-        """Records, ascending, that are about the subject of a :func:`subject_key`, or whose text
-        may name it: all whose text does, and some others."""
-        with self._late:
-            self._enter_topics()
-            for sequence, record in self._unsaid.items():
-                self._said.add(sequence, record.edit.statement)
-            self._unsaid.clear()
-            # The longest word is mostly the rarest: the fewest records are then looked at.
-            said = self._said.find(max(key.split(" "), key=len))
-            return iter(sorted(said.union(self.subjects.sequences(key))))
-
-    def own(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """(key, sequence): the key finds the record. A record's come together, ascending."""
-        self._owners.extend(pairs)
-        self._keys.extend((sequence, key) for key, sequence in pairs)
-
-    def owner(self, key: int) -> int:
-        """The record that a key finds.
-
-        Raises:
-            KeyError: it finds none.
-        """
-        found = self._owners.get(key)
-        if not found:
-            raise KeyError(key)
-        return found[0]
-
-    def owners(self) -> dict[int, int]:
-        """The records by the keys that find them."""
-        return dict(self._owners.items())
-
-    def owned(self) -> Ids:
-        """Every key that finds a record, ascending."""
-        return self._owners.keys()
-
-    def keys(self, sequence: int) -> list[int]:
-        """The keys that find a record, the prompt's first."""
-        return self._keys.get(sequence)
-
-    def remove(self, record: Record) -> list[int]:
-        """Undo :meth:`add`; the keys that found the record, still in the index."""
-        sequence, edit = record.sequence, record.edit
-        if self.by_id.get(record.id) == sequence:
-            del self.by_id[record.id]
-        with self._late:
-            if self._new.pop(sequence, None) is None:
-                for topic in topics(edit):
-                    self._by_topic.discard(hash(topic), sequence)
-                if self._unsaid.pop(sequence, None) is None:
-                    self._said.remove(sequence)
-        self._leave_reasons(record)
-        if edit.subject is not None:
-            self.subjects.remove(sequence, edit.subject)
-        self.shelf.remove(sequence)
-        keys = self._keys.get(sequence)
-        for key in keys:
-            self._owners.discard(key, sequence)
-            self._keys.discard(sequence, key)
-        return keys
-
-    def _leave_reasons(self, record: Record) -> None:
-        for id in record.edit.because_of:
-            resting = self._because.get(id, set())
-            resting.discard(record.sequence)
-            if not resting:
-                self._because.pop(id, None)
-
-
 @dataclass(frozen=True, slots=True)
 class News:
     """What the journal says since ``since``, read and not yet taken in.
@@ -290,12 +136,53 @@ class LiveSet:
     def __init__(self, *, upto: int | None = None, flat_limit: int = FLAT_LIMIT) -> None:
         self.upto, self.flat_limit = upto, flat_limit
         self.version = self.event = 0
-        self.records: dict[int, Record] = {}
+        self.records = PackedRecords()
         self.spaces: dict[str, Space] = {}
         self.relations = Relations()
-        self.relation_ids: dict[int, int] = {}  # sequence -> relation id
+        self._relation_ids = Postings()  # sequence -> relation id
         self.dimension = 0
-        self._nothing = Space()
+        self._nothing = Space(self.records)
+
+    def arrays(self) -> tuple[dict[str, Any], dict[str, VectorIndex]]:
+        """What :meth:`from_arrays` needs: arrays, those of the namespace of number n with "n."
+        before their names, and the indexes by namespace, in that order."""
+        indexes = {name: s.index for name, s in self.spaces.items() if s.index is not None}
+        found = self.records.arrays()
+        found["relations"] = self._relation_ids.keys()
+        found["relations.of"] = self._relation_ids.values()
+        for at, name in enumerate(indexes):
+            own = self.spaces[name].arrays()
+            found |= {f"{at}.{part}": array for part, array in own.items()}
+        return found, indexes
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, Any], indexes: Mapping[str, VectorIndex], lazy: LazyReader
+    ) -> LiveSet:
+        """The live set of :meth:`arrays`, but for the relations' vectors and for where it stands.
+
+        Raises:
+            ValueError: arrays that are of none.
+            KeyError: one is missing.
+            MemoryStoreError: a record that cannot be read.
+        """
+        made = cls()
+        made.records = PackedRecords.from_arrays(arrays)
+        made.records.lazy = lazy
+        made._nothing = Space(made.records)
+        made._relation_ids = Postings.of(arrays["relations"], arrays["relations.of"])
+        own: dict[str, dict[str, Any]] = {str(at): {} for at in range(len(indexes))}
+        for name, array in arrays.items():
+            number, _, part = name.partition(".")
+            if number in own:
+                own[number][part] = array
+        for (name, index), mine in zip(indexes.items(), own.values(), strict=True):
+            made.spaces[name] = Space.from_arrays(made.records, mine, index)
+            made.dimension = index.dimension
+        found = [np.empty(0, np.int64), *(space.sequences() for space in made.spaces.values())]
+        if not np.array_equal(np.sort(np.concatenate(found)), made.records.sequences()):
+            raise ValueError("records of no namespace, or of several")
+        return made
 
     def __len__(self) -> int:
         return len(self.records)
@@ -308,16 +195,32 @@ class LiveSet:
         """
         return self.spaces.get(check_named("namespace", namespace), self._nothing)
 
-    def list_records(self, namespace: str | None = None) -> list[Record]:
-        """Live records by sequence."""
-        chosen: Iterable[int] = self.records
-        if namespace is not None:
-            chosen = self.space(namespace).by_id.values()
-        return [self.records[sequence] for sequence in sorted(chosen)]
+    def iterate(self, namespace: str | None = None) -> Iterator[Record]:
+        """Live records by sequence, as they are at the time of the call."""
+        if namespace is None:
+            return self.records.iterate(self.records.sequences())
+        return self.records.iterate(self.space(namespace).sequences())
+
+    def relation_of(self, sequence: int) -> int | None:
+        """The id of a record's masked prompt; None: it has no subject."""
+        found = self._relation_ids.get(sequence)
+        return found[0] if found else None
+
+    def relation_pairs(self) -> Iterator[tuple[int, int]]:
+        """(sequence, id of the masked prompt) of every record that has a subject."""
+        return self._relation_ids.items()
+
+    def relation_vectors(self, sequences: Sequence[int]) -> Vectors:
+        """[n, dimension] of the masked prompts of records that have a subject.
+
+        Raises:
+            MemoryStoreError: the journal lacks one.
+        """
+        return self.relations.by_id([self.relation_of(sequence) or 0 for sequence in sequences])
 
     def counts(self) -> dict[str, int]:
         """Number of live records by namespace."""
-        return {name: len(space.by_id) for name, space in sorted(self.spaces.items())}
+        return {name: len(space) for name, space in sorted(self.spaces.items())}
 
     def catch_up(
         self,
@@ -347,6 +250,7 @@ class LiveSet:
         dimension = journal.dimension() if dimension is None else dimension
         if event == self.event:
             return News(self.event, self.event, self.version, at, dimension)
+        self.records.lazy = lazy
         live, dead = journal.changes(self.event, self.upto)
         fresh = [sequence for sequence in live if sequence not in self.records]
         records = journal.records(fresh, lazy)
@@ -365,36 +269,41 @@ class LiveSet:
         self.dimension = news.dimension
         for sequence in news.dead:
             self._retire(sequence)
-        for record, relation in news.records:
-            self._enter(record, relation)
+        self._enter(news.records)
         self.relations.extend(news.relations, self.dimension)
         self._take_keys(news, ready or {})
         self.event, self.version = news.event, news.version
 
-    def _enter(self, record: Record, relation: int | None) -> None:
-        self.records[record.sequence] = record
-        if record.namespace not in self.spaces:
-            self.spaces[record.namespace] = Space()
-        self.spaces[record.namespace].add(record)
-        if relation is not None:
-            self.relation_ids[record.sequence] = relation
+    def _enter(self, new: Sequence[tuple[Record, int | None]]) -> None:
+        by_namespace: dict[str, list[Record]] = {}
+        for record, _ in new:
+            by_namespace.setdefault(record.namespace, []).append(record)
+        self.records.add_many([record for record, _ in new])
+        for namespace, mine in by_namespace.items():
+            if namespace not in self.spaces:
+                self.spaces[namespace] = Space(self.records)
+            self.spaces[namespace].add_many(mine)
+        related = [(record.sequence, id) for record, id in new if id is not None]
+        self._relation_ids.extend(related)
 
     def _retire(self, sequence: int) -> None:
-        record = self.records.pop(sequence, None)
+        record = self.records.pop(sequence)
         if record is None:
             return
-        self.relation_ids.pop(sequence, None)
+        for id in self._relation_ids.get(sequence):
+            self._relation_ids.discard(sequence, id)
         space = self.spaces[record.namespace]
         keys = space.remove(record)
         if space.index is not None:
             space.index.remove(keys)
-        if not space.by_id:
+        if not len(space):
             del self.spaces[record.namespace]
 
     def _take_keys(self, news: News, ready: Mapping[str, VectorIndex]) -> None:
         owned: dict[str, list[tuple[int, int]]] = {}
+        namespaces = {record.sequence: record.namespace for record, _ in news.records}
         for key, sequence in news.owners:
-            owned.setdefault(self.records[sequence].namespace, []).append((key, sequence))
+            owned.setdefault(namespaces[sequence], []).append((key, sequence))
         for namespace, pairs in owned.items():
             self.spaces[namespace].own(pairs)
         for namespace, (keys, vectors) in news.keys.items():

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from memedit.core.text import WORD, Word, find_words, subject_key
+from memedit.memory.live.postings import Postings, code_of
 
 _TRIES, _SHORT = 20_000, 8
 """Runs of words looked up in one text; beyond, only those of so many words. Ordinary text needs
@@ -51,87 +55,135 @@ class _Line:
 
 
 class SubjectIndex:
-    """Known subjects and the records about them."""
+    """Known subjects and the records about them.
+
+    Attributes:
+        odd: Records of whose subjects more must be known than the hashes.
+    """
 
     def __init__(self) -> None:
-        # Most subjects have one record, and most first words one subject: a number stands for it.
-        self._sequences: dict[str, int | set[int]] = {}
-        # First word -> numbers of subjects by their length in words, or the one length.
-        self._lengths: dict[str, int | dict[int, int]] = {}
+        # By hashes: the texts themselves are in the records, and a dictionary takes ten times as
+        # much. Of a million subjects two share one with a probability of 3e-8.
+        self._sequences = Postings()  # a key's hash -> records
+        self._lengths = Postings()  # a first word's hash -> lengths in words of subjects
+        self._more: Counter[int] = Counter()  # (first word, length)'s hash -> further subjects
+        self._count = 0
         self._the: Counter[str] = Counter()  # keys whose subject was written with a leading "the"
         self._literal: set[str] = set()  # keys without a word
+        self.odd: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._sequences)
+        return self._count
 
     def __contains__(self, subject: object) -> bool:
-        return isinstance(subject, str) and subject_key(subject) in self._sequences
+        return isinstance(subject, str) and code_of(subject_key(subject)) in self._sequences
 
     def add(self, sequence: int, subject: str) -> None:
         """Record ``sequence`` is about ``subject``."""
-        key = subject_key(subject)
-        known = self._sequences.get(key)
-        if known is None:
-            self._enter(key)
-            self._sequences[key] = sequence
-        elif isinstance(known, int):
-            self._sequences[key] = {known, sequence}
-        else:
-            known.add(sequence)
+        self.add_many([(sequence, subject)])
+
+    def add_many(self, pairs: Iterable[tuple[int, str]]) -> None:
+        """Records that are about subjects, each known to :meth:`add` already or not at all."""
+        fresh = dict[int, str]()
+        hashed = []
+        for sequence, subject in pairs:
+            key = subject_key(subject)
+            code = code_of(key)
+            hashed.append((code, sequence))
+            if code not in fresh and code not in self._sequences:
+                fresh[code] = key
+            self._enter_odd(sequence, subject, key)
+        self._sequences.extend(hashed)
+        self._count += len(fresh)
+        self._enter(fresh.values())
+
+    def arrays(self) -> dict[str, Any]:
+        """What :meth:`from_arrays` needs, but for subjects that are ``odd``."""
+        more = sorted(self._more.items())
+        return {
+            "subjects": self._sequences.keys(),
+            "subjects.of": self._sequences.values(),
+            "words": self._lengths.keys(),
+            "words.lengths": self._lengths.values(),
+            "more": np.array([code for code, _ in more], np.int64),
+            "more.counts": np.array([count for _, count in more], np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any], odd: Iterable[tuple[int, str]]) -> SubjectIndex:
+        """The index of :meth:`arrays`.
+
+        Args:
+            odd: Every record whose subject is ``odd``, and perhaps others.
+
+        Raises:
+            ValueError: arrays that are of no index.
+        """
+        made = cls()
+        made._sequences = Postings.of(arrays["subjects"], arrays["subjects.of"])
+        made._lengths = Postings.of(arrays["words"], arrays["words.lengths"])
+        counts = zip(arrays["more"].tolist(), arrays["more.counts"].tolist(), strict=True)
+        made._more = Counter(dict(counts))
+        made._count = len(np.unique(arrays["subjects"]))
+        for sequence, subject in odd:
+            made._enter_odd(sequence, subject, subject_key(subject))
+        return made
+
+    def _enter_odd(self, sequence: int, subject: str, key: str) -> None:
         if _has_the(subject, key):
             self._the[key] += 1
+            self.odd.add(sequence)
+        # Signs only, such as "???": no word of a text would lead to them.
+        if not key[0].isalnum() and not WORD.match(key):
+            self._literal.add(key)
+            self.odd.add(sequence)
 
     def remove(self, sequence: int, subject: str) -> None:
         """Undo :meth:`add`; unknown pairs are ignored."""
         key = subject_key(subject)
-        known = self._sequences.get(key)
-        if known != sequence and (known is None or isinstance(known, int) or sequence not in known):
+        code = code_of(key)
+        if sequence not in self._sequences.get(code):
             return
-        if isinstance(known, set):
-            known.remove(sequence)
+        self._sequences.discard(code, sequence)
+        self.odd.discard(sequence)
         if _has_the(subject, key):
             self._the[key] -= 1
-        if isinstance(known, int) or not known:
-            del self._sequences[key]
+        if code not in self._sequences:
+            self._count -= 1
             self._the.pop(key, None)
             self._leave(key)
 
-    def _enter(self, key: str) -> None:
-        words = key.split(" ")
-        # Signs only, such as "???": no word of a text would lead to them.
-        if not key[0].isalnum() and not WORD.match(key):
-            self._literal.add(key)
-        # The key itself where it is the word: a string less.
-        first, length = words[0] if len(words) > 1 else key, len(words)
-        known = self._lengths.get(first)
-        if known is None:
-            self._lengths[first] = length
-            return
-        lengths = {known: 1} if isinstance(known, int) else known
-        lengths[length] = lengths.get(length, 0) + 1
-        self._lengths[first] = lengths
+    def _enter(self, keys: Iterable[str]) -> None:
+        new = dict[int, tuple[int, int]]()
+        for key in keys:
+            words = key.split(" ")
+            begins, length = code_of(words[0]), len(words)
+            pair = code_of(f"{length} {words[0]}")
+            if pair in new or length in self._lengths.get(begins):
+                self._more[pair] += 1
+            else:
+                new[pair] = (begins, length)
+        self._lengths.extend(new.values())
 
     def _leave(self, key: str) -> None:
         words = key.split(" ")
         self._literal.discard(key)
-        lengths = self._lengths[words[0]]
-        if isinstance(lengths, int):
-            del self._lengths[words[0]]
+        begins, length = code_of(words[0]), len(words)
+        pair = code_of(f"{length} {words[0]}")
+        if pair not in self._more:
+            self._lengths.discard(begins, length)
             return
-        lengths[len(words)] -= 1
-        if not lengths[len(words)]:
-            del lengths[len(words)]
-        if not lengths:
-            del self._lengths[words[0]]
+        self._more[pair] -= 1
+        if not self._more[pair]:
+            del self._more[pair]
 
     def sequences(self, key: str) -> tuple[int, ...]:
         """Records about the subject with this :func:`subject_key`, newest first."""
-        found = self._sequences.get(key, ())
-        return (found,) if isinstance(found, int) else tuple(sorted(found, reverse=True))
+        return tuple(sorted(self._sequences.get(code_of(key)), reverse=True))
 
     def mentions(self, text: str) -> list[Mention]:
         """The known subjects that ``text`` names, in order; none lies inside a longer one."""
-        if not self._sequences:
+        if not self._count:
             return []
         words = find_words(text)
         line = _Line(words)
@@ -152,7 +204,7 @@ class SubjectIndex:
             if at + length > len(words) or not line.takes_try(length):
                 continue
             for key in _singular_too(line.text(at, length)):
-                if key in self._sequences:
+                if code_of(key) in self._sequences:
                     first = at - 1 if after_the and self._the[key] else at
                     yield words[first].start, words[at + length - 1].end, key
                     if not after_the:
@@ -166,8 +218,7 @@ class SubjectIndex:
         return lengths | {1} if 1 in self._lengths_known(word[:-1]) else lengths
 
     def _lengths_known(self, word: str) -> set[int]:
-        known = self._lengths.get(word)
-        return set() if known is None else {known} if isinstance(known, int) else set(known)
+        return set(self._lengths.get(code_of(word)))
 
 
 def _singular_too(key: str) -> tuple[str, ...]:

@@ -105,6 +105,8 @@ def test_many_at_once_and_one_by_one_are_the_same_set() -> None:
         assert ids.have(np.arange(10_000)).sum() == len(kept)
         assert ids.have(np.arange(100)).tolist() == [id in kept for id in range(100)]
     assert ids.array().tolist() == sorted(kept)
+    assert ids.take_first(5).tolist() == sorted(kept)[:5] and len(ids) == len(kept) - 5
+    assert ids.take_first(None).tolist() == sorted(kept)[5:] and not len(ids)
 
 
 def test_recall_of_cells_against_brute_force() -> None:

@@ -3,18 +3,23 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
+from memedit.core.documents import NewDocument
+from memedit.core.errors import MemoryStoreError
+from memedit.core.files import sha256
 from memedit.core.types import Edit
 from memedit.memory import EditMemory, replica
+from memedit.memory.journal.reading import JournalReader
 from memedit.memory.live import index, snapshots
 from memedit.memory.live import state as live_module
-from tests.memory.helpers import CountingEncoder, capital, sound
+from tests.memory.helpers import CountingEncoder, capital, sound, utc
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +52,7 @@ def manifest(path: Path) -> Path:
 def test_closing_writes_a_snapshot_that_opening_uses(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(list((path / "index").glob("*.safetensors"))) == 2
+    assert len(list((path / "index").glob("*.safetensors"))) == 3
     assert not list((path / "index").glob("*.tmp"))
     monkeypatch.setattr(live_module.LiveSet, "_make_index", lambda self: 1 / 0)
     with EditMemory(path, CountingEncoder()) as memory:  # no index had to be made
@@ -200,9 +205,9 @@ def test_a_large_index_is_written_less_often(path: Path, monkeypatch: pytest.Mon
     written: list[int] = []
     write = snapshots.write
 
-    def count(directory: Path, identity: Any, indexes: Any) -> None:
+    def count(directory: Path, identity: Any, indexes: Any, state: Any) -> None:
         written.append(len(indexes["default"]))
-        write(directory, identity, indexes)
+        write(directory, identity, indexes, state)
 
     monkeypatch.setattr(snapshots, "write", count)
     with EditMemory(path, CountingEncoder()) as memory:
@@ -233,3 +238,134 @@ def test_a_gap_is_closed_by_whoever_opens_the_memory(path: Path) -> None:
     with EditMemory(path, CountingEncoder()) as memory:
         assert sound(memory)
     assert manifest(path).stat().st_mtime_ns == before  # nothing is missing, nothing is written
+
+
+def fill_with_everything(memory: EditMemory) -> None:
+    """What is known of a record beyond its texts."""
+    memory.add_many(
+        [
+            Edit("The Who's singer is", "Ada", "The Who"),
+            Edit("The Who's drummer is", "Bo", "The Who"),
+            Edit("??? means", "unknown", "???"),
+            Edit("Ada speaks", "Greek", "Ada", multiple=True),
+            Edit("Ada speaks", "Latin", "Ada", multiple=True, because_of=(capital("Land 3").id,)),
+            Edit("Snow in May is", "rare", queries=("Does it snow in May?",), excluded=("Snow?",)),
+        ]
+    )
+    memory.add(capital("Oz"), valid_from=utc(2020), valid_until=utc(2021))
+    memory.add(Edit("Rain is", "wet"), namespace="other")
+    document = NewDocument("Terms", ("Returns within 60 days.", "No refunds on food."), "0" * 64)
+    memory.put_document(document)
+
+
+def seen(memory: EditMemory) -> list[object]:
+    """All that a memory answers."""
+    asked = [
+        "Who sings in the Who?", "What does ??? mean?", "What does Ada speak?", "Snow?",
+        "What is the capital of Land 7?", "What is the capital of Oz?", "Returns within how long?",
+    ]  # fmt: skip
+    found = memory.search(asked), memory.search(asked, as_of=utc(2020, 6), k=3)
+    hits = [
+        (hit.record, round(hit.similarity, 5), hit.mention, hit.relation and round(hit.relation, 5),
+         hit.passage)
+        for each in found
+        for hits in each
+        for hit in sorted(hits, key=lambda hit: hit.record.sequence)
+    ]  # fmt: skip
+    gone = memory.get(capital("Land 3").id)
+    greek = next(r for r in memory.records() if r.edit.target_new == "Greek")
+    return [
+        hits, list(memory.records()), memory.digest(), memory.namespaces(), memory.version,
+        memory.resting_on([gone]), memory.siblings(greek, utc(2026)), memory.groundless(),
+        [d.name for d in memory.documents()],
+    ]  # fmt: skip
+
+
+def test_a_state_that_was_saved_is_the_state(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EditMemory(path, CountingEncoder()) as memory:
+        fill_with_everything(memory)
+        memory.forget(capital("Land 5").id)
+        expected = seen(memory)
+        memory.snapshot()
+    read = JournalReader.records
+
+    def few(self: JournalReader, sequences: Sequence[int], lazy: Any = None) -> Any:
+        assert len(sequences) <= 2, "records are read from the journal"
+        return read(self, sequences, lazy)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JournalReader, "records", few)
+        with EditMemory(path, CountingEncoder(), read_only=True) as memory:
+            assert seen(memory) == expected
+        with EditMemory(path, CountingEncoder()) as memory:
+            changed = memory.add(capital("Land 8", "Nice"))
+            assert [record.edit for record in changed.superseded] == [capital("Land 8")]
+            memory.forget(Edit("??? means", "unknown", "???").id)
+            memory.forget(Edit("The Who's singer is", "Ada", "The Who").id)
+            memory.restore(memory.version - 1)
+            assert memory.search(["What does ??? mean?"])[0][0].mention is None
+            memory._store.replica.unsaved = 0
+            after = seen(memory)
+        with EditMemory(path, CountingEncoder()) as memory:  # the same snapshot, and news
+            assert seen(memory) == after
+    shutil.rmtree(path / "index")
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert seen(memory) == after and sound(memory)
+
+
+def _rewrite_state(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """As a stranger would, with the hash of what is written."""
+    content = json.loads(manifest(path).read_text())
+    file = path / "index" / f"{content['state']['sha256'][:20]}.safetensors"
+    arrays = load_file(file)
+    change(arrays)
+    save_file(arrays, path / "index" / "new")
+    hashed = sha256(path / "index" / "new")
+    (path / "index" / "new").rename(path / "index" / f"{hashed[:20]}.safetensors")
+    content["state"]["sha256"] = hashed
+    manifest(path).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: a.update(records=a["records"][:-1].copy()),
+        lambda a: a.update(records=np.roll(a["records"], 1)),
+        lambda a: a.update({"places.at": a["places.at"] + 1}),
+        lambda a: a.update({"places.at": a["places.at"][:-1].copy()}),
+        lambda a: a.update(places=a["places"][::-1].copy()),
+        lambda a: a.update(dated=np.array([77_777])),
+        lambda a: a.pop("0.ids"),
+        lambda a: a.update({"0.ids.of": a["0.ids.of"] + 1}),
+        lambda a: a.update({"0.owners": a["0.owners"] + 1}),
+        lambda a: a.update({"0.owners.of": a["0.owners.of"] + 500}),
+        lambda a: a.update({"0.topics.of": a["0.topics.of"] * 500}),
+        lambda a: a.update({"0.odd": np.array([77_777])}),
+        lambda a: a.update({"0.more": np.array([1, 2])}),
+        lambda a: a.update(relations=a["relations"].astype(np.int32)),
+    ],
+)
+def test_a_state_that_cannot_be_is_made_anew(
+    path: Path, change: Callable[[dict[str, Any]], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    with EditMemory(path, CountingEncoder()) as memory:
+        expected = everything(memory)
+    _rewrite_state(path, change)
+    with caplog.at_level(logging.WARNING, "memedit"), EditMemory(path, CountingEncoder()) as memory:
+        assert everything(memory) == expected and sound(memory)
+    assert "rebuilding" in caplog.text
+
+
+def test_a_record_that_cannot_be_read_is_told_when_it_is_looked_at(path: Path) -> None:
+    def break_one(arrays: dict[str, Any]) -> None:
+        at = int(arrays["places.at"][7]) + 4
+        arrays["records"][at] = ord("{")
+
+    _rewrite_state(path, break_one)
+    with EditMemory(path, CountingEncoder()) as memory:
+        with pytest.raises(MemoryStoreError, match="snapshot holds no record 8") as told:
+            list(memory.records())
+        assert "Delete the folder index" in str(told.value.hint)
+    shutil.rmtree(path / "index")
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert sound(memory)
