@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from memedit.core.allocator import give_back_memory
 from memedit.core.errors import MemoryStoreError, UntrustedFileError
@@ -296,17 +297,16 @@ class Replica(ABC):
                 if not anything:
                     return
                 self.catch_up(journal)
-                identity = journal.identity() | {"event": list(journal.read_last_event())}
+                identity: dict[str, Any] = {**journal.identity(), "version": self.live.version}
+                identity["event"] = list(journal.read_last_event())
             folder = path or self.folder(identity)
             if folder is None:
                 return
             # News are held: the live set stays as it is while it is written.
-            state, indexes = self.live.arrays()
-            identity["version"] = self.live.version
             try:
                 # Texts lie where the journal does, and nowhere else.
-                kept = None if journal.database.shared else state
-                snapshots.write(folder, identity, indexes, kept)
+                state = None if journal.database.shared else self.live.arrays()
+                snapshots.write(folder, identity, self.live.indexes(), state)
             except (OSError, UntrustedFileError) as error:
                 raise MemoryStoreError(
                     f"The index snapshot in {str(folder)!r} cannot be written: {error}.",

@@ -66,7 +66,7 @@ def test_who_searches_does_not_wait_for_all_texts(monkeypatch: pytest.MonkeyPatc
         reader.join(5)
         assert not reader.is_alive()
 
-    monkeypatch.setattr(resting.time, "sleep", wait)
+    monkeypatch.setattr("memedit.memory.resting.time.sleep", wait)
     gone = memory.forget(chief.id)
     assert [record.edit for record in memory.resting_on([gone])] == [office]
     assert len(held) >= 10

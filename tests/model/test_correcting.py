@@ -34,6 +34,8 @@ def test_what_is_not_compared_still_stands_near() -> None:
     seen = list[Sequence[float]]()
 
     class Scope:
+        name = "hears"
+
         def decide(self, prompts: Any, candidates: Any) -> list[Decision]:
             seen.extend(similarities_near(hits) for hits in candidates)
             return [Decision(candidates=tuple(hits)) for hits in candidates]

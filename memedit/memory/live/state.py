@@ -143,17 +143,20 @@ class LiveSet:
         self.dimension = 0
         self._nothing = Space(self.records)
 
-    def arrays(self) -> tuple[dict[str, Any], dict[str, VectorIndex]]:
-        """What :meth:`from_arrays` needs: arrays, those of the namespace of number n with "n."
-        before their names, and the indexes by namespace, in that order."""
-        indexes = {name: s.index for name, s in self.spaces.items() if s.index is not None}
+    def indexes(self) -> dict[str, VectorIndex]:
+        """By namespace."""
+        return {name: s.index for name, s in self.spaces.items() if s.index is not None}
+
+    def arrays(self) -> dict[str, Any]:
+        """What :meth:`from_arrays` needs: those of the namespace of number n, in the order of
+        :meth:`indexes`, with "n." before their names."""
         found = self.records.arrays()
         found["relations"] = self._relation_ids.keys()
         found["relations.of"] = self._relation_ids.values()
-        for at, name in enumerate(indexes):
+        for at, name in enumerate(self.indexes()):
             own = self.spaces[name].arrays()
             found |= {f"{at}.{part}": array for part, array in own.items()}
-        return found, indexes
+        return found
 
     @classmethod
     def from_arrays(
