@@ -44,6 +44,8 @@ class Row:
         only: What sampling may answer with, word for word; empty: anything.
         likeliest: Nothing is drawn, even where the caller samples: the answer rests on worked
             examples, whose words no chance may bring in.
+        formed: The caller keeps the answer to a form of its own, such as JSON: it is no edit's
+            object, word for word, however it is asked.
     """
 
     prompt: str
@@ -61,6 +63,7 @@ class Row:
     opens: tuple[tuple[str, float], ...] = ()
     only: tuple[str, ...] = ()
     likeliest: bool = False
+    formed: bool = False
 
     @property
     def text(self) -> str:

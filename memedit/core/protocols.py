@@ -138,8 +138,8 @@ class Considers(Protocol):
 class ChoosesEditor(Protocol):
     """An editor that leaves each answer to one of several, by the base and the decision."""
 
-    def answering(self, decision: Decision, lm: LM, *, chat: bool) -> str:
-        """The name of the one that answers."""
+    def answering(self, decision: Decision, lm: LM, *, chat: bool, formed: bool = False) -> str:
+        """The name of the one that answers (``formed``: in a form of the caller's)."""
 
 
 @runtime_checkable

@@ -14,9 +14,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from memedit.core.calls import LM, Batch, Call, Completion, Result, Row
+from memedit.core.registry import parse_call
 from memedit.core.types import Decision, Edit, Hit, Payload, Role
 from memedit.editors import load_editor
-from memedit.editors.prompting.choosing import AUTO, SAFE, Forms, forms_for
+from memedit.editors.prompting.choosing import AUTO, SAFE, SENTENCES, Forms, forms_for
 from memedit.editors.prompting.forms import plain
 from memedit.editors.prompting.notes import state_whole
 
@@ -66,7 +67,8 @@ class Auto:
             return []
 
         def form_of(row: Row) -> str:
-            return self.form_of(row.decision, batch.lm, chat=row.turn is not None)
+            chat = row.turn is not None
+            return self.form_of(row.decision, batch.lm, chat=chat, formed=row.formed)
 
         # The rows of the first one's form now; the others come back here, form after form.
         form = form_of(batch.rows[0])
@@ -77,15 +79,24 @@ class Auto:
         """The editor of each kind of request, for a base."""
         return forms_for(lm, self._given)
 
-    def form_of(self, decision: Decision, lm: LM | None, *, chat: bool) -> str:
-        """The editor, with its settings, that answers what the scope decided so; "" for none."""
+    def form_of(
+        self, decision: Decision, lm: LM | None, *, chat: bool, formed: bool = False
+    ) -> str:
+        """The editor, with its settings, that answers what the scope decided so; "" for none.
+
+        Where the caller gives the answer a form, such as JSON, an object alone is none: the base
+        reads the facts as a note, and says them in that form.
+        """
         if not any(self.name in hit.record.payloads for hit in decision.bearing):
             return ""
-        return self.forms(lm).of(asks=bool(decision.hits), chat=chat)
+        form = self.forms(lm).of(asks=bool(decision.hits), chat=chat)
+        return SENTENCES if formed and form and parse_call(form)[0] != SENTENCES else form
 
-    def answering(self, decision: Decision, lm: LM | None, *, chat: bool) -> str:
+    def answering(
+        self, decision: Decision, lm: LM | None, *, chat: bool, formed: bool = False
+    ) -> str:
         """Its name."""
-        form = self.form_of(decision, lm, chat=chat)
+        form = self.form_of(decision, lm, chat=chat, formed=formed)
         return load_editor(form).name if form else ""
 
     def _run_by(self, form: str, batch: Batch, call: Call) -> list[Any]:

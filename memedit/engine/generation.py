@@ -98,6 +98,7 @@ class Generation:
         """
         batch, setting, stops = self._batch, self.setting, self.stops
         options = dict(batch.options)
+        firsts = _take_firsts(options)
         # Unset, transformers takes the end token, and says so at every call.
         options.setdefault("pad_token_id", self._codec.pad)
         if self.added:
@@ -112,8 +113,8 @@ class Generation:
             held = [NotYet(table.index_fill(0, eos, True), least), *held]
             criteria = [*(options.get("stopping_criteria") or ()), StopTokens(table)]
             options["stopping_criteria"] = StoppingCriteriaList(criteria)
-        if held:
-            processors = [*held, *(options.get("logits_processor") or ())]
+        if firsts or held:
+            processors = [*firsts, *held, *(options.get("logits_processor") or ())]
             options["logits_processor"] = LogitsProcessorList(processors)
         return options
 
@@ -123,7 +124,7 @@ class Generation:
         found: list[Any] = []
         rows, setting = self._batch.rows, self.setting
         samples = setting("do_sample", False) or bool(options.get("logits_processor"))
-        texts = [row.answers or (row.only if samples else ()) for row in rows]
+        texts = [() if row.formed else row.answers or (row.only if samples else ()) for row in rows]
         if any(texts):
             found.append(OneOf(self._answers(texts), [*setting.eos, *self.stops], width))
         if any(row.leans or row.opens for row in rows):
@@ -218,6 +219,17 @@ class Generation:
         ids[stopped] = eos[0] if eos else self._codec.pad
         ids[after] = self._codec.pad
         return ids
+
+
+def _take_firsts(options: dict[str, Any]) -> list[Any]:
+    """The caller's processors that say ``first``, taken out of the options: they read the model's
+    own scores, or forbid tokens, before an answer is kept to an edit's words. They look at no ids.
+    """
+    given = options.get("logits_processor") or ()
+    firsts = [p for p in given if getattr(p, "first", False)]
+    if firsts:
+        options["logits_processor"] = [p for p in given if p not in firsts]
+    return firsts
 
 
 def _repetition(setting: GenerationSettings, options: dict[str, Any]) -> list[Any]:

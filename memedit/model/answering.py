@@ -281,12 +281,12 @@ class Answering:
         """Whether an edit that the decision names has a role in which the editors read edits."""
         return bool(decision.read(self.roles))
 
-    def choose_editor(self, decision: Decision, *, chat: bool) -> str:
+    def choose_editor(self, decision: Decision, *, chat: bool, formed: bool = False) -> str:
         """The editor that answers what the scope decided so; "" where none reads it."""
         if not self.reads(decision):
             return ""
         if isinstance(self.editor, ChoosesEditor):
-            return self.editor.answering(decision, self.engine, chat=chat)
+            return self.editor.answering(decision, self.engine, chat=chat, formed=formed)
         return self.editor.name
 
     # From decision to answer

@@ -207,9 +207,15 @@ class AskableModel(DropIn):
         """Whether an edit that the decision names has a role in which the editors read edits."""
         return self._answering.reads(decision)
 
-    def answering(self, decision: Decision, *, chat: bool) -> str:
-        """The editor that answers what the scope decided so; "" where none reads it."""
-        return self._answering.choose_editor(decision, chat=chat)
+    def answering(self, decision: Decision, *, chat: bool, formed: bool = False) -> str:
+        """The editor that answers what the scope decided so; "" where none reads it.
+
+        Args:
+            decision: Of the scope.
+            chat: Whether the request is a chat.
+            formed: Whether the caller gives the answer a form, such as JSON.
+        """
+        return self._answering.choose_editor(decision, chat=chat, formed=formed)
 
     def explain(
         self, query: str | Messages, *, chat: bool | None = None, **options: Any

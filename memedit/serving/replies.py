@@ -17,6 +17,11 @@ from memedit.serving.errors import ApiError
 from memedit.serving.local.formats import Usage, named_event
 from memedit.serving.schemas import ChatRequest, Message, _Common
 
+_ELSEWHERE: dict[str, tuple[Any, ...]] = {
+    "tools": (None, []), "tool_choice": (None, "none", "auto"), "top_logprobs": (None, 0),
+    "parallel_tool_calls": (None, True, False),
+}  # fmt: skip
+"""Fields that only a chat here can have, with values that change nothing."""
 _STORED = ("previous_response_id", "conversation", "prompt")
 
 
@@ -43,18 +48,41 @@ class InputMessage(BaseModel):
         return "".join(part.text for part in self.content)
 
 
+class TextFormat(BaseModel):
+    """What the answer looks like; a chat's ``response_format`` in other words."""
+
+    model_config = ConfigDict(extra="allow")
+    type: Literal["text", "json_object", "json_schema"]
+    name: str = ""
+    schema_: dict[str, Any] | None = Field(None, alias="schema")
+
+    def chat(self) -> dict[str, Any]:
+        """As a chat says it."""
+        if self.schema_ is None:
+            return {"type": self.type}
+        return {"type": self.type, "json_schema": {"name": self.name, "schema": self.schema_}}
+
+
+class TextOptions(BaseModel):
+    """How the answer is given."""
+
+    model_config = ConfigDict(extra="allow")
+    format: TextFormat | None = None
+
+
 class ResponsesRequest(_Common):
     """``POST /v1/responses``."""
 
     input: str | list[InputMessage] = Field(min_length=1)
     instructions: str | None = None
     max_output_tokens: int | None = Field(None, ge=1, le=1_000_000)
+    text: TextOptions | None = None
 
     def chat(self) -> ChatRequest:
         """The same as a chat.
 
         Raises:
-            ApiError: it builds on something stored, or wants another form than text.
+            ApiError: it builds on something stored, or on tools.
         """
         more = self.model_extra or {}
         bad = [name for name in _STORED if more.get(name)] + ["background"] * bool(
@@ -65,20 +93,25 @@ class ResponsesRequest(_Common):
                 400, f"{bad[0]} is not supported by this server: it stores no responses.",
                 code="unsupported_parameter", param=bad[0],
             )  # fmt: skip
-        text = more.get("text") or {}
-        plain = {"type": "text"}
-        if not isinstance(text, dict) or text.get("format", plain) != plain:
-            raise ApiError(
-                400, "text.format is not supported by this server.", code="unsupported_parameter",
-                param="text",
-            )  # fmt: skip
+        if "message.output_text.logprobs" in (more.get("include") or ()):
+            more = {**more, "top_logprobs": 1}
+        for name, harmless in _ELSEWHERE.items():
+            if more.get(name) not in harmless:
+                raise ApiError(
+                    400, f"{name} is not supported by this server on /v1/responses: leave it out, "
+                    "or use /v1/chat/completions.", code="unsupported_parameter", param=name,
+                )  # fmt: skip
         turns = [Message(role="system", content=self.instructions)] if self.instructions else []
         if isinstance(self.input, str):
             turns.append(Message(role="user", content=self.input))
         else:
             turns += [Message(role=turn.role, content=turn.text) for turn in self.input]
-        common = self.model_dump(exclude={"input", "instructions", "max_output_tokens", "n"})
-        return ChatRequest(**common | {"messages": turns, "max_tokens": self.max_output_tokens})
+        own = {"input", "instructions", "max_output_tokens", "n", "text", *_ELSEWHERE}
+        common = self.model_dump(exclude=own)
+        form = None if self.text is None else self.text.format
+        shape = None if form is None else form.chat()
+        own_names = {"max_tokens": self.max_output_tokens, "response_format": shape}
+        return ChatRequest(**common | {"messages": turns, **own_names})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -88,16 +89,123 @@ class Part(BaseModel):
     text: str
 
 
+class _Called(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    name: str
+    arguments: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The arguments read."""
+        found: dict[str, Any] = json.loads(self.arguments or "{}")
+        return found
+
+    @field_validator("arguments")
+    @classmethod
+    def _is_object(cls, value: str) -> str:
+        try:
+            if isinstance(json.loads(value or "{}"), dict):
+                return value
+        except (ValueError, RecursionError):
+            pass
+        raise ValueError("must be a JSON object, as text")
+
+
+class ToolCall(BaseModel):
+    """A call that the assistant made."""
+
+    model_config = ConfigDict(extra="allow")
+    id: str = ""
+    type: Literal["function"] = "function"
+    function: _Called
+
+
 class Message(BaseModel):
     model_config = ConfigDict(extra="allow")
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[Part] | None = None
+    name: str | None = None
+    tool_calls: Annotated[list[ToolCall], Field(max_length=128)] | None = None
+    tool_call_id: str | None = None
 
     @property
     def text(self) -> str:
         if isinstance(self.content, str):
             return self.content
-        return "".join(part.text for part in self.content)
+        return "".join(part.text for part in self.content or ())
+
+    @model_validator(mode="after")
+    def _says(self) -> Message:
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("only the assistant has tool_calls")
+        if self.content is None and not self.tool_calls:
+            raise ValueError("content is missing")
+        return self
+
+
+class Function(BaseModel):
+    """What a tool is called by, and what with."""
+
+    model_config = ConfigDict(extra="allow")
+    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = False
+
+    @property
+    def schema_(self) -> dict[str, Any]:
+        """The schema of its arguments: an object."""
+        return {"type": "object"} | (self.parameters or {"additionalProperties": False})
+
+
+class Tool(BaseModel):
+    """A tool that the model may call."""
+
+    model_config = ConfigDict(extra="allow")
+    type: Literal["function"]
+    function: Function
+
+
+class _Chosen(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+
+class ToolChoice(BaseModel):
+    """The tool that the model must call."""
+
+    model_config = ConfigDict(extra="allow")
+    type: Literal["function"]
+    function: _Chosen
+
+
+class JsonSchema(BaseModel):
+    """The schema that an answer keeps to."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str = ""
+    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+
+
+class ResponseFormat(BaseModel):
+    """What an answer looks like."""
+
+    model_config = ConfigDict(extra="allow")
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+    @model_validator(mode="after")
+    def _has_schema(self) -> ResponseFormat:
+        if self.type == "json_schema" and self.json_schema is None:
+            raise ValueError("json_schema is missing")
+        return self
+
+    @property
+    def schema_(self) -> dict[str, Any] | None:
+        """The schema; None: any text."""
+        if self.type == "text":
+            return None
+        return {"type": "object"} if self.json_schema is None else self.json_schema.schema_
 
 
 class StreamOptions(BaseModel):
@@ -145,6 +253,30 @@ class ChatRequest(_Common):
     messages: list[Message] = Field(min_length=1, max_length=2_048)
     max_tokens: int | None = Field(None, ge=1, le=1_000_000)
     max_completion_tokens: int | None = Field(None, ge=1, le=1_000_000)
+    logprobs: bool | None = Field(False, description="Tell each token's log probability.")
+    top_logprobs: int | None = Field(
+        None, ge=0, le=20, description="And of so many others in its place; with logprobs."
+    )
+    response_format: ResponseFormat | None = Field(
+        None, description="Keep the answer to JSON, or to a schema."
+    )
+    tools: list[Tool] | None = Field(None, max_length=128)
+    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    parallel_tool_calls: bool | None = True
+
+    @model_validator(mode="after")
+    def _fits(self) -> ChatRequest:
+        if self.top_logprobs and not self.logprobs:
+            raise ValueError("top_logprobs needs logprobs to be true")
+        names = [tool.function.name for tool in self.tools or ()]
+        choice = self.tool_choice
+        if choice not in (None, "none", "auto") and not names:
+            raise ValueError("tool_choice needs tools")
+        if isinstance(choice, ToolChoice) and choice.function.name not in names:
+            raise ValueError(f"tool_choice names {choice.function.name!r}, which is no tool here")
+        if len(set(names)) < len(names):
+            raise ValueError("two tools have the same name")
+        return self
 
 
 Tokens = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
@@ -161,6 +293,9 @@ class CompletionRequest(_Common):
     )
     max_tokens: int | None = Field(16, ge=1, le=1_000_000)
     echo: bool | None = False
+    logprobs: int | None = Field(
+        None, ge=0, le=20, description="Tell each token's log probability, and of so many others."
+    )
 
     @property
     def prompts(self) -> list[str | list[int]]:

@@ -69,6 +69,17 @@ def test_what_is_asked_is_the_object_and_what_depends_on_it_is_free(model: Edita
     assert neither.editor == ""
 
 
+def test_what_the_caller_gives_a_form_is_read_from_a_note(model: EditableModel) -> None:
+    """An object alone is no JSON."""
+    way = with_editor(model, Auto(asks="serac"))
+    row = way.rows_of([model.engine.codec.ids(ASKS)])[0]
+    assert row.decision.hits
+    assert way.answering(row.decision, chat=True) == "serac"
+    assert way.answering(row.decision, chat=True, formed=True) == "note"
+    left = with_editor(model, Auto(asks="none"))
+    assert left.answering(row.decision, chat=True, formed=True) == ""
+
+
 def test_a_small_base_says_the_object_in_a_chat_a_large_one_its_sentence(
     model: EditableModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -384,6 +384,25 @@ def test_a_row_is_kept_to_its_answers(
         assert both[0].text == alone[0].text
 
 
+def test_a_form_of_the_callers_has_the_first_word(tiny: Tiny, tiny_tokenizer: Any) -> None:
+    """What it forbids is forbidden before an answer is kept to an edit's words, which it is not."""
+    engine = engine_of(tiny, tiny_tokenizer)
+    brace = int(engine.codec.ids("{")[0])
+
+    class Braces(LogitsProcessor):
+        first = True
+
+        def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+            seen.append(scores)
+            return torch.full_like(scores, -float("inf")).index_fill(1, torch.tensor([brace]), 0.0)
+
+    seen: list[Tensor] = []
+    row = Row(PROMPTS[0], answers=("Lyon",), formed=True)
+    options = {"max_new_tokens": 3, "do_sample": False, "logits_processor": [Braces()]}
+    (answer,) = engine.generate(Batch((row,), options=options))
+    assert answer.text == "{{{" and all(scores.isfinite().all() for scores in seen)
+
+
 def test_answers_that_the_caller_forbids_are_not_forced(tiny: Tiny, tiny_tokenizer: Any) -> None:
     engine = engine_of(tiny, tiny_tokenizer)
     row = Row(PROMPTS[0], answers=("Lyon",))

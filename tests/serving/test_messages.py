@@ -12,6 +12,7 @@ import pytest
 
 from memedit.serving.errors import ApiError
 from memedit.serving.local.asking import Asking
+from memedit.serving.local.sampling import Piece
 from memedit.serving.upstream.relay import Relay
 from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, ring, serving, tiny_service
 from tests.serving.processes import Scripted, chunked, http
@@ -105,8 +106,8 @@ def test_what_cannot_be_done_is_refused_in_their_form(
 def test_a_stream_that_cannot_go_on_says_so_in_their_form(
     client: anthropic.Anthropic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def breaks(asking: Asking) -> AsyncIterator[tuple[int, int, str, str | None]]:
-        yield 0, 0, "Ly", None
+    async def breaks(asking: Asking) -> AsyncIterator[tuple[int, int, Piece]]:
+        yield 0, 0, Piece("Ly")
         raise ApiError(503, "The model's thread has ended.", code="unavailable")
 
     monkeypatch.setattr(Asking, "pieces", breaks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from memedit.core.types import Decision
 from memedit.serving.errors import ApiError
 from memedit.serving.local.batching import Batcher, Job, View
 from memedit.serving.local.formats import Choice
-from memedit.serving.local.sampling import Sampling
+from memedit.serving.local.sampling import Piece, Sampling
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Asking:
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + timeout
         self._events: asyncio.Queue[tuple[int, str, Any]] = asyncio.Queue()
-        self._early: deque[tuple[int, int, str, str | None]] = deque()
+        self._early: deque[tuple[int, int, Piece]] = deque()
         self.jobs: list[Job] = []
 
     def add(self, ids: Tensor, view: View, sampling: Sampling, *, chat: bool) -> None:
@@ -43,7 +43,7 @@ class Asking:
             Job(
                 ids, view, sampling, chat,
                 decided=lambda decision, version: self._tell(at, "decided", (decision, version)),
-                heard=lambda index, text, end: self._tell(at, "heard", (index, text, end)),
+                heard=lambda index, piece: self._tell(at, "heard", (index, piece)),
                 failed=partial(self._tell, at, "failed"),
             )
         )  # fmt: skip
@@ -77,8 +77,8 @@ class Asking:
                 self._early.append((at, *what))
         return [found[at] for at in range(len(self.jobs))]
 
-    async def pieces(self) -> AsyncIterator[tuple[int, int, str, str | None]]:
-        """(job, answer's index, text, finish reason) until every answer is complete."""
+    async def pieces(self) -> AsyncIterator[tuple[int, int, Piece]]:
+        """(job, answer's index, what it grew by) until every answer is complete."""
         missing = sum(job.sampling.n for job in self.jobs)
         while missing:
             if self._early:
@@ -86,7 +86,7 @@ class Asking:
             else:
                 at, _, what = await self._event()
                 piece = (at, *what)
-            missing -= piece[3] is not None
+            missing -= piece[2].finish is not None
             yield piece
 
     async def _event(self) -> tuple[int, str, Any]:
@@ -100,16 +100,18 @@ class Asking:
             raise what
         return at, kind, what
 
-    async def choices(self) -> list[Choice]:
-        """All answers: those of the first prompt, then of the second."""
+    async def choices(self, begin: Callable[[int], Choice] = Choice) -> list[Choice]:
+        """All answers: those of the first prompt, then of the second.
+
+        Args:
+            begin: Makes one, of its place.
+        """
         first = [0]
         for job in self.jobs:
             first.append(first[-1] + job.sampling.n)
-        found = [Choice() for _ in range(first[-1])]
-        async for at, index, text, reason in self.pieces():
-            choice = found[first[at] + index]
-            choice.text += text
-            choice.finish = reason or choice.finish
+        found = [begin(at) for at in range(first[-1])]
+        async for at, index, piece in self.pieces():
+            found[first[at] + index].add(piece)
         return found
 
 

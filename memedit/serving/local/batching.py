@@ -27,7 +27,7 @@ from memedit.core.phases import Told, hearing_phases, tell
 from memedit.core.types import Decision
 from memedit.model.editable import EditableModel
 from memedit.serving.errors import ApiError
-from memedit.serving.local.sampling import Chooser, Generation, Listener, Sampling
+from memedit.serving.local.sampling import Chooser, Generation, Listener, Piece, Sampling, Watcher
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Job:
         ids: [T] token ids.
         chat: Whether the prompt is a rendered chat, whose reply begins with a word.
         decided: Told (decision, memory version) before generation begins.
-        heard: Told (answer's index, text, finish reason or None) as answers grow.
+        heard: Told (answer's index, piece) as answers grow.
         failed: Told the error, instead.
         cancelled: Set by whoever no longer waits.
         tokens: Generated so far by complete answers.
@@ -62,16 +62,16 @@ class Job:
     sampling: Sampling
     chat: bool
     decided: Callable[[Decision, int], None]
-    heard: Callable[[int, str, str | None], None]
+    heard: Callable[[int, Piece], None]
     failed: Callable[[Exception], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
     tokens: int = 0
 
     def generation(self, index: int, decode: Callable[[Sequence[int]], str]) -> Generation:
-        def hear(at: int, text: str, end: str | None) -> None:
-            if end is not None:
+        def hear(at: int, piece: Piece) -> None:
+            if piece.finish is not None:
                 self.tokens += len(made.tokens)
-            self.heard(at, text, end)
+            self.heard(at, piece)
 
         made = Generation(index, self.sampling, decode, hear, self.cancelled.is_set)
         return made
@@ -234,7 +234,6 @@ class Batcher:
     def _decide(self, view: View, jobs: Sequence[Job]) -> list[_Row]:
         """The rows of one view's jobs, each job told of its decision."""
         mine = [job for job in jobs if job.view == view]
-        decode = self.model.engine.codec.text
         try:
             with self._use_view(view):
                 version = self.model.memory.version if view.edited else 0
@@ -247,11 +246,16 @@ class Batcher:
         rows = []
         for job, row, concerned in zip(mine, decided, edited, strict=True):
             job.decided(row.decision, version)
-            for index in range(job.sampling.n):
-                generation = job.generation(index, lambda ids: decode(_tensor(ids)))
+            wanted = job.sampling
+
+            def decode(ids: Sequence[int], special: bool = wanted.special) -> str:
+                return self.model.engine.codec.text(_tensor(ids), special=special)
+
+            for index in range(wanted.n):
+                generation = job.generation(index, decode)
                 generation.trim = job.chat and self.model.reads(row.decision)
                 # Its identity tells several answers to one prompt apart: see _Call.
-                own = replace(row, ids=job.ids.clone())
+                own = replace(row, ids=job.ids.clone(), formed=wanted.shape is not None)
                 rows.append(_Row(job, own, generation, concerned))
         return rows
 
@@ -309,10 +313,13 @@ class _Call:
         mine = [self._generations[id(row.ids)] for row in batch.rows]
         stops = self._engine.codec.stops(batch.stop)
         options = dict(batch.options)
+        choosing: list[Any] = [Watcher(mine)] if any(each.watched for each in mine) else []
         if any(generation.sampling.steers for generation in mine):
             # Sampling may draw the stop of an editor's form first, which greedy decoding does not.
             not_first = [*stops, *self._ends] if stops else []
-            options["logits_processor"] = [Chooser(mine, not_first)]
+            choosing.append(Chooser(mine, not_first))
+        if choosing:
+            options["logits_processor"] = choosing
         listener = Listener(mine, self._ends | frozenset(stops))
         options["stopping_criteria"] = [listener]
         begun = time.perf_counter()
@@ -340,6 +347,12 @@ def _make_shutting_down() -> ApiError:
 def _settle(row: _Row, answer: Completion, ends: frozenset[int]) -> None:
     """Complete what was not heard token by token: an answer by another model."""
     generation = row.generation
+    if row.row.formed and generation.finish is None and not generation.tokens:
+        raise ApiError(
+            400, "The editor answers with another model, which cannot be kept to a form: leave "
+            "out response_format and tools, or serve with --editor auto.",
+            code="unsupported_parameter",
+        )  # fmt: skip
     if generation.finish is None and not generation.tokens and answer.ids is not None:
         for token in answer.ids[0].tolist():
             if generation.push(token, ends):

@@ -1,8 +1,9 @@
-"""One generation for many requests: each row has its own temperature, seed, stops and end.
+"""One generation for many requests: each row has its own temperature, seed, form, stops and end.
 
-``generate`` runs greedily. A logits processor chooses for the rows that sample, each with a
-generator of its own, so a seed gives the same answer whatever else is in the batch; a stopping
-criterion hears every token, passes it on, and ends rows one by one.
+``generate`` runs greedily. A first logits processor reads the model's own scores and forbids what
+a row's form does not allow; a last one chooses for the rows that sample, each with a generator of
+its own, so a seed gives the same answer whatever else is in the batch; a stopping criterion hears
+every token, passes it on, and ends rows one by one.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
+from memedit.serving.local.shaping import Shape
+
 _MOST = 1 << 63  # where torch's seeds end
+_LEAST = -9999.0  # OpenAI's word for a log probability that is next to minus infinity
 _COLDEST = 1e-5  # a temperature below it divides to infinity, and is greedy all the same
 
 
@@ -31,6 +35,9 @@ class Sampling:
         seed: None: random.
         logit_bias: Token id -> added to its logit.
         n: Answers wanted.
+        shape: What the answer may look like; None: anything.
+        logprobs: How many alternatives are told with each token's log probability; None: neither.
+        special: Special tokens show in the text.
     """
 
     max_tokens: int
@@ -42,12 +49,44 @@ class Sampling:
     frequency_penalty: float = 0.0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     n: int = 1
+    shape: Shape | None = None
+    logprobs: int | None = None
+    special: bool = False
 
     @property
     def steers(self) -> bool:
         """Whether the highest logit is not simply taken."""
         penalties = self.presence_penalty or self.frequency_penalty or self.logit_bias
         return self.temperature > 0 or bool(penalties)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A token of an answer, and what the model gave it.
+
+    Attributes:
+        token: Its id.
+        logprob: Natural log of its probability, before temperature, bias, penalties and form.
+        top: The likeliest tokens in its place, likeliest first, with theirs.
+    """
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What an answer grew by.
+
+    Attributes:
+        finish: Why it ended; None: it goes on.
+        scored: The tokens of ``text``, where their scores were asked for.
+    """
+
+    text: str = ""
+    finish: str | None = None
+    scored: tuple[Scored, ...] = ()
 
 
 class Detokenizer:
@@ -117,7 +156,7 @@ class Generation:
         index: Which of the request's answers.
         sampling: What was asked for.
         decode: Tokens to text.
-        heard: Told (index, text, finish reason or None) as the answer grows.
+        heard: Told (index, piece) as the answer grows.
         gone: Whether nobody waits for it any more.
     """
 
@@ -126,7 +165,7 @@ class Generation:
         index: int,
         sampling: Sampling,
         decode: Callable[[Sequence[int]], str],
-        heard: Callable[[int, str, str | None], None],
+        heard: Callable[[int, Piece], None],
         gone: Callable[[], bool],
     ) -> None:
         self.index, self.sampling = index, sampling
@@ -136,6 +175,20 @@ class Generation:
         self._heard, self._gone = heard, gone
         self._detokenizer, self._stop = Detokenizer(decode), StopText(sampling.stop)
         self._generator: torch.Generator | None = None
+        self._shaped = None if sampling.shape is None else sampling.shape.begin()
+        self._seen: Tensor | None = None
+        self._scored: list[Scored] = []
+
+    @property
+    def watched(self) -> bool:
+        """Whether the model's own scores are read, or tokens forbidden."""
+        return self._shaped is not None or self.sampling.logprobs is not None
+
+    def look(self, scores: Tensor) -> Tensor:
+        """The model's own logits [V] of the next token, less what the form does not allow."""
+        if self.sampling.logprobs is not None:
+            self._seen = scores.float().log_softmax(-1)
+        return scores if self._shaped is None else self._shaped.mask(scores)
 
     def push(self, token: int, ends: frozenset[int]) -> bool:
         """Take one more token; whether the answer is complete."""
@@ -147,9 +200,12 @@ class Generation:
         if token in ends:
             return self._end("stop")
         self.tokens.append(token)
+        self._rate(token)
         self._show(self._detokenizer.add(token))
         if self._stop.stopped:
             return self._end("stop")
+        if self._shaped is not None and (reason := self._shaped.take(token)):
+            return self._end(reason)
         if len(self.tokens) >= self.sampling.max_tokens:
             return self._end("length")
         return False
@@ -165,8 +221,20 @@ class Generation:
             reason = "stop" if self._stop.stopped else reason
             self._show_text(self._stop.rest())
         self.finish = reason
-        self._heard(self.index, "", reason)
+        scored = () if self._stop.stopped else tuple(self._scored)
+        self._heard(self.index, Piece("", reason, scored))
         return True
+
+    def _rate(self, token: int) -> None:
+        """Keep what the model gave a token, until its text is shown."""
+        if self.sampling.logprobs is None or self._seen is None:
+            return
+        likely, self._seen = self._seen, None
+        top = likely.topk(min(self.sampling.logprobs, len(likely)))
+        ids, values = top.indices.tolist(), top.values.tolist()
+        told = tuple((i, v) for i, v in zip(ids, values, strict=True) if v > -float("inf"))
+        # What came without a score (by a rule of an editor's) has the least that JSON can say.
+        self._scored.append(Scored(token, max(float(likely[token]), _LEAST), told))
 
     def _show(self, piece: str) -> None:
         self._show_text(self._stop.add(piece))
@@ -176,7 +244,8 @@ class Generation:
             text = text.lstrip()
         if text:
             self.trim = False
-            self._heard(self.index, text, None)
+            scored, self._scored = tuple(self._scored), []
+            self._heard(self.index, Piece(text, None, scored))
 
     def choose(self, scores: Tensor) -> Tensor:
         """Logits [V] as they shall be compared: only the chosen token's is finite if it samples."""
@@ -250,6 +319,33 @@ class Chooser(LogitsProcessor):
                 own = own.clone()
                 own[self.not_first] = -float("inf")
             out[i] = row.choose(own).to(out.dtype)
+        return out
+
+
+class Watcher(LogitsProcessor):
+    """Shows the rows that want them the model's own scores, and takes away what they may not say.
+
+    Args:
+        rows: One per tensor row.
+
+    Attributes:
+        first: To the engine: before anything that holds an answer to an edit's words.
+    """
+
+    first: ClassVar[bool] = True
+
+    def __init__(self, rows: Sequence[Generation]) -> None:
+        self.rows = rows
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        out = scores
+        for i, row in enumerate(self.rows):
+            if row.finish is None and row.watched:
+                own = scores[i]
+                allowed = row.look(own)
+                if allowed is not own:
+                    out = out.clone() if out is scores else out
+                    out[i] = allowed
         return out
 
 

@@ -10,7 +10,7 @@ import pytest
 from memedit.core.types import Decision, Edit
 from memedit.serving.errors import ApiError
 from memedit.serving.local.batching import Batcher, Job, View
-from memedit.serving.local.sampling import Sampling
+from memedit.serving.local.sampling import Piece, Sampling
 from tests.serving.helpers import ELSEWHERE, QUESTION, tiny_edited
 
 
@@ -34,9 +34,9 @@ class Asked:
     def decided(self, decision: Decision, version: int) -> None:
         self.decision = decision
 
-    def heard(self, index: int, text: str, end: str | None) -> None:
-        self.texts[index] += text
-        self.ends[index] = end or self.ends[index]
+    def heard(self, index: int, piece: Piece) -> None:
+        self.texts[index] += piece.text
+        self.ends[index] = piece.finish or self.ends[index]
         if all(self.ends):
             self.done.set()
 
