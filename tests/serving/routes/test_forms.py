@@ -15,7 +15,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from memedit.engine.encoders import HashingEncoder
 from memedit.model.editable import EditableModel
-from memedit.serving.local.calling import HERMES, LLAMA, CallReader, Style, find_style
+from memedit.serving.local.calling import HERMES, LLAMA, Call, CallReader, Style, find_style
 from tests import helpers
 from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, serving, tiny_service
 
@@ -181,7 +181,7 @@ def test_a_tool_that_must_be_called(client: openai.OpenAI, messages: Any) -> Non
     asked["tool_choice"] = {"type": "function", "function": {"name": "weather"}}
     asked["parallel_tool_calls"] = False
     whole = client.chat.completions.create(**asked)
-    (call,) = whole.choices[0].message.tool_calls or ()
+    [call] = whole.choices[0].message.tool_calls or []
     assert call.type == "function" and call.function.name == "weather"
     assert json.loads(call.function.arguments)["city"] in ("Lyon", "Paris")
     assert whole.choices[0].message.content is None and whole.choices[0].finish_reason == "stop"
@@ -196,7 +196,7 @@ def test_a_tool_that_must_be_called(client: openai.OpenAI, messages: Any) -> Non
         {"role": "tool", "tool_call_id": call.id, "content": "21 degrees"},
     ]
     after = client.chat.completions.create(messages=again, **GREEDY)
-    assert after.memedit["in_scope"] is (messages is ASKED)  # type: ignore[attr-defined]
+    assert after.memedit["in_scope"] is (messages is ASKED)
 
 
 def test_tools_that_may_be_called(client: openai.OpenAI) -> None:
@@ -268,7 +268,8 @@ CALL = '{"name": "weather", "arguments": {"city": "Lyon"}}'
 def test_calls_are_told_from_text(
     style: Style, said: str, text: str, calls: int, size: int
 ) -> None:
-    reader, shown, found = CallReader(style), "", []
+    reader, shown = CallReader(style), ""
+    found: list[Call] = []
     for at in range(0, len(said), size):
         piece, made = reader.add(said[at : at + size])
         shown, found = shown + piece, found + made
