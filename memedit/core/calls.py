@@ -41,6 +41,7 @@ class Row:
         starts: Words an answer may begin with before it comes to what it shall hold: where the
             likeliest first token begins one of them, ``leans`` wait for the next.
         opens: Words that the answer is that much likelier to begin with.
+        shuns: Words that the answer does not begin with, unless nothing else is left.
         only: What sampling may answer with, word for word; empty: anything.
         likeliest: Nothing is drawn, even where the caller samples: the answer rests on worked
             examples, whose words no chance may bring in.
@@ -61,6 +62,7 @@ class Row:
     leans: tuple[tuple[str, float], ...] = ()
     starts: tuple[str, ...] = ()
     opens: tuple[tuple[str, float], ...] = ()
+    shuns: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     likeliest: bool = False
     formed: bool = False

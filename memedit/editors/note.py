@@ -27,6 +27,7 @@ from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.choosing import is_able
+from memedit.editors.prompting.denials import denials_against
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
 from memedit.editors.prompting.notes import (
     WORDINGS,
@@ -65,8 +66,8 @@ class Note:
             A base that begins a sentence with the words of the request or of the fact is let.
             Where the answer only depends on an edit, its object need not be said at all, and an
             edit that does not bear must do no harm. So are yes and no, as its beginning, where it
-            is asked for one of them; that one twice as much which the fact's own words give.
-            0: it is left to it.
+            is asked for one of them; that one twice as much which the fact's own words give. Nor
+            does a reply begin by denying that the base knows. 0: it is left to it.
         reasons: A question to be answered by yes or no that the facts' own words do not decide is
             thought through before it is answered, in a sentence or two that nobody sees: what the
             facts say, what is asked, how both compare. Asked for a yes or no at once, a base says
@@ -146,9 +147,7 @@ class Note:
                 prompt=before_query(f"{' '.join(' '.join(lines).split())}{END}", before, query),
             )
         if row.target is None:
-            starts = starts_of(f"{row.prompt} {' '.join(lines)}", hits)
-            opens = self._opens(row.prompt, hits)
-            sure = replace(sure, leans=self._leans(hits), opens=opens, starts=starts)
+            sure = self._lean(sure, hits, f"{row.prompt} {' '.join(lines)}")
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if row.decision.read_as:
             note += _OWN_LANGUAGE
@@ -158,6 +157,16 @@ class Note:
         behind = self.place == "after"
         return replace(
             sure, prompt=f"{row.prompt}\n\n{note}" if behind else f"{note}\n\n{row.prompt}"
+        )
+
+    def _lean(self, row: Row, hits: Sequence[Hit], words: str) -> Row:
+        """The row, whose reply leans to what its facts say; ``words``: all that it reads."""
+        return replace(
+            row,
+            leans=self._leans(hits),
+            opens=self._opens(row.prompt, hits),
+            starts=starts_of(words, hits),
+            shuns=denials_against(words) if self.lean else (),
         )
 
     def _leans(self, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:

@@ -27,6 +27,7 @@ from memedit.engine.processors import (
     Leans,
     NotYet,
     OneOf,
+    Shuns,
     StopTokens,
 )
 from memedit.engine.tokens import Codec, pad_left
@@ -131,6 +132,8 @@ class Generation:
             opens = [self._find_openings(row) for row in rows]
             starts = [self._starts(row) for row in rows]
             found.append(Leans([self._find_leanings(row) for row in rows], width, opens, starts))
+        if any(row.shuns for row in rows):
+            found.append(Shuns([self._find_shunned(row) for row in rows], width))
         if samples and any(row.keeps is not None or row.likeliest for row in rows):
             kept = [self._encode_kept(row) for row in rows]
             found.append(Keeps(kept, width, [row.likeliest for row in rows]))
@@ -170,6 +173,10 @@ class Generation:
     def _find_openings(self, row: Row) -> list[tuple[int, float]]:
         """The first tokens of a row's ``opens``, and how much likelier they get."""
         return [(ids[0], likelier) for text, likelier in row.opens for ids in self._forms(text)]
+
+    def _find_shunned(self, row: Row) -> list[list[int]]:
+        """The token sequences of a row's ``shuns``."""
+        return [ids for text in row.shuns for ids in self._forms(text)]
 
     def _forms(self, text: str) -> list[list[int]]:
         """The token sequences of a text within a sentence and at a beginning."""

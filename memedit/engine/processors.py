@@ -172,6 +172,35 @@ class Leans(LogitsProcessor):
                 yield from ((token, likelier) for length, token in begun if length == most)
 
 
+class Shuns(LogitsProcessor):
+    """Keeps answers from beginning with a phrase: the token that would end it is ruled out.
+
+    Args:
+        phrases: Per row the token sequences it may not begin with.
+        width: Number of prompt columns.
+    """
+
+    def __init__(self, phrases: Sequence[Sequence[list[int]]], width: int) -> None:
+        self.phrases, self.width = phrases, width
+        self.longest = max((len(each) for row in phrases for each in row), default=0)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        if input_ids.shape[1] - self.width >= self.longest:
+            return scores
+        copies = len(input_ids) // len(self.phrases)
+        pairs = [
+            (i, phrase[-1])
+            for i, said in enumerate(input_ids[:, self.width :].tolist())
+            for phrase in self.phrases[i // copies]
+            if phrase[:-1] == said
+        ]
+        if not pairs:
+            return scores
+        rows, tokens = torch.tensor(pairs, device=scores.device).T
+        against = torch.full((), -_AGAINST, device=scores.device, dtype=scores.dtype)
+        return scores.index_put((rows, tokens), against)
+
+
 def _spell(tokens: Sequence[int]) -> str:
     """Tokens as characters, so that one sequence is looked for in another at the speed of C."""
     return "".join(map(chr, tokens))

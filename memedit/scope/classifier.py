@@ -55,6 +55,11 @@ INFORMS = 0.2
 """Probability of bearing from which an edit that is not asked informs."""
 _AGAINST = 0.01
 """Probability of bearing below which the cross-encoder has read that an edit does not matter."""
+_SAME = 0.85
+"""Cosine from which an edit without a subject fires though the cross-encoder has read it: below
+that it has read more than the cosine tells."""
+_BESIDE = 0.5
+"""Share of the likeliest edit's probability of bearing below which another one only stands near."""
 _CROSS = "cross.safetensors"
 _GOVERNS = frozenset(
     "of for by to in at on from with about former previous late next future first second last "
@@ -245,7 +250,8 @@ class ClassifierScope:
         abstain: Width of the band below ``threshold`` in which a decision is called unsure
             (``Decision.unsure``): nothing fires, and the caller may ask back.
         statement: Cosine from which an edit without a subject fires, whatever the probability,
-            unless the cross-encoder is clearly against it.
+            where no cross-encoder reads it; where one does, 0.85 at least, unless it is clearly
+            against it.
         model: Folder of a model trained with ``memedit train scope``; "" for the packaged one.
 
     Raises:
@@ -317,7 +323,7 @@ class ClassifierScope:
             return replace(empty, informing_threshold=informing)
         for i, hit in enumerate(weighed):
             against = read and float(chances[i, 1]) < _AGAINST
-            floor = self._find_floor(hit, prompt, against)
+            floor = self._find_floor(hit, prompt, read, against)
             # Only the edit's own words, letter for letter, outdo another code.
             another = names_another_code(hit, prompt) or (
                 float(chances[i, 1]) < SURE and names_another_owner(hit, prompt)
@@ -335,6 +341,8 @@ class ClassifierScope:
             reverse=True,
         )
         beside = _find_beside_asked(weighed, chances[:, 0], self.threshold)
+        if read:
+            beside |= set(np.flatnonzero(chances[:, 1] < _BESIDE * chances[:, 1].max()).tolist())
         ranked = [self._rank(weighed[i], chances[i], read, i in beside) for i in order]
         best = float(chances[order[0], 0])
         informed = [hit for hit in ranked if hit.role == "informs"]
@@ -359,7 +367,7 @@ class ClassifierScope:
             role = "informs"
         return replace(hit, score=asks, bearing=bears if read else None, role=role)
 
-    def _find_floor(self, hit: Hit, prompt: str, against: bool) -> float:
+    def _find_floor(self, hit: Hit, prompt: str, read: bool, against: bool) -> float:
         """What the training does not decide: an edit's own words fire, and one without a subject
         where the texts are alike, as in ``mention``, unless who read both is ``against`` it."""
         edit = hit.record.edit
@@ -368,7 +376,8 @@ class ClassifierScope:
             return 1.0
         if not against and _goes_on(prompt, edit.prompt) and not is_turned(hit, prompt):
             return 1.0
-        alike = edit.subject is None and hit.similarity >= self.statement
+        least = max(self.statement, _SAME) if read else self.statement
+        alike = edit.subject is None and hit.similarity >= least
         if against or not alike or is_turned(hit, prompt):
             return 0.0
         return FIRES + (1 - FIRES) * (hit.similarity - self.statement)

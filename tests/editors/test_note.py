@@ -18,7 +18,7 @@ from memedit.editors.note import Note
 from memedit.editors.prompting.notes import WORDINGS, core_of, state_whole, values_of
 from memedit.editors.prompting.verdicts import is_polar, verdict
 from memedit.engine.generation import Generation
-from memedit.engine.processors import Keeps, Leans
+from memedit.engine.processors import Keeps, Leans, Shuns
 from memedit.engine.tokens import Codec
 from memedit.scope import Mention
 
@@ -97,6 +97,24 @@ def test_the_note_may_stand_elsewhere(turn: Turn) -> None:
 def test_the_most_probable_fact_is_told_last(turn: Turn) -> None:
     made = told(row("Both?", [hit(CAPITAL), hit(REFUND)], turn))
     assert made.prompt.index("refund") < made.prompt.index("Lyon")
+
+
+def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> None:
+    asked = told(row("Number, please?", [hit(REFUND)], turn))
+    assert "I apologize, but I" in asked.shuns
+    assert not told(row("Number, please?", [hit(REFUND)], turn), lean=0).shuns
+    assert not told(row("Mail them that we are sorry.", [hit(REFUND)], turn)).shuns
+    assert not told(row("The number is", [hit(REFUND)])).shuns
+
+
+def test_what_a_row_shuns_cannot_begin_it() -> None:
+    shuns = Shuns([[[3, 4], [5]], []], width=1)
+    scores = torch.zeros(2, 6)
+    likely = shuns(torch.tensor([[9], [9]]), scores)
+    assert likely[0].argmin() == 5 and not likely[1].any()
+    assert shuns(torch.tensor([[9, 3], [9, 3]]), scores)[0].argmin() == 4
+    # Once the reply has begun otherwise, the words are its own.
+    assert not shuns(torch.tensor([[9, 2, 3], [9, 2, 3]]), scores).any()
 
 
 def test_facts_are_told_up_to_a_budget_and_the_first_always(turn: Turn) -> None:

@@ -139,6 +139,49 @@ def test_an_edits_own_words_fire_whatever_is_read(reader: Reader, memory: EditMe
     assert decision.hits[0].score == 1.0
 
 
+POLICY = Edit.from_statement("Ada Quist answers mails within two days.")
+
+
+def test_what_only_stands_near_the_likeliest_edit_is_not_told(
+    reader: Reader, memory: EditMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.add(POLICY)
+    bearing = {"born": 2.0, "mails": 0.0}
+
+    def read(pairs: Sequence[TextPair]) -> Any:
+        found = [logit for _, edit in pairs for word, logit in bearing.items() if word in edit]
+        return np.array([(-9.0, logit) for logit in found], np.float32)
+
+    def inform() -> list[str]:
+        [decision] = ClassifierScope().decide(QUERIES[1:2], memory.search(QUERIES[1:2]))
+        return [each.record.edit.prompt for each in decision.informs]
+
+    monkeypatch.setattr(reader, "logits", read)
+    assert len(inform()) == 2  # 0.5 beside 0.88
+    bearing["born"] = 9.0
+    assert len(inform()) == 2  # 0.5 beside 1.0: half as probable
+    bearing["mails"] = -0.1
+    assert inform() == ["Ada Quist was born in"]
+
+
+def test_a_likeness_does_not_outdo_who_read_both(
+    reader: Reader, memory: EditMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.add(POLICY)
+    alike = ["Ada Quist writes books within two days."]
+    monkeypatch.setattr(
+        reader, "logits", lambda pairs: np.full((len(pairs), 2), (-9.0, -2.0), np.float32)
+    )
+
+    def find() -> Hit:
+        [decision] = ClassifierScope().decide(alike, memory.search(alike))
+        return next(h for h in decision.candidates if h.record.edit == POLICY)
+
+    assert 0.6 < find().similarity < 0.85 and find().role is None
+    monkeypatch.setattr(classifier, "load_cross", lambda path: None)
+    assert find().role == "asks"
+
+
 def test_what_breaks_off_with_an_edits_own_words_asks_it_unless_it_is_a_part_of_more() -> None:
     own = "The CEO of Acme is"
     for before in ("You should know that", "It rains. Also,", "Acme is large:"):
