@@ -18,7 +18,7 @@ from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
-from memedit.model.rereading import fill_in
+from memedit.model.ellipsis import fill_in
 from memedit.scope.features import names_another_owner
 from memedit.scope.feedback import distance
 from memedit.serving.upstream.placing import clean
@@ -57,7 +57,7 @@ def owned(text: str) -> bool:
     return names_another_owner(Hit(Record(OURS, 1, 1), 0.5), text)
 
 
-def continued(text: str) -> str:
+def continued(text: str) -> tuple[str, ...]:
     return fill_in(f"And {text}x?", f"Who is the a of {text}")
 
 

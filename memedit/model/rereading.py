@@ -19,6 +19,7 @@ from memedit.core.passages import Conversation
 from memedit.core.protocols import Encoder, IsTransformer
 from memedit.core.text import find_sentence_starts, words_of
 from memedit.core.types import Decision, Hit, Record, Role
+from memedit.model.ellipsis import fill_in, find_last_question
 
 MOST_EDITS = 2_000
 """Edits of a namespace up to which it is looked at as one assistant's: by names and words."""
@@ -29,8 +30,6 @@ _WORDS = 60
 """Words of a request up to which it is read again as a whole, and by items."""
 _LETTERS, _CLOSE = 4, 0.75
 _STEM = 5
-_BEFORE = 600
-"""Characters before a turn in which the question is looked for that it goes on from."""
 _NAME_WORDS = 8
 """Words of a name: a text may be in capitals from beginning to end."""
 _SURE = 0.6
@@ -57,19 +56,6 @@ _LISTS = re.compile(
 _BETWEEN = re.compile(r"(?:(?<!\s)\s+|)(?:[,;]|\n|\band\b|\bas well as\b|&)\s*", re.IGNORECASE)
 _MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
-_ELLIPSIS = re.compile(
-    r"(?:and|or|but|ok(?:ay)?,? and|what about|how about) {1,3}"
-    r"(?:(?P<at>of|for|in|at|to|on) )?(?P<what>[^?.!,\n]{2,60})\?",
-    re.IGNORECASE,
-)
-"""A turn that takes its question from the turn before: "And the CTO?", "And in winter?"."""
-_QUESTION = re.compile(
-    r"(?P<asks>(?:who|what|which|when|where|how)\b[^?\n]{0,40}?\b(?:is|are|was|were|does|do|did) )"
-    r"(?P<what>(?:the|your|their|its|our) [^?\n]{1,80}?)"
-    r"(?P<of> (?:of|in|at|for|to|on) [^?\n]{1,80})?\?",
-    re.IGNORECASE,
-)
-_DEFINITE = re.compile(r"(?:the|your|their|its|our)\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +143,20 @@ class Readings:
         housed: All of it, in the assistant's own name.
         parts: Its sentences that ask something.
         items: What a list shall hold.
+        filled: The question before it, and what it is when it takes its words from that one.
+        turn: Its own words.
     """
 
     spelt: tuple[str, ...] = ()
     housed: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
+    turn: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return (*self.spelt, *self.housed, *self.parts, *self.items)
+        return (*self.spelt, *self.housed, *self.parts, *self.items, *self.filled)
 
 
 def read_again(query: str, decision: Decision, house: House) -> Readings:
@@ -187,28 +177,18 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
     def whole(text: str) -> tuple[str, ...]:
         return (Conversation(earlier, text),) if text not in ("", turn) else ()
 
+    faint = short and _rate_surest(decision) < _SURE
+    spelt = respell(turn, house) if faint else turn
+    filled: tuple[str, ...] = ()
+    if faint and (wholes := fill_in(spelt, earlier)):
+        filled = (find_last_question(earlier), *wholes)
     if decision.bearing:
         # What is found in spite of a slip is found for sure, and in its role, without it.
-        faint = short and _rate_surest(decision) < _SURE
-        return Readings(spelt=whole(respell(turn, house)) if faint else (), items=items)
+        return Readings(spelt=whole(spelt), items=items, filled=filled, turn=turn)
     if not short:
         return Readings(parts=parts_of(turn))
-    spelt = respell(turn, house)
-    texts = whole(spelt) + whole(fill_in(spelt, earlier))
-    return Readings(texts, whole(put_in_house_name(spelt, house)), parts_of(turn), items)
-
-
-def fill_in(turn: str, earlier: str) -> str:
-    """A turn that is no whole question, with what it takes from the last question before it: "And
-    the CTO?" after "Who is the CEO of Tarn?"; else ""."""
-    short = _ELLIPSIS.fullmatch(turn.strip())
-    asked = [*_QUESTION.finditer(earlier[-_BEFORE:])]
-    if short is None or not asked:
-        return ""
-    last, what = asked[-1], short["what"].strip()
-    if short["at"]:
-        return f"{last['asks']}{last['what']} {short['at']} {what}?"
-    return f"{last['asks']}{what}{last['of'] or ''}?" if _DEFINITE.match(what) else ""
+    housed = whole(put_in_house_name(spelt, house))
+    return Readings(whole(spelt), housed, parts_of(turn), items, filled, turn)
 
 
 def _rate_surest(decision: Decision) -> float:
@@ -300,12 +280,19 @@ def decide_again(
 
 def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision]) -> Decision:
     each = iter(found)
-    spelt, housed, parts, items = (
+    spelt, housed, parts, items, filled = (
         [next(each) for _ in texts]
-        for texts in (readings.spelt, readings.housed, readings.parts, readings.items)
-    )
-    whole = [*spelt, *(d for d in housed if any((h.bearing or 0) >= _SURE for h in d.bearing))]
-    best = next((d for d in whole if d.bearing or d.disagrees), None)
+        for texts in (
+            readings.spelt, readings.housed, readings.parts, readings.items, readings.filled,
+        )
+    )  # fmt: skip
+    whole = [
+        *spelt,
+        *_find_new(filled, readings.turn),
+        *(d for d in housed if any((h.bearing or 0) >= _SURE for h in d.bearing)),
+    ]
+    found_any = (d for d in whole if d.bearing or d.disagrees)
+    best = max(found_any, key=lambda d: (bool(d.disagrees), _rate_surest(d)), default=None)
     if best is not None and (best.disagrees or _rate_surest(best) > _rate_surest(own)):
         own, parts = best, []
     asking = [d for d in parts if d.bearing]
@@ -315,6 +302,22 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
     for hits in told:
         own = _add_informing(own, hits)
     return own
+
+
+def _find_new(filled: Sequence[Decision], turn: str) -> list[Decision]:
+    """What the readings of a turn ask that the question before it, the first of them, did not ask:
+    another edit, or one that has the turn's own words."""
+    if not filled:
+        return []
+    asked = {hit.record.id for hit in filled[0].bearing}
+    own = {word.casefold().removesuffix("s")[:_STEM] for word in _WORD.findall(turn)} - _SMALL
+
+    def is_new(hit: Hit) -> bool:
+        words = [word.casefold() for word in _WORD.findall(hit.record.edit.statement)]
+        told = any(word.startswith(stem) for word in words for stem in own if len(stem) > 2)
+        return hit.record.id not in asked or told
+
+    return [each for each in filled[1:] if each.bearing and is_new(each.bearing[0])]
 
 
 def _add_informing(own: Decision, hits: Iterable[Hit]) -> Decision:

@@ -13,9 +13,9 @@ from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model import deciding
 from memedit.model.deciding import Decider
+from memedit.model.ellipsis import fill_in
 from memedit.model.rereading import (
     House,
-    fill_in,
     items_of,
     parts_of,
     put_in_house_name,
@@ -98,9 +98,17 @@ def test_long_texts_take_no_longer_than_their_length() -> None:
     ("And what is 12 plus 30?", "What is the capital of Norland?\nVik.", ""),
     ("Thanks, and goodbye!", "What is the capital of Norland?\nVik.", ""),
     ("And the CTO?", "Tell me about Tarn.", ""),
+    ("and HR?", "who is the boss of IT at tarn\nInes Roth.", "who is the boss of HR at tarn?"),
+    ("great, and team", "What does Tarn Business cost a month?\n12 euros.",
+     "What does Tarn team cost a month?"),
+    ("And the 5?", "hi! how much does the Corvo 3 cost", "how much does the Corvo 5 cost?"),
+    ("ok and what about pups?", "From what age can kittens be neutered?\n16 weeks.",
+     "From what age can pups be neutered?"),
+    ("And for a dog?", "What do you take for a cat?\n£40", "What do you take for a dog?"),
+    ("and who runs HR?", "who is the boss of IT at tarn", ""),  # a question of its own
 ])  # fmt: skip
 def test_a_turn_takes_its_question_from_the_one_before(turn: str, before: str, whole: str) -> None:
-    assert fill_in(turn, before) == whole
+    assert fill_in(turn, before)[:1] == ((whole,) if whole else ())
 
 
 def test_sentences_that_ask_are_read_by_themselves() -> None:

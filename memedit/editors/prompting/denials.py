@@ -1,0 +1,32 @@
+"""How a base begins to say that it does not know, which it does even with the answer before it.
+
+Asked for the password that stands in its note, Qwen2.5-Coder-1.5B is sorry that it has no access to
+passwords; asked again for a number, it apologises that it has no current facts. Where a note was
+written for a request, neither is true.
+"""
+
+from __future__ import annotations
+
+import re
+
+DENIALS = (
+    "I'm sorry, but I", "I am sorry, but I", "I'm sorry, I", "Sorry, but I", "Sorry, I",
+    "I apologize, but I", "I apologise, but I", "I apologize for", "Unfortunately, I",
+    "I don't have", "I do not have", "I don't know", "I do not know", "I'm unable", "I am unable",
+    "I'm not able", "I am not able", "I cannot", "I can't", "As an AI",
+    "Es tut mir leid, aber ich", "Leider kann ich", "Leider habe ich",
+    "Je suis désolé, mais je", "Désolé, mais je", "Lo siento, pero no", "Lo siento, no",
+)  # fmt: skip
+"""Beginnings of a denial, in the languages tried: English, German, French, Spanish."""
+_OWN = re.compile(
+    r"sorry|apolog|unfortunately|\b(?:ca|do)n['’]t\b|cannot|unable|leid|leider|désolé|siento",
+    re.IGNORECASE,
+)
+
+
+def denials_against(text: str) -> tuple[str, ...]:
+    """The beginnings that an answer shall not have, given the words of its request and facts.
+
+    None where these speak of such a thing themselves: a mail may be asked for that says no.
+    """
+    return () if _OWN.search(text) else DENIALS
