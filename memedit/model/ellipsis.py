@@ -19,7 +19,7 @@ _PRAISE = (
     r"nice|lovely|super|got it)"
 )
 _ELLIPSIS = re.compile(
-    rf"(?:{_PRAISE}[,.!]? ){{0,2}}(?:and|or|but|(?:and |or |but )?(?:what|how) about|same for)"
+    rf"(?:{_PRAISE}[,.!]? ){{0,2}}(?:(?:and |or |but )?(?:what|how) about|and|or|but|same for)"
     r" {1,3}(?:(?P<at>of|for|in|at|to|on|with) )?(?P<what>[^?.!,\n]{1,60})[?.! ]{0,3}",
     re.IGNORECASE,
 )
