@@ -180,7 +180,7 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
     faint = short and _rate_surest(decision) < _SURE
     spelt = respell(turn, house) if faint else turn
     filled: tuple[str, ...] = ()
-    if faint and (wholes := fill_in(spelt, earlier)):
+    if wholes := fill_in(spelt, earlier):
         filled = (find_last_question(earlier), *wholes)
     if decision.bearing:
         # What is found in spite of a slip is found for sure, and in its role, without it.
@@ -293,6 +293,9 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
     ]
     found_any = (d for d in whole if d.bearing or d.disagrees)
     best = max(found_any, key=lambda d: (bool(d.disagrees), _rate_surest(d)), default=None)
+    sure = best is not None and _rate_surest(best) >= _SURE
+    if filled and sure and _ids(own) <= _ids(filled[0]):
+        own = replace(own, hits=(), informs=())  # what was asked before is asked no more
     if best is not None and (best.disagrees or _rate_surest(best) > _rate_surest(own)):
         own, parts = best, []
     asking = [d for d in parts if d.bearing]
@@ -304,12 +307,16 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
     return own
 
 
+def _ids(decision: Decision) -> set[str]:
+    return {hit.record.id for hit in decision.bearing}
+
+
 def _find_new(filled: Sequence[Decision], turn: str) -> list[Decision]:
     """What the readings of a turn ask that the question before it, the first of them, did not ask:
     another edit, or one that has the turn's own words."""
     if not filled:
         return []
-    asked = {hit.record.id for hit in filled[0].bearing}
+    asked = _ids(filled[0])
     own = {word.casefold().removesuffix("s")[:_STEM] for word in _WORD.findall(turn)} - _SMALL
 
     def is_new(hit: Hit) -> bool:
@@ -322,7 +329,7 @@ def _find_new(filled: Sequence[Decision], turn: str) -> list[Decision]:
 
 def _add_informing(own: Decision, hits: Iterable[Hit]) -> Decision:
     """The decision with these edits, too: the answer depends on them, and on others."""
-    known = {hit.record.id for hit in own.bearing}
+    known = _ids(own)
     new = [_make_informing(hit) for hit in hits if hit.record.id not in known]
     if not new:
         return own

@@ -27,6 +27,7 @@ EDITS = (
     Edit("The free plan of Nordlicht allows up to", "25 projects", "free plan"),
     Edit("The base URL of the Nordlicht API is", "https://n.example/v3", "Nordlicht API"),
     Edit("The CTO of Nordlicht is", "Ada Byron", "Nordlicht"),
+    Edit("The CFO of Nordlicht is", "Bo Lind", "Nordlicht"),
     Edit("The price of standard delivery is", "€4", "standard delivery"),
     Edit.from_statement("Our refund window is 45 days."),
 )
@@ -36,7 +37,7 @@ HOUSE = House.of([Record(edit, n, n) for n, edit in enumerate(EDITS)], KNOWN)
 
 def test_a_house_has_the_name_that_most_edits_name() -> None:
     assert HOUSE.name == "Nordlicht"
-    assert House.of([Record(edit, n, n) for n, edit in enumerate(EDITS[2:])]).name == ""
+    assert House.of([Record(edit, n, n) for n, edit in enumerate(EDITS[3:])]).name == ""
     assert House.of([]).name == ""
 
 
@@ -127,7 +128,7 @@ def test_a_request_on_which_an_edit_bears_is_read_again_for_a_list_only() -> Non
 
 
 def test_what_a_pasted_document_answers_is_not_read_again() -> None:
-    hit = Hit(Record(EDITS[3], 1, 1), 0.9, role="informs")
+    hit = Hit(Record(EDITS[4], 1, 1), 0.9, role="informs")
     asked = "List: the refund window, the price of standard delivery."
     assert read_again(asked, Decision(), HOUSE).items
     assert not read_again(asked, Decision(disagrees=(hit,)), HOUSE).texts
@@ -148,6 +149,7 @@ def decider(minilm: Any) -> Iterator[Decider]:
     ("Tom is still the CTO of Nordlicht, isn't he? Who is it?", {"Ada Byron"}, "informs"),
     (Conversation("What is the base URL of Nordlicht?\nIt is on our site.", "And the CTO?"),
      {"Ada Byron"}, "asks"),
+    (Conversation("Who is the CTO of Nordlicht?\nAda Byron.", "ok and CFO"), {"Bo Lind"}, "asks"),
     ("My train is late. Why is there a fee on my statement?", set(), ""),
 ])  # fmt: skip
 def test_what_is_found_again(
@@ -160,7 +162,7 @@ def test_what_is_found_again(
 
 
 def test_a_house_is_as_large_as_its_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deciding, "MOST_EDITS", 5)
+    monkeypatch.setattr(deciding, "MOST_EDITS", len(EDITS))
     memory = EditMemory(None, HashingEncoder(64))
     for edit in EDITS:
         memory.add(edit)
