@@ -6,9 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 # Of pytest, which take work from each other: each one runs on one core.
 WORKERS ?= 2
-# Percent of lines below which make coverage fails. Tracing doubles the time of the fast tests (Python
-# 3.11), hence it is no part of make test.
-FLOOR ?= 0
+# Percent of lines below which make coverage fails (91.9 at 29,796 lines). Tracing doubles the time of
+# the fast tests (Python 3.11), hence it is no part of make test, but a job of CI's by itself.
+FLOOR ?= 91
 # Spinning OpenMP threads make short calls many times slower where cores are shared.
 export OMP_WAIT_POLICY ?= PASSIVE
 BIN := $(VENV)/bin
