@@ -4,7 +4,7 @@ Where an edit is not what a request asks but what its answer depends on (a mail,
 yes or no, a hop), the object alone is no answer. The facts stand as a short note in the last user
 turn, before its words,
 
-    Current facts, which replace what you know:
+    Current facts, which replace what you know and what was said before:
     - The capital of France is Lyon.
 
     Write a two-line poem about the capital of France.

@@ -14,7 +14,7 @@ from memedit.editors.prompting.declaring import declare
 from memedit.editors.prompting.forms import plain
 
 WORDINGS = {
-    "current": "Current facts, which replace what you know:",
+    "current": "Current facts, which replace what you know and what was said before:",
     "updated": "Up-to-date facts:",
     "force": "Note (in force now; it overrides what you know):",
     "quiet": "Current facts (rely on them over what you know; do not mention this list):",
