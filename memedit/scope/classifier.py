@@ -56,8 +56,7 @@ INFORMS = 0.2
 _AGAINST = 0.01
 """Probability of bearing below which the cross-encoder has read that an edit does not matter."""
 _SAME = 0.85
-"""Cosine from which an edit without a subject fires though the cross-encoder has read it: below
-that it has read more than the cosine tells."""
+"""Cosine from which an edit without a subject fires though the cross-encoder has read it."""
 _BESIDE = 0.5
 """Share of the likeliest edit's probability of bearing below which another one only stands near."""
 _CROSS = "cross.safetensors"
@@ -249,9 +248,8 @@ class ClassifierScope:
         informing: Probability that it bears on the answer from which it informs; 1: never.
         abstain: Width of the band below ``threshold`` in which a decision is called unsure
             (``Decision.unsure``): nothing fires, and the caller may ask back.
-        statement: Cosine from which an edit without a subject fires, whatever the probability,
-            where no cross-encoder reads it; where one does, 0.85 at least, unless it is clearly
-            against it.
+        statement: Cosine from which an edit without a subject fires, whatever the probability;
+            where a cross-encoder reads it, 0.85 at least, and unless it is clearly against it.
         model: Folder of a model trained with ``memedit train scope``; "" for the packaged one.
 
     Raises:

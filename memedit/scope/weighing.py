@@ -22,7 +22,7 @@ has no subject that a query could name; and from which it does among few edits."
 _CROWD, _ABOVE = 16, 0.12
 """Where so many edits are near, the best stand out from the last of these by this much: one of
 twelve edits may be asked at a cosine of 0.3, of thousands any query finds some as near."""
-_READ = 10
+_READ = 5
 """Candidates of one query that the cross-encoder reads at most."""
 _FAINT, SURE = 0.35, 0.5
 """Cosine below which an edit that is not named is read only because few stand near: it must be as
