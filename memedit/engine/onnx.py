@@ -3,6 +3,7 @@ torch's time."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,10 +56,14 @@ def _convert(
 
     axes = {name: {0: "texts", 1: "tokens"} for name in (*names, "token_embeddings")}
     try:
-        torch.onnx.export(
-            module, tuple(inputs), str(file), input_names=list(names),
-            output_names=["token_embeddings"], dynamic_axes=axes, opset_version=17, dynamo=False,
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            # The exporter before the newest: that one needs a third package.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module, tuple(inputs), str(file), input_names=list(names),
+                output_names=["token_embeddings"], dynamic_axes=axes, opset_version=17,
+                dynamo=False,
+            )  # fmt: skip
     except Exception as error:
         raise InvalidInputError(
             f"The encoder cannot be converted to ONNX: {error}.", hint=HINT
