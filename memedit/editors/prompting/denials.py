@@ -2,7 +2,7 @@
 
 Asked for the password that stands in its note, Qwen2.5-Coder-1.5B is sorry that it has no access to
 passwords; asked again for a number, it apologises that it has no current facts. Where a note was
-written for a request, neither is true.
+written for a request, neither is true. That it is sorry to hear of a broken arm, it may say.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 
 DENIALS = (
-    "I'm sorry, but I", "I am sorry, but I", "I'm sorry, I", "Sorry, but I", "Sorry, I",
-    "I apologize, but I", "I apologise, but I", "I apologize for", "Unfortunately, I",
+    "I'm sorry, but", "I am sorry, but", "I'm sorry, I", "I'm sorry, as", "Sorry, but", "Sorry, I",
+    "I apologize", "I apologise", "Unfortunately, I", "Unfortunately, as",
     "I don't have", "I do not have", "I don't know", "I do not know", "I'm unable", "I am unable",
     "I'm not able", "I am not able", "I cannot", "I can't", "As an AI",
-    "Es tut mir leid, aber ich", "Leider kann ich", "Leider habe ich",
-    "Je suis désolé, mais je", "Désolé, mais je", "Lo siento, pero no", "Lo siento, no",
+    "Es tut mir leid, aber", "Leider kann ich", "Leider habe ich",
+    "Je suis désolé, mais", "Désolé, mais", "Lo siento, pero", "Lo siento, no",
 )  # fmt: skip
 """Beginnings of a denial, in the languages tried: English, German, French, Spanish."""
 _OWN = re.compile(
