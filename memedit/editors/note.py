@@ -161,12 +161,13 @@ class Note:
 
     def _lean(self, row: Row, hits: Sequence[Hit], words: str) -> Row:
         """The row, whose reply leans to what its facts say; ``words``: all that it reads."""
+        asked = any(hit.role == "asks" for hit in hits)
         return replace(
             row,
             leans=self._leans(hits),
             opens=self._opens(row.prompt, hits),
             starts=starts_of(words, hits),
-            shuns=denials_against(words) if self.lean else (),
+            shuns=denials_against(words, asked=asked) if self.lean else (),
         )
 
     def _leans(self, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:

@@ -101,7 +101,9 @@ def test_the_most_probable_fact_is_told_last(turn: Turn) -> None:
 
 def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> None:
     asked = told(row("Number, please?", [hit(REFUND)], turn))
-    assert "I apologize" in asked.shuns
+    assert "I apologize" in asked.shuns and "I'm sorry" not in asked.shuns
+    direct = told(row("Number, please?", [replace(hit(REFUND), role="asks")], turn))
+    assert "I'm sorry" in direct.shuns
     assert not told(row("Number, please?", [hit(REFUND)], turn), lean=0).shuns
     assert not told(row("Mail them that we are sorry.", [hit(REFUND)], turn)).shuns
     assert not told(row("The number is", [hit(REFUND)])).shuns

@@ -18,12 +18,19 @@ DENIALS = (
     "Je suis désolé, mais", "Désolé, mais", "Lo siento, pero", "Lo siento, no",
 )  # fmt: skip
 """Beginnings of a denial, in the languages tried: English, German, French, Spanish."""
+_SORRY = ("I'm sorry", "I am sorry", "Sorry", "Es tut mir leid", "Je suis désolé", "Lo siento")
+"""The same, where nothing is asked but what a fact says."""
 _OWN = re.compile(r"sorry|apolog|unfortunately|\bleid\b|leider|désolé|siento", re.IGNORECASE)
 
 
-def denials_against(text: str) -> tuple[str, ...]:
-    """The beginnings that an answer shall not have, given the words of its request and facts.
+def denials_against(text: str, *, asked: bool) -> tuple[str, ...]:
+    """The beginnings that an answer shall not have.
 
-    None where these speak of such a thing themselves: a mail may be asked for that says no.
+    Args:
+        text: The words of its request and facts. Where these speak of being sorry themselves, as a
+            mail may that says no, an answer may begin as it likes.
+        asked: A fact is the answer, and not only what it depends on.
     """
-    return () if _OWN.search(text) else DENIALS
+    if _OWN.search(text):
+        return ()
+    return (*_SORRY, *DENIALS) if asked else DENIALS
