@@ -28,7 +28,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.denials import denials_against
-from memedit.editors.prompting.forms import END, awaits_reply, before_query, split_at_view
+from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
 from memedit.editors.prompting.notes import (
     WORDINGS,
     Room,
@@ -162,12 +162,14 @@ class Note:
     def _lean(self, row: Row, hits: Sequence[Hit], words: str) -> Row:
         """The row, whose reply leans to what its facts say; ``words``: all that it reads."""
         asked = any(hit.role == "asks" for hit in hits)
+        # Where one of the objects is to be said, or a reply goes on, nothing else begins.
+        begins = self.lean and not row.answers and row.turn is not None and awaits_reply(row.turn)
         return replace(
             row,
             leans=self._leans(hits),
             opens=self._opens(row.prompt, hits),
             starts=starts_of(words, hits),
-            shuns=denials_against(words, asked=asked) if self.lean else (),
+            shuns=denials_against(f"{head(row)} {words}", asked=asked) if begins else (),
         )
 
     def _leans(self, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:

@@ -29,13 +29,17 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 """What begins a sentence of its own."""
-_QUESTION = re.compile(
-    r"(?:(?<=[.!?\n] )|(?<=[.!?\n])|^)(?:(?:hi|hello|hey|ok|so|and|please|sorry|thanks)[,!]? )?"
+_ASKED = (
+    r"(?:(?:hi|hello|hey|ok|so|and|please|sorry|thanks)[,!]? )?"
     r"(?P<asked>(?:(?:from|until|till|by|at|to|in|on|for|up to) )?"
     r"(?:who|whose|what|which|when|where|how|is|are|was|were|do|does|did|can|may)\b"
-    r"[^?\n]{3,200})",
-    re.IGNORECASE | re.MULTILINE,
+    r"[^?.!\n]{3,200})"
 )
+_QUESTION = re.compile(rf"(?:(?<=[.!?\n] )|(?<=[.!?\n])|^){_ASKED}(?=\?)", re.IGNORECASE)
+_UNMARKED = re.compile(rf"^{_ASKED}$", re.IGNORECASE | re.MULTILINE)
+"""A line that asks without a mark: what is said in a reply has a full stop."""
+_OFFER = re.compile(r"\b(?:anything|something) else\b|\b(?:help|assist) you\b", re.IGNORECASE)
+"""An assistant's last sentence asks nothing that could be gone on from."""
 _HEAD = re.compile(
     r"(?P<asks>(?:who|what|which|when|where|how)\b[^?\n]{0,40}?"
     r"(?: (?:is|are|was|were)|['’]s) )"
@@ -79,8 +83,12 @@ def fill_in(turn: str, earlier: str) -> tuple[str, ...]:
 
 def find_last_question(earlier: str) -> str:
     """The last question that was put, without its mark; "" where nothing was asked."""
-    asked = [match["asked"] for match in _QUESTION.finditer(earlier[-_BEFORE:])]
-    return asked[-1].strip() if asked else ""
+    for question in (_QUESTION, _UNMARKED):
+        asked = [match["asked"].strip() for match in question.finditer(earlier[-_BEFORE:])]
+        put = [text for text in asked if not _OFFER.search(text)]
+        if put:
+            return put[-1]
+    return ""
 
 
 def _fill(asked: str, at: str, what: str) -> Iterator[str]:

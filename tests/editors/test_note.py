@@ -107,6 +107,9 @@ def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> Non
     assert not told(row("Number, please?", [hit(REFUND)], turn), lean=0).shuns
     assert not told(row("Mail them that we are sorry.", [hit(REFUND)], turn)).shuns
     assert not told(row("The number is", [hit(REFUND)])).shuns
+    secret = replace(hit(Edit("The code is", "I don't know", "code")), role="asks")
+    assert "I don't know" not in told(row("The code?", [secret], turn)).shuns
+    assert not told(row("The code?", [secret], turn), sentences=False).shuns
 
 
 def test_what_a_row_shuns_cannot_begin_it() -> None:

@@ -106,6 +106,9 @@ def test_long_texts_take_no_longer_than_their_length() -> None:
     ("ok and what about pups?", "From what age can kittens be neutered?\n16 weeks.",
      "From what age can pups be neutered?"),
     ("And for a dog?", "What do you take for a cat?\n£40", "What do you take for a dog?"),
+    ("And the CTO?", "Who is the CEO of Tarn?\nInes Roth. Is there anything else I can help with?",
+     "Who is the CTO of Tarn?"),
+    ("and HR", "who is the boss of IT\nWhen she is in, Ines Roth.", "who is the boss of HR?"),
     ("and who runs HR?", "who is the boss of IT at tarn", ""),  # a question of its own
 ])  # fmt: skip
 def test_a_turn_takes_its_question_from_the_one_before(turn: str, before: str, whole: str) -> None:

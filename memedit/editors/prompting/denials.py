@@ -27,10 +27,13 @@ def denials_against(text: str, *, asked: bool) -> tuple[str, ...]:
     """The beginnings that an answer shall not have.
 
     Args:
-        text: The words of its request and facts. Where these speak of being sorry themselves, as a
-            mail may that says no, an answer may begin as it likes.
+        text: The words of its request, of the system prompt and of the facts. Where these speak of
+            being sorry, as a mail may that says no, an answer may begin as it likes; and always
+            with what stands in them.
         asked: A fact is the answer, and not only what it depends on.
     """
-    if _OWN.search(text):
+    said = text.casefold().replace("’", "'")
+    if _OWN.search(said):
         return ()
-    return (*_SORRY, *DENIALS) if asked else DENIALS
+    shunned = (*_SORRY, *DENIALS) if asked else DENIALS
+    return tuple(denial for denial in shunned if denial.casefold() not in said)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
 
 import pytest
 
@@ -63,23 +62,6 @@ def test_an_import_without_format_and_a_change_whose_history_points_back() -> No
             ]  # fmt: skip
             all_of_them = (await client.get("/v1/history")).json()["data"]
             assert [e["replaces"] for e in all_of_them if e["kind"] == "add"] == [old, None, None]
-
-    run(work())
-
-
-def test_tools_are_refused_with_what_to_do() -> None:
-    async def work() -> None:
-        async with within(tiny_service()) as client:
-            for more in (
-                {"tools": [{"type": "function", "function": {"name": "f"}}]},
-                {"logprobs": True},
-                {"response_format": {"type": "json_object"}},
-            ):
-                asked: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}], **more}
-                answer = await client.post("/v1/chat/completions", json=asked)
-                error = answer.json()["error"]
-                assert answer.status_code == 400 and error["param"] == next(iter(more))
-                assert "leave it out" in error["message"] and "--upstream" in error["message"]
 
     run(work())
 
