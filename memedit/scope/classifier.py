@@ -58,7 +58,7 @@ _AGAINST = 0.01
 _SAME = 0.85
 """Cosine from which an edit without a subject fires though the cross-encoder has read it."""
 _BESIDE = 0.5
-"""Share of the likeliest edit's probability of bearing below which another one only stands near."""
+"""Share of the likeliest edit's probability of bearing below which another only stands near."""
 _CROSS = "cross.safetensors"
 _GOVERNS = frozenset(
     "of for by to in at on from with about former previous late next future first second last "
@@ -317,8 +317,7 @@ class ClassifierScope:
         read = load_cross(self.model) is not None
         informing = self.informing if read else 0.0
         if not weighed:
-            empty = Decision(threshold=self.threshold, candidates=tuple(hits))
-            return replace(empty, informing_threshold=informing)
+            return Decision((), 0.0, self.threshold, tuple(hits), informing_threshold=informing)
         for i, hit in enumerate(weighed):
             against = read and float(chances[i, 1]) < _AGAINST
             floor = self._find_floor(hit, prompt, read, against)
@@ -340,7 +339,7 @@ class ClassifierScope:
         )
         beside = _find_beside_asked(weighed, chances[:, 0], self.threshold)
         if read:
-            beside |= set(np.flatnonzero(chances[:, 1] < _BESIDE * chances[:, 1].max()).tolist())
+            beside.update(np.flatnonzero(chances[:, 1] < _BESIDE * chances[:, 1].max()).tolist())
         ranked = [self._rank(weighed[i], chances[i], read, i in beside) for i in order]
         best = float(chances[order[0], 0])
         informed = [hit for hit in ranked if hit.role == "informs"]
@@ -367,7 +366,7 @@ class ClassifierScope:
 
     def _find_floor(self, hit: Hit, prompt: str, read: bool, against: bool) -> float:
         """What the training does not decide: an edit's own words fire, and one without a subject
-        where the texts are alike, as in ``mention``, unless who read both is ``against`` it."""
+        where the texts are alike, unless who read both is ``against`` it."""
         edit = hit.record.edit
         asked = normalise(prompt)
         if any(asked == normalise(text) for text in key_texts(edit)):
