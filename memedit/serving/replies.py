@@ -77,6 +77,7 @@ class ResponsesRequest(_Common):
     instructions: str | None = None
     max_output_tokens: int | None = Field(None, ge=1, le=1_000_000)
     text: TextOptions | None = None
+    include: list[str] | None = None
 
     def chat(self) -> ChatRequest:
         """The same as a chat.
@@ -93,7 +94,7 @@ class ResponsesRequest(_Common):
                 400, f"{bad[0]} is not supported by this server: it stores no responses.",
                 code="unsupported_parameter", param=bad[0],
             )  # fmt: skip
-        if "message.output_text.logprobs" in (more.get("include") or ()):
+        if "message.output_text.logprobs" in (self.include or ()):
             more = {**more, "top_logprobs": 1}
         for name, harmless in _ELSEWHERE.items():
             if more.get(name) not in harmless:
@@ -106,7 +107,7 @@ class ResponsesRequest(_Common):
             turns.append(Message(role="user", content=self.input))
         else:
             turns += [Message(role=turn.role, content=turn.text) for turn in self.input]
-        own = {"input", "instructions", "max_output_tokens", "n", "text", *_ELSEWHERE}
+        own = {"input", "instructions", "max_output_tokens", "n", "text", "include", *_ELSEWHERE}
         common = self.model_dump(exclude=own)
         form = None if self.text is None else self.text.format
         shape = None if form is None else form.chat()

@@ -155,7 +155,7 @@ class Function(BaseModel):
     @property
     def schema_(self) -> dict[str, Any]:
         """The schema of its arguments: an object."""
-        return {"type": "object"} | (self.parameters or {"additionalProperties": False})
+        return (self.parameters or {"additionalProperties": False}) | {"type": "object"}
 
 
 class Tool(BaseModel):

@@ -82,6 +82,8 @@ def test_an_answer_that_is_cut_says_so(client: openai.OpenAI) -> None:
         {"text": {"format": {"type": "json_schema"}}},
         {"text": {"format": {"type": "json_schema", "schema": {"type": "objekt"}}}},
         {"include": ["message.output_text.logprobs"]},
+        {"include": 5},
+        {"include": {"message.output_text.logprobs": 1}},
         {"text": "plain"},
         {"input": []},
     ],

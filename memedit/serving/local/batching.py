@@ -243,20 +243,28 @@ class Batcher:
             for job in mine:
                 job.failed(error)
             return []
-        rows = []
+        rows = list[_Row]()
         for job, row, concerned in zip(mine, decided, edited, strict=True):
             job.decided(row.decision, version)
-            wanted = job.sampling
+            try:
+                rows += self._begin(job, row, concerned)
+            except Exception as error:
+                job.failed(error)
+        return rows
 
-            def decode(ids: Sequence[int], special: bool = wanted.special) -> str:
-                return self.model.engine.codec.text(_tensor(ids), special=special)
+    def _begin(self, job: Job, row: Row, edited: bool) -> list[_Row]:
+        """The rows of one job: one for each answer that is wanted."""
+        wanted, rows = job.sampling, list[_Row]()
 
-            for index in range(wanted.n):
-                generation = job.generation(index, decode)
-                generation.trim = job.chat and self.model.reads(row.decision)
-                # Its identity tells several answers to one prompt apart: see _Call.
-                own = replace(row, ids=job.ids.clone(), formed=wanted.shape is not None)
-                rows.append(_Row(job, own, generation, concerned))
+        def decode(ids: Sequence[int]) -> str:
+            return self.model.engine.codec.text(_tensor(ids), special=wanted.special)
+
+        for index in range(wanted.n):
+            generation = job.generation(index, decode)
+            generation.trim = job.chat and self.model.reads(row.decision)
+            # Its identity tells several answers to one prompt apart: see _Call.
+            own = replace(row, ids=job.ids.clone(), formed=wanted.shape is not None)
+            rows.append(_Row(job, own, generation, edited))
         return rows
 
     def _use_view(self, view: View) -> AbstractContextManager[Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,10 +162,15 @@ class Call:
 
 
 class CallReader:
-    """Takes an answer as it grows, and tells calls from text."""
+    """Takes an answer as it grows, and tells calls from text.
 
-    def __init__(self, style: Style) -> None:
-        self._style, self._held = style, ""
+    Args:
+        style: How the model writes calls.
+        names: Of the tools it may call; anything else is text.
+    """
+
+    def __init__(self, style: Style, names: Collection[str]) -> None:
+        self._style, self._names, self._held = style, names, ""
         self._inside = self._plain = False
         self.found = 0
 
@@ -223,8 +228,10 @@ class CallReader:
         try:
             said = json.loads(body)
             name, arguments = said["name"], said[self._style.arguments]
-        except (ValueError, KeyError, TypeError):
+            if name not in self._names or not isinstance(arguments, dict):
+                return None
+            written = json.dumps(arguments, ensure_ascii=False)
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
-        if not isinstance(name, str) or not isinstance(arguments, dict):
-            return None
-        return Call(name, json.dumps(arguments, ensure_ascii=False))
+        # Half a surrogate pair, which JSON may spell, has no place in an answer.
+        return Call(name, written.encode("utf-8", "replace").decode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from memedit.serving import receipts
@@ -199,7 +200,7 @@ def write_text_logprobs(scored: Sequence[Scored], read: TokenOf, offset: int) ->
         offset: Characters of the choice's text before them.
     """
     texts = [read(each.token)[0] for each in scored]
-    offsets = [offset + sum(map(len, texts[:n])) for n in range(len(texts))]
+    offsets = list(accumulate(map(len, texts), initial=offset))[:-1]
     # Several tokens may have one text: the likeliest of them counts.
     tops = [{read(token)[0]: p for token, p in reversed(each.top)} for each in scored]
     return {

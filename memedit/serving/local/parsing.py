@@ -59,7 +59,10 @@ class Parsed:
 
     def begin_choice(self, at: int) -> Choice:
         """The ``at``-th answer, before anything was heard of it."""
-        reader = None if self.tools is None else CallReader(self.tools.style)
+        reader = None
+        if self.tools is not None:
+            names = [tool.function.name for tool in self.tools.tools]
+            reader = CallReader(self.tools.style, names)
         return Choice(at, reader=reader, named=self.named)
 
 

@@ -34,6 +34,8 @@ class Renderer:
     def __init__(self, tokenizer: Any, size: int) -> None:
         self._tokenizer, self._size = copy.deepcopy(tokenizer), size
         self._lock = threading.Lock()
+        self._special = frozenset(self._tokenizer.get_added_vocab())
+        self._has_bytes = _spells_bytes(self._tokenizer)
         self.token = lru_cache(maxsize=8_192)(self._read_token)
 
     @cached_property
@@ -130,8 +132,9 @@ class Renderer:
 
     def _read_token(self, token: int) -> tuple[str, list[int]]:
         """A token's text and its bytes, which may be half a character's."""
-        with self._lock:
-            piece = str(self._tokenizer.convert_ids_to_tokens(token) or "")
+        # Without the lock, which others hold for long: this is asked on the event loop, and looking
+        # one token up changes nothing.
+        piece = str(self._tokenizer.convert_ids_to_tokens(token) or "")
         if piece in self._special:
             raw = piece.encode()
         elif piece.startswith("<0x") and len(piece) == 6:
@@ -142,15 +145,11 @@ class Renderer:
             raw = piece.replace("\u2581", " ").encode()
         return raw.decode("utf-8", "replace"), list(raw)
 
-    @cached_property
-    def _special(self) -> frozenset[str]:
-        return frozenset(self._tokenizer.get_added_vocab())
 
-    @cached_property
-    def _has_bytes(self) -> bool:
-        """Whether the vocabulary spells bytes by letters, as GPT-2's."""
-        core = getattr(self._tokenizer, "backend_tokenizer", None)
-        return core is not None and "ByteLevel" in json.dumps(json.loads(core.to_str())["decoder"])
+def _spells_bytes(tokenizer: Any) -> bool:
+    """Whether the vocabulary spells bytes by letters, as GPT-2's."""
+    core = getattr(tokenizer, "backend_tokenizer", None)
+    return core is not None and "ByteLevel" in json.dumps(json.loads(core.to_str())["decoder"])
 
 
 def _plain_turn(message: Message) -> dict[str, Any]:

@@ -198,7 +198,8 @@ class Generation:
             self.finish = "cancelled"
             return True
         if token in ends:
-            return self._end("stop")
+            # Where a form cannot go on, nothing but an end is allowed.
+            return self._end("stop" if self._shaped is None else self._shaped.end())
         self.tokens.append(token)
         self._rate(token)
         self._show(self._detokenizer.add(token))

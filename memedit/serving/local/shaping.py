@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from torch import Tensor
 
 from memedit.serving.errors import ApiError
@@ -22,6 +22,11 @@ from memedit.serving.errors import ApiError
 log = logging.getLogger(__name__)
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """Where blanks are free, a small model may never come to an end of them."""
+_LONGEST = 1_000_000
+"""Characters of a grammar."""
+_LIMITS = LLParserLimits(max_lexer_states=100_000)
+"""Every answer has a matcher of its own, and a state takes 1 to 2 kB; llguidance's own limit is
+250,000. A string of a bounded length needs about three for each of its characters."""
 
 
 def write_json_rule(schema: Mapping[str, Any] | bool) -> str:
@@ -65,6 +70,10 @@ class Shaped:
         """One more token of the answer; why it ends here, or None."""
         if self._matcher.consume_token(token) and not self._matcher.is_stopped():
             return None
+        return self.end()
+
+    def end(self) -> str:
+        """Why an answer that ends here does: a matcher that cannot go on has it end, too."""
         if self._matcher.is_error():
             # What is there is no whole answer: as if there had been no room for the rest.
             log.warning("A response format cannot go on: %s", self._matcher.get_error()[:200])
@@ -83,7 +92,10 @@ class Shaper:
         self._lock = threading.Lock()
         self._read = read
         self._vocabulary: LLTokenizer | None = None
+        self._unread = ""
         self._compile = lru_cache(maxsize=64)(self._compile_grammar)
+        # Of its own: the many tools of one request must not drive whole grammars out.
+        self._accepts = lru_cache(maxsize=1_024)(self._accepts_grammar)
 
     def compile(self, grammar: str, param: str) -> Shape:
         """A shape from a grammar in llguidance's dialect of Lark.
@@ -95,7 +107,10 @@ class Shaper:
         Raises:
             ApiError: it cannot be kept to: the schema asks for what is not supported, say.
         """
-        found = self._compile(grammar)
+        if len(grammar) > _LONGEST:
+            found: LLMatcher | str = f"it is longer than {_LONGEST:,} characters"
+        else:
+            found = self._compile(grammar)
         if isinstance(found, str):
             raise ApiError(
                 400, f"{param} cannot be kept to: {found}", param=param,
@@ -104,27 +119,44 @@ class Shaper:
         return Shape(found)
 
     def accepts(self, grammar: str) -> bool:
-        """Whether :meth:`compile` takes it."""
-        return not isinstance(self._compile(grammar), str)
+        """Whether :meth:`compile` takes it.
+
+        Raises:
+            ApiError: the model's tokens are not known.
+        """
+        return len(grammar) <= _LONGEST and self._accepts(grammar)
 
     def is_special(self, text: str) -> bool:
-        """Whether a text is one token that stands for no letters."""
+        """Whether a text is one token that stands for no letters.
+
+        Raises:
+            ApiError: the model's tokens are not known.
+        """
         tokens = self._find_vocabulary()
         ids = tokens.tokenize_str(text, parse_special=True)
         return len(ids) == 1 and tokens.is_special_token(ids[0])
 
+    def _accepts_grammar(self, grammar: str) -> bool:
+        return not isinstance(self._compile_grammar(grammar), str)
+
     def _compile_grammar(self, grammar: str) -> LLMatcher | str:
-        try:
-            read = self._find_vocabulary()
-        except ValueError as error:
-            return f"this model's tokenizer does not say which tokens there are ({error})"
-        failed, said = LLMatcher.validate_grammar_with_warnings(grammar, read)
-        if failed:
-            return said[0].splitlines()[0].split("compile JSON schema: ")[-1][:300]
-        return LLMatcher(read, grammar, log_level=0)
+        """A matcher, or why there is none."""
+        made = LLMatcher(self._find_vocabulary(), grammar, log_level=0, limits=_LIMITS)
+        if not made.is_error():
+            return made
+        return made.get_error().splitlines()[0].split("compile JSON schema: ")[-1][:300]
 
     def _find_vocabulary(self) -> LLTokenizer:
         with self._lock:
+            if self._vocabulary is None and not self._unread:
+                try:
+                    self._vocabulary = self._read()
+                except ValueError as error:
+                    self._unread = str(error) or "unknown"
             if self._vocabulary is None:
-                self._vocabulary = self._read()
+                raise ApiError(
+                    400, "response_format and tools cannot be kept to: this model's tokenizer does "
+                    f"not say which tokens there are ({self._unread}).",
+                    code="unsupported_parameter",
+                )  # fmt: skip
             return self._vocabulary

@@ -137,3 +137,17 @@ def test_a_full_queue_and_a_closed_one_refuse(model: Any) -> None:
     made.close()
     with pytest.raises(ApiError, match="shutting down"):
         made.submit(Asked(model, ELSEWHERE).job)
+
+
+class Broken:
+    """A shape that cannot be begun."""
+
+    def begin(self) -> Any:
+        raise MemoryError("no room")
+
+
+def test_a_shape_that_cannot_begin_fails_its_own_request(model: Any) -> None:
+    broken, other = Asked(model, QUESTION, shape=Broken()), Asked(model, QUESTION)
+    together(model, [broken, other])
+    assert isinstance(broken.error, MemoryError) and other.error is None
+    assert other.texts[0] and other.ends[0]

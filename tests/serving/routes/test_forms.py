@@ -16,6 +16,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from memedit.engine.encoders import HashingEncoder
 from memedit.model.editable import EditableModel
 from memedit.serving.local.calling import HERMES, LLAMA, Call, CallReader, Style, find_style
+from memedit.serving.schemas import Function
 from tests import helpers
 from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, serving, tiny_service
 
@@ -249,6 +250,7 @@ def test_the_style_is_read_from_the_template() -> None:
 
 
 CALL = '{"name": "weather", "arguments": {"city": "Lyon"}}'
+NOBODYS = '{"name": "Ann", "parameters": {}, "arguments": {}}'
 
 
 @pytest.mark.parametrize("size", [1, 3, 1_000])
@@ -263,12 +265,14 @@ CALL = '{"name": "weather", "arguments": {"city": "Lyon"}}'
         (LLAMA, CALL.replace("arguments", "parameters"), "", 1),
         (LLAMA, "Set {a} and {b}", "Set {a} and {b}", 0),
         (LLAMA, '{"city": 1}', '{"city": 1}', 0),
+        (LLAMA, NOBODYS, NOBODYS, 0),
+        (HERMES, f"<tool_call>{NOBODYS}</tool_call>", f"<tool_call>{NOBODYS}</tool_call>", 0),
     ],
 )
 def test_calls_are_told_from_text(
     style: Style, said: str, text: str, calls: int, size: int
 ) -> None:
-    reader, shown = CallReader(style), ""
+    reader, shown = CallReader(style, ["weather"]), ""
     found: list[Call] = []
     for at in range(0, len(said), size):
         piece, made = reader.add(said[at : at + size])
@@ -276,3 +280,17 @@ def test_calls_are_told_from_text(
     piece, made = reader.add("", last=True)
     assert shown + piece == text
     assert [call.arguments for call in found + made] == ['{"city": "Lyon"}'] * calls
+
+
+def test_a_call_that_no_answer_could_carry_harms_none() -> None:
+    half = CALL.replace("Lyon", "\\ud800")
+    _, [call] = CallReader(HERMES, ["weather"]).add(f"<tool_call>{half}</tool_call>")
+    assert call.arguments == '{"city": "?"}'
+    deep = CALL.replace('"Lyon"', "[" * 100_000 + "]" * 100_000)
+    shown, calls = CallReader(HERMES, ["weather"]).add(f"<tool_call>{deep}</tool_call>")
+    assert not calls and shown == f"<tool_call>{deep}</tool_call>"
+
+
+def test_a_tools_arguments_are_an_object() -> None:
+    assert Function(name="x", parameters={"type": "string"}).schema_ == {"type": "object"}
+    assert Function(name="x").schema_ == {"additionalProperties": False, "type": "object"}

@@ -1,0 +1,82 @@
+"""Forms: what a matcher that fails makes of an answer, and what no form is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from llguidance import LLTokenizer
+from llguidance.hf import from_tokenizer
+
+from memedit.serving.errors import ApiError
+from memedit.serving.local.sampling import Generation, Sampling
+from memedit.serving.local.shaping import Shape, Shaper
+from tests import helpers
+
+TOKENIZER = helpers.byte_tokenizer()
+END = int(TOKENIZER.eos_token_id)
+
+
+def read() -> LLTokenizer:
+    return from_tokenizer(TOKENIZER, eos_token=[END])
+
+
+def id_of(letter: str) -> int:
+    return int(TOKENIZER.convert_tokens_to_ids(letter))
+
+
+def begin(shape: Shape) -> Generation:
+    def decode(tokens: Sequence[int]) -> str:
+        return str(TOKENIZER.decode(tokens))
+
+    sampling = Sampling(max_tokens=9, shape=shape)
+    return Generation(0, sampling, decode, lambda *_: None, lambda: False)
+
+
+def test_an_answer_whose_form_fails_is_not_whole() -> None:
+    shape = Shaper(read).compile('start: "y" "es"?', "response_format")
+    whole = begin(shape)
+    assert not whole.push(id_of("y"), frozenset({END})) and whole.push(END, frozenset({END}))
+    assert whole.finish == "stop"
+    broken = shape.begun.deep_copy()
+    assert not broken.consume_token(id_of("n"))
+    cut = begin(Shape(broken))
+    allowed = cut.look(torch.zeros(len(TOKENIZER))).isfinite()
+    assert allowed.nonzero().flatten().tolist() == [END]  # so that the answer does end
+    assert cut.push(END, frozenset({END})) and cut.finish == "length"
+
+
+def test_what_cannot_be_kept_to_is_refused() -> None:
+    shaper = Shaper(read)
+    for grammar, said in (("start: nothing", "nothing"), ("#" * 1_000_001, "longer than")):
+        assert not shaper.accepts(grammar)
+        with pytest.raises(ApiError, match=said) as refused:
+            shaper.compile(grammar, "tools")
+        assert (refused.value.status, refused.value.param) == (400, "tools")
+
+
+def test_many_tools_drive_no_grammar_out() -> None:
+    shaper = Shaper(read)
+    kept = shaper.compile('start: "yes"', "tools")
+    assert all(shaper.accepts(f'start: "{i}"') for i in range(70))
+    assert shaper.compile('start: "yes"', "tools").begun is kept.begun
+
+
+def test_a_vocabulary_that_cannot_be_read_is_told_and_read_once() -> None:
+    tries = []
+
+    def fail() -> LLTokenizer:
+        tries.append(1)
+        raise ValueError("only fast ones")
+
+    shaper = Shaper(fail)
+    for ask in (
+        lambda: shaper.is_special("<x>"),
+        lambda: shaper.accepts('start: "x"'),
+        lambda: shaper.compile('start: "x"', "tools"),
+    ):
+        with pytest.raises(ApiError, match="only fast ones") as refused:
+            ask()
+        assert (refused.value.status, refused.value.code) == (400, "unsupported_parameter")
+    assert len(tries) == 1
