@@ -307,13 +307,29 @@ class Replica(ABC):
                 # Texts lie where the journal does, and nowhere else.
                 state = None if journal.database.shared else self.live.arrays()
                 snapshots.write(folder, identity, self.live.indexes(), state)
+                dropped = self._drop_if_purged(journal, folder, identity["event"][0])
             except (OSError, UntrustedFileError) as error:
                 raise MemoryStoreError(
                     f"The index snapshot in {str(folder)!r} cannot be written: {error}.",
                     hint="The edits are safe: the index is rebuilt from the journal.",
                 ) from error
             if path is None:
-                self.unsaved = 0
+                # Dropped: without any, the next start learns all cells again.
+                self.unsaved = max(SNAPSHOT_EVERY, self._count_keys()) if dropped else 0
+
+    def _drop_if_purged(self, journal: JournalReader, folder: Path, event: int) -> bool:
+        """Remove the snapshot just written if there was a purge after its event; whether so.
+
+        Writing takes seconds, and no transaction is open meanwhile: what another process purged
+        then, and saw to be nowhere, came back with it. Who purges later removes it itself.
+        """
+        with journal.read():
+            purged = int(journal.metas().get(PURGED) or 0)
+        if purged <= event:
+            return False
+        # No more than that: who keeps what was made of edits hears of it with the news.
+        snapshots.drop_older(folder, purged)
+        return True
 
     def snapshot_if_due(
         self, journal: JournalReader | None = None, *, closing: bool = False

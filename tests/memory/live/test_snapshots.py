@@ -369,3 +369,28 @@ def test_a_record_that_cannot_be_read_is_told_when_it_is_looked_at(path: Path) -
     shutil.rmtree(path / "index")
     with EditMemory(path, CountingEncoder()) as memory:
         assert sound(memory)
+
+
+def test_what_is_purged_while_a_snapshot_is_written_is_not_in_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = snapshots.write
+    with EditMemory(path, CountingEncoder()) as memory:
+        memory.add(Edit("The town of Oz is", "Zanzibar-upon-Ouse", "Oz"))
+
+        def purge_first(*args: Any) -> None:
+            monkeypatch.setattr(snapshots, "write", write)
+            with EditMemory(path, CountingEncoder()) as other:
+                assert other.purge(subject="Oz").complete
+                other._store.replica.unsaved = 0  # it leaves no newer one either
+            write(*args)
+
+        monkeypatch.setattr(snapshots, "write", purge_first)
+        memory.snapshot()
+        files = [file for file in path.rglob("*") if file.is_file()]
+        assert not [file for file in files if b"Zanzibar-upon-Ouse" in file.read_bytes()]
+        assert not manifest(path).exists()
+        memory.snapshot()
+        assert manifest(path).exists() and sound(memory)
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert len(everything(memory)) == 100 and sound(memory)
