@@ -76,8 +76,11 @@ class Space:
 
     def find(self, id: str) -> int | None:
         """The sequence of the record of an id; None: there is none."""
-        found = self._ids.get(code_of(id))
-        return found[-1] if found else None
+        # The hash is without a key, and whoever writes edits chooses ids: two may share one.
+        for sequence in reversed(self._ids.get(code_of(id))):
+            if self._records[sequence].id == id:
+                return sequence
+        return None
 
     def sequences(self) -> Ids:
         """Of every record, ascending."""
@@ -151,9 +154,13 @@ class Space:
 
     def about(self, edit: Edit) -> set[int]:
         """Records that share a topic with ``edit``."""
+        wanted = set(topics(edit))
         with self._late:
             self._enter_topics()
-            return {s for topic in topics(edit) for s in self._by_topic.get(code_of(topic))}
+            found = {s for topic in wanted for s in self._by_topic.get(code_of(topic))}
+        # What is not about the same must never be superseded by chance, or by a crafted topic.
+        records = self._records
+        return {s for s in found if not wanted.isdisjoint(topics(records[s].edit))}
 
     def _enter_topics(self, most: int | None = None) -> None:
         """Worked out when a writer first asks: readers, and a start, never need them."""
