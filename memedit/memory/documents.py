@@ -149,7 +149,7 @@ class Documented(Shelves):
                 made, change = plan(head, _choose_version(store, document.name, namespace))
                 store.store(head, made, vectors)
             store.follow()
-            return _read_made(change, store.live)
+            return _read_made(change, store)
 
     def remove_document(
         self, name: str, *, namespace: str = DEFAULT_NAMESPACE, dry_run: bool = False
@@ -174,7 +174,7 @@ class Documented(Shelves):
                     plan.retire(record, REASON, None)
                 store.store(head, plan, {})
             store.follow()
-            return _read_made(change, store.live)
+            return _read_made(change, store)
 
 
 def _document(
@@ -230,7 +230,10 @@ def _choose_version(store: Store, name: str, namespace: str) -> int:
     return 1 + max((place.version for place in map(place_of, sources) if place), default=0)
 
 
-def _read_made(change: DocumentChange, live: LiveSet) -> DocumentChange:
-    """A change that was made, with the records as they now are."""
-    diff = tuple((mark, live.records.get(r.sequence, r)) for mark, r in change.diff)
-    return replace(change, diff=diff, memory=live.version, made=True)
+def _read_made(change: DocumentChange, store: Store) -> DocumentChange:
+    """A change that was made, with the records as they now are. Lock held."""
+    # Others' news arrive without the lock: they may take out the very record that is read.
+    with store.replica.guard:
+        live = store.live
+        diff = tuple((mark, live.records.get(r.sequence, r)) for mark, r in change.diff)
+        return replace(change, diff=diff, memory=live.version, made=True)

@@ -196,11 +196,13 @@ class Store:
     def follow_all(self, receipts: Sequence[Receipt]) -> list[Receipt]:
         """:meth:`follow`, and the receipts with the records as they now are. Lock held."""
         self.follow()
-        live = self.live.records
-        return [
-            replace(receipt, record=live.get(receipt.record.sequence, receipt.record))
-            for receipt in receipts
-        ]
+        # Others' news arrive without the lock: they may take out the very record that is read.
+        with self.replica.guard:
+            live = self.live.records
+            return [
+                replace(receipt, record=live.get(receipt.record.sequence, receipt.record))
+                for receipt in receipts
+            ]
 
     @contextmanager
     def beside(self, *, write: bool) -> Iterator[Connection | None]:

@@ -78,7 +78,9 @@ class PackedRecords(Mapping[int, Record]):
         return iter(self.sequences().tolist())
 
     def __contains__(self, sequence: object) -> bool:
-        return sequence in self._objects or sequence in self._packed.places
+        # Not what is kept as an object: one that was read while another thread took it out would
+        # be there for ever.
+        return sequence in self._packed.places
 
     def __getitem__(self, sequence: int) -> Record:
         known = self._objects.get(sequence)

@@ -62,6 +62,15 @@ def test_what_is_taken_out_is_not_kept() -> None:
     assert "Zanzibar" not in repr(vars(held)) and list(held) == [1]
 
 
+def test_what_was_read_while_it_was_taken_out_is_not_there() -> None:
+    held = PackedRecords()
+    held.add_many([record(1), record(2)])
+    late = held[2]
+    held.pop(2)
+    held._objects[2] = late  # by the thread that read it meanwhile
+    assert 2 not in held and 1 in held
+
+
 def test_no_text_stays_for_ever(tmp_path: Path) -> None:
     """The interpreter's own table of texts lets go of none from Python 3.12 on."""
     with EditMemory(tmp_path / "memory", HashingEncoder(16)) as memory:
