@@ -235,14 +235,17 @@ class Replica(ABC):
             self.payloads.clear()
             self._arrived.notify_all()
         if purged:
-            self._drop_purged(identity, metas.get(PURGED))
+            self._drop_purged(journal, identity, metas.get(PURGED))
         if afresh and len(live) > _MANY:
             del news, rows
             give_back_memory()
         return identity
 
-    def _drop_purged(self, identity: Mapping[str, str], event: str | None) -> None:
-        """What was purged is let go of wherever it was kept beside the live set."""
+    def _drop_purged(
+        self, journal: JournalReader, identity: Mapping[str, str], event: str | None
+    ) -> None:
+        """What was purged is let go of wherever it was kept beside the live set, within one of
+        the journal's transactions."""
         # A copy: another thread may add to it meanwhile.
         for forget in list(self.when_purged):
             forget()
@@ -250,7 +253,7 @@ class Replica(ABC):
         # A reader of a directory leaves it as it is: whoever writes there removes the snapshot.
         if folder is not None and (self._journal.database.shared or not self._journal.read_only):
             try:
-                if snapshots.drop_older(folder, int(event or 0)):
+                if snapshots.drop_older(folder, int(event or 0), journal.event_time):
                     # A new one is due: without any, the next start learns all cells again.
                     self.unsaved = max(self.unsaved, SNAPSHOT_EVERY, self._count_keys())
             except (OSError, UntrustedFileError) as error:  # tried again with the next news
@@ -325,10 +328,10 @@ class Replica(ABC):
         """
         with journal.read():
             purged = int(journal.metas().get(PURGED) or 0)
-        if purged <= event:
-            return False
-        # No more than that: who keeps what was made of edits hears of it with the news.
-        snapshots.drop_older(folder, purged)
+            if purged <= event:
+                return False
+            # No more than that: who keeps what was made of edits hears of it with the news.
+            snapshots.drop_older(folder, purged, journal.event_time)
         return True
 
     def snapshot_if_due(

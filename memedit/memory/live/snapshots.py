@@ -38,6 +38,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_TRAINED_ON = 1 << 40
 _UNUSABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError)
 _LARGEST = 1 << 63  # what a database takes as a number
+EventTime = Callable[[int], str | None]
+"""When the event of an id was written; None: there is none."""
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +119,13 @@ def _sweep(folder: Path, kept: set[str]) -> None:
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
-def drop_older(directory: Path, event: int) -> bool:
-    """Remove a snapshot, and what is left of others, made before an event: it holds vectors that
-    were purged since. Whether there was one.
+def drop_older(directory: Path, event: int, event_time: EventTime) -> bool:
+    """Remove a snapshot, and what is left of others, made before an event, or of another history:
+    it may hold what was purged since. Whether there was one.
+
+    Args:
+        event: That of the purge.
+        event_time: Of this memory's events.
 
     Raises:
         UntrustedFileError: a link lies in its folder.
@@ -130,8 +136,8 @@ def drop_older(directory: Path, event: int) -> bool:
         return False
     check_folder(directory, (FOLDER,))
     found = manifest(directory)
-    made = found.get("event") if found is not None else None
-    if isinstance(made, list) and made and isinstance(made[0], int) and made[0] >= event:
+    made = _read_event(found) if found is not None else None
+    if made is not None and made[0] >= event and event_time(made[0]) == made[1]:
         return False
     # All of them: what a crashed writer left may hold the same vectors.
     files = list(folder.iterdir())
@@ -158,14 +164,20 @@ def manifest(directory: Path) -> dict[str, Any] | None:
     return content
 
 
-def find(
-    directory: Path, identity: Mapping[str, str], event_time: Callable[[int], str | None]
-) -> Saved:
+def _read_event(manifest: Mapping[str, Any]) -> tuple[int, Any] | None:
+    """The id and time of the event a snapshot ends at; None: there can be none such."""
+    event = manifest.get("event")
+    if not isinstance(event, list) or len(event) != 2 or type(event[0]) is not int:
+        return None
+    return (event[0], event[1]) if 0 < event[0] < _LARGEST else None
+
+
+def find(directory: Path, identity: Mapping[str, str], event_time: EventTime) -> Saved:
     """A snapshot of this very memory; nothing where there is none.
 
     Args:
         identity: What the manifest must say, the vectors' "dimension" among it.
-        event_time: When the event of an id was written: the snapshot's must be one of this memory.
+        event_time: Of this memory's events: the snapshot's must be one of them.
     """
     found = manifest(directory)
     if found is None:
@@ -173,10 +185,8 @@ def find(
     if any(found.get(name) != value for name, value in identity.items()):
         log.warning("Index snapshot in %s is another memory's: rebuilding.", directory)
         return Saved()
-    event = found.get("event")
-    if not isinstance(event, list) or len(event) != 2 or not isinstance(event[0], int):
-        return Saved()
-    if not 0 < event[0] < _LARGEST:
+    event = _read_event(found)
+    if event is None:
         return Saved()
     # The same id at another time: the memory went back to a backup and on from there.
     if event_time(event[0]) != event[1]:

@@ -394,3 +394,12 @@ def test_what_is_purged_while_a_snapshot_is_written_is_not_in_it(
         assert manifest(path).exists() and sound(memory)
     with EditMemory(path, CountingEncoder()) as memory:
         assert len(everything(memory)) == 100 and sound(memory)
+
+
+def test_a_purge_leaves_no_snapshot_of_another_history(path: Path) -> None:
+    event, at = json.loads(manifest(path).read_text())["event"]
+    assert not snapshots.drop_older(path, event, {event: at}.get)
+    assert manifest(path).exists()
+    # As after going back to a backup: its event is newer than the purge, and none of this journal.
+    assert snapshots.drop_older(path, event - 1, {event: "2020"}.get)
+    assert not list((path / "index").iterdir())
