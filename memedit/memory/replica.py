@@ -22,7 +22,7 @@ from memedit.core.types import Payload
 from memedit.memory.journal.feed import Freshness
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import PURGED, JournalReader
-from memedit.memory.journal.rows import PayloadRow, readable
+from memedit.memory.journal.rows import DAMAGE, PayloadRow, readable
 from memedit.memory.journal.turns import Turns
 from memedit.memory.live import snapshots
 from memedit.memory.live.index import VectorIndex
@@ -207,15 +207,12 @@ class Replica(ABC):
         metas = journal.metas()
         identity = journal.identity(metas)
         live = self.live
-        ready: Mapping[str, VectorIndex] = {}
         afresh = identity.get("embedding") != self._embedding or not self._continues(journal)
-        if afresh:  # new, re-encoded elsewhere, or gone back to a backup
-            live, ready = self._begin(journal, identity)
         with _collecting_later() if afresh else nullcontext():
-            news = live.read(journal, self.payloads, ready, int(identity.get("dimension", 0)))
-            if afresh:
-                # Without the guard: nobody reads this set yet, and it may take minutes.
-                live.apply(news, ready)
+            if afresh:  # new, re-encoded elsewhere, or gone back to a backup
+                live, news = self._read_afresh(journal, identity)
+            else:
+                news = live.read(journal, self.payloads, {}, int(identity.get("dimension", 0)))
         rows = self._payload_rows(journal, live, news, metas, afresh=afresh)
         purged = metas.get(PURGED) != self._purged
         relations = journal.relation_ids() if purged and not afresh else None
@@ -269,6 +266,28 @@ class Replica(ABC):
 
     # -- snapshots ----------------------------------------------------------------------------
 
+    def _read_afresh(
+        self, journal: JournalReader, identity: Mapping[str, str]
+    ) -> tuple[LiveSet, News]:
+        """A live set with everything taken in, and the last of it. Without the guard: nobody reads
+        this set yet, and it may take minutes."""
+        dimension = int(identity.get("dimension", 0))
+        live, ready = self._begin(journal, identity)
+        of_snapshot = bool(live.event)
+        try:
+            news = live.read(journal, self.payloads, ready, dimension)
+            live.apply(news, ready)
+            return live, news
+        except (*DAMAGE, MemoryStoreError) as error:
+            if not of_snapshot:
+                raise
+            # A state may pass every check and yet not be what the journal goes on from.
+            log.warning("Snapshot of the records is unusable (%s): rebuilding.", error)
+        live = LiveSet()
+        news = live.read(journal, self.payloads, {}, dimension)
+        live.apply(news)
+        return live, news
+
     def _begin(
         self, journal: JournalReader, identity: Mapping[str, str]
     ) -> tuple[LiveSet, Mapping[str, VectorIndex]]:
@@ -280,7 +299,7 @@ class Replica(ABC):
         if saved.state is not None:
             try:
                 live = LiveSet.from_arrays(saved.state, saved.indexes, self.payloads)
-            except (ValueError, LookupError, TypeError, MemoryStoreError) as error:
+            except (*DAMAGE, MemoryStoreError) as error:
                 log.warning("Snapshot of the records is unusable (%s): rebuilding.", error)
             else:
                 dimension = int(identity["dimension"])

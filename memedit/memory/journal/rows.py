@@ -19,10 +19,11 @@ from memedit.memory.journal.payloads import LazyPayloads, LazyReader
 from memedit.memory.journal.schema import records
 from memedit.memory.reports import EventKind
 
-_DAMAGE = (
+DAMAGE = (
     ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError,
     ValueError,
 )  # fmt: skip
+"""What reading content that no memory wrote raises."""
 
 _MULTIPLE = {"multiple": True}
 
@@ -36,7 +37,7 @@ def readable(address: Address) -> Iterator[None]:
     """
     try:
         yield
-    except _DAMAGE as error:
+    except DAMAGE as error:
         if isinstance(error, MemeditError) and not isinstance(error, InvalidEditError):
             raise
         raise MemoryStoreError(

@@ -15,7 +15,7 @@ import numpy as np
 from memedit.core.errors import InvalidEditError, MemoryStoreError
 from memedit.core.types import Ids, Record
 from memedit.memory.journal.payloads import LazyReader
-from memedit.memory.journal.rows import list_content, make_record
+from memedit.memory.journal.rows import DAMAGE, list_content, make_record
 from memedit.memory.live.postings import Postings
 
 _PROMPT, _TARGET = 4, 5
@@ -101,22 +101,26 @@ class PackedRecords(Mapping[int, Record]):
 
     def _unpack(self, sequence: int, packed: bytes) -> Record:
         try:
-            return make_record(json.loads(packed), self.lazy)
+            record = make_record(json.loads(packed), self.lazy)
+            if record.sequence != sequence:
+                raise ValueError(f"it says it is {record.sequence}")
         # Of a snapshot that somebody else made.
-        except (ValueError, TypeError, InvalidEditError) as error:
-            raise MemoryStoreError(
-                f"The index snapshot holds no record {sequence}: {error}.",
-                hint="Delete the folder index of the memory: it is made anew.",
-            ) from error
+        except (*DAMAGE, InvalidEditError) as error:
+            raise _no_record(sequence, error) from error
+        return record
 
     def statement(self, sequence: int) -> str:
         """What a record states (``Edit.statement``), without making the record itself."""
         known, packed = self._objects.get(sequence), self._packed.get(sequence)
         if known is not None or packed is None:
             return self[sequence].edit.statement
-        values = json.loads(packed)
-        prompt, target = values[_PROMPT], values[_TARGET]
-        return prompt.strip() if target is None else f"{prompt.rstrip()} {target.strip()}"
+        try:
+            values = json.loads(packed)
+            prompt, target = values[_PROMPT], values[_TARGET]
+            found: str = prompt.strip() if target is None else f"{prompt.rstrip()} {target.strip()}"
+        except DAMAGE as error:
+            raise _no_record(sequence, error) from error
+        return found
 
     def sequences(self) -> Ids:
         """[n] of all, ascending."""
@@ -152,6 +156,8 @@ class PackedRecords(Mapping[int, Record]):
             KeyError: one is missing.
         """
         content, sequences, places = arrays["records"], arrays["places"], arrays["places.at"]
+        if (sequences[1:] <= sequences[:-1]).any():
+            raise ValueError("records that do not ascend, or are there twice")
         _check_spans(content, np.sort(places))
         made = cls()
         made._packed = _Packed(bytearray(content), Postings.of(sequences, places))
@@ -198,6 +204,13 @@ class PackedRecords(Mapping[int, Record]):
         """Whether a record is valid at a moment: most have no dates, and need not be read."""
         since, until = self._dated.get(sequence, (None, None))
         return (since is None or since <= moment) and (until is None or moment < until)
+
+
+def _no_record(sequence: int, error: Exception) -> MemoryStoreError:
+    return MemoryStoreError(
+        f"The index snapshot holds no record {sequence}: {error}.",
+        hint="Delete the folder index of the memory: it is made anew.",
+    )
 
 
 def _check_spans(content: Any, places: Ids) -> None:

@@ -135,6 +135,8 @@ class Space:
         for part in ("topics.of", "owners.of", "subjects.of"):
             if not np.isin(arrays[part], arrays["ids.of"]).all():
                 raise ValueError(f"{part} names a record that is not there")
+        if not np.isin(arrays["ids.of"], arrays["owners.of"]).all():
+            raise ValueError("a record that no key finds")
         made._ids = Postings.of(arrays["ids"], arrays["ids.of"])
         made._by_topic = Postings.of(arrays["topics"], arrays["topics.of"])
         owners, sequences = arrays["owners"], arrays["owners.of"]

@@ -252,7 +252,8 @@ class LiveSet:
         version, event, at = journal.newest()
         dimension = journal.dimension() if dimension is None else dimension
         if event == self.event:
-            return News(self.event, self.event, self.version, at, dimension)
+            # The journal's version: that of a snapshot is what its manifest says.
+            return News(self.event, self.event, version, at, dimension)
         self.records.lazy = lazy
         live, dead = journal.changes(self.event, self.upto)
         fresh = [sequence for sequence in live if sequence not in self.records]

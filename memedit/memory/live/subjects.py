@@ -120,6 +120,8 @@ class SubjectIndex:
             ValueError: arrays that are of no index.
         """
         made = cls()
+        if (arrays["words.lengths"] < 1).any() or (arrays["more.counts"] < 1).any():
+            raise ValueError("subjects of no word, or counts of nothing")
         made._sequences = Postings.of(arrays["subjects"], arrays["subjects.of"])
         made._lengths = Postings.of(arrays["words"], arrays["words.lengths"])
         counts = zip(arrays["more"].tolist(), arrays["more.counts"].tolist(), strict=True)

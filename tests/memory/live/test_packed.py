@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Edit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
@@ -80,3 +81,21 @@ def test_no_text_stays_for_ever(tmp_path: Path) -> None:
     for parts in (("Zanzi", "77", "bar"), ("Qu", "77", "x")):
         fresh = " ".join(parts)  # constants of this file are in that table themselves
         assert sys.intern(fresh) is fresh
+
+
+def test_what_no_memory_packed_is_told() -> None:
+    held = PackedRecords()
+    held.add_many([record(1), record(2)])
+    renumbered = PackedRecords.from_arrays(held.arrays() | {"places": np.array([1, 3])})
+    assert renumbered[1] == record(1)
+    with pytest.raises(MemoryStoreError, match="no record 3: it says it is 2"):
+        renumbered[3]
+    with pytest.raises(ValueError, match="twice"):
+        PackedRecords.from_arrays(held.arrays() | {"places": np.array([1, 1])})
+    for content in (b"[1]", b"777", b"{}}", b"[[[" * 50_000):
+        packed = len(content).to_bytes(4, "little") + content
+        arrays = {"places": np.array([1]), "places.at": np.array([0]), "dated": np.array([], int)}
+        odd = PackedRecords.from_arrays(arrays | {"records": np.frombuffer(packed, np.uint8)})
+        for read in (odd.__getitem__, odd.statement):
+            with pytest.raises(MemoryStoreError, match="holds no record 1"):
+                read(1)

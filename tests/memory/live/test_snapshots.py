@@ -339,9 +339,13 @@ def _rewrite_state(path: Path, change: Callable[[dict[str, Any]], object]) -> No
         lambda a: a.update({"0.ids.of": a["0.ids.of"] + 1}),
         lambda a: a.update({"0.owners": a["0.owners"] + 1}),
         lambda a: a.update({"0.owners.of": a["0.owners.of"] + 500}),
+        lambda a: a.update({"0.owners.of": np.full_like(a["0.owners.of"], a["0.ids.of"][0])}),
         lambda a: a.update({"0.topics.of": a["0.topics.of"] * 500}),
         lambda a: a.update({"0.odd": np.array([77_777])}),
         lambda a: a.update({"0.more": np.array([1, 2])}),
+        lambda a: a.update({"0.more.counts": a["0.more.counts"] * 0}),
+        lambda a: a.update({"0.words.lengths": a["0.words.lengths"] - 9}),
+        lambda a: a.update(places=np.repeat(a["places"][:1], len(a["places"]))),
         lambda a: a.update(relations=a["relations"].astype(np.int32)),
     ],
 )
@@ -403,3 +407,29 @@ def test_a_purge_leaves_no_snapshot_of_another_history(path: Path) -> None:
     # As after going back to a backup: its event is newer than the purge, and none of this journal.
     assert snapshots.drop_older(path, event - 1, {event: "2020"}.get)
     assert not list((path / "index").iterdir())
+
+
+def test_a_state_that_the_news_do_not_fit_is_made_anew(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EditMemory(path, CountingEncoder()) as memory:
+        memory.forget(capital("Land 7").id)
+        memory._store.replica.unsaved = 0  # no newer snapshot
+        expected = everything(memory)
+
+    def move_one(arrays: dict[str, Any]) -> None:
+        start = int(arrays["places.at"][7])
+        at = arrays["records"].tobytes().index(b'"default"', start) + 1
+        arrays["records"][at : at + 7] = np.frombuffer(b"nowhere", np.uint8)
+
+    _rewrite_state(path, move_one)
+    with caplog.at_level(logging.WARNING, "memedit"), EditMemory(path, CountingEncoder()) as memory:
+        assert everything(memory) == expected and sound(memory)
+    assert "rebuilding" in caplog.text
+
+
+def test_the_version_is_the_journals(path: Path) -> None:
+    content = json.loads(manifest(path).read_text())
+    manifest(path).write_text(json.dumps(content | {"version": 77}))
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert memory.version == content["version"] and len(memory) == 101
