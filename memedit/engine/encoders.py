@@ -204,7 +204,7 @@ class OnnxEncoder(SentenceEncoder):
         transformer, _ = self.transformer()
         self._session = open_session(transformer, self._preprocess(list(_PROBES)), file)
         least = float((self.encode(_PROBES) * before).sum(axis=1).min())
-        if least < _SAME:
+        if not least >= _SAME:  # so that NaN, which is less than no number, is refused
             raise InvalidInputError(
                 f"ONNX Runtime gives other vectors than torch does (a cosine of {least:.4f}).",
                 hint="Leave the prefix onnx: out.",

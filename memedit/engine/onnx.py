@@ -24,8 +24,8 @@ def open_session(transformer: Any, inputs: Mapping[str, torch.Tensor], file: Pat
     where that is not there.
 
     Raises:
-        InvalidInputError: ONNX Runtime is missing, the model cannot be converted, or the file is
-            not what was written.
+        InvalidInputError: ONNX Runtime is missing, the model cannot be converted, the file cannot
+            be written, or is not what was written.
     """
     try:
         import onnxruntime  # type: ignore[import-not-found, import-untyped, unused-ignore]
@@ -34,10 +34,16 @@ def open_session(transformer: Any, inputs: Mapping[str, torch.Tensor], file: Pat
     import torch
 
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
         names = [name for name in _INPUTS if name in inputs]
-        with replacing(file) as new:
-            _convert(_hidden_states(transformer, names), [inputs[n] for n in names], names, new)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as new:
+                _convert(_hidden_states(transformer, names), [inputs[n] for n in names], names, new)
+        except OSError as error:
+            raise InvalidInputError(
+                f"The converted encoder cannot be written to {str(file)!r}: {error}.",
+                hint="MEMEDIT_CACHE names another folder; or leave the prefix onnx: out.",
+            ) from error
     options = onnxruntime.SessionOptions()
     # As many threads as torch was given: who sets one means both.
     options.intra_op_num_threads = torch.get_num_threads()

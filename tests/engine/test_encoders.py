@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from memedit.core.errors import InvalidInputError, ModelNotFoundError
 from memedit.core.protocols import Encoder
 from memedit.engine import encoders
 from memedit.engine.encoders import HashingEncoder, SentenceEncoder, load_encoder
+from memedit.engine.onnx import open_session
 
 TEXTS = [
     "The mother tongue of Danielle Darrieux is",
@@ -192,8 +195,9 @@ def test_onnx_runtime_gives_the_vectors_of_torch(
     assert np.array_equal(again.encode(TEXTS[:2]), encoder.encode(TEXTS[:2]))
 
 
+@pytest.mark.parametrize("scale", [1.0, math.nan])
 def test_onnx_runtime_that_gives_other_vectors_is_refused(
-    minilm: Any, monkeypatch: pytest.MonkeyPatch
+    minilm: Any, monkeypatch: pytest.MonkeyPatch, scale: float
 ) -> None:
     class Session:
         """Of another model."""
@@ -205,11 +209,22 @@ def test_onnx_runtime_that_gives_other_vectors_is_refused(
             return []
 
         def run(self, *_: Any) -> list[Any]:
-            return [np.random.default_rng(0).normal(size=self.shape).astype(np.float32)]
+            drawn = np.random.default_rng(0).normal(size=self.shape)
+            return [(scale * drawn).astype(np.float32)]
 
     monkeypatch.setattr(encoders, "open_session", Session)
     with pytest.raises(InvalidInputError, match="other vectors than torch"):
         load_encoder("onnx")
+
+
+def test_a_cache_that_cannot_be_written_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(InvalidInputError, match="cannot be written") as told:
+        open_session(None, {}, tmp_path / "cache" / "onnx" / "x.onnx")
+    assert "MEMEDIT_CACHE" in told.value.hint
 
 
 def test_onnx_runtime_that_is_missing_is_told_of(

@@ -74,9 +74,11 @@ class Texts:
     def _forms(self) -> tuple[bytes, ...]:
         found: dict[bytes, None] = {}
         for text in self.searched:
-            escaped = json.dumps(text)[1:-1]
             # As it is, within JSON, within JSON in JSON (the audit log's entries), and in CSV.
-            forms = (text, escaped, json.dumps(escaped)[1:-1], text.replace('"', '""'))
+            forms = [text, text.replace('"', '""')]
+            for ascii in (True, False):  # a snapshot's records are JSON of letters as they are
+                escaped = json.dumps(text, ensure_ascii=ascii)[1:-1]
+                forms += [escaped, json.dumps(escaped, ensure_ascii=ascii)[1:-1]]
             found.update(dict.fromkeys(form.encode() for form in forms))
             # Office documents and some programs' logs are in UTF-16.
             found.update(dict.fromkeys(text.encode(f"utf-16-{order}") for order in ("le", "be")))

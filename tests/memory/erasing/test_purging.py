@@ -247,6 +247,14 @@ def test_what_files_are_searched_for_stands_in_no_other_edit(spare: int) -> None
     assert found.are_in("who is mary shelley-godwin?") and not found.are_in("Ada Lovelace")
 
 
+@pytest.mark.parametrize("ascii", [True, False])
+def test_a_text_is_found_within_json_of_whatever_letters(ascii: bool) -> None:
+    text = 'Zoë said "never"\nand left'
+    once = json.dumps(text, ensure_ascii=ascii)
+    for content in (text, once, json.dumps(once, ensure_ascii=ascii)):
+        assert Texts.left([text], []).are_within(content.encode())
+
+
 def test_files_may_go_while_they_are_looked_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
