@@ -58,7 +58,8 @@ class Postings:
     def extend(self, pairs: Iterable[tuple[int, int]]) -> None:
         """File many (key, value) at once."""
         many = list(pairs)
-        if len(many) > _FEW:  # so many are worth it, however large the rest is
+        # What is sorted in costs a sort of everything: not for each batch of a large memory.
+        if len(many) > max(_FEW, len(self._state.keys) // _SHARE):
             self._settle(many)
         else:
             for key, value in many:

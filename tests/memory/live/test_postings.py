@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,3 +45,19 @@ def test_of_one_key_what_came_first_stays_first() -> None:
     filed.add(1, 5)
     filed.discard(1, 3)
     assert filed.get(1) == [9, 5] and filed.get(0) == []
+
+
+def test_a_batch_is_sorted_in_only_where_it_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    filed = Postings()
+    filed.extend((key, key) for key in range(40_000))
+    sorts, settle = list[int](), Postings._settle
+
+    def count(self: Postings, more: Sequence[tuple[int, int]] = ()) -> None:
+        sorts.append(len(more))
+        settle(self, more)
+
+    monkeypatch.setattr(Postings, "_settle", count)
+    for start in range(40_000, 52_000, 1_500):
+        filed.extend((key, key) for key in range(start, start + 1_500))
+    assert len(sorts) == 2 and len(filed) == 52_000
+    assert all(filed.get(key) == [key] for key in range(0, 52_000, 999))
