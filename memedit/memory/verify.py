@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError
-from memedit.core.types import key_texts, mask_prompt
+from memedit.core.types import Record, key_texts, mask_prompt
 from memedit.memory.backup import find_altered
 from memedit.memory.journal.payloads import load
 from memedit.memory.journal.reading import PURGING, JournalReader
 from memedit.memory.journal.rows import KeyRow, digest
 from memedit.memory.live.index import VectorIndex
-from memedit.memory.live.space import search_texts
+from memedit.memory.live.space import Space, search_texts
 from memedit.memory.live.state import LiveSet
 from memedit.memory.reports import VerifyReport
 
 _BLOCK = 1 << 14  # vectors that are compared at a time
+_PAIRS = (
+    ("ids", "ids.of"), ("topics", "topics.of"), ("subjects", "subjects.of"),
+    ("words", "words.lengths"), ("more", "more.counts"),
+)  # fmt: skip
+"""Arrays of a space: numbers, and what is filed under them."""
 UNFINISHED = (
     "a purge was interrupted: what it took may still be in the files' bytes; "
     "memedit edit purge --finish goes on"
@@ -101,10 +107,38 @@ def _live(journal: JournalReader, live: LiveSet) -> Iterator[str]:
         both = stored.keys() | held.keys()
         wrong = sorted(s for s in both if stored.get(s) != held.get(s))
         yield f"the live set in RAM differs from the journal's at records {wrong[:10]}"
+    else:
+        yield from _derived(live, stored)
     names = Counter((record.namespace, record.id) for record in stored.values())
     for name, count in names.items():
         if count > 1:
             yield f"{count} live records share namespace and id {name}"
+
+
+def _derived(live: LiveSet, stored: Mapping[int, Record]) -> Iterator[str]:
+    """What records are found by, compared with what is worked out from them: a start takes it
+    from a snapshot."""
+    by_namespace: dict[str, list[Record]] = {}
+    for record in stored.values():
+        by_namespace.setdefault(record.namespace, []).append(record)
+    for namespace, records in by_namespace.items():
+        space, made = live.spaces.get(namespace), Space(live.records)
+        made.add_many(records)
+        if space is not None and not _are_alike(made.arrays(), space.arrays()):
+            yield f"what finds the records of namespace {namespace!r} is not what they say"
+    limits = {s: (r.valid_from, r.valid_until) for s, r in stored.items()}
+    if live.records.dated() != {s: each for s, each in limits.items() if each != (None, None)}:
+        yield "records in RAM hold at other times than the journal's"
+
+
+def _are_alike(these: Mapping[str, Any], those: Mapping[str, Any]) -> bool:
+    """Whether two spaces hold the same, but for keys of the index, in whatever order."""
+    for keys, values in _PAIRS:
+        here, there = (np.lexsort((each[values], each[keys])) for each in (these, those))
+        for part in (keys, values):
+            if not np.array_equal(these[part][here], those[part][there]):
+                return False
+    return np.array_equal(these["odd"], those["odd"])
 
 
 def _indexes(live: LiveSet, rows: Sequence[KeyRow]) -> Iterator[str]:

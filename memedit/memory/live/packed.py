@@ -200,6 +200,10 @@ class PackedRecords(Mapping[int, Record]):
         # In one assignment: who reads meanwhile has the old ones or the new.
         self._packed, self._wasted = packed, 0
 
+    def dated(self) -> Mapping[int, Limits]:
+        """By sequence, since when and up to when those hold that do not for ever."""
+        return self._dated
+
     def holds_at(self, sequence: int, moment: datetime) -> bool:
         """Whether a record is valid at a moment: most have no dates, and need not be read."""
         since, until = self._dated.get(sequence, (None, None))

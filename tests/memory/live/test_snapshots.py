@@ -433,3 +433,26 @@ def test_the_version_is_the_journals(path: Path) -> None:
     manifest(path).write_text(json.dumps(content | {"version": 77}))
     with EditMemory(path, CountingEncoder()) as memory:
         assert memory.version == content["version"] and len(memory) == 101
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: a.update({"0.ids": a["0.ids"] // 2}),
+        lambda a: a.update({"0.topics": a["0.topics"] // 2}),
+        lambda a: a.update({"0.subjects": a["0.subjects"] // 2}),
+        lambda a: a.update({"0.words": a["0.words"] // 2}),
+        lambda a: a.update({"0.more.counts": a["0.more.counts"] + 1}),
+        lambda a: a.update(dated=np.array([8])),
+    ],
+)
+def test_verify_sees_what_a_strangers_state_says(
+    path: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    _rewrite_state(path, change)
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert memory.verify().problems
+        memory._store.replica.unsaved = 0
+    shutil.rmtree(path / "index")
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert sound(memory)
