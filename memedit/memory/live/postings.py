@@ -72,7 +72,10 @@ class Postings:
         return found + state.new[key] if key in state.new else found
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, int) and bool(self.get(key))
+        if not isinstance(key, int):
+            return False
+        state = self._state
+        return key in state.new or next(_places(state, key), None) is not None
 
     def discard(self, key: int, value: int) -> None:
         """Undo :meth:`add`; what is not there is ignored."""
@@ -138,15 +141,13 @@ class Postings:
         self._state, self._waiting = _State(*sorted_in, set(), {}), 0
 
 
-def _places(state: _State, key: int) -> list[int]:
+def _places(state: _State, key: int) -> Iterator[int]:
     """Where the values of a key stand among those that are sorted in."""
     at = bisect_left(state.keys, key)
-    found = []
     while at < len(state.keys) and state.keys[at] == key:
         if at not in state.gone:
-            found.append(at)
+            yield at
         at += 1
-    return found
 
 
 def code_of(text: str) -> int:

@@ -271,8 +271,7 @@ class LiveSet:
         if news.since != self.event:
             return
         self.dimension = news.dimension
-        for sequence in news.dead:
-            self._retire(sequence)
+        self._retire(news.dead)
         self._enter(news.records)
         self.relations.extend(news.relations, self.dimension)
         self._take_keys(news, ready or {})
@@ -290,18 +289,23 @@ class LiveSet:
         related = [(record.sequence, id) for record, id in new if id is not None]
         self._relation_ids.extend(related)
 
-    def _retire(self, sequence: int) -> None:
-        record = self.records.pop(sequence)
-        if record is None:
-            return
-        for id in self._relation_ids.get(sequence):
-            self._relation_ids.discard(sequence, id)
-        space = self.spaces[record.namespace]
-        keys = space.remove(record)
-        if space.index is not None:
-            space.index.remove(keys)
-        if not len(space):
-            del self.spaces[record.namespace]
+    def _retire(self, sequences: Sequence[int]) -> None:
+        keys: dict[str, list[int]] = {}
+        for sequence in sequences:
+            record = self.records.pop(sequence)
+            if record is None:
+                continue
+            for id in self._relation_ids.get(sequence):
+                self._relation_ids.discard(sequence, id)
+            space = self.spaces[record.namespace]
+            keys.setdefault(record.namespace, []).extend(space.remove(record))
+            if not len(space):
+                del self.spaces[record.namespace]
+        # All at once: an index without cells is looked through for each call.
+        for namespace, gone in keys.items():
+            left = self.spaces.get(namespace)
+            if left is not None and left.index is not None:
+                left.index.remove(gone)
 
     def _take_keys(self, news: News, ready: Mapping[str, VectorIndex]) -> None:
         owned: dict[str, list[tuple[int, int]]] = {}
