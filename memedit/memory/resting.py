@@ -13,6 +13,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+import numpy as np
+
 from memedit.core.errors import InvalidEditError
 from memedit.core.text import subject_key, words_of
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
@@ -53,7 +55,8 @@ class Resting(ABC):
             space = live.space(gone[0].namespace)
             says = [live.records[sequence] for sequence in space.resting_on(ids)]
             near = sorted({s for test in named for s in [*space.naming(test.key)][-_LOOKED_AT:]})
-            records = [live.records[sequence] for sequence in near]
+            # Each is unpacked when its turn comes: searches need not wait for thousands.
+            records = live.records.iterate(np.array(near, np.int64))
         # Texts are looked through when others may read and write again.
         left_out = ids | {but}
         found = {record.sequence: record for record in says if record.id not in left_out}
