@@ -147,7 +147,7 @@ class Note:
                 prompt=before_query(f"{' '.join(' '.join(lines).split())}{END}", before, query),
             )
         if row.target is None:
-            sure = self._lean(sure, hits, f"{row.prompt} {' '.join(lines)}")
+            sure = self._lean(sure, hits, " ".join(lines))
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if row.decision.read_as:
             note += _OWN_LANGUAGE
@@ -159,8 +159,8 @@ class Note:
             sure, prompt=f"{row.prompt}\n\n{note}" if behind else f"{note}\n\n{row.prompt}"
         )
 
-    def _lean(self, row: Row, hits: Sequence[Hit], words: str) -> Row:
-        """The row, whose reply leans to what its facts say; ``words``: all that it reads."""
+    def _lean(self, row: Row, hits: Sequence[Hit], facts: str) -> Row:
+        """The row, whose reply leans to what its facts say."""
         asked = any(hit.role == "asks" for hit in hits)
         # Where one of the objects is to be said, or a reply goes on, nothing else begins.
         begins = self.lean and not row.answers and row.turn is not None and awaits_reply(row.turn)
@@ -168,8 +168,10 @@ class Note:
             row,
             leans=self._leans(hits),
             opens=self._opens(row.prompt, hits),
-            starts=starts_of(words, hits),
-            shuns=denials_against(f"{head(row)} {words}", asked=asked) if begins else (),
+            starts=starts_of(f"{row.prompt} {facts}", hits),
+            shuns=denials_against(f"{head(row)} {row.prompt}", facts, asked=asked)
+            if begins
+            else (),
         )
 
     def _leans(self, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:

@@ -103,7 +103,9 @@ def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> Non
     asked = told(row("Number, please?", [hit(REFUND)], turn))
     assert "I apologize" in asked.shuns and "I'm sorry" not in asked.shuns
     direct = told(row("Number, please?", [replace(hit(REFUND), role="asks")], turn))
-    assert "I'm sorry" in direct.shuns
+    assert "I'm sorry" in direct.shuns and "I" in direct.shuns
+    mine = replace(hit(Edit.from_statement("I am back on Monday.")), role="asks")
+    assert "I" not in told(row("When are you back?", [mine], turn)).shuns
     assert not told(row("Number, please?", [hit(REFUND)], turn), lean=0).shuns
     assert not told(row("Mail them that we are sorry.", [hit(REFUND)], turn)).shuns
     assert not told(row("The number is", [hit(REFUND)])).shuns

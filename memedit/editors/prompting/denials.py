@@ -19,21 +19,26 @@ DENIALS = (
 )  # fmt: skip
 """Beginnings of a denial, in the languages tried: English, German, French, Spanish."""
 _SORRY = ("I'm sorry", "I am sorry", "Sorry", "Es tut mir leid", "Je suis désolé", "Lo siento")
-"""The same, where nothing is asked but what a fact says."""
+_SELF = "I"
+"""Where nothing is asked but what a fact says, an answer neither begins by being sorry nor with the
+base itself: it would be here to help, or not be sure what is asked."""
 _OWN = re.compile(r"sorry|apolog|unfortunately|\bleid\b|leider|désolé|siento", re.IGNORECASE)
 
 
-def denials_against(text: str, *, asked: bool) -> tuple[str, ...]:
+def denials_against(words: str, facts: str, *, asked: bool) -> tuple[str, ...]:
     """The beginnings that an answer shall not have.
 
     Args:
-        text: The words of its request, of the system prompt and of the facts. Where these speak of
+        words: Those of its request and of the system prompt. Where these or the facts speak of
             being sorry, as a mail may that says no, an answer may begin as it likes; and always
             with what stands in them.
+        facts: What is told.
         asked: A fact is the answer, and not only what it depends on.
     """
-    said = text.casefold().replace("’", "'")
+    said = f"{words} {facts}".casefold().replace("’", "'")
     if _OWN.search(said):
         return ()
-    shunned = (*_SORRY, *DENIALS) if asked else DENIALS
-    return tuple(denial for denial in shunned if denial.casefold() not in said)
+    shunned = tuple(each for each in (*_SORRY, *DENIALS) if each.casefold() not in said)
+    if not asked:
+        return tuple(each for each in shunned if each in DENIALS)
+    return shunned if re.search(rf"\b{_SELF}\b", facts) else (_SELF, *shunned)
