@@ -35,6 +35,7 @@ from memedit.editors.prompting.notes import (
     bearing_on,
     choose_told,
     core_of,
+    single_value_of,
     starts_of,
     state_whole,
     values_of,
@@ -166,7 +167,7 @@ class Note:
         begins = self.lean and not row.answers and row.turn is not None and awaits_reply(row.turn)
         return replace(
             row,
-            leans=self._leans(hits),
+            leans=self._leans(row, hits),
             opens=self._opens(row.prompt, hits),
             starts=starts_of(f"{row.prompt} {facts}", hits),
             shuns=denials_against(f"{head(row)} {row.prompt}", facts, asked=asked)
@@ -174,9 +175,15 @@ class Note:
             else (),
         )
 
-    def _leans(self, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
-        asked = [hit.record.edit.target_new or "" for hit in hits if hit.role == "asks"]
-        objects = [core_of(object) for object in asked]
+    def _leans(self, row: Row, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
+        said = "" if row.turn is None else f"{row.turn.before} {row.prompt}"
+        edits = [hit.record.edit for hit in hits if hit.role == "asks"]
+        objects = [
+            single_value_of(edit.statement, said)
+            if edit.target_new is None
+            else core_of(edit.target_new)
+            for edit in edits
+        ]
         return tuple((object, self.lean) for object in objects if object and self.lean)
 
     def _opens(self, words: str, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:

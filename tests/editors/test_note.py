@@ -15,7 +15,13 @@ from memedit.core.chat import Turn
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.editors.note import Note
-from memedit.editors.prompting.notes import WORDINGS, core_of, state_whole, values_of
+from memedit.editors.prompting.notes import (
+    WORDINGS,
+    core_of,
+    single_value_of,
+    state_whole,
+    values_of,
+)
 from memedit.editors.prompting.verdicts import is_polar, verdict
 from memedit.engine.generation import Generation
 from memedit.engine.processors import Keeps, Leans, Shuns
@@ -112,6 +118,16 @@ def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> Non
     secret = replace(hit(Edit("The code is", "I don't know", "code")), role="asks")
     assert "I don't know" not in told(row("The code?", [secret], turn)).shuns
     assert not told(row("The code?", [secret], turn), sentences=False).shuns
+
+
+def test_a_reply_leans_to_the_one_value_of_a_statement(turn: Turn) -> None:
+    asked = replace(hit(REFUND), role="asks")
+    assert told(row("How long is it?", [asked], turn)).leans == (("60", 4.0),)
+    assert told(row("60 days, then?", [asked], turn)).leans == ()  # it was said
+    assert told(row("How long is it?", [hit(REFUND)], turn)).leans == ()  # not asked
+    assert single_value_of("A contract ends with two weeks' notice.", "") == "two weeks"
+    assert single_value_of("Acme's head is Bo Lind.", "Who heads Acme's?") == "Bo Lind"
+    assert single_value_of("Dogs cost £18 a night, cats £9.", "dogs?") == ""
 
 
 def test_what_a_row_shuns_cannot_begin_it() -> None:

@@ -27,6 +27,12 @@ _VALUE = re.compile(
     r"|[^\s,;()]*\d[^\s,;()]*"  # what holds a digit: an amount, a date, a version
     r"|(?<=[\w,;:] )[^\W\d_a-z][\w'’.-]*(?: [^\W\d_a-z][\w'’.-]*)*"  # names, but not a first word
 )
+_COUNTED = re.compile(
+    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|fifteen|twenty|thirty|"
+    r"forty|fifty|sixty|ninety) (?:working |school |calendar |business )?"
+    r"(?:minutes?|hours?|days?|nights?|weeks?|months?|years?|euros?|dollars?|pounds?|per ?cent)\b",
+    re.IGNORECASE,
+)
 _INDENT = "\n  "
 """A line of a fact cannot be taken for one of the conversation."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -125,3 +131,17 @@ def values_of(hits: Sequence[Hit]) -> tuple[str, ...]:
         else:
             found |= dict.fromkeys(value.strip(".,;: ") for value in _VALUE.findall(edit.prompt))
     return tuple(value for value in found if value)
+
+
+def single_value_of(statement: str, said: str) -> str:
+    """The one value of a statement that was not said yet; "" where it has none, or several.
+
+    Args:
+        statement: An edit without an object of its own.
+        said: What was said in the chat; an old value stands there, a new one does not.
+    """
+    found = [*_VALUE.findall(statement), *_COUNTED.findall(statement)]
+    known = said.casefold()
+    values = dict.fromkeys(value.strip(".,;: ") for value in found)
+    new = [value for value in values if value and value.casefold() not in known]
+    return new[0] if len(new) == 1 else ""
