@@ -63,8 +63,8 @@ class Note:
         sentences: A chat that asks an edit is answered in the base's own words; else with the
             object, where the edit has one.
         lean: How much likelier (natural log) the tokens of an object get in a chat until it is
-            said, where the edit is asked: a base says what it has known for long against a note. Of a
-            statement those of its one value that was not said before.
+            said, where the edit is asked: a base says what it has known for long against a note. Of
+            a statement those of its one value that was not said before.
             A base that begins a sentence with the words of the request or of the fact is let.
             Where the answer only depends on an edit, its object need not be said at all, and an
             edit that does not bear must do no harm. So are yes and no, as its beginning, where it
