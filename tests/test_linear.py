@@ -16,6 +16,7 @@ from memedit.core.suspicion import find_in_texts
 from memedit.core.text import find_sentence_starts
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
+from memedit.editors.prompting.notes import single_value_of
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
 from memedit.model.ellipsis import fill_in
@@ -61,6 +62,10 @@ def continued(text: str) -> tuple[str, ...]:
     return fill_in(f"And {text}x?", f"Who is the a of {text}")
 
 
+def valued(text: str) -> str:
+    return single_value_of(text, "")
+
+
 TEXTS: dict[str, Callable[[int], str]] = {
     "spaces": lambda n: " " * n,
     "newlines": lambda n: "\n" * n,
@@ -84,7 +89,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize(
-    "act", [asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued]
+    "act", [asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued, valued]
 )
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:
     grows_linearly(act, text, 3_000)

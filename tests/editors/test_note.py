@@ -112,6 +112,8 @@ def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> Non
     assert "I'm sorry" in direct.shuns and "I" in direct.shuns
     mine = replace(hit(Edit.from_statement("I am back on Monday.")), role="asks")
     assert "I" not in told(row("When are you back?", [mine], turn)).shuns
+    named = replace(hit(Edit("The head of the workshop is", "Ione Brand", "workshop")), role="asks")
+    assert "I" not in told(row("Who heads it?", [named], turn)).shuns  # "I" may be its first token
     assert not told(row("Number, please?", [hit(REFUND)], turn), lean=0).shuns
     assert not told(row("Mail them that we are sorry.", [hit(REFUND)], turn)).shuns
     assert not told(row("The number is", [hit(REFUND)])).shuns

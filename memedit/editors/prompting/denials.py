@@ -41,4 +41,5 @@ def denials_against(words: str, facts: str, *, asked: bool) -> tuple[str, ...]:
     shunned = tuple(each for each in (*_SORRY, *DENIALS) if each.casefold() not in said)
     if not asked:
         return tuple(each for each in shunned if each in DENIALS)
-    return shunned if re.search(rf"\b{_SELF}\b", facts) else (_SELF, *shunned)
+    # Its token begins names, too, in many a vocabulary: "Ione", "Ilka".
+    return shunned if re.search(rf"\b{_SELF}", facts) else (_SELF, *shunned)

@@ -24,7 +24,8 @@ WORDINGS = {
 _CLOSED = re.compile(r"[.!?:;…。！？»”\")\]}`]$")
 _VALUE = re.compile(
     r"\"[^\"\n]{1,60}\"|`[^`\n]{1,60}`"  # what is quoted
-    r"|[^\s,;()]*\d[^\s,;()]*"  # what holds a digit: an amount, a date, a version
+    # What holds a digit: an amount, a date, a version; from its beginning only, which is linear.
+    r"|(?<![^\s,;()])[^\s,;()]*\d[^\s,;()]*"
     r"|(?<=[\w,;:] )[^\W\d_a-z][\w'’.-]*(?: [^\W\d_a-z][\w'’.-]*)*"  # names, but not a first word
 )
 _COUNTED = re.compile(
