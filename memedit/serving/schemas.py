@@ -89,7 +89,9 @@ class Part(BaseModel):
     text: str
 
 
-class _Called(BaseModel):
+class Called(BaseModel):
+    """A tool's name, and what it is called with: a JSON object, as text."""
+
     model_config = ConfigDict(extra="allow")
     name: str
     arguments: str
@@ -117,7 +119,7 @@ class ToolCall(BaseModel):
     model_config = ConfigDict(extra="allow")
     id: str = ""
     type: Literal["function"] = "function"
-    function: _Called
+    function: Called
 
 
 class Message(BaseModel):
@@ -143,11 +145,14 @@ class Message(BaseModel):
         return self
 
 
+ToolName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+
+
 class Function(BaseModel):
     """What a tool is called by, and what with."""
 
     model_config = ConfigDict(extra="allow")
-    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    name: ToolName
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = False

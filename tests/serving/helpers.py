@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,12 @@ from memedit.model.editable import EditableModel
 from memedit.serving.app import assemble, create_app
 from memedit.serving.keys import Key, KeyRing, make_key
 from memedit.serving.local.backend import LocalBackend
+from memedit.serving.local.calling import HERMES, CallReader
+from memedit.serving.local.formats import Choice, Grown, Usage
+from memedit.serving.local.sampling import Piece
+from memedit.serving.messages import Said
 from memedit.serving.metrics import Metrics
+from memedit.serving.replies import Reply
 from memedit.serving.service import Service
 from memedit.serving.settings import Settings
 from tests import helpers
@@ -69,6 +75,30 @@ async def within(service: Service, key: str | None = None) -> AsyncIterator[http
             transport=transport, base_url="http://test", headers=headers, timeout=180
         ) as client:
             yield client
+
+
+def tell(form: Callable[[], Reply | Said]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """An answer of text and one call, whole and as the events of a stream."""
+    call = '<tool_call>\n{"name": "clock", "arguments": {"zone": "UTC"}}\n</tool_call>'
+    pieces = [
+        Piece("Let me "),
+        Piece("see.\n"),
+        Piece(call[:9]),
+        Piece(call[9:]),
+        Piece("", "stop"),
+    ]
+    choice = Choice(reader=CallReader(HERMES, ["clock"]))
+
+    async def grow() -> AsyncIterator[Grown]:
+        for piece in pieces:
+            yield choice.add(piece)
+
+    async def listen() -> list[dict[str, Any]]:
+        events = form().events(grow(), lambda: Usage(3, 5))
+        return [json.loads(part.partition(b"data: ")[2]) async for part in events]
+
+    events = asyncio.run(listen())
+    return form().whole(choice, Usage(3, 5)), events
 
 
 @dataclass(frozen=True)

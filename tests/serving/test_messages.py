@@ -13,8 +13,19 @@ import pytest
 from memedit.serving.errors import ApiError
 from memedit.serving.local.asking import Asking
 from memedit.serving.local.sampling import Piece
+from memedit.serving.messages import Said
+from memedit.serving.upstream.placing import query_of
 from memedit.serving.upstream.relay import Relay
-from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, ring, serving, tiny_service
+from tests.serving.helpers import (
+    CAPITAL,
+    ELSEWHERE,
+    QUESTION,
+    Running,
+    ring,
+    serving,
+    tell,
+    tiny_service,
+)
 from tests.serving.processes import Scripted, chunked, http
 from tests.serving.upstream.test_rewriters import body_of, front
 
@@ -163,6 +174,23 @@ def test_in_front_of_an_upstream_only_the_last_turn_changes() -> None:
             assert json.loads(body_of(scripted)) == body  # ours is not theirs
     finally:
         scripted.close()
+
+
+def test_text_and_calls_of_one_answer() -> None:
+    whole, events = tell(lambda: Said("msg_1", "tiny", [], 3))
+    assert [block["type"] for block in whole["content"]] == ["text", "tool_use"]
+    assert whole["stop_reason"] == events[-2]["delta"]["stop_reason"] == "tool_use"
+    begun = [e["content_block"]["type"] for e in events if e["type"] == "content_block_start"]
+    assert begun == ["text", "tool_use"]
+    deltas = [e["delta"] for e in events if e["type"] == "content_block_delta"]
+    assert "".join(d.get("text", "") for d in deltas) == whole["content"][0]["text"]
+    assert json.loads(deltas[-1]["partial_json"]) == whole["content"][1]["input"]
+
+
+def test_what_tools_say_is_no_question_of_the_user() -> None:
+    result = {"type": "tool_result", "tool_use_id": "1", "content": "21 degrees"}
+    assert query_of([turn(QUESTION), turn("Hm", "assistant"), turn([result])]) == QUESTION
+    assert query_of([turn(QUESTION), turn([{"type": "image"}])]) == ""
 
 
 @pytest.mark.parametrize(

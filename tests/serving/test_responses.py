@@ -10,8 +10,16 @@ import httpx
 import openai
 import pytest
 
-from memedit.serving.replies import ResponsesRequest
-from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, serving, tiny_service
+from memedit.serving.replies import Reply, ResponsesRequest
+from tests.serving.helpers import (
+    CAPITAL,
+    ELSEWHERE,
+    QUESTION,
+    Running,
+    serving,
+    tell,
+    tiny_service,
+)
 from tests.serving.processes import Scripted, http
 from tests.serving.upstream.test_rewriters import body_of, front
 
@@ -122,3 +130,13 @@ def test_in_front_of_an_upstream_only_the_last_turn_changes() -> None:
             assert body_of(scripted) == raw
     finally:
         scripted.close()
+
+
+def test_text_and_calls_of_one_answer() -> None:
+    whole, events = tell(lambda: Reply("resp_1", 0, "tiny", [], {}))
+    assert [item["type"] for item in whole["output"]] == ["message", "function_call"]
+    assert events[-1]["response"]["output"] == whole["output"]
+    done = [e["item"] for e in events if e["type"] == "response.output_item.done"]
+    assert done == whole["output"]
+    assert [e["output_index"] for e in events if e["type"].endswith("item.added")] == [0, 1]
+    assert [e["sequence_number"] for e in events] == list(range(len(events)))

@@ -21,7 +21,7 @@ from memedit.serving import receipts
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.local.asking import Asking, run_unless_gone
 from memedit.serving.local.batching import Batcher, Job, View
-from memedit.serving.local.formats import DONE, Choice, Form, Usage, event, named_event
+from memedit.serving.local.formats import DONE, Choice, Form, Grown, Usage, event, named_event
 from memedit.serving.local.parsing import UNEDITED, Parsed, RequestReader
 from memedit.serving.local.rendering import Renderer
 from memedit.serving.local.sampling import Sampling
@@ -109,11 +109,12 @@ class LocalBackend:
         return await run_in_threadpool(self.reader.chat, wanted, view, name)
 
     async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
-        wanted = ResponsesRequest.model_validate_json(body).chat()
-        id, now = f"resp_{secrets.token_hex(12)}", int(time.time())
+        wanted = ResponsesRequest.model_validate_json(body)
+        id, now, offered = f"resp_{secrets.token_hex(12)}", int(time.time()), wanted.offered()
         return await self._message(
-            request, caller, wanted, lambda name, told, prompt: Reply(id, now, name, told)
-        )
+            request, caller, wanted.chat(),
+            lambda name, told, prompt: Reply(id, now, name, told, offered),
+        )  # fmt: skip
 
     async def messages(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = MessagesRequest.model_validate_json(body).chat()
@@ -123,8 +124,8 @@ class LocalBackend:
         )
 
     async def count_tokens(self, request: Request, caller: Caller, body: bytes) -> Response:
-        wanted = CountRequest.model_validate_json(body)
-        ids = await run_in_threadpool(self.renderer.render, wanted.turns())
+        wanted = CountRequest.model_validate_json(body).chat()
+        ids, _ = await run_in_threadpool(self.reader.render, wanted)
         return JSONResponse({"input_tokens": len(ids)})
 
     async def _message(
@@ -138,17 +139,18 @@ class LocalBackend:
         reply = reply_as(parsed.model, told, len(parsed.prompts[0]))
         headers = receipts.header(told)
         if not parsed.stream:
-            (choice,) = await run_unless_gone(request, asking, asking.choices())
-            whole = reply.whole(choice.text, self._usage(asking), choice.finish)
-            return JSONResponse(whole, headers=headers)
+            made = await run_unless_gone(request, asking, asking.choices(parsed.begin_choice))
+            return JSONResponse(reply.whole(made[0], self._usage(asking)), headers=headers)
         headers["Cache-Control"] = "no-cache"
-        events = self._reply_events(asking, reply)
+        events = self._reply_events(asking, reply, parsed.begin_choice(0))
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
-    async def _reply_events(self, asking: Asking, reply: Reply | Said) -> AsyncIterator[bytes]:
-        async def pieces() -> AsyncIterator[tuple[str, str | None]]:
+    async def _reply_events(
+        self, asking: Asking, reply: Reply | Said, choice: Choice
+    ) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[Grown]:
             async for _, _, piece in asking.pieces():
-                yield piece.text, piece.finish
+                yield choice.add(piece)
 
         try:
             async for part in reply.events(pieces(), lambda: self._usage(asking)):

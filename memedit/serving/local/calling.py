@@ -123,13 +123,15 @@ class Tools:
         """The rules of an answer without a call (``text``), and of a call behind text (``led``)."""
         opens = self.style.opens
         if not opens:
-            return ["text: /[^{](.|\\n)*/", "led: call"]
-        rules = ["text: TEXT", "TEXT: /(.|\\n)*/"]
+            # Blanks as JSON has them: what stands behind them is read as a call, too.
+            return ["text: /[ \\t\\r\\n]*[^ \\t\\r\\n{](.|\\n)*/", "led: call"]
         tag = self._tag(opens, shaper)
         if shaper.is_special(opens):
-            return [*rules, f"led: TEXT {tag} after"]
+            # Spelt in letters the tag would be read as a call, whose arguments no schema has seen.
+            spelt = f"/(.|\\n)*{re.escape(opens)}(.|\\n)*/"
+            return ["text: TEXT", f"TEXT: /(.|\\n)*/ & ~{spelt}", f"led: TEXT {tag} after"]
         # Lazy: where the tag stands, the text has ended and a call begins.
-        return [*rules, f"head[lazy]: TEXT {tag}", "led: head after"]
+        return ["text: TEXT", "TEXT: /(.|\\n)*/", f"head[lazy]: TEXT {tag}", "led: head after"]
 
     def _tag(self, tag: str, shaper: Shaper) -> str:
         return tag if shaper.is_special(tag) else json.dumps(tag)
@@ -179,7 +181,7 @@ class CallReader:
         self._held += text
         shown, calls = "", list[Call]()
         if not self._style.opens:
-            begun = self._held.lstrip()[:1]
+            begun = self._held.lstrip(" \t\r\n")[:1]  # JSON's blanks, as the grammar has them
             self._plain = self._plain or begun not in ("", "{")
             if last or self._plain:
                 shown, self._held = self._held, ""

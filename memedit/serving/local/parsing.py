@@ -111,9 +111,7 @@ class RequestReader:
         Raises:
             ApiError: something in it cannot be done.
         """
-        tools = self._tools(wanted)
-        shown = [] if tools is None else [t.model_dump(exclude_unset=True) for t in tools.tools]
-        ids = self._renderer.render(wanted.messages, shown)
+        ids, tools = self.render(wanted)
         logprobs = (wanted.top_logprobs or 0) if wanted.logprobs else None
         sampling = self._sampling(
             wanted, [ids], wanted.max_completion_tokens or wanted.max_tokens, logprobs=logprobs,
@@ -123,6 +121,12 @@ class RequestReader:
             [ids], sampling, view, True, name, bool(wanted.stream), wanted.wants_usage,
             tools=tools, named=isinstance(wanted.tool_choice, ToolChoice),
         )  # fmt: skip
+
+    def render(self, wanted: ChatRequest) -> tuple[Tensor, Tools | None]:
+        """A chat's [T] ids, and the tools that may be called; as :meth:`chat`."""
+        tools = self._tools(wanted)
+        shown = [] if tools is None else [t.model_dump(exclude_unset=True) for t in tools.tools]
+        return self._renderer.render(wanted.messages, shown), tools
 
     def completion(self, wanted: CompletionRequest, view: View, name: str) -> Parsed:
         """A text to be continued; as :meth:`chat`."""

@@ -139,8 +139,21 @@ def _find_last_user(messages: Sequence[Any]) -> int | None:
     for at in range(len(messages) - 1, -1, -1):
         message = messages[at]
         if isinstance(message, dict) and message.get("role") == "user":
-            return at if text_of(message.get("content")) is not None else None
+            content = message.get("content")
+            if text_of(content) is not None:
+                return at
+            if not _brings_results(content):
+                return None
     return None
+
+
+def _brings_results(content: Any) -> bool:
+    """Whether a user's turn only hands on what tools said, as Anthropic's clients do."""
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(part, dict) and part.get("type") == "tool_result" for part in content)
+    )
 
 
 def place_in_chat(messages: Sequence[Any], reading: Reading, form: Form) -> list[Any]:

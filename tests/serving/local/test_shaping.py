@@ -8,13 +8,17 @@ import pytest
 import torch
 from llguidance import LLTokenizer
 from llguidance.hf import from_tokenizer
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from memedit.serving.errors import ApiError
+from memedit.serving.local.calling import HERMES, LLAMA, Style, Tools
 from memedit.serving.local.sampling import Generation, Sampling
 from memedit.serving.local.shaping import Shape, Shaper
+from memedit.serving.schemas import Tool
 from tests import helpers
 
 TOKENIZER = helpers.byte_tokenizer()
+BYTES = bytes_to_unicode()  # type: ignore[no-untyped-call]
 END = int(TOKENIZER.eos_token_id)
 
 
@@ -80,3 +84,33 @@ def test_a_vocabulary_that_cannot_be_read_is_told_and_read_once() -> None:
             ask()
         assert (refused.value.status, refused.value.code) == (400, "unsupported_parameter")
     assert len(tries) == 1
+
+
+CLOCK = Tool.model_validate({"type": "function", "function": {"name": "clock"}})
+
+
+@pytest.mark.parametrize(
+    ("style", "special", "said"),
+    [
+        (HERMES, True, "So <tool_call"),  # the tag itself is one token; spelt it is forbidden
+        (HERMES, False, "So <tool_call>"),  # spelt, it begins a call of the schema
+        (LLAMA, False, " \n"),
+    ],
+)
+def test_no_call_escapes_its_schema(style: Style, special: bool, said: str) -> None:
+    tokenizer = helpers.byte_tokenizer()
+    if special:
+        tokenizer.add_special_tokens({"additional_special_tokens": [style.opens, style.closes]})
+    vocabulary = from_tokenizer(tokenizer, eos_token=[END])
+    matcher = Tools(style, [CLOCK]).shape(Shaper(lambda: vocabulary), None).begun.deep_copy()
+    assert all(matcher.consume_token(id_of(BYTES[byte])) for byte in said.encode())
+    wrong = {True: ">", False: "{"}[special]
+    assert not matcher.deep_copy().consume_token(id_of(BYTES[ord(wrong)]))
+    assert matcher.consume_token(id_of("x" if special or style is LLAMA else BYTES[ord("\n")]))
+    if special:
+        tag = int(tokenizer.convert_tokens_to_ids(style.opens))
+        called = '\n{"name": "clock", "arguments": {'
+        assert matcher.consume_token(tag)
+        assert all(matcher.consume_token(id_of(BYTES[byte])) for byte in called.encode())
+        assert not matcher.deep_copy().consume_token(id_of('"'))  # a clock takes no arguments
+        assert matcher.consume_token(id_of("}"))

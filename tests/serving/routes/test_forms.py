@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import anthropic
 import httpx
 import openai
 import pydantic
@@ -198,6 +199,96 @@ def test_a_tool_that_must_be_called(client: openai.OpenAI, messages: Any) -> Non
     ]
     after = client.chat.completions.create(messages=again, **GREEDY)
     assert after.memedit["in_scope"] is (messages is ASKED)
+
+
+@BOTH
+def test_tools_of_a_response(client: openai.OpenAI, messages: Any) -> None:
+    clock, weather = ({"type": "function", **tool["function"]} for tool in (CLOCK, WEATHER))
+    asked: Any = {"model": "tiny", "temperature": 0, "max_output_tokens": 200, "input": messages}
+    asked |= {"tools": [clock, weather], "tool_choice": {"type": "function", "name": "weather"}}
+    whole = client.responses.create(**asked, parallel_tool_calls=False)
+    [call] = whole.output
+    assert call.type == "function_call" and call.name == "weather" and whole.status == "completed"
+    assert json.loads(call.arguments)["city"] in ("Lyon", "Paris")
+    with client.responses.stream(**asked, parallel_tool_calls=False) as stream:
+        kinds = [event.type for event in stream]
+        [told] = stream.get_final_response().output
+    assert told.type == "function_call" and told.arguments == call.arguments
+    assert "response.function_call_arguments.done" in kinds
+    assert not any("output_text" in kind for kind in kinds)
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "21 degrees"}
+    asked |= {"input": [*messages, call.model_dump(), result], "max_output_tokens": 9}
+    asked["tool_choice"] = "none"
+    after = client.responses.create(**asked)
+    assert after.output_text and after.memedit["in_scope"] is (messages is ASKED)
+    assert after.usage and after.usage.input_tokens == _chat_after(client, messages, call.arguments)
+
+
+def _chat_after(client: openai.OpenAI, messages: Any, arguments: str) -> int:
+    """Tokens of a chat in which the weather was asked for, and told."""
+    function = {"name": "weather", "arguments": arguments}
+    calls = [{"id": "1", "type": "function", "function": function}]
+    said: Any = {"role": "assistant", "content": None, "tool_calls": calls}
+    told: Any = {"role": "tool", "tool_call_id": "1", "content": "21 degrees"}
+    chat = client.chat.completions.create(messages=[*messages, said, told], **GREEDY)
+    assert chat.usage is not None
+    return chat.usage.prompt_tokens
+
+
+@BOTH
+def test_tools_of_a_message(server: Running, client: openai.OpenAI, messages: Any) -> None:
+    function = WEATHER["function"]
+    weather = {"name": "weather", "input_schema": function["parameters"]}
+    asked: Any = {"model": "tiny", "max_tokens": 200, "tools": [weather], "messages": messages}
+    asked["tool_choice"] = {"type": "any", "disable_parallel_tool_use": True}
+    with anthropic.Anthropic(base_url=server.url, api_key="unused", max_retries=0) as made:
+        whole = made.messages.create(**asked)
+        [call] = whole.content
+        assert call.type == "tool_use" and call.name == "weather"
+        assert whole.stop_reason == "tool_use" and call.input["city"] in ("Lyon", "Paris")
+        with made.messages.stream(**asked) as stream:
+            last = stream.get_final_message()
+        assert [block.type for block in last.content] == ["tool_use"]
+        assert last.stop_reason == "tool_use" and set(last.content[0].input) == {"city"}  # type: ignore[union-attr]
+        result = {"type": "tool_result", "tool_use_id": call.id, "content": "21 degrees"}
+        turns = [{"role": "assistant", "content": whole.content}]
+        again = messages + turns + [{"role": "user", "content": [result]}]
+        asked |= {"messages": again, "tool_choice": {"type": "none"}, "max_tokens": 9}
+        after = made.messages.create(**asked)
+        assert after.memedit["in_scope"] is (messages is ASKED)
+        counted = made.messages.count_tokens(model="tiny", messages=again)
+        assert counted.input_tokens == after.usage.input_tokens
+        assert counted.input_tokens == _chat_after(client, messages, json.dumps(call.input))
+        more = made.messages.count_tokens(model="tiny", messages=again, tools=[weather])  # type: ignore[list-item]
+        assert more.input_tokens > counted.input_tokens
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("responses", {"input": [{"type": "reasoning"}]}, "reasoning"),
+        ("responses", {"input": QUESTION, "tools": [{"type": "web_search"}]}, "'function'"),
+        ("responses", {"input": QUESTION, "tool_choice": "required"}, "tool_choice needs tools"),
+        (
+            "responses",
+            {"input": [{"type": "function_call", "call_id": "1", "name": "x", "arguments": "[]"}]},
+            "JSON object",
+        ),
+        ("messages", {"tools": [{"type": "bash_20250124", "name": "bash"}]}, "custom"),
+        ("messages", {"tool_choice": {"type": "any"}}, "tool_choice needs tools"),
+        (
+            "messages",
+            {"messages": [{"role": "user", "content": [
+                {"type": "tool_use", "id": "1", "name": "x", "input": {}}
+            ]}]},
+            "the user has no tool_use",
+        ),
+    ],
+)  # fmt: skip
+def test_what_no_tool_is_is_refused(server: Running, path: str, body: Any, said: str) -> None:
+    whole = {"max_tokens": 9, "messages": OTHER} | body if path == "messages" else body
+    answer = httpx.post(f"{server.url}/v1/{path}", json=whole)
+    assert answer.status_code == 400 and said in answer.json()["error"]["message"], answer.text
 
 
 def test_tools_that_may_be_called(client: openai.OpenAI) -> None:
