@@ -122,15 +122,26 @@ def anthropic_body(error: ApiError) -> dict[str, Any]:
 
 def invalid(problems: Any) -> ApiError:
     """What pydantic found wrong with a request."""
-    first = problems[0]
+    first = _find_meant(problems)
     if first["type"] == "model_attributes_type" and tuple(first["loc"]) == ("body",):
         message = "The body must be a JSON object, sent with Content-Type: application/json."
         return ApiError(400, message, code="invalid_value")
-    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    parts = [str(part) for part in first["loc"] if part not in {"body", "query", "path"}]
+    where = ".".join(part for part in parts if "[" not in part)  # a type is no place
     # Half a character may have been sent, and no answer can hold it.
     what = str(first["msg"]).encode("utf-8", "replace").decode()
     where = where.encode("utf-8", "replace").decode()
     return ApiError(400, f"{where}: {what}" if where else what, code="invalid_value", param=where)
+
+
+def _find_meant(problems: Any) -> Any:
+    """The first problem; where a text or a list is taken and the list is wrong, what is wrong in
+    it, not that it is no text."""
+    *stem, last = problems[0]["loc"] or ("",)
+    if last != "str":
+        return problems[0]
+    same = [each for each in problems if list(each["loc"][: len(stem)]) == stem]
+    return max(same, key=lambda each: len(each["loc"]))
 
 
 def install(app: FastAPI) -> None:

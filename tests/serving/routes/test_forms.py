@@ -232,7 +232,8 @@ def _chat_after(client: openai.OpenAI, messages: Any, arguments: str) -> int:
     told: Any = {"role": "tool", "tool_call_id": "1", "content": "21 degrees"}
     chat = client.chat.completions.create(messages=[*messages, said, told], **GREEDY)
     assert chat.usage is not None
-    return chat.usage.prompt_tokens
+    tokens: int = chat.usage.prompt_tokens
+    return tokens
 
 
 @BOTH
@@ -266,7 +267,10 @@ def test_tools_of_a_message(server: Running, client: openai.OpenAI, messages: An
 @pytest.mark.parametrize(
     ("path", "body", "said"),
     [
-        ("responses", {"input": [{"type": "reasoning"}]}, "reasoning"),
+        ("responses", {"input": [{"type": "reasoning"}]}, "input.0: Input tag 'reasoning'"),
+        ("responses", {"input": [{"type": ["message"]}]}, "input.0"),
+        ("responses", {"input": 5}, "input.str"),
+        ("messages", {"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "'image'"),
         ("responses", {"input": QUESTION, "tools": [{"type": "web_search"}]}, "'function'"),
         ("responses", {"input": QUESTION, "tool_choice": "required"}, "tool_choice needs tools"),
         (
