@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from memedit.serving import receipts
 from memedit.serving.errors import ApiError, anthropic_body
 from memedit.serving.local.formats import Choice, Grown, Usage, named_event
-from memedit.serving.schemas import ChatRequest, Extra, Part, Stops, ToolName
+from memedit.serving.schemas import ChatRequest, Extra, Part, Stops, ToolName, check_kind
 
 if TYPE_CHECKING:  # torch, as in formats
     from memedit.serving.local.calling import Call
@@ -102,6 +102,11 @@ class CustomTool(BaseModel):
     name: ToolName
     description: str | None = None
     input_schema: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_theirs(cls, value: Any) -> Any:
+        return check_kind(value, "custom")
 
     def chat(self) -> dict[str, Any]:
         """As a chat says it."""

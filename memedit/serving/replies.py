@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from memedit.serving import receipts
 from memedit.serving.errors import ApiError
 from memedit.serving.local.formats import Choice, Grown, Usage, named_event
-from memedit.serving.schemas import Called, ChatRequest, Function, _Common
+from memedit.serving.schemas import Called, ChatRequest, Function, _Common, check_kind
 
 if TYPE_CHECKING:  # torch, as in formats
     from memedit.serving.local.calling import Call
@@ -96,6 +96,11 @@ class FunctionTool(Function):
     """A tool that the model may call."""
 
     type: Literal["function"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_theirs(cls, value: Any) -> Any:
+        return check_kind(value, "function")
 
     def chat(self) -> dict[str, Any]:
         """As a chat says it."""

@@ -163,6 +163,21 @@ class Function(BaseModel):
         return (self.parameters or {"additionalProperties": False}) | {"type": "object"}
 
 
+def check_kind(tool: Any, kind: str) -> Any:
+    """A tool as it was given, if the caller is who runs it.
+
+    Raises:
+        ValueError: it is one that a vendor's server runs.
+    """
+    given = tool.get("type") if isinstance(tool, dict) else None
+    if given in (None, kind):
+        return tool
+    raise ValueError(
+        f"this server, which runs the model itself, runs no tools: type {str(given)[:64]!r} is not "
+        f"known, only {kind!r}, which the caller runs"
+    )
+
+
 class Tool(BaseModel):
     """A tool that the model may call."""
 

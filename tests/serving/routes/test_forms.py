@@ -271,14 +271,14 @@ def test_tools_of_a_message(server: Running, client: openai.OpenAI, messages: An
         ("responses", {"input": [{"type": ["message"]}]}, "input.0"),
         ("responses", {"input": 5}, "input.str"),
         ("messages", {"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "'image'"),
-        ("responses", {"input": QUESTION, "tools": [{"type": "web_search"}]}, "'function'"),
+        ("responses", {"input": QUESTION, "tools": [{"type": "web_search"}]}, "only 'function'"),
         ("responses", {"input": QUESTION, "tool_choice": "required"}, "tool_choice needs tools"),
         (
             "responses",
             {"input": [{"type": "function_call", "call_id": "1", "name": "x", "arguments": "[]"}]},
             "JSON object",
         ),
-        ("messages", {"tools": [{"type": "bash_20250124", "name": "bash"}]}, "custom"),
+        ("messages", {"tools": [{"type": "bash_20250124", "name": "bash"}]}, "only 'custom'"),
         ("messages", {"tool_choice": {"type": "any"}}, "tool_choice needs tools"),
         (
             "messages",
