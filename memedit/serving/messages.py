@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from memedit.serving import receipts
 from memedit.serving.errors import ApiError, anthropic_body
 from memedit.serving.local.formats import Choice, Grown, Usage, named_event
-from memedit.serving.schemas import ChatRequest, Extra, Part, Stops, ToolName, check_kind
+from memedit.serving.schemas import ChatRequest, Extra, Part, Stops
+from memedit.serving.tooling import ToolName, check_kind
 
 if TYPE_CHECKING:  # torch, as in formats
     from memedit.serving.local.calling import Call

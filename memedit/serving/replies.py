@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from memedit.serving import receipts
 from memedit.serving.errors import ApiError
 from memedit.serving.local.formats import Choice, Grown, Usage, named_event
-from memedit.serving.schemas import Called, ChatRequest, Function, _Common, check_kind
+from memedit.serving.schemas import ChatRequest, _Common
+from memedit.serving.tooling import Called, Function, check_kind
 
 if TYPE_CHECKING:  # torch, as in formats
     from memedit.serving.local.calling import Call

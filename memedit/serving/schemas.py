@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -23,6 +22,7 @@ from memedit.core.documents import check_source
 from memedit.core.errors import InvalidInputError
 from memedit.core.moments import Moment, read_moment
 from memedit.core.types import MAX_TEXT
+from memedit.serving.tooling import Tool, ToolCall, ToolChoice
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -89,39 +89,6 @@ class Part(BaseModel):
     text: str
 
 
-class Called(BaseModel):
-    """A tool's name, and what it is called with: a JSON object, as text."""
-
-    model_config = ConfigDict(extra="allow")
-    name: str
-    arguments: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The arguments read."""
-        found: dict[str, Any] = json.loads(self.arguments or "{}")
-        return found
-
-    @field_validator("arguments")
-    @classmethod
-    def _is_object(cls, value: str) -> str:
-        try:
-            if isinstance(json.loads(value or "{}"), dict):
-                return value
-        except (ValueError, RecursionError):
-            pass
-        raise ValueError("must be a JSON object, as text")
-
-
-class ToolCall(BaseModel):
-    """A call that the assistant made."""
-
-    model_config = ConfigDict(extra="allow")
-    id: str = ""
-    type: Literal["function"] = "function"
-    function: Called
-
-
 class Message(BaseModel):
     model_config = ConfigDict(extra="allow")
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -143,60 +110,6 @@ class Message(BaseModel):
         if self.content is None and not self.tool_calls:
             raise ValueError("content is missing")
         return self
-
-
-ToolName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-
-
-class Function(BaseModel):
-    """What a tool is called by, and what with."""
-
-    model_config = ConfigDict(extra="allow")
-    name: ToolName
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    strict: bool | None = False
-
-    @property
-    def schema_(self) -> dict[str, Any]:
-        """The schema of its arguments: an object."""
-        return (self.parameters or {"additionalProperties": False}) | {"type": "object"}
-
-
-def check_kind(tool: Any, kind: str) -> Any:
-    """A tool as it was given, if the caller is who runs it.
-
-    Raises:
-        ValueError: it is one that a vendor's server runs.
-    """
-    given = tool.get("type") if isinstance(tool, dict) else None
-    if given in (None, kind):
-        return tool
-    raise ValueError(
-        f"this server, which runs the model itself, runs no tools: type {str(given)[:64]!r} is not "
-        f"known, only {kind!r}, which the caller runs"
-    )
-
-
-class Tool(BaseModel):
-    """A tool that the model may call."""
-
-    model_config = ConfigDict(extra="allow")
-    type: Literal["function"]
-    function: Function
-
-
-class _Chosen(BaseModel):
-    model_config = ConfigDict(extra="allow")
-    name: str
-
-
-class ToolChoice(BaseModel):
-    """The tool that the model must call."""
-
-    model_config = ConfigDict(extra="allow")
-    type: Literal["function"]
-    function: _Chosen
 
 
 class JsonSchema(BaseModel):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from memedit.serving.local.shaping import Shape, Shaper, write_json_rule
-from memedit.serving.schemas import Tool
+from memedit.serving.tooling import Tool
 
 _NAME, _KEY, _VALUE = "qz_tool", "qz_key", "qz_value"
 _PROBE = {

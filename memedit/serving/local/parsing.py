@@ -17,9 +17,10 @@ from memedit.serving.local.formats import Choice
 from memedit.serving.local.rendering import Renderer
 from memedit.serving.local.sampling import Sampling
 from memedit.serving.local.shaping import Shape, Shaper, write_json_rule
-from memedit.serving.schemas import ChatRequest, CompletionRequest, ToolChoice, _Common
+from memedit.serving.schemas import ChatRequest, CompletionRequest, _Common
 from memedit.serving.service import Caller
 from memedit.serving.settings import Settings
+from memedit.serving.tooling import ToolChoice
 
 UNEDITED = ":unedited"
 """Put behind the model's name, it names the model without its edits."""

@@ -14,7 +14,7 @@ from memedit.serving.errors import ApiError
 from memedit.serving.local.calling import HERMES, LLAMA, Style, Tools
 from memedit.serving.local.sampling import Generation, Sampling
 from memedit.serving.local.shaping import Shape, Shaper
-from memedit.serving.schemas import Tool
+from memedit.serving.tooling import Tool
 from tests import helpers
 
 TOKENIZER = helpers.byte_tokenizer()

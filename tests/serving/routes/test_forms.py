@@ -17,7 +17,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from memedit.engine.encoders import HashingEncoder
 from memedit.model.editable import EditableModel
 from memedit.serving.local.calling import HERMES, LLAMA, Call, CallReader, Style, find_style
-from memedit.serving.schemas import Function
+from memedit.serving.tooling import Function
 from tests import helpers
 from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, serving, tiny_service
 
