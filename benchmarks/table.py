@@ -5,10 +5,13 @@
 The manifest (``benchmarks/table.json``) names for every method the settings of its paper and ours,
 the data, the protocol and how many records; a section is a table. Killed, it goes on with the same
 command; run again when it is done, it writes the same bytes. Every cell has its n and its 95%
-bootstrap interval over records. Rows marked with a circle can say nothing but the object of an
-edit, or end by construction: their "says only the target" is no achievement of the method's.
+interval over records: bootstrap, and Wilson's where all records agree. Rows marked with a circle
+can say nothing but the object of an edit, or end by construction: their "says only the target" is
+no achievement of the method's.
 
-``--section single --n 20`` measures a part of it. What the published forms need besides is written
+``--section single --n 20`` and ``--method ROME`` measure a part of it; a line of the manifest may
+have an ``n`` of its own, or a reason why it is left out (``left``). ``--report`` measures nothing:
+it writes the table of what is there. What the published forms need besides is written
 into OUT: IKE's corpus (CounterFact's records whose subjects no measurement sees) and WISE's prompts
 (questions of zsRE's training part). For other models MEMIT and AlphaEdit need second moments first
 (``memedit statistics``).
@@ -24,14 +27,20 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from scipy.stats import binomtest
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import write_atomically
 from memedit.data.records import read_records
 from memedit.data.split import part_of
-from memedit.evaluation.measures.summary import Interval
+from memedit.evaluation.measures.rows import read
+from memedit.evaluation.measures.summary import Interval, aggregate
+from memedit.evaluation.runs.cell import rows_of
+from memedit.evaluation.runs.folder import MANIFEST as RUN
+from memedit.evaluation.runs.folder import read_manifest as read_run
 from memedit.evaluation.runs.jobs import run_job
 from memedit.evaluation.runs.part import Job
+from memedit.evaluation.runs.specs import NONE, Spec
 
 MANIFEST = Path(__file__).with_suffix(".json")
 RESTRICTED = "○"
@@ -55,12 +64,20 @@ class Line:
         method, form: As they are printed.
         editor: As ``memedit compare --editors`` takes it; ``{out}`` stands for the folder.
         restricted: Its free answers are kept to the object, or end by construction.
+        n: Records, where they are not the section's.
+        left: Why it is not run; it then says so in the table.
     """
 
     method: str
     form: str
     editor: str
     restricted: bool = False
+    n: int | None = None
+    left: str = ""
+
+    def name(self, out: Path) -> str:
+        """The editor as the run knows it."""
+        return self.editor.replace("{out}", str(out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +103,27 @@ class Section:
     settings: Mapping[str, Any]
     lines: tuple[Line, ...]
 
-    def job(self, data: Path, out: Path, n: int | None, **base: Any) -> Job:
-        """The section as a measurement."""
+    def jobs(
+        self, data: Path, out: Path, n: int | None, methods: Sequence[str] = (), **base: Any
+    ) -> dict[int, Job]:
+        """The section as measurements, one for each number of records: ``{n: job}``."""
         settings = dict(self.settings)
         locality = settings.pop("locality", None)
-        return Job(
-            editors=("none", *(line.editor.replace("{out}", str(out)) for line in self.lines)),
-            data=str(data / self.data), n=n or self.n, part=self.part, locality=locality,
-            settings=settings, **base,
-        )  # fmt: skip
+        chosen = [x for x in self.lines if not x.left and (not methods or x.method in methods)]
+        groups: dict[int, list[str]] = {}
+        for line in chosen:
+            groups.setdefault(self.count(line, n), [NONE]).append(line.name(out))
+        return {
+            count: Job(
+                editors=tuple(editors), data=str(data / self.data), n=count, part=self.part,
+                locality=locality, settings=settings, **base,
+            )
+            for count, editors in groups.items()
+        }  # fmt: skip
+
+    def count(self, line: Line, n: int | None) -> int:
+        """How many records a row is measured on."""
+        return n or line.n or self.n
 
 
 def read_manifest(path: Path = MANIFEST) -> list[Section]:
@@ -146,20 +175,44 @@ def cell(value: Interval | None) -> str:
     """``97.5 [93.1, 99.0] n=100``, in percent; a dash where nothing was measured."""
     if value is None:
         return "-"
-    low, mean, high = (f"{100 * each:.1f}" for each in (value.low, value.mean, value.high))
+    low, high = value.low, value.high
+    if low == high and value.mean in (0.0, 1.0):  # resamples of equal records say nothing
+        low, high = binomtest(round(value.mean * value.n), value.n).proportion_ci(method="wilson")
+    low, mean, high = (f"{100 * each:.1f}" for each in (low, value.mean, high))
     return f"{mean} [{low}, {high}] n={value.n}"
 
 
-def render(section: Section, tables: Mapping[str, Mapping[str, Any]], out: Path) -> str:
+Figures = Mapping[str, Interval]
+
+
+def collect(section: Section, out: Path, n: int | None) -> dict[tuple[str, int], Figures]:
+    """What the section's runs have measured until now: ``{(editor, n): {metric: interval}}``."""
+    found: dict[tuple[str, int], Figures] = {}
+    for count in dict.fromkeys(section.count(line, n) for line in section.lines):
+        folder = out / section.name / str(count)
+        if not (folder / RUN).is_file():
+            continue
+        dataset = read_run(folder)["data"]["format"]
+        names = [line.name(out) for line in section.lines if section.count(line, n) == count]
+        for name in (NONE, *names):
+            file = rows_of(folder, Spec(name, None).slug)
+            table = aggregate(read(file), dataset) if file.is_file() else {}
+            if table:
+                found[name, count] = table[max(table, key=int)]
+    return found
+
+
+def render(
+    section: Section, found: Mapping[tuple[str, int], Figures], out: Path, n: int | None
+) -> str:
     """The section in Markdown, with the command of each row's figures."""
     heads = ["method", "form", *(COLUMNS[name] for name in section.columns)]
     rows = [heads, ["---"] * len(heads)]
-    for line in (Line("unedited", "", "none"), *section.lines):
-        table = tables.get(line.editor.replace("{out}", str(out)), {})
-        last = table.get(max(table, key=int)) if table else {}
-        mark = f" {RESTRICTED}" if line.restricted else ""
-        figures = [cell((last or {}).get(name)) for name in section.columns]
-        rows.append([f"{line.method}{mark}", line.form, *figures])
+    counts = sorted({count for name, count in found if name == NONE}, reverse=True)
+    bases = [Line("unedited", "", NONE, n=count) for count in counts]
+    for line in (*bases, *section.lines):
+        count = line.n if line.editor == NONE and line.n else section.count(line, n)
+        rows.append(_row(line, found.get((line.name(out), count)), section.columns))
     text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     settings = ", ".join(f"{k} {v}" for k, v in section.settings.items())
     named = "\n".join(
@@ -167,34 +220,51 @@ def render(section: Section, tables: Mapping[str, Mapping[str, Any]], out: Path)
         for line in section.lines
     )
     return (
-        f"## {section.title}\n\n{section.data}, n={section.n}, part {section.part}, {settings}.\n\n"
+        f"## {section.title}\n\n{section.data}, part {section.part}, {settings}.\n\n"
         f"{text}\n\n`python -m benchmarks.table --section {section.name} --data-dir DIR "
         f"--out OUT`:\n\n{named}\n"
     )
 
 
-def measure(sections: Sequence[Section], data: Path, out: Path, n: int | None, **base: Any) -> str:
-    """Measure the sections, or what is left of them; their tables in Markdown.
+def _row(line: Line, figures: Figures | None, columns: Sequence[str]) -> list[str]:
+    head = [f"{line.method}{f' {RESTRICTED}' if line.restricted else ''}", line.form]
+    if figures is None:
+        return [*head, f"not run{': ' if line.left else ''}{line.left}", *[""] * (len(columns) - 1)]
+    return [*head, *(cell(figures.get(name)) for name in columns)]
+
+
+def measure(
+    sections: Sequence[Section],
+    data: Path,
+    out: Path,
+    n: int | None,
+    methods: Sequence[str] = (),
+    **base: Any,
+) -> None:
+    """Measure the sections, or what is left of them.
 
     Args:
         sections: Which.
         data: Folder of the data sets.
         out: Where runs and tables are kept.
-        n: Other than the manifest's number of records.
+        n: Other than the manifest's numbers of records.
+        methods: Only these rows; all by default.
         base: Fields of the job: model, encoder.
     """
-    tables = []
     for section in sections:
-        comparison = run_job(section.job(data, out, n, **base), out / section.name)
-        tables.append(render(section, comparison.tables, out))
-    return "\n".join(tables)
+        for count, job in section.jobs(data, out, n, methods, **base).items():
+            run_job(job, out / section.name / str(count))
 
 
 def main(
     data_dir: Annotated[Path, typer.Option(help="Folder of the data sets.")],
     out: Annotated[Path, typer.Option(help="Where runs and the table are kept.")],
     section: Annotated[list[str] | None, typer.Option(help="Only these. Repeatable.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Only these. Repeatable.")] = None,
     n: Annotated[int | None, typer.Option(min=1, help="Other than the manifest's.")] = None,
+    report: Annotated[
+        bool, typer.Option(help="Measure nothing: the table of what is there.")
+    ] = False,
     manifest: Annotated[Path, typer.Option(help="What is measured.")] = MANIFEST,
     model: Annotated[str | None, typer.Option(help="Other than the packaged one.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Sentence encoder.")] = None,
@@ -203,11 +273,18 @@ def main(
     chosen = [s for s in read_manifest(manifest) if not section or s.name in section]
     if not chosen:
         raise InvalidInputError(f"The manifest has no section of {section}.")
+    known = {line.method for s in chosen for line in s.lines}
+    if unknown := sorted(set(method or ()) - known):
+        raise InvalidInputError(
+            f"No row is called {', '.join(unknown)}.", hint=", ".join(sorted(known))
+        )
     out.mkdir(parents=True, exist_ok=True)
-    for name, write in (("counterfact_full", write_corpus), ("zsre", write_prompts)):
-        if (file := data_dir / f"{name}.jsonl.gz").is_file():
-            write(file, out)
-    text = measure(chosen, data_dir, out, n, model=model, encoder=encoder)
+    if not report:
+        for name, write in (("counterfact_full", write_corpus), ("zsre", write_prompts)):
+            if (file := data_dir / f"{name}.jsonl.gz").is_file():
+                write(file, out)
+        measure(chosen, data_dir, out, n, method or (), model=model, encoder=encoder)
+    text = "\n".join(render(s, collect(s, out, n), out, n) for s in chosen)
     write_atomically(out / "table.md", text)
     Console().print(f"Written to {out / 'table.md'}.")
 

@@ -31,10 +31,10 @@ def test_every_row_of_the_manifest_names_an_editor_with_settings_that_it_has(
 ) -> None:
     named: set[str] = set()
     for section in read_manifest():
-        job = section.job(Path("data"), tmp_path, None)
-        assert job.make_settings().protocol == section.settings["protocol"]
-        for editor in job.editors:
-            named.add(parse(editor).text.partition("(")[0].split("-")[0].split("@")[0])
+        for n, job in section.jobs(Path("data"), tmp_path, None).items():
+            assert job.make_settings().protocol == section.settings["protocol"] and job.n == n
+        for line in section.lines:
+            named.add(parse(line.name(tmp_path)).text.partition("(")[0].split("-")[0].split("@")[0])
     ours = {"note", "none"}  # a part of auto, and the base
     assert named - {"none"} <= set(available()) and set(available()) - named <= ours
     assert all("published" in MANIFEST.read_text() for _ in COLUMNS)
@@ -43,6 +43,9 @@ def test_every_row_of_the_manifest_names_an_editor_with_settings_that_it_has(
 def test_a_cell_has_its_interval_and_its_n() -> None:
     value = Interval(mean=0.975, low=0.931, high=0.99, n=100, worst=0.0, p5=0.0)
     assert cell(value) == "97.5 [93.1, 99.0] n=100" and cell(None) == "-"
+    # Wilson by hand: 10 / (10 + 1.96^2) = .722; resamples of ten equal records say nothing.
+    assert cell(Interval(mean=1.0, low=1.0, high=1.0, n=10)) == "100.0 [72.2, 100.0] n=10"
+    assert cell(Interval(mean=0.0, low=0.0, high=0.0, n=10)) == "0.0 [0.0, 27.8] n=10"
 
 
 def test_the_corpora_hold_training_subjects_alone(tmp_path: Path) -> None:
@@ -67,8 +70,10 @@ def small(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "facts.jsonl").write_text("\n".join(map(json.dumps, records(3))))
     lines = [
         {"method": "FT", "form": "published", "editor": "ft(steps=1)-ungated"},
-        {"method": "IKE", "form": "ours", "editor": "ike(demonstrations=0)", "restricted": True},
-    ]
+        {"method": "IKE", "form": "ours", "editor": "ike(demonstrations=0)", "restricted": True,
+         "n": 1},
+        {"method": "KE", "form": "ours", "editor": "ke-ungated", "left": "no trained file"},
+    ]  # fmt: skip
     section = {"name": "one", "title": "One", "lines": lines, "n": 2, "part": None,
                "data": "facts.jsonl", "columns": ["es", "gen_efficacy"], "protocol": "single",
                "families": ["tf", "gen"], "tokens": 2, "locality": 1}  # fmt: skip
@@ -79,12 +84,20 @@ def small(tmp_path: Path) -> dict[str, Any]:
 
 
 def test_a_second_run_of_the_command_changes_no_byte(small: dict[str, Any]) -> None:
+    main(**small, method=["FT"])
+    begun = (small["out"] / "table.md").read_text()
+    assert "| IKE ○ | ours | not run |" in begun and "not run: no trained file" in begun
     main(**small)
     table = (small["out"] / "table.md").read_bytes()
     rows = [line.split(" | ") for line in table.decode().splitlines() if line.startswith("| ")]
-    assert [row[0] for row in rows[2:]] == ["| unedited", "| FT", "| IKE ○"]
-    assert all("n=2" in figure and "[" in figure for row in rows[2:] for figure in row[2:])
+    names = ["| unedited", "| unedited", "| FT", "| IKE ○", "| KE"]
+    assert [row[0] for row in rows[2:]] == names
+    for row, n in zip(rows[2:6], (2, 1, 2, 1), strict=True):  # a number of its own for IKE
+        assert all(f"n={n}" in figure and "[" in figure for figure in row[2:])
     main(**small)
     assert (small["out"] / "table.md").read_bytes() == table
-    with pytest.raises(InvalidInputError, match="no section"):
-        main(**small, section=["two"])
+    main(**small, report=True)
+    assert (small["out"] / "table.md").read_bytes() == table
+    for wrong in ({"section": ["two"]}, {"method": ["ROME"]}):
+        with pytest.raises(InvalidInputError, match="no section|No row"):
+            main(**small, **wrong)
