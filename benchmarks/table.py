@@ -178,8 +178,7 @@ def cell(value: Interval | None) -> str:
     low, high = value.low, value.high
     if low == high and value.mean in (0.0, 1.0):  # resamples of equal records say nothing
         low, high = binomtest(round(value.mean * value.n), value.n).proportion_ci(method="wilson")
-    low, mean, high = (f"{100 * each:.1f}" for each in (low, value.mean, high))
-    return f"{mean} [{low}, {high}] n={value.n}"
+    return f"{100 * value.mean:.1f} [{100 * low:.1f}, {100 * high:.1f}] n={value.n}"
 
 
 Figures = Mapping[str, Interval]

@@ -90,9 +90,9 @@ def test_without_a_snapshot_the_command_says_how_to_get_one_and_fails(
 ) -> None:
     import typer
 
-    for options in ({}, {"snapshot": tmp_path}):
+    for snapshot in (None, tmp_path):
         with pytest.raises(typer.Exit) as ended:
-            main(data=tmp_path / "facts.jsonl", out=tmp_path / "out", **options)
+            main(data=tmp_path / "facts.jsonl", out=tmp_path / "out", snapshot=snapshot)
         assert ended.value.exit_code == 2
         said = capsys.readouterr().err
         assert "git clone https://github.com/zjunlp/EasyEdit" in said and "install.sh" in said
