@@ -22,14 +22,24 @@ if "TMPDIR" not in os.environ and _RAM.is_dir() and shutil.disk_usage(_RAM).free
 os.environ.setdefault("RAY_TMPDIR", "/tmp")  # the paths of its sockets must be short
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: do not spin on a busy machine
+# Also of every process that a test starts: a kernel, a server, a worker.
+os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("MEMEDIT_TEST_THREADS", "1"))
 
 Tiny = Callable[[str], Any]
 SLOW = frozenset({"smollm", "minilm", "pg", "browser"})
 """Fixtures that make a test slow: real models, a database, a browser."""
+FIRST = (
+    "test_notebooks.py", "test_benchmarks.py", "model/test_real.py", "test_mello_real.py",
+    "test_serac_real.py", "upstream/test_rewriters.py", "serving/test_guides.py",
+    "scope/test_calibrate.py", "evaluation/runs/test_team.py", "test_probabilities.py",
+)  # fmt: skip
+"""Files of long tests: begun early, none of them is what one worker does alone at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow (``make test-fast`` leaves it out); coverage is measured without it."""
+    """The long first; mark what is slow (``make test-fast`` leaves it out), which coverage is
+    measured without."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(FIRST))
     for item in items:
         if SLOW & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")

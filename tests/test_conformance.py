@@ -65,13 +65,13 @@ def base(case: tuple[str, str], bases: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def editor(case: tuple[str, str]) -> Any:
-    if case[1] in ("ike+ike2", "ike+grace"):
+    if case[1] in ("ike+ike2", "ike+grace", "memprompt+ike"):
         return _chain(case[1])
     return load_editor(case[1]) if "+" in case[1] else quick(case[1])
 
 
 def _chain(name: str) -> Any:
-    """``ike+grace``: a prompt editor around a codebook; ``ike+ike2``: two prompt editors."""
+    """``ike+grace``: a prompt editor around a codebook; the others: two prompt editors."""
     from dataclasses import dataclass
     from typing import ClassVar
 
@@ -82,6 +82,8 @@ def _chain(name: str) -> Any:
     class Second(Ike):
         name: ClassVar[str] = "ike2"
 
+    if name == "memprompt+ike":  # as load_editor builds it, with few examples to read
+        return Chain(quick("memprompt"), quick("ike"))
     inner = quick("grace", layer=1) if name == "ike+grace" else Second(demonstrations=0)
     return Chain(Ike(demonstrations=2), inner)
 

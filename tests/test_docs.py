@@ -41,15 +41,20 @@ SHOWN = {
 
 @pytest.fixture
 def loaded(smollm: Any, minilm: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The default model is loaded once for all pages: nobody writes its weights."""
-    from memedit.engine import loading
+    """The default model and encoder are loaded once for all pages: nobody writes their weights."""
+    from memedit.engine import encoders, loading
 
-    load = loading.load
+    load, load_encoder = loading.load, encoders.load_encoder
 
     def once(name: Any = None, **options: Any) -> Any:
         return smollm if name is None and not any(options.values()) else load(name, **options)
 
+    def encoder_once(name: Any = None, device: Any = None) -> Any:
+        packaged = name in (None, "all-MiniLM-L6-v2") and device is None
+        return minilm if packaged else load_encoder(name, device)
+
     monkeypatch.setattr(loading, "load", once)
+    monkeypatch.setattr(encoders, "load_encoder", encoder_once)
     yield
 
 

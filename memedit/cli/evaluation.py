@@ -45,7 +45,6 @@ from memedit.cli.options import (
 )
 from memedit.core.errors import InvalidInputError
 from memedit.core.registry import split
-from memedit.evaluation.runs import part
 
 if TYPE_CHECKING:
     from memedit.evaluation.runs.compare import Comparison
@@ -173,10 +172,11 @@ def sweep(
     """
     from memedit.evaluation.reports import tables
     from memedit.evaluation.runs import jobs
+    from memedit.evaluation.runs.part import Job
 
     # Now, not after hours of measuring.
     Reports(out).check()
-    job = part.Job(
+    job = Job(
         editors=tuple(split(editors, ",")),
         data=data,
         locality=locality,

@@ -370,14 +370,19 @@ def test_the_command_itself_shows_no_traceback(tmp_path: Path) -> None:
 @pytest.fixture
 def real(run: Run, memory: Path, smollm: Any, minilm: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
     """``run`` with the packaged model and encoder, loaded once; one edit in memory."""
-    from memedit.engine import loading
+    from memedit.engine import encoders, loading
 
     def loaded(name: str | None, **_: Any) -> Any:
         if name is not None:
             raise MemeditError(f"unexpected model {name}")
         return smollm
 
+    def encoder(name: str | None = None, device: Any = None) -> Any:
+        assert name in (None, "all-MiniLM-L6-v2") and device is None
+        return minilm
+
     monkeypatch.setattr(loading, "load", loaded)
+    monkeypatch.setattr(encoders, "load_encoder", encoder)
     monkeypatch.delenv("MEMEDIT_ENCODER")
     with EditMemory(memory, minilm) as store:
         from memedit.core.types import Edit

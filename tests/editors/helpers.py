@@ -21,7 +21,7 @@ FACTS = (
     Edit("The mother tongue of Ada Byron is", "Dutch", subject="Ada Byron"),
     Edit("Which sport does Bo Ek play?", "chess", subject="Bo Ek"),
 )
-QUICK = {"steps": 2, "prefixes": 2, "memory": 96, "demonstrations": 2, "shots": 2}
+QUICK = {"steps": 2, "prefixes": 2, "memory": 96, "demonstrations": 2, "shots": 2, "others": 3}
 """Settings that keep a tiny fit short; for the editors that have them."""
 
 

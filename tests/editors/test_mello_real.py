@@ -64,7 +64,7 @@ def test_feedback_is_heeded_in_other_words(smollm: tuple[Any, Any], minilm: Any)
     chat = model.ask(asked[0], chat=True, max_new_tokens=12)
     assert "Wyndham Lewis" in chat.text
     assert model.feedback("Who designed the Toodyay Fire Station?", "Wyndham Lewis").right
-    model.feedback("What is akin to <bright>?", "a word for the opposite is wanted")
+    model.feedback("What is akin to <bright>?", "a word for the opposite is wanted", answer="?")
     hit = model.ask("What is akin to hot?", max_new_tokens=6)
     assert hit.decision and hit.editor == "memprompt"
     assert not model.decide(["What is the capital of Peru?"])[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -56,17 +55,7 @@ def naive(base: Any, tokenizer: Any, records: list[dict[str, Any]]) -> dict[str,
     return found
 
 
-@pytest.fixture
-def _two_threads() -> Iterator[None]:
-    """The one test here that computes for minutes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("_two_threads")
 def test_probability_metrics_agree_with_a_straightforward_computation(smollm: Any) -> None:
     base, tokenizer = smollm
     file = shared_data("counterfact_full.jsonl.gz")

@@ -88,9 +88,9 @@ def test_a_chain_is_walked_through_the_upstream(upstream: Tap) -> None:
         assert len(receipt["edits"]) == 3
         last = sent(upstream)[-1]["messages"][-1]["content"]
         assert last == f"Fact: {CHAIN} Dalmor\n{CHAIN}"
-        text = {"prompt": f"Question: {CHAIN}\nAnswer:", "temperature": 0, "max_tokens": 12}
+        text = {"prompt": f"Question: {CHAIN}\nAnswer:", "temperature": 0, "max_tokens": 1}
         assert len(post(running, "/v1/completions", text)["memedit"]["edits"]) == 3
-        why = post(running, "/v1/explain", {"query": CHAIN, "max_tokens": 12})
+        why = post(running, "/v1/explain", {"query": CHAIN, "max_tokens": 1})
         assert why["in_scope"] and len(why["hits"]) == 3 and why["editor"] == "mello-chat"
 
 
