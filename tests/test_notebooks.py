@@ -14,7 +14,8 @@ LONG = frozenset({"02_compare_with_rome"})
 """Of more than a minute: with MEMEDIT_LONG_TESTS."""
 SMALLER: dict[str, dict[str, str]] = {
     "03_forgetting_curves": {
-        '"ft_m-ungated", "rome-ungated"': '"ft_m(steps=2)-ungated", "rome(steps=2,prefixes=1)-ungated"',
+        '"ft_m-ungated"': '"ft_m(steps=2)-ungated"',
+        '"rome-ungated"': '"rome(steps=2,prefixes=1)-ungated"',
         '["Norway", "Portugal", "Kenya"]': '["Norway", "Portugal"]',
         '["Turku", "Graz", "Lyon"]': '["Turku", "Graz"]',
         "checkpoints=[1, 2, 3]": "checkpoints=[1, 2]",
