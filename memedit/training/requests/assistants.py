@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from memedit.core.text import words_of
@@ -48,5 +49,6 @@ def _write(
     return Request("own.assistants", kind, (f"assistant:{name}",), asked["q"], edits, history)
 
 
+@lru_cache(maxsize=1_024)  # a memory's facts are compared with each request to it
 def _stems(text: str) -> frozenset[str]:
     return frozenset(word.casefold()[:_STEM] for word in words_of(text) if len(word) > 2)
