@@ -310,6 +310,7 @@ def history(
 @edit_app.command()
 def restore(
     version: Annotated[int, typer.Argument(min=0, help="A version, as history tells them.")],
+    namespace: AnyNamespace = None,
     memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     json: Json = False,
@@ -319,13 +320,15 @@ def restore(
     memedit edit restore 12
     """
     with open_memory(require_existing(memory)) as store:
-        now, count = store.restore(version), len(store)
+        now = store.restore(version, namespace=namespace)
+        count = len(store) if namespace is None else len(list(store.records(namespace)))
     if json:
         render.as_json({"restored": version, "version": now, "edits": count})
     else:
+        whose = "" if namespace is None else f" in {namespace!r}"
         render.say(
-            f"{hide_password(memory)} holds what was in force at version {version}, but for what "
-            f"was purged since: {count:,} edits (version {now})."
+            f"{hide_password(memory)} holds{whose} what was in force at version {version}, but for "
+            f"what was purged since: {count:,} edits (version {now})."
         )
 
 

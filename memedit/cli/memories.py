@@ -210,3 +210,20 @@ def revoke(
     render.say(
         f"Role {role} may no longer read namespace {namespace!r} of {hide_password(memory)}."
     )
+
+
+@tenants_app.command("list")
+def list_tenants(memory: Memory = DEFAULT_MEMORY, json: Json = False) -> None:
+    """Tell which database role may read which namespace.
+
+    memedit tenants list --memory postgresql://memedit@db/memedit
+    """
+    from memedit.memory.journal.tenants import granted
+
+    found = granted(memory)
+    if json:
+        render.as_json([{"role": role, "namespace": name} for role, name in found])
+    else:
+        render.say(
+            "\n".join(f"{role}: {name}" for role, name in found) or "No role was granted any."
+        )

@@ -213,6 +213,14 @@ def test_forget_and_restore(run: Run) -> None:
     assert told(run("edit", "list", "--json"))["total"] == 1
 
 
+def test_one_namespace_goes_back_alone(run: Run) -> None:
+    added(run, *FRANCE, "--namespace", "acme")
+    added(run, *FRANCE)
+    assert "holds in 'acme'" in run("edit", "restore", "0", "--namespace", "acme").stdout
+    assert told(run("edit", "list", "--json", "--namespace", "acme"))["total"] == 0
+    assert told(run("edit", "list", "--json"))["total"] == 1
+
+
 def test_forget_knows_all_ids_or_forgets_none(run: Run) -> None:
     id = added(run, *FRANCE)["id"]
     assert "nothere" in run("edit", "forget", id, "nothere", code=2).stderr

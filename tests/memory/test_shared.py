@@ -23,7 +23,7 @@ from memedit.core.errors import (
 from memedit.core.types import Edit
 from memedit.memory import EditMemory, address, planning, replica, store
 from memedit.memory.journal import journal
-from memedit.memory.journal.tenants import grant, revoke
+from memedit.memory.journal.tenants import grant, granted, revoke
 from memedit.memory.live import index
 from memedit.memory.live import state as live_module
 from memedit.memory.moving import migrate
@@ -307,6 +307,7 @@ def test_a_tenants_role_sees_its_namespace_alone(pg: Cluster, pg_memory: str) ->
         with pytest.raises(MemoryStoreError, match="No memory"):
             EditMemory(theirs, CountingEncoder(), read_only=True)
         grant(pg_memory, "tenant", "a")
+        assert granted(pg_memory) == [("tenant", "a")]
         with EditMemory(theirs, CountingEncoder(), read_only=True) as seen:
             assert seen.namespaces() == {"a": 2}
             (hits,) = seen.search(["What is the capital of France?"], namespace="a")

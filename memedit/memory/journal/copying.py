@@ -146,7 +146,7 @@ def check_target(source: Address, target: Address) -> None:
             if anything and journal.head().event:
                 raise MemoryStoreError(
                     f"There is a memory {quote(target)} already.",
-                    hint="Give an empty directory, database or schema.",
+                    hint="Give an empty directory, database or schema; or replace it (--replace).",
                 )
     finally:
         journal.close()

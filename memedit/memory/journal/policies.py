@@ -83,6 +83,12 @@ def revoke(connection: Connection, role: str, namespace: str) -> None:
     )
 
 
+def granted(connection: Connection) -> list[tuple[str, str]]:
+    """(role, namespace) of all that was granted, in their order."""
+    rows = connection.execute(text("SELECT role, namespace FROM tenants ORDER BY role, namespace"))
+    return [(row.role, row.namespace) for row in rows]
+
+
 _REFERENCES = (
     ("keys", "sequence", "records", "sequence"),
     ("payloads", "sequence", "records", "sequence"),

@@ -27,6 +27,13 @@ def revoke(address: Address, role: str, namespace: str) -> None:
     _change(address, lambda connection: policies.revoke(connection, role, namespace))
 
 
+def granted(address: Address) -> list[tuple[str, str]]:
+    """(role, namespace) of all that was granted, in their order; raises as :func:`grant`."""
+    found: list[tuple[str, str]] = []
+    _change(address, lambda connection: found.extend(policies.granted(connection)))
+    return found
+
+
 def _change(address: Address, work: Callable[[Connection], None]) -> None:
     if not is_postgres(address):
         raise InvalidInputError(
