@@ -41,8 +41,9 @@ from memedit.editors.prompting.notes import (
     values_of,
     write_note,
 )
+from memedit.editors.prompting.polar import is_polar
 from memedit.editors.prompting.reasoning import think_through
-from memedit.editors.prompting.verdicts import VERDICTS, Verdict, is_polar, verdict_of
+from memedit.editors.prompting.verdicts import VERDICTS, Verdict, verdict_of
 
 PLACES = ("before", "after", "reply")
 _OWN_LANGUAGE = "\n(Answer in the language of the question.)"

@@ -22,7 +22,8 @@ from memedit.editors.prompting.notes import (
     state_whole,
     values_of,
 )
-from memedit.editors.prompting.verdicts import is_polar, verdict
+from memedit.editors.prompting.polar import is_polar
+from memedit.editors.prompting.verdicts import verdict
 from memedit.engine.generation import Generation
 from memedit.engine.processors import Keeps, Leans, Shuns
 from memedit.engine.tokens import Codec

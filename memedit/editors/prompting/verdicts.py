@@ -1,4 +1,4 @@
-"""Yes and no: which questions ask for one of them, and which of them the facts' own words give.
+"""Yes and no: which of them the facts' own words give.
 
 A base reads "The lyricist of Ride is Lana Del Rey", is asked whether Taylor is the lyricist of
 Ride, and says yes: what the question takes for granted weighs more with it than the note. Where a
@@ -17,15 +17,6 @@ from memedit.editors.prompting.declaring import declare
 
 Verdict = Literal["Yes", "No"]
 VERDICTS: tuple[Verdict, Verdict] = ("Yes", "No")
-_AUXILIARY = (
-    "is|are|was|were|does|did|do|has|have|had|should|may|must|isn['’]t|aren['’]t|wasn['’]t|"
-    "doesn['’]t|didn['’]t"
-)
-_POLAR = re.compile(
-    rf"(?:^|[.!?:;,]\s+|\n)(?:(?:{_AUXILIARY})\s+(?!you\b)|(?:can|could|will|would)\s+(?!you\b))"
-    r"[^.!?\n]*\?\s*(?:answer [^.\n]*\.?\s*)?$",
-    re.IGNORECASE,
-)
 _PLAIN = re.compile(
     r"(is|are|was|were|does|did|do|has|have|had)\s+([^\n?]+)\?(?:\s*[^.?!\n]*\byes or no\b[^\n]*)?",
     re.IGNORECASE,
@@ -49,15 +40,6 @@ _DO = frozenset("do does did".split())
 _VOWELS = re.compile(r"(?<=.)[aeiouy]+")
 _STEM, _MOST = 5, 6
 """Letters by which two forms of a word are taken for one; words of a value."""
-
-
-def is_polar(words: str) -> bool:
-    """Whether a user's words end in a question to be answered by yes or no; English ones only.
-
-    One that offers a choice ("… or …?") and one that asks for a favour ("Can you …?") do not.
-    """
-    found = _POLAR.search(words)
-    return found is not None and " or " not in found[0].casefold().partition("?")[0]
 
 
 def verdict_of(words: str, hits: Sequence[Hit]) -> Verdict | None:
