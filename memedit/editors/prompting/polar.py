@@ -36,7 +36,7 @@ _BARE = re.compile(
     r"|(?:is|are|does|did|can|will)\s+(?:the|a|an|my|our|this|that)\b|(?:do|are|have|did)\s+you\b)"
 )
 """How a question without its mark begins: "do the following" is none."""
-_TAG = re.compile(r"[\s,–—-](?:right|correct|true|yes|no|ok|okay|innit|eh)\s*\?$")
+_TAG = re.compile(r"[\s,–—-](?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh)\s*\?$")
 _FAVOUR = re.compile(
     r"\b(?:can|could|will|would)\s+(?:you|u)\b"
     r"|\b(?:may|can|could|might)\s+(?:i|we)\s+(?:please\s+)?"
