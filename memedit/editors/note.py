@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
+from memedit.editors.prompting.choices import choice_of
 from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.denials import denials_against
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
@@ -69,8 +70,9 @@ class Note:
             A base that begins a sentence with the words of the request or of the fact is let.
             Where the answer only depends on an edit, its object need not be said at all, and an
             edit that does not bear must do no harm. So are yes and no, as its beginning, where it
-            is asked for one of them; that one twice as much which the fact's own words give. Nor
-            does a reply begin by denying that the base knows. 0: it is left to it.
+            is asked for one of them; that one twice as much which the fact's own words give, and
+            the letter of an option that they are. Nor does a reply begin by denying that the base
+            knows. 0: it is left to it.
         reasons: A question to be answered by yes or no that the facts' own words do not decide is
             thought through before it is answered, in a sentence or two that nobody sees: what the
             facts say, what is asked, how both compare. Asked for a yes or no at once, a base says
@@ -150,7 +152,7 @@ class Note:
                 prompt=before_query(f"{' '.join(' '.join(lines).split())}{END}", before, query),
             )
         if row.target is None:
-            sure = self._lean(sure, hits, " ".join(lines))
+            sure = self._lean(sure, hits, lines)
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if row.decision.read_as:
             note += _OWN_LANGUAGE
@@ -162,15 +164,16 @@ class Note:
             sure, prompt=f"{row.prompt}\n\n{note}" if behind else f"{note}\n\n{row.prompt}"
         )
 
-    def _lean(self, row: Row, hits: Sequence[Hit], facts: str) -> Row:
-        """The row, whose reply leans to what its facts say."""
+    def _lean(self, row: Row, hits: Sequence[Hit], lines: Sequence[str]) -> Row:
+        """The row, whose reply leans to what its facts say: ``lines``, the best one last."""
+        facts = " ".join(lines)
         asked = any(hit.role == "asks" for hit in hits)
         # Where one of the objects is to be said, or a reply goes on, nothing else begins.
         begins = self.lean and not row.answers and row.turn is not None and awaits_reply(row.turn)
         return replace(
             row,
             leans=self._leans(row, hits),
-            opens=self._opens(row.prompt, hits),
+            opens=self._opens(row.prompt, hits, lines),
             starts=starts_of(f"{row.prompt} {facts}", hits),
             shuns=denials_against(f"{head(row)} {row.prompt}", facts, asked=asked)
             if begins
@@ -188,7 +191,11 @@ class Note:
         ]
         return tuple((object, self.lean) for object in objects if object and self.lean)
 
-    def _opens(self, words: str, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
+    def _opens(
+        self, words: str, hits: Sequence[Hit], lines: Sequence[str]
+    ) -> tuple[tuple[str, float], ...]:
+        if self.lean and (letter := choice_of(words, lines[::-1])):
+            return ((letter, 2 * self.lean),)
         if not self.lean or not is_polar(words):
             return ()
         return self._weights(verdict_of(words, hits))
