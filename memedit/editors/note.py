@@ -43,7 +43,8 @@ from memedit.editors.prompting.notes import (
     write_note,
 )
 from memedit.editors.prompting.polar import is_polar
-from memedit.editors.prompting.reasoning import think_through
+from memedit.editors.prompting.reasoning import think_through, work_out
+from memedit.editors.prompting.reckoning import is_reckoned
 from memedit.editors.prompting.verdicts import VERDICTS, Verdict, verdict_of
 
 PLACES = ("before", "after", "reply")
@@ -76,8 +77,9 @@ class Note:
         reasons: A question to be answered by yes or no that the facts' own words do not decide is
             thought through before it is answered, in a sentence or two that nobody sees: what the
             facts say, what is asked, how both compare. Asked for a yes or no at once, a base says
-            that 900 requests are within a limit of 600. None: where the base answers chats and has
-            at least a billion parameters.
+            that 900 requests are within a limit of 600. So is what asks for a sum or a difference;
+            its note then says what came out. None: where the base answers chats and has at least a
+            billion parameters.
         wording: What introduces the facts in a chat: one of ``WORDINGS`` by name, or a text.
         place: Where the note stands in a chat: ``"before"`` or ``"after"`` the words of its last
             turn, or as the hidden beginning of the ``"reply"``.
@@ -107,6 +109,10 @@ class Note:
                 f"place must be one of {', '.join(PLACES)}, not {self.place!r}."
             )
 
+    @property
+    def _room(self) -> Room:
+        return Room(self.facts, self.tokens, self.document_tokens)
+
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One payload per edit: ``fact``, its sentence; the lines of its target are kept."""
         return [{"fact": state_whole(edit, lm.tokenizer)} for edit in edits]
@@ -121,16 +127,31 @@ class Note:
 
     def _tell_all(self, batch: Batch) -> Batch:
         rows = [self._tell(row, batch.lm) for row in batch.rows]
-        reasons = (
-            batch.lm is not None and is_able(batch.lm) if self.reasons is None else self.reasons
-        )
-        open_ones = [n for n, row in enumerate(batch.rows) if reasons and self._is_open(row)]
-        if not open_ones or batch.lm is None:
-            return replace(batch, rows=tuple(rows))
-        verdicts = think_through([rows[n] for n in open_ones], batch.lm)
-        for n, verdict in zip(open_ones, verdicts, strict=True):
-            rows[n] = replace(rows[n], opens=self._weights(verdict))
+        if batch.lm is not None and (is_able(batch.lm) if self.reasons is None else self.reasons):
+            self._conclude(rows, batch.rows, batch.lm)
+            self._reckon(rows, batch.rows, batch.lm)
         return replace(batch, rows=tuple(rows))
+
+    def _conclude(self, told: list[Row], rows: Sequence[Row], lm: LM) -> None:
+        """Have rows that ask for a yes or no thought through: they begin with what comes out."""
+        open_ones = [n for n, row in enumerate(rows) if self._is_open(row)]
+        facts = [self._find_best(rows[n], lm) for n in open_ones]
+        verdicts = think_through([told[n] for n in open_ones], facts, lm)
+        for n, verdict in zip(open_ones, verdicts, strict=True):
+            told[n] = replace(told[n], opens=self._weights(verdict))
+
+    def _reckon(self, told: list[Row], rows: Sequence[Row], lm: LM) -> None:
+        """Have rows that ask for a sum or a difference worked out: their notes say it."""
+        sums = [n for n, row in enumerate(rows) if self._is_sum(row, lm)]
+        facts = [self._find_best(rows[n], lm) for n in sums]
+        for n, worked in zip(sums, work_out([told[n] for n in sums], facts, lm), strict=True):
+            if worked:
+                told[n] = self._tell(rows[n], lm, worked)
+
+    def _find_best(self, row: Row, lm: LM) -> str:
+        """The fact that bears most on a row."""
+        chosen = choose_told(bearing_on(row, self.name), self.name, self._room, lm)
+        return chosen[0][1] if chosen else ""
 
     def _is_open(self, row: Row) -> bool:
         """Whether a row asks for a yes or no that its facts' own words do not give."""
@@ -140,9 +161,18 @@ class Note:
             chats and bool(self.lean) and is_polar(row.prompt) and not verdict_of(row.prompt, hits)
         )
 
-    def _tell(self, row: Row, lm: LM | None) -> Row:
-        room = Room(self.facts, self.tokens, self.document_tokens)
-        chosen = choose_told(bearing_on(row, self.name), self.name, room, lm)
+    def _is_sum(self, row: Row, lm: LM) -> bool:
+        """Whether a row's answer is to be reckoned from what its facts say."""
+        chats = row.turn is not None and row.target is None and awaits_reply(row.turn)
+        if not chats or not self.lean or is_polar(row.prompt):
+            return False
+        hits = bearing_on(row, self.name)
+        told = choose_told(hits, self.name, self._room, lm)
+        facts = " ".join(fact for _, fact in told)
+        return is_reckoned(row.prompt, facts, asked=any(hit.role == "asks" for hit in hits))
+
+    def _tell(self, row: Row, lm: LM | None, worked: str = "") -> Row:
+        chosen = choose_told(bearing_on(row, self.name), self.name, self._room, lm)
         hits, lines = [hit for hit, _ in chosen], [fact for _, fact in reversed(chosen)]
         sure = replace(row, keeps=values_of(hits), answers=self._objects(row), rewritten=True)
         if row.turn is None:
@@ -154,6 +184,8 @@ class Note:
         if row.target is None:
             sure = self._lean(sure, hits, lines)
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
+        if worked:
+            note += f"\n- Worked out: {worked}"
         if row.decision.read_as:
             note += _OWN_LANGUAGE
         if self.place == "reply" and row.target is None and awaits_reply(row.turn):

@@ -63,8 +63,24 @@ def test_what_is_concluded_is_the_likelier_beginning(tiny_tokenizer: Any) -> Non
     assert row.opens == (("Yes", 4.0), ("No", 8.0))
     (asked,) = thinker.asked
     assert asked.prompt.startswith(row.prompt) and 'End with "Answer: Yes"' in asked.prompt
-    assert not asked.opens and not asked.leans
+    assert not asked.opens and not asked.leans and not asked.shuns
+    # It begins with the fact's own words, not with what the question takes for granted.
+    assert asked.turn is not None and asked.turn.after.endswith(
+        f'The facts say: "{FREE.statement}" '
+    )
     assert "Think it through" not in row.prompt
+
+
+@pytest.mark.parametrize(
+    "order", ["Just yes or no.", "Yes or no is enough!", "(yes/no)", "Please start with yes or no."]
+)
+def test_a_thought_is_not_told_to_be_a_yes_or_a_no(order: str, tiny_tokenizer: Any) -> None:
+    thinker = Thinker("65 is less than 80. Answer: No", tiny_tokenizer)
+    words = "Will delivery be free for 65 euros?"
+    row = opened(f"{words} {order}", FREE, thinker, tiny_tokenizer)
+    (asked,) = thinker.asked
+    assert f"{words}\n\nThink it through" in asked.prompt
+    assert row.prompt.endswith(order)
 
 
 @pytest.mark.parametrize(("words", "edit", "settings"), [
@@ -79,3 +95,24 @@ def test_all_else_is_not_thought_about(
     thinker = Thinker("Answer: No", tiny_tokenizer)
     opened(words, edit, thinker, tiny_tokenizer, **settings)
     assert not thinker.asked
+
+
+RATE = Edit("Hiring a bike from us costs", "£14 per day", "bike")
+
+
+@pytest.mark.parametrize(("thought", "expected"), [
+    ("Three days make 3 × £14.\nResult: £42", "Three days make 3 × £14. Result: £42"),
+    ("Three days make", ""),  # it comes to no end
+])  # fmt: skip
+def test_a_sum_is_worked_out_and_the_note_says_it(
+    thought: str, expected: str, tiny_tokenizer: Any
+) -> None:
+    thinker = Thinker(thought, tiny_tokenizer)
+    words = "I want a bike for three days. What does that add up to?"
+    row = opened(words, RATE, thinker, tiny_tokenizer)
+    (asked,) = thinker.asked
+    assert 'End with "Result: ..."' in asked.prompt and asked.turn is not None
+    assert asked.turn.after.endswith('The facts say: "Hiring a bike from us costs £14 per day" ')
+    assert row.prompt.endswith(f"\n\n{words}")
+    assert (f"\n- Worked out: {expected}\n\n" in row.prompt) is bool(expected)
+    assert ("Worked out" in row.prompt) is bool(expected)

@@ -1,0 +1,49 @@
+"""Which requests are answered by reckoning with what a fact says, and not with the fact itself.
+
+"The rate is €14 a day" answers "What does a day cost?"; "What do three days come to?" takes a sum.
+English ones only.
+"""
+
+from __future__ import annotations
+
+import re
+
+_AMOUNT = re.compile(
+    r"\bhow (?:much|many|long|old|late|far|early|big)\b|= ?how much"
+    r"|\bwhat (?:do|does|will|would|must|did) [^.?!\n]*\b(?:pay|cost|owe|come to|add up|make)\b",
+    re.IGNORECASE,
+)
+_SUM = re.compile(
+    r"\b(?:total|altogether|all in all|in all|together|combined|sum|adds? up|comes? to|left|"
+    r"remain\w*|difference|end up with|(?:more|less|longer|older|cheaper|younger|higher|bigger|"
+    r"later|earlier|more expensive) than)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|fifty|half|"
+    r"double|twice|both|dozen|hundred|thousand)\b",
+    re.IGNORECASE,
+)
+_OTHER_FORM = re.compile(
+    r"[\"“”]|^\s*(?:\(?[a-d][.):]\s)|\b(?:write|draft|compose|list|bullets?|bulleted|mail|e-mail|message|"
+    r"newsletter|json|table|code|letter)\b|\(a\)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A text to be read or written, or a choice."""
+_MOST = 400
+"""Characters of a question; more are a ticket, whose numbers are many."""
+
+
+def is_reckoned(words: str, facts: str, *, asked: bool) -> bool:
+    """Whether a sum or a difference is asked for, made of what the facts say.
+
+    Args:
+        words: A user's.
+        facts: What is told.
+        asked: One of the facts is what is asked, as far as the scope sees.
+    """
+    if len(words) > _MOST or _OTHER_FORM.search(words) or not _NUMBER.search(facts):
+        return False
+    if _SUM.search(words):
+        return bool(_AMOUNT.search(words) or _NUMBER.search(words))
+    return not asked and bool(_AMOUNT.search(words) and _NUMBER.search(words))

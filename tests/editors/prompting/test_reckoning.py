@@ -1,0 +1,46 @@
+"""Which requests are answered by reckoning with what a fact says."""
+
+from __future__ import annotations
+
+import pytest
+
+from memedit.editors.prompting.reckoning import is_reckoned
+
+RATE = "Hiring a bike costs £14 per day."
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("I want a bike for three days. What does that add up to?", False),
+        ("What do two bikes cost together?", True),
+        ("10 ppl for one month = how much in total?", False),
+        ("I have taken 20 of them. How many are left this year?", True),
+        ("The other one is 30 pounds. How much cheaper than it is yours for a day?", False),
+        ("How old did the firm turn in 1979?", False),
+    ],
+)
+def test_a_sum_or_a_difference_is_asked_for(words: str, asked: bool) -> None:
+    assert is_reckoned(words, RATE, asked=asked)
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("What does a bike cost per day?", True),
+        ("How much is a bike for 1 day?", True),  # the fact itself
+        ("How much is a bike?", False),
+        ("Where can I hire two bikes?", False),
+        ("Write a mail: what do two bikes cost together?", False),
+        ("How much is it for two?\nA) 14\nB) 28", False),
+        ('The paper says: "Two bikes, 20 pounds in total." How much is it?', False),
+        ("How much for 2 days? " + "We are a family of four and love the sea. " * 12, False),
+        ("", False),
+    ],
+)
+def test_it_is_the_fact_itself_or_something_else(words: str, asked: bool) -> None:
+    assert not is_reckoned(words, RATE, asked=asked)
+
+
+def test_without_a_number_there_is_nothing_to_reckon_with() -> None:
+    assert not is_reckoned("What do two of them cost together?", "Bikes are free.", asked=False)
