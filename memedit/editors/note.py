@@ -135,8 +135,7 @@ class Note:
     def _conclude(self, told: list[Row], rows: Sequence[Row], lm: LM) -> None:
         """Have rows that ask for a yes or no thought through: they begin with what comes out."""
         open_ones = [n for n, row in enumerate(rows) if self._is_open(row)]
-        facts = [self._find_best(rows[n], lm) for n in open_ones]
-        verdicts = think_through([told[n] for n in open_ones], facts, lm)
+        verdicts = think_through([told[n] for n in open_ones], lm)
         for n, verdict in zip(open_ones, verdicts, strict=True):
             told[n] = replace(told[n], opens=self._weights(verdict))
 

@@ -2,8 +2,8 @@
 
 A base that must begin with yes or no has not compared anything yet (Wei et al. 2022, arXiv
 2201.11903): it says that a basket of 65 euros is delivered free from 80 euros on. Asked to compare
-first, the same base is right; and it compares with the fact, and not with what the question takes
-for granted, where its thought begins with the fact's own words.
+first, the same base is right. A thought that reckons begins with the fact's own words; one that
+compares is better off without them: behind them the base says that the fact tells nothing of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from memedit.core.calls import LM, Batch, Row
 from memedit.core.errors import ContextOverflowError
 from memedit.editors.prompting.verdicts import Verdict
 
-MOST_NEW = 96
+MOST_NEW = 128
 """New tokens of a thought."""
 _ASKED = (
     "\n\nThink it through in one or two short sentences: what do the facts say, what is asked, how "
@@ -38,16 +38,15 @@ _ONLY = re.compile(
 """Words that ask for a yes or a no alone; a base that reads them thinks nothing."""
 
 
-def think_through(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[Verdict | None]:
+def think_through(rows: Sequence[Row], lm: LM) -> list[Verdict | None]:
     """What the base concludes of each row: a question with the facts before it; None: nothing.
 
     Args:
         rows: Chats, with their notes.
-        facts: For each the fact that its thought begins with.
         lm: The base.
     """
     asked = [replace(row, prompt=_ONLY.sub("", row.prompt).rstrip() + _ASKED) for row in rows]
-    return [find_conclusion(thought) for thought in _think(asked, facts, lm)]
+    return [find_conclusion(thought) for thought in _think(asked, [""] * len(rows), lm)]
 
 
 def work_out(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
@@ -83,7 +82,7 @@ def _think(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
 
 
 def _begin(fact: str) -> str:
-    return _BEGINS.format(fact=fact) if len(fact) <= _LONGEST else ""
+    return _BEGINS.format(fact=fact) if 0 < len(fact) <= _LONGEST else ""
 
 
 def find_conclusion(thought: str) -> Verdict | None:
