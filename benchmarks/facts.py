@@ -96,14 +96,16 @@ def consolidation(
 def supersession(
     data_dir: Data, n: N = 40, part: Part = "evaluation", seed: Seed = 0, json_out: Out = None
 ) -> None:
-    """What a new fact retires: of rules as they are stated (n draws), and of questions (2n)."""
+    """What a new fact retires: of rules (n draws), of statements by hand, of questions (2n)."""
 
     def measured() -> Row:
         own = facts_correcting.stated(n, seed, held_out=part == "evaluation")
+        hand = facts_correcting.written(held_out=part == "evaluation")
         file = data_dir / "halluedit.jsonl.gz"
         other = facts_correcting.asked(file, 2 * n, seed, part)
         return {
             "stated": facts_correcting.measure(*own, Facts()),
+            "written": facts_correcting.measure(*hand, Facts()),
             "asked": facts_correcting.measure(*other, Facts()),
         }
 

@@ -2,13 +2,16 @@
 
 ``stated``: rules as people state them (our own banks). In a namespace of its own each draw holds
 rules of several topics; then come the same rule with another value in the same and in other words
-(``corrects``), of another subject, and rules of other topics (``stays``). ``asked``: questions of
-HalluEditBench as prompts, put in other words or as a sentence, and other questions about the same
-subject. ``ramdocs``: passages about things of one name, some of them copies that say otherwise.
+(``corrects``), of another subject, and rules of other topics (``stays``). ``written``: statements
+of ten domains with what corrects them and what stays beside them, written by hand before the
+decision was (``facts_restated.jsonl``); the domains held out served no tuning. ``asked``: questions
+of HalluEditBench as prompts, put in other words or as a sentence, and other questions about the
+same subject. ``ramdocs``: passages about things of one name, some copies that say otherwise.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections import defaultdict
@@ -35,6 +38,7 @@ _VALUES = frozenset(
     "phone".split()
 )
 """Slots that a rule gives a value to, where no question about it names them."""
+_WRITTEN = Path(__file__).parent / "facts_restated.jsonl"
 _TOPICS = 8
 _COPY = 0.85
 """Likeness from which a passage is another one's copy with something changed."""
@@ -179,6 +183,22 @@ def _changed(values: dict[str, str], other: dict[str, str], names: set[str]) -> 
 
 def _statement(form: str, values: dict[str, str]) -> Edit:
     return Edit.from_statement(fill(form, **values))
+
+
+def written(*, held_out: bool) -> tuple[dict[str, list[Edit]], list[Case]]:
+    """The statements of a domain in a namespace of their own, and every other one as a case."""
+    olds, cases = defaultdict[str, list[Edit]](list), list[Case]()
+    for row in map(json.loads, _WRITTEN.read_text("utf-8").splitlines()):
+        if row["held_out"] != held_out:
+            continue
+        space, old = row["domain"], Edit.from_statement(row["old"])
+        olds[space].append(old)
+        for new in row["corrects"]:
+            own = frozenset({old.id})
+            cases.append(Case("written: corrects", space, Edit.from_statement(new), own))
+        for new in row["stays"]:
+            cases.append(Case("written: stays", space, Edit.from_statement(new)))
+    return dict(olds), cases
 
 
 def asked(data: Path, count: int, seed: int, part: str) -> tuple[dict[str, list[Edit]], list[Case]]:

@@ -22,9 +22,11 @@ from memedit.core.protocols import Encoder
 from memedit.core.text import find_subject, find_words, normalise, subject_key, words_of
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.memory import EditMemory
+from memedit.model.copies import is_changed_copy
 from memedit.model.deciding import Decider
 from memedit.model.restating import compare_forms, numbers_of
 from memedit.model.restating import replaces as replaces_for_sure
+from memedit.model.rewording import find_reworded
 from memedit.model.several import surely_has_one, surely_has_several
 
 SURE, POSSIBLE = 0.9, 0.5
@@ -105,6 +107,9 @@ def find_corrections(
     ended = [hit.record for hit in near if _ends(edit, hit.record.edit)]
     anew, differs = _find_restated(decider, edit, decision)
     ended += [record for record in anew if record not in ended]
+    left = [hit for hit in decision.candidates if hit.record not in ended]
+    reworded = find_reworded(decider, edit, left)
+    ended += reworded.replaces
     about = [hit.record for hit in near if _is_gone(edit, hit.record.edit, alone=False)]
     near = [hit for hit in near if hit.bearing is not None and hit.record not in ended]
     back = _rate_asked(decider, edit, [hit.record for hit in near])
@@ -120,7 +125,9 @@ def find_corrections(
     says_more = edit.queries or edit.because_of
     if repeats is not None and (replaces or says_more or moment is not None):
         repeats = None
-    more = [r for r in (*about, *differs) if r not in (*ended, *replaces, *perhaps)]
+    more = [
+        r for r in (*about, *differs, *reworded.perhaps) if r not in (*ended, *replaces, *perhaps)
+    ]
     # One record may be in both lists; records are not hashable, their sequences are.
     perhaps += {record.sequence: record for record in more}.values()
     return Corrections(repeats, (*ended, *replaces), tuple(perhaps))
@@ -141,6 +148,9 @@ def _find_restated(
         old = hit.record.edit
         either = edit.is_statement or old.is_statement
         if not either or hit.passage is not None:
+            continue
+        if old.is_statement and edit.is_statement and is_changed_copy(old.prompt, edit.prompt):
+            replaced.append(hit.record)
             continue
         found = compare_forms(old.statement, edit.statement)
         if found is not None and found.about:

@@ -33,7 +33,7 @@ _VERBS = frozenset(
     "ask use pay send bring return withdraw press set open close".split()
 )
 _ABOUT = frozenset("we you they i customers employees members guests visitors drivers".split())
-_IDENTIFIES = frozenset(
+IDENTIFIES = frozenset(
     "ward room train bus tram line flight gate platform floor level building block house locker "
     "desk seat track lane road route highway order invoice ticket case class course grade group "
     "team section chapter page paragraph article rule step day week phase round part unit lesson "
@@ -41,7 +41,7 @@ _IDENTIFIES = frozenset(
     "door entrance channel port table figure appendix form tier plan".split()
 )
 """Words behind which a number names a thing: "ward 3", "version 2"."""
-_NO_UNIT = frozenset(
+NO_UNIT = frozenset(
     "a an the of in on at by to for from with and or as is are was were has have had can may must "
     "will do does did that which who when if but than until till per".split()
 )
@@ -208,10 +208,10 @@ def _is_quantity(text: str, words: Sequence[Word], a: int, b: int) -> bool:
     last, behind = words[a - 1], words[b : b + 1]
     sign = text[words[a].end : words[a].end + 2].strip()[:1] in ("%", "€", "$", "£")
     sign = sign or text[: words[a].start].rstrip()[-1:] in ("€", "$", "£")
-    unit = bool(behind) and behind[0].text.isalpha() and behind[0].text not in _NO_UNIT
+    unit = bool(behind) and behind[0].text.isalpha() and behind[0].text not in NO_UNIT
     unit = unit and text[behind[0].start].islower()
     # The first word has a capital in any case; of a later one it makes a name, as in "Boeing 747".
-    named = last.text in _IDENTIFIES or (a > 1 and text[last.start].isupper())
+    named = last.text in IDENTIFIES or (a > 1 and text[last.start].isupper())
     return (sign or unit) and not named
 
 

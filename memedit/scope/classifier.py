@@ -217,20 +217,20 @@ def _choose_precision(name: str) -> type[np.floating[Any]]:
     return np.float32 if name in ("mean", "scale") else np.float16
 
 
-def _locate_folder(path: str) -> Path:
+def locate_folder(path: str) -> Path:
     return Path(str(files("memedit.scope").joinpath("trained"))) if not path else Path(path)
 
 
 @lru_cache(maxsize=8)
 def load_model(path: str) -> PairModel:
     """The model in a folder; "" is the one shipped with the package."""
-    return PairModel.load(_locate_folder(path))
+    return PairModel.load(locate_folder(path))
 
 
 @lru_cache(maxsize=4)
 def load_cross(path: str) -> CrossEncoder | None:
     """The cross-encoder beside the model in a folder; None where it was trained without one."""
-    folder = _locate_folder(path)
+    folder = locate_folder(path)
     if load_model(path).bears is None or not (folder / _CROSS).is_file():
         return None
     from memedit.engine.encoders import load_encoder

@@ -50,6 +50,13 @@ class CrossEncoder(nn.Module):
         nn.init.zeros_(self.head.bias)
         self._lock = threading.Lock()
 
+    def share_with(self, body: nn.Module, head: nn.Linear) -> CrossEncoder:
+        """One of another body and head, with this one's tokenizer and its lock."""
+        made = CrossEncoder.__new__(CrossEncoder)
+        nn.Module.__init__(made)
+        made.body, made.head, made.tokenizer, made._lock = body, head, self.tokenizer, self._lock
+        return made
+
     def forward(self, pairs: Sequence[TextPair]) -> Tensor:
         """[n, 2] logits."""
         with self._lock:  # a fast tokenizer is not thread-safe
@@ -70,8 +77,8 @@ class CrossEncoder(nn.Module):
 
     @torch.inference_mode()
     def logits(self, pairs: Sequence[TextPair]) -> Floats:
-        """[n, 2] logits, texts of like length together."""
-        found = np.empty((len(pairs), 2), np.float32)
+        """[n, 2] logits, one for each output of the head; texts of like length together."""
+        found = np.empty((len(pairs), self.head.out_features), np.float32)
         order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
         for start in range(0, len(order), _BATCH):
             some = order[start : start + _BATCH]

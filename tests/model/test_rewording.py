@@ -1,0 +1,107 @@
+"""A statement in other words corrects where a reader is sure, and nothing in it adds to the old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from memedit.core.types import Decision, Edit, Record
+from memedit.core.untrusted import load_tensors
+from memedit.engine.encoders import HashingEncoder
+from memedit.memory import EditMemory
+from memedit.model import rewording
+from memedit.model.correcting import find_corrections
+from memedit.model.deciding import Decider
+from memedit.scope.classifier import locate_folder
+from memedit.scope.cross import FILE as CROSS
+from memedit.scope.reading import TextPair
+from memedit.scope.rewording import DIGEST, FILE, digest, load_rewording
+
+OLD = "Customers may return goods within 30 days."
+
+
+class Reads:
+    """Every pair is as probable."""
+
+    def __init__(self, chance: float) -> None:
+        self.chance, self.pairs = chance, list[TextPair]()
+
+    def chances(self, pairs: Sequence[TextPair]) -> Any:
+        self.pairs += pairs
+        return np.full(len(pairs), self.chance, np.float32)
+
+
+class Near:
+    """Gives every candidate, unread."""
+
+    name = "near"
+
+    def decide(self, prompts: Any, candidates: Any) -> list[Decision]:
+        return [Decision(candidates=tuple(hits)) for hits in candidates]
+
+
+def decide(
+    monkeypatch: pytest.MonkeyPatch, chance: float, new: str, *olds: str
+) -> tuple[list[str], list[str], Reads]:
+    memory, reads = EditMemory(None, HashingEncoder(256)), Reads(chance)
+    memory.add_many([Edit.from_statement(old) for old in olds or (OLD,)])
+    decider = Decider(memory, "mention")
+    decider.use(Near(), given=True)
+    monkeypatch.setattr(rewording, "_load_reader", lambda decider: reads)
+    monkeypatch.setattr(rewording, "_ALIKE", -1.0)
+    found = find_corrections(decider, Edit.from_statement(new), "default")
+    return told(found.replaces), told(found.perhaps), reads
+
+
+def told(records: Sequence[Record]) -> list[str]:
+    return [record.edit.prompt for record in records]
+
+
+def test_the_reader_sees_the_old_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, perhaps, reads = decide(monkeypatch, 0.99, "Our refund window is 45 days.")
+    assert (gone, perhaps) == ([OLD], [])
+    assert reads.pairs == [(OLD, "Our refund window is 30 days.")]
+
+
+def test_less_sure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert decide(monkeypatch, 0.6, "Our refund window is 45 days.")[:2] == ([], [OLD])
+    assert decide(monkeypatch, 0.1, "Our refund window is 45 days.")[:2] == ([], [])
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "You may also return goods within 45 days.",
+        "On Sundays goods may be returned within 45 days.",
+        "Goods from Lyon may be returned to Paris within 45 days, at 5 euros.",
+    ],
+)
+def test_what_adds_is_told_at_most(monkeypatch: pytest.MonkeyPatch, new: str) -> None:
+    assert decide(monkeypatch, 0.99, new)[:2] == ([], [OLD])
+
+
+def test_an_old_statement_that_says_more_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = f"{OLD} Refunds are paid by card."
+    assert decide(monkeypatch, 0.99, "Our refund window is 45 days.", old)[:2] == ([], [old])
+
+
+def test_few_pairs_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    olds = [f"Goods of sort {letter} go back within 30 days." for letter in "BCDEFGHJKL"]
+    *_, reads = decide(monkeypatch, 0.0, "Our refund window for sort B is 45 days.", *olds)
+    assert 0 < len(reads.pairs) <= 5
+
+
+def test_the_packaged_reader(minilm: Any) -> None:
+    """It belongs to the packaged cross-encoder: train it anew where that was trained anew."""
+    folder = locate_folder("")
+    stored = load_tensors(folder / FILE)
+    assert bytes(stored[DIGEST].tolist()).hex() == digest(folder / CROSS)
+    reader = load_rewording("")
+    assert reader is not None
+    same, other = reader.chances(
+        [(OLD, "Our refund window is 30 days."), (OLD, "A gift card is valid for 30 days.")]
+    )
+    assert same > 0.9 and other < 0.5
