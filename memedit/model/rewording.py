@@ -16,19 +16,22 @@ from dataclasses import dataclass
 from memedit.core.naming import guess_subject
 from memedit.core.protocols import Encoder
 from memedit.core.types import Edit, Hit, Record
+from memedit.model.contrasts import contrast
 from memedit.model.deciding import Decider
 from memedit.model.several import surely_has_several
 from memedit.model.swapping import Swapped, find_names, swap_values
 from memedit.scope.classifier import ClassifierScope
 from memedit.scope.rewording import Rewording, load_rewording
 
-SURE, POSSIBLE = 0.9, 0.5
+SURE, POSSIBLE = 0.73, 0.25
 """Probability of telling the same from which an old statement is replaced; and from which it is
-told as a possible conflict."""
+told as a possible conflict. On five domains of ``benchmarks/facts_restated.jsonl``, which nothing
+was trained on, none of 126 that stay reaches the first beside the rules below; the other five are
+measured."""
 _ALIKE = 0.3
 """Cosine below which nothing is read."""
-_MOST = 5
-"""Pairs that are read for one new statement."""
+_MOST = 3
+"""Old statements that are read beside a new one, both ways: six pairs."""
 _LONGEST = 240
 """Characters of a statement that is replaced so; what is longer says more than one thing."""
 _ADDS = re.compile(
@@ -54,19 +57,19 @@ class Reworded:
 
 def find_reworded(decider: Decider, edit: Edit, hits: Sequence[Hit]) -> Reworded:
     """What a new edit corrects in other words among some candidates: statements, or edits that a
-    statement may correct. The reader sees at most five pairs."""
+    statement may correct. The reader sees at most six pairs."""
     near = [hit for hit in hits if _may_be_read(hit, edit)]
     near = sorted(near, key=lambda hit: -hit.similarity)[:_MOST]
     reader = _load_reader(decider) if near else None
     if reader is None:
         return Reworded()
-    swapped = [swap_values(hit.record.edit.statement, edit.statement) for hit in near]
-    pairs = [
-        (hit.record.edit.statement, each.text) for hit, each in zip(near, swapped, strict=True)
-    ]
-    chances = reader.chances(pairs).tolist()
+    olds = [hit.record.edit for hit in near]
+    swapped = [swap_values(old.statement, edit.statement) for old in olds]
+    both = reader.rate(
+        [(old.statement, each.text) for old, each in zip(olds, swapped, strict=True)]
+    )
     replaces, perhaps = list[Record](), list[Record]()
-    for hit, each, chance in zip(near, swapped, chances, strict=True):
+    for hit, each, chance in zip(near, swapped, both, strict=True):
         old = hit.record.edit
         sure = chance >= SURE and _is_plain(old, edit, each)
         if sure and (each.kinds or not _has_several(old, edit, decider.memory.encoder)):
@@ -94,7 +97,7 @@ def _is_plain(old: Edit, new: Edit, swapped: Swapped) -> bool:
     """Whether the new statement says another value of the same, and nothing that adds to it."""
     if _ADDS.search(new.statement) and not _ADDS.search(old.statement):
         return False
-    if _SENTENCE.search(old.statement):
+    if _SENTENCE.search(old.statement) or contrast(old.statement, swapped.text):
         return False
     was, now = find_names(old.statement), find_names(new.statement)
     gone, came = _count_others(was, now), _count_others(now, was)
@@ -111,7 +114,9 @@ def _has_several(old: Edit, new: Edit, encoder: Encoder) -> bool:
     folded = new.statement.casefold()
     start = min((folded.find(word) for name in others for word in name), default=0)
     before = new.statement[:start].strip()
-    return bool(before) and surely_has_several(before, guess_subject(before), encoder)
+    # What begins with the name says nothing before it.
+    spoken = any(word[0].islower() for word in before.split())
+    return spoken and surely_has_several(before, guess_subject(before), encoder)
 
 
 def _count_others(names: Sequence[set[str]], beside: Sequence[set[str]]) -> int:

@@ -44,13 +44,14 @@ class Rewording:
     def __init__(self, reader: CrossEncoder) -> None:
         self._reader = reader
 
-    def chances(self, pairs: Sequence[TextPair]) -> npt.NDArray[np.float32]:
-        """[n] probability that the second sentence of a pair tells what the first one tells."""
+    def rate(self, pairs: Sequence[TextPair]) -> list[float]:
+        """Probability that two sentences tell the same: the mean logit of both orders."""
         if not pairs:
-            return np.empty(0, np.float32)
-        logits = self._reader.logits(pairs)[:, 0]
+            return []
+        both = [*pairs, *((two, one) for one, two in pairs)]
+        logits = self._reader.logits(both)[:, 0].reshape(2, -1).mean(0)
         found: npt.NDArray[np.float32] = 1 / (1 + np.exp(-logits.clip(-30, 30)))
-        return found
+        return [float(chance) for chance in found]
 
 
 @lru_cache(maxsize=4)

@@ -183,7 +183,7 @@ def _cycle(read: list[Read], size: int, rng: random.Random) -> Iterator[list[lis
 def main(
     data_dir: Annotated[Path, typer.Option(help="Folder with CounterFact.")],
     out: Annotated[Path | None, typer.Option(help="Folder; the packaged one.")] = None,
-    steps: Annotated[int, typer.Option(min=1)] = 500,
+    steps: Annotated[int, typer.Option(min=1)] = 480,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Train, and write the changes beside the packaged cross-encoder."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 
 from memedit.core.types import Decision, Edit, Record
@@ -29,9 +28,9 @@ class Reads:
     def __init__(self, chance: float) -> None:
         self.chance, self.pairs = chance, list[TextPair]()
 
-    def chances(self, pairs: Sequence[TextPair]) -> Any:
+    def rate(self, pairs: Sequence[TextPair]) -> list[float]:
         self.pairs += pairs
-        return np.full(len(pairs), self.chance, np.float32)
+        return [self.chance] * len(pairs)
 
 
 class Near:
@@ -67,7 +66,7 @@ def test_the_reader_sees_the_old_value(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_less_sure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert decide(monkeypatch, 0.6, "Our refund window is 45 days.")[:2] == ([], [OLD])
+    assert decide(monkeypatch, 0.5, "Our refund window is 45 days.")[:2] == ([], [OLD])
     assert decide(monkeypatch, 0.1, "Our refund window is 45 days.")[:2] == ([], [])
 
 
@@ -91,7 +90,7 @@ def test_an_old_statement_that_says_more_stays(monkeypatch: pytest.MonkeyPatch) 
 def test_few_pairs_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     olds = [f"Goods of sort {letter} go back within 30 days." for letter in "BCDEFGHJKL"]
     *_, reads = decide(monkeypatch, 0.0, "Our refund window for sort B is 45 days.", *olds)
-    assert 0 < len(reads.pairs) <= 5
+    assert 0 < len(reads.pairs) <= 3
 
 
 def test_the_packaged_reader(minilm: Any) -> None:
@@ -101,7 +100,7 @@ def test_the_packaged_reader(minilm: Any) -> None:
     assert bytes(stored[DIGEST].tolist()).hex() == digest(folder / CROSS)
     reader = load_rewording("")
     assert reader is not None
-    same, other = reader.chances(
+    same, other = reader.rate(
         [(OLD, "Our refund window is 30 days."), (OLD, "A gift card is valid for 30 days.")]
     )
-    assert same > 0.9 and other < 0.5
+    assert same > rewording.SURE and other < rewording.POSSIBLE
