@@ -63,6 +63,7 @@ _FRAME = 0.6
 
 def contrast(old: str, new: str) -> bool:
     """Whether words set two sentences apart; ``new`` with the old one's values."""
+    old, new = (_FLOOR.sub(" ", text) for text in (old, new))
     return _are_opposite(old, new) or _differ_in_part(old, new) or _differ_in_frame(old, new)
 
 
@@ -76,7 +77,7 @@ def _are_opposite(old: str, new: str) -> bool:
 
 
 def _differ_in_part(old: str, new: str) -> bool:
-    was, now = (set(words_of(_FLOOR.sub(" ", text))) for text in (old, new))
+    was, now = set(words_of(old)), set(words_of(new))
     said = {_PERIODS[word] for word in (was | now) & _PERIODS.keys()}
     return bool(((was ^ now) & _PARTS) - said)
 
@@ -97,4 +98,5 @@ def _differ_in_frame(old: str, new: str) -> bool:
 
 
 def _stem(word: str) -> str:
-    return word if word in _COMMON or len(word) < 5 else word[:5]
+    # Marked, so that no stem is taken for a common word: "closed" is not "close".
+    return word if word in _COMMON or len(word) < 5 else f"{word[:5]}-"

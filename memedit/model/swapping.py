@@ -50,6 +50,8 @@ _UNIT = re.compile(
 )
 _NAME = re.compile(r"\b(?:[A-ZÀ-Þ][\w'’.-]*\w|[A-Z]|\w*\d[\w.]*\w|\d)\b")
 _LAST = re.compile(r"(\w+)[\s#.]*$")
+_EVERY = re.compile(r"\b(?:every|each)\s+$", re.IGNORECASE)
+"""Before a quantity that says how often something is: "every 2 hours" is not how long it takes."""
 _BEFORE = 40
 """Characters before a number in which the word before it is looked for."""
 _LONGEST = 600
@@ -118,6 +120,8 @@ def find_values(text: str) -> list[Value]:
             kind, end = _measure(text, start, end)
         if kind in ("", "code"):
             continue
+        if _EVERY.search(text, max(0, start - _BEFORE), start):
+            kind = f"every {kind}"
         found.append(Value(kind, _fold(match[0]), start, end))
     return found
 

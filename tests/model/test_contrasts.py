@@ -29,7 +29,7 @@ def test_other_things_are_set_apart(old: str, new: str) -> None:
         ("Goods may be returned within 30 days.", "Our refund window is 30 days."),
         ("Membership costs 39 euros a month.", "The monthly fee is 39 euros."),
         ("The practice opens at 8:00.", "Surgery hours begin at 8:00."),
-        ("The office is on the first floor.", "You find the office on the third floor."),
+        ("The office is on the first floor.", "The office has moved up to the third floor."),
         ("The kitchen closes at 22:00.", "Our kitchen stops at 22:00."),
     ],
 )

@@ -100,7 +100,8 @@ def test_the_packaged_reader(minilm: Any) -> None:
     assert bytes(stored[DIGEST].tolist()).hex() == digest(folder / CROSS)
     reader = load_rewording("")
     assert reader is not None
+    old = "Delivery in Germany costs 4.95 euros."
     same, other = reader.rate(
-        [(OLD, "Our refund window is 30 days."), (OLD, "A gift card is valid for 30 days.")]
+        [(old, "For parcels to Germany we charge 4.95 euros."), (old, "A gift card is 4.95 euros.")]
     )
     assert same > rewording.SURE and other < rewording.POSSIBLE

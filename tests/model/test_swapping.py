@@ -19,7 +19,7 @@ from memedit.model.swapping import find_names, find_values, swap_values
         ("A visa costs $80.", "Visas are 100 dollars.", "Visas are $80.", ("money",)),
         (
             "The notice period is three months.", "You can leave with 1 month of notice.",
-            "You can leave with three month of notice.", ("duration",),
+            "You can leave with three months of notice.", ("duration",),
         ),
         (
             "Story time is on Wednesday at 3 pm.", "We read stories on Friday at 4 pm.",
