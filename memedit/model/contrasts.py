@@ -40,6 +40,17 @@ _OPPOSITES = tuple(
         (r"indoor|inside", r"outdoor|outside"),
     )
 )
+_BOUNDS = {
+    "above": re.compile(
+        r"\b(?:by|until|till|no later than|before|latest)\s+(?:the\s+)?\d|\b(?:at most|up to|"
+        r"maximum|limit|(?:can|may)\s+(?!be\b)\w+\s+(?:for\s+)?\d)",
+        re.IGNORECASE,
+    ),
+    "below": re.compile(
+        r"\b(?:from|after|since|as of)\s+(?:the\s+)?\d|\bmust\b.*\bat least|\bminimum",
+        re.IGNORECASE,
+    ),
+}
 _PARTS = frozenset(
     "first second third next deputy assistant vice assistants sous co junior senior spare mini "
     "express half double extra additional online beta draft trial temporary weekly monthly yearly "
@@ -64,7 +75,15 @@ _FRAME = 0.6
 def contrast(old: str, new: str) -> bool:
     """Whether words set two sentences apart; ``new`` with the old one's values."""
     old, new = (_FLOOR.sub(" ", text) for text in (old, new))
+    if _bounds(old) & _bounds(new) == set() and _bounds(old) and _bounds(new):
+        return True
     return _are_opposite(old, new) or _differ_in_part(old, new) or _differ_in_frame(old, new)
+
+
+def _bounds(text: str) -> set[str]:
+    """On which side a sentence bounds its value: "by 18:00", "at most" from above, "must stay at
+    least" from below."""
+    return {name for name, pattern in _BOUNDS.items() if pattern.search(text)}
 
 
 def _are_opposite(old: str, new: str) -> bool:

@@ -16,6 +16,8 @@ from memedit.model.contrasts import contrast
         ("The head of HR is Mo.", "The deputy head of HR is Mo."),
         ("Training costs 60 euros.", "The first hour of training costs 60 euros."),
         ("The lead of billing is Ravi.", "The lead of search is Kim."),
+        ("Bikes must be back by 18:00.", "Bikes can be picked up from 18:00."),
+        ("Guests can stay for 14 nights.", "Guests must stay for at least 14 nights."),
         ("Tables are held for 15 minutes.", "Tables are booked for 15 minutes."),
     ],
 )

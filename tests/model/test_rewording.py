@@ -100,8 +100,8 @@ def test_the_packaged_reader(minilm: Any) -> None:
     assert bytes(stored[DIGEST].tolist()).hex() == digest(folder / CROSS)
     reader = load_rewording("")
     assert reader is not None
-    old = "Delivery in Germany costs 4.95 euros."
+    old = "Uploads can be up to 20 MB."
     same, other = reader.rate(
-        [(old, "For parcels to Germany we charge 4.95 euros."), (old, "A gift card is 4.95 euros.")]
+        [(old, "Files of up to 20 MB may be uploaded."), (old, "The free disk has 20 MB.")]
     )
     assert same > rewording.SURE and other < rewording.POSSIBLE
