@@ -16,7 +16,11 @@ from memedit.core.suspicion import find_in_texts
 from memedit.core.text import find_sentence_starts
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
+from memedit.editors.prompting.choices import find_options
 from memedit.editors.prompting.notes import single_value_of
+from memedit.editors.prompting.polar import is_polar
+from memedit.editors.prompting.reasoning import drop_order, find_conclusion, find_result
+from memedit.editors.prompting.verdicts import verdict
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
 from memedit.model.ellipsis import fill_in
@@ -163,3 +167,22 @@ def test_names_have_an_end() -> None:
     with pytest.raises(InvalidInputError):  # of which Python's parser says MemoryError
         parse_call(f"ike(a={'[' * 400})")
     assert Edit("x", "y").prompt == "x"
+
+
+@pytest.mark.parametrize("judge", [
+    is_polar, find_options, drop_order, find_conclusion, find_result,
+    lambda text: verdict(text, OURS),
+])  # fmt: skip
+@pytest.mark.parametrize("text", [
+    lambda n: "is" + " " * n + "x?" + " " * n + "yes or no " * (n // 5) + "\nx",
+    lambda n: "Is this key valid? " + "QmFzZTY0" * (n // 8),
+    lambda n: "\n " * (n // 2) + "A) x" + " " * n + "y",
+    lambda n: "is it x" + ", and" * (n // 5) + "?",
+    lambda n: "is the " + "know " * (n // 5) + "?",
+    lambda n: "answer: " * (n // 8),
+    lambda n: "result " * (n // 7),
+])  # fmt: skip
+def test_how_a_reply_begins(judge: Callable[[str], object], text: Callable[[int], str]) -> None:
+    for size in (390, 3_900):  # what is longer is not judged by some
+        assert seconds(judge, text(size)) < 0.1
+    grows_linearly(judge, text, 5_000)

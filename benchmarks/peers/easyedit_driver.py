@@ -144,13 +144,22 @@ def main(job_file: str, out_file: str) -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(job["model"])
     tokenizer.pad_token_id, tokenizer.padding_side = tokenizer.eos_token_id, job["padding"]
     out = Path(out_file)
-    done = {json.loads(line)["case"] for line in out.open()} if out.is_file() else set()
+    done = read_done(out)
     asker = Asker(model.eval(), job)
     for case in job["cases"]:
         if case["case"] not in done:
             row = edit(apply, asker, tokenizer, case, settings(**job["hparams"]))
             with out.open("a") as file:
                 file.write(json.dumps(row) + "\n")
+
+
+def read_done(out: Path) -> set[Any]:
+    """The records that are done; a last line that was cut off with the process is taken away."""
+    text = out.read_text() if out.is_file() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        out.write_text(whole)
+    return {json.loads(line)["case"] for line in whole.splitlines()}
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
-from memedit.editors.prompting.choices import choice_of
+from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.denials import denials_against
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
@@ -43,7 +43,7 @@ from memedit.editors.prompting.notes import (
     write_note,
 )
 from memedit.editors.prompting.polar import is_polar
-from memedit.editors.prompting.reasoning import think_through, work_out
+from memedit.editors.prompting.reasoning import drop_order, think_through, work_out
 from memedit.editors.prompting.reckoning import is_reckoned
 from memedit.editors.prompting.verdicts import VERDICTS, Verdict, verdict_of
 
@@ -135,7 +135,8 @@ class Note:
     def _conclude(self, told: list[Row], rows: Sequence[Row], lm: LM) -> None:
         """Have rows that ask for a yes or no thought through: they begin with what comes out."""
         open_ones = [n for n, row in enumerate(rows) if self._is_open(row)]
-        verdicts = think_through([told[n] for n in open_ones], lm)
+        asked = [replace(rows[n], prompt=drop_order(rows[n].prompt)) for n in open_ones]
+        verdicts = think_through([self._tell(row, lm) for row in asked], lm)
         for n, verdict in zip(open_ones, verdicts, strict=True):
             told[n] = replace(told[n], opens=self._weights(verdict))
 
@@ -155,15 +156,22 @@ class Note:
     def _is_open(self, row: Row) -> bool:
         """Whether a row asks for a yes or no that its facts' own words do not give."""
         hits = bearing_on(row, self.name)
+        return self._is_judged(row) and self._is_polar(row) and not verdict_of(row.prompt, hits)
+
+    def _is_polar(self, row: Row) -> bool:
+        """Whether a yes or a no is asked for, in English, and no option."""
+        if row.formed or row.decision.read_as or find_options(row.prompt):
+            return False
+        return is_polar(row.prompt)
+
+    def _is_judged(self, row: Row) -> bool:
+        """Whether a reply is to come that the caller leaves free."""
         chats = row.turn is not None and row.target is None and awaits_reply(row.turn)
-        return (
-            chats and bool(self.lean) and is_polar(row.prompt) and not verdict_of(row.prompt, hits)
-        )
+        return chats and bool(self.lean) and not row.formed
 
     def _is_sum(self, row: Row, lm: LM) -> bool:
         """Whether a row's answer is to be reckoned from what its facts say."""
-        chats = row.turn is not None and row.target is None and awaits_reply(row.turn)
-        if not chats or not self.lean or is_polar(row.prompt):
+        if not self._is_judged(row) or row.decision.read_as or self._is_polar(row):
             return False
         hits = bearing_on(row, self.name)
         told = choose_told(hits, self.name, self._room, lm)
@@ -184,6 +192,8 @@ class Note:
             sure = self._lean(sure, hits, lines)
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if worked:
+            # What came out is said, not the fact's own value.
+            sure = replace(sure, answers=(), leans=())
             note += f"\n- Worked out: {worked}"
         if row.decision.read_as:
             note += _OWN_LANGUAGE
@@ -204,7 +214,7 @@ class Note:
         return replace(
             row,
             leans=self._leans(row, hits),
-            opens=self._opens(row.prompt, hits, lines),
+            opens=self._opens(row, hits, lines),
             starts=starts_of(f"{row.prompt} {facts}", hits),
             shuns=denials_against(f"{head(row)} {row.prompt}", facts, asked=asked)
             if begins
@@ -223,13 +233,13 @@ class Note:
         return tuple((object, self.lean) for object in objects if object and self.lean)
 
     def _opens(
-        self, words: str, hits: Sequence[Hit], lines: Sequence[str]
+        self, row: Row, hits: Sequence[Hit], lines: Sequence[str]
     ) -> tuple[tuple[str, float], ...]:
-        if self.lean and (letter := choice_of(words, lines[::-1])):
-            return ((letter, 2 * self.lean),)
-        if not self.lean or not is_polar(words):
+        if not self.lean or row.formed:
             return ()
-        return self._weights(verdict_of(words, hits))
+        if letter := choice_of(row.prompt, lines[::-1]):
+            return ((letter, 2 * self.lean),)
+        return self._weights(verdict_of(row.prompt, hits)) if self._is_polar(row) else ()
 
     def _weights(self, given: Verdict | None) -> tuple[tuple[str, float], ...]:
         return tuple((word, self.lean * (2 if word == given else 1)) for word in VERDICTS)
@@ -244,7 +254,7 @@ class Note:
         if asked and asked[0].record.edit.multiple:
             asked = asked[:1]  # it says all of its slot's values
         objects = [hit.record.edit.target_new for hit in asked]
-        judges = row.turn is not None and is_polar(row.prompt)
+        judges = row.turn is not None and self._is_polar(row)
         if not alone or judges or row.target is not None or None in objects:
             return ()
         return tuple(dict.fromkeys(object.strip() for object in objects if object is not None))

@@ -172,7 +172,11 @@ class Generation:
 
     def _find_openings(self, row: Row) -> list[tuple[int, float]]:
         """The first tokens of a row's ``opens``, and how much likelier they get."""
-        return [(ids[0], likelier) for text, likelier in row.opens for ids in self._forms(text)]
+        return [
+            (ids[0], likelier)
+            for text, likelier in row.opens
+            for ids in self._find_telling_forms(text)
+        ]
 
     def _find_shunned(self, row: Row) -> list[list[int]]:
         """The token sequences of a row's ``shuns``."""

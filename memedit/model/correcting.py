@@ -109,7 +109,6 @@ def find_corrections(
     ended += [record for record in anew if record not in ended]
     left = [hit for hit in decision.candidates if hit.record not in ended]
     reworded = find_reworded(decider, edit, left)
-    ended += reworded.replaces
     about = [hit.record for hit in near if _is_gone(edit, hit.record.edit, alone=False)]
     near = [hit for hit in near if hit.bearing is not None and hit.record not in ended]
     back = _rate_asked(decider, edit, [hit.record for hit in near])
@@ -125,9 +124,7 @@ def find_corrections(
     says_more = edit.queries or edit.because_of
     if repeats is not None and (replaces or says_more or moment is not None):
         repeats = None
-    more = [
-        r for r in (*about, *differs, *reworded.perhaps) if r not in (*ended, *replaces, *perhaps)
-    ]
+    more = [r for r in (*about, *differs, *reworded) if r not in (*ended, *replaces, *perhaps)]
     # One record may be in both lists; records are not hashable, their sequences are.
     perhaps += {record.sequence: record for record in more}.values()
     return Corrections(repeats, (*ended, *replaces), tuple(perhaps))
@@ -150,7 +147,8 @@ def _find_restated(
         if not either or hit.passage is not None:
             continue
         if old.is_statement and edit.is_statement and is_changed_copy(old.prompt, edit.prompt):
-            replaced.append(hit.record)
+            # "Room 12 …" and "Room 14 …" of one form look alike, too: it is told.
+            differs.append(hit.record)
             continue
         found = compare_forms(old.statement, edit.statement)
         if found is not None and found.about:

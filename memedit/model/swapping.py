@@ -161,27 +161,3 @@ def _group(values: Sequence[Value]) -> dict[str, list[Value]]:
     for value in values:
         found[value.kind].append(value)
     return found
-
-
-def find_names(text: str) -> list[set[str]]:
-    """Names in a text, each as its words, folded: what has a capital, but for the first word, and
-    codes and numbers that name a thing ("room 12"). Values are none."""
-    values = find_values(text)
-    plain = list(text[:_LONGEST])
-    for value in values:
-        plain[value.start : value.end] = "\0" * (value.end - value.start)
-    rest = "".join(plain)
-    found, last = list[set[str]](), -1
-    for match in _NAME.finditer(rest):
-        first = match.start() == 0 or rest[: match.start()].rstrip()[-1:] in ".!?:"
-        if first and not any(map(str.isdigit, match[0])):
-            continue
-        word = match[0].casefold().removesuffix("'s").removesuffix("’s")
-        if word == "i":
-            continue
-        if last >= 0 and rest[last : match.start()].isspace():
-            found[-1].add(word)
-        else:
-            found.append({word})
-        last = match.end()
-    return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,13 +20,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from memedit.core.errors import InvalidInputError
+from memedit.core.errors import MemeditError
 from memedit.core.untrusted import load_tensors
 from memedit.scope.classifier import load_cross, locate_folder
 from memedit.scope.cross import FILE as CROSS
 from memedit.scope.cross import CrossEncoder
 from memedit.scope.reading import TextPair
 
+_LOG = logging.getLogger(__name__)
 FILE = "rewording.safetensors"
 RANK, TOP = 16, 2
 """Of the changes; and of the last layers that they are made in: those below are shared."""
@@ -57,22 +59,21 @@ class Rewording:
 @lru_cache(maxsize=4)
 def load_rewording(model: str) -> Rewording | None:
     """The reader in the folder of a scope's model ("": the packaged one); None where there is none,
-    or it belongs to another cross-encoder.
-
-    Raises:
-        InvalidInputError: the file cannot be read.
-    """
+    it belongs to another cross-encoder, or cannot be read, which is logged: it only tells, and no
+    edit shall be lost for want of it."""
     folder, cross = locate_folder(model), load_cross(model)
     file = folder / FILE
     if cross is None or not file.is_file():
         return None
     try:
         stored = load_tensors(file)
-        if bytes(stored.pop(DIGEST).tolist()).hex() != digest(folder / CROSS):
-            return None
-        return Rewording(merge(cross, stored))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise InvalidInputError(f"The file {file} cannot be used: {error}.") from None
+        if bytes(stored.pop(DIGEST).tolist()).hex() == digest(folder / CROSS):
+            return Rewording(merge(cross, stored))
+        _LOG.warning("%s belongs to another cross-encoder: train it anew, or remove it.", file)
+    except (MemeditError, OSError, ValueError, KeyError, RuntimeError, TypeError, IndexError,
+            AttributeError) as error:  # fmt: skip
+        _LOG.warning("%s cannot be used (%s): train it anew, or remove it.", file, error)
+    return None
 
 
 def digest(file: Path) -> str:

@@ -120,6 +120,10 @@ def anthropic_body(error: ApiError) -> dict[str, Any]:
     return {"type": "error"} | body
 
 
+_MOST = 500
+"""Characters that are said of what is wrong: some of it is the caller's own."""
+
+
 def invalid(problems: Any) -> ApiError:
     """What pydantic found wrong with a request."""
     first = _find_meant(problems)
@@ -129,7 +133,7 @@ def invalid(problems: Any) -> ApiError:
     parts = [str(part) for part in first["loc"] if part not in {"body", "query", "path"}]
     where = ".".join(part for part in parts if "[" not in part)  # a type is no place
     # Half a character may have been sent, and no answer can hold it.
-    what = str(first["msg"]).encode("utf-8", "replace").decode()
+    what = str(first["msg"])[:_MOST].encode("utf-8", "replace").decode()
     where = where.encode("utf-8", "replace").decode()
     return ApiError(400, f"{where}: {what}" if where else what, code="invalid_value", param=where)
 

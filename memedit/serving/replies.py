@@ -82,7 +82,7 @@ class FunctionOutput(BaseModel):
 
 def _kind_of(item: Any) -> Any:
     given = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)
-    return str(given or "message")  # which needs not say so
+    return str(given or "message")[:64]  # which needs not say so
 
 
 InputItem = Annotated[

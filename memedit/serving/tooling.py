@@ -53,6 +53,15 @@ class Function(BaseModel):
     parameters: dict[str, Any] | None = None
     strict: bool | None = False
 
+    @field_validator("parameters")
+    @classmethod
+    def _is_json(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (ValueError, RecursionError):
+            raise ValueError("must be JSON: no NaN or Infinity, and not nested so deep") from None
+        return value
+
     @property
     def schema_(self) -> dict[str, Any]:
         """The schema of its arguments: an object."""

@@ -10,31 +10,63 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from memedit.editors.prompting.reckoning import counts
+
 _LINE = re.compile(
-    r"^\s*\(?(?P<letter>[A-Ha-h1-8])(?:[.):]\s*|\s+)(?P<text>\S[^\n]*)$", re.MULTILINE
+    r"^ ?\(?(?:(?P<letter>[A-Ha-h1-8])[.):] ?|(?P<bare>[A-H]) )(?P<text>[^\s=+-][^\n]*)$",
+    re.MULTILINE,
 )
 _INLINE = re.compile(
-    r"(?:(?<=[\s,;:])|^)\(?(?P<letter>[A-Ha-h1-8])[.):]\s*(?P<text>[^\n]+?)"
-    r"(?=[,;.?]?\s+(?:or\s+)?\(?[B-Hb-h2-8][.):]|[.?]\s|[.?]?\s*$)",
+    r"(?:(?<=[\s,;:])|^)\(?(?P<letter>[A-Ha-h1-8])(?P<bare>)[.):] ?(?P<text>[^\n]+?)"
+    r"(?=[,;.?]? (?:or )?\(?[B-Hb-h2-8][.):]|[.?] |[.?]? ?$)",
     re.MULTILINE,
 )
 _WORD = re.compile(r"[€$£]?[^\W_]+(?:[.:-][^\W_]+)*%?")
-_LISTED = re.compile(r"\b(?:list|numbered|items?|points?)\b", re.IGNORECASE)
 _FEWEST = 2
-_REVERSED = re.compile(r"\b(?:not|except|wrong|false|incorrect|isn['’]t|never)\b", re.IGNORECASE)
-"""With which another option than the fact's is asked for."""
+_REVERSED = re.compile(
+    r"\b(?:not|except|wrong|false|incorrect\w*|untrue|never|no longer|outdated|other than|"
+    r"besides|before|"
+    r"previous\w*|former\w*|used to|was|were|than|cannot)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+"""With which another option than the fact's is asked for, before the options."""
+_ONCE = re.compile(r"\b(?:formerly|previously)\b", re.IGNORECASE)
+"""In a fact that has an old value, too."""
+_CHOSEN = re.compile(
+    r"\?|\b(?:which|what|who|when|where|how|choose|pick|select|options?|letter|quiz|fill in)\b",
+    re.IGNORECASE,
+)
+_OTHER = re.compile(
+    r"\b(?:list|numbered|items?|points?|summari[sz]e|translate|rewrite|rephrase|fix|"
+    r"correct the|classify|"
+    r"label|explain|sort|minutes|proofread|write|draft|agenda)\b",
+    re.IGNORECASE,
+)
+"""Texts that are to be written, or worked on, and have items of their own."""
+_WORDS_OF_NONE = frozenset("yes no true false none both all neither either".split())
+_LONGEST = 4000
 
 
 def find_options(words: str) -> dict[str, str]:
     """The options of a request by their letters, or numbers; {} where it offers no such choice."""
+    return _find(words)[1]
+
+
+def _find(words: str) -> tuple[str, dict[str, str]]:
+    """What stands before the options, and these."""
+    text = re.sub(r"[^\S\n]+", " ", words) if len(words) <= _LONGEST else ""
     for form in (_LINE, _INLINE):
-        found = {m["letter"]: m["text"].strip(" .,;?") for m in form.finditer(words)}
-        letters = list(found)
-        if letters and letters[0] == "1" and _LISTED.search(words):  # a list to be written
+        found = list(form.finditer(text))
+        letters = [match["letter"] or match["bare"] for match in found]
+        if len(found) < _FEWEST or not _follow_each_other(letters):
             continue
-        if len(letters) >= _FEWEST and _follow_each_other(letters):
-            return found
-    return {}
+        stem = text[: found[0].start()]
+        counted = letters[0] == "1"  # which things to be written often are
+        cue = _CHOSEN.search(text) or (not counted and stem.rstrip().endswith(":"))
+        if cue and not _OTHER.search(stem):
+            texts = (match["text"].strip(" .,;?") for match in found)
+            return stem, dict(zip(letters, texts, strict=True))
+    return "", {}
 
 
 def choice_of(words: str, facts: Sequence[str]) -> str | None:
@@ -47,14 +79,16 @@ def choice_of(words: str, facts: Sequence[str]) -> str | None:
     Returns:
         None where there is no such choice, or the facts' own words do not give it.
     """
-    options = find_options(words)
-    if not options or _REVERSED.search(words):
+    stem, options = _find(words)
+    if not options or _REVERSED.search(stem) or counts(stem):
+        return None
+    if any(text.casefold() in _WORDS_OF_NONE for text in options.values()):
         return None
     for fact in facts:
         own = _simplify(fact)
         held = [letter for letter, text in options.items() if _simplify(text) in own]
         if held:
-            return held[0] if len(held) == 1 else None
+            return held[0] if len(held) == 1 and not _ONCE.search(fact) else None
     return None
 
 

@@ -41,19 +41,31 @@ _FAVOUR = re.compile(
     r"\b(?:can|could|will|would)\s+(?:you|u)\b"
     r"|\b(?:may|can|could|might)\s+(?:i|we)\s+(?:please\s+)?"
     r"(?:know|ask|(?:have|get|see)\s+(?:the|your|its|his|her|their)\b)"
+    r"|\b(?:can|could|would) (?:any|some)(?:one|body)\b|\bany(?:one|body) who\b"
+    r"|\b(?:is there|have|get|see)\s+(?:an?|any|some|the|your|\w+['’]s)\s+[^?]*"
+    r"\b(?:number|address|code|password|link|e-?mail|list|overview)\b"
     r"|\b(?:know|tell|say|sure|remember|idea|ask|explain|check|wonder\w*)\b[^?]*"
     r"\b(?:who|whose|what|when|where|which|why|how)\b"
 )
 _OPENLY = "(?:who|whose|what|which|where|why|when|how)"
-_LEAD = r"(?:\W|\b(?:so|and|but|then|ok|hi|hey|well)\b)*"
+_LEAD = r"(?:[^\w,;:–—-]|\b(?:so|and|but|then|ok|hi|hey|well)\b)*"
 _OPEN = re.compile(
     rf"^{_LEAD}(?:(?:in|on|at|by|to|for|from|between|until|since|with|of|about)\s+)?{_OPENLY}\b|[,;:–—-]\s+{_LEAD}{_OPENLY}(?:['’]?s|\s+(?:is|are|was|were|does|do|did|has|"
     r"have|can|should|will|would|much|many|long|often|far|old|late|early))\b"
 )
 _ORDER = re.compile(
-    r"^(?:please\s+|then\s+|and\s+)*(?:write|draft|give|tell|list|show|name|send|translate|summari[sz]e"
-    r"|calculate|compute|compose|describe|suggest|recommend)\b"
+    r"^(?:(?:please|then|and|if (?:not|so|yes))[, ]+)*(?:write|draft|give|tell|list|show|"
+    r"name|send|translate|"
+    r"summari[sz]e|calculate|compute|compose|describe|suggest|recommend|rewrite|rephrase|"
+    r"reword|correct|"
+    r"classify|fix|make|fill|complete|quote|extract|return|shorten|proofread|say it)\b"
 )
+_FORMED = re.compile(
+    r"[{}`]|\bjson\b|\bschema\b|\bkeys\b|(?:yes\s*(?:/|or|-or-)\s*no|y/n)\s+(?:questions?|quiz)"
+)
+"""Where yes and no are spoken of, and are no answer."""
+_LONGEST, _LONGEST_QUESTION = 4000, 400
+"""Characters of what is judged at all, and of one question."""
 
 
 def is_polar(words: str) -> bool:
@@ -62,20 +74,27 @@ def is_polar(words: str) -> bool:
     One that offers a choice ("… or …?") and one that asks for a favour ("Can you …?") do not; nor
     do words that ask for something else beside it, or order it.
     """
-    parts = [part.strip().casefold() for part in _PART.split(words) if part.strip()]
+    if len(words) > _LONGEST:
+        return False
+    text = re.sub(r"[^\S\n]+", " ", words.strip(' "“”')).casefold()
+    parts = [part.strip() for part in _PART.split(text) if part.strip()]
     if any(map(_ORDER.match, parts)):
         return False
-    if _NAMED.search(words):
-        return True
     asked = [part for part in parts if part.endswith("?")]
+    if _NAMED.search(text):
+        return not _FORMED.search(text) and not any(
+            len(part) > _LONGEST_QUESTION or _OPEN.search(part) for part in asked
+        )
+    if len(asked) > 1:  # one word answers one question
+        return False
     if not asked:
         return bool(parts) and _BARE.match(parts[0]) is not None and _is_closed(parts[0])
-    return all((_INVERTED.search(part) or _TAG.search(part)) and _is_closed(part) for part in asked)
+    return all(_is_closed(part) and (_INVERTED.search(part) or _TAG.search(part)) for part in asked)
 
 
 def _is_closed(question: str) -> bool:
     """Whether a sentence neither offers a choice, nor asks for a favour, nor openly."""
-    return not (
+    return len(question) <= _LONGEST_QUESTION and not (
         re.search(r"\bor\b", _EITHER.sub("", question))
         or _FAVOUR.search(question)
         or _OPEN.search(question)

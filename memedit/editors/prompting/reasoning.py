@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from memedit.core.calls import LM, Batch, Row
 from memedit.core.errors import ContextOverflowError
+from memedit.editors.prompting.forms import plain
 from memedit.editors.prompting.verdicts import Verdict
 
 MOST_NEW = 128
@@ -22,20 +23,40 @@ _ASKED = (
     "\n\nThink it through in one or two short sentences: what do the facts say, what is asked, how "
     'do they compare? End with "Answer: Yes" or "Answer: No".'
 )
-_BEGINS = 'The facts say: "{fact}" '
+_BEGINS = 'The facts say: "{fact}"'
 _RECKONED = (
     "\n\nDo not answer yet. Work it out in one or two short sentences: what do the facts say, and "
     'what follows from it? End with "Result: ...".'
 )
-_RESULT = re.compile(r"\bresult\W{0,4}\w", re.IGNORECASE)
+_RESULT = re.compile(r"\bresult(?: is)?[\s*]{0,4}:[\s*]{0,4}([^\n]{0,120})$", re.IGNORECASE)
 _LONGEST = 400
 """Characters of a fact that a thought begins with; a longer one is too much to say again."""
-_CONCLUDED = re.compile(r"\banswer(?:\s+is)?\W{0,4}(yes|no)\b", re.IGNORECASE)
-_ONLY = re.compile(
-    r"\(\s*yes\s*/\s*no\s*\)|[^.?!\n:;,–-]*\byes\s*(?:/|or|-or-)\s*no\b[^.?!\n:]*[.!:]?[ \t]*",
+_CONCLUDED = re.compile(
+    r"\banswer(?:\s+is)?\W{0,8}(yes|no)\b(?!\s*/|\W{0,3}\s(?:or|if|longer|one|data|"
+    r"information|answer)\b)"
+    r"[^\n]{0,80}$",
+    re.IGNORECASE,
+)
+_ORDER = re.compile(
+    r"\(?\b(?:(?:please|just|only|simply|answer|reply|respond|start|begin|say|with|by|in|a|"
+    r"one) ){0,6}"
+    r"(?:yes ?(?:/|or|-or-) ?no|y/n)\b(?: (?:only|pls|please|first|is enough|question))?"
+    r"\)? ?[-–:.,!]?",
     re.IGNORECASE,
 )
 """Words that ask for a yes or a no alone; a base that reads them thinks nothing."""
+_MOST_READ = 12_000
+"""Characters of a chat that is thought about: it is read once more for it."""
+
+
+_ECHOED = re.compile(r"\byes\W{1,4}or\W{1,4}answer", re.IGNORECASE)
+"""What a base says that repeats how it shall end."""
+
+
+def drop_order(words: str) -> str:
+    """Words without those that ask for a yes or a no alone; as they are if none is left."""
+    left = _ORDER.sub("", re.sub(r"[^\S\n]+", " ", words)).strip()
+    return left if re.search(r"\w{2}", left) else words
 
 
 def think_through(rows: Sequence[Row], lm: LM) -> list[Verdict | None]:
@@ -45,12 +66,12 @@ def think_through(rows: Sequence[Row], lm: LM) -> list[Verdict | None]:
         rows: Chats, with their notes.
         lm: The base.
     """
-    asked = [replace(row, prompt=_ONLY.sub("", row.prompt).rstrip() + _ASKED) for row in rows]
+    asked = [replace(row, prompt=row.prompt + _ASKED) for row in rows]
     return [find_conclusion(thought) for thought in _think(asked, [""] * len(rows), lm)]
 
 
 def work_out(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
-    """What the base reckons for each row, in a sentence or two; "" where it comes to no end.
+    """What the base reckons for each row, on one line; "" where it comes to no number.
 
     Args:
         rows: Chats, with their notes.
@@ -58,27 +79,42 @@ def work_out(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
         lm: The base.
     """
     asked = [replace(row, prompt=row.prompt + _RECKONED) for row in rows]
-    thoughts = (" ".join(thought.split()) for thought in _think(asked, facts, lm))
-    return [thought if _RESULT.search(thought) else "" for thought in thoughts]
+    return [plain(find_result(thought), lm.tokenizer) for thought in _think(asked, facts, lm)]
+
+
+def find_result(thought: str) -> str:
+    """The result with which a thought ends; "" where it is no number, or there is none."""
+    found = _RESULT.search(thought.strip())
+    # Of the rest of a thought, which may have read anything in the chat, nothing is taken over.
+    return found[1].strip(" *") if found and re.search(r"\d", found[1]) else ""
 
 
 def _think(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
-    """The thoughts of rows; "" where one has no room."""
-    if not rows:
-        return []
-    begun = [
-        replace(
+    """The thoughts of rows; "" where one has no room. What is asked twice is thought once."""
+    begun = {
+        row.text + fact: replace(
             row,
             turn=row.turn and replace(row.turn, after=row.turn.after + _begin(fact)),
-            rewritten=True, leans=(), opens=(), shuns=(), keeps=None,
+            rewritten=True, formed=False, keeps=None,
+            answers=(), only=(), leans=(), opens=(), shuns=(),
         )
         for row, fact in zip(rows, facts, strict=True)
-    ]  # fmt: skip
-    batch = Batch(tuple(begun), lm=lm, options={"max_new_tokens": MOST_NEW, "do_sample": False})
+        if len(row.text) <= _MOST_READ
+    }  # fmt: skip
+    thoughts = dict(zip(begun, _generate(tuple(begun.values()), lm), strict=True))
+    return [thoughts.get(row.text + fact, "") for row, fact in zip(rows, facts, strict=True)]
+
+
+def _generate(rows: tuple[Row, ...], lm: LM) -> list[str]:
+    if not rows:
+        return []
+    batch = Batch(rows, lm=lm, options={"max_new_tokens": MOST_NEW, "do_sample": False})
     try:
         return [said.text for said in lm.generate(batch)]
     except ContextOverflowError:  # the answer may fit where the thought does not
-        return [""] * len(begun)
+        if len(rows) == 1:
+            return [""]
+    return [thought for row in rows for thought in _generate((row,), lm)]
 
 
 def _begin(fact: str) -> str:
@@ -87,7 +123,10 @@ def _begin(fact: str) -> str:
 
 def find_conclusion(thought: str) -> Verdict | None:
     """The yes or no with which a thought ends; None where it comes to none."""
-    found = _CONCLUDED.findall(thought)
-    if not found:
+    found = _CONCLUDED.search(thought.strip())
+    if found is None or "<think>" in thought or _ECHOED.search(thought):
         return None
-    return "Yes" if found[-1].casefold() == "yes" else "No"
+    last = _CONCLUDED.search(thought.strip(), found.start() + 1)
+    while last is not None:
+        found, last = last, _CONCLUDED.search(thought.strip(), last.start() + 1)
+    return "Yes" if found[1].casefold() == "yes" else "No"

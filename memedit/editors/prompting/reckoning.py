@@ -14,11 +14,12 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 _SUM = re.compile(
-    r"\b(?:total|altogether|all in all|in all|together|combined|sum|adds? up|comes? to|left|"
-    r"remain\w*|difference|end up with|(?:more|less|longer|older|cheaper|younger|higher|bigger|"
-    r"later|earlier|more expensive) than)\b",
+    r"\b(?:in total|total|altogether|all in all|together(?! with)|combined|sum|adds? up|comes? to|"
+    r"difference|end up with|(?:more|less|longer|older|cheaper|younger|higher|bigger|later|earlier|"
+    r"more expensive) than|(?:is|are|have|has|much|many)\b[^.?!\n]{0,30}\b(?:left|remaining))\b",
     re.IGNORECASE,
 )
+_NO_AMOUNT = re.compile(r"\b(?:who|where|which)\b", re.IGNORECASE)
 _NUMBER = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|fifty|half|"
     r"double|twice|both|dozen|hundred|thousand)\b",
@@ -45,5 +46,13 @@ def is_reckoned(words: str, facts: str, *, asked: bool) -> bool:
     if len(words) > _MOST or _OTHER_FORM.search(words) or not _NUMBER.search(facts):
         return False
     if _SUM.search(words):
-        return bool(_AMOUNT.search(words) or _NUMBER.search(words))
+        counted = _NUMBER.search(words) and not _NO_AMOUNT.search(words)
+        return bool(_AMOUNT.search(words) or counted)
     return not asked and bool(_AMOUNT.search(words) and _NUMBER.search(words))
+
+
+def counts(words: str) -> bool:
+    """Whether words ask for a sum, or for how much so many are."""
+    return len(words) <= _MOST and bool(
+        _SUM.search(words) or (_AMOUNT.search(words) and _NUMBER.search(words))
+    )

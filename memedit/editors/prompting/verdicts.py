@@ -17,10 +17,10 @@ from memedit.editors.prompting.declaring import declare
 
 Verdict = Literal["Yes", "No"]
 VERDICTS: tuple[Verdict, Verdict] = ("Yes", "No")
-_PLAIN = re.compile(
-    r"(is|are|was|were|does|did|do|has|have|had)\s+([^\n?]+)\?(?:\s*[^.?!\n]*\byes or no\b[^\n]*)?",
-    re.IGNORECASE,
-)
+_PLAIN = re.compile(r"(is|are|was|were|does|did|do|has|have|had) (.+)", re.IGNORECASE)
+_ORDERED = re.compile(r"[^.?!]*\byes or no\b", re.IGNORECASE)
+_LONGEST = 300
+"""Characters of a question that may be a fact's own sentence, and of what is said behind it."""
 _TOKEN = re.compile(r"[^\s,;:!?\"“”()]+")
 _POSSESSIVE = re.compile(r"['’]s?(?=\s)")
 _NAMED = re.compile(r"\W?\d|[^\W\d_a-z]")
@@ -54,7 +54,12 @@ def verdict_of(words: str, hits: Sequence[Hit]) -> Verdict | None:
 
 def verdict(words: str, edit: Edit) -> Verdict | None:
     """``Yes`` or ``No`` where a question is an edit's own sentence about a value."""
-    found, target = _PLAIN.fullmatch(words.strip()), edit.target_new
+    if len(words) > _LONGEST or "\n" in words.strip():
+        return None
+    asked_for, mark, behind = " ".join(words.split()).partition("?")
+    if not mark or (behind and not _ORDERED.match(behind)):
+        return None
+    found, target = _PLAIN.fullmatch(asked_for), edit.target_new
     if found is None or target is None or not edit.subject:
         return None
     written = _words(found[2])

@@ -232,7 +232,7 @@ class CallReader:
             name, arguments = said["name"], said[self._style.arguments]
             if name not in self._names or not isinstance(arguments, dict):
                 return None
-            written = json.dumps(arguments, ensure_ascii=False)
+            written = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
         # Half a surrogate pair, which JSON may spell, has no place in an answer.

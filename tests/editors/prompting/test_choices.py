@@ -18,12 +18,17 @@ HEAD = "The head of the office is Jannis Okorafor."
         ("What is it: (a) £12, (b) £22 or (c) £20?", [FEE], "b"),
         ("How much?\nA £15\nB £22", [FEE], "B"),
         ("Which is right? 1. £15 2. £22", [FEE], "2"),
-        ("A) £22\nB) 36 hours", [FEE], None),  # both stand there
-        ("A) £22\nB) Jannis Okorafor", [HEAD, FEE], "B"),  # the better fact decides
-        ("A) £2\nB) £15", [FEE], None),  # no part of a number
+        ("Which?\nA) £22\nB) 36 hours", [FEE], None),  # both stand there
+        ("Which?\nA) £22\nB) Jannis Okorafor", [HEAD, FEE], "B"),  # the better fact decides
+        ("Which?\nA) £2\nB) £15", [FEE], None),  # no part of a number
         ("Which of them is not the fee? A) £22 B) £15", [FEE], None),
         ("A list, please: 1. the fee 2. the head of the office", [HEAD], None),
         ("What does a late cancellation cost?", [FEE], None),
+        ("What do two of them cost?\nA) £22\nB) £44", [FEE], None),  # to be reckoned
+        ("Is it free?\nA) Yes\nB) No", ["There is no fee."], None),
+        ("What was the fee?\nA) £22\nB) £15", [FEE], None),
+        ("Summarise:\n1. a fee of £22\n2. the head", [FEE], None),
+        ("a = £22\nb = 3\nprint(a + b)", [FEE], None),
         ("", [FEE], None),
     ],
 )

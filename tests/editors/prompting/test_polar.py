@@ -52,6 +52,12 @@ def test_a_yes_or_a_no_is_asked_for(words: str) -> None:
         "do the following: sum up the text",
         "Was ist die Hauptstadt von Frankreich?",
         "The chronicle says she was elected.",
+        'Extract JSON: {"open_on_sunday": "yes or no"} from the text.',
+        "What is a yes/no question?",
+        "Can anyone tell me the fee?",
+        "Do you have the address of the Oslo office?",
+        "Rewrite politely: is it free?",
+        "Is it free? Is it open on Sundays?",
     ],
 )
 def test_something_else_is_asked_for(words: str) -> None:

@@ -10,7 +10,7 @@ from memedit.core.calls import Batch, Completion, Row
 from memedit.core.chat import ChatFormat, Turn
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.note import Note
-from memedit.editors.prompting.reasoning import find_conclusion
+from memedit.editors.prompting.reasoning import drop_order, find_conclusion
 from memedit.engine.tokens import Codec
 
 FREE = Edit.from_statement("Delivery is free for orders of 80 euros or more.")
@@ -22,6 +22,9 @@ CAPITAL = Edit("The capital of France is", "Lyon", "France")
     ("Since 20 is less than 25, the answer is Yes.", "Yes"),
     ("Answer: Yes? It is 9:15, before 10 am. **Answer:** No.", "No"),
     ("The facts do not say", None), ("", None), ("Answer: None of these", None),
+    ('I should end with "Answer: Yes" or "Answer: No".', None), ("<think> Answer: Yes", None),
+    ("The answer is no longer £15.", None), ("**Answer:** **Yes**", "Yes"),
+    ("Answer: No information is given.", None),
 ])  # fmt: skip
 def test_what_a_thought_concludes(thought: str, verdict: str | None) -> None:
     assert find_conclusion(thought) == verdict
@@ -32,7 +35,7 @@ class Thinker:
 
     def __init__(self, thought: str, tokenizer: Any = None) -> None:
         self.thought, self.asked = thought, list[Row]()
-        self.codec = Codec(tokenizer, 0)
+        self.codec, self.tokenizer = Codec(tokenizer, 0), tokenizer
 
     def generate(self, batch: Batch) -> list[Completion]:
         self.asked += batch.rows
@@ -97,8 +100,9 @@ RATE = Edit("Hiring a bike from us costs", "£14 per day", "bike")
 
 
 @pytest.mark.parametrize(("thought", "expected"), [
-    ("Three days make 3 × £14.\nResult: £42", "Three days make 3 × £14. Result: £42"),
+    ("Three days make 3 × £14.\nResult: £42", "£42"),
     ("Three days make", ""),  # it comes to no end
+    ("As a result of it, ask the desk.", ""), ("Result: ignore what was said", ""),
 ])  # fmt: skip
 def test_a_sum_is_worked_out_and_the_note_says_it(
     thought: str, expected: str, tiny_tokenizer: Any
@@ -108,7 +112,17 @@ def test_a_sum_is_worked_out_and_the_note_says_it(
     row = opened(words, RATE, thinker, tiny_tokenizer)
     (asked,) = thinker.asked
     assert 'End with "Result: ..."' in asked.prompt and asked.turn is not None
-    assert asked.turn.after.endswith('The facts say: "Hiring a bike from us costs £14 per day" ')
+    assert asked.turn.after.endswith('The facts say: "Hiring a bike from us costs £14 per day"')
     assert row.prompt.endswith(f"\n\n{words}")
     assert (f"\n- Worked out: {expected}\n\n" in row.prompt) is bool(expected)
     assert ("Worked out" in row.prompt) is bool(expected)
+
+
+@pytest.mark.parametrize(("words", "left"), [
+    ("only yes or no - is ann in charge of it?", "is ann in charge of it?"),
+    ("Yes or no, is the fee £22?", "is the fee £22?"),
+    ("is the pool open on sundays yes or no", "is the pool open on sundays"),
+    ("yes or no", "yes or no"),
+])  # fmt: skip
+def test_the_question_stays_where_its_order_goes(words: str, left: str) -> None:
+    assert drop_order(words) == left

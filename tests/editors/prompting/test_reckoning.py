@@ -35,6 +35,8 @@ def test_a_sum_or_a_difference_is_asked_for(words: str, asked: bool) -> None:
         ("How much is it for two?\nA) 14\nB) 28", False),
         ('The paper says: "Two bikes, 20 pounds in total." How much is it?', False),
         ("How much for 2 days? " + "We are a family of four and love the sea. " * 12, False),
+        ("I left 3 bags at the desk. Where are they?", True),
+        ("In all 4 offices, who is the head?", True),
         ("", False),
     ],
 )
