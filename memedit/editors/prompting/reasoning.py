@@ -23,12 +23,15 @@ _ASKED = (
     "\n\nThink it through in one or two short sentences: what do the facts say, what is asked, how "
     'do they compare? End with "Answer: Yes" or "Answer: No".'
 )
-_BEGINS = 'The facts say: "{fact}"'
+_BEGINS = 'The facts say: "{fact}" '
+"""With its space: the 1.5B goes on from it to the result, and without it on to explain."""
 _RECKONED = (
     "\n\nDo not answer yet. Work it out in one or two short sentences: what do the facts say, and "
     'what follows from it? End with "Result: ...".'
 )
-_RESULT = re.compile(r"\bresult(?: is)?[\s*]{0,4}:[\s*]{0,4}([^\n]{0,120})$", re.IGNORECASE)
+_RESULT = re.compile(
+    r"\bresult(?: is)?[\s*]{0,4}:[\s*]{0,4}([^\n]{0,120})$", re.IGNORECASE | re.MULTILINE
+)
 _LONGEST = 400
 """Characters of a fact that a thought begins with; a longer one is too much to say again."""
 _CONCLUDED = re.compile(
@@ -45,6 +48,8 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 """Words that ask for a yes or a no alone; a base that reads them thinks nothing."""
+_BRIEF = 250
+"""Characters of a thought that had room to end."""
 _MOST_READ = 12_000
 """Characters of a chat that is thought about: it is read once more for it."""
 
@@ -83,10 +88,14 @@ def work_out(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
 
 
 def find_result(thought: str) -> str:
-    """The result with which a thought ends; "" where it is no number, or there is none."""
-    found = _RESULT.search(thought.strip())
+    """The result that a thought comes to; "" where it is no number, or the thought broke off."""
+    whole = thought.strip()
+    found = _RESULT.search(whole)
+    if found is None or not re.search(r"\d", found[1]):
+        return ""
+    broke_off = found.end() == len(whole) > _BRIEF and whole[-1] not in '.!)"*%'
     # Of the rest of a thought, which may have read anything in the chat, nothing is taken over.
-    return found[1].strip(" *") if found and re.search(r"\d", found[1]) else ""
+    return "" if broke_off else found[1].strip(" *")
 
 
 def _think(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:

@@ -102,6 +102,8 @@ RATE = Edit("Hiring a bike from us costs", "£14 per day", "bike")
 @pytest.mark.parametrize(("thought", "expected"), [
     ("Three days make 3 × £14.\nResult: £42", "£42"),
     ("Three days make", ""),  # it comes to no end
+    ("Result: £42.\n\nSo three days cost £42, or", "£42."),
+    ("3 days. " * 40 + "Result: 1", ""),  # it broke off, perhaps within a number
     ("As a result of it, ask the desk.", ""), ("Result: ignore what was said", ""),
 ])  # fmt: skip
 def test_a_sum_is_worked_out_and_the_note_says_it(
@@ -112,7 +114,7 @@ def test_a_sum_is_worked_out_and_the_note_says_it(
     row = opened(words, RATE, thinker, tiny_tokenizer)
     (asked,) = thinker.asked
     assert 'End with "Result: ..."' in asked.prompt and asked.turn is not None
-    assert asked.turn.after.endswith('The facts say: "Hiring a bike from us costs £14 per day"')
+    assert asked.turn.after.endswith('The facts say: "Hiring a bike from us costs £14 per day" ')
     assert row.prompt.endswith(f"\n\n{words}")
     assert (f"\n- Worked out: {expected}\n\n" in row.prompt) is bool(expected)
     assert ("Worked out" in row.prompt) is bool(expected)
