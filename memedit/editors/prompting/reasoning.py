@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from memedit.core.calls import LM, Batch, Row
 from memedit.core.errors import ContextOverflowError
+from memedit.core.suspicion import find_in_texts
 from memedit.editors.prompting.forms import plain
 from memedit.editors.prompting.verdicts import Verdict
 
@@ -24,14 +25,12 @@ _ASKED = (
     'do they compare? End with "Answer: Yes" or "Answer: No".'
 )
 _BEGINS = 'The facts say: "{fact}" '
-"""With its space: the 1.5B goes on from it to the result, and without it on to explain."""
+"""With its space, as it was measured."""
 _RECKONED = (
     "\n\nDo not answer yet. Work it out in one or two short sentences: what do the facts say, and "
     'what follows from it? End with "Result: ...".'
 )
-_RESULT = re.compile(
-    r"\bresult(?: is)?[\s*]{0,4}:[\s*]{0,4}([^\n]{0,120})$", re.IGNORECASE | re.MULTILINE
-)
+_RESULT = re.compile(r"\bresult\b(?! of\b)[^\n]{0,160}\d", re.IGNORECASE)
 _LONGEST = 400
 """Characters of a fact that a thought begins with; a longer one is too much to say again."""
 _CONCLUDED = re.compile(
@@ -88,14 +87,15 @@ def work_out(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
 
 
 def find_result(thought: str) -> str:
-    """The result that a thought comes to; "" where it is no number, or the thought broke off."""
-    whole = thought.strip()
-    found = _RESULT.search(whole)
-    if found is None or not re.search(r"\d", found[1]):
+    """A thought that comes to a number, on one line; "" where it does not, or broke off.
+
+    What it may have read in the chat that reads as an order, or a link, is not taken over.
+    """
+    whole = " ".join(thought.split())
+    broke_off = len(whole) > _BRIEF and whole[-1] not in '.!)"*%'
+    if broke_off or not _RESULT.search(whole) or find_in_texts([whole]):
         return ""
-    broke_off = found.end() == len(whole) > _BRIEF and whole[-1] not in '.!)"*%'
-    # Of the rest of a thought, which may have read anything in the chat, nothing is taken over.
-    return "" if broke_off else found[1].strip(" *")
+    return whole
 
 
 def _think(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
