@@ -48,7 +48,6 @@ _FOUND = re.compile(
 _UNIT = re.compile(
     r"[\s-]*(?:(?:working|business|calendar|full|square|million|thousand)\s)?([A-Za-z%€$£']+)"
 )
-_NAME = re.compile(r"\b(?:[A-ZÀ-Þ][\w'’.-]*\w|[A-Z]|\w*\d[\w.]*\w|\d)\b")
 _LAST = re.compile(r"(\w+)[\s#.]*$")
 _EVERY = re.compile(r"\b(?:every|each)\s+$", re.IGNORECASE)
 """Before a quantity that says how often something is: "every 2 hours" is not how long it takes."""
