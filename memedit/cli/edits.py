@@ -140,7 +140,7 @@ def add(
         store.check_reasons(new, namespace)
         receipt = store.add(
             new,
-            **find_options(store, new, namespace, valid_until),
+            **find_options(store, new, namespace, valid_from, valid_until),
             namespace=namespace,
             source=check_source(source),
             valid_from=valid_from,

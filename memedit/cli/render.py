@@ -274,8 +274,9 @@ def receipt(given: Receipt, where: str) -> None:
     stdout().print(
         Text.assemble(("Added ", "green"), f"{given.id}: ", fact(given.record)), soft_wrap=True
     )
+    when = f" {_validity(given.record)}".rstrip()
     for old in given.superseded:
-        stdout().print(Text.assemble(f"Replaces {old.id}: ", fact(old)), soft_wrap=True)
+        stdout().print(Text.assemble(f"Replaces {old.id}{when}: ", fact(old)), soft_wrap=True)
     for other in given.conflicts:
         line = Text.assemble(("Note: ", "yellow"), f"{other.id} seems to differ: ", fact(other))
         stdout().print(line, soft_wrap=True)

@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 from memedit.core.errors import InvalidInputError
 from memedit.evaluation.measures.judging import Wanted
 from memedit.memory.files import request
-from memedit.memory.planning import Request
+from memedit.memory.requests import Request
 from memedit.model.editable import EditableModel
 
 _KEYS = frozenset(("ask", "says", "never", "unchanged", "as_of", "chat"))

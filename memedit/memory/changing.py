@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import Payload, Record
+from memedit.memory.encoding import VectorTable
 from memedit.memory.importing import Import
 from memedit.memory.journal.rows import Entry, Head
-from memedit.memory.planning import Request, check_request
 from memedit.memory.reports import Receipt
+from memedit.memory.requests import Request, check_request
 from memedit.memory.store import Store
 
 Progress = Callable[[int], None]
+REFIT = "refit"
+"""The reason of an edit that is taken out to be fitted anew, and comes back with its dates."""
 
 
 def add(
@@ -50,11 +53,9 @@ def add(
 def preview(store: Store, requests: Sequence[Request]) -> list[Receipt]:
     """What :func:`add` would answer now."""
     vectors = store.vectors_for(requests)
-    with store.lock:
-        with store.journal.read() as anything:
-            head = store.journal.head() if anything else Head()
-        with store.reading():
-            return store.plan(head, vectors).add_all(requests)
+    with store.lock, store.reading(), store.journal.read() as anything:
+        head = store.journal.head() if anything else Head()
+        return store.plan(head, vectors).add_all(requests)
 
 
 def put_in_place(
@@ -104,7 +105,8 @@ def report(store: Store, id: str, namespace: str, query: str, *, concerns: bool)
 
 
 def forget(store: Store, id: str, namespace: str, reason: str) -> Record:
-    """Take a live edit out; the record that was.
+    """Take a live edit out, and give back its time to what resumes at its end; the record that
+    was.
 
     Raises:
         UnknownEditError: no live edit has this id.
@@ -114,7 +116,12 @@ def forget(store: Store, id: str, namespace: str, reason: str) -> Record:
     with store.lock:
         with store.change() as head:
             record = store.known(id, namespace)
-            store.journal.log(head, [Entry("forget", record.sequence, reason)])
+            vectors = VectorTable(store.encoding.encode_checked)
+            plan = store.plan(head, vectors)
+            plan.retire(record, reason, None)
+            if reason != REFIT:
+                plan.give_back(record)
+            store.store(head, plan, vectors)
         store.follow()
         return record
 

@@ -19,7 +19,8 @@ from memedit.memory.editions import REASON, DocumentChange, Edition, plan_remova
 from memedit.memory.journal.rows import Head
 from memedit.memory.live.shelf import Shelved
 from memedit.memory.live.state import LiveSet
-from memedit.memory.planning import Plan, Request
+from memedit.memory.planning import Plan
+from memedit.memory.requests import Request
 from memedit.memory.store import Store
 
 

@@ -16,7 +16,8 @@ from memedit.core.documents import NewDocument, Place, assign_positions, find_gr
 from memedit.core.suspicion import find_in_texts
 from memedit.core.types import Record
 from memedit.memory.live.state import LiveSet
-from memedit.memory.planning import Plan, Request
+from memedit.memory.planning import Plan
+from memedit.memory.requests import Request
 
 Mark = Literal["+", "-", "~", " "]
 """Of a passage in a change: new, retired, moved to another place, kept where it is."""

@@ -17,7 +17,7 @@ from memedit.core.registry import unknown_name
 from memedit.core.rewrites import read_rewrite
 from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
 from memedit.memory.address import check_output
-from memedit.memory.planning import Request
+from memedit.memory.requests import Request
 
 COLUMNS = (
     "prompt",

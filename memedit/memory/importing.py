@@ -14,8 +14,8 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.files import sha256
 from memedit.core.moments import UTC
 from memedit.memory import files
-from memedit.memory.planning import Request
 from memedit.memory.reports import ImportReport, Receipt
+from memedit.memory.requests import Request
 
 CHUNK = 1_024
 _LISTED = 1_000  # refused lines in a report, which is stored with every chunk

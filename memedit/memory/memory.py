@@ -36,8 +36,8 @@ from memedit.memory.importing import Import
 from memedit.memory.journal.feed import Freshness
 from memedit.memory.journal.rows import readable, record_row
 from memedit.memory.live.state import LiveSet
-from memedit.memory.planning import Request
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
+from memedit.memory.requests import Request
 from memedit.memory.resting import Resting
 from memedit.memory.slots import Replaced
 from memedit.memory.store import Store
@@ -182,10 +182,9 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted, Resting):
         replaces: Sequence[str] = (),
         perhaps: Sequence[str] = (),
     ) -> Receipt:
-        """Store one edit; an older one about the same thing, valid at the same time, is retired.
-
-        An edit that is live already is a duplicate and changes nothing. Where ``valid_from`` is
-        given and the older edit began before, the older one stays live up to that date.
+        """Store one edit; an older one about the same thing loses the time that both would hold: it
+        stays live up to ``valid_from`` and, unless it says the same, from where ``valid_until``
+        ends. An edit that is live already is a duplicate and changes nothing.
 
         Args:
             valid_from: From when it holds: a date (the whole day, in the memory's :attr:`zone`) or
@@ -264,7 +263,8 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted, Resting):
     ) -> Receipt:
         """Retire edit ``id`` and add ``edit`` in its place, in one transaction.
 
-        The same edit with other dates replaces the old one too. ``payloads`` as for :meth:`add`.
+        The same edit with other dates replaces the old one too, which is not in force again when
+        the new one ends. ``payloads`` as for :meth:`add`.
 
         Raises:
             UnknownEditError: no live edit has this id.
@@ -291,7 +291,7 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted, Resting):
         return changing.report(self._store, id, namespace, asked, concerns=concerns)
 
     def forget(self, id: str, *, namespace: str = DEFAULT_NAMESPACE, reason: str = "") -> Record:
-        """Take an edit out of the live set; the record that was.
+        """Take an edit out; what would hold again after it has its time, too. The record that was.
 
         Raises:
             UnknownEditError: no live edit has this id.

@@ -7,31 +7,28 @@ batch see the earlier ones of the same batch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone, tzinfo
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
 from memedit.core.documents import place_of
-from memedit.core.errors import InvalidEditError
-from memedit.core.moments import UTC, Moment, moment_of
-from memedit.core.text import normalise, subject_key
+from memedit.core.text import subject_key
 from memedit.core.types import (
-    DEFAULT_NAMESPACE,
-    Edit,
-    Payload,
     Record,
     Vectors,
-    check_id,
-    check_text,
     key_texts,
     mask_prompt,
 )
-from memedit.memory.journal.rows import Entry, Head, Stored
+from memedit.memory.journal.reading import JournalReader
+from memedit.memory.journal.rows import EXTENDED, RENAMED, RESUMED, SHORTENED, Entry, Head, Stored
 from memedit.memory.live.index import VectorIndex
 from memedit.memory.live.space import Space, search_texts
 from memedit.memory.live.state import LiveSet
+from memedit.memory.meeting import Span, agree, earliest, excludes, find_left, latest, overlap
+from memedit.memory.pieces import Pieces, name_copy, name_original
 from memedit.memory.reports import EventKind, Receipt
+from memedit.memory.requests import Request
 
 SAME_RELATION = 0.85
 """Cosine of two masked prompts about one subject from which they seem to ask the same."""
@@ -39,87 +36,6 @@ SAME_STATEMENT = 0.9
 """Cosine of two key texts from which edits without a subject seem to be about the same."""
 _NEAREST = 8
 _NEWEST = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One edit to add.
-
-    ``replaces`` are ids of facts that it corrects in other words, ``perhaps`` of those that it may
-    contradict: what is no longer live then is left out.
-    """
-
-    edit: Edit
-    namespace: str = DEFAULT_NAMESPACE
-    source: str = ""
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-    payloads: Mapping[str, Payload] = field(default_factory=dict)
-    replaces: Sequence[str] = ()
-    perhaps: Sequence[str] = ()
-
-    @classmethod
-    def of(
-        cls,
-        edit: Edit,
-        namespace: str,
-        source: str,
-        valid_from: Moment | None,
-        valid_until: Moment | None,
-        payloads: Mapping[str, Payload] | None = None,
-        *,
-        zone: tzinfo = UTC,
-    ) -> Request:
-        """A request with dates as people write them: both ends included, in ``zone``.
-
-        Raises:
-            InvalidEditError: as :func:`check_request`; a date that is none.
-        """
-        start = _limit("valid_from", valid_from, zone)
-        end = _limit("valid_until", valid_until, zone)
-        return check_request(cls(edit, namespace, source, start, end, payloads or {}))
-
-    def texts(self) -> list[str]:
-        """Every text whose vector is needed to add the edit."""
-        relation = mask_prompt(self.edit)
-        return search_texts(self.edit) + ([] if relation is None else [relation])
-
-
-def check_request(request: Request) -> Request:
-    """``request`` with its dates in UTC.
-
-    Raises:
-        InvalidEditError: a date without time zone, an empty interval, an unusable name.
-    """
-    if not isinstance(request.edit, Edit):
-        raise InvalidEditError(
-            f"An edit is needed, not {type(request.edit).__name__}.",
-            hint="Edit(prompt, target_new), or Edit.from_statement(text).",
-        )
-    check_id(request.edit.id)
-    check_text("namespace", request.namespace)
-    if request.source:
-        check_text("source", request.source)
-    start = _limit("valid_from", request.valid_from, UTC)
-    end = _limit("valid_until", request.valid_until, UTC)
-    if start is not None and end is not None and start >= end:
-        raise InvalidEditError(f"valid_from {start} is not before valid_until {end}.")
-    return replace(request, valid_from=start, valid_until=end)
-
-
-def _limit(name: str, given: Moment | None, zone: tzinfo) -> datetime | None:
-    """A date of an edit in UTC; None: there is no limit."""
-    if given is None:
-        return None
-    last = name == "valid_until"
-    moment = moment_of(given, name, InvalidEditError, zone=zone, last=last)
-    try:
-        return moment.astimezone(timezone.utc)
-    except OverflowError:
-        raise InvalidEditError(
-            f"{moment.isoformat()} lies outside the years 1 to 9999 in UTC.",
-            hint="Leave the date out where there is no limit.",
-        ) from None
 
 
 class Plan:
@@ -130,10 +46,16 @@ class Plan:
         head: Where the journal stands.
         vectors: Vector by text, for every text of every request.
         now: What counts as now for a request without dates.
+        journal: Open, where there is something in the live set.
     """
 
     def __init__(
-        self, live: LiveSet, head: Head, vectors: Mapping[str, Vectors], now: datetime
+        self,
+        live: LiveSet,
+        head: Head,
+        vectors: Mapping[str, Vectors],
+        now: datetime,
+        journal: JournalReader | None = None,
     ) -> None:
         self.stored: list[Stored] = []
         self.entries: list[Entry] = []
@@ -143,6 +65,7 @@ class Plan:
         self._added: dict[int, Stored] = {}
         self._spaces: dict[str, Space] = {}
         self._nothing = Space(self)
+        self._pieces = Pieces(journal, self._added)
 
     def add_all(self, requests: Sequence[Request]) -> list[Receipt]:
         """A receipt per request, in order."""
@@ -183,7 +106,7 @@ class Plan:
     def retire(self, record: Record, reason: str, other: int | None) -> None:
         """Take ``record`` out; ``other`` replaces it."""
         kind: EventKind = "forget" if other is None else "supersede"
-        self.entries.append(Entry(kind, record.sequence, reason, other))
+        self._log(Entry(kind, record.sequence, reason, other))
         self._retired.add(record.sequence)
         if record.sequence in self._added:
             self._spaces[record.namespace].remove(record)
@@ -204,21 +127,27 @@ class Plan:
         if known is not None and (old is None or known.edit == request.edit):
             version = self._version if known.sequence in self._added else self._live.version
             return Receipt(known.id, "duplicate", version, known)
+        self._end_sooner(request, old)
+        # By number: a record that is looked up again may be another object.
+        own = -1 if old is None else old.sequence
         rivals = [self[sequence] for sequence in self._rivals(request, old)]
         # Ids are unique among live records: a namesake goes whatever it says.
-        rivals = [r for r in rivals if r is old or r.id == request.edit.id or _excludes(r, request)]
+        rivals = [
+            r for r in rivals
+            if own == r.sequence or r.id == request.edit.id or excludes(r, request)
+        ]  # fmt: skip
         conflicts = self._conflicts(request, near, {record.sequence for record in rivals})
-        superseded = [r for r in rivals if _overlap(r, request) or r is old]
+        superseded = [r for r in rivals if own == r.sequence or overlap(r, request)]
         # They hold at other times than the new edit: they stay, but under another id.
         displaced = [r for r in rivals if r.id == request.edit.id and r not in superseded]
-        copies = [(r, r.valid_until) for r in displaced]
-        copies += [(r, request.valid_from) for r in superseded if _starts_earlier(r, request)]
+        copies = [(r, [Span(r.valid_from, r.valid_until)]) for r in displaced]
+        copies += [(r, find_left(r, request, gone=own == r.sequence)) for r in superseded]
         # The number that the new record will have: copies are stored before it.
-        sequence = self._sequence + len(copies) + 1
+        sequence = self._sequence + sum(len(spans) for _, spans in copies) + 1
         for record in superseded + displaced:
-            self.retire(record, "" if record in superseded else "renamed", sequence)
-        for record, until in copies:
-            self._store_copy(record, until, request.edit.id)
+            self.retire(record, "" if record in superseded else RENAMED, sequence)
+        for record, spans in copies:
+            self._store_copies(record, spans, request.edit.id)
         record = self._store(request)
         return Receipt(
             record.id, "added", self._version, record, tuple(superseded), tuple(conflicts)
@@ -241,24 +170,94 @@ class Plan:
         self._enter(Stored(record, texts, vectors, mask_prompt(edit), request.payloads))
         return record
 
-    def _store_copy(self, old: Record, until: datetime | None, taken: str) -> None:
-        """``old`` again, valid up to ``until``: its past must stay visible to ``as_of``.
+    def _store_copies(self, old: Record, spans: Sequence[Span], taken: str) -> None:
+        """``old`` again, once for each of these times: its past must stay visible to ``as_of``.
 
-        Ids are unique among live records: where the new edit has the old one's id, the copy is
-        known as ``<id>~<sequence>``.
+        Ids are unique among live records: one of them keeps the old one's, unless the new edit has
+        it; others are known as ``<id>~<sequence>``.
         """
+        if not spans:
+            return
+        # The one that holds now, or will again, is what is meant by the id.
+        here = next((s for s in spans if s.end is None or s.end > self._now), spans[-1])
+        for span in spans:
+            self._store_copy(old, span, keeps=span is here and old.id != taken)
+
+    def _store_copy(self, old: Record, span: Span, *, keeps: bool) -> None:
         sequence = self._take_next()
-        edit = replace(old.edit, id=f"{old.id}~{sequence}") if old.id == taken else old.edit
+        id = name_copy(old, sequence, keeps=keeps)
         record = replace(
-            old, edit=edit, sequence=sequence, version=self._version, valid_until=until
-        )
-        reason = "shortened" if until != old.valid_until else "renamed"
+            old, edit=replace(old.edit, id=id), sequence=sequence, version=self._version,
+            valid_from=span.start, valid_until=span.end,
+        )  # fmt: skip
+        resumes = span.start != old.valid_from
+        reason = RESUMED if resumes else SHORTENED if span.end != old.valid_until else RENAMED
         self._enter(self._copy_record(old, record), reason, old.sequence)
 
     def shorten(self, old: Record, until: datetime, reason: str) -> None:
         """``old`` anew under its id, up to a moment: it keeps the rest."""
         self.retire(old, reason, self._sequence + 1)
-        self._store_copy(old, until, "")
+        self._store_copy(old, Span(old.valid_from, until), keeps=True)
+
+    # -- time that is given back --------------------------------------------------------------
+
+    def give_back(self, record: Record, since: datetime | None = None, taken: str = "") -> None:
+        """Let what resumes at the end of a record hold before that.
+
+        Args:
+            since: From when on the record leaves its time; None: it leaves all of it.
+            taken: An id that is another's now.
+        """
+        if record.valid_until is None:
+            return
+        for after, begins in self._find_resuming(record):
+            start = latest(begins, record.valid_from, since)
+            # What held up to then is one with what goes on from then.
+            others = [self[s] for s in self._pieces.siblings(after) if self._is_live(s)]
+            before = [r for r in others if start is not None and r.valid_until == start]
+            self._join(after, before[:1], start, taken)
+
+    def _find_resuming(self, record: Record) -> list[tuple[Record, datetime | None]]:
+        """What resumes at the end of a record, with when that began of which it is a piece."""
+        found: dict[int, datetime | None] = {}
+        for old in self._pieces.taken_by(record):
+            for copy, resumed in self._pieces.copies(old.sequence).items():
+                if resumed and self._is_live(copy) and self[copy].valid_from == record.valid_until:
+                    found[copy] = earliest(found.get(copy, old.valid_from), old.valid_from)
+        return [(self[copy], begins) for copy, begins in found.items()]
+
+    def _join(
+        self, after: Record, before: Sequence[Record], start: datetime | None, taken: str
+    ) -> None:
+        sequence = self._take_next()
+        for each in (after, *before):
+            self.retire(each, EXTENDED, sequence)
+        name = name_original(after)
+        free = name != taken and self._find(after.namespace, name) is None
+        edit = replace(after.edit, id=name if free else name_copy(after, sequence, keeps=False))
+        record = replace(
+            after, edit=edit, sequence=sequence, version=self._version,
+            valid_from=before[0].valid_from if before else start,
+        )  # fmt: skip
+        self._enter(self._copy_record(after, record), EXTENDED, after.sequence)
+
+    def _end_sooner(self, request: Request, old: Record | None) -> None:
+        """Give back what an edit no longer takes: one that is told anew and ends sooner."""
+        end = request.valid_until
+        if end is None:
+            return
+        known = self.find(request.namespace, request.edit.id) if old is None else old
+        if known is None or known.valid_until is None or end >= known.valid_until:
+            return
+        # A namesake that holds at other times stays.
+        if old is not None or (agree(known.edit, request.edit) and overlap(known, request)):
+            self.give_back(known, end, request.edit.id)
+
+    def _is_live(self, sequence: int) -> bool:
+        there = sequence in self._added or sequence in self._live.records
+        return there and sequence not in self._retired
+
+    # -- what is written ----------------------------------------------------------------------
 
     def move(
         self,
@@ -294,10 +293,14 @@ class Plan:
         record = stored.record
         self.stored.append(stored)
         self._added[record.sequence] = stored
-        self.entries.append(Entry("add", record.sequence, reason, other))
+        self._log(Entry("add", record.sequence, reason, other))
         if record.namespace not in self._spaces:
             self._spaces[record.namespace] = Space(self)
         self._spaces[record.namespace].add(record)
+
+    def _log(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self._pieces.note(entry)
 
     def _take_next(self) -> int:
         self._sequence += 1
@@ -334,7 +337,14 @@ class Plan:
             for id in (request.edit.id, *request.replaces):
                 if (sequence := space.find(id)) is not None:
                     found.add(sequence)
+        found |= self._find_pieces(request, old)
         return sorted(found - self._retired)
+
+    def _find_pieces(self, request: Request, old: Record | None) -> set[int]:
+        """Other pieces of what is replaced by name, which no slot leads to."""
+        named = [self.find(request.namespace, id) for id in request.replaces]
+        dated = [r for r in (old, *named) if r is not None and (r.valid_from or r.valid_until)]
+        return {s for r in dated for s in self._pieces.family(r) if self._is_live(s)}
 
     # -- conflicts ----------------------------------------------------------------------------
 
@@ -349,7 +359,7 @@ class Plan:
         return [
             record
             for record in records
-            if _overlap(record, request) and not _agree(record.edit, request.edit)
+            if overlap(record, request) and not agree(record.edit, request.edit)
         ]
 
     def _find_same_relation(self, request: Request) -> list[int]:
@@ -418,33 +428,3 @@ class Plan:
 
     def _prompts(self, requests: Sequence[Request], positions: Sequence[int]) -> Vectors:
         return np.stack([self._vectors[requests[at].edit.prompt] for at in positions])
-
-
-def _excludes(record: Record, request: Request) -> bool:
-    """Whether only one of two edits of one slot can hold: not where there may be several values."""
-    several = record.edit.multiple or request.edit.multiple
-    return not several or _agree(record.edit, request.edit)
-
-
-def _overlap(record: Record, request: Request) -> bool:
-    return (
-        record.valid_until is None
-        or request.valid_from is None
-        or request.valid_from < record.valid_until
-    ) and (
-        request.valid_until is None
-        or record.valid_from is None
-        or record.valid_from < request.valid_until
-    )
-
-
-def _starts_earlier(record: Record, request: Request) -> bool:
-    start = request.valid_from
-    return start is not None and (record.valid_from is None or record.valid_from < start)
-
-
-def _agree(one: Edit, other: Edit) -> bool:
-    """Whether two edits give the same answer (statements: say the same)."""
-    if one.target_new is None or other.target_new is None:
-        return normalise(one.statement) == normalise(other.statement)
-    return normalise(one.target_new) == normalise(other.target_new)

@@ -24,9 +24,10 @@ from memedit.memory.journal.turns import Turns
 from memedit.memory.listening import ListeningReplica
 from memedit.memory.live.state import LiveSet
 from memedit.memory.looking import LookingReplica
-from memedit.memory.planning import Plan, Request
+from memedit.memory.planning import Plan
 from memedit.memory.replica import Replica
 from memedit.memory.reports import Receipt
+from memedit.memory.requests import Request
 from memedit.memory.slots import Replaced
 
 log = logging.getLogger(__name__)
@@ -163,15 +164,18 @@ class Store:
             yield self.journal.head()
 
     def plan(self, head: Head, vectors: Mapping[str, Vectors]) -> Plan:
-        """A plan on the live set as it is. Lock held."""
-        return Plan(self.live, head, vectors, datetime.now(timezone.utc))
+        """A plan on the live set as it is. Lock held, and the journal open where something is to
+        be replaced."""
+        return Plan(self.live, head, vectors, datetime.now(timezone.utc), self.journal)
 
     def store(self, head: Head, plan: Plan, vectors: Mapping[str, Vectors]) -> None:
         """Write what a plan decided, within :meth:`change`."""
-        if plan.stored:
+        # Of copies the vectors are there: to take an edit out needs no encoder.
+        if any(stored.copy_of is None for stored in plan.stored):
             self.encoding.check()
             if self.replica.built_with is None:
                 self.journal.put_meta(self._embedding_meta())
+        if plan.stored:
             self.journal.append(head, plan.stored, vectors)
         self.journal.log(head, plan.entries)
         self.replica.count_written(sum(len(stored.texts) for stored in plan.stored))

@@ -199,13 +199,30 @@ def make_options(
 
 
 def find_options(
-    memory: EditMemory, edit: Edit, namespace: str, until: Moment | None = None
+    memory: EditMemory,
+    edit: Edit,
+    namespace: str,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> dict[str, Any]:
     """What :meth:`EditMemory.add` must be told of an edit's corrections, by the default scope: the
-    language model is not needed. ``until`` as in :func:`make_options`."""
+    language model is not needed. ``since`` and ``until``: its ``valid_from`` and ``valid_until``,
+    as in :func:`make_options`."""
     if not len(memory):
         return {}
-    return make_options(find_corrections(Decider(memory), edit, namespace), memory, until)
+    moment = find_start(memory, since)
+    return make_options(find_corrections(Decider(memory), edit, namespace, moment), memory, until)
+
+
+def find_start(memory: EditMemory, since: Moment | None) -> datetime | None:
+    """The moment at which an edit is compared with what holds: when it begins; None: now.
+
+    Raises:
+        InvalidEditError: no date.
+    """
+    if since is None:
+        return None
+    return moment_of(since, "valid_from", InvalidEditError, zone=memory.zone)
 
 
 def _is_comparable(hit: Hit, edit: Edit) -> bool:

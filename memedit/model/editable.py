@@ -19,7 +19,7 @@ from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Event, Receipt
 from memedit.model.answering import Answering
-from memedit.model.correcting import find_corrections, make_options
+from memedit.model.correcting import find_corrections, find_start, make_options
 from memedit.model.deciding import Decider
 from memedit.model.feedback import OF_RECORD, TeachableModel
 from memedit.model.fitting import Fitter, Payloads, check_needs, find_missing_needs, make_letting_go
@@ -254,8 +254,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         self._decider.check()
         namespace = options.get("namespace", self._now.namespace)
         self.memory.check_reasons(edit, namespace)
-        start = options.get("valid_from")
-        moment = None if start is None else self.memory.moment(start)
+        moment = find_start(self.memory, options.get("valid_from"))
         # Before it is fitted, which may take seconds: what the memory says already is not.
         found = find_corrections(self._decider, edit, namespace, moment)
         # With dates of its own it says something new: when the same holds.

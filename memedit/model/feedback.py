@@ -21,7 +21,8 @@ from memedit.model.asking import AskableModel
 _COMMON = re.compile(r"[^\w\s]|_")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
-OF_RECORD = ("namespace", "source", "valid_from", "valid_until")
+_DATES = ("valid_from", "valid_until")
+OF_RECORD = ("namespace", "source", *_DATES)
 """Options of a record."""
 
 
@@ -135,9 +136,12 @@ class TeachableModel(AskableModel):
             fired = self.decide([question])[0].hits
         # Of several it cannot be told which of them answered wrongly.
         if len(fired) == 1 and (better := correct_edit(fired[0].record.edit, edit)) is not None:
-            return FeedbackReceipt(
-                said, right=False, receipt=self._replace(fired[0].record.id, better, **options)
-            )
+            record = fired[0].record
+            # What is wrong is what it says, not when it holds.
+            dates = {name: getattr(record, name) for name in _DATES}
+            given = {name: date for name, date in dates.items() if date is not None}
+            receipt = self._replace(record.id, better, **{**given, **options})
+            return FeedbackReceipt(said, right=False, receipt=receipt)
         return FeedbackReceipt(said, right=False, receipt=self.edit(edit, **options))
 
     def report_miss(self, query: str, id: str) -> Receipt:

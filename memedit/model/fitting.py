@@ -15,6 +15,7 @@ from memedit.core.protocols import Editor, Scope, is_joint, leaves_of
 from memedit.core.types import Edit, Payload, Record
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Receipt
+from memedit.memory.changing import REFIT
 from memedit.model.sequence import EditedModels, find_dependents, is_ungated, refuse, stamp
 
 Payloads = Mapping[str, Payload]
@@ -92,7 +93,7 @@ class Fitter:
         found = [self.memory.forget(record.id, namespace=namespace) for record in gone]
         # The last one first: each was fitted on those before it.
         for record in reversed(later):
-            self.memory.forget(record.id, namespace=namespace, reason="refit")
+            self.memory.forget(record.id, namespace=namespace, reason=REFIT)
         # What was fitted together is fitted together again: jointly it came out otherwise than
         # apart.
         for group in _group_alike(later):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -98,10 +99,10 @@ class Deferred:
         for editor in self._editors:
             check_needs(edit, editor)
 
-    def corrections(self, edit: Edit, namespace: str) -> Corrections:
+    def corrections(self, edit: Edit, namespace: str, moment: datetime | None) -> Corrections:
         if not len(self._memory):
             return Corrections()
-        return find_corrections(self._decider, edit, namespace)
+        return find_corrections(self._decider, edit, namespace, moment)
 
     @cached_property
     def _editors(self) -> tuple[Editor, ...]:

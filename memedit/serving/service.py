@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
@@ -92,8 +93,9 @@ class Backend(Protocol):
     def check(self, edit: Edit) -> None:
         """Refuse an edit that the editor in use cannot take (InvalidEditError)."""
 
-    def corrections(self, edit: Edit, namespace: str) -> Corrections:
-        """What an edit that is about to be added corrects in other words."""
+    def corrections(self, edit: Edit, namespace: str, moment: datetime | None) -> Corrections:
+        """What an edit that is about to be added corrects in other words, of what holds at a moment
+        (None: now)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,10 @@ def test_export_and_import_bring_everything_back(memory: EditMemory, tmp_path: P
     memory.add(Edit.from_statement("Tea is cold.", "Tea"), valid_from=utc(2020))
     memory.add(capital("France"))
     memory.add(capital("France", "Nice"), valid_from=utc(2021), valid_until=utc(2022))
-    assert memory.export(tmp_path / "out" / "edits.jsonl") == 5
+    assert memory.export(tmp_path / "out" / "edits.jsonl") == 6  # Lyon before and after Nice
     other = EditMemory(None, CountingEncoder())
     report = other.import_file(tmp_path / "out" / "edits.jsonl")
-    assert (report.added, report.duplicate, report.superseded, report.refused) == (5, 0, 0, [])
+    assert (report.added, report.duplicate, report.superseded, report.refused) == (6, 0, 0, [])
 
     def content(memory: EditMemory) -> list[object]:
         return [
@@ -45,7 +45,7 @@ def test_export_and_import_bring_everything_back(memory: EditMemory, tmp_path: P
 
     assert content(other) == content(memory) and sound(other)
     again = other.import_file(tmp_path / "out" / "edits.jsonl")
-    assert (again.added, again.duplicate, again.resumed_at) == (0, 5, 0)
+    assert (again.added, again.duplicate, again.resumed_at) == (0, 6, 0)
 
 
 def test_refused_lines_say_why_and_the_rest_is_added(memory: EditMemory, tmp_path: Path) -> None:

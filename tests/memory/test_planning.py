@@ -15,7 +15,8 @@ from memedit.engine.encoders import HashingEncoder
 from memedit.memory.encoding import Encoding, VectorTable
 from memedit.memory.journal.rows import Head
 from memedit.memory.live.state import LiveSet
-from memedit.memory.planning import Plan, Request, check_request
+from memedit.memory.planning import Plan
+from memedit.memory.requests import Request, check_request
 from tests.memory.helpers import capital, utc
 
 ENCODING = Encoding(HashingEncoder(32), None, lambda: None)
@@ -67,7 +68,9 @@ def dated(draw: st.DrawFn) -> Request:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(dated(), min_size=1, max_size=6))
-def test_at_every_moment_one_answer_holds_and_the_past_stays(requests: list[Request]) -> None:
+def test_at_every_moment_one_answer_holds_and_what_was_outside_stays(
+    requests: list[Request],
+) -> None:
     *earlier, newest = requests
     before, after = live(plan_of(earlier)), live(plan_of(requests))
     dates = (newest.valid_from, newest.valid_until)
@@ -79,7 +82,7 @@ def test_at_every_moment_one_answer_holds_and_the_past_stays(requests: list[Requ
         starts, ends = dates[0] or utc(1900), dates[1] or utc(2200)
         if starts <= moment < ends:
             assert value(after, moment) == newest.edit.target_new
-        elif moment < starts:
+        elif moment < starts or value(before, moment) != newest.edit.target_new:
             assert value(after, moment) == value(before, moment)
 
 

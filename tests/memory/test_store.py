@@ -14,7 +14,7 @@ from memedit.engine.encoders import HashingEncoder
 from memedit.memory import changing
 from memedit.memory.encoding import VectorTable
 from memedit.memory.journal.rows import Entry, Head
-from memedit.memory.planning import Request, check_request
+from memedit.memory.requests import Request, check_request
 from memedit.memory.store import Store
 from tests.memory.helpers import CountingEncoder, capital
 

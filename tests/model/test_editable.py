@@ -272,6 +272,19 @@ def test_superseding_and_dates(model: EditableModel) -> None:
         assert fact() == "Bob"
 
 
+def test_an_answer_is_corrected_for_the_time_in_which_it_was_wrong(model: EditableModel) -> None:
+    ask = "The capital of Ruritania is"
+    model.edit(ask, "Strelsau", subject="Ruritania")
+    model.edit(ask, "Zenda", subject="Ruritania", valid_until="2039-12-31")
+    said = model.feedback(ask, "Hentzau", answer="Zenda").receipt
+    assert said is not None and said.record.valid_until == datetime(2040, 1, 1, tzinfo=timezone.utc)
+    seen = []
+    for day in ("2039-12-31", "2040-01-01"):
+        with model.using(as_of=day):
+            seen.append(model.decide([ask])[0].hits[0].record.edit.target_new)
+    assert seen == ["Hentzau", "Strelsau"]
+
+
 def test_namespaces_do_not_see_each_other(model: EditableModel) -> None:
     model.edit(IN, "Lyon", subject="France", namespace="a")
     assert not model.decide([IN])[0]

@@ -175,3 +175,18 @@ def test_every_step_can_be_read_and_taken_back(desk: Desk) -> None:
     assert desk.sees("The archive tags with") == ["generation"]
     assert [e.kind for e in desk.memory.history(old.id)] == ["add", "supersede", "restore"]
     assert desk.memory.at(version + 1).search(["The archive tags with"])[0][0].record.id != old.id
+
+
+def test_an_offer_ends_and_what_was_in_force_is_so_again(desk: Desk) -> None:
+    ask = "Express delivery costs"
+    desk.say(ask, "9 euros", subject="Express delivery")
+    desk.say(ask, "6 euros", subject="Express delivery", valid_until="2040-12-31")
+    desk.say("Returns are free for 30 days.")
+    told = desk.say("Returns are free for 60 days.", valid_until="2040-12-31")
+    assert [r.edit.prompt for r in told.superseded] == ["Returns are free for 30 days."]
+    returns = "Returns are free for how many days?"
+    for day, euros, days in (("2040-12-31", "6", "60"), ("2041-01-01", "9", "30")):
+        assert desk.sees(ask, day) == [f"{euros} euros"]
+        (hits,) = desk.memory.search([returns], as_of=day)
+        said = [hit.record.edit.prompt for hit in hits if hit.record.edit.is_statement]
+        assert said == [f"Returns are free for {days} days."]

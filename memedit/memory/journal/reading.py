@@ -20,6 +20,7 @@ from memedit.memory.journal.connection import JournalConnection
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.rows import (
     CONTENT,
+    RESUMED,
     Head,
     KeyRow,
     PayloadRow,
@@ -248,9 +249,10 @@ class JournalReader(JournalConnection):
         if upto is not None:
             log = log.where(events.c.version <= upto)
         ended = {row[0]: parse_utc(row[1]) for row in reversed(self._all(log))}
+        if not ended:
+            return self._read_interrupting(sequence, lazy)
         chosen = events.c.sequence.in_(list(ended))
-        added = select(events.c.sequence, events.c.at).where(events.c.kind == "add", chosen)
-        begun = {row[0]: parse_utc(row[1]) for row in self._all(added)}
+        begun = self._read_beginnings(list(ended))
         gone = select(events.c.sequence).where(events.c.kind == "purge", chosen)
         purged = {row[0] for row in self._all(gone)}
         known = {record.sequence: record for record, _ in self.records(sorted(ended), lazy)}
@@ -260,6 +262,62 @@ class JournalReader(JournalConnection):
             # Purged records keep their place in the chain, and nothing else.
             found += self.replaced(s, lazy, upto) if s in purged else here
         return found
+
+    def _read_beginnings(self, sequences: Sequence[int]) -> dict[int, datetime]:
+        """When records were told: a copy, when what it is a copy of was."""
+        columns = (events.c.sequence, events.c.at, events.c.other)
+        known: dict[int, tuple[str, int | None]] = {}
+        asked = set(sequences)
+        while asked:
+            rows = select(*columns).where(events.c.kind == "add", events.c.sequence.in_(asked))
+            found = {row[0]: (row[1], row[2]) for row in self._all(rows)}
+            known |= found
+            asked = {other for _, other in found.values() if other is not None} - known.keys()
+        begun: dict[int, datetime] = {}
+        for sequence in sequences:
+            at, other = known[sequence]
+            while other is not None:
+                at, other = known[other]
+            begun[sequence] = parse_utc(at)
+        return begun
+
+    def _read_interrupting(self, sequence: int, lazy: LazyReader | None) -> list[Replaced]:
+        """What held up to where a copy resumed, unless that was forgotten."""
+        made, gone = events.alias(), events.alias()
+        took = (gone.c.version == made.c.version) & (gone.c.sequence == made.c.other)
+        rows = select(gone.c.other).join(made, took).where(gone.c.kind == "supersede")
+        rows = rows.where(made.c.sequence == sequence, made.c.kind == "add")
+        rows = rows.where(made.c.reason == RESUMED)
+        found: list[Replaced] = []
+        for record, _ in self.records([row[0] for row in self._all(rows)], lazy):
+            log = select(events.c.kind).where(events.c.sequence == record.sequence)
+            last = self._all(log.order_by(events.c.id.desc()).limit(1))
+            if record.valid_until is not None and last[0][0] not in ("forget", "purge"):
+                begun = self._read_beginnings([record.sequence])[record.sequence]
+                found.append(Replaced(record, begun, record.valid_until))
+        return found
+
+    def taken_by(self, record: Record) -> list[int]:
+        """The records that this one superseded when it was added."""
+        # By its version, which is indexed: what replaced a record is not.
+        mine = events.c.version == record.version
+        chosen = (mine, events.c.kind == "supersede", events.c.other == record.sequence)
+        return [row[0] for row in self._all(select(events.c.sequence).where(*chosen))]
+
+    def copies_of(self, sequence: int) -> list[tuple[int, str]]:
+        """(sequence, reason) of the copies that were made of a record when it was superseded."""
+        gone = select(events.c.version).where(
+            events.c.sequence == sequence, events.c.kind == "supersede"
+        )
+        rows = select(events.c.sequence, events.c.reason).where(
+            events.c.version.in_(gone), events.c.kind == "add", events.c.other == sequence
+        )
+        return [(row[0], row[1]) for row in self._all(rows.order_by(events.c.id))]
+
+    def origin_of(self, sequence: int) -> int | None:
+        """What a record is a copy of; None: of nothing."""
+        mine = (events.c.sequence == sequence, events.c.kind == "add")
+        return next((row[0] for row in self._all(select(events.c.other).where(*mine))), None)
 
     def history(self, id: str | None, namespace: str | None) -> list[Event]:
         """The events of every record with this id (None: all), oldest first."""

@@ -79,6 +79,11 @@ class Stored:
     copy_of: int | None = None  # committed record whose payloads hold for this one too
 
 
+SHORTENED, RESUMED, EXTENDED, RENAMED = "shortened", "resumed", "extended", "renamed"
+"""Why a copy was made of a record: of its time what is before another one, what comes after it, or
+what that no longer takes; or its id is another's now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One event to write; ``at`` and ``version`` are the transaction's."""

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
@@ -78,8 +79,8 @@ class LocalBackend:
     def check(self, edit: Edit) -> None:
         self.model.check_edit(edit)
 
-    def corrections(self, edit: Edit, namespace: str) -> Corrections:
-        return find_corrections(self.model.decider, edit, namespace)
+    def corrections(self, edit: Edit, namespace: str, moment: datetime | None) -> Corrections:
+        return find_corrections(self.model.decider, edit, namespace, moment)
 
     # OpenAI's routes
 

@@ -33,7 +33,7 @@ from memedit.memory.plain import (
     plain_record,
     plain_report,
 )
-from memedit.model.correcting import make_options
+from memedit.model.correcting import find_start, make_options
 from memedit.model.several import apply_default
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
@@ -80,7 +80,8 @@ class Editor:
         edit = apply_default(make_edit(wanted), encoder, wanted.multiple)
         self.service.backend.check(edit)
         self.service.memory.check_reasons(edit, self.namespace)
-        found = self.service.backend.corrections(edit, self.namespace)
+        moment = find_start(self.service.memory, wanted.valid_from)
+        found = self.service.backend.corrections(edit, self.namespace, moment)
         if found.repeats is not None and wanted.valid_from is wanted.valid_until is None:
             version = self.service.memory.version
             return plain_receipt(Receipt(found.repeats.id, "duplicate", version, found.repeats))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -101,8 +102,8 @@ class UpstreamBackend:
     def check(self, edit: Edit) -> None:
         """Every edit can be put into a prompt."""
 
-    def corrections(self, edit: Edit, namespace: str) -> Corrections:
-        return find_corrections(self.decider, edit, namespace)
+    def corrections(self, edit: Edit, namespace: str, moment: datetime | None) -> Corrections:
+        return find_corrections(self.decider, edit, namespace, moment)
 
     # OpenAI's routes
 

@@ -132,6 +132,29 @@ def test_dates_and_what_a_change_may_do() -> None:
     run(work())
 
 
+def test_an_offer_is_compared_with_what_holds_when_it_begins() -> None:
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+
+            async def say(euros: int, **dates: str) -> Any:
+                statement = f"We send parcels for {euros} euros."
+                made = await client.post("/v1/edits", json={"statement": statement, **dates})
+                return [row["statement"] for row in ok(made, 201)["superseded"]]
+
+            await say(5)
+            for_a_day = {"valid_from": "2040-01-01", "valid_until": "2040-01-01"}
+            assert await say(3, **for_a_day) == ["We send parcels for 5 euros."]
+            assert await say(2, **for_a_day) == ["We send parcels for 3 euros."]
+            rows = ok(await client.get("/v1/edits"))["data"]
+            held = {
+                (row["statement"].split()[4], row["valid_from"], row["valid_until"]) for row in rows
+            }
+            first, last = "2040-01-01T00:00:00+00:00", "2040-01-02T00:00:00+00:00"
+            assert held == {("5", None, first), ("2", first, last), ("5", last, None)}
+
+    run(work())
+
+
 def test_refused_edits() -> None:
     bad = [
         {}, {"prompt": "The capital of France is"}, {"statement": "x", "prompt": "y"},

@@ -1,0 +1,82 @@
+"""How the times of an edit to add and of a record meet, and what is left of the record's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from memedit.core.text import normalise
+from memedit.core.types import Edit, Record
+from memedit.memory.requests import Request
+
+
+class Span(NamedTuple):
+    """From when on and up to when; None: without limit."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+def excludes(record: Record, request: Request) -> bool:
+    """Whether only one of two edits of one slot can hold: not where there may be several values."""
+    several = record.edit.multiple or request.edit.multiple
+    return not several or agree(record.edit, request.edit)
+
+
+def agree(one: Edit, other: Edit) -> bool:
+    """Whether two edits give the same answer (statements: say the same)."""
+    if one.target_new is None or other.target_new is None:
+        return normalise(one.statement) == normalise(other.statement)
+    return normalise(one.target_new) == normalise(other.target_new)
+
+
+def overlap(record: Record, request: Request) -> bool:
+    """Whether there is a moment at which both hold."""
+    return (
+        record.valid_until is None
+        or request.valid_from is None
+        or request.valid_from < record.valid_until
+    ) and (
+        request.valid_until is None
+        or record.valid_from is None
+        or record.valid_from < request.valid_until
+    )
+
+
+def find_left(record: Record, request: Request, *, gone: bool) -> list[Span]:
+    """The time that is left of a record which a request replaces: before it begins, and once it is
+    over.
+
+    Args:
+        gone: The record itself was to be replaced: it is not in force again. Nor is one that says
+            the same, which only has other dates now.
+    """
+    ends = gone or agree(record.edit, request.edit)
+    found = [_find_before(record, request), None if ends else _find_after(record, request)]
+    return [span for span in found if span is not None]
+
+
+def _find_before(record: Record, request: Request) -> Span | None:
+    start = request.valid_from
+    if start is None or (record.valid_from is not None and start <= record.valid_from):
+        return None
+    end = start if record.valid_until is None else min(start, record.valid_until)
+    return Span(record.valid_from, end)
+
+
+def _find_after(record: Record, request: Request) -> Span | None:
+    end = request.valid_until
+    if end is None or (record.valid_until is not None and record.valid_until <= end):
+        return None
+    return Span(latest(end, record.valid_from), record.valid_until)
+
+
+def latest(*moments: datetime | None) -> datetime | None:
+    """The last of some beginnings; None: none is a limit."""
+    return max((each for each in moments if each is not None), default=None)
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """The first of some beginnings; None: one is without limit."""
+    limits = [each for each in moments if each is not None]
+    return min(limits) if len(limits) == len(moments) else None

@@ -1,0 +1,242 @@
+"""An edit that ends takes its own time from what it replaces, and gives it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memedit.core.types import Edit, Record
+from memedit.engine.encoders import HashingEncoder
+from memedit.memory import EditMemory
+from tests.memory.helpers import ids, sound, utc
+from tests.postgres import Cluster
+
+ENCODER = HashingEncoder(64)
+YEARS = range(2028, 2037)
+Make = Callable[[int], Edit]
+
+
+def price(euros: int) -> Edit:
+    return Edit("Shipping costs", f"{euros} euros", "shipping")
+
+
+def said(euros: int) -> Edit:
+    return Edit.from_statement(f"We ship for {euros} euros.")
+
+
+@pytest.fixture
+def memory() -> Iterator[EditMemory]:
+    with EditMemory(None, ENCODER) as opened:
+        yield opened
+
+
+def holding(memory: EditMemory, moment: datetime) -> Record | None:
+    """The one record in force at a moment."""
+    found = [r for r in memory.records() if r.holds_at(moment)]
+    assert len(found) < 2, "two answers hold at once"
+    return found[0] if found else None
+
+
+def over_time(memory: EditMemory) -> str:
+    """The digit that is in force in the middle of each of :data:`YEARS`, "-" where none is."""
+    found = (holding(memory, utc(year, 6)) for year in YEARS)
+    return "".join("-" if r is None else next(filter(str.isdigit, r.edit.statement)) for r in found)
+
+
+def test_after_an_offer_the_price_before_it_is_in_force_again(memory: EditMemory) -> None:
+    always = memory.add(price(5)).record
+    receipt = memory.add(price(3), valid_until=utc(2031))
+    assert receipt.superseded == (always,)
+    assert over_time(memory) == "333555555"
+    for year, euros in ((2030, "3 euros"), (2032, "5 euros")):
+        (hits,) = memory.search(["What does shipping cost?"], as_of=utc(year))
+        assert [hit.record.edit.target_new for hit in hits] == [euros]
+    after = memory.get(always.id)  # under its id
+    assert (after.valid_from, after.valid_until) == (utc(2031), None)
+    assert memory.add(price(3), valid_until=utc(2031)).status == "duplicate"
+    memory.restore(1)
+    assert list(memory.records()) == [always] and sound(memory)
+
+
+def test_of_two_pieces_the_one_that_holds_now_has_the_id(memory: EditMemory) -> None:
+    always = memory.add(price(5)).record
+    memory.add(price(3), valid_from=utc(2030), valid_until=utc(2031))
+    assert over_time(memory) == "553555555"
+    assert memory.get(always.id).valid_until == utc(2030)
+    memory.add(price(2), valid_from=utc(2033), valid_until=utc(2034))
+    assert over_time(memory) == "553552555" and len(set(ids(memory))) == 5
+    copies = {r.id for r in memory.records() if r.edit.target_new == "5 euros"} - {always.id}
+    assert copies == {f"{always.id}~{memory.get(id).sequence}" for id in copies}
+    memory.purge(always.id)
+    assert over_time(memory) == "--3--2---" and sound(memory)
+
+
+def test_an_offer_that_began_leaves_the_id_to_what_comes_after_it(memory: EditMemory) -> None:
+    always = memory.add(price(5)).record
+    memory.add(price(3), valid_from=utc(2020), valid_until=utc(2031))
+    assert memory.get(always.id).valid_from == utc(2031)
+
+
+def test_the_newest_word_counts_for_the_time_it_speaks_of(memory: EditMemory) -> None:
+    memory.add(price(5))
+    memory.add(price(3), valid_until=utc(2032))
+    memory.add(price(2), valid_until=utc(2030))  # an offer within the offer
+    assert over_time(memory) == "223355555"
+    memory.add(price(7))
+    assert over_time(memory) == "777777777" and len(memory) == 1
+    memory.add(price(5), valid_until=utc(1990))  # history retires nothing of today
+    assert over_time(memory) == "777777777" and len(memory) == 2
+
+
+def test_who_says_the_same_with_an_end_ends_it(memory: EditMemory) -> None:
+    memory.add(price(5))
+    memory.add(price(5), valid_until=utc(2031))
+    assert over_time(memory) == "555------"
+
+
+def test_what_is_replaced_by_its_id_does_not_come_again(memory: EditMemory) -> None:
+    old = memory.add(price(5)).record
+    memory.supersede(old.id, price(4), valid_until=utc(2031))
+    assert over_time(memory) == "444------"
+
+
+@pytest.mark.parametrize("make", [price, said])
+@pytest.mark.parametrize("start", [None, 2030])
+@pytest.mark.parametrize("name", ["", "shipping"])
+def test_an_offer_that_is_forgotten_leaves_what_was(
+    memory: EditMemory, make: Make, start: int | None, name: str
+) -> None:
+    always, offer = replace(make(5), id=name), replace(make(3), id=name)
+    memory.add(always)
+    since = None if start is None else utc(start)
+    made = memory.add(offer, valid_from=since, valid_until=utc(2032), replaces=[always.id])
+    assert over_time(memory) == ("333355555" if start is None else "553355555")
+    memory.report(made.id, "What is it for students?", concerns=True)  # the same, told anew
+    memory.forget(made.id)
+    (record,) = memory.records()
+    assert (record.edit, record.valid_from, record.valid_until) == (always, None, None)
+    assert sound(memory)
+
+
+@pytest.mark.parametrize("make", [price, said])
+def test_an_offer_may_be_given_another_end(memory: EditMemory, make: Make) -> None:
+    always = memory.add(make(5)).record
+    offer = make(3)
+    memory.add(offer, valid_until=utc(2032), replaces=[always.id])
+    memory.supersede(offer.id, offer, valid_until=utc(2030))
+    assert over_time(memory) == "335555555"
+    memory.supersede(offer.id, offer, valid_until=utc(2034))
+    assert over_time(memory) == "333333555"
+    memory.add(offer, valid_until=utc(2029))
+    assert over_time(memory) == "355555555"
+    memory.forget(offer.id)
+    assert over_time(memory) == "555555555" and ids(memory) == [always.id] and sound(memory)
+
+
+def test_the_same_at_another_time_gives_nothing_back(memory: EditMemory) -> None:
+    memory.add(price(5), valid_from=utc(2031))
+    memory.add(price(3), valid_from=utc(2031), valid_until=utc(2032))
+    memory.add(price(3), valid_until=utc(2029))
+    assert over_time(memory) == "3--355555"
+
+
+def test_what_came_before_stays_what_it_was(memory: EditMemory) -> None:
+    memory.add(price(4))
+    memory.add(price(5), valid_from=utc(2030))
+    memory.add(price(3), valid_from=utc(2030), valid_until=utc(2032))
+    assert over_time(memory) == "443355555"
+    memory.forget(price(3).id)
+    assert over_time(memory) == "445555555"
+
+
+def test_a_statement_that_corrects_an_offer_for_good_leaves_no_piece(memory: EditMemory) -> None:
+    always = memory.add(said(5)).record
+    first = memory.add(said(3), valid_until=utc(2030), replaces=[always.id]).record
+    memory.add(said(2), valid_from=utc(2032), valid_until=utc(2033), replaces=[always.id])
+    assert over_time(memory) == "335525555"
+    memory.add(said(7), replaces=[first.id])
+    assert {r.edit for r in memory.records()} == {said(2), said(7)}
+
+
+def test_refitting_leaves_the_pieces(memory: EditMemory) -> None:
+    memory.add(price(5))
+    memory.add(price(3), valid_until=utc(2032))
+    memory.forget(price(3).id, reason="refit")
+    assert over_time(memory) == "----55555"
+    memory.add(price(3), valid_until=utc(2032))
+    assert over_time(memory) == "333355555"
+
+
+def test_taking_an_offer_back_needs_no_encoder(tmp_path: Path) -> None:
+    with EditMemory(tmp_path, ENCODER) as memory:
+        memory.add(price(5))
+        memory.add(price(3), valid_until=utc(2032))
+    with EditMemory(tmp_path) as again:
+        again.forget(price(3).id)
+        assert over_time(again) == "555555555"
+        assert again._store.encoding._encoder is None
+
+
+def test_what_was_in_force_before_a_price_that_is_in_force_again(memory: EditMemory) -> None:
+    always = memory.add(said(5)).record
+    memory.add(said(3), valid_until=utc(2030), replaces=[always.id])
+    again = memory.get(always.id)
+    then = memory.before(again, utc(2031))
+    assert then is not None and then.edit == said(3)
+
+
+def test_what_was_in_force_since_it_was_first_told(memory: EditMemory) -> None:
+    told = memory.add(price(5)).record
+    first = memory.history()[0].at
+    memory.add(price(3), valid_from=utc(2030))
+    newest = memory.add(price(7)).record  # replaces both, for good
+    then = memory.then(newest, first)
+    assert then.edit == told.edit
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_what_an_edit_took_of_longer_ones_is_theirs_again(data: st.DataObject) -> None:
+    years = st.none() | st.integers(2028, 2036)
+    with EditMemory(None, ENCODER) as memory:
+        for _ in range(data.draw(st.integers(1, 5))):
+            add(memory, data.draw(st.integers(1, 4)), data.draw(years), data.draw(years))
+        before = [holding(memory, utc(year, 6)) for year in YEARS]
+        end = data.draw(st.integers(2028, 2036))
+        made = add(memory, 9, data.draw(years), end)
+        if made is None:
+            return
+        memory.forget(made.id)
+        for old, year in zip(before, YEARS, strict=True):
+            now = holding(memory, utc(year, 6))
+            outlasts = old and (old.valid_until is None or old.valid_until > utc(end))
+            if old is not None and (outlasts or not made.holds_at(utc(year, 6))):
+                assert now is not None and now.edit.target_new == old.edit.target_new
+        assert len(set(ids(memory))) == len(memory) and sound(memory)
+
+
+def add(memory: EditMemory, euros: int, start: int | None, end: int | None) -> Record | None:
+    """The record that was added; None: it would begin after its end."""
+    if start is not None and end is not None and start >= end:
+        return None
+    since, until = (None if year is None else utc(year) for year in (start, end))
+    return memory.add(price(euros), valid_from=since, valid_until=until).record
+
+
+def test_in_postgresql_and_in_a_copy_of_it(pg: Cluster) -> None:
+    url = pg.memory()
+    with EditMemory(url, ENCODER) as memory, EditMemory(url, ENCODER) as other:
+        memory.add(price(5))
+        memory.add(price(3), valid_until=utc(2032))
+        assert other.wait_for(memory.version) and over_time(other) == "333355555"
+        other.supersede(price(3).id, price(3), valid_until=utc(2030))
+        assert memory.wait_for(other.version) and over_time(memory) == "335555555"
+        memory.forget(price(3).id)
+        assert other.wait_for(memory.version) and over_time(other) == "555555555"
+        assert other.digest() == memory.digest() and sound(other)
