@@ -16,6 +16,7 @@ from memedit.core.suspicion import find_in_texts
 from memedit.core.text import find_sentence_starts
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
+from memedit.editors.prompting.abroad import find_answers
 from memedit.editors.prompting.choices import find_options
 from memedit.editors.prompting.notes import single_value_of
 from memedit.editors.prompting.polar import is_polar
@@ -170,13 +171,14 @@ def test_names_have_an_end() -> None:
 
 
 @pytest.mark.parametrize("judge", [
-    is_polar, find_options, drop_order, find_conclusion, find_result,
+    is_polar, find_answers, find_options, drop_order, find_conclusion, find_result,
     lambda text: verdict(text, OURS),
 ])  # fmt: skip
 @pytest.mark.parametrize("text", [
     lambda n: "is" + " " * n + "x?" + " " * n + "yes or no " * (n // 5) + "\nx",
     lambda n: "Is this key valid? " + "QmFzZTY0" * (n // 8),
     lambda n: "\n " * (n // 2) + "A) x" + " " * n + "y",
+    lambda n: "¿la casa de el " + "hay la " * (n // 7) + "?",
     lambda n: "is it x" + ", and" * (n // 5) + "?",
     lambda n: "is the " + "know " * (n // 5) + "?",
     lambda n: "answer: " * (n // 8),

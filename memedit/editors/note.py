@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
+from memedit.editors.prompting.abroad import find_answers
 from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.denials import denials_against
@@ -138,7 +139,7 @@ class Note:
         asked = [replace(rows[n], prompt=drop_order(rows[n].prompt)) for n in open_ones]
         verdicts = think_through([self._tell(row, lm) for row in asked], lm)
         for n, verdict in zip(open_ones, verdicts, strict=True):
-            told[n] = replace(told[n], opens=self._weights(verdict))
+            told[n] = replace(told[n], opens=self._weights(rows[n], verdict))
 
     def _reckon(self, told: list[Row], rows: Sequence[Row], lm: LM) -> None:
         """Have rows that ask for a sum or a difference worked out: their notes say it."""
@@ -159,10 +160,15 @@ class Note:
         return self._is_judged(row) and self._is_polar(row) and not verdict_of(row.prompt, hits)
 
     def _is_polar(self, row: Row) -> bool:
-        """Whether a yes or a no is asked for, in English, and no option."""
+        """Whether a yes or a no is asked for, and no option, of what nobody put into English."""
+        return self._find_answers(row) is not None
+
+    def _find_answers(self, row: Row) -> tuple[str, str] | None:
+        """The words for yes and no with one of which the answer to a row begins."""
         if row.formed or row.decision.read_as or find_options(row.prompt):
-            return False
-        return is_polar(row.prompt)
+            return None
+        # "Is de winkel open?" begins as an English one does.
+        return find_answers(row.prompt) or (VERDICTS if is_polar(row.prompt) else None)
 
     def _is_judged(self, row: Row) -> bool:
         """Whether a reply is to come that the caller leaves free."""
@@ -239,10 +245,13 @@ class Note:
             return ()
         if letter := choice_of(row.prompt, lines[::-1]):
             return ((letter, 2 * self.lean),)
-        return self._weights(verdict_of(row.prompt, hits)) if self._is_polar(row) else ()
+        return self._weights(row, verdict_of(row.prompt, hits))
 
-    def _weights(self, given: Verdict | None) -> tuple[tuple[str, float], ...]:
-        return tuple((word, self.lean * (2 if word == given else 1)) for word in VERDICTS)
+    def _weights(self, row: Row, given: Verdict | None) -> tuple[tuple[str, float], ...]:
+        """How much likelier yes and no get, in the words of the row's language."""
+        words = self._find_answers(row) or ()
+        pairs = zip(words, VERDICTS, strict=False)
+        return tuple((word, self.lean * (2 if verdict == given else 1)) for word, verdict in pairs)
 
     def _objects(self, row: Row) -> tuple[str, ...]:
         """The objects of the edits that a row asks, one of which is its answer; none: it is free.

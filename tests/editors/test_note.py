@@ -229,6 +229,23 @@ def test_an_object_is_likelier_until_it_is_said() -> None:
     assert torch.equal(said, scores)
 
 
+@pytest.mark.parametrize(
+    ("words", "answers"),
+    [
+        ("Kann ich die Lampe zurückgeben?", ("Ja", "Nein")),
+        ("Is de winkel op zondag open?", ("Ja", "Nee")),
+        ("Wann öffnet das Museum?", ()),
+    ],
+)
+def test_in_other_languages_yes_and_no_are_their_own(
+    words: str, answers: tuple[str, ...], turn: Turn
+) -> None:
+    asked = row(words, [hit(CAPITAL)], turn)
+    assert [word for word, _ in told(asked).opens] == list(answers)
+    read = replace(asked, decision=replace(asked.decision, read_as="May I bring the lamp back?"))
+    assert told(read).opens == ()  # the scope has put it into English
+
+
 def test_an_object_said_in_another_form_is_said_and_the_longest_beginning_goes_on() -> None:
     """The object within a sentence is 3, 4, at a beginning 5, 3, 4: one object in two forms."""
     leans = Leans([[([[3, 4], [5, 3, 4]], 2.0)]], width=1)

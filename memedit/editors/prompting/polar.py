@@ -2,7 +2,8 @@
 
 People ask for one of them in many ways: "Is it …?", "You do have a pool, right?", "£9 a day, yes or
 no pls", "can i get there on the shuttle". A request that only looks like it, "Can you tell me …?"
-or "May I know who …?", asks for something else. English ones only.
+or "May I know who …?", asks for something else. English ones only: some others are known to
+:mod:`memedit.editors.prompting.abroad`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ _FORMED = re.compile(
     r"[{}`]|\bjson\b|\bschema\b|\bkeys\b|(?:yes\s*(?:/|or|-or-)\s*no|y/n)\s+(?:questions?|quiz)"
 )
 """Where yes and no are spoken of, and are no answer."""
-_LONGEST, _LONGEST_QUESTION = 4000, 400
+LONGEST, LONGEST_QUESTION = 4000, 400
 """Characters of what is judged at all, and of one question."""
 
 
@@ -74,16 +75,16 @@ def is_polar(words: str) -> bool:
     One that offers a choice ("… or …?") and one that asks for a favour ("Can you …?") do not; nor
     do words that ask for something else beside it, or order it.
     """
-    if len(words) > _LONGEST:
+    if len(words) > LONGEST:
         return False
-    text = re.sub(r"[^\S\n]+", " ", words.strip(' "“”')).casefold()
-    parts = [part.strip() for part in _PART.split(text) if part.strip()]
+    parts = find_sentences(words)
+    text = "\n".join(parts)
     if any(map(_ORDER.match, parts)):
         return False
     asked = [part for part in parts if part.endswith("?")]
     if _NAMED.search(text):
         return not _FORMED.search(text) and not any(
-            len(part) > _LONGEST_QUESTION or _OPEN.search(part) for part in asked
+            len(part) > LONGEST_QUESTION or _OPEN.search(part) for part in asked
         )
     if len(asked) > 1:  # one word answers one question
         return False
@@ -92,9 +93,15 @@ def is_polar(words: str) -> bool:
     return all(_is_closed(part) and (_INVERTED.search(part) or _TAG.search(part)) for part in asked)
 
 
+def find_sentences(words: str) -> list[str]:
+    """The sentences of a user's words, folded."""
+    text = re.sub(r"[^\S\n]+", " ", words.strip(' "“”')).casefold()
+    return [part.strip() for part in _PART.split(text) if part.strip()]
+
+
 def _is_closed(question: str) -> bool:
     """Whether a sentence neither offers a choice, nor asks for a favour, nor openly."""
-    return len(question) <= _LONGEST_QUESTION and not (
+    return len(question) <= LONGEST_QUESTION and not (
         re.search(r"\bor\b", _EITHER.sub("", question))
         or _FAVOUR.search(question)
         or _OPEN.search(question)

@@ -6,59 +6,56 @@ import pytest
 
 from memedit.editors.prompting.polar import is_polar
 
+POLAR = [
+    "Is Lyon the capital of France?",
+    "I am in Oslo. Does the office open at 7? Answer yes or no.",
+    "Can I return the lamp? I bought it on Monday.",
+    "Does Dr. Roth work on Mondays?",
+    "Is it released under the GPL 2.0 licence?",
+    "A day ticket is £9, isn't it? Just yes or no.",
+    "The account is $3.80 a month, true?",
+    "Dr. Brandl looks after the rabbits, right? Please start with yes or no.",
+    "Yes or no: the office is headed by Teodora.",
+    "only yes or no - is ann in charge of it?",
+    "lunch is £2.60, yes or no pls",
+    "can i get to the gardens on the shuttle",
+    "is the pool open on sundays",
+    "can an admin turn it on or not?",
+    "If I order today, will it be here on Friday?",
+    "My bag weighs 7 kilos. Does it go free?",
+    "id card = 41 euros, is that right? yes/no",
+]
+OTHERS = [
+    "",
+    "Can you tell me the refund window?",
+    "Is it Lyon or Paris?",
+    "What is the capital of France?",
+    "In which city was he born?",
+    "Write a mail on what is new.",
+    "Is the shop open on Sunday? Write a short mail to the customer.",
+    "May I know who heads the department?",
+    "Could I have the number of the porter?",
+    "Do you know when it opens?",
+    "cant connect to the server, whats the port?",
+    "I have taken 20 days so far. How many are left?",
+    'The paper says: "He was there." Who was there?',
+    "do the following: sum up the text",
+    "Was ist die Hauptstadt von Frankreich?",
+    "The chronicle says she was elected.",
+    'Extract JSON: {"open_on_sunday": "yes or no"} from the text.',
+    "What is a yes/no question?",
+    "Can anyone tell me the fee?",
+    "Do you have the address of the Oslo office?",
+    "Rewrite politely: is it free?",
+    "Is it free? Is it open on Sundays?",
+]
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "Is Lyon the capital of France?",
-        "I am in Oslo. Does the office open at 7? Answer yes or no.",
-        "Can I return the lamp? I bought it on Monday.",
-        "Does Dr. Roth work on Mondays?",
-        "Is it released under the GPL 2.0 licence?",
-        "A day ticket is £9, isn't it? Just yes or no.",
-        "The account is $3.80 a month, true?",
-        "Dr. Brandl looks after the rabbits, right? Please start with yes or no.",
-        "Yes or no: the office is headed by Teodora.",
-        "only yes or no - is ann in charge of it?",
-        "lunch is £2.60, yes or no pls",
-        "can i get to the gardens on the shuttle",
-        "is the pool open on sundays",
-        "can an admin turn it on or not?",
-        "If I order today, will it be here on Friday?",
-        "My bag weighs 7 kilos. Does it go free?",
-        "id card = 41 euros, is that right? yes/no",
-    ],
-)
+
+@pytest.mark.parametrize("words", POLAR)
 def test_a_yes_or_a_no_is_asked_for(words: str) -> None:
     assert is_polar(words)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "",
-        "Can you tell me the refund window?",
-        "Is it Lyon or Paris?",
-        "What is the capital of France?",
-        "In which city was he born?",
-        "Write a mail on what is new.",
-        "Is the shop open on Sunday? Write a short mail to the customer.",
-        "May I know who heads the department?",
-        "Could I have the number of the porter?",
-        "Do you know when it opens?",
-        "cant connect to the server, whats the port?",
-        "I have taken 20 days so far. How many are left?",
-        'The paper says: "He was there." Who was there?',
-        "do the following: sum up the text",
-        "Was ist die Hauptstadt von Frankreich?",
-        "The chronicle says she was elected.",
-        'Extract JSON: {"open_on_sunday": "yes or no"} from the text.',
-        "What is a yes/no question?",
-        "Can anyone tell me the fee?",
-        "Do you have the address of the Oslo office?",
-        "Rewrite politely: is it free?",
-        "Is it free? Is it open on Sundays?",
-    ],
-)
+@pytest.mark.parametrize("words", OTHERS)
 def test_something_else_is_asked_for(words: str) -> None:
     assert not is_polar(words)
