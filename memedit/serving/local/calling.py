@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from memedit.serving.local.shaping import Shape, Shaper, write_json_rule
+from memedit.serving.local.shaping import Shape, Shaper, refuse, write_json_rule
 from memedit.serving.tooling import Tool
 
 _NAME, _KEY, _VALUE = "qz_tool", "qz_key", "qz_value"
@@ -99,7 +99,8 @@ class Tools:
         Raises:
             ApiError: a schema cannot be kept to.
         """
-        rules = self._write_calls(shaper)
+        answer = None if schema is None else f"start: {write_json_rule(schema)}"
+        rules = self._write_calls(shaper, () if answer is None or self.must else (answer,))
         more = ' ("\\n" call)*' if self.many and self.style.opens else ""
         if self.must:
             start = f"call{more}"
@@ -109,11 +110,22 @@ class Tools:
         else:
             rules += self._write_text(shaper)
             start = f"text | led{more}"
-        return shaper.compile("\n".join([f"start: {start}", *rules]), "tools")
+        return shaper.compile("\n".join([f"start: {start}", *rules]), "tools", judged=True)
 
-    def _write_calls(self, shaper: Shaper) -> list[str]:
-        """The rules of a call, ``call``, and of what follows its first tag, ``after``."""
-        body = "body: " + " | ".join(self._write_call(tool, shaper) for tool in self.tools)
+    def _write_calls(self, shaper: Shaper, others: Sequence[str]) -> list[str]:
+        """The rules of a call, ``call``, and of what follows its first tag, ``after``.
+
+        Args:
+            shaper: Of the model.
+            others: Grammars of an answer that is no call, judged with those of the tools.
+        """
+        own = [f"start: {write_json_rule(tool.function.schema_)}" for tool in self.tools]
+        told = shaper.judge([*others, *own])
+        for why in told[: len(others)]:
+            if why:
+                raise refuse("response_format", why)
+        bodies = map(self._write_call, self.tools, told[len(others) :])
+        body = f"body: {' | '.join(bodies)}"
         if not self.style.opens:
             return [body, "call: body"]
         after = f'after: "\\n" body "\\n" {self._tag(self.style.closes, shaper)}'
@@ -136,13 +148,14 @@ class Tools:
     def _tag(self, tag: str, shaper: Shaper) -> str:
         return tag if shaper.is_special(tag) else json.dumps(tag)
 
-    def _write_call(self, tool: Tool, shaper: Shaper) -> str:
+    def _write_call(self, tool: Tool, why: str) -> str:
+        """The expression of a tool's call; ``why`` its schema cannot be kept to, or ""."""
         function = tool.function
+        if why and function.strict:
+            raise refuse("tools", f"{function.name}: {why}")
         head = f'{{"name": {json.dumps(function.name)}, "{self.style.arguments}": '
-        rule = write_json_rule(function.schema_)
         # What a tool needs not be strict about may say more than can be kept to.
-        if not function.strict and not shaper.accepts(f"start: {rule}"):
-            rule = write_json_rule({"type": "object"})
+        rule = write_json_rule({"type": "object"} if why else function.schema_)
         return f"{json.dumps(head)} {rule} {json.dumps('}')}"
 
 

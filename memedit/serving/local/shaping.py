@@ -8,25 +8,31 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 import torch
-from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+from llguidance import LLMatcher, LLTokenizer
 from torch import Tensor
 
 from memedit.serving.errors import ApiError
+from memedit.serving.local.sizing import is_small, judge_apart
+from memedit.serving.local.sizing_worker import LIMITS, error_of
 
 log = logging.getLogger(__name__)
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """Where blanks are free, a small model may never come to an end of them."""
 _LONGEST = 1_000_000
 """Characters of a grammar."""
-_LIMITS = LLParserLimits(max_lexer_states=100_000)
-"""Every answer has a matcher of its own, and a state takes 1 to 2 kB; llguidance's own limit is
-250,000. A string of a bounded length needs about three for each of its characters."""
+_TOO_LONG = f"it is longer than {_LONGEST:,} characters"
+_KEPT = 1_024
+"""Grammars that were judged, of which the verdict is kept."""
+_WAITING = 8
+"""Requests whose grammars are compiled, or wait to be: each holds one of the server's threads."""
 
 
 def write_json_rule(schema: Mapping[str, Any] | bool) -> str:
@@ -94,37 +100,69 @@ class Shaper:
         self._vocabulary: LLTokenizer | None = None
         self._unread = ""
         self._compile = lru_cache(maxsize=64)(self._compile_grammar)
-        # Of its own: the many tools of one request must not drive whole grammars out.
-        self._accepts = lru_cache(maxsize=1_024)(self._accepts_grammar)
+        self._judged: dict[bytes, str] = {}
+        self._room, self._turn = threading.BoundedSemaphore(_WAITING), threading.Lock()
 
-    def compile(self, grammar: str, param: str) -> Shape:
+    def compile(self, grammar: str, param: str, *, judged: bool = False) -> Shape:
         """A shape from a grammar in llguidance's dialect of Lark.
 
         Args:
             grammar: With a rule ``start``.
             param: The request's field it comes from, for the error.
+            judged: Its parts were found small enough by :meth:`judge`.
 
         Raises:
-            ApiError: it cannot be kept to: the schema asks for what is not supported, say.
+            ApiError: it cannot be kept to: the schema asks for what is not supported, or is too
+                large; too many others wait for theirs.
         """
         if len(grammar) > _LONGEST:
-            found: LLMatcher | str = f"it is longer than {_LONGEST:,} characters"
-        else:
-            found = self._compile(grammar)
+            raise refuse(param, _TOO_LONG)
+        if not judged and not is_small(grammar) and (why := self.judge([grammar])[0]):
+            raise refuse(param, why)
+        found = self._compile(grammar)
         if isinstance(found, str):
-            raise ApiError(
-                400, f"{param} cannot be kept to: {found}", param=param,
-                code="invalid_value",
-            )  # fmt: skip
+            raise refuse(param, found)
         return Shape(found)
 
-    def accepts(self, grammar: str) -> bool:
-        """Whether :meth:`compile` takes it.
+    def judge(self, grammars: Sequence[str]) -> list[str]:
+        """Why :meth:`compile` does not take each of them; "" where it does.
 
         Raises:
-            ApiError: the model's tokens are not known.
+            ApiError: the model's tokens are not known; too many others wait for theirs.
         """
-        return len(grammar) <= _LONGEST and self._accepts(grammar)
+        self._find_vocabulary()
+        # Of its own: the many tools of one request must not drive whole grammars out.
+        keys = {grammar: sha256(grammar.encode()).digest() for grammar in grammars}
+        found = {g: why for g in keys if (why := self._judged.get(keys[g])) is not None}
+        new = [grammar for grammar in keys if grammar not in found]
+        found |= {g: self._judge_small(g) for g in new if len(g) > _LONGEST or is_small(g)}
+        if large := [grammar for grammar in new if grammar not in found]:
+            with self._taking_turns():
+                found |= zip(large, judge_apart(large), strict=True)
+        self._judged |= {keys[grammar]: found[grammar] for grammar in new}
+        for key in list(self._judged)[:-_KEPT]:
+            self._judged.pop(key, None)
+        return [found[grammar] for grammar in grammars]
+
+    def _judge_small(self, grammar: str) -> str:
+        if len(grammar) > _LONGEST:
+            return _TOO_LONG
+        made = self._compile_grammar(grammar)
+        return made if isinstance(made, str) else ""
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        """One request's grammars after the other's, so that a processor is left for the rest."""
+        if not self._room.acquire(blocking=False):
+            raise ApiError(
+                503, "Too many schemas wait to be compiled already; try again shortly.",
+                code="overloaded", headers={"Retry-After": "1"},
+            )  # fmt: skip
+        try:
+            with self._turn:
+                yield
+        finally:
+            self._room.release()
 
     def is_special(self, text: str) -> bool:
         """Whether a text is one token that stands for no letters.
@@ -136,15 +174,10 @@ class Shaper:
         ids = tokens.tokenize_str(text, parse_special=True)
         return len(ids) == 1 and tokens.is_special_token(ids[0])
 
-    def _accepts_grammar(self, grammar: str) -> bool:
-        return not isinstance(self._compile_grammar(grammar), str)
-
     def _compile_grammar(self, grammar: str) -> LLMatcher | str:
         """A matcher, or why there is none."""
-        made = LLMatcher(self._find_vocabulary(), grammar, log_level=0, limits=_LIMITS)
-        if not made.is_error():
-            return made
-        return made.get_error().splitlines()[0].split("compile JSON schema: ")[-1][:300]
+        made = LLMatcher(self._find_vocabulary(), grammar, log_level=0, limits=LIMITS)
+        return error_of(made) or made
 
     def _find_vocabulary(self) -> LLTokenizer:
         with self._lock:
@@ -160,3 +193,8 @@ class Shaper:
                     code="unsupported_parameter",
                 )  # fmt: skip
             return self._vocabulary
+
+
+def refuse(param: str, why: str) -> ApiError:
+    """The error that a field of a request cannot be kept to."""
+    return ApiError(400, f"{param} cannot be kept to: {why}", param=param, code="invalid_value")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from memedit.serving.errors import ApiError
 from memedit.serving.local.calling import HERMES, LLAMA, Style, Tools
 from memedit.serving.local.sampling import Generation, Sampling
-from memedit.serving.local.shaping import Shape, Shaper
+from memedit.serving.local.shaping import Shape, Shaper, write_json_rule
 from memedit.serving.tooling import Tool
 from tests import helpers
 
@@ -54,7 +55,7 @@ def test_an_answer_whose_form_fails_is_not_whole() -> None:
 def test_what_cannot_be_kept_to_is_refused() -> None:
     shaper = Shaper(read)
     for grammar, said in (("start: nothing", "nothing"), ("#" * 1_000_001, "longer than")):
-        assert not shaper.accepts(grammar)
+        assert said in shaper.judge([grammar])[0]
         with pytest.raises(ApiError, match=said) as refused:
             shaper.compile(grammar, "tools")
         assert (refused.value.status, refused.value.param) == (400, "tools")
@@ -63,7 +64,7 @@ def test_what_cannot_be_kept_to_is_refused() -> None:
 def test_many_tools_drive_no_grammar_out() -> None:
     shaper = Shaper(read)
     kept = shaper.compile('start: "yes"', "tools")
-    assert all(shaper.accepts(f'start: "{i}"') for i in range(70))
+    assert not any(shaper.judge([f'start: "{i}"' for i in range(70)]))
     assert shaper.compile('start: "yes"', "tools").begun is kept.begun
 
 
@@ -77,7 +78,7 @@ def test_a_vocabulary_that_cannot_be_read_is_told_and_read_once() -> None:
     shaper = Shaper(fail)
     for ask in (
         lambda: shaper.is_special("<x>"),
-        lambda: shaper.accepts('start: "x"'),
+        lambda: shaper.judge(['start: "x"']),
         lambda: shaper.compile('start: "x"', "tools"),
     ):
         with pytest.raises(ApiError, match="only fast ones") as refused:
@@ -114,3 +115,63 @@ def test_no_call_escapes_its_schema(style: Style, special: bool, said: str) -> N
         assert all(matcher.consume_token(id_of(BYTES[byte])) for byte in called.encode())
         assert not matcher.deep_copy().consume_token(id_of('"'))  # a clock takes no arguments
         assert matcher.consume_token(id_of("}"))
+
+
+def field_of(schema: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {"x": schema}, "required": ["x"]}
+
+
+CHAIN = {f"d{i}": {"properties": {"n": {"$ref": f"#/$defs/d{i + 1}"}}} for i in range(3_000)}
+MANY = {"type": "object", "properties": {f"p{i}": {"type": "string"} for i in range(1_000)}}
+TOO_LARGE = [
+    (MANY, "2,007 keys"),
+    (field_of({"type": "integer", "multipleOf": 30_000_001}), "multipleOf 30,000,001"),
+    # Compiled in the server, it would end it.
+    ({"$ref": "#/$defs/d0", "$defs": CHAIN | {"d3000": {"type": "string"}}}, "12,009 keys"),
+    (field_of({"type": "string", "pattern": "^((a{100}){100}){100}$"}), "pattern ^((a{100}"),
+]  # fmt: skip
+FINE = field_of({"type": "string", "pattern": "^[a-z]{2,8}$", "maxLength": 20_000})
+
+
+def test_what_is_too_large_is_refused_and_named_and_harms_nothing_else() -> None:
+    """Several together, as the tools of a request: each is judged."""
+    shaper = Shaper(read)
+    schemas = [*(schema for schema, _ in TOO_LARGE), FINE]
+    grammars = [f"start: {write_json_rule(schema)}" for schema in schemas]
+    *told, fine = shaper.judge(grammars)
+    assert fine == ""
+    for why, (_, named) in zip(told, TOO_LARGE, strict=True):
+        assert named in why
+    for grammar, (_, named) in zip(grammars, TOO_LARGE, strict=False):  # known: it takes no time
+        with pytest.raises(ApiError) as refused:
+            shaper.compile(grammar, "response_format")
+        assert (refused.value.status, refused.value.param) == (400, "response_format")
+        assert named in refused.value.message
+    shaper.compile(grammars[-1], "response_format")
+
+
+def test_a_tool_is_named_where_it_must_be_strict() -> None:
+    shaper, clock = Shaper(read), {"name": "clock", "parameters": MANY}
+    loose, strict = (
+        Tool.model_validate({"type": "function", "function": clock | more})
+        for more in ({}, {"strict": True})
+    )
+    assert Tools(HERMES, [loose]).shape(shaper, None)  # any object
+    with pytest.raises(ApiError, match="tools cannot be kept to: clock: .*2,007 keys"):
+        Tools(HERMES, [strict]).shape(shaper, None)
+    with pytest.raises(ApiError, match="response_format cannot be kept to: ") as refused:
+        Tools(HERMES, [CLOCK]).shape(shaper, MANY)
+    assert refused.value.param == "response_format"
+
+
+def test_no_more_than_a_few_wait_for_their_schemas() -> None:
+    shaper = Shaper(read)
+    grammar = f"start: {write_json_rule(FINE)}"
+    while shaper._room.acquire(blocking=False):  # as while others' are compiled
+        pass
+    with pytest.raises(ApiError, match="Too many schemas") as refused:
+        shaper.compile(grammar, "response_format")
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+    assert shaper.compile('start: "small"', "response_format")
+    shaper._room.release()
+    assert shaper.compile(grammar, "response_format")
