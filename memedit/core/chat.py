@@ -11,7 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_TOOLS = re.compile(r"<(tool_\w+)>.*?(?:</\1>|\Z)", re.DOTALL)
+_TOOLS = re.compile(
+    r"<(tool_\w+)>.*?(?:</\1>|\Z)"
+    r"|< (tool_\w+)>.*?(?:< /\2>|\Z)",  # in a user's words: see memedit.core.controls
+    re.DOTALL,
+)
 # Letters alone: no template trims or escapes them, or has them itself.
 _USER, _REPLY, _AGAIN = "QZUSERZQ", "QZREPLYZQ", "QZAGAINZQ"
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from memedit.core.calls import Row
+from memedit.core.controls import Controls
 from memedit.core.errors import InvalidInputError
 
 
@@ -72,6 +74,11 @@ class Codec:
         self.tokenizer = tokenizer
         self.pad = pad
         self._stops: dict[str, tuple[int, ...]] = {}
+
+    @cached_property
+    def controls(self) -> Controls:
+        """What must not stand in the texts of a chat."""
+        return Controls.of(self.tokenizer)
 
     def ids(self, text: str, *, special: bool = False) -> Tensor:
         """[T] int64 token ids; ``special`` adds what the tokenizer puts before a text."""

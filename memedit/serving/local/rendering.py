@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from memedit.core.chat import has_template
+from memedit.core.controls import Controls
 from memedit.serving.errors import ApiError
 from memedit.serving.local.calling import Style, find_style
 from memedit.serving.schemas import Message
@@ -36,6 +37,7 @@ class Renderer:
         self._lock = threading.Lock()
         self._special = frozenset(self._tokenizer.get_added_vocab())
         self._has_bytes = _spells_bytes(self._tokenizer)
+        self._controls = Controls.of(self._tokenizer)
         self.token = lru_cache(maxsize=8_192)(self._read_token)
 
     @cached_property
@@ -69,7 +71,9 @@ class Renderer:
                 )  # fmt: skip
         with self._lock:
             try:
-                text = self._apply(turns, tools)
+                # What others wrote must not end a turn, or begin one.
+                guarded = [self._controls.guard(turn) for turn in turns]
+                text = self._apply(guarded, self._controls.break_data(tools))
             except Exception as error:  # templates raise their own errors
                 raise ApiError(
                     400, f"The model's chat template refuses these messages: {error}",
