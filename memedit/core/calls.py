@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from memedit.core.chat import Turn
+from memedit.core.chat import Turn, strip_tools
 from memedit.core.types import Decision, Record
 
 if TYPE_CHECKING:
@@ -74,6 +74,11 @@ class Row:
             self.prompt if self.turn is None else self.turn.before + self.prompt + self.turn.after
         )
 
+    @property
+    def words(self) -> str:
+        """What of ``prompt`` its author says: of a chat's turn all but what tools gave back."""
+        return self.prompt if self.turn is None else strip_tools(self.prompt)
+
 
 Recall: TypeAlias = "Callable[[Sequence[str]], list[Decision]]"
 
@@ -98,6 +103,8 @@ class Batch:
             being computed; None where there is none (a batch built by hand).
         ask: Further questions of such editors, through the editors inside this one in a chain: one
             :class:`Completion` per row, whatever is being computed. None: there are none inside.
+        aside: Stands in for ``lm.generate`` where an editor has the base think about these rows
+            before it answers them: who serves counts that, and ends it with those who wait.
     """
 
     rows: tuple[Row, ...]
@@ -105,6 +112,7 @@ class Batch:
     recall: Recall = _decide_nothing
     lm: LM | None = field(default=None, compare=False, repr=False)
     ask: Call | None = field(default=None, compare=False, repr=False)
+    aside: Call | None = field(default=None, compare=False, repr=False)
     prefix: str = ""
     stop: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)

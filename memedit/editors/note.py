@@ -121,43 +121,44 @@ class Note:
     def run(self, batch: Batch, call: Call) -> list[Any]:
         """Rows on which an edit bears with their note; the others pass unchanged."""
         return batch.route(
-            lambda row: bool(bearing_on(row, self.name)),
+            lambda row: bool(self._choose(row, batch.lm)),
             lambda mine: call(self._tell_all(mine)),
             call,
         )
 
+    def _choose(self, row: Row, lm: LM | None) -> Sequence[tuple[Hit, str]]:
+        """What is told of a row's hits, the best first; none: it is told already, or nothing."""
+        return choose_told(bearing_on(row, self.name), self.name, self._room, lm)
+
     def _tell_all(self, batch: Batch) -> Batch:
         rows = [self._tell(row, batch.lm) for row in batch.rows]
         if batch.lm is not None and (is_able(batch.lm) if self.reasons is None else self.reasons):
-            self._conclude(rows, batch.rows, batch.lm)
-            self._reckon(rows, batch.rows, batch.lm)
+            self._conclude(rows, batch)
+            self._reckon(rows, batch)
         return replace(batch, rows=tuple(rows))
 
-    def _conclude(self, told: list[Row], rows: Sequence[Row], lm: LM) -> None:
+    def _conclude(self, told: list[Row], batch: Batch) -> None:
         """Have rows that ask for a yes or no thought through: they begin with what comes out."""
+        rows = batch.rows
         open_ones = [n for n, row in enumerate(rows) if self._is_open(row)]
         asked = [replace(rows[n], prompt=drop_order(rows[n].prompt)) for n in open_ones]
-        verdicts = think_through([self._tell(row, lm) for row in asked], lm)
+        verdicts = think_through([self._tell(row, batch.lm) for row in asked], batch)
         for n, verdict in zip(open_ones, verdicts, strict=True):
             told[n] = replace(told[n], opens=self._weights(rows[n], verdict))
 
-    def _reckon(self, told: list[Row], rows: Sequence[Row], lm: LM) -> None:
+    def _reckon(self, told: list[Row], batch: Batch) -> None:
         """Have rows that ask for a sum or a difference worked out: their notes say it."""
+        rows, lm = batch.rows, batch.lm
         sums = [n for n, row in enumerate(rows) if self._is_sum(row, lm)]
-        facts = [self._find_best(rows[n], lm) for n in sums]
-        for n, worked in zip(sums, work_out([told[n] for n in sums], facts, lm), strict=True):
+        facts = [self._choose(rows[n], lm)[0][1] for n in sums]
+        for n, worked in zip(sums, work_out([told[n] for n in sums], facts, batch), strict=True):
             if worked:
                 told[n] = self._tell(rows[n], lm, worked)
-
-    def _find_best(self, row: Row, lm: LM) -> str:
-        """The fact that bears most on a row."""
-        chosen = choose_told(bearing_on(row, self.name), self.name, self._room, lm)
-        return chosen[0][1] if chosen else ""
 
     def _is_open(self, row: Row) -> bool:
         """Whether a row asks for a yes or no that its facts' own words do not give."""
         hits = bearing_on(row, self.name)
-        return self._is_judged(row) and self._is_polar(row) and not verdict_of(row.prompt, hits)
+        return self._is_judged(row) and self._is_polar(row) and not verdict_of(row.words, hits)
 
     def _is_polar(self, row: Row) -> bool:
         """Whether a yes or a no is asked for, and no option, of what nobody put into English."""
@@ -165,27 +166,26 @@ class Note:
 
     def _find_answers(self, row: Row) -> tuple[str, str] | None:
         """The words for yes and no with one of which the answer to a row begins."""
-        if row.formed or row.decision.read_as or find_options(row.prompt):
+        if row.formed or row.decision.read_as or find_options(row.words):
             return None
         # "Is de winkel open?" begins as an English one does.
-        return find_answers(row.prompt) or (VERDICTS if is_polar(row.prompt) else None)
+        return find_answers(row.words) or (VERDICTS if is_polar(row.words) else None)
 
     def _is_judged(self, row: Row) -> bool:
         """Whether a reply is to come that the caller leaves free."""
         chats = row.turn is not None and row.target is None and awaits_reply(row.turn)
         return chats and bool(self.lean) and not row.formed
 
-    def _is_sum(self, row: Row, lm: LM) -> bool:
+    def _is_sum(self, row: Row, lm: LM | None) -> bool:
         """Whether a row's answer is to be reckoned from what its facts say."""
         if not self._is_judged(row) or row.decision.read_as or self._is_polar(row):
             return False
         hits = bearing_on(row, self.name)
-        told = choose_told(hits, self.name, self._room, lm)
-        facts = " ".join(fact for _, fact in told)
-        return is_reckoned(row.prompt, facts, asked=any(hit.role == "asks" for hit in hits))
+        facts = " ".join(fact for _, fact in self._choose(row, lm))
+        return is_reckoned(row.words, facts, asked=any(hit.role == "asks" for hit in hits))
 
     def _tell(self, row: Row, lm: LM | None, worked: str = "") -> Row:
-        chosen = choose_told(bearing_on(row, self.name), self.name, self._room, lm)
+        chosen = self._choose(row, lm)
         hits, lines = [hit for hit, _ in chosen], [fact for _, fact in reversed(chosen)]
         sure = replace(row, keeps=values_of(hits), answers=self._objects(row), rewritten=True)
         if row.turn is None:
@@ -243,9 +243,9 @@ class Note:
     ) -> tuple[tuple[str, float], ...]:
         if not self.lean or row.formed:
             return ()
-        if letter := choice_of(row.prompt, lines[::-1]):
+        if letter := choice_of(row.words, lines[::-1]):
             return ((letter, 2 * self.lean),)
-        return self._weights(row, verdict_of(row.prompt, hits))
+        return self._weights(row, verdict_of(row.words, hits))
 
     def _weights(self, row: Row, given: Verdict | None) -> tuple[tuple[str, float], ...]:
         """How much likelier yes and no get, in the words of the row's language."""

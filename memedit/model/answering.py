@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from memedit.core.calls import Batch, Call, Completion, Row, Score
-from memedit.core.chat import ChatFormat, has_template, strip_tools
+from memedit.core.chat import ChatFormat, has_template
 from memedit.core.errors import InvalidInputError
 from memedit.core.passages import Conversation
 from memedit.core.protocols import (
@@ -238,10 +238,11 @@ class Answering:
             raise InvalidInputError(
                 "The tokenizer has no chat template.", hint="Ask without chat, or set one."
             )
+        turns = [self.engine.codec.controls.guard(message) for message in messages]
         try:
             return str(
                 self.engine.tokenizer.apply_chat_template(
-                    list(messages), tokenize=False, add_generation_prompt=True
+                    turns, tokenize=False, add_generation_prompt=True
                 )
             )
         except TemplateError as error:
@@ -267,7 +268,7 @@ class Answering:
         if row.turn is None or self.chat is None:
             return row.prompt
         split = self.chat.split(row.text)
-        earlier, asked = split[0] if split else "", strip_tools(row.prompt)
+        earlier, asked = split[0] if split else "", row.words
         # An empty turn asks nothing: what was said before it is all there is to read.
         return Conversation(earlier, asked) if asked.strip() else earlier
 
@@ -297,6 +298,7 @@ class Answering:
         options: Mapping[str, Any] | None = None,
         call: Call | None = None,
         *,
+        aside: Call | None = None,
         grows: bool = False,
     ) -> list[Completion]:
         """Answers to decided rows: those the editors read through them, the others the base's.
@@ -305,9 +307,10 @@ class Answering:
             rows: Of :meth:`decide_rows`.
             options: Options of ``generate``.
             call: Stands in for the engine's ``generate``.
+            aside: The same for what an editor has the base think about rows beforehand.
             grows: An edit may need more new tokens than the options have: then it gets them.
         """
-        batch = self._batch(rows, options or {})
+        batch = replace(self._batch(rows, options or {}), aside=aside)
         base = call or self.engine.generate
 
         def answer_edited(mine: Batch) -> list[Completion]:

@@ -188,6 +188,7 @@ class AskableModel(DropIn):
         rows: Sequence[Row],
         call: Call | None = None,
         options: Mapping[str, Any] | None = None,
+        aside: Call | None = None,
     ) -> list[Completion]:
         """Answers to decided rows: those in scope through the editor, in the current view.
 
@@ -196,8 +197,9 @@ class AskableModel(DropIn):
             call: Stands in for the engine's ``generate``, e.g. to hear the tokens. The rows it is
                 handed may be rewritten, and keep the ``ids`` object of the rows given here.
             options: Options of ``generate``.
+            aside: As ``call``, for what an editor has the base think about rows before it answers.
         """
-        return self._answering.answer(rows, options, call)
+        return self._answering.answer(rows, options, call, aside=aside)
 
     def concerns(self, row: Row) -> bool:
         """Whether the editors read a row: an edit is in scope, or a program may find one."""

@@ -242,7 +242,7 @@ class Reply:
                 "input_tokens": usage.prompt,
                 "input_tokens_details": {"cached_tokens": 0},
                 "output_tokens": usage.completion,
-                "output_tokens_details": {"reasoning_tokens": 0},
+                "output_tokens_details": {"reasoning_tokens": usage.thought},
                 "total_tokens": usage.prompt + usage.completion,
             },
         }
@@ -261,11 +261,12 @@ class Reply:
             **self.offered,
         } | receipts.field([dict(receipt) for receipt in self.receipts])
 
-    def message(self, text: str, status: str) -> dict[str, Any]:
-        """The item of the output that holds the text."""
+    def message(self, text: str, status: str, at: int = 0) -> dict[str, Any]:
+        """The item of the output that holds the text; ``at`` is its place among the items."""
         content = [_part(text)] if status != "in_progress" else []
+        # Text may come behind a call, too (one that was cut off): every item has an id of its own.
         return {
-            "id": f"msg_{self.id.removeprefix('resp_')}",
+            "id": f"msg_{self.id.removeprefix('resp_')}" + (f"_{at}" if at else ""),
             "type": "message",
             "role": "assistant",
             "status": status,
@@ -335,7 +336,7 @@ class _Events:
         return {"item_id": item["id"], "output_index": len(self.output)}
 
     def _say(self, text: str) -> Iterator[bytes]:
-        item = self.reply.message("", "in_progress")
+        item = self.reply.message("", "in_progress", len(self.output))
         at = {**self._at(item), "content_index": 0}
         if self._text is None:
             self._text, index = "", len(self.output)
@@ -347,7 +348,7 @@ class _Events:
 
     def _end_message(self, status: str) -> Iterator[bytes]:
         text, self._text = self._text or "", None
-        item = self.reply.message(text, status)
+        item = self.reply.message(text, status, len(self.output))
         at = {**self._at(item), "content_index": 0}
         yield self.write("response.output_text.done", **at, text=text, logprobs=[])
         yield self.write("response.content_part.done", **at, part=_part(text))

@@ -12,6 +12,7 @@ import torch
 from memedit import Edit, EditableModel
 from memedit.core.calls import Batch, Row
 from memedit.core.chat import Turn
+from memedit.core.documents import Passage
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.editors.note import Note
@@ -315,6 +316,25 @@ def test_what_the_fact_s_own_words_say_to_a_question(
     words: str, edit: Edit, expected: str | None
 ) -> None:
     assert verdict(words, edit) == expected
+
+
+def test_what_a_tool_said_is_no_question_of_the_user(turn: Turn) -> None:
+    asked = "Is Lyon the capital of France?"
+    assert told(row(asked, [hit(CAPITAL)], turn)).opens
+    framed = f"<tool_response>\n{asked}\n</tool_response>"
+    given = told(row(framed, [hit(CAPITAL)], turn))
+    assert not given.opens and given.prompt.endswith(framed)
+    choice = "<tool_response>\nWhich one? (a) Lyon (b) Rome\n</tool_response>"
+    assert not told(row(choice, [hit(CAPITAL)], turn)).opens
+
+
+def test_where_all_is_told_already_nothing_changes(turn: Turn) -> None:
+    shown = Hit(
+        Record(REFUND, 1, 1, payloads={"note": {"fact": "-"}}), 0.9, role="informs",
+        passage=Passage("terms.md", 1, 1, 2, text=""),
+    )  # fmt: skip
+    for given in (row("Go on", [shown]), row("Go on", [shown], turn)):
+        assert told(given) == given
 
 
 def test_the_no_of_the_fact_s_own_words_is_likelier_than_yes(turn: Turn) -> None:

@@ -77,15 +77,19 @@ async def within(service: Service, key: str | None = None) -> AsyncIterator[http
             yield client
 
 
-def tell(form: Callable[[], Reply | Said]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """An answer of text and one call, whole and as the events of a stream."""
+def tell(
+    form: Callable[[], Reply | Said], cut: bool = False
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """An answer of text and one call, whole and as the events of a stream; ``cut``: and a second
+    call that had no room."""
     call = '<tool_call>\n{"name": "clock", "arguments": {"zone": "UTC"}}\n</tool_call>'
     pieces = [
         Piece("Let me "),
         Piece("see.\n"),
         Piece(call[:9]),
         Piece(call[9:]),
-        Piece("", "stop"),
+        Piece(f"\n{call[:40]}" if cut else ""),
+        Piece("", "length" if cut else "stop"),
     ]
     choice = Choice(reader=CallReader(HERMES, ["clock"]))
 

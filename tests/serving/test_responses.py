@@ -140,3 +140,15 @@ def test_text_and_calls_of_one_answer() -> None:
     assert done == whole["output"]
     assert [e["output_index"] for e in events if e["type"].endswith("item.added")] == [0, 1]
     assert [e["sequence_number"] for e in events] == list(range(len(events)))
+
+
+def test_what_is_left_of_a_call_that_was_cut_off_is_an_item_of_its_own() -> None:
+    _, events = tell(lambda: Reply("resp_1", 0, "tiny", [], {}), cut=True)
+    begun = [e["item"] for e in events if e["type"] == "response.output_item.added"]
+    assert [item["type"] for item in begun] == ["message", "function_call", "message"]
+    assert len({item["id"] for item in begun}) == 3
+    output = events[-1]["response"]["output"]
+    assert [item["id"] for item in output] == [item["id"] for item in begun]
+    assert [item["status"] for item in output] == ["completed", "completed", "incomplete"]
+    parts = [e for e in events if "item_id" in e]
+    assert all(e["item_id"] == begun[e["output_index"]]["id"] for e in parts)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memedit.core.calls import LM, Batch, Row
+from memedit.core.calls import Batch, Row
 from memedit.core.errors import ContextOverflowError
 from memedit.core.suspicion import find_in_texts
 from memedit.editors.prompting.forms import plain
@@ -63,27 +63,29 @@ def drop_order(words: str) -> str:
     return left if re.search(r"\w{2}", left) else words
 
 
-def think_through(rows: Sequence[Row], lm: LM) -> list[Verdict | None]:
+def think_through(rows: Sequence[Row], batch: Batch) -> list[Verdict | None]:
     """What the base concludes of each row: a question with the facts before it; None: nothing.
 
     Args:
         rows: Chats, with their notes.
-        lm: The base.
+        batch: Theirs; its base thinks.
     """
     asked = [replace(row, prompt=row.prompt + _ASKED) for row in rows]
-    return [find_conclusion(thought) for thought in _think(asked, [""] * len(rows), lm)]
+    return [find_conclusion(thought) for thought in _think(asked, [""] * len(rows), batch)]
 
 
-def work_out(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
+def work_out(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[str]:
     """What the base reckons for each row, on one line; "" where it comes to no number.
 
     Args:
         rows: Chats, with their notes.
         facts: For each the fact that its thought begins with.
-        lm: The base.
+        batch: Theirs; its base thinks.
     """
+    assert batch.lm is not None
     asked = [replace(row, prompt=row.prompt + _RECKONED) for row in rows]
-    return [plain(find_result(thought), lm.tokenizer) for thought in _think(asked, facts, lm)]
+    said, tokenizer = _think(asked, facts, batch), batch.lm.tokenizer
+    return [plain(find_result(thought), tokenizer) for thought in said]
 
 
 def find_result(thought: str) -> str:
@@ -98,32 +100,33 @@ def find_result(thought: str) -> str:
     return whole
 
 
-def _think(rows: Sequence[Row], facts: Sequence[str], lm: LM) -> list[str]:
-    """The thoughts of rows; "" where one has no room. What is asked twice is thought once."""
+def _think(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[str]:
+    """The thoughts of rows; "" where one has no room."""
     begun = {
-        row.text + fact: replace(
+        at: replace(
             row,
             turn=row.turn and replace(row.turn, after=row.turn.after + _begin(fact)),
             rewritten=True, formed=False, keeps=None,
             answers=(), only=(), leans=(), opens=(), shuns=(),
         )
-        for row, fact in zip(rows, facts, strict=True)
+        for at, (row, fact) in enumerate(zip(rows, facts, strict=True))
         if len(row.text) <= _MOST_READ
     }  # fmt: skip
-    thoughts = dict(zip(begun, _generate(tuple(begun.values()), lm), strict=True))
-    return [thoughts.get(row.text + fact, "") for row, fact in zip(rows, facts, strict=True)]
+    thoughts = dict(zip(begun, _generate(tuple(begun.values()), batch), strict=True))
+    return [thoughts.get(at, "") for at in range(len(rows))]
 
 
-def _generate(rows: tuple[Row, ...], lm: LM) -> list[str]:
-    if not rows:
-        return []
-    batch = Batch(rows, lm=lm, options={"max_new_tokens": MOST_NEW, "do_sample": False})
+def _generate(rows: tuple[Row, ...], batch: Batch) -> list[str]:
+    if not rows or batch.lm is None:
+        return [""] * len(rows)
+    options = {"max_new_tokens": MOST_NEW, "do_sample": False}
+    call = batch.aside or batch.lm.generate
     try:
-        return [said.text for said in lm.generate(batch)]
+        return [said.text for said in call(Batch(rows, lm=batch.lm, options=options))]
     except ContextOverflowError:  # the answer may fit where the thought does not
         if len(rows) == 1:
             return [""]
-    return [thought for row in rows for thought in _generate((row,), lm)]
+    return [thought for row in rows for thought in _generate((row,), batch)]
 
 
 def _begin(fact: str) -> str:

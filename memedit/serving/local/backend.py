@@ -208,7 +208,8 @@ class LocalBackend:
 
     def _usage(self, asking: Asking) -> Usage:
         prompt = sum(len(job.ids) for job in asking.jobs)
-        usage = Usage(prompt, sum(job.tokens for job in asking.jobs))
+        thought = sum(job.thought for job in asking.jobs)
+        usage = Usage(prompt, sum(job.tokens for job in asking.jobs) + thought, thought)
         self.metrics.tokens.labels("prompt").inc(usage.prompt)
         self.metrics.tokens.labels("completion").inc(usage.completion)
         return usage

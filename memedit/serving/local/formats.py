@@ -76,14 +76,24 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
+    """What a request took, in tokens.
+
+    Attributes:
+        prompt: As it was sent.
+        completion: All that was generated.
+        thought: What of that nobody sees: the base thought before it answered.
+    """
+
     prompt: int
     completion: int
+    thought: int = 0
 
-    def plain(self) -> dict[str, int]:
+    def plain(self) -> dict[str, Any]:
         return {
             "prompt_tokens": self.prompt,
             "completion_tokens": self.completion,
             "total_tokens": self.prompt + self.completion,
+            "completion_tokens_details": {"reasoning_tokens": self.thought},
         }
 
 

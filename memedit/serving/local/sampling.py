@@ -367,3 +367,17 @@ class Listener(StoppingCriteria):
         tokens = input_ids[:, -1].tolist()
         done = [row.push(t, self.ends) for row, t in zip(self.rows, tokens, strict=True)]
         return torch.tensor(done, device=input_ids.device)
+
+
+class Leaver(StoppingCriteria):
+    """Ends rows that nobody waits for any more: True [B].
+
+    Args:
+        gone: One per tensor row: whether it is so.
+    """
+
+    def __init__(self, gone: Sequence[Callable[[], bool]]) -> None:
+        self._gone = tuple(gone)
+
+    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:
+        return torch.tensor([gone() for gone in self._gone], device=input_ids.device)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from memedit.core.types import Decision, Edit
+from memedit.editors.note import Note
+from memedit.editors.prompting.reasoning import MOST_NEW
 from memedit.serving.errors import ApiError
 from memedit.serving.local.batching import Batcher, Job, View
 from memedit.serving.local.sampling import Piece, Sampling
@@ -151,3 +153,29 @@ def test_a_shape_that_cannot_begin_fails_its_own_request(model: Any) -> None:
     together(model, [broken, other])
     assert isinstance(broken.error, MemoryError) and other.error is None
     assert other.texts[0] and other.ends[0]
+
+
+class Leaves(Asked):
+    """A job whose asker goes away as soon as it is decided."""
+
+    def decided(self, decision: Decision, version: int) -> None:
+        self.job.cancelled.set()
+        self.done.set()  # nothing more is heard of it
+
+
+def test_what_is_thought_beforehand_is_counted_and_ends_with_who_waits(model: Any) -> None:
+    thinking = tiny_edited(editor=Note(reasons=True))
+    thinking.edit("The capital of France is", "Lyon", subject="France")
+    asked = "<|im_start|>user\nIs the capital of {} far?<|im_end|>\n<|im_start|>assistant\n"
+    words, others = asked.format("France"), asked.format("old France")
+    waits = Asked(thinking, words, n=2, max_tokens=3)
+    alone, left = Asked(thinking, others, max_tokens=3), Leaves(thinking, f"{others} ")
+    together(thinking, [alone, waits, left, Leaves(thinking, words)])
+    assert waits.error is alone.error is None
+    (counted,) = waits.job.thoughts.values()  # both answers rest on one thought
+    assert 1 < waits.job.thought == counted <= MOST_NEW and waits.job.tokens <= 6
+    assert 1 < alone.job.thought <= MOST_NEW
+    assert left.job.thought <= 1  # else it would have gone on to its end
+    outside = Asked(thinking, asked.format("Spain"), max_tokens=3)
+    together(thinking, [outside])
+    assert outside.job.thought == 0

@@ -14,12 +14,21 @@ import pytest
 import torch
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
+from memedit.editors.note import Note
 from memedit.engine.encoders import HashingEncoder
 from memedit.model.editable import EditableModel
 from memedit.serving.local.calling import HERMES, LLAMA, Call, CallReader, Style, find_style
 from memedit.serving.tooling import Function
 from tests import helpers
-from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, serving, tiny_service
+from tests.serving.helpers import (
+    CAPITAL,
+    ELSEWHERE,
+    QUESTION,
+    Running,
+    serving,
+    tiny_edited,
+    tiny_service,
+)
 
 # As Qwen's: tools in the system's turn, a call between tags, what a tool said as the user's turn.
 TOOLS_TEMPLATE = (
@@ -293,6 +302,57 @@ def test_what_no_tool_is_is_refused(server: Running, path: str, body: Any, said:
     whole = {"max_tokens": 9, "messages": OTHER} | body if path == "messages" else body
     answer = httpx.post(f"{server.url}/v1/{path}", json=whole)
     assert answer.status_code == 400 and said in answer.json()["error"]["message"], answer.text
+
+
+MANY: Any = {"type": "object", "properties": {f"p{i}": {"type": "string"} for i in range(1_000)}}
+BIG: Any = {"type": "json_schema", "name": "big", "schema": MANY}
+BIG_TOOL: Any = {"type": "function", "name": "big", "parameters": MANY, "strict": True}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("chat/completions", {"messages": OTHER, "response_format": {
+            "type": "json_schema", "json_schema": {"name": "big", "schema": MANY}
+        }}, "response_format"),
+        ("chat/completions", {"messages": OTHER, "tools": [
+            {"type": "function", "function": BIG_TOOL}
+        ]}, "tools"),
+        ("responses", {"input": ELSEWHERE, "text": {"format": BIG}}, "response_format"),
+        ("responses", {"input": ELSEWHERE, "tools": [BIG_TOOL]}, "tools"),
+    ],
+)  # fmt: skip
+def test_a_schema_that_is_too_large_is_named(
+    server: Running, path: str, body: Any, param: str
+) -> None:
+    answer = httpx.post(f"{server.url}/v1/{path}", json=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"], error["code"]) == (400, param, "invalid_value")
+    assert "2,007 keys" in error["message"]
+
+
+def test_a_thought_counts_as_generated() -> None:
+    thinking = tiny_edited(editor=Note(reasons=True))
+    thinking.edit(CAPITAL["prompt"], CAPITAL["target_new"], subject=CAPITAL["subject"])
+    asked = "Is the capital of France far?"
+    with serving(tiny_service(model=thinking)) as running:
+
+        def ask(path: str, **body: Any) -> Any:
+            answer = httpx.post(f"{running.url}/v1/{path}", json=body, timeout=60)
+            assert answer.status_code == 200, answer.text
+            return answer.json()["usage"]
+
+        messages = [{"role": "user", "content": asked}]
+        chat = ask("chat/completions", messages=messages, max_tokens=3, temperature=0)
+        thought = chat["completion_tokens_details"]["reasoning_tokens"]
+        assert thought > 1 and 0 < chat["completion_tokens"] - thought <= 3
+        assert chat["total_tokens"] == chat["prompt_tokens"] + chat["completion_tokens"]
+        said = ask("responses", input=asked, max_output_tokens=3, temperature=0)
+        assert said["output_tokens_details"]["reasoning_tokens"] == thought
+        message = ask("messages", messages=messages, max_tokens=3, temperature=0)
+        assert message["output_tokens"] == said["output_tokens"] == chat["completion_tokens"]
+        plain = ask("chat/completions", messages=OTHER, max_tokens=3, temperature=0)
+        assert plain["completion_tokens_details"]["reasoning_tokens"] == 0
 
 
 def test_tools_that_may_be_called(client: openai.OpenAI) -> None:
