@@ -26,7 +26,7 @@ _NUMBER = re.compile(
     r'"(multipleOf|(?:min|max)(?:Items|Length|Properties))": (\d[\d.]{0,30}(?:e\+?\d{1,4})?)'
 )
 _PATTERN = re.compile(r'"pattern": "((?:[^"\\]|\\.)*)"')
-_LARGE = 1_000
+_LARGE = 100
 _NAMED = 4
 """What is named of a schema that is too large: so many of its largest parts."""
 

@@ -15,6 +15,7 @@ from memedit.serving.errors import ApiError
 from memedit.serving.local.calling import HERMES, LLAMA, Style, Tools
 from memedit.serving.local.sampling import Generation, Sampling
 from memedit.serving.local.shaping import Shape, Shaper, write_json_rule
+from memedit.serving.local.sizing import name_largest
 from memedit.serving.tooling import Tool
 from tests import helpers
 
@@ -175,3 +176,14 @@ def test_no_more_than_a_few_wait_for_their_schemas() -> None:
     assert shaper.compile('start: "small"', "response_format")
     shaper._room.release()
     assert shaper.compile(grammar, "response_format")
+
+
+def test_the_largest_parts_of_a_schema_are_named() -> None:
+    schema = {
+        "allOf": [{"multipleOf": 991}, {"multipleOf": 997, "maxItems": 1e9, "maxLength": 5}],
+        "enum": list(range(200)), "pattern": "a|" * 50,
+    }  # fmt: skip
+    *named, characters = name_largest(write_json_rule(schema)).split("; ")
+    assert named[:2] == ["maxItems 1,000,000,000", "multipleOf 997"]
+    assert named[2] == f"pattern {'a|' * 30}..." and named[3].endswith(" entries")
+    assert characters.endswith(" characters")
