@@ -138,7 +138,7 @@ def _are_alike(these: Mapping[str, Any], those: Mapping[str, Any]) -> bool:
         for part in (keys, values):
             if not np.array_equal(these[part][here], those[part][there]):
                 return False
-    return np.array_equal(these["odd"], those["odd"])
+    return all(np.array_equal(these[name], those[name]) for name in ("odd", "said"))
 
 
 def _indexes(live: LiveSet, rows: Sequence[KeyRow]) -> Iterator[str]:

@@ -115,7 +115,8 @@ class PackedRecords(Mapping[int, Record]):
         if known is not None or packed is None:
             return self[sequence].edit.statement
         try:
-            values = json.loads(packed)
+            # As text: of bytes the decoder looks first which Unicode they are in.
+            values = json.loads(packed.decode("utf-8", "surrogatepass"))
             prompt, target = values[_PROMPT], values[_TARGET]
             found: str = prompt.strip() if target is None else f"{prompt.rstrip()} {target.strip()}"
         except DAMAGE as error:

@@ -14,7 +14,7 @@ from memedit.core.types import Edit, Ids, Record, key_texts
 from memedit.memory.live.ids import IdSet
 from memedit.memory.live.index import VectorIndex
 from memedit.memory.live.postings import Postings, code_of
-from memedit.memory.live.said import Said
+from memedit.memory.live.said import Said, holds_others
 from memedit.memory.live.shelf import Shelf
 from memedit.memory.live.subjects import SubjectIndex
 
@@ -111,6 +111,8 @@ class Space:
         """What :meth:`from_arrays` needs, beside the records and the index."""
         with self._late:
             self._enter_topics()
+            self._enter_texts()
+            said = self._said.array()
         # Of some records more is known than the arrays tell.
         odd = self.subjects.odd.union(self.shelf.sequences(), *self._because.values())
         return self.subjects.arrays() | {
@@ -118,6 +120,7 @@ class Space:
             "ids.of": self._ids.values(),
             "topics": self._by_topic.keys(),
             "topics.of": self._by_topic.values(),
+            "said": said,
             "owners": self._owners.keys(),
             "owners.of": self._owners.values(),
             "odd": np.array(sorted(odd), np.int64),
@@ -146,7 +149,12 @@ class Space:
         made.index = index
         if not np.array_equal(index.ids, owners):
             raise ValueError("keys of another index")
-        made._unsaid = IdSet(arrays["ids.of"])
+        if "said" not in arrays:  # of an older version
+            made._unsaid = IdSet(arrays["ids.of"])
+        elif holds_others(arrays["said"], arrays["ids.of"]):
+            raise ValueError("a word of a record that is not there")
+        else:
+            made._said = Said(arrays["said"])
         odd = [records[sequence] for sequence in arrays["odd"].tolist()]
         subjects = [(r.sequence, r.edit.subject) for r in odd if r.edit.subject is not None]
         made.subjects = SubjectIndex.from_arrays(arrays, subjects)
@@ -189,17 +197,18 @@ class Space:
             return not len(self._unsaid) and not len(self._new)
 
     def _enter_texts(self, most: int | None = None) -> None:
-        for sequence in self._unsaid.take_first(most).tolist():
-            self._said.add(sequence, self._records.statement(sequence))
+        unsaid = self._unsaid.take_first(most).tolist()
+        if unsaid:
+            statement = self._records.statement
+            self._said.add_many((sequence, statement(sequence)) for sequence in unsaid)
 
     def naming(self, key: str) -> Iterator[int]:
         """Records, ascending, that are about the subject of a :func:`subject_key`, or whose text
-        may name it: all whose text does, and some others."""
+        may name it: all whose text does, and some others that hold one of its words."""
         with self._late:
             self._enter_topics()
             self._enter_texts()
-            # The longest word is mostly the rarest: the fewest records are then looked at.
-            said = self._said.find(max(key.split(" "), key=len))
+            said = self._said.find(key.split(" "))
             return iter(sorted(said.union(self.subjects.sequences(key))))
 
     def own(self, pairs: Sequence[tuple[int, int]]) -> None:
@@ -239,7 +248,7 @@ class Space:
                 for topic in topics(edit):
                     self._by_topic.discard(code_of(topic), sequence)
                 if not self._unsaid.take(sequence):
-                    self._said.remove(sequence)
+                    self._said.remove(sequence, edit.statement)
         self._leave_reasons(record)
         if edit.subject is not None:
             self.subjects.remove(sequence, edit.subject)

@@ -126,7 +126,8 @@ class SubjectIndex:
         made._lengths = Postings.of(arrays["words"], arrays["words.lengths"])
         counts = zip(arrays["more"].tolist(), arrays["more.counts"].tolist(), strict=True)
         made._more = Counter(dict(counts))
-        made._count = len(np.unique(arrays["subjects"]))
+        keys = arrays["subjects"]  # ascending
+        made._count = int((keys[1:] != keys[:-1]).sum()) + bool(len(keys))
         for sequence, subject in odd:
             made._enter_odd(sequence, subject, subject_key(subject))
         return made

@@ -342,6 +342,8 @@ def _rewrite_state(path: Path, change: Callable[[dict[str, Any]], object]) -> No
         lambda a: a.update({"0.owners.of": np.full_like(a["0.owners.of"], a["0.ids.of"][0])}),
         lambda a: a.update({"0.topics.of": a["0.topics.of"] * 500}),
         lambda a: a.update({"0.odd": np.array([77_777])}),
+        lambda a: a.update({"0.said": a["0.said"][::-1].copy()}),
+        lambda a: a.update({"0.said": a["0.said"] + 500}),
         lambda a: a.update({"0.more": np.array([1, 2])}),
         lambda a: a.update({"0.more.counts": a["0.more.counts"] * 0}),
         lambda a: a.update({"0.words.lengths": a["0.words.lengths"] - 9}),
@@ -358,6 +360,25 @@ def test_a_state_that_cannot_be_is_made_anew(
     with caplog.at_level(logging.WARNING, "memedit"), EditMemory(path, CountingEncoder()) as memory:
         assert everything(memory) == expected and sound(memory)
     assert "rebuilding" in caplog.text
+
+
+def test_words_of_texts_are_in_it_and_an_older_one_goes_without(path: Path) -> None:
+    contact = Edit("The press contact of Land 7 sits in", "Lyon")
+
+    def correct(city: str, *, read: bool) -> None:
+        with EditMemory(path, CountingEncoder()) as memory:
+            assert bool(memory._store.live.space("default")._unsaid) is not read
+            told = memory.add(capital("Land 7", city)).may_rest
+            assert [record.edit for record in told] == [contact] * (city == "Nice")
+            assert sound(memory)
+            memory.snapshot()
+
+    with EditMemory(path, CountingEncoder()) as memory:
+        memory.add(contact)
+        memory.snapshot()
+    _rewrite_state(path, lambda arrays: [arrays.pop(f"{n}.said") for n in (0, 1)])
+    correct("Nice", read=False)
+    correct("Rome", read=True)
 
 
 def test_a_record_that_cannot_be_read_is_told_when_it_is_looked_at(path: Path) -> None:
@@ -444,6 +465,7 @@ def test_the_version_is_the_journals(path: Path) -> None:
         lambda a: a.update({"0.words": a["0.words"] // 2}),
         lambda a: a.update({"0.more.counts": a["0.more.counts"] + 1}),
         lambda a: a.update(dated=np.array([8])),
+        lambda a: a.update({"0.said": a["0.said"][1:].copy()}),
     ],
 )
 def test_verify_sees_what_a_strangers_state_says(
