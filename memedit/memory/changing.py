@@ -53,9 +53,12 @@ def add(
 def preview(store: Store, requests: Sequence[Request]) -> list[Receipt]:
     """What :func:`add` would answer now."""
     vectors = store.vectors_for(requests)
-    with store.lock, store.reading(), store.journal.read() as anything:
-        head = store.journal.head() if anything else Head()
-        return store.plan(head, vectors).add_all(requests)
+    with store.lock:
+        store.replica.refresh_to_read()
+        with store.journal.read() as anything:
+            head = store.journal.head() if anything else Head()
+            with store.replica.guard:
+                return store.plan(head, vectors).add_all(requests)
 
 
 def put_in_place(

@@ -240,3 +240,11 @@ def test_in_postgresql_and_in_a_copy_of_it(pg: Cluster) -> None:
         memory.forget(price(3).id)
         assert other.wait_for(memory.version) and over_time(other) == "555555555"
         assert other.digest() == memory.digest() and sound(other)
+
+
+def test_a_preview_tells_it_and_changes_nothing(memory: EditMemory) -> None:
+    always = memory.add(price(5)).record
+    memory.add(price(3), valid_until=utc(2032))
+    (told,) = memory.preview([price(3)], valid_until=utc(2030))
+    assert told.status == "added" and [r.edit for r in told.superseded] == [price(3)]
+    assert over_time(memory) == "333355555" and memory.get(always.id).valid_from == utc(2032)
