@@ -53,7 +53,12 @@ def check(
         raise typer.Exit(2) from None  # not 1, which says that an answer is wrong
     store = EditMemory(None) if encoder is None else _open_blank_memory(encoder)
     for made in requests:
-        store.add(made.edit, valid_from=made.valid_from, valid_until=made.valid_until)
+        store.add(
+            made.edit,
+            namespace=made.namespace,
+            valid_from=made.valid_from,
+            valid_until=made.valid_until,
+        )
     lm = open_model(model, store, editor=editor, scope=scope)
     with render.counting(f"Asking {len(checks):,} questions", len(checks)) as progress:
         outcomes = asking.run(lm, checks, budget=max_new_tokens, progress=progress)

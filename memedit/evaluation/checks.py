@@ -7,7 +7,8 @@
        {"ask": "Who led Acme?", "as_of": "2015-06-01", "says": ["Ada Byron"]},
        {"ask": "Who leads Initech?", "unchanged": true}]}
 
-An edit without checks is asked its own prompt. All edits of the file are in memory at once: what a
+An edit without checks is asked its own prompt, at a time when it holds; a statement is only held. A
+question is asked in the namespace of its edit. All edits of the file are in memory at once: what a
 new model, scope or threshold breaks is seen before it is deployed.
 """
 
@@ -16,15 +17,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.evaluation.measures.judging import Wanted
 from memedit.memory.files import request
 from memedit.memory.requests import Request
-from memedit.model.editable import EditableModel
+
+if TYPE_CHECKING:
+    from memedit.model.editable import EditableModel  # slow: a file is read without it
 
 _KEYS = frozenset(("ask", "says", "never", "unchanged", "as_of", "chat"))
 _SUITE = "memedit"
@@ -42,6 +47,7 @@ class Check:
         unchanged: No edit may bear on it: the answer is the unedited model's.
         as_of: The date of the request, as written; "" for now.
         chat: Ask as a chat message; None where the model and the text decide.
+        namespace: Of the edit, and so of the request.
     """
 
     edit: tuple[int, str]
@@ -51,6 +57,7 @@ class Check:
     unchanged: bool = False
     as_of: str = ""
     chat: bool | None = None
+    namespace: str = DEFAULT_NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ def read(path: Path) -> tuple[list[Request], list[Check]]:
             row = json.loads(line)
             # Taken out: an edit has no such key, and would be refused.
             given = row.pop("checks", None)
-            made = request(row, "default", "")
+            made = request(row, DEFAULT_NAMESPACE, "")
             requests.append(made)
             checks += _checks(given, made, number)
         except (ValueError, AttributeError, TypeError, RecursionError) as error:
@@ -95,8 +102,8 @@ def read(path: Path) -> tuple[list[Request], list[Check]]:
 def _checks(given: Any, made: Request, number: int) -> Iterator[Check]:
     edit, about = made.edit, (number, made.edit.statement)
     if given is None:
-        said = () if edit.target_new is None else (edit.target_new,)
-        given = [{"ask": edit.prompt, "says": list(said)}] if said else []
+        own = {"ask": edit.prompt, "says": edit.target_new, "as_of": _when(made)}
+        given = [] if edit.is_statement else [own]
     if not isinstance(given, list):
         raise ValueError("checks must be a list.")
     for one in given:
@@ -109,8 +116,18 @@ def _checks(given: Any, made: Request, number: int) -> Iterator[Check]:
             raise ValueError('a check needs either "says" or "never", or "unchanged": true.')
         yield Check(
             about, one["ask"], says, never, bool(one.get("unchanged")), one.get("as_of", ""),
-            one.get("chat"),
+            one.get("chat"), made.namespace,
         )  # fmt: skip
+
+
+def _when(made: Request) -> str:
+    """A moment at which the edit holds: "" for now."""
+    now, start, end = datetime.now(timezone.utc), made.valid_from, made.valid_until
+    if start is not None and (start > now or (end is not None and end <= now)):
+        return start.isoformat()
+    if end is not None and end <= now:
+        return (end - timedelta(microseconds=1)).isoformat()
+    return ""
 
 
 def _texts(given: Any, name: str) -> tuple[str, ...]:
@@ -143,7 +160,7 @@ def run(
 
 def _outcome(model: EditableModel, check: Check, budget: int) -> Outcome:
     options: dict[str, Any] = {"chat": check.chat, "max_new_tokens": budget}
-    with model.using(as_of=check.as_of or None):
+    with model.using(namespace=check.namespace, as_of=check.as_of or None):
         answer = model.ask(check.ask, **options)
         if check.unchanged:
             with model.unedited():

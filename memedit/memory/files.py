@@ -35,6 +35,8 @@ COLUMNS = (
     "valid_until",
     "id",
 )
+# Of an edit pack, for ``memedit check``: no part of the edit, so that one file is tried and imported.
+_CHECKS = "checks"
 _EXCERPT = 80
 
 
@@ -172,7 +174,7 @@ def request(row: Mapping[str, Any], namespace: str, source: str, zone: tzinfo = 
     """
     if "requested_rewrite" in row:
         row = _counterfact(row["requested_rewrite"])
-    unknown = [name for name in row if name not in COLUMNS]
+    unknown = [name for name in row if name not in COLUMNS and name != _CHECKS]
     if unknown:
         raise InvalidEditError(str(unknown_name("column", str(unknown[0]), COLUMNS)))
     return Request.of(

@@ -61,6 +61,28 @@ def test_checks_are_asked_and_judged(model: EditableModel, tmp_path: Path) -> No
     assert [case.find("failure") is not None for case in cases] == [0, 0, 1, 1, 0]
 
 
+def test_an_edit_is_asked_where_and_when_it_holds(model: EditableModel, tmp_path: Path) -> None:
+    over = {**OLD, "valid_from": "2018-01-01"}
+    rows = [OLD, over, CEO, {**CEO, "namespace": "acme", "valid_from": "2999-01-01"}]
+    rows.append({"statement": "Tea is green."})  # nothing to be asked
+    requests, asked = read(written(tmp_path / "facts.jsonl", *rows))
+    assert [check.as_of[:19] for check in asked] == [
+        "2019-12-31T23:59:59", "2018-01-01T00:00:00", "", "2999-01-01T00:00:00"
+    ]  # fmt: skip
+    tenant = requests[3]
+    model.memory.add(tenant.edit, namespace="acme", valid_from=tenant.valid_from)
+    (outcome,) = run(model, asked[3:], budget=4)
+    assert (outcome.answer, outcome.wrong) == ("Bo", "")
+
+
+def test_a_file_that_was_checked_can_be_imported(model: EditableModel, tmp_path: Path) -> None:
+    row = {**CEO, "namespace": "staging", "checks": [{"ask": "Who leads Acme?", "says": "Bo"}]}
+    path = written(tmp_path / "facts.jsonl", row)
+    assert [check.ask for check in read(path)[1]] == ["Who leads Acme?"]
+    report = model.memory.import_file(path)
+    assert (report.added, report.refused_total) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("row", "why"),
     [
