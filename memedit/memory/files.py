@@ -35,7 +35,7 @@ COLUMNS = (
     "valid_until",
     "id",
 )
-# Of an edit pack, for ``memedit check``: no part of the edit, so that one file is tried and imported.
+# For ``memedit check``, no part of the edit: one file is tried, and imported.
 _CHECKS = "checks"
 _EXCERPT = 80
 
