@@ -238,6 +238,15 @@ def test_dockerfile() -> None:
     assert users and users[-1] < commands[-1]  # it does not run as root
     assert json.loads(steps[commands[-1]][1]) == ["memedit", "serve"]
     assert steps[-1][0] == "CMD"
+    # A named volume is root's, unless the image has its folder: the keys could not be written.
+    made = re.findall(r"(?:--home-dir|-o 10001) (/\S+)", text)
+    mounted = [
+        volume.split(":")[1] for volume in yaml("compose.yaml")["services"]["replica"]["volumes"]
+    ]
+    assert sorted(mounted) == sorted(made)
+    # What is slow to install comes before the code, whose change would begin it anew.
+    (code,) = (at for at, step in enumerate(steps) if step == ["COPY", "memedit ./memedit"])
+    assert any("torch" in rest for name, rest in steps[:code] if name == "RUN")
 
 
 def test_the_dockerfile_passes_its_linter() -> None:
