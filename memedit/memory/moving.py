@@ -69,6 +69,7 @@ def backup(
     Raises:
         InvalidInputError, MemoryStoreError: it cannot be done.
     """
+    check_target(source, folder, hint="Name another directory: no backup is written over another.")
     report = migrate(source, folder, progress=progress)
     # Before the seal, which holds their hash too.
     _copy_settings(directory(source), folder)

@@ -18,6 +18,7 @@ from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.schema import metadata
 
 _CHUNK = 2_000  # rows in RAM at a time
+_TAKEN = "Give an empty directory, database or schema; or replace it (--replace)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,11 @@ def fingerprints(journal: JournalReader) -> dict[str, str]:
     return found
 
 
-def check_target(source: Address, target: Address) -> None:
+def check_target(source: Address, target: Address, *, hint: str = _TAKEN) -> None:
     """Refuse a target that holds something, or is the source.
+
+    Args:
+        hint: What to do about a target that holds something.
 
     Raises:
         InvalidInputError, MemoryStoreError
@@ -144,9 +148,6 @@ def check_target(source: Address, target: Address) -> None:
         with journal.read() as anything:
             # Tables without events are an empty memory: nothing would be lost.
             if anything and journal.head().event:
-                raise MemoryStoreError(
-                    f"There is a memory {quote(target)} already.",
-                    hint="Give an empty directory, database or schema; or replace it (--replace).",
-                )
+                raise MemoryStoreError(f"There is a memory {quote(target)} already.", hint=hint)
     finally:
         journal.close()
