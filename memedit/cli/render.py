@@ -411,12 +411,12 @@ def explanation(given: Explanation) -> None:
 
 def tuning(found: Tuning) -> None:
     """What was tried on a base, what held how often, and what is taken from now on."""
-    table = _table("request", "form", "right", title="Forms tried")
+    table = _table("request", "form", "right", "", title="Forms tried")
     for kind, scores in found.scores.items():
         taken = getattr(found.forms, kind)
         for form, share in scores.items():
-            style = "green" if form == taken else ""
-            table.add_row(kind, Text(form, style), Text(f"{share:.0%}", style))
+            style, mark = ("green", "taken") if form == taken else ("", "")
+            table.add_row(kind, Text(form, style), Text(f"{share:.0%}", style), mark)
     stdout().print(table)
     say(f"Kept in {found.file}", "dim")
 

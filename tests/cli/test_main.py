@@ -412,7 +412,8 @@ def test_tune_tells_what_was_tried(
             return Tuning(Forms("note", "note", "note", "tuned"), scores, tmp_path / "x.json")
 
     monkeypatch.setattr("memedit.cli.main.open_model", lambda *_, **__: Tuned())
-    assert "90%" in run("tune").stdout
+    shown = [line.split() for line in run("tune").stdout.splitlines()]
+    assert ["asks", "note", "90%", "taken"] in shown and ["asks", "ike", "50%"] in shown
     assert told(run("tune", "--json"))["forms"]["informs"] == "note"
 
 

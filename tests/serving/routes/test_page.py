@@ -155,6 +155,13 @@ def test_an_edit_that_was_missed_learns_the_question(
         page.click("#why >> text=It should have answered")
     page.wait_for_selector("#why >> text=Answered from your edit: The capital of France is Lyon")
     assert "Learnt" in page.inner_text("#status")
+    with page.expect_response("**/v1/explain"):  # asked again: it is seen to leave it alone
+        page.click("#false-fire")
+    page.wait_for_selector("#why >> text=None of your edits is about this")
+    assert "will leave that question alone" in page.inner_text("#status")
+    with page.expect_response("**/v1/explain"):
+        page.click("#status >> text=Undo")
+    page.wait_for_selector("#why >> text=Answered from your edit: The capital of France is Lyon")
     assert page.problems == []
 
 
@@ -241,6 +248,13 @@ def test_no_key_no_data(browser: Any, server: tuple[Running, str]) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#status >> text=Ready.")
     assert not page.is_visible("#key-form")
+    # The link, where the page stands open: the browser loads nothing anew.
+    page = browser.new_context().new_page()
+    page.goto(running.url)
+    page.wait_for_selector("#key-form:not([hidden])")
+    page.evaluate("key => { location.hash = 'key=' + key; }", secret)
+    page.wait_for_selector("#status >> text=Ready.")
+    assert not page.is_visible("#key-form") and secret not in page.url
 
 
 def test_the_page_is_small() -> None:

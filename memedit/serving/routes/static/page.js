@@ -528,8 +528,11 @@ function wire() {
     const edit = state.asked.hits[0].id;
     const query = state.asked.query;
     await call("POST", "v1/reports", { kind: "false_fire", query, edit });
-    const learnt = await call("POST", "v1/edits/" + edit + "/reports", { kind: "false_fire", query }).catch(() => null);
-    say(learnt && !learnt.proposal ? "Reported. This edit will leave that question alone." : "Reported.");
+    const path = "v1/edits/" + encodeURIComponent(edit) + "/reports";
+    const learnt = await call("POST", path, { kind: "false_fire", query }).catch(() => null);
+    if (!learnt) return say("Reported."); // the key may not change edits
+    told(learnt, "Reported. This edit will leave that question alone.");
+    if (!learnt.proposal) { await refresh(); await ask(); }
   }));
   $("add").addEventListener("click", () => openEditor(null, ""));
   $("cancel").addEventListener("click", () => $("editor").close());
@@ -570,18 +573,27 @@ function wire() {
   $("duel").addEventListener("click", () => guarded($("duel"), duel));
   $("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    useKey($("key").value.trim());
-    guarded(null, async () => { await refresh(); $("key-form").hidden = true; say("Ready."); });
+    enter($("key").value.trim());
   });
+  // The link with the key, pasted where the page stands open already: nothing is loaded anew then.
+  addEventListener("hashchange", () => { const key = takeKey(); if (key) enter(key); });
 }
 
-const given = new URLSearchParams(location.hash.slice(1)).get("key");
-if (given) {
-  useKey(given);
-  window.history.replaceState(null, "", location.pathname);
-} else {
-  state.key = sessionStorage.getItem("memedit-key") || "";
+function enter(key) {
+  useKey(key);
+  guarded(null, async () => { await refresh(); $("key-form").hidden = true; say("Ready."); });
 }
+
+/** The key that the address carries, which is taken out of it. */
+function takeKey() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (key) window.history.replaceState(null, "", location.pathname);
+  return key;
+}
+
+const given = takeKey();
+if (given) useKey(given);
+else state.key = sessionStorage.getItem("memedit-key") || "";
 wire();
 guarded(null, refresh);
 setInterval(() => { if (!document.hidden && $("key-form").hidden) stats().catch(() => {}); }, 5000);
