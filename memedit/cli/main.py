@@ -12,7 +12,17 @@ import typer
 from typer.core import TyperGroup
 
 import memedit
-from memedit.cli import checking, erasing, evaluation, memories, render, serving, training, using
+from memedit.cli import (
+    checking,
+    erasing,
+    evaluation,
+    memories,
+    render,
+    serving,
+    statistics,
+    training,
+    using,
+)
 from memedit.cli.documents import document_app
 from memedit.cli.edits import edit_app
 from memedit.cli.options import (
@@ -255,7 +265,7 @@ app.command()(evaluation.compare)
 app.command()(evaluation.report)
 app.command()(evaluation.downstream)
 app.command()(evaluation.sweep)
-app.command()(training.statistics)
+app.command()(statistics.statistics)
 
 
 def _version(wanted: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,16 +83,7 @@ def scope(
     """
     from memedit.training.jobs import train_scope
 
-    with _bar() as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            # What stands in brackets changes from step to step: it is one bar.
-            name = what.split(" (")[0]
-            if name not in tasks:
-                tasks[name] = bar.add_task(what, total=total)
-            bar.update(tasks[name], completed=done, description=what)
-
+    with _several_bars() as show:
         manifest = train_scope(
             data,
             texts,
@@ -105,6 +96,87 @@ def scope(
             device=device,
             progress=show,
         )
+    _finish(manifest, f'ClassifierScope(model="{out}")', json=json)
+
+
+@train_app.command("further")
+def further(
+    memories: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help='JSON: {"name": {"facts": {"1": ["text", subject or null]}, "requests": '
+            '[{"q": "…", "history": ["…"], "asks": ["1"], "informs": []}]}}.',
+        ),
+    ],
+    out: Out,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", exists=True, help="[default: the packaged scope]"),
+    ] = None,
+    requests: Annotated[
+        Path | None,
+        typer.Option(
+            "--requests",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="More to learn from, as python -m memedit.training.requests writes it.",
+        ),
+    ] = None,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hold-out",
+            metavar="NAME",
+            help="Only calibrate on this memory. Repeatable. [default: every eighth]",
+        ),
+    ] = None,
+    steps: Steps = 600,
+    batch: Batch = 32,
+    rate: Rate = 5e-5,
+    save_every: SaveEvery = 50,
+    device: Device = None,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Faster where the processor has bfloat16 instructions.")
+    ] = False,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Teach the scope further, from requests to memories of yours, labelled with what they ask.
+
+    Interrupted, it goes on from the last checkpoint when run again with the same options.
+
+    memedit train further requests.json --out my-scope
+    """
+    from memedit.scope.classifier import load_model, locate_folder
+    from memedit.training.further import teach_further
+    from memedit.training.loop import Schedule
+    from memedit.training.memories import read_memories
+
+    folder = locate_folder(str(start or ""))
+    schedule = Schedule(
+        steps=steps, batch=batch, rate=rate, save_every=save_every, seed=seed, warmup=30
+    )
+    with _several_bars() as show:
+        manifest = teach_further(
+            read_memories(memories),
+            out,
+            start=folder,
+            schedule=schedule,
+            encoder=load_model(str(start or "")).manifest.get("encoder_name"),
+            requests=requests,
+            hold_out=hold_out or (),
+            device=device,
+            bf16=bf16,
+            progress=show,
+        )
+    if not json:
+        for when, areas in manifest["further"]["areas"].items():
+            for name, (asks, bears) in areas.items():
+                render.note(f"{when}, {name}: AUC of asking {asks}, of bearing {bears}")
     _finish(manifest, f'ClassifierScope(model="{out}")', json=json)
 
 
@@ -297,68 +369,8 @@ def _hypernetwork(
     _finish(manifest, use, json=json)
 
 
-def statistics(
-    text: Annotated[
-        list[Path],
-        typer.Option(
-            "--text", metavar="FILE", help="Ordinary text (.txt, or JSONL with a text). Repeatable."
-        ),
-    ],
-    layers: Annotated[str, typer.Option("--layers", metavar="3-9", help="Which: 3-9 or 3,5,7.")],
-    tokens: Annotated[
-        int, typer.Option("--tokens", min=1, metavar="N", help="How many.")
-    ] = 100_000,
-    length: Annotated[int, typer.Option("--length", min=2, help="Tokens in a sequence.")] = 128,
-    model: Model = None,
-    device: Device = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="[default: memedit's cache]")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Measure second moments of a model's keys over text: what ROME, MEMIT and AlphaEdit divide by.
-
-    memedit statistics --layers 3-9 --tokens 100000 --text wikipedia.jsonl.gz
-
-    Interrupted, it goes on when run again with the same options.
-
-    memedit statistics --layers 3-7 --text wikipedia.jsonl.gz --tokens 100000
-    """
-    from memedit.engine import loading
-    from memedit.engine.engine import Engine
-    from memedit.training.statistics import collect_statistics, layers_of
-
-    wanted = layers_of(layers)
-    with render.working(f"Loading {model or 'the default language model'}"):
-        lm = Engine(*loading.load(model, device=device))
-    with _bar() as bar:
-        task = bar.add_task("Reading", total=tokens)
-        found = collect_statistics(
-            lm,
-            wanted,
-            text,
-            tokens=tokens,
-            length=length,
-            folder=out,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    if json:
-        names = ("layer", "tokens", "trace", "trace_without_first", "ratio")
-        plain = [{name: getattr(each, name) for name in names} for each in found]
-        for row, each in zip(plain, found, strict=True):
-            row |= {"path": str(each.path), "sink": each.is_sink}
-        render.as_json(plain)
-        return
-    for each in found:
-        sink = "  attention sink: do not edit here" if each.is_sink else ""
-        render.say(
-            f"layer {each.layer}: {each.tokens:,} tokens, trace {each.trace:.1f} "
-            f"({each.trace_without_first:.1f} without first tokens, whose norm is "
-            f"{each.ratio:.1f} times the others'){sink}"
-        )
-
-
-def _bar() -> Progress:
+def make_bar() -> Progress:
+    """A bar for each task, with what is done and the time left."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -369,9 +381,25 @@ def _bar() -> Progress:
 
 
 @contextmanager
+def _several_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each part of a training; yields what is told of it."""
+    with make_bar() as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            # What stands in brackets changes from step to step: it is one bar.
+            name = what.split(" (")[0]
+            if name not in tasks:
+                tasks[name] = bar.add_task(what, total=total)
+            bar.update(tasks[name], completed=done, total=total, description=what)
+
+        yield show
+
+
+@contextmanager
 def _training(steps: int) -> Iterator[Report]:
     """A bar for a training; yields what is told each step."""
-    with _bar() as bar:
+    with make_bar() as bar:
         task = bar.add_task("Training", total=steps)
 
         def show(step: int, values: dict[str, float]) -> None:

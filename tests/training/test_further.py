@@ -1,0 +1,115 @@
+"""Teaching a scope further: the pairs it learns from, and what is kept of the training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from memedit.cli.main import app
+from memedit.core.errors import InvalidInputError
+from memedit.scope import ClassifierScope
+from memedit.scope.classifier import PairModel, locate_folder
+from memedit.scope.cross import CrossEncoder
+from memedit.training.cross import ASKS, INFORMS, NONE
+from memedit.training.further import mix, split_memories, teach_further
+from memedit.training.loop import Schedule
+from memedit.training.memories import check_memories, pair_memories, read_memories
+
+SHOP: dict[str, Any] = {
+    "facts": {
+        "1": ["Returns are possible for 45 days.", None],
+        "2": ["The Alba coat costs 189 euros", "Alba coat"],
+        "3": ["The Alba raincoat costs 129 euros", "Alba raincoat"],
+    },
+    "requests": [
+        {"q": "what's the damage for the alba coat", "asks": ["2"]},
+        {"q": "and the rain one?", "history": ["Price of the Alba coat?", "189."], "asks": ["3"]},
+        {"q": "Is the Alba coat below 200 euros?", "informs": ["2"]},
+        {"q": "Does the Alba coat come in navy?"},
+    ],
+}
+
+
+def test_pairs_are_labelled_in_full(minilm: Any) -> None:
+    pairs = pair_memories({"shop": SHOP}, minilm)
+    labels = {(texts[0][-20:], texts[1]): label for texts, label in
+              zip(pairs.texts, pairs.labels.tolist(), strict=True)}  # fmt: skip
+    coat, rain = "The Alba coat costs 189 euros", "The Alba raincoat costs 129 euros"
+    assert labels["damage for the alba coat"[-20:], coat] == ASKS
+    assert labels["coat below 200 euros?"[-20:], coat] == INFORMS
+    assert labels["lba coat come in navy?"[-20:], coat] == NONE
+    # A follow-up is read with what was said before.
+    assert any(label == ASKS and fact == rain for (_, fact), label in labels.items())
+    assert any("189." in request and "rain one" in request for request, _ in pairs.texts)
+
+
+@pytest.mark.parametrize(
+    ("memories", "says"),
+    [
+        ([], "holds no memories"),
+        ({"shop": {"facts": {"1": "text"}, "requests": []}}, "not of the form"),
+        ({"shop": {"facts": {}, "requests": [{"q": "Hi?", "asks": ["7"]}]}}, "request 1 names"),
+        ({"shop": {"facts": {}, "requests": [{"q": " "}]}}, "asks nothing"),
+        ({"shop": {"facts": {}, "requests": [{"asks": []}]}}, "not of the form"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(memories: object, says: str) -> None:
+    with pytest.raises(InvalidInputError, match=says):
+        check_memories(memories, "file.json")
+
+
+def test_a_memory_is_held_out() -> None:
+    new, held = split_memories({"a": SHOP, "b": SHOP, "c": SHOP}, ["b"])
+    assert (sorted(new), sorted(held)) == (["a", "c"], ["b"])
+    with pytest.raises(InvalidInputError, match="no memory called 'd'"):
+        split_memories({"a": SHOP}, ["d"])
+    with pytest.raises(InvalidInputError, match="too few"):
+        split_memories({"a": SHOP})
+
+
+def test_a_mean_lies_between(minilm: Any) -> None:
+    before, after = (CrossEncoder.load(locate_folder(""), minilm) for _ in range(2))
+    after.head.weight.data += 1.0
+    mixed = mix(before, after, 0.25).head.weight.numpy()
+    assert np.allclose(mixed, before.head.weight.numpy() + 0.25)
+
+
+@pytest.mark.slow
+def test_a_scope_is_taught_and_used(
+    tmp_path: Path, minilm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memedit.training import further
+
+    monkeypatch.setattr(further, "bank", lambda name: {"own": SHOP})  # 78 memories take a minute
+    file, out = tmp_path / "memories.json", tmp_path / "scope"
+    file.write_text(json.dumps({name: SHOP for name in ("a", "b")}))
+    words = ["train", "further", str(file), "--out", str(out), "--steps", "3", "--batch", "4"]
+    done = CliRunner().invoke(app, [*words, "--hold-out", "b", "--bf16", "--json"])
+    assert done.exit_code == 0, done.output
+    manifest = json.loads(done.stdout)["further"]
+    assert manifest["held_out"] == ["b"] and manifest["share"] in further.SHARES
+    assert min(manifest["losses"].values()) == manifest["losses"][str(manifest["share"])]
+    loaded = PairModel.load(out)
+    assert loaded.join is not None and loaded.bears is not None
+    assert ClassifierScope(model=str(out)).name == "classifier"
+    assert not (out / "checkpoint.safetensors").exists()
+
+
+def test_a_scope_without_a_cross_encoder_is_refused(tmp_path: Path) -> None:
+    PairModel.load(locate_folder("")).save(tmp_path / "plain")
+    memories = {"a": SHOP, "b": SHOP}
+    with pytest.raises(InvalidInputError, match="no cross-encoder"):
+        teach_further(
+            memories, tmp_path / "out", start=tmp_path / "plain", schedule=Schedule(steps=1)
+        )
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "memories.json"
+    file.write_text(json.dumps({"shop": SHOP}))
+    assert read_memories(file)["shop"] == SHOP
