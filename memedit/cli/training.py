@@ -105,8 +105,6 @@ def further(
         Path,
         typer.Argument(
             metavar="FILE",
-            exists=True,
-            dir_okay=False,
             help='JSON: {"name": {"facts": {"1": ["text", subject or null]}, "requests": '
             '[{"q": "…", "history": ["…"], "asks": ["1"], "informs": []}]}}.',
         ),

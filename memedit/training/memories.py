@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import check_file
 from memedit.core.passages import Conversation
 from memedit.core.protocols import Encoder
 from memedit.core.types import Edit, Hit
@@ -38,6 +39,7 @@ def read_memories(file: Path) -> Memories:
     Raises:
         InvalidInputError: no such file, no JSON, or not of the form above.
     """
+    check_file(file)
     return check_memories(read_json(file), str(file))
 
 
