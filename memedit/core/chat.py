@@ -25,6 +25,11 @@ def has_template(tokenizer: Any) -> bool:
     return bool(getattr(tokenizer, "chat_template", None))
 
 
+def thinks_aloud(tokenizer: Any) -> bool:
+    """Whether a model begins its replies with a thought between marks, as its template tells."""
+    return "<think>" in str(getattr(tokenizer, "chat_template", None) or "")
+
+
 @dataclass(frozen=True, slots=True)
 class ChatFormat:
     """The markers of one chat template.

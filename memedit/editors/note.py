@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from memedit.core.calls import LM, Batch, Call, Row
+from memedit.core.chat import thinks_aloud
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.abroad import find_answers
@@ -80,7 +81,8 @@ class Note:
             facts say, what is asked, how both compare. Asked for a yes or no at once, a base says
             that 900 requests are within a limit of 600. So is what asks for a sum or a difference;
             its note then says what came out. None: where the base answers chats and has at least a
-            billion parameters.
+            billion parameters and does not think aloud itself, as its chat template tells; then
+            nothing is leaned to either: its reply begins with its thought.
         wording: What introduces the facts in a chat: one of ``WORDINGS`` by name, or a text.
         place: Where the note stands in a chat: ``"before"`` or ``"after"`` the words of its last
             turn, or as the hidden beginning of the ``"reply"``.
@@ -132,10 +134,16 @@ class Note:
 
     def _tell_all(self, batch: Batch) -> Batch:
         rows = [self._tell(row, batch.lm) for row in batch.rows]
-        if batch.lm is not None and (is_able(batch.lm) if self.reasons is None else self.reasons):
+        if batch.lm is not None and self._does_reason(batch.lm):
             self._conclude(rows, batch)
             self._reckon(rows, batch)
         return replace(batch, rows=tuple(rows))
+
+    def _does_reason(self, lm: LM) -> bool:
+        """Whether rows are thought through for a base: not for one that does so itself."""
+        return not thinks_aloud(lm.tokenizer) and (
+            is_able(lm) if self.reasons is None else self.reasons
+        )
 
     def _conclude(self, told: list[Row], batch: Batch) -> None:
         """Have rows that ask for a yes or no thought through: they begin with what comes out."""
@@ -194,7 +202,8 @@ class Note:
                 sure,
                 prompt=before_query(f"{' '.join(' '.join(lines).split())}{END}", before, query),
             )
-        if row.target is None:
+        # A reply that begins with a thought must begin as the base begins it.
+        if row.target is None and not (lm is not None and thinks_aloud(lm.tokenizer)):
             sure = self._lean(sure, hits, lines)
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if worked:

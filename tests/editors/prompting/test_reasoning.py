@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -94,6 +95,15 @@ def test_all_else_is_not_thought_about(
     thinker = Thinker("Answer: No", tiny_tokenizer)
     opened(words, edit, thinker, tiny_tokenizer, **settings)
     assert not thinker.asked
+
+
+def test_a_base_that_thinks_aloud_begins_its_reply_itself(tiny_tokenizer: Any) -> None:
+    aloud = copy.deepcopy(tiny_tokenizer)
+    aloud.chat_template += "{# the template of a base whose replies begin with <think> #}"
+    thinker = Thinker("Answer: No", aloud)
+    row = opened("Will delivery be free for 65 euros?", FREE, thinker, aloud)
+    assert FREE.statement in row.prompt and not thinker.asked
+    assert not row.opens and not row.leans and not row.shuns and not row.starts
 
 
 RATE = Edit("Hiring a bike from us costs", "£14 per day", "bike")
