@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from memedit.core.errors import InvalidInputError
+from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.files import check_file
 from memedit.core.passages import Conversation
 from memedit.core.protocols import Encoder
@@ -60,9 +60,11 @@ def check_memories(memories: object, source: str) -> Memories:
         )
     for name, told in memories.items():
         try:
-            facts = {id: (str(text), subject) for id, (text, subject) in told["facts"].items()}
+            facts = {id: Edit.from_statement(*fact) for id, fact in told["facts"].items()}
             for number, asked in enumerate(told["requests"], start=1):
                 _check_request(asked, facts.keys(), f"{source}: {name}, request {number}")
+        except InvalidEditError as error:
+            raise InvalidInputError(f"{source}: {name}: {error.args[0]}", hint=error.hint) from None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInputError(
                 f"{source}: {name} is not of the form that is read ({error!r}).",
