@@ -30,7 +30,7 @@ from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.abroad import find_answers
 from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.choosing import is_able
-from memedit.editors.prompting.denials import denials_against
+from memedit.editors.prompting.denials import denials_against, greetings_against
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
 from memedit.editors.prompting.notes import (
     WORDINGS,
@@ -45,7 +45,12 @@ from memedit.editors.prompting.notes import (
     write_note,
 )
 from memedit.editors.prompting.polar import is_polar
-from memedit.editors.prompting.reasoning import drop_order, think_through, work_out
+from memedit.editors.prompting.reasoning import (
+    drop_order,
+    find_told,
+    think_through,
+    work_out,
+)
 from memedit.editors.prompting.reckoning import is_reckoned
 from memedit.editors.prompting.verdicts import VERDICTS, Verdict, verdict_of
 
@@ -208,7 +213,8 @@ class Note:
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if worked:
             # What came out is said, not the fact's own value.
-            sure = replace(sure, answers=(), leans=())
+            told = find_told(worked)
+            sure = replace(sure, answers=(told,) if told else (), leans=())
             note += f"\n- Worked out: {worked}"
         if row.decision.read_as:
             note += _OWN_LANGUAGE
@@ -231,10 +237,13 @@ class Note:
             leans=self._leans(row, hits),
             opens=self._opens(row, hits, lines),
             starts=starts_of(f"{row.prompt} {facts}", hits),
-            shuns=denials_against(f"{head(row)} {row.prompt}", facts, asked=asked)
-            if begins
-            else (),
+            shuns=self._shun(row, facts, asked=asked) if begins else (),
         )
+
+    def _shun(self, row: Row, facts: str, *, asked: bool) -> tuple[str, ...]:
+        """What a reply does not begin with."""
+        denials = denials_against(f"{head(row)} {row.prompt}", facts, asked=asked)
+        return (*denials, *(greetings_against(row.words) if asked else ()))
 
     def _leans(self, row: Row, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
         said = "" if row.turn is None else f"{row.turn.before} {row.prompt}"

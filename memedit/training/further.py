@@ -38,7 +38,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much of the weights after the training is tried in the mean; 0 leaves them as they were."""
 _HELD_OUT = 8
 """One memory of so many is held out where none is named."""
-_CALIBRATING = 1_500
+_CALIBRATING = 700
 """Requests of other data that calibrate, too."""
 
 

@@ -25,6 +25,30 @@ base itself: it would be here to help, or not be sure what is asked."""
 _OWN = re.compile(r"sorry|apolog|unfortunately|\bleid\b|leider|désolé|siento", re.IGNORECASE)
 
 
+_SALUTATION = re.compile(
+    r"\s*(dear|hello|hi|hiya|hey|good|to|greetings|ladies)\b[^.!?\n]{0,60}[,.!\n]", re.IGNORECASE
+)
+_LETTER = 150
+"""Characters from which words that begin by greeting somebody are a letter."""
+_WRITTEN = re.compile(
+    r"\bwrite (?:a|an|me|us|him|her|them|this|the|to)\b"
+    r"|\b(?:draft|compose|rewrite|translate|proofread|summar)"
+)
+
+
+def greetings_against(words: str) -> tuple[str, ...]:
+    """The salutation of a letter that asks something: an answer that begins as it does goes on to
+    copy it, word for word, until it is cut off.
+
+    Args:
+        words: The user's; () where they speak of writing or answering.
+    """
+    found = _SALUTATION.match(words)
+    if found is None or len(words) < _LETTER or _WRITTEN.search(words.casefold()):
+        return ()
+    return tuple({found[1], found[1].capitalize()})
+
+
 def denials_against(words: str, facts: str, *, asked: bool) -> tuple[str, ...]:
     """The beginnings that an answer shall not have.
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from memedit.core.calls import Batch, Row
 from memedit.core.errors import ContextOverflowError
 from memedit.core.suspicion import find_in_texts
+from memedit.editors.prompting.arithmetic import mend_sums
 from memedit.editors.prompting.forms import plain
 from memedit.editors.prompting.verdicts import Verdict
 
@@ -31,6 +32,8 @@ _RECKONED = (
     'what follows from it? End with "Result: ...".'
 )
 _RESULT = re.compile(r"\bresult\b(?! of\b)[^\n]{0,160}\d", re.IGNORECASE)
+_TOLD = re.compile(r"\bresult[\s:*\"“]{1,6}(?P<told>(?:(?!\bresult\b).){1,240})$", re.IGNORECASE)
+_OWN_PERSON = re.compile(r"\b(?:i|we|me|us|my|our|mine|ours)\b|^[^\w€£$-]|[:=]", re.IGNORECASE)
 _LONGEST = 400
 """Characters of a fact that a thought begins with; a longer one is too much to say again."""
 _CONCLUDED = re.compile(
@@ -93,11 +96,22 @@ def find_result(thought: str) -> str:
 
     What it may have read in the chat that reads as an order, or a link, is not taken over.
     """
-    whole = " ".join(thought.split())
+    whole = mend_sums(" ".join(thought.split()))
     broke_off = len(whole) > _BRIEF and whole[-1] not in '.!)"*%'
     if broke_off or not _RESULT.search(whole) or find_in_texts([whole]):
         return ""
     return whole
+
+
+def find_told(worked: str) -> str:
+    """The end of what was worked out, as it can be told to who asked; "" where it cannot.
+
+    A base that has reckoned reckons again, step by step, until its answer is cut off: the result of
+    its thought is the answer. One that speaks of itself ("I would have to add") is none.
+    """
+    found = _TOLD.search(worked)
+    told = found["told"].strip(' *"”') if found else ""
+    return "" if _OWN_PERSON.search(told) else told
 
 
 def _think(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[str]:

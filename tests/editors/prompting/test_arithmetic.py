@@ -26,7 +26,8 @@ def test_a_wrong_sum_is_mended(thought: str, mended: str) -> None:
 
 
 @pytest.mark.parametrize("thought", [
-    "3 x £14 = £42. Result: £42.", "10 / 3 = 3.33", "€110.50 = 74.50 + 36", "It is 17:30 - 9:00 = 8",
+    "3 x £14 = £42. Result: £42.", "10 / 3 = 3.33", "€110.50 = 74.50 + 36",
+    "It is 17:30 - 9:00 = 8",
     "from 2010-2012 = 3", "10 / 0 = 5", "1 - 2", "Between 9 - 17 = open", "4 GB = 4096 MB",
     "Order 12-34 = 5 boxes.", "A = 5", "74.50 + 36 = 110.5",
 ])  # fmt: skip

@@ -11,7 +11,7 @@ from memedit.core.calls import Batch, Completion, Row
 from memedit.core.chat import ChatFormat, Turn
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.note import Note
-from memedit.editors.prompting.reasoning import drop_order, find_conclusion
+from memedit.editors.prompting.reasoning import drop_order, find_conclusion, find_told
 from memedit.engine.tokens import Codec
 
 FREE = Edit.from_statement("Delivery is free for orders of 80 euros or more.")
@@ -126,7 +126,19 @@ def test_a_sum_is_worked_out_and_the_note_says_it(
     assert asked.turn.after.endswith('The facts say: "Hiring a bike from us costs £14 per day" ')
     assert row.prompt.endswith(f"\n\n{words}")
     assert (f"\n- Worked out: {expected}\n\n" in row.prompt) is bool(expected)
+    assert row.answers == (("£42",) if expected else ())
     assert ("Worked out" in row.prompt) is bool(expected)
+
+
+@pytest.mark.parametrize(("worked", "told"), [
+    ("3 x £14 = £42. Result: £42", "£42"),
+    ("Result: Three days cost £42.", "Three days cost £42."),
+    ("Result: 3. **Result:** You pay 110.50 euros.", "You pay 110.50 euros."),
+    ("Result: I would have to add 12 euros.", ""), ("Result: our fee is 3", ""), ("It is 42.", ""),
+    ("Result: 3 x 14 = 42", ""),
+])  # fmt: skip
+def test_a_result_is_told_as_it_is(worked: str, told: str) -> None:
+    assert find_told(worked) == told
 
 
 @pytest.mark.parametrize(("words", "left"), [
