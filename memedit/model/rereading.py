@@ -56,6 +56,11 @@ _LISTS = re.compile(
 _BETWEEN = re.compile(r"(?:(?<!\s)\s+|)(?:[,;]|\n|\band\b|\bas well as\b|&)\s*", re.IGNORECASE)
 _MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
+_NOW = re.compile(
+    r",? ?\b(?:(?:as of |by )?(?:today|now(?! that\b))|nowadays|these days|currently|right now|"
+    r"at (?:the moment|present))\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ class Readings:
     """Other texts that a request may be read as.
 
     Attributes:
-        spelt: All of it, spelt as the edits are.
+        spelt: All of it, spelt as the edits are, and without "today" and its like.
         housed: All of it, in the assistant's own name.
         parts: Its sentences that ask something.
         items: What a list shall hold.
@@ -178,7 +183,7 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
         return (Conversation(earlier, text),) if text not in ("", turn) else ()
 
     faint = short and _rate_surest(decision) < _SURE
-    spelt = respell(turn, house) if faint else turn
+    spelt = drop_now(respell(turn, house)) if faint else turn
     filled: tuple[str, ...] = ()
     if wholes := fill_in(spelt, earlier):
         filled = (find_last_question(earlier), *wholes)
@@ -212,6 +217,13 @@ def _names_another(turn: str, house: House) -> bool:
     starts = set(find_sentence_starts(turn))
     names = (match[0] for match in _NAME.finditer(turn) if match.start() not in starts)
     return any(word not in house.names and word != "I" for n in names for word in _WORD.findall(n))
+
+
+def drop_now(turn: str) -> str:
+    """A question without the words for the present, of which every edit speaks; as it is if none
+    is left."""
+    left = " ".join(_NOW.sub("", turn).split()) if _NOW.search(turn) else turn
+    return left if len(words_of(left)) > 1 else turn
 
 
 def respell(text: str, house: House) -> str:

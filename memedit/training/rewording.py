@@ -192,11 +192,13 @@ def main(
     cross = load_cross("")
     if cross is None:
         raise typer.BadParameter("The packaged scope has no cross-encoder.")
+    folder = out or locate_folder("")
+    folder.mkdir(parents=True, exist_ok=True)  # before the minutes that it takes
     schedule = Schedule(steps=steps, batch=16, rate=1.5e-3, warmup=30, seed=seed)
     read = read_below(cross, restated(data_dir, seed))
     found = train_rewording(cross, read, schedule).changes()
     found[DIGEST] = stored_digest(locate_folder("") / CROSS)
-    with replacing((out or locate_folder("")) / FILE) as new:
+    with replacing(folder / FILE) as new:
         save_file(found, new)
 
 

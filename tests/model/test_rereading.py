@@ -16,6 +16,7 @@ from memedit.model.deciding import Decider
 from memedit.model.ellipsis import fill_in
 from memedit.model.rereading import (
     House,
+    drop_now,
     items_of,
     parts_of,
     put_in_house_name,
@@ -137,6 +138,16 @@ def test_what_a_pasted_document_answers_is_not_read_again() -> None:
     assert not read_again(asked, Decision(disagrees=(hit,)), HOUSE).texts
 
 
+@pytest.mark.parametrize(("turn", "left"), [
+    ("Who manages the store today?", "Who manages the store?"),
+    ("Who is it now, these days?", "Who is it?"),
+    ("Now that it rains, who runs it?", "Now that it rains, who runs it?"),
+    ("What is the price as of today", "What is the price"), ("and now?", "and now?"),
+])  # fmt: skip
+def test_words_for_the_present_say_nothing(turn: str, left: str) -> None:
+    assert drop_now(turn) == left
+
+
 @pytest.fixture(scope="module")
 def decider(minilm: Any) -> Iterator[Decider]:
     with EditMemory(None, minilm) as memory:
@@ -149,7 +160,7 @@ def decider(minilm: Any) -> Iterator[Decider]:
     ("hi, wat does standart delivery cost?? thx", {"€4"}, "asks"),
     ("Two bullet points: your refund window, the price of standard delivery.", {None, "€4"},
      "informs"),
-    ("Tom is still the CTO of Nordlicht, isn't he? Who is it?", {"Ada Byron"}, "informs"),
+    ("Tom is still the CTO of Nordlicht, isn't he? Who is it?", {"Ada Byron"}, "asks"),
     (Conversation("What is the base URL of Nordlicht?\nIt is on our site.", "And the CTO?"),
      {"Ada Byron"}, "asks"),
     (Conversation("Who is the CTO of Nordlicht?\nAda Byron.", "ok and CFO"), {"Bo Lind"}, "asks"),
