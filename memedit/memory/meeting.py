@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -43,6 +44,16 @@ def overlap(record: Record, request: Request) -> bool:
     )
 
 
+def has_dates(record: Record) -> bool:
+    """Whether a record begins or ends."""
+    return record.valid_from is not None or record.valid_until is not None
+
+
+def hold_alike(one: Record, other: Record) -> bool:
+    """Whether two records begin and end together."""
+    return (one.valid_from, one.valid_until) == (other.valid_from, other.valid_until)
+
+
 def find_left(record: Record, request: Request, *, gone: bool) -> list[Span]:
     """The time that is left of a record which a request replaces: before it begins, and once it is
     over.
@@ -69,6 +80,24 @@ def _find_after(record: Record, request: Request) -> Span | None:
     if end is None or (record.valid_until is not None and record.valid_until <= end):
         return None
     return Span(latest(end, record.valid_from), record.valid_until)
+
+
+def subtract(span: Span, taken: Iterable[Span]) -> list[Span]:
+    """What is left of a time that ends, ascending, without some others."""
+    left, start = list[Span](), span.start
+    for each in sorted(taken, key=lambda other: (other.start is not None, other.start)):
+        if each.start is not None and (start is None or start < each.start):
+            left.append(Span(start, each.start))
+        if each.end is None:
+            return _clip(left, span)
+        start = latest(start, each.end)
+    return _clip([*left, Span(start, span.end)], span)
+
+
+def _clip(spans: Sequence[Span], span: Span) -> list[Span]:
+    """Parts of spans before the end of one."""
+    clipped = [Span(each.start, earliest(each.end, span.end)) for each in spans]
+    return [each for each in clipped if each.start is None or each.start < (each.end or each.start)]
 
 
 def latest(*moments: datetime | None) -> datetime | None:

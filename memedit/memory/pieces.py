@@ -8,11 +8,14 @@ time is told by the journal, and by the plan that is being made.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from memedit.core.types import Record
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import RESUMED, Entry, Stored
+from memedit.memory.meeting import Span, agree, earliest
 
 _MOST = 200
 """Records that are looked at, at most."""
@@ -23,11 +26,15 @@ def name_original(record: Record) -> str:
     return record.id.removesuffix(f"~{record.sequence}")
 
 
-def name_copy(old: Record, sequence: int, *, keeps: bool) -> str:
-    """The id of a copy: the old one's, or that with the copy's own number, by which a purge tells
-    whose copy it is."""
-    name = name_original(old)
-    return name if keeps and name == old.id else f"{name}~{sequence}"
+def name_copy(old: Record, sequence: int) -> str:
+    """The id of a copy that cannot have the old one's: with the copy's own number, by which a purge
+    tells whose copy it is."""
+    return f"{name_original(old)}~{sequence}"
+
+
+def own_name(record: Record) -> str:
+    """The id of a record, for one of its copies; "": it is a copy's own."""
+    return record.id if record.id == name_original(record) else ""
 
 
 class Pieces:
@@ -70,9 +77,46 @@ class Pieces:
             todo += self._read([*self._find_taken(here), *([] if origin is None else [origin])])
         return list(found.values())
 
+    def resuming(
+        self, record: Record, find_live: Callable[[int], Record | None]
+    ) -> list[tuple[Record, datetime | None]]:
+        """What resumes next after the end of a record, of whose time that took its own; with when
+        that began of which it is a piece."""
+        end, found = record.valid_until, dict[int, tuple[Record, datetime | None]]()
+        for old in self.taken_by(record):
+            for copy, resumed in self.copies(old.sequence).items():
+                here = find_live(copy) if resumed else None
+                start = None if here is None else here.valid_from
+                if here is None or start is None or end is None or start < end:
+                    continue
+                # Another piece of the record itself: who takes one out does not mean the other.
+                if not agree(here.edit, record.edit):
+                    begins = found[copy][1] if copy in found else old.valid_from
+                    found[copy] = (here, earliest(begins, old.valid_from))
+        starts = [here.valid_from for here, _ in found.values() if here.valid_from is not None]
+        return [each for each in found.values() if each[0].valid_from == min(starts)]
+
+    def join(
+        self, after: Record, free: Sequence[Span], find_live: Callable[[int], Record | None]
+    ) -> tuple[list[Record], list[Span]]:
+        """(pieces that go, when there shall be pieces instead), once ``after`` holds at times
+        before its own, too: one where they meet, also with other pieces of the same."""
+        others = [r for r in map(find_live, self.siblings(after)) if r is not None]
+        ends = {r.valid_until: r for r in others if _say_the_same(r, after)}
+        gone, spans = [after], list[Span]()
+        for start, end in (*free, Span(after.valid_from, after.valid_until)):
+            before = None if start is None else ends.get(start)
+            if spans and spans[-1].end == start:
+                start = spans.pop().start
+            elif before is not None:
+                gone.append(before)
+                start = before.valid_from
+            spans.append(Span(start, end))
+        return gone, spans
+
     def copies(self, sequence: int) -> dict[int, bool]:
-        """The copies of a record and their copies, live or not: whether they are of what resumed
-        after another record."""
+        """The copies of a record, what was put into its place, and their copies, live or not:
+        whether they are of what resumed after another record."""
         found = dict[int, bool]()
         todo = [(sequence, False)]
         while todo and len(found) < _MOST:
@@ -127,3 +171,8 @@ class Pieces:
 def _outlasts(record: Record, other: Record) -> bool:
     end = other.valid_until
     return end is not None and (record.valid_until is None or record.valid_until > end)
+
+
+def _say_the_same(one: Record, other: Record) -> bool:
+    """Whether two records are alike, but for their ids and dates."""
+    return replace(one.edit, id=other.id) == other.edit and one.source == other.source

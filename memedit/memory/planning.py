@@ -14,19 +14,25 @@ import numpy as np
 
 from memedit.core.documents import place_of
 from memedit.core.text import subject_key
-from memedit.core.types import (
-    Record,
-    Vectors,
-    key_texts,
-    mask_prompt,
-)
+from memedit.core.types import Record, Vectors, key_texts, mask_prompt
+from memedit.memory.journal import rows
 from memedit.memory.journal.reading import JournalReader
-from memedit.memory.journal.rows import EXTENDED, RENAMED, RESUMED, SHORTENED, Entry, Head, Stored
+from memedit.memory.journal.rows import Entry, Head, Stored
 from memedit.memory.live.index import VectorIndex
 from memedit.memory.live.space import Space, search_texts
 from memedit.memory.live.state import LiveSet
-from memedit.memory.meeting import Span, agree, earliest, excludes, find_left, latest, overlap
-from memedit.memory.pieces import Pieces, name_copy, name_original
+from memedit.memory.meeting import (
+    Span,
+    agree,
+    excludes,
+    find_left,
+    has_dates,
+    hold_alike,
+    latest,
+    overlap,
+    subtract,
+)
+from memedit.memory.pieces import Pieces, name_copy, name_original, own_name
 from memedit.memory.reports import EventKind, Receipt
 from memedit.memory.requests import Request
 
@@ -145,15 +151,15 @@ class Plan:
         # The number that the new record will have: copies are stored before it.
         sequence = self._sequence + sum(len(spans) for _, spans in copies) + 1
         for record in superseded + displaced:
-            self.retire(record, "" if record in superseded else RENAMED, sequence)
+            self.retire(record, "" if record in superseded else rows.RENAMED, sequence)
         for record, spans in copies:
             self._store_copies(record, spans, request.edit.id)
-        record = self._store(request)
+        record = self._store(request, old)
         return Receipt(
             record.id, "added", self._version, record, tuple(superseded), tuple(conflicts)
         )
 
-    def _store(self, request: Request) -> Record:
+    def _store(self, request: Request, old: Record | None) -> Record:
         edit = request.edit
         record = Record(
             edit=edit,
@@ -167,7 +173,10 @@ class Plan:
         )
         texts = search_texts(edit)
         vectors = np.stack([self._vectors[text] for text in texts])
-        self._enter(Stored(record, texts, vectors, mask_prompt(edit), request.payloads))
+        stored = Stored(record, texts, vectors, mask_prompt(edit), request.payloads)
+        # What was put into the place of a piece is one, too: it may get back the piece's time.
+        piece = old if old is not None and has_dates(old) and hold_alike(old, record) else None
+        self._enter(stored, *(() if piece is None else (rows.IN_PLACE, piece.sequence)))
         return record
 
     def _store_copies(self, old: Record, spans: Sequence[Span], taken: str) -> None:
@@ -178,26 +187,37 @@ class Plan:
         """
         if not spans:
             return
+        self._enter_copies(old, spans, "" if old.id == taken else own_name(old))
+
+    def _enter_copies(
+        self, old: Record, spans: Sequence[Span], name: str, reason: str = ""
+    ) -> None:
         # The one that holds now, or will again, is what is meant by the id.
         here = next((s for s in spans if s.end is None or s.end > self._now), spans[-1])
         for span in spans:
-            self._store_copy(old, span, keeps=span is here and old.id != taken)
+            self._store_copy(old, span, name if span is here else "", reason)
 
-    def _store_copy(self, old: Record, span: Span, *, keeps: bool) -> None:
+    def _store_copy(self, old: Record, span: Span, name: str, reason: str = "") -> None:
+        """``name``: the id; "": one of its own."""
         sequence = self._take_next()
-        id = name_copy(old, sequence, keeps=keeps)
         record = replace(
-            old, edit=replace(old.edit, id=id), sequence=sequence, version=self._version,
-            valid_from=span.start, valid_until=span.end,
+            old, edit=replace(old.edit, id=name or name_copy(old, sequence)), sequence=sequence,
+            version=self._version, valid_from=span.start, valid_until=span.end,
         )  # fmt: skip
         resumes = span.start != old.valid_from
-        reason = RESUMED if resumes else SHORTENED if span.end != old.valid_until else RENAMED
-        self._enter(self._copy_record(old, record), reason, old.sequence)
+        found = (
+            rows.RESUMED
+            if resumes
+            else rows.SHORTENED
+            if span.end != old.valid_until
+            else rows.RENAMED
+        )
+        self._enter(self._copy_record(old, record), reason or found, old.sequence)
 
     def shorten(self, old: Record, until: datetime, reason: str) -> None:
         """``old`` anew under its id, up to a moment: it keeps the rest."""
         self.retire(old, reason, self._sequence + 1)
-        self._store_copy(old, Span(old.valid_from, until), keeps=True)
+        self._store_copy(old, Span(old.valid_from, until), own_name(old))
 
     # -- time that is given back --------------------------------------------------------------
 
@@ -210,36 +230,29 @@ class Plan:
         """
         if record.valid_until is None:
             return
-        for after, begins in self._find_resuming(record):
-            start = latest(begins, record.valid_from, since)
-            # What held up to then is one with what goes on from then.
-            others = [self[s] for s in self._pieces.siblings(after) if self._is_live(s)]
-            before = [r for r in others if start is not None and r.valid_until == start]
-            self._join(after, before[:1], start, taken)
+        for after, begins in self._pieces.resuming(record, self._find_live):
+            time = Span(latest(begins, record.valid_from, since), record.valid_until)
+            # Others may have been told about it meanwhile, which the record was not about.
+            if free := subtract(time, self._find_times(after, but=record)):
+                self._extend(after, free, taken)
 
-    def _find_resuming(self, record: Record) -> list[tuple[Record, datetime | None]]:
-        """What resumes at the end of a record, with when that began of which it is a piece."""
-        found: dict[int, datetime | None] = {}
-        for old in self._pieces.taken_by(record):
-            for copy, resumed in self._pieces.copies(old.sequence).items():
-                if resumed and self._is_live(copy) and self[copy].valid_from == record.valid_until:
-                    found[copy] = earliest(found.get(copy, old.valid_from), old.valid_from)
-        return [(self[copy], begins) for copy, begins in found.items()]
+    def _find_times(self, record: Record, but: Record) -> list[Span]:
+        """When others hold that exclude a record."""
+        if place_of(record.source) is not None:  # documents may say the same
+            return []
+        request = Request(record.edit, record.namespace)
+        rivals = [self[s] for s in self._find_about(request) - {record.sequence, but.sequence}]
+        return [Span(r.valid_from, r.valid_until) for r in rivals if excludes(r, request)]
 
-    def _join(
-        self, after: Record, before: Sequence[Record], start: datetime | None, taken: str
-    ) -> None:
-        sequence = self._take_next()
-        for each in (after, *before):
-            self.retire(each, EXTENDED, sequence)
+    def _extend(self, after: Record, free: Sequence[Span], taken: str) -> None:
+        """``after`` anew, for its own time and for times before it: as one where they meet, also
+        with other pieces of the same."""
+        gone, spans = self._pieces.join(after, free, self._find_live)
+        for each in gone:
+            self.retire(each, rows.EXTENDED, self._sequence + 1)
         name = name_original(after)
-        free = name != taken and self._find(after.namespace, name) is None
-        edit = replace(after.edit, id=name if free else name_copy(after, sequence, keeps=False))
-        record = replace(
-            after, edit=edit, sequence=sequence, version=self._version,
-            valid_from=before[0].valid_from if before else start,
-        )  # fmt: skip
-        self._enter(self._copy_record(after, record), EXTENDED, after.sequence)
+        free_name = name != taken and self._find(after.namespace, name) is None
+        self._enter_copies(after, spans, name if free_name else "", rows.EXTENDED)
 
     def _end_sooner(self, request: Request, old: Record | None) -> None:
         """Give back what an edit no longer takes: one that is told anew and ends sooner."""
@@ -253,9 +266,9 @@ class Plan:
         if old is not None or (agree(known.edit, request.edit) and overlap(known, request)):
             self.give_back(known, end, request.edit.id)
 
-    def _is_live(self, sequence: int) -> bool:
+    def _find_live(self, sequence: int) -> Record | None:
         there = sequence in self._added or sequence in self._live.records
-        return there and sequence not in self._retired
+        return self[sequence] if there and sequence not in self._retired else None
 
     # -- what is written ----------------------------------------------------------------------
 
@@ -330,21 +343,28 @@ class Plan:
 
     def _rivals(self, request: Request, old: Record | None) -> list[int]:
         found = set() if old is None else {old.sequence}
+        # What a person states retires what is in its place; a passage retires nothing.
+        if place_of(request.source) is None:  # documents may say the same
+            found |= self._find_about(request)
         for space in self._both_spaces(request.namespace):
-            # What a person states retires what is in its place; a passage retires nothing.
-            if place_of(request.source) is None:  # documents may say the same
-                found |= {s for s in space.about(request.edit) if s not in space.shelf}
             for id in (request.edit.id, *request.replaces):
                 if (sequence := space.find(id)) is not None:
                     found.add(sequence)
         found |= self._find_pieces(request, old)
         return sorted(found - self._retired)
 
+    def _find_about(self, request: Request) -> set[int]:
+        """What is about the same, but for passages of documents."""
+        spaces = self._both_spaces(request.namespace)
+        found = {s for space in spaces for s in space.about(request.edit) if s not in space.shelf}
+        return found - self._retired
+
     def _find_pieces(self, request: Request, old: Record | None) -> set[int]:
         """Other pieces of what is replaced by name, which no slot leads to."""
         named = [self.find(request.namespace, id) for id in request.replaces]
-        dated = [r for r in (old, *named) if r is not None and (r.valid_from or r.valid_until)]
-        return {s for r in dated for s in self._pieces.family(r) if self._is_live(s)}
+        dated = [r for r in (old, *named) if r is not None and has_dates(r)]
+        family = {s for r in dated for s in self._pieces.family(r)}
+        return {s for s in family if self._find_live(s) is not None}
 
     # -- conflicts ----------------------------------------------------------------------------
 

@@ -248,3 +248,62 @@ def test_a_preview_tells_it_and_changes_nothing(memory: EditMemory) -> None:
     (told,) = memory.preview([price(3)], valid_until=utc(2030))
     assert told.status == "added" and [r.edit for r in told.superseded] == [price(3)]
     assert over_time(memory) == "333355555" and memory.get(always.id).valid_from == utc(2032)
+
+
+def test_two_offers_in_turn_may_be_forgotten_in_any_order(memory: EditMemory) -> None:
+    always = memory.add(price(5)).record
+    first = memory.add(price(3), valid_from=utc(2030), valid_until=utc(2031))
+    memory.add(price(2), valid_from=utc(2031), valid_until=utc(2032))
+    memory.forget(first.id)
+    assert over_time(memory) == "555255555" and sound(memory)
+    memory.forget(price(2).id)
+    assert over_time(memory) == "555555555" and ids(memory) == [always.id] and sound(memory)
+
+
+def test_a_part_of_an_offer_that_is_forgotten_leaves_what_was(memory: EditMemory) -> None:
+    memory.add(price(5))
+    offer = memory.add(price(3), valid_until=utc(2034))
+    memory.add(price(2), valid_from=utc(2030), valid_until=utc(2031))  # within the offer
+    assert over_time(memory) == "332333555"
+    memory.supersede(offer.id, price(3), valid_until=utc(2029))
+    assert over_time(memory) == "352333555"
+    memory.forget(offer.id)
+    assert over_time(memory) == "552333555" and sound(memory)
+
+
+def test_what_was_told_of_that_time_meanwhile_stays_alone(memory: EditMemory) -> None:
+    always = memory.add(price(5)).record
+    offer = memory.add(said(3), valid_until=utc(2032), replaces=[always.id])
+    memory.add(price(2), valid_from=utc(2029), valid_until=utc(2030))
+    memory.forget(offer.id)
+    assert over_time(memory) == "525555555" and sound(memory)
+    memory.forget(price(2).id)
+    assert over_time(memory) == "5-5555555"  # it took nobody's time
+
+
+@pytest.mark.parametrize("euros", [5, 6])
+def test_a_price_that_is_corrected_while_an_offer_runs_gets_the_time_back(
+    memory: EditMemory, euros: int
+) -> None:
+    always = memory.add(price(5)).record
+    offer = memory.add(price(3), valid_until=utc(2032))
+    after = memory.get(always.id)
+    if euros == 5:
+        memory.report(after.id, "What is it for students?", concerns=True)
+    else:
+        memory.supersede(after.id, price(6), valid_from=after.valid_from)
+    told = memory.history()[-1].at
+    memory.forget(offer.id)
+    assert over_time(memory) == str(euros) * 9 and sound(memory)
+    (record,) = memory.records()
+    newest = memory.add(price(7)).record
+    (before,) = memory._store.replaced(newest)
+    assert before.record == record and before.added == told
+
+
+def test_who_takes_out_a_part_of_a_price_does_not_mean_the_other(memory: EditMemory) -> None:
+    always = memory.add(price(5)).record
+    memory.add(price(3), valid_from=utc(2030), valid_until=utc(2031))
+    memory.supersede(always.id, price(5), valid_until=utc(2031))
+    memory.forget(always.id)
+    assert over_time(memory) == "---555555"

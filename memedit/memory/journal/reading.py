@@ -20,6 +20,7 @@ from memedit.memory.journal.connection import JournalConnection
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.rows import (
     CONTENT,
+    IN_PLACE,
     RESUMED,
     Head,
     KeyRow,
@@ -265,12 +266,15 @@ class JournalReader(JournalConnection):
 
     def _read_beginnings(self, sequences: Sequence[int]) -> dict[int, datetime]:
         """When records were told: a copy, when what it is a copy of was."""
-        columns = (events.c.sequence, events.c.at, events.c.other)
+        columns = (events.c.sequence, events.c.at, events.c.other, events.c.reason)
         known: dict[int, tuple[str, int | None]] = {}
         asked = set(sequences)
         while asked:
             rows = select(*columns).where(events.c.kind == "add", events.c.sequence.in_(asked))
-            found = {row[0]: (row[1], row[2]) for row in self._all(rows)}
+            # What was put into the place of another is told itself.
+            found = {
+                row[0]: (row[1], None if row[3] == IN_PLACE else row[2]) for row in self._all(rows)
+            }
             known |= found
             asked = {other for _, other in found.values() if other is not None} - known.keys()
         begun: dict[int, datetime] = {}
@@ -305,7 +309,8 @@ class JournalReader(JournalConnection):
         return [row[0] for row in self._all(select(events.c.sequence).where(*chosen))]
 
     def copies_of(self, sequence: int) -> list[tuple[int, str]]:
-        """(sequence, reason) of the copies that were made of a record when it was superseded."""
+        """(sequence, reason) of the copies that were made of a record when it was superseded, and
+        of what was put into its place."""
         gone = select(events.c.version).where(
             events.c.sequence == sequence, events.c.kind == "supersede"
         )
@@ -315,7 +320,7 @@ class JournalReader(JournalConnection):
         return [(row[0], row[1]) for row in self._all(rows.order_by(events.c.id))]
 
     def origin_of(self, sequence: int) -> int | None:
-        """What a record is a copy of; None: of nothing."""
+        """What a record is a copy of, or was put into the place of; None: of nothing."""
         mine = (events.c.sequence == sequence, events.c.kind == "add")
         return next((row[0] for row in self._all(select(events.c.other).where(*mine))), None)
 

@@ -82,6 +82,8 @@ class Stored:
 SHORTENED, RESUMED, EXTENDED, RENAMED = "shortened", "resumed", "extended", "renamed"
 """Why a copy was made of a record: of its time what is before another one, what comes after it, or
 what that no longer takes; or its id is another's now."""
+IN_PLACE = "in place"
+"""Why a record follows another: it was put into its place, and holds when that did."""
 
 
 @dataclass(frozen=True, slots=True)
