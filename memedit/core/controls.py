@@ -12,8 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_BARRED = re.compile(r"<\|\S+\|>")
-_TAG = re.compile(r"</?[A-Za-z_]\w*>|\[/?[A-Z_]{3,}\]|<</?[A-Z]+>>")
+_BARRED = re.compile(r"<[|｜]\S+[|｜]>")
+_MARK = re.compile(r"<[|｜][^\s<>|｜]+[|｜]>|\[\|[^\s|\[\]]+\|\]")
+"""What a template marks turns with, whether or not its tokenizer has a token for it: ``<|user|>``,
+in letters for TinyLlama; ``<｜User｜>``, no special token, for DeepSeek."""
+_TAG = re.compile(r"</?[^\W\d]\w*>|\[/?[A-Z_]{3,}\]|<</?[A-Z]+>>")
 _SHORTEST = 3
 """Characters of a control word; some tokenizers pad with a sign of its own, such as ``!``."""
 _OWN = frozenset({"system", "developer", "assistant"})
@@ -25,7 +28,8 @@ class Controls:
     """The control words of one tokenizer.
 
     Attributes:
-        words: In anybody's text; None: there are none.
+        words: In anybody's text: special tokens, and what the template marks turns with; None:
+            there are none.
         tags: The same, and those of tools and thoughts that the template writes (``<tool_call>``):
             instructions for the model may show them, and so may its own earlier replies.
     """
@@ -39,7 +43,9 @@ class Controls:
         added = tokenizer.added_tokens_decoder.values()
         words = {t.content for t in added if t.special or _BARRED.fullmatch(t.content)}
         words |= set(tokenizer.all_special_tokens)
-        tags = set(_TAG.findall(_source_of(tokenizer)))
+        shown = f"{_source_of(tokenizer)}\n{_render_probe(tokenizer)}"
+        words |= set(_MARK.findall(shown))
+        tags = set(_TAG.findall(shown))
         return cls(_match_any(words), _match_any(words | tags))
 
     def break_up(self, text: str, *, own: bool = False) -> str:
@@ -75,6 +81,20 @@ def _source_of(tokenizer: Any) -> str:
     """A chat template's text; of several, all of them."""
     source = getattr(tokenizer, "chat_template", None) or ""
     return source if isinstance(source, str) else "\n".join(map(str, source.values()))
+
+
+def _render_probe(tokenizer: Any) -> str:
+    """What a template writes around turns: some put their marks together (``'<|' + role + '|>'``),
+    so that its text does not show them; "" where it has none."""
+    turns = [{"role": role, "content": "-"} for role in ("system", "user", "assistant", "user")]
+    for tried in (turns, turns[1:]):  # some know no system
+        try:
+            return str(
+                tokenizer.apply_chat_template(tried, tokenize=False, add_generation_prompt=True)
+            )
+        except Exception:  # templates raise their own errors
+            continue
+    return ""
 
 
 def _match_any(words: Iterable[str]) -> re.Pattern[str] | None:

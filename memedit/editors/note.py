@@ -27,7 +27,7 @@ from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.chat import thinks_aloud
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit, Hit, Payload, Role
-from memedit.editors.prompting.abroad import find_answers
+from memedit.editors.prompting.abroad import find_answers, is_abroad
 from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.denials import denials_against, greetings_against
@@ -182,7 +182,9 @@ class Note:
         if row.formed or row.decision.read_as or find_options(row.words):
             return None
         # "Is de winkel open?" begins as an English one does.
-        return find_answers(row.words) or (VERDICTS if is_polar(row.words) else None)
+        if (answers := find_answers(row.words)) or is_abroad(row.words):
+            return answers
+        return VERDICTS if is_polar(row.words) else None
 
     def _is_judged(self, row: Row) -> bool:
         """Whether a reply is to come that the caller leaves free."""

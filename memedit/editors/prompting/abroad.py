@@ -10,7 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from memedit.editors.prompting.polar import LONGEST, LONGEST_QUESTION, find_sentences
+from memedit.editors.prompting.polar import (
+    LONGEST,
+    LONGEST_QUESTION,
+    find_sentences,
+    is_formed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,14 @@ class Tongue:
 
 
 _ENGLISH = frozenset(
-    "the and you your my with this that does have what for are is on to it at can how when".split()
+    "the and you your my with this that does have what for are is on to it at can how when "
+    "he she they did will would should could there these those from his her been".split()
 )
+_ENGLISH_TOO = frozenset(
+    "was were am an or has had a y n d o me van die den men pas mag de la von "
+    "which who where".split()
+)
+"""What stands in English texts, too: in names, as an abbreviation."""
 _WORD = re.compile(r"[^\W\d_]+")
 _LEAD = r"(?:^|[,;:–—-]\s+|¿\s*)"
 """Where a question may begin: a clause may stand before it ("Wenn ich …, kann ich …?")."""
@@ -84,14 +95,16 @@ _GERMAN = Tongue(
     favour=re.compile(
         r"\b(?:kannst|könntest|würdest|magst) du\b|\b(?:können|könnten|würden) sie\b|"
         r"\b(?:könnt|könntet|würdet) ihr\b|"
-        r"\b(?:darf|kann|könnte|dürfte) ich (?:\w+ )?(?:fragen|wissen|erfahren)\b|"
+        r"\b(?:darf|kann|könnte|dürfte) ich (?:\w+ ){0,4}(?:fragen|wissen|erfahren)\b|"
         r"\b(?:haben|hast|habt|gibt|bekomm\w*|krieg\w*)\b[^?]*"
         r"(?:nummer|adresse|passwort|kennwort|link|liste|übersicht|code|e-?mail)\b"
     ),
     order=re.compile(
         r"(?:bitte )?(?:schreibe?|nenne?|gib|erkläre?|liste|zeige?|übersetze?|fasse?|formuliere?|"
+        r"korrigiere?|verbessere?|wandle?|erzähle?|"
         r"berechne|beschreibe?|sage?|verfasse?|erstelle?|mache?|ergänze?|vervollständige?|"
-        r"(?:schreiben|nennen|geben|erklären|zeigen|sagen|erstellen|machen) sie)\b"
+        r"(?:schreiben|nennen|geben|erklären|zeigen|sagen|erstellen|machen|übersetzen|korrigieren|"
+        r"formulieren|erzählen) sie)\b"
     ),
     words=frozenset(
         "dass um die nach von vom im am ich nicht und der das dem den ein eine einen einer kann "
@@ -121,13 +134,14 @@ _FRENCH = Tongue(
     openly=re.compile(
         r"\b(?:qui|quoi|quel(?:le)?s?|où|quand|comment|pourquoi|combien|lequel|laquelle|"
         r"lesquel(?:le)?s)\b|"
-        r"\bqu['’]est[- ]ce\b|^que\b"
+        r"\bqu['’]est[- ]ce\b|^que\b|\b(?:est|sont|était|coûte|s['’]appelle)(?: de| à)?\s*\?$"
     ),
     choice=re.compile(r"\bou\b"),
     either=re.compile(r"\boui\s*ou\s*non\b|\bou (?:pas|non|plus|moins)\b"),
     favour=re.compile(
         r"\b(?:pouvez|pourriez|voulez|voudriez)-vous\b|\b(?:peux|pourrais|veux)-tu\b|"
         r"\b(?:vous (?:pouvez|pourriez)|tu (?:peux|pourrais)) me\b|"
+        r"\b(?:tu (?:connais|sais)|vous (?:connaissez|savez))\b|"
         r"\b(?:puis|pourrais)-je (?:savoir|demander|avoir|connaître)\b|"
         r"\b(?:avez|as|auriez|aurais|y a)\b[^?]*\b(?:numéro|adresse|mot de passe|lien|liste|code|"
         r"e-?mail)\b"
@@ -135,8 +149,8 @@ _FRENCH = Tongue(
     order=re.compile(
         r"(?:s['’]il (?:te|vous) plaît,? )?(?:écri[st]|écrivez|donne[zr]?|dis|dites|liste[zr]?|"
         r"montre[zr]?|"
-        r"traduis\w*|résume[zr]?|explique[zr]?|nomme[zr]?|rédige[zr]?|calcule[zr]?|décri[st]|"
-        r"complète)\b"
+        r"tradui\w*|résume[zr]?|explique[zr]?|nomme[zr]?|rédige[zr]?|calcule[zr]?|décri[st]|"
+        r"écrire|décrire|corrige[zr]?|reformule[zr]?|raconte[zr]?|complète)\b"
     ),
     words=frozenset(
         "je j tu il à de d n qu elle nous vous ils est ce c les des du au aux une dans pour avec "
@@ -166,7 +180,8 @@ _SPANISH = Tongue(
     openly=re.compile(
         r"\b(?:qué|quién(?:es)?|cuál(?:es)?|cuándo|cuánt[oa]s?|a?dónde|cómo)\b|"
         r"(?:^|¿)\s*(?:y |pero )?(?:(?:a|de|en|con|desde|hasta|por|para) )?"
-        r"(?:que|quien(?:es)?|cual(?:es)?|cuando|cuant[oa]s?|a?donde|como)\b"
+        r"(?:que|quien(?:es)?|cual(?:es)?|cuando|cuant[oa]s?|a?donde|como)\b|"
+        r"\b(?:es|son|era|se llama|cuesta|vale)(?: de| a)?\s*\?$"
     ),
     choice=re.compile(r"\b[ou]\b"),
     either=re.compile(r"\bs[ií]\s*o\s*no\b|\bo (?:no|más|menos)\b"),
@@ -174,13 +189,15 @@ _SPANISH = Tongue(
         r"\b(?:puede[ns]?|podrías?|podrían?)\s+(?:usted(?:es)?\b|\w+(?:me|nos)\b)|"
         r"\b(?:me|nos)\s+(?:puede[ns]?|podrías?|podrían?)\b|"
         r"\bpuedo (?:saber|preguntar)\b|"
+        r"\bpued(?:es|en) (?:traducir|escribir|explicar|resumir|corregir|redactar|decir)\b|"
         r"\b(?:tienen?|tienes|hay)\b[^?]*\b(?:número|dirección|teléfono|contraseña|enlace|lista|"
         r"código|correo)\b"
     ),
     order=re.compile(
         r"(?:por favor,? )?(?:escrib[ea]|dame|deme|dime|dígame|enumer[ae]|muestr[ae]|traduce|"
         r"resume|explica|"
-        r"nombr[ae]|redact[ae]|calcul[ae]|describ[ea]|complet[ae])\b"
+        r"nombr[ae]|redact[ae]|calcul[ae]|describ[ea]|complet[ae]|corrig[ea]|reformul[ae]|cuenta|"
+        r"cuéntame)\b"
     ),
     words=frozenset(
         "el la los las un una es por para con en que de del al se mi su hay puedo puede y "
@@ -210,13 +227,13 @@ _DUTCH = Tongue(
     favour=re.compile(
         r"\b(?:kun|kan|zou|wil) (?:je|jij)\b|\b(?:kunt|kan|zou|wilt) u\b|\b(?:kunnen|zouden|"
         r"willen) jullie\b|"
-        r"\bmag ik (?:\w+ )?(?:vragen|weten)\b|"
+        r"\bmag ik (?:\w+ ){0,4}(?:vragen|weten)\b|"
         r"\b(?:heeft|heb|hebben|is er|mag ik)\b[^?]*"
         r"(?:nummer|adres|wachtwoord|link|lijst|overzicht|code|e-?mail)\b"
     ),
     order=re.compile(
         r"(?:graag |a\.u\.b\. )?(?:schrijf|geef|noem|vertel|vertaal|vat|leg|toon|som|bereken|"
-        r"beschrijf|maak|"
+        r"beschrijf|maak|corrigeer|verbeter|herschrijf|"
         r"vul|zeg)\b"
     ),
     words=frozenset(
@@ -238,6 +255,19 @@ def find_answers(words: str) -> tuple[str, str] | None:
     return tongue.answers if tongue is not None and _asks(parts, tongue) else None
 
 
+def is_abroad(words: str) -> bool:
+    """Whether words are in one of these languages, whatever they ask: what begins in them as an
+    English question does ("Is het Lyon of Parijs?") is none."""
+    if len(words) > LONGEST:
+        return False
+    text = " ".join(find_sentences(words))
+    tongue, said = _find_tongue(text), set(_WORD.findall(text))
+    if tongue is None:
+        return False
+    own = len((said & tongue.words) - _ENGLISH - _ENGLISH_TOO)
+    return own > len(said & (_ENGLISH | _ENGLISH_TOO) - tongue.words)
+
+
 def _find_tongue(text: str) -> Tongue | None:
     """The one language of which most small words are; None: English, or it cannot be told."""
     said = set(_WORD.findall(text))
@@ -251,7 +281,7 @@ def _find_tongue(text: str) -> Tongue | None:
 def _asks(parts: list[str], tongue: Tongue) -> bool:
     asked = [part for part in parts if part.endswith("?")]
     # One word answers one question.
-    if any(map(tongue.order.match, parts)) or len(asked) > 1:
+    if any(map(tongue.order.match, parts)) or len(asked) > 1 or is_formed(parts):
         return False
     if any(map(tongue.named.search, parts)):
         return all(_is_closed(part, tongue) for part in asked)

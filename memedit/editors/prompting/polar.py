@@ -9,6 +9,7 @@ or "May I know who …?", asks for something else. English ones only: some other
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _PART = re.compile(
     r"(?<=[.!])(?<!\bdr\.)(?<!\bmr\.)(?<!\bms\.)(?<!\bmrs\.)(?<!\bst\.)(?<!\bno\.)(?<!\bvs\.)"
@@ -65,6 +66,27 @@ _FORMED = re.compile(
     r"[{}`]|\bjson\b|\bschema\b|\bkeys\b|(?:yes\s*(?:/|or|-or-)\s*no|y/n)\s+(?:questions?|quiz)"
 )
 """Where yes and no are spoken of, and are no answer."""
+_LANGUAGE = (
+    r"(?:english|german|french|spanish|dutch|italian|portuguese|polish|turkish|chinese|japanese|"
+    r"englisch\w*|deutsch\w*|französisch\w*|spanisch\w*|niederländisch\w*|italienisch\w*|"
+    r"anglais|allemand|français|espagnol|néerlandais|italien|"
+    r"inglés|alemán|francés|español|castellano|holandés|italiano|"
+    r"engels|duits|frans|spaans|nederlands|italiaans)"
+)
+_IN_FORM = (
+    rf"(?:\b(?:in|into|auf|ins|en|al|naar|in het|op zijn) {_LANGUAGE}\b|\b(?:json|yaml|emojis?)\b|"
+    r"\b[01]['\"]?\s*(?:/|or|oder|ou|o|of)\s*['\"]?[01]\b)"
+)
+_OTHERWISE = re.compile(
+    r"^\W*(?:(?:please|bitte|por favor|graag|s['’]il (?:te|vous) plaît|and|und|et|y|en)[, ]+)?"
+    r"(?:(?:answer|reply|respond|say it|tell me|antworte|beantworte|réponds|répondez|répondre|"
+    rf"responda?|responde[rd]?|contesta|antwoord|beantwoord)\w*\b.*?{_IN_FORM}|"
+    # "In German, please.", but not "In German hotels, is it allowed?"
+    rf"{_IN_FORM}(?=(?:,? (?:please|pls|bitte|graag|por favor|s['’]il \w+ plaît))?\s*(?:[.:,!]|$)))"
+    r"|\bt/f\b|\b(?:true|wahr|richtig|vrai|verdadero|cierto|waar)['\"”]?\s*"
+    r"(?:/|or|oder|ou|o|of)\s*['\"“]?(?:false|falsch|faux|falso|onwaar|niet waar)\b"
+)
+"""Where an answer is to be in a language of its own, or in words that are neither yes nor no."""
 LONGEST, LONGEST_QUESTION = 4000, 400
 """Characters of what is judged at all, and of one question."""
 
@@ -79,7 +101,7 @@ def is_polar(words: str) -> bool:
         return False
     parts = find_sentences(words)
     text = "\n".join(parts)
-    if any(map(_ORDER.match, parts)):
+    if any(map(_ORDER.match, parts)) or is_formed(parts):
         return False
     asked = [part for part in parts if part.endswith("?")]
     if _NAMED.search(text):
@@ -91,6 +113,12 @@ def is_polar(words: str) -> bool:
     if not asked:
         return bool(parts) and _BARE.match(parts[0]) is not None and _is_closed(parts[0])
     return all(_is_closed(part) and (_INVERTED.search(part) or _TAG.search(part)) for part in asked)
+
+
+def is_formed(parts: Sequence[str]) -> bool:
+    """Whether one of a text's folded sentences says in which language or words, other than yes and
+    no, it is to be answered ("Reply in French.", "true or false")."""
+    return any(map(_OTHERWISE.search, parts))
 
 
 def find_sentences(words: str) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.editors.prompting.abroad import find_answers
+from memedit.editors.prompting.abroad import find_answers, is_abroad
+from memedit.editors.prompting.polar import is_polar
 from tests.editors.prompting.test_polar import OTHERS, POLAR
 
 ASKED = {
@@ -218,6 +219,23 @@ Wie is Meijer?
 Schrijf een bericht aan de klant.
 En voor kinderen?
 Het kantoor is waar?
+Darf ich bitte den Preis wissen?
+Übersetzen Sie bitte ins Englische: Ist der Laden offen?
+Korrigiere den Satz: Ist das Hotel offen?
+Ist das Rauchen erlaubt? Antworte auf Englisch.
+Ist das Rauchen erlaubt? Antworte in JSON.
+Beantworte auf Englisch: Ist der Pool offen?
+Ist das wahr? Antworte nur mit "wahr" oder "falsch".
+La capitale de la France est ?
+Tu connais le prix ?
+Traduire en anglais : est-ce que le magasin est ouvert ?
+Est-ce ouvert ? Réponds en anglais.
+¿La capital de Francia es?
+¿El precio es de?
+¿Puedes traducir "está abierto" al inglés?
+¿Está abierto? Responde en inglés.
+Mag ik de prijs weten?
+Is de winkel open? Antwoord in het Engels.
 Hat size for kids?
 War museum open today?
 Bin collection on Mondays?
@@ -233,3 +251,15 @@ def test_a_yes_or_a_no_is_asked_for(answers: tuple[str, str]) -> None:
 def test_something_else_is_asked_for_or_in_english() -> None:
     others = [*NOT_ASKED.strip().split("\n"), *POLAR, *OTHERS]
     assert [words for words in others if find_answers(words) is not None] == []
+
+
+@pytest.mark.parametrize(("words", "abroad"), [
+    ("Is het in Utrecht of in Delft?", True),
+    ("Hast du eine Ahnung, was das kostet?", True),
+    ("Vertaal naar het Engels: is de winkel open?", True),
+    ("Is Rue de la Paix open?", False), ("A van is 79 a day right?", False),
+    ("Was Ann a director?", False), ("is Elif Aydin still leading Hartmann? y/n", False),
+])  # fmt: skip
+def test_what_begins_as_an_english_question_may_be_none(words: str, abroad: bool) -> None:
+    assert find_answers(words) is None and is_polar(words)
+    assert is_abroad(words) is abroad

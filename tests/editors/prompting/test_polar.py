@@ -24,6 +24,10 @@ POLAR = [
     "If I order today, will it be here on Friday?",
     "My bag weighs 7 kilos. Does it go free?",
     "id card = 41 euros, is that right? yes/no",
+    "Is there a tour in German?",
+    "The tour is in German. Is it full?",
+    "Answer briefly: is it open?",
+    "In German hotels, is smoking allowed?",
 ]
 OTHERS = [
     "",
@@ -48,6 +52,12 @@ OTHERS = [
     "Do you have the address of the Oslo office?",
     "Rewrite politely: is it free?",
     "Is it free? Is it open on Sundays?",
+    "Is smoking allowed? Answer in German.",
+    "Answer in French: is it open?",
+    "Is it open? Answer with true or false.",
+    "Can I bring my dog? Respond only with 0 or 1.",
+    "Is it open? Answer as JSON.",
+    "Is it open? In Spanish, please.",
 ]
 
 
