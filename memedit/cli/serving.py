@@ -155,6 +155,11 @@ def _keys(settings: Settings) -> tuple[KeyRing | None, str | None]:
 
 def _announce(url: str, secret: str | None, settings: Settings, store: EditMemory) -> None:
     """Say where the server is. A key made for this run goes to a terminal, never to a log."""
+    if settings.approval and (settings.no_auth or secret is not None):
+        said = (
+            "Whoever proposes a change cannot approve it: that takes a second key, --api-key-file."
+        )
+        render.note(said, style="yellow")
     if settings.no_auth:
         render.note(f"Serving at {url}", style="bold")
         if settings.host not in LOOPBACK:

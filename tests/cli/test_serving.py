@@ -12,13 +12,31 @@ import pytest
 from typer.testing import CliRunner
 
 from memedit.cli.main import app
+from memedit.cli.serving import _announce
+from memedit.engine.encoders import HashingEncoder
+from memedit.memory import EditMemory
 from memedit.serving import keys
+from memedit.serving.settings import Settings
 from tests.serving import processes
 from tests.serving.helpers import CAPITAL
 
 
 def invoke(*words: str) -> Any:
     return CliRunner().invoke(app, list(words))
+
+
+def test_approval_without_a_second_key_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases: list[tuple[dict[str, Any], str | None, bool]] = [
+        ({"no_auth": True}, None, True),
+        ({}, "mk_this_run", True),
+        ({"api_key_file": tmp_path / "keys.json"}, None, False),
+    ]
+    with EditMemory(tmp_path / "memory", HashingEncoder(64)) as memory:
+        for given, secret, warned in cases:
+            _announce("http://x", secret, Settings(approval=True, **given), memory)
+            assert ("a second key" in capsys.readouterr().err) == warned
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
