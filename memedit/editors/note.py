@@ -215,7 +215,7 @@ class Note:
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if worked:
             # What came out is said, not the fact's own value.
-            told = find_told(worked)
+            told = "" if row.words.count("?") > 1 else find_told(worked)
             sure = replace(sure, answers=(told,) if told else (), leans=())
             note += f"\n- Worked out: {worked}"
         if row.decision.read_as:

@@ -32,8 +32,8 @@ _RECKONED = (
     'what follows from it? End with "Result: ...".'
 )
 _RESULT = re.compile(r"\bresult\b(?! of\b)[^\n]{0,160}\d", re.IGNORECASE)
-_TOLD = re.compile(r"\bresult[\s:*\"“]{1,6}(?P<told>(?:(?!\bresult\b).){1,240})$", re.IGNORECASE)
-_OWN_PERSON = re.compile(r"\b(?:i|we|me|us|my|our|mine|ours)\b|^[^\w€£$-]|[:=]", re.IGNORECASE)
+_TOLD = re.compile(r"\b[Rr]esult:[\s*\"“]{1,6}(?P<told>[A-Z\d€£$][^\n]{0,240})$")
+_OWN_PERSON = re.compile(r"\b(?:I|[Ww]e|[Mm]e|us|[Oo]ur|[Mm]y|[Mm]ine|[Oo]urs)\b|[:=]|\bResult\b")
 _LONGEST = 400
 """Characters of a fact that a thought begins with; a longer one is too much to say again."""
 _CONCLUDED = re.compile(
@@ -111,7 +111,7 @@ def find_told(worked: str) -> str:
     """
     found = _TOLD.search(worked)
     told = found["told"].strip(' *"”') if found else ""
-    return "" if _OWN_PERSON.search(told) else told
+    return told if re.search(r"\d", told) and not _OWN_PERSON.search(told) else ""
 
 
 def _think(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[str]:

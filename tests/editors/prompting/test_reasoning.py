@@ -133,7 +133,9 @@ def test_a_sum_is_worked_out_and_the_note_says_it(
 @pytest.mark.parametrize(("worked", "told"), [
     ("3 x £14 = £42. Result: £42", "£42"),
     ("Result: Three days cost £42.", "Three days cost £42."),
-    ("Result: 3. **Result:** You pay 110.50 euros.", "You pay 110.50 euros."),
+    ("**Result:** You pay 110.50 euros.", "You pay 110.50 euros."),
+    ("Result: 42 US dollars", "42 US dollars"), ("Result: It is not known.", ""),
+    ("Result: is 42", ""), ("As a result the fee is 5.", ""), ("Result: 3. Result: 4.", ""),
     ("Result: I would have to add 12 euros.", ""), ("Result: our fee is 3", ""), ("It is 42.", ""),
     ("Result: 3 x 14 = 42", ""),
 ])  # fmt: skip
