@@ -28,6 +28,19 @@ _OWN = re.compile(r"sorry|apolog|unfortunately|\bleid\b|leider|désolé|siento",
 _SALUTATION = re.compile(
     r"\s*(dear|hello|hi|hiya|hey|good|to|greetings|ladies)\b[^.!?\n]{0,60}[,.!\n]", re.IGNORECASE
 )
+_GREETINGS = (
+    "Dear",
+    "Hello",
+    "Hi",
+    "Hiya",
+    "Hey",
+    "Good",
+    "To",
+    "Greetings",
+    "dear",
+    "hello",
+    "hi",
+)
 _LETTER = 150
 """Characters from which words that begin by greeting somebody are a letter."""
 _WRITTEN = re.compile(
@@ -46,7 +59,8 @@ def greetings_against(words: str) -> tuple[str, ...]:
     found = _SALUTATION.match(words)
     if found is None or len(words) < _LETTER or _WRITTEN.search(words.casefold()):
         return ()
-    return tuple({found[1], found[1].capitalize()})
+    # Whichever it is: one that is kept from "Hiya" says "Hi".
+    return _GREETINGS
 
 
 def denials_against(words: str, facts: str, *, asked: bool) -> tuple[str, ...]:

@@ -28,9 +28,18 @@ POLAR = [
     "The tour is in German. Is it full?",
     "Answer briefly: is it open?",
     "In German hotels, is smoking allowed?",
+    "Full time holliday is 25 days innit",
+    "So I have to give one months notice to get out of the monthly thing?",
+    "That's free for guests, right",
 ]
 OTHERS = [
     "",
+    "and that's at which address?",
+    "and it ends in?",
+    "i posted mine on 1 april, so?",
+    "I've an appointment at 2, which floor do I have to go to?",
+    "i pay $29 for print. that's the price isn't it? what is it really",
+    "I need the number of the porter?",
     "Can you tell me the refund window?",
     "Is it Lyon or Paris?",
     "What is the capital of France?",
