@@ -38,6 +38,8 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much of the weights after the training is tried in the mean; 0 leaves them as they were."""
 _HELD_OUT = 8
 """One memory of so many is held out where none is named."""
+_PAIRS = 5
+"""Pairs of one request, at least."""
 _CALIBRATING = 700
 """Requests of other data that calibrate, too."""
 
@@ -178,7 +180,6 @@ def _draw(
 ) -> list[Labelled]:
     """As many pairs as the schedule reads, in the shares of the mixture."""
     rng = random.Random(schedule.seed)
-    own = dict(bank("assistants"))
     sources = [(mixture.new, _pair_twice(new, encoder, rng, progress))]
     if requests is None:
         mixture = replace(mixture, own=mixture.own + mixture.other)
@@ -186,11 +187,24 @@ def _draw(
         most = int(mixture.other * schedule.steps * schedule.batch / 3)
         other = _read(requests, "train", most, encoder, schedule.seed, progress)
         sources.append((mixture.other, _label(other)))
-    sources.append((mixture.own, _pair_twice(own, encoder, rng, progress)))
     wanted = schedule.steps * schedule.batch
+    own = _sample(bank("assistants"), int(mixture.own * wanted / (2 * _PAIRS)) + 1, rng)
+    sources.append((mixture.own, _pair_twice(own, encoder, rng, progress)))
     drawn = [pair for share, pairs in sources for pair in _take(pairs, int(share * wanted), rng)]
     rng.shuffle(drawn)
     return drawn
+
+
+def _sample(memories: Memories, size: int, rng: random.Random) -> Memories:
+    """The memories with so many of their requests in all: more would be read for nothing."""
+    every = [(name, asked) for name, told in memories.items() for asked in told["requests"]]
+    chosen: dict[str, list[Any]] = {}
+    for name, asked in rng.sample(every, min(size, len(every))):
+        chosen.setdefault(name, []).append(asked)
+    return {
+        name: {"facts": memories[name]["facts"], "requests": requests}
+        for name, requests in chosen.items()
+    }
 
 
 def _take(pairs: Sequence[Labelled], size: int, rng: random.Random) -> list[Labelled]:
