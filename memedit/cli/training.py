@@ -171,11 +171,14 @@ def further(
             bf16=bf16,
             progress=show,
         )
-    if not json:
+    use = f'ClassifierScope(model="{out}")'
+    if json:
+        render.as_json(manifest)
+    else:
         for when, areas in manifest["further"]["areas"].items():
             for name, (asks, bears) in areas.items():
                 render.note(f"{when}, {name}: AUC of asking {asks}, of bearing {bears}")
-    _finish(manifest, f'ClassifierScope(model="{out}")', json=json)
+        render.note(f"Saved. Use it as {use}.")
 
 
 @train_app.command("counterfactual")

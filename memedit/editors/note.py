@@ -44,14 +44,14 @@ from memedit.editors.prompting.notes import (
     values_of,
     write_note,
 )
-from memedit.editors.prompting.polar import is_polar
+from memedit.editors.prompting.polar import find_sentences, is_formed, is_polar
 from memedit.editors.prompting.reasoning import (
     drop_order,
     find_told,
     think_through,
     work_out,
 )
-from memedit.editors.prompting.reckoning import is_reckoned
+from memedit.editors.prompting.reckoning import asks_once, is_reckoned
 from memedit.editors.prompting.verdicts import VERDICTS, Verdict, verdict_of
 
 PLACES = ("before", "after", "reply")
@@ -215,7 +215,8 @@ class Note:
         note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if worked:
             # What came out is said, not the fact's own value.
-            told = "" if row.words.count("?") > 1 else find_told(worked)
+            plain = asks_once(row.words) and not is_formed(find_sentences(row.words))
+            told = find_told(worked) if plain else ""
             sure = replace(sure, answers=(told,) if told else (), leans=())
             note += f"\n- Worked out: {worked}"
         if row.decision.read_as:
@@ -245,7 +246,7 @@ class Note:
     def _shun(self, row: Row, facts: str, *, asked: bool) -> tuple[str, ...]:
         """What a reply does not begin with."""
         denials = denials_against(f"{head(row)} {row.prompt}", facts, asked=asked)
-        return (*denials, *(greetings_against(row.words) if asked else ()))
+        return (*denials, *(greetings_against(row.words, facts) if asked else ()))
 
     def _leans(self, row: Row, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
         said = "" if row.turn is None else f"{row.turn.before} {row.prompt}"

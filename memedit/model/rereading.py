@@ -57,9 +57,9 @@ _BETWEEN = re.compile(r"(?:(?<!\s)\s+|)(?:[,;]|\n|\band\b|\bas well as\b|&)\s*",
 _MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _NOW = re.compile(
-    r",? ?\b(?:(?:as of |by )?(?:today|now(?! that\b))|nowadays|these days|currently|right now|"
-    r"at (?:the moment|present))\b",
-    re.IGNORECASE,
+    r"(?<!\bfrom)(?<!\buntil)(?<!\btill)(?<!\bby)(?<!\bto)(?<!\bor),? \b"
+    r"(?:(?:as of )?(?:today|now)|nowadays|these days|currently|right now|at the moment|"
+    r"at present)\b(?!['’]s\b| (?:that|or|on|then)\b)"
 )
 
 

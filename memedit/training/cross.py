@@ -70,8 +70,8 @@ def train_cross(
     bf16: bool = False,
     report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
 ) -> CrossEncoder:
-    """Minimise the binary cross-entropy of both logits; the result, in 8 bits as it will be used,
-    is returned and in ``folder/cross.safetensors``.
+    """Minimise the binary cross-entropy of both logits; the result is returned and, in 8 bits as
+    it will be used, in ``folder/cross.safetensors``.
 
     Every pair comes once before any comes twice. Interrupted, it goes on from its checkpoint.
     ``form`` is the class that is trained, ``start`` one that is trained on; None: a new one. With

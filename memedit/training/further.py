@@ -25,21 +25,20 @@ from memedit.training.requests.noise import add_noise
 
 if TYPE_CHECKING:
     from memedit.core.protocols import Encoder
-    from memedit.scope.classifier import PairModel
     from memedit.scope.cross import CrossEncoder
     from memedit.training.cross import Labelled
     from memedit.training.loop import Schedule
     from memedit.training.pairs import Pairs
 
 Progress = Callable[[str, int, int], None]
-MISSPELT = 0.22
-"""Share of the requests that are learnt from misspelt."""
+MISSPELT = 0.44
+"""Share of the requests that are learnt from misspelt beside as they are written."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much of the weights after the training is tried in the mean; 0 leaves them as they were."""
 _HELD_OUT = 8
 """One memory of so many is held out where none is named."""
-_PAIRS = 5
-"""Pairs of one request, at least."""
+_PAIRS, _OTHER_PAIRS = 5, 3
+"""Pairs of one request to a memory, and of one of a file, about."""
 _CALIBRATING = 700
 """Requests of other data that calibrate, too."""
 
@@ -106,7 +105,12 @@ def teach_further(
             f"The scope in {start} has no cross-encoder to train further.",
             hint="Train one: memedit train scope --out DIR.",
         )
+    if out.resolve() == start.resolve():
+        raise InvalidInputError(
+            f"{out} holds the scope that is trained further.", hint="Give another folder as --out."
+        )
     new, held = split_memories(memories, hold_out)
+    _check_roles(held)
     learnt = _draw(new, requests, encoding, schedule, mixture, progress)
     judged = _pair_held_out(held, requests, encoding, schedule.seed, progress)
     before = CrossEncoder.load(start, encoding)
@@ -122,8 +126,7 @@ def teach_further(
     model.manifest["further"] = {
         "memories": len(new), "held_out": sorted(held), "steps": schedule.steps,
         "share": share, "losses": losses, "pairs": len(learnt),
-        "areas": {"before": _rate_areas(model, judged, before),
-                  "after": _rate_areas(model, judged, cross)},
+        "areas": {"before": _rate_areas(judged, before), "after": _rate_areas(judged, cross)},
     }  # fmt: skip
     model.save(out)
     (out / "checkpoint.safetensors").unlink(missing_ok=True)
@@ -152,6 +155,25 @@ def split_memories(
             hint="Give at least two, and do not hold out all.",
         )
     return new, held
+
+
+def _check_roles(held: Memories) -> None:
+    """
+    Raises:
+        InvalidInputError: not every role comes in what is held out: nothing can be fitted on it.
+    """
+    asked = [request for told in held.values() for request in told["requests"]]
+    found = {
+        "asks": any(request.get("asks") for request in asked),
+        "informs": any(request.get("informs") for request in asked),
+        "neither": any(not (r.get("asks") or r.get("informs")) for r in asked),
+    }
+    if missing := [role for role, there in found.items() if not there]:
+        raise InvalidInputError(
+            f"The memories that are held out ({', '.join(held)}) have no request of the kind "
+            f"{missing[0]!r}: the probabilities cannot be fitted on them.",
+            hint="Hold out others, or more of them, or write such requests.",
+        )
 
 
 def mix(before: CrossEncoder, after: CrossEncoder, share: float) -> CrossEncoder:
@@ -184,7 +206,7 @@ def _draw(
     if requests is None:
         mixture = replace(mixture, own=mixture.own + mixture.other)
     else:
-        most = int(mixture.other * schedule.steps * schedule.batch / 3)
+        most = int(mixture.other * schedule.steps * schedule.batch / _OTHER_PAIRS)
         other = _read(requests, "train", most, encoder, schedule.seed, progress)
         sources.append((mixture.other, _label(other)))
     wanted = schedule.steps * schedule.batch
@@ -219,7 +241,7 @@ def _pair_twice(
     """Pairs of the requests as they are written, and of them with some misspelt."""
 
     def dress(text: str) -> str:
-        return add_noise(text, rng) if rng.random() < 2 * MISSPELT else text
+        return add_noise(text, rng) if rng.random() < MISSPELT else text
 
     found: list[Labelled] = []
     for form in (str, dress):
@@ -291,9 +313,7 @@ def _measure(cross: CrossEncoder, pairs: Pairs) -> float:
     return float(np.mean(np.logaddexp(0.0, np.where(truth, -logits, logits))))
 
 
-def _rate_areas(
-    model: PairModel, judged: Mapping[str, Pairs], cross: CrossEncoder
-) -> dict[str, tuple[float, float]]:
+def _rate_areas(judged: Mapping[str, Pairs], cross: CrossEncoder) -> dict[str, tuple[float, float]]:
     """Area under the ROC curve of asking and of bearing, for each of what it is judged by."""
     from sklearn.metrics import roc_auc_score
 

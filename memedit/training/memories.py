@@ -74,6 +74,12 @@ def check_memories(memories: object, source: str) -> Memories:
 
 
 def _check_request(asked: Mapping[str, Any], ids: Any, where: str) -> None:
+    for name in ("history", *(role for role, _ in _ROLES)):
+        given = asked.get(name, [])
+        if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+            raise InvalidInputError(
+                f"{where}: {name} is no list of texts: {given!r}.", hint=f'Write "{name}": ["…"].'
+            )
     named = [id for role, _ in _ROLES for id in asked.get(role, ())]
     if unknown := [id for id in named if id not in ids]:
         raise InvalidInputError(

@@ -129,17 +129,17 @@ def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> Non
     ("to whom it may concern. {} How high is the fine?", "To"),
     ("Hello! {} Please write me a reply to Senta.", ""),
     ("Our club rides to Sweden. {} What does the bridge cost?", ""),
-    ("Hello, what does the bridge cost?", ""),
+    ("Hello, what does the bridge cost?", ""), ("To cancel, what do I do? {} It is late.", ""),
 ])  # fmt: skip
 def test_a_reply_to_a_letter_does_not_begin_as_the_letter(
     words: str, shunned: str, turn: Turn
 ) -> None:
     words = words.format("It rains. " * 20 if "{}" in words else "")
     asked = told(row(words, [replace(hit(REFUND), role="asks")], turn))
-    greetings = {"Dear", "To", "Hello", "Hi", "Our"} & set(asked.shuns)
-    assert greetings == ({"Dear", "To", "Hello", "Hi"} if shunned else set())
+    greetings = {"Dear", "To whom", "Hello", "Hi", "Our"} & set(asked.shuns)
+    assert greetings == ({"Dear", "To whom", "Hello", "Hi"} if shunned else set())
     informed = told(row(words, [hit(REFUND)], turn))
-    assert not {"Dear", "To", "Hello"} & set(informed.shuns)
+    assert not {"Dear", "To whom", "Hello"} & set(informed.shuns)
 
 
 def test_a_reply_leans_to_the_one_value_of_a_statement(turn: Turn) -> None:

@@ -143,6 +143,8 @@ def test_what_a_pasted_document_answers_is_not_read_again() -> None:
     ("Who is it now, these days?", "Who is it?"),
     ("Now that it rains, who runs it?", "Now that it rains, who runs it?"),
     ("What is the price as of today", "What is the price"), ("and now?", "and now?"),
+    ("What is today's special?", "What is today's special?"), ("Is USA Today a paper?",) * 2,
+    ("Do I pay now or later?",) * 2, ("What holds from now on?",) * 2, ("Now, who runs it?",) * 2,
 ])  # fmt: skip
 def test_words_for_the_present_say_nothing(turn: str, left: str) -> None:
     assert drop_now(turn) == left

@@ -56,6 +56,7 @@ def test_pairs_are_labelled_in_full(minilm: Any) -> None:
         ({"shop": {"facts": {}, "requests": [{"q": "Hi?", "asks": ["7"]}]}}, "request 1 names"),
         ({"shop": {"facts": {}, "requests": [{"q": " "}]}}, "asks nothing"),
         ({"shop": {"facts": {}, "requests": [{"asks": []}]}}, "not of the form"),
+        ({"shop": {"facts": {}, "requests": [{"q": "Hi?", "asks": "7"}]}}, "asks is no list"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(memories: object, says: str) -> None:
@@ -107,6 +108,17 @@ def test_a_scope_without_a_cross_encoder_is_refused(tmp_path: Path) -> None:
         teach_further(
             memories, tmp_path / "out", start=tmp_path / "plain", schedule=Schedule(steps=1)
         )
+
+
+def test_what_is_held_out_must_hold_every_role(tmp_path: Path) -> None:
+    plain = {**SHOP, "requests": SHOP["requests"][:3]}
+    memories, schedule = {"a": SHOP, "b": plain}, Schedule(steps=1)
+    with pytest.raises(InvalidInputError, match="no request of the kind 'neither'"):
+        teach_further(
+            memories, tmp_path, start=locate_folder(""), schedule=schedule, hold_out=["b"]
+        )
+    with pytest.raises(InvalidInputError, match="holds the scope"):
+        teach_further(memories, locate_folder(""), start=locate_folder(""), schedule=schedule)
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

@@ -26,41 +26,32 @@ _OWN = re.compile(r"sorry|apolog|unfortunately|\bleid\b|leider|désolé|siento",
 
 
 _SALUTATION = re.compile(
-    r"\s*(dear|hello|hi|hiya|hey|good|to|greetings|ladies)\b[^.!?\n]{0,60}[,.!\n]", re.IGNORECASE
+    r"\s*(?:dear|hello|hi|hiya|hey|good (?:morning|afternoon|evening|day)|to whom|greetings|"
+    r"ladies)\b[^.!?\n]{0,60}[,.!\n]",
+    re.IGNORECASE,
 )
-_GREETINGS = (
-    "Dear",
-    "Hello",
-    "Hi",
-    "Hiya",
-    "Hey",
-    "Good",
-    "To",
-    "Greetings",
-    "dear",
-    "hello",
-    "hi",
-)
+_GREETINGS = ("Dear", "Hello", "Hi", "Hiya", "Hey", "To whom", "Greetings", "dear", "hello", "hi")
 _LETTER = 150
 """Characters from which words that begin by greeting somebody are a letter."""
 _WRITTEN = re.compile(
-    r"\bwrite (?:a|an|me|us|him|her|them|this|the|to)\b"
-    r"|\b(?:draft|compose|rewrite|translate|proofread|summar)"
+    r"\b(?:write|draft|compose|rewrite|translate|proofread|summar\w*|reply to|respond to|"
+    r"answer (?:him|her|them|this|the))\b"
 )
 
 
-def greetings_against(words: str) -> tuple[str, ...]:
-    """The salutation of a letter that asks something: an answer that begins as it does goes on to
-    copy it, word for word, until it is cut off.
+def greetings_against(words: str, facts: str) -> tuple[str, ...]:
+    """How an answer to a letter that asks something shall not begin: one that begins as the letter
+    does goes on to copy it, word for word, until it is cut off.
 
     Args:
-        words: The user's; () where they speak of writing or answering.
+        words: The user's; () where they are no letter, or speak of a text to be written.
+        facts: What is told: with what stands in it an answer may begin.
     """
-    found = _SALUTATION.match(words)
-    if found is None or len(words) < _LETTER or _WRITTEN.search(words.casefold()):
+    letter = len(words) >= _LETTER and _SALUTATION.match(words)
+    if not letter or _WRITTEN.search(words.casefold()):
         return ()
-    # Whichever it is: one that is kept from "Hiya" says "Hi".
-    return _GREETINGS
+    # All of them: a base that is kept from "Hiya" says "Hi".
+    return tuple(each for each in _GREETINGS if each.casefold() not in facts.casefold())
 
 
 def denials_against(words: str, facts: str, *, asked: bool) -> tuple[str, ...]:

@@ -39,20 +39,10 @@ _BARE = re.compile(
 )
 """How a question without its mark begins: "do the following" is none."""
 _TAG = re.compile(r"[\s,–—-](?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh)\s*\?$")
-_STATED = re.compile(
-    r"^(?:(?:so|and|but|then|ok|okay|hi|hey|wait|oh)\b,? )*"
-    r"(?:(?:i|we|you|he|she|they|it|that|this|there)(?:['’](?:s|m|re|ve|ll|d))? (?!(?:need|want|"
-    r"wanted|like|would like|was wondering|wonder|am looking|['’]d like)\b)\w+ \w+|no \w+ \w+)"
-)
-"""A statement with a question mark: "So I have to give a month's notice?"."""
-_AMID = re.compile(
-    r",|\b(?:who|whose|whom|what|which|where|why|when|how|and|so|in|at|to|is)\?$"
-    r"|\b(?:who|whose|whom|what|which|where|why|when|how)\b"
-)
-"""What makes it none: "it ends in?", "that's at which address?"."""
 _UNMARKED_TAG = re.compile(
     r"(?:[\s,](?:innit|isn['’]?t it|aren['’]?t they)|, (?:right|correct))\W{0,3}$"
 )
+_TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
     r"\b(?:can|could|will|would)\s+(?:you|u)\b"
     r"|\b(?:may|can|could|might)\s+(?:i|we)\s+(?:please\s+)?"
@@ -126,24 +116,19 @@ def is_polar(words: str) -> bool:
         return False
     if not asked:
         begins = bool(parts) and _BARE.match(parts[0]) is not None and _is_closed(parts[0])
-        return begins or (bool(parts) and _is_checked(parts[-1]))
-    return all(
-        _is_closed(part)
-        and (_INVERTED.search(part) or _TAG.search(part) or _is_stated(part, parts))
-        for part in asked
+        return begins or _is_checked(parts)
+    return all(_is_closed(part) and (_INVERTED.search(part) or _TAG.search(part)) for part in asked)
+
+
+def _is_checked(parts: Sequence[str]) -> bool:
+    """Whether the last of some sentences asks, without its mark, whether it is so ("…, innit"), and
+    none asks anything else."""
+    return (
+        bool(parts)
+        and _UNMARKED_TAG.search(parts[-1]) is not None
+        and not _TURNED.search(parts[-1])
+        and all(map(_is_closed, parts))
     )
-
-
-def _is_stated(question: str, parts: Sequence[str]) -> bool:
-    """Whether a question is a statement but for its mark, and nothing else is asked."""
-    return _STATED.match(question) is not None and not (
-        _AMID.search(question) or any(map(_OPEN.search, parts))
-    )
-
-
-def _is_checked(sentence: str) -> bool:
-    """Whether a sentence without a question mark asks whether it is so ("…, innit")."""
-    return _UNMARKED_TAG.search(sentence) is not None and _is_closed(sentence)
 
 
 def is_formed(parts: Sequence[str]) -> bool:

@@ -33,7 +33,12 @@ _RECKONED = (
 )
 _RESULT = re.compile(r"\bresult\b(?! of\b)[^\n]{0,160}\d", re.IGNORECASE)
 _TOLD = re.compile(r"\b[Rr]esult:[\s*\"“]{1,6}(?P<told>[A-Z\d€£$][^\n]{0,240})$")
-_OWN_PERSON = re.compile(r"\b(?:I|[Ww]e|[Mm]e|us|[Oo]ur|[Mm]y|[Mm]ine|[Oo]urs)\b|[:=]|\bResult\b")
+_NOT_TOLD = re.compile(
+    r"\b(?:I|[Ww]e|[Mm]e|us|[Oo]ur|[Mm]y|[Mm]ine|[Oo]urs)\b|[:=]|\bResult\b|\d ?[-+*×·÷/x−–] ?\d"
+    r"|\b(?:no information|unclear|cannot|can['’]t|unknown|not (?:known|stated|given|specified|"
+    r"sure|clear|enough|possible))\b"
+)
+"""In a result that is none to tell: it speaks of the base, does not know, or still reckons."""
 _LONGEST = 400
 """Characters of a fact that a thought begins with; a longer one is too much to say again."""
 _CONCLUDED = re.compile(
@@ -111,7 +116,7 @@ def find_told(worked: str) -> str:
     """
     found = _TOLD.search(worked)
     told = found["told"].strip(' *"”') if found else ""
-    return told if re.search(r"\d", told) and not _OWN_PERSON.search(told) else ""
+    return told if re.search(r"\d", told) and not _NOT_TOLD.search(told) else ""
 
 
 def _think(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[str]:

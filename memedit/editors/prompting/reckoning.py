@@ -51,6 +51,15 @@ def is_reckoned(words: str, facts: str, *, asked: bool) -> bool:
     return not asked and bool(_AMOUNT.search(words) and _NUMBER.search(words))
 
 
+def asks_once(words: str) -> bool:
+    """Whether a result alone answers: one thing is asked, and no way to it."""
+    openly = re.findall(r"\b(?:who|whose|what|which|where|why|when|how)\b", words, re.IGNORECASE)
+    explained = re.search(
+        r"\b(?:explain|step by step|steps|show (?:your|the))\b", words, re.IGNORECASE
+    )
+    return words.count("?") <= 1 and len(openly) <= 1 and not explained
+
+
 def counts(words: str) -> bool:
     """Whether words ask for a sum, or for how much so many are."""
     return len(words) <= _MOST and bool(

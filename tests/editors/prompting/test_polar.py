@@ -29,7 +29,6 @@ POLAR = [
     "Answer briefly: is it open?",
     "In German hotels, is smoking allowed?",
     "Full time holliday is 25 days innit",
-    "So I have to give one months notice to get out of the monthly thing?",
     "That's free for guests, right",
 ]
 OTHERS = [
@@ -40,6 +39,9 @@ OTHERS = [
     "I've an appointment at 2, which floor do I have to go to?",
     "i pay $29 for print. that's the price isn't it? what is it really",
     "I need the number of the porter?",
+    "we are looking for the phone number?",
+    "turn left, right",
+    "what does parking cost. the pool's free, right",
     "Can you tell me the refund window?",
     "Is it Lyon or Paris?",
     "What is the capital of France?",

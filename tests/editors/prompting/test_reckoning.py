@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.editors.prompting.reckoning import is_reckoned
+from memedit.editors.prompting.reckoning import asks_once, is_reckoned
 
 RATE = "Hiring a bike costs £14 per day."
 
@@ -46,3 +46,12 @@ def test_it_is_the_fact_itself_or_something_else(words: str, asked: bool) -> Non
 
 def test_without_a_number_there_is_nothing_to_reckon_with() -> None:
     assert not is_reckoned("What do two of them cost together?", "Bikes are free.", asked=False)
+
+
+@pytest.mark.parametrize(("words", "once"), [
+    ("What do three days come to?", True), ("What do three days come to? And who do I pay?", False),
+    ("What do three days come to and who do I pay", False),
+    ("How much are 3 passes? Explain step by step.", False),
+])  # fmt: skip
+def test_a_result_alone_answers_one_question(words: str, once: bool) -> None:
+    assert asks_once(words) is once
