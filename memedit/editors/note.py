@@ -86,8 +86,9 @@ class Note:
             facts say, what is asked, how both compare. Asked for a yes or no at once, a base says
             that 900 requests are within a limit of 600. So is what asks for a sum or a difference;
             its note then says what came out. None: where the base answers chats and has at least a
-            billion parameters and does not think aloud itself, as its chat template tells; then
-            nothing is leaned to either: its reply begins with its thought.
+            billion parameters. Never of a base that thinks aloud, as its chat template tells (its
+            reply begins with its own thought; nothing is leaned to either), nor where ``lean`` is
+            0.
         wording: What introduces the facts in a chat: one of ``WORDINGS`` by name, or a text.
         place: Where the note stands in a chat: ``"before"`` or ``"after"`` the words of its last
             turn, or as the hidden beginning of the ``"reply"``.

@@ -2,8 +2,9 @@
 
 Who writes to a firm's assistant says "your API", not the firm's name; puts two questions and a
 story into one message; asks for a list of three things at once; misspells. So what bears on nothing
-as a whole is read again: in the firm's name, spelt as the edits are, sentence by sentence. The
-items of a list are read each by itself in any case, since the whole asks none of them.
+as a whole is read again: in the firm's name, spelt as the edits are and without "today", sentence
+by sentence. The items of a list are read each by itself in any case, since the whole asks none of
+them.
 """
 
 from __future__ import annotations
