@@ -99,7 +99,9 @@ class Shaper:
         self._read = read
         self._vocabulary: LLTokenizer | None = None
         self._unread = ""
-        self._compile = lru_cache(maxsize=64)(self._compile_grammar)
+        self._compile_small = lru_cache(maxsize=64)(self._compile_grammar)
+        # Tens of megabytes each.
+        self._compile_large = lru_cache(maxsize=4)(self._compile_grammar)
         self._judged: dict[bytes, str] = {}
         self._room, self._turn = threading.BoundedSemaphore(_WAITING), threading.Lock()
 
@@ -119,7 +121,8 @@ class Shaper:
             raise refuse(param, _TOO_LONG)
         if not judged and not is_small(grammar) and (why := self.judge([grammar])[0]):
             raise refuse(param, why)
-        found = self._compile(grammar)
+        keep = self._compile_small if is_small(grammar) else self._compile_large
+        found = keep(grammar)
         if isinstance(found, str):
             raise refuse(param, found)
         return Shape(found)
