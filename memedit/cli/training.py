@@ -44,6 +44,16 @@ SaveEvery = Annotated[int, typer.Option("--save-every", min=1, help="Steps.")]
 Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")]
 Dtype = Annotated[str | None, typer.Option("--dtype", metavar="NAME", help="float32, bfloat16 …")]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything that is random.")]
+Requests = Annotated[
+    Path | None,
+    typer.Option(
+        "--requests",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="Requests with roles, as python -m memedit.training.requests writes them.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")]
 
 
@@ -61,16 +71,7 @@ def scope(
     cross_steps: Annotated[
         int, typer.Option("--cross-steps", min=0, help="Steps of the cross-encoder; 0: without.")
     ] = 1_500,
-    requests: Annotated[
-        Path | None,
-        typer.Option(
-            "--requests",
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="Requests with roles, as python -m memedit.training.requests writes them.",
-        ),
-    ] = None,
+    requests: Requests = None,
     device: Annotated[
         str | None, typer.Option("--device", help="Where it trains: cpu, cuda.")
     ] = None,
@@ -114,16 +115,7 @@ def further(
         Path | None,
         typer.Option("--from", metavar="DIR", exists=True, help="[default: the packaged scope]"),
     ] = None,
-    requests: Annotated[
-        Path | None,
-        typer.Option(
-            "--requests",
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="More to learn from, as python -m memedit.training.requests writes it.",
-        ),
-    ] = None,
+    requests: Requests = None,
     hold_out: Annotated[
         list[str] | None,
         typer.Option(

@@ -23,6 +23,9 @@ MOST_JSON = 64 << 20
 """Bytes of a manifest or settings file."""
 _MOST_HEADER = 16 << 20  # of a safetensors file; the format's own limit is 100 MB
 _LENGTH = 8  # bytes in which a safetensors file says how long its header is
+PLACE = Path(__file__).resolve().parents[2]
+"""Where a process of ours begins: Python looks for modules there first, and where the command was
+started may lie a stranger's ``json.py``."""
 
 
 def check_plain(path: Path) -> os.stat_result:

@@ -146,7 +146,7 @@ def split_memories(
             f"There is no memory called {unknown[0]!r} to hold out.",
             hint=f"There are {', '.join(memories)}.",
         )
-    named = hold_out or sorted(memories)[::_HELD_OUT]
+    named = set(hold_out or sorted(memories)[::_HELD_OUT])
     held = {name: told for name, told in memories.items() if name in named}
     new = {name: told for name, told in memories.items() if name not in named}
     if not new or not held:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from memedit.core.documents import NewDocument, check_name
 from memedit.core.errors import InvalidInputError, MissingExtraError
-from memedit.core.untrusted import read_bytes
+from memedit.core.untrusted import PLACE, read_bytes
 from memedit.data.documents import cutting
 from memedit.data.documents.blocks import Block, Contents, contents_of, flatten, refuse_unreadable
 from memedit.data.documents.html import read_html
@@ -136,7 +136,9 @@ def read_apart(content: bytes, kind: str) -> Contents:
     """
     command = [sys.executable, "-m", "memedit.data.documents.worker", kind]
     try:
-        done = subprocess.run(command, input=content, capture_output=True, timeout=SECONDS)
+        done = subprocess.run(
+            command, input=content, capture_output=True, timeout=SECONDS, cwd=PLACE
+        )
     except subprocess.TimeoutExpired:
         raise refuse_unreadable(kind.upper(), f"it takes more than {SECONDS:.0f} seconds") from None
     try:

@@ -23,8 +23,6 @@ _SELF = "I"
 """Where nothing is asked but what a fact says, an answer neither begins by being sorry nor with the
 base itself: it would be here to help, or not be sure what is asked."""
 _OWN = re.compile(r"sorry|apolog|unfortunately|\bleid\b|leider|désolé|siento", re.IGNORECASE)
-
-
 _SALUTATION = re.compile(
     r"\s*(?:dear|hello|hi|hiya|hey|good (?:morning|afternoon|evening|day)|to whom|greetings|"
     r"ladies)\b[^.!?\n]{0,60}[,.!\n]",
@@ -51,7 +49,8 @@ def greetings_against(words: str, facts: str) -> tuple[str, ...]:
     if not letter or _WRITTEN.search(words.casefold()):
         return ()
     # All of them: a base that is kept from "Hiya" says "Hi".
-    return tuple(each for each in _GREETINGS if each.casefold() not in facts.casefold())
+    told = set(re.findall(r"[^\W\d_]+", facts.casefold()))
+    return tuple(each for each in _GREETINGS if not set(each.casefold().split()) <= told)
 
 
 def denials_against(words: str, facts: str, *, asked: bool) -> tuple[str, ...]:

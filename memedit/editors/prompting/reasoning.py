@@ -59,8 +59,6 @@ _BRIEF = 250
 """Characters of a thought that had room to end."""
 _MOST_READ = 12_000
 """Characters of a chat that is thought about: it is read once more for it."""
-
-
 _ECHOED = re.compile(r"\byes\W{1,4}or\W{1,4}answer", re.IGNORECASE)
 """What a base says that repeats how it shall end."""
 

@@ -14,6 +14,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from memedit.core.untrusted import PLACE
+
 log = logging.getLogger(__name__)
 _WAITED = 20.0
 """Seconds, where the system does not end a process that takes more of the processor than it may."""
@@ -56,7 +58,7 @@ def _run(grammars: Sequence[str]) -> list[str]:
     command = [sys.executable, "-m", "memedit.serving.local.sizing_worker"]
     given = json.dumps(list(grammars)).encode()
     try:
-        done = subprocess.run(command, input=given, capture_output=True, timeout=_WAITED)
+        done = subprocess.run(command, input=given, capture_output=True, timeout=_WAITED, cwd=PLACE)
         out, code, last = done.stdout, done.returncode, done.stderr[-200:]
     except subprocess.TimeoutExpired as error:
         out, code, last = error.stdout or b"", -1, b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from memedit.serving.errors import ApiError
 from memedit.serving.local.calling import HERMES, LLAMA, Style, Tools
 from memedit.serving.local.sampling import Generation, Sampling
 from memedit.serving.local.shaping import Shape, Shaper, write_json_rule
-from memedit.serving.local.sizing import name_largest
+from memedit.serving.local.sizing import judge_apart, name_largest
 from memedit.serving.tooling import Tool
 from tests import helpers
 
@@ -188,3 +189,11 @@ def test_the_largest_parts_of_a_schema_are_named() -> None:
     assert named[:2] == ["maxItems 1,000,000,000", "multipleOf 997"]
     assert named[2] == f"pattern {'a|' * 30}..." and named[3].endswith(" entries")
     assert characters.endswith(" characters")
+
+
+def test_no_module_of_the_working_directory_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('a stranger runs')")
+    monkeypatch.chdir(tmp_path)
+    assert judge_apart([f"start: {write_json_rule(FINE)}"]) == [""]
