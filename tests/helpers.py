@@ -50,6 +50,11 @@ def require_package(module: str, package: str) -> None:
         missing(f"{package} is not installed: pip install --no-deps {package}")
 
 
+def slow_unless(fast: bool, value: Any) -> Any:
+    """This value as a parameter of a test, left out of ``make test-fast`` unless ``fast``."""
+    return pytest.param(value, marks=() if fast else pytest.mark.slow)
+
+
 def shared_data(name: str) -> Path:
     """A file of the shared data sets; skips (or fails, under CI) when it is not there."""
     path = DATA / name

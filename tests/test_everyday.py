@@ -131,6 +131,7 @@ def test_answers_are_kept_and_not_mixed(tmp_path: Path) -> None:
         Answers(file, {"data": "2"})
 
 
+@pytest.mark.slow
 def test_batches_say_what_single_requests_say(tiny: Tiny, tiny_tokenizer: Any) -> None:
     model = EditableModel(tiny("llama"), tiny_tokenizer, editor="rag", encoder="hashing")
     data = own_requests(OWN)

@@ -64,6 +64,7 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
     assert _imported(module)["heavy"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["memedit.cli.main", "memedit.serving.app"])
 def test_what_needs_no_model_here_waits_for_no_torch(module: str) -> None:
     """``memedit edit list`` and a server before an upstream: torch alone would take seconds."""

@@ -302,6 +302,7 @@ def _trial(kind: str, worlds: Worlds, folder: Path, made: Round) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_every_kind(worlds: Worlds, tmp_path: Path) -> None:
     wrong: list[str] = []
     for made in STAGE.rounds():

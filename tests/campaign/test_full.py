@@ -144,6 +144,7 @@ class Both:
         self.other.close()
 
 
+@pytest.mark.slow
 def test_memory(disk: Disk, tmp_path: Path) -> None:
     for made in STAGE.rounds():
         made.counts[disk.kind] += 1

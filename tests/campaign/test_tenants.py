@@ -27,6 +27,7 @@ def _memory(rng: Random) -> EditMemory:
     return memory
 
 
+@pytest.mark.slow
 def test_no_tenant_is_answered_from_anothers_edits() -> None:
     for made in STAGE.rounds():
         rng, counts = made.rng, made.counts

@@ -37,6 +37,7 @@ def call(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
+@pytest.mark.slow
 def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) -> None:
     words = (
         "compare",
@@ -75,6 +76,7 @@ def test_compare_writes_what_it_says(call: Any, folder: Path, tmp_path: Path) ->
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "a.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_eval_measures_beside_the_unedited_model(call: Any, folder: Path, tmp_path: Path) -> None:
     words = ("--data", folder / "cases.jsonl", "--n", "2", "--max-new-tokens", "3")
     result = call("eval", "--editor", "rag@mention", *words, "--families", "gen", "--out", "e.json")
@@ -92,6 +94,7 @@ def test_without_timings_two_runs_write_the_same(call: Any, folder: Path, tmp_pa
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_sweep_has_a_cell_per_model_and_number(call: Any, folder: Path, tmp_path: Path) -> None:
     words = ("--editors", "rag@mention,none", "--data", folder / "cases.jsonl", "--n", "1,3")
     more = ("--models", folder / "model", "--run", "s", "--max-new-tokens", "3", "--out", "s.json")

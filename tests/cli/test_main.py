@@ -364,6 +364,7 @@ def test_a_failed_expectation_of_the_demo_is_exit_code_1(
     run("demo", code=1)
 
 
+@pytest.mark.slow
 def test_the_command_itself_shows_no_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "memedit.cli", "edit", "list", "--memory", str(tmp_path / "x")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

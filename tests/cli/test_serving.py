@@ -85,6 +85,7 @@ def test_options_that_cannot_be(tmp_path: Path, options: list[str], text: str) -
     assert result.exit_code == 2 and text in result.output, result.output
 
 
+@pytest.mark.slow
 def test_a_key_made_for_the_run_is_kept_out_of_the_log(tmp_path: Path) -> None:
     """Where standard error is no terminal, the key goes to a file that only its owner reads."""
     memory = tmp_path / "memory"

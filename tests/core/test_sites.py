@@ -89,6 +89,7 @@ def test_a_peft_base_has_the_same_paths_behind_a_prefix(tiny: Tiny, arch: str) -
     assert found.is_conv1d(found.mlp_out(1)) is fan
 
 
+@pytest.mark.slow
 def test_a_compiled_base_has_the_same_paths_behind_a_prefix(tiny: Tiny) -> None:
     base = tiny("llama")
     found = sites.find(torch.compile(base, backend="eager"))  # type: ignore[arg-type]

@@ -112,6 +112,7 @@ def test_no_update_moves_no_answer(lm: Engine) -> None:
         assert abs(float(training.losses(0)[1])) < 1e-6
 
 
+@pytest.mark.slow
 def test_training_lowers_the_edits_loss_and_what_is_saved_edits(tmp_path: Path) -> None:
     lm = tiny_engine()
     training = KeTraining(lm, lessons(), TEXTS, seed=0, retained=2)

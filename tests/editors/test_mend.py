@@ -131,6 +131,7 @@ def test_the_gradient_of_a_rate_is_the_difference_quotient(lm: Engine) -> None:
     assert float(slope[at]) == pytest.approx((values[0] - values[1]) / (2 * step), rel=0.05)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_what_is_saved_edits(tmp_path: Path) -> None:
     lm = tiny_engine()
     training = MendTraining(lm, lessons(), TEXTS, rank=8, seed=0)

@@ -91,6 +91,7 @@ def test_the_change_is_that_of_the_activated_outputs_over_the_prompt() -> None:
     assert not change(y, torch.zeros_like(y), prompt).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["llama", "gpt2"])
 def test_after_training_the_margins_hold(arch: str) -> None:
     """The edit's change exceeds beta, that of other prompts stays under alpha."""

@@ -278,6 +278,7 @@ def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("silent_hub")
 def test_silent_hub_is_given_up_soon() -> None:
     start = time.perf_counter()

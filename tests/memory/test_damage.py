@@ -90,6 +90,7 @@ def test_an_altered_settings_file_is_found(backup: Path, tmp_path: Path) -> None
         moving.migrate(backup, tmp_path / "elsewhere")
 
 
+@pytest.mark.slow
 def test_a_sound_backup_comes_back_with_its_settings(
     memory: EditMemory, backup: Path, tmp_path: Path
 ) -> None:
@@ -325,6 +326,7 @@ def test_a_torn_file_gives_up_what_its_whole_pages_hold(memory: EditMemory, tmp_
     assert "Isle 199" in text and "Land 1 is" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_flipped_bytes_anywhere_raise_nothing_of_another_kind(
     memory: EditMemory, tmp_path: Path, seed: int

@@ -67,6 +67,7 @@ def test_a_write_sees_what_was_written_while_it_encoded(
     assert sound(one) and sound(two)
 
 
+@pytest.mark.slow
 def test_processes_that_create_and_write_at_once(tmp_path: Path) -> None:
     path, count = tmp_path / "m", 25
     children = [

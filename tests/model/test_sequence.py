@@ -18,7 +18,7 @@ from memedit.editors.weights.base import sum_changes
 from memedit.engine.engine import Engine
 from memedit.scope import Mention
 from tests.editors.helpers import FACTS, quick, tiny_engine, with_hypernetworks, with_statistics
-from tests.helpers import byte_tokenizer, tiny_model
+from tests.helpers import byte_tokenizer, slow_unless, tiny_model
 
 ARCHITECTURES = ("gpt2", "gptj", "llama", "qwen2", "gemma3_text")
 EDITORS = [name for name in available() if hasattr(editor_class(name), "changes")]
@@ -82,7 +82,7 @@ def payloads_of(model: EditableModel) -> list[Any]:
     return [record.payloads[model.editor.name] for record in model.memory.records()]
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", [slow_unless(arch == "llama", arch) for arch in ARCHITECTURES])
 @pytest.mark.parametrize("name", EDITORS)
 def test_single_batch_and_sequential(name: str, arch: str, build: Build) -> None:
     """One edit, then two together on top: all of them are in the answers, none in the base."""
@@ -118,6 +118,7 @@ def test_single_batch_and_sequential(name: str, arch: str, build: Build) -> None
         assert same(logits(model), base)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITORS)
 def test_gated_edits_stand_for_themselves(name: str, build: Build) -> None:
     """Gated, each edit is fitted alone on the base, whatever was added with it or before."""
@@ -318,6 +319,7 @@ def test_who_adds_many_edits_hears_how_far_it_is(name: str, build: Build) -> Non
     assert heard == sorted(set(heard)) and heard[-1] == len(FACTS)
 
 
+@pytest.mark.slow
 def test_a_fit_is_heard_edit_by_edit_and_only_where_it_was_asked_for(build: Build) -> None:
     heard: list[tuple[int, int]] = []
     model = build()

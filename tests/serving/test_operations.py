@@ -72,6 +72,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, said: str) -> None:
 # -- a running server -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_terminated_server_finishes_what_it_answers(tmp_path: Path) -> None:
     """Configured by file and environment; its logs are JSON and name each request."""
     config = tmp_path / "memedit.toml"
@@ -125,6 +126,7 @@ def invoke(*words: str, code: int = 0) -> Any:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True], ids=["directory", "PostgreSQL"])
 def test_backup_verify_and_restore(
     shared: bool, tmp_path: Path, request: pytest.FixtureRequest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ Step = st.tuples(st.integers(0, 2), st.sampled_from(["add", "forget", "ask", "re
                  st.integers(0, 3))  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(Step, min_size=4, max_size=14))
 def test_whatever_tenants_do_each_sees_what_it_would_alone(steps: list[Any]) -> None:

@@ -108,6 +108,7 @@ def run(job: dict[str, Any], out: str, report: Any = lambda step, values: None) 
     return Path(job["folder"] / out)
 
 
+@pytest.mark.slow
 def test_the_job_saves_an_adapter_for_its_base(job: dict[str, Any]) -> None:
     losses: list[float] = []
     out = run(job, "whole", lambda step, values: losses.append(values["loss"]))
@@ -132,6 +133,7 @@ def test_the_job_saves_an_adapter_for_its_base(job: dict[str, Any]) -> None:
     assert all(torch.equal(m.b, n.b) for m, n in zip(adapter.modules, again.modules, strict=True))
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_an_adapter(job: dict[str, Any]) -> None:
     first = run(job, "first")
     still = {**job, "schedule": Schedule(steps=1, batch=1, rate=1e-12, warmup=1), "start": first}
@@ -150,6 +152,7 @@ def test_training_goes_on_from_an_adapter(job: dict[str, Any]) -> None:
         run({**still, "start": cut}, "third")
 
 
+@pytest.mark.slow
 def test_the_interventions_are_pefts_adapter(job: dict[str, Any]) -> None:
     from peft import PeftModel
 

@@ -106,6 +106,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_ends_as_an_undisturbed_one(
     job: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mend", "ke"])
 def test_what_the_command_trains_is_what_the_editor_finds(kind: str, files: Path) -> None:
     command = ["train", kind, "--data", str(files / "facts.jsonl")]

@@ -82,6 +82,7 @@ def test_pairs_of_two_sources_are_joined(file: Path) -> None:
     assert np.array_equal(both.scalars[len(one) :], one.scalars)
 
 
+@pytest.mark.slow
 def test_a_scope_is_trained_on_facts_and_requests(file: Path, tmp_path: Path) -> None:
     (tmp_path / "facts.jsonl").write_text(records(world()[:60]))
     (tmp_path / "text.txt").write_text("The weather was fine on the first day of the trip.\n" * 9)

@@ -109,6 +109,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_a_trained_scope_tells_questions_of_one_subject_apart(trained: Path) -> None:
     memory = EditMemory(None, load_encoder("hashing"))
     memory.add(Edit("Zoe Quist was born in", "Oslo", "Zoe Quist"))
@@ -154,6 +155,7 @@ def test_an_edited_model_refuses_a_scope_of_another_encoder(
     assert len(default.memory) == 1
 
 
+@pytest.mark.slow
 def test_the_abstain_band_says_unsure_and_fires_nothing(trained: Path) -> None:
     memory = EditMemory(None, load_encoder("hashing"))
     memory.add(Edit("Zoe Quist was born in", "Oslo", "Zoe Quist"))
@@ -169,6 +171,7 @@ def test_the_abstain_band_says_unsure_and_fires_nothing(trained: Path) -> None:
         ClassifierScope(threshold=0.2, abstain=0.3)
 
 
+@pytest.mark.slow
 def test_calibrating_on_own_traffic_sets_the_threshold(trained: Path) -> None:
     memory = EditMemory(None, load_encoder("hashing"))
     memory.add(Edit("Zoe Quist was born in", "Oslo", "Zoe Quist"))

@@ -134,6 +134,7 @@ def test_json_lists_and_gzip_are_read(tmp_path: Path) -> None:
     assert load_cases(plain).digest == load_cases(packed).digest
 
 
+@pytest.mark.slow
 def test_hub_data_sets_are_loaded_by_datasets(tmp_path: Path) -> None:
     """Its loader takes a folder too, which stands here for a repository."""
     pytest.importorskip("datasets")

@@ -56,6 +56,7 @@ def test_numbers_are_shown_in_their_unit() -> None:
     assert [tables.unit(n) for n in ("s", "kl_locality", "seconds_per_edit")] == ["%", "nats", "s"]
 
 
+@pytest.mark.slow
 def test_the_terminal_shows_every_editor_at_every_checkpoint(comparison: Comparison) -> None:
     console = Console(width=160, file=io.StringIO(), force_terminal=False)
     for table in tables.rich_tables(comparison):
@@ -91,6 +92,7 @@ def test_csv_has_every_figure(comparison: Comparison) -> None:
     assert len(rows) == count
 
 
+@pytest.mark.slow
 def test_the_page_stands_alone_and_takes_its_colours_from_the_theme(
     comparison: Comparison,
 ) -> None:
@@ -123,6 +125,7 @@ def test_the_page_stands_alone_and_takes_its_colours_from_the_theme(
         assert figure.svg.partition("<svg")[2] in text
 
 
+@pytest.mark.slow
 def test_pictures_stand_alone(comparison: Comparison) -> None:
     found = pictures(comparison)
     assert len(found) == 6 and {"curves", "seconds", "scores-free-generation"} <= set(found)
@@ -132,6 +135,7 @@ def test_pictures_stand_alone(comparison: Comparison) -> None:
         assert used and all(f"{name}:" in svg for name in used)
 
 
+@pytest.mark.slow
 def test_runs_are_reported_side_by_side(comparison: Comparison, tmp_path: Path) -> None:
     """The editor of both keeps its name once; each has its own rows."""
     data = write(tmp_path / "cases.jsonl", [record(i) for i in range(4)])

@@ -187,6 +187,7 @@ def test_the_form_a_probe_asks_for_is_judged_and_stated(model: Any, tmp_path: Pa
         compare(model, "ike", cases({"type": "poem"}))
 
 
+@pytest.mark.slow
 def test_fluency_is_measured_on_request(model: Any, data: Path) -> None:
     pytest.importorskip("nltk")
     options: dict[str, Any] = {"families": ("fluency",), "group": 2}

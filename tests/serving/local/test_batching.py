@@ -69,6 +69,7 @@ def model() -> Any:
     return model
 
 
+@pytest.mark.slow
 def test_a_mixed_batch_says_what_its_rows_say_alone(model: Any) -> None:
     prompts: list[tuple[str, dict[str, Any]]] = [
         (QUESTION, {}), (ELSEWHERE, {}), ("The capital of Spain is", {"n": 2}),

@@ -135,6 +135,7 @@ TOO_LARGE = [
 FINE = field_of({"type": "string", "pattern": "^[a-z]{2,8}$", "maxLength": 20_000})
 
 
+@pytest.mark.slow
 def test_what_is_too_large_is_refused_and_named_and_harms_nothing_else() -> None:
     """Several together, as the tools of a request: each is judged."""
     shaper = Shaper(read)

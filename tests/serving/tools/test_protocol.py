@@ -56,6 +56,7 @@ async def refused(client: Client, name: str, **given: Any) -> str:
     return text_of(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_an_agent_adds_asks_corrects_and_undoes(mode: str) -> None:
     async def work(running: Running) -> None:
