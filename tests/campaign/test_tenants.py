@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from memedit.core.types import Edit
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
