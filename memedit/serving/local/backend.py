@@ -107,7 +107,7 @@ class LocalBackend:
         view, name = self.reader.check(wanted, caller)
         # The guard has waited for the header's version; a body may name one, too.
         await request.state.wait_until(wanted.memedit.min_version)
-        return await run_in_threadpool(self.reader.chat, wanted, view, name)
+        return await run_in_threadpool(self.reader.chat, wanted, view, name, caller)
 
     async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = ResponsesRequest.model_validate_json(body)

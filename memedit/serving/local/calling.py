@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from memedit.serving.local.shaping import Shape, Shaper, refuse, write_json_rule
+from memedit.serving.local.turns import Asker
 from memedit.serving.tooling import Tool
 
 _NAME, _KEY, _VALUE = "qz_tool", "qz_key", "qz_value"
@@ -89,18 +90,22 @@ class Tools:
     must: bool = False
     many: bool = True
 
-    def shape(self, shaper: Shaper, schema: Mapping[str, Any] | None) -> Shape:
+    def shape(self, shaper: Shaper, schema: Mapping[str, Any] | None, asker: Asker = ()) -> Shape:
         """What the answer may look like: calls of these tools with arguments of their schemas.
 
         Args:
             shaper: Of the model.
             schema: Of an answer that is no call; None: any text.
+            asker: Whose they are.
 
         Raises:
             ApiError: a schema cannot be kept to.
         """
         answer = None if schema is None else f"start: {write_json_rule(schema)}"
-        rules = self._write_calls(shaper, () if answer is None or self.must else (answer,))
+        others = () if answer is None or self.must else (answer,)
+        own = [f"start: {write_json_rule(tool.function.schema_)}" for tool in self.tools]
+        parts = [*others, *own]
+        rules = self._write_calls(shaper, len(others), shaper.judge(parts, asker))
         more = ' ("\\n" call)*' if self.many and self.style.opens else ""
         if self.must:
             start = f"call{more}"
@@ -110,21 +115,21 @@ class Tools:
         else:
             rules += self._write_text(shaper)
             start = f"text | led{more}"
-        return shaper.compile("\n".join([f"start: {start}", *rules]), "tools", judged=True)
+        rules.insert(0, f"start: {start}")
+        return shaper.compile("\n".join(rules), "tools", parts=parts, asker=asker)
 
-    def _write_calls(self, shaper: Shaper, others: Sequence[str]) -> list[str]:
+    def _write_calls(self, shaper: Shaper, others: int, told: Sequence[str]) -> list[str]:
         """The rules of a call, ``call``, and of what follows its first tag, ``after``.
 
         Args:
             shaper: Of the model.
-            others: Grammars of an answer that is no call, judged with those of the tools.
+            others: Grammars of an answer that is no call, which stand before those of the tools.
+            told: Why each cannot be kept to, or "".
         """
-        own = [f"start: {write_json_rule(tool.function.schema_)}" for tool in self.tools]
-        told = shaper.judge([*others, *own])
-        for why in told[: len(others)]:
+        for why in told[:others]:
             if why:
                 raise refuse("response_format", why)
-        bodies = map(self._write_call, self.tools, told[len(others) :])
+        bodies = map(self._write_call, self.tools, told[others:])
         body = f"body: {' | '.join(bodies)}"
         if not self.style.opens:
             return [body, "call: body"]

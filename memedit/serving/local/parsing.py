@@ -17,6 +17,7 @@ from memedit.serving.local.formats import Choice
 from memedit.serving.local.rendering import Renderer
 from memedit.serving.local.sampling import Sampling
 from memedit.serving.local.shaping import Shape, Shaper, write_json_rule
+from memedit.serving.local.turns import Asker
 from memedit.serving.schemas import ChatRequest, CompletionRequest, _Common
 from memedit.serving.service import Caller
 from memedit.serving.settings import Settings
@@ -106,7 +107,7 @@ class RequestReader:
         message = f"The model {name!r} does not exist; there is {self._settings.model_name!r}."
         return ApiError(404, message, code="model_not_found", param="model")
 
-    def chat(self, wanted: ChatRequest, view: View, name: str) -> Parsed:
+    def chat(self, wanted: ChatRequest, view: View, name: str, caller: Caller) -> Parsed:
         """A chat. Takes a while: call it in a thread.
 
         Raises:
@@ -114,9 +115,10 @@ class RequestReader:
         """
         ids, tools = self.render(wanted)
         logprobs = (wanted.top_logprobs or 0) if wanted.logprobs else None
+        shape = self._shape(wanted, tools, (caller.key.id, caller.namespace))
         sampling = self._sampling(
             wanted, [ids], wanted.max_completion_tokens or wanted.max_tokens, logprobs=logprobs,
-            shape=self._shape(wanted, tools), special=tools is not None and bool(tools.style.opens),
+            shape=shape, special=tools is not None and bool(tools.style.opens),
         )  # fmt: skip
         return Parsed(
             [ids], sampling, view, True, name, bool(wanted.stream), wanted.wants_usage,
@@ -177,14 +179,15 @@ class RequestReader:
         must = choice == "required" or isinstance(choice, ToolChoice)
         return Tools(style, tools, must, wanted.parallel_tool_calls is not False)
 
-    def _shape(self, wanted: ChatRequest, tools: Tools | None) -> Shape | None:
+    def _shape(self, wanted: ChatRequest, tools: Tools | None, asker: Asker) -> Shape | None:
         form = wanted.response_format
         schema: Mapping[str, Any] | None = None if form is None else form.schema_
         if tools is not None:
-            return tools.shape(self._shaper, schema)
+            return tools.shape(self._shaper, schema, asker)
         if schema is None:
             return None
-        return self._shaper.compile(f"start: {write_json_rule(schema)}", "response_format")
+        grammar = f"start: {write_json_rule(schema)}"
+        return self._shaper.compile(grammar, "response_format", asker=asker)
 
     def _sampling(
         self, wanted: _Common, prompts: list[Tensor], limit: int | None, *,

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -20,8 +19,10 @@ from llguidance import LLMatcher, LLTokenizer
 from torch import Tensor
 
 from memedit.serving.errors import ApiError
-from memedit.serving.local.sizing import is_small, judge_apart
+from memedit.serving.local.compiled import SMALLEST, Compilations, Compiled
+from memedit.serving.local.sizing import Verdict, is_small, judge_apart
 from memedit.serving.local.sizing_worker import LIMITS, error_of
+from memedit.serving.local.turns import Asker, CrowdedError, Turns
 
 log = logging.getLogger(__name__)
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
@@ -48,20 +49,22 @@ class Shape:
     """What an answer may look like; every answer begins one.
 
     Attributes:
-        begun: A matcher at the beginning.
+        made: Its grammar.
+        kept: Where that is kept; told what answers make of it.
     """
 
-    begun: LLMatcher
+    made: Compiled
+    kept: Compilations
 
     def begin(self) -> Shaped:
-        return Shaped(self.begun.deep_copy())
+        return Shaped(self)
 
 
 class Shaped:
     """How far one answer is in its shape."""
 
-    def __init__(self, matcher: LLMatcher) -> None:
-        self._matcher = matcher
+    def __init__(self, shape: Shape) -> None:
+        self._shape, self._matcher = shape, shape.made.begun.deep_copy()
 
     def mask(self, scores: Tensor) -> Tensor:
         """Logits [V], minus infinity where the token cannot come next."""
@@ -74,6 +77,7 @@ class Shaped:
 
     def take(self, token: int) -> str | None:
         """One more token of the answer; why it ends here, or None."""
+        self._shape.kept.grow(self._shape.made)
         if self._matcher.consume_token(token) and not self._matcher.is_stopped():
             return None
         return self.end()
@@ -83,6 +87,8 @@ class Shaped:
         if self._matcher.is_error():
             # What is there is no whole answer: as if there had been no room for the rest.
             log.warning("A response format cannot go on: %s", self._matcher.get_error()[:200])
+            # Where it has grown too large, so it has for every other answer.
+            self._shape.kept.give_up(self._shape.made)
             return "length"
         return "stop"
 
@@ -99,19 +105,20 @@ class Shaper:
         self._read = read
         self._vocabulary: LLTokenizer | None = None
         self._unread = ""
-        self._compile_small = lru_cache(maxsize=64)(self._compile_grammar)
-        # Tens of megabytes each.
-        self._compile_large = lru_cache(maxsize=4)(self._compile_grammar)
-        self._judged: dict[bytes, str] = {}
-        self._room, self._turn = threading.BoundedSemaphore(_WAITING), threading.Lock()
+        self._kept = Compilations()
+        self._judged: dict[bytes, Verdict] = {}
+        self._turns = Turns(_WAITING)
 
-    def compile(self, grammar: str, param: str, *, judged: bool = False) -> Shape:
+    def compile(
+        self, grammar: str, param: str, *, parts: Sequence[str] = (), asker: Asker = ()
+    ) -> Shape:
         """A shape from a grammar in llguidance's dialect of Lark.
 
         Args:
             grammar: With a rule ``start``.
             param: The request's field it comes from, for the error.
-            judged: Its parts were found small enough by :meth:`judge`.
+            parts: Grammars it is put together from, which :meth:`judge` found small enough.
+            asker: Whose it is.
 
         Raises:
             ApiError: it cannot be kept to: the schema asks for what is not supported, or is too
@@ -119,15 +126,18 @@ class Shaper:
         """
         if len(grammar) > _LONGEST:
             raise refuse(param, _TOO_LONG)
-        if not judged and not is_small(grammar) and (why := self.judge([grammar])[0]):
+        if (kept := self._kept.find(grammar)) is not None:
+            return Shape(kept, self._kept)
+        if not parts and not is_small(grammar) and (why := self.judge([grammar], asker)[0]):
             raise refuse(param, why)
-        keep = self._compile_small if is_small(grammar) else self._compile_large
-        found = keep(grammar)
+        found = self._compile_grammar(grammar)
         if isinstance(found, str):
             raise refuse(param, found)
-        return Shape(found)
+        made = Compiled(found, self._measure(parts or [grammar]))
+        self._kept.keep(grammar, made)
+        return Shape(made, self._kept)
 
-    def judge(self, grammars: Sequence[str]) -> list[str]:
+    def judge(self, grammars: Sequence[str], asker: Asker = ()) -> list[str]:
         """Why :meth:`compile` does not take each of them; "" where it does.
 
         Raises:
@@ -135,37 +145,40 @@ class Shaper:
         """
         self._find_vocabulary()
         # Of its own: the many tools of one request must not drive whole grammars out.
-        keys = {grammar: sha256(grammar.encode()).digest() for grammar in grammars}
-        found = {g: why for g in keys if (why := self._judged.get(keys[g])) is not None}
+        keys = {grammar: _key(grammar) for grammar in grammars}
+        found = {g: told for g in keys if (told := self._judged.get(keys[g])) is not None}
         new = [grammar for grammar in keys if grammar not in found]
         found |= {g: self._judge_small(g) for g in new if len(g) > _LONGEST or is_small(g)}
         if large := [grammar for grammar in new if grammar not in found]:
-            with self._taking_turns():
+            with self._taking_turns(asker):
                 found |= zip(large, judge_apart(large), strict=True)
         self._judged |= {keys[grammar]: found[grammar] for grammar in new}
         for key in list(self._judged)[:-_KEPT]:
             self._judged.pop(key, None)
-        return [found[grammar] for grammar in grammars]
+        return [found[grammar].why for grammar in grammars]
 
-    def _judge_small(self, grammar: str) -> str:
+    def _judge_small(self, grammar: str) -> Verdict:
         if len(grammar) > _LONGEST:
-            return _TOO_LONG
+            return Verdict(_TOO_LONG)
         made = self._compile_grammar(grammar)
-        return made if isinstance(made, str) else ""
+        return Verdict(made if isinstance(made, str) else "")
+
+    def _measure(self, parts: Sequence[str]) -> int:
+        """Bytes of a grammar of these parts, as far as they were measured."""
+        told = [self._judged.get(_key(part)) for part in parts]
+        return SMALLEST + sum(each.size for each in told if each is not None)
 
     @contextmanager
-    def _taking_turns(self) -> Iterator[None]:
+    def _taking_turns(self, asker: Asker) -> Iterator[None]:
         """One request's grammars after the other's, so that a processor is left for the rest."""
-        if not self._room.acquire(blocking=False):
+        try:
+            with self._turns.take(asker):
+                yield
+        except CrowdedError:
             raise ApiError(
                 503, "Too many schemas wait to be compiled already; try again shortly.",
                 code="overloaded", headers={"Retry-After": "1"},
-            )  # fmt: skip
-        try:
-            with self._turn:
-                yield
-        finally:
-            self._room.release()
+            ) from None  # fmt: skip
 
     def is_special(self, text: str) -> bool:
         """Whether a text is one token that stands for no letters.
@@ -196,6 +209,10 @@ class Shaper:
                     code="unsupported_parameter",
                 )  # fmt: skip
             return self._vocabulary
+
+
+def _key(grammar: str) -> bytes:
+    return sha256(grammar.encode()).digest()
 
 
 def refuse(param: str, why: str) -> ApiError:

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from memedit.core.untrusted import PLACE
 
@@ -33,14 +34,27 @@ _NAMED = 4
 """What is named of a schema that is too large: so many of its largest parts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of a grammar.
+
+    Attributes:
+        why: It cannot be kept to; "": it can.
+        size: Bytes that it takes, about; 0: not measured.
+    """
+
+    why: str = ""
+    size: int = 0
+
+
 def is_small(grammar: str) -> bool:
     """Whether a grammar is compiled in no time, whatever it says."""
     return len(grammar) <= _SHORT and not _HARD.search(grammar)
 
 
-def judge_apart(grammars: Sequence[str]) -> list[str]:
-    """Why each grammar cannot be kept to, in a process of its own; "" where it can."""
-    said: list[str] = []
+def judge_apart(grammars: Sequence[str]) -> list[Verdict]:
+    """Whether each grammar can be kept to, and what it takes, tried in a process of its own."""
+    said: list[Verdict] = []
     for _ in range(_TRIES):
         left = grammars[len(said) :]
         if not left:
@@ -48,12 +62,16 @@ def judge_apart(grammars: Sequence[str]) -> list[str]:
         told = _run(left)
         said += told
         if len(told) < len(left):
-            said.append("it takes too much time or memory")
-    said += ["other schemas of the request took too long"] * (len(grammars) - len(said))
-    return [why and f"{why} ({name_largest(g)})" for g, why in zip(grammars, said, strict=True)]
+            said.append(Verdict("it takes too much time or memory"))
+    late = Verdict("other schemas of the request took too long")
+    said += [late] * (len(grammars) - len(said))
+    return [
+        replace(told, why=f"{told.why} ({name_largest(grammar)})") if told.why else told
+        for grammar, told in zip(grammars, said, strict=True)
+    ]
 
 
-def _run(grammars: Sequence[str]) -> list[str]:
+def _run(grammars: Sequence[str]) -> list[Verdict]:
     """What the process says of the first grammars, up to one that is too large."""
     command = [sys.executable, "-m", "memedit.serving.local.sizing_worker"]
     given = json.dumps(list(grammars)).encode()
@@ -65,7 +83,9 @@ def _run(grammars: Sequence[str]) -> list[str]:
     if code:
         log.warning("A schema was too large to be compiled (%d): %r", code, last)
     # A line that was cut off is none.
-    return [json.loads(line) for line in out.splitlines(keepends=True) if line.endswith(b"\n")]
+    return [
+        Verdict(*json.loads(line)) for line in out.splitlines(keepends=True) if line.endswith(b"\n")
+    ]
 
 
 def name_largest(grammar: str) -> str:

@@ -1,17 +1,20 @@
 """The process that compiles grammars from its standard input, and says why each cannot be kept to.
 
-One JSON string a line, empty where it can. What is too large takes this process with it, and not
-the server: nothing else ends a compilation, and one that nests too deep ends its process.
+A line of JSON each: why, empty where it can, and the bytes of memory that it took. What is too large
+takes this process with it, and not the server: nothing else ends a compilation, and one that nests
+too deep ends its process.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
@@ -37,9 +40,8 @@ def error_of(matcher: LLMatcher) -> str:
     return first.removeprefix("Parser Error: ")[:300]
 
 
-def judge(grammar: str, vocabulary: LLTokenizer) -> str:
+def judge(made: LLMatcher) -> str:
     """Why a grammar cannot be kept to; "" where it can."""
-    made = LLMatcher(vocabulary, grammar, log_level=0, limits=LIMITS)
     if why := error_of(made):
         return why
     begun = time.process_time()
@@ -52,11 +54,24 @@ def judge(grammar: str, vocabulary: LLTokenizer) -> str:
 
 def _judge_all() -> None:
     vocabulary = LLTokenizer("byte")
+    kept = []  # what one has given back the next would take, which then would seem to need none
     for grammar in json.loads(sys.stdin.read()):
         with suppress(AttributeError):  # where the system has it: it ends the process
             signal.setitimer(signal.ITIMER_PROF, SECONDS)
-        sys.stdout.write(json.dumps(judge(grammar, vocabulary)) + "\n")
+        before = _count_bytes()
+        kept.append(LLMatcher(vocabulary, grammar, log_level=0, limits=LIMITS))
+        told = judge(kept[-1]), max(0, _count_bytes() - before)
+        sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()  # after the next one nothing may be left
+
+
+def _count_bytes() -> int:
+    """Memory that this process has in use; 0 where the system does not say."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return 0
 
 
 def _limit(kind: str, most: int) -> None:

@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 import torch
-from llguidance import LLTokenizer
+from llguidance import LLParserLimits, LLTokenizer
 from llguidance.hf import from_tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from memedit.serving.errors import ApiError
 from memedit.serving.local.calling import HERMES, LLAMA, Style, Tools
+from memedit.serving.local.compiled import Compilations, Compiled
 from memedit.serving.local.sampling import Generation, Sampling
 from memedit.serving.local.shaping import Shape, Shaper, write_json_rule
 from memedit.serving.local.sizing import judge_apart, name_largest
 from memedit.serving.tooling import Tool
 from tests import helpers
+from tests.serving.local.test_turns import crowding
 
 TOKENIZER = helpers.byte_tokenizer()
 BYTES = bytes_to_unicode()  # type: ignore[no-untyped-call]
@@ -33,11 +35,11 @@ def id_of(letter: str) -> int:
     return int(TOKENIZER.convert_tokens_to_ids(letter))
 
 
-def begin(shape: Shape) -> Generation:
+def begin(shape: Shape, most: int = 9) -> Generation:
     def decode(tokens: Sequence[int]) -> str:
         return str(TOKENIZER.decode(tokens))
 
-    sampling = Sampling(max_tokens=9, shape=shape)
+    sampling = Sampling(max_tokens=most, shape=shape)
     return Generation(0, sampling, decode, lambda *_: None, lambda: False)
 
 
@@ -46,9 +48,9 @@ def test_an_answer_whose_form_fails_is_not_whole() -> None:
     whole = begin(shape)
     assert not whole.push(id_of("y"), frozenset({END})) and whole.push(END, frozenset({END}))
     assert whole.finish == "stop"
-    broken = shape.begun.deep_copy()
+    broken = shape.made.begun.deep_copy()
     assert not broken.consume_token(id_of("n"))
-    cut = begin(Shape(broken))
+    cut = begin(Shape(Compiled(broken), shape.kept))
     allowed = cut.look(torch.zeros(len(TOKENIZER))).isfinite()
     assert allowed.nonzero().flatten().tolist() == [END]  # so that the answer does end
     assert cut.push(END, frozenset({END})) and cut.finish == "length"
@@ -67,7 +69,7 @@ def test_many_tools_drive_no_grammar_out() -> None:
     shaper = Shaper(read)
     kept = shaper.compile('start: "yes"', "tools")
     assert not any(shaper.judge([f'start: "{i}"' for i in range(70)]))
-    assert shaper.compile('start: "yes"', "tools").begun is kept.begun
+    assert shaper.compile('start: "yes"', "tools").made is kept.made
 
 
 def test_a_vocabulary_that_cannot_be_read_is_told_and_read_once() -> None:
@@ -105,7 +107,7 @@ def test_no_call_escapes_its_schema(style: Style, special: bool, said: str) -> N
     if special:
         tokenizer.add_special_tokens({"additional_special_tokens": [style.opens, style.closes]})
     vocabulary = from_tokenizer(tokenizer, eos_token=[END])
-    matcher = Tools(style, [CLOCK]).shape(Shaper(lambda: vocabulary), None).begun.deep_copy()
+    matcher = Tools(style, [CLOCK]).shape(Shaper(lambda: vocabulary), None).made.begun.deep_copy()
     assert all(matcher.consume_token(id_of(BYTES[byte])) for byte in said.encode())
     wrong = {True: ">", False: "{"}[special]
     assert not matcher.deep_copy().consume_token(id_of(BYTES[ord(wrong)]))
@@ -125,6 +127,7 @@ def field_of(schema: Any) -> dict[str, Any]:
 
 CHAIN = {f"d{i}": {"properties": {"n": {"$ref": f"#/$defs/d{i + 1}"}}} for i in range(3_000)}
 MANY = {"type": "object", "properties": {f"p{i}": {"type": "string"} for i in range(1_000)}}
+WIDE = {"type": "object", "properties": {f"p{i}": {"type": "string"} for i in range(400)}}
 TOO_LARGE = [
     (MANY, "2,007 keys"),
     (field_of({"type": "integer", "multipleOf": 30_000_001}), "multipleOf 30,000,001"),
@@ -171,14 +174,45 @@ def test_a_tool_is_named_where_it_must_be_strict() -> None:
 def test_no_more_than_a_few_wait_for_their_schemas() -> None:
     shaper = Shaper(read)
     grammar = f"start: {write_json_rule(FINE)}"
-    while shaper._room.acquire(blocking=False):  # as while others' are compiled
-        pass
-    with pytest.raises(ApiError, match="Too many schemas") as refused:
-        shaper.compile(grammar, "response_format")
-    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
-    assert shaper.compile('start: "small"', "response_format")
-    shaper._room.release()
+    with crowding(shaper._turns, [(f"key {number}", "") for number in range(8)]):
+        with pytest.raises(ApiError, match="Too many schemas") as refused:
+            shaper.compile(grammar, "response_format", asker=("mine", ""))
+        assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+        assert shaper.compile('start: "small"', "response_format")
     assert shaper.compile(grammar, "response_format")
+
+
+def test_what_an_answer_has_grown_too_large_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of a matcher share its states: one that has failed is not kept for the next."""
+    monkeypatch.setattr("memedit.serving.local.shaping.LIMITS", LLParserLimits(max_lexer_states=99))
+    shaper, grammar = Shaper(read), "start: /a{1,200}/"
+    for _ in range(2):
+        answer = begin(shaper.compile(grammar, "response_format"), 200)
+        answer.look(torch.zeros(len(TOKENIZER)))
+        taken = 0
+        while not answer.push(id_of("a"), frozenset({END})):
+            answer.look(torch.zeros(len(TOKENIZER)))
+            taken += 1
+        assert answer.finish == "length" and taken > 50
+
+
+def test_what_is_kept_of_grammars_has_an_end_in_bytes() -> None:
+    shaper = Shaper(read)
+    large = f"start: {write_json_rule(WIDE)}"
+    shape = shaper.compile(large, "response_format")
+    assert shape.made.size > 2 << 20  # as the process apart has found
+    before = shape.made.size
+    assert shape.begin().take(id_of("{")) is None and shape.made.size > before
+    kept = Compilations()
+    first, *others = [Compiled(shape.made.begun, 100 << 20) for _ in range(6)]
+    for number, each in enumerate([first, *others]):
+        kept.keep(str(number), each)
+    assert len(kept) == 5 and kept.find("0") is None  # 600 MB are more than 512
+    while others[0].size <= 128 << 20:
+        kept.grow(others[0])  # as its answers do
+    assert kept.find("1") is None and kept.find("2") is others[1]
+    kept.keep("9", Compiled(shape.made.begun, 1 << 40))
+    assert kept.find("9") is None and kept.find("2")
 
 
 def test_the_largest_parts_of_a_schema_are_named() -> None:
@@ -197,4 +231,4 @@ def test_no_module_of_the_working_directory_is_run(
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('a stranger runs')")
     monkeypatch.chdir(tmp_path)
-    assert judge_apart([f"start: {write_json_rule(FINE)}"]) == [""]
+    assert not judge_apart([f"start: {write_json_rule(FINE)}"])[0].why
