@@ -11,13 +11,14 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import check_file, sha256
 from memedit.core.protocols import IsTransformer
 from memedit.training.memories import Memories, pair_memories
 from memedit.training.requests.banks import bank
@@ -75,7 +76,8 @@ def teach_further(
 ) -> dict[str, Any]:
     """Train the scope in ``start`` further and save it in ``out``; returns its manifest.
 
-    Interrupted, it goes on from the last checkpoint in ``out`` when called again with the same.
+    Interrupted, it goes on from the last checkpoint in ``out`` when called again with the same;
+    with something else it is refused.
 
     Args:
         memories: As :func:`memedit.training.memories.check_memories` gives them.
@@ -91,12 +93,14 @@ def teach_further(
         progress: Called with (what, done, in all).
 
     Raises:
-        InvalidInputError: the scope has no cross-encoder, or nothing is left to learn from.
+        InvalidInputError: the scope has no cross-encoder, nothing is left to learn from, or the
+            checkpoint in ``out`` was begun with something else.
     """
     from memedit.engine.encoders import load_encoder
     from memedit.scope.classifier import PairModel
     from memedit.scope.cross import FILE, CrossEncoder
     from memedit.training.cross import fit_joints, save_cross, train_cross
+    from memedit.training.loop import CHECKPOINT, check_checkpoint, digest
 
     encoding = load_encoder(encoder, device)
     model = PairModel.load(start)
@@ -111,6 +115,11 @@ def teach_further(
         )
     new, held = split_memories(memories, hold_out)
     _check_roles(held)
+    told = {"the memories": memories, "what is held out": sorted(held), "bf16": bf16}
+    told |= {"the scope it starts from": sha256(start / FILE), "the encoder": encoding.id}
+    told |= _describe_others(requests, mixture)
+    schedule = replace(schedule, inputs={name: digest(what) for name, what in told.items()})
+    check_checkpoint(out, schedule)  # before pairs are made, which takes minutes
     learnt = _draw(new, requests, encoding, schedule, mixture, progress)
     judged = _pair_held_out(held, requests, encoding, schedule.seed, progress)
     before = CrossEncoder.load(start, encoding)
@@ -129,8 +138,19 @@ def teach_further(
         "areas": {"before": _rate_areas(judged, before), "after": _rate_areas(judged, cross)},
     }  # fmt: skip
     model.save(out)
-    (out / "checkpoint.safetensors").unlink(missing_ok=True)
+    (out / CHECKPOINT).unlink(missing_ok=True)
     return model.manifest
+
+
+def _describe_others(requests: Path | None, mixture: Mixture) -> dict[str, Any]:
+    """What is learnt from beside the new memories."""
+    if requests is not None:
+        check_file(requests)
+    return {
+        "the requests": requests and sha256(requests),
+        "the packaged memories": bank("assistants"),
+        "the mixture": asdict(mixture),
+    }
 
 
 def split_memories(

@@ -18,7 +18,7 @@ from memedit.core.protocols import IsTransformer
 from memedit.data.facts import Fact, read_facts
 from memedit.data.split import describe, part_of
 from memedit.data.texts import sentences
-from memedit.training.loop import BEST, Report, Schedule
+from memedit.training.loop import BEST, CHECKPOINT, Report, Schedule, digest
 
 if TYPE_CHECKING:
     from memedit.core.protocols import Encoder
@@ -124,7 +124,11 @@ def train_scope(
     )
     model = calibrate(model, pairs["calibration"])
     model.save(out)
-    model, cross = _add_cross(out, pairs, encoding, cross_steps, seed, progress)
+    schedule = Schedule(
+        steps=max(1, cross_steps), batch=32, rate=2e-4, warmup=60, save_every=100, seed=seed
+    )
+    schedule = _begin_with(schedule, encoding.id, [*files, *texts], most=most)
+    model, cross = _add_cross(out, pairs, encoding, schedule if cross_steps else None, progress)
     metrics = summary(pairs["calibration"], chances(model, pairs["calibration"], cross))
     sizes = {name: len(part) for name, part in pairs.items()}
     steps = cross_steps if cross else 0
@@ -191,8 +195,7 @@ def _add_cross(
     out: Path,
     pairs: dict[str, Pairs],
     encoder: Encoder,
-    steps: int,
-    seed: int,
+    schedule: Schedule | None,
     progress: Progress,
 ) -> tuple[PairModel, CrossEncoder | None]:
     """The model as it was saved in ``out``, joined with a cross-encoder if one is wanted."""
@@ -201,14 +204,14 @@ def _add_cross(
     from memedit.training.cross import choose_pairs, fit_joints, train_cross
 
     model = PairModel.load(out)  # as it is shipped: in half precision
-    if not steps or not isinstance(encoder, IsTransformer):
+    if schedule is None or not isinstance(encoder, IsTransformer):
         return model, None
     train_cross(
         encoder,
-        choose_pairs(model, pairs["train"], seed),
-        Schedule(steps=steps, batch=32, rate=2e-4, warmup=60, save_every=100, seed=seed),
+        choose_pairs(model, pairs["train"], schedule.seed),
+        schedule,
         out,
-        report=lambda step, v: progress(f"Cross-encoder ({v['loss']:.3f})", step, steps),
+        report=lambda step, v: progress(f"Cross-encoder ({v['loss']:.3f})", step, schedule.steps),
     )
     cross = CrossEncoder.load(out, encoder)
     asks, bears = fit_joints(model, pairs["calibration"], cross)
@@ -235,6 +238,19 @@ def _describe_training(lm: Engine, schedule: Schedule) -> dict[str, Any]:
     }
 
 
+def _begin_with(schedule: Schedule, base: str, files: Sequence[Path], **others: object) -> Schedule:
+    """The schedule of a training with these inputs, from whose checkpoints only the same goes on.
+
+    Args:
+        schedule: How long and how fast.
+        base: Its fingerprint, or the encoder's.
+        files: What is learnt from, in this order.
+        others: Whatever else the result depends on, as plain data.
+    """
+    told = {"the base": base, "the data": [sha256_of(file) for file in files], **others}
+    return replace(schedule, inputs={name: digest(value) for name, value in told.items()})
+
+
 def train_adapter(
     data: Sequence[Path],
     texts: Sequence[Path],
@@ -252,11 +268,13 @@ def train_adapter(
     Interrupted, it goes on from the last checkpoint in ``out`` when run again with the same
     settings. ``start`` is the folder of an adapter to begin with; it stays as it is.
     """
-    from memedit.editors.prompting.adapter import MANIFEST
+    from memedit.editors.prompting.adapter import MANIFEST, WEIGHTS
     from memedit.training.counterfactual import targets_of, train_counterfactual
 
     lm = _open_engine(model, device, dtype)
     about = _describe_training(lm, schedule)  # now: the base's fingerprint without an adapter
+    begun = None if start is None else sha256_of(start / WEIGHTS)
+    schedule = _begin_with(schedule, about["base"], [*data, *texts], start=begun)
     parts = split_facts(read_facts(data))
     trained, scores = train_counterfactual(
         lm.base,
@@ -311,6 +329,7 @@ def train_chains(
 
     lm = _open_engine(model, device, dtype)
     about = _describe_training(lm, schedule)
+    schedule = _begin_with(schedule, about["base"], [*data, *facts, *texts])
     chains = [chain for path in data for chain in decomposer.read_chains(path)]
     parts: dict[decomposer.Part, list[decomposer.Chain]] = {"train": [], "evaluation": []}
     for chain in chains:
@@ -353,7 +372,7 @@ def _save_adapter(trained: Any, out: Path, manifest: dict[str, Any]) -> None:
     tensors = {n: t.to(torch.bfloat16).contiguous() for n, t in load_file(out / WEIGHTS).items()}
     save_file(tensors, out / WEIGHTS)
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
-    (out / "checkpoint.safetensors").unlink(missing_ok=True)
+    (out / CHECKPOINT).unlink(missing_ok=True)
 
 
 def train_hypernetwork(
@@ -393,6 +412,8 @@ def train_hypernetwork(
 
     lm = _open_engine(model, device)
     folder = out or folder_of(kind, lm.fingerprint)
+    own = {"rank": rank} if kind == "mend" else {"retained": retained}
+    schedule = _begin_with(schedule, lm.fingerprint, [*data, *texts], kind=kind, end=end, **own)
     parts, plain = split_facts(read_facts(data)), sentences(texts)
     facts, held_out = parts["train"], parts["calibration"]
     training: MendTraining | KeTraining
@@ -411,6 +432,6 @@ def train_hypernetwork(
         "metrics": metrics,
     }
     training.save(folder, manifest)
-    for name in ("checkpoint.safetensors", BEST):
+    for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)
     return {**manifest, "folder": str(folder)}

@@ -6,7 +6,8 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import replacing
 
+CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
 """The parameters that were best on validation, beside the checkpoint."""
 Report = Callable[[int, dict[str, float]], None]
@@ -35,6 +37,8 @@ class Schedule:
         clip: Largest gradient norm.
         save_every: Steps between checkpoints.
         seed: Of the examples and of the weights that start at random.
+        inputs: What is learnt from and begun with, as its digest by its name: a checkpoint is of
+            the same only.
     """
 
     steps: int
@@ -44,6 +48,7 @@ class Schedule:
     clip: float = 1.0
     save_every: int = 50
     seed: int = 0
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.save_every) < 1:
@@ -93,7 +98,7 @@ def train(
         The step whose parameters these are.
 
     Raises:
-        InvalidInputError: the checkpoint is of a run with other settings.
+        InvalidInputError: the checkpoint is of a run with other settings or inputs.
     """
     groups = [
         {"params": [parameter], "times": (faster or {}).get(name, 1.0)}
@@ -150,9 +155,40 @@ def _save(
         for key, value in optimiser.state[parameter].items():
             tensors[f"{key}/{name}"] = torch.as_tensor(value).detach().contiguous()
     metadata = {"step": str(step), "schedule": json.dumps(asdict(schedule), sort_keys=True)}
-    with replacing(folder / "checkpoint.safetensors") as new:
+    with replacing(folder / CHECKPOINT) as new:
         # Clones: safetensors refuses tensors that share memory.
         save_file({k: v.clone() for k, v in tensors.items()}, new, metadata)
+
+
+def digest(what: object) -> str:
+    """Stands for plain data in :attr:`Schedule.inputs`."""
+    return sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def check_checkpoint(folder: Path, schedule: Schedule) -> dict[str, str] | None:
+    """What is told of the checkpoint in a folder; None: there is none.
+
+    Raises:
+        InvalidInputError: it is of a run with other settings or inputs.
+    """
+    file = folder / CHECKPOINT
+    if not file.is_file():
+        return None
+    with safe_open(file, "pt") as opened:
+        metadata: dict[str, str] = opened.metadata()
+    before, now = json.loads(metadata["schedule"]), asdict(schedule)
+    inputs: dict[str, str] = before.pop("inputs", {})
+    wanted: dict[str, str] = now.pop("inputs")
+    others = [name for name in now if before.get(name) != now[name]]
+    others += sorted(name for name in {*inputs, *wanted} if inputs.get(name) != wanted.get(name))
+    if others:
+        unsaid = "" if inputs or not wanted else " (it does not say what it was begun with)"
+        raise InvalidInputError(
+            f"{file} is of a training with other settings: {', '.join(others)}{unsaid}.",
+            hint="Go on with what it was begun with; or remove it, or choose another folder, "
+            "to begin anew.",
+        )
+    return metadata
 
 
 def _resume(
@@ -161,19 +197,12 @@ def _resume(
     optimiser: torch.optim.Optimizer,
     schedule: Schedule,
 ) -> int:
-    file = folder / "checkpoint.safetensors"
-    if not file.is_file():
+    metadata = check_checkpoint(folder, schedule)
+    if metadata is None:
         # A best of another run must not be taken for one of this.
         (folder / BEST).unlink(missing_ok=True)
         return 0
-    with safe_open(file, "pt") as opened:
-        metadata = opened.metadata()
-    if json.loads(metadata["schedule"]) != asdict(schedule):
-        raise InvalidInputError(
-            f"{folder} holds a checkpoint of a run with other settings.",
-            hint="Give the same settings to go on, or another folder to start anew.",
-        )
-    tensors = load_file(file)
+    tensors = load_file(folder / CHECKPOINT)
     for name, parameter in parameters.items():
         with torch.no_grad():
             parameter.copy_(tensors[f"value/{name}"])

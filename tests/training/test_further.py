@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from memedit.cli.main import app
 from memedit.core.errors import InvalidInputError
 from memedit.scope import ClassifierScope
 from memedit.scope.classifier import PairModel, locate_folder
-from memedit.scope.cross import CrossEncoder
+from memedit.scope.cross import FILE, CrossEncoder
 from memedit.training.cross import ASKS, INFORMS, NONE
 from memedit.training.further import mix, split_memories, teach_further
 from memedit.training.loop import Schedule
@@ -119,6 +120,51 @@ def test_what_is_held_out_must_hold_every_role(tmp_path: Path) -> None:
         )
     with pytest.raises(InvalidInputError, match="holds the scope"):
         teach_further(memories, locate_folder(""), start=locate_folder(""), schedule=schedule)
+
+
+def test_an_interrupted_training_goes_on_with_what_it_was_begun_with(
+    tmp_path: Path, minilm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted behind its only step. Anything else is refused at once, before pairs are made."""
+    from memedit.training import further
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(*given: Any) -> Any:
+        raise Interrupted
+
+    monkeypatch.setattr(further, "bank", lambda name: {"own": SHOP})
+    monkeypatch.setattr(further, "_choose_share", interrupt)
+    memories, other = {"a": SHOP, "b": SHOP}, tmp_path / "other"
+    other.mkdir()
+    for file in locate_folder("").iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    told = load_file(other / FILE)
+    save_file({name: tensor + tensor for name, tensor in told.items()}, other / FILE)
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text("")
+
+    def teach(memories: Any = memories, **more: Any) -> None:
+        given = {"start": locate_folder(""), "hold_out": ["b"], **more}
+        teach_further(memories, tmp_path / "out", schedule=Schedule(steps=1, batch=2), **given)
+
+    with pytest.raises(Interrupted):
+        teach()
+    monkeypatch.setattr(further, "_draw", interrupt)
+    with pytest.raises(Interrupted):
+        teach()  # the same goes on
+    fewer = {**SHOP, "requests": [*SHOP["requests"], {"q": "Hello"}]}
+    cases: list[tuple[str, dict[str, Any]]] = [
+        ("the memories", {"memories": {"a": fewer, "b": SHOP}}),
+        ("the scope it starts from", {"start": other}),
+        ("the requests", {"requests": requests}),
+        ("what is held out", {"hold_out": ["a"]}),
+        ("bf16", {"bf16": True}),
+    ]
+    for said, more in cases:
+        with pytest.raises(InvalidInputError, match=f"other settings: {said}\\."):
+            teach(**more)
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

@@ -104,8 +104,16 @@ def test_a_value_that_no_gradient_moves_is_kept_in_the_checkpoint(tmp_path: Path
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     run(tmp_path, Schedule(steps=4, save_every=2))
-    with pytest.raises(InvalidInputError, match="other settings"):
+    with pytest.raises(InvalidInputError, match="other settings: rate"):
         run(tmp_path, Schedule(steps=4, save_every=2, rate=1e-2))
+    said = {"the data": "1", "the base": "2"}
+    with pytest.raises(InvalidInputError, match="the data.*does not say what it was begun with"):
+        run(tmp_path, Schedule(steps=4, save_every=2, inputs=said))
+    run(tmp_path / "said", Schedule(steps=4, save_every=2, inputs=said))
+    run(tmp_path / "said", Schedule(steps=4, save_every=2, inputs=said))
+    with pytest.raises(InvalidInputError, match=r"other settings: the data\.") as refused:
+        run(tmp_path / "said", Schedule(steps=4, save_every=2, inputs={**said, "the data": "3"}))
+    assert "remove it, or choose another folder" in str(refused.value)
 
 
 def test_the_rate_rises_then_falls() -> None:

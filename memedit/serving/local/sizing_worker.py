@@ -1,8 +1,8 @@
 """The process that compiles grammars from its standard input, and says why each cannot be kept to.
 
-A line of JSON each: why, empty where it can, and the bytes of memory that it took. What is too large
-takes this process with it, and not the server: nothing else ends a compilation, and one that nests
-too deep ends its process.
+A line of JSON each: why, empty where it can, and the bytes of memory that it took. What is too
+large takes this process with it, and not the server: nothing else ends a compilation, and one that
+nests too deep ends its process.
 """
 
 from __future__ import annotations
