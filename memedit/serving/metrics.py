@@ -41,7 +41,7 @@ class Metrics:
             "memedit_fires", "Answers by the edit that fired.", ["namespace", "edit"], registry=r
         )
         self.reports = Counter(
-            "memedit_reports", "Reports of people: false fires, wrong answers.", ["kind"],
+            "memedit_reports", "Reports of people: false fires, misses, wrong answers.", ["kind"],
             registry=r,
         )  # fmt: skip
         self.tokens = Counter("memedit_tokens", "Tokens.", ["kind"], registry=r)

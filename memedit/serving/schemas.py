@@ -360,7 +360,7 @@ class Learnt(_Ours):
 class Report(_Ours):
     """What a person says of an answer."""
 
-    kind: Literal["false_fire", "wrong_answer"]
+    kind: Literal["false_fire", "miss", "wrong_answer"]
     query: Question
-    edit: Name | None = Field(None, description="The edit that fired.")
+    edit: Name | None = Field(None, description="The edit that fired, or should have.")
     comment: Text | None = None

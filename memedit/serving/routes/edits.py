@@ -182,7 +182,8 @@ async def compare(service: State, caller: MayAsk, asked: Compare) -> JSONRespons
 
 @router.post("/reports", status_code=201)
 def report(service: State, caller: MayAsk, said: Report) -> JSONResponse:
-    """Report an edit that fired where it should not, or a wrong answer."""
+    """Report an edit that fired where it should not, one that did not where it should, or a wrong
+    answer."""
     service.metrics.reports.labels(said.kind).inc()
     kept = service.desk.report(
         caller.author, caller.namespace, said.kind, said.query, said.edit, said.comment

@@ -231,6 +231,9 @@ def test_explain_and_compare_side_by_side() -> None:
             said = {"kind": "false_fire", "query": QUESTION, "edit": made["id"]}
             ok(await client.post("/v1/reports", json=said), 201)
             assert ok(await client.get("/v1/reports"))["data"][0]["edit"] == made["id"]
+            ok(await client.post("/v1/reports", json={"kind": "miss", "query": "And Lyon?"}), 201)
+            newest = ok(await client.get("/v1/reports"))["data"][0]
+            assert (newest["kind"], newest["edit"]) == ("miss", None)
             metrics = (await client.get("/metrics")).text
             assert 'memedit_reports_total{kind="false_fire"} 1.0' in metrics
             assert 'route="/v1/explain"' in metrics

@@ -162,7 +162,38 @@ def test_an_edit_that_was_missed_learns_the_question(
     with page.expect_response("**/v1/explain"):
         page.click("#status >> text=Undo")
     page.wait_for_selector("#why >> text=Answered from your edit: The capital of France is Lyon")
-    assert page.problems == []
+    with page.expect_response("**/v1/explain"):
+        page.click("#false-fire")
+    # It was right after all: the edit, which the scope no longer names, is offered again.
+    with page.expect_response("**/v1/explain"):
+        page.click("#why >> text=It should have answered")
+    page.wait_for_selector("#why >> text=Answered from your edit: The capital of France is Lyon")
+    told = httpx.get(f"{running.url}/v1/reports", headers=auth).json()["data"]
+    assert [each["kind"] for each in told] == ["miss", "false_fire", "false_fire", "miss"]
+    assert len({each["edit"] for each in told}) == 1 and page.problems == []
+
+
+def test_who_may_change_no_edit_tells_that_one_was_missed(browser: Any) -> None:
+    held, (asking, editing), _ = ring(("read", "ask"), ("edit",))
+    with serving(tiny_service(keys=held, max_tokens=16)) as running:
+        page = opened(browser, (running, asking))
+        ask(page, QUESTION)
+        assert page.is_hidden("#false-fire")
+        page.click("#missed")
+        page.wait_for_selector("#status >> text=Reported.")
+        auth = {"Authorization": f"Bearer {editing}"}
+        made = httpx.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).json()
+        other = "Where does the French president live, in which city?"
+        ask(page, other)
+        assert page.is_hidden("#missed")  # the nearest one is offered instead
+        with page.expect_response("**/v1/edits/*/reports") as refused:
+            page.click("#why >> text=It should have answered")
+        assert refused.value.status == 403
+        auth = {"Authorization": f"Bearer {asking}"}
+        told = httpx.get(f"{running.url}/v1/reports", headers=auth).json()["data"]
+    assert [(each["kind"], each["query"], each["edit"]) for each in told] == [
+        ("miss", other, made["id"]), ("miss", QUESTION, None)
+    ]  # fmt: skip
 
 
 def test_import_by_file_with_errors_by_line(

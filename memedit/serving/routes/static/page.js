@@ -3,7 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const PAGE = 50;
-const state = { key: "", shown: 0, asked: null, editing: null, fires: {}, questions: [], timer: 0 };
+const state = { key: "", shown: 0, asked: null, editing: null, fires: {}, questions: [], left: new Map(), timer: 0 };
 
 function el(tag, text, attributes) {
   const made = document.createElement(tag);
@@ -108,6 +108,7 @@ async function ask() {
   $("edited").textContent = found.answer || "(nothing)";
   $("base").textContent = found.base_answer || "(nothing)";
   $("false-fire").hidden = !found.in_scope;
+  $("missed").hidden = found.in_scope || Boolean(nearest(found));
   $("why").replaceChildren(...why(found));
   await stats();
 }
@@ -117,7 +118,7 @@ function begin() {
   $("answers").hidden = false;
   $("answers").setAttribute("aria-busy", "true");
   $("answers").classList.remove("fired");
-  $("false-fire").hidden = true;
+  $("false-fire").hidden = $("missed").hidden = true;
   for (const each of ["edited", "base", "why"]) $(each).replaceChildren();
 }
 
@@ -146,6 +147,9 @@ function sureness(found) {
   return found.score >= 0.9 ? "very" : found.score >= (1 + found.threshold) / 2 ? "quite" : "just enough";
 }
 
+/** The edit that may have been missed: first the one that was told to leave this question alone. */
+const nearest = (found) => state.left.get(found.query) || found.candidates[0];
+
 function why(found) {
   const lines = [];
   if (found.in_scope) {
@@ -157,7 +161,7 @@ function why(found) {
     if (matched.length) lines.push(el("p", "Recognised by: " + [...new Set(matched)].join(", "), { class: "quiet" }));
   } else {
     lines.push(el("p", found.unsure ? "One of your edits came close, but not close enough: the model answered by itself." : "None of your edits is about this: the model answered by itself."));
-    const near = found.candidates[0];
+    const near = nearest(found);
     if (near) {
       const line = el("p", "The nearest is: " + near.fact + " ", { class: "quiet" });
       line.append(button("It should have answered", () => missed(near.id, found.query)));
@@ -176,10 +180,20 @@ function why(found) {
 
 /** An edit did not fire where it should have: from now on it does. */
 async function missed(edit, query) {
-  const made = await call("POST", "v1/edits/" + encodeURIComponent(edit) + "/reports", { kind: "miss", query });
-  told(made, "Learnt. This edit will answer that question.");
+  if (await report("miss", query, edit, "Learnt. This edit will answer that question.")) await ask();
+}
+
+/** Note what somebody says of an answer, and teach it the edit; whether it has learnt. */
+async function report(kind, query, edit, text) {
+  await call("POST", "v1/reports", edit ? { kind, query, edit } : { kind, query });
+  const path = "v1/edits/" + encodeURIComponent(edit) + "/reports";
+  const learnt = edit && await call("POST", path, { kind, query }).catch(() => null);
+  if (!learnt) return say("Reported."); // which edit is not known, or the key may not change it
+  told(learnt, text);
+  if (learnt.proposal) return false;
+  state.left.delete(query);
   await refresh();
-  await ask();
+  return true;
 }
 
 function subjectOf(text) {
@@ -525,15 +539,12 @@ function wire() {
     guarded($("wrong"), async () => openEditor(await call("GET", "v1/edits/" + encodeURIComponent(edit)), query));
   });
   $("false-fire").addEventListener("click", () => guarded($("false-fire"), async () => {
-    const edit = state.asked.hits[0].id;
-    const query = state.asked.query;
-    await call("POST", "v1/reports", { kind: "false_fire", query, edit });
-    const path = "v1/edits/" + encodeURIComponent(edit) + "/reports";
-    const learnt = await call("POST", path, { kind: "false_fire", query }).catch(() => null);
-    if (!learnt) return say("Reported."); // the key may not change edits
-    told(learnt, "Reported. This edit will leave that question alone.");
-    if (!learnt.proposal) { await refresh(); await ask(); }
+    const { query, hits } = state.asked;
+    if (!await report("false_fire", query, hits[0].id, "Reported. This edit will leave that question alone.")) return;
+    state.left.set(query, hits[0]); // the scope no longer names it
+    await ask();
   }));
+  $("missed").addEventListener("click", () => guarded($("missed"), () => report("miss", state.asked.query)));
   $("add").addEventListener("click", () => openEditor(null, ""));
   $("cancel").addEventListener("click", () => $("editor").close());
   for (const each of ["kind-pair", "kind-statement"]) $(each).addEventListener("change", kind);
