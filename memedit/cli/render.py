@@ -398,6 +398,9 @@ def explanation(given: Explanation) -> None:
         used = f"used by {given.editor}" if given.editor and not decision else "beside it"
         least = f"threshold {decision.informing_threshold:.3f}"
         table.add_row("depends on", Text(f"{len(decision.informs)} edits ({used}; {least})"))
+    if decision.companions:
+        told = "; ".join(_line(hit.record.edit.statement) for hit in decision.companions)
+        table.add_row("told beside", Text(told))
     for hit in decision.bearing:
         if (at := hit.passage) is not None:
             told = f"{at.document}, version {at.version}, passage {at.number} of {at.count}"

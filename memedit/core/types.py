@@ -325,6 +325,8 @@ class Decision:
         informs: The edits on which the answer depends though it is not what they say, most
             probable first. A scope without roles gives none.
         informing_threshold: ``Hit.bearing`` from which an edit that is not asked informs.
+        companions: Edits told beside those that bear, though they may not bear themselves
+            (:mod:`memedit.model.companions`).
         disagrees: Edits that would bear, but say otherwise than a document which the query asks
             about; that is answered from the document.
         as_of: The moment whose facts were seen, where the query itself names a time.
@@ -339,6 +341,7 @@ class Decision:
     unsure: bool = False
     informs: tuple[Hit, ...] = ()
     informing_threshold: float = 0.0
+    companions: tuple[Hit, ...] = ()
     disagrees: tuple[Hit, ...] = ()
     as_of: datetime | None = None
     named: str = ""

@@ -118,8 +118,11 @@ class Auto:
             return replace(hit, record=replace(hit.record, payloads=payloads))
 
         decision: Decision = row.decision
-        hits, informs = tuple(map(lend_hit, decision.hits)), tuple(map(lend_hit, decision.informs))
-        return replace(row, decision=replace(decision, hits=hits, informs=informs))
+        lent = {
+            name: tuple(map(lend_hit, getattr(decision, name)))
+            for name in ("hits", "informs", "companions")
+        }
+        return replace(row, decision=replace(decision, **lent))
 
 
 def _sign(answer: Result, editor: str) -> Result:

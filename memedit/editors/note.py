@@ -138,6 +138,13 @@ class Note:
         """What is told of a row's hits, the best first; none: it is told already, or nothing."""
         return choose_told(bearing_on(row, self.name), self.name, self._room, lm)
 
+    def _choose_beside(
+        self, row: Row, lm: LM | None, hits: Sequence[Hit]
+    ) -> Sequence[tuple[Hit, str]]:
+        """Which companions are told before the facts that bear, as there is room beside them."""
+        beside = [hit for hit in row.decision.companions if self.name in hit.record.payloads]
+        return choose_told([*hits, *beside], self.name, self._room, lm)[len(hits) :]
+
     def _tell_all(self, batch: Batch) -> Batch:
         rows = [self._tell(row, batch.lm) for row in batch.rows]
         if batch.lm is not None and self._does_reason(batch.lm):
@@ -213,7 +220,12 @@ class Note:
         # A reply that begins with a thought must begin as the base begins it.
         if row.target is None and not (lm is not None and thinks_aloud(lm.tokenizer)):
             sure = self._lean(sure, hits, lines)
-        note = write_note(lines, WORDINGS.get(self.wording, self.wording))
+        beside = self._choose_beside(row, lm, hits)
+        sure = replace(sure, keeps=values_of([*hits, *(hit for hit, _ in beside)]))
+        note = write_note(
+            [*(fact for _, fact in reversed(beside)), *lines],
+            WORDINGS.get(self.wording, self.wording),
+        )
         if worked:
             # What came out is said, not the fact's own value.
             plain = asks_once(row.words) and not is_formed(find_sentences(row.words))

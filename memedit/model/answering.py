@@ -202,7 +202,12 @@ class Answering:
         told = [replace(d, hits=ready(d.hits)) if d else d for d in decisions]
         if "informs" not in self.roles:
             return told
-        return [replace(d, informs=ready(d.informs)) if d.informs else d for d in told]
+        return [
+            replace(d, informs=ready(d.informs), companions=ready(d.companions))
+            if d.informs or d.companions
+            else d
+            for d in told
+        ]
 
     def is_chat(self, text: str) -> bool:
         """Whether a text is asked as a chat message unless the caller says: the model has a chat

@@ -13,6 +13,7 @@ from memedit.core.phases import phase
 from memedit.core.protocols import Calibrates, ChecksEncoder, Scope, judges_all
 from memedit.core.types import Decision, Hit, Record
 from memedit.memory import EditMemory, MemoryView
+from memedit.model.companions import add_companions
 from memedit.model.newest import keep_newest
 from memedit.model.passages import add_neighbours
 from memedit.model.rereading import MOST_EDITS, House, decide_again, read_vocabulary
@@ -155,9 +156,15 @@ class Decider:
             decide_in_time(query, decision, moment, store, one)
             for query, decision in zip(queries, decisions, strict=True)
         )
-        plain = (keep_newest(each, lambda: self.memory.encoder) for each in found)
+        plain = (self._tell_newest(each) for each in found)
         every = (add_all_values(each, store, each.as_of or moment) for each in plain)
         return [add_neighbours(each, store, each.as_of or moment) for each in every]
+
+    def _tell_newest(self, decision: Decision) -> Decision:
+        """What is told: what bears and is not outdated, and what may bear beside it."""
+        newest = keep_newest(decision, lambda: self.memory.encoder)
+        old = {h.record.id for h in decision.hits} - {h.record.id for h in newest.hits}
+        return add_companions(newest, without=old)
 
     def _recall_house(self, namespace: str, store: EditMemory | MemoryView) -> House:
         """Whose assistant a namespace is, as its edits tell; looked at anew where they changed."""

@@ -8,6 +8,8 @@ from typing import Any
 from memedit.core.types import Decision
 from memedit.scope.plain import plain_hits, plain_time
 
+_GROUPS = ("hits", "informs", "companions", "disagrees", "candidates")
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -38,7 +40,7 @@ class Explanation:
             "editor": self.editor,
             "version": self.version,
             "informing_threshold": self.decision.informing_threshold,
-            **plain_hits(self.decision, ("hits", "informs", "disagrees", "candidates")),
+            **plain_hits(self.decision, _GROUPS),
             "time": plain_time(self.decision),
             "read_as": self.decision.read_as,
         }

@@ -49,11 +49,12 @@ def plain_hits(
     """:func:`plain_hit` of each hit in these groups of a decision.
 
     Args:
-        groups: Of ``hits``, ``informs``, ``disagrees``, ``candidates``.
+        groups: Of ``hits``, ``informs``, ``companions``, ``disagrees``, ``candidates``.
     """
     every = {
         "hits": decision.hits,
         "informs": decision.informs,
+        "companions": decision.companions,
         "disagrees": decision.disagrees,
         "candidates": decision.candidates,
     }

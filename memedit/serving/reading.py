@@ -70,7 +70,7 @@ def narrow_explanation(caller: Caller, explained: dict[str, Any]) -> dict[str, A
     answer follows instead, no more than its receipt tells."""
     if caller.key.allows("read"):
         return explained
-    seen = {"hits": _FIRED, "informs": _FIRED, "disagrees": _TOLD}
+    seen = {"hits": _FIRED, "informs": _FIRED, "companions": _FIRED, "disagrees": _TOLD}
     told = {
         group: [{k: v for k, v in hit.items() if k in names} for hit in explained.get(group, ())]
         for group, names in seen.items()

@@ -22,7 +22,9 @@ def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
     Args:
         editor: Name of what answered with them; "" where none did.
     """
-    edits = plain_hits(decision, ("hits", "informs", "disagrees"), _TOLD, digits=_DIGITS)
+    edits = plain_hits(
+        decision, ("hits", "informs", "companions", "disagrees"), _TOLD, digits=_DIGITS
+    )
     return {
         "in_scope": bool(decision),
         "edits": edits.pop("hits"),

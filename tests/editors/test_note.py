@@ -438,3 +438,18 @@ def test_sampling_keeps_what_is_likeliest_and_draws_the_rest(
     said = {free.ask(prompt, **options).text for _ in range(6)}
     assert len(said) > 1
     assert len({text[:1] for text in said}) == 1
+
+
+def test_what_may_bear_too_stands_first_and_nothing_rests_on_it(turn: Turn) -> None:
+    beside = replace(hit(Edit("The capital of Spain is", "Vigo", "Spain")), role=None)
+    asked = row("And is Lyon the capital of France?", [hit(CAPITAL, "asks")], turn)
+    given = replace(asked, decision=replace(asked.decision, companions=(beside,)))
+    made, alone = told(given), told(asked)
+    assert "- The capital of Spain is Vigo.\n- The capital of France is Lyon." in made.prompt
+    assert (made.leans, made.opens, made.answers) == (alone.leans, alone.opens, alone.answers)
+    # A value of it that is likeliest is no matter of chance either.
+    assert made.keeps == ("Lyon", "Vigo")
+    # It never takes the room of what bears, and a text to be continued goes without.
+    assert "Spain" not in told(given, facts=1).prompt
+    continued = replace(given, turn=None, prompt="The capital of France is")
+    assert "Spain" not in told(continued).prompt

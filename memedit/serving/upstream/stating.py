@@ -49,6 +49,8 @@ class Facts:
         """No edit, no fact; nobody is asked."""
         decision = reading.decision
         hits = (decision.hits if self.asked else decision.bearing)[: self.most]
+        if self.form.note and hits:
+            hits = (*hits, *decision.companions)[: self.most]
         say = _sentence if self.form.note else statement
         facts = [_show_document(hit, say(hit.record.edit)) for hit in reversed(hits)]
         return state(reading, [fact for fact in facts if fact])

@@ -1,0 +1,55 @@
+"""What is told beside the edits that bear, and what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from memedit.core.documents import Passage
+from memedit.core.types import Decision, Edit, Hit, Record
+from memedit.model.companions import LEAST, add_companions
+
+
+def hit(name: str, bearing: float | None) -> Hit:
+    edit = Edit(f"The {name} costs", "5 euros", id=name)
+    return Hit(Record(edit, 1, 1), 0.5, bearing=bearing)
+
+
+def told(decision: Decision, without: tuple[str, ...] = ()) -> list[str]:
+    return [each.record.id for each in add_companions(decision, without).companions]
+
+
+ADULT, CHILD, DOG = hit("adult", 0.9), hit("child", 0.18), hit("dog", 0.12)
+FAR = hit("bus", LEAST / 2)
+
+
+def test_what_may_bear_is_told_beside_what_does_the_likeliest_first() -> None:
+    near = (ADULT, DOG, FAR, CHILD)
+    assert told(Decision((ADULT,), candidates=near)) == ["child", "dog"]
+    assert told(Decision(informs=(ADULT,), candidates=near)) == ["child", "dog"]
+    # Three in all, and what bears is never dropped for it.
+    assert told(Decision((ADULT,), informs=(hit("train", 0.4),), candidates=near)) == ["child"]
+    every = (ADULT, hit("train", 0.4), hit("tram", 0.3))
+    assert told(Decision(every, candidates=(*every, CHILD))) == []
+
+
+def test_where_nothing_bears_nothing_is_told() -> None:
+    assert told(Decision(candidates=(CHILD, DOG))) == []
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        hit("fee", None),  # a scope that knows no roles gives none
+        replace(CHILD, passage=Passage("house rules", 1, 1, 3)),
+    ],
+)
+def test_what_is_never_told_beside(left_out: Hit) -> None:
+    assert told(Decision((ADULT,), candidates=(ADULT, left_out, DOG))) == ["dog"]
+
+
+def test_what_another_made_old_or_a_document_contradicts_is_not_told() -> None:
+    near = (ADULT, CHILD, DOG)
+    assert told(Decision((ADULT,), candidates=near), without=("child",)) == ["dog"]
+    assert told(Decision((ADULT,), candidates=near, disagrees=(DOG,))) == ["child"]
