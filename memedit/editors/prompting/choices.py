@@ -8,7 +8,7 @@ other does, no reasoning is needed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from memedit.editors.prompting.reckoning import counts
 
@@ -22,6 +22,14 @@ _INLINE = re.compile(
     re.MULTILINE,
 )
 _WORD = re.compile(r"[€$£]?[^\W_]+(?:[.:-][^\W_]+)*%?")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_UNITS = {
+    **dict.fromkeys(("min", "mins", "minute"), "minutes"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour"), "hours"),
+    **dict.fromkeys(("sec", "secs", "second"), "seconds"),
+    **{unit: f"{unit}s" for unit in ("day", "week", "month", "year", "euro", "dollar", "pound")},
+}
+"""Units as they are written in one form."""
 _FEWEST = 2
 _REVERSED = re.compile(
     r"\b(?:not|except|wrong|false|incorrect\w*|untrue|never|no longer|outdated|other than|"
@@ -85,11 +93,26 @@ def choice_of(words: str, facts: Sequence[str]) -> str | None:
     if any(text.casefold() in _WORDS_OF_NONE for text in options.values()):
         return None
     for fact in facts:
-        own = _simplify(fact)
-        held = [letter for letter, text in options.items() if _simplify(text) in own]
-        if held:
+        if held := _find_held(options, fact):
+            if len(held) > 1:
+                held = _find_held(options, _find_nearest(stem, fact))
             return held[0] if len(held) == 1 and not _ONCE.search(fact) else None
     return None
+
+
+def _find_held(options: Mapping[str, str], text: str) -> list[str]:
+    """The letters of the options that stand in a text."""
+    own = _simplify(text)
+    return [letter for letter, option in options.items() if _simplify(option) in own]
+
+
+def _find_nearest(stem: str, fact: str) -> str:
+    """The sentence of a fact that has most of the words of what is asked; "" where two have."""
+    asked = set(_simplify(stem).split())
+    shared = {s: len(asked & set(_simplify(s).split())) for s in _SENTENCE.split(fact)}
+    most = max(shared.values())
+    nearest = [sentence for sentence, count in shared.items() if count == most]
+    return nearest[0] if len(nearest) == 1 else ""
 
 
 def _follow_each_other(letters: Sequence[str]) -> bool:
@@ -102,4 +125,5 @@ def _follow_each_other(letters: Sequence[str]) -> bool:
 def _simplify(text: str) -> str:
     """Its words and numbers between spaces, so that no part of a word is found."""
     kept = re.sub(r"(?<=\d),(?=\d{3})", "", text.casefold())
-    return f" {' '.join(_WORD.findall(kept))} "
+    words = (_UNITS.get(word, word) for word in _WORD.findall(kept))
+    return f" {' '.join(words)} "

@@ -7,6 +7,7 @@ import pytest
 from memedit.editors.prompting.choices import choice_of, find_options
 
 FEE = "Appointments can be cancelled free of charge up to 36 hours beforehand; later it costs £22."
+ILL = "Who is ill calls by 7:15 on the first day. A doctor's note is needed from the fifth day on."
 HEAD = "The head of the office is Jannis Okorafor."
 
 
@@ -26,6 +27,11 @@ HEAD = "The head of the office is Jannis Okorafor."
         ("What does a late cancellation cost?", [FEE], None),
         ("What do two of them cost?\nA) £22\nB) £44", [FEE], None),  # to be reckoned
         ("Is it free?\nA) Yes\nB) No", ["There is no fee."], None),
+        # Both stand there, one in the sentence that is asked about.
+        ("From which day is a note needed? (A) first (B) third (C) fifth", [ILL], "C"),
+        ("Which day? (A) first (B) third (C) fifth", [ILL], None),
+        ("max time in a booth? 1) 15 min 2) 25 min", ["A booth is free for 25 minutes."], "2"),
+        ("How long? a) 1 hour b) 2 hrs", ["It lasts 2 hours."], "b"),
         ("What was the fee?\nA) £22\nB) £15", [FEE], None),
         ("Summarise:\n1. a fee of £22\n2. the head", [FEE], None),
         ("a = £22\nb = 3\nprint(a + b)", [FEE], None),
