@@ -1,9 +1,9 @@
 """Edits told beside those that bear on a request, though they may not bear on it themselves.
 
 Where nothing bears, the base runs untouched, and so an edit must be probable to be told at all.
-Where something bears, the base reads a note anyway: one line more costs some tokens, and one line
-less costs the answer wherever the scope took the wrong one of two, or one of several. So what comes
-next in probability is told there, too, before what bears.
+Where something bears, the base reads a note anyway, and where the scope is in doubt what bears, or
+nearly found another edit too, a line more costs less than the answer that is missing. Where it is
+sure, it does not: a small base is led astray by a fact that has nothing to do with the question.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from dataclasses import replace
 
 from memedit.core.types import Decision, Hit
 
-LEAST = 0.1
-"""Probability of bearing from which an edit is told beside others: half of what informs."""
+SURE = 0.65
+"""Probability of bearing of the surest edit below which others are told that are hardly likely."""
+LEAST, LIKELY = 0.1, 0.3
+"""Probability from which an edit is told beside others, where none of them is sure, and always."""
 TOLD = 3
 """As many facts are told in all, where what bears are fewer."""
 
@@ -29,13 +31,16 @@ def add_companions(decision: Decision, without: Collection[str] = ()) -> Decisio
     told = decision.bearing
     if not 0 < len(told) < TOLD:
         return decision
+    least = LEAST if max(hit.bearing or 0.0 for hit in told) < SURE else LIKELY
     others = {*without, *(hit.record.id for hit in (*told, *decision.disagrees))}
-    near = [hit for hit in decision.candidates if _may_bear(hit) and hit.record.id not in others]
+    near = [
+        hit
+        for hit in decision.candidates
+        # Passages of documents are shown with what stands around them, and fill a note.
+        if (hit.bearing or 0.0) >= least and hit.passage is None and hit.record.id not in others
+    ]
     near.sort(key=lambda hit: -(hit.bearing or 0.0))
-    chosen = near[: TOLD - len(told)]
-    return replace(decision, companions=tuple(replace(hit, role=None) for hit in chosen))
-
-
-def _may_bear(hit: Hit) -> bool:
-    # Passages of documents are shown with what stands around them, and fill a note by themselves.
-    return (hit.bearing or 0.0) >= LEAST and hit.passage is None
+    return replace(
+        decision,
+        companions=tuple(replace(hit, role=None) for hit in near[: TOLD - len(told)]),
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from memedit.core.documents import Passage
 from memedit.core.types import Decision, Edit, Hit, Record
-from memedit.model.companions import LEAST, add_companions
+from memedit.model.companions import LEAST, LIKELY, SURE, add_companions
 
 
 def hit(name: str, bearing: float | None) -> Hit:
@@ -20,18 +20,23 @@ def told(decision: Decision, without: tuple[str, ...] = ()) -> list[str]:
     return [each.record.id for each in add_companions(decision, without).companions]
 
 
-ADULT, CHILD, DOG = hit("adult", 0.9), hit("child", 0.18), hit("dog", 0.12)
+ADULT, CHILD, DOG = hit("adult", 0.4), hit("child", 0.18), hit("dog", 0.12)
 FAR = hit("bus", LEAST / 2)
 
 
-def test_what_may_bear_is_told_beside_what_does_the_likeliest_first() -> None:
+def test_where_the_scope_is_in_doubt_what_may_bear_is_told_too_the_likeliest_first() -> None:
     near = (ADULT, DOG, FAR, CHILD)
     assert told(Decision((ADULT,), candidates=near)) == ["child", "dog"]
     assert told(Decision(informs=(ADULT,), candidates=near)) == ["child", "dog"]
     # Three in all, and what bears is never dropped for it.
-    assert told(Decision((ADULT,), informs=(hit("train", 0.4),), candidates=near)) == ["child"]
+    assert told(Decision((ADULT,), informs=(hit("train", 0.3),), candidates=near)) == ["child"]
     every = (ADULT, hit("train", 0.4), hit("tram", 0.3))
     assert told(Decision(every, candidates=(*every, CHILD))) == []
+
+
+def test_where_it_is_sure_only_what_it_nearly_found() -> None:
+    sure, nearly = hit("senior", SURE), hit("tram", LIKELY)
+    assert told(Decision((sure,), candidates=(sure, CHILD, nearly, DOG))) == ["tram"]
 
 
 def test_where_nothing_bears_nothing_is_told() -> None:
