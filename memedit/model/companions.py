@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from memedit.core.types import Decision, Hit
+from memedit.core.types import Decision
 
 SURE = 0.65
 """Probability of bearing of the surest edit below which others are told that are hardly likely."""
