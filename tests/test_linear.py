@@ -19,8 +19,8 @@ from memedit.editors.mello import question_of
 from memedit.editors.prompting.abroad import find_answers
 from memedit.editors.prompting.choices import find_options
 from memedit.editors.prompting.notes import single_value_of
-from memedit.editors.prompting.polar import is_polar
-from memedit.editors.prompting.reasoning import drop_order, find_conclusion, find_result
+from memedit.editors.prompting.polar import drop_order, is_polar
+from memedit.editors.prompting.reasoning import find_conclusion, find_result
 from memedit.editors.prompting.verdicts import verdict
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views

@@ -44,9 +44,8 @@ from memedit.editors.prompting.notes import (
     values_of,
     write_note,
 )
-from memedit.editors.prompting.polar import find_sentences, is_formed, is_polar
+from memedit.editors.prompting.polar import drop_order, find_sentences, is_formed, is_polar
 from memedit.editors.prompting.reasoning import (
-    drop_order,
     find_told,
     think_through,
     work_out,

@@ -303,6 +303,7 @@ def test_yes_and_no_are_likelier_where_one_of_them_is_asked(
 
 LYRICIST = Edit("Who is the lyricist of Ride?", "Lana Del Rey", "Ride")
 SUNK = Edit("The Titanic sank in", "1915", "Titanic")
+PLAN = Edit("The free plan allows up to", "25 projects", "free plan")
 LAMP = Edit("The price of the Tilda lamp is", "€129", "Tilda lamp")
 
 
@@ -330,6 +331,22 @@ LAMP = Edit("The price of the Tilda lamp is", "€129", "Tilda lamp")
         ("Did the Titanic sink in 1912?", SUNK, "No"),
         ("Did the Titanic sink in 1915?", SUNK, "Yes"),
         ("Did the Titanic sink before 1913?", SUNK, None),
+        # Its own value, or another name or amount, in other words.
+        ("Does the Tilda lamp cost €99?", LAMP, "No"),
+        ("the tilda lamp is €99, yes or no pls", LAMP, "No"),
+        ("The Tilda lamp is still €129, right?", LAMP, None),
+        ("The Tilda lamp is €129, right?", LAMP, "Yes"),
+        ("Is it true that Taylor is the lyricist of Ride?", LYRICIST, "No"),
+        ("Is Taylor the one who did the lyrics of Ride? (yes / no)", LYRICIST, None),
+        ("Were the words of Ride written by Lana Del Rey?", LYRICIST, "Yes"),
+        ("Is Lana Del Rey, the lyricist of Ride, married?", LYRICIST, None),
+        ("Is it Lana Del Rey who wrote the lyrics of Ride?", LYRICIST, "Yes"),
+        ("Can I get the Tilda lamp for €99?", LAMP, None),
+        ("Do I get two Tilda lamps for €129 in May?", LAMP, None),  # named, beside its value
+        ("Does the Tilda lamp need 99 volts?", LAMP, None),  # another unit
+        ("Does the Tilda 5 lamp cost €129?", LAMP, None),  # another thing, perhaps
+        ("Does the free plan allow 10 projects?", PLAN, None),  # it allows up to 25
+        ("Is Bo Li allowed to write to the lyricist of Ride?", LYRICIST, None),
     ],
 )  # fmt: skip
 def test_what_the_fact_s_own_words_say_to_a_question(

@@ -91,8 +91,23 @@ _OTHERWISE = re.compile(
     r"(?:/|or|oder|ou|o|of)\s*['\"“]?(?:false|falsch|faux|falso|onwaar|niet waar)\b"
 )
 """Where an answer is to be in a language of its own, or in words that are neither yes nor no."""
+_YES_OR_NO = re.compile(
+    r"\(?\b(?:(?:please|just|only|simply|answer|reply|respond|start|begin|say|with|by|in|a|"
+    r"one) ){0,6}"
+    r"(?:yes ?(?:/|or|-or-) ?no|y/n)\b(?: (?:only|pls|please|first|is enough|question))?"
+    r"\)? ?[-–:.,!]?",
+    re.IGNORECASE,
+)
+"""Words that ask for a yes or a no alone."""
 LONGEST, LONGEST_QUESTION = 4000, 400
 """Characters of what is judged at all, and of one question."""
+
+
+def drop_order(words: str) -> str:
+    """Words without those that ask for a yes or a no alone, which a base that reads them gives
+    without a thought; as they are if none is left."""
+    left = _YES_OR_NO.sub("", re.sub(r"[^\S\n]+", " ", words)).strip()
+    return left if re.search(r"\w{2}", left) else words
 
 
 def is_polar(words: str) -> bool:

@@ -47,26 +47,12 @@ _CONCLUDED = re.compile(
     r"[^\n]{0,80}$",
     re.IGNORECASE,
 )
-_ORDER = re.compile(
-    r"\(?\b(?:(?:please|just|only|simply|answer|reply|respond|start|begin|say|with|by|in|a|"
-    r"one) ){0,6}"
-    r"(?:yes ?(?:/|or|-or-) ?no|y/n)\b(?: (?:only|pls|please|first|is enough|question))?"
-    r"\)? ?[-–:.,!]?",
-    re.IGNORECASE,
-)
-"""Words that ask for a yes or a no alone; a base that reads them thinks nothing."""
 _BRIEF = 250
 """Characters of a thought that had room to end."""
 _MOST_READ = 12_000
 """Characters of a chat that is thought about: it is read once more for it."""
 _ECHOED = re.compile(r"\byes\W{1,4}or\W{1,4}answer", re.IGNORECASE)
 """What a base says that repeats how it shall end."""
-
-
-def drop_order(words: str) -> str:
-    """Words without those that ask for a yes or a no alone; as they are if none is left."""
-    left = _ORDER.sub("", re.sub(r"[^\S\n]+", " ", words)).strip()
-    return left if re.search(r"\w{2}", left) else words
 
 
 def think_through(rows: Sequence[Row], batch: Batch) -> list[Verdict | None]:

@@ -14,14 +14,32 @@ from typing import Literal
 
 from memedit.core.types import Edit, Hit
 from memedit.editors.prompting.declaring import declare
+from memedit.editors.prompting.polar import drop_order
 
 Verdict = Literal["Yes", "No"]
 VERDICTS: tuple[Verdict, Verdict] = ("Yes", "No")
 _PLAIN = re.compile(r"(is|are|was|were|does|did|do|has|have|had) (.+)", re.IGNORECASE)
-_ORDERED = re.compile(r"[^.?!]*\byes or no\b", re.IGNORECASE)
+_STATED = re.compile(r"(\D.*?) (is|are|was|were|has|have|had) (.+)", re.IGNORECASE)
+_CONFIRM = re.compile(
+    r"^(?:(?:so|and|ok|hi|hey)\b,? )?(?:(?:is|isn['’]?t) it (?:true|correct|right|so)|am i right) "
+    r"that ",
+    re.IGNORECASE,
+)
+_MODAL = re.compile(
+    r"\b(?:can|could|may|might|must|shall|should|will|would|need|if|when|who|what|which|where|why|"
+    r"how)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+"""In what says no plain thing."""
+_TAG = re.compile(
+    r"[\s,–—-]+(?:right|correct|true|yes|no|ok|okay|innit|eh|(?:is|are|was|were|does|do|did|has|"
+    r"have)n['’]?t (?:it|he|she|they|that)|(?:is|are|was|were|does|do|did|has|have) "
+    r"(?:it|he|she|they|that) not)\s*$",
+    re.IGNORECASE,
+)
 _LONGEST = 300
 """Characters of a question that may be a fact's own sentence, and of what is said behind it."""
-_TOKEN = re.compile(r"[^\s,;:!?\"“”()]+")
+_TOKEN = re.compile(r"(?:[^\s,;:!?\"“”()]|(?<=\d)[,:](?=\d))+")
 _POSSESSIVE = re.compile(r"['’]s?(?=\s)")
 _NAMED = re.compile(r"\W?\d|[^\W\d_a-z]")
 _SMALL = frozenset(
@@ -34,6 +52,17 @@ _WEIGHS = frozenset(
     " longer later earlier always ever also both either just too enough".split()
 )
 """Words with which a question asks something that takes a comparison, or another sense."""
+_LISTED = re.compile(r",|\b(?:and|or|&)\b")
+_DIGIT = re.compile(r"\d")
+_AMOUNT = re.compile(r"(?P<sign>[€£$])?(?P<number>\d[\d.,:]*) ?(?P<unit>[^\W\d_]+|%|[€£$])?")
+_CURRENCIES = {"€": "euros", "£": "pounds", "$": "dollars"}
+_BOUND = re.compile(
+    r"\b(?:up to|at (?:least|most)|from|until|till|within|between|max\w*|min\w*|limit|more|less|"
+    r"over|under|above|below|before|after|largest|smallest|oldest|am|pm)\b|\d[:.]\d\d\b(?! ?[€£$])"
+    r"(?<![€£$]\d[:.]\d\d)(?<![€£$]\d\d[:.]\d\d)(?<![€£$]\d\d\d[:.]\d\d)",
+    re.IGNORECASE,
+)
+"""In a fact with which another number may agree."""
 _TITLES = frozenset("mr mrs ms miss dr prof professor sir".split())
 _PAST, _PRESENT = frozenset("was were did had".split()), frozenset("is are does has have".split())
 _DO = frozenset("do does did".split())
@@ -53,30 +82,39 @@ def verdict_of(words: str, hits: Sequence[Hit]) -> Verdict | None:
 
 
 def verdict(words: str, edit: Edit) -> Verdict | None:
-    """``Yes`` or ``No`` where a question is an edit's own sentence about a value."""
+    """``Yes`` or ``No`` where a question is an edit's own sentence about a value, or says its value
+    or another name of what the edit is about."""
     if len(words) > _LONGEST or "\n" in words.strip():
         return None
-    asked_for, mark, behind = " ".join(words.split()).partition("?")
-    if not mark or (behind and not _ORDERED.match(behind)):
+    found = _find_plain(words)
+    if found is None or edit.target_new is None or not edit.subject:
         return None
-    found, target = _PLAIN.fullmatch(asked_for), edit.target_new
-    if found is None or target is None or not edit.subject:
-        return None
-    written = _words(found[2])
+    verb, written = found[0].casefold(), _words(found[1])
+    return _compare_sentences(verb, written, edit) or _compare_values(verb, written, edit)
+
+
+def _compare_sentences(verb: str, written: Sequence[str], edit: Edit) -> Verdict | None:
+    """Of a question that is the edit's own sentence with a value in its object's place."""
+    target, about = str(edit.target_new), str(edit.subject)
     asked, fact = [word.casefold() for word in written], _tokens(declare(edit))
     value = {word for word in _tokens(target) if word not in _SMALL}
-    if found[1].casefold() in _DO:
+    if verb in _DO:
         told = [word for word in fact if word not in _SMALL | value]
         asked = [_find_told_form(word, told) for word in written]
     stems = {_stem(word) for word in asked}
     telling = {_stem(word) for word in fact if word not in _SMALL | value}
-    subject = {_stem(word) for word in _tokens(edit.subject)}
+    subject = {_stem(word) for word in _tokens(about)}
     if not subject <= stems or 3 * len(telling & stems) < 2 * len(telling):
         return None  # of another thing
     left = [n for n, word in enumerate(asked) if word not in _SMALL and _stem(word) not in telling]
     # Nothing asked, a value too long for one, or a word that takes more than comparing.
     if not left or left[-1] - left[0] >= _MOST or _WEIGHS & set(asked) - set(fact):
         return None
+    relation = telling - subject
+    # "£9" is a price even where nobody says so.
+    counted = re.search(r"\d", target) and re.search(r"\d", " ".join(asked[n] for n in left))
+    if relation and not relation & stems and not counted:
+        return None  # another thing of it
     said = {word for word in asked[left[0] : left[-1] + 1] if word not in _SMALL | _TITLES - value}
     if said == value:
         return "Yes"
@@ -88,8 +126,80 @@ def verdict(words: str, edit: Edit) -> Verdict | None:
     named = {asked[n] for n in left if _NAMED.match(written[n])}
     name = all(map(_NAMED.match, (word for word in _words(target) if word.casefold() in value)))
     other = named and (said <= named or not name)  # "married to Bo" is no name
-    past = found[1].casefold() in _PAST and _PRESENT & set(fact) and not _PAST & set(fact)
-    return "No" if other and not led and not past else None
+    past = verb in _PAST and _PRESENT & set(fact) and not _PAST & set(fact)
+    bound = _DIGIT.search(target) and _BOUND.search(declare(edit))
+    return "No" if other and not led and not past and not bound else None
+
+
+def _compare_values(verb: str, written: Sequence[str], edit: Edit) -> Verdict | None:
+    """Of a question in other words about the same: whether it has the edit's value, or another name
+    where that is one."""
+    target, about = str(edit.target_new), _tokens(str(edit.subject))
+    asked, fact = [word.casefold() for word in written], _tokens(declare(edit))
+    known = {_stem(word) for word in (*fact, *about)} | _SMALL
+    new = [n for n, word in enumerate(asked) if _stem(word) not in known and word not in _SMALL]
+    named = [n for n in new if written[n][0].isupper()]
+    counted = [asked[n] for n in new if _DIGIT.search(asked[n])]
+    plain = len(new) - len(named) - len(counted)
+    shared = {_stem(word) for word in asked if word not in _SMALL} & known
+    stems = {_stem(word) for word in asked}
+    subject = [word for word in about if word not in _SMALL]
+    if _WEIGHS & set(asked) - set(fact) or 2 * plain > len(shared):
+        return None  # it asks more, or something else
+    if 2 * sum(_stem(word) in stems for word in subject) < max(1, len(subject)):
+        return None  # of another thing
+    said, value = f" {' '.join(asked)} ", f" {' '.join(_tokens(target))} "
+    if value in said:
+        # "Is Lana Del Rey, the lyricist of Ride, married?" asks something of the value.
+        asks_more = plain and not said.endswith(value) and asked[0] != "it"
+        return None if named or counted or asks_more else "Yes"
+    if counted:
+        other_amount = not named and _is_other_amount(asked, counted, target)
+        return "No" if other_amount and not _BOUND.search(declare(edit)) else None
+    past = verb in _PAST and _PRESENT & set(fact) and not _PAST & set(fact)
+    own = [word for word in _words(target) if word.casefold() not in _SMALL]
+    name = bool(own) and all(word[0].isupper() for word in own) and not _LISTED.search(target)
+    run = bool(named) and named[-1] - named[0] == len(named) - 1
+    # "in Europe", where the fact has no "in"; and a verb of its own is another thing's.
+    led = bool(named) and asked[named[0] - 1] in _SMALL - {"a", "an", "the", *fact} and named[0] > 0
+    run = run and not led and not (verb in _DO and plain)
+    other = name and run and not {word.casefold() for word in own} & set(asked)
+    return "No" if other and not past else None
+
+
+def _is_other_amount(asked: Sequence[str], counted: Sequence[str], target: str) -> bool:
+    """Whether the one number in a question, and its unit, say another amount than a value does."""
+    own = _find_amounts(target)
+    new = [number for word in counted for number, _ in _find_amounts(word)]
+    others = [each for each in _find_amounts(" ".join(asked)) if each[0] in new]
+    if len(own) != 1 or len(others) != 1 or len(counted) != 1:
+        return False
+    return own[0][1] == others[0][1] and own[0][0] != others[0][0]
+
+
+def _find_amounts(text: str) -> list[tuple[str, str]]:
+    """The (number, unit) of each amount in a text; a time of day has none that compares."""
+    found = []
+    for match in _AMOUNT.finditer(text.casefold()):
+        unit = _CURRENCIES.get(match["sign"] or match["unit"] or "", match["unit"] or "")
+        number = match["number"].rstrip(".,:").replace(",", "").removesuffix(".00")
+        found.append((number, "" if unit in _SMALL else unit.removesuffix("s")))
+    return found
+
+
+def _find_plain(words: str) -> tuple[str, str] | None:
+    """(its verb, the rest) of a question, or of a statement that is to be confirmed: "It is £9,
+    right?", "the fee is £9, yes or no". Whether one is asked for is not looked at."""
+    asked_for, _, behind = drop_order(" ".join(words.split())).partition("?")
+    if behind.strip(" .!"):
+        return None
+    plain = _CONFIRM.sub("", _TAG.sub("", asked_for).strip(" ,:;.!"))
+    if found := _PLAIN.fullmatch(plain):
+        return found[1], found[2]
+    if _MODAL.search(plain):
+        return None
+    found = _STATED.fullmatch(plain)
+    return (found[2], f"{found[1]} {found[3]}") if found else ("does", plain)
 
 
 def _words(text: str) -> list[str]:

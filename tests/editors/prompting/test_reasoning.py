@@ -11,7 +11,8 @@ from memedit.core.calls import Batch, Completion, Row
 from memedit.core.chat import ChatFormat, Turn
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.note import Note
-from memedit.editors.prompting.reasoning import drop_order, find_conclusion, find_told
+from memedit.editors.prompting.polar import drop_order
+from memedit.editors.prompting.reasoning import find_conclusion, find_told
 from memedit.engine.tokens import Codec
 
 FREE = Edit.from_statement("Delivery is free for orders of 80 euros or more.")
