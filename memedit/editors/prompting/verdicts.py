@@ -58,8 +58,7 @@ _AMOUNT = re.compile(r"(?P<sign>[€£$])?(?P<number>\d[\d.,:]*) ?(?P<unit>[^\W\
 _CURRENCIES = {"€": "euros", "£": "pounds", "$": "dollars"}
 _BOUND = re.compile(
     r"\b(?:up to|at (?:least|most)|from|until|till|within|between|max\w*|min\w*|limit|more|less|"
-    r"over|under|above|below|before|after|largest|smallest|oldest|am|pm)\b|\d[:.]\d\d\b(?! ?[€£$])"
-    r"(?<![€£$]\d[:.]\d\d)(?<![€£$]\d\d[:.]\d\d)(?<![€£$]\d\d\d[:.]\d\d)",
+    r"over|under|above|below|before|after|largest|smallest|oldest|am|pm)\b|\d:\d\d",
     re.IGNORECASE,
 )
 """In a fact with which another number may agree."""
