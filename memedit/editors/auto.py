@@ -118,11 +118,13 @@ class Auto:
             return replace(hit, record=replace(hit.record, payloads=payloads))
 
         decision: Decision = row.decision
-        lent = {
-            name: tuple(map(lend_hit, getattr(decision, name)))
-            for name in ("hits", "informs", "companions")
-        }
-        return replace(row, decision=replace(decision, **lent))
+        told = replace(
+            decision,
+            hits=tuple(map(lend_hit, decision.hits)),
+            informs=tuple(map(lend_hit, decision.informs)),
+            companions=tuple(map(lend_hit, decision.companions)),
+        )
+        return replace(row, decision=told)
 
 
 def _sign(answer: Result, editor: str) -> Result:
