@@ -39,9 +39,11 @@ from memedit.cli.options import (
     parse_moment,
     require_existing,
 )
+from memedit.core.calls import Completion
 from memedit.core.errors import InvalidInputError, MemeditError
 from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.memory.plain import plain_receipt
+from memedit.scope.plain import plain_hits
 
 
 class _Commands(TyperGroup):
@@ -140,7 +142,7 @@ def ask(
     elif explain:
         render.explanation(explanation)
     elif json:
-        render.as_json(render.plain_answer(query, completion))
+        render.as_json(_plain_answer(query, completion))
     else:
         render.say(completion.text)
 
@@ -286,3 +288,16 @@ def _root(
 def main() -> None:
     """The ``memedit`` command."""
     app(prog_name="memedit")
+
+
+def _plain_answer(query: str, completion: Completion) -> dict[str, Any]:
+    decision, told = completion.decision, ("hits", "informs", "companions")
+    return {
+        "query": query,
+        "answer": completion.text,
+        "in_scope": bool(decision),
+        "score": decision.score,
+        "threshold": decision.threshold,
+        "editor": completion.editor,
+        **plain_hits(decision, told, ("id", "fact", "similarity", "document")),
+    }

@@ -25,11 +25,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from memedit.core.calls import Completion
 from memedit.core.moments import format_days
 from memedit.core.types import Hit, Record, Role
 from memedit.memory.plain import plain_record
-from memedit.scope.plain import plain_hits
 
 if TYPE_CHECKING:
     from memedit.cli.doctor import Finding
@@ -184,19 +182,6 @@ def measuring() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(tasks[editor], completed=done, total=total)
 
         yield show_progress
-
-
-def plain_answer(query: str, completion: Completion) -> dict[str, Any]:
-    decision = completion.decision
-    return {
-        "query": query,
-        "answer": completion.text,
-        "in_scope": bool(decision),
-        "score": decision.score,
-        "threshold": decision.threshold,
-        "editor": completion.editor,
-        **plain_hits(decision, ("hits", "informs"), ("id", "fact", "similarity", "document")),
-    }
 
 
 def fact(record: Record) -> Text:
@@ -399,17 +384,20 @@ def explanation(given: Explanation) -> None:
         least = f"threshold {decision.informing_threshold:.3f}"
         table.add_row("depends on", Text(f"{len(decision.informs)} edits ({used}; {least})"))
     if decision.companions:
-        told = "; ".join(_line(hit.record.edit.statement) for hit in decision.companions)
-        table.add_row("told beside", Text(told))
+        table.add_row("told beside", Text(_say_all(decision.companions)))
     for hit in decision.bearing:
         if (at := hit.passage) is not None:
             told = f"{at.document}, version {at.version}, passage {at.number} of {at.count}"
             table.add_row("from", Text(f"{told}: {_line(hit.record.edit.statement)}"))
     if decision.disagrees:
-        told = "; ".join(_line(hit.record.edit.statement) for hit in decision.disagrees)
-        table.add_row("document", Text(f"answered from it; an edit disagrees: {told}"))
+        told = f"answered from it; an edit disagrees: {_say_all(decision.disagrees)}"
+        table.add_row("document", Text(told))
     stdout().print(table)
     _candidates(decision.candidates, {hit.record.id: hit.role for hit in decision.bearing})
+
+
+def _say_all(hits: Sequence[Hit]) -> str:
+    return "; ".join(_line(hit.record.edit.statement) for hit in hits)
 
 
 def tuning(found: Tuning) -> None:
