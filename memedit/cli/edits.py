@@ -265,11 +265,7 @@ def forget(
     memedit edit forget ID ID
     """
     with open_memory(require_existing(memory)) as store:
-        # All of them are there, or none is forgotten.
-        for id in ids:
-            store.get(id, namespace=namespace)
-        # Each once: named a second time it would be gone already.
-        gone = [store.forget(id, namespace=namespace) for id in dict.fromkeys(ids)]
+        gone = store.forget_many(ids, namespace=namespace)
         version, resting = store.version, store.resting_on(gone)
     if json:
         rows, left = ([plain_record(r) for r in each] for each in (gone, resting))
@@ -280,7 +276,7 @@ def forget(
     render.resting(resting)
     render.note(
         f"{hide_password(memory)} is at version {version}; "
-        f"memedit edit restore {version - len(gone)} undoes this."
+        f"memedit edit restore {version - 1} undoes this."
     )
 
 
@@ -321,14 +317,16 @@ def restore(
     """
     with open_memory(require_existing(memory)) as store:
         now = store.restore(version, namespace=namespace)
+        purged = store.count_purged(version, namespace=namespace)
         count = len(store) if namespace is None else len(list(store.records(namespace)))
     if json:
-        render.as_json({"restored": version, "version": now, "edits": count})
+        render.as_json({"restored": version, "version": now, "edits": count, "purged": purged})
     else:
         whose = "" if namespace is None else f" in {namespace!r}"
+        but = f", but for {purged:,} that were purged since" if purged else ""
         render.say(
-            f"{hide_password(memory)} holds{whose} what was in force at version {version}, but for "
-            f"what was purged since: {count:,} edits (version {now})."
+            f"{hide_password(memory)} holds{whose} what was in force at version {version}{but}: "
+            f"{count:,} edits (version {now})."
         )
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import Payload, Record
 from memedit.memory.encoding import VectorTable
 from memedit.memory.importing import Import
-from memedit.memory.journal.rows import Entry, Head
+from memedit.memory.journal.rows import REFIT, Entry, Head
 from memedit.memory.reports import Receipt
 from memedit.memory.requests import Request, check_request
 from memedit.memory.store import Store
 
 Progress = Callable[[int], None]
-REFIT = "refit"
-"""The reason of an edit that is taken out to be fitted anew, and comes back with its dates."""
 
 
 def add(
@@ -107,26 +105,42 @@ def report(store: Store, id: str, namespace: str, query: str, *, concerns: bool)
     return put_in_place(store, id, namespace, teach_request, keep_payloads=True)
 
 
-def forget(store: Store, id: str, namespace: str, reason: str) -> Record:
-    """Take a live edit out, and give back its time to what resumes at its end; the record that
-    was.
+def forget(
+    store: Store, ids: Sequence[str], namespace: str, reason: str, refit: Sequence[str] = ()
+) -> tuple[list[Record], list[Record]]:
+    """Take live edits out, all or none, and give back their time to what resumes at their ends.
+
+    Args:
+        refit: Other live edits, which are taken out to be fitted anew: their time stays theirs.
+
+    Returns:
+        The records that were, in order, and those to be fitted anew with the time they have now.
 
     Raises:
-        UnknownEditError: no live edit has this id.
+        UnknownEditError: no live edit has one of these ids.
     """
+    named = (list(dict.fromkeys(ids)), list(dict.fromkeys(refit)))
     with store.reading():
-        store.known(id, namespace)
+        _find_all(store, named, namespace)
     with store.lock:
         with store.change() as head:
-            record = store.known(id, namespace)
+            gone, again = _find_all(store, named, namespace)
             vectors = VectorTable(store.encoding.encode_checked)
             plan = store.plan(head, vectors)
-            plan.retire(record, reason, None)
-            if reason != REFIT:
-                plan.give_back(record)
+            plan.withdraw(gone, reason)
+            # What got time back is another record now.
+            after = {r.sequence: r for record in again for r in plan.find_after(record)}
+            for record in after.values():
+                plan.retire(record, REFIT, None)
             store.store(head, plan, vectors)
         store.follow()
-        return record
+        return gone, list(after.values())
+
+
+def _find_all(
+    store: Store, named: Iterable[Sequence[str]], namespace: str
+) -> tuple[list[Record], ...]:
+    return tuple([store.known(id, namespace) for id in ids] for ids in named)
 
 
 def restore(store: Store, version: int, namespace: str | None) -> int:
@@ -150,6 +164,13 @@ def restore(store: Store, version: int, namespace: str | None) -> int:
             store.journal.log(head, gone + back)
         store.follow()
         return store.live.version
+
+
+def count_purged(store: Store, version: int, namespace: str | None) -> int:
+    """How many records that were live at a version (in one namespace) were purged since."""
+    with store.lock, store.journal.read() as anything:
+        version = store.version(version)
+        return len(store.journal.purged_of(version, namespace)) if anything else 0
 
 
 def put_payloads(store: Store, payloads: Mapping[int, Mapping[str, Payload]]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timezone
 from typing import NamedTuple
 
 from memedit.core.text import normalise
 from memedit.core.types import Edit, Record
 from memedit.memory.requests import Request
+
+_ANY = datetime.min.replace(tzinfo=timezone.utc)
 
 
 class Span(NamedTuple):
@@ -16,6 +18,17 @@ class Span(NamedTuple):
 
     start: datetime | None
     end: datetime | None
+
+    def meet(self, other: Span) -> Span | None:
+        """The time that is in both; None: there is none."""
+        ends = [end for end in (self.end, other.end) if end is not None]
+        both = Span(latest(self.start, other.start), min(ends, default=None))
+        return None if _is_empty(both) else both
+
+
+def span_of(record: Record) -> Span:
+    """When a record holds."""
+    return Span(record.valid_from, record.valid_until)
 
 
 def excludes(record: Record, request: Request) -> bool:
@@ -29,6 +42,13 @@ def agree(one: Edit, other: Edit) -> bool:
     if one.target_new is None or other.target_new is None:
         return normalise(one.statement) == normalise(other.statement)
     return normalise(one.target_new) == normalise(other.target_new)
+
+
+def tells_the_same(one: Edit, other: Edit) -> bool:
+    """Whether two edits are the same but for how they are found, which one may have learnt."""
+    return (one.prompt, one.target_new, one.subject) == (
+        other.prompt, other.target_new, other.subject,
+    )  # fmt: skip
 
 
 def overlap(record: Record, request: Request) -> bool:
@@ -49,9 +69,26 @@ def has_dates(record: Record) -> bool:
     return record.valid_from is not None or record.valid_until is not None
 
 
-def hold_alike(one: Record, other: Record) -> bool:
-    """Whether two records begin and end together."""
+def hold_alike(one: Record, other: Record | Request) -> bool:
+    """Whether two begin and end together."""
     return (one.valid_from, one.valid_until) == (other.valid_from, other.valid_until)
+
+
+def outlasts(one: Record, other: Record | Request) -> bool:
+    """Whether one ends after the other."""
+    end = other.valid_until
+    return end is not None and (one.valid_until is None or one.valid_until > end)
+
+
+def measure_distance(record: Record, span: Span) -> tuple[bool, float]:
+    """How far a record is from a time: the least for what comes next after it, then for what was
+    last before it."""
+    start, end = record.valid_from, record.valid_until
+    if start is not None and span.end is not None and start >= span.end:
+        return False, (start - span.end).total_seconds()
+    if end is not None and span.start is not None and end <= span.start:
+        return True, (span.start - end).total_seconds()
+    return True, float("inf")
 
 
 def find_left(record: Record, request: Request, *, gone: bool) -> list[Span]:
@@ -59,11 +96,16 @@ def find_left(record: Record, request: Request, *, gone: bool) -> list[Span]:
     over.
 
     Args:
-        gone: The record itself was to be replaced: it is not in force again. Nor is one that says
-            the same, which only has other dates now.
+        gone: The record itself was to be replaced: it is not in force again, and not before where
+            the request says the same: it only has other dates now. Who says the same of another
+            time, and names no record, says nothing of the time before.
     """
-    ends = gone or agree(record.edit, request.edit)
-    found = [_find_before(record, request), None if ends else _find_after(record, request)]
+    same = agree(record.edit, request.edit)
+    if gone and same:
+        return []
+    found = [
+        _find_before(record, request), None if gone or same else _find_after(record, request)
+    ]  # fmt: skip
     return [span for span in found if span is not None]
 
 
@@ -83,29 +125,37 @@ def _find_after(record: Record, request: Request) -> Span | None:
 
 
 def subtract(span: Span, taken: Iterable[Span]) -> list[Span]:
-    """What is left of a time that ends, ascending, without some others."""
-    left, start = list[Span](), span.start
-    for each in sorted(taken, key=lambda other: (other.start is not None, other.start)):
-        if each.start is not None and (start is None or start < each.start):
-            left.append(Span(start, each.start))
-        if each.end is None:
-            return _clip(left, span)
-        start = latest(start, each.end)
-    return _clip([*left, Span(start, span.end)], span)
+    """What is left of a time without some others, ascending."""
+    left, here = list[Span](), span
+    for each in sorted(taken, key=_begin):
+        if each.start is not None and (before := here.meet(Span(None, each.start))) is not None:
+            left.append(before)
+        after = None if each.end is None else here.meet(Span(each.end, None))
+        if after is None:
+            return left
+        here = after
+    return [*left, here]
 
 
-def _clip(spans: Sequence[Span], span: Span) -> list[Span]:
-    """Parts of spans before the end of one."""
-    clipped = [Span(each.start, earliest(each.end, span.end)) for each in spans]
-    return [each for each in clipped if each.start is None or each.start < (each.end or each.start)]
+def merge(spans: Iterable[Span]) -> list[Span]:
+    """Spans that do not overlap, ascending; one where they meet."""
+    merged = list[Span]()
+    for each in sorted(spans, key=_begin):
+        if merged and merged[-1].end is not None and merged[-1].end == each.start:
+            each = Span(merged.pop().start, each.end)
+        merged.append(each)
+    return merged
+
+
+def _begin(span: Span) -> tuple[bool, datetime]:
+    """Sorts by the beginning; those without one are first."""
+    return (False, _ANY) if span.start is None else (True, span.start)
+
+
+def _is_empty(span: Span) -> bool:
+    return span.start is not None and span.end is not None and span.start >= span.end
 
 
 def latest(*moments: datetime | None) -> datetime | None:
     """The last of some beginnings; None: none is a limit."""
     return max((each for each in moments if each is not None), default=None)
-
-
-def earliest(*moments: datetime | None) -> datetime | None:
-    """The first of some beginnings; None: one is without limit."""
-    limits = [each for each in moments if each is not None]
-    return min(limits) if len(limits) == len(moments) else None

@@ -41,13 +41,14 @@ from memedit.memory.requests import Request
 from memedit.memory.resting import Resting
 from memedit.memory.slots import Replaced
 from memedit.memory.store import Store
+from memedit.memory.undoing import Undoable
 from memedit.memory.using import Counted, Uses
 from memedit.memory.verify import verify
 from memedit.memory.view import MemoryView, Searchable
 from memedit.memory.zones import Zoned
 
 
-class EditMemory(Zoned, Searchable, Documented, Erasable, Counted, Resting):
+class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Resting):
     """Edits with their vectors and payloads, in a directory or in RAM.
 
     Every change is one transaction: durable when the call returns, undone entirely if it raises.
@@ -289,25 +290,6 @@ class EditMemory(Zoned, Searchable, Documented, Erasable, Counted, Resting):
         """
         asked = check_text("query", query).strip()
         return changing.report(self._store, id, namespace, asked, concerns=concerns)
-
-    def forget(self, id: str, *, namespace: str = DEFAULT_NAMESPACE, reason: str = "") -> Record:
-        """Take an edit out; what would hold again after it has its time, too. The record that was.
-
-        Raises:
-            UnknownEditError: no live edit has this id.
-        """
-        return changing.forget(self._store, id, namespace, reason)
-
-    def restore(self, version: int, *, namespace: str | None = None) -> int:
-        """Make the live set exactly what it was at ``version``, as a new version.
-
-        Args:
-            namespace: Only this one goes back; the others stay as they are.
-
-        Returns:
-            The memory's version now (unchanged if the live set was that one already).
-        """
-        return changing.restore(self._store, version, namespace)
 
     def put_payloads(self, payloads: Mapping[int, Mapping[str, Payload]]) -> None:
         """Store payloads compiled later: sequence -> editor name -> payload. No new version.

@@ -10,31 +10,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from memedit.core.types import Record
 from memedit.memory.journal.reading import JournalReader
-from memedit.memory.journal.rows import RESUMED, Entry, Stored
-from memedit.memory.meeting import Span, agree, earliest
+from memedit.memory.journal.rows import Entry, Stored, strip_copies
+from memedit.memory.meeting import Span, agree, merge, outlasts, span_of
 
+FindLive = Callable[[int], Record | None]
+"""The record of a sequence, where it is live."""
 _MOST = 200
 """Records that are looked at, at most."""
-
-
-def name_original(record: Record) -> str:
-    """The id of a record, without what copies have behind it."""
-    return record.id.removesuffix(f"~{record.sequence}")
-
-
-def name_copy(old: Record, sequence: int) -> str:
-    """The id of a copy that cannot have the old one's: with the copy's own number, by which a purge
-    tells whose copy it is."""
-    return f"{name_original(old)}~{sequence}"
-
-
-def own_name(record: Record) -> str:
-    """The id of a record, for one of its copies; "": it is a copy's own."""
-    return record.id if record.id == name_original(record) else ""
 
 
 class Pieces:
@@ -48,7 +33,8 @@ class Pieces:
     def __init__(self, journal: JournalReader | None, planned: Mapping[int, Stored]) -> None:
         self._journal, self._planned = journal, planned
         self._taken: dict[int, list[int]] = {}
-        self._copies: dict[int, list[tuple[int, str]]] = {}
+        self._copies: dict[int, list[int]] = {}
+        self._forgotten = set[int]()
         self._origins: dict[int, int] = {}
 
     def note(self, entry: Entry) -> None:
@@ -58,98 +44,132 @@ class Pieces:
         if entry.kind == "supersede":
             self._taken.setdefault(entry.other, []).append(entry.sequence)
         elif entry.kind == "add":
-            self._copies.setdefault(entry.other, []).append((entry.sequence, entry.reason))
+            self._copies.setdefault(entry.other, []).append(entry.sequence)
             self._origins[entry.sequence] = entry.other
 
-    def taken_by(self, record: Record) -> list[Record]:
-        """Records that hold longer than this one, of whose time it took its own: it, or what it
-        replaced itself, such as the same with another end. The last ones first."""
-        found, seen = dict[int, Record](), set[int]()
+    def note_forgotten(self, record: Record) -> None:
+        """Hear of a record that the plan takes out, and not for another."""
+        self._forgotten.add(record.sequence)
+
+    def name_original(self, record: Record) -> str:
+        """The id of a record, without what copies have behind it."""
+        if "~" not in record.id:
+            return record.id
+        return strip_copies(record.id, self._lineage(record.sequence))
+
+    def name_copy(self, old: Record, sequence: int) -> str:
+        """The id of a copy that cannot have the old one's: with the copy's own number, by which a
+        purge tells whose copy it is."""
+        return f"{self.name_original(old)}~{sequence}"
+
+    def own_name(self, record: Record) -> str:
+        """The id of a record, for one of its copies; "": it is a copy's own."""
+        return record.id if record.id == self.name_original(record) else ""
+
+    def find_claims(
+        self, record: Record, time: Span, find_live: FindLive
+    ) -> list[tuple[Record, Span]]:
+        """Who had the time that a record leaves: (a record of which it took that, what of it).
+
+        Only those of whose fact something is left: what was replaced entirely does not come again.
+        Where a fact was forgotten, those from whom it had taken the time are asked.
+        """
+        found, seen = list[tuple[Record, Span]](), set[tuple[int, Span]]()
+        todo = deque([(record, time)])
+        while todo and len(seen) < _MOST:
+            here, span = todo.popleft()
+            if (here.sequence, span) in seen:
+                continue
+            seen.add((here.sequence, span))
+            origin = self._find_origin(here.sequence)
+            todo += [(old, span) for old in self._read([] if origin is None else [origin])]
+            for old in self._read(self._find_taken(here)):
+                shared = span.meet(span_of(old))
+                # Other pieces of the record itself: who takes one out does not mean the other.
+                own = agree(old.edit, record.edit)
+                if shared is None:
+                    continue
+                if not own and self.find_left(old, record, find_live):
+                    found.append((old, shared))
+                elif own or self._is_forgotten(old):
+                    todo.append((old, shared))
+        return found
+
+    def find_left(self, old: Record, record: Record, find_live: FindLive) -> list[Record]:
+        """The live pieces of a fact, but for those that say what a record says."""
+        root = self._find_root(old.sequence)
+        pieces = map(find_live, (root, *self.copies(root)))
+        return [r for r in pieces if r is not None and not agree(r.edit, record.edit)]
+
+    def _is_forgotten(self, record: Record) -> bool:
+        """Whether a piece of a fact was taken out, and not for another."""
+        root = self._find_root(record.sequence)
+        family = [root, *self.copies(root)]
+        if not self._forgotten.isdisjoint(family):
+            return True
+        stored = sorted(s for s in family if s not in self._planned)
+        return self._journal is not None and self._journal.were_forgotten(stored)
+
+    def join(
+        self, piece: Record, free: Sequence[Span], find_live: FindLive
+    ) -> tuple[list[Record], list[Span]]:
+        """(pieces that go, when there shall be pieces instead), once ``piece`` holds at other
+        times, too: one where they meet, also with other pieces of the same."""
+        others = [r for r in map(find_live, self.siblings(piece)) if r is not None]
+        others = [r for r in others if say_the_same(r, piece)]
+        starts, ends = ({span[at] for span in free} - {None} for at in (0, 1))
+        met = [r for r in others if r.valid_until in starts or r.valid_from in ends]
+        gone = [piece, *met]
+        return gone, merge([*free, *map(span_of, gone)])
+
+    def copies(self, sequence: int) -> list[int]:
+        """The copies of a record, what was put into its place, and their copies, live or not."""
+        found = dict[int, None]()
+        todo = [sequence]
+        while todo and len(found) < _MOST:
+            for copy in self._find_copies(todo.pop()):
+                found[copy] = None
+                todo.append(copy)
+        return list(found)
+
+    def siblings(self, record: Record) -> list[int]:
+        """Other copies of what a record is a copy of, live or not."""
+        return sorted({*self.copies(self._find_root(record.sequence))} - {record.sequence})
+
+    def family(self, record: Record) -> list[int]:
+        """:meth:`siblings`, and the copies of those of whose time the record took its own: of it,
+        or of what it replaced itself, such as the same with another end."""
+        found, seen = set(self.siblings(record)), set[int]()
         todo = deque([record])
         while todo and len(seen) < _MOST:
             here = todo.popleft()
             if here.sequence in seen:
                 continue
             seen.add(here.sequence)
-            if here is not record and _outlasts(here, record):
-                found[here.sequence] = here
+            if here is not record and outlasts(here, record):
+                found.update(self.copies(self._find_root(here.sequence)))
             origin = self._find_origin(here.sequence)
             todo += self._read([*self._find_taken(here), *([] if origin is None else [origin])])
-        return list(found.values())
-
-    def resuming(
-        self, record: Record, find_live: Callable[[int], Record | None]
-    ) -> list[tuple[Record, datetime | None]]:
-        """What resumes next after the end of a record, of whose time that took its own; with when
-        that began of which it is a piece."""
-        end, found = record.valid_until, dict[int, tuple[Record, datetime | None]]()
-        for old in self.taken_by(record):
-            for copy, resumed in self.copies(old.sequence).items():
-                here = find_live(copy) if resumed else None
-                start = None if here is None else here.valid_from
-                if here is None or start is None or end is None or start < end:
-                    continue
-                # Another piece of the record itself: who takes one out does not mean the other.
-                if not agree(here.edit, record.edit):
-                    begins = found[copy][1] if copy in found else old.valid_from
-                    found[copy] = (here, earliest(begins, old.valid_from))
-        starts = [here.valid_from for here, _ in found.values() if here.valid_from is not None]
-        return [each for each in found.values() if each[0].valid_from == min(starts)]
-
-    def join(
-        self, after: Record, free: Sequence[Span], find_live: Callable[[int], Record | None]
-    ) -> tuple[list[Record], list[Span]]:
-        """(pieces that go, when there shall be pieces instead), once ``after`` holds at times
-        before its own, too: one where they meet, also with other pieces of the same."""
-        others = [r for r in map(find_live, self.siblings(after)) if r is not None]
-        ends = {r.valid_until: r for r in others if _say_the_same(r, after)}
-        gone, spans = [after], list[Span]()
-        for start, end in (*free, Span(after.valid_from, after.valid_until)):
-            before = None if start is None else ends.get(start)
-            if spans and spans[-1].end == start:
-                start = spans.pop().start
-            elif before is not None:
-                gone.append(before)
-                start = before.valid_from
-            spans.append(Span(start, end))
-        return gone, spans
-
-    def copies(self, sequence: int) -> dict[int, bool]:
-        """The copies of a record, what was put into its place, and their copies, live or not:
-        whether they are of what resumed after another record."""
-        found = dict[int, bool]()
-        todo = [(sequence, False)]
-        while todo and len(found) < _MOST:
-            here, resumed = todo.pop()
-            for copy, reason in self._find_copies(here):
-                found[copy] = resumed or reason == RESUMED
-                todo.append((copy, found[copy]))
-        return found
-
-    def siblings(self, record: Record) -> list[int]:
-        """Other copies of what a record is a copy of, live or not."""
-        return sorted(self.copies(self._find_root(record.sequence)).keys() - {record.sequence})
-
-    def family(self, record: Record) -> list[int]:
-        """:meth:`siblings`, and the copies of those of whose time the record took its own."""
-        found = set(self.siblings(record))
-        for old in self.taken_by(record):
-            found.update(self.copies(self._find_root(old.sequence)))
         return sorted(found - {record.sequence})
 
     def _find_root(self, sequence: int) -> int:
+        *_, root = self._lineage(sequence)
+        return root
+
+    def _lineage(self, sequence: int) -> Iterator[int]:
+        """A record, what it is a copy of, or stands in the place of, and so on."""
+        here: int | None = sequence
         for _ in range(_MOST):
-            origin = self._find_origin(sequence)
-            if origin is None:
+            if here is None:
                 break
-            sequence = origin
-        return sequence
+            yield here
+            here = self._find_origin(here)
 
     def _find_taken(self, record: Record) -> list[int]:
         mine, journal = self._taken.get(record.sequence, []), self._reader(record.sequence)
         return mine if journal is None else [*mine, *journal.taken_by(record)]
 
-    def _find_copies(self, sequence: int) -> list[tuple[int, str]]:
+    def _find_copies(self, sequence: int) -> list[int]:
         mine, journal = self._copies.get(sequence, []), self._reader(sequence)
         return mine if journal is None else [*mine, *journal.copies_of(sequence)]
 
@@ -168,11 +188,6 @@ class Pieces:
             yield from (record for record, _ in self._journal.records(stored))
 
 
-def _outlasts(record: Record, other: Record) -> bool:
-    end = other.valid_until
-    return end is not None and (record.valid_until is None or record.valid_until > end)
-
-
-def _say_the_same(one: Record, other: Record) -> bool:
+def say_the_same(one: Record, other: Record) -> bool:
     """Whether two records are alike, but for their ids and dates."""
     return replace(one.edit, id=other.id) == other.edit and one.source == other.source

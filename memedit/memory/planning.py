@@ -6,19 +6,18 @@ batch see the earlier ones of the same batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 
 from memedit.core.documents import place_of
-from memedit.core.text import subject_key
+from memedit.core.errors import InvalidEditError
 from memedit.core.types import Record, Vectors, key_texts, mask_prompt
 from memedit.memory.journal import rows
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import Entry, Head, Stored
-from memedit.memory.live.index import VectorIndex
 from memedit.memory.live.space import Space, search_texts
 from memedit.memory.live.state import LiveSet
 from memedit.memory.meeting import (
@@ -28,23 +27,19 @@ from memedit.memory.meeting import (
     find_left,
     has_dates,
     hold_alike,
-    latest,
+    measure_distance,
+    outlasts,
     overlap,
+    span_of,
     subtract,
 )
-from memedit.memory.pieces import Pieces, name_copy, name_original, own_name
+from memedit.memory.neighbours import Neighbours
+from memedit.memory.pieces import Pieces, say_the_same
 from memedit.memory.reports import EventKind, Receipt
 from memedit.memory.requests import Request
 
-SAME_RELATION = 0.85
-"""Cosine of two masked prompts about one subject from which they seem to ask the same."""
-SAME_STATEMENT = 0.9
-"""Cosine of two key texts from which edits without a subject seem to be about the same."""
-_NEAREST = 8
-_NEWEST = 256
 
-
-class Plan:
+class Plan(Neighbours):
     """Decides about requests one by one; afterwards ``stored`` and ``entries`` are to be written.
 
     Args:
@@ -65,12 +60,8 @@ class Plan:
     ) -> None:
         self.stored: list[Stored] = []
         self.entries: list[Entry] = []
-        self._live, self._vectors, self._now = live, vectors, now
+        super().__init__(live, vectors, now)
         self._version, self._sequence = head.version + 1, head.sequence
-        self._retired: set[int] = set()
-        self._added: dict[int, Stored] = {}
-        self._spaces: dict[str, Space] = {}
-        self._nothing = Space(self)
         self._pieces = Pieces(journal, self._added)
 
     def add_all(self, requests: Sequence[Request]) -> list[Receipt]:
@@ -84,43 +75,53 @@ class Plan:
         return receipts
 
     def replace(self, old: Record, request: Request) -> Receipt:
-        """Retire ``old`` and add the request in its place."""
-        known = self.duplicate(request)
+        """Retire ``old`` and add the request in its place.
+
+        Raises:
+            InvalidEditError: it is a piece of a fact, and cannot be changed alone.
+        """
+        known = self.duplicate(request, exact=True)
         if known is not None and known.sequence == old.sequence:
             return self._add(request, [], old)  # the same with other dates, or no change at all
         if known is not None:
+            others = self._find_others(request, old)
             self.retire(old, "", known.sequence)
-            return Receipt(known.id, "duplicate", self._version, known, (old,))
+            self._retire_others(others, self._sequence + 1)
+            self._store_others(others, known, old)
+            return Receipt(known.id, "duplicate", self._version, known, (old, *others))
         return self._add(request, self._find_near([request]).get(0, []), old)
-
-    def duplicate(self, request: Request, *, exact: bool = False) -> Record | None:
-        """The live record that already says this, with this validity.
-
-        Without dates in the request, any live record of that id that holds now will do, unless
-        ``exact``.
-        """
-        sequence = self._find(request.namespace, request.edit.id)
-        if sequence is None:
-            return None
-        record = self[sequence]
-        given = (request.valid_from, request.valid_until)
-        if given == (record.valid_from, record.valid_until):
-            return record
-        some = not exact and given == (None, None) and record.holds_at(self._now)
-        return record if some else None
 
     def retire(self, record: Record, reason: str, other: int | None) -> None:
         """Take ``record`` out; ``other`` replaces it."""
         kind: EventKind = "forget" if other is None else "supersede"
         self._log(Entry(kind, record.sequence, reason, other))
+        self._leave_out(record)
+
+    def withdraw(self, gone: Sequence[Record], reason: str | None) -> None:
+        """Take records out, and give back their time to what resumes at their ends.
+
+        Args:
+            gone: Live records. None of them gets time that another leaves.
+            reason: Of the events; None: who calls writes others.
+        """
+        for record in gone:
+            if reason is None:
+                self._leave_out(record)
+            else:
+                self.retire(record, reason, None)
+            self._pieces.note_forgotten(record)
+        for record in gone:
+            self.give_back(record)
+
+    def find_after(self, record: Record) -> list[Record]:
+        """What this plan leaves of a live record: itself, or what holds at other times instead."""
+        found = map(self._find_live, (record.sequence, *self._pieces.copies(record.sequence)))
+        return [each for each in found if each is not None]
+
+    def _leave_out(self, record: Record) -> None:
         self._retired.add(record.sequence)
         if record.sequence in self._added:
             self._spaces[record.namespace].remove(record)
-
-    def find(self, namespace: str, id: str) -> Record | None:
-        """The live record of an id; None: there is none."""
-        sequence = self._find(namespace, id)
-        return None if sequence is None else self[sequence]
 
     def add(self, request: Request) -> Record:
         """The live record of one request that is in conflict with nothing."""
@@ -130,13 +131,16 @@ class Plan:
 
     def _add(self, request: Request, near: Sequence[int], old: Record | None = None) -> Receipt:
         known = self.duplicate(request, exact=old is not None)
-        if known is not None and (old is None or known.edit == request.edit):
+        if known is not None and (old is None or _say_it(known, request)):
             version = self._version if known.sequence in self._added else self._live.version
             return Receipt(known.id, "duplicate", version, known)
-        self._end_sooner(request, old)
+        self._give_back_unsaid(request, old)
         # By number: a record that is looked up again may be another object.
         own = -1 if old is None else old.sequence
-        rivals = [self[sequence] for sequence in self._rivals(request, old)]
+        place = old or self._find_place(request)
+        others = [] if place is None else self._find_others(request, place)
+        same = {record.sequence for record in others}
+        rivals = [self[sequence] for sequence in self._rivals(request, old) if sequence not in same]
         # Ids are unique among live records: a namesake goes whatever it says.
         rivals = [
             r for r in rivals
@@ -146,18 +150,65 @@ class Plan:
         superseded = [r for r in rivals if own == r.sequence or overlap(r, request)]
         # They hold at other times than the new edit: they stay, but under another id.
         displaced = [r for r in rivals if r.id == request.edit.id and r not in superseded]
-        copies = [(r, [Span(r.valid_from, r.valid_until)]) for r in displaced]
+        copies = [(r, [span_of(r)]) for r in displaced]
         copies += [(r, find_left(r, request, gone=own == r.sequence)) for r in superseded]
         # The number that the new record will have: copies are stored before it.
         sequence = self._sequence + sum(len(spans) for _, spans in copies) + 1
         for record in superseded + displaced:
             self.retire(record, "" if record in superseded else rows.RENAMED, sequence)
+        self._retire_others(others, sequence + 1)
         for record, spans in copies:
             self._store_copies(record, spans, request.edit.id)
-        record = self._store(request, old)
-        return Receipt(
-            record.id, "added", self._version, record, tuple(superseded), tuple(conflicts)
-        )
+        record = self._store(request, place)
+        if place is not None:
+            self._store_others(others, record, place)
+        gone = (*superseded, *others)
+        return Receipt(record.id, "added", self._version, record, gone, tuple(conflicts))
+
+    # -- a fact that stands in pieces ---------------------------------------------------------
+
+    def _find_place(self, request: Request) -> Record | None:
+        """The piece of a fact whose place a request takes that names it, and its dates."""
+        named = (self.find(request.namespace, id) for id in request.replaces)
+        dated = (r for r in named if r is not None and has_dates(r) and hold_alike(r, request))
+        return next(dated, None)
+
+    def _find_others(self, request: Request, place: Record) -> list[Record]:
+        """Other pieces of the fact of which one is replaced: they shall say what is said now, at
+        their own times. None where only the piece's times change."""
+        same = replace(place, edit=replace(place.edit, id=request.edit.id))
+        if not has_dates(place) or _say_it(same, request):
+            return []
+        found = [self._find_live(sequence) for sequence in self._pieces.siblings(place)]
+        others = [r for r in found if r is not None and say_the_same(r, place)]
+        if (start := request.valid_from) != place.valid_from and start is not None:
+            # From then on: before, it was as it was.
+            others = [r for r in others if r.valid_until is None or r.valid_until > start]
+        if request.valid_until != place.valid_until:
+            if any(outlasts(r, request) for r in others):
+                raise _refuse(place)
+            return []
+        return [r for r in others if not overlap(r, request)]
+
+    def _retire_others(self, others: Sequence[Record], sequence: int) -> None:
+        """Take out pieces; those that follow them are stored from ``sequence`` on."""
+        for number, piece in enumerate(others, sequence):
+            self.retire(piece, "", number)
+
+    def _store_others(self, others: Sequence[Record], record: Record, place: Record) -> None:
+        """Have what was put into the place of one piece in those of others, too."""
+        for piece in others:
+            sequence = self._take_next()
+            # Under another name of its own, unless the fact has its old one.
+            kept = record.id == place.id
+            id = piece.id if kept else self._pieces.name_copy(record, sequence)
+            again = replace(
+                record, edit=replace(record.edit, id=id), sequence=sequence,
+                version=self._version, valid_from=piece.valid_from, valid_until=piece.valid_until,
+            )  # fmt: skip
+            self._enter(self._copy_record(record, again), rows.IN_PLACE, piece.sequence)
+
+    # -- what is stored -----------------------------------------------------------------------
 
     def _store(self, request: Request, old: Record | None) -> Record:
         edit = request.edit
@@ -187,7 +238,7 @@ class Plan:
         """
         if not spans:
             return
-        self._enter_copies(old, spans, "" if old.id == taken else own_name(old))
+        self._enter_copies(old, spans, "" if old.id == taken else self._pieces.own_name(old))
 
     def _enter_copies(
         self, old: Record, spans: Sequence[Span], name: str, reason: str = ""
@@ -200,9 +251,10 @@ class Plan:
     def _store_copy(self, old: Record, span: Span, name: str, reason: str = "") -> None:
         """``name``: the id; "": one of its own."""
         sequence = self._take_next()
+        id = name or self._pieces.name_copy(old, sequence)
         record = replace(
-            old, edit=replace(old.edit, id=name or name_copy(old, sequence)), sequence=sequence,
-            version=self._version, valid_from=span.start, valid_until=span.end,
+            old, edit=replace(old.edit, id=id), sequence=sequence, version=self._version,
+            valid_from=span.start, valid_until=span.end,
         )  # fmt: skip
         resumes = span.start != old.valid_from
         found = (
@@ -217,24 +269,28 @@ class Plan:
     def shorten(self, old: Record, until: datetime, reason: str) -> None:
         """``old`` anew under its id, up to a moment: it keeps the rest."""
         self.retire(old, reason, self._sequence + 1)
-        self._store_copy(old, Span(old.valid_from, until), own_name(old))
+        self._store_copy(old, Span(old.valid_from, until), self._pieces.own_name(old))
 
     # -- time that is given back --------------------------------------------------------------
 
-    def give_back(self, record: Record, since: datetime | None = None, taken: str = "") -> None:
-        """Let what resumes at the end of a record hold before that.
+    def give_back(self, record: Record, time: Span | None = None, taken: str = "") -> None:
+        """Let those of whose time a record took its own hold again.
 
         Args:
-            since: From when on the record leaves its time; None: it leaves all of it.
+            time: Of its own, that it leaves; None: all of it.
             taken: An id that is another's now.
         """
-        if record.valid_until is None:
+        if not has_dates(record):  # what it replaced is gone entirely
             return
-        for after, begins in self._pieces.resuming(record, self._find_live):
-            time = Span(latest(begins, record.valid_from, since), record.valid_until)
-            # Others may have been told about it meanwhile, which the record was not about.
-            if free := subtract(time, self._find_times(after, but=record)):
-                self._extend(after, free, taken)
+        left = time or span_of(record)
+        for old, span in self._pieces.find_claims(record, left, self._find_live):
+            pieces = self._pieces.find_left(old, record, self._find_live)
+            if pieces:
+                piece = min(pieces, key=lambda r: measure_distance(r, span))
+                # Others may have been told about it meanwhile, which the record was not about.
+                known = self._find_times(piece, but=record)
+                if free := subtract(span, [*known, *map(span_of, pieces)]):
+                    self._extend(piece, free, taken)
 
     def _find_times(self, record: Record, but: Record) -> list[Span]:
         """When others hold that exclude a record."""
@@ -242,33 +298,33 @@ class Plan:
             return []
         request = Request(record.edit, record.namespace)
         rivals = [self[s] for s in self._find_about(request) - {record.sequence, but.sequence}]
-        return [Span(r.valid_from, r.valid_until) for r in rivals if excludes(r, request)]
+        return [span_of(r) for r in rivals if excludes(r, request)]
 
-    def _extend(self, after: Record, free: Sequence[Span], taken: str) -> None:
-        """``after`` anew, for its own time and for times before it: as one where they meet, also
-        with other pieces of the same."""
-        gone, spans = self._pieces.join(after, free, self._find_live)
+    def _extend(self, piece: Record, free: Sequence[Span], taken: str) -> None:
+        """``piece`` anew, for its own time and for others: as one where they meet, also with other
+        pieces of the same."""
+        gone, spans = self._pieces.join(piece, free, self._find_live)
         for each in gone:
             self.retire(each, rows.EXTENDED, self._sequence + 1)
-        name = name_original(after)
-        free_name = name != taken and self._find(after.namespace, name) is None
-        self._enter_copies(after, spans, name if free_name else "", rows.EXTENDED)
+        name = self._pieces.name_original(piece)
+        free_name = name != taken and self._find(piece.namespace, name) is None
+        self._enter_copies(piece, spans, name if free_name else "", rows.EXTENDED)
 
-    def _end_sooner(self, request: Request, old: Record | None) -> None:
-        """Give back what an edit no longer takes: one that is told anew and ends sooner."""
-        end = request.valid_until
-        if end is None:
-            return
+    def _give_back_unsaid(self, request: Request, old: Record | None) -> None:
+        """Give back what an edit no longer takes: one that is told anew and ends sooner, or that
+        its id gives another time."""
         known = self.find(request.namespace, request.edit.id) if old is None else old
-        if known is None or known.valid_until is None or end >= known.valid_until:
+        if known is None or not has_dates(known):
             return
-        # A namesake that holds at other times stays.
-        if old is not None or (agree(known.edit, request.edit) and overlap(known, request)):
-            self.give_back(known, end, request.edit.id)
-
-    def _find_live(self, sequence: int) -> Record | None:
-        there = sequence in self._added or sequence in self._live.records
-        return self[sequence] if there and sequence not in self._retired else None
+        same = agree(known.edit, request.edit)
+        if old is None and not (same and overlap(known, request)):
+            return  # a namesake that holds at other times stays
+        # What had no end replaced others for good, and now ends. And where another value begins
+        # later, the old one stays up to then.
+        end = None if known.valid_until is None else request.valid_until
+        start = request.valid_from if same and old is not None else None
+        for left in subtract(span_of(known), [Span(start, end)]):
+            self.give_back(known, left, request.edit.id)
 
     # -- what is written ----------------------------------------------------------------------
 
@@ -319,27 +375,7 @@ class Plan:
         self._sequence += 1
         return self._sequence
 
-    # -- looking up: the live set less what is retired, and what this plan added -----------------
-
-    def __getitem__(self, sequence: int) -> Record:
-        """The record of a sequence: one that is in force, or is to be written."""
-        added = self._added.get(sequence)
-        return self._live.records[sequence] if added is None else added.record
-
-    def statement(self, sequence: int) -> str:
-        """What such a record states."""
-        return self[sequence].edit.statement
-
-    def _both_spaces(self, namespace: str) -> Iterator[Space]:
-        yield self._live.space(namespace)
-        yield self._spaces.get(namespace, self._nothing)
-
-    def _find(self, namespace: str, id: str) -> int | None:
-        for space in self._both_spaces(namespace):
-            sequence = space.find(id)
-            if sequence is not None and sequence not in self._retired:
-                return sequence
-        return None
+    # -- what is in the way -----------------------------------------------------------------------
 
     def _rivals(self, request: Request, old: Record | None) -> list[int]:
         found = set() if old is None else {old.sequence}
@@ -353,12 +389,6 @@ class Plan:
         found |= self._find_pieces(request, old)
         return sorted(found - self._retired)
 
-    def _find_about(self, request: Request) -> set[int]:
-        """What is about the same, but for passages of documents."""
-        spaces = self._both_spaces(request.namespace)
-        found = {s for space in spaces for s in space.about(request.edit) if s not in space.shelf}
-        return found - self._retired
-
     def _find_pieces(self, request: Request, old: Record | None) -> set[int]:
         """Other pieces of what is replaced by name, which no slot leads to."""
         named = [self.find(request.namespace, id) for id in request.replaces]
@@ -366,85 +396,14 @@ class Plan:
         family = {s for r in dated for s in self._pieces.family(r)}
         return {s for s in family if self._find_live(s) is not None}
 
-    # -- conflicts ----------------------------------------------------------------------------
 
-    def _conflicts(self, request: Request, near: Sequence[int], rivals: set[int]) -> list[Record]:
-        if request.edit.multiple or place_of(request.source) is not None:
-            return []
-        named = [self._find(request.namespace, id) for id in request.perhaps]
-        if request.edit.subject is not None:
-            near = self._find_same_relation(request)
-        found = dict.fromkeys([*near, *(s for s in named if s is not None)])
-        records = [self[s] for s in found if s not in self._retired and s not in rivals]
-        return [
-            record
-            for record in records
-            if overlap(record, request) and not agree(record.edit, request.edit)
-        ]
+def _say_it(record: Record, request: Request) -> bool:
+    return (record.edit, record.source) == (request.edit, request.source)
 
-    def _find_same_relation(self, request: Request) -> list[int]:
-        key = subject_key(request.edit.subject or "")
-        known = self._live.space(request.namespace).subjects.sequences(key)[:_NEWEST]
-        added = self._spaces.get(request.namespace, self._nothing).subjects.sequences(key)[:_NEWEST]
-        if not known and not added:
-            return []
-        relation = self._vectors[mask_prompt(request.edit) or ""]
-        vectors = self._live.relation_vectors(known)
-        found = [s for s, v in zip(known, vectors, strict=True) if v @ relation >= SAME_RELATION]
-        for sequence in added:
-            vector = self._relation_vector(self._added[sequence])
-            if vector @ relation >= SAME_RELATION:
-                found.append(sequence)
-        return sorted(found)
 
-    def _relation_vector(self, stored: Stored) -> Vectors:
-        text = stored.relation or ""
-        if text in self._vectors or text not in self._live.relations:
-            return self._vectors[text]  # which may encode it only now
-        vector: Vectors = self._live.relations.vectors([text])[0]
-        return vector
-
-    def _find_near(self, requests: Sequence[Request]) -> dict[int, list[int]]:
-        """Live records with a key near a request without a subject, by its position."""
-        near: dict[int, list[int]] = {}
-        for namespace, positions in self._group_without_subject(requests).items():
-            space = self._live.space(namespace)
-            if space.index is not None:
-                ids, similarities = space.index.search(self._prompts(requests, positions), _NEAREST)
-                for at, row, cosines in zip(positions, ids, similarities, strict=True):
-                    close = row[(cosines >= SAME_STATEMENT) & (row >= 0)].tolist()
-                    near[at] = [space.owner(key) for key in close if self._finds(space, key)]
-        return near
-
-    def _finds(self, space: Space, key: int) -> bool:
-        """Whether a key is of a text that shall find its record: the last ones may be excluded."""
-        sequence = space.owner(key)
-        excluded = len(self._live.records[sequence].edit.excluded)
-        return not excluded or key not in space.keys(sequence)[-excluded:]
-
-    def _find_near_in_batch(self, requests: Sequence[Request]) -> dict[int, list[int]]:
-        """The same among the requests themselves: positions of earlier ones."""
-        near: dict[int, list[int]] = {}
-        for positions in self._group_without_subject(requests).values():
-            if len(positions) == 1:
-                continue
-            vectors = self._prompts(requests, positions)
-            index = VectorIndex(vectors.shape[1])
-            index.add(positions, vectors)
-            ids, similarities = index.search(vectors, 2 * _NEAREST)
-            for at, row, cosines in zip(positions, ids, similarities, strict=True):
-                close = row[(cosines >= SAME_STATEMENT) & (row >= 0) & (row < at)]
-                near[at] = close.tolist()
-        return near
-
-    def _group_without_subject(self, requests: Sequence[Request]) -> dict[str, list[int]]:
-        """Positions of requests to add that have no subject, by namespace."""
-        found: dict[str, list[int]] = {}
-        for at, request in enumerate(requests):
-            plain = request.edit.subject is None and place_of(request.source) is None
-            if plain and self.duplicate(request) is None:
-                found.setdefault(request.namespace, []).append(at)
-        return found
-
-    def _prompts(self, requests: Sequence[Request], positions: Sequence[int]) -> Vectors:
-        return np.stack([self._vectors[requests[at].edit.prompt] for at in positions])
+def _refuse(place: Record) -> InvalidEditError:
+    return InvalidEditError(
+        f"{place.id!r} is one of several pieces of its fact, which holds again after another edit "
+        "that ends: what it says and when it ends cannot be changed at once.",
+        hint="Change what it says first, which changes every piece; then the end of each.",
+    )

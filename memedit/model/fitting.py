@@ -15,7 +15,6 @@ from memedit.core.protocols import Editor, Scope, is_joint, leaves_of
 from memedit.core.types import Edit, Payload, Record
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Receipt
-from memedit.memory.changing import REFIT
 from memedit.model.sequence import EditedModels, find_dependents, is_ungated, refuse, stamp
 
 Payloads = Mapping[str, Payload]
@@ -90,13 +89,12 @@ class Fitter:
         # Before the first is removed: all of them go, or none.
         if later and not refit:
             raise refuse(gone, later)
-        found = [self.memory.forget(record.id, namespace=namespace) for record in gone]
-        # The last one first: each was fitted on those before it.
-        for record in reversed(later):
-            self.memory.forget(record.id, namespace=namespace, reason=REFIT)
+        found, again = self.memory.forget_to_refit(
+            [record.id for record in gone], [record.id for record in later], namespace=namespace
+        )
         # What was fitted together is fitted together again: jointly it came out otherwise than
         # apart.
-        for group in _group_alike(later):
+        for group in _group_alike(again):
             self.add([record.edit for record in group], _options_of(group[0]))
         return found
 

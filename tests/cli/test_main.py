@@ -209,8 +209,35 @@ def test_forget_and_restore(run: Run) -> None:
     id = added(run, *FRANCE)["id"]
     assert "Forgotten" in run("edit", "forget", id).stdout
     assert told(run("edit", "list", "--json"))["total"] == 0
-    assert told(run("edit", "restore", "1", "--json")) == {"restored": 1, "version": 3, "edits": 1}
+    back = {"restored": 1, "version": 3, "edits": 1, "purged": 0}
+    assert told(run("edit", "restore", "1", "--json")) == back
     assert told(run("edit", "list", "--json"))["total"] == 1
+
+
+def test_a_restore_tells_of_a_purge_only_where_it_misses_something(run: Run) -> None:
+    spain = added(run, "The capital of Spain is", "Madrid", "--subject", "Spain")["id"]
+    added(run, *FRANCE)
+    assert "purged" not in run("edit", "restore", "1").stdout
+    run("edit", "purge", spain, "--yes", "--json")
+    assert "but for 1 that were purged since: 1 edits" in run("edit", "restore", "2").stdout
+    run("edit", "restore", "0")
+    assert "purged" not in run("edit", "restore", "0").stdout
+
+
+def test_what_is_forgotten_together_is_undone_together(run: Run) -> None:
+    price = ("Shipping costs", "--subject", "Shipping", "--target")
+    added(run, *price, "5 euros")
+    added(run, *price, "3 euros", "--valid-until", "2090-12-31")
+    inner = added(
+        run, *price, "2 euros", "--valid-from", "2080-01-01", "--valid-until", "2080-12-31"
+    )
+    rows = told(run("edit", "list", "--json"))["edits"]
+    offers = [row["id"] for row in rows if row["target_new"] == "3 euros"]
+    # Without the inner offer the outer one is whole again, under one id.
+    undo = run("edit", "forget", inner["id"], *offers).stderr
+    assert "restore 3 undoes this" in undo
+    (left,) = told(run("edit", "list", "--json"))["edits"]
+    assert left["target_new"] == "5 euros" and left["valid_from"] is None
 
 
 def test_one_namespace_goes_back_alone(run: Run) -> None:

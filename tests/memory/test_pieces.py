@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memedit.core.errors import InvalidEditError, UnknownEditError
 from memedit.core.types import Edit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
@@ -167,7 +168,7 @@ def test_a_statement_that_corrects_an_offer_for_good_leaves_no_piece(memory: Edi
 def test_refitting_leaves_the_pieces(memory: EditMemory) -> None:
     memory.add(price(5))
     memory.add(price(3), valid_until=utc(2032))
-    memory.forget(price(3).id, reason="refit")
+    memory.forget_to_refit([], [price(3).id])
     assert over_time(memory) == "----55555"
     memory.add(price(3), valid_until=utc(2032))
     assert over_time(memory) == "333355555"
@@ -307,3 +308,158 @@ def test_who_takes_out_a_part_of_a_price_does_not_mean_the_other(memory: EditMem
     memory.supersede(always.id, price(5), valid_until=utc(2031))
     memory.forget(always.id)
     assert over_time(memory) == "---555555"
+
+
+def cut(memory: EditMemory) -> tuple[Record, Record, Record]:
+    """A price in two pieces and a coming offer between: (before, offer, after)."""
+    first = memory.add(price(5)).record
+    offer = memory.add(price(3), valid_from=utc(2030), valid_until=utc(2032)).record
+    (after,) = (r for r in memory.records() if r.valid_from == utc(2032))
+    return memory.get(first.id), offer, after
+
+
+@pytest.mark.parametrize("of", ["before", "after"])
+def test_what_a_fact_says_is_changed_in_every_piece(memory: EditMemory, of: str) -> None:
+    before, offer, after = cut(memory)
+    piece = before if of == "before" else after
+    start, end = piece.valid_from, piece.valid_until
+    made = memory.supersede(piece.id, price(6), valid_from=start, valid_until=end)
+    assert over_time(memory) == "663366666" and sound(memory)
+    assert {r.id for r in made.superseded} == {before.id, after.id}
+    other = next(r for r in memory.records() if r.edit.target_new == "6 euros" and r != made.record)
+    assert made.id == price(6).id and other.id == f"{made.id}~{other.sequence}"
+    memory.forget(offer.id)
+    assert over_time(memory) == "666666666" and ids(memory) == [made.id] and sound(memory)
+    memory.restore(made.version)
+    assert over_time(memory) == "663366666"
+
+
+def test_what_a_piece_learns_every_piece_knows_under_its_own_name(memory: EditMemory) -> None:
+    before, offer, after = cut(memory)
+    memory.report(after.id, "What is it for students?", concerns=True)
+    for id in (before.id, after.id):
+        assert memory.get(id).edit.queries == ("What is it for students?",)
+    memory.forget(offer.id)
+    assert over_time(memory) == "555555555" and ids(memory) == [before.id] and sound(memory)
+
+
+def test_a_purge_takes_a_piece_that_was_taught_too(memory: EditMemory) -> None:
+    before, _, after = cut(memory)
+    memory.report(after.id, "What is it for students?", concerns=True)
+    memory.purge(before.id)
+    assert over_time(memory) == "--33-----" and sound(memory)
+
+
+def test_a_correction_that_names_a_piece_reaches_every_piece(memory: EditMemory) -> None:
+    before, offer, _ = cut(memory)
+    memory.add(said(6), valid_until=before.valid_until, replaces=[before.id])  # as feedback does
+    assert over_time(memory) == "663366666" and sound(memory)
+    memory.forget(offer.id)
+    assert over_time(memory) == "666666666" and len(memory) == 1
+
+
+def test_from_a_day_on_a_fact_says_something_else(memory: EditMemory) -> None:
+    before, _, after = cut(memory)
+    memory.supersede(after.id, price(6), valid_from=utc(2034))
+    assert over_time(memory) == "553355666"
+    memory.restore(2)
+    memory.supersede(before.id, price(6), valid_from=utc(2029), valid_until=utc(2030))
+    assert over_time(memory) == "563366666" and sound(memory)
+
+
+def test_what_a_piece_says_and_its_end_are_not_changed_at_once(memory: EditMemory) -> None:
+    before, _, _ = cut(memory)
+    version = memory.version
+    with pytest.raises(InvalidEditError, match="several pieces"):
+        memory.supersede(before.id, price(6), valid_until=utc(2029))
+    assert memory.version == version and over_time(memory) == "553355555"
+    memory.supersede(before.id, price(5), valid_until=utc(2029))  # its end alone
+    assert over_time(memory) == "5-3355555"
+    memory.supersede(before.id, price(6))  # always: nothing of the old is left
+    assert over_time(memory) == "666666666"
+
+
+def test_another_source_alone_is_a_change(memory: EditMemory) -> None:
+    before, _, after = cut(memory)
+    made = memory.supersede(before.id, price(5), source="list", valid_until=before.valid_until)
+    assert made.status == "added" and over_time(memory) == "553355555"
+    assert memory.get(before.id).source == memory.get(after.id).source == "list"
+    again = memory.supersede(before.id, price(5), source="list", valid_until=before.valid_until)
+    assert again.status == "duplicate"
+
+
+def test_several_are_forgotten_at_once_or_none(memory: EditMemory) -> None:
+    memory.add(price(5))
+    offer = memory.add(price(3), valid_until=utc(2034)).record
+    inner = memory.add(price(2), valid_from=utc(2030), valid_until=utc(2031)).record
+    (rest,) = (r for r in memory.records() if r.valid_from == utc(2031))
+    version = memory.version
+    with pytest.raises(UnknownEditError, match="nothing"):
+        memory.forget_many([inner.id, "nothing"])
+    assert memory.version == version and over_time(memory) == "332333555"
+    # One by one the first would give its time to both pieces of the offer, as one of one name.
+    gone = memory.forget_many([inner.id, rest.id, inner.id])
+    assert gone == [inner, rest] and memory.version == version + 1
+    assert over_time(memory) == "333555555" and sound(memory)
+    memory.restore(version)
+    memory.forget_many([offer.id, inner.id])
+    assert over_time(memory) == "553333555" and sound(memory)
+
+
+def test_what_was_told_to_come_and_is_taken_back(memory: EditMemory) -> None:
+    memory.add(price(5))
+    coming = memory.add(price(7), valid_from=utc(2030)).record
+    last = memory.add(price(8), valid_from=utc(2034)).record
+    assert over_time(memory) == "557777888"
+    memory.forget(coming.id)
+    assert over_time(memory) == "555555888"
+    memory.forget(last.id)
+    assert over_time(memory) == "555555555" and ids(memory) == [price(5).id] and sound(memory)
+
+
+def test_an_offer_that_ends_with_the_price_leaves_its_time(memory: EditMemory) -> None:
+    memory.add(price(5), valid_until=utc(2034))
+    offer = memory.add(price(3), valid_from=utc(2030), valid_until=utc(2034)).record
+    memory.forget(offer.id)
+    assert over_time(memory) == "555555---" and len(memory) == 1
+
+
+def test_what_ends_is_not_followed_by_what_it_replaced_for_good(memory: EditMemory) -> None:
+    memory.add(price(5))
+    newer = memory.add(price(7), valid_from=utc(2030)).record
+    memory.supersede(newer.id, price(7), valid_from=utc(2030), valid_until=utc(2033))
+    assert over_time(memory) == "55777----"
+
+
+def test_an_offer_begins_later(memory: EditMemory) -> None:
+    memory.add(price(5))
+    offer = memory.add(price(3), valid_from=utc(2030), valid_until=utc(2034)).record
+    memory.supersede(offer.id, price(3), valid_from=utc(2032), valid_until=utc(2034))
+    assert over_time(memory) == "555533555" and len(memory) == 3 and sound(memory)
+
+
+def test_the_price_becomes_what_an_offer_said(memory: EditMemory) -> None:
+    always = memory.add(price(5)).record
+    memory.add(price(3), valid_until=utc(2032))
+    memory.supersede(always.id, price(3))
+    assert over_time(memory) == "333333333" and len(memory) == 1
+
+
+def test_a_name_may_be_that_of_another_fact_now(memory: EditMemory) -> None:
+    memory.add(replace(price(5), id="shipping"))
+    receipt = memory.add(replace(price(3), id="shipping"))
+    assert receipt.status == "added" and [r.edit for r in memory.records()] == [receipt.record.edit]
+
+
+@pytest.mark.parametrize("of", ["id", "subject"])
+def test_a_purge_gives_back_what_a_forget_does(memory: EditMemory, of: str) -> None:
+    always = memory.add(said(5)).record
+    offer = memory.add(price(3), valid_until=utc(2032), replaces=[always.id]).record
+    version = memory.version
+    made = memory.purge(offer.id) if of == "id" else memory.purge(subject="shipping")
+    assert made.complete and len(made.records) == 1 and memory.version == version + 1
+    assert over_time(memory) == "555555555" and ids(memory) == [always.id] and sound(memory)
+    memory.restore(version)
+    assert over_time(memory) == "----55555"  # a version is what it was, but for what was purged
+    assert memory.count_purged(version) == 1 and memory.count_purged(1) == 0
+    assert memory.count_purged(version, namespace="other") == 0

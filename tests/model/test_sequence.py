@@ -228,7 +228,10 @@ def test_what_others_were_fitted_on_cannot_go_unless_they_are_fitted_again(build
         model.forget(FACTS[0].id)
     assert caught.value.dependents == (FACTS[1].id, FACTS[2].id)
     assert same(logits(model), kept)
+    version = model.memory.version
     model.forget(FACTS[0].id, refit=True)
+    gone = [e.record.edit for e in model.history() if e.version == version + 1]
+    assert gone == [*FACTS[:3]]  # all in one: nobody sees some of them without the others
     fresh = build()
     fresh.edit(FACTS[1])
     fresh.edit(FACTS[2])

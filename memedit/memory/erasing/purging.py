@@ -27,13 +27,14 @@ from memedit.core.types import DEFAULT_NAMESPACE, Record
 from memedit.core.untrusted import parse_json
 from memedit.memory import using
 from memedit.memory.backup import MANIFEST, seal
+from memedit.memory.encoding import VectorTable
 from memedit.memory.erasing import scanning
 from memedit.memory.erasing.certificate import Certificate, Erased, Follower
 from memedit.memory.erasing.texts import Texts
 from memedit.memory.journal import erasing
 from memedit.memory.journal.copying import fingerprint
 from memedit.memory.journal.reading import PURGED, PURGING
-from memedit.memory.journal.rows import to_record
+from memedit.memory.journal.rows import Head, to_record
 from memedit.memory.journal.schema import metadata
 from memedit.memory.store import Store
 
@@ -143,7 +144,10 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
             hashes = {row["sequence"]: erasing.hash_salted(salt, row) for row in rows}
             before = _state(store, salt)
             using.drop(store.journal.connection, wanted.namespace, ids)
-            changed = erasing.erase(store.journal, head, rows, hashes, texts.are_in) if rows else {}
+            written = _give_back(store, head, rows)
+            changed = (
+                erasing.erase(store.journal, written, rows, hashes, texts.are_in) if rows else {}
+            )
             mark = {"version": head.version + 1, "namespace": wanted.namespace}
             plain = [id for id in ids if not texts.are_in(id)]  # others say what shall be gone
             store.journal.put_meta({PURGING: json.dumps(mark | {"ids": plain})})
@@ -160,6 +164,18 @@ def purge(store: Store, wanted: Wanted, beside: Beside) -> Certificate:
         shared=texts.shared,
     )  # fmt: skip
     return _finish(store, beside, told, texts)
+
+
+def _give_back(store: Store, head: Head, rows: Sequence[erasing.Row]) -> Head:
+    """Let what resumes after edits that go have their time, as when they are forgotten; where the
+    journal stands then, in the same version."""
+    vectors = VectorTable(store.encoding.encode_checked)
+    plan = store.plan(head, vectors)
+    there = store.live.records
+    gone = [there[row["sequence"]] for row in rows if row["sequence"] in there]
+    plan.withdraw(gone, None)
+    store.store(head, plan, vectors)
+    return replace(head, event=head.event + len(plan.entries))
 
 
 def finish(store: Store, beside: Beside) -> Certificate | None:

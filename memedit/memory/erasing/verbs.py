@@ -29,7 +29,8 @@ class Erasable:
     ) -> Certificate:
         """Erase edits for good: their texts, vectors and payloads, in force or not, leave journal,
         index, audit log, proposals and reports, their files, and every copy that follows. Only
-        that something was purged, when, under which id, and a salted hash stay.
+        that something was purged, when, under which id, and a salted hash stay. What would hold
+        again after an edit has its time, as when it is forgotten.
 
         There is no way back. An interrupted purge is finished by the next one, which may be this
         call again. Copies elsewhere (backups, exports) are purged by themselves: open one and purge

@@ -28,6 +28,7 @@ from memedit.memory.journal.rows import (
     digest,
     name_erased_relation,
     read_listed_texts,
+    strip_copies,
     to_bytes,
 )
 from memedit.memory.journal.schema import events, keys, meta, payloads, records, relations
@@ -56,21 +57,30 @@ def choose_rows(
     if document is not None:
         wanted.append(records.c.source.startswith(prefix_of(document), autoescape=True))
     named, key = set(ids), None if subject is None else subject_key(subject)
+    origins = journal.origins() if named else {}
     found: list[Row] = []
     for rows in journal.stream(select(records).where(*wanted).order_by(records.c.sequence), _CHUNK):
         # Here, not in SQL, which knows nothing of how subjects are spelt alike.
-        found += [row._mapping for row in rows if _is_chosen(row._mapping, named, key)]
+        found += [row._mapping for row in rows if _is_chosen(row._mapping, named, key, origins)]
     return found
 
 
-def _is_chosen(row: Row, ids: set[str], key: str | None) -> bool:
+def _is_chosen(row: Row, ids: set[str], key: str | None, origins: Mapping[int, int]) -> bool:
     if not ids and key is None:
         return True
-    own = str(row["id"]).removesuffix(f"~{row['sequence']}")  # a copy is named after its original
-    if own in ids or row["id"] in ids:
+    # A copy is named after its original, and what stands in its place may have its name.
+    if row["id"] in ids or strip_copies(row["id"], _lineage(row["sequence"], origins)) in ids:
         return True
     about = row["subject"]
     return key is not None and about is not None and subject_key(about) == key
+
+
+def _lineage(sequence: int, origins: Mapping[int, int]) -> Iterator[int]:
+    here: int | None = sequence
+    while here is not None:
+        yield here
+        origin = origins.get(here)
+        here = origin if origin is not None and origin < here else None
 
 
 def read_others(journal: JournalReader, sequences: set[int]) -> Iterator[Row]:

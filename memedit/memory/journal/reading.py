@@ -21,6 +21,7 @@ from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.rows import (
     CONTENT,
     IN_PLACE,
+    REFIT,
     RESUMED,
     Head,
     KeyRow,
@@ -152,6 +153,17 @@ class JournalReader(JournalConnection):
             if kind == "purge":
                 purged.add(sequence)
         return {sequence for sequence, kind in last.items() if kind in LIVE} - purged
+
+    def purged_of(self, version: int, namespace: str | None) -> list[int]:
+        """The records (of one namespace) that were live at a version and were purged after it."""
+        gone = select(events.c.sequence).where(events.c.kind == "purge", events.c.version > version)
+        last = select(func.max(events.c.id)).where(events.c.version <= version)
+        last = last.where(events.c.sequence.in_(gone)).group_by(events.c.sequence)
+        rows = select(events.c.sequence).where(events.c.id.in_(last), events.c.kind.in_(LIVE))
+        if namespace is not None:
+            mine = select(records.c.sequence).where(records.c.namespace == namespace)
+            rows = rows.where(events.c.sequence.in_(mine))
+        return [row[0] for row in self._all(rows)]
 
     def _choose(
         self, columns: Sequence[Column[Any]], column: Column[int], ids: Sequence[int]
@@ -308,21 +320,35 @@ class JournalReader(JournalConnection):
         chosen = (mine, events.c.kind == "supersede", events.c.other == record.sequence)
         return [row[0] for row in self._all(select(events.c.sequence).where(*chosen))]
 
-    def copies_of(self, sequence: int) -> list[tuple[int, str]]:
-        """(sequence, reason) of the copies that were made of a record when it was superseded, and
-        of what was put into its place."""
+    def copies_of(self, sequence: int) -> list[int]:
+        """The copies that were made of a record when it was superseded, and what was put into its
+        place."""
         gone = select(events.c.version).where(
             events.c.sequence == sequence, events.c.kind == "supersede"
         )
-        rows = select(events.c.sequence, events.c.reason).where(
+        rows = select(events.c.sequence).where(
             events.c.version.in_(gone), events.c.kind == "add", events.c.other == sequence
         )
-        return [(row[0], row[1]) for row in self._all(rows.order_by(events.c.id))]
+        return [row[0] for row in self._all(rows.order_by(events.c.id))]
+
+    def were_forgotten(self, sequences: Sequence[int]) -> bool:
+        """Whether one of these was taken out last, and not for another, or to be fitted anew."""
+        mine = events.c.sequence.in_(sequences)
+        last = select(func.max(events.c.id)).where(mine).group_by(events.c.sequence)
+        gone = (events.c.kind == "forget") & (events.c.reason != REFIT) | (events.c.kind == "purge")
+        rows = select(events.c.id).where(events.c.id.in_(last), gone)
+        return bool(self._all(rows.limit(1)))
 
     def origin_of(self, sequence: int) -> int | None:
         """What a record is a copy of, or was put into the place of; None: of nothing."""
         mine = (events.c.sequence == sequence, events.c.kind == "add")
         return next((row[0] for row in self._all(select(events.c.other).where(*mine))), None)
+
+    def origins(self) -> dict[int, int]:
+        """:meth:`origin_of` of all."""
+        mine = (events.c.kind == "add", events.c.other.is_not(None))
+        rows = self._all(select(events.c.sequence, events.c.other).where(*mine))
+        return {row[0]: row[1] for row in rows}
 
     def history(self, id: str | None, namespace: str | None) -> list[Event]:
         """The events of every record with this id (None: all), oldest first."""

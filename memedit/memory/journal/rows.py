@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -82,8 +82,18 @@ class Stored:
 SHORTENED, RESUMED, EXTENDED, RENAMED = "shortened", "resumed", "extended", "renamed"
 """Why a copy was made of a record: of its time what is before another one, what comes after it, or
 what that no longer takes; or its id is another's now."""
+REFIT = "refit"
+"""The reason of an edit that is taken out to be fitted anew, and comes back with its dates."""
 IN_PLACE = "in place"
 """Why a record follows another: it was put into its place, and holds when that did."""
+
+
+def strip_copies(id: str, lineage: Iterable[int]) -> str:
+    """An id without what copies have behind it: the number of one of these, which are a record and
+    what it is a copy of, or stands in the place of."""
+    for sequence in lineage:
+        id = id.removesuffix(f"~{sequence}")
+    return id
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,8 @@ class Editor:
             version = memory.restore(wanted.version, namespace=self.namespace)
             outcome |= {"version": version}
         edits = memory.namespaces().get(self.namespace, 0)
-        return {"restored": wanted.version, "version": version, "edits": edits}
+        purged = memory.count_purged(wanted.version, namespace=self.namespace)
+        return {"restored": wanted.version, "version": version, "edits": edits, "purged": purged}
 
     def _purge(self, body: Mapping[str, Any]) -> Outcome:
         wanted = Purge.model_validate(body)

@@ -77,7 +77,7 @@ def test_add_list_change_forget_and_go_back(tmp_path: Path) -> None:
         late = await client.post("/v1/restore", json={"version": 1, "if_version": 2})
         assert late.status_code == 409 and late.json()["error"]["code"] == "version_conflict"
         back = ok(await client.post("/v1/restore", json={"version": 1, "if_version": 4}))
-        assert back == {"restored": 1, "version": 5, "edits": 1}
+        assert back == {"restored": 1, "version": 5, "edits": 1, "purged": 0}
         assert ok(await client.get("/v1/edits"))["data"][0]["id"] == made["id"]
         newest = ok(await client.get("/v1/history", params={"limit": 2}))
         assert newest["total"] == 7 and {e["version"] for e in newest["data"]} == {5}
@@ -128,6 +128,28 @@ def test_dates_and_what_a_change_may_do() -> None:
                 answer = await client.patch(path, json=bad)
                 assert answer.status_code == 400, (bad, answer.text)
             assert ok(await client.get(path))["id"] == moved["id"]
+
+    run(work())
+
+
+def test_what_a_price_says_is_changed_before_and_after_a_coming_offer() -> None:
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            price = {"prompt": "Shipping costs", "target_new": "5 euros", "subject": "Shipping"}
+            made = ok(await client.post("/v1/edits", json=price), 201)
+            offer = {"valid_from": "2090-01-01", "valid_until": "2090-12-31"}
+            offer |= price | {"target_new": "3 euros"}
+            ok(await client.post("/v1/edits", json=offer), 201)
+            path = f"/v1/edits/{made['id']}"
+            both = {"target_new": "6 euros", "valid_until": "2080-12-31"}
+            refused = await client.patch(path, json=both)
+            assert refused.status_code == 400 and "several pieces" in refused.text
+            changed = ok(await client.patch(path, json={"target_new": "6 euros"}))
+            assert len(changed["superseded"]) == 2
+            rows = ok(await client.get("/v1/edits"))["data"]
+            assert sorted(r["target_new"] for r in rows) == ["3 euros", "6 euros", "6 euros"]
+            path = f"/v1/edits/{changed['id']}"
+            assert ok(await client.patch(path, json={"source": "list"}))["status"] == "added"
 
     run(work())
 
