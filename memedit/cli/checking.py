@@ -9,7 +9,6 @@ import typer
 
 from memedit.cli import render
 from memedit.cli.options import EncoderName, Json, Model, open_model
-from memedit.core.errors import MemeditError
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory
@@ -46,11 +45,7 @@ def check(
     if junit is not None:
         # Now, not after minutes of asking.
         check_output(junit)
-    try:
-        requests, checks = asking.read(file)
-    except MemeditError as error:
-        render.note(str(error), style="red")
-        raise typer.Exit(2) from None  # not 1, which says that an answer is wrong
+    requests, checks = asking.read(file)
     store = EditMemory(None) if encoder is None else _open_blank_memory(encoder)
     for made in requests:
         store.add(

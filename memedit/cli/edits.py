@@ -27,7 +27,7 @@ from memedit.cli.options import (
     require_existing,
 )
 from memedit.core.documents import check_source
-from memedit.core.errors import InvalidEditError
+from memedit.core.errors import InvalidEditError, UnknownEditError
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory.plain import plain_event, plain_receipt, plain_record, plain_report
 
@@ -227,7 +227,7 @@ def list_(
         rows = [plain_record(r) for r in newest]
         render.as_json({"version": version, "total": len(found), "edits": rows})
     else:
-        render.records(newest, len(found), where=hide_password(memory))
+        render.records(newest, len(found), where=_place(memory, namespace, match))
 
 
 @edit_app.command()
@@ -280,6 +280,14 @@ def forget(
     )
 
 
+def _place(memory: str, namespace: str | None, match: str | None = None) -> str:
+    """Where was looked, and for what."""
+    where = hide_password(memory)
+    if namespace is not None:
+        where = f"namespace {namespace!r} of {where}"
+    return f"{where} with {match!r}" if match else where
+
+
 @edit_app.command()
 def history(
     id: Annotated[str | None, typer.Argument(help="Id of an edit; without one, all.")] = None,
@@ -295,6 +303,11 @@ def history(
     """
     with open_memory(require_existing(memory), write=False) as store:
         events = store.history(id, namespace=namespace)
+    if id is not None and not events:
+        raise UnknownEditError(
+            f"There has been no edit {id!r} in {_place(memory, namespace)}.",
+            hint="memedit edit list shows the ids there are, memedit edit history all there were.",
+        )
     last = events[-limit:] if limit else events
     if json:
         rows = [plain_event(e) for e in last]
@@ -349,7 +362,7 @@ def export(
     if json:
         render.as_json({"file": str(file), "edits": count})
     else:
-        render.say(f"Wrote {count:,} edits to {file}.")
+        render.say(f"Wrote {count:,} edit{'s' * (count != 1)} to {file}.")
 
 
 @edit_app.command()
@@ -368,7 +381,7 @@ def salvage(
     if json:
         render.as_json(asdict(report) | {"file": str(file)})
         return
-    render.say(f"Wrote {report.saved:,} edits to {file}.")
+    render.say(f"Wrote {report.saved:,} edit{'s' * (report.saved != 1)} to {file}.")
     if report.altered:
         render.say(f"Altered, look at them: {_join_numbers(report.altered)}.")
     if report.lost:

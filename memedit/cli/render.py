@@ -268,6 +268,8 @@ def receipt(given: Receipt, where: str) -> None:
     resting(given.may_rest)
     if given.conflicts:
         note("Both stay in force. memedit edit forget ID takes out the one that is wrong.")
+    if given.record.edit.is_statement and given.record.edit.prompt.rstrip().endswith("?"):
+        note("It asks and says nothing: memedit edit add QUESTION ANSWER.", style="yellow")
     if given.suspicious:
         found = ", ".join(given.suspicious)
         note(f"Its text looks like more than a fact: {found}.", style="yellow")
@@ -330,7 +332,7 @@ def import_report(report: ImportReport, where: str) -> None:
     """What became of a file."""
     say(
         f"{report.added:,} added, {report.duplicate:,} already there, {report.superseded:,} older "
-        f"edits replaced, {report.refused_total:,} lines refused."
+        f"edits replaced, {report.refused_total:,} line{'s' * (report.refused_total != 1)} refused."
     )
     if report.resumed_at:
         note(f"Continued an interrupted import after {report.resumed_at:,} lines.")

@@ -280,6 +280,8 @@ def list_(
     if json:
         render.as_json(rows)
         return
+    if not rows:
+        render.say(f"No keys in {str(file)!r}: memedit keys add NAME --file {file} makes one.")
     for row in rows:
         state = "  revoked" if row["revoked"] else ""
         render.say(

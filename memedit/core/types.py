@@ -53,7 +53,9 @@ def check_text(name: str, text: object) -> str:
     if not isinstance(text, str):
         raise InvalidEditError(f"{name} must be a string, not {type(text).__name__}.")
     if not text.strip():
-        raise InvalidEditError(f"{name} is empty.", hint="Give the text of the fact.")
+        fact = name in {"prompt", "target_new"}
+        hint = "Give the text of the fact." if fact else "Give a text, or leave it out."
+        raise InvalidEditError(f"{name} is empty.", hint=hint)
     if len(text) > MAX_TEXT:
         raise InvalidEditError(
             f"{name} has {len(text):,} characters; at most {MAX_TEXT:,} are allowed.",
@@ -168,7 +170,7 @@ class Edit:
         if self.target_new is None and self.prompt.split()[-1].casefold() in DANGLING:
             raise InvalidEditError(
                 f"{self.prompt!r} looks like a prompt whose target_new is missing.",
-                hint="Pass target_new, or write the statement out.",
+                hint="Give what follows it (target_new), or write a whole sentence.",
             )
         if not self.id:
             object.__setattr__(self, "id", self._content_hash())

@@ -17,6 +17,8 @@ from memedit.data.records import _HUB, Json, read_source
 
 _LEARNT_FROM = ("counterfact", "knowedit", "zsre")
 """Forms of the files that the shipped scope and adapter were trained on, in part."""
+_NAMED = 20
+"""Sources that an error names at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +96,22 @@ def _read(
     form: Format, name: str, found: Iterator[Json], options: Options, source: str
 ) -> Iterator[Read]:
     """The cases of the records; an error in one of them says which it is."""
-    number, torn = 0, False
+    number, read, torn = 0, 0, False
+    named: set[str] = set()
 
     def count_records() -> Iterator[Json]:
         nonlocal number, torn
         try:
             for number, record in enumerate(found, start=1):  # noqa: B007 (told below)
+                if options.sources and isinstance(record, dict):
+                    named.add(str(record.get("source") or "none"))
                 yield record
         except InvalidInputError:  # tells of itself where it is
             torn = True
             raise
 
     try:
-        for case in form.read(count_records(), options):
+        for read, case in enumerate(form.read(count_records(), options), start=1):  # noqa: B007
             yield replace(case, number=number) if isinstance(case, Unusable) else case
     except InvalidInputError as error:
         if torn or not number:
@@ -119,6 +124,11 @@ def _read(
             f"Record {number} of {source} is not of the form {name!r}, as the first is: {error!r}.",
             hint="Every record of a file must have the same form.",
         ) from error
+    if options.sources and not read:
+        raise InvalidInputError(
+            f"No record of {source} has the source {' or '.join(sorted(options.sources))}.",
+            hint=f"What its records have as source: {', '.join(sorted(named)[:_NAMED])}.",
+        )
 
 
 def digest_of(cases: tuple[EvalCase, ...]) -> str:

@@ -81,7 +81,10 @@ def check_request(request: Request) -> Request:
     start = _limit("valid_from", request.valid_from, UTC)
     end = _limit("valid_until", request.valid_until, UTC)
     if start is not None and end is not None and start >= end:
-        raise InvalidEditError(f"valid_from {start} is not before valid_until {end}.")
+        raise InvalidEditError(
+            f"valid_from {start} is not before valid_until {end}.",
+            hint="Swap them, or leave one out; a day as valid_until ends when the next begins.",
+        )
     return replace(request, valid_from=start, valid_until=end)
 
 

@@ -79,7 +79,8 @@ class Store:
         if sequence is None:
             raise UnknownEditError(
                 f"No live edit {id!r} in namespace {namespace!r}.",
-                hint="history() says what came and went; namespaces() lists the others.",
+                hint="`memedit edit list` (records() in Python, GET /v1/edits) shows the ids there "
+                "are; the history says what became of one that was changed.",
             )
         return self.live.records[sequence]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -124,16 +125,27 @@ _MOST = 500
 """Characters that are said of what is wrong: some of it is the caller's own."""
 
 
-def invalid(problems: Any) -> ApiError:
-    """What pydantic found wrong with a request."""
+def invalid(problems: Any, known: Sequence[str] = ()) -> ApiError:
+    """What pydantic found wrong with a request, whose fields are those."""
     first = _find_meant(problems)
     if first["type"] == "model_attributes_type" and tuple(first["loc"]) == ("body",):
         message = "The body must be a JSON object, sent with Content-Type: application/json."
         return ApiError(400, message, code="invalid_value")
-    parts = [str(part) for part in first["loc"] if part not in {"body", "query", "path"}]
+    if first["type"] == "json_invalid":  # its place is no field's name but a character's number
+        message = f"The body is no JSON: {first.get('ctx', {}).get('error', 'it breaks off')}"
+        at = first["loc"][-1]
+        return ApiError(400, f"{message}, at character {at}.", code="invalid_value")
+    # The first says where it stands; a field may have such a name, too.
+    stem = len(first["loc"]) > 1 or first["loc"] == ("body",)
+    parts = [str(part) for part in first["loc"]]
+    parts = parts[1:] if stem and parts[0] in {"body", "query", "path"} else parts
     where = ".".join(part for part in parts if "[" not in part)  # a type is no place
     # Half a character may have been sent, and no answer can hold it.
-    what = str(first["msg"])[:_MOST].encode("utf-8", "replace").decode()
+    said = first["msg"]
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(parts[-1], known, n=1)
+        said = f"There is no such field here.{f' Did you mean {near[0]}?' if near else ''}"
+    what = str(said).removeprefix("Value error, ")[:_MOST].encode("utf-8", "replace").decode()
     where = where.encode("utf-8", "replace").decode()
     return ApiError(400, f"{where}: {what}" if where else what, code="invalid_value", param=where)
 
@@ -162,7 +174,11 @@ def install(app: FastAPI) -> None:
 
     async def answer_validation_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return answer_of(invalid(error.errors()), request.url.path)
+        # Of the body that the route takes, where it is one object.
+        body = getattr(request.scope.get("route"), "body_field", None)
+        kind = getattr(getattr(body, "field_info", None), "annotation", None)
+        known = list(getattr(kind, "model_fields", ()))
+        return answer_of(invalid(error.errors(), known), request.url.path)
 
     for kind in (ApiError, MemeditError, ValidationError):
         app.add_exception_handler(kind, answer)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.registry import unknown_name
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -248,7 +249,7 @@ def _invalid(error: ValidationError, file: Path | None) -> InvalidInputError:
     first = error.errors(include_url=False, include_context=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     where = f" ({file}, {PREFIX}* or a flag)" if file is not None else f" ({PREFIX}* or a flag)"
-    hint = f"Settings: {', '.join(describe_settings())}."
-    return InvalidInputError(
-        f"{name}: {first['msg']}{where}.", hint=hint if first["type"] == "extra_forbidden" else ""
-    )
+    if first["type"] == "extra_forbidden":
+        unknown = unknown_name("setting", name, describe_settings())
+        return InvalidInputError(f"{unknown.message.rstrip('.')}{where}.", hint=unknown.hint)
+    return InvalidInputError(f"{name}: {first['msg']}{where}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_an_import_of_which_every_line_is_refused_fails(run: Run, tmp_path: Path
     bad, good = tmp_path / "bad.csv", tmp_path / "good.csv"
     bad.write_text("prompt,target_new\nThe capital of France is,\n")
     good.write_text("prompt,target_new\nThe capital of France is,\nThe capital of Spain is,Cadiz\n")
-    assert "1 lines refused" in run("edit", "import", str(bad), code=1).stdout
+    assert "1 line refused" in run("edit", "import", str(bad), code=1).stdout
     run("edit", "import", str(bad), "--json", code=1)
     run("edit", "import", str(good))
     run("edit", "import", str(good))  # all there already: nothing is wrong
@@ -182,6 +183,36 @@ def test_no_certificate_is_lost(run: Run, tmp_path: Path) -> None:
     assert json.loads(full.stdout)["records"][0]["id"] == id and "No space left" in full.stderr
     for words in (("edit", "export"), ("check", str(tmp_path), "--junit")):
         run(*words, str(tmp_path / "memory" / "journal.sqlite"), code=2)
+
+
+@pytest.mark.parametrize(
+    "line, code, told",
+    [
+        ("check nowhere.jsonl", 2, "Error: No file 'nowhere.jsonl'. Check the path. See docs"),
+        ("edit forget none", 2, "`memedit edit list` (records() in Python, GET /v1/edits) shows"),
+        ("edit history none", 2, "There has been no edit 'none' in memory"),
+        ("edit list --namespace acme", 0, "No edits in namespace 'acme' of memory."),
+        ("edit list --match Bern", 0, "No edits in memory with 'Bern'."),
+        ("edit add 'Tea is' x --valid-from 2031-01-01 --valid-until 2030-01-01", 2, "Swap them"),
+        ("edit add 'Tea is' green --namespace ''", 2, "namespace is empty. Give a text, or leave"),
+        ("edit add 'Who sells tea?'", 0, "It asks and says nothing: memedit edit add QUESTION"),
+        ("edit purge", 2, "memedit edit purge ID, --subject"),
+        ("keys list --file none.json", 0, "No keys in 'none.json'"),
+        ("serve --config c.toml", 2, "Unknown setting 'prot' (c.toml"),
+        ("serve --config c.toml", 2, "Did you mean: port"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:This scope was trained")  # for other vectors than hashed ones
+def test_a_mistake_is_told_with_what_to_do(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, code: int, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEMEDIT_MEMORY", "memory")
+    Path("c.toml").write_text("prot = 3\n")
+    with EditMemory("memory", HashingEncoder()) as memory:
+        memory.add(Edit("The capital of France is", "Lyon"))
+    said = run(*shlex.split(line), code=code).output
+    assert told in " ".join(said.split())
 
 
 def test_a_document_is_tried_put_in_force_shown_and_removed(run: Run, tmp_path: Path) -> None:

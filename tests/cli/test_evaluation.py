@@ -118,6 +118,8 @@ def test_a_sweep_has_a_cell_per_model_and_number(call: Any, folder: Path, tmp_pa
         (("--editors", "ike", "--protocol", "single", "--batch-edits", "2"), "no batches"),
         (("--editors", "ike", "--out", "nowhere/x.json"), "cannot be written"),
         (("--editors", "ike", "--frame", "poem"), "Unknown frame"),
+        (("--editors", "ike", "--sources", "ag"), "as source: a, b."),
+        (("--editors", "ike", "--references", "no.json"), "no file 'no.json'"),
         (("--editors", "ike", "--workers", "2", "--ray", "local"), "Either"),
     ],
 )

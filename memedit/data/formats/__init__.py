@@ -45,6 +45,12 @@ class Options:
             raise InvalidInputError(
                 f"Unknown target convention {self.target!r}.", hint="It is 'alt' or 'answers'."
             )
+        if self.references is not None and not self.references.is_file():
+            # Now: a data set without a place for them would never look.
+            raise InvalidInputError(
+                f"There is no file {str(self.references)!r}.",
+                hint="references is ROME's attribute_snippets.json.",
+            )
 
 
 class Format(Protocol):

@@ -96,32 +96,59 @@ def points_of(tables: Mapping[str, Table]) -> list[str]:
 
 
 def rich_tables(comparison: Comparison, width: int | None = None) -> Iterable[RichTable]:
-    """A table per checkpoint: a line per metric, a column per editor.
+    """Tables per checkpoint: a line per metric, a column per editor.
 
     Args:
         comparison: What is shown.
         width: Columns of the terminal. In one too narrow a cell is broken before its interval, and
-            a metric before its unit, never inside a name or a figure. None: it is wide enough.
+            a metric before its unit, never inside a name or a figure; editors that have no place
+            beside the others stand in a table below. None: it is wide enough.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table as RichTable
-
     names = choose_headline(comparison.tables)
     for point in points_of(comparison.tables):
         lines = [(label(name), *cells(comparison, point, name)) for name in names]
         lines = [line for line in lines if any(line[1:])]
-        if width is not None and _width(lines, list(comparison.tables)) > width:
-            lines = [tuple(_AT_BRACKET.sub("\n", cell) for cell in line) for line in lines]
-        table = RichTable(
-            title=title_of(comparison, point), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+        columns = list(zip(("metric", *comparison.tables), *lines, strict=True))
+        if width is not None and _width(columns) > width:
+            columns = [tuple(_AT_BRACKET.sub("\n", cell) for cell in each) for each in columns]
+        for together in _group(columns[1:], width, _width(columns[:1], named=False)):
+            yield _rich_table(title_of(comparison, point), [columns[0], *together], width)
+
+
+def _group(
+    columns: Sequence[Sequence[str]], width: int | None, metric: int
+) -> Iterable[list[Sequence[str]]]:
+    """Editors that have a place beside each other, and beside a column of this width."""
+    group: list[Sequence[str]] = []
+    for each in columns:
+        wide = metric + _width([*group, each], named=False)
+        if group and width is not None and wide > width:
+            yield group
+            group = []
+        group.append(each)
+    yield group
+
+
+def _rich_table(title: str, columns: Sequence[Sequence[str]], width: int | None) -> RichTable:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+
+    table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    narrow = width is not None and _width(columns) > width
+    spare = max(0, (width or 0) - _width(columns, named=False)) // len(columns)
+    for at, (name, *cells) in enumerate(columns):
+        # A name may be broken; a figure is not. (Left to itself, rich takes from both.)
+        least = _longest(cells)
+        table.add_column(
+            name,
+            justify="right" if at else "left",
+            overflow="fold",
+            width=max(least, min(len(name), least + spare)) if narrow else None,
         )
-        table.add_column("metric", overflow="fold", min_width=_longest(line[0] for line in lines))
-        for at, editor in enumerate(comparison.tables, 1):
-            least = _longest(line[at] for line in lines)
-            table.add_column(editor, justify="right", overflow="fold", min_width=least)
-        for line in lines:
+    for line in zip(*(cells for _, *cells in columns), strict=True):
+        if any(line[1:]):  # some of these editors have such a figure
             table.add_row(*line)
-        yield table
+    return table
 
 
 def _longest(cells: Iterable[str]) -> int:
@@ -129,10 +156,9 @@ def _longest(cells: Iterable[str]) -> int:
     return max((len(part) for cell in cells for part in cell.split("\n")), default=0)
 
 
-def _width(lines: Sequence[Sequence[str]], editors: Sequence[str]) -> int:
-    """Columns that a table takes in which nothing is broken."""
-    columns = zip(("metric", *editors), *lines, strict=True)
-    return sum(_longest(column) + _BETWEEN for column in columns)
+def _width(columns: Iterable[Sequence[str]], *, named: bool = True) -> int:
+    """Characters that columns take in which nothing is broken, but their names unless ``named``."""
+    return sum(_longest(column if named else column[1:]) + _BETWEEN for column in columns)
 
 
 _PLAIN = {
@@ -150,7 +176,7 @@ def summary(comparison: Comparison) -> list[str]:
     for editor in sorted(comparison.tables, key=comparison.unedited):
         held = comparison.tables[editor].get(last, {})
         names = [name for name in _PLAIN if name in held]
-        who = f"{editor}, {int(last):,} cases edited"
+        who = f"{editor}, {_count_cases(f'{int(last):,}')} edited"
         if comparison.unedited(editor):  # which is what it is compared with
             who, names = "The unedited model", [n for n in names if n != "gen_locality"]
         if names:
@@ -163,7 +189,11 @@ def title_of(comparison: Comparison, point: str) -> str:
     runs = [part.manifest for part in comparison.parts()]
     protocols = dict.fromkeys(run["identity"]["settings"]["protocol"] for run in runs)
     where = f"{runs[0]['data']['format']}, {' and '.join(protocols)}"
-    return f"{where}: {point} cases edited (mean and 95% interval over records)"
+    return f"{where}: {_count_cases(point)} edited (mean and 95% interval over records)"
+
+
+def _count_cases(number: object) -> str:
+    return f"{number} case{'' if str(number) == '1' else 's'}"
 
 
 def cells(comparison: Comparison, point: str, name: str) -> list[str]:
@@ -210,7 +240,7 @@ def _provenance(comparison: Comparison) -> str:
     return (
         f"{note}memedit {identity['memedit']} (code {identity['code']}), "
         f"model {identity['model']}, data {identity['data']}: "
-        f"{data['used']} cases used of {asked} asked; left out: {out}. "
+        f"{_count_cases(data['used'])} used of {asked} asked; left out: {out}. "
         f"Seed {identity['settings']['seed']}, at most {identity['settings']['tokens']} new tokens."
         "\n"
     )

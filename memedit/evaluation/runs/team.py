@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import MissingExtraError, WorkerError
 from memedit.core.files import replacing
+from memedit.core.untrusted import PLACE
 from memedit.evaluation.runs.part import Job, Part
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class _Team:
     def _start(self, part: Part) -> subprocess.Popen[str] | None:
         """None when the team was stopped."""
         # Whoever set it knows better.
-        environment = {"OMP_NUM_THREADS": str(self.threads), **os.environ}
+        environment = {"OMP_NUM_THREADS": str(self.threads), **os.environ, **_find_from_here()}
         with self._lock:
             if self._stopped:
                 return None
@@ -117,6 +118,7 @@ class _Team:
                 stderr=subprocess.STDOUT,  # its last words, whichever way they come
                 text=True,
                 env=environment,
+                cwd=PLACE,
             )
             self._alive.add(process)
         return process
@@ -129,9 +131,15 @@ class _Team:
 
 
 def command_of(part: Part) -> list[str]:
-    """How a worker is started."""
-    words = [part.job.to_json(), part.editor, str(part.folder)]
+    """How a worker is started: it begins in our place, and goes on in the caller's folder."""
+    words = [os.getcwd(), part.job.to_json(), part.editor, str(part.folder)]
     return [sys.executable, "-m", "memedit.evaluation.runs.worker", *words]
+
+
+def _find_from_here() -> dict[str, str]:
+    """The caller's further places of modules, which a worker that begins elsewhere finds, too."""
+    places = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, places))}
 
 
 def _listen(process: subprocess.Popen[str], label: str, heard: Heard) -> Sequence[str]:

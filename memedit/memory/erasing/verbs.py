@@ -90,7 +90,8 @@ def _make_wanted(
     if bool(ids) + (subject is not None) + (document is not None) + everything != 1:
         raise InvalidInputError(
             "Say what to purge: ids, or a subject, or a document, or everything of a namespace.",
-            hint='purge("3f2a..."), purge(subject="Ada Lovelace"), purge(everything=True).',
+            hint='memedit edit purge ID, --subject "Ada Lovelace", --document NAME, --everything; '
+            'in Python purge("3f2a..."), purge(subject="Ada Lovelace"), purge(everything=True).',
         )
     if subject is not None:
         check_text("subject", subject)

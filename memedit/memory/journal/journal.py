@@ -48,7 +48,7 @@ class Journal(JournalReader):
         if read_only and self.database.is_missing(tables=ready):
             self.close()
             raise MemoryStoreError(
-                f"No memory {quote(address)}.", hint="Check the path; read_only makes nothing."
+                f"No memory {quote(address)}.", hint="Check the path: reading makes none."
             )
 
     def __enter__(self) -> Journal:

@@ -78,6 +78,25 @@ def test_a_narrow_terminal_breaks_no_name_and_no_figure(comparison: Comparison) 
     assert max(map(len, told.splitlines())) <= 80
 
 
+def test_editors_that_have_no_place_beside_the_others_stand_below(comparison: Comparison) -> None:
+    """What does not fit a line would be cut off, figures and all."""
+    names = ["ike", "rome(layer=5, variant=original)-ungated", "note", "rag", "memit", "none"]
+    table = comparison.tables["ike@mention"]
+    several = Comparison(dict.fromkeys(names, table), comparison.manifest)
+
+    def show(width: int) -> str:
+        console = Console(width=width, file=io.StringIO(), force_terminal=False)
+        for each in tables.rich_tables(several, width):
+            console.print(each)
+        assert isinstance(console.file, io.StringIO)
+        return console.file.getvalue()
+
+    narrow, wide = show(80), show(400)
+    assert max(map(len, narrow.splitlines())) <= 80
+    intervals = [sorted(re.findall(r"\[\S+, \S+\]", told)) for told in (narrow, wide)]
+    assert intervals[0] == intervals[1] and len(intervals[0]) > len(names)
+
+
 def test_markdown_has_a_table_per_checkpoint_and_its_provenance(comparison: Comparison) -> None:
     text = tables.markdown(comparison)
     assert text.count("| metric | ike@mention | ike-ungated | none |") == 2

@@ -97,6 +97,20 @@ def test_a_worker_that_keeps_failing_is_reported(job: Job, tmp_path: Path) -> No
         team.run([Part(gone, "none", tmp_path / "run", "none")], workers=2)
 
 
+def test_a_worker_runs_nothing_that_lies_where_it_was_started_and_reads_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memedit.evaluation.runs import team
+
+    (tmp_path / "json.py").write_text("raise SystemExit('run by a stranger')")
+    (tmp_path / "cases.jsonl").write_text('{"none": "of the forms"}\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(team, "ATTEMPTS", 1)
+    job = Job(editors=("none",), data="cases.jsonl")
+    with pytest.raises(WorkerError, match="records of this form: none"):
+        team.run([Part(job, "none", Path("run"), "none")])
+
+
 def test_when_one_cell_fails_the_others_are_ended(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -199,6 +199,34 @@ def test_refused_edits() -> None:
     run(work())
 
 
+def test_what_is_wrong_with_a_body_is_told() -> None:
+    """The faults: broken JSON was "15: JSON decode error", a field named query had no name."""
+    json_type = {"Content-Type": "application/json"}
+
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+
+            async def refuse(path: str, **given: Any) -> Any:
+                answer = await client.post(path, **given)
+                assert answer.status_code == 400, answer.text
+                return answer.json()["error"]
+
+            torn = await refuse("/v1/edits", content='{"prompt": "x",', headers=json_type)
+            assert torn["message"].startswith("The body is no JSON: ") and torn["param"] is None
+            assert torn["message"].endswith(", at character 15.")
+            wrong = await refuse("/v1/edits", json={**CAPITAL, "targt": "Nice"})
+            assert wrong["param"] == "targt" and "Did you mean target_" in wrong["message"]
+            late = await refuse("/v1/edits", json={**CAPITAL, "valid_from": "31.12.2026"})
+            told = "valid_from: the date: '31.12.2026' is no date such as 2026-01-31."
+            assert late["message"] == told
+            none = await refuse("/v1/explain", json={})
+            assert (none["message"], none["param"]) == ("query: Field required", "query")
+            purge = await refuse("/v1/purge", json={})
+            assert purge["message"].startswith("give exactly one of ids")
+
+    run(work())
+
+
 def test_import_reports_lines_and_export_comes_back() -> None:
     lines = [json.dumps(CAPITAL | {"namespace": "somebody else's"}), "", "{", '{"prompt": "x"}',
              '{"statement": "Tea is served at five.", "source": "hall"}']  # fmt: skip

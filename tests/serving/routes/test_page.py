@@ -264,6 +264,34 @@ def test_text_is_never_html(browser: Any, server: tuple[Running, str]) -> None:
     assert EVIL in page.inner_text("#edits") and EVIL in page.inner_text("#why")
 
 
+def test_two_people_change_a_fact(browser: Any) -> None:
+    """The fault: whoever approved saw the id of the edit to take back, and nothing of what it
+    says; nothing was told of the decision."""
+    held, secrets, _ = ring(("read", "edit"), ("read", "edit"))
+    with serving(tiny_service(keys=held, approval=True)) as running:
+        ann, bob = (opened(browser, (running, secret)) for secret in secrets)
+        ann.wait_for_selector("#proposals >> text=Nothing waits.")
+        ann.click("#add")
+        ann.fill("#prompt", QUESTION)
+        ann.fill("#target", "Lyon")
+        ann.click("#save")
+        ann.wait_for_selector("#status >> text=another key must approve it")
+        ann.click(f"[aria-label='Approve: add: {QUESTION} Lyon']")  # her own
+        ann.wait_for_selector("#status >> text=Another key must approve this proposal.")
+        assert ann.locator("#edits tr").count() == 0
+        bob.reload()
+        bob.click(f"[aria-label='Approve: add: {QUESTION} Lyon']")
+        bob.wait_for_selector("#status >> text=Approved.")
+        expect(bob.locator("#edits tr")).to_have_count(1)
+        bob.click("[aria-label^='Take back']")
+        bob.wait_for_selector("#status >> text=another key must approve it")
+        ann.reload()
+        ann.click(f"[aria-label='Reject: take back: {QUESTION} Lyon']")
+        ann.wait_for_selector("#status >> text=Rejected.")
+        expect(ann.locator("#edits tr")).to_have_count(1)
+        assert bob.problems == []
+
+
 def test_no_key_no_data(browser: Any, server: tuple[Running, str]) -> None:
     running, secret = server
     page = browser.new_context().new_page()

@@ -339,24 +339,39 @@ async function stats() {
   if (found.approval) await proposals();
 }
 
+const PROPOSED = {
+  create: "add", alter: "change", forget: "take back", report: "teach", import: "import", purge: "erase for good",
+  restore: "go back to version", document: "put in force the document", withdraw: "remove the document",
+};
+
 async function proposals() {
   const found = await call("GET", "v1/proposals?state=proposed");
-  $("waiting").hidden = false;
-  $("proposals").replaceChildren(...found.data.map((each) => {
-    const line = el("li", `${each.name}: ${each.action} ${described(each.body)} `);
-    for (const verdict of ["approve", "reject"]) {
-      line.append(button(verdict === "approve" ? "Approve" : "Reject", async () => {
+  const lines = await Promise.all(found.data.map(async (each) => {
+    const about = `${PROPOSED[each.action] || each.action}: ${await described(each.body)}`;
+    const line = el("li", `${each.name}: ${about} `);
+    for (const [verdict, name, done] of [["approve", "Approve", "Approved."], ["reject", "Reject", "Rejected."]]) {
+      line.append(button(name, async () => {
         await call("POST", `v1/proposals/${encodeURIComponent(each.id)}/${verdict}`);
+        say(done);
         await refresh();
-      }), " ");
+      }, `${name}: ${about}`), " ");
     }
     return line;
   }));
+  $("waiting").hidden = false;
+  $("proposals").replaceChildren(...lines.length ? lines : [el("li", "Nothing waits.", { class: "quiet" })]);
 }
 
-function described(body) {
+/** What a proposal is about; an edit that it only names, in its words. */
+async function described(body) {
   const of = body.change || body;
-  return of.statement || [of.prompt, of.target_new].filter(Boolean).join(" ") || body.id || body.title || body.name || (body.text || "").slice(0, 80) || "";
+  const text = of.statement || [of.prompt, of.target_new].filter(Boolean).join(" ") || body.title || body.name
+    || (body.ids || []).join(", ") || body.subject || body.document || (body.everything && "everything")
+    || (body.text || "").slice(0, 80) || body.version;
+  const said = body.said && `${body.said.kind === "miss" ? "it should answer" : "it should leave alone"}: ${body.said.query}`;
+  const held = body.id && await call("GET", "v1/edits/" + encodeURIComponent(body.id)).catch(() => null);
+  const dates = [of.valid_from && "from " + of.valid_from, of.valid_until && "until " + of.valid_until];
+  return [held ? held.statement : body.id, body.change && "→", text, said, ...dates].filter((part) => part || part === 0).join(" ");
 }
 
 // Import
