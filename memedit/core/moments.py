@@ -72,7 +72,9 @@ def read_moment(
         # Python 3.10 does not read the Z.
         return datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise kind(f"{name}: {given[:40]!r} is no date such as 2026-01-31.", hint=_HINT) from None
+        raise kind(
+            f"{name}: {given[:40]!r} is no date (ISO 8601, such as 2026-01-31).", hint=_HINT
+        ) from None
 
 
 def set_zone(moment: date, zone: tzinfo) -> date:

@@ -217,7 +217,7 @@ def test_what_is_wrong_with_a_body_is_told() -> None:
             wrong = await refuse("/v1/edits", json={**CAPITAL, "targt": "Nice"})
             assert wrong["param"] == "targt" and "Did you mean target_" in wrong["message"]
             late = await refuse("/v1/edits", json={**CAPITAL, "valid_from": "31.12.2026"})
-            told = "valid_from: the date: '31.12.2026' is no date such as 2026-01-31."
+            told = "valid_from: the date: '31.12.2026' is no date (ISO 8601, such as 2026-01-31)."
             assert late["message"] == told
             none = await refuse("/v1/explain", json={})
             assert (none["message"], none["param"]) == ("query: Field required", "query")
