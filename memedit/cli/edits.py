@@ -21,6 +21,7 @@ from memedit.cli.options import (
     Namespace,
     Unused,
     hide_password,
+    name_place,
     open_memory,
     open_model,
     parse_moment,
@@ -227,7 +228,7 @@ def list_(
         rows = [plain_record(r) for r in newest]
         render.as_json({"version": version, "total": len(found), "edits": rows})
     else:
-        render.records(newest, len(found), where=_place(memory, namespace, match))
+        render.records(newest, len(found), where=name_place(memory, namespace, match))
 
 
 @edit_app.command()
@@ -280,14 +281,6 @@ def forget(
     )
 
 
-def _place(memory: str, namespace: str | None, match: str | None = None) -> str:
-    """Where was looked, and for what."""
-    where = hide_password(memory)
-    if namespace is not None:
-        where = f"namespace {namespace!r} of {where}"
-    return f"{where} with {match!r}" if match else where
-
-
 @edit_app.command()
 def history(
     id: Annotated[str | None, typer.Argument(help="Id of an edit; without one, all.")] = None,
@@ -305,7 +298,7 @@ def history(
         events = store.history(id, namespace=namespace)
     if id is not None and not events:
         raise UnknownEditError(
-            f"There has been no edit {id!r} in {_place(memory, namespace)}.",
+            f"There has been no edit {id!r} in {name_place(memory, namespace)}.",
             hint="memedit edit list shows the ids there are, memedit edit history all there were.",
         )
     last = events[-limit:] if limit else events

@@ -377,3 +377,11 @@ def open_model(name: str | None, memory: Any, **options: Any) -> EditableModel:
         from memedit.model.editable import EditableModel
 
         return EditableModel.from_pretrained(name, memory=memory, **options)
+
+
+def name_place(memory: str, namespace: str | None, match: str | None = None) -> str:
+    """Where was looked for edits, and for what."""
+    where = hide_password(memory)
+    if namespace is not None:
+        where = f"namespace {namespace!r} of {where}"
+    return f"{where} with {match!r}" if match else where
