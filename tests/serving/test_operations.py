@@ -52,7 +52,7 @@ def test_flags_before_environment_before_file_before_defaults(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("max_bach = 3", r"max_bach.*Settings: model"),
+        ("max_bach = 3", r"max_bach.*Did you mean: max_batch"),
         ("max_batch = 0", "max_batch"),
         ("port = 70000", "port"),
         ('log_format = "xml"', "log_format"),
