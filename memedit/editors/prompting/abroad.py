@@ -15,6 +15,7 @@ from memedit.editors.prompting.polar import (
     LONGEST_QUESTION,
     find_sentences,
     is_formed,
+    lists_amounts,
 )
 
 
@@ -296,6 +297,7 @@ def _asks(parts: list[str], tongue: Tongue) -> bool:
 def _is_closed(question: str, tongue: Tongue) -> bool:
     return len(question) <= LONGEST_QUESTION and not (
         tongue.choice.search(tongue.either.sub("", question))
+        or lists_amounts(question)
         or tongue.favour.search(question)
         or tongue.openly.search(question)
     )

@@ -99,6 +99,14 @@ _YES_OR_NO = re.compile(
     re.IGNORECASE,
 )
 """Words that ask for a yes or a no alone."""
+_NUMBER = (
+    r"(?:(?P<{0}_in>[€$£]) ?)?(?P<{0}>\d+(?:[.,:]\d+)*)(?:,-)?(?: ?(?P<{0}_of>[€$£%°]|[^\W\d_]+))?"
+)
+_LISTED = re.compile(
+    rf"(?<![\w.,:/]){_NUMBER.format('one')}(?:(?P<comma>,) (?:[^\W\d_]{{1,5}} ){{0,2}}| ?/ ?)"
+    rf"{_NUMBER.format('other')} ?\??$"
+)
+_MONEY = re.compile(r"[€$£%]|euros?|dollars?|pounds?|cents?|percent|prozent")
 LONGEST, LONGEST_QUESTION = 4000, 400
 """Characters of what is judged at all, and of one question."""
 
@@ -158,10 +166,26 @@ def find_sentences(words: str) -> list[str]:
     return [part.strip() for part in _PART.split(text) if part.strip()]
 
 
+def lists_amounts(question: str) -> bool:
+    """Whether a folded question ends in two amounts, one of which is asked for ("…, 5 €, 6 €?"),
+    and not in a date ("4 May, 9 am?") or an address ("Elm Street 5, 10115 Berlin?")."""
+    found = _LISTED.search(question)
+    if found is None:
+        return False
+    one, other = (re.sub(r"\W", "", found[name]) for name in ("one", "other"))
+    unit, of = (found[f"{each}_of"] or found[f"{each}_in"] for each in ("one", "other"))
+    if found["comma"] is None and of is None:  # 24/7
+        return False
+    # "5, 6 €" is a list, "4, 9 am" is none.
+    whole = unit is None and (of is None or _MONEY.fullmatch(of) is not None)
+    return unit == of is not None or (whole and abs(len(one) - len(other)) < 2)
+
+
 def _is_closed(question: str) -> bool:
     """Whether a sentence neither offers a choice, nor asks for a favour, nor openly."""
     return len(question) <= LONGEST_QUESTION and not (
         re.search(r"\bor\b", _EITHER.sub("", question))
+        or lists_amounts(question)
         or _FAVOUR.search(question)
         or _OPEN.search(question)
     )

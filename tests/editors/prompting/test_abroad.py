@@ -40,6 +40,11 @@ Der Chef heißt jetzt Meier, richtig?
 Reichen 30 Tage für die Rückgabe?
 Darf ein Schüler ohne Eltern buchen?
 Fährt der Bus 12 noch zum Bahnhof?
+Ist das Fest im Mai 2027, 10 Uhr?
+Ist die Adresse Hauptstraße 5, 10115 Berlin?
+Ist der Laden jetzt 24/7?
+Kostet die Karte 5 €, am Wochenende 6 €?
+Ist das Büro in Paris, Frankreich?
 """,
     ("Oui", "Non"): """
 Est-ce que je peux encore rendre la lampe ?
@@ -236,6 +241,20 @@ Est-ce ouvert ? Réponds en anglais.
 ¿Está abierto? Responde en inglés.
 Mag ik de prijs weten?
 Is de winkel open? Antwoord in het Engels.
+Ist das 5 €, 6 €?
+Kostet das 5 € oder 6 €
+Kostet die Lieferung 4,90 €/5,90 €?
+Öffnet ihr um 9 Uhr, um 10 Uhr?
+Est-ce que c'est 5 €, 6 € ?
+Le billet coûte 9 ou 10 euros
+Est-ce que ça coûte 9, 10 euros ?
+¿Son 5 €, 6 €?
+¿Cuesta 5 € o 6 €
+¿Es a las 9, a las 10?
+Is dat 5 euro, 6 euro?
+Kost het € 5,-/€ 6?
+Is het € 5, € 6?
+Kost dat 5 euro of 6 euro
 Hat size for kids?
 War museum open today?
 Bin collection on Mondays?
