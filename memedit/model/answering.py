@@ -34,7 +34,14 @@ from memedit.model.deciding import Decider, list_in_force
 from memedit.model.fitting import Fitter
 from memedit.model.prompts import Messages, Prompt, take_asked
 from memedit.model.sequence import is_ungated
-from memedit.model.translating import MOST_NEW, decide_in_english, request_of
+from memedit.model.translating import (
+    MOST_NEW,
+    Translate,
+    Translating,
+    decide_in_english,
+    name_places,
+    request_of,
+)
 from memedit.model.values import tell_together
 
 _CLOSED, _QUOTES = ("?", "!", ".", "？", "！", "。", "؟", "।"), " \t\r\n\"'”’»)"
@@ -138,8 +145,9 @@ class Answering:
 
     # From text to decision
 
-    def decide(self, queries: Sequence[str]) -> list[Decision]:
-        """What the scope says of each query, with the payloads of what the editors read.
+    def decide(self, queries: Sequence[str], aside: Translate | None = None) -> list[Decision]:
+        """What the scope says of each query, with the payloads of what the editors read; ``aside``
+        stands in for the engine's ``generate`` where the base puts queries into English.
 
         Raises:
             EncoderMismatchError: the scope asked for does not fit the memory's encoder.
@@ -153,10 +161,11 @@ class Answering:
             return self.decider.decide(texts, view.namespace, view.as_of, store)
 
         if self.translates:
-            return self._compile_hits(decide_in_english(queries, decide, self._recall_english))
+            translate = partial(self._recall_english, call=name_places(queries, aside))
+            return self._compile_hits(decide_in_english(queries, decide, translate))
         return self._compile_hits(decide(queries))
 
-    def _recall_english(self, texts: Sequence[str]) -> list[str]:
+    def _recall_english(self, texts: Sequence[str], call: Translating | None = None) -> list[str]:
         """Each text in English, by the base; of a chat the same turns come again and again. ""
         where it takes no chats, or none so long: others may be asked in the same batch."""
         if not has_template(self.engine.tokenizer):
@@ -165,23 +174,27 @@ class Answering:
         # Other threads keep and let go meanwhile: what is needed here is held here.
         known = {text: said for text in texts if (said := kept.get(text)) is not None}
         if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            known |= self._translate(new)
-            kept |= known
+            made = self._translate(new, call)
+            known |= {text: said or "" for text, said in made.items()}
+            kept |= {text: said for text, said in made.items() if said is not None}
         # The oldest first; another thread may have let go of it in the meantime.
         for text in list(kept)[:-_TRANSLATIONS]:
             kept.pop(text, None)
         return [known[text] for text in texts]
 
-    def _translate(self, texts: Sequence[str]) -> dict[str, str]:
+    def _translate(self, texts: Sequence[str], call: Translating | None) -> dict[str, str | None]:
+        """None: nobody waits for it any more."""
         ids = {text: self.encode(request_of(text), chat=True) for text in texts}
         window, options = self.engine.window, {"max_new_tokens": MOST_NEW, "do_sample": False}
         fit = [text for text in ids if window is None or len(ids[text]) + MOST_NEW <= window]
         # What the window cannot hold stays untranslated, and is read as it is.
-        made = dict.fromkeys(texts, "")
+        made: dict[str, str | None] = dict.fromkeys(texts, "")
         if fit:
-            rows = tuple(self.row(ids[text]) for text in fit)
-            answers = self.engine.generate(Batch(rows, lm=self.engine, options=options))
-            made |= {text: a.text.strip() for text, a in zip(fit, answers, strict=True)}
+            batch = Batch(
+                tuple(self.row(ids[text]) for text in fit), lm=self.engine, options=options
+            )
+            said = call(batch, fit) if call else self.engine.generate(batch)
+            made |= {text: a.text.strip() if a else None for text, a in zip(fit, said, strict=True)}
         return made
 
     def _compile_hits(self, decisions: Sequence[Decision]) -> list[Decision]:
@@ -263,9 +276,9 @@ class Answering:
                 return Row(words, turn=turn, ids=ids)
         return Row(self.engine.codec.text(ids), ids=ids)
 
-    def decide_rows(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows with what the scope says of each."""
-        decisions = self.decide([self._query(row) for row in rows])
+    def decide_rows(self, rows: Sequence[Row], aside: Translate | None = None) -> list[Row]:
+        """The rows with what the scope says of each; ``aside`` as for :meth:`decide`."""
+        decisions = self.decide([self._query(row) for row in rows], aside)
         return [replace(row, decision=d) for row, d in zip(rows, decisions, strict=True)]
 
     def _query(self, row: Row) -> str:

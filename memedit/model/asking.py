@@ -27,6 +27,7 @@ from memedit.model.prompts import (
     read_texts,
     take_asked,
 )
+from memedit.model.translating import Translate
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -178,10 +179,15 @@ class AskableModel(DropIn):
         way = self._answering
         return way.row(way.encode(read_one("row", text), chat=chat))
 
-    def rows_of(self, prompts: Sequence[Tensor]) -> list[Row]:
-        """Prompts given as ids [T] each, with what the scope says of them in the current view."""
+    def rows_of(self, prompts: Sequence[Tensor], aside: Translate | None = None) -> list[Row]:
+        """Prompts given as ids [T] each, with what the scope says of them in the current view.
+
+        Args:
+            prompts: The ids.
+            aside: Stands in for the engine's ``generate`` where the base puts them into English.
+        """
         way = self._answering
-        return way.decide_rows([way.row(ids) for ids in prompts])
+        return way.decide_rows([way.row(ids) for ids in prompts], aside)
 
     def answer_rows(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from memedit.core.calls import Batch, Completion
 from memedit.core.languages import is_foreign
 from memedit.core.passages import Conversation
 from memedit.core.text import normalise, words_of
@@ -16,6 +17,11 @@ from memedit.core.types import Decision, Hit, key_texts
 from memedit.model.prompts import Messages
 
 Decide = Callable[[Sequence[str]], list[Decision]]
+Translate = Callable[[Batch, Sequence[Sequence[int]]], Sequence[Completion | None]]
+"""Of a batch, and of which of the queries each of its rows is: who serves counts what that takes,
+and ends it with those who wait. None: nobody waits for it any more."""
+Translating = Callable[[Batch, Sequence[str]], Sequence[Completion | None]]
+"""The same, of a batch and the texts that its rows put into English."""
 MOST_NEW = 256
 """New tokens of a translation."""
 _LONGEST = 1_200
@@ -63,6 +69,19 @@ def put_in_english(query: str, translated: Sequence[str]) -> str:
         return translated[-1]
     earlier = str(query)[:last].strip()
     return Conversation(translated[0] if len(translated) > 1 else earlier, translated[-1])
+
+
+def name_places(queries: Sequence[str], call: Translate | None) -> Translating | None:
+    """The call told which queries the texts that it puts into English are parts of."""
+    if call is None:
+        return None
+    told = call
+
+    def translate(batch: Batch, texts: Sequence[str]) -> Sequence[Completion | None]:
+        parts = list(map(parts_to_read, queries))
+        return told(batch, [[at for at, own in enumerate(parts) if t in own] for t in texts])
+
+    return translate
 
 
 def decide_in_english(

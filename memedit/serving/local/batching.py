@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -31,12 +30,12 @@ from memedit.serving.errors import ApiError
 from memedit.serving.local.sampling import (
     Chooser,
     Generation,
-    Leaver,
     Listener,
     Piece,
     Sampling,
     Watcher,
 )
+from memedit.serving.local.thinking import Aside, Translating
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,8 +63,8 @@ class Job:
         failed: Told the error, instead.
         cancelled: Set by whoever no longer waits.
         tokens: Generated so far by complete answers.
-        thoughts: What an editor had the base think about the prompt before it was answered, by
-            what it was asked -> tokens of it.
+        thoughts: What the base thought about the prompt before it was answered, for an editor or
+            to put it into English, by what it was asked -> tokens of it.
     """
 
     ids: Tensor
@@ -254,7 +253,8 @@ class Batcher:
         try:
             with self._use_view(view):
                 version = self.model.memory.version if view.edited else 0
-                decided = self.model.rows_of([job.ids for job in mine])
+                aside = Translating(self.model, mine)
+                decided = self.model.rows_of([job.ids for job in mine], aside)
                 edited = [self.model.concerns(row) for row in decided]
         except Exception as error:
             for job in mine:
@@ -298,7 +298,8 @@ class Batcher:
         options = {"max_new_tokens": limit, "do_sample": False}
         try:
             with self._use_view(view) if view is not None else ExitStack():
-                call, aside = _Call(self.model, rows), _Aside(self.model, rows)
+                call = _Call(self.model, rows)
+                aside = Aside(self.model, {id(row.row.ids): row.job for row in rows})
                 answers = self.model.answer_rows([row.row for row in rows], call, options, aside)
             for row, answer in zip(rows, answers, strict=True):
                 _settle(row, answer, self.model.engine.eos())
@@ -353,42 +354,6 @@ class _Call:
         tell("prefill", first - begun)
         tell("decode", ended - first)
         return answers
-
-
-class _Aside:
-    """Stands in for the engine's ``generate`` where an editor has the base think beforehand.
-
-    A thought that nobody waits for any more ends, and each request is told what its own took. What
-    several rows ask alike, such as those of several answers to one prompt, is thought once.
-    """
-
-    def __init__(self, model: EditableModel, rows: Sequence[_Row]) -> None:
-        self._engine, self._ends = model.engine, model.engine.ends()
-        self._jobs = {id(row.row.ids): row.job for row in rows}
-
-    def __call__(self, batch: Batch) -> list[Completion]:
-        alike: dict[str, list[int]] = {}
-        for at, row in enumerate(batch.rows):
-            alike.setdefault(row.text, []).append(at)
-        owners = [[self._jobs[id(batch.rows[at].ids)] for at in same] for same in alike.values()]
-        left = Leaver([partial(_are_gone, jobs) for jobs in owners])
-        options = {**batch.options, "stopping_criteria": [left]}
-        firsts = batch.only([same[0] for same in alike.values()])
-        said = self._engine.generate(replace(firsts, options=options))
-        for text, jobs, thought in zip(alike, owners, said, strict=True):
-            for job in jobs:
-                job.thoughts[text] = self._count(thought)
-        found = dict(zip(alike, said, strict=True))
-        return [found[row.text] for row in batch.rows]
-
-    def _count(self, thought: Completion) -> int:
-        """Its tokens, without its end and what stands behind it."""
-        tokens = [] if thought.ids is None else thought.ids[0].tolist()
-        return next((n for n, token in enumerate(tokens) if token in self._ends), len(tokens))
-
-
-def _are_gone(jobs: Sequence[Job]) -> bool:
-    return all(job.cancelled.is_set() for job in jobs)
 
 
 def _do(work: Callable[[], Any], future: Future[Any]) -> None:

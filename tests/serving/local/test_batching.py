@@ -10,6 +10,7 @@ import pytest
 from memedit.core.types import Decision, Edit
 from memedit.editors.note import Note
 from memedit.editors.prompting.reasoning import MOST_NEW
+from memedit.model.translating import MOST_NEW as MOST_TRANSLATED
 from memedit.serving.errors import ApiError
 from memedit.serving.local.batching import Batcher, Job, View
 from memedit.serving.local.sampling import Piece, Sampling
@@ -180,3 +181,32 @@ def test_what_is_thought_beforehand_is_counted_and_ends_with_who_waits(model: An
     outside = Asked(thinking, asked.format("Spain"), max_tokens=3)
     together(thinking, [outside])
     assert outside.job.thought == 0
+
+
+class Later(threading.Event):
+    """Is set once it has been looked at: whoever waited when the batch was put together is gone."""
+
+    def is_set(self) -> bool:
+        was = super().is_set()
+        self.set()
+        return was
+
+
+def test_what_is_put_into_english_is_counted_and_ends_with_who_waits() -> None:
+    model = tiny_edited()
+    model.edit("The capital of France is", "Lyon", subject="France")
+    model.translate = True
+    chat = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+    asked, other = "Was ist die Hauptstadt von Frankreich?", "Wer wohnt heute in dem Haus?"
+    waits, gone = Asked(model, chat.format(asked)), Leaves(model, chat.format(other))
+    gone.job.cancelled = Later()
+    english = Asked(model, chat.format("Who lives in the house?"))
+    together(model, [waits, gone, english])
+    assert waits.error is english.error is None
+    assert 1 < waits.job.thought <= MOST_TRANSLATED and english.job.thought == 0
+    assert gone.job.thought <= 1  # else it would have gone on to its end
+    # What was broken off is not what whoever asks the same next is told.
+    assert list(model.engine.kept["translations"]) == [asked]
+    again = Asked(model, chat.format(asked))
+    together(model, [again])
+    assert again.job.thought == 0  # it is known
