@@ -35,12 +35,12 @@ from memedit.model.fitting import Fitter
 from memedit.model.prompts import Messages, Prompt, take_asked
 from memedit.model.sequence import is_ungated
 from memedit.model.translating import (
-    MOST_NEW,
     Translate,
     Translating,
     decide_in_english,
     name_places,
     request_of,
+    translate_rows,
 )
 from memedit.model.values import tell_together
 
@@ -174,28 +174,14 @@ class Answering:
         # Other threads keep and let go meanwhile: what is needed here is held here.
         known = {text: said for text in texts if (said := kept.get(text)) is not None}
         if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            made = self._translate(new, call)
+            rows = {text: self.row(self.encode(request_of(text), chat=True)) for text in new}
+            made = translate_rows(rows, self.engine, call)
             known |= {text: said or "" for text, said in made.items()}
             kept |= {text: said for text, said in made.items() if said is not None}
         # The oldest first; another thread may have let go of it in the meantime.
         for text in list(kept)[:-_TRANSLATIONS]:
             kept.pop(text, None)
         return [known[text] for text in texts]
-
-    def _translate(self, texts: Sequence[str], call: Translating | None) -> dict[str, str | None]:
-        """None: nobody waits for it any more."""
-        ids = {text: self.encode(request_of(text), chat=True) for text in texts}
-        window, options = self.engine.window, {"max_new_tokens": MOST_NEW, "do_sample": False}
-        fit = [text for text in ids if window is None or len(ids[text]) + MOST_NEW <= window]
-        # What the window cannot hold stays untranslated, and is read as it is.
-        made: dict[str, str | None] = dict.fromkeys(texts, "")
-        if fit:
-            batch = Batch(
-                tuple(self.row(ids[text]) for text in fit), lm=self.engine, options=options
-            )
-            said = call(batch, fit) if call else self.engine.generate(batch)
-            made |= {text: a.text.strip() if a else None for text, a in zip(fit, said, strict=True)}
-        return made
 
     def _compile_hits(self, decisions: Sequence[Decision]) -> list[Decision]:
         """The decisions with the payloads of every edit compiled that the editors in use read."""

@@ -6,15 +6,20 @@ the request as it was put. An upstream does the same (:mod:`memedit.serving.upst
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from memedit.core.calls import Batch, Completion
+from memedit.core.calls import Batch, Completion, Row
 from memedit.core.languages import is_foreign
 from memedit.core.passages import Conversation
 from memedit.core.text import normalise, words_of
 from memedit.core.types import Decision, Hit, key_texts
 from memedit.model.prompts import Messages
+
+if TYPE_CHECKING:  # torch, which a server in front of another one begins without
+    from memedit.engine.engine import Engine
 
 Decide = Callable[[Sequence[str]], list[Decision]]
 Translate = Callable[[Batch, Sequence[Sequence[int]]], Sequence[Completion | None]]
@@ -69,6 +74,30 @@ def put_in_english(query: str, translated: Sequence[str]) -> str:
         return translated[-1]
     earlier = str(query)[:last].strip()
     return Conversation(translated[0] if len(translated) > 1 else earlier, translated[-1])
+
+
+def translate_rows(
+    rows: Mapping[str, Row], engine: Engine, call: Translating | None
+) -> dict[str, str | None]:
+    """Texts in English, by the base; "" where its window has no room, so that they are read as they
+    are; None: nobody waits for it any more.
+
+    Args:
+        rows: What the base is asked about each text.
+        engine: The base.
+        call: Stands in for its ``generate``.
+    """
+
+    room = math.inf if engine.window is None else engine.window - MOST_NEW
+    sizes = {text: 0 if row.ids is None else len(row.ids) for text, row in rows.items()}
+    fit = [text for text, size in sizes.items() if size <= room]
+    made: dict[str, str | None] = dict.fromkeys(rows, "")
+    if fit:
+        options = {"max_new_tokens": MOST_NEW, "do_sample": False}
+        batch = Batch(tuple(rows[text] for text in fit), lm=engine, options=options)
+        said = call(batch, fit) if call else engine.generate(batch)
+        made |= {text: a.text.strip() if a else None for text, a in zip(fit, said, strict=True)}
+    return made
 
 
 def name_places(queries: Sequence[str], call: Translate | None) -> Translating | None:

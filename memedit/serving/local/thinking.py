@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from threading import Event
+from typing import Protocol
 
 from memedit.core.calls import Batch, Completion
 from memedit.model.editable import EditableModel
 from memedit.serving.local.sampling import Leaver
 
-if TYPE_CHECKING:
-    from memedit.serving.local.batching import Job
+
+class Job(Protocol):
+    """A request, as far as this needs to know it (:class:`memedit.serving.local.batching.Job`)."""
+
+    cancelled: Event
+    thoughts: dict[str, int]
 
 
 class Aside:
