@@ -15,7 +15,7 @@ from memedit.core.types import Decision
 
 SURE = 0.65
 """Probability of bearing of the surest edit below which others are told that are hardly likely."""
-LEAST, LIKELY = 0.1, 0.3
+LEAST, LIKELY = 0.1, 0.21
 """Probability from which an edit is told beside others, where none of them is sure, and always."""
 TOLD = 3
 """As many facts are told in all, where what bears are fewer."""
