@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
-from memedit.core.text import normalise, subject_key
-from memedit.core.types import Decision, Hit, Role, key_texts
+from memedit.core.text import subject_key
+from memedit.core.types import Decision, Hit, Role
 from memedit.core.untrusted import open_tensors, read_json
 from memedit.scope.calibrate import find_threshold
 from memedit.scope.features import (
@@ -35,6 +35,7 @@ from memedit.scope.features import (
     scalars,
     vectors,
 )
+from memedit.scope.own_words import asks_own_words, goes_on
 from memedit.scope.reading import pair_texts
 from memedit.scope.weighing import (
     SURE,
@@ -60,12 +61,6 @@ _SAME = 0.85
 _BESIDE = 0.5
 """Share of the likeliest edit's probability of bearing below which another only stands near."""
 _CROSS = "cross.safetensors"
-_GOVERNS = frozenset(
-    "of for by to in at on from with about former previous late next future first second last "
-    "deputy vice acting".split()
-)
-"""Words that make of what is behind them a part of something else, or another thing."""
-
 
 Joint = tuple[float, float, float]
 
@@ -368,10 +363,9 @@ class ClassifierScope:
         """What the training does not decide: an edit's own words fire, and one without a subject
         where the texts are alike, unless who read both is ``against`` it."""
         edit = hit.record.edit
-        asked = normalise(prompt)
-        if any(asked == normalise(text) for text in key_texts(edit)):
+        if asks_own_words(prompt, edit):
             return 1.0
-        if not against and _goes_on(prompt, edit.prompt) and not is_turned(hit, prompt):
+        if not against and goes_on(prompt, edit.prompt) and not is_turned(hit, prompt):
             return 1.0
         least = max(self.statement, _SAME) if read else self.statement
         alike = edit.subject is None and hit.similarity >= least
@@ -432,16 +426,6 @@ def _says_less(hit: Hit, best: Hit, asked: bool) -> bool:
         return False
     own, others = set(match_words(hit)), set(match_words(best))
     return own < others and lacks_words(hit)
-
-
-def _goes_on(prompt: str, own: str) -> bool:
-    """Whether a text to be continued breaks off with an edit's own words: "You should know that the
-    capital of France is"."""
-    if own.count(" ") < 3 or prompt.rstrip().endswith(("?", ".", "!")):
-        return False
-    before, found, rest = normalise(prompt).rpartition(f" {normalise(own)}")
-    # "The salary of the CEO of Acme is" asks something else of what the edit's words name.
-    return bool(found) and not rest and before.rpartition(" ")[2] not in _GOVERNS
 
 
 def _find_highest(decision: Decision, role: Role) -> float:

@@ -1,0 +1,32 @@
+"""What asks for an edit in its own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from memedit.core.types import Edit
+from memedit.scope.own_words import asks_own_words
+
+REFUND = Edit.from_statement("Our refund window is 60 days.")
+CAPITAL = Edit("The capital of France is", "Lyon", "France", queries=("French capital?",))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "edit", "expected"),
+    [
+        ("What is our refund window?", REFUND, True),
+        ("what's our refund window", REFUND, True),
+        ("What is your refund window?", REFUND, False),
+        ("What is our refund window for food?", REFUND, False),
+        ("What was our refund window?", REFUND, False),
+        ("Why is our refund window 60 days?", REFUND, False),
+        ("What is the capital of France?", CAPITAL, True),
+        ("What is the capital of France like?", CAPITAL, False),
+        ("What is the capital?", CAPITAL, False),
+        ("french capital", CAPITAL, True),
+        ("The capital of France is", CAPITAL, True),
+        ("What is it?", Edit.from_statement("It is raining."), False),
+    ],
+)
+def test_it_asks_in_the_edits_own_words(prompt: str, edit: Edit, expected: bool) -> None:
+    assert asks_own_words(prompt, edit) is expected
