@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memedit.core.types import Edit
-from memedit.scope.own_words import asks_own_words
+from memedit.scope.own_words import asks_own_words, goes_on
 
 REFUND = Edit.from_statement("Our refund window is 60 days.")
 CAPITAL = Edit("The capital of France is", "Lyon", "France", queries=("French capital?",))
@@ -30,3 +30,14 @@ CAPITAL = Edit("The capital of France is", "Lyon", "France", queries=("French ca
 )
 def test_it_asks_in_the_edits_own_words(prompt: str, edit: Edit, expected: bool) -> None:
     assert asks_own_words(prompt, edit) is expected
+
+
+def test_what_breaks_off_with_an_edits_own_words_asks_it_unless_it_is_a_part_of_more() -> None:
+    own = "The CEO of Acme is"
+    for before in ("You should know that", "It rains. Also,", "Acme is large:"):
+        assert goes_on(f"{before} the CEO of Acme is", own)
+    assert goes_on("He asked. The CEO of Acme is ", own)
+    for before in ("The salary of", "A letter to", "The office rented by"):
+        assert not goes_on(f"{before} the CEO of Acme is", own)
+    assert not goes_on("The former CEO of Acme Corp is", "CEO of Acme Corp is")
+    assert not goes_on("I say that the CEO of Acme is tall", own)
