@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -20,6 +20,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.files import replacing
 
 CHECKPOINT = "checkpoint.safetensors"
+_ANEW = "Remove it, or choose another folder, to begin anew."
 BEST = "best.safetensors"
 """The parameters that were best on validation, beside the checkpoint."""
 Report = Callable[[int, dict[str, float]], None]
@@ -169,13 +170,12 @@ def check_checkpoint(folder: Path, schedule: Schedule) -> dict[str, str] | None:
     """What is told of the checkpoint in a folder; None: there is none.
 
     Raises:
-        InvalidInputError: it is of a run with other settings or inputs.
+        InvalidInputError: it is of a run with other settings or inputs, or cannot be read.
     """
     file = folder / CHECKPOINT
     if not file.is_file():
         return None
-    with safe_open(file, "pt") as opened:
-        metadata: dict[str, str] = opened.metadata()
+    metadata = _read_metadata(file)
     before, now = json.loads(metadata["schedule"]), asdict(schedule)
     inputs: dict[str, str] = before.pop("inputs", {})
     wanted: dict[str, str] = now.pop("inputs")
@@ -189,6 +189,18 @@ def check_checkpoint(folder: Path, schedule: Schedule) -> dict[str, str] | None:
             "to begin anew.",
         )
     return metadata
+
+
+def _read_metadata(file: Path) -> dict[str, str]:
+    """What stands beside the tensors of a checkpoint."""
+    try:
+        with safe_open(file, "pt") as opened:
+            told: dict[str, str] = opened.metadata() or {}
+    except SafetensorError as error:
+        raise InvalidInputError(f"{file} cannot be read: {error}.", hint=_ANEW) from None
+    if not {"schedule", "step"} <= told.keys():
+        raise InvalidInputError(f"{file} is no checkpoint of a training.", hint=_ANEW)
+    return told
 
 
 def _resume(

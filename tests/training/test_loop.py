@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from memedit.core.errors import InvalidInputError
-from memedit.training.loop import Schedule, Validate, draw_shuffled, train
+from memedit.training.loop import CHECKPOINT, Schedule, Validate, draw_shuffled, train
 
 
 class Interrupted(Exception):
@@ -114,6 +115,16 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"other settings: the data\.") as refused:
         run(tmp_path / "said", Schedule(steps=4, save_every=2, inputs={**said, "the data": "3"}))
     assert "remove it, or choose another folder" in str(refused.value)
+
+
+def test_a_file_that_is_no_checkpoint_is_told(tmp_path: Path) -> None:
+    file, schedule = tmp_path / CHECKPOINT, Schedule(steps=4, save_every=2)
+    save_file({"weight": torch.zeros(3)}, file)  # what says nothing of itself
+    with pytest.raises(InvalidInputError, match="no checkpoint of a training"):
+        run(tmp_path, schedule)
+    file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        run(tmp_path, schedule)
 
 
 def test_the_rate_rises_then_falls() -> None:
