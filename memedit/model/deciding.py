@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
@@ -164,7 +165,18 @@ class Decider:
         """What is told: what bears and is not outdated, and what may bear beside it."""
         newest = keep_newest(decision, lambda: self.memory.encoder)
         old = {h.record.id for h in decision.hits} - {h.record.id for h in newest.hits}
-        return add_companions(newest, without=old)
+        # Of another time what holds now is not told beside what held then.
+        if decision.named:
+            return newest
+        told = add_companions(newest, without=old)
+        if not told.companions:
+            return told
+        every = keep_newest(
+            replace(told, hits=(*told.hits, *told.companions)), lambda: self.memory.encoder
+        )
+        kept = {hit.record.id for hit in every.hits}
+        beside = tuple(hit for hit in told.companions if hit.record.id in kept)
+        return replace(told, companions=beside)
 
     def _recall_house(self, namespace: str, store: EditMemory | MemoryView) -> House:
         """Whose assistant a namespace is, as its edits tell; looked at anew where they changed."""

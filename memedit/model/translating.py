@@ -159,4 +159,6 @@ def choose(query: str, own: Decision, translated: Decision) -> Decision:
         return asked in map(normalise, key_texts(edit)) or is_foreign(edit.statement)
 
     hits, informs = tuple(filter(stays, own.hits)), tuple(filter(stays, own.informs))
-    return replace(own, hits=hits, informs=informs) if hits or informs else translated
+    beside = tuple(filter(stays, own.companions))
+    told = replace(own, hits=hits, informs=informs, companions=beside)
+    return told if hits or informs else translated

@@ -25,7 +25,8 @@ def add_all_values(
         for record in store.siblings(hit.record, moment):
             hits.setdefault(record.sequence, replace(hit, record=record))
     informs = tuple(hit for hit in decision.informs if hit.record.sequence not in hits)
-    return replace(decision, hits=tuple(hits.values()), informs=informs)
+    beside = tuple(hit for hit in decision.companions if hit.record.sequence not in hits)
+    return replace(decision, hits=tuple(hits.values()), informs=informs, companions=beside)
 
 
 def tell_together(decision: Decision) -> Decision:

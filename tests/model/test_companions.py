@@ -8,7 +8,11 @@ import pytest
 
 from memedit.core.documents import Passage
 from memedit.core.types import Decision, Edit, Hit, Record
+from memedit.engine.encoders import HashingEncoder
+from memedit.memory import EditMemory
 from memedit.model.companions import LEAST, LIKELY, SURE, add_companions
+from memedit.model.deciding import Decider
+from memedit.model.translating import choose
 
 
 def hit(name: str, bearing: float | None) -> Hit:
@@ -58,3 +62,27 @@ def test_what_another_made_old_or_a_document_contradicts_is_not_told() -> None:
     near = (ADULT, CHILD, DOG)
     assert told(Decision((ADULT,), candidates=near), without=("child",)) == ["dog"]
     assert told(Decision((ADULT,), candidates=near, disagrees=(DOG,))) == ["child"]
+
+
+def test_beside_what_held_at_another_time_nothing_of_now_is_told() -> None:
+    decider = Decider(EditMemory(None, HashingEncoder(64)), "mention")
+    given = Decision((ADULT,), candidates=(ADULT, CHILD))
+    assert decider._tell_newest(given).companions
+    assert not decider._tell_newest(replace(given, named="before")).companions
+
+
+def test_an_older_sentence_is_not_told_beside_the_newer() -> None:
+    decider = Decider(EditMemory(None, HashingEncoder(64)), "mention")
+    old, new = (
+        Hit(Record(Edit(f"The night bus to Hafen costs {price} euros.", id=price), n, n), 0.5,
+            bearing=bearing)
+        for n, (price, bearing) in enumerate((("4", 0.2), ("6", 0.5)), start=1)
+    )  # fmt: skip
+    given = Decision((new,), candidates=(new, old))
+    assert told(given) == ["4"]
+    assert decider._tell_newest(given).companions == ()
+
+
+def test_what_a_foreign_request_s_english_does_not_find_is_not_told_beside() -> None:
+    own = Decision((ADULT,), companions=(CHILD,))
+    assert choose("The adult costs", own, Decision()).companions == ()

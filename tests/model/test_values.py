@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from memedit.core.errors import InvalidEditError
-from memedit.core.types import Edit
+from memedit.core.types import Decision, Edit
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
-from memedit.model.values import tell_together
+from memedit.model.values import add_all_values, tell_together
 from tests.memory.helpers import sound
 
 ASKED = "Kirk is interested in"
@@ -55,6 +55,15 @@ def test_all_values_are_told_as_one_fact(decider: Decider) -> None:
     assert {hit.record.id for hit in told.hits} == {hit.record.id for hit in decision.hits}
     again = tell_together(decider.decide([ASKED], "default")[0])
     assert again.hits[0].record.sequence == told.hits[0].record.sequence < 0
+
+
+def test_a_value_that_is_told_is_not_told_beside_too(decider: Decider) -> None:
+    for value in ("travel", "chess"):
+        decider.memory.add(interest(value))
+    first, second = decider.decide([ASKED], "default")[0].hits
+    given = Decision((first,), companions=(second,))
+    told = add_all_values(given, decider.memory, None)
+    assert len(told.hits) == 2 and told.companions == ()
 
 
 def test_one_value_is_never_lost_to_the_other_kind(decider: Decider) -> None:

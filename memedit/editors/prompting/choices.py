@@ -34,12 +34,26 @@ _FEWEST = 2
 _REVERSED = re.compile(
     r"\b(?:not|except|wrong|false|incorrect\w*|untrue|never|no longer|outdated|other than|"
     r"besides|before|"
-    r"previous\w*|former\w*|used to|was|were|than|cannot)\b|n['’]t\b",
+    r"previous\w*|former\w*|used to|was|were|than|cannot|lacks?|without|instead)\b|n['’]t\b",
     re.IGNORECASE,
 )
 """With which another option than the fact's is asked for, before the options."""
 _ONCE = re.compile(r"\b(?:formerly|previously)\b", re.IGNORECASE)
 """In a fact that has an old value, too."""
+_DENIED = re.compile(
+    r"\b(?:not|no longer|never|nothing|without|except|instead|neither|cannot)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+"""In the sentence of a fact in which an option stands."""
+_OPPOSITES = tuple(
+    (re.compile(one, re.IGNORECASE), re.compile(other, re.IGNORECASE))
+    for one, other in (
+        (r"\bclos(?:e|es|ed|ing)\b", r"\bopen"),
+        (r"\bmin(?:imum|imal)?\b|\b(?:smallest|lowest|least)\b",
+         r"\bmax(?:imum|imal)?\b|\b(?:largest|highest|most)\b"),
+    )
+)  # fmt: skip
+"""Of which a question asks one and a fact says the other."""
 _CHOSEN = re.compile(
     r"\?|\b(?:which|what|who|when|where|how|choose|pick|select|options?|letter|quiz|fill in)\b",
     re.IGNORECASE,
@@ -95,9 +109,27 @@ def choice_of(words: str, facts: Sequence[str]) -> str | None:
     for fact in facts:
         if held := _find_held(options, fact):
             if len(held) > 1:
-                held = _find_held(options, _find_nearest(stem, fact))
-            return held[0] if len(held) == 1 and not _ONCE.search(fact) else None
+                fact = _find_nearest(stem, fact)
+                held = _find_held(options, fact)
+            said = len(held) == 1 and _says_plainly(stem, fact, options[held[0]])
+            return held[0] if said else None
     return None
+
+
+def _says_plainly(stem: str, fact: str, option: str) -> bool:
+    """Whether the sentences of a fact in which an option stands neither deny it nor say the
+    opposite of what is asked."""
+    own = _simplify(option)
+    held = " ".join(part for part in _SENTENCE.split(fact) if own in _simplify(part)) or fact
+    if _ONCE.search(fact) or _DENIED.search(held):
+        return False
+    return not any(
+        (one.search(stem) and other.search(held) and not (one.search(held) or other.search(stem)))
+        or (
+            other.search(stem) and one.search(held) and not (other.search(held) or one.search(stem))
+        )
+        for one, other in _OPPOSITES
+    )
 
 
 def _find_held(options: Mapping[str, str], text: str) -> list[str]:
