@@ -74,12 +74,11 @@ def test_beside_what_held_at_another_time_nothing_of_now_is_told() -> None:
 def test_an_older_sentence_is_not_told_beside_the_newer() -> None:
     decider = Decider(EditMemory(None, HashingEncoder(64)), "mention")
     old, new = (
-        Hit(Record(Edit(f"The night bus to Hafen costs {price} euros.", id=price), n, n), 0.5,
-            bearing=bearing)
-        for n, (price, bearing) in enumerate((("4", 0.2), ("6", 0.5)), start=1)
-    )  # fmt: skip
+        Hit(Record(Edit(f"The night bus {says} on Sundays.", None, id=says), n, n), 0.5, bearing=p)
+        for n, (says, p) in enumerate((("is free", 0.2), ("is not free", 0.5)), start=1)
+    )
     given = Decision((new,), candidates=(new, old))
-    assert told(given) == ["4"]
+    assert told(given) == ["is free"]
     assert decider._tell_newest(given).companions == ()
 
 
