@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from memedit.core.errors import UnknownEditError
-from memedit.core.types import Payload, Record
+from memedit.core.types import Payload, Record, check_named
 from memedit.memory.encoding import VectorTable
 from memedit.memory.importing import Import
 from memedit.memory.journal.rows import REFIT, Entry, Head
@@ -119,6 +119,8 @@ def forget(
     Raises:
         UnknownEditError: no live edit has one of these ids.
     """
+    for id in (*ids, *refit):
+        check_named("id", id)
     named = (list(dict.fromkeys(ids)), list(dict.fromkeys(refit)))
     with store.reading():
         _find_all(store, named, namespace)

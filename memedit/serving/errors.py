@@ -132,9 +132,10 @@ def invalid(problems: Any, known: Sequence[str] = ()) -> ApiError:
         message = "The body must be a JSON object, sent with Content-Type: application/json."
         return ApiError(400, message, code="invalid_value")
     if first["type"] == "json_invalid":  # its place is no field's name but a character's number
-        message = f"The body is no JSON: {first.get('ctx', {}).get('error', 'it breaks off')}"
-        at = first["loc"][-1]
-        return ApiError(400, f"{message}, at character {at}.", code="invalid_value")
+        said = str(first["msg"]).removeprefix("Invalid JSON: ")
+        said = str(first.get("ctx", {}).get("error", said))
+        at = f", at character {first['loc'][-1]}" if first["loc"] else ""
+        return ApiError(400, f"The body is no JSON: {said}{at}.", code="invalid_value")
     # The first says where it stands; a field may have such a name, too.
     stem = len(first["loc"]) > 1 or first["loc"] == ("body",)
     parts = [str(part) for part in first["loc"]]

@@ -463,3 +463,17 @@ def test_a_purge_gives_back_what_a_forget_does(memory: EditMemory, of: str) -> N
     assert over_time(memory) == "----55555"  # a version is what it was, but for what was purged
     assert memory.count_purged(version) == 1 and memory.count_purged(1) == 0
     assert memory.count_purged(version, namespace="other") == 0
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_purge_by_the_id_of_a_piece_takes_the_whole_fact(memory: EditMemory, gone: bool) -> None:
+    memory.add(price(9))
+    memory.add(price(5), valid_from=utc(2032), valid_until=utc(2034))
+    piece = next(record for record in memory.records() if "~" in record.id)
+    first = memory.get(piece.id.partition("~")[0])
+    assert first.edit == replace(piece.edit, id=first.id)
+    if gone:
+        memory.forget(first.id)
+    assert memory.purge(piece.id).complete
+    assert [r.edit.target_new for r in memory.records()] == [price(5).target_new]
+    assert not any(price(9).target_new in repr(event) for event in memory.history(None))

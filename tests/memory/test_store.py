@@ -80,7 +80,7 @@ def test_a_change_that_fails_is_undone(store: Store) -> None:
         with store.change() as head:
             assert (head.version, head.event) == (1, 1)
     assert len(store.live) == 1
-    changing.forget(store, capital("France").id, "default", "")
+    changing.forget(store, [capital("France").id], "default", "")
     assert len(store.live) == 0
 
 

@@ -49,15 +49,19 @@ def choose_rows(
     subject: str | None,
     document: str | None = None,
 ) -> list[Row]:
-    """The records of a namespace, in force or not, to be purged: those of these ids and copies of
-    them, those about this subject, the passages of every version of this document; all if nothing
-    is given. Purged ones are left out."""
+    """The records of a namespace, in force or not, to be purged: those of these ids and every piece
+    of their facts, those about this subject, the passages of every version of this document; all
+    if nothing is given. Purged ones are left out."""
     purged = select(events.c.sequence).where(events.c.kind == "purge")
     wanted = [records.c.namespace == namespace, records.c.sequence.not_in(purged)]
     if document is not None:
         wanted.append(records.c.source.startswith(prefix_of(document), autoescape=True))
     named, key = set(ids), None if subject is None else subject_key(subject)
     origins = journal.origins() if named else {}
+    # The id of a piece means the fact: its text stands in every piece of it.
+    pieces = select(records).where(*wanted, records.c.id.in_(named)) if named else None
+    for rows in () if pieces is None else journal.stream(pieces, _CHUNK):
+        named |= {strip_copies(row.id, _lineage(row.sequence, origins)) for row in rows}
     found: list[Row] = []
     for rows in journal.stream(select(records).where(*wanted).order_by(records.c.sequence), _CHUNK):
         # Here, not in SQL, which knows nothing of how subjects are spelt alike.
