@@ -142,6 +142,8 @@ class Note:
     ) -> Sequence[tuple[Hit, str]]:
         """Which companions are told before the facts that bear, as there is room beside them."""
         beside = [hit for hit in row.decision.companions if self.name in hit.record.payloads]
+        if not beside:
+            return ()
         return choose_told([*hits, *beside], self.name, self._room, lm)[len(hits) :]
 
     def _tell_all(self, batch: Batch) -> Batch:
@@ -219,12 +221,10 @@ class Note:
         # A reply that begins with a thought must begin as the base begins it.
         if row.target is None and not (lm is not None and thinks_aloud(lm.tokenizer)):
             sure = self._lean(sure, hits, lines)
-        beside = self._choose_beside(row, lm, hits)
-        sure = replace(sure, keeps=values_of([*hits, *(hit for hit, _ in beside)]))
-        note = write_note(
-            [*(fact for _, fact in reversed(beside)), *lines],
-            WORDINGS.get(self.wording, self.wording),
-        )
+        if beside := self._choose_beside(row, lm, hits):
+            sure = replace(sure, keeps=values_of([*hits, *(hit for hit, _ in beside)]))
+            lines = [*(fact for _, fact in reversed(beside)), *lines]
+        note = write_note(lines, WORDINGS.get(self.wording, self.wording))
         if worked:
             # What came out is said, not the fact's own value.
             plain = asks_once(row.words) and not is_formed(find_sentences(row.words))

@@ -8,7 +8,6 @@ sure, it does not: a small base is led astray by a fact that has nothing to do w
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 
 from memedit.core.types import Decision
@@ -21,18 +20,14 @@ TOLD = 3
 """As many facts are told in all, where what bears are fewer."""
 
 
-def add_companions(decision: Decision, without: Collection[str] = ()) -> Decision:
-    """The decision with the edits that may bear too, the most probable first.
-
-    Args:
-        decision: What bears; nothing is told beside nothing.
-        without: Ids of edits that must not be told: what another one made old.
-    """
+def add_companions(decision: Decision) -> Decision:
+    """The decision with the edits that may bear too, the most probable first; nothing is told
+    beside nothing, nor of now beside what held at a time that the request names."""
     told = decision.bearing
-    if not 0 < len(told) < TOLD:
+    if decision.named or not 0 < len(told) < TOLD:
         return decision
     least = LEAST if max(hit.bearing or 0.0 for hit in told) < SURE else LIKELY
-    others = {*without, *(hit.record.id for hit in (*told, *decision.disagrees))}
+    others = {hit.record.id for hit in (*told, *decision.disagrees)}
     near = [
         hit
         for hit in decision.candidates
@@ -40,7 +35,5 @@ def add_companions(decision: Decision, without: Collection[str] = ()) -> Decisio
         if (hit.bearing or 0.0) >= least and hit.passage is None and hit.record.id not in others
     ]
     near.sort(key=lambda hit: -(hit.bearing or 0.0))
-    return replace(
-        decision,
-        companions=tuple(replace(hit, role=None) for hit in near[: TOLD - len(told)]),
-    )
+    chosen = (replace(hit, role=None) for hit in near[: TOLD - len(told)])
+    return replace(decision, companions=tuple(chosen))

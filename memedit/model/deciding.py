@@ -163,19 +163,17 @@ class Decider:
 
     def _tell_newest(self, decision: Decision) -> Decision:
         """What is told: what bears and is not outdated, and what may bear beside it."""
-        newest = keep_newest(decision, lambda: self.memory.encoder)
-        old = {h.record.id for h in decision.hits} - {h.record.id for h in newest.hits}
-        # Of another time what holds now is not told beside what held then.
-        if decision.named:
-            return newest
-        told = add_companions(newest, without=old)
+
+        def keep(told: Decision) -> Decision:
+            return keep_newest(told, lambda: self.memory.encoder)
+
+        told = add_companions(keep(decision))
         if not told.companions:
             return told
-        every = keep_newest(
-            replace(told, hits=(*told.hits, *told.companions)), lambda: self.memory.encoder
-        )
-        kept = {hit.record.id for hit in every.hits}
-        beside = tuple(hit for hit in told.companions if hit.record.id in kept)
+        # Nor is an older sentence told beside the newer one.
+        every = keep(replace(told, hits=(*told.bearing, *told.companions)))
+        stays = {hit.record.id for hit in every.hits}
+        beside = tuple(hit for hit in told.companions if hit.record.id in stays)
         return replace(told, companions=beside)
 
     def _recall_house(self, namespace: str, store: EditMemory | MemoryView) -> House:

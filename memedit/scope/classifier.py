@@ -35,7 +35,7 @@ from memedit.scope.features import (
     scalars,
     vectors,
 )
-from memedit.scope.own_words import asks_own_words, goes_on
+from memedit.scope.own_words import asks_own_sentence, goes_on, is_own_text
 from memedit.scope.reading import pair_texts
 from memedit.scope.weighing import (
     SURE,
@@ -363,9 +363,10 @@ class ClassifierScope:
         """What the training does not decide: an edit's own words fire, and one without a subject
         where the texts are alike, unless who read both is ``against`` it."""
         edit = hit.record.edit
-        if asks_own_words(prompt, edit):
+        if is_own_text(prompt, edit):
             return 1.0
-        if not against and goes_on(prompt, edit.prompt) and not is_turned(hit, prompt):
+        own = goes_on(prompt, edit.prompt) or asks_own_sentence(prompt, edit)
+        if own and not against and not is_turned(hit, prompt):
             return 1.0
         least = max(self.statement, _SAME) if read else self.statement
         alike = edit.subject is None and hit.similarity >= least

@@ -12,19 +12,21 @@ _GOVERNS = frozenset(
     "deputy vice acting".split()
 )
 """Words that make of what is behind them a part of something else, or another thing."""
-_ASKED = re.compile(
-    r"(?:what|who|where|when)(?P<verb>['’]s| is| are| was| were) (?P<named>\S+ .+)", re.DOTALL
-)
-"""A question that only names what it asks for, with two words at least."""
+_ASKED = re.compile(r"what(?P<verb>['’]s| is| are| was| were) (?P<named>\S+ .+)", re.DOTALL)
+"""A question that only names what it asks for, with two words at least. "Where is our office?" asks
+for another thing than "Our office is closed." says."""
 
 
-def asks_own_words(prompt: str, edit: Edit) -> bool:
-    """Whether a request is one of an edit's key texts, or asks for what its sentence begins with:
-    "What is our refund window?" of "Our refund window is 60 days."."""
+def is_own_text(prompt: str, edit: Edit) -> bool:
+    """Whether a request is one of an edit's key texts."""
     asked = normalise(prompt)
-    if any(asked == normalise(text) for text in key_texts(edit)):
-        return True
-    found = _ASKED.fullmatch(asked)
+    return any(asked == normalise(text) for text in key_texts(edit))
+
+
+def asks_own_sentence(prompt: str, edit: Edit) -> bool:
+    """Whether a request asks what an edit's sentence says of what it begins with: "What is our
+    refund window?" of "Our refund window is 60 days."."""
+    found = _ASKED.fullmatch(normalise(prompt))
     if found is None:
         return False
     verb = " is" if found["verb"] in ("'s", "’s") else found["verb"]

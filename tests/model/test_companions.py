@@ -20,8 +20,8 @@ def hit(name: str, bearing: float | None) -> Hit:
     return Hit(Record(edit, 1, 1), 0.5, bearing=bearing)
 
 
-def told(decision: Decision, without: tuple[str, ...] = ()) -> list[str]:
-    return [each.record.id for each in add_companions(decision, without).companions]
+def told(decision: Decision) -> list[str]:
+    return [each.record.id for each in add_companions(decision).companions]
 
 
 ADULT, CHILD, DOG = hit("adult", 0.4), hit("child", 0.18), hit("dog", 0.12)
@@ -58,9 +58,8 @@ def test_what_is_never_told_beside(left_out: Hit) -> None:
     assert told(Decision((ADULT,), candidates=(ADULT, left_out, DOG))) == ["dog"]
 
 
-def test_what_another_made_old_or_a_document_contradicts_is_not_told() -> None:
+def test_what_a_document_contradicts_is_not_told() -> None:
     near = (ADULT, CHILD, DOG)
-    assert told(Decision((ADULT,), candidates=near), without=("child",)) == ["dog"]
     assert told(Decision((ADULT,), candidates=near, disagrees=(DOG,))) == ["child"]
 
 
@@ -80,6 +79,12 @@ def test_an_older_sentence_is_not_told_beside_the_newer() -> None:
     given = Decision((new,), candidates=(new, old))
     assert told(given) == ["is free"]
     assert decider._tell_newest(given).companions == ()
+    # Whether the older one fired, too, or the newer one only informs.
+    both = Decision((new, replace(old, bearing=0.4)), candidates=(new, old))
+    assert decider._tell_newest(both).bearing == (new,)
+    assert decider._tell_newest(both).companions == ()
+    informs = Decision(informs=(new,), candidates=(new, old))
+    assert decider._tell_newest(informs).companions == ()
 
 
 def test_what_a_foreign_request_s_english_does_not_find_is_not_told_beside() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memedit.core.types import Edit
-from memedit.scope.own_words import asks_own_words, goes_on
+from memedit.scope.own_words import asks_own_sentence, goes_on, is_own_text
 
 REFUND = Edit.from_statement("Our refund window is 60 days.")
 CAPITAL = Edit("The capital of France is", "Lyon", "France", queries=("French capital?",))
@@ -23,13 +23,20 @@ CAPITAL = Edit("The capital of France is", "Lyon", "France", queries=("French ca
         ("What is the capital of France?", CAPITAL, True),
         ("What is the capital of France like?", CAPITAL, False),
         ("What is the capital?", CAPITAL, False),
-        ("french capital", CAPITAL, True),
-        ("The capital of France is", CAPITAL, True),
+        ("Where is the capital of France?", CAPITAL, False),
+        ("Where is our head office?", Edit.from_statement("Our head office is closed."), False),
         ("What is it?", Edit.from_statement("It is raining."), False),
     ],
 )
-def test_it_asks_in_the_edits_own_words(prompt: str, edit: Edit, expected: bool) -> None:
-    assert asks_own_words(prompt, edit) is expected
+def test_it_asks_what_the_edits_sentence_says(prompt: str, edit: Edit, expected: bool) -> None:
+    assert asks_own_sentence(prompt, edit) is expected
+
+
+def test_a_key_text_is_an_edits_own_however_it_is_written() -> None:
+    assert is_own_text("french  Capital?", CAPITAL) and is_own_text(
+        "The capital of France is", CAPITAL
+    )
+    assert not is_own_text("What is the capital of France?", CAPITAL)
 
 
 def test_what_breaks_off_with_an_edits_own_words_asks_it_unless_it_is_a_part_of_more() -> None:

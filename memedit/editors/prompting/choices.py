@@ -123,12 +123,10 @@ def _says_plainly(stem: str, fact: str, option: str) -> bool:
     held = " ".join(part for part in _SENTENCE.split(fact) if own in _simplify(part)) or fact
     if _ONCE.search(fact) or _DENIED.search(held):
         return False
+    both = (pair for one, other in _OPPOSITES for pair in ((one, other), (other, one)))
     return not any(
-        (one.search(stem) and other.search(held) and not (one.search(held) or other.search(stem)))
-        or (
-            other.search(stem) and one.search(held) and not (other.search(held) or one.search(stem))
-        )
-        for one, other in _OPPOSITES
+        asked.search(stem) and said.search(held) and not (asked.search(held) or said.search(stem))
+        for asked, said in both
     )
 
 

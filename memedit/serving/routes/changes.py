@@ -75,20 +75,19 @@ class Editor:
         return make(body)
 
     def _create(self, body: Mapping[str, Any]) -> Outcome:
-        wanted = NewEdit.model_validate(body)
-        encoder = self.service.memory.encoder
-        edit = apply_default(make_edit(wanted), encoder, wanted.multiple)
+        wanted, memory = NewEdit.model_validate(body), self.service.memory
+        edit = apply_default(make_edit(wanted), memory.encoder, wanted.multiple)
         self.service.backend.check(edit)
-        self.service.memory.check_reasons(edit, self.namespace)
-        moment = find_start(self.service.memory, wanted.valid_from)
+        memory.check_reasons(edit, self.namespace)
+        moment = find_start(memory, wanted.valid_from)
         found = self.service.backend.corrections(edit, self.namespace, moment)
         if found.repeats is not None and wanted.valid_from is wanted.valid_until is None:
-            version = self.service.memory.version
-            return plain_receipt(Receipt(found.repeats.id, "duplicate", version, found.repeats))
+            same = found.repeats
+            return plain_receipt(Receipt(same.id, "duplicate", memory.version, same))
         with self._change("create", id=edit.id) as outcome:
-            receipt = self.service.memory.add(
+            receipt = memory.add(
                 edit,
-                **make_options(found, self.service.memory, wanted.valid_until),
+                **make_options(found, memory, wanted.valid_until),
                 namespace=self.namespace,
                 source=wanted.source or "",
                 valid_from=wanted.valid_from,
