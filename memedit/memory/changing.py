@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from memedit.core.errors import UnknownEditError
+from memedit.core.errors import InvalidInputError, UnknownEditError
 from memedit.core.types import Payload, Record, check_named
 from memedit.memory.encoding import VectorTable
 from memedit.memory.importing import Import
@@ -117,8 +117,11 @@ def forget(
         The records that were, in order, and those to be fitted anew with the time they have now.
 
     Raises:
+        InvalidInputError: one string instead of several.
         UnknownEditError: no live edit has one of these ids.
     """
+    if isinstance(ids, str):  # which is a sequence of strings, too
+        raise InvalidInputError(f"ids must be a list of ids, not {ids!r}.")
     for id in (*ids, *refit):
         check_named("id", id)
     named = (list(dict.fromkeys(ids)), list(dict.fromkeys(refit)))

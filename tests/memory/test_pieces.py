@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memedit.core.errors import InvalidEditError, UnknownEditError
+from memedit.core.errors import InvalidEditError, InvalidInputError, UnknownEditError
 from memedit.core.types import Edit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
@@ -398,6 +398,8 @@ def test_several_are_forgotten_at_once_or_none(memory: EditMemory) -> None:
         memory.forget_many([inner.id, "nothing"])
     assert memory.version == version and over_time(memory) == "332333555"
     # One by one the first would give its time to both pieces of the offer, as one of one name.
+    with pytest.raises(InvalidInputError, match="must be a list"):
+        memory.forget_many(inner.id)
     gone = memory.forget_many([inner.id, rest.id, inner.id])
     assert gone == [inner, rest] and memory.version == version + 1
     assert over_time(memory) == "333555555" and sound(memory)
