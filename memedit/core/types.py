@@ -96,6 +96,17 @@ def check_named(what: str, name: object) -> str:
     return name
 
 
+def check_ids(ids: Iterable[str]) -> list[str]:
+    """Some ids, each once, if a memory could know them.
+
+    Raises:
+        InvalidInputError: one string instead of several, or an id that is no text.
+    """
+    if isinstance(ids, str):  # which is a sequence of strings, too
+        raise InvalidInputError(f"ids must be a list of ids, not {ids!r}.")
+    return list(dict.fromkeys(check_named("id", id) for id in ids))
+
+
 def check_id(id: object) -> str:
     """``id`` if every door can name it: in a file, on a command line, in a URL's path.
 

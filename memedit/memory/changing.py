@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from memedit.core.errors import InvalidInputError, UnknownEditError
-from memedit.core.types import Payload, Record, check_named
+from memedit.core.errors import UnknownEditError
+from memedit.core.types import Payload, Record, check_ids
 from memedit.memory.encoding import VectorTable
 from memedit.memory.importing import Import
 from memedit.memory.journal.rows import REFIT, Entry, Head
@@ -120,11 +120,7 @@ def forget(
         InvalidInputError: one string instead of several.
         UnknownEditError: no live edit has one of these ids.
     """
-    if isinstance(ids, str):  # which is a sequence of strings, too
-        raise InvalidInputError(f"ids must be a list of ids, not {ids!r}.")
-    for id in (*ids, *refit):
-        check_named("id", id)
-    named = (list(dict.fromkeys(ids)), list(dict.fromkeys(refit)))
+    named = (check_ids(ids), check_ids(refit))
     with store.reading():
         _find_all(store, named, namespace)
     with store.lock:

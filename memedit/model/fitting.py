@@ -12,7 +12,7 @@ import torch
 from memedit.core.errors import InvalidEditError
 from memedit.core.progress import count_done, report
 from memedit.core.protocols import Editor, Scope, is_joint, leaves_of
-from memedit.core.types import Edit, Payload, Record
+from memedit.core.types import Edit, Payload, Record, check_ids
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Receipt
 from memedit.model.sequence import EditedModels, find_dependents, is_ungated, refuse, stamp
@@ -81,10 +81,11 @@ class Fitter:
         """Remove edits; ``refit`` fits anew those that were fitted on them.
 
         Raises:
+            InvalidInputError: one string instead of several.
             UnknownEditError: no such edit in force.
             EntangledEditError: others were fitted on them, and ``refit`` is not set.
         """
-        gone = [self.memory.get(id, namespace=namespace) for id in dict.fromkeys(ids)]
+        gone = [self.memory.get(id, namespace=namespace) for id in check_ids(ids)]
         later = find_dependents(gone, list(self.memory.records(namespace)), self.leaves)
         # Before the first is removed: all of them go, or none.
         if later and not refit:
