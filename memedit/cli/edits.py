@@ -133,7 +133,7 @@ def add(
         queries=tuple(queries or ()),
         because_of=tuple(because_of or ()),
     )
-    with open_memory(memory, encoder) as store:
+    with open_memory(memory, encoder) as store, store.encoding_once():
         from memedit.model.correcting import find_options
         from memedit.model.several import apply_default
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -57,6 +59,7 @@ class Encoding:
         self._encoder, self._address, self._built_with = encoder, address, built_with
         # Two first questions at once must not load two encoders.
         self._loading = threading.RLock()
+        self._kept = ContextVar[dict[tuple[str, str], Vectors] | None]("kept", default=None)
 
     @property
     def encoder(self) -> Encoder:
@@ -73,6 +76,15 @@ class Encoding:
         with self._loading:
             old, self._encoder = self._encoder, encoder
             return old
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """Within, in this thread or task, a text is encoded once however often it is asked for."""
+        token = self._kept.set({})
+        try:
+            yield
+        finally:
+            self._kept.reset(token)
 
     def check(self) -> None:
         """:class:`EncoderMismatchError` unless the memory's vectors are this encoder's."""
@@ -107,6 +119,12 @@ class Encoding:
         return dict(zip(texts, vectors, strict=True))
 
     def encode_checked(self, texts: Sequence[str]) -> dict[str, Vectors]:
-        """:meth:`check`, then :meth:`encode`."""
+        """:meth:`check`, then :meth:`encode`, or what :meth:`once` knows."""
         self.check()
-        return self.encode(texts)
+        kept = self._kept.get()
+        if kept is None:
+            return self.encode(texts)
+        encoder = self.encoder.id  # which another thread may change meanwhile
+        if missing := [text for text in dict.fromkeys(texts) if (encoder, text) not in kept]:
+            kept |= {(encoder, text): found for text, found in self.encode(missing).items()}
+        return {text: kept[encoder, text] for text in texts}

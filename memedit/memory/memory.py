@@ -102,6 +102,11 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
         """The encoder; the default one is loaded when first asked for."""
         return self._store.encoding.encoder
 
+    def encoding_once(self) -> AbstractContextManager[None]:
+        """Within, in this thread, a text is encoded once: an edit is compared with others
+        before it is added."""
+        return self._store.encoding.once()
+
     @property
     def read_only(self) -> bool:
         """Whether every change is refused."""

@@ -250,6 +250,10 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
 
     def _add_one(self, edit: Edit, **options: Any) -> Receipt:
         """Add an edit; what it corrects in other words is replaced with it."""
+        with self.memory.encoding_once():
+            return self._compare_and_add(edit, **options)
+
+    def _compare_and_add(self, edit: Edit, **options: Any) -> Receipt:
         self.check_edit(edit)
         self._decider.check()
         namespace = options.get("namespace", self._now.namespace)

@@ -60,6 +60,19 @@ def test_a_table_encodes_what_was_not_foreseen() -> None:
     assert calls.calls == [["a", "b"], ["c"]]
 
 
+def test_a_text_is_encoded_once_within_and_anew_behind(
+    store: Store, encoder: CountingEncoder
+) -> None:
+    texts = store.encoding
+    with texts.once():
+        first, again = texts.encode_checked(["a", "b", "a"]), texts.encode_checked(["b", "c"])
+        assert encoder.calls == [["a", "b"], ["c"]] and (first["b"] == again["b"]).all()
+        texts.change(other := CountingEncoder(32))
+        assert texts.encode_checked(["a"])["a"].shape == (32,) and other.calls == [["a"]]
+    texts.encode_checked(["a"])
+    assert other.calls == [["a"], ["a"]]
+
+
 def test_a_change_begins_with_what_others_wrote(store: Store, tmp_path: Path) -> None:
     changing.add(store, asked("France"))
     other = Store(tmp_path / "memory", CountingEncoder(), read_only=False)
