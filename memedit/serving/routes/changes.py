@@ -72,15 +72,11 @@ class Editor:
             ApiError, MemeditError: it cannot be made; the memory is as before.
         """
         make: Callable[[Mapping[str, Any]], Outcome] = getattr(self, f"_{action}")
-        return make(body)
+        with self.service.memory.encoding_once():
+            return make(body)
 
     def _create(self, body: Mapping[str, Any]) -> Outcome:
-        wanted = NewEdit.model_validate(body)
-        with self.service.memory.encoding_once():
-            return self._compare_and_create(wanted)
-
-    def _compare_and_create(self, wanted: NewEdit) -> Outcome:
-        memory = self.service.memory
+        wanted, memory = NewEdit.model_validate(body), self.service.memory
         edit = apply_default(make_edit(wanted), memory.encoder, wanted.multiple)
         self.service.backend.check(edit)
         memory.check_reasons(edit, self.namespace)
