@@ -8,17 +8,16 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError
-from memedit.core.files import check_file, sha256
 from memedit.core.protocols import IsTransformer
 from memedit.data.facts import Fact, read_facts
-from memedit.data.split import describe, part_of
+from memedit.data.split import part_of
 from memedit.data.texts import sentences
-from memedit.training.loop import BEST, CHECKPOINT, Report, Schedule, digest
+from memedit.training.inputs import begin_with, provenance, sha256_of
+from memedit.training.loop import BEST, CHECKPOINT, Report, Schedule, check_checkpoint
 
 if TYPE_CHECKING:
     from memedit.core.protocols import Encoder
@@ -32,27 +31,6 @@ Progress = Callable[[str, int, int], None]
 
 def _tell_nothing(what: str, done: int, total: int) -> None:
     pass
-
-
-def provenance(data: Sequence[Path], texts: Sequence[Path], seed: int) -> dict[str, Any]:
-    """What went into a training: file hashes, split, seed, versions."""
-    names = ("memedit", "torch", "transformers", "sentence-transformers")
-    return {
-        "data": {path.name: sha256_of(path) for path in (*data, *texts)},
-        "split": describe(),
-        "seed": seed,
-        "versions": {name: version(name) for name in names},
-    }
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes.
-
-    Raises:
-        InvalidInputError: it is no file.
-    """
-    check_file(path)
-    return sha256(path)
 
 
 def split_facts(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
@@ -103,6 +81,9 @@ def train_scope(
             from too; without it the scope knows nothing of edits that only inform.
         device: Where the encoder and the cross-encoder run; None lets torch choose.
         progress: Called with (what, done, in all).
+
+    Raises:
+        InvalidInputError: the checkpoint in ``out`` was begun with something else.
     """
     from memedit.engine.encoders import load_encoder
     from memedit.training.cross import chances
@@ -113,6 +94,14 @@ def train_scope(
     manifest = {
         "encoder": encoding.id, "encoder_name": encoder, **provenance(files, texts, seed)
     }  # fmt: skip
+    schedule = Schedule(
+        steps=max(1, cross_steps), batch=32, rate=2e-4, warmup=60, save_every=100, seed=seed
+    )
+    learnt = {"the data": data, "the texts": texts, "the requests": files[len(data) :]}
+    schedule = begin_with(schedule, encoding.id, learnt, most=most)
+    if cross_steps and isinstance(encoding, IsTransformer):
+        # Before minutes of pairs, and before what stands in ``out`` is written over.
+        check_checkpoint(out, schedule)
     pairs = _pairs(data, texts, out, encoding, manifest, seed, most, progress)
     if requests is not None:
         pairs = _add_requests(pairs, requests, encoding, seed, most, progress)
@@ -124,10 +113,6 @@ def train_scope(
     )
     model = calibrate(model, pairs["calibration"])
     model.save(out)
-    schedule = Schedule(
-        steps=max(1, cross_steps), batch=32, rate=2e-4, warmup=60, save_every=100, seed=seed
-    )
-    schedule = _begin_with(schedule, encoding.id, [*files, *texts], most=most)
     model, cross = _add_cross(out, pairs, encoding, schedule if cross_steps else None, progress)
     metrics = summary(pairs["calibration"], chances(model, pairs["calibration"], cross))
     sizes = {name: len(part) for name, part in pairs.items()}
@@ -160,7 +145,8 @@ def _pairs(
         facts = parts[part]
         random.Random(seed).shuffle(facts)
         # Whatever makes other pairs is in the name: data, encoder, seed, versions, how many.
-        key = hashlib.sha256(json.dumps([manifest, part, most]).encode()).hexdigest()[:16]
+        lists = len(data), len(texts)  # the manifest has both in one
+        key = hashlib.sha256(json.dumps([manifest, lists, part, most]).encode()).hexdigest()[:16]
         found[part] = cache_pairs(
             out / f"pairs-{part}-{key}.safetensors",
             facts[:most],
@@ -238,19 +224,6 @@ def _describe_training(lm: Engine, schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _begin_with(schedule: Schedule, base: str, files: Sequence[Path], **others: object) -> Schedule:
-    """The schedule of a training with these inputs, from whose checkpoints only the same goes on.
-
-    Args:
-        schedule: How long and how fast.
-        base: Its fingerprint, or the encoder's.
-        files: What is learnt from, in this order.
-        others: Whatever else the result depends on, as plain data.
-    """
-    told = {"the base": base, "the data": [sha256_of(file) for file in files], **others}
-    return replace(schedule, inputs={name: digest(value) for name, value in told.items()})
-
-
 def train_adapter(
     data: Sequence[Path],
     texts: Sequence[Path],
@@ -274,7 +247,8 @@ def train_adapter(
     lm = _open_engine(model, device, dtype)
     about = _describe_training(lm, schedule)  # now: the base's fingerprint without an adapter
     begun = None if start is None else sha256_of(start / WEIGHTS)
-    schedule = _begin_with(schedule, about["base"], [*data, *texts], start=begun)
+    learnt = {"the data": data, "the texts": texts}
+    schedule = begin_with(schedule, about["base"], learnt, start=begun)
     parts = split_facts(read_facts(data))
     trained, scores = train_counterfactual(
         lm.base,
@@ -329,7 +303,8 @@ def train_chains(
 
     lm = _open_engine(model, device, dtype)
     about = _describe_training(lm, schedule)
-    schedule = _begin_with(schedule, about["base"], [*data, *facts, *texts])
+    learnt = {"the data": data, "the facts": facts, "the texts": texts}
+    schedule = begin_with(schedule, about["base"], learnt)
     chains = [chain for path in data for chain in decomposer.read_chains(path)]
     parts: dict[decomposer.Part, list[decomposer.Chain]] = {"train": [], "evaluation": []}
     for chain in chains:
@@ -413,7 +388,8 @@ def train_hypernetwork(
     lm = _open_engine(model, device)
     folder = out or folder_of(kind, lm.fingerprint)
     own = {"rank": rank} if kind == "mend" else {"retained": retained}
-    schedule = _begin_with(schedule, lm.fingerprint, [*data, *texts], kind=kind, end=end, **own)
+    learnt = {"the data": data, "the texts": texts}
+    schedule = begin_with(schedule, lm.fingerprint, learnt, kind=kind, end=end, **own)
     parts, plain = split_facts(read_facts(data)), sentences(texts)
     facts, held_out = parts["train"], parts["calibration"]
     training: MendTraining | KeTraining

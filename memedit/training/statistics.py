@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from memedit.core.errors import InvalidInputError
 from memedit.data.texts import passages
 from memedit.editors.weights.statistics import Collected, Progress, collect
-from memedit.training.jobs import sha256_of
+from memedit.training.inputs import sha256_of
 
 if TYPE_CHECKING:
     from memedit.core.calls import LM

@@ -31,7 +31,7 @@ from memedit.serving import keys
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Desk
 from memedit.serving.ledger.tables import Tables
-from memedit.training.jobs import sha256_of
+from memedit.training.inputs import sha256_of
 from tests.helpers import tiny_model
 from tests.memory.helpers import CountingEncoder, capital, sound
 

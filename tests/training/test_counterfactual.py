@@ -133,6 +133,21 @@ def test_the_job_saves_an_adapter_for_its_base(job: dict[str, Any]) -> None:
     assert all(torch.equal(m.b, n.b) for m, n in zip(adapter.modules, again.modules, strict=True))
 
 
+def test_a_checkpoint_is_of_files_that_were_data_and_of_others_that_were_texts(
+    job: dict[str, Any],
+) -> None:
+    def interrupt(step: int, values: dict[str, float]) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    more = job["folder"] / "more.jsonl"
+    more.write_text(records(world()[:3]))
+    with pytest.raises(KeyboardInterrupt):
+        run({**job, "data": [*job["data"], more]}, "moved", interrupt)
+    with pytest.raises(InvalidInputError, match="other settings: the data, the texts"):
+        run({**job, "texts": [more, *job["texts"]]}, "moved")
+
+
 @pytest.mark.slow
 def test_training_goes_on_from_an_adapter(job: dict[str, Any]) -> None:
     first = run(job, "first")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from memedit import Edit, EditableModel, EditMemory
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
@@ -18,6 +19,7 @@ from memedit.scope import ClassifierScope
 from memedit.scope.classifier import PairModel
 from memedit.training.cross import chances
 from memedit.training.jobs import train_scope
+from memedit.training.loop import Schedule, train
 from memedit.training.pairs import Asked, Pairs, build, label
 from memedit.training.scope import balanced_loss, calibrate, train_pair_model
 
@@ -107,6 +109,40 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert manifest["cross_steps"] == 0  # a hashing encoder cannot read two texts together
     assert {"Pairs to train", "Pairs to calibration"} < set(steps)
     return folder / "out"
+
+
+def test_a_checkpoint_of_another_training_stops_one_before_it_writes(tmp_path: Path) -> None:
+    (tmp_path / "facts.jsonl").write_text(records(world()))
+    (tmp_path / "text.txt").write_text("The weather was fine on the first day of the long trip.\n")
+    out = tmp_path / "out"
+    train(
+        {"weight": (weight := nn.Parameter(torch.zeros(3)))}, lambda step: weight.sum(),
+        Schedule(steps=1), out,
+    )  # fmt: skip
+    there = {file.name for file in out.iterdir()}
+    with pytest.raises(InvalidInputError, match="other settings: .*the data"):
+        train_scope([tmp_path / "facts.jsonl"], [tmp_path / "text.txt"], out, most=2)
+    assert {file.name for file in out.iterdir()} == there
+
+
+def test_pairs_are_of_one_division_of_the_files(tmp_path: Path) -> None:
+    class Made(Exception):
+        pass
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what.startswith("Training"):
+            raise Made
+
+    facts, text = tmp_path / "facts.jsonl", tmp_path / "text.txt"
+    more = tmp_path / "more" / "facts.jsonl"  # of the same name
+    more.parent.mkdir()
+    facts.write_text(records(world()))
+    more.write_text(records(world()[:1]))
+    text.write_text("The weather was fine on the first day of the long trip.\n")
+    for data, texts in (([facts, more], [text]), ([facts], [more, text]), ([facts], [text])):
+        with pytest.raises(Made):
+            train_scope(data, texts, tmp_path, encoder="hashing", most=2, progress=stop)
+    assert len(list(tmp_path.glob("pairs-train-*"))) == 3
 
 
 @pytest.mark.slow
