@@ -17,7 +17,7 @@ from memedit.core.text import find_sentence_starts
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
 from memedit.editors.prompting.abroad import find_answers
-from memedit.editors.prompting.choices import find_options
+from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.notes import single_value_of
 from memedit.editors.prompting.polar import drop_order, is_polar
 from memedit.editors.prompting.reasoning import find_conclusion, find_result
@@ -173,6 +173,7 @@ def test_names_have_an_end() -> None:
 @pytest.mark.parametrize("judge", [
     is_polar, find_answers, find_options, drop_order, find_conclusion, find_result,
     lambda text: verdict(text, OURS),
+    lambda text: choice_of(f"{text[-3000:]}?\nA) x\nB) (((y", [f"x is {text}, and y"]),
 ])  # fmt: skip
 @pytest.mark.parametrize("text", [
     lambda n: "is" + " " * n + "x?" + " " * n + "yes or no " * (n // 5) + "\nx",

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from memedit.editors.prompting.reckoning import counts
+from memedit.editors.prompting.rivals import is_of_another, shared_words
 
 _LINE = re.compile(
     r"^ ?\(?(?:(?P<letter>[A-Ha-h1-8])[.):] ?|(?P<bare>[A-H]) )(?P<text>[^\s=+-][^\n]*)$",
@@ -23,6 +25,10 @@ _INLINE = re.compile(
 )
 _WORD = re.compile(r"[€$£]?[^\W_]+(?:[.:-][^\W_]+)*%?")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_CLAUSE = re.compile(
+    r",\s|\s[–—]\s|\s(?:and|but|while|whereas|or)\s|\s(?=(?:to (?=[A-Z\d])|until|till)\b)"
+)
+_BRACKETED = re.compile(r"\([^()]*\)")
 _UNITS = {
     **dict.fromkeys(("min", "mins", "minute"), "minutes"),
     **dict.fromkeys(("h", "hr", "hrs", "hour"), "hours"),
@@ -38,22 +44,11 @@ _REVERSED = re.compile(
     re.IGNORECASE,
 )
 """With which another option than the fact's is asked for, before the options."""
-_ONCE = re.compile(r"\b(?:formerly|previously)\b", re.IGNORECASE)
-"""In a fact that has an old value, too."""
 _DENIED = re.compile(
     r"\b(?:not|no longer|never|nothing|without|except|instead|neither|cannot)\b|n['’]t\b",
     re.IGNORECASE,
 )
 """In the sentence of a fact in which an option stands."""
-_OPPOSITES = tuple(
-    (re.compile(one, re.IGNORECASE), re.compile(other, re.IGNORECASE))
-    for one, other in (
-        (r"\bclos(?:e|es|ed|ing)\b", r"\bopen"),
-        (r"\bmin(?:imum|imal)?\b|\b(?:smallest|lowest|least)\b",
-         r"\bmax(?:imum|imal)?\b|\b(?:largest|highest|most)\b"),
-    )
-)  # fmt: skip
-"""Of which a question asks one and a fact says the other."""
 _CHOSEN = re.compile(
     r"\?|\b(?:which|what|who|when|where|how|choose|pick|select|options?|letter|quiz|fill in)\b",
     re.IGNORECASE,
@@ -92,57 +87,119 @@ def _find(words: str) -> tuple[str, dict[str, str]]:
 
 
 def choice_of(words: str, facts: Sequence[str]) -> str | None:
-    """The letter of the only option that stands in the first of the facts in which any does.
+    """The letter of the only option that the first of the facts in which any stands says of what
+    is asked, where no other fact says another of it.
 
     Args:
         words: A user's, all of them.
         facts: What is told, best first.
 
     Returns:
-        None where there is no such choice, or the facts' own words do not give it.
+        None where there is no such choice, or the facts' own words do not give it: also where two
+        options fit equally.
     """
     stem, options = _find(words)
     if not options or _REVERSED.search(stem) or counts(stem):
         return None
     if any(text.casefold() in _WORDS_OF_NONE for text in options.values()):
         return None
-    for fact in facts:
-        if held := _find_held(options, fact):
-            if len(held) > 1:
-                fact = _find_nearest(stem, fact)
-                held = _find_held(options, fact)
-            said = len(held) == 1 and _says_plainly(stem, fact, options[held[0]])
-            return held[0] if said else None
-    return None
+    choice = _Choice(stem, options)
+    given = [found for fact in facts if (found := choice.read(fact))]
+    if not given:
+        return None
+    best, *others = given
+    sure = all(each.letter == best.letter or each.shared < best.shared for each in others)
+    return best.letter if sure else None
 
 
-def _says_plainly(stem: str, fact: str, option: str) -> bool:
-    """Whether the sentences of a fact in which an option stands neither deny it nor say the
-    opposite of what is asked."""
-    own = _simplify(option)
-    held = " ".join(part for part in _SENTENCE.split(fact) if own in _simplify(part)) or fact
-    if _ONCE.search(fact) or _DENIED.search(held):
-        return False
-    both = (pair for one, other in _OPPOSITES for pair in ((one, other), (other, one)))
-    return not any(
-        asked.search(stem) and said.search(held) and not (asked.search(held) or said.search(stem))
-        for asked, said in both
-    )
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a fact says to a choice.
+
+    Attributes:
+        letter: Of the option that it gives; None where options stand in it and none is given.
+        shared: The words that it shares with what is asked.
+    """
+
+    letter: str | None
+    shared: frozenset[str] = frozenset()
 
 
-def _find_held(options: Mapping[str, str], text: str) -> list[str]:
-    """The letters of the options that stand in a text."""
-    own = _simplify(text)
-    return [letter for letter, option in options.items() if _simplify(option) in own]
+class _Choice:
+    """What is asked, and the options."""
 
+    def __init__(self, stem: str, options: Mapping[str, str]) -> None:
+        self._stem = stem
+        self._options = {
+            letter: _BRACKETED.sub("", text).strip() or text for letter, text in options.items()
+        }
+        self._forms = {
+            letter: (_simplify(text), _simplify(self._options[letter]))
+            for letter, text in options.items()
+        }
 
-def _find_nearest(stem: str, fact: str) -> str:
-    """The sentence of a fact that has most of the words of what is asked; "" where two have."""
-    asked = set(_simplify(stem).split())
-    shared = {s: len(asked & set(_simplify(s).split())) for s in _SENTENCE.split(fact)}
-    most = max(shared.values())
-    nearest = [sentence for sentence, count in shared.items() if count == most]
-    return nearest[0] if len(nearest) == 1 else ""
+    def read(self, fact: str) -> _Reading | None:
+        """What a fact says to it; None where no option stands there."""
+        if not (held := self._find_held(fact)):
+            return None
+        said = [_Reading(letter, shared_words(self._stem, part))
+                for letter, part in self._find_said(fact)]  # fmt: skip
+        if not said:
+            return _Reading(None)
+        best = max(said, key=lambda each: len(each.shared))
+        letter = best.letter or ""
+        equal = any(each.letter != letter and not each.shared < best.shared for each in said)
+        if equal or self._is_asked_about(letter, held) or self._is_denied(letter, fact):
+            return _Reading(None)
+        return best
+
+    def _find_said(self, fact: str) -> list[tuple[str, str]]:
+        """(letter, the words) of each part of a fact in which one option stands alone and that is
+        of what is asked."""
+        found = []
+        for clause, whole in self._find_parts(fact):
+            letters = self._find_held(clause)
+            if len(letters) == 1:
+                own = self._options[letters[0]]
+                if not any(is_of_another(self._stem, each, own) for each in (clause, whole)):
+                    found.append((letters[0], whole))
+        return found
+
+    def _find_parts(self, fact: str) -> list[tuple[str, str]]:
+        """The clauses of a fact in which options stand, each alone and with what leads to it."""
+        found, missed = [], set(self._find_held(fact))
+        for sentence in _SENTENCE.split(fact):
+            lead, here = "", set(self._find_held(sentence))
+            for clause in _CLAUSE.split(sentence) if here else ():
+                lead = f"{lead} {clause}"
+                if held := self._find_held(clause):
+                    found.append((clause, lead))
+                    lead, here, missed = "", here - {*held}, missed - {*held}
+            if here:  # what stands in none of its clauses is made of several
+                found.append((sentence, sentence))
+                missed -= here
+        return [*found, (fact, fact)] if missed else found  # "Dr. Roth" is in one
+
+    def _is_asked_about(self, letter: str, held: Sequence[str]) -> bool:
+        """Whether what is asked names an option and none of the others that stand in a fact:
+        "Whom does Ada report to?"."""
+        others = " ".join(self._options[other] for other in held if other != letter)
+        own = shared_words(self._stem, self._options[letter])
+        return bool(others and own - shared_words(self._stem, others))
+
+    def _is_denied(self, letter: str, fact: str) -> bool:
+        """Whether the sentences of a fact in which an option stands say that it is not so."""
+        held = [part for part in _SENTENCE.split(fact) if letter in self._find_held(part)]
+        return _DENIED.search(" ".join(held) or fact) is not None
+
+    def _find_held(self, text: str) -> list[str]:
+        """The letters of the options that stand in a text, with what they say in brackets or
+        without."""
+        said = _simplify(text)
+        return [
+            letter for letter, forms in self._forms.items()
+            if any(form.strip() and form in said for form in forms)
+        ]  # fmt: skip
 
 
 def _follow_each_other(letters: Sequence[str]) -> bool:

@@ -9,13 +9,14 @@ object's own name is a yes, another one a no. All other questions are the base's
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Literal
 
 from memedit.core.types import Edit, Hit
 from memedit.editors.prompting.declaring import declare
 from memedit.editors.prompting.polar import drop_order
+from memedit.editors.prompting.synonyms import PRICE, means_one_of
 
 Verdict = Literal["Yes", "No"]
 VERDICTS: tuple[Verdict, Verdict] = ("Yes", "No")
@@ -66,26 +67,6 @@ _BOUND = re.compile(
     re.IGNORECASE,
 )
 """In a fact with which another number may agree."""
-_ALIKE = tuple(
-    frozenset(group.split())
-    for group in (
-        "cost costs price priced prices fee fees charge charged pay rate",
-        "lyricist lyrics words text author written wrote write writer",
-        "head headed heads lead leads led leader boss manager manages managed",
-        "birthplace born birth",
-        "buried burial",
-        "death die died dies",
-        "country location located based lies place take takes took occur occurs occurred held when"
-        " where",
-        "month year held",
-        "listed exchange",
-        "conflict involved",
-        "say says said",
-        "default standard",
-        "limit allow allows allowed",
-    )
-)
-"""Words that say the same of a thing and its value."""
 _FILLING = frozenset("please pls currently actually called named now there it who being".split())
 """Words that ask nothing."""
 _KIND = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|\w{3,}(?:ish|ese|[^g]ian)")
@@ -178,14 +159,14 @@ def _compare_values(verb: str, written: Sequence[str], edit: Edit) -> Verdict | 
     new = [n for n, word in enumerate(asked) if _stem(word) not in known and word not in _SMALL]
     named = [n for n in new if written[n][0].isupper()]
     counted = [asked[n] for n in new if _DIGIT.search(asked[n])]
-    told = {*fact, *(_ALIKE[0] if _is_money(target) else ())}
+    told = {*fact, *({PRICE} if _is_money(target) else ())}
     units = {unit for _, unit in _find_amounts(" ".join(asked))}
     plain = [
         asked[n]
         for n in new
         if n not in named
         and asked[n] not in {*counted, *_FILLING}
-        and not _is_told(asked[n], told)
+        and not means_one_of(asked[n], told)
         and asked[n].removesuffix("s") not in units
     ]
     stems = {_stem(word) for word in asked}
@@ -195,7 +176,7 @@ def _compare_values(verb: str, written: Sequence[str], edit: Edit) -> Verdict | 
     if 2 * sum(_stem(word) in stems for word in subject) < max(1, len(subject)):
         return None  # of another thing
     relation = {word for word in fact if word not in _SMALL} - {*about, *_tokens(target)}
-    missing = [w for w in relation if _stem(w) not in stems and not _is_told(w, asked)]
+    missing = [w for w in relation if _stem(w) not in stems and not means_one_of(w, asked)]
     some = len(missing) < len(relation) and not target.isdecimal()
     if missing and not some and not _is_money(target):
         return None  # another thing of it
@@ -223,11 +204,6 @@ def _is_past(verb: str, asked: Sequence[str], fact: Sequence[str]) -> bool:
     told = {f"{word}s" for word in asked if word not in _SMALL}
     now = bool(_PRESENT & set(fact) or told & set(fact))
     return verb in _PAST and now and not _PAST & set(fact)
-
-
-def _is_told(word: str, told: Collection[str]) -> bool:
-    """Whether one of some words says the same of a thing as another."""
-    return any(word in group and group & set(told) for group in _ALIKE)
 
 
 def _is_led(asked: Sequence[str], first: int, fact: Sequence[str], *, common: bool) -> bool:

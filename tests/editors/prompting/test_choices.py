@@ -20,7 +20,8 @@ HEAD = "The head of the office is Jannis Okorafor."
         ("How much?\nA £15\nB £22", [FEE], "B"),
         ("Which is right? 1. £15 2. £22", [FEE], "2"),
         ("Which?\nA) £22\nB) 36 hours", [FEE], None),  # both stand there
-        ("Which?\nA) £22\nB) Jannis Okorafor", [HEAD, FEE], "B"),  # the better fact decides
+        ("Head?\nA) £22\nB) Jannis Okorafor", [HEAD, FEE], "B"),  # the better fact decides
+        ("Which?\nA) £22\nB) Jannis Okorafor", [HEAD, FEE], None),  # they fit equally
         ("Which?\nA) £2\nB) £15", [FEE], None),  # no part of a number
         ("Which of them is not the fee? A) £22 B) £15", [FEE], None),
         ("A list, please: 1. the fee 2. the head of the office", [HEAD], None),
@@ -47,14 +48,14 @@ HEAD = "The head of the office is Jannis Okorafor."
         ),
         ("Who doesn't pay?\nA) Children\nB) Adults", ["Adults pay £5."], None),
         ("How many days?\nA) 14\nB) 30", ["You have 14 days."], "A"),
-        ("Which is free?\nA) Wifi\nB) Parking", ["Wifi is free, parking is £5."], None),
+        ("Which is free?\nA) Wifi\nB) Parking", ["Wifi is free, parking is £5."], "A"),
         ("Which is not included?\nA) Wifi\nB) Parking", ["Wifi is included."], None),
         ("Which costs extra?\nA) Wifi\nB) Parking", ["Wifi costs nothing extra."], None),
         ("How far is it?\nA) 5 m\nB) 5 min", ["It is 5 minutes away."], "B"),
         ("pick: a) 1 day b) 2 days", ["It takes 2 days."], "b"),
         ("pick: a) 12 days b) 2 days", ["It takes 12 days."], "a"),
         ("Price? A) 129 B) 99", ["The lamp costs €129."], None),
-        ("What's the minimum?\nA) 2\nB) 4", ["2 nights at least, 4 at most."], None),
+        ("What's the minimum?\nA) 2\nB) 4", ["2 nights at least, 4 at most."], "A"),
         (
             "Which is the maximum stay?\nA) 2 nights\nB) 4 nights",
             ["The minimum stay is 2 nights. The maximum stay is 4 nights."],
