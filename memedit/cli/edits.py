@@ -324,9 +324,11 @@ def restore(
     with open_memory(require_existing(memory)) as store:
         now = store.restore(version, namespace=namespace)
         purged = store.count_purged(version, namespace=namespace)
+        open_ = store.find_unanswered(version, namespace=namespace)
         count = len(store) if namespace is None else len(list(store.records(namespace)))
     if json:
-        render.as_json({"restored": version, "version": now, "edits": count, "purged": purged})
+        told = {"restored": version, "version": now, "edits": count, "purged": purged}
+        render.as_json(told | {"unanswered": [plain_record(r) for r in open_]})
     else:
         whose = "" if namespace is None else f" in {namespace!r}"
         but = f", but for {purged:,} that were purged since" if purged else ""
@@ -334,6 +336,7 @@ def restore(
             f"{hide_password(memory)} holds{whose} what was in force at version {version}{but}: "
             f"{count:,} edits (version {now})."
         )
+        render.resting(open_, "was replaced by what was purged; add it anew if it shall hold")
 
 
 @edit_app.command()

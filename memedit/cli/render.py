@@ -276,10 +276,10 @@ def receipt(given: Receipt, where: str) -> None:
     note(f"{where} is at version {given.version}.")
 
 
-def resting(records: Sequence[Record]) -> None:
-    """What may rest on what is gone."""
+def resting(records: Sequence[Record], said: str = "may rest on what changed") -> None:
+    """What may rest on what is gone, or what else is ``said`` of records."""
     for each in records:
-        line = Text.assemble(("Note: ", "yellow"), f"{each.id} may rest on what changed: ")
+        line = Text.assemble(("Note: ", "yellow"), f"{each.id} {said}: ")
         stdout().print(line.append_text(fact(each)), soft_wrap=True)
 
 

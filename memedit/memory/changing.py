@@ -9,9 +9,10 @@ from memedit.core.errors import UnknownEditError
 from memedit.core.types import Payload, Record, check_ids
 from memedit.memory.encoding import VectorTable
 from memedit.memory.importing import Import
-from memedit.memory.journal.rows import REFIT, Entry, Head
+from memedit.memory.journal.rows import REFIT, Head
 from memedit.memory.reports import Receipt
 from memedit.memory.requests import Request, check_request
+from memedit.memory.returning import Return, list_returns
 from memedit.memory.store import Store
 
 Progress = Callable[[int], None]
@@ -159,10 +160,15 @@ def restore(store: Store, version: int, namespace: str | None) -> int:
                 lost = [s for s in lost if store.live.records[s].namespace == namespace]
                 old = store.journal.records(missing)
                 missing = [r.sequence for r, _ in old if r.namespace == namespace]
-            reason = f"restore {version}"
-            gone = [Entry("forget", sequence, reason) for sequence in lost]
-            back = [Entry("restore", sequence, reason) for sequence in missing]
-            store.journal.log(head, gone + back)
+            purged = store.journal.purged_of(version, namespace)
+            if not purged:
+                store.journal.log(head, list_returns(version, lost, missing))
+            else:
+                vectors = VectorTable(store.encoding.encode_checked)
+                plan = Return(store.live, head, vectors, store.journal, version)
+                plan.go_back(lost, missing)
+                plan.fill(purged)
+                store.store(head, plan, vectors)
         store.follow()
         return store.live.version
 
@@ -172,6 +178,37 @@ def count_purged(store: Store, version: int, namespace: str | None) -> int:
     with store.lock, store.journal.read() as anything:
         version = store.version(version)
         return len(store.journal.purged_of(version, namespace)) if anything else 0
+
+
+def find_unanswered(store: Store, version: int, namespace: str | None) -> list[Record]:
+    """The records that what was live at a version (in one namespace) and purged since had replaced,
+    and of whose facts nothing is in force now."""
+    with store.lock, store.journal.read() as anything:
+        version = store.version(version)
+        purged = store.journal.purged_of(version, namespace) if anything else []
+        found = {
+            each.record.sequence: each.record
+            for sequence in purged
+            for each in store.journal.replaced(sequence, upto=version)
+        }
+    with store.replica.guard:
+        spaces = {r.namespace: store.live.space(r.namespace) for r in found.values()}
+        return [
+            r for _, r in sorted(found.items())
+            if spaces[r.namespace].find(r.id.partition("~")[0]) is None
+        ]  # fmt: skip
+
+
+def fill_purged(store: Store, version: int) -> None:
+    """Let what resumes after edits that were in force at a version and purged since have its
+    time."""
+    with store.lock:
+        with store.change() as head:
+            vectors = VectorTable(store.encoding.encode_checked)
+            plan = Return(store.live, head, vectors, store.journal, version)
+            plan.fill(store.journal.purged_of(version, None))
+            store.store(head, plan, vectors)
+        store.follow()
 
 
 def put_payloads(store: Store, payloads: Mapping[int, Mapping[str, Payload]]) -> None:

@@ -12,6 +12,7 @@ from filelock import FileLock
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.core.files import replacing
 from memedit.core.untrusted import read_bytes
+from memedit.memory import changing
 from memedit.memory.address import ASIDE, ASIDE_LOCK, Address, directory, quote
 from memedit.memory.backup import SETTINGS, seal
 from memedit.memory.journal.copying import MigrationReport, check_target, copy_journal
@@ -57,6 +58,7 @@ def migrate(
         origin.close()
     if report.purged:
         with EditMemory(target) as memory:
+            changing.fill_purged(memory._store, report.version)
             memory.finish_purge()
     return report
 

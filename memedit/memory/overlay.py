@@ -25,13 +25,16 @@ class Overlay:
         self._live, self._now = live, now
         self._retired: set[int] = set()
         self._added: dict[int, Stored] = {}
+        self._back: dict[int, Record] = {}  # stored long ago, and live again with the plan
         self._spaces: dict[str, Space] = {}
         self._nothing = Space(self)
 
     def __getitem__(self, sequence: int) -> Record:
         """The record of a sequence: one that is in force, or is to be written."""
-        added = self._added.get(sequence)
-        return self._live.records[sequence] if added is None else added.record
+        if (added := self._added.get(sequence)) is not None:
+            return added.record
+        back = self._back.get(sequence)
+        return self._live.records[sequence] if back is None else back
 
     def statement(self, sequence: int) -> str:
         """What such a record states."""
@@ -79,5 +82,6 @@ class Overlay:
         return found - self._retired
 
     def _find_live(self, sequence: int) -> Record | None:
-        there = sequence in self._added or sequence in self._live.records
+        there = sequence in self._added or sequence in self._back
+        there = there or sequence in self._live.records
         return self[sequence] if there and sequence not in self._retired else None

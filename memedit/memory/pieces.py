@@ -14,7 +14,7 @@ from dataclasses import replace
 from memedit.core.types import Record
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import Entry, Stored, strip_copies
-from memedit.memory.meeting import Span, agree, merge, outlasts, span_of
+from memedit.memory.meeting import Span, agree, merge, outlasts, span_of, subtract
 
 FindLive = Callable[[int], Record | None]
 """The record of a sequence, where it is live."""
@@ -28,10 +28,16 @@ class Pieces:
     Args:
         journal: Open for reading wherever a record of the live set is asked for.
         planned: What the plan adds, by sequence.
+        upto: The version of which the live set is, where that is not the newest.
     """
 
-    def __init__(self, journal: JournalReader | None, planned: Mapping[int, Stored]) -> None:
-        self._journal, self._planned = journal, planned
+    def __init__(
+        self,
+        journal: JournalReader | None,
+        planned: Mapping[int, Stored],
+        upto: int | None = None,
+    ) -> None:
+        self._journal, self._planned, self._upto = journal, planned, upto
         self._taken: dict[int, list[int]] = {}
         self._copies: dict[int, list[int]] = {}
         self._forgotten = set[int]()
@@ -83,17 +89,39 @@ class Pieces:
             seen.add((here.sequence, span))
             origin = self._find_origin(here.sequence)
             todo += [(old, span) for old in self._read([] if origin is None else [origin])]
-            for old in self._read(self._find_taken(here)):
-                shared = span.meet(span_of(old))
+            for old, shared in self._find_shared(here, span):
                 # Other pieces of the record itself: who takes one out does not mean the other.
                 own = agree(old.edit, record.edit)
-                if shared is None:
-                    continue
                 if not own and self.find_left(old, record, find_live):
                     found.append((old, shared))
                 elif own or self._is_forgotten(old):
                     todo.append((old, shared))
         return found
+
+    def _find_shared(self, here: Record, span: Span) -> Iterator[tuple[Record, Span]]:
+        """(a record of whose time another took some, what of that is within a span)."""
+        olds = [*self._read(self._find_taken(here))]
+        purged = bool(olds) and self._is_purged(here)
+        for old in olds:
+            taken = [span_of(old)]
+            # When it held is known no more, but by what it left of others.
+            if purged and not self._is_purged(old):
+                copies = self._read(self._find_copies(old.sequence))
+                left = [span_of(r) for r in copies if r.version == here.version]
+                taken = subtract(span_of(old), left)
+            yield from ((old, shared) for each in taken if (shared := each.meet(span)) is not None)
+
+    def find_takers(self, record: Record, find_live: FindLive) -> list[Record]:
+        """The live records that took time of one which was purged, or of what it was a copy of."""
+        lineage = [*self._lineage(record.sequence)]
+        takers = [] if self._journal is None else self._journal.takers_of(lineage)
+        family = {s for taker in takers for s in (taker, *self.copies(taker))}
+        found = map(find_live, sorted(family - {*lineage}))
+        return [r for r in found if r is not None]
+
+    def _is_purged(self, record: Record) -> bool:
+        journal = self._reader(record.sequence)
+        return journal is not None and journal.was_purged(record.sequence)
 
     def find_left(self, old: Record, record: Record, find_live: FindLive) -> list[Record]:
         """The live pieces of a fact, but for those that say what a record says."""
@@ -108,7 +136,7 @@ class Pieces:
         if not self._forgotten.isdisjoint(family):
             return True
         stored = sorted(s for s in family if s not in self._planned)
-        return self._journal is not None and self._journal.were_forgotten(stored)
+        return self._journal is not None and self._journal.were_forgotten(stored, self._upto)
 
     def join(
         self, piece: Record, free: Sequence[Span], find_live: FindLive

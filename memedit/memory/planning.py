@@ -120,7 +120,7 @@ class Plan(Neighbours):
 
     def _leave_out(self, record: Record) -> None:
         self._retired.add(record.sequence)
-        if record.sequence in self._added:
+        if record.sequence in self._added or record.sequence in self._back:
             self._spaces[record.namespace].remove(record)
 
     def add(self, request: Request) -> Record:
@@ -280,15 +280,16 @@ class Plan(Neighbours):
             time: Of its own, that it leaves; None: all of it.
             taken: An id that is another's now.
         """
-        if not has_dates(record):  # what it replaced is gone entirely
-            return
-        left = time or span_of(record)
+        if has_dates(record):  # else what it replaced is gone entirely
+            self._hand_back(record, time or span_of(record), (), taken)
+
+    def _hand_back(self, record: Record, left: Span, others: Sequence[Span], taken: str) -> None:
         for old, span in self._pieces.find_claims(record, left, self._find_live):
             pieces = self._pieces.find_left(old, record, self._find_live)
             if pieces:
                 piece = min(pieces, key=lambda r: measure_distance(r, span))
                 # Others may have been told about it meanwhile, which the record was not about.
-                known = self._find_times(piece, but=record)
+                known = [*others, *self._find_times(piece, but=record)]
                 if free := subtract(span, [*known, *map(span_of, pieces)]):
                     self._extend(piece, free, taken)
 
@@ -352,17 +353,24 @@ class Plan(Neighbours):
         source = self._added.get(old.sequence)
         if source is not None:
             return replace(source, record=record)
-        vectors = self._live.key_vectors(old)
+        vectors = self._key_vectors(old)
         texts = search_texts(record.edit)
         if len(texts) != len(vectors):  # stored by a version that knew of no parts
             texts = key_texts(record.edit)
         return Stored(record, texts, vectors, mask_prompt(record.edit), {}, old.sequence)
+
+    def _key_vectors(self, old: Record) -> Vectors:
+        return self._live.key_vectors(old)
 
     def _enter(self, stored: Stored, reason: str = "", other: int | None = None) -> None:
         record = stored.record
         self.stored.append(stored)
         self._added[record.sequence] = stored
         self._log(Entry("add", record.sequence, reason, other))
+        self._show(record)
+
+    def _show(self, record: Record) -> None:
+        """Let a record that the live set does not have be found."""
         if record.namespace not in self._spaces:
             self._spaces[record.namespace] = Space(self)
         self._spaces[record.namespace].add(record)

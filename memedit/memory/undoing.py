@@ -49,7 +49,9 @@ class Undoable:
 
     def restore(self, version: int, *, namespace: str | None = None) -> int:
         """Make the live set exactly what it was at ``version``, as a new version, but for what was
-        purged since (:meth:`count_purged`).
+        purged since (:meth:`count_purged`): as if that had been purged then. So what resumes after
+        an edit that is forgotten has its time; what had been replaced entirely does not come again
+        (:meth:`find_unanswered`).
 
         Args:
             namespace: Only this one goes back; the others stay as they are.
@@ -67,3 +69,12 @@ class Undoable:
             InvalidInputError: there was no such version.
         """
         return changing.count_purged(self._store, version, namespace)
+
+    def find_unanswered(self, version: int, *, namespace: str | None = None) -> list[Record]:
+        """The records that were replaced entirely by what was in force at ``version`` and purged
+        since, and of which nothing is in force now: oldest first. To be added again, if wanted.
+
+        Raises:
+            InvalidInputError: there was no such version.
+        """
+        return changing.find_unanswered(self._store, version, namespace)

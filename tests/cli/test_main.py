@@ -209,7 +209,7 @@ def test_forget_and_restore(run: Run) -> None:
     id = added(run, *FRANCE)["id"]
     assert "Forgotten" in run("edit", "forget", id).stdout
     assert told(run("edit", "list", "--json"))["total"] == 0
-    back = {"restored": 1, "version": 3, "edits": 1, "purged": 0}
+    back = {"restored": 1, "version": 3, "edits": 1, "purged": 0, "unanswered": []}
     assert told(run("edit", "restore", "1", "--json")) == back
     assert told(run("edit", "list", "--json"))["total"] == 1
 
@@ -222,6 +222,18 @@ def test_a_restore_tells_of_a_purge_only_where_it_misses_something(run: Run) -> 
     assert "but for 1 that were purged since: 1 edits" in run("edit", "restore", "2").stdout
     run("edit", "restore", "0")
     assert "purged" not in run("edit", "restore", "0").stdout
+
+
+def test_a_restore_tells_what_a_purged_edit_had_replaced(run: Run) -> None:
+    old = added(run, *FRANCE)["id"]
+    new = added(run, "The capital of France is", "Nice", "--subject", "France")["id"]
+    run("edit", "purge", new, "--yes", "--json")
+    back = told(run("edit", "restore", "2", "--json"))
+    assert (back["edits"], back["purged"]) == (0, 1)
+    assert [each["id"] for each in back["unanswered"]] == [old]
+    assert f"{old} was replaced by what was purged" in run("edit", "restore", "2").stdout
+    back = told(run("edit", "restore", "1", "--json"))
+    assert (back["edits"], back["purged"], back["unanswered"]) == (1, 0, [])
 
 
 def test_what_is_forgotten_together_is_undone_together(run: Run) -> None:

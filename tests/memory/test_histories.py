@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from hypothesis import given, settings
@@ -135,3 +136,52 @@ def test_a_change_of_when_a_piece_holds_touches_its_times_alone(data: st.DataObj
             elif before != record.edit.target_new:
                 assert now == before, year
         assert sound(memory)
+
+
+Step = tuple[str, int, tuple[int | None, int | None]]
+STEPS = st.tuples(st.sampled_from("tttttfsr"), st.integers(0, 5), SPANS)
+
+
+def take(memory: EditMemory, step: Step) -> None:
+    """Tell a value, forget or change a piece of one, or go back."""
+    kind, number, span = step
+    live = list(memory.records())
+    if kind == "t" or not live and kind != "r":
+        told(memory, "ABCDEF"[number], span)
+    elif kind == "r":
+        memory.restore(min(number, memory.version))
+    else:
+        id = live[number % len(live)].id
+        start, end = map(moment, span)
+        with suppress(InvalidEditError):
+            if kind == "f":
+                memory.forget(id)
+            else:
+                memory.supersede(id, value("ABCDEF"[number]), valid_from=start, valid_until=end)
+
+
+@FEW
+@given(st.data())
+def test_a_version_comes_back_as_if_the_purge_had_been_made_then(data: st.DataObject) -> None:
+    """The fault: where something had been purged since, a hole was left for good."""
+    steps = data.draw(st.lists(STEPS, min_size=2, max_size=6))
+    later = data.draw(st.lists(STEPS, max_size=3))
+    gone = [value(name).id for name in data.draw(st.sets(st.sampled_from("ABCDEF"), min_size=1))]
+    with EditMemory(None, ENCODER) as memory, EditMemory(None, ENCODER) as then:
+        for step in steps:
+            take(memory, step)
+            take(then, step)
+        version = memory.version
+        for step in later:
+            take(memory, step)
+        for each in (memory, then):
+            known = {e.record.id for e in each.history()}
+            if some := [id for id in gone if id in known]:
+                each.purge(*some)
+        for step in later:
+            take(memory, step)
+        memory.restore(version)
+        assert line(memory) == line(then) and sound(memory)
+        assert not {r.id for r in memory.records()} & set(gone)
+        memory.restore(version)
+        assert line(memory) == line(then)

@@ -462,7 +462,7 @@ def test_a_purge_gives_back_what_a_forget_does(memory: EditMemory, of: str) -> N
     assert made.complete and len(made.records) == 1 and memory.version == version + 1
     assert over_time(memory) == "555555555" and ids(memory) == [always.id] and sound(memory)
     memory.restore(version)
-    assert over_time(memory) == "----55555"  # a version is what it was, but for what was purged
+    assert over_time(memory) == "555555555"  # as if it had been purged then
     assert memory.count_purged(version) == 1 and memory.count_purged(1) == 0
     assert memory.count_purged(version, namespace="other") == 0
 

@@ -331,10 +331,23 @@ class JournalReader(JournalConnection):
         )
         return [row[0] for row in self._all(rows.order_by(events.c.id))]
 
-    def were_forgotten(self, sequences: Sequence[int]) -> bool:
-        """Whether one of these was taken out last, and not for another, or to be fitted anew."""
-        mine = events.c.sequence.in_(sequences)
-        last = select(func.max(events.c.id)).where(mine).group_by(events.c.sequence)
+    def takers_of(self, sequences: Sequence[int]) -> list[int]:
+        """The records for which one of these was ever superseded."""
+        mine = (events.c.kind == "supersede", events.c.sequence.in_(sequences))
+        return [row[0] for row in self._all(select(events.c.other).where(*mine).distinct())]
+
+    def was_purged(self, sequence: int) -> bool:
+        """Whether a record says nothing any more."""
+        mine = (events.c.kind == "purge", events.c.sequence == sequence)
+        return bool(self._all(select(events.c.id).where(*mine).limit(1)))
+
+    def were_forgotten(self, sequences: Sequence[int], upto: int | None = None) -> bool:
+        """Whether one of these was taken out last (in versions up to ``upto``; purged whenever),
+        and not for another, or to be fitted anew."""
+        last = select(func.max(events.c.id)).where(events.c.sequence.in_(sequences))
+        if upto is not None:
+            last = last.where((events.c.version <= upto) | (events.c.kind == "purge"))
+        last = last.group_by(events.c.sequence)
         gone = (events.c.kind == "forget") & (events.c.reason != REFIT) | (events.c.kind == "purge")
         rows = select(events.c.id).where(events.c.id.in_(last), gone)
         return bool(self._all(rows.limit(1)))

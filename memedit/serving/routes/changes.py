@@ -27,12 +27,7 @@ from memedit.core.suspicion import find_in_texts
 from memedit.core.types import Edit, Record
 from memedit.core.untrusted import parse_json
 from memedit.memory import Receipt, files
-from memedit.memory.plain import (
-    plain_document_change,
-    plain_receipt,
-    plain_record,
-    plain_report,
-)
+from memedit.memory.plain import plain_document_change, plain_receipt, plain_record, plain_report
 from memedit.model.correcting import find_start, make_options
 from memedit.model.several import apply_default
 from memedit.serving.errors import ApiError, api_error
@@ -142,7 +137,9 @@ class Editor:
             outcome |= {"version": version}
         edits = memory.namespaces().get(self.namespace, 0)
         purged = memory.count_purged(wanted.version, namespace=self.namespace)
-        return {"restored": wanted.version, "version": version, "edits": edits, "purged": purged}
+        told = {"restored": wanted.version, "version": version, "edits": edits, "purged": purged}
+        left = map(plain_record, memory.find_unanswered(wanted.version, namespace=self.namespace))
+        return told | {"unanswered": [*left]}
 
     def _purge(self, body: Mapping[str, Any]) -> Outcome:
         wanted = Purge.model_validate(body)

@@ -77,7 +77,9 @@ def test_add_list_change_forget_and_go_back(tmp_path: Path) -> None:
         late = await client.post("/v1/restore", json={"version": 1, "if_version": 2})
         assert late.status_code == 409 and late.json()["error"]["code"] == "version_conflict"
         back = ok(await client.post("/v1/restore", json={"version": 1, "if_version": 4}))
-        assert back == {"restored": 1, "version": 5, "edits": 1, "purged": 0}
+        assert back == {
+            "restored": 1, "version": 5, "edits": 1, "purged": 0, "unanswered": []
+        }  # fmt: skip
         assert ok(await client.get("/v1/edits"))["data"][0]["id"] == made["id"]
         newest = ok(await client.get("/v1/history", params={"limit": 2}))
         assert newest["total"] == 7 and {e["version"] for e in newest["data"]} == {5}

@@ -278,7 +278,8 @@ async function goBack(version, ifVersion, text) {
   const body = { version };
   if (ifVersion !== undefined) body.if_version = ifVersion;
   const made = await call("POST", "v1/restore", body);
-  say(made.proposal ? "Proposed: another key must approve it." : text);
+  const but = made.purged ? ` What was erased since (${made.purged}) stays so.` : "";
+  say(made.proposal ? "Proposed: another key must approve it." : text + but);
   await refresh();
   if (state.asked) await ask();
 }
@@ -426,7 +427,7 @@ async function tryDocument(file, format) {
 // History
 
 function eventLine(event) {
-  const words = { add: "added", forget: "taken back", supersede: "replaced", restore: "brought back" };
+  const words = { add: "added", forget: "taken back", supersede: "replaced", restore: "brought back", purge: "erased for good" };
   const line = el("li", `${event.at.slice(0, 16).replace("T", " ")} · version ${event.version} · ${words[event.kind]}: ${event.record.statement}`);
   if (event.replaces && event.replaces !== event.record.id) line.append(el("span", " (in place of an earlier edit)", { class: "quiet" }));
   if (event.reason) line.append(el("span", ` (${event.reason})`, { class: "quiet" }));
