@@ -9,7 +9,7 @@ object's own name is a yes, another one a no. All other questions are the base's
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
 from typing import Literal
 
@@ -75,6 +75,20 @@ _ALMOST = 0.75
 """Likeness of two names from which one may be the other misspelt."""
 _TITLES = frozenset("mr mrs ms miss dr prof professor sir".split())
 _PAST, _PRESENT = frozenset("was were did had".split()), frozenset("is are does has have".split())
+_HAPPENED = frozenset(
+    "born birth birthplace die dies died death killed buried found founded founder founders create"
+    " created creator invent invented inventor discovered built wrote written author composed"
+    " composer directed produced painted designed signed published recorded filmed released won"
+    " occur occurred happen happened cause named inspired based influenced followed commissioned"
+    " donated war battle conflict involved".split()
+)
+"""What is told of at any time in the same way."""
+_DID = frozenset(
+    "began sang led made sold sank broke became got gave went held ran sat took told drew fought"
+    " lost met paid sent spent stood swam taught thought left came chose drove fell flew grew knew"
+    " shot spoke stole struck wore won wrote".split()
+)
+"""Verbs that tell of the past and do not end in "ed"."""
 _STATES = frozenset({"open", "closed"})
 _DO = frozenset("do does did".split())
 _VOWELS = re.compile(r"(?<=.)[aeiouy]+")
@@ -104,6 +118,9 @@ def verdict(words: str, edit: Edit) -> Verdict | None:
     states = _STATES & {word.casefold() for word in written} - set(_tokens(declare(edit)))
     if verb not in _DO and states:
         return None  # "open on 5 May" is another thing than "opens on 4 May"
+    asked, fact = {word.casefold() for word in written}, _tokens(declare(edit))
+    if _is_of_another_time(verb, asked, fact):
+        return None
     return _compare_sentences(verb, written, edit) or _compare_values(verb, written, edit)
 
 
@@ -128,7 +145,6 @@ def _compare_sentences(verb: str, written: Sequence[str], edit: Edit) -> Verdict
     enough = relation <= stems if target.isdecimal() else relation & stems
     if relation and not enough and not _is_money(target):
         return None  # another thing of it; "£9" is a price even where nobody says so
-    past = _is_past(verb, asked, fact)
     said = {word for word in asked[left[0] : left[-1] + 1] if word not in _SMALL | _TITLES - value}
     if said == value:
         return "Yes"
@@ -138,7 +154,7 @@ def _compare_sentences(verb: str, written: Sequence[str], edit: Edit) -> Verdict
         units = {unit for _, unit in _find_amounts(" ".join(asked))}
         counted = [asked[n] for n in left if _DIGIT.search(written[n])]
         plain = {word for word in said - value - {*counted} if word.removesuffix("s") not in units}
-        return "No" if not plain and not past and _is_refuted(asked, counted, edit) else None
+        return "No" if not plain and _is_refuted(asked, counted, edit) else None
     named = {asked[n] for n in left if _NAMED.match(written[n])}
     name = all(map(_NAMED.match, (word for word in _words(target) if word.casefold() in value)))
     led = _is_led(asked, left[0], fact, common=not name)
@@ -147,7 +163,7 @@ def _compare_sentences(verb: str, written: Sequence[str], edit: Edit) -> Verdict
     same = not any(map(_DIGIT.search, said)) and _is_of_same_kind(
         [written[n] for n in left], target
     )
-    return "No" if other and not led and not past and same else None
+    return "No" if other and not led and same else None
 
 
 def _compare_values(verb: str, written: Sequence[str], edit: Edit) -> Verdict | None:
@@ -180,12 +196,11 @@ def _compare_values(verb: str, written: Sequence[str], edit: Edit) -> Verdict | 
     some = len(missing) < len(relation) and not target.isdecimal()
     if missing and not some and not _is_money(target):
         return None  # another thing of it
-    past = _is_past(verb, asked, fact)
     said, value = f" {' '.join(asked)} ", f" {' '.join(_tokens(target))} "
     if value in said:
         return None if named or counted else "Yes"
     if counted:
-        return "No" if not named and not past and _is_refuted(asked, counted, edit) else None
+        return "No" if not named and _is_refuted(asked, counted, edit) else None
     own = [word for word in _words(target) if word.casefold() not in _SMALL]
     name = bool(own) and all(word[0].isupper() for word in own) and not _LISTED.search(target)
     run = bool(named) and named[-1] - named[0] == len(named) - 1
@@ -196,14 +211,16 @@ def _compare_values(verb: str, written: Sequence[str], edit: Edit) -> Verdict | 
         and not _is_led(asked, named[0], fact, common=False)
     )
     other = name and run and _is_of_same_kind([written[n] for n in named], target)
-    return "No" if other and not past else None
+    return "No" if other else None
 
 
-def _is_past(verb: str, asked: Sequence[str], fact: Sequence[str]) -> bool:
-    """Whether a question asks what once was, and a fact tells what is."""
-    told = {f"{word}s" for word in asked if word not in _SMALL}
-    now = bool(_PRESENT & set(fact) or told & set(fact))
-    return verb in _PAST and now and not _PAST & set(fact)
+def _is_of_another_time(verb: str, asked: Collection[str], fact: Collection[str]) -> bool:
+    """Whether a question asks what once was, and a fact tells what is now. What happens once, as a
+    birth does, is the same at any time."""
+    if not (verb in _PAST or "been" in asked) or _HAPPENED & {*asked, *fact}:
+        return False
+    tells_past = any(word in _DID or word.endswith("ed") for word in fact)
+    return not _PAST & {*fact} and (bool(_PRESENT & {*fact}) or not tells_past)
 
 
 def _is_led(asked: Sequence[str], first: int, fact: Sequence[str], *, common: bool) -> bool:
