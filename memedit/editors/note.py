@@ -30,6 +30,7 @@ from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.abroad import find_answers, is_abroad
 from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.choosing import is_able
+from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.denials import denials_against, greetings_against
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
 from memedit.editors.prompting.notes import (
@@ -51,7 +52,7 @@ from memedit.editors.prompting.reasoning import (
     work_out,
 )
 from memedit.editors.prompting.reckoning import asks_once, is_reckoned
-from memedit.editors.prompting.verdicts import VERDICTS, Verdict, verdict_of
+from memedit.editors.prompting.verdicts import VERDICTS, verdict_of
 
 PLACES = ("before", "after", "reply")
 _OWN_LANGUAGE = "\n(Answer in the language of the question.)"

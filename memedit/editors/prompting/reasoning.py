@@ -16,8 +16,8 @@ from memedit.core.calls import Batch, Row
 from memedit.core.errors import ContextOverflowError
 from memedit.core.suspicion import find_in_texts
 from memedit.editors.prompting.arithmetic import mend_sums
+from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.forms import plain
-from memedit.editors.prompting.verdicts import Verdict
 
 MOST_NEW = 128
 """New tokens of a thought."""
