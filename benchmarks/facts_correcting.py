@@ -4,7 +4,9 @@
 rules of several topics; then come the same rule with another value in the same and in other words
 (``corrects``), of another subject, and rules of other topics (``stays``). ``written``: statements
 of ten domains with what corrects them and what stays beside them, written by hand before the
-decision was (``facts_restated.jsonl``); the domains held out served no tuning. ``asked``: questions
+decision was (``facts_restated.jsonl``); the domains held out served no tuning. ``blind``: the same
+of twelve domains, by a writer who knew no more than what a correction is; read by nobody
+(``facts_restated_blind.jsonl``). ``asked``: questions
 of HalluEditBench as prompts, put in other words or as a sentence, and other questions about the
 same subject. ``ramdocs``: passages about things of one name, some copies that say otherwise.
 """
@@ -39,6 +41,7 @@ _VALUES = frozenset(
 )
 """Slots that a rule gives a value to, where no question about it names them."""
 _WRITTEN = Path(__file__).parent / "facts_restated.jsonl"
+_BLIND = Path(__file__).parent / "facts_restated_blind.jsonl"
 _TOPICS = 8
 _COPY = 0.85
 """Likeness from which a passage is another one's copy with something changed."""
@@ -187,8 +190,17 @@ def _statement(form: str, values: dict[str, str]) -> Edit:
 
 def written(*, held_out: bool) -> tuple[dict[str, list[Edit]], list[Case]]:
     """The statements of a domain in a namespace of their own, and every other one as a case."""
+    return _of_file(_WRITTEN, held_out=held_out)
+
+
+def blind() -> tuple[dict[str, list[Edit]], list[Case]]:
+    """The same of statements that nobody has read."""
+    return _of_file(_BLIND, held_out=True)
+
+
+def _of_file(file: Path, *, held_out: bool) -> tuple[dict[str, list[Edit]], list[Case]]:
     olds, cases = defaultdict[str, list[Edit]](list), list[Case]()
-    for row in map(json.loads, _WRITTEN.read_text("utf-8").splitlines()):
+    for row in map(json.loads, file.read_text("utf-8").splitlines()):
         if row["held_out"] != held_out:
             continue
         space, old = row["domain"], Edit.from_statement(row["old"])

@@ -26,8 +26,8 @@ from memedit.model.copies import is_changed_copy
 from memedit.model.deciding import Decider
 from memedit.model.restating import compare_forms, numbers_of
 from memedit.model.restating import replaces as replaces_for_sure
-from memedit.model.rewording import find_reworded
 from memedit.model.several import surely_has_one, surely_has_several
+from memedit.model.succession import find_succeeded
 
 SURE, POSSIBLE = 0.9, 0.5
 """Probability of asking the same, the lower of both ways, from which a fact is replaced; and from
@@ -108,7 +108,8 @@ def find_corrections(
     anew, differs = _find_restated(decider, edit, decision)
     ended += [record for record in anew if record not in ended]
     left = [hit for hit in decision.candidates if hit.record not in ended]
-    reworded = find_reworded(decider, edit, left)
+    taken, reworded = find_succeeded(decider, edit, left)
+    ended += taken
     about = [hit.record for hit in near if _is_gone(edit, hit.record.edit, alone=False)]
     near = [hit for hit in near if hit.bearing is not None and hit.record not in ended]
     back = _rate_asked(decider, edit, [hit.record for hit in near])

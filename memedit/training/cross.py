@@ -80,7 +80,7 @@ def train_cross(
     """
     cross = set_learning(start) if start else fresh(encoder, schedule.seed, form)
     parameters = {n: p for n, p in cross.named_parameters() if p.requires_grad}
-    batches = _Batches(labelled, schedule)
+    batches = Batches(labelled, schedule)
 
     def loss_of(step: int) -> Tensor:
         batch = batches.of(step)
@@ -96,7 +96,7 @@ def train_cross(
     return cross.eval()
 
 
-class _Batches:
+class Batches:
     """Batches of pairs alike in length, in a random order that depends on seed and step alone."""
 
     def __init__(self, labelled: Sequence[Labelled], schedule: Schedule) -> None:

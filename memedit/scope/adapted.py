@@ -1,9 +1,9 @@
-"""Whether two sentences tell the same of one thing, in whatever words: the cross-encoder, adapted.
+"""The scope's cross-encoder, adapted to another question about two texts.
 
-The scope reads a request and an edit. Whether a statement tells what another one tells is a
-question near it: low-rank changes (LoRA, Hu et al. 2022, arXiv:2106.09685) of its last layers and
-a head of one logit answer it. They belong to the cross-encoder that they were trained on, whose
-digest stands beside them.
+The scope reads a request and an edit. A question near it (does a statement take an earlier one's
+place?) is answered by low-rank changes (LoRA, Hu et al. 2022, arXiv:2106.09685) of its layers and a
+head of its own. They belong to the cross-encoder that they were trained on, whose digest stands
+beside them.
 """
 
 from __future__ import annotations
@@ -28,47 +28,50 @@ from memedit.scope.cross import CrossEncoder
 from memedit.scope.reading import TextPair
 
 _LOG = logging.getLogger(__name__)
-FILE = "rewording.safetensors"
-RANK, TOP = 16, 2
-"""Of the changes; and of the last layers that they are made in: those below are shared."""
+Floats = npt.NDArray[np.float32]
+SUCCESSION = "succession.safetensors"
+"""What a later statement does to an earlier one."""
+STAYS, REPEATS, REPLACES = range(3)
+"""Its outputs: the earlier one stays, is said again, or the later one takes its place."""
+RANK = 32
 SCALE = 2.0
 """What the low-rank product is multiplied by."""
 DIGEST = "cross.sha256"
 
 
-class Rewording:
-    """Reads pairs of sentences.
+class Adapted:
+    """Reads pairs of texts.
 
     Args:
-        reader: The cross-encoder with the changes merged, its head of one logit.
+        reader: The cross-encoder with the changes merged, and its head.
     """
 
     def __init__(self, reader: CrossEncoder) -> None:
         self._reader = reader
 
-    def rate(self, pairs: Sequence[TextPair]) -> list[float]:
-        """Probability that two sentences tell the same: the mean logit of both orders."""
+    def rate(self, pairs: Sequence[TextPair]) -> Floats:
+        """[n, 3] probabilities of the outputs."""
         if not pairs:
-            return []
-        both = [*pairs, *((two, one) for one, two in pairs)]
-        logits = self._reader.logits(both)[:, 0].reshape(2, -1).mean(0)
-        found: npt.NDArray[np.float32] = 1 / (1 + np.exp(-logits.clip(-30, 30)))
-        return [float(chance) for chance in found]
+            return np.empty((0, self._reader.head.out_features), np.float32)
+        logits = self._reader.logits(pairs)
+        powers = np.exp(logits - logits.max(1, keepdims=True))
+        found: Floats = powers / powers.sum(1, keepdims=True)
+        return found
 
 
 @lru_cache(maxsize=4)
-def load_rewording(model: str) -> Rewording | None:
+def load_adapted(model: str, name: str) -> Adapted | None:
     """The reader in the folder of a scope's model ("": the packaged one); None where there is none,
-    it belongs to another cross-encoder, or cannot be read, which is logged: it only tells, and no
-    edit shall be lost for want of it."""
+    it belongs to another cross-encoder, or cannot be read, which is logged: no edit and no answer
+    shall be lost for want of it."""
     folder, cross = locate_folder(model), load_cross(model)
-    file = folder / FILE
+    file = folder / name
     if cross is None or not file.is_file():
         return None
     try:
         stored = load_tensors(file)
         if bytes(stored.pop(DIGEST).tolist()).hex() == digest(folder / CROSS):
-            return Rewording(merge(cross, stored))
+            return Adapted(merge(cross, stored))
         _LOG.warning("%s belongs to another cross-encoder: train it anew, or remove it.", file)
     except (MemeditError, OSError, ValueError, KeyError, RuntimeError, TypeError, IndexError,
             AttributeError) as error:  # fmt: skip
@@ -83,25 +86,23 @@ def digest(file: Path) -> str:
 
 @torch.no_grad()
 def merge(cross: CrossEncoder, stored: Mapping[str, Tensor]) -> CrossEncoder:
-    """A cross-encoder with low-rank changes added; the rest is shared with the given one.
+    """A cross-encoder with low-rank changes added; the embeddings are shared with the given one.
 
     Args:
-        stored: Of each changed matrix of the last layers ``<module>.a`` [rank, in] and
-            ``<module>.b`` [out, rank]; ``head.weight`` [1, hidden], ``head.bias`` [1].
+        stored: Of each changed matrix of the layers ``<module>.a`` [rank, in] and ``<module>.b``
+            [out, rank]; ``head.weight`` [k, hidden], ``head.bias`` [k].
 
     Raises:
         KeyError: no such matrix, or none of the head.
         RuntimeError: one of another shape.
     """
-    layers: nn.ModuleList = cross.body.get_submodule("encoder.layer")  # type: ignore[assignment]
-    shared = [*layers[:-TOP], cross.body.get_submodule("embeddings")]
-    body: nn.Module = copy.deepcopy(cross.body, {id(module): module for module in shared})
+    embeddings = cross.body.get_submodule("embeddings")
+    body: nn.Module = copy.deepcopy(cross.body, {id(embeddings): embeddings})
     weight = stored["head.weight"].float()
     head = nn.Linear(weight.shape[1], weight.shape[0])
     head.weight.copy_(weight)
     head.bias.copy_(stored["head.bias"].float())
-    top: nn.ModuleList = body.get_submodule("encoder.layer")[-TOP:]  # type: ignore[index]
-    matrices = dict(top.named_parameters())
+    matrices = dict(body.get_submodule("encoder.layer").named_parameters())
     for name in sorted(name[:-2] for name in stored if name.endswith(".a")):
         matrix = matrices[f"{name}.weight"]
         change = SCALE * stored[f"{name}.b"].float() @ stored[f"{name}.a"].float()

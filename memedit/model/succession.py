@@ -1,0 +1,99 @@
+"""What takes an earlier one's place in other words: "Customers may return goods within 30 days.",
+then "Our refund window is 45 days.".
+
+A small reader (:mod:`memedit.scope.adapted`), taught by pairs written by hand, says of each old one
+whether it stays, is said again, or is replaced. To retire what should stay is the worse error: what
+it is not quite sure of is told, and so is what it may not judge (several sentences, of which one is
+corrected; what holds from a later day on).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from memedit.core.text import find_subject
+from memedit.core.types import Edit, Hit, Record
+from memedit.model.deciding import Decider
+from memedit.model.restating import compare_forms
+from memedit.scope.classifier import ClassifierScope
+
+if TYPE_CHECKING:
+    from memedit.scope.adapted import Adapted
+
+SURE, POSSIBLE = 0.9, 0.3
+"""Probability from which an old one is replaced, and from which it is told as a possible
+conflict."""
+_ALIKE = 0.3
+"""Cosine below which nothing is read."""
+_MOST = 6
+"""Old ones that are read beside a new one."""
+_LONGEST = 240
+"""Characters of a statement that is read; what is longer says more than one thing."""
+_ENDS = re.compile(r"[.!?;][\"”')]*\s+\S")
+"""Between two sentences."""
+_LATER = re.compile(
+    r"\b(?:from|as of|as from|starting|beginning|effective|until|till|by|after|on)\s+(?:the\s+)?"
+    r"(?:next|tomorrow|\d|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tues|wednes|"
+    r"thurs|fri|satur|sun)\w*\b)|\bnext\s+(?:week|month|year|quarter|season|term|summer|winter|"
+    r"spring|autumn|time)\b|\b(?:will|shall|might|may soon|plans? to|going to|tomorrow|temporarily|"
+    r"for now|this (?:week|month|year)|today only)\b",
+    re.IGNORECASE,
+)
+"""In what may not hold yet, or not for long, if no date says it."""
+
+
+def find_succeeded(
+    decider: Decider, edit: Edit, hits: Sequence[Hit]
+) -> tuple[list[Record], list[Record]]:
+    """(old ones whose place a new statement takes for sure, those whose place it may take), among
+    some candidates. The reader sees at most six pairs."""
+    near = sorted((h for h in hits if _may_be_read(h, edit)), key=lambda hit: -hit.similarity)
+    reader = _load_reader(decider) if near else None
+    if reader is None:
+        return [], []
+    from memedit.scope.adapted import REPLACES
+
+    near = near[:_MOST]
+    rated = reader.rate([(hit.record.edit.statement, edit.statement) for hit in near])[:, REPLACES]
+    sure, perhaps = list[Record](), list[Record]()
+    for record, chance in zip([hit.record for hit in near], rated, strict=True):
+        if chance >= SURE and _may_be_replaced(record.edit, edit):
+            sure.append(record)
+        elif chance >= POSSIBLE:
+            perhaps.append(record)
+    return sure, perhaps
+
+
+def _may_be_read(hit: Hit, edit: Edit) -> bool:
+    old = hit.record.edit
+    if hit.passage is not None or old.multiple or not (edit.is_statement or old.is_statement):
+        return False
+    return hit.similarity >= _ALIKE and max(len(old.statement), len(edit.statement)) <= _LONGEST
+
+
+def _may_be_replaced(old: Edit, new: Edit) -> bool:
+    """Whether a new one says all that there is of an old one, and as of now.
+
+    One that names the old value says more of it: that it is none, or was, or something else beside.
+    Of two in one form the words that differ decide (:mod:`memedit.model.restating`): to the reader
+    "Sara speaks Greek" and "Sara speaks Basque" are alike.
+    """
+    if _ENDS.search(old.statement) or _LATER.search(new.statement):
+        return False
+    if compare_forms(old.statement, new.statement) is not None:
+        return False
+    return not (old.target_new and find_subject(new.statement, old.target_new)[1])
+
+
+def _load_reader(decider: Decider) -> Adapted | None:
+    """The reader of the scope in use; None where it has none."""
+    decider.check()
+    scope = decider.scope
+    if not isinstance(scope, ClassifierScope):
+        return None
+    # It loads torch, which a server in front of an upstream need not have loaded.
+    from memedit.scope.adapted import SUCCESSION, load_adapted
+
+    return load_adapted(scope.model, SUCCESSION)

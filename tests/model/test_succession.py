@@ -1,0 +1,162 @@
+"""A statement takes an older one's place where the reader is sure of it; else it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from memedit.core.types import Decision, Edit, Record
+from memedit.core.untrusted import load_tensors
+from memedit.engine.encoders import HashingEncoder
+from memedit.memory import EditMemory
+from memedit.model import succession
+from memedit.model.correcting import find_corrections
+from memedit.model.deciding import Decider
+from memedit.scope import adapted
+from memedit.scope.adapted import DIGEST, REPEATS, REPLACES, STAYS, SUCCESSION, load_adapted
+from memedit.scope.classifier import locate_folder
+from memedit.scope.cross import FILE as CROSS
+from memedit.scope.reading import TextPair
+
+OLD = "Customers may return goods within 30 days."
+NEW = "Our refund window is 45 days."
+
+
+class Reads:
+    """Every pair is as probable."""
+
+    def __init__(self, chance: float) -> None:
+        self.chance, self.pairs = chance, list[TextPair]()
+
+    def rate(self, pairs: Sequence[TextPair]) -> npt.NDArray[np.float32]:
+        self.pairs += pairs
+        return np.array([[1 - self.chance, 0, self.chance]] * len(pairs), np.float32)
+
+
+class Near:
+    """Gives every candidate, unread."""
+
+    name = "near"
+
+    def decide(self, prompts: Any, candidates: Any) -> list[Decision]:
+        return [Decision(candidates=tuple(hits)) for hits in candidates]
+
+
+def decide(
+    monkeypatch: pytest.MonkeyPatch, chance: float, new: str | Edit, *olds: str | Edit
+) -> tuple[list[str], list[str], Reads]:
+    memory, reads = EditMemory(None, HashingEncoder(256)), Reads(chance)
+    memory.add_many([stated(old) for old in olds or (OLD,)])
+    decider = Decider(memory, "mention")
+    decider.use(Near(), given=True)
+    monkeypatch.setattr(succession, "_load_reader", lambda decider: reads)
+    monkeypatch.setattr(succession, "_ALIKE", -1.0)
+    found = find_corrections(decider, stated(new), "default")
+    return told(found.replaces), told(found.perhaps), reads
+
+
+def stated(fact: str | Edit) -> Edit:
+    return Edit.from_statement(fact) if isinstance(fact, str) else fact
+
+
+def told(records: Sequence[Record]) -> list[str]:
+    return [record.edit.prompt for record in records]
+
+
+def test_what_is_surely_corrected_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, perhaps, reads = decide(monkeypatch, 0.99, NEW)
+    assert (gone, perhaps) == ([OLD], []) and reads.pairs == [(OLD, NEW)]
+
+
+def test_what_is_likely_corrected_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert decide(monkeypatch, 0.7, NEW)[:2] == ([], [OLD])
+    assert decide(monkeypatch, 0.1, NEW)[:2] == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Goods go back within 30 days. Send them to Graz.", NEW),  # the second sentence stays
+        (OLD, "From 1 May our refund window is 45 days."),
+        (OLD, "Our refund window is going to be 45 days."),
+        (OLD, "This week our refund window is 45 days."),
+        ("Sara speaks Portuguese.", "Sara speaks Finnish."),  # may be both
+    ],
+)
+def test_what_says_more_or_holds_later_is_told_only(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert decide(monkeypatch, 0.99, new, old)[:2] == ([], [old])
+
+
+def test_a_statement_takes_the_place_of_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Edit("The refund window is", "30 days")
+    gone, _, reads = decide(monkeypatch, 0.99, NEW, old)
+    assert gone == [old.prompt] and reads.pairs == [("The refund window is 30 days", NEW)]
+
+
+def test_what_names_the_old_object_is_told_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = Edit("The refund window is", "30 days"), "Our refund window was 30 days in May."
+    assert decide(monkeypatch, 0.99, new, old)[:2] == ([], [old.prompt])
+
+
+def test_two_prompts_are_the_scopes_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = Edit("The refund window is", "30 days"), Edit("Goods go back within", "45 days")
+    assert decide(monkeypatch, 0.99, new, old)[2].pairs == []
+
+
+def test_a_copy_with_something_changed_is_told_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rooms of one template are no corrections of each other."""
+    form = (
+        "Room {} has a projector and a whiteboard, and whoever wants to use it for longer than two "
+        "hours must book it with the front desk on the day before, by mail or by telephone."
+    )
+    olds = [form.format(number) for number in (11, 12, 13)]
+    gone, perhaps, _ = decide(monkeypatch, 0.0, form.format(99), *olds)
+    assert gone == [] and sorted(perhaps) == olds
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no tensors", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "]
+)
+def test_a_reader_that_cannot_be_read_loses_no_edit(
+    content: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / SUCCESSION).write_bytes(content)
+    monkeypatch.setattr(adapted, "locate_folder", lambda model: tmp_path)
+    monkeypatch.setattr(adapted, "load_cross", lambda model: object())
+    assert load_adapted.__wrapped__("there", SUCCESSION) is None
+    assert "cannot be used" in caplog.text
+
+
+def test_few_pairs_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    olds = [f"Goods of sort {letter} go back within 30 days." for letter in "BCDEFGHJKL"]
+    *_, reads = decide(monkeypatch, 0.0, "Our refund window for sort B is 45 days.", *olds)
+    assert 0 < len(reads.pairs) <= 6
+
+
+def test_the_packaged_reader(minilm: Any) -> None:
+    """It belongs to the packaged cross-encoder: train it anew where that was trained anew."""
+    folder = locate_folder("")
+    stored = load_tensors(folder / SUCCESSION)
+    assert bytes(stored[DIGEST].tolist()).hex() == adapted.digest(folder / CROSS)
+    reader = load_adapted("", SUCCESSION)
+    assert reader is not None
+    old = "Uploads can be up to 20 MB."
+    news = ["Files of up to 50 MB may be uploaded now.", "Logs are rotated every day."]
+    rated = reader.rate([(old, new) for new in (*news, "You may upload files of up to 20 MB.")])
+    assert rated.argmax(1).tolist() == [REPLACES, STAYS, REPEATS]
+    assert rated[0, REPLACES] > succession.SURE
+
+
+def test_nothing_to_read(minilm: Any) -> None:
+    reader = load_adapted("", SUCCESSION)
+    assert reader is not None and reader.rate([]).shape == (0, 3)
