@@ -74,6 +74,11 @@ def evaluate(
 
     memedit eval --editor ike --data facts.jsonl --n 100
     """
+    if len(tuple(split(editor, ","))) > 1:
+        raise InvalidInputError(
+            f"eval measures one editor, and the unedited model beside it, not {editor!r}.",
+            hint=f"Several: memedit compare --editors {editor}",
+        )
     _measure(editor if editor.strip() == "none" else f"{editor},none", asked)
 
 

@@ -89,6 +89,9 @@ def read(path: Path) -> tuple[list[Request], list[Check]]:
             continue
         try:
             row = json.loads(line)
+            if not isinstance(row, dict):
+                kind = type(row).__name__
+                raise ValueError(f"not a JSON object but {kind}: write one edit a line.")
             # Taken out: an edit has no such key, and would be refused.
             given = row.pop("checks", None)
             made = request(row, DEFAULT_NAMESPACE, "")
@@ -96,6 +99,9 @@ def read(path: Path) -> tuple[list[Request], list[Check]]:
             checks += _checks(given, made, number)
         except (ValueError, AttributeError, TypeError, RecursionError) as error:
             raise InvalidInputError(f"{path}, line {number}: {error}") from None
+    if not requests:
+        # In CI "0 of 0 right" would be taken for a file that was tried.
+        raise InvalidInputError(f"{path} holds no edits.", hint="Write one JSON object a line.")
     return requests, checks
 
 

@@ -176,7 +176,8 @@ def request(row: Mapping[str, Any], namespace: str, source: str, zone: tzinfo = 
         row = _counterfact(row["requested_rewrite"])
     unknown = [name for name in row if name not in COLUMNS and name != _CHECKS]
     if unknown:
-        raise InvalidEditError(str(unknown_name("column", str(unknown[0]), COLUMNS)))
+        known = (*COLUMNS, _CHECKS)
+        raise InvalidEditError(str(unknown_name("column", str(unknown[0]), known)))
     return Request.of(
         _edit(row),
         _text(row, "namespace") or namespace,

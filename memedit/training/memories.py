@@ -17,6 +17,7 @@ from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.files import check_file
 from memedit.core.passages import Conversation
 from memedit.core.protocols import Encoder
+from memedit.core.registry import unknown_name
 from memedit.core.types import Edit, Hit
 from memedit.core.untrusted import read_json
 from memedit.memory import EditMemory
@@ -31,6 +32,7 @@ _CANDIDATES = 24
 _OTHERS = 5
 """Edits that are nothing to a request, learnt from beside those that bear on it."""
 _ROLES = (("informs", INFORMS), ("asks", ASKS))
+_FIELDS = ("q", "history", "asks", "informs")
 
 
 def read_memories(file: Path) -> Memories:
@@ -65,6 +67,8 @@ def check_memories(memories: object, source: str) -> Memories:
                 _check_request(asked, facts.keys(), f"{source}: {name}, request {number}")
         except InvalidEditError as error:
             raise InvalidInputError(f"{source}: {name}: {error.args[0]}", hint=error.hint) from None
+        except InvalidInputError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInputError(
                 f"{source}: {name} is not of the form that is read ({error!r}).",
@@ -74,6 +78,10 @@ def check_memories(memories: object, source: str) -> Memories:
 
 
 def _check_request(asked: Mapping[str, Any], ids: Any, where: str) -> None:
+    if unknown := [name for name in asked.keys() if name not in _FIELDS]:
+        # Passed over, a misspelt "asks" would teach that the request asks nothing.
+        said = unknown_name("field", str(unknown[0]), _FIELDS)
+        raise InvalidInputError(f"{where}: {said.message}", hint=said.hint)
     for name in ("history", *(role for role, _ in _ROLES)):
         given = asked.get(name, [])
         if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
@@ -81,9 +89,9 @@ def _check_request(asked: Mapping[str, Any], ids: Any, where: str) -> None:
                 f"{where}: {name} is no list of texts: {given!r}.", hint=f'Write "{name}": ["…"].'
             )
     named = [id for role, _ in _ROLES for id in asked.get(role, ())]
-    if unknown := [id for id in named if id not in ids]:
+    if strange := [id for id in named if id not in ids]:
         raise InvalidInputError(
-            f"{where} names the facts {unknown}, which there are not.",
+            f"{where} names the facts {strange}, which there are not.",
             hint=f"The facts of this memory are {', '.join(ids)}.",
         )
     if not str(asked["q"]).strip():

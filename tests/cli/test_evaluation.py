@@ -132,6 +132,13 @@ def test_mistakes_are_told(
     assert not list(tmp_path.rglob("lock"))  # nothing was begun
 
 
+def test_eval_of_several_editors_names_the_command_for_it(call: Any, folder: Path) -> None:
+    """The fault: "must be distinct, not ['ike', 'none', 'none']"."""
+    result = call("eval", "--data", folder / "cases.jsonl", "--editor", "ike,none")
+    assert result.exit_code == 2
+    assert "memedit compare --editors ike,none" in " ".join(result.output.split())
+
+
 def test_fewer_cases_than_asked_for_are_told(call: Any, folder: Path) -> None:
     words = ("--editors", "none", "--data", folder / "cases.jsonl", "--max-new-tokens", "1")
     result = call("compare", *words, "--n", "9", "--families", "gen")

@@ -92,13 +92,19 @@ def test_a_file_that_was_checked_can_be_imported(model: EditableModel, tmp_path:
         ({**CEO, "checks": [{"ask": "x", "says": [1]}]}, "list of texts"),
         ({**CEO, "checks": [{"ask": "x", "say": "y"}]}, "no 'say'"),
         ({**CEO, "checks": {}}, "a list"),
-        ({**CEO, "chekcs": []}, "chekcs"),
-        ([1], "line 2"),
+        ({**CEO, "chekcs": []}, "chekcs.*mean: checks"),
+        ([1], "line 2: not a JSON object but list"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(row: Any, why: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=why):
         read(written(tmp_path / "facts.jsonl", CEO, row))
+
+
+def test_a_file_without_edits_is_not_all_right(tmp_path: Path) -> None:
+    """The fault: "0 of 0 right.", with exit code 0, of a file that a job of CI had emptied."""
+    with pytest.raises(InvalidInputError, match="holds no edits"):
+        read(written(tmp_path / "facts.jsonl"))
 
 
 def test_xml_holds_whatever_is_asked(model: EditableModel) -> None:

@@ -58,11 +58,13 @@ def test_pairs_are_labelled_in_full(minilm: Any) -> None:
         ({"shop": {"facts": {}, "requests": [{"q": " "}]}}, "asks nothing"),
         ({"shop": {"facts": {}, "requests": [{"asks": []}]}}, "not of the form"),
         ({"shop": {"facts": {}, "requests": [{"q": "Hi?", "asks": "7"}]}}, "asks is no list"),
+        ({"shop": {"facts": {}, "requests": [{"q": "Hi?", "ask": []}]}}, "request 1.*mean: asks"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(memories: object, says: str) -> None:
-    with pytest.raises(InvalidInputError, match=says):
+    with pytest.raises(InvalidInputError, match=says) as told:
         check_memories(memories, "file.json")
+    assert "InvalidInputError" not in str(told.value)
 
 
 def test_a_memory_is_held_out() -> None:
