@@ -163,7 +163,7 @@ def further(
             bf16=bf16,
             progress=show,
         )
-    use = f'ClassifierScope(model="{out}")'
+    use = f'--scope "classifier(model={out})", in Python ClassifierScope(model="{out}")'
     if json:
         render.as_json(manifest)
     else:

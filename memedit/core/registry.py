@@ -25,9 +25,11 @@ from memedit.core.protocols import NamesPlaces
 T = TypeVar("T")
 
 _PATH = re.compile(
-    r"""(?P<quoted>"[^"]*"|'[^']*')|(?<==)\s*(?P<bare>[\w.~:\\-]*[/\\][\w./~:\\-]*)(?=\s*[,)])"""
+    r"""(?P<quoted>"[^"]*"|'[^']*')|(?<==)\s*"""
+    r"""(?P<bare>[\w.~:\\-]*[/\\][\w./~:\\-]*|[^\W\d]\w*[.-][\w.-]*)(?=\s*[,)])"""
 )
-"""A path without quotes, as the value of a setting; what is quoted is passed over."""
+"""A path without quotes as the value of a setting, or the name of a folder here ("my-scope"); what
+is quoted is passed over."""
 
 
 def split(text: str, separator: str) -> list[str]:

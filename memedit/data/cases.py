@@ -205,6 +205,8 @@ def select(
     Raises:
         InvalidInputError: no case is left, or no such part.
     """
+    if n is not None and n < 1:
+        raise InvalidInputError(f"n must be at least 1, not {n}.", hint="Left out: all cases.")
     if part is not None and part not in PARTS:
         raise InvalidInputError(f"There is no part {part!r}.", hint=f"One of {', '.join(PARTS)}.")
     dropped: Counter[str] = Counter()

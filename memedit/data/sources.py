@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import as_path
 from memedit.data.cases import EvalCase, Read, Selection, Unusable, parts_of, select
 from memedit.data.formats import Format, Options, detect
 from memedit.data.hard import add_hard_probes
@@ -64,6 +65,7 @@ def load_cases(
         MissingExtraError: a hub name without the ``datasets`` package.
     """
     options = options or Options()
+    source = source if isinstance(source, str) else as_path(source, "A file of cases")
     if not str(source).startswith(_HUB):
         options = replace(options, path=Path(source))
     found = read_source(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from memedit.core.errors import UnsupportedArchitectureError
+from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
 
 _STATES = frozenset({"mamba", "mamba2", "linear_attention", "recurrent", "conv", "rwkv", "ssm"})
 """Kinds of layers that keep a running state in place of keys and values."""
@@ -33,6 +33,19 @@ def check(base: Any) -> None:
     layers = set(getattr(config.get_text_config(), "layer_types", None) or ())
     if "past_key_values" not in inspect.signature(bare.forward).parameters or layers & _STATES:
         raise _refuse(kind, "a model with a running state in place of keys and values")
+
+
+def check_tokenizer(tokenizer: Any) -> None:
+    """See that a tokenizer is one, or left out.
+
+    Raises:
+        InvalidInputError: it is a name, or a model.
+    """
+    if tokenizer is not None and not (callable(tokenizer) and hasattr(tokenizer, "decode")):
+        raise InvalidInputError(
+            f"tokenizer must be a loaded tokenizer, not {type(tokenizer).__name__}.",
+            hint="EditableModel(base, AutoTokenizer.from_pretrained(name)); base comes first.",
+        )
 
 
 def _refuse(kind: str, what: str) -> UnsupportedArchitectureError:

@@ -24,6 +24,7 @@ from memedit.model.deciding import Decider
 from memedit.model.feedback import OF_RECORD, TeachableModel
 from memedit.model.fitting import Fitter, Payloads, check_needs, find_missing_needs, make_letting_go
 from memedit.model.keeping import KeptModel
+from memedit.model.prompts import read_texts
 from memedit.model.reading import ReadingModel
 from memedit.model.sequence import EditedModels, write_changes
 from memedit.model.settings import (
@@ -82,6 +83,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
             )
         # First: nothing is opened, and no encoder loaded, for a base that is refused.
         bases.check(base)
+        bases.check_tokenizer(tokenizer)
         store = memory if isinstance(memory, EditMemory) else open_memory(memory, encoder)
         tokenizer = loading.find_tokenizer(base) if tokenizer is None else tokenizer
         super().__init__(base, tokenizer, store)
@@ -376,17 +378,19 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         """Set the scope's threshold from your own traffic, with a guarantee.
 
         Args:
-            queries: Texts that concern no edit in memory, drawn from the traffic to come.
+            queries: Texts that concern no edit in memory, drawn from the traffic to come. It is
+                warned of where they seem to: the threshold is then one that hardly an edit passes.
             max_false_fire: Highest acceptable share of such texts on which an edit fires.
             confidence: Probability, over the draw of ``queries``, that this holds.
 
         Returns:
-            The scope now in use; :meth:`save` keeps it.
+            The scope now in use, its threshold as it was or higher; :meth:`save` keeps it.
 
         Raises:
             InvalidInputError: too few queries for the bound, or a scope that has no calibration.
         """
-        return self._decider.calibrate(self.decide(queries), max_false_fire, confidence)
+        decisions = self.decide(read_texts("calibrate_scope", queries))
+        return self._decider.calibrate(decisions, max_false_fire, confidence)
 
     def compile_edits(self, *, progress: Callable[[int], None] | None = None) -> int:
         """Fit and store the payloads of every edit that was added without this editor.

@@ -5,10 +5,12 @@ A scope in another package registers through the entry-point group ``memedit.sco
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from memedit.core.errors import UnknownNameError
 from memedit.core.protocols import Scope
 from memedit.core.registry import Registry, members_of
 from memedit.scope.classifier import ClassifierScope
@@ -71,5 +73,11 @@ def load_scope(name: str = "default", **settings: Any) -> Scope:
         InvalidInputError: it has no such setting.
         RegistrationError: what is registered is no scope.
     """
-    scope: Scope = _SCOPES.make(DEFAULT if name == "default" else name, settings)
+    try:
+        scope: Scope = _SCOPES.make(DEFAULT if name == "default" else name, settings)
+    except UnknownNameError as error:
+        if not os.path.isdir(name):
+            raise
+        hint = f'A folder that was trained into is "{DEFAULT}(model={name})".'
+        raise UnknownNameError(error.message, hint=hint) from None
     return scope

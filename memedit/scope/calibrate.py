@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy.typing as npt
 from memedit.core.errors import InvalidInputError
 
 Doubles = npt.NDArray[np.float64]
+SURE = 0.95
+"""A probability that a question of an edit reaches, and hardly ever another text."""
 
 
 def find_threshold(scores: Doubles, max_false_fire: float, confidence: float) -> float:
@@ -48,6 +51,18 @@ def find_threshold(scores: Doubles, max_false_fire: float, confidence: float) ->
     highest = np.sort(scores)[::-1]
     # Just above it: a score that equals the threshold fires.
     return float(np.nextafter(highest[allowed], np.inf))
+
+
+def warn_of_edited(scores: Doubles, threshold: float) -> None:
+    """Warn where a threshold was found that hardly an edit passes: its texts concern edits."""
+    if threshold > SURE:
+        warnings.warn(
+            f"{int((scores > SURE).sum()):,} of {len(scores):,} texts seem to ask for an edit: the "
+            f"threshold is {min(1.0, threshold):.3f} now, and hardly an edit fires. Leave out what "
+            "concerns edits (model.decide(texts) tells which), and calibrate a new model: a "
+            "threshold is only raised.",
+            stacklevel=5,  # whoever called EditableModel.calibrate_scope
+        )
 
 
 @dataclass(frozen=True, slots=True)

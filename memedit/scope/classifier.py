@@ -24,7 +24,7 @@ from memedit.core.errors import EncoderMismatchError, InvalidInputError
 from memedit.core.text import subject_key
 from memedit.core.types import Decision, Hit, Role
 from memedit.core.untrusted import open_tensors, read_json
-from memedit.scope.calibrate import find_threshold
+from memedit.scope.calibrate import find_threshold, warn_of_edited
 from memedit.scope.features import (
     SCALARS,
     is_turned,
@@ -397,6 +397,7 @@ class ClassifierScope:
         found = find_threshold(scores, max_false_fire, confidence)
         if role == "informs":
             return replace(self, informing=min(1.0, max(found, self.informing)))
+        warn_of_edited(scores, found)
         return replace(self, threshold=min(1.0, max(found, self.threshold)))
 
 

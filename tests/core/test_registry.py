@@ -42,6 +42,8 @@ def test_separators_inside_of_brackets_do_not_separate() -> None:
         ("x(a=/b/c, d=~/e)", ("x", {"a": "/b/c", "d": "~/e"})),
         ('x(a="b=/c,d", e=5e-4)', ("x", {"a": "b=/c,d", "e": 5e-4})),
         ("x(a=true, b=-0.5)", ("x", {"a": True, "b": -0.5})),
+        ("serac(counterfactual=my-adapter)", ("serac", {"counterfactual": "my-adapter"})),
+        ("x(a=v1.0-b, c=1e-5, d=[2, 1.5])", ("x", {"a": "v1.0-b", "c": 1e-5, "d": (2, 1.5)})),
     ],
 )
 def test_settings_are_read(text: str, wanted: tuple[str, dict[str, object]]) -> None:

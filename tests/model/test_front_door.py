@@ -246,6 +246,21 @@ def test_a_memory_is_a_path() -> None:
             EditMemory(wrong, CountingEncoder())  # type: ignore[arg-type]
 
 
+def test_a_tokenizer_that_is_none_is_refused_at_once() -> None:
+    """The fault: "'str' object is not callable" at the first question."""
+    base, tokenizer = helpers.tiny_model("llama"), helpers.byte_tokenizer()
+    for given in ((base, "gpt2"), (tokenizer, base)):
+        with pytest.raises(
+            InvalidInputError, match=r"must be a loaded tokenizer.*base comes first"
+        ):
+            EditableModel(*given)
+
+
+def test_calibrating_names_itself(model: EditableModel) -> None:
+    with pytest.raises(InvalidInputError, match="calibrate_scope takes a list of texts, not one"):
+        model.calibrate_scope("traffic.txt")
+
+
 def test_a_drop_in_says_how_prompts_are_answered_or_is_none() -> None:
     with pytest.raises(TypeError, match="_answering"):
         DropIn(helpers.tiny_model("llama"))  # type: ignore[abstract]

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from memedit import EditMemory
-from memedit.core.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError, UnknownNameError
+from memedit.core.types import Decision
 from memedit.data.facts import read_facts
 from memedit.data.split import part_of
-from memedit.scope import ClassifierScope
+from memedit.scope import ClassifierScope, load_scope
 from memedit.scope.calibrate import find_threshold, reliability
 from tests.helpers import shared_data
+
+
+def test_texts_that_ask_for_an_edit_are_warned_of() -> None:
+    """The fault: 300 questions of an edit raised the threshold to 1, without a word."""
+    asked = [Decision(score=score) for score in np.linspace(0.9, 0.999, 300)]
+    with pytest.warns(UserWarning, match=r"148 of 300 texts seem to ask .* now, and hardly"):
+        strict = ClassifierScope().calibrate(asked, 0.01, 0.95)
+    assert strict.threshold > 0.99
+    ordinary = [Decision(score=score) for score in np.linspace(0, 0.6, 300)]
+    assert ClassifierScope().calibrate(ordinary, 0.01, 0.95).threshold < 0.61
+
+
+def test_a_folder_that_was_trained_into_is_told_how_it_is_named(tmp_path: Path) -> None:
+    """The guides said ``--scope FOLDER``, and the error only listed the scopes there are."""
+    with pytest.raises(UnknownNameError, match=r"classifier\(model=.*\)") as told:
+        load_scope(str(tmp_path))
+    named = str(told.value).partition('"')[2].partition('"')[0]
+    assert load_scope(named) == ClassifierScope(model=str(tmp_path))
+    guides = Path(__file__).resolve().parents[2] / "docs" / "guides"
+    for page in ("calibrate.md", "tune.md"):
+        named = (guides / page).read_text("utf-8").partition('--scope "')[2].partition('"')[0]
+        assert load_scope(named) == ClassifierScope(model="my-scope")
 
 
 def test_the_bound_holds_on_fresh_draws_as_often_as_it_says() -> None:

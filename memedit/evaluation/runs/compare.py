@@ -165,6 +165,11 @@ def make_settings(settings: Mapping[str, Any]) -> Settings:
         raise InvalidInputError(
             f"There is no setting {', '.join(extra)}.", hint=f"There are: {', '.join(known)}."
         )
+    for name in ("checkpoints", "families"):
+        if isinstance(settings.get(name), str):  # whose letters would be taken for names
+            raise InvalidInputError(
+                f"{name} is a list, not one text.", hint=f"{name}=[{settings[name]!r}]"
+            )
     # From a file or a request they are lists, which would not compare equal.
     plural = {k: tuple(v) for k, v in settings.items() if k in {"checkpoints", "families"}}
     return Settings(**{**settings, **plural})
