@@ -187,7 +187,6 @@ def test_either_threshold_is_calibrated(reader: Reader, memory: EditMemory) -> N
     negatives = scope.decide(QUERIES[1:2] * 300, memory.search(QUERIES[1:2] * 300))
     strict = scope.calibrate(negatives, max_false_fire=0.02, role="informs")
     assert strict.threshold == scope.threshold and strict.informing > 0.99
-    with pytest.warns(UserWarning, match="300 of 300 texts seem to ask for an edit"):
-        assert scope.calibrate(negatives, max_false_fire=0.02).informing == scope.informing
+    assert scope.calibrate(negatives, max_false_fire=0.02).informing == scope.informing
     with pytest.raises(InvalidInputError, match="probability"):
         ClassifierScope(informing=1.5)
