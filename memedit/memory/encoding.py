@@ -97,8 +97,9 @@ class Encoding:
             raise EncoderMismatchError(
                 f"This memory was built with encoder {expected[0]!r} ({expected[1]} dimensions), "
                 f"not with {mine[0]!r} ({mine[1]}).",
-                hint="Open it with that encoder, or re-encode it: memedit edit reembed --memory "
-                f"{where} (in Python: EditMemory(path).reembed(encoder)).",
+                hint="Open it with that encoder (--encoder), or re-encode it with yours: memedit "
+                f"edit reembed --encoder NAME --memory {where} (in Python: "
+                "EditMemory(path).reembed(encoder)).",
             )
 
     def encode(self, texts: Sequence[str]) -> dict[str, Vectors]:

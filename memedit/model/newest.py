@@ -55,7 +55,7 @@ def _outdates(newer: Hit, older: Hit, encoder: Callable[[], Encoder]) -> bool:
     if found.kind == "denial":
         return True
     # Within a sentence a name or number may say what it is about, and not what of it.
-    if found.kind != "quantity" and not found.ends:
+    if found.kind != "quantity" and not (found.ends or found.listed):
         return False
     subject = new.subject or guess_subject(found.before)
     chance = chance_of(found.before, subject, encoder())

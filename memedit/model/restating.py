@@ -50,6 +50,7 @@ _DENIES = frozenset("not no never cannot".split())
 _AUXILIARIES = frozenset("do does did can".split())
 _LEFT_OUT = frozenset("a an the now currently then henceforth".split())
 _NEGATED = re.compile(r"n['’]t\b", re.IGNORECASE)
+_COMMA = re.compile(r",\s*(?:and|or)\b|,|\b(?:and|or)\b|&")
 _LONGEST = 6
 """Words of a value."""
 _WORDS = 400
@@ -66,12 +67,15 @@ class Restated:
         kind: In quantities, in other numbers, in a name, by a denial, or in other words.
         before: What stands before the value, in the new one.
         ends: Whether one value differs, and it ends the sentence.
+        listed: Whether one name of a list differs, with which the sentence ends: who says the
+            others again gives the list anew.
         about: Whether both are about the same, as far as that can be told.
     """
 
     kind: Kind
     before: str = ""
     ends: bool = False
+    listed: bool = False
     about: bool = True
 
 
@@ -106,6 +110,7 @@ def compare_forms(old: str, new: str) -> Restated | None:
         kind,
         new[: two[start].start].rstrip(),
         ends=len(changed) == 1 and last == len(before) and end == len(after),
+        listed=len(changed) == 1 and _is_rest_of_list(new[two[end - 1].end :]),
         about=quantities or (verb is not None and first > verb),
     )
 
@@ -233,6 +238,12 @@ def _classify_pair(old: str, new: str) -> Kind:
     if any(numbers):
         return "words"
     return "name" if _is_name(old) and _is_name(new) else "words"
+
+
+def _is_rest_of_list(text: str) -> bool:
+    """Whether a list of names goes on so to the end of its sentence: " and Redis."."""
+    joined, *names = _COMMA.split(text.rstrip(" .!"))
+    return not joined.strip() and bool(names) and all(map(_is_name, names))
 
 
 def _is_name(text: str) -> bool:

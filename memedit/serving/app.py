@@ -17,9 +17,9 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import Route
 
 import memedit
-from memedit.core.errors import InvalidInputError
 from memedit.memory import EditMemory
 from memedit.serving import errors
+from memedit.serving.address import listen
 from memedit.serving.guard import Guard
 from memedit.serving.keys import KeyRing
 from memedit.serving.ledger.audit import AuditLog
@@ -134,40 +134,27 @@ def _describe(app: FastAPI) -> None:
 
 
 def run(
-    app: FastAPI, host: str, port: int, started: Callable[[str], None], *, grace: float = 30.0
+    app: FastAPI, bound: socket.socket, started: Callable[[str], None], *, grace: float = 30.0
 ) -> None:
     """Serve until interrupted or terminated; requests that are being answered are finished.
 
     SIGTERM ends in :class:`SystemExit` with status 0, so that the caller can put things away.
 
     Args:
-        port: 0 for any that is free.
+        bound: The address (:func:`~memedit.serving.address.bind`).
         started: Told the server's URL once it listens.
         grace: Seconds that requests have to finish.
 
     Raises:
         InvalidInputError: the address cannot be listened on.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    # Else the port of a server that was just stopped stays taken for a while.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(1_024)  # whoever reads the address may connect at once
-    except OSError as error:
-        listening.close()
-        raise InvalidInputError(
-            f"Cannot listen on {host}:{port}: {error.strerror}.", hint="Choose another --port."
-        ) from error
-    shown = f"[{host}]" if ":" in host else host
-    started(f"http://{shown}:{listening.getsockname()[1]}")
+    started(listen(bound))
     config = uvicorn.Config(
         app, log_config=None, server_header=False, access_log=False, timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(grace)),
     )  # fmt: skip
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[bound])
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -13,14 +13,15 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from filelock import FileLock
 
-from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError
 from memedit.core.files import read_file, replacing
 from memedit.core.registry import unknown_name
 from memedit.core.types import DEFAULT_NAMESPACE, check_text
@@ -166,14 +167,20 @@ def read(path: Path) -> list[Key]:
     Raises:
         MemoryStoreError: it cannot be read or is no key file.
     """
-    if not path.exists():
-        return []
     try:
+        if not path.exists():
+            return []
         content = json.loads(read_file(path))
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}")
         return [Key(**item | {"scopes": tuple(item["scopes"])}) for item in content["keys"]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise MemoryStoreError(
+            f"{str(path)!r} cannot be read: {error.strerror or error}.",
+            hint="A key file is its owner's alone: run as the user who made it, or give it to "
+            "the one that runs the server (chown).",
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MemoryStoreError(
             f"{str(path)!r} is not a key file: {type(error).__name__}.",
             hint="Make one: memedit keys add NAME --file FILE.",
@@ -202,9 +209,20 @@ def revoke(path: Path, id: str) -> Key:
     return gone
 
 
-def _changing(path: Path) -> FileLock:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{path}.lock")
+@contextmanager
+def _changing(path: Path) -> Iterator[None]:
+    """Alone with the file; what it cannot be changed for is told with its name."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            yield
+    except MemeditError:  # some are OSErrors, and say what to do already
+        raise
+    except OSError as error:
+        raise MemoryStoreError(
+            f"{str(path)!r} cannot be written: {error.strerror or error}.",
+            hint="No key was changed. Check its folder, whose it is, and the free space.",
+        ) from error
 
 
 def _write(path: Path, keys: Iterable[Key]) -> None:

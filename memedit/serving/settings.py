@@ -139,6 +139,9 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, int | float):
                 _check_bounds(name, value, told)
+            # An empty host would be every address of the machine, an empty memory this folder.
+            elif isinstance(value, str) and not value.strip():
+                raise InvalidInputError(f"{name} is empty.", hint="Give a value, or leave it out.")
         if self.upstream is not None and self.model is not None:
             raise InvalidInputError(
                 "--upstream serves another server's model.", hint="Leave out --model."
@@ -207,7 +210,8 @@ def _sources(file: Path | None) -> type[BaseSettings]:
     )
 
     class Sources(BaseSettings):
-        model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
+        # Empty as not set: compose files and shells pass on what they do not have.
+        model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid")
 
         @classmethod
         def settings_customise_sources(

@@ -8,6 +8,7 @@ import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -23,6 +24,7 @@ from memedit.editors import available, purposes
 from memedit.editors._purposes import PURPOSES
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
+from tests.helpers import as_nobody
 
 Run = Callable[..., Result]
 
@@ -103,6 +105,35 @@ def test_verify_is_one_command_with_the_codes_it_says(run: Run, tmp_path: Path) 
         each.write_bytes(b"not a database, whatever it is called")
     found = json.loads(run("verify", "--json", code=1).stdout)
     assert not found["ok"] and found["problems"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs users")
+def test_what_one_may_not_read_is_not_called_damaged(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: ``verify`` exited with 1, as of damage; ``doctor`` ended at the first folder."""
+    with TemporaryDirectory(dir="/tmp") as name:  # pytest's own is nobody's
+        Path(name).chmod(0o755)
+        memory, hub = Path(name) / "memory", Path(name) / "hub"
+        (hub / "models").mkdir(parents=True)
+        monkeypatch.setenv("MEMEDIT_MEMORY", str(memory))
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub / "models"))
+        run("edit", "add", "Tea is green.")
+        for words in ("verify", "doctor"):  # now all that they take is imported
+            run(words)
+        hub.chmod(0)
+        for place in (memory / "journal.sqlite", memory):
+            mode = place.stat().st_mode
+            place.chmod(0)
+            with as_nobody():
+                assert "problem" not in run("verify", code=2).output
+                found = {f["name"]: f for f in json.loads(run("doctor", "--json", code=1).stdout)}
+            place.chmod(mode)
+            assert found["memory"]["state"] == "missing"
+            assert "cannot be read" in found["from the hub"]["said"]
+            assert "HF_HOME" in found["from the hub"]["cure"]
+        hub.chmod(0o755)
+        run("verify")
 
 
 def test_editors_say_what_they_are_for(run: Run) -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from memedit.cli.main import app
 from memedit.cli.serving import _announce
+from memedit.core.errors import InvalidInputError
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving import keys
@@ -80,9 +81,18 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_options_that_cannot_be(tmp_path: Path, options: list[str], text: str) -> None:
-    memory = ["--memory", str(tmp_path / "memory"), "--encoder", "hashing"]
+    memory = ["--memory", str(tmp_path / "memory"), "--encoder", "hashing", "--port", "0"]
     result = invoke("serve", *memory, *options)
     assert result.exit_code == 2 and text in result.output, result.output
+
+
+def test_a_key_that_can_be_left_nowhere_is_told_with_what_to_do(tmp_path: Path) -> None:
+    """The fault: "Permission denied: .../serve-key", and what it is was left to be guessed."""
+    (tmp_path / "serve-key").mkdir()
+    (tmp_path / "serve-key" / "x").touch()
+    with EditMemory(tmp_path, HashingEncoder()) as memory:
+        with pytest.raises(InvalidInputError, match=r"key of this run .*serve-key.*--api-key-file"):
+            _announce("http://x", "secret", Settings(), memory)
 
 
 @pytest.mark.slow

@@ -413,7 +413,9 @@ def test_another_encoder_is_refused_until_the_memory_is_reembedded(tmp_path: Pat
     with EditMemory(path, CountingEncoder(64)) as memory:
         memory.add_many([capital("France"), capital("Spain")])
         memory.forget(capital("Spain").id)
-    with pytest.raises(EncoderMismatchError, match=r"hashing-64.*hashing-32.*reembed"):
+    with pytest.raises(
+        EncoderMismatchError, match=r"hashing-64.*hashing-32.*reembed --encoder NAME"
+    ):
         EditMemory(path, CountingEncoder(32))
     with EditMemory(path) as memory, EditMemory(path, CountingEncoder(64)) as other:
         assert len(other.search(["capital of France"])[0]) == 1

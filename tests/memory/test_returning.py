@@ -11,6 +11,7 @@ from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.memory.moving import backup, restore
 from tests.memory.helpers import ids, sound, utc
+from tests.memory.test_editions import NEXT, document
 from tests.memory.test_pieces import ENCODER, over_time, price
 
 
@@ -18,6 +19,12 @@ from tests.memory.test_pieces import ENCODER, over_time, price
 def memory() -> Iterator[EditMemory]:
     with EditMemory(None, ENCODER) as opened:
         yield opened
+
+
+def texts(memory: EditMemory, as_of: str | None = None) -> list[str]:
+    """The passages of the document in force at a day."""
+    some = memory.documents(as_of=as_of)
+    return [r.edit.prompt for d in some for r in memory.document(d.name, as_of=as_of).passages]
 
 
 @pytest.mark.parametrize("where", ["ram", "folder", "postgres"])
@@ -129,3 +136,31 @@ def test_an_older_backup_comes_back_without_a_hole(tmp_path: Path) -> None:
     with EditMemory(folder, ENCODER) as memory:
         assert over_time(memory) == "555555555" and sound(memory)
         assert memory.finish_purge() is None
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_documents_passages_come_back_as_they_would_have_been_left(
+    memory: EditMemory, whole: bool
+) -> None:
+    """A version of a document leaves nothing, and takes nothing of what others say."""
+    memory.add(price(5))
+    memory.put_document(document("Days: 28.", "Sick: call."))
+    memory.put_document(document("Days: 30.", "Sick: call."), valid_from=NEXT)
+    memory.add(price(3), valid_until=utc(2032))
+    version, first = memory.version, ["Days: 28.", "Sick: call."]
+    assert (texts(memory), texts(memory, NEXT)) == (first, ["Days: 30.", "Sick: call."])
+    (days,) = [r.id for r in memory.records() if r.edit.prompt == "Days: 30."]
+    memory.purge(price(3).id)
+    if whole:
+        memory.purge(document="leave")
+    else:
+        memory.purge(days)
+    left = ([], []) if whole else (first, ["Sick: call."])
+    for back in (version, 0, version):
+        assert memory.restore(back) and sound(memory)
+        if back:
+            assert (texts(memory), texts(memory, NEXT)) == left
+            prices = [r for r in memory.records() if r.edit.subject == "shipping"]
+            assert [(r.edit, r.valid_from, r.valid_until) for r in prices] == [
+                (price(5), None, None)
+            ]

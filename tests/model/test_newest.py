@@ -38,6 +38,23 @@ def test_the_newer_is_seen_alone() -> None:
     assert seen(hit("The fee is 3 euros.", 4), hit("The fee is 5 euros.", 5)) == [5]
 
 
+def test_who_gives_a_list_anew_is_seen_alone() -> None:
+    """The fault: of two lists that differ in a name within, both were seen."""
+    old = "The Kelp service keeps its logs in Loki and Parquet."
+    new = "The Kelp service keeps its logs in Elastic and Parquet."
+    assert seen(hit(old, 1), hit(new, 2)) == [2]
+    long = "Kelp runs in Oslo, Linz{} Graz.", "Kelp runs in Oslo, Wels{} Graz."
+    for joined in (" and", ", and", " &", " or"):
+        assert seen(*(hit(each.format(joined), n) for n, each in enumerate(long, 1))) == [2]
+    assert seen(
+        hit("Kelp runs in Linz and pays in Euros.", 1),
+        hit("Kelp runs in Wels and pays in Euros.", 2),
+    ) == [1, 2]  # no list goes on
+    assert seen(
+        hit("Ann is interested in Chess and Golf.", 1), hit("Ann is interested in Go and Golf.", 2)
+    ) == [1, 2]
+
+
 def test_several_values_passages_and_edits_stay() -> None:
     both = hit("Ann is interested in Chess.", 1), hit("Ann is interested in Golf.", 2)
     assert seen(*both) == [1, 2]

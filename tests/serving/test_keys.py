@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from memedit.serving import keys
 from memedit.serving.guard import RateLimiter
 from memedit.serving.keys import KeyRing, make_key
 from memedit.serving.service import NAMESPACE_HEADER
+from tests.helpers import as_nobody
 from tests.serving.helpers import CAPITAL, ELSEWHERE, ring, run, tiny_service, within
 
 
@@ -66,6 +68,25 @@ def test_bad_files_and_settings(tmp_path: Path) -> None:
         make_key("Ann", ())
     with pytest.raises(InvalidInputError, match="Unknown key"):
         keys.revoke(tmp_path / "none.json", "abc")
+
+
+def test_a_key_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The fault: "[Errno 28] No space left on device.", of no file."""
+    (tmp_path / "file").touch()
+    with pytest.raises(MemoryStoreError, match=r"file/keys\.json' cannot be written: .*No key was"):
+        keys.add(tmp_path / "file" / "keys.json", make_key("Ann")[0])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs users")
+def test_keys_of_another_user_are_not_called_none(tmp_path: Path) -> None:
+    """As root makes them for a server that is not root. The fault: "is not a key file"."""
+    file = tmp_path / "keys.json"
+    keys.add(file, make_key("Ann")[0])
+    file.chmod(0)
+    with as_nobody(), pytest.raises(MemoryStoreError, match=r"cannot be read: Perm.*chown"):
+        keys.read(file)
+    file.chmod(0o600)
+    assert len(keys.read(file)) == 1
 
 
 def test_the_rate_is_a_bucket_that_fills() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from memedit.serving.settings import Settings, describe_settings, load_settings
 from tests import helpers
 from tests.memory.helpers import capital
 from tests.serving import processes
-from tests.serving.helpers import CAPITAL, QUESTION
+from tests.serving.helpers import CAPITAL, QUESTION, run, tiny_service, within
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 
@@ -47,6 +49,16 @@ def test_flags_before_environment_before_file_before_defaults(
     assert found.cors_origin == ("http://b", "http://c")
     assert (found.model_name, found.grace) == ("flag", 30.0)
     assert load_settings(None, {"no_auth": True}).answers_to is not None
+
+
+def test_what_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault: compose's ``${HOST:-}`` had the server listen on every address of the machine."""
+    for name in ("HOST", "MODEL", "PORT", "API_KEY_FILE", "MEMORY", "NO_AUTH"):
+        monkeypatch.setenv(f"MEMEDIT_{name}", "")
+    assert load_settings(None, {}) == Settings()
+    for given in ({"host": ""}, {"memory": " "}, {"model": ""}):
+        with pytest.raises(InvalidInputError, match="is empty"):
+            load_settings(None, given)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +172,22 @@ def test_backup_verify_and_restore(
     assert "no backup" in invoke("restore", str(tmp_path / "none"), code=2).output
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs users")
+def test_readiness_tells_of_a_directory_that_cannot_be_written() -> None:
+    """The fault: ``"writable": true``, and every change was refused."""
+
+    async def work(folder: Path) -> None:
+        async with within(tiny_service(folder)) as client:
+            for mode, writable in ((0o777, True), (0o555, False)):
+                folder.chmod(mode)
+                with helpers.as_nobody():
+                    told = (await client.get("/readyz")).json()["memory"]
+                assert told["writable"] == writable
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # pytest's own is nobody's
+        run(work(Path(name)))
+
+
 # -- deploy/ --------------------------------------------------------------------------------------
 
 
@@ -251,6 +279,15 @@ def test_dockerfile() -> None:
     # What is slow to install comes before the code, whose change would begin it anew.
     (code,) = (at for at, step in enumerate(steps) if step == ["COPY", "memedit ./memedit"])
     assert any("torch" in rest for name, rest in steps[:code] if name == "RUN")
+
+
+def test_the_image_has_every_extra_of_a_servers_routes() -> None:
+    """The fault: ``POST /mcp`` was 404 there, and a document in PDF was refused."""
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    (extras,) = re.findall(r"'\.\[([\w,]+)\]'", text)
+    assert set(extras.split(",")) == {"serve", "mcp", "documents", "postgres"}
+    runbook = (DEPLOY.parent / "docs" / "operations.md").read_text("utf-8")
+    assert f"pip install -c constraints.txt '.[{extras}]'" in runbook
 
 
 def test_the_dockerfile_passes_its_linter() -> None:

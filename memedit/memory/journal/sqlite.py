@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from memedit.core.errors import MemeditError, MemoryStoreError, UntrustedFileError
 from memedit.core.untrusted import check_folder, check_plain
@@ -28,6 +29,8 @@ FILE = JOURNAL
 
 BUSY_SECONDS = 30.0
 """How long a statement waits for another process's write to end."""
+_STEP = 250
+"""Milliseconds that it waits at a stretch: SQLite looks at no signal meanwhile."""
 
 _TABLE = re.compile(
     r"CREATE TABLE(?!.*\b(AS|CHECK|COLLATE|DEFAULT|GENERATED)\b)[\w\s\",()]+", re.I | re.S
@@ -38,11 +41,16 @@ _ATTACHED = "SQLITE_LIMIT_ATTACHED"  # Python 3.11
 _NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
 """How a rollback journal ends that names a super-journal (its format, "the magic string")."""
 
+_BUSY = (
+    f"Another process is writing, and did not end within {BUSY_SECONDS:g} s. Try again, or stop "
+    "that process."
+)
 _HINTS = {
-    "locked": "Another process is writing. Try again, or stop that process.",
-    "busy": "Another process is writing. Try again, or stop that process.",
+    "locked": _BUSY,
+    "busy": _BUSY,
     "full": "The disk is full: free some space. Nothing of this change was stored.",
-    "readonly": "The directory cannot be written: open the memory with read_only=True, or copy it.",
+    "readonly": "Whoever runs this may not write there: change the directory's owner or "
+    "permissions, or copy it and use the copy. To read only, open it with read_only=True.",
     "unable to open": "Check that the directory exists and may be written, or open it read_only.",
     "not a database": "Its journal.sqlite is no memedit journal: give another directory.",
     "malformed": "The journal is damaged: restore it from a backup or from an export.",
@@ -251,8 +259,30 @@ def open_engine(
 
 
 def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if connection.get_execution_options().get(WRITES, False):
+        _begin_writing(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Begin once others' writes have ended. Waits in steps: whoever presses Ctrl-C shall not wait
+    for another process too."""
+    driver = driver_of(connection)
+    (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    until = time.monotonic() + patience / 1_000
+    driver.execute(f"PRAGMA busy_timeout = {min(_STEP, patience)}")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except OperationalError as error:
+                if "locked" not in str(error.orig) or time.monotonic() >= until:
+                    raise
+            else:
+                return
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {patience}")
 
 
 def _connect(path: Path | None, needed: frozenset[str], *, read_only: bool) -> sqlite3.Connection:

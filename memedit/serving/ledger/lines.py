@@ -137,7 +137,7 @@ class InFile:
         except OSError as error:
             raise MemoryStoreError(
                 f"The audit log {str(self.path)!r} cannot be used: {error}.",
-                hint="No change is made without it.",
+                hint="No change is made without it. The server's user has to own it.",
             ) from error
 
     def whole(self) -> Whole:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -37,7 +39,7 @@ async def ready(service: State) -> JSONResponse:
         except MemeditError as error:
             reason = error.message
         else:
-            state = {"memory": _plain(now)}
+            state = {"memory": _plain(now, service.memory.path)}
             longest = service.settings.max_stale
             if longest is not None and now.stale_seconds > longest:
                 reason = f"The edits are {now.stale_seconds:.0f} seconds old."
@@ -46,13 +48,19 @@ async def ready(service: State) -> JSONResponse:
     return JSONResponse({"status": "ready"} | state)
 
 
-def _plain(now: Freshness) -> dict[str, Any]:
+def _plain(now: Freshness, folder: Path | None) -> dict[str, Any]:
     return {
         "version": now.version,
         "connected": now.connected,
         "stale_seconds": now.stale_seconds,
-        "writable": now.connected,
+        "writable": now.connected and (folder is None or _may_write(folder)),
     }
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether the system lets this process write into a folder, or make it."""
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.isdir(each))
+    return os.access(there, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 @router.get("/metrics")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +20,7 @@ from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.memory.journal.journal import FILE
-from memedit.memory.journal.sqlite import driver_of
+from memedit.memory.journal.sqlite import BUSY_SECONDS, driver_of
 from tests.memory.helpers import CountingEncoder, capital, ids, sound
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -112,6 +114,31 @@ def test_locked_by_another_writer(path: Path) -> None:
         assert len(memory.search(["capital of France"])[0]) == 1  # readers do not wait
         other.execute("ROLLBACK")
         assert memory.add(capital("Spain")).version == 2 and sound(memory)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGALRM")
+def test_who_waits_for_another_writer_can_be_interrupted(
+    path: Path,
+) -> None:
+    """The fault: Ctrl-C was heard only once the other process had ended, or after 30 seconds."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with EditMemory(path, CountingEncoder()) as memory, sql(path) as other:
+            other.execute("BEGIN IMMEDIATE")
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            started = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                memory.add(capital("Spain"))
+            assert time.monotonic() - started < BUSY_SECONDS / 2
+            other.execute("ROLLBACK")
+            assert memory.add(capital("Spain")).version == 2 and sound(memory)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_failure_between_the_statements_of_a_write(
