@@ -14,7 +14,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -120,9 +120,10 @@ def entry(source: Path, told: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {"date": when[:16], "figures": figures}
 
 
-def _plain(command: str) -> str:
-    """A command without this machine's folders."""
-    words = (re.sub(r"^/\S*/(?=benchmarks/)", "", word) for word in command.split())
+def _plain(command: str | Sequence[str]) -> str:
+    """A command, in one text or by its words, without this machine's folders."""
+    said = command.split() if isinstance(command, str) else [word or "''" for word in command]
+    words = (re.sub(r"^/\S*/(?=benchmarks/)", "", word) for word in said)
     return " ".join(re.sub(r"^/\S*/", "", word) if word.startswith("/") else word for word in words)
 
 

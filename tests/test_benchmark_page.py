@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.record import RESULTS, TOPICS, entry, figures_of, figures_of_run
+from benchmarks.record import RESULTS, TOPICS, _plain, entry, figures_of, figures_of_run
 from memedit.core.errors import InvalidInputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,3 +91,12 @@ def test_the_page_shows_the_newest_beside_the_one_before(tmp_path: Path) -> None
     assert "| a\\|b | 75.0% | 25.0–90.0 | 1,000 | 50.0% |" in text
     assert "before (2026-11-01)" in text and '??? note "As of 2026-11-01"' in text
     assert text.count("## zsRE") == 1 and "## Scale" not in text
+
+
+def test_a_command_by_its_words_is_one_line() -> None:
+    words = ["/home/me/benchmarks/everyday.py", "--data", "", "--model", "/models/m.gguf"]
+    assert (
+        _plain(words)
+        == "benchmarks/everyday.py --data '' --model m.gguf"
+        == _plain(" ".join(words).replace("  ", " '' "))
+    )
