@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import TypeAlias
 
 from memedit.core.errors import InvalidInputError
@@ -205,8 +206,9 @@ def select(
     Raises:
         InvalidInputError: no case is left, or no such part.
     """
-    if n is not None and n < 1:
-        raise InvalidInputError(f"n must be at least 1, not {n}.", hint="Left out: all cases.")
+    if n is not None and (not isinstance(n, Integral) or n < 1):
+        said = f"n must be a whole number of at least 1, not {n!r:.40}."
+        raise InvalidInputError(said, hint="Left out: all cases.")
     if part is not None and part not in PARTS:
         raise InvalidInputError(f"There is no part {part!r}.", hint=f"One of {', '.join(PARTS)}.")
     dropped: Counter[str] = Counter()

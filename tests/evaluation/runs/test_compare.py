@@ -222,8 +222,9 @@ def test_unknown_settings_and_foreign_folders_are_refused(
         compare(model, IKE, data, families=("genes",))
     with pytest.raises(InvalidInputError, match=r"families is a list, .*\['gen'\]"):
         compare(model, IKE, data, families="gen")
-    with pytest.raises(InvalidInputError, match="n must be at least 1"):
-        compare(model, IKE, data, n=0)
+    for n in (0, "1"):
+        with pytest.raises(InvalidInputError, match="n must be a whole number of at least 1"):
+            compare(model, IKE, data, n=n)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="A file of cases is a text or a Path, not list"):
         compare(model, IKE, [{"prompt": "x is"}])  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="cannot be made"):
