@@ -4,16 +4,17 @@ then "Our refund window is 45 days.".
 A small reader (:mod:`memedit.scope.adapted`), taught by pairs written by hand, says of each old one
 whether it stays, is said again, or is replaced. To retire what should stay is the worse error: what
 it is not quite sure of is told, and so is what it may not judge (several sentences, of which one is
-corrected; what holds from a later day on).
+corrected; what holds from a later day on; two old ones that hold side by side).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
-from memedit.core.text import find_subject
+from memedit.core.text import find_sentence_starts, find_subject
 from memedit.core.types import Edit, Hit, Record
 from memedit.model.deciding import Decider
 from memedit.model.restating import compare_forms
@@ -31,14 +32,23 @@ _MOST = 6
 """Old ones that are read beside a new one."""
 _LONGEST = 240
 """Characters of a statement that is read; what is longer says more than one thing."""
-_ENDS = re.compile(r"[.!?;][\"”')]*\s+\S")
-"""Between two sentences."""
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b"
+)
+_DAY = (
+    rf"(?:next|tomorrow|{_MONTH}|\d\d?\.?\s+(?:of\s+)?{_MONTH}|\d\d?(?:st|nd|rd|th)\b|"
+    r"\d\d?[./]\d|\d{4}\b|(?:first|start|beginning|middle|end)\s+of|further notice|easter|"
+    r"christmas|new year|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b)"
+)
+"""No hours, and no day of every week: "until 8 pm", "on Tuesdays"."""
 _LATER = re.compile(
-    r"\b(?:from|as of|as from|starting|beginning|effective|until|till|by|after|on)\s+(?:the\s+)?"
-    r"(?:next|tomorrow|\d|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tues|wednes|"
-    r"thurs|fri|satur|sun)\w*\b)|\bnext\s+(?:week|month|year|quarter|season|term|summer|winter|"
-    r"spring|autumn|time)\b|\b(?:will|shall|might|may soon|plans? to|going to|tomorrow|temporarily|"
-    r"for now|this (?:week|month|year)|today only)\b",
+    r"\b(?:from|as of|as from|starting|beginning|effective|until|till|by|after|on)\s+"
+    rf"(?:(?:in|on|with|from|early|late|mid)\s+)?(?:the\s+)?{_DAY}|"
+    r"\bnext\s+(?:week|month|year|quarter|season|term|summer|winter|spring|autumn|time)\b|"
+    r"\b(?:will|won['’]t|shall|might|plans? to|going to|about to|tomorrow|temporarily|for now|"
+    r"for the (?:time being|moment)|this (?:week|weekend|month|year|season|summer|winter|spring|"
+    r"autumn)|tonight)\b|['’]ll\b|(?<!as )\bsoon\b|(?<!as of )(?<!from )\btoday\b",
     re.IGNORECASE,
 )
 """In what may not hold yet, or not for long, if no date says it."""
@@ -63,7 +73,18 @@ def find_succeeded(
             sure.append(record)
         elif chance >= POSSIBLE:
             perhaps.append(record)
+    if _stand_beside(reader, sure):
+        return [], sure + perhaps
     return sure, perhaps
+
+
+def _stand_beside(reader: Adapted, records: Sequence[Record]) -> bool:
+    """Whether two old ones hold side by side: Mia's mobile number and that of her office. What
+    would replace both may mean either."""
+    from memedit.scope.adapted import STAYS
+
+    said = [r.edit.statement for r in sorted(records, key=lambda record: record.sequence)]
+    return bool((reader.rate(list(combinations(said, 2))).argmax(1) == STAYS).any())
 
 
 def _may_be_read(hit: Hit, edit: Edit) -> bool:
@@ -80,11 +101,16 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
     Of two in one form the words that differ decide (:mod:`memedit.model.restating`): to the reader
     "Sara speaks Greek" and "Sara speaks Basque" are alike.
     """
-    if _ENDS.search(old.statement) or _LATER.search(new.statement):
+    if _says_several(old.statement) or _LATER.search(new.statement):
         return False
     if compare_forms(old.statement, new.statement) is not None:
         return False
     return not (old.target_new and find_subject(new.statement, old.target_new)[1])
+
+
+def _says_several(text: str) -> bool:
+    # What goes on in small letters behind a full stop is a sentence, too.
+    return ";" in text.rstrip("; ") or len(find_sentence_starts(text.title())) > 1
 
 
 def _load_reader(decider: Decider) -> Adapted | None:

@@ -33,6 +33,7 @@ SUCCESSION = "succession.safetensors"
 """What a later statement does to an earlier one."""
 STAYS, REPEATS, REPLACES = range(3)
 """Its outputs: the earlier one stays, is said again, or the later one takes its place."""
+_OUTPUTS = 3
 RANK = 32
 SCALE = 2.0
 """What the low-rank product is multiplied by."""
@@ -71,6 +72,8 @@ def load_adapted(model: str, name: str) -> Adapted | None:
     try:
         stored = load_tensors(file)
         if bytes(stored.pop(DIGEST).tolist()).hex() == digest(folder / CROSS):
+            if len(stored["head.bias"]) != _OUTPUTS:
+                raise ValueError(f"{len(stored['head.bias'])} outputs, not {_OUTPUTS}")
             return Adapted(merge(cross, stored))
         _LOG.warning("%s belongs to another cross-encoder: train it anew, or remove it.", file)
     except (MemeditError, OSError, ValueError, KeyError, RuntimeError, TypeError, IndexError,
@@ -98,9 +101,8 @@ def merge(cross: CrossEncoder, stored: Mapping[str, Tensor]) -> CrossEncoder:
     """
     embeddings = cross.body.get_submodule("embeddings")
     body: nn.Module = copy.deepcopy(cross.body, {id(embeddings): embeddings})
-    weight = stored["head.weight"].float()
-    head = nn.Linear(weight.shape[1], weight.shape[0])
-    head.weight.copy_(weight)
+    head = nn.Linear(cross.head.in_features, len(stored["head.bias"]))
+    head.weight.copy_(stored["head.weight"].float())
     head.bias.copy_(stored["head.bias"].float())
     matrices = dict(body.get_submodule("encoder.layer").named_parameters())
     for name in sorted(name[:-2] for name in stored if name.endswith(".a")):

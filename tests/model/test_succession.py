@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from memedit.core.types import Decision, Edit, Record
 from memedit.core.untrusted import load_tensors
@@ -19,7 +21,7 @@ from memedit.model.correcting import find_corrections
 from memedit.model.deciding import Decider
 from memedit.scope import adapted
 from memedit.scope.adapted import DIGEST, REPEATS, REPLACES, STAYS, SUCCESSION, load_adapted
-from memedit.scope.classifier import locate_folder
+from memedit.scope.classifier import load_cross, locate_folder
 from memedit.scope.cross import FILE as CROSS
 from memedit.scope.reading import TextPair
 
@@ -28,14 +30,16 @@ NEW = "Our refund window is 45 days."
 
 
 class Reads:
-    """Every pair is as probable."""
+    """Every pair is as probable; with ``beside`` the old ones stand beside each other."""
 
-    def __init__(self, chance: float) -> None:
-        self.chance, self.pairs = chance, list[TextPair]()
+    def __init__(self, chance: float, new: str, beside: bool) -> None:
+        self.chance, self.new, self.beside = chance, new, beside
+        self.pairs = list[TextPair]()
 
     def rate(self, pairs: Sequence[TextPair]) -> npt.NDArray[np.float32]:
         self.pairs += pairs
-        return np.array([[1 - self.chance, 0, self.chance]] * len(pairs), np.float32)
+        chances = [0 if self.beside and new != self.new else self.chance for _, new in pairs]
+        return np.array([[1 - p, 0, p] for p in chances], np.float32).reshape(-1, 3)
 
 
 class Near:
@@ -48,9 +52,14 @@ class Near:
 
 
 def decide(
-    monkeypatch: pytest.MonkeyPatch, chance: float, new: str | Edit, *olds: str | Edit
+    monkeypatch: pytest.MonkeyPatch,
+    chance: float,
+    new: str | Edit,
+    *olds: str | Edit,
+    beside: bool = False,
 ) -> tuple[list[str], list[str], Reads]:
-    memory, reads = EditMemory(None, HashingEncoder(256)), Reads(chance)
+    memory = EditMemory(None, HashingEncoder(256))
+    reads = Reads(chance, stated(new).statement, beside)
     memory.add_many([stated(old) for old in olds or (OLD,)])
     decider = Decider(memory, "mention")
     decider.use(Near(), given=True)
@@ -85,6 +94,13 @@ def test_what_is_likely_corrected_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         (OLD, "From 1 May our refund window is 45 days."),
         (OLD, "Our refund window is going to be 45 days."),
         (OLD, "This week our refund window is 45 days."),
+        ("Goods go back within 30 days\nShipping is free", NEW),
+        ("Goods go back within 30 days. send them to Graz.", NEW),
+        (OLD, "Until further notice our refund window is 45 days."),
+        (OLD, "Starting in May our refund window is 45 days."),
+        (OLD, "This weekend our refund window is 45 days."),
+        (OLD, "We'll give you 45 days for a refund."),
+        (OLD, "Our refund window is 45 days soon."),
         ("Sara speaks Portuguese.", "Sara speaks Finnish."),  # may be both
     ],
 )
@@ -92,6 +108,33 @@ def test_what_says_more_or_holds_later_is_told_only(
     old: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert decide(monkeypatch, 0.99, new, old)[:2] == ([], [old])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Our office is at e.g. 5 Main St. Graz", "We sit at 7 Elm Road."),
+        ("Dr. Smith is head of the clinic.", "The clinic's head is Dr. Jones."),
+        ("Room No. 5 costs approx. 9.50 euros.", "One pays 12.50 euros for that room."),
+        (OLD, "Returns are possible until 8 pm."),
+        (OLD, "Goods go back from 9 to 18."),
+        (OLD, "We take goods back on Tuesdays as of today."),
+        (OLD, "Goods go back to Graz after the move from Marburg."),
+    ],
+)
+def test_neither_an_abbreviation_nor_an_hour_keeps_the_old(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert decide(monkeypatch, 0.99, new, old)[:2] == ([old], [])
+
+
+def test_of_two_that_hold_side_by_side_none_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen with the packaged reader: both numbers were gone."""
+    olds = ["Mia's mobile number is 555-1234.", "One rings Mia's office under 555-4321."]
+    new = "You can reach Mia under 555-9999."
+    gone, perhaps, reads = decide(monkeypatch, 0.99, new, *olds, beside=True)
+    assert gone == [] and sorted(perhaps) == olds and tuple(olds) in reads.pairs
+    assert sorted(decide(monkeypatch, 0.99, new, *olds)[0]) == olds
 
 
 def test_a_statement_takes_the_place_of_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +178,21 @@ def test_a_reader_that_cannot_be_read_loses_no_edit(
     monkeypatch.setattr(adapted, "load_cross", lambda model: object())
     assert load_adapted.__wrapped__("there", SUCCESSION) is None
     assert "cannot be used" in caplog.text
+
+
+@pytest.mark.parametrize("shape", [(2, 384), (3, 5)])
+def test_a_head_of_another_size_loses_no_edit(
+    minilm: Any, shape: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = locate_folder("")
+    stored = load_tensors(folder / SUCCESSION)
+    stored |= {"head.weight": torch.zeros(shape), "head.bias": torch.zeros(shape[0])}
+    save_file(stored, tmp_path / SUCCESSION)
+    (tmp_path / CROSS).symlink_to(folder / CROSS)
+    cross = load_cross("")
+    monkeypatch.setattr(adapted, "locate_folder", lambda model: tmp_path)
+    monkeypatch.setattr(adapted, "load_cross", lambda model: cross)
+    assert load_adapted.__wrapped__("there", SUCCESSION) is None
 
 
 def test_few_pairs_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
