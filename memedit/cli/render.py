@@ -372,6 +372,9 @@ def explanation(given: Explanation) -> None:
     table.add_column(overflow="fold")
     decision = given.decision
     verdict = f"an edit applies ({given.editor})" if decision else "no edit applies"
+    if decision and given.answer == given.base_answer:
+        # A reader may find in a fact no answer to the question: the base's own stands.
+        verdict = f"an edit was found ({given.editor}), but the answer is the base's own"
     table.add_row("answer", Text(given.answer))
     table.add_row("base answer", Text(given.base_answer))
     table.add_row(

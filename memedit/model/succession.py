@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from memedit.core.text import find_sentence_starts, find_subject
 from memedit.core.types import Edit, Hit, Record
 from memedit.model.deciding import Decider
-from memedit.model.restating import compare_forms
+from memedit.model.restating import compare_forms, numbers_of
 from memedit.scope.classifier import ClassifierScope
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ _LATER = re.compile(
     re.IGNORECASE,
 )
 """In what may not hold yet, or not for long, if no date says it."""
+
+
+_TIME = r"\d{1,2}(?:[:.h]\d{2})?\s*(?:[ap]\.?m\b\.?|o'clock|h\b)?"
+_SPAN = re.compile(
+    rf"\b(?:from|between|open)\s+{_TIME}\s*(?:to|until|till|and|–|-)\s*{_TIME}", re.IGNORECASE
+)
+"""Two ends of a time, as of opening hours."""
+_BEGINS = re.compile(r"\b(?:open|start|begin)s?\b|\bfrom\b", re.IGNORECASE)
+_STOPS = re.compile(r"\b(?:(?:close|shut|end|stop|finish)(?:e?s)?|until|till|to)\b", re.IGNORECASE)
 
 
 def find_succeeded(
@@ -103,6 +112,8 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
     """
     if _says_several(old.statement) or _LATER.search(new.statement):
         return False
+    if _SPAN.search(old.statement) and _says_one_end(new.statement):
+        return False  # "shuts at 7 pm" leaves when it opens
     if compare_forms(old.statement, new.statement) is not None:
         return False
     return not (old.target_new and find_subject(new.statement, old.target_new)[1])
@@ -111,6 +122,11 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
 def _says_several(text: str) -> bool:
     # What goes on in small letters behind a full stop is a sentence, too.
     return ";" in text.rstrip("; ") or len(find_sentence_starts(text.title())) > 1
+
+
+def _says_one_end(text: str) -> bool:
+    """Whether a sentence with a single number says when something begins or stops, not both."""
+    return len(numbers_of(text)[0]) == 1 and bool(_BEGINS.search(text)) != bool(_STOPS.search(text))
 
 
 def _load_reader(decider: Decider) -> Adapted | None:

@@ -142,10 +142,12 @@ def invalid(problems: Any, known: Sequence[str] = ()) -> ApiError:
     parts = parts[1:] if stem and parts[0] in {"body", "query", "path"} else parts
     where = ".".join(part for part in parts if "[" not in part)  # a type is no place
     # Half a character may have been sent, and no answer can hold it.
-    said = first["msg"]
+    said, near = str(first["msg"]), list[str]()
     if first["type"] == "extra_forbidden":
         near = get_close_matches(parts[-1], known, n=1)
         said = f"There is no such field here.{f' Did you mean {near[0]}?' if near else ''}"
+    if len(parts) == 1 and first["type"] in {"extra_forbidden", "missing"} and not near:
+        said = f"{said.rstrip('.')}. There are: {', '.join(known)}." if known else said
     what = str(said).removeprefix("Value error, ")[:_MOST].encode("utf-8", "replace").decode()
     where = where.encode("utf-8", "replace").decode()
     return ApiError(400, f"{where}: {what}" if where else what, code="invalid_value", param=where)

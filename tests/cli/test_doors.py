@@ -19,11 +19,12 @@ from typer.testing import CliRunner, Result
 
 from memedit.cli import doctor, render
 from memedit.cli.main import app
-from memedit.core.types import Edit
+from memedit.core.types import Decision, Edit
 from memedit.editors import available, purposes
 from memedit.editors._purposes import PURPOSES
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
+from memedit.model.explanation import Explanation
 from tests.helpers import as_nobody
 
 Run = Callable[..., Result]
@@ -314,3 +315,19 @@ def test_history_of_long_facts_reads_well_in_a_narrow_terminal(
     assert lines[0].startswith("1  ") and "add" in lines[0]
     assert all(len(line.rstrip()) <= 80 for line in lines) and 3 <= len(lines) <= 4
     assert lines[-1].rstrip().endswith("…")
+
+
+def test_an_edit_that_changed_nothing_is_not_said_to_apply(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault: "an edit applies" beside an answer that was the base's own, word for word."""
+    console = Console(width=120, record=True)
+    monkeypatch.setattr(render, "stdout", lambda: console)
+    memory = EditMemory(None, HashingEncoder(64))
+    memory.add(Edit("The CEO of Acme is", "Ada", "Acme"))
+    (near,) = memory.search(["The CEO of Acme is"])
+    decision = Decision(hits=tuple(near), score=0.9, threshold=0.3)
+    for answer, said in (
+        ("Ada", "an edit applies (serac)"),
+        ("Bo", "the answer is the base's own"),
+    ):
+        render.explanation(Explanation("Who?", answer, "Bo", decision, "serac", 1))
+        assert said in console.export_text()

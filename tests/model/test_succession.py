@@ -102,6 +102,8 @@ def test_what_is_likely_corrected_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         (OLD, "We'll give you 45 days for a refund."),
         (OLD, "Our refund window is 45 days soon."),
         ("Sara speaks Portuguese.", "Sara speaks Finnish."),  # may be both
+        ("Our workshop is open from 9 am to 5.30 pm.", "Our workshop shuts at 7 pm now."),
+        ("The library is open 9:00–18:00.", "The library opens its doors at 10:00 these days."),
     ],
 )
 def test_what_says_more_or_holds_later_is_told_only(
@@ -135,6 +137,12 @@ def test_of_two_that_hold_side_by_side_none_is_replaced(monkeypatch: pytest.Monk
     gone, perhaps, reads = decide(monkeypatch, 0.99, new, *olds, beside=True)
     assert gone == [] and sorted(perhaps) == olds and tuple(olds) in reads.pairs
     assert sorted(decide(monkeypatch, 0.99, new, *olds)[0]) == olds
+
+
+def test_opening_hours_are_replaced_by_both_their_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = "Our workshop is open from 9 am to 5.30 pm."
+    for new in ("You find us at work between 8 and 6.", "Hours of the workshop: 24 hours a day."):
+        assert decide(monkeypatch, 0.99, new, old)[:2] == ([old], [])
 
 
 def test_a_statement_takes_the_place_of_an_object(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,7 +222,11 @@ def test_what_is_wrong_with_a_body_is_told() -> None:
             told = "valid_from: the date: '31.12.2026' is no date (ISO 8601, such as 2026-01-31)."
             assert late["message"] == told
             none = await refuse("/v1/explain", json={})
-            assert (none["message"], none["param"]) == ("query: Field required", "query")
+            assert none["message"].startswith("query: Field required. There are: query, ")
+            assert none["param"] == "query"
+            # The fault: which fields there are stood nowhere.
+            none = await refuse("/v1/reports", json={"kind": "wrong_answer", "said": "4711"})
+            assert "There are: kind, query, " in none["message"] and "4711" not in str(none)
             purge = await refuse("/v1/purge", json={})
             assert purge["message"].startswith("give exactly one of ids")
 

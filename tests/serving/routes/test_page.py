@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from itertools import pairwise
@@ -106,6 +107,30 @@ def test_fix_a_wrong_answer_see_it_undo_it_see_it_gone(
     assert page.inner_text("#edited") == before
     assert page.locator("#edits tr").count() == 0 and page.is_visible("#none")
     assert page.problems == []
+
+
+def test_an_edit_that_changed_nothing_is_not_said_to_have_answered(
+    browser: Any, server: tuple[Running, str]
+) -> None:
+    """The fault: a reader that found no answer in a fact sent the question back to the base, and
+    the page said "Answered from your edit" beside two answers of the same words."""
+    running, secret = server
+    auth = {"Authorization": f"Bearer {secret}"}
+    assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
+    page = opened(browser, server)
+
+    def sent_back(route: Any) -> None:  # the tiny model has no reader that declines
+        told = route.fetch()
+        text = r'"(?:[^"\\]|\\.)*"'
+        (answer,) = re.findall(rf'"answer": ?({text})', told.text())
+        given = re.sub(rf'("base_answer": ?){text}', lambda m: m[1] + answer, told.text())
+        route.fulfill(response=told, body=given)
+
+    page.route("**/v1/explain", sent_back)
+    ask(page, QUESTION)
+    page.wait_for_selector("#why >> text=Your edit was found, but the answer is the same")
+    assert page.inner_text("#edited") == page.inner_text("#base")
+    assert "Answered from" not in page.inner_text("#why") and page.problems == []
 
 
 def test_the_table_change_take_back_search_and_history(

@@ -154,7 +154,10 @@ function why(found) {
   const lines = [];
   if (found.in_scope) {
     const hit = found.hits[0];
-    lines.push(el("p", "Answered from your edit: " + hit.fact));
+    // A reader may find in a fact no answer to the question: the model's own stands, word for word.
+    const own = found.answer === found.base_answer;
+    lines.push(el("p", (own ? "Your edit was found, but the answer is the same as without it: " : "Answered from your edit: ") + hit.fact));
+    if (own) lines.push(el("p", "If that is wrong, say the right answer under “This answer is wrong”.", { class: "quiet" }));
     const of = hit.document;
     if (of) lines.push(el("p", `Document ${of.name}, version ${of.version}, passage ${of.passage} of ${of.of}`, { class: "quiet" }));
     const matched = [hit.mention, ...hit.words].filter(Boolean);
