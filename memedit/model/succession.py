@@ -23,7 +23,7 @@ from memedit.scope.classifier import ClassifierScope
 if TYPE_CHECKING:
     from memedit.scope.adapted import Adapted
 
-SURE, POSSIBLE = 0.9, 0.3
+SURE, POSSIBLE = 0.95, 0.5
 """Probability from which an old one is replaced, and from which it is told as a possible
 conflict."""
 _ALIKE = 0.3
@@ -52,8 +52,8 @@ _LATER = re.compile(
     re.IGNORECASE,
 )
 """In what may not hold yet, or not for long, if no date says it."""
-
-
+_PAST = re.compile(r"\b(?:was|were|had|used to|formerly|previously|once)\b", re.IGNORECASE)
+"""In what may hold no longer, where the old one is of now."""
 _TIME = r"\d{1,2}(?:[:.h]\d{2})?\s*(?:[ap]\.?m\b\.?|o'clock|h\b)?"
 _SPAN = re.compile(
     rf"\b(?:from|between|open)\s+{_TIME}\s*(?:to|until|till|and|–|-)\s*{_TIME}", re.IGNORECASE
@@ -78,9 +78,10 @@ def find_succeeded(
     rated = reader.rate([(hit.record.edit.statement, edit.statement) for hit in near])[:, REPLACES]
     sure, perhaps = list[Record](), list[Record]()
     for record, chance in zip([hit.record for hit in near], rated, strict=True):
+        whole = record.edit.is_statement and edit.is_statement
         if chance >= SURE and _may_be_replaced(record.edit, edit):
             sure.append(record)
-        elif chance >= POSSIBLE:
+        elif chance >= (POSSIBLE if whole else SURE):  # of an object the scope tells, too
             perhaps.append(record)
     if _stand_beside(reader, sure):
         return [], sure + perhaps
@@ -114,6 +115,8 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
         return False
     if _SPAN.search(old.statement) and _says_one_end(new.statement):
         return False  # "shuts at 7 pm" leaves when it opens
+    if _PAST.search(new.statement) and not _PAST.search(old.statement):
+        return False
     if compare_forms(old.statement, new.statement) is not None:
         return False
     return not (old.target_new and find_subject(new.statement, old.target_new)[1])

@@ -3,7 +3,7 @@
     python -m memedit.training.adapting [--bf16] [--out FOLDER]
 
 Low-rank changes of all layers of the scope's cross-encoder, which therefore comes first: where that
-is trained anew, these must be, too. A quarter of an hour of one core with bfloat16 instructions;
+is trained anew, these must be, too. Half an hour of one core with bfloat16 instructions;
 interrupted, the same command goes on.
 """
 
@@ -109,7 +109,7 @@ def train_adapted(
 
 def main(
     out: Annotated[Path | None, typer.Option(help="Folder; the packaged one.")] = None,
-    steps: Annotated[int, typer.Option(min=1)] = 2000,
+    steps: Annotated[int, typer.Option(min=1)] = 6000,
     batch: Annotated[int, typer.Option(min=1)] = 32,
     seed: Annotated[int, typer.Option()] = 0,
     bf16: Annotated[bool, typer.Option(help="Passes in bfloat16.")] = False,
