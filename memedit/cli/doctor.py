@@ -73,6 +73,10 @@ def _python() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     """A line for what memedit always needs, and one for each extra, by memedit's own metadata."""
     needed: dict[str, list[Requirement]] = {"": []}
+    if _version("memedit") is None:  # its sources on the path, or what one may not read
+        said = "what memedit needs is not known: it is not installed, or its metadata not readable"
+        yield Finding("optional", "packages", said, "pip install memedit")
+        return
     for text in metadata.requires("memedit") or ():
         requirement = Requirement(text)
         for extra in ("", *(metadata.metadata("memedit").get_all("Provides-Extra") or ())):

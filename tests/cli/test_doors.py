@@ -7,6 +7,7 @@ import os
 import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -135,6 +136,18 @@ def test_what_one_may_not_read_is_not_called_damaged(
             assert "HF_HOME" in found["from the hub"]["cure"]
         hub.chmod(0o755)
         run("verify")
+
+
+def test_doctor_of_sources_that_are_not_installed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    for asked in ("version", "requires", "metadata"):
+        monkeypatch.setattr(metadata, asked, unknown)
+    found = {f["name"]: f for f in json.loads(run("doctor", "--json").stdout)}
+    assert "not installed" in found["packages"]["said"]
 
 
 def test_editors_say_what_they_are_for(run: Run) -> None:

@@ -344,7 +344,7 @@ def test_verify(run: Run) -> None:
 def test_another_encoder_is_refused_with_the_command_that_cures_it(run: Run, memory: Path) -> None:
     run("edit", "add", *FRANCE)
     refused = run("edit", "add", "Tea is green.", "--encoder", "hashing:64", code=2)
-    assert f"memedit edit reembed --memory {memory}" in refused.stderr
+    assert f"memedit edit reembed --encoder NAME --memory {memory}" in refused.stderr
     assert told(run("edit", "reembed", "--encoder", "hashing:64", "--json"))["edits"] == 1
     run("edit", "add", "Tea is green.", "--encoder", "hashing:64")
 
