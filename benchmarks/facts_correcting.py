@@ -5,7 +5,7 @@ rules of several topics; then come the same rule with another value in the same 
 (``corrects``), of another subject, and rules of other topics (``stays``). ``written``: statements
 of ten domains with what corrects them and what stays beside them, written by hand before the
 decision was (``facts_restated.jsonl``); the domains held out served no tuning. ``blind``: the same
-of twelve domains, by a writer who knew no more than what a correction is; read by nobody
+of twelve domains, by another writer under the brief of a part of the training; read by nobody
 (``facts_restated_blind.jsonl``). ``asked``: questions
 of HalluEditBench as prompts, put in other words or as a sentence, and other questions about the
 same subject. ``ramdocs``: passages about things of one name, some copies that say otherwise.

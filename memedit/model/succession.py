@@ -52,7 +52,10 @@ _LATER = re.compile(
     re.IGNORECASE,
 )
 """In what may not hold yet, or not for long, if no date says it."""
-_PAST = re.compile(r"\b(?:was|were|had|used to|formerly|previously|once)\b", re.IGNORECASE)
+_PAST = re.compile(
+    r"\b(?:was|were|had|used to|formerly|previously|once(?! (?:an?|every|per|you)\b))\b",
+    re.IGNORECASE,
+)
 """In what may hold no longer, where the old one is of now."""
 _TIME = r"\d{1,2}(?:[:.h]\d{2})?\s*(?:[ap]\.?m\b\.?|o'clock|h\b)?"
 _SPAN = re.compile(

@@ -122,6 +122,7 @@ def test_what_says_more_or_holds_later_is_told_only(
         (OLD, "Returns are possible until 8 pm."),
         (OLD, "Goods go back from 9 to 18."),
         (OLD, "We take goods back on Tuesdays as of today."),
+        (OLD, "We take goods back once a month."),
         (OLD, "Goods go back to Graz after the move from Marburg."),
     ],
 )
