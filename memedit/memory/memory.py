@@ -34,6 +34,7 @@ from memedit.memory.documents import Documented
 from memedit.memory.erasing.verbs import Erasable
 from memedit.memory.importing import Import
 from memedit.memory.journal.feed import Freshness
+from memedit.memory.journal.patience import CLOSING
 from memedit.memory.journal.rows import readable, record_row
 from memedit.memory.live.state import LiveSet
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
@@ -130,10 +131,21 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
         self.close()
 
     def close(self) -> None:
-        """Write counts of use, an index snapshot where that saves time, and let go of the files."""
+        """Write counts of use, an index snapshot where that saves time, and let go of the files.
+
+        Waits seconds, not longer, for another process that is writing: its counts of use are all
+        that closing could lose.
+        """
+        self.hurry()
         if not self._store.journal.closed and self.freshness().connected:
             self._uses.write()
         self._store.close()
+
+    def hurry(self, seconds: float = CLOSING) -> None:
+        """Let changes wait for another process's write no longer than so many seconds from now,
+        those that wait already too: this process is about to end. One that waits in vain raises
+        :class:`MemoryStoreError`, and nothing of it is stored. No effect on PostgreSQL."""
+        self._store.hurry(seconds)
 
     def _current(self) -> AbstractContextManager[LiveSet]:
         return self._store.reading()

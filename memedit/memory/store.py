@@ -18,6 +18,7 @@ from memedit.core.types import Record, Vectors, check_named
 from memedit.memory.address import Address
 from memedit.memory.encoding import Encoding, VectorTable
 from memedit.memory.journal import copying
+from memedit.memory.journal.database import Hurries
 from memedit.memory.journal.journal import Journal
 from memedit.memory.journal.rows import Head, readable
 from memedit.memory.journal.turns import Turns
@@ -284,6 +285,11 @@ class Store:
                     f"{str(path)!r} holds another memory, or changes that this one lacks.",
                     hint="Save into an empty directory, or export and import the edits.",
                 )
+
+    def hurry(self, seconds: float) -> None:
+        """Wait for other processes' writes no longer than so many seconds from now."""
+        if isinstance(self.journal.database, Hurries):
+            self.journal.database.hurry(seconds)
 
     def close(self) -> None:
         """Snapshot where that saves time, and let go of the files."""

@@ -33,6 +33,8 @@ from memedit.serving.settings import Settings
 from memedit.serving.tools import protocol
 
 _REFERENCE = "#/components/schemas/{model}"
+_LAST = 3.0
+"""Seconds that changes under way wait for another process once the server is told to stop."""
 
 
 def assemble(
@@ -136,7 +138,8 @@ def _describe(app: FastAPI) -> None:
 def run(
     app: FastAPI, bound: socket.socket, started: Callable[[str], None], *, grace: float = 30.0
 ) -> None:
-    """Serve until interrupted or terminated; requests that are being answered are finished.
+    """Serve until interrupted or terminated; requests that are being answered are finished, but a
+    change that still waits for another process's write is refused after three seconds.
 
     SIGTERM ends in :class:`SystemExit` with status 0, so that the caller can put things away.
 
@@ -155,6 +158,20 @@ def run(
     )  # fmt: skip
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again
     try:
-        uvicorn.Server(config).run(sockets=[bound])
+        _Server(config, app.state.service).run(sockets=[bound])
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+class _Server(uvicorn.Server):
+    """Whose changes hurry once it is told to stop: each could wait half a minute for a write of
+    another process's, one after the other."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.memory.hurry(_LAST)
+        self._service.desk.hurry(_LAST)
+        await super().shutdown(sockets)

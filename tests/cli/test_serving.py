@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from memedit.cli.serving import _announce
 from memedit.core.errors import InvalidInputError
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
+from memedit.memory.journal.journal import FILE
 from memedit.serving import keys
 from memedit.serving.settings import Settings
 from tests.serving import processes
@@ -116,4 +121,25 @@ def test_a_key_made_for_the_run_is_kept_out_of_the_log(tmp_path: Path) -> None:
         url = f"{process.url}/v1/chat/completions"
         assert httpx.post(url, json=asked, headers=auth).status_code == 502
         assert theirs.read() == ""
+        waits, seconds = _stop_while_another_writes(process, memory, auth)
     assert secret not in process.printed()
+    # The fault: the change under way, and the counts of use after it, waited 30 seconds each.
+    assert waits.status_code == 503 and seconds < 15
+    with EditMemory(memory, HashingEncoder()) as store:
+        assert [r.edit.subject for r in store.records()] == [CAPITAL["subject"]]
+
+
+def _stop_while_another_writes(
+    process: processes.Process, memory: Path, auth: dict[str, str]
+) -> tuple[httpx.Response, float]:
+    """What a change is told that waits meanwhile; how many seconds stopping took."""
+    body = {"prompt": "The capital of Peru is", "target_new": "Cusco"}
+    with closing(sqlite3.connect(memory / FILE)) as other, ThreadPoolExecutor(1) as threads:
+        other.execute("BEGIN IMMEDIATE")
+        url = f"{process.url}/v1/edits"
+        waiting = threads.submit(httpx.post, url, json=body, headers=auth, timeout=100)
+        time.sleep(0.5)
+        started = time.monotonic()
+        process.popen.terminate()
+        process.popen.wait(100)
+        return waiting.result(), time.monotonic() - started

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -34,6 +34,15 @@ class Listener(Protocol):
 
     def close(self) -> None:
         """Let go of the connection."""
+
+
+@runtime_checkable
+class Hurries(Protocol):
+    """A database that can be told not to wait long any more. Not every one can."""
+
+    def hurry(self, seconds: float) -> None:
+        """Wait for other processes' writes no longer than so many seconds from now, in
+        transactions that wait already as well."""
 
 
 class Database(Protocol):

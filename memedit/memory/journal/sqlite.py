@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from memedit.core.errors import MemeditError, MemoryStoreError, UntrustedFileErr
 from memedit.core.untrusted import check_folder, check_plain
 from memedit.memory.address import JOURNAL, OWN, quote
 from memedit.memory.journal.database import WRITES, Listener
+from memedit.memory.journal.patience import Patience
 from memedit.memory.journal.schema import NEEDED
 
 FILE = JOURNAL
@@ -42,8 +44,8 @@ _NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
 """How a rollback journal ends that names a super-journal (its format, "the magic string")."""
 
 _BUSY = (
-    f"Another process is writing, and did not end within {BUSY_SECONDS:g} s. Try again, or stop "
-    "that process."
+    f"Another process is writing, and did not end in time ({BUSY_SECONDS:g} s; less where this one "
+    "is about to end). Try again, or stop that process."
 )
 _HINTS = {
     "locked": _BUSY,
@@ -70,6 +72,7 @@ class SQLite:
     def __init__(self, path: Path | None, *, read_only: bool) -> None:
         self.address, self.path, self.read_only = path, path, read_only
         self._opened: tuple[int, int] | None = None
+        self._patience = Patience(BUSY_SECONDS)
         if path is None or not path.exists():
             return
         if not path.is_dir():
@@ -112,7 +115,14 @@ class SQLite:
         def note_opened() -> None:
             self._opened = None if file is None else _place(file)
 
-        return open_engine(file, read_only=self.read_only, opened=note_opened, needed=NEEDED)
+        return open_engine(
+            file, read_only=self.read_only, opened=note_opened, needed=NEEDED,
+            patience=self._patience,
+        )  # fmt: skip
+
+    def hurry(self, seconds: float) -> None:
+        """Wait for other processes' writes no longer than so many seconds from now."""
+        self._patience.hurry(seconds)
 
     def check_place(self) -> None:
         """Refuse to commit into a file that nobody will find again.
@@ -242,10 +252,11 @@ def open_engine(
     read_only: bool,
     opened: Callable[[], None] = lambda: None,
     needed: frozenset[str] = frozenset(),
+    patience: Patience | None = None,
 ) -> Engine:
     """An engine of exactly one connection to the file (or to RAM). Connects lazily, and then tells
     ``opened``. A file whose tables lack one of ``needed`` is another program's: nothing in it is
-    changed by connecting."""
+    changed by connecting. A write waits for others' as long as ``patience`` lasts."""
 
     def connect() -> sqlite3.Connection:
         connection = _connect(path, needed, read_only=read_only)
@@ -254,35 +265,36 @@ def open_engine(
 
     # One connection for good: a second one to RAM would see an empty database.
     engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", partial(_begin, patience or Patience(BUSY_SECONDS)))
     return engine
 
 
-def _begin(connection: Connection) -> None:
+def _begin(patience: Patience, connection: Connection) -> None:
     if connection.get_execution_options().get(WRITES, False):
-        _begin_writing(connection)
+        _begin_writing(connection, patience)
     else:
         connection.exec_driver_sql("BEGIN")
 
 
-def _begin_writing(connection: Connection) -> None:
+def _begin_writing(connection: Connection, patience: Patience) -> None:
     """Begin once others' writes have ended. Waits in steps: whoever presses Ctrl-C shall not wait
     for another process too."""
     driver = driver_of(connection)
-    (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
-    until = time.monotonic() + patience / 1_000
-    driver.execute(f"PRAGMA busy_timeout = {min(_STEP, patience)}")
+    (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    since = time.monotonic()
+    driver.execute(f"PRAGMA busy_timeout = {min(_STEP, usual)}")
     try:
         while True:
             try:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             except OperationalError as error:
-                if "locked" not in str(error.orig) or time.monotonic() >= until:
+                over = patience.is_over(since, usual / 1_000)
+                if over or "locked" not in str(error.orig):
                     raise
             else:
                 return
     finally:
-        driver.execute(f"PRAGMA busy_timeout = {patience}")
+        driver.execute(f"PRAGMA busy_timeout = {usual}")
 
 
 def _connect(path: Path | None, needed: frozenset[str], *, read_only: bool) -> sqlite3.Connection:

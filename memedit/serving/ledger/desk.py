@@ -88,6 +88,10 @@ class Desk:
                 self._ready = True
             yield db
 
+    def hurry(self, seconds: float) -> None:
+        """Wait for other processes no longer than so many seconds from now."""
+        self._tables.hurry(seconds)
+
     def close(self) -> None:
         self._tables.close()
 

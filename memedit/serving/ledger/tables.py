@@ -13,7 +13,9 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from memedit.memory import EditMemory
 from memedit.memory.address import Address, is_url
 from memedit.memory.journal.postgres import Postgres
+from memedit.memory.journal.patience import Patience
 from memedit.memory.journal.sqlite import (
+    BUSY_SECONDS,
     check_schema,
     compact,
     driver_of,
@@ -39,6 +41,7 @@ class Tables:
     def __init__(self, address: Address) -> None:
         self.shared = is_url(address)
         self.order = "number" if self.shared else "rowid"
+        self._patience = Patience(BUSY_SECONDS)
         self._lock: AbstractContextManager[Any] = threading.Lock()
         self._errors: Any
         if self.shared:
@@ -51,7 +54,8 @@ class Tables:
             if file is not None:
                 file.parent.mkdir(parents=True, exist_ok=True)
             self._errors = lambda: store_errors(file)
-            self._engine = open_engine(file, read_only=False).execution_options(memedit_write=True)
+            engine = open_engine(file, read_only=False, patience=self._patience)
+            self._engine = engine.execution_options(memedit_write=True)
 
     def create(self, db: Connection, statements: Sequence[str]) -> None:
         """Make these tables unless they are there. The shared ones number their rows."""
@@ -86,6 +90,10 @@ class Tables:
         """Write the file anew, without what was deleted; what could not be done."""
         with self._lock, self._errors(), self._engine.connect() as connection:
             return compact(driver_of(connection))
+
+    def hurry(self, seconds: float) -> None:
+        """Wait for other processes no longer than so many seconds from now."""
+        self._patience.hurry(seconds)
 
     def close(self) -> None:
         """Let go of every connection."""

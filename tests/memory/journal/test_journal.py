@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -143,6 +144,39 @@ def test_who_waits_for_another_writer_can_be_interrupted(
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         gc.enable()
+
+
+def test_who_waits_for_another_writer_can_be_hurried(path: Path) -> None:
+    with EditMemory(path, CountingEncoder()) as memory, sql(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(2) as threads:
+            waiting = [threads.submit(memory.add, capital(land)) for land in ("Spain", "Peru")]
+            time.sleep(0.1)
+            started = time.monotonic()
+            memory.hurry(0.2)
+            for each in waiting:  # they wait one after the other
+                with pytest.raises(MemoryStoreError, match=r"locked.*Another process"):
+                    each.result()
+            assert time.monotonic() - started < BUSY_SECONDS / 6
+        other.execute("ROLLBACK")
+        assert memory.add(capital("Spain")).version == 2 and sound(memory)
+
+
+def test_closing_does_not_wait_long_for_another_writer(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The fault: counts of use, on which nothing rests, were waited for 30 seconds."""
+    with sql(path) as other:
+        with EditMemory(path, CountingEncoder()) as memory:
+            kept = memory.add(capital("Spain")).record
+            memory.count_use([kept])
+            other.execute("BEGIN IMMEDIATE")
+            started = time.monotonic()
+        assert time.monotonic() - started < BUSY_SECONDS / 4
+        assert "1 counts of use are lost" in caplog.text
+        other.execute("ROLLBACK")
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert memory.get(kept.id) == kept and sound(memory)
 
 
 def test_failure_between_the_statements_of_a_write(
