@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from memedit.memory import EditMemory
 from memedit.memory.address import Address, is_url
-from memedit.memory.journal.postgres import Postgres
 from memedit.memory.journal.patience import Patience
+from memedit.memory.journal.postgres import Postgres
 from memedit.memory.journal.sqlite import (
     BUSY_SECONDS,
     check_schema,
