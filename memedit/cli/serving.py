@@ -6,8 +6,10 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
 import typer
@@ -16,6 +18,7 @@ from memedit.cli import render
 from memedit.cli.options import parts, show_parameters
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import DEFAULT_NAMESPACE
+from memedit.memory.address import hide_password
 from memedit.serving.settings import LOOPBACK, Settings, describe_settings
 
 if TYPE_CHECKING:
@@ -114,8 +117,6 @@ def serve(
     require()
     from memedit.serving import logs
     from memedit.serving.address import bind
-    from memedit.serving.app import create_app, run
-    from memedit.serving.building import build, open_memory
     from memedit.serving.settings import load_settings
 
     chosen = load_settings(config, given)
@@ -123,25 +124,43 @@ def serve(
     if replicas > 1:
         _serve_replicas(chosen, replicas)
         return
-    keys, shown = _keys(chosen)
     # First: whoever has to choose another port shall not wait for a model before.
     with bind(chosen.host, chosen.port) as bound:
-        with render.working("Loading the encoder"):
-            store = open_memory(chosen)
-        with store:
-            with render.working(f"Loading {chosen.model or 'the model'}"):
-                service = build(chosen, store, keys)
-            run(
-                create_app(service), bound,
-                lambda url: _announce(url, shown, chosen, store), grace=chosen.grace,
-            )  # fmt: skip
+        _serve(chosen, bound)
+
+
+def _serve(settings: Settings, bound: socket) -> None:
+    """Load everything, saying what, and serve until interrupted or terminated."""
+    load = _loading(settings)
+    with load("libraries"):
+        from memedit.serving.app import create_app, run
+        from memedit.serving.building import build, open_memory
+    keys, shown = _keys(settings)
+    with load(f"encoder and memory {hide_password(settings.memory)}"):
+        store = open_memory(settings)
+    with store:
+        model = f"model {settings.model}" if settings.model else "default model"
+        with load("scope" if settings.upstream else f"{model} and scope"):
+            service = build(settings, store, keys)
+        run(
+            create_app(service), bound,
+            lambda url: _announce(url, shown, settings, store), grace=settings.grace,
+        )  # fmt: skip
+
+
+def _loading(settings: Settings) -> Callable[[str], AbstractContextManager[None]]:
+    """What says what is loaded: nothing where standard error is a program's to read."""
+    return render.loading if settings.log_format == "text" else lambda what: nullcontext()
 
 
 def _serve_replicas(settings: Settings, replicas: int) -> None:
-    from memedit.serving import scale
-    from memedit.serving.building import keys_of
+    with _loading(settings)("libraries"):
+        from memedit.serving import scale
+        from memedit.serving.building import keys_of
 
     keys_of(settings)  # said now rather than by each replica
+    if settings.log_format == "text":
+        render.note(f"Starting {replicas} replicas; each loads a model of its own")
     scale.run(settings, replicas, lambda url: render.note(f"Serving at {url}", style="bold"))
 
 

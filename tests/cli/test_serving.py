@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from memedit.cli.main import app
-from memedit.cli.serving import _announce
+from memedit.cli.serving import _announce, _loading
 from memedit.core.errors import InvalidInputError
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
@@ -100,6 +100,13 @@ def test_a_key_that_can_be_left_nowhere_is_told_with_what_to_do(tmp_path: Path) 
             _announce("http://x", "secret", Settings(), memory)
 
 
+def test_what_is_loaded_is_told_to_people(capsys: pytest.CaptureFixture[str]) -> None:
+    for given in ("text", "json"):
+        with _loading(Settings(log_format=given))("scope"):
+            told = capsys.readouterr().err
+            assert told == ("Loading scope\n" if given == "text" else "")
+
+
 @pytest.mark.slow
 def test_a_key_made_for_the_run_is_kept_out_of_the_log(tmp_path: Path) -> None:
     """Where standard error is no terminal, the key goes to a file that only its owner reads."""
@@ -111,6 +118,9 @@ def test_a_key_made_for_the_run_is_kept_out_of_the_log(tmp_path: Path) -> None:
     file.chmod(0o666)
     theirs = file.open()  # whoever made the directory may read what they left in it
     with theirs, processes.started(*options) as process:
+        # The fault: nothing was printed for as long as it took.
+        told = [line.strip().removeprefix("Loading ") for line in process.lines[:-1]]
+        assert told == ["libraries", f"encoder and memory {memory}", "scope"]
         secret = file.read_text().strip()
         assert file.stat().st_mode & 0o777 == 0o600
         assert httpx.get(f"{process.url}/v1/edits").status_code == 401
