@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -145,20 +144,6 @@ def working(what: str) -> Iterator[None]:
     """A spinner while something of unknown length runs."""
     with stderr().status(Text(what)):
         yield
-
-
-@contextmanager
-def loading(what: str) -> Iterator[None]:
-    """Say what is loaded, which may take a minute, in a line that stays: where standard error is a
-    log no spinner is seen."""
-    console, started = stderr(), time.monotonic()
-    if not console.is_terminal:
-        note(f"Loading {what}")
-        yield
-        return
-    with console.status(Text(f"Loading {what}")):
-        yield
-    note(f"Loaded {what} in {time.monotonic() - started:.1f} s")
 
 
 @contextmanager

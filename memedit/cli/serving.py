@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from socket import socket
@@ -150,7 +151,21 @@ def _serve(settings: Settings, bound: socket) -> None:
 
 def _loading(settings: Settings) -> Callable[[str], AbstractContextManager[None]]:
     """What says what is loaded: nothing where standard error is a program's to read."""
-    return render.loading if settings.log_format == "text" else lambda what: nullcontext()
+    return _load_loud if settings.log_format == "text" else lambda what: nullcontext()
+
+
+@contextmanager
+def _load_loud(what: str) -> Iterator[None]:
+    """Say what is loaded, which may take a minute, in a line that stays: where standard error is a
+    log no spinner is seen."""
+    started = time.monotonic()
+    if not render.stderr().is_terminal:
+        render.note(f"Loading {what}")
+        yield
+        return
+    with render.working(f"Loading {what}"):
+        yield
+    render.note(f"Loaded {what} in {time.monotonic() - started:.1f} s")
 
 
 def _serve_replicas(settings: Settings, replicas: int) -> None:

@@ -38,7 +38,14 @@ class InvalidInputError(MemeditError, ValueError):
 
 
 class UnknownEditError(MemeditError, KeyError):
-    """No such edit id in this namespace."""
+    """No such edit ``id`` in this namespace; ``replaced_by`` is the id of the edit in force that
+    took its place ("": none did)."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", id: str = "", replaced_by: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.id, self.replaced_by = id, replaced_by
 
 
 class UnknownNameError(MemeditError, ValueError):

@@ -14,6 +14,7 @@ from memedit.memory.reports import Receipt
 from memedit.memory.requests import Request, check_request
 from memedit.memory.returning import Return, list_returns
 from memedit.memory.store import Store
+from memedit.memory.successors import naming_successors
 
 Progress = Callable[[int], None]
 
@@ -75,7 +76,7 @@ def put_in_place(
     Raises:
         UnknownEditError: no live edit has this id.
     """
-    with store.reading():
+    with naming_successors(store, namespace), store.reading():
         expected = ask(store.known(id, namespace))
     vectors = store.vectors_for([expected])
     # Now, not within the write transaction, which others would wait for.
@@ -122,7 +123,7 @@ def forget(
         UnknownEditError: no live edit has one of these ids.
     """
     named = (check_ids(ids), check_ids(refit))
-    with store.reading():
+    with naming_successors(store, namespace), store.reading():
         _find_all(store, named, namespace)
     with store.lock:
         with store.change() as head:

@@ -42,6 +42,7 @@ from memedit.memory.requests import Request
 from memedit.memory.resting import Resting
 from memedit.memory.slots import Replaced
 from memedit.memory.store import Store
+from memedit.memory.successors import naming_successors
 from memedit.memory.undoing import Undoable
 from memedit.memory.using import Counted, Uses
 from memedit.memory.verify import verify
@@ -327,9 +328,9 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
         """The live record of this id.
 
         Raises:
-            UnknownEditError: there is none.
+            UnknownEditError: there is none; it says what took the place of one there was.
         """
-        with self._current():
+        with naming_successors(self._store, namespace), self._current():
             return self._store.known(id, namespace)
 
     def history(self, id: str | None = None, *, namespace: str | None = None) -> list[Event]:

@@ -6,10 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from memedit.core.errors import UnknownEditError
 from memedit.core.suspicion import find_suspicious
 from memedit.core.types import Record
 
 EventKind = Literal["add", "forget", "supersede", "restore", "purge"]
+_HINT = (
+    "`memedit edit list` (records() in Python, GET /v1/edits) shows the ids there are; the history "
+    "says what became of one that was changed."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +98,14 @@ class VerifyReport:
     @property
     def ok(self) -> bool:
         return not self.problems
+
+
+def make_unknown(id: str, namespace: str, replaced_by: str = "") -> UnknownEditError:
+    """No edit of that id is in force.
+
+    Args:
+        replaced_by: The id of the one that stands in its place; "": none, or not to be told.
+    """
+    hint = f"It was replaced by {replaced_by!r}." if replaced_by else _HINT
+    message = f"No live edit {id!r} in namespace {namespace!r}."
+    return UnknownEditError(message, hint=hint, id=id, replaced_by=replaced_by)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from memedit.core.errors import InvalidInputError, MemoryStoreError, UnknownEditError
+from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.core.protocols import Encoder
 from memedit.core.types import Record, Vectors, check_named
 from memedit.memory.address import Address
@@ -27,7 +27,7 @@ from memedit.memory.live.state import LiveSet
 from memedit.memory.looking import LookingReplica
 from memedit.memory.planning import Plan
 from memedit.memory.replica import Replica
-from memedit.memory.reports import Receipt
+from memedit.memory.reports import Receipt, make_unknown
 from memedit.memory.requests import Request
 from memedit.memory.slots import Replaced
 
@@ -78,11 +78,7 @@ class Store:
         check_named("id", id)
         sequence = self.live.space(namespace).find(id)
         if sequence is None:
-            raise UnknownEditError(
-                f"No live edit {id!r} in namespace {namespace!r}.",
-                hint="`memedit edit list` (records() in Python, GET /v1/edits) shows the ids there "
-                "are; the history says what became of one that was changed.",
-            )
+            raise make_unknown(id, namespace)
         return self.live.records[sequence]
 
     def version_of(self, moment: int | datetime) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from memedit.core.errors import UnknownEditError
 from memedit.core.moments import Moment
 from memedit.core.types import Record
 from memedit.memory.plain import plain_event, plain_record
+from memedit.memory.reports import make_unknown
 from memedit.serving.service import Caller, Service
 
 
@@ -57,6 +60,18 @@ def list_events_of(service: Service, namespace: str, id: str) -> dict[str, Any]:
     if not events:
         raise UnknownEditError(f"There never was an edit {id!r} in this namespace.")
     return {"object": "list", "data": [plain_event(event) for event in events]}
+
+
+@contextmanager
+def narrowing(caller: Caller) -> Iterator[None]:
+    """Errors of the block tell this key no more than it may see: what took the place of an edit is
+    for who may read edits."""
+    try:
+        yield
+    except UnknownEditError as error:
+        if not error.replaced_by or caller.key.allows("read"):
+            raise
+        raise make_unknown(error.id, caller.namespace) from None
 
 
 _TOLD = ("id", "similarity", "score", "role", "bearing", "document")

@@ -66,6 +66,44 @@ def test_add_then_duplicate(memory: EditMemory) -> None:
     assert memory.get(first.id) == first.record and len(memory) == 1 == len(memory.history())
 
 
+def test_an_unknown_edit_that_was_replaced_names_what_is_in_force(memory: EditMemory) -> None:
+    """The fault: whoever kept an id was told that there is none, and had to read the history."""
+    first = memory.add(capital("France")).id
+    memory.add(capital("France"), namespace="other")
+
+    def ask(id: str, namespace: str = "default") -> tuple[str, str]:
+        with pytest.raises(UnknownEditError, match="No live edit") as raised:
+            memory.get(id, namespace=namespace)
+        return raised.value.replaced_by, str(raised.value)
+
+    def change(id: str, to: str) -> str:
+        edit = Edit("The capital of France is", to, "France")
+        return memory.supersede(id, edit).id
+
+    second = change(first, "Nice")
+    memory.report(second, "Where is the seat?", concerns=True)  # the same id, another record
+    third = change(second, "Brest")
+    for old in (first, second):
+        new, told = ask(old)
+        assert new == third and f"It was replaced by {third!r}." in told
+    for attempt in (
+        lambda: change(first, "Lille"),
+        lambda: memory.forget_many([third, first]),
+        lambda: memory.report(first, "x", concerns=False),
+    ):
+        with pytest.raises(UnknownEditError, match=third):
+            attempt()
+    version = memory.version
+    memory.forget(third)
+    assert ask(first)[0] == ask(third)[0] == ask("never")[0] == ""
+    memory.restore(version)
+    assert ask(first)[0] == third and memory.get(first, namespace="other").id == first
+    memory.supersede(first, Edit("The capital of France is", "Metz", "France"), namespace="other")
+    assert ask(first)[0] == third  # each namespace has a history of its own
+    memory.purge(third)
+    assert ask(first)[0] == ""
+
+
 def test_forgotten_and_added_again_is_a_new_record(memory: EditMemory) -> None:
     first = memory.add(capital("France")).record
     assert memory.forget(first.id, reason="wrong") == first

@@ -320,6 +320,22 @@ class JournalReader(JournalConnection):
         chosen = (mine, events.c.kind == "supersede", events.c.other == record.sequence)
         return [row[0] for row in self._all(select(events.c.sequence).where(*chosen))]
 
+    def successor(self, id: str, namespace: str) -> int | None:
+        """The record that stands where the newest of this id stood, whatever stood there between;
+        None: nothing took its place."""
+        mine = (records.c.id == id, records.c.namespace == namespace)
+        (newest,) = self._all(select(func.max(records.c.sequence)).where(*mine))
+        first = last = newest[0]
+        seen: set[int] = set()
+        while last is not None and last not in seen:
+            seen.add(last)
+            log = select(events.c.kind, events.c.other).where(events.c.sequence == last)
+            ((kind, other),) = self._all(log.order_by(events.c.id.desc()).limit(1))
+            if kind != "supersede":
+                return None if last == first else last
+            last = other
+        return None
+
     def copies_of(self, sequence: int) -> list[int]:
         """The copies that were made of a record when it was superseded, and what was put into its
         place."""

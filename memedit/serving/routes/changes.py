@@ -33,6 +33,7 @@ from memedit.model.several import apply_default
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Proposal
+from memedit.serving.reading import narrowing
 from memedit.serving.schemas import EditChange, Learnt, NewEdit, Purge, Restore
 from memedit.serving.service import Caller, MayEdit, Service, State
 
@@ -317,7 +318,7 @@ class Writes:
         Raises:
             ApiError: 503, too many changes wait already.
         """
-        with self.threads.count(self.service.settings.max_writing):
+        with self.threads.count(self.service.settings.max_writing), narrowing(self.caller):
             limiter = self.threads.limiter
             return await run_sync(act, self.service, self.caller, *given, limiter=limiter)
 

@@ -179,6 +179,30 @@ def test_an_offer_is_compared_with_what_holds_when_it_begins() -> None:
     run(work())
 
 
+def test_a_replaced_id_names_what_is_in_force_to_who_may_read() -> None:
+    keys, secrets, _ = ring(("read", "edit"), ("edit",), namespace="*")
+    reader, writer = ({"Authorization": f"Bearer {secret}"} for secret in secrets)
+    elsewhere = reader | {"X-Memedit-Namespace": "b"}
+
+    async def work() -> None:
+        async with within(tiny_service(keys=keys)) as client:
+            made = ok(await client.post("/v1/edits", json=CAPITAL, headers=reader), 201)
+            path, change = f"/v1/edits/{made['id']}", {"target_new": "Nice"}
+            new = ok(await client.patch(path, json=change, headers=reader))["id"]
+
+            async def refuse(method: str, by: dict[str, str], **given: Any) -> str:
+                answer = await client.request(method, path, headers=by, **given)
+                assert answer.status_code == 404, answer.text
+                return str(answer.json()["error"]["message"])
+
+            assert f"It was replaced by {new!r}." in await refuse("GET", reader)
+            assert new in await refuse("PATCH", reader, json=change)
+            told = [await refuse("PATCH", writer, json=change), await refuse("DELETE", writer)]
+            assert not any(new in each for each in [*told, await refuse("GET", elsewhere)])
+
+    run(work())
+
+
 def test_refused_edits() -> None:
     bad = [
         {}, {"prompt": "The capital of France is"}, {"statement": "x", "prompt": "y"},
