@@ -175,6 +175,7 @@ def main(
     others: Annotated[int, typer.Option(help="Requests that no edit bears on.")] = 30,
     asking: Annotated[int, typer.Option(help="Requests for what is hidden, a domain.")] = 10,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    dtype: Annotated[str, typer.Option(help="Of the weights.")] = "float32",
 ) -> None:
     """Ask, judge, and show."""
     console = Console(stderr=True)
@@ -193,7 +194,7 @@ def main(
     hidden = leaks(data, asking)
     free = [r for r in data.requests if not r.bears]
     free = random.Random(seed).sample(free, min(others, len(free)))
-    first = EditableModel.from_pretrained(model, dtype="float32")
+    first = EditableModel.from_pretrained(model, dtype=dtype)
     key = {"model": first.engine.fingerprint, "n": n, "seed": seed, "of": data.digest}
     answers = Answers(Path(f"{json_out}.answers.jsonl"), key)
     of = {edit.id: edit for edits in data.edits.values() for edit in edits}
