@@ -1,7 +1,8 @@
 """Texts of edits that look like more than a fact: a look when they are written, not a promise.
 
 Edits are put into prompts, so whoever may write them may try to give the model orders. What is
-found here is shown to whoever approves changes, and told in receipts; nothing is refused for it.
+found here is shown to whoever approves changes, and told in receipts; nothing is refused for it,
+but orders on the answer that stand beside a fact are not told with it.
 Figures: docs/security.md.
 """
 
@@ -11,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from memedit.core.text import find_sentence_starts, words_of
 from memedit.core.types import Edit
 
 ORDER, ROLE, LINK, CODE, INVISIBLE = "order", "role mark", "link", "code", "invisible character"
@@ -35,26 +37,45 @@ _WRITES = (
     "|give me|say|act as|provide|reveal|share|end|begin|start|use|add|ensure"
 )
 _WORDS = r"(?:instructions?|rules|prompts?|directions?|guidelines)"
+_ANSWER = rf"(?:answers?|responses?|repl(?:y|ies)|outputs?|elucidation|{_WORDS})"
 _SAID = (
     r"(?:answers?|responses?|repl(?:y|ies)|outputs?|solution|code|codebase|algorithm|elucidation"
     rf"|explanation|reasoning|{_WORDS})"
 )
-_ORDER = re.compile(
+_META = (
     rf"\b(?:ignore|disregard|forget|override)\b.{{0,40}}\b(?:previous|prior|above|earlier|all|other)\b"
     rf"|\b(?:system|hidden|initial|your) (?:system )?prompt\b|\byour (?:hidden )?{_WORDS}\b"
     rf"|\b(?:you are|you're|act as|pretend|as if you were) (?:now )?(?:an? )?"
     r"(?:ai|assistant|language model|chatgpt|dan|developer)\b"
     rf"|\bfrom now on\b.{{0,20}}\b(?:you|answer|always|respond|reply|only)\b"
-    rf"|(?:^|[.!?:;\n]\s*)(?:please |always |only |never |instead,? )?(?:{_WRITES})\b"
-    rf".{{0,120}}\b(?:your|the following|this|subsequent|every|in|with|as|of) .{{0,40}}\b{_SAID}\b"
     r"|(?:^|[.!?:;\n]\s*)\w+ your (?:next )?(?:answers?|responses?|reply|replies|output|message)\b"
     r"|(?:^|[.!?:;\n]\s*|\bcan you )(?:answer|respond|reply) (?:in|with|using|only|as)\b"
-    rf"|\b(?:in|into|to|of|within) (?:the framework of )?your (?:next )?{_SAID}\b",
-    re.I,
 )
+"""Orders on how the model answers, whatever they are about."""
+
+
+def _of(said: str) -> str:
+    return (
+        rf"|(?:^|[.!?:;\n]\s*)(?:please |always |only |never |instead,? )?(?:{_WRITES})\b"
+        r".{0,120}\b(?:your|the following|this|subsequent|every|in|with|as|of) "
+        rf".{{0,40}}\b{said}\b"
+        rf"|\b(?:in|into|to|of|within) (?:the framework of )?your (?:next )?{said}\b"
+    )
+
+
+_ORDER = re.compile(_META + _of(_SAID), re.I)
+_TO_ANSWER = re.compile(_META + _of(_ANSWER), re.I)
+"""Orders on the answer; not on code, which how-tos for people give, too."""
 _SPACE = re.compile(r"\s+")
 _HARMLESS = "\t\n\r\u00ad\u200e\u200f\ufeff"
 _MAY_JOIN = "\u200c\u200d"  # joins letters of many scripts, and emoji
+_STEM, _LEAST = 5, 3
+_SPEAKING = frozenset(
+    word[:_STEM]
+    for word in "answer respond response reply output sentence word write give tell show include "
+    "provide please message question your with this that from".split()
+)
+"""Stems that requests have in common with orders on the answer, whatever they are about."""
 
 
 def find_suspicious(edit: Edit) -> tuple[str, ...]:
@@ -71,13 +92,42 @@ def find_in_texts(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in (ORDER, ROLE, LINK, CODE, INVISIBLE) if name in found)
 
 
+def leave_out_orders(fact: str, question: str) -> str:
+    """What is told of a fact: of its sentences none that gives the model an order on its answer,
+    unless the question is about that sentence, or there is no other.
+
+    What such a sentence introduces ("…: ") goes with it.
+    """
+    if not _TO_ANSWER.search(_fold(fact)):
+        return fact
+    starts, asked = find_sentence_starts(fact), _stems(question)
+    kept = []
+    for start, end in zip(starts, [*starts[1:], len(fact)], strict=True):
+        sentence = fact[start:end]
+        if not _TO_ANSWER.search(_fold(sentence)) or _stems(sentence) & asked:
+            kept.append(sentence)
+        elif sentence.rstrip().endswith(":"):
+            break
+    return "".join(kept).strip() or fact
+
+
+def _stems(text: str) -> frozenset[str]:
+    words = (word.casefold()[:_STEM] for word in words_of(text) if len(word) > _LEAST)
+    return frozenset(words) - _SPEAKING
+
+
 def _find_signs(text: str) -> set[str]:
-    shown = unicodedata.normalize("NFKC", "".join(c for c in text if not _is_hidden(c)))
-    # A run of white space, at each of whose characters a line may begin, would cost its cube.
-    seen = _SPACE.sub(lambda run: "\n" if "\n" in run[0] else " ", shown)
+    seen = _fold(text)
     patterns = {ORDER: _ORDER, ROLE: _ROLE, LINK: _LINK, CODE: _CODE}
     found = {name for name, pattern in patterns.items() if pattern.search(seen)}
     return found | set(_find_invisible(text))
+
+
+def _fold(text: str) -> str:
+    """The text as a reader sees it."""
+    shown = unicodedata.normalize("NFKC", "".join(c for c in text if not _is_hidden(c)))
+    # A run of white space, at each of whose characters a line may begin, would cost its cube.
+    return _SPACE.sub(lambda run: "\n" if "\n" in run[0] else " ", shown)
 
 
 def _find_invisible(text: str) -> Iterator[str]:

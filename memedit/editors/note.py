@@ -136,7 +136,7 @@ class Note:
 
     def _choose(self, row: Row, lm: LM | None) -> Sequence[tuple[Hit, str]]:
         """What is told of a row's hits, the best first; none: it is told already, or nothing."""
-        return choose_told(bearing_on(row, self.name), self.name, self._room, lm)
+        return choose_told(bearing_on(row, self.name), self.name, self._room, lm, row.words)
 
     def _choose_beside(
         self, row: Row, lm: LM | None, hits: Sequence[Hit]
@@ -145,7 +145,7 @@ class Note:
         beside = [hit for hit in row.decision.companions if self.name in hit.record.payloads]
         if not beside:
             return ()
-        return choose_told([*hits, *beside], self.name, self._room, lm)[len(hits) :]
+        return choose_told([*hits, *beside], self.name, self._room, lm, row.words)[len(hits) :]
 
     def _tell_all(self, batch: Batch) -> Batch:
         rows = [self._tell(row, batch.lm) for row in batch.rows]

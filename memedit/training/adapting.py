@@ -1,9 +1,10 @@
 """Trains what reads pairs of statements beside the scope (:mod:`memedit.scope.adapted`).
 
-    python -m memedit.training.adapting [--bf16] [--out FOLDER]
+    python -m memedit.training.adapting [--bf16] [--start FILE] [--out FOLDER]
 
 Low-rank changes of all layers of the scope's cross-encoder, which therefore comes first: where that
-is trained anew, these must be, too. Half an hour of one core with bfloat16 instructions;
+is trained anew, these must be, too; from those of the former one (``--start``, with fewer steps and
+a smaller rate) if it is not far from it. An hour of one core with bfloat16 instructions;
 interrupted, the same command goes on.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,8 @@ import typer
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from memedit.core.files import replacing
+from memedit.core.files import replacing, sha256
+from memedit.core.untrusted import load_tensors
 from memedit.engine.encoders import load_encoder
 from memedit.scope.adapted import DIGEST, RANK, SCALE, SUCCESSION, stored_digest
 from memedit.scope.classifier import load_cross, locate_folder
@@ -68,6 +70,22 @@ def _wrap(module: nn.Module) -> None:
             _wrap(child)
 
 
+@torch.no_grad()
+def restore(made: CrossEncoder, stored: Mapping[str, Tensor]) -> None:
+    """Put changes that were learnt before, as :func:`changes` gives them, into an adapted copy.
+
+    Raises:
+        KeyError: one is missing.
+        RuntimeError: one of another shape.
+    """
+    for name, parameter in made.head.named_parameters():
+        parameter.copy_(stored[f"head.{name}"])
+    for name, module in made.body.get_submodule("encoder.layer").named_modules():
+        if isinstance(module, LowRank):
+            module.a.copy_(stored[f"{name}.a"])
+            module.b.copy_(stored[f"{name}.b"])
+
+
 def changes(made: CrossEncoder) -> dict[str, Tensor]:
     """What was learnt, as :func:`memedit.scope.adapted.merge` takes it, in float16."""
     found = {f"head.{n}": p.detach().clone() for n, p in made.head.named_parameters()}
@@ -84,14 +102,18 @@ def train_adapted(
     schedule: Schedule,
     folder: Path,
     *,
+    start: Mapping[str, Tensor] | None = None,
     bf16: bool = False,
     report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
 ) -> dict[str, Tensor]:
     """Minimise the cross-entropy of the labels; returns the :func:`changes`.
 
-    Interrupted, it goes on from the checkpoint in ``folder``. ``bf16``: passes in bfloat16.
+    Interrupted, it goes on from the checkpoint in ``folder``. ``start``: changes to begin from, as
+    this gives them. ``bf16``: passes in bfloat16.
     """
     made = adapt(cross, 1 + max(label for _, label in labelled), schedule.seed)
+    if start is not None:
+        restore(made, start)
     learnt = {name: p for name, p in made.named_parameters() if p.requires_grad}
     batches = Batches(labelled, schedule)
 
@@ -109,8 +131,10 @@ def train_adapted(
 
 def main(
     out: Annotated[Path | None, typer.Option(help="Folder; the packaged one.")] = None,
-    steps: Annotated[int, typer.Option(min=1)] = 6000,
+    start: Annotated[Path | None, typer.Option(help="Changes to begin from.")] = None,
+    steps: Annotated[int, typer.Option(min=1)] = 9000,
     batch: Annotated[int, typer.Option(min=1)] = 32,
+    rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 1e-3,
     seed: Annotated[int, typer.Option()] = 0,
     bf16: Annotated[bool, typer.Option(help="Passes in bfloat16.")] = False,
 ) -> None:
@@ -125,14 +149,16 @@ def main(
     labelled = label_pairs(seed, load_encoder())
     own = stored_digest(locate_folder("") / CROSS)
     told = {"pairs": digest(labelled), "cross": bytes(own.tolist()).hex(), "bf16": str(bf16)}
+    begun = None if start is None else load_tensors(start)
+    told["start"] = "" if start is None else sha256(start)
     schedule = Schedule(
-        steps=steps, batch=batch, rate=1e-3, warmup=100, save_every=100, seed=seed, inputs=told
+        steps=steps, batch=batch, rate=rate, warmup=100, save_every=100, seed=seed, inputs=told
     )
     kept = folder / "succession.training"
     with Progress() as progress:
         task = progress.add_task(f"{len(labelled):,} pairs", total=steps)
         found = train_adapted(
-            cross, labelled, schedule, kept, bf16=bf16,
+            cross, labelled, schedule, kept, start=begun, bf16=bf16,
             report=lambda step, values: progress.update(task, completed=step),
         )  # fmt: skip
     with replacing(folder / SUCCESSION) as new:

@@ -36,6 +36,10 @@ def test_what_is_learnt_is_stored_and_the_scope_stays(minilm: Any, tmp_path: Pat
     assert (cross.logits(texts) == before).all()
     again = train_adapted(cross, pairs, schedule, tmp_path)  # all steps are done
     assert all((again[name] == value).all() for name, value in found.items())
+    # Another training begins where this one ended, if it is given what that one learnt.
+    near = Schedule(steps=1, batch=16, rate=1e-9, warmup=0, save_every=1)
+    begun = train_adapted(cross, pairs, near, tmp_path / "next", start=found)
+    assert all(value.allclose(begun[name], atol=1e-4) for name, value in found.items())
 
 
 def test_every_sentence_by_hand_is_learnt_from_under_its_label() -> None:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from memedit.core.calls import LM, Row
+from memedit.core.suspicion import leave_out_orders
 from memedit.core.types import Edit, Hit
 from memedit.editors.prompting.declaring import declare
 from memedit.editors.prompting.forms import plain
@@ -84,13 +85,13 @@ def fact_of(hit: Hit, editor: str, lm: LM | None) -> str:
 
 
 def choose_told(
-    hits: Sequence[Hit], editor: str, room: Room, lm: LM | None
+    hits: Sequence[Hit], editor: str, room: Room, lm: LM | None, asked: str
 ) -> Sequence[tuple[Hit, str]]:
-    """As many of the hits as fit, the first always, each with its fact."""
+    """As many of the hits as fit, the first always, each with its fact; ``asked``: the request."""
     chosen: list[tuple[Hit, str]] = []
     # By whether it is a passage: documents have room of their own.
     left = {True: room.document_tokens, False: room.tokens}
-    facts = ((hit, fact_of(hit, editor, lm)) for hit in hits)
+    facts = ((hit, leave_out_orders(fact_of(hit, editor, lm), asked)) for hit in hits)
     for hit, fact in islice((pair for pair in facts if pair[1]), room.facts):
         of_document = hit.passage is not None
         left[of_document] -= len(fact) // _CHARACTERS if lm is None else len(lm.codec.ids(fact))

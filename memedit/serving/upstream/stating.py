@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from memedit.core.suspicion import leave_out_orders
 from memedit.core.types import Edit, Hit
 from memedit.editors.prompting.declaring import declare
 from memedit.editors.prompting.notes import close_sentence
@@ -53,7 +54,7 @@ class Facts:
             hits = (*hits, *decision.companions)[: self.most]
         say = _sentence if self.form.note else statement
         facts = [_show_document(hit, say(hit.record.edit)) for hit in reversed(hits)]
-        return state(reading, [fact for fact in facts if fact])
+        return state(reading, [leave_out_orders(fact, query) for fact in facts if fact])
 
 
 def _show_document(hit: Hit, said: str) -> str:
