@@ -88,13 +88,13 @@ def test_a_note_tells_each_document_once_and_facts_beside_it(memory: EditMemory)
     first, second, third = hits(memory, 1, 2, 4)
     found = [with_text(first, "whole " * 50), with_text(second, ""), replace(third, passage=None)]
     room = Room(5, 10, 100)
-    assert [fact[:9] for _, fact in choose_told(found, "note", room, None)] == [
+    assert [fact[:9] for _, fact in choose_told(found, "note", room, None, "")] == [
         "whole who",
         "its own",
     ]
-    assert len(choose_told(found, "note", Room(1, 10, 100), None)) == 1
+    assert len(choose_told(found, "note", Room(1, 10, 100), None, "")) == 1
     long = [with_text(first, "a" * 300), with_text(third, "b" * 300)]
-    assert [fact[0] for _, fact in choose_told(long, "note", room, None)] == ["a"]
+    assert [fact[0] for _, fact in choose_told(long, "note", room, None, "")] == ["a"]
 
     async def read() -> Reading:
         decision = Decider(memory, "mention").decide([""], "default")[0]
