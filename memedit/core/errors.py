@@ -1,7 +1,8 @@
 """The exceptions memedit raises. Every one says what was wrong and carries a ``hint``: what to do.
 
 All derive from :class:`MemeditError`, and from the built-in a caller would expect (``ValueError``
-for bad input, ``KeyError`` for an unknown id, ``OSError`` for a file that cannot be used).
+for bad input, ``TypeError`` for an option that is none, ``KeyError`` for an unknown id, ``OSError``
+for a file that cannot be used).
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class InvalidEditError(MemeditError, ValueError):
 
 class InvalidInputError(MemeditError, ValueError):
     """A request the model cannot serve as asked: contradictory or unsupported arguments."""
+
+
+class UnknownOptionError(InvalidInputError, TypeError):
+    """A call was given an option that it does not have."""
 
 
 class UnknownEditError(MemeditError, KeyError):

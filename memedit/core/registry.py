@@ -140,26 +140,6 @@ def unknown_name(kind: str, name: str, available: Iterable[str]) -> UnknownNameE
     )
 
 
-def unknown_option(call: str, name: str, known: Iterable[str]) -> InvalidInputError:
-    """The error for an option that ``call`` does not take, with the nearest of those it does."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    guess = f"Did you mean: {', '.join(near)}?" if near else f"It has: {', '.join(names)}."
-    return InvalidInputError(f"{call} has no option {name!r}.", hint=guess)
-
-
-def check_options(call: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse options that ``call`` does not take.
-
-    Raises:
-        InvalidInputError: naming the first, and the nearest that there is.
-    """
-    taken = set(known)
-    for name in given:
-        if name not in taken:
-            raise unknown_option(call, name, taken)
-
-
 def check_settings(kind: str, name: str, cls: Any, settings: Mapping[str, Any]) -> None:
     """Refuse settings that ``cls`` does not take.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from memedit.core.documents import Passage
 from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.options import known_fields
 from memedit.core.text import find_subject, mask
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _check_ids(ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(check_id, ids))
 
 
+@known_fields
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One fact to hold: after ``prompt`` the model shall say ``target_new``.

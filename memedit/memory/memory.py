@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.core.files import as_path
 from memedit.core.moments import Moment
+from memedit.core.options import known_options
 from memedit.core.protocols import Encoder
 from memedit.core.types import (
     DEFAULT_NAMESPACE,
@@ -34,7 +35,6 @@ from memedit.memory.documents import Documented
 from memedit.memory.erasing.verbs import Erasable
 from memedit.memory.importing import Import
 from memedit.memory.journal.feed import Freshness
-from memedit.memory.journal.patience import CLOSING
 from memedit.memory.journal.rows import readable, record_row
 from memedit.memory.live.state import LiveSet
 from memedit.memory.reports import Event, ImportReport, Receipt, VerifyReport
@@ -77,6 +77,7 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
         MissingExtraError: psycopg is not installed.
     """
 
+    @known_options
     def __init__(
         self,
         path: str | Path | None = None,
@@ -133,19 +134,16 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
 
     def close(self) -> None:
         """Write counts of use, an index snapshot where that saves time, and let go of the files.
-
-        Waits seconds, not longer, for another process that is writing: its counts of use are all
-        that closing could lose.
-        """
+        What is lost where another process goes on writing for seconds are the counts."""
         self.hurry()
         if not self._store.journal.closed and self.freshness().connected:
             self._uses.write()
         self._store.close()
 
-    def hurry(self, seconds: float = CLOSING) -> None:
-        """Let changes wait for another process's write no longer than so many seconds from now,
-        those that wait already too: this process is about to end. One that waits in vain raises
-        :class:`MemoryStoreError`, and nothing of it is stored. No effect on PostgreSQL."""
+    def hurry(self, seconds: float = 2.0) -> None:
+        """Let changes, those under way too, wait for another process's write no longer than so many
+        seconds from now (not on PostgreSQL): this process is about to end. One that waits in vain
+        raises :class:`MemoryStoreError`, and nothing of it is stored."""
         self._store.hurry(seconds)
 
     def _current(self) -> AbstractContextManager[LiveSet]:

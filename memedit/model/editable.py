@@ -9,9 +9,9 @@ from typing import Any, overload
 
 from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidEditError, InvalidInputError
+from memedit.core.options import check_options, known_options
 from memedit.core.progress import hearing
 from memedit.core.protocols import Editor, Encoder, PrefersScope, Scope, leaves_of
-from memedit.core.registry import check_options
 from memedit.core.types import Edit, Record
 from memedit.data.documents.reading import is_document
 from memedit.editors.prompting.choosing import is_able
@@ -67,6 +67,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         UnsupportedArchitectureError: the base is no decoder with a key-value cache.
     """
 
+    @known_options
     def __init__(
         self,
         base: Any,
@@ -104,6 +105,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         self.memory.when_purged(self.engine.kept.setdefault("translations", {}).clear)
 
     @classmethod
+    @known_options
     def from_pretrained(
         cls,
         model: str | Path | None = None,

@@ -13,7 +13,7 @@ from typing import Any
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.naming import guess_subject
-from memedit.core.registry import check_options
+from memedit.core.options import check_options
 from memedit.core.types import SLOT, Edit
 from memedit.memory import Receipt
 from memedit.model.asking import AskableModel

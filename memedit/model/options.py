@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from memedit.core.errors import InvalidInputError, MemeditError
-from memedit.core.registry import unknown_option
+from memedit.core.options import unknown_option
 
 _LEAST = {
     "max_new_tokens": 1, "max_length": 1, "min_new_tokens": 0, "min_length": 0, "num_beams": 1,

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 import time
 
-CLOSING = 2.0
-"""Seconds that a memory which is closed waits."""
-
 
 class Patience:
     """So many seconds a write; less once somebody hurries. Threads may share it."""
