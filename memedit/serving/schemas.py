@@ -1,4 +1,5 @@
-"""What requests look like; unknown fields of OpenAI's routes are let through, ours are refused."""
+"""What requests look like. Unknown fields are refused where a route is ours, and let through where
+it is OpenAI's, but for misspelt ones (:mod:`memedit.serving.local.fields`)."""
 
 from __future__ import annotations
 

@@ -102,6 +102,7 @@ def test_an_answer_that_is_cut_says_so(client: anthropic.Anthropic) -> None:
         {"messages": []},
         {"messages": [turn([{"type": "image", "source": {}}])]},
         {"max_tokens": 0},
+        {"temprature": 0},
     ],
 )
 def test_what_cannot_be_done_is_refused_in_their_form(
@@ -152,8 +153,8 @@ def test_in_front_of_an_upstream_only_the_last_turn_changes() -> None:
             assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
             note = f"Use these facts:\n- The capital of France is Lyon.\n\n{QUESTION}"
             scripted.script = (http("200 OK", b'{"id": "msg_x", "type": "message"}'), True)
-            body = {"model": "m", "max_tokens": 9, "system": "Be kind.",
-                    "messages": [turn(QUESTION)]}  # fmt: skip
+            body = {"model": "m", "max_tokens": 9, "system": "Be kind.", "top_k": 3,
+                    "messages": [turn(QUESTION)], "stop_sequence": ["."]}  # fmt: skip
             told = httpx.post(url, json=body).json()
             assert told["memedit"]["editor"] == "note-chat"
             assert json.loads(body_of(scripted)) == body | {"messages": [turn(note)]}

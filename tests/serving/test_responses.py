@@ -94,6 +94,8 @@ def test_an_answer_that_is_cut_says_so(client: openai.OpenAI) -> None:
         {"include": {"message.output_text.logprobs": 1}},
         {"text": "plain"},
         {"input": []},
+        {"max_output_token": 3},
+        {"text": {"formt": {"type": "json_object"}}},
     ],
 )
 def test_what_cannot_be_done_is_refused(running: Running, more: Any) -> None:

@@ -22,6 +22,7 @@ from memedit.serving import receipts
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.local.asking import Asking, run_unless_gone
 from memedit.serving.local.batching import Batcher, Job, View
+from memedit.serving.local.fields import read_request
 from memedit.serving.local.formats import DONE, Choice, Form, Grown, Usage, event, named_event
 from memedit.serving.local.parsing import UNEDITED, Parsed, RequestReader
 from memedit.serving.local.rendering import Renderer
@@ -100,7 +101,7 @@ class LocalBackend:
         raise ApiError(404, f"{request.method} {request.url.path}: Not Found", code="not_found")
 
     async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
-        wanted = ChatRequest.model_validate_json(body)
+        wanted = read_request(ChatRequest, body)
         return await self._answer(request, await self._read_chat(request, caller, wanted))
 
     async def _read_chat(self, request: Request, caller: Caller, wanted: ChatRequest) -> Parsed:
@@ -110,7 +111,7 @@ class LocalBackend:
         return await run_in_threadpool(self.reader.chat, wanted, view, name, caller)
 
     async def responses(self, request: Request, caller: Caller, body: bytes) -> Response:
-        wanted = ResponsesRequest.model_validate_json(body)
+        wanted = read_request(ResponsesRequest, body)
         id, now, offered = f"resp_{secrets.token_hex(12)}", int(time.time()), wanted.offered()
         return await self._message(
             request, caller, wanted.chat(),
@@ -118,14 +119,14 @@ class LocalBackend:
         )  # fmt: skip
 
     async def messages(self, request: Request, caller: Caller, body: bytes) -> Response:
-        wanted = MessagesRequest.model_validate_json(body).chat()
+        wanted = read_request(MessagesRequest, body).chat()
         id = f"msg_{secrets.token_hex(12)}"
         return await self._message(
             request, caller, wanted, lambda name, told, prompt: Said(id, name, told, prompt)
         )
 
     async def count_tokens(self, request: Request, caller: Caller, body: bytes) -> Response:
-        wanted = CountRequest.model_validate_json(body).chat()
+        wanted = read_request(CountRequest, body).chat()
         ids, _ = await run_in_threadpool(self.reader.render, wanted)
         return JSONResponse({"input_tokens": len(ids)})
 
@@ -163,7 +164,7 @@ class LocalBackend:
             asking.cancel()
 
     async def completions(self, request: Request, caller: Caller, body: bytes) -> Response:
-        wanted = CompletionRequest.model_validate_json(body)
+        wanted = read_request(CompletionRequest, body)
         view, name = self.reader.check(wanted, caller)
         await request.state.wait_until(wanted.memedit.min_version)
         parsed = await run_in_threadpool(self.reader.completion, wanted, view, name)

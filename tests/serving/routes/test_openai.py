@@ -214,6 +214,41 @@ def test_a_date_and_unknown_fields(server: Running, client: openai.OpenAI) -> No
     assert found == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("more", "near"),
+    [
+        ({"max_token": 3}, "max_tokens"),
+        ({"maxTokens": 3}, "max_tokens"),
+        ({"stream_options": {"include_usge": True}, "stream": True}, "include_usage"),
+        ({"logprob": 2}, "logprobs"),
+        ({"min_p": 0.1, "memedt": {}}, "memedit"),
+    ],
+)
+def test_a_misspelt_field_is_told(client: openai.OpenAI, more: dict[str, Any], near: str) -> None:
+    """The fault: it was ignored, and a long answer came where a short one was asked for."""
+    calls: list[Any] = [
+        lambda: client.chat.completions.create(messages=OTHER, extra_body=more, **GREEDY),
+        lambda: client.completions.create(prompt=ELSEWHERE, extra_body=more, **GREEDY),
+    ]
+    for call in calls:
+        with pytest.raises(openai.BadRequestError, match=f"Did you mean {near}?") as caught:
+            call()
+        assert caught.value.code == "unknown_parameter"
+        assert str(caught.value.param).rpartition(".")[2] in str(more)
+
+
+def test_fields_of_other_servers_are_let_through(client: openai.OpenAI) -> None:
+    """Clients send them to whatever they talk to."""
+    theirs = {
+        "top_k": 5, "min_p": 0.1, "min_tokens": 2, "repetition_penalty": 1.1, "models": ["x"],
+        "chat_template_kwargs": {"enable_thinking": False}, "guided_json": None, "metadata": {},
+        "reasoning_effort": "low", "stop_token_ids": [1], "prompt_logprobs": 1, "speed": "fast",
+        "skip_special_tokens": True, "best_of": 1, "x" * 500: 1,
+    }  # fmt: skip
+    answer = client.chat.completions.create(messages=OTHER, extra_body=theirs, **GREEDY)
+    assert answer.choices[0].finish_reason == "length"
+
+
 def test_not_json(server: Running) -> None:
     answer = httpx.post(f"{server.url}/v1/chat/completions", content=b"{")
     assert answer.status_code == 400 and answer.json()["error"]["type"] == "invalid_request_error"
