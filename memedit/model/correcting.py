@@ -32,8 +32,9 @@ from memedit.model.succession import find_succeeded
 SURE, POSSIBLE = 0.9, 0.5
 """Probability of asking the same, the lower of both ways, from which a fact is replaced; and from
 which it is said to be a possible conflict, or is replaced where the prompts have the same words.
-On subjects held out (halluedit), of 70 paraphrases 57 are replaced, and of 70 other questions about
-the same subject one, which asks the same ("In which country did it take place?")."""
+On subjects held out (halluedit), with the scope of 28 November 2026, of 70 paraphrases 57 were
+replaced, and of 70 other questions about the same subject one, which asks the same ("In which
+country did it take place?")."""
 _SOUNDS_ALIKE = 0.6
 """Cosine of two sentences from which numbers that differ are told. Of our own rules (topics that
 nothing was tuned on are measured apart) 93% in other words reach it, and of others one in a

@@ -119,9 +119,21 @@ def train_scope(
     steps = cross_steps if cross else 0
     model.manifest.update(metrics=metrics, pairs=sizes, cross_steps=steps)
     model.save(out)
+    _clear(out, trained=cross is not None)
+    return model.manifest
+
+
+def _clear(out: Path, *, trained: bool) -> None:
+    """Remove what was kept for an interrupted run to go on with.
+
+    Args:
+        trained: Whether a cross-encoder was. A checkpoint is else another training's: it stays, and
+            so do the pairs beside it.
+    """
+    if not trained and (out / CHECKPOINT).exists():
+        return
     for file in (*out.glob("pairs-*.safetensors"), *out.glob("checkpoint.*")):
         file.unlink()
-    return model.manifest
 
 
 def _pairs(

@@ -19,7 +19,7 @@ from memedit.scope import ClassifierScope
 from memedit.scope.classifier import PairModel
 from memedit.training.cross import chances
 from memedit.training.jobs import train_scope
-from memedit.training.loop import Schedule, train
+from memedit.training.loop import CHECKPOINT, Schedule, train
 from memedit.training.pairs import Asked, Pairs, build, label
 from memedit.training.scope import balanced_loss, calibrate, train_pair_model
 
@@ -108,6 +108,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert manifest["encoder"] == load_encoder("hashing").id and manifest["metrics"]["ece"] < 0.2
     assert manifest["cross_steps"] == 0  # a hashing encoder cannot read two texts together
     assert {"Pairs to train", "Pairs to calibration"} < set(steps)
+    assert not list((folder / "out").glob("pairs-*"))
     return folder / "out"
 
 
@@ -123,6 +124,20 @@ def test_a_checkpoint_of_another_training_stops_one_before_it_writes(tmp_path: P
     with pytest.raises(InvalidInputError, match="other settings: .*the data"):
         train_scope([tmp_path / "facts.jsonl"], [tmp_path / "text.txt"], out, most=2)
     assert {file.name for file in out.iterdir()} == there
+
+
+def test_without_a_cross_encoder_the_checkpoint_of_another_training_stays(tmp_path: Path) -> None:
+    (tmp_path / "facts.jsonl").write_text(records(world()))
+    (tmp_path / "text.txt").write_text("The weather was fine on the first day of the long trip.\n")
+    out = tmp_path / "out"
+    begun = {"weight": nn.Parameter(torch.zeros(3))}
+    train(begun, lambda step: begun["weight"].sum(), Schedule(steps=1), out)
+    before = (out / CHECKPOINT).read_bytes()
+    train_scope(
+        [tmp_path / "facts.jsonl"], [tmp_path / "text.txt"], out, encoder="hashing", most=2,
+        cross_steps=0,
+    )  # fmt: skip
+    assert (out / CHECKPOINT).read_bytes() == before
 
 
 def test_pairs_are_of_one_division_of_the_files(tmp_path: Path) -> None:
