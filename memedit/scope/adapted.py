@@ -9,10 +9,8 @@ beside them.
 from __future__ import annotations
 
 import copy
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from memedit.core.errors import MemeditError
+from memedit.core.files import sha256
+from memedit.core.found import keep_found
 from memedit.core.untrusted import load_tensors
 from memedit.scope.classifier import load_cross, locate_folder
-from memedit.scope.cross import FILE as CROSS
 from memedit.scope.cross import CrossEncoder
 from memedit.scope.reading import TextPair
 
@@ -60,31 +59,31 @@ class Adapted:
         return found
 
 
-@lru_cache(maxsize=4)
+@keep_found(again=10.0)
 def load_adapted(model: str, name: str) -> Adapted | None:
     """The reader in the folder of a scope's model ("": the packaged one); None where there is none,
     it belongs to another cross-encoder, or cannot be read, which is logged: no edit and no answer
-    shall be lost for want of it."""
+    shall be lost for want of it. Ten seconds later it is tried again: an upgrade may just be
+    replacing it."""
     folder, cross = locate_folder(model), load_cross(model)
     file = folder / name
     if cross is None or not file.is_file():
         return None
     try:
         stored = load_tensors(file)
-        if bytes(stored.pop(DIGEST).tolist()).hex() == digest(folder / CROSS):
+        # Of the one in use: beside this reader there may stand a newer one by now.
+        if bytes(stored.pop(DIGEST).tolist()).hex() == cross.digest:
             if len(stored["head.bias"]) != _OUTPUTS:
                 raise ValueError(f"{len(stored['head.bias'])} outputs, not {_OUTPUTS}")
             return Adapted(merge(cross, stored))
-        _LOG.warning("%s belongs to another cross-encoder: train it anew, or remove it.", file)
+        _LOG.warning(
+            "%s belongs to another cross-encoder: after an upgrade begin anew; else train it anew, "
+            "or remove it.", file,
+        )  # fmt: skip
     except (MemeditError, OSError, ValueError, KeyError, RuntimeError, TypeError, IndexError,
             AttributeError) as error:  # fmt: skip
         _LOG.warning("%s cannot be used (%s): train it anew, or remove it.", file, error)
     return None
-
-
-def digest(file: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @torch.no_grad()
@@ -115,4 +114,4 @@ def merge(cross: CrossEncoder, stored: Mapping[str, Tensor]) -> CrossEncoder:
 
 def stored_digest(file: Path) -> Tensor:
     """[32] uint8: the digest of the cross-encoder that changes belong to, as they hold it."""
-    return torch.tensor(list(bytes.fromhex(digest(file))), dtype=torch.uint8)
+    return torch.tensor(list(bytes.fromhex(sha256(file))), dtype=torch.uint8)

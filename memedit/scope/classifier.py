@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
+from memedit.core.found import keep_found
 from memedit.core.text import subject_key
 from memedit.core.types import Decision, Hit, Role
 from memedit.core.untrusted import open_tensors, read_json
@@ -222,9 +223,10 @@ def load_model(path: str) -> PairModel:
     return PairModel.load(locate_folder(path))
 
 
-@lru_cache(maxsize=4)
+@keep_found(again=0.0)
 def load_cross(path: str) -> CrossEncoder | None:
-    """The cross-encoder beside the model in a folder; None where it was trained without one."""
+    """The cross-encoder beside the model in a folder; None where it was trained without one, or
+    where there is none now, as while an upgrade replaces it."""
     folder = locate_folder(path)
     if load_model(path).bears is None or not (folder / _CROSS).is_file():
         return None

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.files import sha256
 from memedit.core.untrusted import load_tensors
 from memedit.scope.reading import TextPair
 
@@ -39,6 +40,10 @@ class CrossEncoder(nn.Module):
     Args:
         body: A BERT-like model; it is copied.
         tokenizer: Its tokenizer.
+
+    Attributes:
+        digest: SHA-256 of the file that it was loaded from, in hexadecimal; "": of none. What
+            stands there now may be another one.
     """
 
     def __init__(self, body: Any, tokenizer: Any) -> None:
@@ -48,6 +53,7 @@ class CrossEncoder(nn.Module):
         self.tokenizer = tokenizer
         self.head = nn.Linear(body.config.hidden_size, 2).to(body.device)
         nn.init.zeros_(self.head.bias)
+        self.digest = ""
         self._lock = threading.Lock()
 
     def share_with(self, body: nn.Module, head: nn.Linear) -> CrossEncoder:
@@ -55,6 +61,7 @@ class CrossEncoder(nn.Module):
         made = CrossEncoder.__new__(CrossEncoder)
         nn.Module.__init__(made)
         made.body, made.head, made.tokenizer, made._lock = body, head, self.tokenizer, self._lock
+        made.digest = ""
         return made
 
     def forward(self, pairs: Sequence[TextPair]) -> Tensor:
@@ -98,6 +105,7 @@ class CrossEncoder(nn.Module):
         """
         model = cls(*encoder.transformer())
         try:
+            model.digest = sha256(folder / FILE)
             apply_changes(model, load_tensors(folder / FILE))
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise InvalidInputError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from memedit.core import found
+from memedit.core.files import sha256
 from memedit.core.types import Decision, Edit, Record
 from memedit.core.untrusted import load_tensors
 from memedit.engine.encoders import HashingEncoder
@@ -191,7 +195,7 @@ def test_a_reader_that_cannot_be_read_loses_no_edit(
     (tmp_path / SUCCESSION).write_bytes(content)
     monkeypatch.setattr(adapted, "locate_folder", lambda model: tmp_path)
     monkeypatch.setattr(adapted, "load_cross", lambda model: object())
-    assert load_adapted.__wrapped__("there", SUCCESSION) is None
+    assert load_adapted(str(tmp_path), SUCCESSION) is None
     assert "cannot be used" in caplog.text
 
 
@@ -207,7 +211,40 @@ def test_a_head_of_another_size_loses_no_edit(
     cross = load_cross("")
     monkeypatch.setattr(adapted, "locate_folder", lambda model: tmp_path)
     monkeypatch.setattr(adapted, "load_cross", lambda model: cross)
-    assert load_adapted.__wrapped__("there", SUCCESSION) is None
+    assert load_adapted(str(tmp_path), SUCCESSION) is None
+
+
+def test_a_reader_that_was_being_replaced_is_tried_again(
+    minilm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, model = locate_folder(""), str(tmp_path)
+    for file in folder.iterdir():
+        if file.name != SUCCESSION:
+            shutil.copy(file, tmp_path)
+    (tmp_path / SUCCESSION).write_bytes(b"the beginning")
+    cross = tmp_path / CROSS
+    cross.rename(tmp_path / "away")
+    assert load_cross(model) is None
+    (tmp_path / "away").rename(cross)
+    assert load_cross(model) is load_cross(model) is not None
+    assert load_adapted(model, SUCCESSION) is None
+    shutil.copy(folder / SUCCESSION, tmp_path)
+    assert load_adapted(model, SUCCESSION) is None  # not read with every edit
+    now = time.monotonic()
+    monkeypatch.setattr(found.time, "monotonic", lambda: now + 60)
+    assert load_adapted(model, SUCCESSION) is load_adapted(model, SUCCESSION) is not None
+
+
+def test_a_reader_is_of_the_cross_encoder_in_use(minilm: Any, tmp_path: Path) -> None:
+    """Both were replaced beneath a running process, which has the old cross-encoder."""
+    folder, model = locate_folder(""), str(tmp_path)
+    for file in folder.iterdir():
+        shutil.copy(file, tmp_path)
+    assert load_cross(model) is not None
+    (tmp_path / CROSS).write_bytes(b"a newer one")
+    stored = load_tensors(folder / SUCCESSION)
+    save_file(stored | {DIGEST: adapted.stored_digest(tmp_path / CROSS)}, tmp_path / SUCCESSION)
+    assert load_adapted(model, SUCCESSION) is None
 
 
 def test_few_pairs_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +257,7 @@ def test_the_packaged_reader(minilm: Any) -> None:
     """It belongs to the packaged cross-encoder: train it anew where that was trained anew."""
     folder = locate_folder("")
     stored = load_tensors(folder / SUCCESSION)
-    assert bytes(stored[DIGEST].tolist()).hex() == adapted.digest(folder / CROSS)
+    assert bytes(stored[DIGEST].tolist()).hex() == sha256(folder / CROSS)
     reader = load_adapted("", SUCCESSION)
     assert reader is not None
     old = "Uploads can be up to 20 MB."
