@@ -7,9 +7,9 @@ Anything else ("the 2010 budget", "in 2010 words", "may", "before the merger") n
 from __future__ import annotations
 
 import re
-from calendar import month_abbr, month_name
+from calendar import day_name, month_abbr, month_name
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 
 from memedit.core.passages import Conversation
 from memedit.core.text import find_sentence_starts
@@ -36,11 +36,11 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 """What makes of the year before it a number of something: "in 2000 words"."""
-_PREPOSITION = re.compile(
-    r"\b(?P<how>as of|as at|prior to|up to|back in|by the end of|at the (?:start|beginning|end) of|"
-    r"in|during|on|by|around|until|till|before|after)(?: the)?(?: year)? (?=\S*\w)",
-    re.IGNORECASE,
+_HOW = (
+    "as of|as at|prior to|up to|back in|by the end of|at the (?:start|beginning|end) of|"
+    "in|during|on|by|around|until|till|before|after"
 )
+_PREPOSITION = re.compile(rf"\b(?P<how>{_HOW})(?: the)?(?: year)? (?=\S*\w)", re.IGNORECASE)
 _BEFORE = frozenset(("before", "prior to", "until", "till", "up to"))
 _STARTS = frozenset(("at the start of", "at the beginning of"))
 _RELATIVE = re.compile(
@@ -58,6 +58,22 @@ _ASKS_WHEN = re.compile(
     r"^\W*(?:when|since when|(?:in |on )?(?:what|which) (?:year|day|date|month))\b", re.I
 )
 _INSTANT = timedelta(microseconds=1)
+_WEEKDAYS = {name.casefold(): n for n, name in enumerate(day_name)}
+_NEAR = re.compile(
+    rf"\b(?P<how>{_HOW}|from|this|next)(?: the)? "
+    rf"(?:(?:{'|'.join(_WEEKDAYS)}),? )?(?:the )?(?P<date>"
+    rf"(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)? (?P<m>{_MONTH})\b|"
+    rf"(?P<month>{_MONTH})\b\.?(?: (?P<day>\d\d?)(?:st|nd|rd|th)?\b)?|"
+    rf"(?P<weekday>{'|'.join(_WEEKDAYS)})\b)(?!\.?,? ?\d)|"
+    r"(?<!after )\b(?P<tomorrow>tomorrow)\b|\bnext (?P<next>week|month|year)\b",
+    re.IGNORECASE,
+)
+"""A day or a month without a year."""
+_TOLD_OF = re.compile(r"\b(?:was|were|did|had)\b", re.IGNORECASE)
+_DAY_OF_MONTH = re.compile(
+    rf"\b\d\d?(?:st|nd|rd|th)?(?: of)? (?:{_MONTH})\b|\b(?:{_MONTH})\.? \d|\b\d{{4}}-\d\d-\d\d\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +113,79 @@ def find_named_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | N
     return _find_dated(asked, now, zone) or _find_relative(asked, now) or _find_previous(asked)
 
 
+def find_near_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | None:
+    """The day or month without a year that the last question in a text names: "on 3 May",
+    "tomorrow", "next month". It is the next one to come, or where the question tells of the past
+    the last one.
+
+    As people use such words for more than dates, this is for facts that hold for a time only.
+    Arguments as of :func:`find_named_time`.
+    """
+    turn = question.last if isinstance(question, Conversation) else 0
+    asked = _find_last_question(str(question)[turn:])
+    found = None if _ASKS_WHEN.match(asked) else _NEAR.search(asked)
+    if not found:
+        return None
+    try:
+        span = _find_near_span(found, now.astimezone(zone), past=bool(_TOLD_OF.search(asked)))
+    except (ValueError, OverflowError):  # at the end of the calendar
+        return None
+    if span is None:
+        return None
+    moments = _choose_moments((found["how"] or "on").casefold(), *span, now)
+    mark = found["date"] or found[0]
+    return _cut_named(asked, found.start(), found.end(), moments, mark)
+
+
+def names_day(text: str) -> bool:
+    """Whether a text says a day of a month."""
+    return _DAY_OF_MONTH.search(text) is not None
+
+
+def _find_near_span(
+    found: re.Match[str], now: datetime, *, past: bool
+) -> tuple[datetime, datetime] | None:
+    """[first moment, first moment after it) of what is named; None: there is no such day."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if found["tomorrow"]:
+        return _add_days(today, 1), _add_days(today, 2)
+    if found["weekday"]:
+        away = _WEEKDAYS[found["weekday"].casefold()] - today.weekday()
+        away = -(-away % 7) if past else away % 7
+        if found["how"].casefold() == "next" and away == 0:
+            away = 7
+        return _add_days(today, away), _add_days(today, away + 1)
+    if found["next"]:
+        return _find_next(found["next"].casefold(), today)
+    dated = {"d": found["d"] or found["day"], "m": found["m"] or found["month"]}
+    for year in (now.year, now.year - 1 if past else now.year + 1):
+        span = _span({"y": str(year), **dated}, today.tzinfo or timezone.utc)
+        if span is not None and (span[0] <= now if past else span[1] > now):
+            return span
+    return None
+
+
+def _find_next(unit: str, today: datetime) -> tuple[datetime, datetime]:
+    """The span of the next week, month or year."""
+    if unit == "week":
+        start = _add_days(today, 7 - today.weekday())
+        return start, _add_days(start, 7)
+    if unit == "year":
+        start = today.replace(year=today.year + 1, month=1, day=1)
+        return start, start.replace(year=start.year + 1)
+    start = _begin_next_month(today)
+    return start, _begin_next_month(start)
+
+
+def _begin_next_month(day: datetime) -> datetime:
+    # Some day of the next month, however long this one is.
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def _add_days(day: datetime, days: int) -> datetime:
+    return day + timedelta(days=days)
+
+
 def _find_last_question(text: str) -> str:
     starts = find_sentence_starts(text)
     parts = [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
@@ -133,9 +222,7 @@ def _span(found: dict[str, str | None], zone: tzinfo) -> tuple[datetime, datetim
             return start, start + timedelta(days=1)
         if month is None:
             return start, start.replace(year=year + 1)
-        # Some day of the next month, however long this one is.
-        after = start.replace(day=28) + timedelta(days=4)
-        return start, after.replace(day=1)
+        return start, _begin_next_month(start)
     except ValueError:
         return None
 

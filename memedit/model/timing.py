@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from memedit.core.moments import UTC
-from memedit.core.times import NamedTime, find_named_time
+from memedit.core.times import NamedTime, find_named_time, find_near_time, names_day
 from memedit.core.types import Decision, Edit, Hit
 from memedit.memory import EditMemory, MemoryView
 
@@ -39,6 +39,8 @@ def decide_in_time(
     now = as_of or datetime.now(UTC)
     # First in UTC: the memory's zone is read from disk, and most questions name no time.
     named = find_named_time(query, now, UTC) and find_named_time(query, now, store.zone)
+    if named is None and any(map(_holds_for_a_time, ordinary.hits)):
+        named = find_near_time(query, now, store.zone)
     if named is None or any(_is_about(hit.record.edit, named) for hit in ordinary.bearing):
         return ordinary
     # The query as it was asked comes first: its time may be what an edit is about.
@@ -82,6 +84,12 @@ def _decide_then(
 def _is_about(edit: Edit, named: NamedTime) -> bool:
     """Whether an edit's own text is about that time: "the winner of the 2010 final"."""
     return any(named.mark in text.casefold() for text in (edit.statement, *edit.queries))
+
+
+def _holds_for_a_time(hit: Hit) -> bool:
+    """Whether a fact begins or ends, and its own text is about no day: what is "open until 3 May"
+    is asked of other days, too."""
+    return _is_dated(hit) and not names_day(hit.record.edit.statement)
 
 
 def _is_dated(hit: Hit) -> bool:

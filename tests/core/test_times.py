@@ -8,7 +8,7 @@ import pytest
 
 from memedit.core.moments import UTC, zone_of
 from memedit.core.passages import Conversation
-from memedit.core.times import find_named_time
+from memedit.core.times import find_named_time, find_near_time, names_day
 
 NOW = datetime(2026, 11, 28, 8, tzinfo=timezone.utc)
 
@@ -61,3 +61,55 @@ def test_the_last_turn_counts_and_days_begin_in_the_zone() -> None:
     assert named is not None and named.words == "in 2010"
     assert named.moments[-1] == datetime(2009, 12, 31, 23, tzinfo=timezone.utc)
     assert find_named_time(Conversation("Who led Acme in 1999?", "Who leads it?"), NOW, UTC) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "day", "plain"),
+    [
+        ("Is it still 9 euros on 3 May?", "on 3 May", "2027-05-03", "Is it still 9 euros?"),
+        ("Is it 9 euros on May 3rd?", "on May 3rd", "2027-05-03", "Is it 9 euros?"),
+        ("Is it 9 euros on Monday the 3rd of May?", "on Monday the 3rd of May", "2027-05-03",
+         "Is it 9 euros?"),
+        ("Was it 9 euros on 3 May?", "on 3 May", "2026-05-03", "Was it 9 euros?"),
+        ("What does it cost in December?", "in December", "2026-12-31", "What does it cost?"),
+        ("What does it cost from 1 December?", "from 1 December", "2026-12-01",
+         "What does it cost?"),
+        ("Is it open tomorrow?", "tomorrow", "2026-11-29", "Is it open?"),
+        ("Is it open on Monday?", "on Monday", "2026-11-30", "Is it open?"),
+        ("Was it open on Monday?", "on Monday", "2026-11-23", "Was it open?"),
+        ("Is it open next Saturday?", "next Saturday", "2026-12-05", "Is it open?"),
+        ("Is it open next month?", "next month", "2026-12-31", "Is it open?"),
+        ("Is it open next week?", "next week", "2026-12-06", "Is it open?"),
+        ("What is it next year?", "next year", "2027-12-31", "What is it?"),
+        ("Is it open before 3 May?", "before 3 May", "2027-05-02", "Is it open?"),
+    ],
+)  # fmt: skip
+def test_a_day_without_a_year(question: str, words: str, day: str, plain: str) -> None:
+    assert find_named_time(question, NOW, UTC) is None
+    named = find_near_time(question, NOW, UTC)
+    assert named is not None
+    assert (named.words, f"{named.moments[0]:%Y-%m-%d}", named.plain) == (words, day, plain)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "May I pay 3 euros?", "Is it open on Sundays?", "Is it 9 euros on 31 February?",
+        "When is it open on Sunday?", "Is it open the day after tomorrow?", "On which day?",
+        "Is it 9 euros on 3 May 2027?", "It opens on 3 May. How much is it?",
+    ],
+)  # fmt: skip
+def test_no_day_is_named(question: str) -> None:
+    assert find_near_time(question, NOW, UTC) is None
+
+
+def test_a_day_at_the_end_of_the_calendar() -> None:
+    last = datetime(9999, 12, 31, tzinfo=timezone.utc)
+    for words in ("tomorrow", "next year", "next month", "on 3 May", "on Monday"):
+        assert find_near_time(f"Is it open {words}?", last, UTC) is None
+
+
+def test_what_says_a_day_of_a_month() -> None:
+    told = ["open until 3 May", "open until May 3rd", "on 2027-05-03", "the 3rd of May"]
+    assert all(map(names_day, told))
+    assert not any(map(names_day, ["in May", "3 maybe", "9 euros"]))

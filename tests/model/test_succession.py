@@ -14,7 +14,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from memedit.core import found
 from memedit.core.files import sha256
 from memedit.core.types import Decision, Edit, Record
 from memedit.core.untrusted import load_tensors
@@ -231,7 +230,7 @@ def test_a_reader_that_was_being_replaced_is_tried_again(
     shutil.copy(folder / SUCCESSION, tmp_path)
     assert load_adapted(model, SUCCESSION) is None  # not read with every edit
     now = time.monotonic()
-    monkeypatch.setattr(found.time, "monotonic", lambda: now + 60)
+    monkeypatch.setattr("memedit.core.found.time.monotonic", lambda: now + 60)
     assert load_adapted(model, SUCCESSION) is load_adapted(model, SUCCESSION) is not None
 
 

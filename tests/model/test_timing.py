@@ -97,3 +97,30 @@ def test_a_question_without_its_time_counts_only_where_the_history_reaches(
     assert before == []
     plain = decision(decider, "The champion of the Gold Cup is")
     assert plain.hits and plain.as_of is None and plain.named == ""
+
+
+@pytest.mark.parametrize("asked_of", ["Does breakfast cost on 3 May", "On 3 May breakfast costs"])
+def test_what_is_over_on_the_day_of_a_question_is_not_told(decider: Decider, asked_of: str) -> None:
+    """The day has no year, and the choice would be made by the fact's words."""
+    memory, today = decider.memory, "2027-04-20"
+    price = Edit("Breakfast costs", "9 euros", "Breakfast")
+    memory.add(price, valid_from="2027-01-01", valid_until="2027-04-30")
+    assert asked(decider, f"{asked_of}?", today) == []
+    assert asked(decider, asked_of.replace("3 May", "23 April"), today) == ["9 euros"]
+    assert decision(decider, asked_of, today).named.casefold() == "on 3 may"
+    memory.add(Edit("Breakfast costs", "12 euros", "Breakfast"), valid_from="2027-05-01")
+    assert asked(decider, asked_of, today) == ["12 euros"]
+    assert asked(decider, "Breakfast costs next year", today) == ["12 euros"]
+    assert asked(decider, "Breakfast costs", today) == ["9 euros"]
+
+
+def test_a_day_without_a_year_moves_no_fact_without_dates(decider: Decider) -> None:
+    decider.memory.add(Edit("Breakfast costs", "9 euros", "Breakfast"))
+    told = decision(decider, "On 3 May breakfast costs")
+    assert told.hits and told.as_of is None
+
+
+def test_what_is_open_until_a_day_is_asked_of_others(decider: Decider) -> None:
+    memory = decider.memory
+    memory.add(Edit("The fair is open until", "3 May", "fair"), valid_until="2027-05-03")
+    assert asked(decider, "The fair is open on 4 May", "2027-04-20") == ["3 May"]
