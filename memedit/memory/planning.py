@@ -141,10 +141,12 @@ class Plan(Neighbours):
         others = [] if place is None else self._find_others(request, place)
         same = {record.sequence for record in others}
         rivals = [self[sequence] for sequence in self._rivals(request, old) if sequence not in same]
-        # Ids are unique among live records: a namesake goes whatever it says.
+        # Ids are unique among live records: a namesake goes whatever it says. And so does what is
+        # replaced by its id, one of several values, too.
+        goes, pieces = {request.edit.id, *request.replaces}, self._find_pieces(request, old)
         rivals = [
             r for r in rivals
-            if own == r.sequence or r.id == request.edit.id or excludes(r, request)
+            if own == r.sequence or r.id in goes or r.sequence in pieces or excludes(r, request)
         ]  # fmt: skip
         conflicts = self._conflicts(request, near, {record.sequence for record in rivals})
         superseded = [r for r in rivals if own == r.sequence or overlap(r, request)]

@@ -24,6 +24,7 @@ from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.memory import EditMemory
 from memedit.model.copies import is_changed_copy
 from memedit.model.deciding import Decider
+from memedit.model.ending import find_ended, find_taken_back
 from memedit.model.restating import compare_forms, numbers_of
 from memedit.model.restating import replaces as replaces_for_sure
 from memedit.model.several import surely_has_one, surely_has_several
@@ -98,8 +99,10 @@ def find_corrections(
     Facts with its very prompt are the memory's matter, and not among them. A scope without trained
     probabilities finds only what is said to hold no longer.
     """
-    if edit.multiple or not len(decider.memory):
+    if not len(decider.memory):
         return Corrections()
+    if edit.multiple:
+        return Corrections(replaces=tuple(find_taken_back(decider.memory, edit, namespace, moment)))
     # Untimed: a year in a new fact belongs to it, and asks for no earlier state.
     (decision,) = decider.decide(
         [edit.prompt], namespace, moment, timed=False, keep=lambda hit: _is_comparable(hit, edit)
@@ -129,7 +132,8 @@ def find_corrections(
     more = [r for r in (*about, *differs, *reworded) if r not in (*ended, *replaces, *perhaps)]
     # One record may be in both lists; records are not hashable, their sequences are.
     perhaps += {record.sequence: record for record in more}.values()
-    return Corrections(repeats, (*ended, *replaces), tuple(perhaps))
+    gone, named = find_ended(decider.memory, edit, namespace, moment)
+    return Corrections(repeats, (*ended, *replaces, *gone), (*perhaps, *named))
 
 
 def _find_restated(
