@@ -10,6 +10,7 @@ stay is the worse error.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +20,14 @@ from memedit.core.errors import InvalidEditError
 from memedit.core.moments import UTC, Moment, moment_of
 from memedit.core.naming import guess_subject
 from memedit.core.protocols import Encoder
-from memedit.core.text import find_subject, find_words, normalise, subject_key, words_of
+from memedit.core.text import (
+    find_sentence_starts,
+    find_subject,
+    find_words,
+    normalise,
+    subject_key,
+    words_of,
+)
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.memory import EditMemory
 from memedit.model.copies import is_changed_copy
@@ -28,7 +36,7 @@ from memedit.model.ending import find_ended, find_taken_back
 from memedit.model.restating import compare_forms, numbers_of
 from memedit.model.restating import replaces as replaces_for_sure
 from memedit.model.several import surely_has_one, surely_has_several
-from memedit.model.succession import find_succeeded
+from memedit.model.succession import LATER, find_succeeded
 
 SURE, POSSIBLE = 0.9, 0.5
 """Probability of asking the same, the lower of both ways, from which a fact is replaced; and from
@@ -68,6 +76,12 @@ _TURNS = frozenset("by was were had used is are has".split())
 """Words by which two prompts of the same words ask another thing: the other way round, or then."""
 _NOTHING = frozenset("a an the of is are what who whom which".split())
 _UNSURE = re.compile(r"\b(?:if|unless|until|when|whether|once|in case)\b", re.IGNORECASE)
+_DOUBTED = re.compile(
+    r"\b(?:true|false|untrue|rumou?rs?|sa(?:y|ys|id)|tells?|told|claim(?:s|ed)?|thinks?|thought|"
+    r"believes?|heard|perhaps|maybe|possibly|probably|allegedly|in case)\b|\?",
+    re.IGNORECASE,
+)
+"""In a sentence that may not say that something is so."""
 _NOW = frozenset(("now", "currently"))
 _ANOTHER = re.compile(r"['’]s\b|\s+(?:for|of|in|at|with|on|by|from)\b")
 """What makes of a subject another one: "Acme's branch", "Acme in Lyon"."""
@@ -108,8 +122,10 @@ def find_corrections(
         [edit.prompt], namespace, moment, timed=False, keep=lambda hit: _is_comparable(hit, edit)
     )
     near = list(decision.candidates[:_MOST])
-    ended = [hit.record for hit in near if _ends(edit, hit.record.edit)]
+    denied = [hit.record for hit in near if _ends(edit, hit.record.edit, surely=False)]
+    ended = [record for record in denied if _ends(edit, record.edit, surely=True)]
     anew, differs = _find_restated(decider, edit, decision)
+    differs += denied
     ended += [record for record in anew if record not in ended]
     left = [hit for hit in decision.candidates if hit.record not in ended]
     taken, reworded = find_succeeded(decider, edit, left)
@@ -362,18 +378,32 @@ def _fold(words: Iterable[str]) -> set[str]:
     return {word.casefold() for word in words}
 
 
-def _ends(new: Edit, old: Edit) -> bool:
-    """Whether a statement says that an old fact holds no longer: plainly, all of its words."""
+def _ends(new: Edit, old: Edit, *, surely: bool) -> bool:
+    """Whether a statement says that an old fact holds no longer: plainly, all of its words.
+
+    Args:
+        surely: Not in a sentence that may not say so, or says it of a later time.
+    """
     if not new.is_statement:
         return False
     if _is_gone(new, old, alone=True):
         return True
     for match in _NO_LONGER.finditer(new.prompt):
+        if surely and _is_doubtful(new.prompt, match.start()):
+            continue
         denied = _stem_words(_ELSE.split(match["what"] or match["more"])[0])
         said = _stem_words(old.target_new or "") or _stem_words(_cut_after_subject(old, new))
         if denied and said and said <= denied | _stem_words(old.subject or "") and denied & said:
             return denied <= _stem_words(old.statement) and _is_of(old, new.prompt[: match.start()])
     return False
+
+
+def _is_doubtful(text: str, at: int) -> bool:
+    """Whether the sentence at a place may not say that something is so, as of now."""
+    starts = [*find_sentence_starts(text), len(text)]
+    n = bisect_right(starts, at)
+    sentence = text[starts[n - 1] : starts[n]]
+    return bool(_DOUBTED.search(sentence) or LATER.search(sentence))
 
 
 def _is_gone(new: Edit, old: Edit, *, alone: bool) -> bool:

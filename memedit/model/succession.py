@@ -42,7 +42,7 @@ _DAY = (
     r"christmas|new year|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b)"
 )
 """No hours, and no day of every week: "until 8 pm", "on Tuesdays"."""
-_LATER = re.compile(
+LATER = re.compile(
     r"\b(?:from|as of|as from|starting|beginning|effective|until|till|by|after|on)\s+"
     rf"(?:(?:in|on|with|from|early|late|mid)\s+)?(?:the\s+)?{_DAY}|"
     r"\bnext\s+(?:week|month|year|quarter|season|term|summer|winter|spring|autumn|time)\b|"
@@ -114,7 +114,7 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
     Of two in one form the words that differ decide (:mod:`memedit.model.restating`): to the reader
     "Sara speaks Greek" and "Sara speaks Basque" are alike.
     """
-    if _says_several(old.statement) or _LATER.search(new.statement):
+    if _says_several(old.statement) or LATER.search(new.statement):
         return False
     if _SPAN.search(old.statement) and _says_one_end(new.statement):
         return False  # "shuts at 7 pm" leaves when it opens

@@ -80,6 +80,19 @@ def test_what_holds_no_longer_is_retired() -> None:
 
 
 @pytest.mark.parametrize("text", [
+    "It is not true that the Larch plan no longer costs 30 euros.",
+    "Ada says that the Larch plan no longer costs 30 euros.",
+    "Is it true that the Larch plan no longer costs 30 euros?",
+    "From 1 May the Larch plan no longer costs 30 euros.",
+    "Perhaps the Larch plan no longer costs 30 euros.",
+])  # fmt: skip
+def test_what_may_not_be_denied_is_told_and_stays(text: str) -> None:
+    decider = facts(Edit("The Larch plan costs", "30 euros", "Larch plan"))
+    found = find_corrections(decider, Edit.from_statement(text), "default")
+    assert (told(found.replaces), told(found.perhaps)) == ([], ["30 euros"])
+
+
+@pytest.mark.parametrize("text", [
     "The night bus has been discontinued.", "The night bus was cancelled.",
     "The night bus is no longer available.", "The night bus no longer exists.",
     "The night bus has been withdrawn for good",
