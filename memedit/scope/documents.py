@@ -18,6 +18,24 @@ _THING = (
     r"text|passage|document|article|paragraph|excerpt|e-?mail|mail|letter|message|contract|report|"
     r"transcript|page|note|notes|story|snippet|quote|context|log|code|file|table|review"
 )
+_QUOTE = re.compile(
+    r"(?P<intro>[^\"“„`{}]*)"
+    r"(?P<quote>\"[^\"]{12,2000}\"|“[^”]{12,2000}”|„[^“”]{12,2000}[“”]|`[^`]{12,2000}`|\{[\s\S]{8,2000}\})"
+    r"(?P<rest>[^\"“„`{}]*)"
+)
+"""One quotation, with words before and behind it."""
+_REFERS = re.compile(
+    r"\b(?:in|from|per|does|do|did|by|says? in|using|according to)\s+"
+    r"(?:(?:the|this|that|these|those|my|our)\s+(?P<words>\w+(?:[ -]\w+){0,2})|this\b|that\b|it\b)",
+    re.IGNORECASE,
+)
+_CHECKS = re.compile(
+    r"\b(?:right|correct|true|still|up[ -]to[ -]date|outdated|valid|wrong|accurate|agrees?|"
+    r"match(?:es)?|should|change)\b",
+    re.IGNORECASE,
+)
+"""Whoever asks whether a quotation is right wants to know what is in force."""
+_KIND = re.compile(rf"\b(?:{_THING})\b", re.IGNORECASE)
 _POINTS = re.compile(
     rf"\b(?:according to|based on|from|in|per|as stated in|does|do|using|summari[sz]e|translate)\s+"
     rf"(?:only\s+)?(?:the|this|that|these|my|following|attached|above|below|given|provided)\s+"
@@ -37,9 +55,15 @@ def heed(query: str, decision: Decision) -> Decision:
         query: What the scope was asked, document included.
         decision: What it said.
     """
-    if not decision.bearing or not _POINTS.search(query):
+    if not decision.bearing:
         return decision
-    apart = tuple(hit for hit in decision.bearing if _disagrees(hit, query))
+    turn = str(query)[getattr(query, "last", 0) :]
+    if quote := find_asked_quote(turn):
+        apart = tuple(hit for hit in decision.bearing if _says_otherwise(quote, hit, turn))
+    elif _POINTS.search(query):
+        apart = tuple(hit for hit in decision.bearing if _disagrees(hit, query))
+    else:
+        return decision
     if not apart:
         return decision
     return replace(
@@ -48,6 +72,35 @@ def heed(query: str, decision: Decision) -> Decision:
         informs=tuple(hit for hit in decision.informs if hit not in apart),
         disagrees=apart,
     )
+
+
+def find_asked_quote(turn: str) -> str:
+    """The quotation in a turn that is asked what stands in it; "" where there is none.
+
+    It is asked where the question behind it refers to what it was introduced as: "From an old
+    invoice: "…". What does the invoice charge?".
+    """
+    found = _QUOTE.fullmatch(turn.strip())
+    if found is None or "?" not in found["rest"] or _CHECKS.search(found["rest"]):
+        return ""
+    introduced = set(re.findall(r"\w{4,}", found["intro"].casefold()))
+    for refers in _REFERS.finditer(found["rest"]):
+        words = refers["words"]
+        if words is None:
+            refers_to_it = refers[0].casefold().startswith("according")
+        else:
+            named = introduced & set(re.findall(r"\w+", words.casefold()))
+            refers_to_it = bool(named) or _KIND.search(words) is not None
+        if refers_to_it:
+            return found["quote"]
+    return ""
+
+
+def _says_otherwise(quote: str, hit: Hit, turn: str) -> bool:
+    """Whether a quotation is about what an edit is about, and does not say what the edit says."""
+    edit = hit.record.edit
+    said = (edit.target_new or edit.prompt).strip().casefold()
+    return said not in quote.casefold() and (_names(turn, hit) or _names(quote, hit))
 
 
 def _disagrees(hit: Hit, query: str) -> bool:

@@ -26,6 +26,18 @@ def decided(query: str, edit: Edit, view: str = "") -> Decision:
         (f"{ARTICLE}\n\nWho leads Acme Robotics in the article above?", CEO, ""),
         (f"{POLICY}\nBased on the passage, how long is the refund window?", REFUND, ""),
         (f"Summarize the following paragraph: {ARTICLE}", CEO, ""),
+        ('From a novel: "Acme Robotics was led by a cat." Who led it in the novel?', CEO, ""),
+        (
+            'Our config: {"refund": {"window": 30}}. What is our refund window in this file?',
+            REFUND,
+            "",
+        ),
+        (
+            'My invoice: "Refund window: 14 days." What refund window does the invoice name?',
+            REFUND,
+            "",
+        ),
+        ('An ad says: "Refund window 14 days!" According to it, how long is it?', REFUND, ""),
     ],
 )
 def test_the_document_answers_and_the_edit_disagrees(query: str, edit: Edit, view: str) -> None:
@@ -42,6 +54,9 @@ def test_the_document_answers_and_the_edit_disagrees(query: str, edit: Edit, vie
         (f"{ARTICLE} Who is the CEO of Acme Robotics today?", CEO),  # points at no document
         (ARTICLE.replace("John Park", "Maria Silva") + " Who is CEO in this text?", CEO),
         ("According to the text, who is the CEO of Acme Robotics?", CEO),  # there is none
+        ('My draft says: "Our refund window is 30 days." Is what the draft says right?', REFUND),
+        ('A customer writes: "I bought a rug." What is our refund window in this town?', REFUND),
+        ('The letter says: "Our refund window is 60 days." How long is it in the letter?', REFUND),
         ("Write a text about our refund window of goods in this shop with all its rules.", REFUND),
     ],
 )
