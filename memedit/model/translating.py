@@ -7,6 +7,7 @@ the request as it was put. An upstream does the same (:mod:`memedit.serving.upst
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ _SHORT, _BEFORE = 14, 400
 translated, too."""
 _FEW = 4
 """Words below which a turn's language is told from what was said before it."""
+_CODE = re.compile(r"\b(?=\w*[A-Z])[A-Z0-9]{2,}\b")
+"""What has no translation: CTO, X2."""
 _ASKED = "Translate into English, word for word:\n"
 _SHOWN = (
     ("¿Cuánto cuesta el envío a Roma? Responde en una frase.",
@@ -74,6 +77,22 @@ def put_in_english(query: str, translated: Sequence[str]) -> str:
         return translated[-1]
     earlier = str(query)[:last].strip()
     return Conversation(translated[0] if len(translated) > 1 else earlier, translated[-1])
+
+
+def keep_codes(text: str, translated: str) -> str:
+    """The translation with the codes of the text, where it has one a letter off in one's place:
+    small bases make the CEO of the CTO."""
+    own, others = set(_CODE.findall(text)), set(_CODE.findall(translated))
+    for lost in own - others:
+        near = [each for each in others - own if _is_letter_off(lost, each)]
+        if len(near) == 1:
+            translated = re.sub(rf"\b{near[0]}\b", lost, translated)
+    return translated
+
+
+def _is_letter_off(one: str, other: str) -> bool:
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and sum(a != b for a, b in pairs) == 1
 
 
 def translate_rows(
@@ -135,7 +154,7 @@ def decide_translated(
         return decide(queries)
     parts = list(map(parts_to_read, queries))
     read = {
-        at: put_in_english(query, [known.get(part) or part for part in each])
+        at: put_in_english(query, [keep_codes(part, known.get(part) or part) for part in each])
         for at, (query, each) in enumerate(zip(queries, parts, strict=True))
         if each and known.get(each[-1], "").strip()
     }

@@ -13,7 +13,7 @@ from memedit.core.types import Decision, Edit
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.deciding import Decider
-from memedit.model.translating import decide_in_english, parts_to_read, request_of
+from memedit.model.translating import decide_in_english, keep_codes, parts_to_read, request_of
 from tests import helpers
 
 INHABITANTS = "Und wie viele Leute wohnen da?"
@@ -128,3 +128,17 @@ def test_what_cannot_be_translated_is_read_as_it_is(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(model.tokenizer, "chat_template", None)
     foreign, english = model.decide([GERMAN, ENGLISH])
     assert english and not foreign
+
+
+@pytest.mark.parametrize(
+    ("text", "translated", "kept"),
+    [
+        ("¿Quién es el CTO de Acme?", "Who is the CEO of Acme?", "Who is the CTO of Acme?"),
+        ("Was kostet das X2?", "How much is the X3 then?", "How much is the X2 then?"),
+        ("Wer ist CEO und wer CTO?", "Who is CEO and who is CTO?", "Who is CEO and who is CTO?"),
+        ("Quel est le délai pour une IRM ?", "How long for an MRI?", "How long for an MRI?"),
+        ("¿Está en la ONU?", "Is it in the UN?", "Is it in the UN?"),
+    ],
+)
+def test_codes_are_not_translated(text: str, translated: str, kept: str) -> None:
+    assert keep_codes(text, translated) == kept
