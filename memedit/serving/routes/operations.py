@@ -90,6 +90,7 @@ def stats(
     found = {"digest": memory.digest()} if digest else {}
     return JSONResponse(found | {
         "namespace": caller.namespace,
+        "key": caller.key.id,
         "scopes": list(caller.key.scopes),
         "edits": memory.namespaces().get(caller.namespace, 0),
         "version": memory.version,

@@ -291,31 +291,54 @@ def test_text_is_never_html(browser: Any, server: tuple[Running, str]) -> None:
 
 
 def test_two_people_change_a_fact(browser: Any) -> None:
-    """The fault: whoever approved saw the id of the edit to take back, and nothing of what it
-    says; nothing was told of the decision."""
-    held, secrets, _ = ring(("read", "edit"), ("read", "edit"))
+    """The faults: whoever approved saw the id of the edit to take back, and nothing of what it
+    says; nothing was told of the decision; who proposed was offered to approve."""
+    held, secrets, _ = ring(("read", "edit"), ("read", "edit"), ("read", "ask"))
     with serving(tiny_service(keys=held, approval=True)) as running:
-        ann, bob = (opened(browser, (running, secret)) for secret in secrets)
+        ann, bob, eve = (opened(browser, (running, secret)) for secret in secrets)
         ann.wait_for_selector("#proposals >> text=Nothing waits.")
         ann.click("#add")
         ann.fill("#prompt", QUESTION)
         ann.fill("#target", "Lyon")
         ann.click("#save")
-        ann.wait_for_selector("#status >> text=another key must approve it")
-        ann.click(f"[aria-label='Approve: add: {QUESTION} Lyon']")  # her own
-        ann.wait_for_selector("#status >> text=Another key must approve this proposal.")
+        ann.wait_for_selector("#status >> text=another person approves it")
+        ann.wait_for_selector("#proposals >> text=You proposed this")
+        expect(ann.locator("#waiting-help")).to_contain_text("memedit keys add")
+        assert ann.locator("[aria-label^='Approve']").count() == 0
         assert ann.locator("#edits tr").count() == 0
+        eve.reload()
+        eve.wait_for_selector("#proposals >> text=Proposed by key 0")
+        assert "Your key may not approve it." in eve.inner_text("#proposals")
+        assert eve.locator("#proposals button").count() == 0
         bob.reload()
         bob.click(f"[aria-label='Approve: add: {QUESTION} Lyon']")
         bob.wait_for_selector("#status >> text=Approved.")
         expect(bob.locator("#edits tr")).to_have_count(1)
+        assert not bob.is_visible("#waiting-help")
         bob.click("[aria-label^='Take back']")
-        bob.wait_for_selector("#status >> text=another key must approve it")
+        bob.wait_for_selector("#status >> text=another person approves it")
         ann.reload()
         ann.click(f"[aria-label='Reject: take back: {QUESTION} Lyon']")
         ann.wait_for_selector("#status >> text=Rejected.")
         expect(ann.locator("#edits tr")).to_have_count(1)
         assert bob.problems == []
+
+
+def test_who_proposed_may_withdraw_with_the_only_key(browser: Any) -> None:
+    held, (secret,), _ = ring(("read", "ask", "edit", "admin"))
+    with serving(tiny_service(keys=held, approval=True)) as running:
+        page = opened(browser, (running, secret))
+        page.click("#add")
+        page.check("#kind-statement")
+        page.fill("#statement", "The manual is at https://acme.example.")
+        page.click("#save")
+        page.wait_for_selector("#proposals >> text=Looks like more than a fact: link")
+        assert breaches(page) == []
+        page.click("[aria-label^='Withdraw: add: The manual']")
+        page.wait_for_selector("#status >> text=Withdrawn.")
+        page.wait_for_selector("#proposals >> text=Nothing waits.")
+        assert not page.is_visible("#waiting-help")
+        assert page.locator("#edits tr").count() == 0 and page.problems == []
 
 
 def test_no_key_no_data(browser: Any, server: tuple[Running, str]) -> None:

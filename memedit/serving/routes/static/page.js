@@ -3,7 +3,8 @@
 
 const $ = (id) => document.getElementById(id);
 const PAGE = 50;
-const state = { key: "", shown: 0, asked: null, editing: null, fires: {}, questions: [], left: new Map(), timer: 0 };
+const WAITS = "Proposed. It waits until another person approves it, with a key of their own.";
+const state = { key: "", me: "", scopes: [], shown: 0, asked: null, editing: null, fires: {}, questions: [], left: new Map(), timer: 0 };
 
 function el(tag, text, attributes) {
   const made = document.createElement(tag);
@@ -271,7 +272,7 @@ async function save() {
 }
 
 function told(made, text) {
-  if (made.proposal) return say("Proposed: another key must approve it.");
+  if (made.proposal) return say(WAITS);
   if (made.status === "duplicate") return say(text);
   if (made.superseded && made.superseded.length) text += " It replaces: " + made.superseded[0].statement;
   say(text, () => goBack(made.version - 1, made.version, "Undone."));
@@ -282,7 +283,7 @@ async function goBack(version, ifVersion, text) {
   if (ifVersion !== undefined) body.if_version = ifVersion;
   const made = await call("POST", "v1/restore", body);
   const but = made.purged ? ` What was erased since (${made.purged}) stays so.` : "";
-  say(made.proposal ? "Proposed: another key must approve it." : text + but);
+  say(made.proposal ? WAITS : text + but);
   await refresh();
   if (state.asked) await ask();
 }
@@ -337,7 +338,7 @@ function row(record) {
 
 async function stats() {
   const found = await call("GET", "v1/stats");
-  state.fires = found.fires;
+  Object.assign(state, { fires: found.fires, me: found.key, scopes: found.scopes });
   $("where").textContent = [found.model, found.namespace === "default" ? "" : found.namespace, `version ${found.version} of the edits`].filter(Boolean).join(" · ");
   for (const cell of document.querySelectorAll("td[data-id]")) cell.textContent = found.fires[cell.dataset.id] || "";
   if (found.approval) await proposals();
@@ -350,20 +351,36 @@ const PROPOSED = {
 
 async function proposals() {
   const found = await call("GET", "v1/proposals?state=proposed");
-  const lines = await Promise.all(found.data.map(async (each) => {
-    const about = `${PROPOSED[each.action] || each.action}: ${await described(each.body)}`;
-    const line = el("li", `${each.name}: ${about} `);
-    for (const [verdict, name, done] of [["approve", "Approve", "Approved."], ["reject", "Reject", "Rejected."]]) {
-      line.append(button(name, async () => {
-        await call("POST", `v1/proposals/${encodeURIComponent(each.id)}/${verdict}`);
-        say(done);
-        await refresh();
-      }, `${name}: ${about}`), " ");
-    }
-    return line;
-  }));
+  const lines = await Promise.all(found.data.map(proposal));
   $("waiting").hidden = false;
+  $("waiting-help").hidden = !found.data.some(isMine);
   $("proposals").replaceChildren(...lines.length ? lines : [el("li", "Nothing waits.", { class: "quiet" })]);
+}
+
+const isMine = (each) => each.author === state.me;
+const may = (scope) => state.scopes.includes(scope) || state.scopes.includes("admin");
+
+/** A proposed change, with what the reader's key may do with it: of one's own only take it away. */
+async function proposal(each) {
+  const about = `${PROPOSED[each.action] || each.action}: ${await described(each.body)}`;
+  const approves = !isMine(each) && may(each.action === "purge" ? "admin" : "edit");
+  const who = isMine(each) ? "You proposed this" : `Proposed by ${each.name}`;
+  const then = isMine(each) ? " Another person must approve it." : approves ? "" : " Your key may not approve it.";
+  const line = el("li", about);
+  line.append(el("div", `${who} on ${day(each.at)}.${then}`, { class: "quiet" }));
+  if (each.suspicious.length) line.append(el("div", "Looks like more than a fact: " + each.suspicious.join(", "), { class: "error" }));
+  const verdicts = isMine(each) ? [["reject", "Withdraw", "Withdrawn."]] : [["reject", "Reject", "Rejected."]];
+  if (approves) verdicts.unshift(["approve", "Approve", "Approved."]);
+  const row = el("div", null, { class: "row" });
+  for (const [verdict, name, done] of may("edit") ? verdicts : []) {
+    row.append(button(name, async () => {
+      await call("POST", `v1/proposals/${encodeURIComponent(each.id)}/${verdict}`);
+      say(done);
+      await refresh();
+    }, `${name}: ${about}`));
+  }
+  if (row.childElementCount) line.append(row);
+  return line;
 }
 
 /** What a proposal is about; an edit that it only names, in its words. */
@@ -389,7 +406,7 @@ async function importFile(file) {
   const query = new URLSearchParams({ source: file.name, ...(format ? { format } : {}) });
   const found = await call("POST", "v1/import?" + query, file, { raw: true });
   const box = $("report");
-  if (found.proposal) return box.replaceChildren(el("p", "Proposed: another key must approve it."));
+  if (found.proposal) return box.replaceChildren(el("p", WAITS));
   box.replaceChildren(el("p", `${file.name}: ${found.added} added, ${found.duplicate} there already, ${found.refused} refused.`));
   if (found.refused_lines.length) {
     const lines = el("ul", null, { class: "plain" });
@@ -420,7 +437,7 @@ async function tryDocument(file, format) {
   if (found.suspicious.length) lines.prepend(el("li", "Some passages look like more than facts: " + found.suspicious.join(", "), { class: "error" }));
   const make = button("Put in force", async () => {
     const made = await call("PUT", path, file, { raw: true });
-    box.replaceChildren(el("p", made.proposal ? "Proposed: another key must approve it." : `${name} is in force, version ${made.document_version}.`));
+    box.replaceChildren(el("p", made.proposal ? WAITS : `${name} is in force, version ${made.document_version}.`));
     if (!made.proposal) say(`${name} is in force.`, () => goBack(made.version - 1, made.version, "Undone."));
     await refresh();
   });
