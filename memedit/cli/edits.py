@@ -29,6 +29,7 @@ from memedit.cli.options import (
 )
 from memedit.core.documents import check_source
 from memedit.core.errors import InvalidEditError, UnknownEditError
+from memedit.core.files import count_lines
 from memedit.core.types import DEFAULT_NAMESPACE, Edit
 from memedit.memory.plain import plain_event, plain_receipt, plain_record, plain_report
 
@@ -133,7 +134,7 @@ def add(
         queries=tuple(queries or ()),
         because_of=tuple(because_of or ()),
     )
-    with open_memory(memory, encoder) as store, store.encoding_once():
+    with open_memory(memory, encoder) as store, store.comparing():
         from memedit.model.correcting import find_options
         from memedit.model.several import apply_default
 
@@ -162,6 +163,9 @@ def import_(
         str, typer.Option("--namespace", metavar="NAME", help="For lines that name none.")
     ] = DEFAULT_NAMESPACE,
     source: Source = "",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Each line with what is in force, in other words.")
+    ] = False,
     memory: Memory = DEFAULT_MEMORY,
     model: Unused = None,
     encoder: EncoderName = None,
@@ -174,11 +178,14 @@ def import_(
     memedit edit import facts.csv --source handbook
     """
     with open_memory(memory, encoder) as store:
+        if compare:
+            from memedit.model.importing import compare_by_default
         try:
-            with render.counting(f"Importing {file.name}", _lines(file)) as progress:
+            with render.counting(f"Importing {file.name}", count_lines(file)) as progress:
                 report = store.import_file(
-                    file, namespace=namespace, source=source, progress=progress
-                )
+                    file, namespace=namespace, source=source, progress=progress,
+                    compare=compare_by_default(store) if compare else None,
+                )  # fmt: skip
         except KeyboardInterrupt:
             render.note(
                 f"Interrupted: {hide_password(memory)} holds {len(store):,} edits at version "
@@ -193,15 +200,6 @@ def import_(
         render.import_report(report, hide_password(memory))
     if report.refused_total and not report.added and not report.duplicate:
         raise typer.Exit(1)
-
-
-def _lines(file: Path) -> int | None:
-    """Number of lines, for the progress bar; None where that does not say how many edits."""
-    if file.suffix == ".json" or not file.is_file():
-        return None
-    # As bytes: a file that is no UTF-8 has lines, too.
-    with file.open("rb") as lines:
-        return sum(1 for _ in lines)
 
 
 @edit_app.command("list")

@@ -70,6 +70,15 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def count_lines(file: Path) -> int | None:
+    """Number of lines of a table or of JSON lines; None where lines do not say how many rows."""
+    if file.suffix == ".json" or not file.is_file():
+        return None
+    # As bytes: a file that is no UTF-8 has lines, too.
+    with file.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
     """A path to write a file to, which takes the place of ``file`` when the block ends.

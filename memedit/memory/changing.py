@@ -8,7 +8,7 @@ from dataclasses import replace
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import Payload, Record, check_ids
 from memedit.memory.encoding import VectorTable
-from memedit.memory.importing import Import
+from memedit.memory.importing import CHUNK, Import
 from memedit.memory.journal.rows import REFIT, Head
 from memedit.memory.reports import Receipt
 from memedit.memory.requests import Request, check_request
@@ -234,15 +234,39 @@ def put_meta(store: Store, values: Mapping[str, str | None]) -> None:
         store.journal.put_meta(values)
 
 
-def import_file(store: Store, work: Import, progress: Progress | None) -> None:
-    """Add the chunks of a file that are not in the memory yet; ``work`` has the report then."""
+def import_file(
+    store: Store,
+    work: Import,
+    progress: Progress | None,
+    compare: Callable[[Request], Request | Receipt] | None = None,
+) -> None:
+    """Add the chunks of a file that are not in the memory yet; ``work`` has the report then.
+
+    Args:
+        compare: As of :meth:`EditMemory.import_file`.
+    """
     with store.lock, store.journal.read() as anything:
         state = store.journal.meta(work.name) if anything else None
         work.resume(state, store.journal.undone_since)
-    for requests in work.chunks():
-        add(store, requests, note=work.state)
+    work.report = replace(work.report, compared=compare is not None)
+    for requests in work.chunks(CHUNK if compare is None else 1):
+        if compare is None:
+            add(store, requests, note=work.state)
+        else:
+            with store.comparing():
+                _add_compared(store, work, [compare(request) for request in requests])
         if progress is not None:
             progress(work.done)
     if work.done:
         with store.lock, store.change():
             store.journal.put_meta({work.name: None})
+
+
+def _add_compared(store: Store, work: Import, made: Sequence[Request | Receipt]) -> None:
+    """Add what is new among lines that were compared."""
+    known = [each for each in made if isinstance(each, Receipt)]
+
+    def note(receipts: Sequence[Receipt], version: int) -> Mapping[str, str | None]:
+        return work.state([*receipts, *known], version)
+
+    add(store, [each for each in made if isinstance(each, Request)], note=note)

@@ -69,9 +69,9 @@ class Import:
         for _ in islice(self._lines, self.done):
             pass
 
-    def chunks(self) -> Iterator[list[Request]]:
+    def chunks(self, size: int = CHUNK) -> Iterator[list[Request]]:
         """The requests of each further chunk; refused lines are in the report already."""
-        while lines := list(islice(self._lines, CHUNK)):
+        while lines := list(islice(self._lines, size)):
             self.done += len(lines)
             refused = [(line.number, line.text, line.reason) for line in lines if not line.request]
             room = _LISTED - len(self.report.refused)
@@ -93,5 +93,7 @@ class Import:
             superseded=self.report.superseded + sum(len(r.superseded) for r in receipts),
             suspicious=self.report.suspicious + sum(bool(r.suspicious) for r in new),
         )
-        content = {"done": self.done, "version": version, "report": asdict(self.report)}
+        told = asdict(self.report)
+        del told["compared"]  # of this run; and an older version would not know it
+        content = {"done": self.done, "version": version, "report": told}
         return {self.name: json.dumps(content, ensure_ascii=False)}

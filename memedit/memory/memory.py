@@ -105,10 +105,10 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
         """The encoder; the default one is loaded when first asked for."""
         return self._store.encoding.encoder
 
-    def encoding_once(self) -> AbstractContextManager[None]:
-        """Within, in this thread, a text is encoded once: an edit is compared with others
-        before it is added."""
-        return self._store.encoding.once()
+    def comparing(self) -> AbstractContextManager[None]:
+        """Within, an edit is compared with others and then added: no other thread does so
+        meanwhile, and a text is encoded once."""
+        return self._store.comparing()
 
     @property
     def read_only(self) -> bool:
@@ -404,6 +404,7 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
         namespace: str | None = None,
         source: str = "",
         pin: bool = False,
+        compare: Callable[[Request], Request | Receipt] | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> ImportReport:
         """Add the edits of a JSONL, JSON, CSV or TSV file, 1,024 lines a transaction.
@@ -413,16 +414,16 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
 
         Args:
             path: By suffix: ``.csv``, ``.tsv``, ``.json`` (a list), else one JSON object a line.
-            namespace: For lines that name none.
-            source: For lines that name none.
+            namespace, source: For lines that name none.
             pin: Every line goes into ``namespace``, whichever it names.
+            compare: Says what a line corrects, or of what it is a duplicate: one at a time.
             progress: Told how many lines have been dealt with.
 
         Raises:
             InvalidInputError: no such file, or one that is unusable as a whole.
         """
         work = Import(as_path(path), namespace, source, pin=pin, zone=self.zone)
-        changing.import_file(self._store, work, progress)
+        changing.import_file(self._store, work, progress, compare)
         return work.report
 
     def save(self, path: str | Path) -> None:

@@ -78,6 +78,7 @@ def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
         ],
         "resumed_at": report.resumed_at,
         "suspicious": report.suspicious,
+        "compared": report.compared,
         "version": version,
     }
 

@@ -30,6 +30,8 @@ class Receipt:
         conflicts: Live records that seem to say otherwise about the same thing; both stay live.
         may_rest: Live records that may rest on what was retired: they say so (``because_of``), or
             are about the same subject and name the value that is gone. Told, not touched.
+        compared: False: it was added with others at once, and compared in other words neither with
+            these nor with what is in force; ``edit_many(..., compare=True)`` does so.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Receipt:
     superseded: tuple[Record, ...] = ()
     conflicts: tuple[Record, ...] = ()
     may_rest: tuple[Record, ...] = ()
+    compared: bool | None = None
 
     @property
     def possible_conflict(self) -> tuple[tuple[str, str], ...]:
@@ -75,6 +78,9 @@ class ImportReport:
         resumed_at: Number of edits or lines that an interrupted import had already dealt with.
         suspicious: Number of edits, among those added, whose texts look like more than a fact
             (:mod:`memedit.core.suspicion`).
+        compared: Whether each line was compared in other words with what is in force, and so with
+            those before it (``compare=True``, ``--compare``); else only the same prompt, or subject
+            and wording, replaces.
     """
 
     added: int = 0
@@ -84,6 +90,7 @@ class ImportReport:
     refused_total: int = 0
     resumed_at: int = 0
     suspicious: int = 0
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -54,6 +55,7 @@ class Store:
         shared = self.journal.database.shared
         self.replica: Replica = (ListeningReplica if shared else LookingReplica)(self.turns)
         self.encoding = Encoding(encoder, address, lambda: self.replica.built_with)
+        self._comparing = threading.RLock()
         try:
             self.replica.load()
             # None would load the default one now, which a reader may never need.
@@ -68,6 +70,13 @@ class Store:
     def live(self) -> LiveSet:
         """The live set as it is in RAM now."""
         return self.replica.live
+
+    @contextmanager
+    def comparing(self) -> Iterator[None]:
+        """Within, no other thread compares an edit with those in force and adds it: of two at once
+        neither would see the other. A text is encoded once."""
+        with self._comparing, self.encoding.once():
+            yield
 
     def reading(self) -> AbstractContextManager[LiveSet]:
         """The live set, up to date, and nobody changes it."""

@@ -10,7 +10,7 @@ from typing import Any, overload
 from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.options import check_options, known_options
-from memedit.core.progress import hearing
+from memedit.core.progress import count_done, hearing
 from memedit.core.protocols import Editor, Encoder, PrefersScope, Scope, leaves_of
 from memedit.core.types import Edit, Record
 from memedit.data.documents.reading import is_document
@@ -39,7 +39,7 @@ from memedit.model.tuning import Tuning, tune
 # None would be a target that was lost on its way: it is refused, not taken for "no target".
 _UNSET: Any = object()
 _OF_EDIT = ("subject", "target_true", "queries", "multiple", "because_of")
-_OF_IMPORT = ("namespace", "source", "progress")
+_OF_IMPORT = ("namespace", "source", "compare", "progress")
 _OF_DOCUMENT = ("name", "namespace", "dry_run", "valid_from", "valid_until")
 _OF_PURGE = ("subject", "document", "everything")
 
@@ -183,11 +183,15 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         self,
         edits: Sequence[Edit],
         *,
+        compare: bool = False,
         progress: Callable[[int], None] | None = None,
         **options: Any,
     ) -> list[Receipt]:
-        """Add many edits in one transaction: all or none.
+        """Add many edits in one transaction: all or none. They are taken as they are: only the same
+        prompt, or subject and wording, replaces.
 
+        With ``compare`` each is compared in other words with what is in force, as by :meth:`edit`,
+        and so with those before it; they are added one after the other, some 0.1 s each.
         ``progress`` hears how many are fitted (an editor of weights takes seconds for each), or
         read and stored where there is nothing to fit.
         """
@@ -197,7 +201,12 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
                 f"edit takes a text, an Edit, a sequence of these, or a Path, not {edits!r:.60}.",
                 hint="Edit(prompt, target_new), or Edit.from_statement(text).",
             )
-        return self._add(list(edits), progress=progress, **options)
+        if not compare:
+            return self._add(list(edits), progress=progress, **options)
+        for edit in edits:
+            self.check_edit(edit)  # all, before the first is added
+        with hearing(progress):
+            return [self._add_one(edit, **options) for edit in count_done(edits)]
 
     def forget(self, id: str, *, namespace: str | None = None, refit: bool = False) -> Record:
         """Remove an edit: afterwards it is as if it had never been added.
@@ -254,7 +263,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
 
     def _add_one(self, edit: Edit, **options: Any) -> Receipt:
         """Add an edit; what it corrects in other words is replaced with it."""
-        with self.memory.encoding_once():
+        with self.memory.comparing():
             return self._compare_and_add(edit, **options)
 
     def _compare_and_add(self, edit: Edit, **options: Any) -> Receipt:

@@ -75,7 +75,8 @@ class Fitter:
         payloads = self.fit_new(edits, options)
         if len(edits) == 1:
             return [self.memory.add(edits[0], payloads=payloads[0], **options, **told)]
-        return self.memory.add_many(edits, payloads=payloads, progress=report, **options)
+        made = self.memory.add_many(edits, payloads=payloads, progress=report, **options)
+        return [replace(receipt, compared=False) for receipt in made]
 
     def forget(self, ids: Sequence[str], namespace: str, *, refit: bool) -> list[Record]:
         """Remove edits; ``refit`` fits anew those that were fitted on them.

@@ -13,6 +13,7 @@ from memedit.data.documents.reading import read_document
 from memedit.memory import DocumentChange, ImportReport
 from memedit.model.asking import AskableModel
 from memedit.model.deciding import Decider
+from memedit.model.importing import compare_with
 
 
 class ReadingModel(AskableModel):
@@ -37,15 +38,19 @@ class ReadingModel(AskableModel):
         *,
         namespace: str | None = None,
         source: str = "",
+        compare: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> ImportReport:
         """Add the edits of a JSONL or CSV file; refused lines are reported, the others kept.
 
-        An interrupted import continues where it stopped when it is run again.
+        An interrupted import continues where it stopped when it is run again. With ``compare`` each
+        line is compared in other words with what is in force, as a single edit is, and so with
+        those before it: some 0.1 s a line.
         """
         return self.memory.import_file(
-            path, namespace=namespace or self._now.namespace, source=source, progress=progress
-        )
+            path, namespace=namespace or self._now.namespace, source=source, progress=progress,
+            compare=compare_with(self.decider) if compare else None,
+        )  # fmt: skip
 
     def edit_document(
         self,

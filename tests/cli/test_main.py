@@ -287,6 +287,16 @@ def test_import_reports_refused_lines(run: Run, tmp_path: Path) -> None:
     assert "not json" in again.stdout
 
 
+def test_import_compares_lines_where_that_is_asked(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "edits.jsonl"
+    file.write_text("\n".join(json.dumps({"statement": f"The fee is {n} euros."}) for n in (3, 4)))
+    plain = run("edit", "import", str(file), "--memory", str(tmp_path / "plain"))
+    assert "2 added" in plain.stdout and "--compare" in plain.stdout + plain.stderr
+    compared = run("edit", "import", str(file), "--compare", "--memory", str(tmp_path / "compared"))
+    assert "1 older edits replaced" in compared.stdout
+    assert "--compare" not in compared.stdout + compared.stderr
+
+
 def test_an_interrupted_import_says_what_was_kept(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,17 +18,18 @@ from fastapi import Request
 
 from memedit.core.documents import NewDocument
 from memedit.core.errors import (
-    InvalidEditError,
     InvalidInputError,
     UnknownEditError,
     UntrustedFileError,
 )
 from memedit.core.suspicion import find_in_texts
-from memedit.core.types import Edit, Record
+from memedit.core.types import Edit
 from memedit.core.untrusted import parse_json
-from memedit.memory import Receipt, files
+from memedit.memory import Receipt
 from memedit.memory.plain import plain_document_change, plain_receipt, plain_record, plain_report
+from memedit.memory.requests import Request as Asked
 from memedit.model.correcting import find_start, make_options
+from memedit.model.importing import compare_lines
 from memedit.model.several import apply_default
 from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
@@ -36,6 +37,7 @@ from memedit.serving.ledger.desk import Proposal
 from memedit.serving.reading import narrowing
 from memedit.serving.schemas import EditChange, Learnt, NewEdit, Purge, Restore
 from memedit.serving.service import Caller, MayEdit, Service, State
+from memedit.serving.wanted import apply_change, make_edit
 
 Outcome = dict[str, Any]
 T = TypeVar("T")
@@ -68,7 +70,9 @@ class Editor:
             ApiError, MemeditError: it cannot be made; the memory is as before.
         """
         make: Callable[[Mapping[str, Any]], Outcome] = getattr(self, f"_{action}")
-        with self.service.memory.encoding_once():
+        if action != "create":
+            return make(body)
+        with self.service.memory.comparing():
             return make(body)
 
     def _create(self, body: Mapping[str, Any]) -> Outcome:
@@ -198,13 +202,20 @@ class Editor:
             with self._change("import", bytes=path.stat().st_size) as outcome:
                 report = _import(
                     lambda: memory.import_file(
-                        path, namespace=self.namespace, source=str(body["source"]), pin=True
-                    ),
+                        path,
+                        namespace=self.namespace,
+                        source=str(body["source"]),
+                        pin=True,
+                        compare=self._compare() if body.get("compare") else None,
+                    ),  # fmt: skip
                     str(path),
                 )
                 version = memory.version
                 outcome |= {"added": report.added, "version": version}
         return plain_report(report, version)
+
+    def _compare(self) -> Callable[[Asked], Asked | Receipt]:
+        return compare_lines(self.service.memory, self.service.backend.corrections)
 
     def _change(self, action: str, **about: Any) -> AbstractContextManager[dict[str, Any]]:
         return self.service.audit.change(
@@ -219,52 +230,6 @@ def _import(run: Callable[[], T], path: str) -> T:
     except InvalidInputError as error:
         message = error.message.replace(repr(path), "the file").replace(path, "the file")
         raise InvalidInputError(message, hint=error.hint.replace(path, "the file")) from error
-
-
-def make_edit(wanted: NewEdit) -> Edit:
-    """The edit a request describes.
-
-    Raises:
-        InvalidEditError: neither prompt and target nor statement, or values no edit can have.
-    """
-    row = wanted.model_dump(exclude={"source", "valid_from", "valid_until"}, exclude_none=True)
-    return files.request(row, "default", "").edit
-
-
-def apply_change(record: Record, change: EditChange) -> tuple[Edit, dict[str, Any]]:
-    """(the edit, source and dates) of a record with a change made to it."""
-    given = {name: getattr(change, name) for name in change.model_fields_set}
-    rest: dict[str, Any] = {
-        "source": (given.pop("source", record.source)) or "",
-        "valid_from": given.pop("valid_from", record.valid_from),
-        "valid_until": given.pop("valid_until", record.valid_until),
-    }
-    edit = record.edit
-    statement = given.pop("statement", None)
-    if statement is not None:
-        if given.get("prompt") is not None or given.get("target_new") is not None:
-            raise InvalidEditError("Give either prompt and target_new, or statement.")
-        given |= {"prompt": statement, "target_new": None}
-    elif given.get("prompt", edit.prompt) is None:
-        raise InvalidEditError("An edit needs a prompt or a statement.")
-    elif edit.is_statement and "prompt" in given and given.get("target_new") is None:
-        raise InvalidEditError("target_new is missing.", hint="A full sentence is a statement.")
-    elif not edit.is_statement and given.get("target_new", "") is None:
-        raise InvalidEditError("target_new is missing.", hint="A full sentence is a statement.")
-    for name in {"queries", "because_of"} & given.keys():
-        given[name] = tuple(given[name] or ())
-    if "multiple" in given:
-        given["multiple"] = bool(given["multiple"])
-    if (
-        "subject" not in given
-        and edit.subject
-        and edit.subject not in given.get("prompt", edit.prompt)
-    ):
-        given["subject"] = None
-    made = replace(edit, **given)
-    if made != edit:
-        made = replace(made, id="")  # a new fact, a new name
-    return made, rest
 
 
 class WriteThreads:

@@ -122,6 +122,10 @@ async def import_edits(
         Query(description="Left out, it is told by the content."),
     ] = None,
     source: Annotated[str, Query(max_length=1_000, description="For lines that name none.")] = "",
+    compare: Annotated[
+        bool,
+        Query(description="Each line in other words with what is in force: some 0.1 s a line."),
+    ] = False,
 ) -> JSONResponse:
     """Add the edits of a file. Lines that cannot be used are reported, the others kept."""
     try:
@@ -133,7 +137,7 @@ async def import_edits(
             code="invalid_value",
         ) from None  # fmt: skip
     named = format or format_of(text, request.headers.get("content-type", ""))
-    body = {"text": text, "format": named, "source": source}
+    body = {"text": text, "format": named, "source": source, "compare": compare}
     return _result(*await writes.change("import", body))
 
 

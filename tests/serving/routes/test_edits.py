@@ -278,6 +278,10 @@ def test_import_reports_lines_and_export_comes_back() -> None:
             csv = "prompt,target_new\nThe king of Spain is,Ann\n"
             params = {"format": "csv"}
             assert ok(await client.post("/v1/import", content=csv, params=params))["added"] == 1
+            fees = "\n".join(json.dumps({"statement": f"The fee is {n} euros."}) for n in (3, 4))
+            params = {"format": "jsonl", "compare": "true"}
+            report = ok(await client.post("/v1/import", content=fees, params=params))
+            assert (report["superseded"], report["compared"], again["compared"]) == (1, True, False)
             for content, format in ((b"\xff\xfe", "jsonl"), (b"colour\nred\n", "csv"),
                                     (b"{}", "json"), (b"x", "exe")):  # fmt: skip
                 answer = await client.post("/v1/import", content=content, params={"format": format})
