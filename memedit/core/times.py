@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from calendar import day_name, month_abbr, month_name
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 
 from memedit.core.passages import Conversation
@@ -85,12 +85,14 @@ class NamedTime:
         moments: Moments to look at, the best first; empty where what went before is asked for.
         plain: The question without those words.
         mark: What shows that an edit's own text is about this time: the year, or the word.
+        near: Whether it is one without a year.
     """
 
     words: str
     moments: tuple[datetime, ...]
     plain: str
     mark: str
+    near: bool = False
 
     @property
     def previous(self) -> bool:
@@ -134,7 +136,7 @@ def find_near_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | No
         return None
     moments = _choose_moments((found["how"] or "on").casefold(), *span, now)
     mark = found["date"] or found[0]
-    return _cut_named(asked, found.start(), found.end(), moments, mark)
+    return replace(_cut_named(asked, found.start(), found.end(), moments, mark), near=True)
 
 
 def names_day(text: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import Payload, Record, check_ids
 from memedit.memory.encoding import VectorTable
-from memedit.memory.importing import CHUNK, Import
+from memedit.memory.importing import Import
 from memedit.memory.journal.rows import REFIT, Head
 from memedit.memory.reports import Receipt
 from memedit.memory.requests import Request, check_request
@@ -249,7 +249,7 @@ def import_file(
         state = store.journal.meta(work.name) if anything else None
         work.resume(state, store.journal.undone_since)
     work.report = replace(work.report, compared=compare is not None)
-    for requests in work.chunks(CHUNK if compare is None else 1):
+    for requests in work.chunks(None if compare is None else 1):
         if compare is None:
             add(store, requests, note=work.state)
         else:

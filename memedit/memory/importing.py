@@ -69,9 +69,9 @@ class Import:
         for _ in islice(self._lines, self.done):
             pass
 
-    def chunks(self, size: int = CHUNK) -> Iterator[list[Request]]:
+    def chunks(self, size: int | None = None) -> Iterator[list[Request]]:
         """The requests of each further chunk; refused lines are in the report already."""
-        while lines := list(islice(self._lines, size)):
+        while lines := list(islice(self._lines, size or CHUNK)):
             self.done += len(lines)
             refused = [(line.number, line.text, line.reason) for line in lines if not line.request]
             room = _LISTED - len(self.report.refused)

@@ -149,7 +149,9 @@ def find_corrections(
     # One record may be in both lists; records are not hashable, their sequences are.
     perhaps += {record.sequence: record for record in more}.values()
     gone, named = find_ended(decider.memory, edit, namespace, moment)
-    return Corrections(repeats, (*ended, *replaces, *gone), (*perhaps, *named))
+    replaces = [*ended, *replaces, *gone]
+    perhaps += [record for record in named if record not in (*replaces, *perhaps)]
+    return Corrections(repeats, tuple(replaces), tuple(perhaps))
 
 
 def _find_restated(

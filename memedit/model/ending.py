@@ -60,9 +60,12 @@ def find_ended(
     denials = [*_read_denials(edit.prompt)]
     if not denials:
         return [], []
-    values = _find_values(memory, edit.prompt, namespace, moment)
+    (hits,) = memory.search([edit.prompt], namespace=namespace, as_of=moment)
+    records = [hit.record for hit in hits if hit.passage is None]
+    values = _find_values(memory, records, moment)
     ended = [r for r in values if any(d.denies(r.edit, values) for d in denials)]
     perhaps = [r for r in values if r not in ended and any(d.names(r.edit) for d in denials)]
+    perhaps += [r for r in records if any(d.is_said_in(r.edit) for d in denials)]
     return ended, perhaps
 
 
@@ -85,12 +88,11 @@ def _only_denies(record: Record, edit: Edit) -> bool:
 
 
 def _find_values(
-    memory: EditMemory, text: str, namespace: str, moment: datetime | None
+    memory: EditMemory, records: Iterable[Record], moment: datetime | None
 ) -> list[Record]:
-    """The values of all slots with several that a text may be about."""
+    """The values of all slots with several that some records are of."""
     now = moment or datetime.now(UTC)
-    (hits,) = memory.search([text], namespace=namespace, as_of=moment)
-    several = [hit.record for hit in hits if hit.record.edit.multiple and hit.passage is None]
+    several = [record for record in records if record.edit.multiple]
     found = {record.sequence: record for record in several}
     for record in several:
         found |= {other.sequence: other for other in memory.siblings(record, now)}
@@ -144,6 +146,13 @@ class _Denial:
         subject = words_of(edit.subject or "")
         about = bool(subject) and f" {' '.join(subject)} " in f" {' '.join(words_of(self.who))} "
         return about and bool(value) and f" {' '.join(value)} " in f" {' '.join(said)} "
+
+    def is_said_in(self, edit: Edit) -> bool:
+        """Whether a statement says, with more, what is denied: "We accept Visa and PayPal."."""
+        if not edit.is_statement or _DENIES.match(edit.prompt.rstrip(" .!")):
+            return False
+        asked = _find_roots(words_of(f"{self.who} {self.what}"))
+        return len(asked) > 1 and asked <= _find_roots(words_of(edit.prompt))
 
     def _find_relation(self, edit: Edit) -> list[str] | None:
         """The words of a prompt that say what is said of the subject; None: of another one."""

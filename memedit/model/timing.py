@@ -39,20 +39,24 @@ def decide_in_time(
     now = as_of or datetime.now(UTC)
     # First in UTC: the memory's zone is read from disk, and most questions name no time.
     named = find_named_time(query, now, UTC) and find_named_time(query, now, store.zone)
-    if named is None and any(map(_holds_for_a_time, ordinary.hits)):
+    bearing = ordinary.bearing
+    if named is None and (not bearing or any(map(_holds_for_a_time, bearing))):
         named = find_near_time(query, now, store.zone)
-    if named is None or any(_is_about(hit.record.edit, named) for hit in ordinary.bearing):
+    if named is None or any(_is_about(hit.record.edit, named) for hit in bearing):
         return ordinary
     # The query as it was asked comes first: its time may be what an edit is about.
-    for moment in named.moments or (now,):
-        for asked in (query, named.plain):
+    # What does not bear now may only begin by then: one look is enough.
+    once = named.near and not bearing
+    for moment in named.moments[:1] if once else named.moments or (now,):
+        for asked in (query,) if once else (query, named.plain):
             found = _decide_then(asked, named, moment, store, decide, given=asked == query)
             if found is not None:
                 return replace(found, as_of=moment, named=named.words)
-    if named.previous or not any(map(_is_dated, ordinary.hits)):
+    if named.previous or not any(map(_is_dated, bearing)):
         return ordinary
-    # Facts with dates, and none reaches then: the base may know more than they do.
-    return replace(ordinary, hits=(), informs=(), as_of=named.moments[0], named=named.words)
+    # Facts with dates, and none that is asked reaches then: the base may know more than they do.
+    informs = () if any(map(_is_dated, ordinary.hits)) else decide(query, named.moments[0]).informs
+    return replace(ordinary, hits=(), informs=informs, as_of=named.moments[0], named=named.words)
 
 
 def _decide_then(
@@ -78,7 +82,8 @@ def _decide_then(
             continue
         if given or named.previous or record != hit.record or _is_dated(hit):
             hits.append(replace(hit, record=record))
-    return replace(decision, hits=tuple(hits), informs=()) if hits else None
+    informs = decision.informs if named.near else ()
+    return replace(decision, hits=tuple(hits), informs=informs) if hits else None
 
 
 def _is_about(edit: Edit, named: NamedTime) -> bool:

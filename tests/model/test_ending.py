@@ -131,6 +131,14 @@ def test_what_is_not_plainly_denied_stays(decider: Decider, text: str, told: lis
     assert [record.edit.target_new for record in receipt.conflicts] == told
 
 
+def test_what_says_it_with_more_is_told(decider: Decider) -> None:
+    paid = tell(decider, "We accept Visa, Mastercard and PayPal.").record
+    tell(decider, "PayPal payments to us take two days.")
+    receipt = tell(decider, "We no longer accept PayPal.")
+    assert receipt.superseded == () and receipt.conflicts == (paid,)
+    assert tell(decider, "We do not accept PayPal any more.").conflicts == (paid,)
+
+
 def test_it_ends_from_the_day_on_that_is_said(decider: Decider) -> None:
     tell(decider, "Tarn Cycles no longer sells tyres.", valid_from="2999-05-01")
     assert "tyres" in in_force(decider, "Tarn Cycles sells", "2999-04-30")

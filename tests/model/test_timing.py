@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -124,3 +125,39 @@ def test_what_is_open_until_a_day_is_asked_of_others(decider: Decider) -> None:
     memory = decider.memory
     memory.add(Edit("The fair is open until", "3 May", "fair"), valid_until="2027-05-03")
     assert asked(decider, "The fair is open on 4 May", "2027-04-20") == ["3 May"]
+
+
+def test_what_only_informs_is_of_the_day_of_the_question(
+    decider: Decider,
+) -> None:
+    """ "Is it still 9 euros on 3 May?" bears on a price and does not ask it: it decides a yes or
+    no, too."""
+    memory, today = decider.memory, "2027-04-20"
+    price = Edit("Breakfast costs", "9 euros", "Breakfast")
+    memory.add(price, valid_from="2027-01-01", valid_until="2027-04-30")
+
+    class Informs:
+        name = "informs"
+
+        def decide(self, prompts: Any, candidates: Any) -> list[Decision]:
+            return [
+                Decision((), candidates=tuple(hits), informs=tuple(hits)) for hits in candidates
+            ]
+
+    decider.use(Informs(), given=True)
+
+    def informed(query: str) -> list[str | None]:
+        return [hit.record.edit.target_new for hit in decision(decider, query, today).informs]
+
+    for day in ("3 May", "3 May 2027"):
+        assert informed(f"Is breakfast still 9 euros on {day}?") == []
+    assert informed("Is breakfast still 9 euros on 23 April?") == ["9 euros"]
+    memory.add(Edit("Breakfast costs", "12 euros", "Breakfast"), valid_from="2027-05-01")
+    for day in ("3 May", "3 May 2027"):
+        assert informed(f"Is breakfast still 9 euros on {day}?") == ["12 euros"]
+
+
+def test_what_only_begins_by_then_is_found(decider: Decider) -> None:
+    decider.memory.add(Edit("Breakfast costs", "12 euros", "Breakfast"), valid_from="2027-05-01")
+    assert asked(decider, "On 3 May breakfast costs", "2027-04-20") == ["12 euros"]
+    assert asked(decider, "On 23 April breakfast costs", "2027-04-20") == []
