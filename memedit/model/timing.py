@@ -45,10 +45,10 @@ def decide_in_time(
     if named is None or any(_is_about(hit.record.edit, named) for hit in bearing):
         return ordinary
     # The query as it was asked comes first: its time may be what an edit is about.
-    # What does not bear now may only begin by then: one look is enough.
-    once = named.near and not bearing
-    for moment in named.moments[:1] if once else named.moments or (now,):
-        for asked in (query,) if once else (query, named.plain):
+    # What does not bear now may only begin by then: one moment is enough.
+    moments = named.moments[:1] if named.near and not bearing else named.moments
+    for moment in moments or (now,):
+        for asked in (query, named.plain):
             found = _decide_then(asked, named, moment, store, decide, given=asked == query)
             if found is not None:
                 return replace(found, as_of=moment, named=named.words)

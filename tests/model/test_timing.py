@@ -161,3 +161,4 @@ def test_what_only_begins_by_then_is_found(decider: Decider) -> None:
     decider.memory.add(Edit("Breakfast costs", "12 euros", "Breakfast"), valid_from="2027-05-01")
     assert asked(decider, "On 3 May breakfast costs", "2027-04-20") == ["12 euros"]
     assert asked(decider, "On 23 April breakfast costs", "2027-04-20") == []
+    assert asked(decider, "Breakfast costs, on 3 May,", "2027-04-20") == ["12 euros"]
