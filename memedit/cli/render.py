@@ -337,10 +337,8 @@ def import_report(report: ImportReport, where: str) -> None:
     if report.resumed_at:
         note(f"Continued an interrupted import after {report.resumed_at:,} lines.")
     if report.added and not report.compared:
-        note(
-            "Taken as they are: no line was compared in other words with what is in force, or with "
-            "those before it. --compare does so, some 0.1 s a line."
-        )
+        note("Taken as they are: --compare compares each line in other words with what is in force"
+             ", and with those before it, some 0.1 s a line.")  # fmt: skip
     if report.suspicious:
         note(
             f"{report.suspicious:,} of them look like more than facts: orders, role marks, links, "
