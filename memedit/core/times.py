@@ -135,6 +135,8 @@ def find_near_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | No
     if span is None:
         return None
     moments = _choose_moments((found["how"] or "on").casefold(), *span, now)
+    if len(moments) > 1:  # "in December": as it is for most of it
+        moments = moments[1], moments[0], moments[2]
     mark = found["date"] or found[0]
     return replace(_cut_named(asked, found.start(), found.end(), moments, mark), near=True)
 

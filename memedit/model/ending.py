@@ -141,11 +141,14 @@ class _Denial:
         return _key(edit.target_new or "") in listed or self._says(first, edit, relation)
 
     def names(self, edit: Edit) -> bool:
-        """Whether it names an edit's subject and, behind the denial, its value."""
-        value, said = _key(edit.target_new or ""), _key(self.text)
-        subject = words_of(edit.subject or "")
-        about = bool(subject) and f" {' '.join(subject)} " in f" {' '.join(words_of(self.who))} "
-        return about and bool(value) and f" {' '.join(value)} " in f" {' '.join(said)} "
+        """Whether it names an edit's subject and, behind the denial, its value; or the value, and
+        the subject behind: "Ada is no longer a member of the board."."""
+        named = [_key(edit.subject or ""), _key(edit.target_new or "")]
+        if not all(named):
+            return False
+        before, behind = (f" {' '.join(_key(text))} " for text in (self.who, self.text))
+        one, other = (f" {' '.join(words)} " for words in named)
+        return (one in before and other in behind) or (other in before and one in behind)
 
     def is_said_in(self, edit: Edit) -> bool:
         """Whether a statement says, with more, what is denied: "We accept Visa and PayPal."."""

@@ -17,6 +17,7 @@ TARN, MIA, ACME = "Tarn Cycles", "Mia", "Acme"
 SLOTS = {
     ("Tarn Cycles sells", TARN): ("tyres", "bikes", "inner tubes", "salt and pepper mills"),
     ("Mia speaks", MIA): ("French", "Basque"),
+    ("Members of the board include", "board"): ("Ada Byron", "Bo Ek"),
     ("The things Mia collects include", MIA): ("stamps", "coins"),
     ("Mia is interested in", MIA): ("chess", "rowing"),
     ("Acme ships to", ACME): ("Austria", "Australia", "the Faroe Islands"),
@@ -123,6 +124,8 @@ def test_a_value_that_is_denied_goes_and_the_others_stay(
     ("Acme no longer ships from Austria.", ["Austria"]),
     ("Acme is no longer in Austria.", ["Austria"]),
     ("They no longer repair watches.", []),
+    ("Ada Byron is no longer a member of the board.", ["Ada Byron"]),
+    ("The board no longer includes Ada Byron.", ["Ada Byron"]),
     ("We no longer repair watches on Sundays.", []),
 ])  # fmt: skip
 def test_what_is_not_plainly_denied_stays(decider: Decider, text: str, told: list[str]) -> None:
