@@ -29,7 +29,8 @@ import torch
 
 from memedit.core.calls import LM, Batch, Call, Completion, Row
 from memedit.core.errors import InvalidInputError
-from memedit.core.types import Edit, Payload
+from memedit.core.text import normalise
+from memedit.core.types import Edit, Hit, Payload
 from memedit.editors.prompting.adapter import Adapter, adapter_for, load_adapter, open_other_model
 from memedit.editors.prompting.forms import END, hits_of, plain, state_fact, with_facts
 
@@ -147,8 +148,9 @@ class Serac:
 
     def _keep_to_targets(self, row: Row) -> Row:
         """The row kept to the targets of the edits it shows, if each of them has one."""
-        targets = []
-        for hit in hits_of(row, self.name)[: self.facts]:
+        targets, hits = [], self._choose(row)
+        # One of several values says all of them.
+        for hit in hits[:1] if hits[0].record.edit.multiple else hits:
             target = (hit.record.edit.target_new or "").strip()
             flat, fact = " ".join(target.split()), str(hit.record.payloads[self.name]["fact"])
             if not flat or not fact.endswith(flat):
@@ -156,8 +158,20 @@ class Serac:
             targets.append(target if END in target else flat)
         return replace(row, answers=tuple(dict.fromkeys(targets))) if self.verbatim else row
 
+    def _choose(self, row: Row) -> Sequence[Hit]:
+        """The hits that are shown: of several values the one that says all, not each again."""
+        hits = hits_of(row, self.name)
+        joint = {normalise(h.record.edit.prompt) for h in hits if h.record.sequence < 0}
+        shown = [
+            hit for hit in hits
+            if hit.record.sequence < 0
+            or not hit.record.edit.multiple
+            or normalise(hit.record.edit.prompt) not in joint
+        ]  # fmt: skip
+        return shown[: self.facts]
+
     def _place_facts(self, row: Row) -> Row:
-        hits = hits_of(row, self.name)[: self.facts]
+        hits = self._choose(row)
         facts = [str(hit.record.payloads[self.name]["fact"]) for hit in hits]
         return with_facts(row, hits[0], "".join(state_fact(fact) for fact in reversed(facts)))
 

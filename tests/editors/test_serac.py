@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record
 from memedit.editors.prompting.forms import plain
 from memedit.editors.serac import Serac, _odds
+from memedit.model.values import tell_together
 from memedit.scope import Nearest
 from tests.helpers import byte_tokenizer, tiny_model
 
@@ -130,3 +132,18 @@ def test_answers_are_the_targets_of_the_edits_shown_unless_one_is_a_statement() 
     assert kept(statement, told, facts=1) == ()
     assert kept(told, statement, facts=1) == ("Lyon",)
     assert kept(Edit("The end is", "<end> here")) == ()  # the fact shows no special tokens
+
+
+def test_of_several_values_all_are_shown_and_said_once() -> None:
+    """A list question was answered by the last of its values alone."""
+    values = ["tyres", "bikes", "helmets"]
+    edits = [Edit("Tarn Cycles sells", value, "Tarn Cycles", multiple=True) for value in values]
+    hits = tuple(Hit(Record(edit, n, 1), 1.0, view=ASKED) for n, edit in enumerate(edits, 1))
+    told = []
+    for hit in tell_together(Decision(hits)).hits:
+        payload = {"serac": {"fact": hit.record.edit.statement}}
+        told.append(replace(hit, record=replace(hit.record, payloads=payload)))
+    row = Row("What does Tarn Cycles sell?", decision=Decision(tuple(told)))
+    editor = Serac(counterfactual="base")
+    assert editor._keep_to_targets(row).answers == ("tyres, bikes and helmets",)
+    assert editor._place_facts(row).prompt.count("Fact: ") == 1
