@@ -38,10 +38,10 @@ from memedit.model.restating import replaces as replaces_for_sure
 from memedit.model.several import surely_has_one, surely_has_several
 from memedit.model.succession import LATER, find_succeeded
 
-SURE, ASKED, SWAPPED, POSSIBLE = 0.9, 0.85, 0.93, 0.5
-"""Probability of asking the same, the lower of both ways, from which a fact is replaced (by a
-statement; by a prompt; by one with one word for another), and from which it may be meant, or is
-replaced where the prompts have the same words: docs/facts.md."""
+SURE, SWAPPED, POSSIBLE = 0.85, 0.93, 0.5
+"""Probability of asking the same, the lower of both ways, from which a fact is replaced; where one
+word stands for another; and from which it may be meant, or is replaced where the prompts have the
+same words. How they were chosen: docs/facts.md."""
 _SOUNDS_ALIKE = 0.6
 """Cosine of two sentences from which numbers that differ are told. Of our own rules (topics that
 nothing was tuned on are measured apart) 93% in other words reach it, and of others one in a
@@ -297,7 +297,7 @@ def _require(hit: Hit, edit: Edit) -> float:
     if own == known:
         return POSSIBLE
     # One word for another is rather another relation: "largest office", "head office".
-    return SWAPPED if len(own - known) == 1 == len(known - own) else ASKED
+    return SWAPPED if len(own - known) == 1 == len(known - own) else SURE
 
 
 def _take_asked_words(edit: Edit, old: Edit) -> set[str]:
