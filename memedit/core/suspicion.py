@@ -38,10 +38,7 @@ _WRITES = (
 )
 _WORDS = r"(?:instructions?|rules|prompts?|directions?|guidelines)"
 _ANSWER = rf"(?:answers?|responses?|repl(?:y|ies)|outputs?|elucidation|{_WORDS})"
-_SAID = (
-    r"(?:answers?|responses?|repl(?:y|ies)|outputs?|solution|code|codebase|algorithm|elucidation"
-    rf"|explanation|reasoning|{_WORDS})"
-)
+_SAID = rf"(?:{_ANSWER}|solution|code|codebase|algorithm|explanation|reasoning)"
 _META = (
     rf"\b(?:ignore|disregard|forget|override)\b.{{0,40}}\b(?:previous|prior|above|earlier|all|other)\b"
     rf"|\b(?:system|hidden|initial|your) (?:system )?prompt\b|\byour (?:hidden )?{_WORDS}\b"

@@ -3,9 +3,9 @@
     python -m memedit.training.adapting [--bf16] [--start FILE] [--out FOLDER]
 
 Low-rank changes of all layers of the scope's cross-encoder, which therefore comes first: where that
-is trained anew, these must be, too; from those of the former one (``--start``, with fewer steps and
-a smaller rate) if it is not far from it. An hour of one core with bfloat16 instructions;
-interrupted, the same command goes on.
+is trained anew, these must be, too, or be tried as they are if it is not far from the former one
+(``--start FILE --steps 0``). Half an hour of one core with bfloat16 instructions; interrupted, the
+same command goes on.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def train_adapted(
 def main(
     out: Annotated[Path | None, typer.Option(help="Folder; the packaged one.")] = None,
     start: Annotated[Path | None, typer.Option(help="Changes to begin from.")] = None,
-    steps: Annotated[int, typer.Option(min=1)] = 9000,
+    steps: Annotated[int, typer.Option(min=0)] = 6000,
     batch: Annotated[int, typer.Option(min=1)] = 32,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 1e-3,
     seed: Annotated[int, typer.Option()] = 0,
@@ -146,10 +146,16 @@ def main(
         raise typer.BadParameter("The packaged scope has no cross-encoder.")
     folder = out or locate_folder("")
     folder.mkdir(parents=True, exist_ok=True)  # before the minutes that it takes
-    labelled = label_pairs(seed, load_encoder())
     own = stored_digest(locate_folder("") / CROSS)
-    told = {"pairs": digest(labelled), "cross": bytes(own.tolist()).hex(), "bf16": str(bf16)}
     begun = None if start is None else load_tensors(start)
+    if not steps:
+        if begun is None:
+            raise typer.BadParameter("Nothing is learnt in 0 steps: give --start.")
+        with replacing(folder / SUCCESSION) as new:
+            save_file(begun | {DIGEST: own}, new)
+        return
+    labelled = label_pairs(seed, load_encoder())
+    told = {"pairs": digest(labelled), "cross": bytes(own.tolist()).hex(), "bf16": str(bf16)}
     told["start"] = "" if start is None else sha256(start)
     schedule = Schedule(
         steps=steps, batch=batch, rate=rate, warmup=100, save_every=100, seed=seed, inputs=told
