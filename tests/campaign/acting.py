@@ -117,7 +117,7 @@ def _snapshot(act: Act) -> None:
 
 def _backup(act: Act) -> None:
     if act.memory.version:
-        name = f"backup-{act.step}"
+        name = f"backup-{act.step:06}"  # names in the order of time: they are compared
         backup(act.place.address, act.place.path(name))
         act.place.backup = name
 
