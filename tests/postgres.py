@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ _OPTIONS = (
     "max_wal_senders=0", "log_min_messages=fatal", "autovacuum=off", "jit=off",
 )  # fmt: skip
 _SECONDS = 60
+_OURS = "SELECT {} FROM pg_stat_activity WHERE application_name LIKE 'memedit%'"
 
 
 def binaries() -> Path | None:
@@ -136,9 +137,25 @@ class Cluster:
             return cursor.fetchall() if cursor.description else []
 
     def cut(self) -> int:
-        """End every other connection; how many there were."""
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name"
-        return len(self.run(f"{query} LIKE 'memedit%'"))
+        """End every other connection; how many there were. They are gone, not only told to go:
+        one that goes in the middle of the next write fails it."""
+        ended = {pid for pid, _ in self.run(_OURS.format("pid, pg_terminate_backend(pid)"))}
+        self._wait_until(lambda: ended.isdisjoint(self._backends()))
+        return len(ended)
+
+    def settle(self) -> None:
+        """Return once no client is connected: what a killed one sent last is stored by then, or
+        never will be."""
+        self._wait_until(lambda: not self._backends())
+
+    def _backends(self) -> set[int]:
+        return {pid for (pid,) in self.run(_OURS.format("pid"))}
+
+    def _wait_until(self, true: Callable[[], bool]) -> None:
+        end = time.monotonic() + _SECONDS
+        while not true():
+            assert time.monotonic() < end
+            time.sleep(0.005)
 
 
 def _children(parent: int) -> list[int]:

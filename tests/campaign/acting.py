@@ -115,9 +115,14 @@ def _snapshot(act: Act) -> None:
     act.memory.snapshot()
 
 
+def name_backup(step: int) -> str:
+    """The backup of a step; names are in the order of time, for they are compared."""
+    return f"backup-{step:06}"
+
+
 def _backup(act: Act) -> None:
     if act.memory.version:
-        name = f"backup-{act.step:06}"  # names in the order of time: they are compared
+        name = name_backup(act.step)
         backup(act.place.address, act.place.path(name))
         act.place.backup = name
 

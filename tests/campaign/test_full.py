@@ -17,7 +17,7 @@ import pytest
 
 from memedit.core.errors import MemeditError
 from memedit.memory import EditMemory
-from tests.campaign.acting import VERBS, Place, act, opened, state
+from tests.campaign.acting import VERBS, Place, act, name_backup, opened, state
 from tests.campaign.ledger import LONG, Stage
 from tests.memory.helpers import sound
 
@@ -133,7 +133,7 @@ class Both:
 
     def clear(self) -> None:
         """Remove a backup that was not made."""
-        name = f"backup-{self.step}"
+        name = name_backup(self.step)
         if self.mine.path(name).exists():
             for file in sorted(self.mine.path(name).rglob("*"), reverse=True):
                 file.unlink()

@@ -180,10 +180,13 @@ def test_one_model_many_ways() -> None:
                 model.ask(IN, max_new_tokens=4)
             made.counts["raised in hooks"] += 1
         unchanged()
-        for _ in range(INTERRUPTS):
+        tries = 0
+        while (
+            tries < INTERRUPTS or not made.counts["interrupts"]
+        ):  # some come too late, or are lost
             made.counts["interrupts"] += _interrupted(model, made.rng)
+            tries += 1
         unchanged()
-    assert MODEL.counts["interrupts"] > 0
 
 
 def _at_once(model: EditableModel, said: dict[str, str], made: Round) -> None:
@@ -218,11 +221,13 @@ def _interrupted(model: EditableModel, rng: random.Random) -> bool:
 
     old = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0005, 0.03))
-        model.ask(IN, max_new_tokens=12)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0005, 0.03))
+            model.ask(IN, max_new_tokens=12)
+        finally:  # where it may still come, once
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         return True
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
     return False

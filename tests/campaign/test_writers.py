@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,12 @@ def _together(path: str | Path, name: str, many: int, made: Round) -> tuple[set[
     return there - gone, gone
 
 
-def _agree(path: str | Path, many: int, made: Round) -> None:
+def _agree(
+    path: str | Path, many: int, made: Round, settled: Callable[[], object] = lambda: None
+) -> None:
     """Everything acknowledged is there, whoever wrote; no change has another's version."""
     there, gone = _together(path, f"{made.number}.{many}", many, made)
+    settled()
     with EditMemory(path, CountingEncoder()) as memory:
         live = {record.id for record in memory.records()}
         assert not gone & live
@@ -78,7 +82,7 @@ def test_files(tmp_path: Path) -> None:
 def test_postgresql(database: postgres.Cluster) -> None:
     for made in IN_DATABASE.rounds():
         for many in WRITERS:
-            _agree(database.memory(), many, made)
+            _agree(database.memory(), many, made, database.settle)
     assert IN_DATABASE.counts["acknowledged"] > 0
 
 

@@ -20,6 +20,7 @@ from tests.postgres import Cluster
 
 ENCODER = HashingEncoder(64)
 YEARS = range(2028, 2037)
+LONG = 120.0
 Make = Callable[[int], Edit]
 
 
@@ -235,11 +236,11 @@ def test_in_postgresql_and_in_a_copy_of_it(pg: Cluster) -> None:
     with EditMemory(url, ENCODER) as memory, EditMemory(url, ENCODER) as other:
         memory.add(price(5))
         memory.add(price(3), valid_until=utc(2032))
-        assert other.wait_for(memory.version) and over_time(other) == "333355555"
+        assert other.wait_for(memory.version, LONG) and over_time(other) == "333355555"
         other.supersede(price(3).id, price(3), valid_until=utc(2030))
-        assert memory.wait_for(other.version) and over_time(memory) == "335555555"
+        assert memory.wait_for(other.version, LONG) and over_time(memory) == "335555555"
         memory.forget(price(3).id)
-        assert other.wait_for(memory.version) and over_time(other) == "555555555"
+        assert other.wait_for(memory.version, LONG) and over_time(other) == "555555555"
         assert other.digest() == memory.digest() and sound(other)
 
 

@@ -63,7 +63,7 @@ def test_who_searches_does_not_wait_for_all_texts(monkeypatch: pytest.MonkeyPatc
     def wait(seconds: float) -> None:
         reader = threading.Thread(target=lambda: held.append(len(memory.search(["Land 7"])[0])))
         reader.start()
-        reader.join(5)
+        reader.join(60)
         assert not reader.is_alive()
 
     monkeypatch.setattr("memedit.memory.resting.time.sleep", wait)

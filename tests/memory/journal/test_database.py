@@ -62,7 +62,7 @@ def test_a_database_announces_commits_and_is_no_file(pg_memory: str, tmp_path: P
         with closing(one.database.listen(memory)) as heard:
             assert not select.select([heard], [], [], 0)[0]
             put(other, "2")
-            assert select.select([heard], [], [], 5)[0] == [heard]
+            assert select.select([heard], [], [], 60)[0] == [heard]
             heard.drain()
             assert not select.select([heard], [], [], 0)[0]
 
