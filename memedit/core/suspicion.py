@@ -47,6 +47,7 @@ _META = (
     rf"|\bfrom now on\b.{{0,20}}\b(?:you|answer|always|respond|reply|only)\b"
     r"|(?:^|[.!?:;\n]\s*)\w+ your (?:next )?(?:answers?|responses?|reply|replies|output|message)\b"
     r"|(?:^|[.!?:;\n]\s*|\bcan you )(?:answer|respond|reply) (?:in|with|using|only|as)\b"
+    r"|(?:^|[.!?:;\n]\s*)(?:(?:please|now|then),? )?(?:show|tell|give|write|teach) me\b"
 )
 """Orders on how the model answers, whatever they are about."""
 

@@ -15,7 +15,7 @@ from memedit.core.types import Edit
 from memedit.editors.prompting.amounts import is_money, is_refuted, units_of
 from memedit.editors.prompting.declaring import declare
 from memedit.editors.prompting.synonyms import PRICE, means_one_of
-from memedit.editors.prompting.wording import SMALL, fold_words, split_words, stem_of
+from memedit.editors.prompting.wording import SMALL, fold_words, split_words, stem_of, write_digits
 
 Verdict = Literal["Yes", "No"]
 DO = frozenset("do does did".split())
@@ -66,9 +66,9 @@ class Pair:
     @classmethod
     def of(cls, verb: str, rest: str, edit: Edit) -> Pair:
         """A question, in two, and an edit with an object."""
-        said, written = declare(edit), tuple(split_words(rest))
+        said, written = write_digits(declare(edit)), tuple(split_words(write_digits(rest)))
         asked = tuple(word.casefold() for word in written)
-        target, about = edit.target_new or "", edit.subject or ""
+        target, about = write_digits(edit.target_new or ""), write_digits(edit.subject or "")
         return cls(verb.casefold(), written, asked, said, tuple(fold_words(said)), target, about)
 
     def asks_more(self, asked: Collection[str]) -> bool:

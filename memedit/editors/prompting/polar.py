@@ -40,8 +40,18 @@ _BARE = re.compile(
 """How a question without its mark begins: "do the following" is none."""
 _TAG = re.compile(r"[\s,–—-](?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh)\s*\?$")
 _UNMARKED_TAG = re.compile(
-    r"(?:[\s,](?:innit|isn['’]?t it|aren['’]?t they)|, (?:right|correct))\W{0,3}$"
+    r"(?:[\s,](?:innit|(?:(?:is|are|was|were|do|does|did|could|would|should|must|have|has|had)n|"
+    r"can|won)['’]?t (?:i|we|you|u|it|he|she|they|there|that))|, (?:right|correct))\W{0,3}$"
 )
+_SO = re.compile(
+    r"so,? (?:(?:i|we|one|they) (?:can|could|may|must|need to|have to|still|only)\b|"
+    r"(?:it|that|this|he|she)(?: (?:is|was|costs?|takes?|has|can|must)\b|['’]?s\b)|"
+    r"there(?:['’]?s| is| are)\b|(?:the|an?|your|our) [^,;:]{1,40}? "
+    r"(?:is|are|costs?|takes?|has|can|opens?|closes?|ends?|starts?)\b|"
+    r"you (?:are|have|do|can|deliver|ship|open|close|offer|charge)\b)"
+)
+"""How a statement begins that is to be confirmed, where a chat holds nothing else."""
+_LONGEST_SO = 120
 _TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
     r"\b(?:can|could|will|would)\s+(?:you|u)\b"
@@ -139,7 +149,7 @@ def is_polar(words: str) -> bool:
         return False
     if not asked:
         begins = bool(parts) and _BARE.match(parts[0]) is not None and _is_closed(parts[0])
-        return begins or _is_checked(parts)
+        return begins or _is_checked(parts) or _is_supposed(parts)
     return all(_is_closed(part) and (_INVERTED.search(part) or _TAG.search(part)) for part in asked)
 
 
@@ -151,6 +161,18 @@ def _is_checked(parts: Sequence[str]) -> bool:
         and _UNMARKED_TAG.search(parts[-1]) is not None
         and not _TURNED.search(parts[-1])
         and all(map(_is_closed, parts))
+    )
+
+
+def _is_supposed(parts: Sequence[str]) -> bool:
+    """Whether one short sentence is all there is, and says what its writer supposes ("so it is 9
+    euros")."""
+    return (
+        len(parts) == 1
+        and len(parts[0]) <= _LONGEST_SO
+        and _SO.match(parts[0]) is not None
+        and not re.search(rf"\b{_OPENLY}\b", parts[0].replace(" who ", " ", 1))
+        and _is_closed(parts[0])
     )
 
 

@@ -19,6 +19,7 @@ from memedit.editors.prompting.comparing import (
     compare_sentences,
     compare_values,
 )
+from memedit.editors.prompting.negations import is_denied
 from memedit.editors.prompting.polar import drop_order
 
 VERDICTS: tuple[Verdict, Verdict] = ("Yes", "No")
@@ -36,11 +37,14 @@ _MODAL = re.compile(
 )
 """In what says no plain thing."""
 _TAG = re.compile(
-    r"[\s,–—-]+(?:right|correct|true|yes|no|ok|okay|innit|eh|(?:is|are|was|were|does|do|did|has|"
-    r"have)n['’]?t (?:it|he|she|they|that)|(?:is|are|was|were|does|do|did|has|have) "
-    r"(?:it|he|she|they|that) not)\s*$",
+    r"[\s,–—-]+(?:right|correct|true|yes|no|ok|okay|innit|eh|(?:(?:is|are|was|were|does|do|did|has|"
+    r"have)n|can|won)['’]?t (?:i|we|you|u|it|he|she|they|there|that)|"
+    r"(?:is|are|was|were|does|do|did|has|have) (?:it|he|she|they|that) not)\s*$",
     re.IGNORECASE,
 )
+_SO = re.compile(r"^(?:so|ok|and|well)\b,? ", re.IGNORECASE)
+_CLEFT = re.compile(r"it(?: is| was|['’]?s) (.+?) (?:who|that|which) (.+)", re.IGNORECASE)
+"""A statement that puts a part of it first: "it was Ada who …"."""
 _LONGEST = 300
 """Characters of a question that may be a fact's own sentence, and of what is said behind it."""
 _PAST, _PRESENT = frozenset("was were did had".split()), frozenset("is are does has have".split())
@@ -77,12 +81,19 @@ def verdict(words: str, edit: Edit) -> Verdict | None:
     if len(words) > _LONGEST or "\n" in words.strip():
         return None
     found = _find_plain(words)
+    if found is not None and _asks_of_now(found[0]) and is_denied(found[1], edit.statement):
+        return "No"
     if found is None or edit.target_new is None or not edit.subject:
         return None
     pair = Pair.of(*found, edit)
     if _is_of_another_state(pair) or _is_of_another_time(pair):
         return None
     return compare_sentences(pair) or compare_values(pair)
+
+
+def _asks_of_now(verb: str) -> bool:
+    """Whether a question is not of what once was, which "no longer" grants."""
+    return verb.casefold() not in _PAST
 
 
 def _is_of_another_state(pair: Pair) -> bool:
@@ -108,6 +119,7 @@ def _find_plain(words: str) -> tuple[str, str] | None:
     if behind.strip(" .!"):
         return None
     plain = _CONFIRM.sub("", _TAG.sub("", asked_for).strip(" ,:;.!"))
+    plain = _CLEFT.sub(r"\1 \2", _SO.sub("", plain))
     if found := _PLAIN.fullmatch(plain):
         return found[1], found[2]
     if _MODAL.search(plain):

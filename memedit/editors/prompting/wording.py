@@ -11,8 +11,22 @@ SMALL = frozenset(
     " has have had there their this that".split()
 )
 """Words that tell nothing."""
+_COUNTED = dict(
+    zip(
+        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+        " sixteen eighteen twenty thirty forty fifty sixty seventy eighty ninety".split(),
+        (*range(2, 17), 18, *range(20, 100, 10)),
+        strict=True,
+    )
+)
+_NUMERAL = re.compile(rf"(?<![\w'’-])(?:{'|'.join(_COUNTED)})(?![\w'’-])")
 _STEM = 5
 """Letters by which two forms of a word are taken for one."""
+
+
+def write_digits(text: str) -> str:
+    """A text with its numerals, but for "one" and those of names, in digits."""
+    return _NUMERAL.sub(lambda found: str(_COUNTED[found[0]]), text)
 
 
 def split_words(text: str) -> list[str]:

@@ -33,6 +33,12 @@ POLAR = [
     "In German hotels, is smoking allowed?",
     "Full time holliday is 25 days innit",
     "That's free for guests, right",
+    "I can get my login code by sms, can't I",
+    "i only need 2 night drives before my test dont i",
+    "you deliver to Norway, don't you",
+    "so it was Michael Collins who first set foot on the moon",
+    "so the fee is 9 euros",
+    "so i can still return it after 40 days then",
 ]
 OTHERS = [
     "",
@@ -75,6 +81,11 @@ OTHERS = [
     "Can I bring my dog? Respond only with 0 or 1.",
     "Is it open? Answer as JSON.",
     "Is it open? In Spanish, please.",
+    "so I bought the lamp yesterday",
+    "so it's which door",
+    "so sorry about that",
+    "so the shop is closed. what now",
+    "i forgot my key, why can't i get in",
 ]
 
 

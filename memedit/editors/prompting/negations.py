@@ -1,0 +1,56 @@
+"""A fact that says no: "Deploy tokens never expire.", where somebody asks whether they do.
+
+A small base reads the fact and says yes: what the question takes for granted weighs more with it
+than one short word. Where a question is a fact's own sentence without its negation, it is a no.
+"""
+
+from __future__ import annotations
+
+import re
+
+from memedit.core.text import find_sentence_starts
+from memedit.editors.prompting.wording import SMALL, fold_words, stem_of
+
+_NEGATION = re.compile(
+    r"\b(?:never|no longer|not (?:yet )?|cannot|(?:is|are|was|were|do|does|did|can|has|have)n['’]t|"
+    r"can['’]t)\b",
+    re.IGNORECASE,
+)
+_BOUND = re.compile(
+    r"[;:()]|,|\b(?:but|except|unless|if|when|while|until|before|after|without|only|just|than|and|"
+    r"or|nor|by|from|since|because|alone|always|all|every|any|both|either|necessar\w*|must|should|"
+    r"need|may|might)\b",
+    re.IGNORECASE,
+)
+"""What a negation may be bound by, or spare: then more is said than no."""
+_FILLING = frozenset(
+    "currently now still ever anymore any more longer yet really actually at some point please pls "
+    "i we you u he she they us me my our your can could may anyone people".split()
+)
+_FEWEST = 2
+"""Telling words that a question and a sentence must share."""
+
+
+def is_denied(question: str, fact: str) -> bool:
+    """Whether one of a fact's sentences is a question's own, with a negation.
+
+    Args:
+        question: Without its mark and its verb's inversion; its words are compared.
+        fact: One or more sentences.
+    """
+    if _NEGATION.search(question) or _BOUND.search(question):
+        return False
+    asked = _tell(question)
+    starts = find_sentence_starts(fact)
+    sentences = (fact[a:b] for a, b in zip(starts, [*starts[1:], len(fact)], strict=True))
+    return len(asked) >= _FEWEST and any(
+        len(_NEGATION.findall(each)) == 1
+        and not _BOUND.search(each)
+        and _tell(_NEGATION.sub(" ", each)) == asked
+        for each in sentences
+    )
+
+
+def _tell(text: str) -> set[str]:
+    """Stems of the words of a text that tell something."""
+    return {stem_of(word) for word in fold_words(text) if word not in SMALL | _FILLING}
