@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from memedit.core.errors import UnknownOptionError
 
+if sys.version_info >= (3, 11):
+    from typing import dataclass_transform
+else:
+    from typing_extensions import dataclass_transform
+
 P = ParamSpec("P")
 R = TypeVar("R")
 _BOUND = frozenset({"self", "cls"})
+_LISTED = 24
+"""Options that are listed where the nearest are known; ``generate`` has a hundred."""
 
 
-def unknown_option(call: str, name: str, known: Iterable[str]) -> UnknownOptionError:
+def unknown_option(
+    call: str, name: str, known: Iterable[str], *, kind: str = "option"
+) -> UnknownOptionError:
     """The error for an option that ``call`` does not take, with the nearest of those it does."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    guess = f"Did you mean: {', '.join(near)}?" if near else f"It has: {', '.join(names)}."
-    return UnknownOptionError(f"{call} has no option {name!r}.", hint=guess)
+    told = [f"Did you mean: {', '.join(near)}?"] if near else []
+    if not near or len(names) <= _LISTED:
+        told.append(f"It has: {', '.join(names) or 'none'}.")
+    return UnknownOptionError(f"{call} has no {kind} {name!r}.", hint=" ".join(told))
 
 
 def check_options(call: str, given: Iterable[str], known: Iterable[str]) -> None:
@@ -55,3 +68,10 @@ def known_fields(cls: type[R]) -> type[R]:
     """:func:`known_options` for a dataclass."""
     cls.__init__ = known_options(cls.__init__)  # type: ignore[method-assign]
     return cls
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def holds_settings(cls: type[R]) -> type[R]:
+    """A frozen dataclass whose fields are settings, each given by its name: of editors and scopes.
+    Misspelt ones are told as by :func:`known_options`."""
+    return known_fields(dataclass(frozen=True, kw_only=True)(cls))

@@ -20,6 +20,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from memedit.core.errors import InvalidInputError, RegistrationError, UnknownNameError
+from memedit.core.options import unknown_option
 from memedit.core.protocols import NamesPlaces
 
 T = TypeVar("T")
@@ -144,14 +145,12 @@ def check_settings(kind: str, name: str, cls: Any, settings: Mapping[str, Any]) 
     """Refuse settings that ``cls`` does not take.
 
     Raises:
-        InvalidInputError: naming the unknown settings and those there are.
+        UnknownOptionError: naming the first, the nearest there is, and all there are.
     """
     known = _settings_of(cls)
-    if extra := sorted(set(settings) - known):
-        raise InvalidInputError(
-            f"{kind.capitalize()} {name!r} has no setting {', '.join(extra)}.",
-            hint=f"It has: {', '.join(sorted(known)) or 'none'}.",
-        )
+    for given in settings:
+        if given not in known:
+            raise unknown_option(f"{kind.capitalize()} {name!r}", given, known, kind="setting")
 
 
 def members_of(protocol: type[Any]) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ which there soon are fewer than edits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, StatisticsError
+from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Payload, Record
 from memedit.editors._sequences import require_subject
 from memedit.editors.weights.base import check_layers
@@ -30,7 +30,7 @@ from memedit.editors.weights.statistics import moments_of
 from memedit.editors.weights.values import optimise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Alphaedit(Locating):
     """Least-squares editing of several layers inside the null space of ordinary keys.
 
@@ -64,7 +64,7 @@ class Alphaedit(Locating):
             raise InvalidInputError("energy (at most 1), threshold and weight must be positive.")
         # With its arguments: "slots" makes the decorator build another class, of which a bare
         # super() knows nothing.
-        super(Alphaedit, self).__post_init__()
+        super().__post_init__()
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One payload per edit; together they are the joint solution of all.

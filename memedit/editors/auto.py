@@ -9,11 +9,12 @@ request: a chat that asks an edit, a text to be continued that asks one, and wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 from memedit.core.calls import LM, Batch, Call, Completion, Result, Row
+from memedit.core.options import holds_settings
 from memedit.core.registry import parse_call
 from memedit.core.types import Decision, Edit, Hit, Payload, Role
 from memedit.editors import load_editor
@@ -22,7 +23,7 @@ from memedit.editors.prompting.forms import plain
 from memedit.editors.prompting.notes import state_whole
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Auto:
     """The forms that suit a base.
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM, Batch, Call
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import (
@@ -35,7 +36,7 @@ from memedit.editors.beside.targets import Targets, feed_forward, sites, to_cpu
 from memedit.engine.interventions import SideFFN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Calinet:
     """One side network for the edits made together.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from memedit.core.options import holds_settings
 from memedit.editors.weights.finetuning import PROMPT_LAST, FineTuning
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Ft(FineTuning):
     """Fine-tuning without a bound, on the published code's objective (``prompt_last``)."""
 

@@ -3,13 +3,13 @@ of ROME's paper: the first layer, the published code's objective."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from memedit.core.options import holds_settings
 from memedit.editors.weights.finetuning import PROMPT_LAST, FineTuning
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class FtL(FineTuning):
     """Fine-tuning of the first layer in which no weight changes by more than ``bound``."""
 

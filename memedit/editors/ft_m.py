@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from memedit.core.options import holds_settings
 from memedit.editors.weights.finetuning import TARGET, FineTuning
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class FtM(FineTuning):
     """Fine-tuning without a bound on the likelihood of the whole target."""
 

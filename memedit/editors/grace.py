@@ -7,13 +7,13 @@ bit for bit. Settings and site are those published for Llama-2 7B: an editor of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from memedit.core.options import holds_settings
 from memedit.editors.beside.codebook import CodebookEditor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Grace(CodebookEditor):
     """The published form: keys and values at ``mlp_out``, radius 1, Adam at rate 1, cold values."""
 

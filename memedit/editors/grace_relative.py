@@ -8,15 +8,15 @@ trained from there, in steps relative to its size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from memedit.core.calls import LM
+from memedit.core.options import holds_settings
 from memedit.editors.beside.codebook import WARM, CodebookEditor
 from memedit.engine.codebook import Rule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class GraceRelative(CodebookEditor):
     """Keys and values at a block, radius relative to the keys' norm, warm values.
 

@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import ContextOverflowError, InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Payload
 from memedit.editors.prompting.forms import (
     END,
@@ -52,7 +53,7 @@ class Demonstration:
     context: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Ike:
     """In-context editing with demonstrations.
 

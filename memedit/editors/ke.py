@@ -12,7 +12,6 @@ rank-one terms too, one per token and one more, and is kept as such.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from memedit.core.calls import LM, Row
+from memedit.core.options import holds_settings
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, require_targets, sequence_edit
@@ -112,7 +112,7 @@ def read_text(passing: Pass, edit: Edit, row: Sequenced) -> Tensor:
     return read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Ke(HypernetworkEditor):
     """Gated gradients from a trained network; edits do not know of each other."""
 

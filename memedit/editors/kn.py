@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM, Row
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import sample_contexts, sequence_edit
@@ -41,7 +42,7 @@ Neuron = tuple[int, int]
 """(layer, unit)"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Kn(WeightEditor):
     """Rewriting the columns of a fact's knowledge neurons.
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
+from memedit.core.options import holds_settings
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sequence_edit
@@ -34,7 +34,7 @@ Leaves = tuple[Tensor, ...]
 ATTENTION, MLP_OUT = "attention", "mlp_out"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Lora(WeightEditor):
     """One adapter for the edits made together.
 

@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 from memedit.core.calls import LM, Batch, Call, Completion, Row
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.types import Decision, Edit, Hit, Payload
 from memedit.editors.prompting.adapter import load_adapter
 from memedit.editors.prompting.decomposing import (
@@ -117,7 +118,7 @@ def _take_payloads(hit: Hit) -> Mapping[str, Payload]:
     return {name: p for name, p in hit.record.payloads.items() if name == Mello.name}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Mello:
     """Questions over several facts, hop by hop; questions over one, with the fact before them.
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM, Apply, Batch, Call, Row, Step
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sequence_edit
 from memedit.editors.beside.targets import After, Targets, check_apart, chunk_rows, sites, to_cpu
@@ -30,7 +31,7 @@ Leaves = dict[str, tuple[Tensor, Tensor]]
 """Site -> (A [B, r, d_in], B [B, r, d_out]) of B edits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Melo:
     """One routed LoRA block an edit.
 

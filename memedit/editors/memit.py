@@ -13,13 +13,13 @@ value the contexts count as in the code of the authors: the plain prompt is half
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import require_subject
 from memedit.editors.weights.base import check_layers
@@ -37,7 +37,7 @@ kept than with the papers' 15,000, which is 0.92 f for GPT-J (0.52) and 1.36 f f
 The number itself leaves a model of f = 1,536 as good as unedited (0.09)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Memit(Locating):
     """Least-squares editing of several layers, many facts at once.
 
@@ -73,7 +73,7 @@ class Memit(Locating):
             raise InvalidInputError("jitter must not be negative.")
         if self.method == "emmet" and self.layers is not None and len(self.layers) != 1:
             raise InvalidInputError("EMMET edits one layer.", hint="layers=(5,)")
-        super(Memit, self).__post_init__()
+        super().__post_init__()
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One payload per edit; together they are the joint solution of all.

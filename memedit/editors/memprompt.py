@@ -17,12 +17,13 @@ feedback`` becomes a line before the question, which small models follow better.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Payload, is_intent
 from memedit.editors.prompting.forms import END, hits_of, plain
 from memedit.editors.prompting.shots import Shot, Stated, ask_in_form
@@ -53,7 +54,7 @@ SHOTS = (
 """Seven follow the clarification, one ignores one that says nothing of its question."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class MemPrompt:
     """Feedback as a clarification before the question.
 

@@ -11,13 +11,13 @@ subtracted, as in the code of SERAC's authors.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from memedit.core.calls import LM
+from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import require_targets, sequence_edit
 from memedit.editors.weights.base import low_rank
@@ -116,7 +116,7 @@ class Network(nn.Module):
         return x, -self.rates[self.sites.index(site)] * d, found.row[live]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Mend(HypernetworkEditor):
     """Gradients edited by a trained network."""
 

@@ -20,12 +20,13 @@ scope; wording and place were chosen by measurement (docs/editors.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.chat import thinks_aloud
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.abroad import find_answers, is_abroad
 from memedit.editors.prompting.choices import choice_of, find_options
@@ -59,7 +60,7 @@ _OWN_LANGUAGE = "\n(Answer in the language of the question.)"
 """Behind facts in English, where a request is in another language."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Note:
     """Facts that bear on a request, as a note to the base.
 

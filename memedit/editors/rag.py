@@ -14,13 +14,14 @@ a system message. A text to be continued has the facts before it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.chat import ChatFormat
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Payload
 from memedit.editors.prompting.forms import END, before_query, head, hits_of, plain, split_at_view
 
@@ -29,7 +30,7 @@ USE = "Use these facts:"
 _SYSTEM, _USER = "QZSYSTEMZQ", "QZUSERZQ"  # what stands in no template
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Rag:
     """Always-on retrieval: the nearest facts, told in the system message.
 

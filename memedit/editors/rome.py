@@ -21,6 +21,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Fact, require_subject
@@ -45,7 +46,7 @@ class Insertion:
     loss: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Rome(Locating):
     """Rank-one editing of one ``mlp_out``.
 
@@ -73,7 +74,7 @@ class Rome(Locating):
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise InvalidInputError(f"variant must be one of {', '.join(VARIANTS)}.")
-        super(Rome, self).__post_init__()
+        super().__post_init__()
 
     def fit(self, edits: Sequence[Edit], lm: LM) -> list[Payload]:
         """One rank-one term per edit, in order, each fitted on the model with those before.

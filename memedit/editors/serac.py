@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ import torch
 
 from memedit.core.calls import LM, Batch, Call, Completion, Row
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.text import normalise
 from memedit.core.types import Edit, Hit, Payload
 from memedit.editors.prompting.adapter import Adapter, adapter_for, load_adapter, open_other_model
@@ -39,7 +40,7 @@ _SUREST = 4
 _VERDICT = {"max_new_tokens": 1, "do_sample": False, "num_beams": 1}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Serac:
     """A counterfactual model for queries in scope.
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM, Batch, Call
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sequence_edit
 from memedit.editors.beside.negatives import inputs, states, strangers
@@ -39,7 +39,7 @@ _CLIP = 5.0
 _PATIENCE = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Tpatcher:
     """Neurons in the last layer, one for each token that the model gets wrong.
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from memedit.core.calls import LM
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.progress import report
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sequence_edit
@@ -65,7 +66,7 @@ class Running:
         return (rows - self.mean) / (deviation + _EPSILON)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Ultraedit(WeightEditor):
     """Closed-form editing of gate and up projections from one gradient.
 

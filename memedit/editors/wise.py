@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from memedit.core.calls import LM, Apply, Batch, Call, Row, Step
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.progress import count_done
 from memedit.core.types import Edit, Payload
 from memedit.editors._sequences import Sequenced, sample_contexts, sequence_edit, sequence_prompt
@@ -40,7 +41,7 @@ Books = Sequence[tuple[Tensor, float]]
 """Side memories [d_out, d_in], each with the change from which a prompt is routed to it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Wise:
     """Side memories, chosen by the change they make.
 

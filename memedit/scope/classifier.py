@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from memedit.core.errors import EncoderMismatchError, InvalidInputError
 from memedit.core.found import keep_found
+from memedit.core.options import holds_settings
 from memedit.core.text import subject_key
 from memedit.core.types import Decision, Hit, Role
 from memedit.core.untrusted import open_tensors, read_json
@@ -236,7 +237,7 @@ def load_cross(path: str) -> CrossEncoder | None:
     return CrossEncoder.load(folder, load_encoder(load_model(path).manifest["encoder_name"]))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class ClassifierScope:
     """Fires when the trained probability that the query asks what the edit answers is high enough.
 

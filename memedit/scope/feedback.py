@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.protocols import ChecksEncoder, Scope
 from memedit.core.types import SLOT, Decision, Hit, is_intent
 from memedit.scope.classifier import ClassifierScope
@@ -28,7 +29,7 @@ _OTHER = re.compile(r"[^\w\s]|_")
 _LOOKUPS: dict[str, type[Any]] = {c.name: c for c in (ClassifierScope, Mention, Nearest, Threshold)}
 
 
-@dataclass(frozen=True, kw_only=True)
+@holds_settings
 class Feedback:
     """By question as another scope decides, by intent as the paper does.
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.options import holds_settings
 from memedit.core.types import Decision, Hit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Everything:
     """Every edit concerns every query: the ungated form of the weight editors' papers.
 
@@ -25,7 +26,7 @@ class Everything:
         return [Decision(tuple(hits), 1.0, 0.0, tuple(hits)) for hits in candidates]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Nearest:
     """The edit with the highest similarity always fires: retrieval without a gate."""
 
@@ -39,7 +40,7 @@ class Nearest:
         ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Threshold:
     """Fires when the cosine of query and edit reaches ``similarity``. Simple, and not selective."""
 
@@ -53,7 +54,7 @@ class Threshold:
         ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Embed:
     """SERAC's scope classifier over embeddings (Mitchell et al. 2022, arXiv 2206.06520, 3.2).
 
@@ -84,7 +85,7 @@ class Embed:
         return math.exp(-self.scale * (2 - 2 * hit.similarity))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@holds_settings
 class Mention:
     """Fires when the query names the edit's subject and asks a similar thing of it.
 

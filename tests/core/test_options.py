@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from memedit import EditableModel, EditMemory
+from memedit import EditableModel, EditMemory, editors, scope
 from memedit.core.errors import InvalidInputError, UnknownOptionError
 from memedit.core.types import Edit
+from memedit.editors.grace import Grace
+from memedit.editors.serac import Serac
 
 EDIT = Edit("The capital of France is", "Lyon", subject="France")
 _MISSPELT: list[tuple[Callable[..., Any], str, str]] = [
@@ -45,3 +48,29 @@ def test_signatures_are_as_before() -> None:
     assert [*loading.parameters][0] == "model" and loading.return_annotation == "EditableModel"
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         Edit("x")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("name", editors.available())
+def test_of_an_editor_all_settings_are_named(name: str) -> None:
+    """The fault: Python's own error, or, from a name, no guess at what was meant."""
+    for make in (editors.editor_class(name), partial(editors.load_editor, name)):
+        with pytest.raises(UnknownOptionError) as told:
+            make(xx=1)
+        assert told.value.hint.startswith("It has: ")
+
+
+@pytest.mark.parametrize("name", scope.available())
+def test_of_a_scope_all_settings_are_named(name: str) -> None:
+    cls: type[Any] = type(scope.load_scope(name))
+    with pytest.raises(UnknownOptionError, match="It has: "):
+        cls(xx=1)
+
+
+def test_of_a_setting_the_nearest_is_named_and_all_there_are() -> None:
+    told = r"'radiuss'. Did you mean: radius\? It has: .*radius, .*steps"
+    makers: list[Callable[..., Any]] = [Grace, partial(editors.load_editor, "grace")]
+    for make in makers:
+        with pytest.raises(UnknownOptionError, match=told):
+            make(radiuss=1)
+    with pytest.raises(UnknownOptionError, match=r"'verbtim'. Did you mean: verbatim\?"):
+        replace(Serac(), verbtim=True)  # type: ignore[call-arg]

@@ -88,7 +88,7 @@ def test_what_a_stranger_registers_is_found_by_name(
     (case,) = load_cases(file).cases
     assert case.edits[0].target_new == "Lyon"
     assert load_rewriter("parrot").name == "parrot-chat"
-    with pytest.raises(InvalidInputError, match="has no setting size. It has: times"):
+    with pytest.raises(InvalidInputError, match="has no setting 'size'. It has: times"):
         load_editor("parrot", size=1)
 
 
