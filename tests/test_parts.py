@@ -20,7 +20,7 @@ from memedit.data.formats import Options, detect, formats
 from memedit.engine.encoders import HashingEncoder, available, load_encoder
 from memedit.evaluation import load_cases
 from memedit.memory import EditMemory
-from memedit.model.deciding import find_candidates as candidates_of
+from memedit.model.judging import find_candidates as candidates_of
 
 FACTS = (
     Edit("The capital of France is", "Lyon", "France"),

@@ -30,8 +30,9 @@ from memedit.core.protocols import (
 from memedit.core.types import DEFAULT_NAMESPACE, Decision, Hit, Record, Role
 from memedit.engine.engine import Engine
 from memedit.memory import EditMemory, MemoryView
-from memedit.model.deciding import Decider, list_in_force
+from memedit.model.deciding import Decider
 from memedit.model.fitting import Fitter
+from memedit.model.judging import list_in_force
 from memedit.model.prompts import Messages, Prompt, take_asked
 from memedit.model.sequence import is_ungated
 from memedit.model.translating import (

@@ -9,8 +9,6 @@ stay is the worse error.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +19,6 @@ from memedit.core.moments import UTC, Moment, moment_of
 from memedit.core.naming import guess_subject
 from memedit.core.protocols import Encoder
 from memedit.core.text import (
-    find_sentence_starts,
     find_subject,
     find_words,
     normalise,
@@ -31,12 +28,14 @@ from memedit.core.text import (
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.memory import EditMemory
 from memedit.model.copies import is_changed_copy
-from memedit.model.deciding import Decider
+from memedit.model.denying import ends, is_gone, name_goes_on, says_only_end
 from memedit.model.ending import find_ended, find_taken_back
+from memedit.model.judging import Judge
 from memedit.model.restating import compare_forms, numbers_of
 from memedit.model.restating import replaces as replaces_for_sure
 from memedit.model.several import surely_has_one, surely_has_several
-from memedit.model.succession import LATER, find_succeeded
+from memedit.model.succession import SURE as REPLACES
+from memedit.model.succession import find_succeeded
 
 SURE, SWAPPED, POSSIBLE = 0.85, 0.93, 0.5
 """Probability of asking the same, the lower of both ways, from which a fact is replaced; where one
@@ -48,42 +47,10 @@ nothing was tuned on are measured apart) 93% in other words reach it, and of oth
 hundred."""
 _MOST = 5
 """Facts in force that a new edit is compared with."""
-_NO_LONGER = re.compile(
-    r"\b(?:no longer|not any (?:more|longer)|has stopped|have stopped|stopped|has quit|quit)\s+"
-    r"(?P<what>[^.;,!?]+)|\b(?:does|do|is|are|has|have)(?: not|n['’]t)\s+(?P<more>[^.;,!?]+?)\s+"
-    r"any ?(?:more|longer)\b",
-    re.IGNORECASE,
-)
-_GONE = re.compile(
-    r"^(?P<what>[^,;:.!?]+?)\s+(?:no longer (?:exists?|runs?)|(?:is|are) no longer "
-    r"(?:available|offered|sold|provided|running)|(?:has|have|is|are|was|were)\s+(?:been\s+)?"
-    r"(?:discontinued|cancell?ed|abolished|scrapped|withdrawn|called off|shut down|closed down))"
-    r"(?: for good| altogether| completely| as of now| with immediate effect)?[.!]?$",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""A sentence that says of something, and no more, that it is there no longer."""
-_ELSE = re.compile(r"\b(?:but|instead|and)\b", re.IGNORECASE)
-_SMALL = frozenset(
-    "a an the is are was were be been being of in on at by to for from with and or as its his her "
-    "their it they he she has have had does do did that this there".split()
-)
-_STEM = 5
-_THERE = frozenset("we us our you offer provi sell sold run exist avail still curre now".split())
-"""Stems of words with which a fact says only that something is there."""
 _TURNS = frozenset("by was were had used is are has".split())
 """Words by which two prompts of the same words ask another thing: the other way round, or then."""
 _NOTHING = frozenset("a an the of is are what who whom which".split())
-_UNSURE = re.compile(r"\b(?:if|unless|until|when|whether|once|in case)\b", re.IGNORECASE)
-_DOUBTED = re.compile(
-    r"\b(?:true|false|untrue|rumou?rs?|sa(?:y|ys|id)|tells?|told|claim(?:s|ed)?|thinks?|thought|"
-    r"believes?|heard|perhaps|maybe|possibly|probably|allegedly|in case)\b|\?",
-    re.IGNORECASE,
-)
-"""In a sentence that may not say that something is so."""
 _NOW = frozenset(("now", "currently"))
-_ANOTHER = re.compile(r"['’]s\b|\s+(?:for|of|in|at|with|on|by|from)\b")
-"""What makes of a subject another one: "Acme's branch", "Acme in Lyon"."""
-_PART = re.compile(r"[,;:]|\b(?:and|but)\b")
 _LONGEST = 8
 """Words of a value that follows an old prompt in a statement."""
 
@@ -104,40 +71,48 @@ class Corrections:
 
 
 def find_corrections(
-    decider: Decider, edit: Edit, namespace: str, moment: datetime | None = None
+    judge: Judge,
+    edit: Edit,
+    namespace: str,
+    moment: datetime | None = None,
+    *,
+    sure: float = REPLACES,
 ) -> Corrections:
     """What a new edit corrects among the facts that hold at a moment (None: now).
 
     Facts with its very prompt are the memory's matter, and not among them. A scope without trained
     probabilities finds only what is said to hold no longer.
+
+    Args:
+        sure: Probability from which a statement in other words replaces.
     """
-    if not len(decider.memory):
+    if not len(judge.memory):
         return Corrections()
     if edit.multiple:
-        return Corrections(replaces=tuple(find_taken_back(decider.memory, edit, namespace, moment)))
+        return Corrections(replaces=tuple(find_taken_back(judge.memory, edit, namespace, moment)))
     # Untimed: a year in a new fact belongs to it, and asks for no earlier state.
-    (decision,) = decider.decide(
-        [edit.prompt], namespace, moment, timed=False, keep=lambda hit: _is_comparable(hit, edit)
+    (decision,) = judge.judge(
+        [edit.prompt], namespace, moment, keep=lambda hit: _is_comparable(hit, edit)
     )
     near = list(decision.candidates[:_MOST])
-    denied = [hit.record for hit in near if _ends(edit, hit.record.edit, surely=False)]
-    ended = [record for record in denied if _ends(edit, record.edit, surely=True)]
-    anew, differs = _find_restated(decider, edit, decision)
+    denied = [hit.record for hit in near if ends(edit, hit.record.edit, surely=False)]
+    ended = [record for record in denied if ends(edit, record.edit, surely=True)]
+    anew, differs = _find_restated(judge, edit, decision)
     differs += denied
     ended += [record for record in anew if record not in ended]
     left = [hit for hit in decision.candidates if hit.record not in ended]
-    taken, reworded = find_succeeded(decider, edit, left)
+    taken, reworded = find_succeeded(judge, edit, left, sure)
     ended += taken
-    about = [hit.record for hit in near if _is_gone(edit, hit.record.edit, alone=False)]
+    about = [hit.record for hit in near if is_gone(edit, hit.record.edit, alone=False)]
     near = [hit for hit in near if hit.bearing is not None and hit.record not in ended]
-    back = _rate_asked(decider, edit, [hit.record for hit in near])
-    sure = [(hit, _rate_both(edit, hit, p)) for hit, p in zip(near, back, strict=True)]
+    back = _rate_asked(judge, edit, [hit.record for hit in near])
+    rated = [(hit, _rate_both(edit, hit, p)) for hit, p in zip(near, back, strict=True)]
     same = [
-        hit.record for hit, p in sure if p >= _require(hit, edit) and _has_one_subject(hit, edit)
+        hit.record for hit, p in rated if p >= _require(hit, edit) and _has_one_subject(hit, edit)
     ]
     repeats = next((r for r in same if _says_the_same(r.edit, edit)), None)
     replaces = [r for r in same if _is_one_kind(r.edit, edit) and not _says_the_same(r.edit, edit)]
-    perhaps = [h.record for h, p in sure if p >= POSSIBLE and h.record not in replaces]
+    perhaps = [h.record for h, p in rated if p >= POSSIBLE and h.record not in replaces]
     perhaps = [r for r in perhaps if not _says_the_same(r.edit, edit)]
     # What brings more than it repeats is written.
     says_more = edit.queries or edit.because_of
@@ -146,20 +121,22 @@ def find_corrections(
     more = [r for r in (*about, *differs, *reworded) if r not in (*ended, *replaces, *perhaps)]
     # One record may be in both lists; records are not hashable, their sequences are.
     perhaps += {record.sequence: record for record in more}.values()
-    gone, named = find_ended(decider.memory, edit, namespace, moment)
+    gone, named = find_ended(judge.memory, edit, namespace, moment)
     replaces = [*ended, *replaces, *gone]
     perhaps += [record for record in named if record not in (*replaces, *perhaps)]
+    if edit.is_statement and says_only_end(edit.statement):  # what says the same agrees
+        perhaps = [r for r in perhaps if not says_only_end(r.edit.statement)]
     return Corrections(repeats, tuple(replaces), tuple(perhaps))
 
 
 def _find_restated(
-    decider: Decider, edit: Edit, decision: Decision
+    judge: Judge, edit: Edit, decision: Decision
 ) -> tuple[list[Record], list[Record]]:
     """(facts that a sentence of their form replaces, those that it may contradict): where one of
     the two is a statement. Passages of documents are neither."""
 
     def surely(way: Callable[[str, str | None, Encoder], bool]) -> Callable[[str], bool]:
-        encoder = decider.memory.encoder
+        encoder = judge.memory.encoder
         return lambda before: way(before, edit.subject or guess_subject(before), encoder)
 
     replaced, differs = list[Record](), list[Record]()
@@ -233,7 +210,7 @@ def find_options(
     if not len(memory):
         return {}
     moment = find_start(memory, since)
-    return make_options(find_corrections(Decider(memory), edit, namespace, moment), memory, until)
+    return make_options(find_corrections(Judge(memory), edit, namespace, moment), memory, until)
 
 
 def find_start(memory: EditMemory, since: Moment | None) -> datetime | None:
@@ -266,7 +243,7 @@ def _has_one_subject(hit: Hit, edit: Edit) -> bool:
     if old.subject is None or old.is_statement or _is_turned(edit, old):
         return False
     start, end = find_subject(edit.prompt, old.subject)
-    return end > 0 and not _goes_on(edit.prompt, start, end)
+    return end > 0 and not name_goes_on(edit.prompt, start, end)
 
 
 def _is_turned(edit: Edit, old: Edit) -> bool:
@@ -275,14 +252,6 @@ def _is_turned(edit: Edit, old: Edit) -> bool:
     new, known = set(words_of(edit.prompt)), set(words_of(old.prompt))
     differ = (new ^ known) - {"the", "a", "an", "of"}
     return not edit.is_statement and differ != set() and differ <= _TURNS
-
-
-def _goes_on(text: str, start: int, end: int) -> bool:
-    """Whether a name goes on beside where it stands: "Acme Robotics" is not Acme."""
-    before, after = text[:start].split(), text[end:].split()
-    return (len(before) > 1 and before[-1][:1].isupper()) or (
-        bool(after) and after[0][:1].isupper()
-    )
 
 
 def _require(hit: Hit, edit: Edit) -> float:
@@ -310,7 +279,7 @@ def _rate_both(edit: Edit, hit: Hit, back: float) -> float:
     return back if edit.is_statement else min(hit.score or 0.0, back)
 
 
-def _rate_asked(decider: Decider, edit: Edit, records: Sequence[Record]) -> list[float]:
+def _rate_asked(judge: Judge, edit: Edit, records: Sequence[Record]) -> list[float]:
     """Probability that each record's prompt asks what the new edit says.
 
     The slot is compared, not the value: the new prompt is read with the old one's.
@@ -319,11 +288,11 @@ def _rate_asked(decider: Decider, edit: Edit, records: Sequence[Record]) -> list
         return []
     said = [_put_value(edit, record.edit) for record in records]
     # A memory of the new edit alone: what is in force becomes the question.
-    with EditMemory(None, decider.memory.encoder) as alone:
+    with EditMemory(None, judge.memory.encoder) as alone:
         for one in said:
             alone.add(one)
         prompts = [record.edit.prompt for record in records]
-        decisions = Decider(alone, decider.scope).decide(prompts, "default", timed=False)
+        decisions = Judge(alone, judge.scope).judge(prompts, "default")
     return [
         max((hit.score or 0.0 for hit in found.candidates if hit.record.id == one.id), default=0.0)
         for found, one in zip(decisions, said, strict=True)
@@ -380,70 +349,3 @@ def _has_digit(text: str) -> bool:
 
 def _fold(words: Iterable[str]) -> set[str]:
     return {word.casefold() for word in words}
-
-
-def _ends(new: Edit, old: Edit, *, surely: bool) -> bool:
-    """Whether a statement says that an old fact holds no longer: plainly, all of its words.
-
-    Args:
-        surely: Not in a sentence that may not say so, or says it of a later time.
-    """
-    if not new.is_statement:
-        return False
-    if _is_gone(new, old, alone=True):
-        return True
-    for match in _NO_LONGER.finditer(new.prompt):
-        if surely and _is_doubtful(new.prompt, match.start()):
-            continue
-        denied = _stem_words(_ELSE.split(match["what"] or match["more"])[0])
-        said = _stem_words(old.target_new or "") or _stem_words(_cut_after_subject(old, new))
-        if denied and said and said <= denied | _stem_words(old.subject or "") and denied & said:
-            return denied <= _stem_words(old.statement) and _is_of(old, new.prompt[: match.start()])
-    return False
-
-
-def _is_doubtful(text: str, at: int) -> bool:
-    """Whether the sentence at a place may not say that something is so, as of now."""
-    starts = [*find_sentence_starts(text), len(text)]
-    n = bisect_right(starts, at)
-    sentence = text[starts[n - 1] : starts[n]]
-    return bool(_DOUBTED.search(sentence) or LATER.search(sentence))
-
-
-def _is_gone(new: Edit, old: Edit, *, alone: bool) -> bool:
-    """Whether a statement says that what an old fact names is there no longer.
-
-    Args:
-        alone: Only of a fact that says of it no more than that it is there. What cost 30 euros
-            cost 30 euros, though it is sold no longer.
-    """
-    found = _GONE.search(new.prompt) if new.is_statement else None
-    if found is None or _UNSURE.search(found["what"]):
-        return False
-    gone, said = _stem_words(found["what"]), _stem_words(old.statement)
-    return bool(gone) and gone <= said and (not alone or said - gone <= _THERE)
-
-
-def _is_of(old: Edit, before: str) -> bool:
-    """Whether the words before "no longer" are about what an old fact is about, and sure."""
-    if _UNSURE.search(before):
-        return False
-    subject = old.subject or old.prompt.split()[0]
-    start, end = find_subject(before, subject)
-    if end == 0:
-        return True  # named behind it
-    if _goes_on(before, start, end) or _stem_words(" ".join(before[:start].split()[-1:])):
-        return False
-    last = _PART.split(before[end:])[-1]
-    return _ANOTHER.match(before, end) is None and _stem_words(last) <= _stem_words(old.statement)
-
-
-def _cut_after_subject(old: Edit, new: Edit) -> str:
-    """A statement without the words that name what both are about: those that the new one has."""
-    subject = _stem_words(old.subject or new.subject or new.prompt.split()[0])
-    return " ".join(word for word in words_of(old.statement) if not _stem_words(word) & subject)
-
-
-def _stem_words(text: str) -> set[str]:
-    # Plural and endings do not count: "offers" and "offered" are one.
-    return {word.rstrip("s")[:_STEM] for word in words_of(text) if word not in _SMALL}

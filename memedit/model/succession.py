@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from memedit.core.text import find_sentence_starts, find_subject
 from memedit.core.types import Edit, Hit, Record
-from memedit.model.deciding import Decider
+from memedit.model.denying import says_only_end
+from memedit.model.judging import Judge
+from memedit.model.later import LATER
 from memedit.model.restating import compare_forms, numbers_of
 from memedit.scope.classifier import ClassifierScope
 
@@ -32,26 +34,6 @@ _MOST = 6
 """Old ones that are read beside a new one."""
 _LONGEST = 240
 """Characters of a statement that is read; what is longer says more than one thing."""
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
-    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b"
-)
-_DAY = (
-    rf"(?:next|tomorrow|{_MONTH}|\d\d?\.?\s+(?:of\s+)?{_MONTH}|\d\d?(?:st|nd|rd|th)\b|"
-    r"\d\d?[./]\d|\d{4}\b|(?:first|start|beginning|middle|end)\s+of|further notice|easter|"
-    r"christmas|new year|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b)"
-)
-"""No hours, and no day of every week: "until 8 pm", "on Tuesdays"."""
-LATER = re.compile(
-    r"\b(?:from|as of|as from|starting|beginning|effective|until|till|by|after|on)\s+"
-    rf"(?:(?:in|on|with|from|early|late|mid)\s+)?(?:the\s+)?{_DAY}|"
-    r"\bnext\s+(?:week|month|year|quarter|season|term|summer|winter|spring|autumn|time)\b|"
-    r"\b(?:will|won['’]t|shall|might|plans? to|going to|about to|tomorrow|temporarily|for now|"
-    r"for the (?:time being|moment)|this (?:week|weekend|month|year|season|summer|winter|spring|"
-    r"autumn)|tonight)\b|['’]ll\b|(?<!as )\bsoon\b|(?<!as of )(?<!from )\btoday\b",
-    re.IGNORECASE,
-)
-"""In what may not hold yet, or not for long, if no date says it."""
 _PAST = re.compile(
     r"\b(?:was|were|had|used to|formerly|previously|once(?! (?:an?|every|per|you)\b))\b",
     re.IGNORECASE,
@@ -67,12 +49,16 @@ _STOPS = re.compile(r"\b(?:(?:close|shut|end|stop|finish)(?:e?s)?|until|till|to)
 
 
 def find_succeeded(
-    decider: Decider, edit: Edit, hits: Sequence[Hit]
+    judge: Judge, edit: Edit, hits: Sequence[Hit], surely: float = SURE
 ) -> tuple[list[Record], list[Record]]:
     """(old ones whose place a new statement takes for sure, those whose place it may take), among
-    some candidates. The reader sees at most six pairs."""
+    some candidates. The reader sees at most six pairs.
+
+    Args:
+        surely: Probability from which it is sure.
+    """
     near = sorted((h for h in hits if _may_be_read(h, edit)), key=lambda hit: -hit.similarity)
-    reader = _load_reader(decider) if near else None
+    reader = _load_reader(judge) if near else None
     if reader is None:
         return [], []
     from memedit.scope.adapted import REPLACES
@@ -82,7 +68,7 @@ def find_succeeded(
     sure, perhaps = list[Record](), list[Record]()
     for record, chance in zip([hit.record for hit in near], rated, strict=True):
         whole = record.edit.is_statement and edit.is_statement
-        if chance >= SURE and _may_be_replaced(record.edit, edit):
+        if chance >= surely and _may_be_replaced(record.edit, edit):
             sure.append(record)
         elif chance >= (POSSIBLE if whole else SURE):  # of an object the scope tells, too
             perhaps.append(record)
@@ -104,6 +90,8 @@ def _may_be_read(hit: Hit, edit: Edit) -> bool:
     old = hit.record.edit
     if hit.passage is not None or old.multiple or not (edit.is_statement or old.is_statement):
         return False
+    if says_only_end(old.statement) and says_only_end(edit.statement):
+        return False  # they agree, or are about two things
     return hit.similarity >= _ALIKE and max(len(old.statement), len(edit.statement)) <= _LONGEST
 
 
@@ -135,10 +123,10 @@ def _says_one_end(text: str) -> bool:
     return len(numbers_of(text)[0]) == 1 and bool(_BEGINS.search(text)) != bool(_STOPS.search(text))
 
 
-def _load_reader(decider: Decider) -> Adapted | None:
+def _load_reader(judge: Judge) -> Adapted | None:
     """The reader of the scope in use; None where it has none."""
-    decider.check()
-    scope = decider.scope
+    judge.check()
+    scope = judge.scope
     if not isinstance(scope, ClassifierScope):
         return None
     # It loads torch, which a server in front of an upstream need not have loaded.

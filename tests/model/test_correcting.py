@@ -45,7 +45,7 @@ def test_what_is_not_compared_still_stands_near() -> None:
     decider = facts(price, *others)
     decider.use(Scope(), given=True)
     near = decider.memory.search(["The Larch plan costs"])[0]
-    decider.decide(["The Larch plan costs"], "default", keep=lambda hit: False, timed=False)
+    decider.judge(["The Larch plan costs"], "default", keep=lambda hit: False)
     assert len(near) > 16 and list(seen[0]) == [hit.similarity for hit in near]
 
 

@@ -13,7 +13,8 @@ from memedit import Edit, EditMemory
 from memedit.core.chat import ChatFormat
 from memedit.core.passages import Conversation
 from memedit.engine.encoders import load_encoder
-from memedit.model.deciding import Decider, find_candidates
+from memedit.model.deciding import Decider
+from memedit.model.judging import find_candidates
 from memedit.scope import ClassifierScope
 
 CASES: dict[str, tuple[list[Edit], str, set[int]]] = {

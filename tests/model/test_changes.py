@@ -1,0 +1,107 @@
+"""What a user meets when facts change: with the shipped scope, without a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from memedit.core.types import Edit, Record
+from memedit.engine.encoders import load_encoder
+from memedit.memory import EditMemory, Receipt
+from memedit.model.correcting import find_corrections, find_start, make_options
+from memedit.model.deciding import Decider
+from memedit.model.denying import says_only_end
+
+
+class Desk:
+    """A memory that is told and asked as people do."""
+
+    def __init__(self) -> None:
+        self.memory = EditMemory(None, load_encoder())
+        self.decider = Decider(self.memory)
+
+    def tell(self, fact: str | Edit, **dates: Any) -> Receipt:
+        edit = stated(fact)
+        start = find_start(self.memory, dates.get("valid_from"))
+        found = find_corrections(self.decider, edit, "default", start)
+        options = make_options(found, self.memory, dates.get("valid_until"))
+        return self.memory.add(edit, **options, **dates)
+
+    def ask(self, question: str, as_of: str | None = None) -> list[str]:
+        """What bears on a question."""
+        (decision,) = self.decider.decide([question], "default", as_of)
+        return texts([hit.record for hit in decision.bearing])
+
+
+def stated(fact: str | Edit) -> Edit:
+    return Edit.from_statement(fact) if isinstance(fact, str) else fact
+
+
+def texts(records: Sequence[Record]) -> list[str]:
+    return [record.edit.statement for record in records]
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    made = Desk()
+    yield made
+    made.memory.close()
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("Ada has left the board.", "The board no longer includes Ada."),
+    ("The night bus has been discontinued.", "The night bus no longer runs."),
+    ("We no longer accept cheques.", "Cheques are not accepted any more."),
+])  # fmt: skip
+def test_what_says_that_something_ended_retires_nothing_that_says_so(
+    desk: Desk, old: str, new: str
+) -> None:
+    desk.tell(old)
+    receipt = desk.tell(new)
+    assert texts(receipt.superseded) == texts(receipt.conflicts) == []
+
+
+def test_what_is_there_again_retires_what_said_that_it_ended(desk: Desk) -> None:
+    desk.tell("Ada has left the board.")
+    assert texts(desk.tell("Ada is on the board again.").superseded) == ["Ada has left the board."]
+
+
+@pytest.mark.parametrize(("text", "only"), [
+    ("Ada left the board.", True),
+    ("The lift is not in service any more.", True),
+    ("The desk is no longer in hall 3 but in hall 4.", False),
+    ("The desk no longer costs 3 euros.", False),
+    ("Ada is on the board.", False),
+])  # fmt: skip
+def test_what_goes_on_to_what_is_says_more_than_the_end(text: str, only: bool) -> None:
+    assert says_only_end(text) is only
+
+
+BOSS = Edit("The CEO of Acme is", "Ada", "Acme")
+
+
+@pytest.mark.parametrize(("old", "new", "question"), [
+    (BOSS, Edit("Acme's CEO is", "Bo", "Acme"), "Who is the CEO of Acme?"),
+    (BOSS, "Acme's CEO is Bo.", "Who is the CEO of Acme?"),
+    ("Parcels are sent within 3 days.", "It takes 5 days until a parcel leaves us.",
+     "How long until a parcel is sent?"),
+])  # fmt: skip
+def test_of_two_that_nobody_compared_the_newer_answers(
+    desk: Desk, old: str | Edit, new: str | Edit, question: str
+) -> None:
+    """As from a file, or by two processes at the same moment: both are in force."""
+    one, two = desk.memory.add_many([stated(old), stated(new)])
+    assert not two.superseded and desk.memory.count("default") == 2
+    assert desk.ask(question) == [two.record.edit.statement]
+    # What is forgotten hides nothing.
+    desk.memory.forget(two.id)
+    assert desk.ask(question) == [one.record.edit.statement]
+
+
+def test_what_holds_side_by_side_is_seen_together(desk: Desk) -> None:
+    both = ["Standard delivery takes 5 days.", "Express delivery takes 2 days."]
+    desk.memory.add_many([*map(stated, both)])
+    question = "How long do standard and express delivery take?"
+    assert sorted(desk.ask(question)) == sorted(both)
