@@ -142,8 +142,8 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
 
     def hurry(self, seconds: float = 2.0) -> None:
         """Let changes, those under way too, wait for another process's write no longer than so many
-        seconds from now (not on PostgreSQL): this process is about to end. One that waits in vain
-        raises :class:`MemoryStoreError`, and nothing of it is stored."""
+        seconds from now: this process is about to end. One that waits in vain raises
+        :class:`MemoryStoreError`, and nothing of it is stored."""
         self._store.hurry(seconds)
 
     def _current(self) -> AbstractContextManager[LiveSet]:

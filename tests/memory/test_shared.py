@@ -8,9 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 import torch
 
@@ -24,6 +26,7 @@ from memedit.core.types import Edit
 from memedit.memory import EditMemory, address, planning, replica, store
 from memedit.memory.journal import journal
 from memedit.memory.journal.feed import Freshness
+from memedit.memory.journal.postgres import LOCK_SECONDS
 from memedit.memory.journal.tenants import grant, granted, revoke
 from memedit.memory.live import index
 from memedit.memory.live import state as live_module
@@ -384,6 +387,32 @@ def test_read_only_refuses_every_change(pg_memory: str) -> None:
                 reader.add(capital("Spain"))
             memory.add(capital("Spain"))
             assert reader.wait_for(2, LONG)
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_who_waits_for_another_process_can_be_hurried(
+    pg: Cluster, pg_memory: str, made: bool
+) -> None:
+    """The fault: PostgreSQL's own lock timeout of half a minute stayed, one write after the
+    other; where the tables have still to be made, too."""
+    lock = "LOCK TABLE events IN EXCLUSIVE MODE"
+    with EditMemory(pg_memory, CountingEncoder()) as memory:
+        if made:
+            memory.add(capital("France"))
+        else:
+            lock = "SELECT pg_advisory_xact_lock(hashtext('memedit'))"
+        with psycopg.connect(pg_memory) as other, ThreadPoolExecutor(2) as threads:
+            other.execute(lock.encode())
+            waiting = [threads.submit(memory.add, capital(land)) for land in ("Spain", "Peru")]
+            until(lambda: pg.run("SELECT 1 FROM pg_locks WHERE NOT granted"))
+            started = time.monotonic()
+            memory.hurry(0.2)
+            for each in waiting:
+                with pytest.raises(MemoryStoreError, match="Another process is writing"):
+                    each.result()
+            assert time.monotonic() - started < LOCK_SECONDS / 6
+            other.rollback()
+        assert memory.add(capital("Spain")).version == 1 + made and sound(memory)
 
 
 # -- moving ---------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +22,7 @@ from memedit.memory.address import quote
 from memedit.memory.journal import policies
 from memedit.memory.journal.connection import give_up
 from memedit.memory.journal.database import HAS_TABLES, WRITES, Listener
+from memedit.memory.journal.patience import Patience
 from memedit.memory.journal.schema import meta
 from memedit.memory.journal.vacuuming import vacuum
 
@@ -51,11 +53,13 @@ _SETTINGS = (
     "WHERE current_setting('synchronous_commit') = 'off'",
 )
 _AWAY = "Edits are refused until it is back; a server goes on answering from its copy."
+_BUSY = "Another process is writing. Try again, or stop that process."
 _HINTS = {
     "08": _AWAY,
     "57P": _AWAY,
     "25P03": _AWAY,
-    "55P03": "Another process is writing. Try again, or stop that process.",
+    "55P03": _BUSY,
+    "57014": _BUSY,  # given up because this process is about to end
     "40": "Another process wrote at the same time. Try again.",
     "53100": "The database's disk is full: free some space. Nothing of this change was stored.",
     "53": "The database has too many connections or too little memory. Try again.",
@@ -92,6 +96,7 @@ class Postgres:
 
     def __init__(self, url: str, *, read_only: bool) -> None:
         self.address, self.read_only = url, read_only
+        self._patience = Patience(LOCK_SECONDS)
         psycopg = driver()
         try:
             given = psycopg.conninfo.conninfo_to_dict(url)
@@ -139,8 +144,30 @@ class Postgres:
         """An engine that connects anew each time."""
         # No pool: a connection that broke must not be handed out again.
         engine = create_engine("postgresql+psycopg://", creator=self.connect, poolclass=NullPool)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", self._begin)
         return engine
+
+    def _begin(self, connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if not options.get(WRITES, False):
+            # By default every statement sees a state of its own.
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        elif options.get(HAS_TABLES, True):
+            # Of all tables only this one: it keeps out writers, and lets readers read.
+            self.await_lock(connection, "LOCK TABLE events IN EXCLUSIVE MODE")
+
+    def await_lock(self, connection: Connection, statement: str) -> None:
+        """A statement that waits until other processes' transactions have ended."""
+        own = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        with self._patience.waiting(partial(own.cancel_safe, timeout=1)) as seconds:
+            if seconds < LOCK_SECONDS:  # 0 would be for ever
+                limit = f"SET LOCAL lock_timeout = {max(1, round(seconds * 1_000))}"
+                connection.exec_driver_sql(limit)
+            connection.exec_driver_sql(statement)
+
+    def hurry(self, seconds: float) -> None:
+        """Wait for other processes' writes no longer than so many seconds from now."""
+        self._patience.hurry(seconds)
 
     def is_lost(self, error: DBAPIError) -> bool:
         """Connections break: the network, or a restart of the database."""
@@ -172,7 +199,7 @@ class Postgres:
 
     def before_tables(self, connection: Connection) -> None:
         """Wait for another process that creates the tables now."""
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('memedit'))"))
+        self.await_lock(connection, "SELECT pg_advisory_xact_lock(hashtext('memedit'))")
 
     def after_tables(self, connection: Connection) -> None:
         """Namespaces are kept apart: :mod:`memedit.memory.journal.policies`."""
@@ -236,17 +263,6 @@ class _Announcements:
 def _channel(memory: str) -> str:
     """What a memory's processes listen to."""
     return f"memedit_{memory}"
-
-
-def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get(WRITES, False):
-        if options.get(HAS_TABLES, True):
-            # Of all tables only this one: it keeps out writers, and lets readers read.
-            connection.exec_driver_sql("LOCK TABLE events IN EXCLUSIVE MODE")
-    else:
-        # By default every statement sees a state of its own.
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 @contextmanager

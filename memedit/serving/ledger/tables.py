@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from memedit.memory import EditMemory
 from memedit.memory.address import Address, is_url
+from memedit.memory.journal.database import Hurries
 from memedit.memory.journal.patience import Patience
 from memedit.memory.journal.postgres import Postgres
 from memedit.memory.journal.sqlite import (
@@ -41,11 +42,12 @@ class Tables:
     def __init__(self, address: Address) -> None:
         self.shared = is_url(address)
         self.order = "number" if self.shared else "rowid"
-        self._patience = Patience(BUSY_SECONDS)
         self._lock: AbstractContextManager[Any] = threading.Lock()
         self._errors: Any
+        self._hurries: Hurries
         if self.shared:
-            database = Postgres(str(address), read_only=False)
+            database = self._database = Postgres(str(address), read_only=False)
+            self._hurries = database
             # PostgreSQL keeps transactions apart by itself; of SQLite's, one can write at a time.
             self._errors, self._lock = database.errors, nullcontext()
             self._engine = _make_pool(database)
@@ -54,7 +56,8 @@ class Tables:
             if file is not None:
                 file.parent.mkdir(parents=True, exist_ok=True)
             self._errors = lambda: store_errors(file)
-            engine = open_engine(file, read_only=False, patience=self._patience)
+            self._hurries = patience = Patience(BUSY_SECONDS)
+            engine = open_engine(file, read_only=False, patience=patience)
             self._engine = engine.execution_options(memedit_write=True)
 
     def create(self, db: Connection, statements: Sequence[str]) -> None:
@@ -74,7 +77,9 @@ class Tables:
         """Keep other servers' transactions that do the same waiting until this one ends."""
         if self.shared:
             # By schema: servers of another memory in the same database need not wait.
-            db.execute(text("SELECT pg_advisory_xact_lock(hashtext(current_schema()))"))
+            self._database.await_lock(
+                db, "SELECT pg_advisory_xact_lock(hashtext(current_schema()))"
+            )
 
     @contextmanager
     def open(self) -> Iterator[Connection]:
@@ -93,7 +98,7 @@ class Tables:
 
     def hurry(self, seconds: float) -> None:
         """Wait for other processes no longer than so many seconds from now."""
-        self._patience.hurry(seconds)
+        self._hurries.hurry(seconds)
 
     def close(self) -> None:
         """Let go of every connection."""
