@@ -10,14 +10,17 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.editable import EditableModel
+from memedit.serving import guard
 from memedit.serving.app import assemble, create_app
 from memedit.serving.keys import Key, KeyRing, make_key
 from memedit.serving.local.backend import LocalBackend
@@ -129,7 +132,13 @@ def serving(service: Service) -> Iterator[Running]:
         yield Running(f"http://127.0.0.1:{port}", service)
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=120)
+
+
+def stop_rates(patch: pytest.MonkeyPatch) -> None:
+    """From now on no time passes for the rates of keys, however slow the machine is."""
+    clock = SimpleNamespace(monotonic=lambda: 0.0, perf_counter=time.perf_counter)
+    patch.setattr(guard, "time", clock)
 
 
 def run(work: Any) -> Any:

@@ -37,6 +37,13 @@ class Process:
     url: str
     popen: subprocess.Popen[str]
     lines: list[str]
+    reader: threading.Thread
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended and all that it wrote is read."""
+        code = self.popen.wait(timeout=180)
+        self.reader.join(180)
+        return code
 
     def printed(self) -> str:
         """What it wrote to standard error so far."""
@@ -61,8 +68,9 @@ def start(*options: str, port: int = 0, **variables: str) -> Process:
     for line in popen.stderr:
         seen.append(line)
         if found := _URL.search(line):
-            threading.Thread(target=_drain, args=(popen.stderr, seen), daemon=True).start()
-            return Process(found.group(), popen, seen)
+            reader = threading.Thread(target=_drain, args=(popen.stderr, seen), daemon=True)
+            reader.start()
+            return Process(found.group(), popen, seen, reader)
     raise AssertionError(f"memedit serve ended: {''.join(seen)}")
 
 
@@ -79,7 +87,7 @@ def started(*options: str) -> Iterator[Process]:
         yield process
     finally:
         process.popen.terminate()
-        process.popen.wait(timeout=180)
+        process.wait()
 
 
 @dataclass
@@ -145,7 +153,14 @@ class Tap:
             threading.Thread(target=_pump, args=(near, far, wire), daemon=True).start()
 
     def close(self) -> None:
-        self._listening.close()
+        _close(self._listening)
+
+
+def _close(listening: socket.socket) -> None:
+    """Also where a thread waits for whoever connects: closing alone would leave it listening."""
+    with suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
 
 
 def _pump(near: socket.socket, far: socket.socket, wire: Wire) -> None:
@@ -186,6 +201,10 @@ class Scripted:
             threading.Thread(target=self._serve, args=(near,), daemon=True).start()
 
     def _serve(self, near: socket.socket) -> None:
+        with suppress(OSError):  # whoever asked has hung up meanwhile
+            self._answer(near)
+
+    def _answer(self, near: socket.socket) -> None:
         request = bytearray()
         while b"\r\n\r\n" not in request:
             part = near.recv(1 << 16)
@@ -206,7 +225,8 @@ class Scripted:
             self._open.append(near)
 
     def close(self) -> None:
-        for sock in [self._listening, *self._open]:
+        _close(self._listening)
+        for sock in self._open:
             sock.close()
 
 

@@ -17,7 +17,7 @@ from memedit.serving.guard import RateLimiter
 from memedit.serving.keys import KeyRing, make_key
 from memedit.serving.service import NAMESPACE_HEADER
 from tests.helpers import as_nobody
-from tests.serving.helpers import CAPITAL, ELSEWHERE, ring, run, tiny_service, within
+from tests.serving.helpers import CAPITAL, ELSEWHERE, ring, run, stop_rates, tiny_service, within
 
 
 def test_the_file_holds_no_key(tmp_path: Path) -> None:
@@ -138,7 +138,8 @@ def test_every_route_needs_its_scope() -> None:
     run(work())
 
 
-def test_rate_and_size_of_a_key() -> None:
+def test_rate_and_size_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_rates(monkeypatch)
     held, (secret,), _ = ring(("read", "edit"), requests_per_minute=5, max_body=300)
 
     async def work() -> None:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anthropic
-import httpx
 import pytest
 
 from memedit.serving.errors import ApiError
@@ -16,6 +15,7 @@ from memedit.serving.local.sampling import Piece
 from memedit.serving.messages import Said
 from memedit.serving.upstream.placing import query_of
 from memedit.serving.upstream.relay import Relay
+from tests.serving import patient
 from tests.serving.helpers import (
     CAPITAL,
     ELSEWHERE,
@@ -42,7 +42,7 @@ def running() -> Iterator[tuple[Running, str]]:
     keys, (key,), _ = ring(["ask", "edit"])
     with serving(tiny_service(keys=keys)) as found:
         headers = {"Authorization": f"Bearer {key}"}
-        assert httpx.post(f"{found.url}/v1/edits", json=CAPITAL, headers=headers).is_success
+        assert patient.post(f"{found.url}/v1/edits", json=CAPITAL, headers=headers).is_success
         yield found, key
 
 
@@ -58,7 +58,7 @@ def test_a_message_is_the_chats_answer_with_its_receipt(
     said: Any = client.messages.create(messages=[turn(QUESTION)], **ASKED)
     assert said.content[0].text == "Lyon" and said.stop_reason == "end_turn"
     assert said.memedit["in_scope"] and said.memedit["editor"] == "note"
-    chat = httpx.post(
+    chat = patient.post(
         f"{running[0].url}/v1/chat/completions", headers={"x-api-key": running[1]},
         json=PLAIN | {"messages": [turn("Be kind.", "system"), turn(ELSEWHERE)]},
     ).json()  # fmt: skip
@@ -150,28 +150,28 @@ def test_in_front_of_an_upstream_only_the_last_turn_changes() -> None:
     try:
         with front(scripted.url, "note(wording=use)", "mention") as running:
             url = f"{running.url}/v1/messages"
-            assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
+            assert patient.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
             note = f"Use these facts:\n- The capital of France is Lyon.\n\n{QUESTION}"
             scripted.script = (http("200 OK", b'{"id": "msg_x", "type": "message"}'), True)
             body = {"model": "m", "max_tokens": 9, "system": "Be kind.", "top_k": 3,
                     "messages": [turn(QUESTION)], "stop_sequence": ["."]}  # fmt: skip
-            told = httpx.post(url, json=body).json()
+            told = patient.post(url, json=body).json()
             assert told["memedit"]["editor"] == "note-chat"
             assert json.loads(body_of(scripted)) == body | {"messages": [turn(note)]}
             raw = b'{"messages" : [{"role": "user", "content": "Bake bread."}]}'
-            httpx.post(url, content=raw)
+            patient.post(url, content=raw)
             assert body_of(scripted) == raw
             scripted.script = (
                 chunked("200 OK", lines, "Content-Type: text/event-stream"), True,
             )  # fmt: skip
-            streamed = httpx.post(url, json=body | {"stream": True}).text
+            streamed = patient.post(url, json=body | {"stream": True}).text
             first, rest = streamed.split("\n\n", 1)
             opened = json.loads(first.partition("data: ")[2])["message"]
             assert opened["id"] == "msg_x" and opened["memedit"]["in_scope"]
             assert rest.encode() == lines[1]
-            counted = httpx.post(f"{url}/count_tokens", content=raw)
+            counted = patient.post(f"{url}/count_tokens", content=raw)
             assert counted.status_code == 200 and body_of(scripted) == raw
-            httpx.post(f"{url}/count_tokens", json=body | {"memedit": {"edits": False}})
+            patient.post(f"{url}/count_tokens", json=body | {"memedit": {"edits": False}})
             assert json.loads(body_of(scripted)) == body  # ours is not theirs
     finally:
         scripted.close()

@@ -58,7 +58,7 @@ class Fleet:
     def _start(self, at: int, port: int = 0) -> processes.Process:
         folder = str(self._folder / "replica")
         return processes.start(
-            *OPTIONS, self.url, port=port, MEMEDIT_REPLICA_DIR=folder, MEMEDIT_VERSION_WAIT="20",
+            *OPTIONS, self.url, port=port, MEMEDIT_REPLICA_DIR=folder, MEMEDIT_VERSION_WAIT="120",
         )  # fmt: skip
 
     def _client(self, server: processes.Process) -> httpx.Client:

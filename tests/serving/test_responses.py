@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import openai
 import pytest
 
 from memedit.serving.replies import Reply, ResponsesRequest
+from tests.serving import patient
 from tests.serving.helpers import (
     CAPITAL,
     ELSEWHERE,
@@ -29,7 +29,7 @@ ASKED: Any = {"model": "tiny", "temperature": 0, "max_output_tokens": 16}
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
     with serving(tiny_service()) as found:
-        assert httpx.post(f"{found.url}/v1/edits", json=CAPITAL).status_code == 201
+        assert patient.post(f"{found.url}/v1/edits", json=CAPITAL).status_code == 201
         yield found
 
 
@@ -99,7 +99,7 @@ def test_an_answer_that_is_cut_says_so(client: openai.OpenAI) -> None:
     ],
 )
 def test_what_cannot_be_done_is_refused(running: Running, more: Any) -> None:
-    answer = httpx.post(f"{running.url}/v1/responses", json={"input": QUESTION, **more})
+    answer = patient.post(f"{running.url}/v1/responses", json={"input": QUESTION, **more})
     assert answer.status_code in (400, 422), answer.text
     assert answer.json()["error"]["message"]
 
@@ -116,19 +116,19 @@ def test_in_front_of_an_upstream_only_the_last_turn_changes() -> None:
     scripted.script = (http("200 OK", b'{"id": "resp_x", "object": "response"}'), True)
     try:
         with front(scripted.url, "note(wording=use)", "mention") as running:
-            assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
+            assert patient.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
             note = f"Use these facts:\n- The capital of France is Lyon.\n\n{QUESTION}"
             body: Any = {"model": "m", "input": QUESTION, "instructions": "Be kind."}
-            told = httpx.post(f"{running.url}/v1/responses", json=body).json()
+            told = patient.post(f"{running.url}/v1/responses", json=body).json()
             assert told["memedit"]["editor"] == "note-chat"
             assert json.loads(body_of(scripted)) == body | {"input": note}
             part = {"type": "input_text", "text": QUESTION}
             turns = [{"role": "user", "content": "Hello"}, {"role": "user", "content": [part]}]
-            httpx.post(f"{running.url}/v1/responses", json=body | {"input": turns})
+            patient.post(f"{running.url}/v1/responses", json=body | {"input": turns})
             (first, last) = json.loads(body_of(scripted))["input"]
             assert first == turns[0] and last["content"] == [part | {"text": note}]
             raw = b'{"input" : "Bake bread."}'
-            httpx.post(f"{running.url}/v1/responses", content=raw)
+            patient.post(f"{running.url}/v1/responses", content=raw)
             assert body_of(scripted) == raw
     finally:
         scripted.close()

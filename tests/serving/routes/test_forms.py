@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import anthropic
-import httpx
 import openai
 import pydantic
 import pytest
@@ -20,6 +19,7 @@ from memedit.model.editable import EditableModel
 from memedit.serving.local.calling import HERMES, LLAMA, Call, CallReader, Style, find_style
 from memedit.serving.tooling import Function
 from tests import helpers
+from tests.serving import patient
 from tests.serving.helpers import (
     CAPITAL,
     ELSEWHERE,
@@ -83,7 +83,7 @@ def with_template(template: str) -> EditableModel:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
     with serving(tiny_service(model=with_template(TOOLS_TEMPLATE), max_tokens=200)) as running:
-        assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
+        assert patient.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
         yield running
 
 
@@ -300,7 +300,7 @@ def test_tools_of_a_message(server: Running, client: openai.OpenAI, messages: An
 )  # fmt: skip
 def test_what_no_tool_is_is_refused(server: Running, path: str, body: Any, said: str) -> None:
     whole = {"max_tokens": 9, "messages": OTHER} | body if path == "messages" else body
-    answer = httpx.post(f"{server.url}/v1/{path}", json=whole)
+    answer = patient.post(f"{server.url}/v1/{path}", json=whole)
     assert answer.status_code == 400 and said in answer.json()["error"]["message"], answer.text
 
 
@@ -325,7 +325,7 @@ BIG_TOOL: Any = {"type": "function", "name": "big", "parameters": MANY, "strict"
 def test_a_schema_that_is_too_large_is_named(
     server: Running, path: str, body: Any, param: str
 ) -> None:
-    answer = httpx.post(f"{server.url}/v1/{path}", json=body)
+    answer = patient.post(f"{server.url}/v1/{path}", json=body)
     error = answer.json()["error"]
     assert (answer.status_code, error["param"], error["code"]) == (400, param, "invalid_value")
     assert "2,007 keys" in error["message"]
@@ -338,7 +338,7 @@ def test_a_thought_counts_as_generated() -> None:
     with serving(tiny_service(model=thinking)) as running:
 
         def ask(path: str, **body: Any) -> Any:
-            answer = httpx.post(f"{running.url}/v1/{path}", json=body, timeout=60)
+            answer = patient.post(f"{running.url}/v1/{path}", json=body)
             assert answer.status_code == 200, answer.text
             return answer.json()["usage"]
 
@@ -380,10 +380,10 @@ def test_tools_that_may_be_called(client: openai.OpenAI) -> None:
 def test_a_template_without_tools_says_so() -> None:
     with serving(tiny_service()) as running:
         body = {"messages": OTHER, "tools": [CLOCK]}
-        answer = httpx.post(f"{running.url}/v1/chat/completions", json=body)
+        answer = patient.post(f"{running.url}/v1/chat/completions", json=body)
         assert answer.status_code == 400 and answer.json()["error"]["param"] == "tools"
         told = {"messages": [*OTHER, {"role": "tool", "tool_call_id": "1", "content": "5"}]}
-        answer = httpx.post(f"{running.url}/v1/chat/completions", json=told)
+        answer = patient.post(f"{running.url}/v1/chat/completions", json=told)
         assert answer.json()["error"]["code"] == "unsupported_parameter"
 
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import openai
 import pytest
 import torch
 
 from memedit.serving.receipts import HEADER
+from tests.serving import patient
 from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, serving, tiny_service
 
 GREEDY: Any = {"model": "tiny", "temperature": 0, "max_tokens": 12}
@@ -22,7 +22,7 @@ OTHER: Any = [{"role": "user", "content": ELSEWHERE}]
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
     with serving(tiny_service(max_tokens=40)) as running:
-        assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
+        assert patient.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
         yield running
 
 
@@ -203,7 +203,7 @@ def test_errors_in_openai_form(
 
 def test_a_date_and_unknown_fields(server: Running, client: openai.OpenAI) -> None:
     dated = {"statement": "The ferry to Elba leaves at nine.", "valid_from": "2031-01-01T00:00:00Z"}
-    assert httpx.post(f"{server.url}/v1/edits", json=dated).status_code == 201
+    assert patient.post(f"{server.url}/v1/edits", json=dated).status_code == 201
     asked: Any = [{"role": "user", "content": "The ferry to Elba leaves at nine."}]
     found = [
         client.chat.completions.create(
@@ -250,7 +250,7 @@ def test_fields_of_other_servers_are_let_through(client: openai.OpenAI) -> None:
 
 
 def test_not_json(server: Running) -> None:
-    answer = httpx.post(f"{server.url}/v1/chat/completions", content=b"{")
+    answer = patient.post(f"{server.url}/v1/chat/completions", content=b"{")
     assert answer.status_code == 400 and answer.json()["error"]["type"] == "invalid_request_error"
-    assert httpx.get(f"{server.url}/v1/nothing").json()["error"]["code"] == "not_found"
-    assert httpx.put(f"{server.url}/v1/edits").status_code in (404, 405)
+    assert patient.get(f"{server.url}/v1/nothing").json()["error"]["code"] == "not_found"
+    assert patient.put(f"{server.url}/v1/edits").status_code in (404, 405)

@@ -10,13 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 from memedit.serving.routes import page as page_routes
 from tests.helpers import missing
+from tests.serving import patient
 from tests.serving.helpers import CAPITAL, QUESTION, Running, ring, serving, tiny_service
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -116,7 +116,7 @@ def test_an_edit_that_changed_nothing_is_not_said_to_have_answered(
     the page said "Answered from your edit" beside two answers of the same words."""
     running, secret = server
     auth = {"Authorization": f"Bearer {secret}"}
-    assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
+    assert patient.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
     page = opened(browser, server)
 
     def sent_back(route: Any) -> None:  # the tiny model has no reader that declines
@@ -139,7 +139,7 @@ def test_the_table_change_take_back_search_and_history(
     running, secret = server
     auth = {"Authorization": f"Bearer {secret}"}
     for edit in (CAPITAL, {"statement": "Our refund window is 60 days."}):
-        assert httpx.post(f"{running.url}/v1/edits", json=edit, headers=auth).status_code == 201
+        assert patient.post(f"{running.url}/v1/edits", json=edit, headers=auth).status_code == 201
     page = opened(browser, server)
     page.wait_for_selector("#edits tr >> nth=1")
     page.click("[aria-label='Edit: The capital of France is Lyon']")
@@ -173,7 +173,7 @@ def test_an_edit_that_was_missed_learns_the_question(
 ) -> None:
     running, secret = server
     auth = {"Authorization": f"Bearer {secret}"}
-    assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
+    assert patient.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
     page = opened(browser, server)
     ask(page, "Where does the French president live, in which city?")
     page.wait_for_selector("#why >> text=The nearest is: The capital of France is Lyon")
@@ -194,7 +194,7 @@ def test_an_edit_that_was_missed_learns_the_question(
     with page.expect_response("**/v1/explain"):
         page.click("#why >> text=It should have answered")
     page.wait_for_selector("#why >> text=Answered from your edit: The capital of France is Lyon")
-    told = httpx.get(f"{running.url}/v1/reports", headers=auth).json()["data"]
+    told = patient.get(f"{running.url}/v1/reports", headers=auth).json()["data"]
     assert [each["kind"] for each in told] == ["miss", "false_fire", "false_fire", "miss"]
     assert len({each["edit"] for each in told}) == 1 and page.problems == []
 
@@ -208,7 +208,7 @@ def test_who_may_change_no_edit_tells_that_one_was_missed(browser: Any) -> None:
         page.click("#missed")
         page.wait_for_selector("#status >> text=Reported.")
         auth = {"Authorization": f"Bearer {editing}"}
-        made = httpx.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).json()
+        made = patient.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).json()
         other = "Where does the French president live, in which city?"
         ask(page, other)
         assert page.is_hidden("#missed")  # the nearest one is offered instead
@@ -216,7 +216,7 @@ def test_who_may_change_no_edit_tells_that_one_was_missed(browser: Any) -> None:
             page.click("#why >> text=It should have answered")
         assert refused.value.status == 403
         auth = {"Authorization": f"Bearer {asking}"}
-        told = httpx.get(f"{running.url}/v1/reports", headers=auth).json()["data"]
+        told = patient.get(f"{running.url}/v1/reports", headers=auth).json()["data"]
     assert [(each["kind"], each["query"], each["edit"]) for each in told] == [
         ("miss", other, made["id"]), ("miss", QUESTION, None)
     ]  # fmt: skip
@@ -254,7 +254,7 @@ def test_import_by_file_with_errors_by_line(
 def test_the_chart_and_a_weight_editor_beside_it(browser: Any, server: tuple[Running, str]) -> None:
     running, secret = server
     auth = {"Authorization": f"Bearer {secret}"}
-    assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
+    assert patient.post(f"{running.url}/v1/edits", json=CAPITAL, headers=auth).status_code == 201
     page = opened(browser, server)
     ask(page, "Bake the bread for an hour.")
     page.click("#measure")
@@ -389,7 +389,7 @@ def test_narrow_and_wide_light_and_dark(
     auth = {"Authorization": f"Bearer {secret}"}
     long = {"prompt": "The capital of France" + "e" * 80 + " is", "target_new": "Lyon"}
     for edit in (CAPITAL | {"source": "atlas", "valid_from": "2026-01-01T00:00:00Z"}, long):
-        assert httpx.post(f"{running.url}/v1/edits", json=edit, headers=auth).status_code == 201
+        assert patient.post(f"{running.url}/v1/edits", json=edit, headers=auth).status_code == 201
     size = {"width": width, "height": 900}
     page = opened(browser, server, viewport=size, color_scheme=scheme)
     ask(page, QUESTION)

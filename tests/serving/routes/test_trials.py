@@ -24,6 +24,7 @@ from tests.serving.helpers import (
 
 FAST = "ft_m(steps=2)"
 OTHER = {"prompt": "The capital of Spain is", "target_new": "Vigo", "subject": "Spain"}
+MANY = 32  # edits, which take a trial many times as long as a few requests do
 STATEMENT = {"statement": "Bread is baked at night."}
 
 
@@ -90,17 +91,17 @@ def test_its_answers_are_made_as_the_servers() -> None:
 def test_questions_are_answered_meanwhile_and_a_trial_can_be_ended() -> None:
     async def work() -> None:
         async with within(tiny_service()) as client:
-            for i in range(12):
+            for i in range(MANY):
                 edit = {"prompt": f"The capital of Land {i} is", "target_new": "Lyon",
                         "subject": f"Land {i}"}  # fmt: skip
                 await client.post("/v1/edits", json=edit)
-            begin = await begun(client, editor="ft_m(steps=40)")
+            begin = await begun(client, editor="ft_m(steps=100)", limit=MANY)
             second = {"editor": FAST, "queries": [QUESTION]}
             assert (await client.post("/v1/trials", json=second)).status_code == 409
             body = {"messages": [{"role": "user", "content": ELSEWHERE}], "max_tokens": 4}
             assert (await client.post("/v1/chat/completions", json=body)).status_code == 200
             ended = await client.delete(f"/v1/trials/{begin['id']}")
-            assert ended.json()["state"] == "cancelled" and ended.json()["fitted"] < 12
+            assert ended.json()["state"] == "cancelled" and ended.json()["fitted"] < MANY
             trial = await finished(client, (await begun(client, limit=1))["id"])
             assert trial["state"] == "done" and trial["edits"] == 1
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import httpx2
 import pytest
 from mcp.client import Client
@@ -16,6 +15,7 @@ from mcp_types import CallToolResult, TextContent
 from memedit.core.errors import MissingExtraError
 from memedit.serving.tools import protocol
 from memedit.serving.tools.catalogue import TOOLS
+from tests.serving import patient
 from tests.serving.helpers import (
     CAPITAL,
     QUESTION,
@@ -32,7 +32,7 @@ from tests.serving.helpers import (
 async def agent(running: Running, key: str = "", **options: Any) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     headers |= {name: str(value) for name, value in options.pop("headers", {}).items()}
-    async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+    async with httpx2.AsyncClient(headers=headers, timeout=patient.SECONDS) as http:
         transport = streamable_http_client(f"{running.url}/mcp", http_client=http)
         async with Client(transport, **options) as client:
             yield client
@@ -82,7 +82,7 @@ def test_an_agent_adds_asks_corrects_and_undoes(mode: str) -> None:
             assert [e["version"] for e in events] == sorted(e["version"] for e in events)[::-1]
             own = (await done(client, "list_history", id=fixed["id"]))["data"]
             assert [event["kind"] for event in own] == ["add", "forget"]
-        over_rest = httpx.get(f"{running.url}/v1/history").json()
+        over_rest = patient.get(f"{running.url}/v1/history").json()
         assert over_rest["data"] == events  # one memory, told alike at both doors
 
     with serving(tiny_service()) as running:
@@ -110,7 +110,7 @@ def test_keys_scopes_and_namespaces_are_those_of_rest() -> None:
     keys._keys |= {key.id: key for key in other.keys()}
 
     async def work(running: Running) -> None:
-        bare = httpx.post(f"{running.url}/mcp", json={})
+        bare = patient.post(f"{running.url}/mcp", json={})
         assert (bare.status_code, bare.json()["error"]["code"]) == (401, "invalid_api_key")
         async with agent(running, reads) as client:
             assert "insufficient_scope" in await refused(client, "add_fact", **CAPITAL)
@@ -125,7 +125,7 @@ def test_keys_scopes_and_namespaces_are_those_of_rest() -> None:
         elsewhere = {"X-Memedit-Namespace": "other"}
         async with agent(running, writes, headers=elsewhere) as client:
             assert "wrong_namespace" in await refused(client, "list_facts")
-        audit = httpx.get(f"{running.url}/v1/audit", headers={"Authorization": f"Bearer {any_}"})
+        audit = patient.get(f"{running.url}/v1/audit", headers={"Authorization": f"Bearer {any_}"})
         begun = [line for line in audit.json()["data"] if line["phase"] == "begin"]
         assert [line["key"] for line in begun] == [strange.id, kept[1].id]
 
@@ -142,10 +142,10 @@ def test_a_change_that_needs_approval_is_proposed() -> None:
             assert not proposed["made"] and proposed["proposal"]["state"] == "proposed"
             assert (await done(client, "list_facts"))["total"] == 0
             id, mine = proposed["proposal"]["id"], {"Authorization": f"Bearer {agents}"}
-            own = httpx.post(f"{running.url}/v1/proposals/{id}/approve", headers=mine)
+            own = patient.post(f"{running.url}/v1/proposals/{id}/approve", headers=mine)
             assert own.status_code == 403
             theirs = {"Authorization": f"Bearer {person}"}
-            httpx.post(
+            patient.post(
                 f"{running.url}/v1/proposals/{id}/approve", headers=theirs
             ).raise_for_status()
             assert (await done(client, "list_facts"))["total"] == 1
@@ -157,10 +157,10 @@ def test_a_change_that_needs_approval_is_proposed() -> None:
 def test_the_guard_stands_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(tiny_service(max_body=2_000)) as running:
         url, elsewhere = f"{running.url}/mcp", {"Origin": "https://evil.example"}
-        assert httpx.post(url, json={}, headers=elsewhere).status_code == 403
-        assert httpx.post(url, content=b"x" * 2_001).status_code == 413
-        assert httpx.get(url).status_code == 405
-        assert httpx.post(url, json={"jsonrpc": "2.0"}).status_code in (400, 406)
+        assert patient.post(url, json={}, headers=elsewhere).status_code == 403
+        assert patient.post(url, content=b"x" * 2_001).status_code == 413
+        assert patient.get(url).status_code == 405
+        assert patient.post(url, json={"jsonrpc": "2.0"}).status_code in (400, 406)
 
 
 def test_a_key_may_send_more_than_the_server_lets_others() -> None:

@@ -20,7 +20,7 @@ from memedit.memory import EditMemory
 from memedit.serving import keys
 from memedit.serving.settings import Settings
 from memedit.serving.tools import stdio
-from tests.serving.helpers import CAPITAL, QUESTION, run
+from tests.serving.helpers import CAPITAL, QUESTION, run, stop_rates
 from tests.serving.processes import ROOT, save_tiny
 from tests.serving.tools.test_protocol import done, refused
 
@@ -102,6 +102,7 @@ def test_a_key_brings_its_namespace_and_is_bound_by_what_the_agent_may(
 def test_rates_and_what_the_editor_needs_hold_over_stdio(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stop_rates(monkeypatch)
     file = tmp_path / "keys.json"
     key, secret = keys.make_key("Ann", ["edit"], requests_per_minute=2)
     keys.add(file, key)

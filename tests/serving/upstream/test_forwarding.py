@@ -24,6 +24,7 @@ from memedit.serving.upstream.forwarding import (
     target,
 )
 from memedit.serving.upstream.relay import choose_returned_headers
+from tests.serving import patient
 from tests.serving.helpers import ring, serving
 from tests.serving.processes import Scripted, http
 from tests.serving.upstream.test_upstream import front
@@ -231,10 +232,10 @@ def test_redirects_are_neither_followed_nor_handed_on(status: str) -> None:
     scripted.script = (http(status, b"", f"Location: {elsewhere.url}/v1/models"), True)
     try:
         with serving(front(scripted.url, upstream_key=OPERATOR)) as running:
-            answer: Any = httpx.get(f"{running.url}/v1/models")
+            answer: Any = patient.get(f"{running.url}/v1/models")
             assert answer.status_code == 502 and "location" not in answer.headers
             assert answer.json()["error"]["code"] == "upstream_redirects"
-            asked = httpx.post(f"{running.url}/v1/explain", json={"query": "x?"})
+            asked = patient.post(f"{running.url}/v1/explain", json={"query": "x?"})
             assert asked.status_code == 502
     finally:
         scripted.close()

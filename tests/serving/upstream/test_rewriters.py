@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from memedit.core.errors import InvalidInputError, UnknownNameError
@@ -22,7 +21,7 @@ from memedit.serving.upstream.backend import UpstreamBackend
 from memedit.serving.upstream.relay import Relay
 from memedit.serving.upstream.rewriters import load_rewriter
 from tests import helpers
-from tests.serving import processes
+from tests.serving import patient, processes
 from tests.serving.helpers import Running, serving
 from tests.serving.processes import Scripted, Tap, http
 
@@ -64,7 +63,7 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tap]:
 
 
 def post(running: Running, path: str, body: Any) -> Any:
-    answer = httpx.post(f"{running.url}{path}", json=body, timeout=120)
+    answer = patient.post(f"{running.url}{path}", json=body)
     assert answer.status_code < 300, answer.text
     return answer.json()
 
@@ -163,7 +162,7 @@ def test_an_adapter_that_the_upstream_serves_answers_in_scope(scripted: Scripted
         assert got["model"] == "edits-lora"
         assert got["messages"][0]["content"] == f"Fact: The capital of Norvessa is Dalmor\n{WHICH}"
         other = json.dumps({"model": "base", "messages": [{"role": "user", "content": "Hello"}]})
-        httpx.post(f"{running.url}{CHAT}", content=other, timeout=120)
+        patient.post(f"{running.url}{CHAT}", content=other)
         assert body_of(scripted) == other.encode()
 
 
@@ -189,7 +188,7 @@ def test_a_failing_upstream_is_reported_as_it_fails(editor: str) -> None:
         with front(scripted.url, editor, "mention") as running:
             post(running, "/v1/edits", AUTHOR)
             body = {"messages": [{"role": "user", "content": CHAIN}]}
-            answer = httpx.post(f"{running.url}{CHAT}", json=body, timeout=120)
+            answer = patient.post(f"{running.url}{CHAT}", json=body)
             assert answer.status_code == 503 and answer.json()["error"]["message"] == "later"
     finally:
         scripted.close()

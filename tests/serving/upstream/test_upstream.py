@@ -26,7 +26,7 @@ from memedit.serving.service import Service
 from memedit.serving.settings import Settings
 from memedit.serving.upstream.backend import UpstreamBackend
 from memedit.serving.upstream.relay import Relay
-from tests.serving import processes
+from tests.serving import patient, processes
 from tests.serving.helpers import CAPITAL, ELSEWHERE, QUESTION, Running, ring, serving
 from tests.serving.processes import Scripted, Tap, chunked, http
 
@@ -69,7 +69,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def tapped(bare: str) -> Iterator[tuple[Running, Tap]]:
     tap = Tap(bare)
     with serving(front(f"{tap.url}/v1")) as running:
-        assert httpx.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
+        assert patient.post(f"{running.url}/v1/edits", json=CAPITAL).status_code == 201
         yield running, tap
     tap.close()
 
@@ -154,18 +154,18 @@ def test_in_scope_the_upstream_reads_the_fact(tapped: tuple[Running, Tap], bare:
     running, tap = tapped
     messages = [OTHER[0], *ASKED]
     sent = {"messages": messages, **GREEDY, "seed": 4, "memedit": {}}
-    answer = httpx.post(f"{running.url}/v1/chat/completions", json=sent).json()
+    answer = patient.post(f"{running.url}/v1/chat/completions", json=sent).json()
     got = json.loads(next(b for b, a in _all(tap) if answer["id"].encode() in a))
     assert "memedit" not in got and got["seed"] == 4 and got["messages"][0] == messages[0]
     assert got["messages"] == [messages[0], {"role": "user", "content": NOTE + QUESTION}]
     body = {"prompt": ["The capital of France is", ELSEWHERE], **GREEDY}
-    answer = httpx.post(f"{running.url}/v1/completions", json=body).json()
+    answer = patient.post(f"{running.url}/v1/completions", json=body).json()
     got = json.loads(next(b for b, a in _all(tap) if answer["id"].encode() in a))
     assert got["prompt"][1] == ELSEWHERE and "stop" not in got
     assert got["prompt"][0] == "The capital of France is Lyon.\nThe capital of France is"
     assert [r["in_scope"] for r in answer["memedit"]["prompts"]] == [True, False]
     unedited = sent | {"memedit": {"edits": False}}
-    plain = httpx.post(f"{running.url}/v1/chat/completions", json=unedited)
+    plain = patient.post(f"{running.url}/v1/chat/completions", json=unedited)
     assert json.loads(plain.headers[HEADER])["in_scope"] is False
 
 
@@ -176,9 +176,9 @@ def _all(tap: Tap) -> list[tuple[bytes, bytes]]:
 def test_explain_asks_the_upstream_twice(tapped: tuple[Running, Tap]) -> None:
     running, _ = tapped
     body = {"query": QUESTION, "max_tokens": 6}
-    why = httpx.post(f"{running.url}/v1/explain", json=body, timeout=120).json()
+    why = patient.post(f"{running.url}/v1/explain", json=body).json()
     assert why["in_scope"] and why["answer"] != why["base_answer"]
-    assert httpx.get(f"{running.url}/readyz").json()["status"] == "ready"
+    assert patient.get(f"{running.url}/readyz").json()["status"] == "ready"
 
 
 # An upstream that misbehaves
@@ -205,7 +205,7 @@ def trouble() -> Iterator[tuple[httpx.Client, Scripted]]:
 @pytest.fixture(scope="module")
 def silence() -> Iterator[tuple[httpx.Client, Scripted]]:
     """A server whose patience has an end soon: for upstreams that say nothing more."""
-    with troubled(timeout=1.0) as both:
+    with troubled(timeout=3.0) as both:  # so long a busy machine may take for the first word
         yield both
 
 
@@ -335,7 +335,7 @@ def test_whose_key_the_upstream_sees() -> None:
         scripted.script = (answer, True)
         with serving(front(scripted.url, keys=keys, upstream_key=upstream_key)) as running:
             headers = {"Authorization": f"Bearer {sent}", "Cookie": "a=b", "X-Own": "kept"}
-            httpx.post(f"{running.url}{CHAT}", json={"messages": OTHER}, headers=headers)
+            patient.post(f"{running.url}{CHAT}", json={"messages": OTHER}, headers=headers)
         lines = scripted.requests[-1].partition(b"\r\n\r\n")[0].split(b"\r\n")
         found = [line.partition(b": ")[2] for line in lines if line.lower().startswith(b"authoriz")]
         assert found == ([] if seen is None else [seen])
