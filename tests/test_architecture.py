@@ -120,10 +120,12 @@ def test_imports_point_down() -> None:
 
 def test_no_import_cycles() -> None:
     graph = {name_of(path): own(imported_by(path)) - {name_of(path)} for path in MODULES}
+    cycle: list[str] = []
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        pytest.fail(f"import cycle: {' -> '.join(error.args[1])}")
+        cycle = error.args[1]
+    assert cycle == []
 
 
 BY_NAME = {

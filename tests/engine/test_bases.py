@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 import transformers
 
 from memedit import EditableModel
@@ -62,5 +63,11 @@ def test_decoders_pass_bare_and_wrapped(
         assert EditableModel(model, tiny_tokenizer, encoder="hashing").base is model
 
 
-def test_what_is_not_from_hugging_face_is_taken_as_it_is() -> None:
-    check(object())  # raises where a base cannot be served
+@pytest.mark.parametrize("base", [object(), torch.nn.Linear(2, 2)])
+def test_what_is_not_from_hugging_face_is_taken_as_it_is(base: Any) -> None:
+    refused: list[Exception] = []
+    try:
+        check(base)
+    except UnsupportedArchitectureError as error:
+        refused.append(error)
+    assert refused == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -218,7 +218,8 @@ def test_what_is_over_replaces_nothing(acme: Decider) -> None:
     for until in ("1999-12-31", datetime(1999, 12, 31, tzinfo=timezone.utc)):
         told_of_it = make_options(found, memory, until)
         assert told_of_it == {"replaces": [], "perhaps": [ada]}
-    for lasting in (None, "2999-12-31", datetime.now(timezone.utc).date()):
+    today = (datetime.now(timezone.utc) + timedelta(hours=1)).date()  # also before midnight
+    for lasting in (None, "2999-12-31", today):
         assert make_options(found, memory, lasting) == {"replaces": [ada], "perhaps": []}
     with pytest.raises(InvalidEditError, match="no date"):
         make_options(found, memory, "soon")

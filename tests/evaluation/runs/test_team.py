@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,16 @@ def test_a_killed_local_worker_is_started_again(job: Job, tmp_path: Path) -> Non
                 mine = [
                     p for p in children(os.getpid()) if "evaluation.runs.worker" in command_of(p)
                 ]
-                killed.extend(p for p in mine if f" {EDITORS[0]} " in command_of(p))
-                os.kill(killed[0], signal.SIGKILL)
+                for pid in (p for p in mine if f" {EDITORS[0]} " in command_of(p)):
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
 
-    run_job(job, tmp_path / "two", workers=2, progress=kill_once)
-    assert killed
-    assert aggregates(tmp_path / "one") == aggregates(tmp_path / "two")
+    for turn in count():  # until one is killed: on a busy machine it may have ended before
+        folder = tmp_path / f"two-{turn}"
+        run_job(job, folder, workers=2, progress=kill_once)
+        assert aggregates(tmp_path / "one") == aggregates(folder)
+        if killed:
+            break
 
 
 @pytest.mark.slow

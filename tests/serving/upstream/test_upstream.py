@@ -128,10 +128,10 @@ def test_through_the_official_client(tapped: tuple[Running, Tap], bare: str) -> 
         openai.OpenAI(base_url=f"{running.url}/v1", api_key="x", max_retries=0) as client,
         openai.OpenAI(base_url=f"{bare}/v1", api_key="x", max_retries=0) as direct,
     ):
-        _compared(client, direct)
+        _check_answers(client, direct)
 
 
-def _compared(client: openai.OpenAI, direct: openai.OpenAI) -> None:
+def _check_answers(client: openai.OpenAI, direct: openai.OpenAI) -> None:
     assert [m.id for m in client.models.list()] == ["tiny", "tiny:unedited"]
     assert client.models.retrieve("tiny").id == "tiny"
     same = client.chat.completions.create(messages=OTHER, **GREEDY).choices[0].message.content
