@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import helpers, postgres
 
@@ -24,6 +25,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: do not spin on a busy machine
 # Also of every process that a test starts: a kernel, a server, a worker.
 os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("MEMEDIT_TEST_THREADS", "1"))
+
+# How long an example takes says something of the machine. The rest is Hypothesis's own, also where
+# CI is set: the same examples every time.
+settings.register_profile("memedit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("memedit")
 
 Tiny = Callable[[str], Any]
 SLOW = frozenset({"smollm", "minilm", "pg", "browser"})
