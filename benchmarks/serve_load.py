@@ -164,12 +164,12 @@ def flatness(
     started = time.monotonic()
     errors = requests = 0
     for round_ in range(1, 1_000_000):
-        now = time.monotonic() - started
-        if now > seconds:
+        if time.monotonic() - started > seconds:
             break
         found = mixed(url, mixture(4 * clients, round_, edits), clients, tokens)
         errors, requests = errors + int(found["errors"]), requests + 4 * clients
-        samples.append((now, resident(pid)))
+        # The time after it: one that takes longer than all shall leave a sample to look at.
+        samples.append((time.monotonic() - started, resident(pid)))
     minutes = {int(at // 60): size for at, size in samples}
     late = [size for at, size in samples if at >= seconds / 5]
     middle = statistics.mean(late)

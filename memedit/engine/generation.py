@@ -79,7 +79,7 @@ class Generation:
     @property
     def answers(self) -> int:
         """Sequences that are given back for each row."""
-        return int(self.setting("num_return_sequences", 1))
+        return max(1, int(self.setting("num_return_sequences", 1)))  # 0 is 1 to transformers
 
     @property
     def copies(self) -> int:

@@ -36,7 +36,7 @@ def bind(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
-    except (OSError, UnicodeError) as error:  # the latter: a name that none can have
+    except (OSError, UnicodeError, TypeError) as error:  # the others: names that none can have
         bound.close()
         raise _refusal(host, port, error) from error
     return bound
@@ -56,7 +56,7 @@ def listen(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _refusal(host: str, port: int, error: OSError | UnicodeError) -> InvalidInputError:
+def _refusal(host: str, port: int, error: Exception) -> InvalidInputError:
     reason = (isinstance(error, OSError) and error.strerror) or str(error)
     hint = _HINTS.get(getattr(error, "errno", None) or 0, _HOST)
     return InvalidInputError(f"Cannot listen on {host}:{port}: {reason}.", hint=hint)

@@ -21,18 +21,21 @@ from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreErro
 from memedit.data.records import read_records
 from memedit.data.sources import load_cases
 from memedit.data.texts import sentences
+from memedit.engine.encoders import HashingEncoder
 from memedit.engine.hooks import watch
 from memedit.evaluation import downstream
 from memedit.evaluation.runs.compare import load
 from memedit.memory import EditMemory
 from memedit.memory.address import check_output
 from memedit.memory.live import snapshots, state
+from memedit.model.editable import EditableModel
 from memedit.serving import keys
+from memedit.serving.address import bind
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Desk
 from memedit.serving.ledger.tables import Tables
 from memedit.training.inputs import sha256_of
-from tests.helpers import tiny_model
+from tests.helpers import byte_tokenizer, tiny_model
 from tests.memory.helpers import CountingEncoder, capital, sound
 
 
@@ -182,6 +185,28 @@ def test_a_hook_that_its_thread_removes_is_called_in_another_way() -> None:
         (hook,) = layer._forward_hooks.values()
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(hook, layer, (torch.ones(1),), torch.ones(1)).result() is None
+
+
+def test_no_answers_are_one_as_they_are_to_the_base() -> None:
+    """The fault: an IndexError."""
+    model = EditableModel(
+        tiny_model(), byte_tokenizer(), editor="ike", scope="mention", encoder=HashingEncoder(16)
+    )
+    model.edit("The capital of France is", "Lyon", subject="France")
+    given = dict(model.tokenizer(["The capital of France is"], return_tensors="pt"))
+    none, one = (
+        model.generate(**given, max_new_tokens=2, num_return_sequences=number) for number in (0, 1)
+    )
+    assert len(none) == 1 and torch.equal(none, one)
+    with model.unedited():
+        assert len(model.generate(**given, max_new_tokens=2, num_return_sequences=0)) == 1
+
+
+@pytest.mark.parametrize("host", ["\x11.S\x83\U0007801a\x99\U0008e8ff'", "a\ud800b"])
+def test_a_host_that_no_name_can_be(host: str) -> None:
+    """The fault: a TypeError, "encoding of hostname failed"."""
+    with pytest.raises(InvalidInputError, match="Cannot listen on"):
+        bind(host, 0)
 
 
 def test_a_key_file_without_end_is_none(tmp_path: Path) -> None:
