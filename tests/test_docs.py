@@ -21,7 +21,7 @@ import yaml
 from typer.testing import CliRunner
 
 import memedit.errors
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.serving.errors import _STATUS
 from tests.docs import PAGES, ROOT, Block, blocks, commands, name_of
 
@@ -160,7 +160,21 @@ def test_examples(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(path), run_name="__main__")
-    assert capsys.readouterr().out.strip()
+    assert capsys.readouterr().out.strip() and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_ctrl_c_ends_an_example_with_a_line(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(memedit.EditableModel, "from_pretrained", interrupted)
+    with pytest.raises(SystemExit, match="130"):
+        runpy.run_path(str(path), run_name="__main__")
+    assert capsys.readouterr().err == "Interrupted.\n" and not list(tmp_path.iterdir())
 
 
 def test_every_error_has_its_place_in_the_reference() -> None:

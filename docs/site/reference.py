@@ -29,7 +29,7 @@ def commands() -> str:
     """Every command with its ``--help``."""
     import typer.main
 
-    from memedit.cli.main import app
+    from memedit.cli.commands import app
 
     lines = ["# Command line", "", "`memedit COMMAND --help` says the same.", ""]
     for path, command in _walked("memedit", typer.main.get_command(app)):

@@ -19,7 +19,7 @@ import typer
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
 from memedit.engine import loading

@@ -19,7 +19,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from memedit.cli import doctor, render
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.core.types import Decision, Edit
 from memedit.editors import available, purposes
 from memedit.editors._purposes import PURPOSES

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from tests.evaluation.helpers import record, write
 from tests.helpers import byte_tokenizer, shared_data, tiny_model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from memedit.cli import demo, edits
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.core.errors import MemeditError
 from memedit.memory import EditMemory
 from tests.helpers import byte_tokenizer, tiny_model
@@ -396,6 +397,18 @@ def test_ctrl_c_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     assert "Interrupted" in run("edit", "list", code=130).stderr
 
 
+def test_ctrl_c_ends_with_130_while_it_loads() -> None:
+    """The fault: forty lines of a traceback, for the second that imports take."""
+    command = [sys.executable, "-X", "importtime", "-m", "memedit", "doctor"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stderr is not None
+        lines = iter(started.stderr.readline, "")
+        assert any(line.rstrip().endswith("typer.main") for line in lines)
+        started.send_signal(signal.SIGINT)
+        said = [line.strip() for line in lines if not line.startswith("import time:")]
+    assert ([line for line in said if line], started.returncode) == (["Interrupted."], 130)
+
+
 def test_every_command_has_help_and_takes_memory_and_model(run: Run) -> None:
     commands = ["add", "import", "list", "show", "forget", "history", "restore", "export", "verify"]
     for words in [("ask",), *(("edit", name) for name in [*commands, "reembed"])]:
@@ -461,7 +474,7 @@ def test_tune_tells_what_was_tried(
             scores = {"asks": {"note": 0.9, "ike": 0.5}, "informs": {"none": 0.1, "note": 0.8}}
             return Tuning(Forms("note", "note", "note", "tuned"), scores, tmp_path / "x.json")
 
-    monkeypatch.setattr("memedit.cli.main.open_model", lambda *_, **__: Tuned())
+    monkeypatch.setattr("memedit.cli.commands.open_model", lambda *_, **__: Tuned())
     shown = [line.split() for line in run("tune").stdout.splitlines()]
     assert ["asks", "note", "90%", "taken"] in shown and ["asks", "ike", "50%"] in shown
     assert told(run("tune", "--json"))["forms"]["informs"] == "note"

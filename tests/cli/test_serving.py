@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.cli.serving import _announce, _loading
 from memedit.core.errors import InvalidInputError
 from memedit.engine.encoders import HashingEncoder

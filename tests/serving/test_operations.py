@@ -20,7 +20,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.core.errors import InvalidInputError
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory

@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.core.errors import InvalidInputError
 from memedit.scope import ClassifierScope
 from memedit.scope.classifier import PairModel, locate_folder

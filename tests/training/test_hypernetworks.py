@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.editors import load_editor
 from memedit.editors.weights.base import sum_changes
 from memedit.editors.weights.hypernetworks import folder_of

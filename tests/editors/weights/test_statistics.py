@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.core.errors import InvalidInputError, StatisticsError
 from memedit.editors.weights import statistics
 from memedit.editors.weights.locating import LOCATED

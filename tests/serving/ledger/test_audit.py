@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pytest
 from typer.testing import CliRunner
 
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory

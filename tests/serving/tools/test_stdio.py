@@ -14,7 +14,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from typer.testing import CliRunner
 
-from memedit.cli.main import app
+from memedit.cli.commands import app
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.serving import keys
