@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 import memedit
 from memedit.memory import EditMemory
-from memedit.serving import errors
+from memedit.serving import errors, lost
 from memedit.serving.address import listen
 from memedit.serving.guard import Guard
 from memedit.serving.keys import KeyRing
@@ -111,6 +111,7 @@ def _make_routed(lifespan: Any) -> FastAPI:
         redoc_url=None,
     )
     errors.install(app)
+    lost.install(app)
     for each in (page, operations, edits, documents, erasing, trials, openai):
         app.include_router(each.router)
     app.include_router(openai.other)

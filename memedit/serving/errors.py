@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
-from starlette.exceptions import HTTPException
 
 from memedit.core.errors import (
     ContextOverflowError,
@@ -99,8 +98,7 @@ def api_error(error: BaseException) -> ApiError:
                 headers = {"Retry-After": "1"} if status == 503 else {}
                 return ApiError(status, str(error), code=code, headers=headers)
     if isinstance(error, ValidationError):
-        # Without the input: messages go into logs, and what was sent may be a secret.
-        return invalid(error.errors(include_url=False, include_context=False, include_input=False))
+        return invalid(problems_of(error))
     log.error("A request failed.", exc_info=error)
     return ApiError(500, "The server failed to answer this request.", code="internal_error")
 
@@ -125,8 +123,8 @@ _MOST = 500
 """Characters that are said of what is wrong: some of it is the caller's own."""
 
 
-def invalid(problems: Any, known: Sequence[str] = ()) -> ApiError:
-    """What pydantic found wrong with a request, whose fields are those."""
+def invalid(problems: Any, kind: object = None) -> ApiError:
+    """What pydantic found wrong with a request of this model."""
     first = _find_meant(problems)
     if first["type"] == "model_attributes_type" and tuple(first["loc"]) == ("body",):
         message = "The body must be a JSON object, sent with Content-Type: application/json."
@@ -142,15 +140,38 @@ def invalid(problems: Any, known: Sequence[str] = ()) -> ApiError:
     parts = parts[1:] if stem and parts[0] in {"body", "query", "path"} else parts
     where = ".".join(part for part in parts if "[" not in part)  # a type is no place
     # Half a character may have been sent, and no answer can hold it.
-    said, near = str(first["msg"]), list[str]()
+    said, near, known = str(first["msg"]), list[str](), _fields_at(kind, parts[:-1])
     if first["type"] == "extra_forbidden":
         near = get_close_matches(parts[-1], known, n=1)
         said = f"There is no such field here.{f' Did you mean {near[0]}?' if near else ''}"
-    if len(parts) == 1 and first["type"] in {"extra_forbidden", "missing"} and not near:
+    if first["type"] in {"extra_forbidden", "missing"} and not near:
         said = f"{said.rstrip('.')}. There are: {', '.join(known)}." if known else said
     what = str(said).removeprefix("Value error, ")[:_MOST].encode("utf-8", "replace").decode()
     where = where.encode("utf-8", "replace").decode()
     return ApiError(400, f"{where}: {what}" if where else what, code="invalid_value", param=where)
+
+
+def _fields_at(kind: object, place: Sequence[str]) -> list[str]:
+    """The fields there are at a place in a model; none where it is not one object."""
+    for part in place:
+        if not part.isdigit():
+            field = getattr(kind, "model_fields", {}).get(part)
+            found = [] if field is None else list(_models_in(field.annotation))
+            kind = found[0] if len(found) == 1 else None
+    return list(getattr(kind, "model_fields", ()))
+
+
+def _models_in(annotation: object) -> Iterator[object]:
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def problems_of(error: ValidationError) -> Any:
+    """What :func:`invalid` reads. Without the input: messages go into logs, and what was sent may
+    be a secret."""
+    return error.errors(include_url=False, include_context=False, include_input=False)
 
 
 def _find_meant(problems: Any) -> Any:
@@ -169,21 +190,13 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         return answer_of(error, request.url.path)
 
-    async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        message = f"{request.method} {request.url.path}: {error.detail}"
-        told = ApiError(error.status_code, message, headers=error.headers)
-        return answer_of(told, request.url.path)
-
     async def answer_validation_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         # Of the body that the route takes, where it is one object.
         body = getattr(request.scope.get("route"), "body_field", None)
         kind = getattr(getattr(body, "field_info", None), "annotation", None)
-        known = list(getattr(kind, "model_fields", ()))
-        return answer_of(invalid(error.errors(), known), request.url.path)
+        return answer_of(invalid(error.errors(), kind), request.url.path)
 
     for kind in (ApiError, MemeditError, ValidationError):
         app.add_exception_handler(kind, answer)
-    app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(RequestValidationError, answer_validation_error)

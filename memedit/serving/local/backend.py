@@ -19,7 +19,7 @@ from memedit.model.correcting import Corrections, find_corrections
 from memedit.model.editable import EditableModel
 from memedit.model.explanation import Explanation
 from memedit.serving import receipts
-from memedit.serving.errors import ApiError, api_error
+from memedit.serving.errors import api_error
 from memedit.serving.local.asking import Asking, run_unless_gone
 from memedit.serving.local.batching import Batcher, Job, View
 from memedit.serving.local.fields import read_request
@@ -27,6 +27,7 @@ from memedit.serving.local.formats import DONE, Choice, Form, Grown, Usage, even
 from memedit.serving.local.parsing import UNEDITED, Parsed, RequestReader
 from memedit.serving.local.rendering import Renderer
 from memedit.serving.local.sampling import Sampling
+from memedit.serving.lost import explain_lost
 from memedit.serving.messages import CountRequest, MessagesRequest, Said
 from memedit.serving.metrics import Metrics
 from memedit.serving.replies import Reply, ResponsesRequest
@@ -98,7 +99,7 @@ class LocalBackend:
         return JSONResponse(data[names.index(id)])
 
     async def other(self, request: Request, body: bytes) -> Response:
-        raise ApiError(404, f"{request.method} {request.url.path}: Not Found", code="not_found")
+        raise explain_lost(request)
 
     async def chat(self, request: Request, caller: Caller, body: bytes) -> Response:
         wanted = read_request(ChatRequest, body)

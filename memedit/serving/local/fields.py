@@ -12,9 +12,9 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from memedit.serving.errors import ApiError
+from memedit.serving.errors import ApiError, invalid, problems_of
 
 T = TypeVar("T", bound=BaseModel)
 _OTHERS = frozenset({"models", "parse_tool_calls", "speed"})
@@ -28,10 +28,12 @@ def read_request(kind: type[T], body: bytes) -> T:
     """The request in a body.
 
     Raises:
-        ValidationError: it is none.
-        ApiError: 400, it has a field that is nearly one that the server heeds.
+        ApiError: 400, it is none, or has a field that is nearly one that the server heeds.
     """
-    wanted = kind.model_validate_json(body)
+    try:
+        wanted = kind.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(problems_of(error), kind) from None
     for place, name, near in _find_misspelt(wanted):
         raise ApiError(
             400, f"Unrecognized request argument: {place}{name}. Did you mean {near}?",

@@ -24,7 +24,7 @@ from memedit.model.deciding import Decider
 from memedit.model.explanation import Explanation
 from memedit.model.translating import MOST_NEW, decide_translated, parts_to_read, request_of
 from memedit.serving import receipts, replies
-from memedit.serving.errors import ApiError, CutError
+from memedit.serving.errors import ApiError, CutError, invalid, problems_of
 from memedit.serving.metrics import Metrics
 from memedit.serving.schemas import Extra
 from memedit.serving.service import Caller, Question
@@ -308,9 +308,13 @@ def _extra(wanted: dict[str, Any]) -> Extra:
     try:
         return Extra.model_validate(wanted.get(receipts.FIELD) or {})
     except ValidationError as error:
-        raise ApiError(
-            400, f"memedit: {error.errors()[0]['msg']}", code="invalid_value", param="memedit"
-        ) from None
+        told = invalid(problems_of(error), Extra)
+        name = receipts.FIELD
+        if told.param:
+            raise ApiError(
+                400, f"{name}.{told.message}", code=told.code, param=f"{name}.{told.param}"
+            ) from None
+        raise ApiError(400, f"{name}: {told.message}", code=told.code, param=name) from None
 
 
 async def _add_receipt(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import openai
 import pytest
 import torch
@@ -252,5 +253,39 @@ def test_fields_of_other_servers_are_let_through(client: openai.OpenAI) -> None:
 def test_not_json(server: Running) -> None:
     answer = patient.post(f"{server.url}/v1/chat/completions", content=b"{")
     assert answer.status_code == 400 and answer.json()["error"]["type"] == "invalid_request_error"
-    assert patient.get(f"{server.url}/v1/nothing").json()["error"]["code"] == "not_found"
-    assert patient.put(f"{server.url}/v1/edits").status_code in (404, 405)
+    assert patient.put(f"{server.url}/v1/edits").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ("POST /chat/completions", 404, "Did you mean POST /v1/chat/completions? Check"),
+        ("POST /v1/v1/messages", 404, "Did you mean POST /v1/messages? Check"),
+        ("GET /edits/1", 404, "Did you mean DELETE or GET or PATCH /v1/edits/1? Check"),
+        ("POST /v1/chat/completion", 404, "Did you mean /v1/chat/completions?"),
+        ("GET /v1/chat/completions", 405, "here it is POST."),
+        ("PUT /healthz", 405, "here it is GET."),
+        ("POST /v1/embeddings", 404, "GET /openapi.json lists what there is."),
+        ("GET /v1/nothing", 404, "GET /openapi.json lists what there is."),
+    ],
+)
+def test_who_misses_a_route_is_told_how_near(
+    server: Running, asked: str, status: int, said: str
+) -> None:
+    """The fault: "Not Found", and no word of the base URL."""
+    method, _, path = asked.partition(" ")
+    answer = httpx.request(method, server.url + path, timeout=patient.SECONDS)
+    error = answer.json()["error"]
+    assert answer.status_code == status and said in error["message"], error
+    assert error["code"] == ("not_found" if status == 404 else "method_not_allowed")
+    assert ("allow" in answer.headers) == (status == 405)
+
+
+def test_a_misspelt_option_of_ours_is_told(client: openai.OpenAI) -> None:
+    more: dict[str, Any] = {"memedit": {"edit": False}}
+    with pytest.raises(openai.BadRequestError, match=r"Did you mean edits\?") as caught:
+        client.chat.completions.create(messages=OTHER, extra_body=more, **GREEDY)
+    assert caught.value.param == "memedit.edit"
+    more = {"memedit": {"version": 1}}
+    with pytest.raises(openai.BadRequestError, match="There are: as_of, edits, min_version|Did"):
+        client.chat.completions.create(messages=OTHER, extra_body=more, **GREEDY)

@@ -167,6 +167,12 @@ def test_in_scope_the_upstream_reads_the_fact(tapped: tuple[Running, Tap], bare:
     unedited = sent | {"memedit": {"edits": False}}
     plain = patient.post(f"{running.url}/v1/chat/completions", json=unedited)
     assert json.loads(plain.headers[HEADER])["in_scope"] is False
+    for ours, said in (({"edit": False}, "memedit.edit: There is no such field"), (1, "memedit: ")):
+        wrong = httpx.post(f"{running.url}/v1/chat/completions", json=sent | {"memedit": ours})
+        assert wrong.status_code == 400 and wrong.json()["error"]["message"].startswith(said)
+    assert "Did you mean edits?" in httpx.post(
+        f"{running.url}/v1/completions", json={"prompt": "x", "memedit": {"edit": 0}}
+    ).text  # fmt: skip
 
 
 def _all(tap: Tap) -> list[tuple[bytes, bytes]]:
