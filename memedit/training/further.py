@@ -96,6 +96,8 @@ def teach_further(
         InvalidInputError: the scope has no cross-encoder, nothing is left to learn from, or the
             checkpoint in ``out`` was begun with something else.
     """
+    import torch
+
     from memedit.engine.encoders import load_encoder
     from memedit.scope.classifier import PairModel
     from memedit.scope.cross import FILE, CrossEncoder
@@ -120,9 +122,11 @@ def teach_further(
     told |= _describe_others(requests, mixture)
     schedule = replace(schedule, inputs={name: digest(what) for name, what in told.items()})
     check_checkpoint(out, schedule)  # before pairs are made, which takes minutes
-    learnt = _draw(new, requests, encoding, schedule, mixture, progress)
-    judged = _pair_held_out(held, requests, encoding, schedule.seed, progress)
     before = CrossEncoder.load(start, encoding)
+    # The texts that are learnt are the same; which of the near edits stand beside them may differ.
+    with torch.autocast(before.head.weight.device.type, torch.bfloat16, enabled=bf16):
+        learnt = _draw(new, requests, encoding, schedule, mixture, progress)
+    judged = _pair_held_out(held, requests, encoding, schedule.seed, progress)
     after = train_cross(
         encoding, learnt, schedule, out, start=_copy(before), bf16=bf16,
         report=lambda step, v: progress(f"Cross-encoder ({v['loss']:.3f})", step, schedule.steps),
