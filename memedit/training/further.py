@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,8 +97,6 @@ def teach_further(
         InvalidInputError: the scope has no cross-encoder, nothing is left to learn from, or the
             checkpoint in ``out`` was begun with something else.
     """
-    import torch
-
     from memedit.engine.encoders import load_encoder
     from memedit.scope.classifier import PairModel
     from memedit.scope.cross import FILE, CrossEncoder
@@ -122,9 +121,7 @@ def teach_further(
     told |= _describe_others(requests, mixture)
     schedule = replace(schedule, inputs={name: digest(what) for name, what in told.items()})
     check_checkpoint(out, schedule)  # before pairs are made, which takes minutes
-    before = CrossEncoder.load(start, encoding)
-    # The texts that are learnt are the same; which of the near edits stand beside them may differ.
-    with torch.autocast(before.head.weight.device.type, torch.bfloat16, enabled=bf16):
+    with _coarsely(before := CrossEncoder.load(start, encoding), bf16):
         learnt = _draw(new, requests, encoding, schedule, mixture, progress)
     judged = _pair_held_out(held, requests, encoding, schedule.seed, progress)
     after = train_cross(
@@ -144,6 +141,14 @@ def teach_further(
     model.save(out)
     (out / CHECKPOINT).unlink(missing_ok=True)
     return model.manifest
+
+
+def _coarsely(cross: CrossEncoder, bf16: bool) -> AbstractContextManager[object]:
+    """With passes in bfloat16 where wanted: of pairs that are learnt, the texts stay the same, and
+    only which of the near edits are among them may differ."""
+    import torch
+
+    return torch.autocast(cross.head.weight.device.type, torch.bfloat16, enabled=bf16)
 
 
 def _describe_others(requests: Path | None, mixture: Mixture) -> dict[str, Any]:
