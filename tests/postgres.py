@@ -20,7 +20,7 @@ _OPTIONS = (
     "listen_addresses=", "shared_buffers=16MB", "max_connections=200", "wal_level=minimal",
     "max_wal_senders=0", "log_min_messages=fatal", "autovacuum=off", "jit=off",
 )  # fmt: skip
-_SECONDS = 60
+_SECONDS = 180
 _OURS = "SELECT {} FROM pg_stat_activity WHERE application_name LIKE 'memedit%'"
 
 
@@ -132,7 +132,7 @@ class Cluster:
         """One statement on a connection of its own."""
         import psycopg
 
-        with psycopg.connect(url or self.url, autocommit=True, connect_timeout=5) as connection:
+        with psycopg.connect(url or self.url, autocommit=True, connect_timeout=60) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 

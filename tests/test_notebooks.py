@@ -47,7 +47,7 @@ def test_notebook(path: Path, smollm: Any, minilm: Any) -> None:
     notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     if not long:
         make_smaller(notebook, SMALLER.get(path.stem, {}))
-    NotebookClient(notebook, timeout=300, kernel_name="python3").execute(cwd=str(FOLDER))
+    NotebookClient(notebook, timeout=1_200, kernel_name="python3").execute(cwd=str(FOLDER))
     printed = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     assert printed
     assert not any(out.output_type == "error" for out in printed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -34,16 +34,15 @@ def watch(
         before: Path of a module -> what sees (and may replace) its first input.
         after: Path of a module -> what sees (and may replace) its output.
     """
-    with ExitStack() as stack:
+    hooked = _Hooked()
+    try:
         for site, see in (before or {}).items():
-            module = base.get_submodule(site)
-            handle = module.register_forward_pre_hook(_make_before(see), with_kwargs=True)
-            stack.callback(handle.remove)
+            hooked.before(base.get_submodule(site), _make_before(see))
         for site, change in (after or {}).items():
-            module = base.get_submodule(site)
-            handle = module.register_forward_hook(_make_after(change), with_kwargs=True)
-            stack.callback(handle.remove)
+            hooked.after(base.get_submodule(site), _make_after(change))
         yield
+    finally:
+        hooked.remove()
 
 
 @contextmanager
@@ -66,7 +65,8 @@ def install(
     Raises:
         InvalidInputError: the model has no module of an intervention's name.
     """
-    with ExitStack() as stack:
+    hooked = _Hooked()
+    try:
         for intervention in interventions:
             try:
                 module = base.get_submodule(intervention.site)
@@ -75,10 +75,41 @@ def install(
                     f"The base model has no module {intervention.site!r}.",
                     hint="Take paths from engine.sites.",
                 ) from None
-            hook = _hook(intervention.bind(rows), mask, last)
-            handle = module.register_forward_hook(hook, with_kwargs=True)
-            stack.callback(handle.remove)
+            hooked.after(module, _hook(intervention.bind(rows), mask, last))
         yield
+    finally:
+        hooked.remove()
+
+
+class _Hooked:
+    """Hooks that go with this object, if not before: wherever Ctrl-C falls, between torch's taking
+    a hook and our being told its handle too, none stays behind to change later answers."""
+
+    def __init__(self) -> None:
+        self._all: list[tuple[nn.Module, Callable[..., Any]]] = []
+
+    def before(self, module: nn.Module, hook: Callable[..., Any]) -> None:
+        self._all.append((module, hook))
+        module.register_forward_pre_hook(hook, with_kwargs=True)
+
+    def after(self, module: nn.Module, hook: Callable[..., Any]) -> None:
+        self._all.append((module, hook))
+        module.register_forward_hook(hook, with_kwargs=True)
+
+    def remove(self) -> None:
+        while self._all:
+            module, hook = self._all[-1]
+            for hooks, ways in (
+                (module._forward_hooks, module._forward_hooks_with_kwargs),
+                (module._forward_pre_hooks, module._forward_pre_hooks_with_kwargs),
+            ):
+                # Copied in one step: other threads put theirs in and take them out meanwhile.
+                for id in [id for id, each in list(hooks.items()) if each is hook]:
+                    hooks.pop(id, None)
+                    ways.pop(id, None)
+            self._all.pop()
+
+    __del__ = remove
 
 
 @contextmanager
@@ -111,14 +142,16 @@ def pass_over(base: Any, blocks: Sequence[str], *, tuples: bool) -> Iterator[Non
 def gives_tuples(base: Any, block: str) -> bool:
     """Whether a block of ``base`` gives its output in a tuple: some architectures' do."""
     found: list[bool] = []
-    handle = base.get_submodule(block).register_forward_hook(
-        lambda module, args, out: found.append(isinstance(out, tuple))
-    )
+    hooked = _Hooked()
     try:
+        hooked.after(
+            base.get_submodule(block),
+            lambda module, args, kwargs, out: found.append(isinstance(out, tuple)),
+        )
         with torch.no_grad():
             base(input_ids=torch.tensor([[4, 5, 6]], device=base.device))
     finally:
-        handle.remove()
+        hooked.remove()
     return found[0]
 
 

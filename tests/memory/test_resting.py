@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_who_searches_does_not_wait_for_all_texts(monkeypatch: pytest.MonkeyPatc
         reader.join(60)
         assert not reader.is_alive()
 
-    monkeypatch.setattr("memedit.memory.resting.time.sleep", wait)
+    monkeypatch.setattr(resting, "time", SimpleNamespace(sleep=wait))
     gone = memory.forget(chief.id)
     assert [record.edit for record in memory.resting_on([gone])] == [office]
     assert len(held) >= 10

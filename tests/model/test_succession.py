@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from memedit.core import found as keeping
 from memedit.core.files import sha256
 from memedit.core.types import Decision, Edit, Record
 from memedit.core.untrusted import load_tensors
@@ -216,7 +217,8 @@ def test_a_head_of_another_size_loses_no_edit(
 def test_a_reader_that_was_being_replaced_is_tried_again(
     minilm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, model = locate_folder(""), str(tmp_path)
+    folder, model, now = locate_folder(""), str(tmp_path), [0.0]
+    monkeypatch.setattr(keeping, "time", SimpleNamespace(monotonic=lambda: now[0]))
     for file in folder.iterdir():
         if file.name != SUCCESSION:
             shutil.copy(file, tmp_path)
@@ -229,8 +231,7 @@ def test_a_reader_that_was_being_replaced_is_tried_again(
     assert load_adapted(model, SUCCESSION) is None
     shutil.copy(folder / SUCCESSION, tmp_path)
     assert load_adapted(model, SUCCESSION) is None  # not read with every edit
-    now = time.monotonic()
-    monkeypatch.setattr("memedit.core.found.time.monotonic", lambda: now + 60)
+    now[0] += 60
     assert load_adapted(model, SUCCESSION) is load_adapted(model, SUCCESSION) is not None
 
 

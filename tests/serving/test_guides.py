@@ -44,7 +44,7 @@ def test_the_guides_serve(tmp_path: Path) -> None:
         "OMP_WAIT_POLICY": "PASSIVE",
     }
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, text=True, timeout=600,
+        ["bash", "-c", script], cwd=tmp_path, env=environment, text=True, timeout=1_200,
         capture_output=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
