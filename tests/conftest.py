@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from tests import helpers, postgres
 
@@ -30,6 +31,10 @@ os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("MEMEDIT_TEST_THREADS", 
 # CI is set: the same examples every time.
 settings.register_profile("memedit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("memedit")
+if "MEMEDIT_CAMPAIGN_SCALE" not in os.environ:
+    # It draws the constants of whatever code is loaded, too: of one seed, other examples after each
+    # change of a text, and in every other order of tests. A long campaign may have them.
+    providers._get_local_constants = lambda: providers._local_constants  # none
 
 Tiny = Callable[[str], Any]
 SLOW = frozenset({"smollm", "minilm", "pg", "browser"})

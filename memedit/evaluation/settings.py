@@ -10,6 +10,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from memedit.evaluation import framing
 from memedit.evaluation.schedule import accumulates, checkpoints_of
 
 FAMILIES = ("gen", "tf", "kl", "fluency")
+_NUMBER = "a whole number"
+_KINDS: tuple[tuple[str, Any, str], ...] = (
+    ("protocol", str, "a name"), ("frame", str, "a name"),
+    ("checkpoints", Integral, "whole numbers"), ("batch_edits", Integral | None, _NUMBER),
+    ("tokens", Integral, _NUMBER), ("batch", Integral, _NUMBER), ("group", Integral, _NUMBER),
+    ("seed", Integral, _NUMBER), ("immediate", bool, "true or false"),
+    ("recheck", bool, "true or false"),
+)  # fmt: skip
 _PACKAGES = ("torch", "transformers", "numpy", "faiss-cpu", "sentence-transformers")
 
 
@@ -42,7 +51,7 @@ class Settings:
         seed: Of sampled texts.
 
     Raises:
-        InvalidInputError: a number below 1, an unknown family.
+        InvalidInputError: a number below 1 or none, an unknown family.
         UnknownNameError: no such protocol or frame.
     """
 
@@ -59,6 +68,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         accumulates(self.protocol)  # refuses a protocol that there is not
         for name in ("tokens", "batch", "group"):
             if getattr(self, name) < 1:
@@ -75,12 +85,20 @@ class Settings:
                 f"Protocol {self.protocol!r} takes its edits back: it has no checkpoints.",
                 hint="Use sequential or batch-sequential.",
             )
-        if unknown := sorted(set(self.families) - set(FAMILIES)):
+        if unknown := [family for family in self.families if family not in FAMILIES]:
             raise InvalidInputError(
-                f"Unknown families of metrics: {', '.join(unknown)}.",
+                f"Unknown families of metrics: {', '.join(sorted(map(str, unknown)))}.",
                 hint=f"There are: {', '.join(FAMILIES)}.",
             )
         framing.check(self.frame)
+
+    def _check_kinds(self) -> None:
+        for name, kind, said in _KINDS:
+            value = getattr(self, name)
+            for each in value if name == "checkpoints" else [value]:
+                # To Python True is a number.
+                if not isinstance(each, kind) or (isinstance(each, bool) and kind is not bool):
+                    raise InvalidInputError(f"{name} must be {said}, not {each!r:.40}.")
 
     @property
     def asked(self) -> dict[str, Any]:

@@ -236,7 +236,7 @@ class Doors:
         ) | st.integers())  # fmt: skip
         if isinstance(place, str) and place.strip(" ./\n") and "\0" not in place:
             return  # it would be made where the tests run
-        if str(place).strip(" ./\n") in ("",):
+        if str(place).strip(" ./\n") == "" or place == self.folder:  # which is removed below
             place = self.folder / "saved"
         folder = self._same(lambda: self.model.save(place))
         base, tokenizer = self.model.base, self.model.tokenizer

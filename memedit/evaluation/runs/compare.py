@@ -8,7 +8,7 @@ goes on where a killed one stopped; with anything changed it starts over.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -166,9 +166,12 @@ def make_settings(settings: Mapping[str, Any]) -> Settings:
             f"There is no setting {', '.join(extra)}.", hint=f"There are: {', '.join(known)}."
         )
     for name in ("checkpoints", "families"):
-        if isinstance(settings.get(name), str):  # whose letters would be taken for names
+        value = settings.get(name, ())
+        # The letters of a text would be taken for names.
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            said = "one text" if isinstance(value, str) else f"{value!r:.40}"
             raise InvalidInputError(
-                f"{name} is a list, not one text.", hint=f"{name}=[{settings[name]!r}]"
+                f"{name} is a list, not {said}.", hint=f"{name}=[{value!r:.40}]"
             )
     # From a file or a request they are lists, which would not compare equal.
     plural = {k: tuple(v) for k, v in settings.items() if k in {"checkpoints", "families"}}

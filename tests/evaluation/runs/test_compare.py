@@ -244,6 +244,18 @@ def test_an_open_data_set_is_taken_as_it_is(model: Any, data: Path) -> None:
     assert found.manifest["data"]["used"] == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("families", 5.5), ("families", [5]), ("families", {"gen": 1}), ("checkpoints", ["a"]),
+     ("checkpoints", 3), ("tokens", None), ("batch", "2"), ("group", True), ("seed", 1.5),
+     ("protocol", 3), ("frame", None), ("immediate", "yes"), ("batch_edits", "x")],
+)  # fmt: skip
+def test_a_setting_of_another_kind_is_named(model: Any, data: Path, name: str, value: Any) -> None:
+    """The fault: TypeErrors."""
+    with pytest.raises(InvalidInputError, match=name):
+        compare(model, IKE, data, **{name: value})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_killed_at_random_and_restarted_it_ends_the_same(
