@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -126,8 +127,19 @@ def serve(
         _serve_replicas(chosen, replicas)
         return
     # First: whoever has to choose another port shall not wait for a model before.
-    with bind(chosen.host, chosen.port) as bound:
+    with _ended_by_sigterm(), bind(chosen.host, chosen.port) as bound:
         _serve(chosen, bound)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends what is still loading, with status 0 as later: the first process of a container
+    heeds no signal by itself, and would be waited for, then killed."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _serve(settings: Settings, bound: socket) -> None:

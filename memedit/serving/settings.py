@@ -73,7 +73,8 @@ class Settings:
         "Anyone who reaches the port may do anything.", flag=True
     )] = False  # fmt: skip
     hosts: Annotated[tuple[str, ...] | None, Setting(
-        "Host names the server answers to. Without keys on a loopback address: its names."
+        "Host names the server answers to, besides this machine's own (localhost). Without keys on "
+        "a loopback address: those alone."
     )] = None  # fmt: skip
     editor: Annotated[str | None, Setting(
         "See memedit editors; with --upstream note, ike, memprompt or mello.", "NAME", flag=True,
@@ -157,9 +158,12 @@ class Settings:
     @property
     def answers_to(self) -> tuple[str, ...] | None:
         """Host names the server answers to; None: any. Where there are no keys, a rebound DNS name
-        must not reach it."""
-        if self.hosts is not None or not self.no_auth or self.host not in LOOPBACK:
-            return self.hosts
+        must not reach it. This machine's own are always among them: whoever looks whether it is
+        well comes by those, and no other name can be rebound to them."""
+        if self.hosts is not None:
+            return tuple(sorted(LOOPBACK.union(self.hosts)))
+        if not self.no_auth or self.host not in LOOPBACK:
+            return None
         return tuple(sorted(LOOPBACK | {self.host}))
 
 

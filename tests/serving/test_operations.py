@@ -130,6 +130,26 @@ def test_a_terminated_server_finishes_what_it_answers(tmp_path: Path) -> None:
         assert len(memory) == 1 and memory.verify().ok
 
 
+def test_sigterm_ends_what_is_still_loading(tmp_path: Path) -> None:
+    """The fault: the first process of a container heeds no signal by itself, and was killed."""
+    command = [sys.executable, "-m", "memedit", "serve", "--port", "0", "--no-auth"]
+    with subprocess.Popen(
+        [*command, "--memory", str(tmp_path / "memory")], stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        assert "Loading" in server.stderr.readline()
+        server.send_signal(signal.SIGTERM)
+        assert "Serving" not in server.stderr.read()
+    assert server.returncode == 0
+
+
+def test_this_machines_own_names_are_answered_whatever_hosts_says() -> None:
+    """The fault: with MEMEDIT_HOSTS set, a container's own health check was refused."""
+    found = load_settings(None, {"hosts": "memedit.example"}).answers_to
+    assert found is not None and {"memedit.example", "127.0.0.1", "localhost"} <= set(found)
+    assert load_settings(None, {}).answers_to is None
+
+
 # -- backups --------------------------------------------------------------------------------------
 
 
@@ -247,9 +267,20 @@ def test_compose_file() -> None:
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             assert source in content["volumes"] or (DEPLOY / source).exists()
+    # The fault: on its socket the server answers while the database is still being made.
+    assert "-h" in services["postgres"]["healthcheck"]["test"]
     variables = services["replica"]["environment"]
     assert all(_is_setting(name) for name in variables if name.startswith("MEMEDIT_"))
     assert "password" not in json.dumps(variables).casefold()
+
+
+def test_nginx_waits_longer_than_a_server() -> None:
+    """The fault: both gave up after 300 s, and the question went to a second server as well."""
+    text = (DEPLOY / "nginx.conf").read_text("utf-8")
+    (seconds,) = re.findall(r"proxy_read_timeout (\d+)s;", text)
+    assert int(seconds) >= Settings().timeout + 10
+    (mebibytes,) = re.findall(r"client_max_body_size (\d+)m;", text)
+    assert int(mebibytes) << 20 >= Settings().max_import
 
 
 def test_dockerfile() -> None:
@@ -273,6 +304,8 @@ def test_dockerfile() -> None:
     assert users and users[-1] < commands[-1]  # it does not run as root
     assert json.loads(steps[commands[-1]][1]) == ["memedit", "serve"]
     assert steps[-1][0] == "CMD"
+    # The fault: with another MEMEDIT_PORT the container was never well.
+    assert "MEMEDIT_PORT" in text.partition("HEALTHCHECK")[2]
     # A named volume is root's, unless the image has its folder: the keys could not be written.
     made = re.findall(r"(?:--home-dir|-o 10001) (/\S+)", text)
     mounted = [
