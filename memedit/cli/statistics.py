@@ -16,7 +16,11 @@ def statistics(
     text: Annotated[
         list[Path],
         typer.Option(
-            "--text", metavar="FILE", help="Ordinary text (.txt, or JSONL with a text). Repeatable."
+            "--text",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Ordinary text (.txt, or JSONL with a text). Repeatable.",
         ),
     ],
     layers: Annotated[str, typer.Option("--layers", metavar="3-9", help="Which: 3-9 or 3,5,7.")],
@@ -36,8 +40,6 @@ def statistics(
     memedit statistics --layers 3-9 --tokens 100000 --text wikipedia.jsonl.gz
 
     Interrupted, it goes on when run again with the same options.
-
-    memedit statistics --layers 3-7 --text wikipedia.jsonl.gz --tokens 100000
     """
     from memedit.engine import loading
     from memedit.engine.engine import Engine

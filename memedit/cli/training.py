@@ -24,6 +24,8 @@ Data = Annotated[
     list[Path],
     typer.Option(
         "--data",
+        exists=True,
+        dir_okay=False,
         metavar="FILE",
         help="CounterFact, zsRE or KnowEdit records, JSONL or JSONL.gz. Repeatable.",
     ),
@@ -31,7 +33,11 @@ Data = Annotated[
 Texts = Annotated[
     list[Path],
     typer.Option(
-        "--texts", metavar="FILE", help="Ordinary text (.txt, or JSONL with a text). Repeatable."
+        "--texts",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="Ordinary text (.txt, or JSONL with a text). Repeatable.",
     ),
 ]
 Out = Annotated[
@@ -105,6 +111,8 @@ def further(
     memories: Annotated[
         Path,
         typer.Argument(
+            exists=True,
+            dir_okay=False,
             metavar="FILE",
             help='JSON: {"name": {"facts": {"1": ["text", subject or null]}, "requests": '
             '[{"q": "…", "history": ["…"], "asks": ["1"], "informs": []}]}}.',
@@ -225,18 +233,34 @@ def counterfactual(
 def decomposer(
     data: Annotated[
         list[Path],
-        typer.Option("--data", metavar="FILE", help="MQuAKE records. Repeatable."),
+        typer.Option(
+            "--data",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="MQuAKE records. Repeatable.",
+        ),
     ],
     out: Out,
     facts: Annotated[
         list[Path] | None,
         typer.Option(
-            "--facts", metavar="FILE", help="CounterFact, zsRE or KnowEdit records: more subjects."
+            "--facts",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="CounterFact, zsRE or KnowEdit records: more subjects.",
         ),
     ] = None,
     texts: Annotated[
         list[Path] | None,
-        typer.Option("--texts", metavar="FILE", help="Ordinary text: no chains. Repeatable."),
+        typer.Option(
+            "--texts",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Ordinary text: no chains. Repeatable.",
+        ),
     ] = None,
     model: Model = None,
     steps: Steps = 150,

@@ -344,3 +344,23 @@ def test_an_edit_that_changed_nothing_is_not_said_to_apply(monkeypatch: pytest.M
     ):
         render.explanation(Explanation("Who?", answer, "Bo", decision, "serac", 1))
         assert said in console.export_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["train counterfactual --data", "train mend --data", "train ke --texts", "train scope --data",
+     "train decomposer --facts", "train further", "statistics --layers 3 --text"],
+)  # fmt: skip
+def test_files_that_are_not_there_are_told_before_a_model_is_loaded(
+    words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The fault: after the half minute, or for a large base the minutes, that loading takes."""
+
+    def load(*_: object, **__: object) -> None:
+        pytest.fail("a model was loaded")
+
+    monkeypatch.setattr("memedit.engine.loading.load", load)
+    monkeypatch.setattr("memedit.engine.encoders.load_encoder", load)
+    monkeypatch.setenv("COLUMNS", "200")
+    told = CliRunner().invoke(app, [*words.split(), "nope.txt", "--out", str(tmp_path / "out")])
+    assert told.exit_code == 2 and "'nope.txt' does not exist" in told.stderr
