@@ -123,6 +123,9 @@ def parse(words: list[str]) -> None:
         command = command.commands[rest.pop(0)]
     if "--help" in rest or "--version" in rest:
         return
+    for each in command.params:  # of this copy of the commands: the pages' files are nowhere
+        if hasattr(each.type, "exists"):
+            each.type.exists = False
     try:
         command.make_context("memedit", rest)
     except Exception as error:  # of the click that typer brings along

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 from pathlib import Path
@@ -38,6 +38,15 @@ COLUMNS = (
 # For ``memedit check``, no part of the edit: one file is tried, and imported.
 _CHECKS = "checks"
 _EXCERPT = 80
+_PEOPLES = {
+    "question": "prompt", "answer": "target_new", "right_answer": "target_new",
+    "correct_answer": "target_new", "new_answer": "target_new", "wrong_answer": "target_true",
+    "old_answer": "target_true", "fact": "statement",
+}  # fmt: skip
+"""What tables of people who answer questions call the columns."""
+_BETWEEN = {".csv": ",;\t", ".tsv": "\t,;"}
+"""What may stand between the cells, the likeliest first: where "," is the decimal sign,
+spreadsheets write ";"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +79,8 @@ def read(
         InvalidInputError: the file as a whole is unusable: an unknown CSV column, not a JSON list.
     """
     suffix = path.suffix.casefold()
-    if suffix in (".csv", ".tsv"):
-        rows = _csv_rows(path, "\t" if suffix == ".tsv" else ",")
+    if suffix in _BETWEEN:
+        rows = _csv_rows(path, _BETWEEN[suffix])
     elif suffix == ".json":
         rows = _json_rows(path)
     else:
@@ -119,24 +128,62 @@ def _json_rows(path: Path) -> Iterator[_Row]:
         yield number, json.dumps(value, ensure_ascii=False), _object(value)
 
 
-def _csv_rows(path: Path, delimiter: str) -> Iterator[_Row]:
+def read_header(line: str, between: str) -> tuple[str, list[str]]:
+    """(what stands between the cells, the names of the columns) of a table's first line; names
+    that no edit has are as they stand there.
+
+    Args:
+        between: What may stand there, the likeliest first.
+
+    Raises:
+        csv.Error: it is no line of a table.
+    """
+    found = {each: [_column(name) for name in _split(line, each)] for each in between}
+    # Of equals the first: the likeliest.
+    best = max(between, key=lambda each: len({*found[each]} & {*COLUMNS}))
+    return best, found[best]
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter), [])
+
+
+def _column(name: str) -> str:
+    plain = "_".join(name.casefold().replace("-", " ").replace("_", " ").split())
+    plain = _PEOPLES.get(plain, plain)
+    return plain if plain in COLUMNS else name.strip()
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    """Refuse a table with a column that no edit has, or one twice."""
+    for name in header:
+        if name not in COLUMNS:
+            told = unknown_name(f"column of {path}", name, COLUMNS)
+            more = "question, answer and wrong answer are prompt, target_new and target_true."
+            raise InvalidInputError(told.message, hint=f"{told.hint} {more}")
+        if header.count(name) > 1:
+            raise InvalidInputError(f"{path} has two columns for {name}.", hint="Leave out one.")
+
+
+def _csv_rows(path: Path, between: str) -> Iterator[_Row]:
     # What is no UTF-8 becomes surrogates, which no edit takes: only its line is refused.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        try:
+            delimiter, header = read_header(file.readline(), between)
+        except csv.Error as error:
+            raise InvalidInputError(f"{path} is not CSV: {error}.") from error
+        _check_header(path, header)
         reader = csv.reader(file, delimiter=delimiter)
-        header = [name.strip() for name in next(reader, [])]
-        for name in header:
-            if name not in COLUMNS:
-                raise InvalidInputError(str(unknown_name(f"column of {path}", name, COLUMNS)))
         while True:
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield reader.line_num, "", f"not CSV: {error}"
+                yield reader.line_num + 1, "", f"not CSV: {error}"
                 continue
             if any(cell.strip() for cell in cells):
-                yield reader.line_num, delimiter.join(cells), _cells(header, cells)
+                yield reader.line_num + 1, delimiter.join(cells), _cells(header, cells)
 
 
 def _cells(header: list[str], cells: list[str]) -> Mapping[str, Any] | str:

@@ -114,6 +114,30 @@ def test_csv(memory: EditMemory, tmp_path: Path) -> None:
         memory.import_file(tmp_path / "nothing.csv")
 
 
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_a_table_as_people_who_answer_questions_write_it(
+    memory: EditMemory, tmp_path: Path, between: str
+) -> None:
+    """The fault: "Unknown column 'question'", and one column where a spreadsheet writes ";"."""
+    path = tmp_path / "wrong.csv"
+    rows = [("Question", "Wrong answer", " Right-Answer "), ("What does it cost?", "1", "2 euros")]
+    path.write_text("\n".join(map(between.join, rows)))
+    assert memory.import_file(path).added == 1
+    (record,) = memory.records()
+    edit = record.edit
+    assert (edit.prompt, edit.target_new, edit.target_true) == (
+        "What does it cost?",
+        "2 euros",
+        "1",
+    )
+    path.write_text(f"answer{between}correct answer{between}question\na{between}b{between}c\n")
+    with pytest.raises(InvalidInputError, match="two columns for target_new"):
+        memory.import_file(path)
+    path.write_text(f"question{between}agent\na{between}b\n")
+    with pytest.raises(InvalidInputError, match="'agent'.* question, answer and"):
+        memory.import_file(path)
+
+
 def test_counterfact_and_json_lists(memory: EditMemory, tmp_path: Path) -> None:
     case = {
         "case_id": 1,

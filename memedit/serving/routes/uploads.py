@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
-from memedit.memory.files import COLUMNS
+from memedit.memory.files import read_header
 from memedit.serving.errors import ApiError
 
 TYPES = {"jsonl": "application/x-ndjson", "json": "application/json", "csv": "text/csv",
@@ -38,23 +38,22 @@ def format_of(text: str, content_type: str) -> str:
         return "json" if said == "json" and not _is_json(line) else "jsonl"
     if said in ("csv", "tsv"):
         return said
-    for name, delimiter in (("tsv", "\t"), ("csv", ",")):
-        if _is_header(line, delimiter):
-            return name
+    if delimiter := _read_delimiter(line):
+        return "tsv" if delimiter == "\t" else "csv"
     raise ApiError(
         400, f"The file's format cannot be told: it begins with {start[:40]!r}, which is neither "
-        "JSON nor the names of columns (prompt,target_new ...). Say it: ?format=csv, tsv, json or "
+        "JSON nor the names of columns (question,answer ...). Say it: ?format=csv, tsv, json or "
         "jsonl.", code="unknown_format", param="format",
     )  # fmt: skip
 
 
-def _is_header(line: str, delimiter: str) -> bool:
-    """Whether a table's first line names a fact, at least."""
+def _read_delimiter(line: str) -> str:
+    """What stands between the cells of a first line that names a fact, at least; "" if none."""
     try:
-        names = {name.strip() for name in next(csv.reader([line], delimiter=delimiter))}
+        delimiter, names = read_header(line, "\t,;")
     except csv.Error:
-        return False
-    return bool(names & {"prompt", "statement"}) and bool(names & set(COLUMNS))
+        return ""
+    return delimiter if {"prompt", "statement"} & {*names} else ""
 
 
 def _is_json(line: str) -> bool:

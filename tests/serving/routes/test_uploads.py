@@ -22,6 +22,7 @@ CSV = "prompt,target_new\nThe capital of Spain is,Cadiz\n"
         (CSV, "application/x-www-form-urlencoded", "csv"),
         (CSV, "application/json", "csv"),
         ('"prompt","target_new"\n"a","b"\n', "", "csv"),
+        ("Question;Right answer\na;b\n", "", "csv"),
         (CSV.replace(",", "\t"), "text/plain", "tsv"),
         ("Statement\nTea is green.\n", "text/csv; charset=utf-8", "csv"),
         ("statement\nTea is green.\n", "", "tsv"),
