@@ -9,23 +9,24 @@ from __future__ import annotations
 import re
 from calendar import day_name, month_abbr, month_name
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 
+from memedit.core.feasts import FEAST, days_of
 from memedit.core.passages import Conversation
 from memedit.core.text import find_sentence_starts
 
-_MONTHS = {name.casefold(): n for names in (month_name, month_abbr) for n, name in enumerate(names)}
-_MONTHS["sept"] = 9
-del _MONTHS[""]
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+MONTHS = {name.casefold(): n for names in (month_name, month_abbr) for n, name in enumerate(names)}
+MONTHS["sept"] = 9
+del MONTHS[""]
+MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _YEAR = r"(?P<y>1\d{3}|2\d{3})"
 _DATES = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"{_YEAR}-(?P<n>\d\d)-(?P<d>\d\d)",
-        rf"(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)? (?P<m>{_MONTH})\.?,? {_YEAR}",
-        rf"(?P<m>{_MONTH})\.? (?P<d>\d\d?)(?:st|nd|rd|th)?,? {_YEAR}",
-        rf"(?P<m>{_MONTH})\.?,?(?: of)? {_YEAR}",
+        rf"(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)? (?P<m>{MONTH})\.?,? {_YEAR}",
+        rf"(?P<m>{MONTH})\.? (?P<d>\d\d?)(?:st|nd|rd|th)?,? {_YEAR}",
+        rf"(?P<m>{MONTH})\.?,?(?: of)? {_YEAR}",
         _YEAR,
     )
 ]
@@ -62,16 +63,18 @@ _WEEKDAYS = {name.casefold(): n for n, name in enumerate(day_name)}
 _NEAR = re.compile(
     rf"\b(?P<how>{_HOW}|from|this|next)(?: the)? "
     rf"(?:(?:{'|'.join(_WEEKDAYS)}),? )?(?:the )?(?P<date>"
-    rf"(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)? (?P<m>{_MONTH})\b|"
-    rf"(?P<month>{_MONTH})\b\.?(?: (?P<day>\d\d?)(?:st|nd|rd|th)?\b)?|"
-    rf"(?P<weekday>{'|'.join(_WEEKDAYS)})\b)(?!\.?,? ?\d)|"
+    rf"(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)? (?P<m>{MONTH})\b|"
+    rf"(?P<month>{MONTH})\b\.?(?: (?P<day>\d\d?)(?:st|nd|rd|th)?\b)?|"
+    rf"(?P<weekday>{'|'.join(_WEEKDAYS)})\b|(?P<nth>\d\d?)(?:st|nd|rd|th)\b(?! [a-z]+ (?:floor|"
+    r"birthday|anniversary|edition))(?! (?:floor|birthday|anniversary|edition|of)))(?!\.?,? ?\d)|"
+    rf"\b(?:(?:on|at|over|during|for|by|until|before|after|from|this) )?(?P<feast>{FEAST})\b|"
     r"(?<!after )\b(?P<tomorrow>tomorrow)\b|\bnext (?P<next>week|month|year)\b",
     re.IGNORECASE,
 )
 """A day or a month without a year."""
 _TOLD_OF = re.compile(r"\b(?:was|were|did|had)\b", re.IGNORECASE)
 _DAY_OF_MONTH = re.compile(
-    rf"\b\d\d?(?:st|nd|rd|th)?(?: of)? (?:{_MONTH})\b|\b(?:{_MONTH})\.? \d|\b\d{{4}}-\d\d-\d\d\b",
+    rf"\b\d\d?(?:st|nd|rd|th)?(?: of)? (?:{MONTH})\b|\b(?:{MONTH})\.? \d|\b\d{{4}}-\d\d-\d\d\b",
     re.IGNORECASE,
 )
 
@@ -134,11 +137,49 @@ def find_near_time(question: str, now: datetime, zone: tzinfo) -> NamedTime | No
         return None
     if span is None:
         return None
-    moments = _choose_moments((found["how"] or "on").casefold(), *span, now)
+    how = found["how"] or found[0].partition(" ")[0]
+    moments = _choose_moments(how.casefold(), *span, now)
     if len(moments) > 1:  # "in December": as it is for most of it
         moments = moments[1], moments[0], moments[2]
-    mark = found["date"] or found[0]
+    mark = found["date"] or found["feast"] or found[0]
     return replace(_cut_named(asked, found.start(), found.end(), moments, mark), near=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDays:
+    """Days that a question names.
+
+    Attributes:
+        start, end: Where.
+        first, last: Which.
+    """
+
+    start: int
+    end: int
+    first: date
+    last: date
+
+
+def find_named_days(text: str, now: datetime, zone: tzinfo) -> NamedDays | None:
+    """The day or days that a text names, with a year or without: "on the 27th", "on 3 May 2027",
+    "at Easter", "tomorrow". Of a question in the past tense those that were last."""
+    for match in _PREPOSITION.finditer(text):
+        for pattern in _DATES[:-1]:  # a year alone names no days
+            if (found := pattern.match(text, match.end())) is not None:
+                span = _span(found.groupdict(), zone)
+                return None if span is None else _name_days(match.start(), found.end(), span)
+    near = _NEAR.search(text)
+    if near is None:
+        return None
+    try:
+        span = _find_near_span(near, now.astimezone(zone), past=bool(_TOLD_OF.search(text)))
+    except (ValueError, OverflowError):  # at the end of the calendar
+        return None
+    return None if span is None else _name_days(near.start(), near.end(), span)
+
+
+def _name_days(start: int, end: int, span: tuple[datetime, datetime]) -> NamedDays:
+    return NamedDays(start, end, span[0].date(), (span[1] - _INSTANT).date())
 
 
 def names_day(text: str) -> bool:
@@ -161,11 +202,40 @@ def _find_near_span(
         return _add_days(today, away), _add_days(today, away + 1)
     if found["next"]:
         return _find_next(found["next"].casefold(), today)
+    if found["nth"]:
+        return _find_day_of_month(int(found["nth"]), today, past=past)
+    if found["feast"]:
+        return _find_feast(found["feast"], today, past=past)
     dated = {"d": found["d"] or found["day"], "m": found["m"] or found["month"]}
     for year in (now.year, now.year - 1 if past else now.year + 1):
         span = _span({"y": str(year), **dated}, today.tzinfo or timezone.utc)
         if span is not None and (span[0] <= now if past else span[1] > now):
             return span
+    return None
+
+
+def _find_day_of_month(
+    day: int, today: datetime, *, past: bool
+) -> tuple[datetime, datetime] | None:
+    """The span of the next day of that number, today included, or of the last one."""
+    month = today.replace(day=1)
+    for _ in range(3):  # of three months in a row one has 31 days
+        try:
+            start = month.replace(day=day)
+        except ValueError:
+            start = None
+        if start is not None and (start <= today if past else start >= today):
+            return start, _add_days(start, 1)
+        month = (month - timedelta(days=1)).replace(day=1) if past else _begin_next_month(month)
+    return None
+
+
+def _find_feast(name: str, today: datetime, *, past: bool) -> tuple[datetime, datetime] | None:
+    """The span of the next days of that name, or of the last ones."""
+    for year in (today.year - 1, today.year, today.year + 1)[:: -1 if past else 1]:
+        first, last = (datetime.combine(day, time(), today.tzinfo) for day in days_of(name, year))
+        if first <= today if past else last >= today:
+            return first, _add_days(last, 1)
     return None
 
 
@@ -219,7 +289,7 @@ def _find_dated(text: str, now: datetime, zone: tzinfo) -> NamedTime | None:
 def _span(found: dict[str, str | None], zone: tzinfo) -> tuple[datetime, datetime] | None:
     """[first moment, first moment after it) of a day, a month or a year; None: there is none."""
     year, day = int(found["y"] or 0), found.get("d")
-    month = found.get("n") or _MONTHS.get((found.get("m") or "").casefold())
+    month = found.get("n") or MONTHS.get((found.get("m") or "").casefold())
     try:
         start = datetime(year, int(month or 1), int(day or 1), tzinfo=zone)
         if day:

@@ -17,6 +17,7 @@ from typing import Any
 from memedit.core.errors import InvalidEditError
 from memedit.core.moments import UTC, Moment, moment_of
 from memedit.core.naming import guess_subject
+from memedit.core.plainly import takes_back
 from memedit.core.protocols import Encoder
 from memedit.core.text import (
     find_subject,
@@ -140,6 +141,7 @@ def _find_restated(
         return lambda before: way(before, edit.subject or guess_subject(before), encoder)
 
     replaced, differs = list[Record](), list[Record]()
+    corrected = list[Record]()
     for hit in decision.candidates:
         old = hit.record.edit
         either = edit.is_statement or old.is_statement
@@ -154,9 +156,13 @@ def _find_restated(
             sure = replaces_for_sure(found, surely(surely_has_one), surely(surely_has_several))
             sure = sure and (old.is_statement or found.kind != "denial")
             (replaced if sure else differs).append(hit.record)
+        if found is not None and found.about and takes_back(edit.statement):
+            corrected.append(hit.record)
         elif found is None and _gives_another_number(hit, edit):
             differs.append(hit.record)
-    return replaced, differs
+    if len(corrected) == 1 and corrected[0] not in replaced:
+        replaced += corrected  # "Sorry, I meant …": of one form it is this one
+    return replaced, [record for record in differs if record not in replaced]
 
 
 def _gives_another_number(hit: Hit, edit: Edit) -> bool:

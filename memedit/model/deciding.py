@@ -15,6 +15,7 @@ from memedit.memory import EditMemory, MemoryView
 from memedit.model.companions import add_companions
 from memedit.model.judging import Judge
 from memedit.model.newest import keep_newest
+from memedit.model.on_days import decide_on_days
 from memedit.model.outdating import Outdating
 from memedit.model.passages import add_neighbours
 from memedit.model.rereading import MOST_EDITS, House, decide_again, read_vocabulary
@@ -103,19 +104,21 @@ class Decider(Judge):
         # An ungated scope has all edits of the moment; no time in a query changes which those are.
         if judges_all(self.scope):
             return decisions
-        # In this order: readings find edits; a time may put others in their place; of what is left
-        # the
-        # newer sentence stands, and only then are values and passages put beside it.
-        decisions = decide_again(
-            queries,
-            decisions,
-            self._recall_house(namespace, store),
-            lambda texts: self._ask_scope(texts, namespace, moment, store),
-        )
-        found = (
+
+        def ask(texts: Sequence[str]) -> list[Decision]:
+            return self._ask_scope(texts, namespace, moment, store)
+
+        # In this order: readings find edits; a time may put others in their place, or name a day of
+        # an edit's own; of what is left the newer stands, and only then are values and passages put
+        # beside it.
+        house = self._recall_house(namespace, store)
+        decisions = decide_again(queries, decisions, house, ask)
+        found = [
             decide_in_time(query, decision, moment, store, one)
             for query, decision in zip(queries, decisions, strict=True)
-        )
+        ]
+        if house.spans:
+            found = decide_on_days(queries, found, house.spans, moment, store, ask)
         plain = (self._tell_newest(each) for each in found)
         every = (add_all_values(each, store, each.as_of or moment) for each in plain)
         return [add_neighbours(each, store, each.as_of or moment) for each in every]

@@ -48,7 +48,7 @@ _PART = re.compile(r"[,;:]|\b(?:and|but)\b")
 _OVER = re.compile(
     r"\b(?:no longer|any ?more|any longer|never again|(?:has|have|is|are|was|were) (?:now |all )?"
     r"(?:been )?(?:discontinued|cancell?ed|abolished|scrapped|withdrawn|dropped|removed|dissolved|"
-    r"called off|shut down|closed down|left|gone|retired|resigned|stopped|ceased|quit|ended|"
+    r"called off|shut down|closed down|left|gone|retired|resigned|stopped|ceased|quit|ended|off|"
     r"expired|stepped down|moved out|sold out|over)|(?:left|quit|stopped|resigned|retired) )\b",
     re.IGNORECASE,
 )

@@ -18,8 +18,10 @@ LATER = re.compile(
     r"\b(?:from|as of|as from|starting|beginning|effective|until|till|by|after|on)\s+"
     rf"(?:(?:in|on|with|from|early|late|mid)\s+)?(?:the\s+)?{_DAY}|"
     r"\bnext\s+(?:week|month|year|quarter|season|term|summer|winter|spring|autumn|time)\b|"
-    r"\b(?:will|won['’]t|shall|might|plans? to|going to|about to|tomorrow|temporarily|for now|"
-    r"for the (?:time being|moment)|this (?:week|weekend|month|year|season|summer|winter|spring|"
+    r"\b(?:will|won['’]t|shall|might|plans? to(?=\s[a-z])|going to|about to|tomorrow|temporarily|"
+    r"for now|for the (?:time being|moment)|while|in (?:the|\w{1,20}['’]s) absence|stands? in|"
+    r"standing in|fills? in|filling in|interim|acting|covers? for|covering for|"
+    r"this (?:week|weekend|month|year|season|summer|winter|spring|"
     r"autumn)|tonight)\b|['’]ll\b|(?<!as )\bsoon\b|(?<!as of )(?<!from )\btoday\b",
     re.IGNORECASE,
 )

@@ -82,7 +82,7 @@ def _outdates(newer: Hit, older: Hit, encoder: Callable[[], Encoder]) -> bool:
     found = compare_forms(old.statement, new.statement)
     if found is None or not found.about or found.kind == "words":
         return False
-    if found.kind == "denial":
+    if found.kind in ("denial", "state", "named", "list"):
         return True
     # Within a sentence a name or number may say what it is about, and not what of it.
     if found.kind != "quantity" and not (found.ends or found.listed):

@@ -21,6 +21,8 @@ from memedit.core.protocols import Encoder, IsTransformer
 from memedit.core.text import find_sentence_starts, words_of
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.model.ellipsis import fill_in, find_last_question
+from memedit.model.shapes import reshape
+from memedit.model.spans import Span, find_spans
 
 MOST_EDITS = 2_000
 """Edits of a namespace up to which it is looked at as one assistant's: by names and words."""
@@ -74,6 +76,7 @@ class House:
         names: The words that they write with capitals.
         edits: What each edit is about: the stems of its words beside that name.
         known: All words that are spelt right, in small letters; none: nothing is spelt anew.
+        spans: The days that they name.
     """
 
     name: str = ""
@@ -81,6 +84,7 @@ class House:
     names: Container[str] = frozenset()
     edits: Sequence[frozenset[str]] = ()
     known: Container[str] = frozenset()
+    spans: tuple[Span, ...] = ()
 
     @classmethod
     def of(cls, records: Sequence[Record], known: Container[str] = frozenset()) -> House:
@@ -102,7 +106,7 @@ class House:
         name = best if named[best] >= least else ""
         about = [_stem_words(record.edit.statement) - _stem_words(name) for record in records]
         names = frozenset(word for word in words if not word.islower())
-        return cls(name, by_letter, names, about if name else (), known)
+        return cls(name, by_letter, names, about if name else (), known, find_spans(records))
 
     def is_about(self, turn: str) -> bool:
         """Whether a request has at least two words, or half of its own, of one edit."""
@@ -150,6 +154,7 @@ class Readings:
         parts: Its sentences that ask something.
         items: What a list shall hold.
         filled: The question before it, and what it is when it takes its words from that one.
+        shaped: All of it, asked in another shape.
         turn: Its own words.
     """
 
@@ -158,11 +163,14 @@ class Readings:
     parts: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
+    shaped: tuple[str, ...] = ()
     turn: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return (*self.spelt, *self.housed, *self.parts, *self.items, *self.filled)
+        return (
+            *self.spelt, *self.housed, *self.parts, *self.items, *self.filled, *self.shaped,
+        )  # fmt: skip
 
 
 def read_again(query: str, decision: Decision, house: House) -> Readings:
@@ -194,7 +202,8 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
     if not short:
         return Readings(parts=parts_of(turn))
     housed = whole(put_in_house_name(spelt, house))
-    return Readings(whole(spelt), housed, parts_of(turn), items, filled, turn)
+    shaped = tuple(Conversation(earlier, text) for text in reshape(spelt))
+    return Readings(whole(spelt), housed, parts_of(turn), items, filled, shaped, turn)
 
 
 def _rate_surest(decision: Decision) -> float:
@@ -293,16 +302,17 @@ def decide_again(
 
 def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision]) -> Decision:
     each = iter(found)
-    spelt, housed, parts, items, filled = (
+    spelt, housed, parts, items, filled, shaped = (
         [next(each) for _ in texts]
         for texts in (
             readings.spelt, readings.housed, readings.parts, readings.items, readings.filled,
+            readings.shaped,
         )
     )  # fmt: skip
     whole = [
         *spelt,
         *_find_new(filled, readings.turn),
-        *(d for d in housed if any((h.bearing or 0) >= _SURE for h in d.bearing)),
+        *(d for d in (*housed, *shaped) if any((h.bearing or 0) >= _SURE for h in d.bearing)),
     ]
     found_any = (d for d in whole if d.bearing or d.disagrees)
     best = max(found_any, key=lambda d: (bool(d.disagrees), _rate_surest(d)), default=None)
@@ -316,7 +326,7 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
         return asking[0]  # one question, with a story round it
     told = [decision.bearing for decision in asking] + [decision.hits for decision in items]
     for hits in told:
-        own = _add_informing(own, hits)
+        own = add_informing(own, hits)
     return own
 
 
@@ -340,7 +350,7 @@ def _find_new(filled: Sequence[Decision], turn: str) -> list[Decision]:
     return [each for each in filled[1:] if each.bearing and is_new(each.bearing[0])]
 
 
-def _add_informing(own: Decision, hits: Iterable[Hit]) -> Decision:
+def add_informing(own: Decision, hits: Iterable[Hit]) -> Decision:
     """The decision with these edits, too: the answer depends on them, and on others."""
     known = _ids(own)
     new = [_make_informing(hit) for hit in hits if hit.record.id not in known]

@@ -9,25 +9,29 @@ sentence, behind its verb, and the relation must surely have one value.
 from __future__ import annotations
 
 import re
-from calendar import month_abbr, month_name
+from calendar import day_abbr, day_name, month_abbr, month_name
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
+from memedit.core.plainly import drop_lead, drop_present
 from memedit.core.text import Word
+from memedit.model.states import compare_states, is_moved
 
-Kind = Literal["quantity", "number", "name", "denial", "words"]
+Kind = Literal["quantity", "number", "name", "denial", "state", "named", "list", "words"]
 _TOKEN = re.compile(r"\d[\w.,:/-]*\w|\w[\w'’-]*")
 _TIME = re.compile(r"\d{1,2}:\d\d|\d{1,2}(?:am|pm)")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _MONTHS = frozenset(name.casefold() for names in (month_name, month_abbr) for name in names if name)
+_WEEKDAYS = frozenset(name.casefold() for names in (day_name, day_abbr) for name in names)
+_TO = (["to"], ["till"], ["until"], ["through"])
 _VERBS = frozenset(
     "is are was were be has have had can may must will shall should do does did cannot costs takes "
     "lasts opens closes starts begins ends runs lives works leaves departs arrives needs requires "
     "gives gets pays allows offers includes holds contains uses keeps stores sends receives "
-    "accepts supports exports imports listens charges ships delivers follows leads reports "
+    "accepts contact supports exports imports listens charges ships delivers follows leads reports "
     "belongs comes goes weighs measures covers expires answers speaks plays stays sits "
     "became becomes moved founded born died wrote made sells serves means equals call write "
     "ask use pay send bring return withdraw press set open close".split()
@@ -51,6 +55,37 @@ _AUXILIARIES = frozenset("do does did can".split())
 _LEFT_OUT = frozenset("a an the now currently then henceforth".split())
 _NEGATED = re.compile(r"n['’]t\b", re.IGNORECASE)
 _COMMA = re.compile(r",\s*(?:and|or)\b|,|\b(?:and|or)\b|&")
+_NOT = re.compile(
+    r"(?:,\s(?:and\s)?not|\sand\snot|,?\s(?:instead of|rather than))\s"
+    r"(?P<old>[^,;.!?]{1,60})[.!]?$",
+    re.IGNORECASE,
+)
+_TAIL = 100
+"""Characters of a sentence's end in which the old value is taken back."""
+_DEFINITE = re.compile(
+    r"(?P<what>(?:(?i:the|our|my|your|his|her|its|their)|[A-Z]\S{0,40}['’]s)\s[^,;:]{1,80}?\s"
+    r"(?:is|was)(?:\snow)?(?:\s(?:called|named))?)\s(?P<value>\S.*)$"
+)
+"""What only one thing can be at a time, and what it is."""
+_SEVERAL = re.compile(
+    r"\b(?:one of|another|example|part|member|partner|supplier|sponsor|customer|client|competitor|"
+    r"friend|brother|sister|son|daughter|child|colleague|neighbour|assistant|topic|speaker|guest|"
+    r"driver|hobby)\b",
+    re.IGNORECASE,
+)
+"""Of what there may be several."""
+_PEOPLE = re.compile(r"\w+(?:an|ish|ese|ench|utch|reek|wiss|elsh|erman)", re.IGNORECASE)
+"""One word that may say of what country something is, and not what it is."""
+_ADDS = re.compile(r"\b(?:also|too|as well|additionally|besides|another)\b", re.IGNORECASE)
+_CONSISTS = re.compile(r"\b(?:consists? of|comprises?|composed of|made up of)\b", re.IGNORECASE)
+_ITEM = 4
+"""Words of what is listed."""
+_AMOUNTS = {
+    word: str(n)
+    for n, word in enumerate(
+        "two three four five six seven eight nine ten eleven twelve".split(), start=2
+    )
+}
 _LONGEST = 6
 """Words of a value."""
 _WORDS = 400
@@ -64,9 +99,11 @@ class Restated:
     """How a new sentence differs from an old one of its form.
 
     Attributes:
-        kind: In quantities, in other numbers, in a name, by a denial, or in other words.
+        kind: In quantities, in other numbers, in a name, by a denial, in a state (open, closed), in
+            the name of what only one thing can be, in what a list has, or in other words.
         before: What stands before the value, in the new one.
-        ends: Whether one value differs, and it ends the sentence.
+        ends: Whether one value differs, and it ends the sentence; of a state, whether it is said in
+            as many words.
         listed: Whether one name of a list differs, with which the sentence ends: who says the
             others again gives the list anew.
         about: Whether both are about the same, as far as that can be told.
@@ -81,11 +118,21 @@ class Restated:
 
 def compare_forms(old: str, new: str) -> Restated | None:
     """How ``new`` differs from ``old``; None: they are not of one form, or say the same."""
+    old, new = (drop_present(drop_lead(text)) for text in (old, new))
+    new = _drop_taken_back(new, old)
+    if (change := compare_states(old, new)) is not None:
+        return Restated("state", ends=change == "replaces")
+    if is_moved(old, new):
+        return Restated("state", ends=True)
     one, two = _read_words(old), _read_words(new)
     if not one or not two:
         return None
     if _denies(one, two):
         return Restated("denial")
+    if (named := _compare_named(old, new)) is not None:
+        return named
+    if (listed := _compare_lists(old, new)) is not None:
+        return listed
     before, after = [w.text for w in one], [w.text for w in two]
     if not _may_be_form(before, after):
         return None
@@ -115,6 +162,16 @@ def compare_forms(old: str, new: str) -> Restated | None:
     )
 
 
+def _drop_taken_back(new: str, old: str) -> str:
+    """A new sentence without the old value that it takes back: "… is 5 May, not 3 May."."""
+    found = _NOT.search(new[-_TAIL:])
+    if found is None:
+        return new
+    said, back = ([w.text for w in _read_words(text)] for text in (old, found["old"]))
+    stands = any(said[at : at + len(back)] == back for at in range(len(said) - len(back) + 1))
+    return new[: len(new) - len(found[0])] if back and stands else new
+
+
 def replaces(
     found: Restated, surely_one: Callable[[str], bool], surely_many: Callable[[str], bool]
 ) -> bool:
@@ -126,6 +183,8 @@ def replaces(
     """
     if found.kind == "denial":
         return True
+    if found.kind in ("state", "named"):
+        return found.ends
     if found.kind == "quantity":
         return not surely_many(found.before)
     sort = found.kind in ("number", "name")
@@ -149,10 +208,53 @@ def numbers_of(text: str) -> tuple[list[str], list[str]]:
     return sorted(found), sorted(units)
 
 
+def _compare_named(old: str, new: str) -> Restated | None:
+    """Another name or code of what only one thing can be: "Our address is Main Street 5, Graz."."""
+    was, now = _DEFINITE.match(old), _DEFINITE.match(new)
+    if was is None or now is None or _key(was["what"]) != _key(now["what"]):
+        return None
+    values = [found["value"].rstrip(" .!") for found in (was, now)]
+    if _key(values[0]) == _key(values[1]) or _SEVERAL.search(now["what"]):
+        return None
+    if any(len(value.split()) > _LONGEST or not _is_proper(value) for value in values):
+        return None
+    kinds = [_PEOPLE.fullmatch(value) is not None for value in values]
+    return Restated("named", now["what"], ends=True) if not any(kinds) else None
+
+
+def _is_proper(value: str) -> bool:
+    """Whether a value is a name or a code, and no more: "Park Lane 9, Graz", "4.3"."""
+    words = [word.strip(",") for word in value.split()]
+    return all(w[:1].isupper() or w[:1].isdigit() or w in _JOINING for w in words) and (
+        words[0] not in _JOINING
+    )
+
+
+def _key(text: str) -> list[str]:
+    return [word.text for word in _read_words(text)]
+
+
+def _compare_lists(old: str, new: str) -> Restated | None:
+    """A list that is given again, with more in it or less."""
+    was, now = (_COMMA.split(text.rstrip(" .!")) for text in (old, new))
+    if max(len(was), len(now)) < 2 or _ADDS.search(new):
+        return None
+    if _key(was[0]) != _key(now[0]) or len(_key(now[0])) < 3:
+        return None
+    items = [{" ".join(_key(item)) for item in some[1:]} - {""} for some in (was, now)]
+    whole = items[0] < items[1] or items[1] < items[0]
+    if items[0] == items[1] or not (whole or (items[0] & items[1] and _CONSISTS.search(now[0]))):
+        return None
+    if any(len(item.split()) > _ITEM for some in items for item in some):
+        return None
+    return Restated("list", now[0].rstrip())
+
+
 def _read_words(text: str) -> list[Word]:
     """The words that say something; a number is one, its marks and all."""
     plain = _NEGATED.sub(" no", text)  # as long as "n't": words stay where they are
-    found = (Word(m[0].casefold(), m.start(), m.end()) for m in _TOKEN.finditer(plain))
+    words = ((m[0].casefold(), m.start(), m.end()) for m in _TOKEN.finditer(plain))
+    found = (Word(_AMOUNTS.get(text, text), start, end) for text, start, end in words)
     return [word for word in found if word.text not in _LEFT_OUT]
 
 
@@ -202,6 +304,8 @@ def _find_verb(words: list[str]) -> int | None:
 def _is_quantity(text: str, words: Sequence[Word], a: int, b: int) -> bool:
     """Whether words[a:b] are an amount with its unit behind it, a time, or a date."""
     span = [word.text for word in words[a:b]]
+    if a and b - a == 1 and (_ends_week(words, a) or (span[0] in _MONTHS and _has_day(words, a))):
+        return True
     if a == 0 or not any(each[:1].isdigit() for each in span):
         return False
     if all(_TIME.fullmatch(each) for each in span):
@@ -223,6 +327,17 @@ def _is_quantity(text: str, words: Sequence[Word], a: int, b: int) -> bool:
 def _is_dated(words: Sequence[Word], n: int) -> bool:
     """Whether a number stands beside the name of a month."""
     return any(words[at].text in _MONTHS for at in (n - 1, n + 1) if 0 <= at < len(words))
+
+
+def _ends_week(words: Sequence[Word], n: int) -> bool:
+    """Whether a weekday is the last of several: "Monday to Friday"."""
+    before = [word.text for word in words[max(0, n - 2) : n]]
+    return words[n].text in _WEEKDAYS and before[-1:] in _TO and {*before[:1]} <= _WEEKDAYS
+
+
+def _has_day(words: Sequence[Word], n: int) -> bool:
+    """Whether the name of a month stands beside a number."""
+    return any(_NUMBER.fullmatch(words[at].text) for at in (n - 1, n + 1) if 0 <= at < len(words))
 
 
 def _classify(spans: Sequence[tuple[str, str]]) -> Kind:

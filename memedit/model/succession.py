@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from memedit.core.text import find_sentence_starts, find_subject
+from memedit.core.text import find_sentence_starts, find_subject, words_of
 from memedit.core.types import Edit, Hit, Record
 from memedit.model.denying import says_only_end
 from memedit.model.judging import Judge
@@ -39,6 +39,14 @@ _PAST = re.compile(
     re.IGNORECASE,
 )
 """In what may hold no longer, where the old one is of now."""
+_ONLY_IF = re.compile(
+    r"\b(?:(?:orders|purchases|bookings|parcels) (?:over|above|from|of|under)|"
+    r"(?:from|over|above|below|under|at least|exceeding|more than|less than)\s"
+    r"(?:[€$£]\s?\d|\d[\d.,]*\s?(?:€|\$|£|(?:euros?|dollars?|pounds?|kg|kilos?)\b)))",
+    re.IGNORECASE,
+)
+"""In what holds for more than so much."""
+_LISTS = re.compile(r",|\b(?:and|or)\b|&", re.IGNORECASE)
 _TIME = r"\d{1,2}(?:[:.h]\d{2})?\s*(?:[ap]\.?m\b\.?|o'clock|h\b)?"
 _SPAN = re.compile(
     rf"\b(?:from|between|open)\s+{_TIME}\s*(?:to|until|till|and|–|-)\s*{_TIME}", re.IGNORECASE
@@ -73,8 +81,28 @@ def find_succeeded(
         elif chance >= (POSSIBLE if whole else SURE):  # of an object the scope tells, too
             perhaps.append(record)
     if _stand_beside(reader, sure):
-        return [], sure + perhaps
+        named = _find_named(sure, edit)
+        return named, [record for record in sure if record not in named] + perhaps
     return sure, perhaps
+
+
+def _find_named(records: Sequence[Record], new: Edit) -> list[Record]:
+    """Of some that hold side by side the one that a new statement names, and not the others: "the
+    Basic plan" where there is a Pro plan, too."""
+    said = {*words_of(new.statement)}
+    each = [{*words_of(r.edit.statement)} for r in records]
+    found = list[Record]()
+    for n, record in enumerate(records):
+        others = [words for m, words in enumerate(each) if m != n]
+        own = [_drop_numbers(each[n] - words) for words in others]
+        theirs = [_drop_numbers(words - each[n]) for words in others]
+        if all(own) and all(theirs) and all(words <= said for words in own):
+            found += [record] if not any(words & said for words in theirs) else []
+    return found
+
+
+def _drop_numbers(words: set[str]) -> set[str]:
+    return {word for word in words if not any(map(str.isdigit, word))}
 
 
 def _stand_beside(reader: Adapted, records: Sequence[Record]) -> bool:
@@ -106,6 +134,10 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
         return False
     if _SPAN.search(old.statement) and _says_one_end(new.statement):
         return False  # "shuts at 7 pm" leaves when it opens
+    if _ONLY_IF.search(new.statement) and not _ONLY_IF.search(old.statement):
+        return False  # "free from 50 euros" leaves what less costs
+    if says_only_end(new.statement) and _LISTS.search(old.statement):
+        return False  # "The gym has closed." leaves the canteen
     if _PAST.search(new.statement) and not _PAST.search(old.statement):
         return False
     if compare_forms(old.statement, new.statement) is not None:

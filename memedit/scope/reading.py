@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
+from memedit.core.plainly import drop_lead, drop_present
 from memedit.core.types import Hit
 
 TextPair: TypeAlias = tuple[str, str]
@@ -24,7 +25,9 @@ def pair_texts(hit: Hit, query: str) -> TextPair:
     """The request around what was compared, and the fact, of a long one its best part."""
     start = query.rfind(hit.view) if hit.view else -1
     end = start + len(hit.view) if start >= 0 else len(query)
-    return window(query, max(start, 0), end), fact_text(hit.record.edit.statement, query)
+    # "Parking is free now.": with "now" it would seem to answer another question than without.
+    fact = drop_present(drop_lead(hit.record.edit.statement))
+    return window(query, max(start, 0), end), fact_text(fact, query)
 
 
 def window(query: str, start: int, end: int, budget: int = REQUEST_CHARS) -> str:

@@ -82,6 +82,13 @@ def test_the_last_turn_counts_and_days_begin_in_the_zone() -> None:
         ("Is it open next week?", "next week", "2026-12-03", "Is it open?"),
         ("What is it next year?", "next year", "2027-07-02", "What is it?"),
         ("Is it open before 3 May?", "before 3 May", "2027-05-02", "Is it open?"),
+        ("Is it open on the 27th?", "on the 27th", "2026-12-27", "Is it open?"),
+        ("Is it open on the 31st?", "on the 31st", "2026-12-31", "Is it open?"),
+        ("Was it open on the 31st?", "on the 31st", "2026-10-31", "Was it open?"),
+        ("Is it open on Boxing Day?", "on Boxing Day", "2026-12-26", "Is it open?"),
+        ("Is it open on New Year's Eve?", "on New Year's Eve", "2026-12-31", "Is it open?"),
+        ("Is it open Easter Monday?", "Easter Monday", "2027-03-29", "Is it open?"),
+        ("Was it open at Easter?", "at Easter", "2026-04-05", "Was it open?"),
     ],
 )  # fmt: skip
 def test_a_day_without_a_year(question: str, words: str, day: str, plain: str) -> None:
@@ -96,7 +103,8 @@ def test_a_day_without_a_year(question: str, words: str, day: str, plain: str) -
     [
         "May I pay 3 euros?", "Is it open on Sundays?", "Is it 9 euros on 31 February?",
         "When is it open on Sunday?", "Is it open the day after tomorrow?", "On which day?",
-        "Is it 9 euros on 3 May 2027?", "It opens on 3 May. How much is it?",
+        "Is it on the 27th floor?", "Is it open on the 32nd?", "Is it 9 euros on 3 May 2027?",
+        "It opens on 3 May. How much is it?",
     ],
 )  # fmt: skip
 def test_no_day_is_named(question: str) -> None:

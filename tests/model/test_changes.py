@@ -105,3 +105,58 @@ def test_what_holds_side_by_side_is_seen_together(desk: Desk) -> None:
     desk.memory.add_many([*map(stated, both)])
     question = "How long do standard and express delivery take?"
     assert sorted(desk.ask(question)) == sorted(both)
+
+
+CLOSED = "We are closed from 24 December to 2 January."
+
+
+def test_a_day_of_what_an_edit_names_is_found(desk: Desk) -> None:
+    """The fault: "Can I come by on Boxing Day?" found no closure over Christmas."""
+    desk.tell(CLOSED)
+    desk.tell("Our refund window is 30 days.")
+    for question in (
+        "Are you open on the 27th?", "Can I come by on Boxing Day?", "Are you open on 27 December?",
+        "Are you open on Christmas Day?", "Is anyone there on New Year's Eve?",
+        "Can I come by on 2 January 2027?",
+    ):  # fmt: skip
+        assert desk.ask(question, "2026-11-29") == [CLOSED], question
+    assert desk.ask("Can I come by?", "2026-12-28") == [CLOSED]
+    assert desk.ask("Can I come by on the 4th?", "2026-12-28") == []
+
+
+@pytest.mark.parametrize(("fact", "question"), [
+    ("Parking is free now.", "How much is parking?"),
+    ("Delivery is now free of charge.", "What does delivery cost?"),
+    ("Breakfast is included.", "How much is breakfast?"),
+    ("Breakfast costs 12 euros.", "Is breakfast included?"),
+    ("There is no setup fee any more.", "How much is the setup fee?"),
+    ("Sorry, I meant the meeting is on Wednesday at 10.", "When is the meeting?"),
+])  # fmt: skip
+def test_what_has_changed_is_found(desk: Desk, fact: str, question: str) -> None:
+    desk.tell(fact)
+    assert desk.ask(question) == [fact]
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("Shipping to Austria costs 8 euros.", "Shipping to Austria is free from 50 euros."),
+    ("Ada is the contact for press questions.",
+     "While Ada is away, Bo is the contact for press questions."),
+    ("The menu has pizza and pasta.", "Pasta is off the menu."),
+])  # fmt: skip
+def test_what_holds_in_some_cases_leaves_the_rule(desk: Desk, old: str, new: str) -> None:
+    desk.tell(old)
+    assert desk.tell(new).superseded == ()
+
+
+def test_of_two_that_hold_side_by_side_the_one_that_is_named_is_replaced(desk: Desk) -> None:
+    plans = [f"The {name} plan costs {n} euros a month." for name, n in (("Basic", 9), ("Pro", 19))]
+    for plan in plans:
+        desk.tell(plan)
+    receipt = desk.tell("We have raised the price of the Basic plan to 11 euros a month.")
+    assert texts(receipt.superseded) == plans[:1]
+
+
+def test_who_takes_it_back_replaces_it(desk: Desk) -> None:
+    desk.tell("The meeting is on Tuesday at 10.")
+    receipt = desk.tell("Sorry, I meant the meeting is on Wednesday at 10.")
+    assert texts(receipt.superseded) == ["The meeting is on Tuesday at 10."]

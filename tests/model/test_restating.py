@@ -31,6 +31,49 @@ def test_corrects(old: str, new: str) -> None:
     assert corrects(old, new) is True
 
 
+@pytest.mark.parametrize(("old", "new"), [
+    ("The default port is 80.", "The default port is 8080."),
+    ("The current version is 4.2.", "The current version is now 4.3."),
+    ("Our address is Main Street 5, Graz.", "Our address is Park Lane 9, Graz."),
+    ("The product is called Tarn.", "The product is called Fjord now."),
+    ("You may work from home two days a week.", "You may work from home three days a week."),
+    ("It ends on 1 March 2027.", "It ends on 1 June 2027."),
+    ("We are open Monday to Friday from 9:00.", "We are open Monday to Saturday from 9:00."),
+    ("The deadline is 3 May.", "Correction: the deadline is 5 May."),
+    ("The deadline is 3 May.", "The deadline is 5 May, not 3 May."),
+    ("The deadline is 3 May.", "The deadline has been moved from 3 May to 5 May."),
+    ("Parking costs 3 euros.", "We have raised the price of parking from 3 to 4 euros."),
+])  # fmt: skip
+def test_corrects_whatever_the_relation_sounds_like(old: str, new: str) -> None:
+    assert corrects(old, new, one=False) is True
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("Our partner is Acme.", "Our partner is Initech."),
+    ("The CEO is Ada.", "The CEO is German."),
+    ("The CEO is Ada.", "The CEO is on holiday."),
+    ("The code for locker 3 is 4711.", "The code for locker 4 is 4712."),
+    ("We open on Monday.", "We open on Friday."),
+    ("The deadline in Graz is 3 May.", "The deadline in Linz has been moved from 3 May to 5 May."),
+    ("The deadline is 9 May.", "The exam has been moved from 3 May to 5 May."),
+])  # fmt: skip
+def test_what_may_be_another_stays(old: str, new: str) -> None:
+    assert not corrects(old, new, one=False)
+
+
+@pytest.mark.parametrize(("old", "new", "kind"), [
+    ("We take Visa, Mastercard and PayPal.", "We take Visa and Mastercard.", "list"),
+    ("We take Visa and Mastercard.", "We take Visa, Mastercard and PayPal.", "list"),
+    ("The board consists of Ada, Bo and Cy.", "The board consists of Ada, Bo and Dee.", "list"),
+    ("We take Visa and Mastercard.", "We take Visa and PayPal.", "name"),
+    ("We take Visa and Mastercard.", "We also take Visa, Mastercard and PayPal.", None),
+])  # fmt: skip
+def test_a_list_that_is_given_again(old: str, new: str, kind: str | None) -> None:
+    found = compare_forms(old, new)
+    assert (found and found.kind) == kind
+    assert not corrects(old, new)  # told, and the newer seen alone; never retired
+
+
 def test_a_long_text_is_no_sentence() -> None:
     words = "and so on " * 1_000
     assert compare_forms(f"{words} 3 days.", f"{words} 5 days.") is None
@@ -55,10 +98,8 @@ def test_is_about_something_else_or_says_the_same(old: str, new: str) -> None:
 @pytest.mark.parametrize(("old", "new"), [
     ("Kirk is interested in Chess.", "Kirk is interested in Golf."),  # several values
     ("Departures are at 9:15.", "Departures are at 10:15."),
-    ("The default port is 80.", "The default port is 8080."),
     ("Withdrawals are free with the Gold card.", "Withdrawals are free with the Basic card."),
     ("Mira is tired.", "Mira is happy."),
-    ("The fee is 30 euros.", "The fee is waived."),
     ("The plan costs 30 euros.", "The plan costs 40 dollars."),
 ])  # fmt: skip
 def test_unsure_is_not_sure(old: str, new: str) -> None:

@@ -1,0 +1,55 @@
+"""The same question in another shape: what is free has no price, and what has a price may be asked
+whether it is free.
+
+"How much is breakfast?" is answered by "Breakfast is included.", "Is breakfast included?" by
+"Breakfast costs 12 euros.".
+"""
+
+from __future__ import annotations
+
+import re
+
+_THING = (
+    r"(?:a |an |your )?(?!(?:it|this|that|they|these|there)\b)"
+    r"(?P<what>[\w'’-]+(?: [\w'’-]+){0,5}?)"
+)
+_PRICE = re.compile(
+    rf"(?:how much (?:is|are|does|do|will)|what (?:does|do|is the (?:price|cost) (?:of|for)|"
+    rf"(?:is|are) the (?:charges?|fees?) for)|how expensive (?:is|are)|what do (?:i|you|we|guests|"
+    rf"customers) (?:have to )?pay for|how much do (?:i|you|we|guests|customers) pay for) {_THING}"
+    r"(?: cost| be)?\s?\?*$",
+    re.IGNORECASE,
+)
+_FREE = re.compile(
+    rf"(?:(?:is|are) (?:there )?{_THING}(?: free(?: of charge)?|"
+    rf" included(?: in the (?:price|rate))?| extra|(?<=fee)|(?<=charge)|(?<=deposit))|"
+    rf"(?:does|do) {_THING.replace('what', 'other')} cost (?:extra|anything)|"
+    rf"do (?:i|we|you) (?:have|need) to pay (?:extra )?for "
+    rf"{_THING.replace('what', 'third')})\s?\?*$",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(
+    rf"how long (?P<be>is|are) {_THING} open(?P<rest>(?: [\w'’]+){{0,4}})\s?\?*$", re.I
+)
+_LONGEST = 160
+"""Characters of a question that is read."""
+_FEES = ("fee", "charge", "deposit", "surcharge")
+
+
+def reshape(question: str) -> tuple[str, ...]:
+    """Other shapes of a question; () of most."""
+    text = " ".join(question.split())
+    if len(text) > _LONGEST:
+        return ()
+    if found := _PRICE.match(text):
+        what = found["what"]
+        be = "Are" if what.endswith("s") else "Is"
+        named = what.removeprefix("the ")
+        fee = (f"Is there a {named}?",) if what.endswith(_FEES) else ()
+        return (*fee, f"{be} {what} free?", f"{be} {what} included?")
+    if found := _FREE.match(text):
+        what = found["what"] or found["other"] or found["third"]
+        return (f"What is the {what}?" if what.endswith(_FEES) else f"What does {what} cost?",)
+    if found := _OPEN.match(text):
+        return (f"Until when {found['be']} {found['what']} open{found['rest']}?",)
+    return ()

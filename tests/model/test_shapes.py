@@ -1,0 +1,28 @@
+"""A question in another shape."""
+
+from __future__ import annotations
+
+import pytest
+
+from memedit.model.shapes import reshape
+
+
+@pytest.mark.parametrize(("question", "shape"), [
+    ("How much is breakfast?", "Is breakfast included?"),
+    ("What does the day ticket cost?", "Is the day ticket free?"),
+    ("How much is the setup fee?", "Is there a setup fee?"),
+    ("Is breakfast included?", "What does breakfast cost?"),
+    ("Is there a setup fee?", "What is the setup fee?"),
+    ("Do I have to pay for parking?", "What does parking cost?"),
+    ("Does breakfast cost extra?", "What does breakfast cost?"),
+    ("How long is the branch in Linz open?", "Until when is the branch in Linz open?"),
+])  # fmt: skip
+def test_another_shape(question: str, shape: str) -> None:
+    assert shape in reshape(question)
+
+
+@pytest.mark.parametrize("question", [
+    "How much is it?", "Is there a lift?", "Is the shop open?", "How long is the film?", "Parking?"
+])  # fmt: skip
+def test_most_have_one_shape(question: str) -> None:
+    assert reshape(question) == ()
