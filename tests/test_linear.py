@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 
 import pytest
 
 from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
 from memedit.core.naming import guess_subject
+from memedit.core.plainly import drop_present, takes_back
 from memedit.core.registry import parse_call
 from memedit.core.suspicion import find_in_texts
 from memedit.core.text import find_sentence_starts
+from memedit.core.times import find_named_days
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
 from memedit.editors.prompting.abroad import find_answers
@@ -24,7 +27,10 @@ from memedit.editors.prompting.reasoning import find_conclusion, find_result
 from memedit.editors.prompting.verdicts import verdict
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
+from memedit.model.denying import says_only_end
 from memedit.model.ellipsis import fill_in
+from memedit.model.restating import compare_forms
+from memedit.model.shapes import reshape
 from memedit.scope.features import names_another_owner
 from memedit.scope.feedback import distance
 from memedit.serving.upstream.placing import clean
@@ -67,6 +73,19 @@ def continued(text: str) -> tuple[str, ...]:
     return fill_in(f"And {text}x?", f"Who is the a of {text}")
 
 
+def told(text: str) -> object:
+    return takes_back(text), says_only_end(drop_present(text)), reshape(text)
+
+
+def restated(text: str) -> object:
+    return compare_forms(f"The A is {text}", f"The A is {text} B, not {text}")
+
+
+def dated(text: str) -> object:
+    now = datetime(2026, 11, 29, tzinfo=timezone.utc)
+    return find_named_days(f"on {text} in {text}", now, timezone.utc)
+
+
 def valued(text: str) -> str:
     return single_value_of(text, "")
 
@@ -94,8 +113,12 @@ TEXTS: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize(
-    "act", [asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued, valued]
-)
+    "act",
+    [
+        asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued, valued,
+        told, restated, dated,
+    ],
+)  # fmt: skip
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:
     grows_linearly(act, text, 3_000)
 

@@ -225,9 +225,9 @@ def _compare_named(old: str, new: str) -> Restated | None:
 def _is_proper(value: str) -> bool:
     """Whether a value is a name or a code, and no more: "Park Lane 9, Graz", "4.3"."""
     words = [word.strip(",") for word in value.split()]
-    return all(w[:1].isupper() or w[:1].isdigit() or w in _JOINING for w in words) and (
-        words[0] not in _JOINING
-    )
+    if not words or words[0] in _JOINING:
+        return False
+    return all(w[:1].isupper() or w[:1].isdigit() or w in _JOINING for w in words)
 
 
 def _key(text: str) -> list[str]:
