@@ -61,6 +61,7 @@ def test_a_database_that_goes_down_again_and_again(database: postgres.Cluster) -
         while [len(w.acknowledged) > n for w, n in zip(writers, before, strict=True)].count(
             True
         ) < 2:
+            assert all(writer.is_alive() for writer in writers)
             time.sleep(0.005)
         time.sleep(rng.uniform(0, 0.2))
         database.kill() if number % 2 else database.stop(rng.choice([SIGINT, SIGQUIT]))
