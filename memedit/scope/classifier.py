@@ -45,6 +45,7 @@ from memedit.scope.weighing import (
     choose_each_to_read,
     choose_weighed,
     lower_unsure,
+    require_bearing,
     require_chance,
     similarities_near,
 )
@@ -327,9 +328,8 @@ class ClassifierScope:
                 chances[i] = 0.0
             else:
                 chances[i] = np.maximum(chances[i], floor)
-            if read and (least := require_chance(hit, len(similarities_near(hits)))):
-                asks, bears = chances[i].tolist()
-                chances[i] = lower_unsure(asks, bears, least, self.threshold, self.informing)
+            if read:
+                chances[i] = self._lower_unsure(hit, len(similarities_near(hits)), chances[i])
         order = sorted(
             range(len(weighed)),
             key=lambda i: (*chances[i].tolist(), weighed[i].record.sequence),
@@ -350,6 +350,17 @@ class ClassifierScope:
             candidates=tuple(ranked),
             unsure=self.threshold - self.abstain <= best < self.threshold,
         )
+
+    def _lower_unsure(self, hit: Hit, near: int, chances: Floats) -> Floats:
+        """The probabilities of a candidate among so many that are near, below the thresholds where
+        it must be more probable."""
+        asks, bears = chances.tolist()
+        if least := require_chance(hit, near):
+            asks, bears = lower_unsure(asks, bears, least, self.threshold, self.informing)
+        least = require_bearing(hit, near, self.informing)
+        if asks < self.threshold and self.informing <= bears < least:
+            asks, bears = lower_unsure(asks, bears, least, self.threshold, self.informing)
+        return np.array((asks, bears), np.float32)
 
     def _rank(self, hit: Hit, chances: Floats, read: bool, beside: bool) -> Hit:
         """The candidate with its probabilities [2], and what it is to the query: nothing where it

@@ -29,6 +29,10 @@ _FAINT, SURE = 0.35, 0.5
 probable as this."""
 _UNLIKE, _SURER = 0.5, 0.7
 """The same, of an edit with a subject where many others are as near."""
+_NAMED, _MOST_NAMED = 3, 0.9
+"""How many times the threshold's probability of bearing an edit needs whose subject is named, where
+so many are near, unless it is asked, and the most that it needs: of many facts one more often has
+the subject of a question than bears on its answer."""
 _BELOW = 0.99
 """Share of a threshold to which less sure ones are lowered."""
 _LONG, _ASKING = 24, 0.7
@@ -111,6 +115,14 @@ def require_chance(hit: Hit, near: int) -> float:
     if near >= _CROWD and hit.record.edit.subject is not None and hit.similarity < _UNLIKE:
         return _SURER
     return SURE if hit.similarity < _FAINT else 0.0
+
+
+def require_bearing(hit: Hit, near: int, informing: float) -> float:
+    """How probable it must be that a candidate bears, among so many that are near, if it is not
+    asked: a threshold, or more."""
+    if hit.mention is None or near < _CROWD:
+        return informing
+    return max(informing, min(_NAMED * informing, _MOST_NAMED))
 
 
 def lower_unsure(

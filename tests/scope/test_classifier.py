@@ -21,6 +21,7 @@ from memedit.scope.weighing import (
     choose_to_read,
     choose_weighed,
     lower_unsure,
+    require_bearing,
     require_chance,
 )
 
@@ -68,6 +69,14 @@ def test_what_is_hardly_alike_must_be_sure() -> None:
     assert lower_unsure(0.45, 0.6, 0.5, 0.3, 0.2) == (0.99 * 0.3, 0.6)
     assert lower_unsure(0.1, 0.4, 0.5, 0.3, 0.2) == (0.1, 0.99 * 0.2)
     assert lower_unsure(0.8, 0.9, 0.7, 0.3, 0.2) == (0.8, 0.9)
+
+
+def test_of_many_edits_one_that_is_only_named_must_bear_more_surely() -> None:
+    named = hit(0.4, named=True)
+    assert require_bearing(named, 40, 0.2) == pytest.approx(0.6)
+    assert require_bearing(named, 5, 0.2) == require_bearing(hit(0.4), 40, 0.2) == 0.2
+    assert require_bearing(named, 40, 0.5) == 0.9
+    assert require_bearing(named, 40, 1.0) == 1.0  # never
 
 
 def test_what_is_weighed_depends_on_whether_something_reads_it() -> None:
@@ -137,6 +146,18 @@ def test_an_edits_own_words_fire_whatever_is_read(reader: Reader, memory: EditMe
     own = ["Ada Quist was born in"]
     decision = ClassifierScope().decide(own, memory.search(own))[0]
     assert decision.hits[0].score == 1.0
+
+
+def test_of_many_edits_a_named_one_that_may_bear_is_not_told(
+    reader: Reader, memory: EditMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "logits", lambda pairs: np.array([(-9.0, 0.0)] * len(pairs)))
+    asked = ["Does Ada Quist like skating?"]
+    (few,) = ClassifierScope().decide(asked, memory.search(asked))
+    memory.add_many([Edit(f"{n} Quist was born in", "Bern", f"{n} Quist") for n in range(20)])
+    (many,) = ClassifierScope().decide(asked, memory.search(asked, k=16))
+    assert [hit.record.edit.subject for hit in few.informs] == ["Ada Quist"]
+    assert few.informs[0].bearing == pytest.approx(0.5) and not many
 
 
 POLICY = Edit.from_statement("Ada Quist answers mails within two days.")
