@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -427,3 +428,27 @@ _CONTRAST = """() => {
 _NAMELESS = """() => [...document.querySelectorAll('button, input, textarea, select')].filter((e) =>
   e.offsetParent && !(e.textContent.trim() || e.ariaLabel || (e.labels || []).length))
   .map((e) => e.id)"""
+
+
+def test_what_an_answer_was_worked_out_from_is_no_contradiction(
+    browser: Any, server: tuple[Running, str]
+) -> None:
+    """The fault: "None of your edits is about this", "not at all" sure, above the fact that the
+    answer came from; and "Recognised by: i"."""
+    page = opened(browser, server)
+    found: dict[str, Any] = {
+        "query": "Can I pay by invoice?", "answer": "Yes.", "base_answer": "I do not know.",
+        "in_scope": False, "unsure": False, "hits": [], "candidates": [{"id": "1", "fact": "x"}],
+        "informs": [{"id": "2", "fact": "We take invoices."}], "score": 0.1, "threshold": 0.3,
+    }  # fmt: skip
+    page.route("**/v1/explain", lambda route: route.fulfill(body=f"data: {json.dumps(found)}\n\n"))
+    ask(page, "Can I pay by invoice?")  # the tiny model works out nothing
+    said = page.inner_text("#why")
+    assert said.startswith("No edit says this itself; the answer was worked out from what bears")
+    assert "The answer depends on: We take invoices. It should have answered" in said
+    assert "None of your edits" not in said and "How sure" not in said
+    hit = {"id": "2", "fact": "We take invoices.", "mention": "", "words": ["i"], "document": None}
+    found |= {"in_scope": True, "hits": [hit], "informs": []}
+    ask(page, "Can I pay by invoice?")
+    page.wait_for_selector("#why >> text=Answered from your edit: We take invoices.")
+    assert "Recognised by" not in page.inner_text("#why") and page.problems == []

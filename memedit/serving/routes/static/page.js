@@ -153,6 +153,7 @@ const nearest = (found) => state.left.get(found.query) || found.candidates[0];
 
 function why(found) {
   const lines = [];
+  const informs = found.informs || [];
   if (found.in_scope) {
     const hit = found.hits[0];
     // A reader may find in a fact no answer to the question: the model's own stands, word for word.
@@ -161,8 +162,11 @@ function why(found) {
     if (own) lines.push(el("p", "If that is wrong, say the right answer under “This answer is wrong”.", { class: "quiet" }));
     const of = hit.document;
     if (of) lines.push(el("p", `Document ${of.name}, version ${of.version}, passage ${of.passage} of ${of.of}`, { class: "quiet" }));
-    const matched = [hit.mention, ...hit.words].filter(Boolean);
+    const matched = [hit.mention, ...hit.words].filter((word) => word && !/^[a-z]$/i.test(word)); // "I" tells nothing
     if (matched.length) lines.push(el("p", "Recognised by: " + [...new Set(matched)].join(", "), { class: "quiet" }));
+  } else if (informs.length) {
+    const own = found.answer === found.base_answer;
+    lines.push(el("p", "No edit says this itself; " + (own ? "with what bears on it, the answer is the same as without." : "the answer was worked out from what bears on it.")));
   } else {
     lines.push(el("p", found.unsure ? "One of your edits came close, but not close enough: the model answered by itself." : "None of your edits is about this: the model answered by itself."));
     const near = nearest(found);
@@ -172,8 +176,12 @@ function why(found) {
       lines.push(line);
     }
   }
-  for (const hit of found.informs || []) lines.push(el("p", "The answer depends on: " + hit.fact, { class: "quiet" }));
-  if (!found.in_scope && !found.candidates.length) return lines;
+  for (const hit of informs) {
+    const line = el("p", "The answer depends on: " + hit.fact + " ", { class: "quiet" });
+    if (!found.in_scope) line.append(button("It should have answered", () => missed(hit.id, found.query)));
+    lines.push(line);
+  }
+  if (!found.in_scope && (informs.length || !found.candidates.length)) return lines;
   const score = el("p", "How sure that this edit is meant: " + sureness(found) + " ", {
     title: "Score " + found.score.toFixed(3) + "; an edit is used from " + found.threshold.toFixed(3),
   });
