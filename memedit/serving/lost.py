@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from fastapi import FastAPI, Request
@@ -17,8 +17,12 @@ _LONGEST = 200
 """Characters of a path that is compared."""
 
 
-def explain_lost(request: Request) -> ApiError:
+def explain_lost(request: Request, allowed: Sequence[str] = ()) -> ApiError:
     """404, or 405 where the path is a route's and the method is not.
+
+    Args:
+        request: That no route takes.
+        allowed: Methods that a route of its path has told that it takes.
 
     A client's base URL ends in ``/v1`` for some and before it for others: what is asked for without
     it, or with it twice, is the likeliest slip of all.
@@ -26,7 +30,7 @@ def explain_lost(request: Request) -> ApiError:
     method, path = request.method, request.url.path
     asked = f"{method} {path}"
     routes = _describe_routes(request.app)
-    if others := _methods(routes, path):
+    if others := _methods(routes, path) or sorted(allowed):
         return ApiError(
             405, f"{asked}: here it is {' or '.join(others)}.", code="method_not_allowed",
             headers={"Allow": ", ".join(others)},
@@ -60,7 +64,9 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         if error.status_code in {404, 405}:
-            told = explain_lost(request)
+            # Routes that the OpenAPI document leaves out ("/mcp") say themselves what they take.
+            allowed = (error.headers or {}).get("Allow", "")
+            told = explain_lost(request, [each for each in allowed.split(", ") if each])
         else:
             message = f"{request.method} {request.url.path}: {error.detail}"
             told = ApiError(error.status_code, message, headers=error.headers)
