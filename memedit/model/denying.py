@@ -36,7 +36,7 @@ _STEM = 5
 _THERE = frozenset("we us our you offer provi sell sold run exist avail still curre now".split())
 """Stems of words with which a fact says only that something is there."""
 _UNSURE = re.compile(r"\b(?:if|unless|until|when|whether|once|in case)\b", re.IGNORECASE)
-_DOUBTED = re.compile(
+DOUBTED = re.compile(
     r"\b(?:true|false|untrue|rumou?rs?|sa(?:y|ys|id)|tells?|told|claim(?:s|ed)?|thinks?|thought|"
     r"believes?|heard|perhaps|maybe|possibly|probably|allegedly|in case)\b|\?",
     re.IGNORECASE,
@@ -88,7 +88,7 @@ def _is_doubtful(text: str, at: int) -> bool:
     starts = [*find_sentence_starts(text), len(text)]
     n = bisect_right(starts, at)
     sentence = text[starts[n - 1] : starts[n]]
-    return bool(_DOUBTED.search(sentence) or LATER.search(sentence))
+    return bool(DOUBTED.search(sentence) or LATER.search(sentence))
 
 
 def is_gone(new: Edit, old: Edit, *, alone: bool) -> bool:

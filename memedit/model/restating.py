@@ -26,6 +26,7 @@ _TIME = re.compile(r"\d{1,2}:\d\d|\d{1,2}(?:am|pm)")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _MONTHS = frozenset(name.casefold() for names in (month_name, month_abbr) for name in names if name)
 _WEEKDAYS = frozenset(name.casefold() for names in (day_name, day_abbr) for name in names)
+_EVERY_WEEK = frozenset(f"{name}s".casefold() for name in day_name)
 _TO = (["to"], ["till"], ["until"], ["through"])
 _VERBS = frozenset(
     "is are was were be has have had can may must will shall should do does did cannot costs takes "
@@ -37,6 +38,7 @@ _VERBS = frozenset(
     "ask use pay send bring return withdraw press set open close".split()
 )
 _ABOUT = frozenset("we you they i customers employees members guests visitors drivers".split())
+_WHOSE = frozenset("our your my we you".split())
 IDENTIFIES = frozenset(
     "ward room train bus tram line flight gate platform floor level building block house locker "
     "desk seat track lane road route highway order invoice ticket case class course grade group "
@@ -49,6 +51,12 @@ NO_UNIT = frozenset(
     "a an the of in on at by to for from with and or as is are was were has have had can may must "
     "will do does did that which who when if but than until till per".split()
 )
+_UNITS = frozenset(
+    "am pm a.m p.m o'clock o’clock h sharp noon % € $ £ eur usd gbp chf euro euros dollar dollars "
+    "pound pounds cent cents second seconds minute minutes hour hours day days week weeks month "
+    "months year years km kilometres m metres kg g grams l litres people persons guests".split()
+)
+"""What may stand behind a number, or be left out."""
 _JOINING = frozenset("of the and de la le du des del di da van von der den el al".split())
 _DENIES = frozenset("not no never cannot".split())
 _AUXILIARIES = frozenset("do does did can".split())
@@ -118,12 +126,12 @@ class Restated:
 
 def compare_forms(old: str, new: str) -> Restated | None:
     """How ``new`` differs from ``old``; None: they are not of one form, or say the same."""
+    if new.rstrip().endswith("?"):
+        return None  # who asks says nothing
     old, new = (drop_present(drop_lead(text)) for text in (old, new))
     new = _drop_taken_back(new, old)
-    if (change := compare_states(old, new)) is not None:
-        return Restated("state", ends=change == "replaces")
-    if is_moved(old, new):
-        return Restated("state", ends=True)
+    if (change := compare_states(old, new)) is not None or is_moved(old, new):
+        return Restated("state", ends=change != "perhaps")
     one, two = _read_words(old), _read_words(new)
     if not one or not two:
         return None
@@ -206,6 +214,20 @@ def numbers_of(text: str) -> tuple[list[str], list[str]]:
         else:
             units.append(words[n + 1].text.rstrip("s") if n + 1 < len(words) else "")
     return sorted(found), sorted(units)
+
+
+def name_parts(old: str, new: str) -> bool:
+    """Whether two sentences of one verb name a thing and a sort of it ("our hotline", "our
+    emergency hotline"), or with nothing but numbers behind it two sorts ("Ada's mobile number")."""
+    one, two = ([w.text for w in _read_words(text)[:_WORDS]] for text in (old, new))
+    at, to = _find_verb(one), _find_verb(two)
+    if at is None or to is None or one[at] != two[to]:
+        return False
+    mine, theirs = set(one[:at]) - _WHOSE, set(two[:to]) - _WHOSE
+    if mine < theirs or theirs < mine:
+        return bool(mine and theirs)
+    bare = all(word.isdecimal() for word in (*one[at + 1 :], *two[to + 1 :]))
+    return bare and mine != theirs
 
 
 def _compare_named(old: str, new: str) -> Restated | None:
@@ -349,9 +371,11 @@ def _classify_pair(old: str, new: str) -> Kind:
     numbers = [re.search(r"\d", each) is not None for each in (old, new)]
     if all(numbers):
         units = [re.sub(r"[\d.,:\s]+", " ", each).split() for each in (old, new)]
-        return "number" if units[0] == units[1] or not (units[0] and units[1]) else "words"
-    if any(numbers):
-        return "words"
+        more = {word.casefold() for some in units for word in some}  # "10 on Sundays" is no unit
+        plain = units[0] == units[1] or (not all(units) and more <= _UNITS)
+        return "number" if plain else "words"
+    if any(numbers) or all(each.casefold() in _EVERY_WEEK for each in (old, new)):
+        return "words"  # what is so on Mondays may be so on Tuesdays, too
     return "name" if _is_name(old) and _is_name(new) else "words"
 
 

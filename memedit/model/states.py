@@ -113,6 +113,14 @@ def compare_states(old: str, new: str) -> Change | None:
     return None
 
 
+def agree_in_state(old: str, new: str) -> bool:
+    """Whether both say the same state of one thing: what is not free and what costs 3 euros."""
+    if max(len(old), len(new)) > _LONGEST or compare_states(old, new) is not None:
+        return False
+    stated = [{(s.about, s.sort, s.value, s.rest) for s in _read_states(t)} for t in (old, new)]
+    return not stated[0].isdisjoint(stated[1]) and not (_MONEY.search(old) and _MONEY.search(new))
+
+
 def _read_states(text: str) -> list[_State]:
     """What a sentence may be read as: it may give a price, which is a state of what it costs, and
     say that there is such a thing."""

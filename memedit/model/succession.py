@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from memedit.core.text import find_sentence_starts, find_subject, words_of
 from memedit.core.types import Edit, Hit, Record
-from memedit.model.denying import says_only_end
+from memedit.model.denying import DOUBTED, says_only_end
 from memedit.model.judging import Judge
 from memedit.model.later import LATER
-from memedit.model.restating import compare_forms, numbers_of
+from memedit.model.restating import compare_forms, name_parts, numbers_of
+from memedit.model.states import agree_in_state
 from memedit.scope.classifier import ClassifierScope
 
 if TYPE_CHECKING:
@@ -132,6 +133,10 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
     """
     if _says_several(old.statement) or LATER.search(new.statement):
         return False
+    if DOUBTED.search(new.statement) or agree_in_state(old.statement, new.statement):
+        return False  # "Is parking free?", "Parking is not free."
+    if name_parts(old.statement, new.statement):
+        return False  # "our emergency hotline"
     if _SPAN.search(old.statement) and _says_one_end(new.statement):
         return False  # "shuts at 7 pm" leaves when it opens
     if _ONLY_IF.search(new.statement) and not _ONLY_IF.search(old.statement):

@@ -160,3 +160,23 @@ def test_who_takes_it_back_replaces_it(desk: Desk) -> None:
     desk.tell("The meeting is on Tuesday at 10.")
     receipt = desk.tell("Sorry, I meant the meeting is on Wednesday at 10.")
     assert texts(receipt.superseded) == ["The meeting is on Tuesday at 10."]
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("Parking costs 3 euros.", "Is parking free?"),
+    ("Parking costs 3 euros.", "Parking is free, isn't it?"),
+    ("Parking costs 3 euros.", "It is not true that parking is free."),
+    ("Parking costs 3 euros.", "Parking is not free."),
+    ("The deadline is 3 May.", "The deadline has been moved from 3 May to 5 May?"),
+    ("We open at 9.", "We open at 10 on Sundays."),
+    ("We open at 9.", "We open at 10 abroad."),
+    ("The sauna is open on Mondays.", "The sauna is open on Tuesdays."),
+    ("Our hotline is 0800 1.", "Our emergency hotline is 0800 2."),
+    ("Ada's phone number is 123.", "Ada's mobile number is 456."),
+])  # fmt: skip
+def test_what_is_asked_or_holds_beside_it_neither_retires_nor_hides(
+    desk: Desk, old: str, new: str
+) -> None:
+    receipt = desk.tell(old)
+    assert desk.tell(new).superseded == ()
+    assert not desk.decider._find_outdated([receipt.record], [*desk.memory.records()][-1])
