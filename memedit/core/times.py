@@ -195,7 +195,10 @@ def _find_near_span(
     if found["tomorrow"]:
         return _add_days(today, 1), _add_days(today, 2)
     if found["weekday"]:
-        away = _WEEKDAYS[found["weekday"].casefold()] - today.weekday()
+        weekday = _WEEKDAYS.get(found["weekday"].casefold())
+        if weekday is None:
+            return None  # "frıday": without case, ı is an i
+        away = weekday - today.weekday()
         away = -(-away % 7) if past else away % 7
         if found["how"].casefold() == "next" and away == 0:
             away = 7
@@ -290,6 +293,8 @@ def _span(found: dict[str, str | None], zone: tzinfo) -> tuple[datetime, datetim
     """[first moment, first moment after it) of a day, a month or a year; None: there is none."""
     year, day = int(found["y"] or 0), found.get("d")
     month = found.get("n") or MONTHS.get((found.get("m") or "").casefold())
+    if month is None and found.get("m"):
+        return None  # "Aprıl": without case, ı is an i
     try:
         start = datetime(year, int(month or 1), int(day or 1), tzinfo=zone)
         if day:

@@ -103,10 +103,14 @@ def _read_day(match: re.Match[str], n: int, last: Day | None) -> Day | None:
     """A day; of the first of two ("from 1 to 15 August") the month of the last one."""
     year = int(match[f"y{n}"]) if match[f"y{n}"] else None
     if feast := match[f"feast{n}"]:
-        begin, end = days_of(feast, year or 2001)
+        try:
+            begin, end = days_of(feast, year or 2001)
+        except (ValueError, OverflowError):  # at the end of the calendar
+            return None
         return year, *((end if last is None else begin).timetuple()[1:3])
     named = match[f"m{n}"] or match[f"n{n}"]
-    month = MONTHS[named.casefold()] if named else last[1] if last else None
+    # "Aprıl": without case, ı is an i.
+    month = MONTHS.get(named.casefold()) if named else last[1] if last else None
     if month is None:
         return None
     if year is None and last is not None and last[0] is not None:
