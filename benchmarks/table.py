@@ -201,6 +201,19 @@ def collect(section: Section, out: Path, n: int | None) -> dict[tuple[str, int],
     return found
 
 
+def place(section: Section, out: Path, n: int | None) -> str:
+    """The options of the command that say where and in what its figures were computed."""
+    counts = dict.fromkeys(section.count(line, n) for line in section.lines)
+    runs = [out / section.name / str(count) for count in counts]
+    known = [read_run(run)["identity"] for run in runs if (run / RUN).is_file()]
+    options = {"device": "cpu", "dtype": "float32"}
+    return "".join(
+        f" --{name} {value}"
+        for name, usual in options.items()
+        for value in sorted({run.get(name, usual) for run in known} - {usual})
+    )
+
+
 def render(
     section: Section, found: Mapping[tuple[str, int], Figures], out: Path, n: int | None
 ) -> str:
@@ -221,7 +234,7 @@ def render(
     return (
         f"## {section.title}\n\n{section.data}, part {section.part}, {settings}.\n\n"
         f"{text}\n\n`python -m benchmarks.table --section {section.name} --data-dir DIR "
-        f"--out OUT`:\n\n{named}\n"
+        f"--out OUT{place(section, out, n)}`:\n\n{named}\n"
     )
 
 
@@ -248,7 +261,7 @@ def measure(
         out: Where runs and tables are kept.
         n: Other than the manifest's numbers of records.
         methods: Only these rows; all by default.
-        base: Fields of the job: model, encoder.
+        base: Fields of the job: model, encoder, device, dtype.
     """
     for section in sections:
         for count, job in section.jobs(data, out, n, methods, **base).items():
@@ -267,6 +280,8 @@ def main(
     manifest: Annotated[Path, typer.Option(help="What is measured.")] = MANIFEST,
     model: Annotated[str | None, typer.Option(help="Other than the packaged one.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Sentence encoder.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="Of the weights.")] = "float32",
 ) -> None:
     """Measure the table, or what is left of it, and write it to OUT/table.md."""
     chosen = [s for s in read_manifest(manifest) if not section or s.name in section]
@@ -282,7 +297,13 @@ def main(
         for name, write in (("counterfact_full", write_corpus), ("zsre", write_prompts)):
             if (file := data_dir / f"{name}.jsonl.gz").is_file():
                 write(file, out)
-        measure(chosen, data_dir, out, n, method or (), model=model, encoder=encoder)
+        base: dict[str, Any] = {
+            "model": model,
+            "encoder": encoder,
+            "device": device,
+            "dtype": dtype,
+        }
+        measure(chosen, data_dir, out, n, method or (), **base)
     text = "\n".join(render(s, collect(s, out, n), out, n) for s in chosen)
     write_atomically(out / "table.md", text)
     Console().print(f"Written to {out / 'table.md'}.")

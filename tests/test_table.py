@@ -21,6 +21,7 @@ from memedit.core.errors import InvalidInputError
 from memedit.data.split import part_of
 from memedit.editors import available
 from memedit.evaluation.measures.summary import Interval
+from memedit.evaluation.runs.part import Job
 from memedit.evaluation.runs.specs import parse
 from tests.helpers import byte_tokenizer, tiny_model
 from tests.training.test_hypernetworks import records
@@ -102,3 +103,20 @@ def test_a_second_run_of_the_command_changes_no_byte(small: dict[str, Any]) -> N
         main(**small, section=["two"])
     with pytest.raises(InvalidInputError, match="No row"):
         main(**small, method=["ROME"])
+
+
+def test_the_model_is_where_and_in_what_the_options_say(small: dict[str, Any]) -> None:
+    main(**small, method=["IKE"], dtype="bfloat16")
+    run = small["out"] / "one" / "1"
+    identity = json.loads((run / "manifest.json").read_text())["identity"]
+    assert (identity["device"], identity["dtype"]) == ("cpu", "bfloat16")
+    assert "--out OUT --dtype bfloat16`" in (small["out"] / "table.md").read_text()
+    # Figures of another place do not mix with these: they begin anew.
+    (run / "cells" / "stale").mkdir()
+    main(**small, method=["IKE"])
+    assert json.loads((run / "manifest.json").read_text())["identity"]["dtype"] == "float32"
+    assert not (run / "cells" / "stale").exists()
+    (section,) = read_manifest(small["manifest"])
+    base: dict[str, Any] = {"model": small["model"], "encoder": "hashing", "device": "meta"}
+    for job in section.jobs(small["data_dir"], small["out"], None, **base).values():
+        assert Job.from_json(job.to_json()).open().engine.device.type == "meta"

@@ -113,11 +113,14 @@ def key_of(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def identity(settings: Settings, *, model: str, data: str, editors: list[str]) -> dict[str, Any]:
+def identity(
+    settings: Settings, *, model: str, data: str, editors: list[str], place: Mapping[str, str]
+) -> dict[str, Any]:
     """What must be the same for rows to belong together.
 
     Args:
         model: Fingerprint of the base model.
+        place: ``device`` and ``dtype`` that it computes with: its last bits depend on them.
         data: Digest of the cases.
         editors: What is compared.
     """
@@ -127,6 +130,7 @@ def identity(settings: Settings, *, model: str, data: str, editors: list[str]) -
         # As a manifest reads back: its tuples are lists, and unequal to tuples.
         "settings": json.loads(json.dumps(asdict(settings))),
         "model": model,
+        **place,
         "data": data,
         "editors": editors,
         "memedit": memedit.__version__,

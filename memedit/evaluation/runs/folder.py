@@ -67,6 +67,10 @@ def begin(
         model=loading.fingerprint(model.base),
         data=cases.digest,
         editors=[spec.text for spec in specs],
+        place={
+            "device": model.engine.device.type,
+            "dtype": str(model.base.dtype).removeprefix("torch."),
+        },
     )
     file = folder / MANIFEST
     if file.is_file():

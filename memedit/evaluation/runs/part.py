@@ -30,6 +30,7 @@ class Job:
         data, n, locality, part: As for :func:`memedit.evaluation.load_cases`.
         target, sources, hard, references: As for :class:`memedit.data.formats.Options`.
         model, encoder: Names; None for the packaged ones.
+        device, dtype: Of the model; None for the CPU, and for what its files have.
         settings: Fields of :class:`~memedit.evaluation.settings.Settings`.
     """
 
@@ -44,6 +45,8 @@ class Job:
     references: str | None = None
     model: str | None = None
     encoder: str | None = None
+    device: str | None = None
+    dtype: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -76,7 +79,8 @@ class Job:
         """The base model, with an empty memory that carries the encoder."""
         from memedit.model.editable import EditableModel
 
-        return EditableModel.from_pretrained(self.model, encoder=self.encoder)
+        how: dict[str, Any] = {"device": self.device, "dtype": self.dtype}
+        return EditableModel.from_pretrained(self.model, encoder=self.encoder, **how)
 
 
 @dataclass(frozen=True, slots=True)
