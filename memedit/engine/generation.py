@@ -8,6 +8,7 @@ since.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -49,11 +50,22 @@ class GenerationSettings:
         return default
 
     @property
-    def eos(self) -> list[int]:
-        eos = self("eos_token_id", [])
-        if isinstance(eos, Tensor):
-            eos = eos.tolist()
-        return list(eos) if isinstance(eos, Sequence) else [int(eos)]
+    def eos(self) -> list[Any]:
+        """Ids of ends, as many as are given, of whatever kind."""
+        return self._list("eos_token_id")
+
+    @property
+    def pad(self) -> Any:
+        """The id that is to stand behind answers; None where nobody says."""
+        ids = self._list("pad_token_id")
+        return ids[0] if len(ids) == 1 else ids or None
+
+    def _list(self, name: str) -> list[Any]:
+        value = self(name, [])
+        if isinstance(value, Tensor):
+            value = value.tolist()
+        # A text is a sequence, too, and no ids.
+        return list(value) if isinstance(value, list | tuple) else [value]
 
 
 class Generation:
@@ -75,6 +87,18 @@ class Generation:
         self.setting = GenerationSettings(batch.options, base.generation_config)
         self.stops = codec.stops(batch.stop)
         self.added = bool(batch.prefix) or any(row.rewritten for row in batch.rows)
+
+    @cached_property
+    def _size(self) -> int:
+        """Tokens that there are: a head may be padded beyond the vocabulary, and a tokenizer may
+        have more tokens than the head."""
+        size: int = self._base.get_output_embeddings().weight.shape[0]
+        return max(size, len(self._codec.tokenizer))
+
+    @cached_property
+    def _eos(self) -> list[int]:
+        """The tokens that end a text. An id that no token has ends none, as in the base."""
+        return [token for token in self.setting.eos if 0 <= token < self._size]
 
     @property
     def answers(self) -> int:
@@ -100,8 +124,10 @@ class Generation:
         batch, setting, stops = self._batch, self.setting, self.stops
         options = dict(batch.options)
         firsts = _take_firsts(options)
-        # Unset, transformers takes the end token, and says so at every call.
-        options.setdefault("pad_token_id", self._codec.pad)
+        # Unset, transformers takes the end token, and says so at every call. The caller's may be no
+        # token of the model's: whoever gives out the ids puts it behind them.
+        options["pad_token_id"] = self._codec.pad
+        self._drop_unfit(options)
         if self.added:
             self._show_caller(options, width)
         held = self._hold_to(options, width)
@@ -109,7 +135,7 @@ class Generation:
         if stops:
             table = self._table()
             least = width + max(1, setting("min_new_tokens", 0))
-            eos = torch.tensor(setting.eos, dtype=torch.long, device=table.device)
+            eos = torch.tensor(self._eos, dtype=torch.long, device=table.device)
             # First: what is taken for likeliest must not be a stop that is forbidden afterwards.
             held = [NotYet(table.index_fill(0, eos, True), least), *held]
             criteria = [*(options.get("stopping_criteria") or ()), StopTokens(table)]
@@ -127,7 +153,7 @@ class Generation:
         samples = setting("do_sample", False) or bool(options.get("logits_processor"))
         texts = [() if row.formed else row.answers or (row.only if samples else ()) for row in rows]
         if any(texts):
-            found.append(OneOf(self._answers(texts), [*setting.eos, *self.stops], width))
+            found.append(OneOf(self._answers(texts), [*self._eos, *self.stops], width))
         if any(row.leans or row.opens for row in rows):
             opens = [self._find_openings(row) for row in rows]
             starts = [self._starts(row) for row in rows]
@@ -186,14 +212,17 @@ class Generation:
         """The token sequences of a text within a sentence and at a beginning."""
         return [ids for form in (f" {text}", text) if (ids := self._codec.ids(form).tolist())]
 
+    def _drop_unfit(self, options: dict[str, Any]) -> None:
+        """Take out what says how the base shall work, not what it shall write, and which what an
+        editor adds leaves no room for: its prefix is a cache already, its gates see whole prompts.
+        """
+        for name in ("cache_implementation", "prefill_chunk_size"):
+            if (self._batch.prefix or self._batch.interventions) and self.setting(name, None):
+                options[name] = None  # a config may ask for it, too
+
     def _table(self) -> Tensor:
         """[V] bool, True at the stop tokens."""
-        # A head may be padded beyond the vocabulary, and a tokenizer may have more tokens than the
-        # head.
-        size = self._base.get_output_embeddings().weight.shape[0]
-        table = torch.zeros(
-            max(size, len(self._codec.tokenizer)), dtype=torch.bool, device=self._base.device
-        )
+        table = torch.zeros(self._size, dtype=torch.bool, device=self._base.device)
         table[list(self.stops)] = True
         return table
 
@@ -222,7 +251,7 @@ class Generation:
         """Ids [n, T] cut at each row's first stop, which becomes end-of-sequence; then padding."""
         if not self.stops or not ids.numel():
             return ids
-        ids, eos = ids.clone(), self.setting.eos
+        ids, eos = ids.clone(), self._eos
         ends = torch.isin(ids, torch.tensor([*self.stops, *eos], device=ids.device))
         stopped = torch.isin(ids, torch.tensor(self.stops, device=ids.device))
         # Behind the first end, but not that end itself.
@@ -251,7 +280,7 @@ def _repetition(setting: GenerationSettings, options: dict[str, Any]) -> list[An
     if penalty != 1.0:
         found.append(RepetitionPenaltyLogitsProcessor(float(penalty)))
         options["repetition_penalty"] = 1.0
-    if size:
+    if size > 0:  # below, transformers leaves it out
         found.append(NoRepeatNGramLogitsProcessor(size))
         options["no_repeat_ngram_size"] = 0
     return found

@@ -18,7 +18,9 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from memedit.core.calls import Row
 from memedit.core.errors import InvalidInputError
+from memedit.engine.generation import GenerationSettings
 from memedit.model.answering import Answering
+from memedit.model.options import check_kinds
 
 _PER_CALL = ("input_ids", "attention_mask", "position_ids", "token_type_ids", "inputs")
 _ONLY_BASE = (
@@ -32,6 +34,8 @@ _ONLY_BASE = (
     "prompt_lookup_num_tokens",
     "custom_generate",
 )
+_IDS = (torch.int32, torch.int64)
+"""What an embedding takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,7 @@ def generate(way: Answering, inputs: Tensor | None, options: Mapping[str, Any]) 
     if not any(mine):
         return base.generate(*(() if inputs is None else (inputs,)), **options)
     request.check_supported()
+    check_kinds(options, base.generation_config)
     inside = [i for i, yes in enumerate(mine) if yes]
     outside = [i for i, yes in enumerate(mine) if not yes]
     budget = Budget.of(options, base.generation_config, width=request.width)
@@ -156,7 +161,19 @@ def generate(way: Answering, inputs: Tensor | None, options: Mapping[str, Any]) 
         # num_return_sequences gives a prompt several lines, one behind the other.
         each = len(tail) // len(outside)
         new |= {i: tail[n * each :][:each] for n, i in enumerate(outside)}
-    return request.result([new[i] for i in range(len(rows))], way.engine.codec.pad)
+    own, asked = way.engine.codec.pad, GenerationSettings(options, None).pad
+    pad = own if asked is None else asked
+    if pad != own:
+        eos = way.engine.eos()
+        new |= {i: _repad(new[i], own, pad, end=own in eos) for i in inside}
+    return request.result([new[i] for i in range(len(rows))], pad)
+
+
+def _repad(ids: Tensor, own: int, pad: int, *, end: bool) -> Tensor:
+    """Ids [n, T] with the caller's padding behind each row, where ours is; ``end``: ours is also
+    how a row ends, which stays."""
+    behind = (ids.flip(-1) == own).cumprod(-1).flip(-1)
+    return ids.masked_fill(behind.cumsum(-1) > end, pad) if ids.numel() else ids
 
 
 def forward(way: Answering, given: Mapping[str, Any]) -> Any:
@@ -199,11 +216,35 @@ def _check_ids(call: str, ids: Any) -> None:
 
 
 def _rows(way: Answering, ids: Tensor | None, mask: Tensor | None) -> list[Row]:
-    """The rows of a call with their decisions; none while there is nothing in memory."""
-    if ids is None or ids.dim() != 2 or not way.live:
+    """The rows of a call with their decisions; none while there is nothing in memory, or where the
+    ids are none that the base knows: what is to be said of that is the base's to say.
+
+    Raises:
+        InvalidInputError: a mask that does not say which of the ids are real.
+    """
+    if ids is None or ids.dim() != 2 or not way.live or ids.dtype not in _IDS:
         return []
-    real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+    real = _real(ids, mask)
+    size = way.engine.base.get_input_embeddings().weight.shape[0]
+    if ((ids < 0) | (ids >= size))[real].any():
+        return []
     return way.decide_rows([way.row(i[m]) for i, m in zip(ids, real, strict=True)])
+
+
+def _real(ids: Tensor, mask: Any) -> Tensor:
+    """[B, T] bool, True at the tokens that are no padding."""
+    if mask is None:
+        return torch.ones_like(ids, dtype=torch.bool)
+    shape = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+    # One row stands for all, as in the base.
+    if shape not in ((len(ids), ids.shape[1]), (1, ids.shape[1])):
+        raise InvalidInputError(
+            f"attention_mask is {shape}, not {tuple(ids.shape)} as the ids are: which of them are "
+            "real, and which padding?",
+            hint="Pass a tensor [B, T] as the tokenizer makes it, or call inside model.unedited().",
+        )
+    real: Tensor = mask.bool().expand_as(ids)
+    return real
 
 
 def merge(
@@ -225,8 +266,7 @@ def merge(
             hint="Call inside model.unedited().",
         )
     ids: Tensor = given["input_ids"]
-    mask = given.get("attention_mask")
-    real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+    real = _real(ids, given.get("attention_mask"))
     inside = [i for i, yes in enumerate(mine) if yes]
     outside = [i for i, yes in enumerate(mine) if not yes]
     answers = edited([rows[i] for i in inside])

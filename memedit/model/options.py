@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
 from memedit.core.errors import InvalidInputError, MemeditError
 from memedit.core.options import unknown_option
+from memedit.engine.generation import GenerationSettings
 
 _LEAST = {
     "max_new_tokens": 1, "max_length": 1, "min_new_tokens": 0, "min_length": 0, "num_beams": 1,
@@ -20,6 +21,10 @@ _LEAST = {
 }  # fmt: skip
 """Whole numbers, and the smallest that each may be."""
 _NUMBERS = ("temperature", "top_p", "repetition_penalty", "length_penalty", "max_time")
+_COUNTED = ("max_new_tokens", "min_new_tokens", "num_beams", "num_return_sequences",
+            "no_repeat_ngram_size")  # fmt: skip
+"""What is counted with while a call is prepared."""
+_WIDEST = 2**63
 _THEIRS = f"{os.sep}transformers{os.sep}generation{os.sep}"
 
 
@@ -43,10 +48,46 @@ def check_lengths(options: Mapping[str, Any], size: int) -> None:
         value = options.get(name)
         if value is not None and not _is(value, Real):
             raise InvalidInputError(f"{name} must be a number, not {value!r:.40}.")
-    ends = options.get("eos_token_id")
-    for end in ends if isinstance(ends, list | tuple) else [] if ends is None else [ends]:
-        if not (_is(end, Integral) and 0 <= end < size) and not hasattr(end, "dtype"):
+    for end in GenerationSettings(options, None).eos:
+        if not (_is(end, Integral) and 0 <= end < size):
             raise InvalidInputError(f"eos_token_id {end!r:.40} is no token of the model's {size}.")
+    check_kinds(options)
+
+
+def check_kinds(options: Mapping[str, Any], default: Any = None) -> None:
+    """See that the options are of their kinds which an edited row's answer is worked out with: what
+    else they may be is transformers' to say, which is asked afterwards.
+
+    Args:
+        options: Of one call of ``generate``.
+        default: The base's own generation config.
+
+    Raises:
+        InvalidInputError: one is of another kind.
+    """
+    setting = GenerationSettings(options, default)
+    for name in _COUNTED:
+        _require(name, setting(name, 1), Integral, "a whole number")
+    _require("repetition_penalty", setting("repetition_penalty", 1.0), Real, "a number")
+    for end in setting.eos:
+        _require("eos_token_id", end, Integral, "a token's id, or a list of ids")
+    if (pad := setting.pad) is not None:
+        _require("pad_token_id", pad, Integral, "a token's id")
+        if not -_WIDEST <= pad < _WIDEST:
+            raise InvalidInputError(f"pad_token_id must be a number of 64 bits, not {pad!r:.40}.")
+    for name in ("logits_processor", "stopping_criteria"):
+        value = setting(name, ())
+        if not isinstance(value, Iterable) or not all(map(callable, value)):
+            raise InvalidInputError(
+                f"{name} must be a list of what can be called with ids and scores, "
+                f"not {value!r:.40}.",
+                hint=f"{name}=[...] of transformers' own, or functions (input_ids, scores).",
+            )
+
+
+def _require(name: str, value: object, kind: type, told: str) -> None:
+    if not isinstance(value, kind):
+        raise InvalidInputError(f"{name} must be {told}, not {value!r:.40}.")
 
 
 def _is(value: object, kind: type) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import GenerationConfig
 
 from memedit import Edit, EditableModel
 from memedit.core.errors import EncoderMismatchError, InvalidInputError, MemeditError
@@ -227,6 +228,78 @@ def test_options_of_generate_that_cannot_be(
 ) -> None:
     with pytest.raises(InvalidInputError):
         model.ask(query, **option)
+
+
+IDS: dict[str, list[Any]] = {
+    "eos_token_id": [2**40, -1, [256, 2**40], "x", {256}, [[5]], float("nan")],
+    "pad_token_id": [2**40, -1, 300, 7, "x", 1.5, 2**63],
+    "bos_token_id": [2**40, -1, "x"], "decoder_start_token_id": [2**40, "x"],
+    "forced_bos_token_id": [2**40, "x"], "forced_eos_token_id": [2**40, -1, [5]],
+    "bad_words_ids": [[[2**40]], [[-1]], [5], [["x"]], "x"],
+    "suppress_tokens": [[2**40], [-1], 5, "x"], "begin_suppress_tokens": [[2**40], "x"],
+    "max_new_tokens": [[2]], "min_new_tokens": ["1"], "num_beams": [[2]],
+    "num_return_sequences": [[1]], "no_repeat_ngram_size": [-1, "x"], "repetition_penalty": ["x"],
+    "logits_processor": [5, "x", [5]], "stopping_criteria": [5],
+    "cache_implementation": ["static"], "prefill_chunk_size": [1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_generate_refuses_options_in_words_or_does_as_the_base(name: str) -> None:
+    """The faults: IndexError of an id that no token has, TypeError, OverflowError of our own."""
+    # Prompts in parts are nothing to an editor that adds text.
+    editor = "grace" if name == "prefill_chunk_size" else "ike"
+    model = EditableModel(
+        helpers.tiny_model(), helpers.byte_tokenizer(), editor=editor, encoder="hashing"
+    )
+    model.edit(IN, "Lyon", subject="France")
+    given = model.tokenizer([IN, "Bread."], return_tensors="pt", padding=True, padding_side="left")
+    for value in IDS[name]:
+        for options in ({name: value}, {"generation_config": GenerationConfig()}):
+            if "generation_config" in options:
+                setattr(options["generation_config"], name, value)
+            asked = {**given, "max_new_tokens": 3, **options}
+            try:
+                model.generate(**asked)
+            except InvalidInputError as error:
+                assert name in str(error)
+            except Exception as error:
+                with pytest.raises(type(error)):
+                    model.base.generate(**asked)
+
+
+def test_the_callers_padding_stands_behind_edited_answers(model: EditableModel) -> None:
+    """The fault: the tokenizer's stood there, whichever was asked for."""
+    texts = [IN, "The capital of France is a"]
+    given = model.tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
+    width = given.input_ids.shape[1]
+
+    def answer(**options: Any) -> list[list[int]]:
+        made: list[list[int]] = model.generate(**given, max_new_tokens=6, **options).tolist()
+        return [row[width:] for row in made]
+
+    own, pad = answer(), model.tokenizer.pad_token_id
+    assert any(pad in row for row in own)
+    for other in (-7, 7, 2**40):
+        wanted = [[other if token == pad else token for token in row] for row in own]
+        assert answer(pad_token_id=other) == wanted
+
+
+@pytest.mark.parametrize("call", ["generate", "forward"])
+def test_ids_and_masks_that_cannot_be(model: EditableModel, call: str) -> None:
+    """The faults: OverflowError, ValueError of our own, of a mask that the base takes, too."""
+    given = model.tokenizer([IN, "Bread."], return_tensors="pt", padding=True, padding_side="left")
+    ids, mask = given.input_ids, given.attention_mask
+    more = {"max_new_tokens": 2} if call == "generate" else {}
+    for odd in (ids - 10_000, ids + 2**40, ids.float(), ids.bool()):
+        with pytest.raises((IndexError, RuntimeError), match="out of range|indices"):
+            getattr(model, call)(input_ids=odd, attention_mask=mask, **more)
+    for odd in (mask[:, 1:], mask[:, None], mask.tolist(), "x"):
+        with pytest.raises(InvalidInputError, match="attention_mask is .* as the ids are"):
+            getattr(model, call)(input_ids=ids, attention_mask=odd, **more)
+    whole = ids[:1].expand(2, -1)
+    for one in (mask[:1], mask[:1].expand(2, -1)):
+        getattr(model, call)(input_ids=whole, attention_mask=one, **more)
 
 
 def test_a_scope_that_is_set_suits_the_memory_too(model: EditableModel) -> None:
