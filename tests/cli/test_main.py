@@ -409,6 +409,29 @@ def test_ctrl_c_ends_with_130_while_it_loads() -> None:
     assert ([line for line in said if line], started.returncode) == (["Interrupted."], 130)
 
 
+_IN_A_CALLBACK = """
+import signal, sys, time, types, weakref
+class Gone: pass
+def app(prog_name):
+    gone = Gone()
+    held = weakref.ref(gone, lambda _: signal.raise_signal(signal.SIGINT))
+    del gone
+    time.sleep(300)
+sys.modules["memedit.cli.commands"] = commands = types.ModuleType("commands")
+commands.app = app
+from memedit.cli.main import main
+main()
+"""
+
+
+def test_ctrl_c_that_comes_in_a_callback_is_heard() -> None:
+    """The fault: a callback (an import's, a lock's) swallowed it with a traceback; all went on."""
+    done = subprocess.run(
+        [sys.executable, "-c", _IN_A_CALLBACK], capture_output=True, text=True, timeout=120
+    )
+    assert (done.stderr.strip(), done.returncode) == ("Interrupted.", 130)
+
+
 def test_every_command_has_help_and_takes_memory_and_model(run: Run) -> None:
     commands = ["add", "import", "list", "show", "forget", "history", "restore", "export", "verify"]
     for words in [("ask",), *(("edit", name) for name in [*commands, "reembed"])]:

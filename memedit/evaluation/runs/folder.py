@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ AGGREGATES = "aggregates.json"
 _LOCK = "lock"
 
 
-def lock_folder(folder: Path, *, wait: float = 0) -> AbstractContextManager[FileLock]:
+@contextmanager
+def lock_folder(folder: Path, *, wait: float = 0) -> Iterator[None]:
     """Context manager: no other process works in this folder.
 
     Args:
@@ -41,13 +42,18 @@ def lock_folder(folder: Path, *, wait: float = 0) -> AbstractContextManager[File
         raise InvalidInputError(
             f"{folder} cannot be made: {error.strerror}.", hint="Name another folder for the run."
         ) from error
+    lock = FileLock(folder / _LOCK)
     try:
-        return FileLock(folder / _LOCK).acquire(timeout=wait)
-    except Timeout:
-        raise InvalidInputError(
-            f"Another process is measuring in {folder}.",
-            hint="Wait for it, or name another folder.",
-        ) from None
+        try:
+            lock.acquire(timeout=wait)
+        except Timeout:
+            raise InvalidInputError(
+                f"Another process is measuring in {folder}.",
+                hint="Wait for it, or name another folder.",
+            ) from None
+        yield
+    finally:
+        lock.release()  # Ctrl-C may come as soon as it is taken
 
 
 def begin(

@@ -54,8 +54,8 @@ def run(
         return
     team = _Team(progress, max(1, (os.cpu_count() or 1) // workers))
     with ThreadPoolExecutor(workers) as pool:
-        running = [pool.submit(team.cell, part) for part in parts]
         try:
+            running = [pool.submit(team.cell, part) for part in parts]
             for future in as_completed(running):
                 future.result()
         except BaseException:  # Ctrl-C too: nothing goes on unattended
@@ -117,6 +117,7 @@ class _Team:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,  # its last words, whichever way they come
                 text=True,
+                errors="replace",  # of words that were cut off as it died
                 env=environment,
                 cwd=PLACE,
             )

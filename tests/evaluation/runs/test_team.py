@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,46 @@ def test_when_one_cell_fails_the_others_are_ended(
         team.run(parts, workers=2, progress=interrupt)
     assert time.monotonic() - start < 60
     assert not {p for p in children(os.getpid()) - before if "time.sleep" in command_of(p)}
+
+
+def test_ctrl_c_while_cells_are_handed_out_ends_those_that_began(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: it was waited for them, hours on end."""
+    from memedit.evaluation.runs import team
+
+    begun = threading.Event()
+
+    def command(part: Part) -> list[str]:
+        begun.set()
+        return [sys.executable, "-S", "-c", "import time\ntime.sleep(300)"]
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *given: Any) -> Any:  # type: ignore[override]
+            if begun.is_set():
+                raise KeyboardInterrupt
+            handed = super().submit(*given)
+            assert begun.wait(60)
+            return handed
+
+    monkeypatch.setattr(team, "command_of", command)
+    monkeypatch.setattr(team, "ThreadPoolExecutor", Pool)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        team.run([Part(job, name, tmp_path, name) for name in EDITORS], workers=2)
+    assert time.monotonic() - start < 60
+
+
+def test_what_a_worker_said_as_it_died_may_be_cut_off(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: UnicodeDecodeError of half a character."""
+    from memedit.evaluation.runs import team
+
+    said = "import os\nos.write(1, 'x é'.encode()[:-1])\nos._exit(1)"
+    monkeypatch.setattr(team, "command_of", lambda part: [sys.executable, "-S", "-c", said])
+    with pytest.raises(WorkerError, match="failed 3 times: x"):
+        team.run([Part(job, "none", tmp_path, "none")], workers=2)
 
 
 _RAY = """
