@@ -255,9 +255,9 @@ def test_generate_refuses_options_in_words_or_does_as_the_base(name: str) -> Non
     model.edit(IN, "Lyon", subject="France")
     given = model.tokenizer([IN, "Bread."], return_tensors="pt", padding=True, padding_side="left")
     for value in IDS[name]:
-        for options in ({name: value}, {"generation_config": GenerationConfig()}):
-            if "generation_config" in options:
-                setattr(options["generation_config"], name, value)
+        config: Any = GenerationConfig.from_dict({})
+        setattr(config, name, value)
+        for options in ({name: value}, {"generation_config": config}):
             asked = {**given, "max_new_tokens": 3, **options}
             try:
                 model.generate(**asked)
