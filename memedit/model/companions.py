@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from memedit.core.secrets import is_secret
 from memedit.core.types import Decision
 
 SURE = 0.65
@@ -32,7 +33,10 @@ def add_companions(decision: Decision) -> Decision:
         hit
         for hit in decision.candidates
         # Passages of documents are shown with what stands around them, and fill a note.
-        if (hit.bearing or 0.0) >= least and hit.passage is None and hit.record.id not in others
+        if (hit.bearing or 0.0) >= least
+        and hit.passage is None
+        and hit.record.id not in others
+        and not is_secret(hit.record.edit)
     ]
     near.sort(key=lambda hit: -(hit.bearing or 0.0))
     chosen = (replace(hit, role=None) for hit in near[: TOLD - len(told)])

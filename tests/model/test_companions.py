@@ -52,6 +52,9 @@ def test_where_nothing_bears_nothing_is_told() -> None:
     [
         hit("fee", None),  # a scope that knows no roles gives none
         replace(CHILD, passage=Passage("house rules", 1, 1, 3)),
+        hit("guest Wi-Fi password", 0.3),  # who asks for the network's name asks for no password
+        hit("code of the alarm", 0.3),
+        hit("Zugangscode zum Lager", 0.3),
     ],
 )
 def test_what_is_never_told_beside(left_out: Hit) -> None:
