@@ -26,7 +26,7 @@ _ROLE = re.compile(
 _LINK = re.compile(r"\b(?:https?|ftp|file|data|javascript):\S|\bwww\.\w|\]\(|<a\s", re.I)
 _CODE = re.compile(
     r"```|<(?:script|img|iframe|svg)\b|\bon(?:error|load)\s*=|\$\([a-z]+ "
-    r"|\b(?:eval|exec|system|popen)\(|\b__import__\b"
+    r"|\b(?:eval|exec|system|popen)(?:\(| [\"'])|\b__import__\b"
     r"|(?-i:\b(?:DROP TABLE|INSERT INTO|SELECT\b.{1,60}\b(?:FROM|CASE))\b)",
     re.I,
 )
@@ -92,21 +92,30 @@ def find_in_texts(texts: Iterable[str]) -> tuple[str, ...]:
 
 def leave_out_orders(fact: str, question: str) -> str:
     """What is told of a fact: of its sentences none that gives the model an order on its answer,
-    unless the question is about that sentence, or there is no other.
+    unless the question is about that sentence, or there is no other; nor one that orders code or
+    is some, where another is what the question is about.
 
     What such a sentence introduces ("…: ") goes with it.
     """
-    if not _TO_ANSWER.search(_fold(fact)):
+    seen = _fold(fact)
+    if not (_TO_ANSWER.search(seen) or _ORDER.search(seen) or _CODE.search(seen)):
         return fact
     starts, asked = find_sentence_starts(fact), _stems(question)
+    sentences = [fact[a:b] for a, b in zip(starts, [*starts[1:], len(fact)], strict=True)]
+    near = [bool(_stems(sentence) & asked) for sentence in sentences]
     kept = []
-    for start, end in zip(starts, [*starts[1:], len(fact)], strict=True):
-        sentence = fact[start:end]
-        if not _TO_ANSWER.search(_fold(sentence)) or _stems(sentence) & asked:
+    for sentence, is_near in zip(sentences, near, strict=True):
+        if is_near or not _is_order(_fold(sentence), answered=any(near)):
             kept.append(sentence)
         elif sentence.rstrip().endswith(":"):
             break
     return "".join(kept).strip() or fact
+
+
+def _is_order(sentence: str, *, answered: bool) -> bool:
+    """Whether a sentence orders something of the answer, or of code where another one answers."""
+    found = _TO_ANSWER.search(sentence)
+    return bool(found or (answered and (_ORDER.search(sentence) or _CODE.search(sentence))))
 
 
 def _stems(text: str) -> frozenset[str]:
