@@ -38,10 +38,14 @@ _BARE = re.compile(
     r"|(?:is|are|does|did|can|will)\s+(?:the|a|an|my|our|this|that)\b|(?:do|are|have|did)\s+you\b)"
 )
 """How a question without its mark begins: "do the following" is none."""
-_TAG = re.compile(r"[\s,–—-](?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh)\s*\?$")
+_TAG = re.compile(
+    r"[\s,–—-](?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh|yeah)\s*\?$"
+)
 _UNMARKED_TAG = re.compile(
     r"(?:[\s,](?:innit|(?:(?:is|are|was|were|do|does|did|could|would|should|must|have|has|had)n|"
-    r"can|won)['’]?t (?:i|we|you|u|it|he|she|they|there|that))|, (?:right|correct))\W{0,3}$"
+    r"can|won)['’]?t (?:i|we|you|u|it|he|she|they|there|that))|, (?:right|correct)"
+    r"|\b(?:is|are|costs?|takes?|opens?|closes?) [^,;:?]{1,60}(?<! the)(?<! to)(?<! on)(?<! all)"
+    r" right)\W{0,3}$"
 )
 _SO = re.compile(
     r"so,? (?:(?:i|we|one|they) (?:can|could|may|must|need to|have to|still|only)\b|"
@@ -51,6 +55,8 @@ _SO = re.compile(
     r"you (?:are|have|do|can|deliver|ship|open|close|offer|charge)\b)"
 )
 """How a statement begins that is to be confirmed, where a chat holds nothing else."""
+_TAKEN = re.compile(r"so,? (?:i|we|you|it|he|she|they|that|there|the|our|your) [^,;:]+\?$")
+"""The same, with a mark."""
 _LONGEST_SO = 120
 _TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
@@ -150,7 +156,10 @@ def is_polar(words: str) -> bool:
     if not asked:
         begins = bool(parts) and _BARE.match(parts[0]) is not None and _is_closed(parts[0])
         return begins or _is_checked(parts) or _is_supposed(parts)
-    return all(_is_closed(part) and (_INVERTED.search(part) or _TAG.search(part)) for part in asked)
+    return all(
+        _is_closed(part) and (_INVERTED.search(part) or _TAG.search(part) or _TAKEN.match(part))
+        for part in asked
+    )
 
 
 def _is_checked(parts: Sequence[str]) -> bool:

@@ -22,6 +22,10 @@ _ALIKE = tuple(
         "say says said",
         "default standard",
         "limit allow allows allowed",
+        "bike bikes bicycle bicycles",
+        "holiday holidays vacation leave",
+        "identity id",
+        "slot slots appointment appointments",
     )
 )
 
@@ -29,3 +33,8 @@ _ALIKE = tuple(
 def means_one_of(word: str, told: Collection[str]) -> bool:
     """Whether one of some folded words says the same as another."""
     return any(word in group and not group.isdisjoint(told) for group in _ALIKE)
+
+
+def others_for(told: Collection[str]) -> set[str]:
+    """All words that say the same as one of some folded words."""
+    return {word for group in _ALIKE if not group.isdisjoint(told) for word in group}

@@ -21,6 +21,7 @@ from memedit.editors.prompting.comparing import (
 )
 from memedit.editors.prompting.negations import is_denied
 from memedit.editors.prompting.polar import drop_order
+from memedit.editors.prompting.supposing import judge_supposed
 
 VERDICTS: tuple[Verdict, Verdict] = ("Yes", "No")
 _PLAIN = re.compile(r"(is|are|was|were|does|did|do|has|have|had) (.+)", re.IGNORECASE)
@@ -77,15 +78,21 @@ def verdict_of(words: str, hits: Sequence[Hit]) -> Verdict | None:
 
 def verdict(words: str, edit: Edit) -> Verdict | None:
     """``Yes`` or ``No`` where a question is an edit's own sentence about a value, or says its value
-    or another name of what the edit is about."""
+    or another name of what the edit is about, or supposes an amount."""
     if len(words) > _LONGEST or "\n" in words.strip():
         return None
     found = _find_plain(words)
     if found is not None and _asks_of_now(found[0]) and is_denied(found[1], edit.statement):
         return "No"
-    if found is None or edit.target_new is None or not edit.subject:
+    by_words = None if found is None else _compare(*found, edit)
+    return by_words or judge_supposed(words, edit.statement)
+
+
+def _compare(verb: str, rest: str, edit: Edit) -> Verdict | None:
+    """What a question about an edit's value, in two, is by its words."""
+    if edit.target_new is None or not edit.subject:
         return None
-    pair = Pair.of(*found, edit)
+    pair = Pair.of(verb, rest, edit)
     if _is_of_another_state(pair) or _is_of_another_time(pair):
         return None
     return compare_sentences(pair) or compare_values(pair)

@@ -132,6 +132,14 @@ PAIRS = [
     ),
     (
         Edit("The refund window is", "14 days", "refund window"),
+        "Yes",
+        [
+            "Is the refund window 2 weeks?",
+            "Is the refund window 336 hours?",
+        ],
+    ),
+    (
+        Edit("The refund window is", "14 days", "refund window"),
         "No",
         [
             "Is the refund window 30 days?",
@@ -141,12 +149,10 @@ PAIRS = [
         Edit("The refund window is", "14 days", "refund window"),
         None,
         [
-            "Is the refund window 2 weeks?",
             "Is the refund window 10 business days?",
             "Is day 10 in the refund window?",
             "Is the refund window extended by 14 days?",
             "Is the refund window extended to 30 days in December?",
-            "Is the refund window 336 hours?",
             "Is 10 days ok for the refund window?",
             "Is the refund window 14d?",
             "Is the refund window missed by 3 days?",
