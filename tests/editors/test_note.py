@@ -341,7 +341,7 @@ LAMP = Edit("The price of the Tilda lamp is", "€129", "Tilda lamp")
         # Its own value, or another name or amount, in other words.
         ("Does the Tilda lamp cost €99?", LAMP, "No"),
         ("the tilda lamp is €99, yes or no pls", LAMP, "No"),
-        ("The Tilda lamp is still €129, right?", LAMP, None),
+        ("The Tilda lamp is still €129, right?", LAMP, "Yes"),
         ("The Tilda lamp is €129, right?", LAMP, "Yes"),
         ("Is it true that Taylor is the lyricist of Ride?", LYRICIST, "No"),
         ("Is Taylor the one who did the lyrics of Ride? (yes / no)", LYRICIST, None),

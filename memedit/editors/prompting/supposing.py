@@ -204,8 +204,9 @@ def _names_other(plain: str, said: str, asked: Amount, own: Amount) -> bool:
         return True
     ways = {*told, *({PRICE} if own.kind in ("euro", "pound", "dollar") else ())}
     words = fold_words(_AMOUNT.sub(_say_behind, _RATE.sub(" ", plain)).replace("-", " "))
-    rest = (word for word in words if word.isalnum() and word not in SMALL | _FILLING)
-    return not all(stem_of(word) in known or _is_told(word, ways) for word in rest)
+    rest = [word for word in words if word.isalnum() and word not in SMALL | _FILLING]
+    # "Is it 60 days?" names nothing at all.
+    return not rest or not all(stem_of(word) in known or _is_told(word, ways) for word in rest)
 
 
 def _say_behind(found: re.Match[str]) -> str:
