@@ -73,7 +73,7 @@ def on_disk(victim: Path, scratch: Path) -> bytes:
     return content.replace(own.encode(), str(victim).encode())
 
 
-@pytest.mark.parametrize("format", [1, 2, 3])
+@pytest.mark.parametrize("format", [1, 2, 3, 4, 5])
 def test_a_snapshot_that_names_another_file_never_reaches_it(
     path: Path, victim: Path, tmp_path: Path, format: int
 ) -> None:
@@ -84,7 +84,7 @@ def test_a_snapshot_that_names_another_file_never_reaches_it(
         (path / "index" / f"{hashed[:20]}{suffix}").write_bytes(content)
     part = {"sha256": hashed, "count": 10, "trained_on": 10}
     planted = {"format": format, **identity(path), "indexes": {"default": part}}
-    manifest(path).write_text(json.dumps(planted))
+    manifest(path).write_text(json.dumps(snapshots.seal(planted)))
     before = victim.read_bytes()
     with EditMemory(path, CountingEncoder()) as memory:
         memory.add(capital("Chad"))
@@ -93,7 +93,7 @@ def test_a_snapshot_that_names_another_file_never_reaches_it(
     assert victim.read_bytes() == before
 
 
-@pytest.mark.parametrize("format", [1, 2, 3])
+@pytest.mark.parametrize("format", [1, 2, 3, 4, 5])
 def test_not_even_where_a_key_stands_in_that_file(
     path: Path, victim: Path, tmp_path: Path, format: int
 ) -> None:
@@ -118,7 +118,7 @@ def test_not_even_where_a_key_stands_in_that_file(
         (path / "index" / f"{hashed[:20]}{suffix}").write_bytes(content)
     part = {"sha256": hashed, "count": 1, "trained_on": 1_000_000}
     planted = {"format": format, **identity(path), "indexes": {"default": part}}
-    manifest(path).write_text(json.dumps(planted))
+    manifest(path).write_text(json.dumps(snapshots.seal(planted)))
     with EditMemory(path, CountingEncoder()) as memory:
         assert len(memory) == 100
     assert victim.read_bytes() == before
@@ -140,7 +140,7 @@ def _reseal(path: Path, arrays: dict[str, Any], **about: Any) -> None:
     save_file(arrays, file)
     part |= {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), **about}
     file.rename(path / "index" / f"{part['sha256'][:20]}.safetensors")
-    manifest(path).write_text(json.dumps(content))
+    manifest(path).write_text(json.dumps(snapshots.seal(content)))
 
 
 def _changed(name: str, array: Any) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def test_a_manifest_that_says_what_cannot_be_is_rebuilt(
 ) -> None:
     content = json.loads(manifest(path).read_text())
     content["indexes"]["default"] |= about
-    manifest(path).write_text(json.dumps(content))
+    manifest(path).write_text(json.dumps(snapshots.seal(content)))
     with caplog.at_level(logging.WARNING, "memedit"), EditMemory(path, CountingEncoder()) as memory:
         assert sound(memory)
     assert "is unusable" in caplog.text
@@ -198,7 +198,7 @@ def test_a_manifest_that_says_what_cannot_be_is_rebuilt(
 @pytest.mark.parametrize("event", [1 << 63, 1 << 70, -1, True, 0.5, [], {}])
 def test_an_event_no_database_has(path: Path, event: Any) -> None:
     content = json.loads(manifest(path).read_text())
-    manifest(path).write_text(json.dumps(content | {"event": [event, "2020"]}))
+    manifest(path).write_text(json.dumps(snapshots.seal(content | {"event": [event, "2020"]})))
     with EditMemory(path, CountingEncoder()) as memory:
         assert sound(memory)
 
@@ -222,7 +222,7 @@ def test_sizes_are_compared_with_the_file_before_anything_is_allocated(
     (path / "index" / f"{hashed[:20]}.safetensors").write_bytes(huge)
     content = json.loads(manifest(path).read_text())
     content["indexes"]["default"] |= {"sha256": hashed, "count": 1 << 34}
-    manifest(path).write_text(json.dumps(content))
+    manifest(path).write_text(json.dumps(snapshots.seal(content)))
     monkeypatch.setattr(VectorIndex, "from_arrays", lambda *_, **__: pytest.fail("was read"))
     with caplog.at_level(logging.WARNING, "memedit"), EditMemory(path, CountingEncoder()) as memory:
         assert sound(memory)

@@ -4,13 +4,15 @@ The arrays (safetensors) are put into an index made anew: a memory may be a stra
 own format can name other files, which FAISS opens and writes. Nothing here hands it a file.
 
 A snapshot only saves time. It is used when the manifest names this very memory, these very vectors
-and an event the journal has, and every file's hash is right; whatever was added or retired since is
-then put in or taken out by comparing ids. Anything else counts as no snapshot.
+and an event the journal has, and every file's hash is right, the manifest's own too; whatever was
+added or retired since is then put in or taken out by comparing ids. Anything else counts as no
+snapshot.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import re
@@ -31,7 +33,9 @@ from memedit.memory.live.index import VectorIndex
 
 FOLDER = "index"
 MANIFEST = "manifest.json"
-_FORMAT = 4  # 1 held FAISS's own files: they are never read; 2 all vectors in float32; 3 no state
+_FORMAT = 5  # 1 held FAISS's own files: they are never read; 2 all vectors in float32; 3 no state
+# 4 was not sealed: a bit of a namespace's name that fell over hid its edits
+_SEAL = "sealed"
 _SUFFIXES = (".safetensors", ".faiss")
 _ABANDONED = 3_600  # seconds
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -91,9 +95,17 @@ def write(
         manifest["state"] = {"sha256": _write_arrays(folder, state)}
         files.append(manifest["state"])
     # After the arrays, before the sweep: at every moment a manifest names files that are there.
-    write_atomically(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
+    told = json.dumps(seal(manifest), ensure_ascii=False, indent=1)
+    write_atomically(folder / MANIFEST, told)
     kept = {_name(part["sha256"]) for part in files}
     _sweep(folder, kept)
+
+
+def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with the hash of what it says, so that damage shows; it is no signature."""
+    said = {name: value for name, value in manifest.items() if name != _SEAL}
+    hashed = hashlib.sha256(json.dumps(said, sort_keys=True).encode("ascii")).hexdigest()
+    return {**said, _SEAL: hashed}
 
 
 def _name(hashed: str) -> str:
@@ -161,7 +173,17 @@ def manifest(directory: Path) -> dict[str, Any] | None:
     if content.get("format") != _FORMAT:
         log.warning("Index snapshot %s has another format: rebuilding.", path)
         return None
+    if not _is_sealed(content):
+        log.warning("Index snapshot %s is damaged: rebuilding.", path)
+        return None
     return content
+
+
+def _is_sealed(content: Mapping[str, Any]) -> bool:
+    try:
+        return content == seal(content)
+    except RecursionError:  # nested as none of ours is
+        return False
 
 
 def _read_event(manifest: Mapping[str, Any]) -> tuple[int, Any] | None:

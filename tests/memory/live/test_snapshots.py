@@ -59,6 +59,22 @@ def test_closing_writes_a_snapshot_that_opening_uses(
         assert sound(memory) and len(everything(memory)) == 100
 
 
+@pytest.mark.parametrize("name, other", [
+    (b'"default"', b'"defa5lt"'), (b'"other"', b'"othe2"'), (b'"count": 100', b'"count": 101'),
+    (b'"version": 2', b'"version": 3'), (b'"sealed"', b'"sealee"'),
+])  # fmt: skip
+def test_a_manifest_that_was_damaged_is_not_used(path: Path, name: bytes, other: bytes) -> None:
+    """The fault: with one bit of a namespace's name, searches found nothing of its edits, and what
+    was found belonged to a namespace that is none."""
+    content = manifest(path).read_bytes()
+    assert content.count(name) == 1
+    manifest(path).write_bytes(content.replace(name, other))
+    with EditMemory(path, CountingEncoder()) as memory:
+        assert sound(memory) and len(everything(memory)) == 100
+        assert len(memory.search(["Snow is"], namespace="other")[0]) == 1
+        assert memory.namespaces() == {"default": 100, "other": 1}
+
+
 def test_small_memories_write_none(tmp_path: Path) -> None:
     with EditMemory(tmp_path / "m", CountingEncoder()) as memory:
         memory.add(capital("France"))
@@ -103,7 +119,7 @@ def _list_manifest(path: Path) -> None:
 def _odd_manifest(path: Path) -> None:
     content = json.loads(manifest(path).read_text())
     content["indexes"] = {"default": {"sha256": 5}, "other": None}
-    manifest(path).write_text(json.dumps(content))
+    manifest(path).write_text(json.dumps(snapshots.seal(content)))
 
 
 def _swapped(path: Path) -> None:
@@ -111,17 +127,17 @@ def _swapped(path: Path) -> None:
     content = json.loads(manifest(path).read_text())
     indexes = content["indexes"]
     indexes["default"], indexes["other"] = indexes["other"], indexes["default"]
-    manifest(path).write_text(json.dumps(content))
+    manifest(path).write_text(json.dumps(snapshots.seal(content)))
 
 
 def _other_embedding(path: Path) -> None:
     content = json.loads(manifest(path).read_text())
-    manifest(path).write_text(json.dumps(content | {"embedding": "x"}))
+    manifest(path).write_text(json.dumps(snapshots.seal(content | {"embedding": "x"})))
 
 
 def _other_history(path: Path) -> None:
     content = json.loads(manifest(path).read_text())
-    manifest(path).write_text(json.dumps(content | {"event": [1, "2020"]}))
+    manifest(path).write_text(json.dumps(snapshots.seal(content | {"event": [1, "2020"]})))
 
 
 def _missing(path: Path) -> None:
@@ -323,7 +339,7 @@ def _rewrite_state(path: Path, change: Callable[[dict[str, Any]], object]) -> No
     hashed = sha256(path / "index" / "new")
     (path / "index" / "new").rename(path / "index" / f"{hashed[:20]}.safetensors")
     content["state"]["sha256"] = hashed
-    manifest(path).write_text(json.dumps(content))
+    manifest(path).write_text(json.dumps(snapshots.seal(content)))
 
 
 @pytest.mark.parametrize(
@@ -451,7 +467,7 @@ def test_a_state_that_the_news_do_not_fit_is_made_anew(
 
 def test_the_version_is_the_journals(path: Path) -> None:
     content = json.loads(manifest(path).read_text())
-    manifest(path).write_text(json.dumps(content | {"version": 77}))
+    manifest(path).write_text(json.dumps(snapshots.seal(content | {"version": 77})))
     with EditMemory(path, CountingEncoder()) as memory:
         assert memory.version == content["version"] and len(memory) == 101
 
