@@ -15,7 +15,7 @@ from memedit.memory.backup import find_altered
 from memedit.memory.journal.payloads import load
 from memedit.memory.journal.reading import PURGING, JournalReader
 from memedit.memory.journal.rows import KeyRow, digest
-from memedit.memory.live.index import VectorIndex
+from memedit.memory.live.index import VectorIndex, is_usable
 from memedit.memory.live.space import Space, search_texts
 from memedit.memory.live.state import LiveSet
 from memedit.memory.reports import VerifyReport
@@ -87,8 +87,8 @@ def _keys(journal: JournalReader, live: LiveSet, rows: Sequence[KeyRow]) -> Iter
 def _vector(name: str, content: bytes, dimension: int) -> Iterator[str]:
     if len(content) != 4 * dimension:
         yield f"{name} has a vector of {len(content)} bytes instead of {4 * dimension}"
-    elif not np.isfinite(np.frombuffer(content, dtype="<f4")).all():
-        yield f"{name} has a vector with NaN or infinity"
+    elif not is_usable(np.frombuffer(content, dtype="<f4")):
+        yield f"{name} has a vector with NaN or infinity, or of no unit's length"
 
 
 def _payloads(journal: JournalReader) -> Iterator[str]:
@@ -168,7 +168,8 @@ def _holds(index: VectorIndex, vectors: Mapping[int, bytes]) -> bool:
         held = index.reconstruct(part).ravel()
         if len(stored) != len(held):
             return False
-        rounded = stored.astype(np.float16).astype(np.float32)
+        with np.errstate(over="ignore"):  # a damaged one is named already
+            rounded = stored.astype(np.float16).astype(np.float32)
         # Compared as bits: of floats NaN would be unequal to itself.
         bits = held.view(np.uint32)
         same = (bits == stored.astype(np.float32).view(np.uint32)) | (bits == rounded.view("u4"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
@@ -128,6 +130,30 @@ WAITED: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs pipes with names")
+@pytest.mark.parametrize("table", ["keys", "relations"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+def test_a_vector_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, value: float
+) -> None:
+    """The fault: FAISS's RuntimeError, or numpy's warnings, for whoever opened a large memory."""
+    monkeypatch.setattr(state.LiveSet.__init__, "__kwdefaults__", {"upto": None, "flat_limit": 60})
+    with EditMemory(tmp_path, CountingEncoder()) as memory:
+        memory.add_many([capital(f"Land {i}") for i in range(100)])
+    shutil.rmtree(tmp_path / "index")
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as journal, journal:
+        ((id, content),) = journal.execute(f"SELECT id, vector FROM {table} ORDER BY id LIMIT 1")
+        vector = np.frombuffer(content, "<f4").copy()
+        vector[3] = value
+        journal.execute(f"UPDATE {table} SET vector = ? WHERE id = ?", (vector.tobytes(), id))
+    with EditMemory(tmp_path, CountingEncoder()) as memory:
+        assert len(memory) == 100
+        (hits,) = memory.search(["What is the capital of Land 7?"], k=3)
+        assert any(hit.record.edit.subject == "Land 7" for hit in hits)
+        memory.add(capital("Chad"))
+        problems = memory.verify().problems
+        assert any(problem.startswith(f"{table[:-1]} {id} has a vector") for problem in problems)
+
+
 @pytest.mark.parametrize("what", WAITED)
 def test_a_pipe_is_not_waited_for(tmp_path: Path, what: str) -> None:
     """The fault: keys revoke --file PIPE, train scope --texts PIPE and others never ended."""

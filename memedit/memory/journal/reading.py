@@ -199,8 +199,9 @@ class JournalReader(JournalConnection):
         """[n, dimension] vectors of these keys (ascending); ``rounded``: to float16."""
         found = np.empty((len(ids), dimension), np.float16 if rounded else np.float32)
         place = {id: at for at, id in enumerate(ids)}
-        for id, vector in self._choose((keys.c.vector,), keys.c.id, ids):
-            found[place.pop(id)] = from_bytes([vector], dimension)[0]
+        with np.errstate(over="ignore"):  # a damaged one: infinite is as good
+            for id, vector in self._choose((keys.c.vector,), keys.c.id, ids):
+                found[place.pop(id)] = from_bytes([vector], dimension)[0]
         if place:
             raise KeyError(f"there is no key {min(place)}")
         return found

@@ -21,6 +21,7 @@ FLAT_LIMIT = 20_000
 _GROWTH = 4  # cells are learnt anew when the index has grown by this factor
 _PROBES = 1 / 10  # share of the cells searched; recall@10 is tested against brute force
 _SAMPLE = 40  # training vectors per cell
+_LARGEST = float(np.finfo(np.float16).max)  # of a unit vector no value is above 1
 _SPECIAL = np.uint16(0x7C00)  # the exponent of what is infinite or no number
 _BLOCK = 1 << 14  # vectors that lie in float32 at a time
 
@@ -73,6 +74,7 @@ class VectorIndex:
             raise ValueError(f"{vectors.shape} is not ({len(chosen)}, {self.dimension})")
         if not len(chosen):
             return
+        vectors = without_damaged(vectors)
         # All anew: cells that were learnt from the first vectors fit the later ones badly.
         if len(self) + len(chosen) > max(self.flat_limit, _GROWTH * self._trained_on):
             self._learn_cells(chosen, vectors)
@@ -324,6 +326,31 @@ def _is_finite(array: Any) -> bool:
         return True
     # Both ends are NaN if anything is; unlike isfinite of the whole they need no copy.
     return bool(np.isfinite([array.min(), array.max()]).all())
+
+
+def without_damaged(vectors: AnyVectors) -> AnyVectors:
+    """Vectors [n, d], with zeros for those that none is: nothing is near to them.
+
+    A journal's may be damaged: of one that is not finite FAISS learns no cells, and float16 holds
+    none that is so large. The rest is found as before; verify names what is wrong.
+    """
+    blocks = range(0, len(vectors), _BLOCK)
+    damaged = [at for at in blocks if not is_usable(vectors[at : at + _BLOCK])]
+    if not damaged:
+        return vectors
+    mended = vectors.copy()
+    for at in damaged:
+        part = mended[at : at + _BLOCK]
+        part[[not is_usable(row) for row in part]] = 0
+    return mended
+
+
+def is_usable(vectors: AnyVectors) -> bool:
+    """Whether all values are finite, and not too large for float16."""
+    if vectors.dtype == np.float16 or not vectors.size:
+        return _is_finite(vectors)
+    # Of NaN neither holds.
+    return bool(vectors.min() >= -_LARGEST and vectors.max() <= _LARGEST)
 
 
 def _check_cells(centroids: Any, cells: Any, count: int, dimension: int) -> None:

@@ -13,7 +13,7 @@ from memedit.core.types import Ids, Record, Vectors, check_named
 from memedit.memory.journal.payloads import LazyReader
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import RelationRow, from_bytes
-from memedit.memory.live.index import FLAT_LIMIT, AnyVectors, VectorIndex
+from memedit.memory.live.index import FLAT_LIMIT, AnyVectors, VectorIndex, without_damaged
 from memedit.memory.live.packed import PackedRecords
 from memedit.memory.live.postings import Postings
 from memedit.memory.live.space import Space
@@ -62,7 +62,8 @@ class Relations:
             if first:
                 grown[:first] = self._matrix[:first]
             self._matrix = grown
-        self._matrix[first:count] = from_bytes([row[2] for row in rows], dimension)
+        vectors = from_bytes([row[2] for row in rows], dimension)
+        self._matrix[first:count] = without_damaged(vectors)
         ids = [row[0] for row in rows]
         if ids[-1] >= len(self._row_of):
             known = self._row_of
