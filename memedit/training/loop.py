@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from memedit.core.errors import InvalidInputError
+from memedit.core.errors import InvalidInputError, UntrustedFileError
 from memedit.core.files import replacing
+from memedit.core.untrusted import load_tensors, open_tensors, parse_json
 
 CHECKPOINT = "checkpoint.safetensors"
 _ANEW = "Remove it, or choose another folder, to begin anew."
@@ -176,7 +177,9 @@ def check_checkpoint(folder: Path, schedule: Schedule) -> dict[str, str] | None:
     if not file.is_file():
         return None
     metadata = _read_metadata(file)
-    before, now = json.loads(metadata["schedule"]), asdict(schedule)
+    before, now = parse_json(metadata["schedule"], str(file)), asdict(schedule)
+    if not isinstance(before, dict):
+        raise InvalidInputError(f"{file} is no checkpoint of a training.", hint=_ANEW)
     inputs: dict[str, str] = before.pop("inputs", {})
     wanted: dict[str, str] = now.pop("inputs")
     others = [name for name in now if before.get(name) != now[name]]
@@ -194,9 +197,9 @@ def check_checkpoint(folder: Path, schedule: Schedule) -> dict[str, str] | None:
 def _read_metadata(file: Path) -> dict[str, str]:
     """What stands beside the tensors of a checkpoint."""
     try:
-        with safe_open(file, "pt") as opened:
+        with open_tensors(file, "pt") as opened:
             told: dict[str, str] = opened.metadata() or {}
-    except SafetensorError as error:
+    except UntrustedFileError as error:
         raise InvalidInputError(f"{file} cannot be read: {error}.", hint=_ANEW) from None
     if not {"schedule", "step"} <= told.keys():
         raise InvalidInputError(f"{file} is no checkpoint of a training.", hint=_ANEW)
@@ -214,15 +217,29 @@ def _resume(
         # A best of another run must not be taken for one of this.
         (folder / BEST).unlink(missing_ok=True)
         return 0
-    tensors = load_file(folder / CHECKPOINT)
-    for name, parameter in parameters.items():
-        with torch.no_grad():
-            parameter.copy_(tensors[f"value/{name}"])
-        # Adam's moments too: without them the first steps after an interruption would be too long.
-        keys = ("step", "exp_avg", "exp_avg_sq")  # of what learns
-        if f"step/{name}" in tensors:
-            optimiser.state[parameter] = {key: tensors[f"{key}/{name}"] for key in keys}
-    return int(metadata["step"])
+    with _told(folder / CHECKPOINT):
+        tensors = load_tensors(folder / CHECKPOINT)
+        for name, parameter in parameters.items():
+            with torch.no_grad():
+                parameter.copy_(tensors[f"value/{name}"])
+            # Adam's moments too: without them the first steps would be too long.
+            keys = ("step", "exp_avg", "exp_avg_sq")  # of what learns
+            if f"step/{name}" in tensors:
+                optimiser.state[parameter] = {key: tensors[f"{key}/{name}"] for key in keys}
+        return int(metadata["step"])
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Around reading a file that a training left.
+
+    Raises:
+        InvalidInputError: it is damaged.
+    """
+    try:
+        yield
+    except (UntrustedFileError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise InvalidInputError(f"{file} is damaged: {error!s:.100}.", hint=_ANEW) from None
 
 
 def _keep_best(folder: Path, step: int, parameters: dict[str, nn.Parameter], loss: float) -> None:
@@ -238,18 +255,20 @@ def _keep_best(folder: Path, step: int, parameters: dict[str, nn.Parameter], los
 
 def _read_best(file: Path) -> tuple[int, float]:
     """(the step, its loss)."""
-    with safe_open(file, "pt") as opened:
-        metadata = opened.metadata()
-    return int(metadata["step"]), float(metadata["loss"])
+    with _told(file):
+        with open_tensors(file, "pt") as opened:
+            metadata = opened.metadata() or {}
+        return int(metadata["step"]), float(metadata["loss"])
 
 
 def _take_best(folder: Path, parameters: dict[str, nn.Parameter]) -> int:
     """Put the best values into the parameters; returns their step."""
     file = folder / BEST
-    tensors = load_file(file)
-    for name, parameter in parameters.items():
-        with torch.no_grad():
-            parameter.copy_(tensors[name])
+    with _told(file):
+        tensors = load_tensors(file)
+        for name, parameter in parameters.items():
+            with torch.no_grad():
+                parameter.copy_(tensors[name])
     return _read_best(file)[0]
 
 

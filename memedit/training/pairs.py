@@ -17,12 +17,14 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
+from memedit.core.errors import InvalidInputError, UntrustedFileError
 from memedit.core.files import replacing
 from memedit.core.protocols import Encoder
 from memedit.core.text import subject_key
 from memedit.core.types import Edit, Hit
+from memedit.core.untrusted import open_tensors, parse_json
 from memedit.data.facts import Fact
 from memedit.memory import EditMemory
 from memedit.scope.features import scalars, vectors
@@ -89,10 +91,22 @@ class Pairs:
 
     @classmethod
     def load(cls, file: Path) -> Pairs:
-        tensors = load_file(file)
-        kinds = np.array([KINDS[int(kind)] for kind in tensors.pop("kinds")])
-        texts = [(a, b) for a, b in json.loads(tensors.pop("texts").tobytes())]
-        return cls(**tensors, kinds=kinds, texts=texts)
+        """What :meth:`save` wrote.
+
+        Raises:
+            InvalidInputError: it is damaged.
+        """
+        try:
+            with open_tensors(file, "np") as opened:
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}
+            kinds = np.array([KINDS[int(kind)] for kind in tensors.pop("kinds")])
+            texts = [(str(a), str(b)) for a, b in parse_json(tensors.pop("texts").tobytes())]
+            return cls(**tensors, kinds=kinds, texts=texts)
+        except (UntrustedFileError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise InvalidInputError(
+                f"{file} is damaged: {error!s:.100}.",
+                hint="Remove it: the same command makes the pairs anew.",
+            ) from None
 
 
 class Queries:

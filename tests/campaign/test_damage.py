@@ -9,6 +9,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import torch
 from safetensors.torch import save_file
 
 from memedit import EditableModel
-from memedit.core.errors import MemeditError
 from memedit.core.types import Edit
 from memedit.editors.prompting.adapter import Adapter
 from memedit.editors.weights.hypernetworks import read as read_hypernetwork
@@ -33,8 +33,8 @@ from memedit.serving.ledger.audit import AuditLog, Author
 from memedit.serving.ledger.desk import Desk
 from memedit.serving.ledger.tables import tables_of
 from tests.campaign.acting import ENCODER, opened
-from tests.campaign.ledger import LONG, Round, Stage
-from tests.campaign.spoiling import spoil
+from tests.campaign.ledger import LONG, Stage
+from tests.campaign.spoiling import Kind, try_damage
 from tests.helpers import byte_tokenizer, tiny_model
 
 TRIALS = 50 if LONG else 5  # of one kind, in a round
@@ -274,43 +274,16 @@ KINDS: dict[str, tuple[str, str, Look]] = {
 """By what is damaged: what is copied, the file in it, and what opens it."""
 
 
-def _trial(kind: str, worlds: Worlds, folder: Path, made: Round) -> str:
-    """Damage one file and open what it belongs to; what went wrong."""
-    source, pattern, look = KINDS[kind]
-    folder.mkdir()
-    if (worlds.root / source).is_dir():
-        shutil.copytree(worlds.root / source, folder / "it")
-    else:
-        (folder / "it").mkdir()
-        shutil.copy(worlds.root / source, folder / "it" / source)
-    file = made.rng.choice(sorted((folder / "it").glob(pattern)))
-    before = file.read_bytes()
-    how = spoil(file, made.rng)
-    same = before == file.read_bytes()
-    made.counts.update(["damaged", how])
-    try:
-        told = look(worlds, folder / "it")
-    except MemeditError:
-        made.counts["refused"] += 1
-    except Exception as error:
-        made.counts["failed"] += 1
-        shutil.copytree(folder / "it", kept := worlds.root / f"failed-{folder.name}")
-        return f"{kind} {how}: {type(error).__name__}: {error!s:.300} (kept in {kept})"
-    else:
-        made.counts["same bytes" if same else "right all the same" if told else "no hash"] += 1
-    shutil.rmtree(folder)
-    return ""
-
-
 @pytest.mark.slow
 def test_every_kind(worlds: Worlds, tmp_path: Path) -> None:
     wrong: list[str] = []
     for made in STAGE.rounds():
         for kind in KINDS:
             for number in range(TRIALS):
-                wrong.append(
-                    _trial(kind, worlds, tmp_path / f"{made.number}-{kind}-{number}", made)
-                )
+                source, pattern, look = KINDS[kind]
+                place = tmp_path / f"{made.number}-{kind}-{number}"
+                seen = Kind(kind, source, pattern, partial(look, worlds))
+                wrong.append(try_damage(seen, worlds.root, place, made))
     if any(wrong):
         pytest.fail("\n".join(filter(None, wrong)))
     assert STAGE.counts["refused"] > STAGE.counts["damaged"] / 4

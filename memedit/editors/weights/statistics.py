@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from memedit.core.calls import LM
-from memedit.core.errors import InvalidInputError, StatisticsError
+from memedit.core.errors import InvalidInputError, StatisticsError, UntrustedFileError
 from memedit.core.files import cache_folder, replacing
 from memedit.core.untrusted import load_tensors, open_tensors, parse_json
 from memedit.editors.weights.closed_forms import Moment
@@ -269,17 +268,29 @@ def _save_part(path: Path, sums: Mapping[str, Sums], done: int) -> None:
 
 
 def _resume(path: Path, sums: Mapping[str, Sums]) -> int:
-    """Batches that a run which was interrupted had taken in."""
+    """Batches that a run which was interrupted had taken in.
+
+    Raises:
+        StatisticsError: what it left is damaged.
+    """
     if not path.is_file():
         return 0
-    with safe_open(path, "pt") as opened:
-        metadata = opened.metadata()
-    tensors, numbers = load_file(path), json.loads(metadata["numbers"])
-    for site, each in sums.items():
-        each.total = tensors[site]
-        for name, value in numbers[site].items():
-            setattr(each, name, value)
-    return int(metadata["done"])
+    try:
+        with open_tensors(path, "pt") as opened:
+            metadata = opened.metadata() or {}
+        tensors, numbers = load_tensors(path), parse_json(metadata["numbers"], str(path))
+        for site, each in sums.items():
+            if tensors[site].shape != each.total.shape or tensors[site].dtype != each.total.dtype:
+                raise ValueError(f"sums of {tuple(tensors[site].shape)}")
+            each.total = tensors[site]
+            for name in each.numbers():
+                setattr(each, name, type(getattr(each, name))(numbers[site][name]))
+        return int(metadata["done"])
+    except (UntrustedFileError, KeyError, TypeError, ValueError) as error:
+        raise StatisticsError(
+            f"{path}, which an interrupted run left, is damaged ({error!s:.100}).",
+            hint="Remove it: the same command begins anew.",
+        ) from None
 
 
 def _save(path: Path, inputs: Inputs, sums: Sums) -> None:

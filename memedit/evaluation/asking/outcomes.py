@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -21,6 +22,7 @@ from memedit.evaluation.measures import ripple
 from memedit.evaluation.measures.probes import Answer, Outcome
 from memedit.evaluation.settings import Settings, key_of
 
+_LOG = logging.getLogger(__name__)
 _CONDITION = f"{PORTABILITY}:condition"
 """What the unedited model must know for a test to be executed: asked of it alone."""
 
@@ -111,15 +113,25 @@ class Base:
             file.parent.mkdir(parents=True, exist_ok=True)
             plain = [_show_outcome(found[p]) for p in probes]
             # Two processes may find the same thing at once.
-            write_atomically(file, json.dumps(plain, ensure_ascii=False))
+            kept = {"outcomes": plain, "sealed": key_of({"outcomes": plain})}
+            write_atomically(file, json.dumps(kept, ensure_ascii=False))
         return found
 
     def _load(self, probes: Sequence[Probe]) -> dict[Probe, Outcome] | None:
+        """What is kept; None where there is nothing, or where it was damaged."""
         file = self._file(probes)
         if file is None or not file.is_file():
             return None
-        listed = json.loads(file.read_text("utf-8"))
-        return {p: _outcome(each) for p, each in zip(probes, listed, strict=True)}
+        try:
+            kept = json.loads(file.read_text("utf-8"))
+            # Older ones are the list alone.
+            listed = kept if isinstance(kept, list) else kept["outcomes"]
+            if listed is not kept and kept["sealed"] != key_of({"outcomes": listed}):
+                raise ValueError("not as it was written")
+            return {p: _outcome(each) for p, each in zip(probes, listed, strict=True)}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            _LOG.warning("%s is damaged (%s): asking the base anew.", file, error)
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,14 @@ from memedit.core.files import read_file, write_atomically
 from memedit.data.sources import Dataset, count_trained_on
 from memedit.engine import loading
 from memedit.evaluation.runs.specs import Spec
-from memedit.evaluation.settings import Settings, identity, surroundings
+from memedit.evaluation.settings import Settings, identity, key_of, surroundings
 
 if TYPE_CHECKING:
     from memedit.model.editable import EditableModel
 
 MANIFEST = "manifest.json"
 AGGREGATES = "aggregates.json"
+_SEAL = "sealed"
 _LOCK = "lock"
 
 
@@ -103,7 +104,7 @@ def begin(
         },
         "surroundings": surroundings(),
     }
-    write_json(file, manifest)
+    _write_manifest(folder, manifest)
     return manifest
 
 
@@ -115,20 +116,24 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     try:
         found: dict[str, Any] = json.loads(read_file(folder / MANIFEST))
+        sealed = found.pop(_SEAL, None)
+        if sealed is not None and sealed != _seal(found):
+            raise ValueError("not as it was written")
         names, kind = found["identity"]["editors"], found["data"]["format"]
         if not all(isinstance(name, str) for name in (*names, kind)):
             raise TypeError("names that are none")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInputError(
-            f"{folder} holds no run: its {MANIFEST} says something else ({type(error).__name__}).",
-            hint="Name the folder that memedit compare --run wrote, or a new one.",
+            f"{folder} holds no run, or a damaged one: its {MANIFEST} says something else "
+            f"({type(error).__name__}: {error!s:.60}).",
+            hint="Name the folder that memedit compare --run wrote, or a new one. To measure all "
+            f"of this one anew, remove {folder}.",
         ) from error
     return found
 
 
 def _join_run(folder: Path, what: Mapping[str, Any]) -> dict[str, Any] | None:
     """The manifest of the run that is there, if it is this one; other editors may join it."""
-    file = folder / MANIFEST
     known = read_manifest(folder)
     if {**known["identity"], "editors": what["editors"]} != what:
         return None
@@ -136,7 +141,7 @@ def _join_run(folder: Path, what: Mapping[str, Any]) -> dict[str, Any] | None:
     if known["identity"] != what:
         _remove(folder / AGGREGATES)
     known["identity"] = dict(what)  # each editor's cell stands for itself
-    write_json(file, known)
+    _write_manifest(folder, known)
     return known
 
 
@@ -145,6 +150,15 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Sealed: with anything changed a run begins anew, which a bit that fell over must not do."""
+    write_json(folder / MANIFEST, {**manifest, _SEAL: _seal(manifest)})
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    return key_of(json.loads(json.dumps(manifest)))  # as it will be read
 
 
 def write_json(file: Path, value: Any) -> None:
