@@ -10,13 +10,13 @@ from datetime import datetime, timezone
 import pytest
 
 from memedit.core.calls import Row
+from memedit.core.days import find_named_days
 from memedit.core.errors import InvalidInputError
 from memedit.core.naming import guess_subject
 from memedit.core.plainly import drop_present, takes_back
 from memedit.core.registry import parse_call
 from memedit.core.suspicion import find_in_texts
 from memedit.core.text import find_sentence_starts
-from memedit.core.times import find_named_days
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
 from memedit.editors.prompting.abroad import find_answers

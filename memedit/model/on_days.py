@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 
+from memedit.core.days import find_named_days
 from memedit.core.moments import UTC
 from memedit.core.passages import Conversation
-from memedit.core.times import find_named_days
 from memedit.core.types import Decision
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.rereading import add_informing

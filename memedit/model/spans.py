@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from memedit.core.feasts import FEAST, days_of
-from memedit.core.times import MONTH, MONTHS
+from memedit.core.days import FEAST, MONTH, MONTHS, WEEKDAY, days_of
 from memedit.core.types import Record
 
-_WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,? )?(?:the )?"
+_WEEKDAY = rf"(?:(?:{WEEKDAY}),? )?(?:the )?"
 
 
 def _day(n: int) -> str:

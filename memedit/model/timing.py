@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
+from memedit.core.days import names_day
 from memedit.core.moments import UTC
-from memedit.core.times import NamedTime, find_named_time, find_near_time, names_day
+from memedit.core.times import NamedTime, find_named_time, find_near_time
 from memedit.core.types import Decision, Edit, Hit
 from memedit.memory import EditMemory, MemoryView
 

@@ -6,9 +6,10 @@ from datetime import datetime, timezone
 
 import pytest
 
+from memedit.core.days import names_day
 from memedit.core.moments import UTC, zone_of
 from memedit.core.passages import Conversation
-from memedit.core.times import find_named_time, find_near_time, names_day
+from memedit.core.times import find_named_time, find_near_time
 
 NOW = datetime(2026, 11, 28, 8, tzinfo=timezone.utc)
 

@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from memedit.core.times import find_named_days, find_near_time
+from memedit.core.days import find_named_days
+from memedit.core.times import find_near_time
 from memedit.core.types import Edit, Record
 from memedit.model.spans import find_spans
 
