@@ -38,6 +38,15 @@ def utc(year: int, month: int = 1, day: int = 1, hour: int = 0) -> datetime:
     return datetime(year, month, day, hour, tzinfo=timezone.utc)
 
 
+_LATER = datetime.now(timezone.utc).year - 2026
+
+
+def since_2026(year: int, month: int = 1) -> datetime:
+    """:func:`utc` of a year as far from now as this one was from 2026: what was to come still
+    is."""
+    return utc(year + _LATER, month)
+
+
 def ids(memory: EditMemory, namespace: str | None = None) -> list[str]:
     return [record.id for record in memory.records(namespace)]
 

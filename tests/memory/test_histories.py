@@ -12,7 +12,8 @@ from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from tests.memory.helpers import ids, sound, utc
+from tests.memory.helpers import ids, sound
+from tests.memory.helpers import since_2026 as utc
 
 ENCODER = HashingEncoder(32)
 YEARS = range(2018, 2040)  # some are over, some to come

@@ -15,7 +15,8 @@ from memedit.core.errors import InvalidEditError, InvalidInputError, UnknownEdit
 from memedit.core.types import Edit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from tests.memory.helpers import ids, sound, utc
+from tests.memory.helpers import ids, sound
+from tests.memory.helpers import since_2026 as utc
 from tests.postgres import Cluster
 
 ENCODER = HashingEncoder(64)
