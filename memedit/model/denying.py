@@ -37,11 +37,13 @@ _THERE = frozenset("we us our you offer provi sell sold run exist avail still cu
 """Stems of words with which a fact says only that something is there."""
 _UNSURE = re.compile(r"\b(?:if|unless|until|when|whether|once|in case)\b", re.IGNORECASE)
 DOUBTED = re.compile(
-    r"\b(?:true|false|untrue|rumou?rs?|sa(?:y|ys|id)|tells?|told|claim(?:s|ed)?|thinks?|thought|"
-    r"believes?|heard|perhaps|maybe|possibly|probably|allegedly|in case)\b|\?",
+    r"\b(?:(?<!the )true(?! to\b)|false|untrue|rumou?rs?|sa(?:y|ys|id)|(?<!to )tells?|"
+    r"(?<!unless )told|claim(?:s|ed)?|thinks?|thought|believes?|heard|perhaps|maybe|possibly|"
+    r"probably|allegedly|in case(?! of))\b|\?\W*$",
     re.IGNORECASE,
 )
-"""In a sentence that may not say that something is so."""
+"""In a sentence that may not say that something is so. One that goes on behind its question answers
+it: "Who leads the choir? Marta does.", no more than that."""
 _ANOTHER = re.compile(r"['’]s\b|\s+(?:for|of|in|at|with|on|by|from)\b")
 """What makes of a subject another one: "Acme's branch", "Acme in Lyon"."""
 _PART = re.compile(r"[,;:]|\b(?:and|but)\b")

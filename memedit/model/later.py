@@ -9,20 +9,64 @@ _MONTH = (
     r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b"
 )
 _DAY = (
-    rf"(?:next|tomorrow|{_MONTH}|\d\d?\.?\s+(?:of\s+)?{_MONTH}|\d\d?(?:st|nd|rd|th)\b|"
-    r"\d\d?[./]\d|\d{4}\b|(?:first|start|beginning|middle|end)\s+of|further notice|easter|"
-    r"christmas|new year|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b)"
+    rf"(?:next|tomorrow|{_MONTH}|\d\d?\.?\s+(?:of\s+)?{_MONTH}|"
+    r"\d\d?(?:st|nd|rd|th)\b(?! of (?:the|each|every) month)|"
+    r"\d\d?[./]\d|(?:19|20|21)\d\d\b|(?:first|start|beginning|middle|end)\s+of|further notice|"
+    r"easter|christmas|new year|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b"
+    r"(?!\s(?:mornings|afternoons|evenings|nights)\b))"
 )
-"""No hours, and no day of every week: "until 8 pm", "on Tuesdays"."""
+"""No hours, and no day of every week or month: "until 8 pm", "on Tuesdays", "on Friday nights"."""
+_PLACE = r"(?!\s(?:the|an?|our|my|your|line|front|bay|room|\d+)\b)"
+"""What stands in the hall stands in for nobody."""
 LATER = re.compile(
     r"\b(?:from|as of|as from|starting|beginning|effective|until|till|by|after|on)\s+"
     rf"(?:(?:in|on|with|from|early|late|mid)\s+)?(?:the\s+)?{_DAY}|"
     r"\bnext\s+(?:week|month|year|quarter|season|term|summer|winter|spring|autumn|time)\b|"
-    r"\b(?:will|won['’]t|shall|might|plans? to(?=\s[a-z])|going to|about to|tomorrow|temporarily|"
-    r"for now|for the (?:time being|moment)|while|in (?:the|\w{1,20}['’]s) absence|stands? in|"
-    r"standing in|fills? in|filling in|interim|acting|covers? for|covering for|"
+    r"\b(?:(?<!\ba )(?<!the )(?<!your )(?<!you )will|won['’]t|shall|might|plans? to(?=\s[a-z])|"
+    r"going to|about to|tomorrow|temporarily|for now|for the (?:time being|moment)|while|"
+    rf"in (?:the|\w{{1,20}}['’]s) absence|(?:stand|fill)(?:s|ing)? in\b{_PLACE}|interim|acting|"
+    r"covers? for|covering for|"
     r"this (?:week|weekend|month|year|season|summer|winter|spring|"
-    r"autumn)|tonight)\b|['’]ll\b|(?<!as )\bsoon\b|(?<!as of )(?<!from )\btoday\b",
+    r"autumn)|tonight)\b|(?<!you)['’]ll\b|(?<!as )\bsoon\b|(?<!as of )(?<!from )\btoday\b",
     re.IGNORECASE,
 )
-"""In what may not hold yet, or not for long, if no date says it."""
+"""In what may not hold yet, or not for long, if no date says it. "You will find us in Elm Street"
+is so now."""
+_DATE = rf"(?:{_MONTH}|\d\d?(?:st|nd|rd|th)\b|(?:mid|early|late)\W{{1,2}}{_MONTH})"
+_NUMBERED = r"(?:\d\d?\.?\s+)?"
+_FROM_TO = re.compile(
+    rf"\bfrom\s+(?:the\s+)?{_NUMBERED}{_DATE}(?:\s+\d\d?)?\s*"
+    rf"(?:to|until|till|through|–|-)\s*(?:the\s+)?{_NUMBERED}{_DATE}",
+    re.IGNORECASE,
+)
+"""The two ends of a season, which comes every year."""
+_DAY_OF = re.compile(
+    r"(?:on|by|until|till)\s+(?:(?:the|in|early|late|mid)\s+)*"
+    rf"(?:(?:start|beginning|middle|end)\s+of\s+)?(?:\d|{_DATE})",
+    re.IGNORECASE,
+)
+"""A day by which, or up to which, something is to be done."""
+_HAS_DAY = re.compile(
+    rf"\b(?:on|by|until|till|after|to|is|are|due|starts?|ends?|clos\w+)\s+(?:the\s+)?"
+    rf"(?:(?:start|beginning|middle|end)\s+of\s+)?{_NUMBERED}{_DATE}",
+    re.IGNORECASE,
+)
+_AWAY = re.compile(
+    r"\b(?:closed|shut|away|off|out|suspended|unavailable|leave|holidays?|vacation) (?:up )?"
+    r"(?:until|till)\b",
+    re.IGNORECASE,
+)
+
+
+def holds_later(new: str, old: str) -> bool:
+    """Whether what a statement says may not hold yet, or not for long.
+
+    Where the older one gives a day, too, the day is what it is about: "Registration closes on 15
+    September.", "You have until the end of September to sign up.".
+    """
+    plain = _FROM_TO.sub("", new) if _FROM_TO.search(old) else new
+    said, dated = old.casefold(), _HAS_DAY.search(old) is not None and not _AWAY.search(new)
+    return any(
+        found[0].casefold() not in said and not (dated and _DAY_OF.match(found[0]))
+        for found in LATER.finditer(plain)
+    )

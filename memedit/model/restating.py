@@ -39,6 +39,14 @@ _VERBS = frozenset(
 )
 _ABOUT = frozenset("we you they i customers employees members guests visitors drivers".split())
 _WHOSE = frozenset("our your my we you".split())
+_PLACING = frozenset("for in at on to with".split())
+_NAMING = frozenset(
+    "name title new price cost fee rate number height length width depth weight size age "
+    "temperature date time address place headquarters seat current".split()
+)
+"""What a sentence may add to a thing and be about the same: "The height of Mont Blanc is …"."""
+_LEADING = frozenset("and but so because if when never not no got has have what".split())
+"""Words of a clause, or of a denial: what stands before the verb is no thing's name."""
 IDENTIFIES = frozenset(
     "ward room train bus tram line flight gate platform floor level building block house locker "
     "desk seat track lane road route highway order invoice ticket case class course grade group "
@@ -218,16 +226,32 @@ def numbers_of(text: str) -> tuple[list[str], list[str]]:
 
 def name_parts(old: str, new: str) -> bool:
     """Whether two sentences of one verb name a thing and a sort of it ("our hotline", "our
-    emergency hotline"), or with nothing but numbers behind it two sorts ("Ada's mobile number")."""
-    one, two = ([w.text for w in _read_words(text)[:_WORDS]] for text in (old, new))
+    emergency hotline"), or with nothing but numbers behind it two sorts ("Ada's mobile number").
+
+    Both go on alike behind the verb, else another word may say what the sort is: "The head of HR is
+    Ada.", "HR is led by Bo.".
+    """
+    read = [_read_words(text)[:_WORDS] for text in (old, new)]
+    one, two = ([w.text for w in words] for words in read)
     at, to = _find_verb(one), _find_verb(two)
     if at is None or to is None or one[at] != two[to]:
         return False
-    mine, theirs = set(one[:at]) - _WHOSE, set(two[:to]) - _WHOSE
+    mine, theirs = ({*words} - _WHOSE - _JOINING - _PLACING for words in (one[:at], two[:to]))
     if mine < theirs or theirs < mine:
-        return bool(mine and theirs)
+        more = mine ^ theirs
+        if not mine or not theirs or more <= _NAMING or more & _LEADING:
+            return False
+        return _sort_word(old, read[0], at + 1) == _sort_word(new, read[1], to + 1)
     bare = all(word.isdecimal() for word in (*one[at + 1 :], *two[to + 1 :]))
     return bare and mine != theirs
+
+
+def _sort_word(text: str, words: Sequence[Word], n: int) -> str:
+    """The word at a place; of a name or a number only that it is one."""
+    if n >= len(words):
+        return ""
+    first = text[words[n].start]
+    return "A" if first.isupper() else "0" if first.isdigit() else words[n].text
 
 
 def _compare_named(old: str, new: str) -> Restated | None:

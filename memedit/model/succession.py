@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 from memedit.core.text import find_sentence_starts, find_subject, words_of
 from memedit.core.types import Edit, Hit, Record
+from memedit.model.changing import says_change, takes_back
 from memedit.model.denying import DOUBTED, says_only_end
 from memedit.model.judging import Judge
-from memedit.model.later import LATER
+from memedit.model.later import holds_later
 from memedit.model.restating import compare_forms, name_parts, numbers_of
 from memedit.model.states import agree_in_state
+from memedit.model.swapping import swaps
 from memedit.scope.classifier import ClassifierScope
 
 if TYPE_CHECKING:
@@ -28,18 +30,30 @@ if TYPE_CHECKING:
 
 SURE, POSSIBLE = 0.95, 0.5
 """Probability from which an old one is replaced, and from which it is told as a possible
-conflict."""
+conflict, or replaced where the new one takes back what it says."""
+CHANGED = 0.7
+"""Probability from which it is replaced by what speaks of a change."""
 _ALIKE = 0.3
 """Cosine below which nothing is read."""
 _MOST = 6
 """Old ones that are read beside a new one."""
 _LONGEST = 240
 """Characters of a statement that is read; what is longer says more than one thing."""
+_CHANGED = (
+    r"(?:raised|lowered|increased|reduced|upgraded|updated|reset|set|shifted|moved|changed|lifted|"
+    r"scrapped|removed|abolished|dropped|replaced|renamed|extended|shortened|switched|struck|"
+    r"corrected|cut|wrong|written|directed|founded|born|invented|composed|painted|designed|built|"
+    r"published|created|discovered|refereed|made|produced|set up)\b"
+)
 _PAST = re.compile(
-    r"\b(?:was|were|had|used to|formerly|previously|once(?! (?:an?|every|per|you)\b))\b",
+    r"\b(?:(?<!after it )(?<!before it )(?<!when it )(?:was|were)"
+    rf"(?! (?:\w{{1,12}}ly )?{_CHANGED})|"
+    r"had|used to|formerly|previously|once(?! (?:an?|every|per|you)\b)|"
+    r"ran|stood|lived|worked|under the old)\b",
     re.IGNORECASE,
 )
-"""In what may hold no longer, where the old one is of now."""
+"""In what may hold no longer, where the old one is of now. What was changed, or made by somebody,
+is so from then on."""
 _ONLY_IF = re.compile(
     r"\b(?:(?:orders|purchases|bookings|parcels) (?:over|above|from|of|under)|"
     r"(?:from|over|above|below|under|at least|exceeding|more than|less than)\s"
@@ -74,10 +88,12 @@ def find_succeeded(
 
     near = near[:_MOST]
     rated = reader.rate([(hit.record.edit.statement, edit.statement) for hit in near])[:, REPLACES]
-    sure, perhaps = list[Record](), list[Record]()
+    sure, perhaps, best = list[Record](), list[Record](), rated.max()
     for record, chance in zip([hit.record for hit in near], rated, strict=True):
         whole = record.edit.is_statement and edit.is_statement
-        if chance >= surely and _may_be_replaced(record.edit, edit):
+        # Words of change are about one old one: the one that they fit best.
+        needed = _require(record.edit.statement, edit.statement) if chance == best else SURE
+        if chance >= min(surely, needed) and _may_be_replaced(record.edit, edit):
             sure.append(record)
         elif chance >= (POSSIBLE if whole else SURE):  # of an object the scope tells, too
             perhaps.append(record)
@@ -85,6 +101,14 @@ def find_succeeded(
         named = _find_named(sure, edit)
         return named, [record for record in sure if record not in named] + perhaps
     return sure, perhaps
+
+
+def _require(old: str, new: str) -> float:
+    """How sure the reader must be. To it words of change say nothing (it was taught by pairs in
+    which they come and go); but who writes "now" is rather correcting something than not."""
+    if takes_back(new, old):
+        return POSSIBLE
+    return CHANGED if says_change(new, old) else SURE
 
 
 def _find_named(records: Sequence[Record], new: Edit) -> list[Record]:
@@ -131,12 +155,12 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
     Of two in one form the words that differ decide (:mod:`memedit.model.restating`): to the reader
     "Sara speaks Greek" and "Sara speaks Basque" are alike.
     """
-    if _says_several(old.statement) or LATER.search(new.statement):
+    if _says_several(old.statement) or holds_later(new.statement, old.statement):
         return False
     if DOUBTED.search(new.statement) or agree_in_state(old.statement, new.statement):
         return False  # "Is parking free?", "Parking is not free."
-    if name_parts(old.statement, new.statement):
-        return False  # "our emergency hotline"
+    if name_parts(old.statement, new.statement) or swaps(old.statement, new.statement):
+        return False  # "our emergency hotline", "the bus from the beach to the campsite"
     if _SPAN.search(old.statement) and _says_one_end(new.statement):
         return False  # "shuts at 7 pm" leaves when it opens
     if _ONLY_IF.search(new.statement) and not _ONLY_IF.search(old.statement):
@@ -146,13 +170,15 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
     if _PAST.search(new.statement) and not _PAST.search(old.statement):
         return False
     if compare_forms(old.statement, new.statement) is not None:
-        return False
+        return takes_back(new.statement, old.statement)  # "in the shed, not in the cellar"
     return not (old.target_new and find_subject(new.statement, old.target_new)[1])
 
 
 def _says_several(text: str) -> bool:
-    # What goes on in small letters behind a full stop is a sentence, too.
-    return ";" in text.rstrip("; ") or len(find_sentence_starts(text.title())) > 1
+    # What goes on in small letters behind a full stop is a sentence, too; a question and its answer
+    # are one.
+    said = text.split("? ", 1)[-1]
+    return ";" in text.rstrip("; ") or len(find_sentence_starts(said.title())) > 1
 
 
 def _says_one_end(text: str) -> bool:

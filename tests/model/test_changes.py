@@ -180,3 +180,43 @@ def test_what_is_asked_or_holds_beside_it_neither_retires_nor_hides(
     receipt = desk.tell(old)
     assert desk.tell(new).superseded == ()
     assert not desk.decider._find_outdated([receipt.record], [*desk.memory.records()][-1])
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("The head of HR is Ada Byron.", "HR is led by Bo Lind."),
+    ("The mast is 40 metres high.", "The height of the mast is 42 metres."),
+    ("My physiotherapist is Anna Kern.", "My new physiotherapist is Jo Blum."),
+    ("The choir is led by Ines Roth.", "Who leads the choir? Marta Holm."),
+    ("Who leads the choir? Marta Holm.", "The choir is led by Ines Roth."),
+    ("Applications are due on 1 March.",
+     "The deadline for applications is the end of April, so apply by 30 April."),
+    ("The practice is in Elm Street.", "You will find the practice in Bridge Lane."),
+    ("The season runs from April to October.", "We now run the season from May to November."),
+    ("Vera takes 75 micrograms of levothyroxine.",
+     "Vera's levothyroxine was raised to 100 micrograms."),
+    ("Payroll is handled by Numeris.", "We have switched payroll from Numeris to PayFold."),
+    ("The bikes are kept in the cellar.", "The bikes are kept in the shed, not in the cellar."),
+])  # fmt: skip
+def test_another_value_in_other_words_replaces(desk: Desk, old: str, new: str) -> None:
+    desk.tell(old)
+    assert texts(desk.tell(new).superseded) == [old]
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("The bus from the harbour to the market leaves every 30 minutes.",
+     "The bus from the market to the harbour leaves every 20 minutes."),
+    ("The bus to Halm costs 3 euros.", "Is the bus to Halm free? I think so."),
+    ("Deliveries go to gate 4.", "Deliveries go to gate 6 until 3 May."),
+    ("The pool closes on 15 September.", "From 1 June the pool closes on 30 September."),
+    ("The season runs from April to October.",
+     "The season ran from May to November under the old licence."),
+    ("Breakfast at the inn costs 12 pounds.", "Breakfast in bed at the inn costs 17 pounds."),
+    ("The engine of the tractor is from Perkins.", "The tractor is from Massey Ferguson."),
+    ("I wear size 42 shoes.", "I no longer wear leather shoes."),
+    ("Night buses leave from the opera.", "Night buses now have guards."),
+])  # fmt: skip
+def test_what_holds_beside_it_or_at_another_time_replaces_nothing(
+    desk: Desk, old: str, new: str
+) -> None:
+    desk.tell(old)
+    assert desk.tell(new).superseded == ()
