@@ -24,7 +24,9 @@ _CROWD, _ABOVE = 16, 0.12
 twelve edits may be asked at a cosine of 0.3, of thousands any query finds some as near."""
 _READ = 5
 """Candidates of one query that the cross-encoder reads at most."""
-_FAINT, SURE = 0.35, 0.5
+SURE = 0.5
+"""Probability from which an edit is taken to bear even where something speaks against it."""
+_FAINT, _FAINTLY = 0.35, 0.4
 """Cosine below which an edit that is not named is read only because few stand near: it must be as
 probable as this."""
 _UNLIKE, _SURER = 0.5, 0.7
@@ -114,7 +116,7 @@ def require_chance(hit: Hit, near: int) -> float:
         return 0.0
     if near >= _CROWD and hit.record.edit.subject is not None and hit.similarity < _UNLIKE:
         return _SURER
-    return SURE if hit.similarity < _FAINT else 0.0
+    return _FAINTLY if hit.similarity < _FAINT else 0.0
 
 
 def require_bearing(hit: Hit, near: int, informing: float) -> float:
