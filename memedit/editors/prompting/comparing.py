@@ -29,13 +29,19 @@ _WEIGHS = frozenset(
 _LISTED = re.compile(r",|\b(?:and|or|&)\b")
 _JOINED = re.compile(r"\b(?:and|or|&)\b|,.*,")
 _DIGIT = re.compile(r"\d")
-_FILLING = frozenset("please pls currently actually called named now there it who being".split())
+_FILLING = frozenset(
+    "please pls currently actually called named now there it who being one person place".split()
+)
 """Words that ask nothing."""
 _KIND = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|\w{3,}(?:ish|ese|[^g]ian)")
 """Names of days, languages and peoples: of a kind of their own."""
 _ALMOST = 0.75
 """Likeness of two names from which one may be the other misspelt."""
 _TITLES = frozenset("mr mrs ms miss dr prof professor sir".split())
+_PARTICLES = frozenset(
+    "von van der den de del della di da dos das du el al bin ibn zu zur ter".split()
+)
+"""Small letters in a name: "Marie Eleonore von der Leyen"."""
 _VOWELS = re.compile(r"(?<=.)[aeiouy]+")
 _MOST = 6
 """Words of a value."""
@@ -87,7 +93,8 @@ def compare_sentences(pair: Pair) -> Verdict | None:
     left = _find_value(pair, asked, value)
     if not left:
         return None
-    said = {word for word in asked[left[0] : left[-1] + 1] if word not in SMALL | _TITLES - value}
+    small = (SMALL | _TITLES | _PARTICLES) - value
+    said = {word for word in asked[left[0] : left[-1] + 1] if word not in small}
     if said == value:
         return "Yes"
     if said <= value or value <= said:  # a part of it, or more than it: who knows
@@ -205,7 +212,7 @@ def _is_led(asked: Sequence[str], first: int, fact: Sequence[str], *, common: bo
     before = list(asked[max(first - 2, 0) : first])
     if before and before[-1] == "the":
         before.pop()
-    return bool(before) and before[-1] in SMALL - {"the", *fact} - (
+    return bool(before) and before[-1] in SMALL - {"the", "by", *fact} - (
         {"a", "an"} if common else set()
     )
 

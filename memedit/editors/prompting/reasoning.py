@@ -16,6 +16,7 @@ from memedit.core.calls import Batch, Row
 from memedit.core.errors import ContextOverflowError
 from memedit.core.suspicion import find_in_texts
 from memedit.editors.prompting.arithmetic import mend_sums
+from memedit.editors.prompting.claims import concludes_falsely
 from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.forms import plain
 
@@ -137,11 +138,13 @@ def _begin(fact: str) -> str:
 
 
 def find_conclusion(thought: str) -> Verdict | None:
-    """The yes or no with which a thought ends; None where it comes to none."""
+    """The yes or no with which a thought ends, the other one where it rests on a comparison that is
+    wrong; None where it comes to none."""
     found = _CONCLUDED.search(thought.strip())
     if found is None or "<think>" in thought or _ECHOED.search(thought):
         return None
     last = _CONCLUDED.search(thought.strip(), found.start() + 1)
     while last is not None:
         found, last = last, _CONCLUDED.search(thought.strip(), last.start() + 1)
-    return "Yes" if found[1].casefold() == "yes" else "No"
+    yes = (found[1].casefold() == "yes") != concludes_falsely(thought)
+    return "Yes" if yes else "No"

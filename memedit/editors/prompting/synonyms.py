@@ -10,7 +10,11 @@ _ALIKE = tuple(
     for group in (
         "cost costs price priced prices fee fees charge charged pay rate",
         "lyricist lyrics words text author written wrote write writer",
-        "head headed heads lead leads led leader boss manager manages managed",
+        "head headed heads lead leads led leader boss manager manages managed runs run charge"
+        " responsible",
+        "largest biggest",
+        "smallest littlest",
+        "looks after sees treats cares",
         "birthplace born birth",
         "buried burial",
         "death die died dies",
