@@ -124,6 +124,29 @@ def test_a_finished_run_is_not_done_again_and_another_is(
         compare(model, IKE, data, folder=folder, tokens=4, group=2)
 
 
+def test_what_was_damaged_costs_no_other_measurement(
+    model: Any, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The faults: one bit of the manifest, and every row was removed as another run's; one of the
+    base's answers was another answer, or a JSONDecodeError."""
+    folder = tmp_path / "run"
+    first = compare(model, IKE, data, folder=folder, **FAST)
+    manifest, rows = folder / "manifest.json", rows_of(folder, parse(IKE).slug)
+    content, measured = manifest.read_text(), rows.read_bytes()
+    digest = first.manifest["identity"]["data"]
+    manifest.write_text(content.replace(digest, digest[::-1]))
+    with pytest.raises(InvalidInputError, match="not as it was written"):
+        compare(model, IKE, data, folder=folder, **FAST)
+    assert rows.read_bytes() == measured
+    manifest.write_text(content)
+    for kept, wrong in (('"answer": {', '"answer": ['), ('"outcomes"', '"outcomez"'), ("-", "")):
+        for file in (folder / "base").iterdir():
+            file.write_text(file.read_text().replace(kept, wrong, 1))
+        rows.unlink()
+        again = compare(model, IKE, data, folder=folder, **FAST)
+        assert again.to_dict(timings=False) == first.to_dict(timings=False)
+
+
 def test_two_processes_do_not_work_in_one_folder(model: Any, data: Path, tmp_path: Path) -> None:
     from filelock import FileLock
 
