@@ -10,7 +10,8 @@ import pytest
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
 from memedit.memory.moving import backup, restore
-from tests.memory.helpers import ids, sound, utc
+from tests.memory.helpers import ids, sound
+from tests.memory.helpers import since_2026 as utc
 from tests.memory.test_editions import NEXT, document
 from tests.memory.test_pieces import ENCODER, over_time, price
 
