@@ -275,11 +275,13 @@ def test_superseding_and_dates(model: EditableModel) -> None:
 def test_an_answer_is_corrected_for_the_time_in_which_it_was_wrong(model: EditableModel) -> None:
     ask = "The capital of Ruritania is"
     model.edit(ask, "Strelsau", subject="Ruritania")
-    model.edit(ask, "Zenda", subject="Ruritania", valid_until="2039-12-31")
+    year = datetime.now(timezone.utc).year + 13
+    model.edit(ask, "Zenda", subject="Ruritania", valid_until=f"{year}-12-31")
     said = model.feedback(ask, "Hentzau", answer="Zenda").receipt
-    assert said is not None and said.record.valid_until == datetime(2040, 1, 1, tzinfo=timezone.utc)
+    end = datetime(year + 1, 1, 1, tzinfo=timezone.utc)
+    assert said is not None and said.record.valid_until == end
     seen = []
-    for day in ("2039-12-31", "2040-01-01"):
+    for day in (f"{year}-12-31", f"{year + 1}-01-01"):
         with model.using(as_of=day):
             seen.append(model.decide([ask])[0].hits[0].record.edit.target_new)
     assert seen == ["Hentzau", "Strelsau"]
