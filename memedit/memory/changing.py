@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from memedit.core.errors import UnknownEditError
-from memedit.core.types import Payload, Record, check_ids
+from memedit.core.types import Payload, Record, check_ids, check_named
 from memedit.memory.encoding import VectorTable
 from memedit.memory.importing import Import
 from memedit.memory.journal.rows import REFIT, Head
@@ -123,6 +123,7 @@ def forget(
         UnknownEditError: no live edit has one of these ids.
     """
     named = (check_ids(ids), check_ids(refit))
+    check_named("reason", reason)
     with naming_successors(store, namespace), store.reading():
         _find_all(store, named, namespace)
     with store.lock:
@@ -148,6 +149,8 @@ def _find_all(
 
 def restore(store: Store, version: int, namespace: str | None) -> int:
     """Make the live set (of one namespace) what it was at a version; the version now."""
+    if namespace is not None:
+        check_named("namespace", namespace)
     with store.lock:
         if store.version(version) == store.live.version:
             return version
@@ -176,6 +179,8 @@ def restore(store: Store, version: int, namespace: str | None) -> int:
 
 def count_purged(store: Store, version: int, namespace: str | None) -> int:
     """How many records that were live at a version (in one namespace) were purged since."""
+    if namespace is not None:
+        check_named("namespace", namespace)
     with store.lock, store.journal.read() as anything:
         version = store.version(version)
         return len(store.journal.purged_of(version, namespace)) if anything else 0
@@ -184,6 +189,8 @@ def count_purged(store: Store, version: int, namespace: str | None) -> int:
 def find_unanswered(store: Store, version: int, namespace: str | None) -> list[Record]:
     """The records that what was live at a version (in one namespace) and purged since had replaced,
     and of whose facts nothing is in force now."""
+    if namespace is not None:
+        check_named("namespace", namespace)
     with store.lock, store.journal.read() as anything:
         version = store.version(version)
         purged = store.journal.purged_of(version, namespace) if anything else []

@@ -14,7 +14,7 @@ from datetime import datetime, tzinfo
 from memedit.core.documents import NewDocument, Place, check_name, place_of, prefix_of
 from memedit.core.errors import UnknownEditError
 from memedit.core.moments import UTC, Moment
-from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
+from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record, check_named
 from memedit.memory.editions import REASON, DocumentChange, Edition, plan_removal
 from memedit.memory.journal.rows import Head
 from memedit.memory.live.shelf import Shelved
@@ -77,7 +77,7 @@ class Shelves(ABC):
         Raises:
             UnknownEditError: there is none of this name.
         """
-        moment = self._moment(as_of)
+        moment, name = self._moment(as_of), check_named("document", name)
         with self._current() as live:
             found = live.space(namespace).shelf.document(name, moment)
             if found is None:
@@ -161,7 +161,7 @@ class Documented(Shelves):
             UnknownEditError: there is none of this name.
         """
         # One moment: what is planned twice is planned alike.
-        store, now = self._store, datetime.now(UTC)
+        store, now, name = self._store, datetime.now(UTC), check_named("document", name)
         # Once before anything is locked, to refuse or to tell; once more on the newest state.
         with store.reading() as live:
             change = _plan_removal(live, namespace, name, now)

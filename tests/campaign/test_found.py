@@ -71,11 +71,21 @@ def test_names_that_are_none(tmp_path: Path) -> None:
                 memory.purge(name)
             with pytest.raises(InvalidInputError, match="is a name"):
                 memory.set_zone(name)
+            for take in (memory.document, memory.remove_document):
+                with pytest.raises(InvalidInputError, match="must be a string"):
+                    take(name)
+            with pytest.raises(InvalidInputError, match="reason must be a string"):
+                memory.forget(capital("France").id, reason=name)
         for told in ("\ud800", "a\0b"):
             asks: list[Callable[[str], object]] = [
                 memory.history,
                 lambda name: memory.history(namespace=name),
                 lambda name: memory.purge("x", namespace=name),
+                lambda name: memory.forget(capital("France").id, reason=name),
+                lambda name: memory.restore(0, namespace=name),
+                lambda name: memory.count_purged(0, namespace=name),
+                lambda name: memory.find_unanswered(0, namespace=name),
+                memory.document,
                 memory.get,
             ]
             for ask in asks:
