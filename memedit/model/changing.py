@@ -26,7 +26,7 @@ _CHANGES = re.compile(
 _TAKEN_BACK = re.compile(
     r"(?:\b(?:no longer|instead of|rather than|in place of|no more|has stopped|have stopped|"
     r"(?:\w{1,15}ed|cut|put|gone)(?: \w{1,15}){0,3} from(?=[^.,;:!?]{1,60}\sto\b))|"
-    r"(?:,|\band|\bbut) not|\bnot(?= (?:in|on|at|by|from|with|the)\b))"
+    r"(?:,|\band|\bbut) not|(?:\bnot|n['’]t)(?= (?:in|on|at|by|from|with|the)\b))"
     r"\s(?P<behind>[^.,;:!?]{1,80})|"
     r"(?P<before>[^.,;:!?]{1,80}?)\s(?:any ?more\b|any longer\b|stepped down\b|"
     r"(?:was|were|has been|have been)\s(?:replaced|succeeded|struck|scrapped|lifted|dropped|"

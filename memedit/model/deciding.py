@@ -14,6 +14,7 @@ from memedit.core.types import Decision, Record
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.companions import add_companions
 from memedit.model.judging import Judge
+from memedit.model.moved import decide_on_moves
 from memedit.model.newest import keep_newest
 from memedit.model.on_days import decide_on_days
 from memedit.model.outdating import Outdating
@@ -109,8 +110,8 @@ class Decider(Judge):
             return self._ask_scope(texts, namespace, moment, store)
 
         # In this order: readings find edits; a time may put others in their place, or name a day of
-        # an edit's own; of what is left the newer stands, and only then are values and passages put
-        # beside it.
+        # an edit's own, or a move tell where something is; of what is left the newer stands, and
+        # only then are values and passages put beside it.
         house = self._recall_house(namespace, store)
         decisions = decide_again(queries, decisions, house, ask)
         found = [
@@ -119,6 +120,8 @@ class Decider(Judge):
         ]
         if house.spans:
             found = decide_on_days(queries, found, house.spans, moment, store, ask)
+        if house.moves:
+            found = decide_on_moves(queries, found, house.moves, ask)
         plain = (self._tell_newest(each) for each in found)
         every = (add_all_values(each, store, each.as_of or moment) for each in plain)
         return [add_neighbours(each, store, each.as_of or moment) for each in every]

@@ -65,8 +65,9 @@ def holds_later(new: str, old: str) -> bool:
     September.", "You have until the end of September to sign up.".
     """
     plain = _FROM_TO.sub("", new) if _FROM_TO.search(old) else new
-    said, dated = old.casefold(), _HAS_DAY.search(old) is not None and not _AWAY.search(new)
+    dated = any(each.search(old) for each in (_HAS_DAY, _FROM_TO)) and not _AWAY.search(new)
+    said = old.casefold()
     return any(
-        found[0].casefold() not in said and not (dated and _DAY_OF.match(found[0]))
+        found[0].casefold() not in said and not (dated and _DAY_OF.match(plain, found.start()))
         for found in LATER.finditer(plain)
     )

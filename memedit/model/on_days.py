@@ -50,6 +50,21 @@ def decide_on_days(
         [] if decision.disagrees else _read_last(query, spans, now, store.zone)
         for query, decision in zip(queries, decisions, strict=True)
     ]
+    return add_by_readings(decisions, each, decide)
+
+
+def add_by_readings(
+    decisions: Sequence[Decision],
+    each: Sequence[Sequence[Reading]],
+    decide: Callable[[Sequence[str]], list[Decision]],
+) -> list[Decision]:
+    """The decisions with the edits that their readings are for, where they bear on these.
+
+    Args:
+        decisions: What is found without.
+        each: Readings of each query.
+        decide: The scope.
+    """
     texts = [text for readings in each for text, _ in readings]
     found = iter(decide(texts) if texts else ())
     told = list[Decision]()

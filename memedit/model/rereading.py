@@ -21,6 +21,7 @@ from memedit.core.protocols import Encoder, IsTransformer
 from memedit.core.text import find_sentence_starts, words_of
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.model.ellipsis import fill_in, find_last_question
+from memedit.model.moves import Move, find_moves
 from memedit.model.shapes import reshape
 from memedit.model.spans import Span, find_spans
 
@@ -77,6 +78,7 @@ class House:
         edits: What each edit is about: the stems of its words beside that name.
         known: All words that are spelt right, in small letters; none: nothing is spelt anew.
         spans: The days that they name.
+        moves: What they say has moved.
     """
 
     name: str = ""
@@ -85,6 +87,7 @@ class House:
     edits: Sequence[frozenset[str]] = ()
     known: Container[str] = frozenset()
     spans: tuple[Span, ...] = ()
+    moves: tuple[Move, ...] = ()
 
     @classmethod
     def of(cls, records: Sequence[Record], known: Container[str] = frozenset()) -> House:
@@ -106,7 +109,8 @@ class House:
         name = best if named[best] >= least else ""
         about = [_stem_words(record.edit.statement) - _stem_words(name) for record in records]
         names = frozenset(word for word in words if not word.islower())
-        return cls(name, by_letter, names, about if name else (), known, find_spans(records))
+        told = find_spans(records), find_moves(records)
+        return cls(name, by_letter, names, about if name else (), known, *told)
 
     def is_about(self, turn: str) -> bool:
         """Whether a request has at least two words, or half of its own, of one edit."""

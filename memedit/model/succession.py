@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 SURE, POSSIBLE = 0.95, 0.5
 """Probability from which an old one is replaced, and from which it is told as a possible
-conflict, or replaced where the new one takes back what it says."""
-CHANGED = 0.7
-"""Probability from which it is replaced by what speaks of a change."""
+conflict."""
+TAKEN_BACK, CHANGED, PERHAPS_CHANGED = 0.3, 0.7, 0.1
+"""Probability from which it is replaced by what takes back what it says, and by what speaks of a
+change; and from which it is told that the latter may be about it."""
 _ALIKE = 0.3
 """Cosine below which nothing is read."""
 _MOST = 6
@@ -43,7 +44,7 @@ _CHANGED = (
     r"(?:raised|lowered|increased|reduced|upgraded|updated|reset|set|shifted|moved|changed|lifted|"
     r"scrapped|removed|abolished|dropped|replaced|renamed|extended|shortened|switched|struck|"
     r"corrected|cut|wrong|written|directed|founded|born|invented|composed|painted|designed|built|"
-    r"published|created|discovered|refereed|made|produced|set up)\b"
+    r"published|created|discovered|refereed|made|produced|penned|set up)\b"
 )
 _PAST = re.compile(
     r"\b(?:(?<!after it )(?<!before it )(?<!when it )(?:was|were)"
@@ -93,9 +94,10 @@ def find_succeeded(
         whole = record.edit.is_statement and edit.is_statement
         # Words of change are about one old one: the one that they fit best.
         needed = _require(record.edit.statement, edit.statement) if chance == best else SURE
+        told = POSSIBLE if needed == SURE else PERHAPS_CHANGED
         if chance >= min(surely, needed) and _may_be_replaced(record.edit, edit):
             sure.append(record)
-        elif chance >= (POSSIBLE if whole else SURE):  # of an object the scope tells, too
+        elif chance >= (told if whole else SURE):  # of an object the scope tells, too
             perhaps.append(record)
     if _stand_beside(reader, sure):
         named = _find_named(sure, edit)
@@ -107,7 +109,7 @@ def _require(old: str, new: str) -> float:
     """How sure the reader must be. To it words of change say nothing (it was taught by pairs in
     which they come and go); but who writes "now" is rather correcting something than not."""
     if takes_back(new, old):
-        return POSSIBLE
+        return TAKEN_BACK
     return CHANGED if says_change(new, old) else SURE
 
 
@@ -167,10 +169,11 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
         return False  # "free from 50 euros" leaves what less costs
     if says_only_end(new.statement) and _LISTS.search(old.statement):
         return False  # "The gym has closed." leaves the canteen
-    if _PAST.search(new.statement) and not _PAST.search(old.statement):
+    back = takes_back(new.statement, old.statement)
+    if _PAST.search(new.statement) and not (back or _PAST.search(old.statement)):
         return False
-    if compare_forms(old.statement, new.statement) is not None:
-        return takes_back(new.statement, old.statement)  # "in the shed, not in the cellar"
+    if compare_forms(old.statement, new.statement) is not None and not back:
+        return False  # "in the shed, not in the cellar" is of that form, and says what it replaces
     return not (old.target_new and find_subject(new.statement, old.target_new)[1])
 
 

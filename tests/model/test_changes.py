@@ -220,3 +220,25 @@ def test_what_holds_beside_it_or_at_another_time_replaces_nothing(
 ) -> None:
     desk.tell(old)
     assert desk.tell(new).superseded == ()
+
+
+@pytest.mark.parametrize(("fact", "question"), [
+    ("We have moved to Park Lane 9.", "Where is your office?"),
+    ("We have moved to Park Lane 9.", "Hi, where are you located now?"),
+    ("We have moved to Park Lane 9.", "What is your address?"),
+    ("Our shop moved to Graz in May.", "Where is the shop?"),
+    ("The city library has been relocated to the town hall.", "Where can I find the library?"),
+    ("Acme has moved to Lyon.", "What is Acme's address?"),
+])  # fmt: skip
+def test_what_moved_is_where_it_moved_to(desk: Desk, fact: str, question: str) -> None:
+    for other in ("The canteen opens at 9.", "Parking costs 3 euros.", fact):
+        desk.tell(other)
+    assert desk.ask(question) == [fact]
+    assert desk.ask("Where is the toilet?") == []
+
+
+def test_what_may_speak_of_a_change_is_told(desk: Desk) -> None:
+    desk.tell("Invoices are paid by direct debit.")
+    receipt = desk.tell("Bills are settled by bank transfer these days.")
+    assert receipt.superseded == ()
+    assert texts(receipt.conflicts) == ["Invoices are paid by direct debit."]
