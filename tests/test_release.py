@@ -36,6 +36,18 @@ def test_every_extra_is_told_where_one_installs() -> None:
     assert {extra for extra in users if f"memedit[{extra}]" not in told} == set()
 
 
+def test_what_was_tried_is_what_ci_tries() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))["jobs"]
+    tried = jobs["test"]["strategy"]["matrix"]["python"]
+    known = "Programming Language :: Python :: 3."
+    named = [line.split(" :: ")[-1] for line in PROJECT["classifiers"] if line.startswith(known)]
+    assert tried == named
+    told = (ROOT / "docs/start/install.md").read_text("utf-8")
+    assert f"Python {tried[0]} to {tried[-1]} | by every test" in told
+    others = {each["python"] for each in jobs["versions"]["strategy"]["matrix"]["include"]}
+    assert all(f"| Python {each} | not yet" in told for each in others - set(tried))
+
+
 def test_actions_are_pinned_by_commit() -> None:
     for file in (ROOT / ".github/workflows").glob("*.yml"):
         used = re.findall(r"uses: (\S+)(.*)", file.read_text("utf-8"))

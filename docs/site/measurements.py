@@ -79,4 +79,5 @@ def _shown(figure: Mapping[str, Any], name: str, *, bare: bool = False) -> str:
     value, unit = figure[name], figure["unit"]
     if unit == "%":
         return f"{100 * value:.1f}" + ("" if bare else "%")
-    return f"{value:.3g}" + (f" {unit}" if unit and not bare else "")
+    told = f"{value:.3g}" if abs(value) < 1_000 else f"{value:,.0f}"
+    return told + (f" {unit}" if unit and not bare else "")

@@ -15,6 +15,7 @@ import memedit
 from memedit.cli import (
     checking,
     erasing,
+    errata,
     evaluation,
     memories,
     render,
@@ -262,6 +263,7 @@ app.command("restore")(memories.restore)
 app.command("verify")(memories.verify)
 app.command()(memories.zone)
 app.command()(checking.check)
+app.command()(errata.errors)
 app.command("eval")(evaluation.evaluate)
 app.command()(evaluation.compare)
 app.command()(evaluation.report)

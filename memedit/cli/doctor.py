@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 import memedit
 from memedit.core.errors import MemeditError
 from memedit.core.files import cache_folder
+from memedit.engine.devices import VARIABLE, choose_device, find_best
 from memedit.engine.encoders import find_packaged_encoder
 from memedit.engine.gguf import DEFAULT_MODEL, PACKAGED
 
@@ -118,10 +119,16 @@ def _device() -> Finding:
     except Exception as error:  # a wheel for another machine fails in many ways
         cure = "pip install --force-reinstall torch"
         return Finding("missing", "device", f"torch cannot be imported: {error}", cure)
-    if torch.cuda.is_available():
-        return Finding("ok", "device", f"CUDA: {torch.cuda.get_device_name(0)} (device='cuda')")
-    if torch.backends.mps.is_available():
-        return Finding("ok", "device", "Apple GPU (device='mps')")
+    try:
+        chosen = choose_device()
+    except MemeditError as error:
+        return Finding("missing", "device", f"{VARIABLE}: {error}", f"export {VARIABLE}=auto")
+    used = f"used: {chosen or 'cpu'}; another by {VARIABLE} or device=, such as 'auto'"
+    best = find_best()
+    if best == "cuda":
+        return Finding("ok", "device", f"CUDA: {torch.cuda.get_device_name(0)} ({used})")
+    if best == "mps":
+        return Finding("ok", "device", f"Apple GPU, 'mps' ({used})")
     return Finding("ok", "device", f"CPU, {os.cpu_count()} cores, {torch.get_num_threads()} used")
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from memedit.cli import render
-from memedit.core.errors import InvalidInputError, MemoryStoreError
+from memedit.core.errors import InvalidInputError, MemoryStoreError, MissingExtraError
 
 if TYPE_CHECKING:
     from memedit.memory import EditMemory
@@ -208,7 +209,10 @@ class Reports:
 
         Raises:
             InvalidInputError: its folder does not exist, it is a folder, or a part of a memory.
+            MissingExtraError: nothing is here that draws the page's plots.
         """
+        if self.html is not None and find_spec("matplotlib") is None:
+            raise MissingExtraError("matplotlib", extra="eval")
         from memedit.memory.address import check_output
 
         for file in filter(None, (self.out, self.html, self.markdown, self.csv)):

@@ -95,7 +95,7 @@ def error(message: str, hint: str = "", section: str = "") -> None:
     if hint:
         note(hint, style="")
     if section:
-        note(f"See {section}")
+        note(f"See {section}, or: memedit errors {section.partition('#')[2]}")
 
 
 def list_names(lines: Mapping[str, str]) -> None:

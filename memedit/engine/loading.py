@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
+from memedit.engine.devices import choose_device
 from memedit.engine.gguf import (
     DEFAULT_MODEL,
     PACKAGED,
@@ -23,11 +24,11 @@ from memedit.engine.gguf import (
 )
 from memedit.engine.hub import (
     _OFFLINE,
+    explain_failure,
     find_hub_folder,
     is_folder_name,
     logger,
     silence_transformers,
-    take_first_line,
 )
 
 if TYPE_CHECKING:
@@ -54,13 +55,16 @@ def load(
             model (``smollm2-135m``, ``gemma3-270m``). None: ``$MEMEDIT_MODEL``, else the packaged
             SmolLM2-135M-Instruct.
         dtype: Of the weights; None keeps that of the files (float32 for a converted GGUF).
-        device: Where the model goes; None is the CPU.
+        device: Where the model goes: ``"auto"`` (CUDA, else Apple's GPU, else the CPU), or a name
+            of torch's. None: ``$MEMEDIT_DEVICE``, else the CPU.
         progress: Called before a step that takes long (converting a GGUF).
 
     Raises:
         ModelNotFoundError: there is no such model, the hub cannot be reached (known within
             seconds), the files are corrupt, or it is not a causal language model.
+        InvalidInputError: there is no such device here.
     """
+    place = choose_device(device)
     source = _resolve(model)
     if isinstance(source, Gguf):
         source = _find_or_convert(source, progress or logger.info)
@@ -74,10 +78,8 @@ def load(
     except ModelNotFoundError:
         raise
     except Exception as error:
-        raise ModelNotFoundError(
-            f"The model {name!r} cannot be loaded: {take_first_line(error)}", hint=_OFFLINE
-        ) from error
-    return (base if device is None else base.to(device)), tokenizer  # type: ignore[arg-type]
+        raise explain_failure("model", name, error, _OFFLINE) from error
+    return (base if place is None else base.to(place)), tokenizer  # type: ignore[arg-type]
 
 
 def find_tokenizer(base: nn.Module) -> PreTrainedTokenizerBase:

@@ -119,8 +119,12 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
     ) -> EditableModel:
         """Load a base model and wrap it: a hub id, a folder, a GGUF file, or the packaged default.
 
+        Args:
+            device: ``"auto"`` (the best here), or torch's name; None: ``$MEMEDIT_DEVICE``, or CPU.
+
         Raises:
             ModelNotFoundError: it cannot be found; the message names the offline alternatives.
+            InvalidInputError: there is no such device here.
         """
         base, tokenizer = loading.load(model, dtype=dtype, device=device)
         return cls(base, tokenizer, memory=memory, editor=editor, scope=scope, encoder=encoder)

@@ -88,7 +88,9 @@ def _local(settings: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
     from memedit.model.editable import EditableModel
     from memedit.serving.local.backend import LocalBackend
 
-    options: dict[str, Any] = {"editor": settings.editor, "scope": settings.scope}
+    options: dict[str, Any] = {
+        "editor": settings.editor, "scope": settings.scope, "device": settings.device
+    }  # fmt: skip
     model = EditableModel.from_pretrained(settings.model, memory=memory, **options)
     model.translate = {"on": True, "off": False}.get(settings.translate)
     return LocalBackend(model, settings, metrics)

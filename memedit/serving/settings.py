@@ -56,6 +56,10 @@ class Settings:
         "Serve this model: hub id, folder or GGUF file.", "NAME", flag=True,
         instead="SmolLM2-135M-Instruct",
     )] = None  # fmt: skip
+    device: Annotated[str | None, Setting(
+        "Where the model computes: auto (a GPU if there is one), cuda, cuda:1, mps, cpu.", "NAME",
+        flag=True, instead="cpu",
+    )] = None  # fmt: skip
     upstream: Annotated[str | None, Setting(
         "Stand in front of this OpenAI-compatible server. Its key: MEMEDIT_UPSTREAM_KEY.", "URL",
         flag=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,16 @@ def test_mistakes_are_told(
     assert result.exit_code == 2
     assert told in " ".join(result.output.split())
     assert not list(tmp_path.rglob("lock"))  # nothing was begun
+
+
+def test_what_draws_the_page_is_missed_before_anything_is_measured(
+    call: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    asked = ("compare", "--editors", "none", "--data", folder / "cases.jsonl")
+    result = call(*asked, "--out", "x.json", "--html", "x.html")
+    assert result.exit_code == 2 and "pip install 'memedit[eval]'" in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_eval_of_several_editors_names_the_command_for_it(call: Any, folder: Path) -> None:
