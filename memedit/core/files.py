@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -35,9 +36,17 @@ def as_path(given: object, what: str = "A path") -> Path:
     except UnicodeEncodeError:
         # Refused with those below: no file has such a name either.
         name = b"\0"
-    if b"\0" in name:
+    if b"\0" in name or _is_too_long(name):
         raise InvalidInputError(f"{what} cannot be {str(given)[:60]!a}: no file has such a name.")
     return Path(os.fsdecode(name))
+
+
+def _is_too_long(name: bytes) -> bool:
+    try:
+        os.lstat(name)
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
 
 
 def check_file(path: Path) -> None:

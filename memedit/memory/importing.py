@@ -13,6 +13,7 @@ from pathlib import Path
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import sha256
 from memedit.core.moments import UTC
+from memedit.core.types import check_named
 from memedit.memory import files
 from memedit.memory.reports import ImportReport, Receipt
 from memedit.memory.requests import Request
@@ -28,7 +29,7 @@ class Import:
     a chunk; it depends on the file's content, not on its path.
 
     Raises:
-        InvalidInputError: there is no such file.
+        InvalidInputError: there is no such file; a namespace or source that is no text.
     """
 
     def __init__(
@@ -42,6 +43,9 @@ class Import:
     ) -> None:
         if not path.is_file():
             raise InvalidInputError(f"No file {str(path)!r}.", hint="Check the path.")
+        check_named("source", source)
+        if namespace is not None:
+            check_named("namespace", namespace)
         # Said only where it is set: imports that an older version began are still found.
         key = json.dumps([sha256(path), namespace, source] + ["pin"] * pin)
         self.name = f"import:{hashlib.sha256(key.encode()).hexdigest()}"

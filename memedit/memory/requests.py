@@ -76,7 +76,7 @@ def check_request(request: Request) -> Request:
         )
     check_id(request.edit.id)
     check_text("namespace", request.namespace)
-    if request.source:
+    if request.source != "":
         check_text("source", request.source)
     start = _limit("valid_from", request.valid_from, UTC)
     end = _limit("valid_until", request.valid_until, UTC)

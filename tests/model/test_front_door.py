@@ -196,6 +196,10 @@ ODD: dict[str, Callable[[EditableModel], Any]] = {
     "a folder with NUL": lambda m: m.save("a\0b"),
     "a folder that is a number": lambda m: m.save(5),  # type: ignore[arg-type]
     "a file that no system names": lambda m: m.import_edits("\ud800.jsonl"),
+    "a source that is none": lambda m: m.edit("The king is Otto.", source=None),
+    "one of an Edit": lambda m: m.memory.add(Edit("The sky is", "red"), source=0),  # type: ignore[arg-type]
+    "a file of a name too long": lambda m: m.import_edits("x" * 5_000),
+    "a file of a source that is a day": lambda m: m.import_edits(__file__, source=date(2026, 1, 1)),  # type: ignore[arg-type]
     "a document that is none": lambda m: m.edit_document(5),  # type: ignore[arg-type]
     "an export into NUL": lambda m: m.memory.export("a\0b"),
     "a memory in NUL": lambda m: EditMemory("a\0b", CountingEncoder()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -166,14 +167,15 @@ def test_an_offer_is_compared_with_what_holds_when_it_begins() -> None:
                 return [row["statement"] for row in ok(made, 201)["superseded"]]
 
             await say(5)
-            for_a_day = {"valid_from": "2040-01-01", "valid_until": "2040-01-01"}
+            new_year = f"{date.today().year + 14}-01-0"
+            for_a_day = {"valid_from": f"{new_year}1", "valid_until": f"{new_year}1"}
             assert await say(3, **for_a_day) == ["We send parcels for 5 euros."]
             assert await say(2, **for_a_day) == ["We send parcels for 3 euros."]
             rows = ok(await client.get("/v1/edits"))["data"]
             held = {
                 (row["statement"].split()[4], row["valid_from"], row["valid_until"]) for row in rows
             }
-            first, last = "2040-01-01T00:00:00+00:00", "2040-01-02T00:00:00+00:00"
+            first, last = (f"{new_year}{day}T00:00:00+00:00" for day in (1, 2))
             assert held == {("5", None, first), ("2", first, last), ("5", last, None)}
 
     run(work())
