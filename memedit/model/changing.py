@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from memedit.core.text import find_words, words_of
+from memedit.core.text import words_of
 
 _CHANGES = re.compile(
     r"\b(?:now(?! (?:and|or)\b)|by now|these days|nowadays|from now on|no longer|any ?more|"
@@ -38,7 +38,7 @@ _TO = re.compile(r"\s(?:to|but|by|and)\s.*$", re.IGNORECASE)
 _SMALL = frozenset(
     "a an the is are was were be been being am of in on at by to for from with and or as its his "
     "her their it they he she we our us you your my i me this that these those there has have had "
-    "do does did can may must will would no not only all any every each per".split()
+    "do does did can may must will would no not only all any every each per now".split()
 )
 _NEAR = 4
 """Words beside the one that takes back of which one is the old one's."""
@@ -54,12 +54,11 @@ def says_change(new: str, old: str) -> bool:
 
 def takes_back(new: str, old: str) -> bool:
     """Whether a statement says of what an older one says that it is so no longer: "not in the
-    cellar" where that ends with "in the cellar", or a name that both have."""
+    cellar" where that ends with "in the cellar"."""
     if max(len(new), len(old)) > _LONGEST:
         return False
     said = _stem(old)
-    names = {word.rstrip("s")[:_STEM] for word in _names(old) & _names(new)}
-    told = {*said[len(said) // 2 :]} | names
+    told = {*said[len(said) // 2 :]}
     for found in _TAKEN_BACK.finditer(new):
         if found["behind"] is not None:
             back = _stem(_TO.sub("", found["behind"]))[:_NEAR]
@@ -68,10 +67,6 @@ def takes_back(new: str, old: str) -> bool:
         if told & {*back} and {*back} <= {*said}:
             return True
     return False
-
-
-def _names(text: str) -> set[str]:
-    return {w.text for w in find_words(text) if text[w.start].isupper()}
 
 
 def _stem(text: str) -> list[str]:

@@ -214,6 +214,10 @@ def test_another_value_in_other_words_replaces(desk: Desk, old: str, new: str) -
     ("The engine of the tractor is from Perkins.", "The tractor is from Massey Ferguson."),
     ("I wear size 42 shoes.", "I no longer wear leather shoes."),
     ("Night buses leave from the opera.", "Night buses now have guards."),
+    ("Marta is chair of the club.", "Marta stepped down as treasurer."),
+    ("Ada works on Mondays and Tuesdays.", "Ada no longer works on Mondays."),
+    ("Trains to Lyon leave from platform 3.",
+     "Trains to Graz leave from platform 5, not from platform 3."),
 ])  # fmt: skip
 def test_what_holds_beside_it_or_at_another_time_replaces_nothing(
     desk: Desk, old: str, new: str
