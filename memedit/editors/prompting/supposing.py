@@ -10,12 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from functools import partial
+from math import isnan, nan
 
 from memedit.editors.prompting.comparing import Verdict
+from memedit.editors.prompting.differing import (
+    RATES,
+    drop_rates,
+    is_narrower,
+    is_unsure,
+    speaks_of_other,
+    split_clauses,
+)
 from memedit.editors.prompting.polar import drop_order, find_sentences
 from memedit.editors.prompting.synonyms import PRICE, means_one_of, others_for
-from memedit.editors.prompting.wording import SMALL, fold_words, stem_of, write_digits
+from memedit.editors.prompting.wording import (
+    SMALL,
+    fold_words,
+    form_of,
+    is_misspelt,
+    split_words,
+    write_digits,
+)
 
 _MINUTE, _DAY = 60, 86_400
 _KINDS = (
@@ -28,7 +44,7 @@ _KINDS = (
     ("time", 60 * _MINUTE, "hour hours hrs hr"),
     ("time", _DAY, "day days"),
     ("time", 7 * _DAY, "week weeks wks"),
-    ("time", 30.4 * _DAY, "month months"),
+    ("time", 365 / 12 * _DAY, "month months"),
     ("time", 365 * _DAY, "year years yrs"),
     ("data", 1e-3, "mb"), ("data", 1, "gb"), ("data", 1e3, "tb"),
     ("mass", 1e-3, "gram grams"), ("mass", 1, "kg kilo kilos kilograms kilogrammes"),
@@ -37,7 +53,7 @@ _KINDS = (
 )  # fmt: skip
 _UNITS = {name: (kind, size) for kind, size, names in _KINDS for name in names.split()}
 _AMOUNT = re.compile(
-    r"(?<![\w.,:#/-])(?P<sign>[€£$] ?)?(?P<number>\d+(?:[.,:]\d+)*)"
+    r"(?<![\w.,:#/–−-])(?P<sign>[€£$] ?)?(?P<number>\d+(?:[.,:]\d+)*)"
     r"(?:(?: ?[-–]? ?)(?P<unit>°c|[%€£$°](?!\d)|[^\W\d_]+(?:\.m\.)?))?"
 )
 _NUMERAL_ONE = re.compile(r"\bone(?= (?:hour|day|week|month|year|minute)(?:['’]?s['’]?|['’])?\b)")
@@ -67,10 +83,13 @@ _ASKS = re.compile(
 _MUST = re.compile(r"\b(?:must|have to|has to|need(?:s|ed)? to|should|due|no later)\b")
 _COMPARES = re.compile(
     r"\b(?:within|under|over|above|below|more|less|fewer|longer|shorter|later|earlier|than|least|"
-    r"most|max\w*|min\w*|up to|enough|too|after|until|till|since|ago|between|about|around|roughly|"
-    r"almost|nearly|or so|tops?|reach\w*|exceed\w*|hundred|thousand|million|billion|dozen|if|when|"
+    r"most|max|maxim\w*|minim\w*|up to|enough|too|before|after|until|till|since|ago|between|about|"
+    r"around|roughly|minus|allow(?:s|ed)?|lets?|double|twice|half|almost|nearly|or so|"
+    r"tops?|reach\w*|exceed\w*|hundred|thousand|million|billion|dozen|if|when|"
     r"while|old|aged?|every|another|extra|first|next|last|other|both|even|already|yet|off|no "
-    r"longer|not|never|without|except|fits?)\b|n['’]t\b"
+    r"longer|not|never|without|except|fits?)\b|n['’]t\b|\bin (?:an? |\d)|\bfrom now|"
+    r"\b(?:we|us|they|together|all)\b.*\bpay|"
+    r"\w (?:and|but|or) |[<>~≈≤≥±]"
 )
 _OWN = re.compile(
     r"\b(?:mine|my (?:\w+ ){1,2}(?:is|was|are|were|has|have|had|weighs?|costs?|took|takes?|needs?|"
@@ -78,22 +97,24 @@ _OWN = re.compile(
     r"we have(?! to)|we had|bought|ordered|turned|for (?:the|a|my|our|one|\d))\b"
 )
 """What tells of the asker's own case."""
-_BOUND = re.compile(
-    r"\b(?:up to|at (?:least|most)|from|until|till|within|between|max\w*|min\w*|more|less|over|"
-    r"under|above|below|before|after|by|plus|except|unless|otherwise|if|no longer|not|never|only)\b"
-)
-"""In a fact with which another amount may agree."""
-_WORKING = re.compile(r"\b(?:working|business)\b")
-_RATE = re.compile(
-    r"(?:\b(?:an?|per|each|every)|/) ?(hour|day|night|week|month|year|person|head|way)\b"
-)
 _FILLING = frozenset(
     "so only just still now currently actually really please pls i we you me us they one people get"
-    " need have to has must should out thing take takes last lasts sets back give put amount number"
+    " need have to has must should thing take takes last lasts give put amount number"
     " what which all true correct right heard assume guess".split()
 )
-_ALIKE = 0.85
-"""Likeness of two words from which one is the other misspelt."""
+_MORE = frozenset("hundred thousand million millions billion dozen mio mln bn k m".split())
+"""Words behind a number that multiply it."""
+_LONGEST_NUMBER = 12
+_SET_PHRASES = re.compile(r"\b(?:sets? (?:me |us |you |one )?back|to get out)\b")
+_NEEDS = re.compile(r"\bneed(?:s|ed)?\b(?! to\b)")
+_HAS = re.compile(r"\b(?:gets?|have|has)\b")
+_TAKES = re.compile(r"\btakes?\b")
+_WEIGHS = re.compile(r"\b(?:weigh\w*|heav\w+|light\w*)\b")
+_VAGUE = frozenset("pay pays cost costs need needs".split())
+"""What names nothing of which an amount is: who pays it may be another one."""
+_NO_SYNONYMS = frozenset("rate place held when where year month based lies take takes took".split())
+_LONGEST = 400
+"""Characters of a fact; what is longer says more than one thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,33 +148,39 @@ def judge_supposed(words: str, fact: str) -> Verdict | None:
         words: A user's, all of them.
         fact: A statement, which the words ask.
     """
-    plain = _find_supposed(words)
+    plain = _find_supposed(words) if len(fact) <= _LONGEST else None
     if plain is None or _COMPARES.search(plain) or _OWN.search(plain):
         return None
-    said = write_digits(fact.casefold())
+    said = _count(fact.casefold())
     own = find_amounts(said)
     asked = [each for each in find_amounts(plain) if each.kind or not _is_name(each, own)]
-    if len(asked) != 1:
+    alike = [amount for amount in own if asked and amount.kind == asked[0].kind]
+    if len(asked) != 1 or len(alike) != 1 or isnan(asked[0].size) or isnan(alike[0].size):
         return None
-    alike = [amount for amount in own if amount.kind == asked[0].kind]
-    if len(alike) != 1 or _names_other(plain, said, asked[0], alike[0]):
+    must = _MUST.search(plain) and _MUST.search(said)
+    if (is_unsure(said) and not must) or _names_other(plain, fact, asked[0], alike[0]):
         return None
     if asked[0].size == alike[0].size:
         counts = asked[0].behind == alike[0].behind and asked[0].behind.endswith("s")  # no "300 SL"
         return "Yes" if asked[0].kind or counts else None
     # "Includes five users" has three among them; of what has no unit only a number is one.
-    bound = (
-        not (asked[0].kind or re.search(r"\bnumber\b", said))
-        or _BOUND.search(said)
-        and not (_MUST.search(plain) and _MUST.search(said))
+    bound = not (asked[0].kind or re.search(r"\bnumber\b", said))
+    if bound or asked[0].may_agree(alike[0]):
+        return None
+    narrower = is_narrower(
+        plain,
+        _AMOUNT.sub(_blank, _count(fact)),
+        partial(_is_said, words=_split(plain)),
+        less=asked[0].size < alike[0].size,
+        clock=asked[0].kind == "clock",
     )
-    return None if bound or asked[0].may_agree(alike[0]) else "No"
+    return None if narrower else "No"
 
 
 def _find_supposed(words: str) -> str | None:
     """The one sentence of some words that says what its writer supposes, folded, its numerals in
     digits and without what asks for a confirmation; None: there is none."""
-    parts = find_sentences(write_digits(drop_order(words).casefold()))
+    parts = find_sentences(_count(drop_order(words).casefold()))
     aside = len(parts) > 1 and _ASIDE.fullmatch(parts[-1]) is not None
     if len(parts) - aside != 1:
         return None
@@ -165,7 +192,7 @@ def _find_supposed(words: str) -> str | None:
 
 def find_amounts(text: str) -> list[Amount]:
     """The amounts in a folded text, numerals in digits."""
-    text = _HALF.sub(lambda found: f"{found['hour']}:30", _NUMERAL_ONE.sub("1", text))
+    text = _HALF.sub(lambda found: f"{found['hour']}:30", text)
     return [_read(found) for found in _AMOUNT.finditer(text)]
 
 
@@ -177,11 +204,18 @@ def _read(found: re.Match[str]) -> Amount:
             hour = int(clock["hour"]) % (12 if unit in _AFTER_NOON else 24)
             hour += _AFTER_NOON.get(unit, 0)
             return Amount("clock", hour * 60 + int(clock["minute"] or 0))
-    plain = number.replace(",", "") if re.search(r",\d{3}\b", number) else number.replace(",", ".")
-    size = float(plain) if re.fullmatch(r"\d+(?:\.\d+)?", plain) else float("nan")
     kind, factor = _UNITS.get(unit, ("", 1))
+    size = nan if found["sign"] and found["unit"] in _MORE else _read_number(number)
     # "2 night drives", "a 3 day course": what is counted stands behind it.
     return Amount(kind, size * factor, factor, "" if kind else unit)
+
+
+def _read_number(number: str) -> float:
+    """What a number is; not a number where that is not plain, as in "3.500" or "0,125"."""
+    if re.search(r"\.\d{3}$|^0,\d{3}", number) or len(number) > _LONGEST_NUMBER:
+        return nan
+    plain = number.replace(",", "") if re.search(r",\d{3}\b", number) else number.replace(",", ".")
+    return float(plain) if re.fullmatch(r"\d+(?:\.\d+)?", plain) else nan
 
 
 def _is_name(amount: Amount, own: Sequence[Amount]) -> bool:
@@ -189,24 +223,48 @@ def _is_name(amount: Amount, own: Sequence[Amount]) -> bool:
     return len(own) > 1 and any(not each.kind and each.size == amount.size for each in own)
 
 
-def _names_other(plain: str, said: str, asked: Amount, own: Amount) -> bool:
+def _names_other(plain: str, fact: str, asked: Amount, own: Amount) -> bool:
     """Whether the words speak of another thing than the fact does, or count others."""
-    told = fold_words(said)
-    known = {stem_of(word) for each in told for word in each.split("-") if word not in SMALL}
-    if not asked.kind and (not asked.behind or stem_of(asked.behind) not in known):
+    said = _count(fact.casefold())
+    told = _split(said)
+    known = {form_of(word) for word in told if word not in SMALL}
+    if not asked.kind and (not asked.behind or form_of(asked.behind) not in known):
         return True
     if own.kind == "time" and any(
         (each in plain) != (each in said) for each in ("working", "business")
     ):
         return True
-    rates = [found[1] if (found := _RATE.search(text)) else "" for text in (plain, said)]
-    if all(rates) and rates[0] != rates[1]:
+    if own.kind == "pound" and _WEIGHS.search(said):
         return True
+    if _NEEDS.search(plain) and not _NEEDS.search(said):
+        return True
+    if _TAKES.search(plain) and _HAS.search(said):
+        return True  # who gets so many days need not take them
+    names = {word.casefold() for word in split_words(fact)[1:] if word[:1].isupper()}
     ways = {*told, *({PRICE} if own.kind in ("euro", "pound", "dollar") else ())}
-    words = fold_words(_AMOUNT.sub(_say_behind, _RATE.sub(" ", plain)).replace("-", " "))
-    rest = [word for word in words if word.isalnum() and word not in SMALL | _FILLING]
+    rest = [
+        word
+        for word in _split(_AMOUNT.sub(_say_behind, drop_rates(_SET_PHRASES.sub(" ", plain))))
+        if re.search(r"\w", word) and word not in SMALL | _FILLING
+    ]
     # "Is it 60 days?" names nothing at all.
-    return not rest or not all(stem_of(word) in known or _is_told(word, ways) for word in rest)
+    if {*rest} <= _VAGUE or not all(
+        form_of(word) in known or word in RATES or _is_told(word, ways, names) for word in rest
+    ):
+        return True
+    clauses = (each for each in split_clauses(said) if own in find_amounts(each))
+    is_told = partial(_is_said, words=_split(plain))
+    return speaks_of_other(plain, _count(fact), next(clauses, said), is_told)
+
+
+def _count(text: str) -> str:
+    """A text with its numerals in digits."""
+    return _NUMERAL_ONE.sub("1", write_digits(text))
+
+
+def _split(text: str) -> list[str]:
+    """The folded words of a text, "3 km/h" and those with hyphens in two."""
+    return fold_words(re.sub(r"[-/]", " ", text))
 
 
 def _say_behind(found: re.Match[str]) -> str:
@@ -215,11 +273,22 @@ def _say_behind(found: re.Match[str]) -> str:
     return f" {unit if found['sign'] or unit not in {*_UNITS, *_AFTER_NOON} else ''} "
 
 
-def _is_told(word: str, told: Collection[str]) -> bool:
+def _blank(found: re.Match[str]) -> str:
+    """An amount with a unit as a "0"; of another number the number."""
+    unit = (found["sign"] or found["unit"] or "").strip().casefold()
+    clock = unit in _AFTER_NOON or ":" in found["number"]
+    return " 0 " if unit in _UNITS or clock else found[0]
+
+
+def _is_told(word: str, told: Collection[str], names: Collection[str]) -> bool:
     """Whether a word, or one that it is misspelt for, says what one of some others does."""
-    if means_one_of(word, told):
+    if word not in _NO_SYNONYMS and means_one_of(word, {*told} - _NO_SYNONYMS):
         return True
-    ways = {*told, *others_for(told)}
-    return len(word) > 4 and any(
-        each[0] == word[0] and SequenceMatcher(None, word, each).ratio() >= _ALIKE for each in ways
-    )
+    # "Australia" is no Austria.
+    ways = ({*told} | others_for(told)) - {*names}
+    return any(is_misspelt(word, each) for each in ways)
+
+
+def _is_said(word: str, words: Collection[str]) -> bool:
+    """Whether a question's words say what a folded word of a fact does."""
+    return any(form_of(word) == form_of(each) or _is_told(each, (word,), ()) for each in words)

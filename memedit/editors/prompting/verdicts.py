@@ -73,19 +73,39 @@ def verdict_of(words: str, hits: Sequence[Hit]) -> Verdict | None:
         words: A user's, all of them.
         hits: The facts told, best first.
     """
-    return verdict(words, hits[0].record.edit) if hits else None
+    if not hits:
+        return None
+    best = hits[0].record.edit
+    given = _find_stated(words, best)
+    if given is None and _may_be_plain(words):
+        given = judge_supposed(words, best.statement)
+        beside = (judge_supposed(words, hit.record.edit.statement) for hit in hits[1:])
+        if given and not {*beside} <= {None, given}:
+            return None  # one of two notice periods
+    return given
 
 
 def verdict(words: str, edit: Edit) -> Verdict | None:
     """``Yes`` or ``No`` where a question is an edit's own sentence about a value, or says its value
     or another name of what the edit is about, or supposes an amount."""
-    if len(words) > _LONGEST or "\n" in words.strip():
+    if not _may_be_plain(words):
         return None
-    found = _find_plain(words)
-    if found is not None and _asks_of_now(found[0]) and is_denied(found[1], edit.statement):
+    return _find_stated(words, edit) or judge_supposed(words, edit.statement)
+
+
+def _may_be_plain(words: str) -> bool:
+    """Whether some words are few enough to be a fact's own sentence."""
+    return len(words) <= _LONGEST and "\n" not in words.strip()
+
+
+def _find_stated(words: str, edit: Edit) -> Verdict | None:
+    """What a question that is an edit's own sentence, or says its value, is by its words."""
+    found = _find_plain(words) if _may_be_plain(words) else None
+    if found is None:
+        return None
+    if _asks_of_now(found[0]) and is_denied(found[1], edit.statement):
         return "No"
-    by_words = None if found is None else _compare(*found, edit)
-    return by_words or judge_supposed(words, edit.statement)
+    return _compare(*found, edit)
 
 
 def _compare(verb: str, rest: str, edit: Edit) -> Verdict | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 
 _TOKEN = re.compile(r"(?:[^\s,;:!?\"“”()]|(?<=\d)[,:](?=\d))+")
 _POSSESSIVE = re.compile(r"['’]s?(?=\s)")
@@ -22,6 +23,9 @@ _COUNTED = dict(
 _NUMERAL = re.compile(rf"(?<![\w'’-])(?:{'|'.join(_COUNTED)})(?![\w'’-])")
 _STEM = 5
 """Letters by which two forms of a word are taken for one."""
+_AGAIN = re.compile(r"(.)\1+")
+_ALIKE, _LONG = 0.93, 8
+"""Likeness of two long words from which one is the other misspelt."""
 
 
 def write_digits(text: str) -> str:
@@ -43,3 +47,25 @@ def fold_words(text: str) -> list[str]:
 def stem_of(word: str) -> str:
     """One form of a folded word and of its others."""
     return word.removesuffix("s")[:_STEM]
+
+
+def form_of(word: str) -> str:
+    """A folded word without its plural, and no more: "parent" and "parental" are two."""
+    if len(word) > 4 and word.endswith("ies"):
+        return f"{word[:-3]}y"
+    if word.endswith(("ses", "xes", "zes", "ches", "shes")):
+        return word[:-2]
+    return word if word.endswith("ss") else word.removesuffix("s")
+
+
+def is_misspelt(word: str, other: str) -> bool:
+    """Whether a folded word may be another one misspelt: a letter doubled, two that have changed
+    places, or in a long one one letter."""
+    if word[:1] != other[:1] or min(len(word), len(other)) < 5:
+        return False
+    if _AGAIN.sub(r"\1", word) == _AGAIN.sub(r"\1", other):
+        return True
+    if len(word) == len(other) > 5 and sorted(word) == sorted(other):
+        return sum(a != b for a, b in zip(word, other, strict=True)) == 2
+    long = min(len(word), len(other)) >= _LONG and word[-2:] == other[-2:]
+    return long and SequenceMatcher(None, word, other).ratio() >= _ALIKE
