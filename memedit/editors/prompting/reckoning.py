@@ -15,7 +15,8 @@ _AMOUNT = re.compile(
 )
 _SUM = re.compile(
     r"\b(?:in total|total|altogether|all in all|together(?! with)|combined|sum|adds? up|comes? to|"
-    r"difference|end up with|(?:more|less|longer|older|cheaper|younger|higher|bigger|later|earlier|"
+    r"difference|end up with|(?:with|after|minus|less) (?:the |my |our |a )?(?:\w+ ){0,2}discount|"
+    r"there and back|(?:more|less|longer|older|cheaper|younger|higher|bigger|later|earlier|"
     r"more expensive) than|(?:is|are|have|has|much|many)\b[^.?!\n]{0,30}\b(?:left|remaining))\b",
     re.IGNORECASE,
 )

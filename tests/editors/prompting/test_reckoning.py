@@ -18,6 +18,8 @@ RATE = "Hiring a bike costs £14 per day."
         ("I have taken 20 of them. How many are left this year?", True),
         ("The other one is 30 pounds. How much cheaper than it is yours for a day?", False),
         ("How old did the firm turn in 1979?", False),
+        ("sun cream is 50 pounds, whats the price for me with the staff discount", True),
+        ("2 bikes there and back, how much is that?", True),
     ],
 )
 def test_a_sum_or_a_difference_is_asked_for(words: str, asked: bool) -> None:
@@ -36,6 +38,7 @@ def test_a_sum_or_a_difference_is_asked_for(words: str, asked: bool) -> None:
         ('The paper says: "Two bikes, 20 pounds in total." How much is it?', False),
         ("How much for 2 days? " + "We are a family of four and love the sea. " * 12, False),
         ("I left 3 bags at the desk. Where are they?", True),
+        ("Is there a discount for two bikes?", True),
         ("In all 4 offices, who is the head?", True),
         ("", False),
     ],
