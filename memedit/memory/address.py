@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from memedit.core.errors import InvalidInputError
-from memedit.core.files import cache_folder
+from memedit.core.files import as_path, cache_folder
+from memedit.core.types import check_named
 
 Address = str | Path | None
 """A directory, a URL (``postgresql://``), or None for RAM."""
@@ -29,6 +30,23 @@ _PASSWORD = re.compile(r"(?i)(\bpassword=)[^&\s]*")
 def is_url(address: Address) -> bool:
     """Whether a database is meant, and no directory."""
     return isinstance(address, str) and _URL.match(address) is not None
+
+
+def check_address(address: object) -> None:
+    """See that it may name a memory's place.
+
+    Raises:
+        InvalidInputError: nothing has such a name.
+    """
+    if not isinstance(address, str | os.PathLike | None):
+        raise InvalidInputError(
+            f"A memory is a directory or a URL, not {type(address).__name__}.",
+            hint="EditMemory(path); None keeps everything in RAM.",
+        )
+    if isinstance(address, str) and is_url(address):
+        check_named("the memory's URL", address)
+    elif address is not None:
+        as_path(address, "A memory's directory")
 
 
 def is_postgres(address: Address) -> bool:

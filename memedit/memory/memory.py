@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -30,7 +29,7 @@ from memedit.core.types import (
     check_text,
 )
 from memedit.memory import changing, files
-from memedit.memory.address import Address, is_url
+from memedit.memory.address import Address, check_address, is_url
 from memedit.memory.documents import Documented
 from memedit.memory.erasing.verbs import Erasable
 from memedit.memory.importing import Import
@@ -85,15 +84,7 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
         *,
         read_only: bool = False,
     ) -> None:
-        if not isinstance(path, str | os.PathLike | None):
-            raise InvalidInputError(
-                f"A memory is a directory or a URL, not {type(path).__name__}.",
-                hint="EditMemory(path); None keeps everything in RAM.",
-            )
-        if is_url(path):
-            check_named("the memory's URL", path)
-        elif path is not None:
-            as_path(path, "A memory's directory")
+        check_address(path)
         self.address: Address = path
         self._store = Store(path, encoder, read_only=read_only)
         self.path = self._store.path

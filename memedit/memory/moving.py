@@ -13,7 +13,7 @@ from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.core.files import replacing
 from memedit.core.untrusted import read_bytes
 from memedit.memory import changing
-from memedit.memory.address import ASIDE, ASIDE_LOCK, Address, directory, quote
+from memedit.memory.address import ASIDE, ASIDE_LOCK, Address, check_address, directory, quote
 from memedit.memory.backup import SETTINGS, seal
 from memedit.memory.journal.copying import MigrationReport, check_target, copy_journal
 from memedit.memory.journal.erasing import Row, erase_again, read_purged
@@ -42,6 +42,8 @@ def migrate(
     Raises:
         InvalidInputError, MemoryStoreError: it cannot be done; the target is as before.
     """
+    check_address(source)
+    check_address(target)
     if source == target:
         raise InvalidInputError("Source and target are the same.", hint="Name another target.")
     if not replace:
@@ -71,6 +73,8 @@ def backup(
     Raises:
         InvalidInputError, MemoryStoreError: it cannot be done.
     """
+    check_address(source)
+    check_address(folder)
     check_target(source, folder, hint="Name another directory: no backup is written over another.")
     report = migrate(source, folder, progress=progress)
     # Before the seal, which holds their hash too.

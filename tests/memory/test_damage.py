@@ -123,6 +123,14 @@ def test_a_copy_that_turns_out_bad_gives_way_to_the_old_memory(
         moving.migrate(backup, backup, replace=True)
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5_000, 5])
+def test_what_nothing_is_named_is_no_place_to_restore_to(backup: Path, name: Any) -> None:
+    """The fault: with ``replace`` a ValueError of mkdir's."""
+    for to, source in ((name, backup), (backup, name)):
+        with pytest.raises(InvalidInputError):
+            moving.restore(source, to, replace=True)
+
+
 def test_a_purge_leaves_alone_what_a_long_restore_has_put_aside(
     memory: EditMemory, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
