@@ -79,7 +79,13 @@ def test_fix_a_wrong_answer_see_it_undo_it_see_it_gone(
         new MutationObserver(note).observe(box, { attributes: true });
         window.grown = [];
         const base = document.getElementById("base");
-        const grow = () => window.grown.push(base.textContent);
+        window.offered = []; // of an answer that is still being written
+        const busy = () => document.getElementById("answers").ariaBusy === "true";
+        const wrong = document.getElementById("wrong");
+        const grow = () => {
+            window.grown.push(base.textContent);
+            if (busy()) window.offered.push(wrong.checkVisibility());
+        };
         new MutationObserver(grow).observe(base, { childList: true });
     }""")
     ask(page, QUESTION)
@@ -87,6 +93,8 @@ def test_fix_a_wrong_answer_see_it_undo_it_see_it_gone(
     # Piece by piece, of which a browser that is late shows several at once.
     grown = page.evaluate("window.grown")
     assert grown and all(b.startswith(a) for a, b in pairwise(grown))
+    offered = page.evaluate("window.offered")
+    assert offered and not any(offered)
     assert page.is_hidden("#progress")
     before = page.inner_text("#edited")
     assert before == page.inner_text("#base") and "None of your edits" in page.inner_text("#why")

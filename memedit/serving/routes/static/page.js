@@ -108,6 +108,7 @@ async function ask() {
   $("answers").classList.toggle("fired", found.in_scope);
   $("edited").textContent = found.answer || "(nothing)";
   $("base").textContent = found.base_answer || "(nothing)";
+  $("wrong").hidden = false;
   $("false-fire").hidden = !found.in_scope;
   $("missed").hidden = found.in_scope || Boolean(nearest(found));
   $("why").replaceChildren(...why(found));
@@ -119,7 +120,7 @@ function begin() {
   $("answers").hidden = false;
   $("answers").setAttribute("aria-busy", "true");
   $("answers").classList.remove("fired");
-  $("false-fire").hidden = $("missed").hidden = true;
+  $("wrong").hidden = $("false-fire").hidden = $("missed").hidden = true; // of an answer that is there
   for (const each of ["edited", "base", "why"]) $(each).replaceChildren();
 }
 
