@@ -154,6 +154,8 @@ def add(
         render.receipt(receipt, hide_password(memory))
         if multiple is None and receipt.record.edit.multiple:
             render.note("Taken as one of several values; --single says that there is only one.")
+        if ends := receipt.open_end:
+            render.note(f"It says {ends!r}, but holds after it too: give --valid-until DATE.")
 
 
 @edit_app.command("import")

@@ -374,10 +374,11 @@ def explanation(given: Explanation) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     decision = given.decision
-    verdict = f"an edit applies ({given.editor})" if decision else "no edit applies"
-    if decision and given.answer == given.base_answer:
-        # A reader may find in a fact no answer to the question: the base's own stands.
-        verdict = f"an edit was found ({given.editor}), but the answer is the base's own"
+    verdict = "no edit is asked for" if decision.informs else "no edit applies"
+    if decision:
+        verdict = f"an edit applies ({given.editor})"
+        if given.answer == given.base_answer:  # a reader may find no answer in a fact
+            verdict = f"an edit was found ({given.editor}), but the answer is the base's own"
     table.add_row("answer", Text(given.answer))
     table.add_row("base answer", Text(given.base_answer))
     table.add_row(
@@ -429,7 +430,7 @@ def _candidates(hits: Sequence[Hit], roles: Mapping[str, Role | None]) -> None:
     both = any(hit.bearing is not None for hit in hits)
     chances = ("asks", "bears") if both else ("score",)
     table = _table("", "id", "fact", *chances, "alike", title="Edits weighed")
-    table.columns[2].min_width = 34
+    table.columns[2].min_width = 26 if both else 34  # in 80 columns all numbers are whole
     for hit in hits:
         mark = _MARKS.get(roles.get(hit.record.id), "")
         numbers = (hit.score, hit.bearing)[: len(chances)] + (hit.similarity,)

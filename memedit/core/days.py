@@ -85,6 +85,19 @@ _NEAR = re.compile(
 )
 """A day or a month without a year."""
 _TOLD_OF = re.compile(r"\b(?:was|were|did|had)\b", re.IGNORECASE)
+_LAST = re.compile(
+    rf"(?<!to )\b(?:(?:until|till|through|ends?|ending)(?: on)?|(?:last|final) day is)(?: the)? "
+    rf"(?:(?:this|next|and including) )?(?:the )?(?:end of )?(?:{WEEKDAY}|(?:\d\d?(?:st|nd|rd|th)?"
+    rf"(?: of)? )?(?:{MONTH})\b(?: \d{{4}}\b)?|{FEAST}|tomorrow|\d\d?(?:st|nd|rd|th)\b|"
+    rf"\d{{4}}-\d\d-\d\d)",
+    re.IGNORECASE,
+)
+_AGAIN = re.compile(
+    rf"\b(?:from|every|each|weekly|daily|yearly|always|open)\b|\b(?:{WEEKDAY})s?,? "
+    rf"(?:until|till|through)\b|\b(?:{MONTH})\b.* (?:until|till|through)\b",
+    re.IGNORECASE,
+)
+"""What makes of an end one that comes again: "from Monday until Friday"."""
 _DAY_OF_MONTH = re.compile(
     rf"\b\d\d?(?:st|nd|rd|th)?(?: of)? (?:{MONTH})\b|\b(?:{MONTH})\.? \d|\b\d{{4}}-\d\d-\d\d\b",
     re.IGNORECASE,
@@ -133,6 +146,13 @@ def find_near(text: str, now: datetime, zone: tzinfo) -> tuple[re.Match[str], Sp
 
 def _name_days(start: int, end: int, span: Span) -> NamedDays:
     return NamedDays(start, end, span[0].date(), (span[1] - INSTANT).date())
+
+
+def find_last_day(text: str) -> str:
+    """How a fact says which day is its last ("Until Sunday", "ends on 3 May"); "": it does not, or
+    as something that comes again ("from Monday until Friday")."""
+    found = _LAST.search(text)
+    return found[0] if found is not None and _AGAIN.search(text) is None else ""
 
 
 def names_day(text: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from memedit.core.days import find_last_day
 from memedit.core.errors import UnknownEditError
 from memedit.core.suspicion import find_suspicious
 from memedit.core.types import Record
@@ -52,6 +53,13 @@ class Receipt:
     def suspicious(self) -> tuple[str, ...]:
         """What of its texts looks like more than a fact: :mod:`memedit.core.suspicion`."""
         return find_suspicious(self.record.edit)
+
+    @property
+    def open_end(self) -> str:
+        """The words with which its text says a last day, where it was given no ``valid_until`` and
+        so goes on holding after that day; else ""."""
+        ends = self.record.valid_until is not None
+        return "" if ends else find_last_day(self.record.edit.statement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,12 @@ def test_add_a_statement(run: Run, words: tuple[str, ...]) -> None:
     assert record["statement"] == "Our refund window is 60 days."
 
 
+def test_add_says_that_an_offer_goes_on(run: Run) -> None:
+    fact, told = "Until Sunday, all helmets are 20 percent off.", "It says 'Until Sunday'"
+    assert told not in run("edit", "add", fact, "--valid-until", "2099-01-04").stderr
+    assert told in run("edit", "add", fact, "--namespace", "other").stderr
+
+
 def test_the_target_may_be_an_option(run: Run) -> None:
     by_option = added(run, "The capital of France is", "--target", "Lyon", "--subject", "France")
     assert by_option["status"] == "added"
