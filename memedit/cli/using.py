@@ -175,6 +175,6 @@ def _line(use: EditUse) -> str:
 def _list_uses(title: str, lines: list[str], limit: int) -> None:
     render.say(f"{title}{':' if lines else '.'}")
     for line in lines[: limit or None]:
-        render.say(f"  {line}")
+        render.say(f"  {' '.join(line.splitlines())}")  # a passage has several
     if limit and len(lines) > limit:
         render.note(f"  {len(lines) - limit:,} more; --limit 0 shows all.")

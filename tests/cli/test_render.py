@@ -5,9 +5,11 @@ from datetime import datetime, timezone
 import pytest
 
 from memedit.cli import render
+from memedit.cli.using import _tell_uses
 from memedit.core.days import find_last_day
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.memory.reports import Receipt
+from memedit.memory.using import EditUse
 from memedit.model.explanation import Explanation
 
 
@@ -70,3 +72,9 @@ def test_a_last_day_without_a_date_is_told() -> None:
 )
 def test_a_last_day_is_found(text: str, words: str) -> None:
     assert find_last_day(text) == words
+
+
+def test_a_passage_is_one_line_in_a_review(capsys: pytest.CaptureFixture[str]) -> None:
+    use = EditUse(record("Returns › Repairs:\nTen days."), datetime.now(timezone.utc))
+    _tell_uses([use], [], [use], 180, 20)
+    assert "Returns › Repairs: Ten days." in capsys.readouterr().out
