@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy.exc import DBAPIError
 
 from memedit.core.errors import MemeditError
-from memedit.core.types import Record, key_texts, mask_prompt
+from memedit.core.types import Edit, Record, key_texts, mask_prompt
 from memedit.memory.backup import find_altered
 from memedit.memory.journal.payloads import load
 from memedit.memory.journal.reading import PURGING, JournalReader
@@ -44,7 +44,7 @@ def verify(journal: JournalReader, live: LiveSet) -> VerifyReport:
         rows = journal.key_rows()
         problems += [*_content(journal), *_keys(journal, live, rows), *_live(journal, live)]
         problems += _indexes(live, rows)
-        problems += [*_payloads(journal), *find_altered(journal), *_check_unfinished(journal)]
+        problems += [*_payloads(journal, live), *find_altered(journal), *_check_unfinished(journal)]
     except (DBAPIError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
             RecursionError, MemeditError) as error:  # fmt: skip  # content that cannot even be read
         problems.append(f"cannot be read: {getattr(error, 'orig', error)}")
@@ -91,12 +91,34 @@ def _vector(name: str, content: bytes, dimension: int) -> Iterator[str]:
         yield f"{name} has a vector with NaN or infinity, or of no unit's length"
 
 
-def _payloads(journal: JournalReader) -> Iterator[str]:
+def _payloads(journal: JournalReader, live: LiveSet) -> Iterator[str]:
+    edits = {record.sequence: record.edit for record in live.iterate()}
     for sequence, editor, tensors, values in journal.payload_rows_of_all():
         try:
-            load(tensors, values)
+            payload = load(tensors, values)
         except MemeditError as error:
             yield f"record {sequence}, editor {editor}: {error.message}"
+            continue
+        edit = edits.get(sequence)
+        if edit is not None and not _says_only(edit, payload):
+            told = "what it tells is not what the edit says; forget the edit and add it again"
+            yield f"record {sequence} ({edit.id}), editor {editor}: {told}"
+
+
+def _says_only(edit: Edit, payload: Mapping[str, Any]) -> bool:
+    """Whether the texts with which editors tell an edit are its own: its statement, from which
+    special tokens may be missing and where a full stop may have come. Rows have no hash."""
+    told = [payload.get("line")]
+    if edit.is_statement or edit.prompt.rstrip()[-1:].isalnum():  # a question may be reworded
+        told.append(payload.get("fact"))
+    whole = "".join(edit.statement.split())
+    for text in told:
+        rest = iter(whole)
+        if isinstance(text, str) and not all(
+            letter in rest for letter in "".join(text.split()).removesuffix(".")
+        ):
+            return False
+    return True
 
 
 def _live(journal: JournalReader, live: LiveSet) -> Iterator[str]:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError
+from memedit.core.types import Edit
 from memedit.memory import EditMemory, importing, moving
 from memedit.memory.backup import MANIFEST
 from memedit.memory.erasing.scanning import sweep
@@ -68,6 +69,30 @@ def test_a_damaged_backup_replaces_nothing(
     assert memory.digest() == before and len(memory) == 21 and sound(memory)
     with EditMemory(backup, read_only=True) as opened:
         assert not opened.verify().ok
+
+
+WIFI = "The guest Wi-Fi password is red-kite-77"
+
+
+@pytest.mark.parametrize(
+    ("told", "sound_"),
+    [
+        ({"line": WIFI, "fact": f"{WIFI}."}, True),
+        ({"fact": "The guest Wi-Fi is red-kite-77."}, True),  # special tokens went
+        ({"line": WIFI, "fact": f"{WIFI[:-1]}6."}, False),
+        ({"line": f"{WIFI[:-1]}6", "fact": f"{WIFI}."}, False),
+    ],
+)
+@pytest.mark.parametrize("target", [None, "red-kite-77"])
+def test_what_editors_tell_is_what_the_edit_says(
+    memory: EditMemory, target: str | None, told: dict[str, str], sound_: bool
+) -> None:
+    """The fault: with a bit of it flipped the model told another password, and all was sound."""
+    edit = Edit(WIFI if target is None else WIFI.removesuffix(" red-kite-77"), target)
+    receipt = memory.add(edit)
+    memory.put_payloads({receipt.record.sequence: {"auto": told}})
+    problems = memory.verify().problems
+    assert [f"({edit.id}), editor auto" in each for each in problems] == [True] * (not sound_)
 
 
 def test_flipped_bytes_in_a_page_are_found(backup: Path, tmp_path: Path) -> None:
