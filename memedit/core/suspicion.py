@@ -64,6 +64,7 @@ def _of(said: str) -> str:
 _ORDER = re.compile(_META + _of(_SAID), re.I)
 _TO_ANSWER = re.compile(_META + _of(_ANSWER), re.I)
 """Orders on the answer; not on code, which how-tos for people give, too."""
+_ASKS_HOW = re.compile(r"\bhow (?:do|does|can|could|should|would|to)\b|\bsteps?\b", re.I)
 _SPACE = re.compile(r"\s+")
 _HARMLESS = "\t\n\r\u00ad\u200e\u200f\ufeff"
 _MAY_JOIN = "\u200c\u200d"  # joins letters of many scripts, and emoji
@@ -93,7 +94,7 @@ def find_in_texts(texts: Iterable[str]) -> tuple[str, ...]:
 def leave_out_orders(fact: str, question: str) -> str:
     """What is told of a fact: of its sentences none that gives the model an order on its answer,
     unless the question is about that sentence, or there is no other; nor one that orders code or
-    is some, where another is what the question is about.
+    is some, where another is what the question is about and no how-to is asked for.
 
     What such a sentence introduces ("…: ") goes with it.
     """
@@ -103,19 +104,21 @@ def leave_out_orders(fact: str, question: str) -> str:
     starts, asked = find_sentence_starts(fact), _stems(question)
     sentences = [fact[a:b] for a, b in zip(starts, [*starts[1:], len(fact)], strict=True)]
     near = [bool(_stems(sentence) & asked) for sentence in sentences]
-    kept = []
+    kept, answered, steps = [], any(near), _ASKS_HOW.search(question) is not None
     for sentence, is_near in zip(sentences, near, strict=True):
-        if is_near or not _is_order(_fold(sentence), answered=any(near)):
+        if is_near or not _is_order(_fold(sentence), answered=answered, steps=steps):
             kept.append(sentence)
         elif sentence.rstrip().endswith(":"):
             break
     return "".join(kept).strip() or fact
 
 
-def _is_order(sentence: str, *, answered: bool) -> bool:
-    """Whether a sentence orders something of the answer, or of code where another one answers."""
+def _is_order(sentence: str, *, answered: bool, steps: bool) -> bool:
+    """Whether a sentence orders something of the answer, or of code where another one answers; or
+    is code there, but where the ``steps`` are asked for of which it is one."""
     found = _TO_ANSWER.search(sentence)
-    return bool(found or (answered and (_ORDER.search(sentence) or _CODE.search(sentence))))
+    code = _ORDER.search(sentence) or (not steps and _CODE.search(sentence))
+    return bool(found or (answered and code))
 
 
 def _stems(text: str) -> frozenset[str]:
