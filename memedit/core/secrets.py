@@ -14,6 +14,11 @@ _SECRET = re.compile(
         |override|master|emergency|backup)[ -]codes? | combination
     | codes?[ ](?:of|for|to)[ ](?:the[ ])?(?:door|gate|alarm|safe|lock|garage|entrance|building)
     | (?:access|api|auth\w*|bearer|secret)[ -]tokens? | client[ ]secret | credentials?
+    | (?:wi-?fi|wlan|garage|lock-?box|keypad|recovery|2fa|one-time|login)[ -](?:codes?|phrase)
+    | keys?[ ](?:of|for|to)[ ](?:the[ ])?(?:wi-?fi|wlan|network) | puk
+    | codes?[ ](?:of|for|to)[ ](?:the[ ])?(?:\w+[ ])?(?:lock-?box|shed|lab|cellar|office|locker)
+    | \w*tür-?codes? | deurcode | codes?[ ](?:de|du)[ ](?:la[ ])?(?:porte|portail)
+    | código[ ]de[ ]la[ ]puerta | code[ ]für[ ](?:die|das|den)[ ](?:garage|tür|tor|haustür)
     | zugangs(?:code|daten)\w* | code[ ]d['’]accès | código[ ]de[ ]acceso )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -22,4 +27,5 @@ _SECRET = re.compile(
 def is_secret(edit: Edit) -> bool:
     """Whether an edit tells what lets somebody in: it is said to who asks for it, and not beside
     other facts to who did not."""
-    return _SECRET.search(f"{edit.prompt} {edit.subject or ''}") is not None
+    texts = (edit.statement, edit.subject or "")
+    return any(_SECRET.search(text) for text in texts)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from memedit.core.documents import Passage
+from memedit.core.secrets import is_secret
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
@@ -93,3 +94,21 @@ def test_an_older_sentence_is_not_told_beside_the_newer() -> None:
 def test_what_a_foreign_request_s_english_does_not_find_is_not_told_beside() -> None:
     own = Decision((ADULT,), companions=(CHILD,))
     assert choose("The adult costs", own, Decision()).companions == ()
+
+
+@pytest.mark.parametrize("fact", [
+    "The wi-fi code is 4411.", "The garage code is 4411.", "The code of the lockbox is 7741.",
+    "The code for the bike shed is 4411.", "The key for the wifi is rose.", "The PUK is 12345678.",
+    "Der Türcode ist 5520", "De deurcode is 5520", "Le code de la porte est 5520",
+    "El código de la puerta es 5520", Edit("The lab:", "door code 4411", "lab"),
+])  # fmt: skip
+def test_what_lets_somebody_in_is_known_by_other_names(fact: str | Edit) -> None:
+    assert is_secret(fact if isinstance(fact, Edit) else Edit.from_statement(fact))
+
+
+@pytest.mark.parametrize("fact", [
+    "The dress code is casual.", "The discount code is SAVE10.", "The postal code is 8010.",
+    "The country code is +43.", "The key to success is work.",
+])  # fmt: skip
+def test_other_codes_are_told(fact: str) -> None:
+    assert not is_secret(Edit.from_statement(fact))
