@@ -214,6 +214,8 @@ def test_another_value_in_other_words_replaces(desk: Desk, old: str, new: str) -
     ("The engine of the tractor is from Perkins.", "The tractor is from Massey Ferguson."),
     ("I wear size 42 shoes.", "I no longer wear leather shoes."),
     ("Night buses leave from the opera.", "Night buses now have guards."),
+    ("Breakfast is served from 7 am.", "Breakfast now includes eggs."),
+    ("The bus leaves at 8.", "The bus has been late since Monday."),
     ("Marta is chair of the club.", "Marta stepped down as treasurer."),
     ("Ada works on Mondays and Tuesdays.", "Ada no longer works on Mondays."),
     ("Trains to Lyon leave from platform 3.",
