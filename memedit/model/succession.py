@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SURE, POSSIBLE = 0.95, 0.5
 """Probability from which an old one is replaced, and from which it is told as a possible
 conflict."""
-TAKEN_BACK, CHANGED, PERHAPS_CHANGED = 0.3, 0.7, 0.1
+TAKEN_BACK, CHANGED, PERHAPS_CHANGED = 0.6, 0.9, 0.1
 """Probability from which it is replaced by what takes back what it says, and by what speaks of a
 change; and from which it is told that the latter may be about it."""
 _ALIKE = 0.3
