@@ -71,8 +71,8 @@ def _are_alike(found: re.Match[str]) -> bool:
     """Whether what is compared is of one unit, as far as it is told, or all are times of day."""
     clocks = [bool(found[f"{name}_half"] or ":" in found[name]) for name in ("one", "other")]
     units = [_unit(found, name) for name in ("one", "other")]
-    if any(clocks):
-        return clocks[1] and not units[0]
+    if any(clocks):  # of "2" beside "2:30 pm" nobody knows whether it is in the morning
+        return all(clocks)
     return units[0] == units[1] or not units[1]
 
 

@@ -13,14 +13,15 @@ from memedit.editors.prompting.reasoning import find_conclusion
     [
         ("Since 128 euros is above the reimbursement limit of 135 euros, no.", [False]),
         ("Since 128 euros is not above the limit of 135 euros, yes.", [True]),
-        ("8 is not within the opening hours of 7:15 am to 12:45 pm", [False]),
+        ("8 am is not within the opening hours of 7:15 am to 12:45 pm", [False]),
         ("2:15 pm is within the hours of 11:30 am to 2:30 pm", [True]),
         ("7-year-olds are not under 9", [False]),
         ("45 days is less than 60 days", [True]),
         ("1,200 MB is more than 250 MB", [True]),
-        # Of other units, or of what is no unit: nothing is said.
+        # Of other units, of a time that may be another half day's, of what is no unit: nothing.
         ("2 hours is more than 90 minutes", []),
         ("11 is more than 90 minutes", []),
+        ("2 is within the hours of 11:30 am to 2:30 pm", []),
         ("10 TB is more than 10 TB", []),
         ("The 3rd is over", []),
     ],
