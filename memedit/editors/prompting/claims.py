@@ -12,7 +12,7 @@ from collections.abc import Iterator
 _MORE = "above|over|(?:more|greater|higher|longer|larger|older|later) than"
 _LESS = "below|under|(?:less|lower|shorter|smaller|younger|earlier|fewer) than"
 _NUMBER = (
-    r"[€£$]?(?P<{0}>\d+(?:[.,:]\d+)*)"
+    r"(?<![\d.,:])[€£$]?(?P<{0}>\d+(?:[.,:]\d+)*)"
     r"(?: ?(?P<{0}_half>[ap]\.?m\b\.?)|[- ]?(?P<{0}_of>[^\W\d_]+|%|°C))?"
 )
 _LIMIT = (
@@ -30,11 +30,13 @@ _CLAIM = re.compile(
 )
 _FUNCTION = frozenset("is are was were falls to and so it which the therefore".split())
 _NOON = 12
+_MOST = 1_000
+"""Characters of a thought."""
 
 
 def concludes_falsely(thought: str) -> bool:
     """Whether a thought compares two numbers once, and wrongly."""
-    claims = list(find_claims(thought))
+    claims = list(find_claims(thought)) if len(thought) <= _MOST else []
     return len(claims) == 1 and not claims[0]
 
 

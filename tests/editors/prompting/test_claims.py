@@ -35,4 +35,5 @@ def test_what_rests_on_a_wrong_comparison_is_turned() -> None:
     assert find_conclusion(wrong) == "Yes"
     assert find_conclusion(wrong.replace("above", "below").replace("No", "Yes")) == "Yes"
     # Where it compares twice nobody knows which of both decides.
+    assert not concludes_falsely(f"{wrong} {'9' * 300_000}")  # it is no thought of ours
     assert not concludes_falsely("3 days is above 5 days, and 2 days is below 4 days")
