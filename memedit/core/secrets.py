@@ -25,7 +25,7 @@ _SECRET = re.compile(
 
 
 def is_secret(edit: Edit) -> bool:
-    """Whether an edit tells what lets somebody in: it is said to who asks for it, and not beside
-    other facts to who did not."""
+    """Whether an edit tells what lets somebody in: it is never among what is told beside the edits
+    that bear."""
     texts = (edit.statement, edit.subject or "")
     return any(_SECRET.search(text) for text in texts)
