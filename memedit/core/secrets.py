@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from memedit.core.types import Edit
 
@@ -23,9 +24,42 @@ _SECRET = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_WORD = re.compile(
+    r"(?!(?:the|for|our|your|and|with|from|code|this|that|are|is|at|in|on|of)\b)[^\W_]{2,}"
+)
+_OF = re.compile(r" (?:for|of|to|on) (?:the |our |your )?([\w-]+(?: [\w-]+)?)")
+_BESIDE, _LETTERS = 2, 5
+
 
 def is_secret(edit: Edit) -> bool:
     """Whether an edit tells what lets somebody in: it is never among what is told beside the edits
     that bear."""
     texts = (edit.statement, edit.subject or "")
     return any(_SECRET.search(text) for text in texts)
+
+
+def names_secret(edit: Edit, words: str) -> bool:
+    """Whether words name what a secret is of, or what it is: "wifi", "the printer's PIN".
+
+    Args:
+        edit: One that :func:`is_secret`.
+        words: A user's.
+    """
+    asked = {_stem(word) for word in _WORD.findall(words.casefold().replace("-", ""))}
+    return any(
+        asked & {_stem(word) for word in _WORD.findall(around)} for around in _look_around(edit)
+    )
+
+
+def _look_around(edit: Edit) -> Iterator[str]:
+    """The words that tell which secret an edit is, folded: what it is called, and of what it is."""
+    for text in (edit.prompt, edit.subject or ""):
+        for found in _SECRET.finditer(text):
+            before = text[: found.start()].split()[-_BESIDE:]
+            behind = _OF.match(text, found.end())
+            parts = (*before, found[0], behind[1] if behind else "")
+            yield " ".join(parts).casefold().replace("-", "")
+
+
+def _stem(word: str) -> str:
+    return word.removesuffix("s")[:_LETTERS]

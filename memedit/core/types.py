@@ -311,6 +311,7 @@ class Hit:
             it: never below ``score``. None where the scope gives none.
         role: What the edit is to the query; None where it did not fire.
         passage: Where the record stands in a document; None: it is of none.
+        former: Values that the edit's slot had before, as far as they are known.
     """
 
     record: Record
@@ -325,6 +326,7 @@ class Hit:
     bearing: float | None = None
     role: Role | None = None
     passage: Passage | None = None
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,14 @@ from memedit.editors.prompting.abroad import find_answers, is_abroad
 from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.comparing import Verdict
-from memedit.editors.prompting.denials import denials_against, greetings_against
+from memedit.editors.prompting.denials import (
+    denials_against,
+    echoes_against,
+    greetings_against,
+    steps_against,
+)
+from memedit.editors.prompting.elapsing import work_out_times
+from memedit.editors.prompting.former import confirms, find_former, find_supposed
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
 from memedit.editors.prompting.notes import (
     WORDINGS,
@@ -52,7 +59,7 @@ from memedit.editors.prompting.reasoning import (
     think_through,
     work_out,
 )
-from memedit.editors.prompting.reckoning import asks_once, is_reckoned
+from memedit.editors.prompting.reckoning import asks_once, has_rate, is_reckoned
 from memedit.editors.prompting.verdicts import VERDICTS, verdict_of
 
 PLACES = ("before", "after", "reply")
@@ -173,16 +180,24 @@ class Note:
     def _reckon(self, told: list[Row], batch: Batch) -> None:
         """Have rows that ask for a sum or a difference worked out: their notes say it."""
         rows, lm = batch.rows, batch.lm
-        sums = [n for n, row in enumerate(rows) if self._is_sum(row, lm)]
-        facts = [self._choose(rows[n], lm)[0][1] for n in sums]
+        times = {n: line for n, row in enumerate(rows) if (line := self._work_out_times(row, lm))}
+        for n, line in times.items():
+            told[n] = self._tell(rows[n], lm, line)
+        sums = [n for n, row in enumerate(rows) if n not in times and self._is_sum(row, lm)]
+        facts = [self._choose_first(rows[n], lm) for n in sums]
         for n, worked in zip(sums, work_out([told[n] for n in sums], facts, batch), strict=True):
             if worked:
                 told[n] = self._tell(rows[n], lm, worked)
 
+    def _choose_first(self, row: Row, lm: LM | None) -> str:
+        """The fact that a sum begins with: one that tells the amount for what the words count."""
+        facts = [fact for _, fact in self._choose(row, lm)]
+        return next((fact for fact in facts if has_rate(fact, row.words)), facts[0])
+
     def _is_open(self, row: Row) -> bool:
         """Whether a row asks for a yes or no that its facts' own words do not give."""
         hits = bearing_on(row, self.name)
-        return self._is_judged(row) and self._is_polar(row) and not verdict_of(row.words, hits)
+        return self._is_judged(row) and self._is_polar(row) and not _give_verdict(row, hits)
 
     def _is_polar(self, row: Row) -> bool:
         """Whether a yes or a no is asked for, and no option, of what nobody put into English."""
@@ -202,9 +217,18 @@ class Note:
         chats = row.turn is not None and row.target is None and awaits_reply(row.turn)
         return chats and bool(self.lean) and not row.formed
 
+    def _is_reply(self, row: Row) -> bool:
+        """Whether a row asks, in English, for more than a yes or a no."""
+        return self._is_judged(row) and not row.decision.read_as and not self._is_polar(row)
+
+    def _work_out_times(self, row: Row, lm: LM | None) -> str:
+        """What comes out of the days and times in a row and in its facts; "": nothing."""
+        told = [fact for _, fact in self._choose(row, lm)] if self._is_reply(row) else []
+        return work_out_times(row.words, told) if told else ""
+
     def _is_sum(self, row: Row, lm: LM | None) -> bool:
         """Whether a row's answer is to be reckoned from what its facts say."""
-        if not self._is_judged(row) or row.decision.read_as or self._is_polar(row):
+        if not self._is_reply(row):
             return False
         hits = bearing_on(row, self.name)
         facts = " ".join(fact for _, fact in self._choose(row, lm))
@@ -212,7 +236,8 @@ class Note:
 
     def _tell(self, row: Row, lm: LM | None, worked: str = "") -> Row:
         chosen = self._choose(row, lm)
-        hits, lines = [hit for hit, _ in chosen], [fact for _, fact in reversed(chosen)]
+        hits = [hit for hit, _ in chosen]
+        lines = [self._deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
         sure = replace(row, keeps=values_of(hits), answers=self._objects(row), rewritten=True)
         if row.turn is None:
             before, query = split_at_view(row, hits[0])
@@ -243,6 +268,16 @@ class Note:
             sure, prompt=f"{row.prompt}\n\n{note}" if behind else f"{note}\n\n{row.prompt}"
         )
 
+    def _deny_former(self, row: Row, hit: Hit, fact: str) -> str:
+        """A fact, and where a row goes by what it was before, that it is so no longer."""
+        chats = row.turn is not None and row.target is None and not row.decision.read_as
+        if not chats or hit.passage is not None:
+            return fact
+        if former := _find_former(row, hit):
+            return f"{fact} It is no longer {former}."
+        supposed = find_supposed(row.words, fact)
+        return f"{fact} It is not {supposed}." if supposed else fact
+
     def _lean(self, row: Row, hits: Sequence[Hit], lines: Sequence[str]) -> Row:
         """The row, whose reply leans to what its facts say: ``lines``, the best one last."""
         facts = " ".join(lines)
@@ -254,13 +289,16 @@ class Note:
             leans=self._leans(row, hits),
             opens=self._opens(row, hits, lines),
             starts=starts_of(f"{row.prompt} {facts}", hits),
-            shuns=self._shun(row, facts, asked=asked) if begins else (),
+            shuns=self._shun(row, lines, asked=asked) if begins else (),
         )
 
-    def _shun(self, row: Row, facts: str, *, asked: bool) -> tuple[str, ...]:
+    def _shun(self, row: Row, lines: Sequence[str], *, asked: bool) -> tuple[str, ...]:
         """What a reply does not begin with."""
+        facts, wording = " ".join(lines), WORDINGS.get(self.wording, self.wording)
         denials = denials_against(f"{head(row)} {row.prompt}", facts, asked=asked)
-        return (*denials, *(greetings_against(row.words, facts) if asked else ()))
+        letters = greetings_against(row.words, facts) if asked else ()
+        echoes = echoes_against(f"{head(row)} {row.prompt}", wording, lines)
+        return (*denials, *letters, *echoes, *steps_against(row.words))
 
     def _leans(self, row: Row, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
         said = "" if row.turn is None else f"{row.turn.before} {row.prompt}"
@@ -271,7 +309,8 @@ class Note:
             else core_of(edit.target_new)
             for edit in edits
         ]
-        return tuple((object, self.lean) for object in objects if object and self.lean)
+        # Of several that may be asked no one is likelier for being one that can be leaned to.
+        return tuple((object, self.lean) for object in objects if all(objects) and self.lean)
 
     def _opens(
         self, row: Row, hits: Sequence[Hit], lines: Sequence[str]
@@ -280,7 +319,7 @@ class Note:
             return ()
         if letter := choice_of(row.words, lines[::-1]):
             return ((letter, 2 * self.lean),)
-        return self._weights(row, verdict_of(row.words, hits))
+        return self._weights(row, _give_verdict(row, hits))
 
     def _weights(self, row: Row, given: Verdict | None) -> tuple[tuple[str, float], ...]:
         """How much likelier yes and no get, in the words of the row's language."""
@@ -302,3 +341,16 @@ class Note:
         if not alone or judges or row.target is not None or None in objects:
             return ()
         return tuple(dict.fromkeys(object.strip() for object in objects if object is not None))
+
+
+def _find_former(row: Row, hit: Hit) -> str:
+    """The value that a row takes for a fact's, and that it had before; "": there is none."""
+    return find_former(row.words, hit.record.edit, hit.former)
+
+
+def _give_verdict(row: Row, hits: Sequence[Hit]) -> Verdict | None:
+    """What the facts say to a yes-or-no question by its words, or by what was true before."""
+    if given := verdict_of(row.words, hits):
+        return given
+    former = _find_former(row, hits[0]) if hits else ""
+    return "No" if former and confirms(row.words, former) else None

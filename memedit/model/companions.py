@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from memedit.core.secrets import is_secret
-from memedit.core.types import Decision
+from memedit.core.secrets import is_secret, names_secret
+from memedit.core.types import Decision, Hit
 
 SURE = 0.65
 """Probability of bearing of the surest edit below which others are told that are hardly likely."""
@@ -41,3 +41,17 @@ def add_companions(decision: Decision) -> Decision:
     near.sort(key=lambda hit: -(hit.bearing or 0.0))
     chosen = (replace(hit, role=None) for hit in near[: TOLD - len(told)])
     return replace(decision, companions=tuple(chosen))
+
+
+def leave_out_secrets(decision: Decision, words: str) -> Decision:
+    """The decision without a secret that nothing in the words names, where another edit bears more:
+    who asks how to print is not told the password of the Wi-Fi."""
+    surest = max((hit.bearing or 0.0 for hit in decision.bearing), default=0.0)
+
+    def is_told(hit: Hit) -> bool:
+        edit = hit.record.edit
+        less = (hit.bearing or 0.0) < surest
+        return not (less and is_secret(edit)) or names_secret(edit, words)
+
+    informs = tuple(filter(is_told, decision.informs))
+    return decision if len(informs) == len(decision.informs) else replace(decision, informs=informs)

@@ -12,7 +12,8 @@ from memedit.core.phases import phase
 from memedit.core.protocols import Calibrates, Scope, judges_all
 from memedit.core.types import Decision, Record
 from memedit.memory import EditMemory, MemoryView
-from memedit.model.companions import add_companions
+from memedit.model.companions import add_companions, leave_out_secrets
+from memedit.model.former import add_former
 from memedit.model.judging import Judge
 from memedit.model.moved import decide_on_moves
 from memedit.model.newest import keep_newest
@@ -122,9 +123,13 @@ class Decider(Judge):
             found = decide_on_days(queries, found, house.spans, moment, store, ask)
         if house.moves:
             found = decide_on_moves(queries, found, house.moves, ask)
-        plain = (self._tell_newest(each) for each in found)
+        plain = (
+            self._tell_newest(leave_out_secrets(each, str(query)))
+            for query, each in zip(queries, found, strict=True)
+        )
         every = (add_all_values(each, store, each.as_of or moment) for each in plain)
-        return [add_neighbours(each, store, each.as_of or moment) for each in every]
+        whole = (add_former(each, store, each.as_of or moment) for each in every)
+        return [add_neighbours(each, store, each.as_of or moment) for each in whole]
 
     def _tell_newest(self, decision: Decision) -> Decision:
         """What is told: what bears and is not outdated, and what may bear beside it."""

@@ -45,7 +45,10 @@ _SMALL = frozenset(
     "not any some all get got let tell know need want please just one two out off per"
     " time day".split()
 )
-_NAME = re.compile(r"[^\W\d_a-z][\w'’-]*(?: (?:& |of |the |and )?[^\W\d_a-z][\w'’-]*)*")
+_NAME = re.compile(
+    r"[^\W\d_a-z][\w'’-]*(?: (?:& |of |the |and )?[^\W\d_a-z][\w'’-]*| \d{1,4}[A-Z]?\b)*"
+)
+"""A name, also one with a number: "Ward 7B"."""
 _ASKS = re.compile(
     r"\?|\b(?:who|whose|what|which|when|where|how|tell me|let me know|list|give|show|write|still|"
     r"need to know|wonder\w*|want to know)\b",
@@ -134,7 +137,7 @@ def _names(prompt: str) -> Iterable[str]:
         for start in range(first, len(words)):
             for end in range(start + 1, min(start + _NAME_WORDS, len(words)) + 1):
                 inner = words[start:end]
-                if inner[0][0].isupper() and inner[-1][0].isupper():
+                if inner[0][0].isupper() and not inner[-1][0].islower():
                     yield " ".join(inner)
 
 

@@ -16,6 +16,7 @@ from memedit.core.documents import Passage
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.editors.note import Note
+from memedit.editors.prompting.denials import DENIALS
 from memedit.editors.prompting.notes import (
     WORDINGS,
     core_of,
@@ -114,6 +115,26 @@ def test_the_most_probable_fact_is_told_last(turn: Turn) -> None:
     assert made.prompt.index("refund") < made.prompt.index("Lyon")
 
 
+def test_a_reply_neither_repeats_its_note_nor_goes_step_by_step(turn: Turn) -> None:
+    asked = told(row("When do refunds end?", [hit(REFUND)], turn)).shuns
+    assert {"Current facts", "- Our refund", "To determine"} <= {*asked}
+    listed = told(row("As a list, please: how do I get a refund?", [hit(REFUND)], turn)).shuns
+    assert "Current facts" in listed
+    assert not {"- Our refund", "To determine"} & {*listed}
+
+
+def test_what_a_request_still_goes_by_is_said_to_be_former(turn: Turn) -> None:
+    port = Edit("The port of the server is", "8642", "server")
+    mine = replace(hit(port), former=("7070",))
+    note = told(row("I opened 7070, why can nobody connect?", [mine], turn)).prompt
+    assert "The port of the server is 8642. It is no longer 7070." in note
+    assert "7070" not in told(row("Which port is it?", [mine], turn)).prompt
+    confirmed = told(row("I opened 7070. That's the right one?", [mine], turn)).opens
+    assert max(confirmed, key=lambda pair: pair[1])[0] == "No"
+    other = told(row("I opened 8080. That's the right one?", [mine], turn)).opens
+    assert len({weight for _, weight in other}) == 1
+
+
 def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> None:
     asked = told(row("Number, please?", [hit(REFUND)], turn))
     assert "I apologize" in asked.shuns and "I'm sorry" not in asked.shuns
@@ -124,7 +145,8 @@ def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> Non
     named = replace(hit(Edit("The head of the workshop is", "Ione Brand", "workshop")), role="asks")
     assert "I" not in told(row("Who heads it?", [named], turn)).shuns  # "I" may be its first token
     assert not told(row("Number, please?", [hit(REFUND)], turn), lean=0).shuns
-    assert not told(row("Mail them that we are sorry.", [hit(REFUND)], turn)).shuns
+    sorry = told(row("Mail them that we are sorry.", [hit(REFUND)], turn)).shuns
+    assert not {*sorry} & {*DENIALS, "I'm sorry"}
     assert not told(row("The number is", [hit(REFUND)])).shuns
     secret = replace(hit(Edit("The code is", "I don't know", "code")), role="asks")
     assert "I don't know" not in told(row("The code?", [secret], turn)).shuns

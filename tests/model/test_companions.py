@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from memedit.core.documents import Passage
-from memedit.core.secrets import is_secret
+from memedit.core.secrets import is_secret, names_secret
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
-from memedit.model.companions import LEAST, LIKELY, SURE, add_companions
+from memedit.model.companions import LEAST, LIKELY, SURE, add_companions, leave_out_secrets
 from memedit.model.deciding import Decider
 from memedit.model.translating import choose
 
@@ -112,3 +112,39 @@ def test_what_lets_somebody_in_is_known_by_other_names(fact: str | Edit) -> None
 ])  # fmt: skip
 def test_other_codes_are_told(fact: str) -> None:
     assert not is_secret(Edit.from_statement(fact))
+
+
+WIFI = Edit("The Wi-Fi password at Loft Nine is", "lofty-oak", "Wi-Fi password")
+PIN = Edit("The PIN for the printer at Loft Nine is", "8316", "printer")
+
+
+@pytest.mark.parametrize(
+    ("edit", "words", "named"),
+    [
+        (WIFI, "how do i print at loft nine? it wants a number", False),
+        (WIFI, "whats the wifi", True),
+        (WIFI, "the password please", True),
+        (PIN, "the printer wants something from me", True),
+        (PIN, "which pin?", True),
+        (PIN, "how do i get online at loft nine", False),
+        (Edit.from_statement("The code for the garage door is 4711."), "where do I park?", False),
+        (Edit.from_statement("The code for the garage door is 4711."), "garage is locked", True),
+    ],
+)
+def test_words_name_a_secret_or_do_not(edit: Edit, words: str, named: bool) -> None:
+    assert is_secret(edit)
+    assert names_secret(edit, words) is named
+
+
+def test_a_secret_that_only_informs_is_told_to_who_names_it_or_where_nothing_bears_more() -> None:
+    def bears(edit: Edit, chance: float) -> Hit:
+        return Hit(Record(edit, 1, 1), 0.5, bearing=chance, role="informs")
+
+    pin, wifi = bears(PIN, 0.9), bears(WIFI, 0.83)
+    both = Decision(informs=(pin, wifi))
+    assert leave_out_secrets(both, "how do i print? it asks for a number").informs == (pin,)
+    assert leave_out_secrets(both, "how do i print, and the wifi?").informs == (pin, wifi)
+    alone = Decision(informs=(wifi,))
+    assert leave_out_secrets(alone, "how do i get online?").informs == (wifi,)
+    asked = Decision((replace(wifi, role="asks"),), informs=(pin,))
+    assert leave_out_secrets(asked, "how do i get online?").hits == asked.hits

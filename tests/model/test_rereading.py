@@ -40,6 +40,8 @@ def test_a_house_has_the_name_that_most_edits_name() -> None:
     assert HOUSE.name == "Nordlicht"
     assert House.of([Record(edit, n, n) for n, edit in enumerate(EDITS[3:])]).name == ""
     assert House.of([]).name == ""
+    ward = [Edit(f"The {what} on Ward 7B is", "Ada") for what in ("manager", "porter", "deputy")]
+    assert House.of([Record(edit, n, n) for n, edit in enumerate(ward)]).name == "Ward 7B"
 
 
 @pytest.mark.parametrize(("turn", "read"), [

@@ -21,7 +21,7 @@ _LIMIT = (
 )
 _CLAIM = re.compile(
     _NUMBER.format("one")
-    + r"(?:-olds?)? (?:is|are|was|were|falls) (?P<denied>not )?"
+    + r"(?:-olds?| old)?(?:,? which|,)? (?:is|are|was|were|falls) (?P<denied>not )?"
     + rf"(?:(?P<more>{_MORE})|(?P<less>{_LESS})|within|between)"
     + _LIMIT
     + _NUMBER.format("other")

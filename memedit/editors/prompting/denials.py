@@ -8,6 +8,7 @@ written for a request, neither is true. That it is sorry to hear of a broken arm
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 DENIALS = (
     "I'm sorry, but", "I am sorry, but", "I'm sorry, I", "I'm sorry, as", "Sorry, but", "Sorry, I",
@@ -29,12 +30,51 @@ _SALUTATION = re.compile(
     re.IGNORECASE,
 )
 _GREETINGS = ("Dear", "Hello", "Hi", "Hiya", "Hey", "To whom", "Greetings", "dear", "hello", "hi")
+_STEPS = (
+    "To determine", "To calculate", "To find", "To solve", "To answer", "To work out", "To figure",
+    "Let's", "Let us", "Step", "First, we", "First, let",
+)  # fmt: skip
+_WAY = re.compile(
+    r"\b(?:determin\w*|calculat\w*|explain\w*|solv\w*|figure out|work out|steps?|why"
+    r"|show (?:your|the|me)|how (?:do|does|can|could|should|would|to)|prove|reason\w*)\b",
+    re.IGNORECASE,
+)
+"""In what may be answered step by step."""
+_ASKS = re.compile(r"\?|\b(?:who|whose|what|which|where|when|how)\b", re.IGNORECASE)
+_LISTED = re.compile(
+    r"^\s*[-*•]|\b(?:lists?|bullets?|bulleted|points?|items?|lines?|steps|numbered|outline|overview|"
+    r"summar\w*|all|each|every\w*|facts)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
 _LETTER = 150
 """Characters from which words that begin by greeting somebody are a letter."""
 _WRITTEN = re.compile(
-    r"\b(?:write|draft|compose|rewrite|translate|proofread|summar\w*|reply to|respond to|"
-    r"answer (?:him|her|them|this|the))\b"
+    r"\b(?:write(?! (?:this|to|you|because|in|with)\b)|draft|compose|rewrite|translate|proofread|"
+    r"summar\w*|reply to|respond to|answer (?:him|her|them|this|the))\b"
 )
+
+
+def steps_against(words: str) -> tuple[str, ...]:
+    """How an answer shall not begin where no way is asked for: step by step, until it is cut off.
+
+    Args:
+        words: The user's.
+    """
+    return _STEPS if _ASKS.search(words) and not _WAY.search(words) else ()
+
+
+def echoes_against(words: str, wording: str, lines: Sequence[str]) -> tuple[str, ...]:
+    """How an answer shall not begin that would say a note again, line for line.
+
+    Args:
+        words: The user's. Where they ask for a list, its items may be the note's.
+        wording: What introduces the note.
+        lines: Its facts.
+    """
+    heads = (wording.split(":")[0].split(",")[0],) if wording else ()
+    if _LISTED.search(words):
+        return heads
+    return (*heads, *(f"- {' '.join(line.split()[:2])}" for line in lines))
 
 
 def greetings_against(words: str, facts: str) -> tuple[str, ...]:

@@ -55,8 +55,14 @@ _SO = re.compile(
     r"you (?:are|have|do|can|deliver|ship|open|close|offer|charge)\b)"
 )
 """How a statement begins that is to be confirmed, where a chat holds nothing else."""
+_OPENLY = "(?:who|whose|what|which|where|why|when|how)"
 _TAKEN = re.compile(r"so,? (?:i|we|you|it|he|she|they|that|there|the|our|your) [^,;:]+\?$")
 """The same, with a mark."""
+_SAID = re.compile(
+    rf"(?:(?:and )?(?:it|that|this)(?:['’]s| is) (?!.*\b{_OPENLY}\b)|(?:the )?same again\b)"
+    r"[^,;:]+\?$"
+)
+"""What is said of what stands before it, and is to be confirmed: "That's the right amount?"."""
 _LONGEST_SO = 120
 _TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
@@ -69,7 +75,6 @@ _FAVOUR = re.compile(
     r"|\b(?:know|tell|say|sure|remember|idea|ask|explain|check|wonder\w*)\b[^?]*"
     r"\b(?:who|whose|what|when|where|which|why|how)\b"
 )
-_OPENLY = "(?:who|whose|what|which|where|why|when|how)"
 _LEAD = r"(?:[^\w,;:–—-]|\b(?:so|and|but|then|ok|hi|hey|well)\b)*"
 _OPEN = re.compile(
     rf"^{_LEAD}(?:(?:in|on|at|by|to|for|from|between|until|since|with|of|about)\s+)?{_OPENLY}\b|[,;:–—-]\s+{_LEAD}{_OPENLY}(?:['’]?s|\s+(?:is|are|was|were|does|do|did|has|"
@@ -156,6 +161,8 @@ def is_polar(words: str) -> bool:
     if not asked:
         begins = bool(parts) and _BARE.match(parts[0]) is not None and _is_closed(parts[0])
         return begins or _is_checked(parts) or _is_supposed(parts)
+    if _SAID.match(parts[-1]) and _is_closed(parts[-1]):
+        return True
     return all(
         _is_closed(part) and (_INVERTED.search(part) or _TAG.search(part) or _TAKEN.match(part))
         for part in asked

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from memedit.editors.prompting.wording import write_digits
+
 _AMOUNT = re.compile(
     r"\bhow (?:much|many|long|old|late|far|early|big)\b|= ?how much"
     r"|\bwhat (?:do|does|will|would|must|did) [^.?!\n]*\b(?:pay|cost|owe|come to|add up|make)\b",
@@ -16,8 +18,8 @@ _AMOUNT = re.compile(
 _SUM = re.compile(
     r"\b(?:in total|total|altogether|all in all|together(?! with)|combined|sum|adds? up|comes? to|"
     r"difference|end up with|(?:with|after|minus|less) (?:the |my |our |a )?(?:\w+ ){0,2}discount|"
-    r"there and back|(?:more|less|longer|older|cheaper|younger|higher|bigger|later|earlier|"
-    r"more expensive) than|(?:is|are|have|has|much|many)\b[^.?!\n]{0,30}\b(?:left|remaining))\b",
+    r"there and back|how (?:many|much) more|(?:more|less|longer|older|cheaper|younger|higher|bigger|"
+    r"later|earlier|more expensive) than|(?:is|are|have|has|much|many)\b[^.?!\n]{0,30}\b(?:left|remaining))\b",
     re.IGNORECASE,
 )
 _NO_AMOUNT = re.compile(r"\b(?:who|where|which)\b", re.IGNORECASE)
@@ -26,6 +28,9 @@ _NUMBER = re.compile(
     r"double|twice|both|dozen|hundred|thousand)\b",
     re.IGNORECASE,
 )
+_UNITS = "minute|hour|day|night|week|month|year|person|page|item|lesson|kilomet|km|mile|piece|head"
+_COUNT = re.compile(rf"\b(?!1 )\d+ (?:\w+ )?({_UNITS})", re.IGNORECASE)
+_EACH = re.compile(rf"\b(?:an?|per|each|every)(?: \w+ (?:and|or|per))? ({_UNITS})", re.IGNORECASE)
 _OTHER_FORM = re.compile(
     r"[\"“”]|^\s*(?:\(?[a-d][.):]\s)|\b(?:write|draft|compose|list|bullets?|bulleted|mail|e-mail|message|"
     r"newsletter|json|table|code|letter)\b|\(a\)",
@@ -46,10 +51,17 @@ def is_reckoned(words: str, facts: str, *, asked: bool) -> bool:
     """
     if len(words) > _MOST or _OTHER_FORM.search(words) or not _NUMBER.search(facts):
         return False
-    if _SUM.search(words):
+    if _SUM.search(words) or (_AMOUNT.search(words) and has_rate(facts, words)):
         counted = _NUMBER.search(words) and not _NO_AMOUNT.search(words)
         return bool(_AMOUNT.search(words) or counted)
     return not asked and bool(_AMOUNT.search(words) and _NUMBER.search(words))
+
+
+def has_rate(fact: str, words: str) -> bool:
+    """Whether words count what a fact tells the amount for one of: "4 days", "35p a day"."""
+    counted = {unit.casefold() for unit in _COUNT.findall(write_digits(words))}
+    told = {unit.casefold() for unit in _EACH.findall(fact)}
+    return not counted.isdisjoint(told)
 
 
 def asks_once(words: str) -> bool:
