@@ -18,8 +18,9 @@ _AMOUNT = re.compile(
 _SUM = re.compile(
     r"\b(?:in total|total|altogether|all in all|together(?! with)|combined|sum|adds? up|comes? to|"
     r"difference|end up with|(?:with|after|minus|less) (?:the |my |our |a )?(?:\w+ ){0,2}discount|"
-    r"there and back|how (?:many|much) more|(?:more|less|longer|older|cheaper|younger|higher|bigger|"
-    r"later|earlier|more expensive) than|(?:is|are|have|has|much|many)\b[^.?!\n]{0,30}\b(?:left|remaining))\b",
+    r"there and back|how (?:many|much) more|"
+    r"(?:more|less|longer|older|cheaper|younger|higher|bigger|later|earlier|more expensive) than|"
+    r"(?:is|are|have|has|much|many)\b[^.?!\n]{0,30}\b(?:left|remaining))\b",
     re.IGNORECASE,
 )
 _NO_AMOUNT = re.compile(r"\b(?:who|where|which)\b", re.IGNORECASE)
