@@ -60,13 +60,17 @@ _LISTS = re.compile(
     re.IGNORECASE,
 )
 # White space is looked at from its beginning only: a long run of it costs its length, not more.
-_BETWEEN = re.compile(r"(?:(?<!\s)\s+|)(?:[,;]|\n|\band\b|\bas well as\b|&)\s*", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"(?:(?<!\s)\s+|)(?:[,;]|\n|\b(?:and|as well as|plus)\b|&|(?<=\s)\+(?=\s))\s*", re.IGNORECASE
+)
+_NUMBERED = re.compile(r"(?:^|(?<=\s))\(?\d[.)]\s")
+"""Before each of several things on one line: "1) the port 2) the host"."""
 _MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _NOW = re.compile(
     r"(?<!\bfrom)(?<!\buntil)(?<!\btill)(?<!\bby)(?<!\bto)(?<!\bor),? \b"
     r"(?:(?:as of )?(?:today|now)|nowadays|these days|currently|right now|at the moment|"
-    r"at present)\b(?!['’]s\b| (?:that|or|on|then)\b)"
+    r"at present|atm|rn)\b(?!['’]s\b| (?:that|or|on|then)\b)"
 )
 
 
@@ -276,10 +280,17 @@ def items_of(turn: str) -> list[str]:
             continue
         _, colon, behind = line.partition(":")
         found = [_MARK.sub("", part).strip(" .?!\"'") for part in _BETWEEN.split(behind or line)]
-        items = [item for item in found if 1 < len(words_of(item)) <= _ITEM_WORDS]
+        items = _choose_items(found)
         if len(items) > 1 and (colon or len(items) == len(found)):
             return items[:_MOST_ITEMS]
+        numbered = [part.partition(". ")[0].strip(" ,;.") for part in _NUMBERED.split(line)[1:]]
+        if len(items := _choose_items(numbered)) > 1:
+            return items[:_MOST_ITEMS]
     return []
+
+
+def _choose_items(parts: Sequence[str]) -> list[str]:
+    return [item for item in parts if 1 < len(words_of(item)) <= _ITEM_WORDS]
 
 
 def decide_again(
