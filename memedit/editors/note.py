@@ -238,7 +238,8 @@ class Note:
         chosen = self._choose(row, lm)
         hits = [hit for hit, _ in chosen]
         lines = [self._deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
-        sure = replace(row, keeps=values_of(hits), answers=self._objects(row), rewritten=True)
+        answers = self._objects(row) or self._refute(row, *chosen[0])
+        sure = replace(row, keeps=values_of(hits), answers=answers, rewritten=True)
         if row.turn is None:
             before, query = split_at_view(row, hits[0])
             return replace(
@@ -277,6 +278,12 @@ class Note:
             return f"{fact} It is no longer {former}."
         supposed = find_supposed(row.words, fact)
         return f"{fact} It is not {supposed}." if supposed else fact
+
+    def _refute(self, row: Row, hit: Hit, fact: str) -> tuple[str, ...]:
+        """The answer to who only wants a former value confirmed: no, and the fact. Left to itself a
+        small base says no, and the former value."""
+        plain = self._is_judged(row) and self._is_polar(row) and "\n" not in fact
+        return (f"No. {fact}",) if plain and _is_refuted(row, hit) else ()
 
     def _lean(self, row: Row, hits: Sequence[Hit], lines: Sequence[str]) -> Row:
         """The row, whose reply leans to what its facts say: ``lines``, the best one last."""
@@ -352,5 +359,10 @@ def _give_verdict(row: Row, hits: Sequence[Hit]) -> Verdict | None:
     """What the facts say to a yes-or-no question by its words, or by what was true before."""
     if given := verdict_of(row.words, hits):
         return given
-    former = _find_former(row, hits[0]) if hits else ""
-    return "No" if former and confirms(row.words, former) else None
+    return "No" if hits and _is_refuted(row, hits[0]) else None
+
+
+def _is_refuted(row: Row, hit: Hit) -> bool:
+    """Whether a row asks for no more than that a value holds that the fact had before."""
+    former = _find_former(row, hit)
+    return bool(former) and confirms(row.words, former)

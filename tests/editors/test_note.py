@@ -129,10 +129,11 @@ def test_what_a_request_still_goes_by_is_said_to_be_former(turn: Turn) -> None:
     note = told(row("I opened 7070, why can nobody connect?", [mine], turn)).prompt
     assert "The port of the server is 8642. It is no longer 7070." in note
     assert "7070" not in told(row("Which port is it?", [mine], turn)).prompt
-    confirmed = told(row("I opened 7070. That's the right one?", [mine], turn)).opens
-    assert max(confirmed, key=lambda pair: pair[1])[0] == "No"
-    other = told(row("I opened 8080. That's the right one?", [mine], turn)).opens
-    assert len({weight for _, weight in other}) == 1
+    confirmed = told(row("I opened 7070. That's the right one?", [mine], turn))
+    assert confirmed.answers == ("No. The port of the server is 8642.",)
+    assert max(confirmed.opens, key=lambda pair: pair[1])[0] == "No"
+    other = told(row("I opened 8080. That's the right one?", [mine], turn))
+    assert not other.answers and len({weight for _, weight in other.opens}) == 1
 
 
 def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> None:

@@ -70,7 +70,9 @@ def test_words_are_spelt_as_the_edits_are(text: str, spelt: str) -> None:
 @pytest.mark.parametrize(("turn", "items"), [
     ("Three bullet points: the refund window, the price of standard delivery.",
      ["the refund window", "the price of standard delivery"]),
-    ("Numbered list: 1. the CTO of Nordlicht 2. its licence", []),  # not told apart by a mark
+    ("Numbered: 1. the CTO of Nordlicht 2. its licence", ["the CTO of Nordlicht", "its licence"]),
+    ("2 bullets: wifi pw + printer pin", ["wifi pw", "printer pin"]),
+    ("List: a C++ compiler, the default port", ["a C++ compiler", "the default port"]),
     ("List:\n1. the CTO of Nordlicht\n2. the price of delivery",
      ["the CTO of Nordlicht", "the price of delivery"]),
     ("What is the price of bread and butter?", []),
@@ -145,6 +147,7 @@ def test_what_a_pasted_document_answers_is_not_read_again() -> None:
     ("Who is it now, these days?", "Who is it?"),
     ("Now that it rains, who runs it?", "Now that it rains, who runs it?"),
     ("What is the price as of today", "What is the price"), ("and now?", "and now?"),
+    ("how much is the bike atm?", "how much is the bike?"),
     ("What is today's special?", "What is today's special?"), ("Is USA Today a paper?",) * 2,
     ("Do I pay now or later?",) * 2, ("What holds from now on?",) * 2, ("Now, who runs it?",) * 2,
 ])  # fmt: skip
