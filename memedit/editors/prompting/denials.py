@@ -31,7 +31,10 @@ _SALUTATION = re.compile(
 )
 _GREETINGS = ("Dear", "Hello", "Hi", "Hiya", "Hey", "To whom", "Greetings", "dear", "hello", "hi")
 _STEPS = (
-    "To determine", "To calculate", "To find", "To solve", "To answer", "To work out", "To figure",
+    *(f"To {way}" for way in (
+        "determine", "calculate", "find", "solve", "answer", "work out", "figure", "compute",
+        "confirm", "identify", "estimate", "check", "know", "understand", "see", "verify",
+    )),
     "Let's", "Let us", "Step", "First, we", "First, let",
 )  # fmt: skip
 _WAY = re.compile(
