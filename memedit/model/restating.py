@@ -40,7 +40,7 @@ _VERBS = frozenset(
 _ABOUT = frozenset("we you they i customers employees members guests visitors drivers".split())
 _WHOSE = frozenset("our your my we you".split())
 _PLACING = frozenset("for in at on to with".split())
-_NAMING = frozenset(
+NAMING = frozenset(
     "name title new price cost fee rate number height length width depth weight size age "
     "temperature date time address place headquarters seat current".split()
 )
@@ -140,7 +140,7 @@ def compare_forms(old: str, new: str) -> Restated | None:
     new = _drop_taken_back(new, old)
     if (change := compare_states(old, new)) is not None or is_moved(old, new):
         return Restated("state", ends=change != "perhaps")
-    one, two = _read_words(old), _read_words(new)
+    one, two = read_words(old), read_words(new)
     if not one or not two:
         return None
     if _denies(one, two):
@@ -168,7 +168,7 @@ def compare_forms(old: str, new: str) -> Restated | None:
     if kind == "words" and 3 * same < 2 * max(len(before), len(after)):
         return None
     _, first, last, start, end = changed[0]
-    verb = _find_verb(before)
+    verb = find_verb(before)
     return Restated(
         kind,
         new[: two[start].start].rstrip(),
@@ -183,7 +183,7 @@ def _drop_taken_back(new: str, old: str) -> str:
     found = _NOT.search(new[-_TAIL:])
     if found is None:
         return new
-    said, back = ([w.text for w in _read_words(text)] for text in (old, found["old"]))
+    said, back = ([w.text for w in read_words(text)] for text in (old, found["old"]))
     stands = any(said[at : at + len(back)] == back for at in range(len(said) - len(back) + 1))
     return new[: len(new) - len(found[0])] if back and stands else new
 
@@ -209,7 +209,7 @@ def replaces(
 
 def numbers_of(text: str) -> tuple[list[str], list[str]]:
     """(numbers of a sentence, what they count), both sorted: times and dates count themselves."""
-    words = _read_words(text)
+    words = read_words(text)
     found, units = list[str](), list[str]()
     for n, word in enumerate(words):
         if not word.text[:1].isdigit():
@@ -231,15 +231,15 @@ def name_parts(old: str, new: str) -> bool:
     Both go on alike behind the verb, else another word may say what the sort is: "The head of HR is
     Ada.", "HR is led by Bo.".
     """
-    read = [_read_words(text)[:_WORDS] for text in (old, new)]
+    read = [read_words(text)[:_WORDS] for text in (old, new)]
     one, two = ([w.text for w in words] for words in read)
-    at, to = _find_verb(one), _find_verb(two)
+    at, to = find_verb(one), find_verb(two)
     if at is None or to is None or one[at] != two[to]:
         return False
     mine, theirs = ({*words} - _WHOSE - _JOINING - _PLACING for words in (one[:at], two[:to]))
     if mine < theirs or theirs < mine:
         more = mine ^ theirs
-        if not mine or not theirs or more <= _NAMING or more & _LEADING:
+        if not mine or not theirs or more <= NAMING or more & _LEADING:
             return False
         return _sort_word(old, read[0], at + 1) == _sort_word(new, read[1], to + 1)
     bare = all(word.isdecimal() for word in (*one[at + 1 :], *two[to + 1 :]))
@@ -277,7 +277,7 @@ def _is_proper(value: str) -> bool:
 
 
 def _key(text: str) -> list[str]:
-    return [word.text for word in _read_words(text)]
+    return [word.text for word in read_words(text)]
 
 
 def _compare_lists(old: str, new: str) -> Restated | None:
@@ -296,7 +296,7 @@ def _compare_lists(old: str, new: str) -> Restated | None:
     return Restated("list", now[0].rstrip())
 
 
-def _read_words(text: str) -> list[Word]:
+def read_words(text: str) -> list[Word]:
     """The words that say something; a number is one, its marks and all."""
     plain = _NEGATED.sub(" no", text)  # as long as "n't": words stay where they are
     words = ((m[0].casefold(), m.start(), m.end()) for m in _TOKEN.finditer(plain))
@@ -339,7 +339,7 @@ def _is_form(
     return max(differ) <= _LONGEST and same >= 2 and same * 2 >= min(len(one), len(two))
 
 
-def _find_verb(words: list[str]) -> int | None:
+def find_verb(words: list[str]) -> int | None:
     """Where the first verb stands."""
     for n, word in enumerate(words):
         if word in _VERBS and (n > 0 or word not in _ABOUT):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from memedit.core.text import find_sentence_starts, find_subject, words_of
 from memedit.core.types import Edit, Hit, Record
+from memedit.model.beside import says_beside
 from memedit.model.changing import says_change, takes_back
 from memedit.model.denying import DOUBTED, says_only_end
 from memedit.model.judging import Judge
@@ -165,6 +166,8 @@ def _may_be_replaced(old: Edit, new: Edit) -> bool:
         return False  # "Is parking free?", "Parking is not free."
     if name_parts(old.statement, new.statement) or swaps(old.statement, new.statement):
         return False  # "our emergency hotline", "the bus from the beach to the campsite"
+    if says_beside(old.statement, new.statement):
+        return False  # tea is not coffee, and "Lunch is now free." leaves when it is
     if _SPAN.search(old.statement) and _says_one_end(new.statement):
         return False  # "shuts at 7 pm" leaves when it opens
     if _ONLY_IF.search(new.statement) and not _ONLY_IF.search(old.statement):

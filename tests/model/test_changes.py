@@ -196,6 +196,9 @@ def test_what_is_asked_or_holds_beside_it_neither_retires_nor_hides(
      "Vera's levothyroxine was raised to 100 micrograms."),
     ("Payroll is handled by Numeris.", "We have switched payroll from Numeris to PayFold."),
     ("The bikes are kept in the cellar.", "The bikes are kept in the shed, not in the cellar."),
+    ("Emma lives in Graz.", "Emma has moved to Linz."),
+    ("Delivery takes three days.", "Delivery is now same-day."),
+    ("Milk is in the fridge.", "Milk is in the cellar, no longer in the fridge."),
 ])  # fmt: skip
 def test_another_value_in_other_words_replaces(desk: Desk, old: str, new: str) -> None:
     desk.tell(old)
@@ -220,6 +223,15 @@ def test_another_value_in_other_words_replaces(desk: Desk, old: str, new: str) -
     ("Ada works on Mondays and Tuesdays.", "Ada no longer works on Mondays."),
     ("Trains to Lyon leave from platform 3.",
      "Trains to Graz leave from platform 5, not from platform 3."),
+    ("Coffee is in the kitchen.", "Tea is in the hall instead of the kitchen."),
+    ("Bikes are kept in the cellar.", "E-bikes are kept in the shed, not in the cellar."),
+    ("Sundays we open at 10.", "Mondays we no longer open at 10."),
+    ("Guests park behind the house.",
+     "Staff now park in the street instead of behind the house."),
+    ("The office is in Elm Street.", "The entrance of the office has moved to the back."),
+    ("Lunch is at noon.", "Lunch is now free."),
+    ("Emma lives in Graz.", "Emma has moved to a new flat in Graz."),
+    ("Bo drives the van.", "Bo drives the truck, not the bus."),
 ])  # fmt: skip
 def test_what_holds_beside_it_or_at_another_time_replaces_nothing(
     desk: Desk, old: str, new: str

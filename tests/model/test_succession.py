@@ -127,7 +127,7 @@ def test_what_says_more_or_holds_later_is_told_only(
         (OLD, "Goods go back from 9 to 18."),
         (OLD, "We take goods back on Tuesdays as of today."),
         (OLD, "We take goods back once a month."),
-        (OLD, "Goods go back to Graz after the move from Marburg."),
+        (OLD, "Goods go back within 45 days after the move from Marburg."),
     ],
 )
 def test_neither_an_abbreviation_nor_an_hour_keeps_the_old(
