@@ -15,15 +15,21 @@ from memedit.core.errors import InvalidInputError
 from memedit.core.naming import guess_subject
 from memedit.core.plainly import drop_present, takes_back
 from memedit.core.registry import parse_call
+from memedit.core.secrets import names_secret
 from memedit.core.suspicion import find_in_texts
 from memedit.core.text import find_sentence_starts
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
 from memedit.editors.prompting.abroad import find_answers
 from memedit.editors.prompting.choices import choice_of, find_options
+from memedit.editors.prompting.claims import find_claims
+from memedit.editors.prompting.denials import echoes_against, steps_against
+from memedit.editors.prompting.elapsing import work_out_times
+from memedit.editors.prompting.former import confirms, find_former, find_supposed
 from memedit.editors.prompting.notes import single_value_of
 from memedit.editors.prompting.polar import drop_order, is_polar
 from memedit.editors.prompting.reasoning import find_conclusion, find_result
+from memedit.editors.prompting.reckoning import has_rate
 from memedit.editors.prompting.verdicts import verdict
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
@@ -90,6 +96,30 @@ def valued(text: str) -> str:
     return single_value_of(text, "")
 
 
+FEE = Edit("The fee is", "£12")
+WIFI = Edit("The password of the Wi-Fi is", "oak")
+
+
+def timed(text: str) -> object:
+    short = text[:300]
+    return work_out_times(f"When, 3 May {text}?", ["It takes 4 days."]), work_out_times(
+        f"When is it due from 3 May on {short}?", [f"It takes 4 days {short}"]
+    )
+
+
+def gone_by(text: str) -> object:
+    said = f"{text[:500]} £9. That's right?"
+    return (
+        find_former(said, FEE, ["£9"]), find_supposed(said, FEE.statement),
+        [confirms(each, "£9", FEE.statement) for each in (said, f"£9 {text}, right?")],
+    )  # fmt: skip
+
+
+def held(text: str) -> object:
+    secret = Edit(f"The password {text[:3000]}x is", "oak")
+    return names_secret(WIFI, text), names_secret(secret, "wifi"), has_rate(text, f"4 days {text}")
+
+
 TEXTS: dict[str, Callable[[int], str]] = {
     "spaces": lambda n: " " * n,
     "newlines": lambda n: "\n" * n,
@@ -116,7 +146,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "act",
     [
         asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued, valued,
-        told, restated, dated,
+        told, restated, dated, timed, gone_by, held,
     ],
 )  # fmt: skip
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:
@@ -195,7 +225,8 @@ def test_names_have_an_end() -> None:
 
 @pytest.mark.parametrize("judge", [
     is_polar, find_answers, find_options, drop_order, find_conclusion, find_result,
-    lambda text: verdict(text, OURS),
+    lambda text: verdict(text, OURS), lambda text: [*find_claims(text)], steps_against,
+    lambda text: echoes_against(text, "Facts:", ["a b"]), timed, gone_by, held,
     lambda text: choice_of(f"{text[-3000:]}?\nA) x\nB) (((y", [f"x is {text}, and y"]),
 ])  # fmt: skip
 @pytest.mark.parametrize("text", [

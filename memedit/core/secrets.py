@@ -25,8 +25,13 @@ _SECRET = re.compile(
 )
 
 _WORD = re.compile(
-    r"(?!(?:the|for|our|your|and|with|from|code|this|that|are|is|at|in|on|of)\b)[^\W_]{2,}"
+    r"\b(?!(?:the|for|our|your|and|with|from|code|this|that|are|is|at|in|on|of)\b)[^\W_]{2,}"
 )
+_NAMES = {
+    **dict.fromkeys("wlan network wi fi wireless internet online hotspot".split(), "wifi"),
+    **dict.fromkeys(("pw", "pwd"), "password"),
+}
+"""Other names of what a secret is, or is of."""
 _OF = re.compile(r" (?:for|of|to|on) (?:the |our |your )?([\w-]+(?: [\w-]+)?)")
 _BESIDE, _LETTERS = 2, 5
 
@@ -45,10 +50,13 @@ def names_secret(edit: Edit, words: str) -> bool:
         edit: One that :func:`is_secret`.
         words: A user's.
     """
-    asked = {_stem(word) for word in _WORD.findall(words.casefold().replace("-", ""))}
-    return any(
-        asked & {_stem(word) for word in _WORD.findall(around)} for around in _look_around(edit)
-    )
+    asked = _find_stems(words.casefold().replace("-", ""))
+    return any(asked & _find_stems(around) for around in _look_around(edit))
+
+
+def _find_stems(text: str) -> frozenset[str]:
+    words = _WORD.findall(text)
+    return frozenset(_stem(each) for word in words for each in (word, _NAMES.get(word, word)))
 
 
 def _look_around(edit: Edit) -> Iterator[str]:

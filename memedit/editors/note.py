@@ -365,4 +365,4 @@ def _give_verdict(row: Row, hits: Sequence[Hit]) -> Verdict | None:
 def _is_refuted(row: Row, hit: Hit) -> bool:
     """Whether a row asks for no more than that a value holds that the fact had before."""
     former = _find_former(row, hit)
-    return bool(former) and confirms(row.words, former)
+    return bool(former) and confirms(row.words, former, hit.record.edit.statement)

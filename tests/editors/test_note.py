@@ -123,6 +123,20 @@ def test_a_reply_neither_repeats_its_note_nor_goes_step_by_step(turn: Turn) -> N
     assert not {"- Our refund", "To determine"} & {*listed}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Can you walk me through the refund? Which forms?",
+        "What's the best way to get a refund?",
+        'Write a slogan with "let\'s" for our refunds, which rhymes.',
+        "What do I have to do to get a refund?",
+    ],
+)
+def test_where_a_way_is_asked_for_a_reply_may_go_step_by_step(turn: Turn, words: str) -> None:
+    shuns = told(row(words, [hit(REFUND)], turn)).shuns
+    assert not {"To find", "To determine", "Step", "Let's"} & {*shuns}
+
+
 def test_what_a_request_still_goes_by_is_said_to_be_former(turn: Turn) -> None:
     port = Edit("The port of the server is", "8642", "server")
     mine = replace(hit(port), former=("7070",))

@@ -122,6 +122,9 @@ PIN = Edit("The PIN for the printer at Loft Nine is", "8316", "printer")
     ("edit", "words", "named"),
     [
         (WIFI, "how do i print at loft nine? it wants a number", False),
+        (WIFI, "where is the printer, and what is the code of it?", False),
+        (WIFI, "how do i get online", True),
+        (WIFI, "is there wi fi", True),
         (WIFI, "whats the wifi", True),
         (WIFI, "the password please", True),
         (PIN, "the printer wants something from me", True),

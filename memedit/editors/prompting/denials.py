@@ -39,14 +39,18 @@ _STEPS = (
 )  # fmt: skip
 _WAY = re.compile(
     r"\b(?:determin\w*|calculat\w*|explain\w*|solv\w*|figure out|work out|steps?|why"
-    r"|show (?:your|the|me)|how (?:do|does|can|could|should|would|to)|prove|reason\w*)\b",
+    r"|show (?:your|the|me)|how (?:do|does|can|could|should|would|to)|prove|reason\w*|"
+    r"walk me|guide|instructions?|procedure|process|recipe|formula|approach|way to|"
+    r"plan (?:an?|my|our|the)|let['’]?s|slogan|speech|"
+    r"write(?! (?:this|to|you|because|in|with)\b)|draft|compose|translate|invitation|title|"
+    r"what (?:should|do|must|can|shall) (?:i|we) (?:have to |need to )?do)\b",
     re.IGNORECASE,
 )
 """In what may be answered step by step."""
 _ASKS = re.compile(r"\?|\b(?:who|whose|what|which|where|when|how)\b", re.IGNORECASE)
 _LISTED = re.compile(
-    r"^\s*[-*•]|\b(?:lists?|bullets?|bulleted|points?|items?|lines?|steps|numbered|outline|overview|"
-    r"summar\w*|all|each|every\w*|facts)\b",
+    r"^[ \t]*[-*•]|\b(?:lists?|bullets?|bulleted|points?|items?|lines?|steps|numbered|outline|"
+    r"overview|summar\w*|all|each|every\w*|facts)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _LETTER = 150

@@ -11,105 +11,88 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import chain
 
-from memedit.core.days import MONTH, MONTHS
-from memedit.editors.prompting.wording import write_digits
+from memedit.editors.prompting.clocks import (
+    DAY_MINUTES,
+    NOON,
+    Clock,
+    Day,
+    Span,
+    find_clocks,
+    find_days,
+    find_spans,
+    tells_more,
+)
+from memedit.editors.prompting.towards import find_way
+from memedit.editors.prompting.wording import SMALL, fold_words, form_of, write_digits
 
-_DAY = re.compile(
-    rf"\b(?:(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)? (?P<m>{MONTH})\b\.?|(?P<n>{MONTH})\b\.? "
-    r"(?P<e>\d\d?)(?:st|nd|rd|th)?\b(?!:))(?:,? (?P<y>\d{4})\b)?",
-    re.IGNORECASE,
-)
-_CLOCK = re.compile(
-    r"(?<![\d.:,/€£$+-])(?P<hour>[01]?\d|2[0-3])(?:[:.](?P<minute>[0-5]\d))?(?! ?%)"
-    r"(?: ?(?P<half>[ap])\.?m\b\.?|(?P<sure> ?(?:o['’]clock|h)\b))?(?![\d/]|[.,:]\d|[-–]\d)",
-    re.IGNORECASE,
-)
-_SPAN = re.compile(
-    r"(?<![\d.:,/€£$-])(?P<number>\d{1,4})[ -]?(?P<unit>min(?:ute)?s?|h(?:ou)?rs?|days?|weeks?|"
-    r"months?|years?)\b(?![- ]old)",
-    re.IGNORECASE,
-)
-_UNITS = {"m": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "y": "year"}
 _MINUTES = {"minute": 1, "hour": 60}
 _DAYS = {"day": 1, "week": 7}
-_OTHER_DAYS = re.compile(r"\b(?:working|business|school|opening|week)[ -]?days?\b", re.IGNORECASE)
+_OTHER_DAYS = re.compile(
+    r"\b(?:working|business|school|opening|week|bank|trading)[ -]?days?\b|"
+    r"\b(?:exclud\w*|except\w*|weekends?|sundays?|saturdays?|(?:bank|public) holidays?|"
+    r"mon(?:day)?[-–]fri)\b",
+    re.IGNORECASE,
+)
 _VAGUE = re.compile(
-    r"\b(?:half|quarter|dozen|couple|few|several|notice)\b|"
-    r"\ban? (?:minute|hour|day|week|month|year)s?\b|"
-    r"\d ?(?:-|–|to|or) ?\d+ (?:min|h|day|week|month)",
+    r"\b(?:half|quarter|dozen|couple|few|several|notice|hundred|fortnight|ago)\b|"
+    r"\b(?:an?|one) (?:(?:working|full|calendar) )?(?:minute|hour|day|week|month|year)s?\b|"
+    r"\bhours? (?:ahead of|behind|(?:later|earlier) than)\b|"
+    r"\b(?:last|past|previous|first) \d|\b\d+ ?h\b|\d ?½|½|"
+    r"\d ?(?:-|–|to|or) ?\d+[ -](?:min|h|day|week|month|year)",
     re.IGNORECASE,
 )
 """What is no span of so many, or of which nobody knows from which end it counts."""
-_AHEAD = re.compile(
-    r"^\W{0,3}(?:\w+ ){0,3}?(?:before|prior to|ahead|in advance|beforehand|earlier)\b",
-    re.IGNORECASE,
-)
-"""Behind a span that counts from its end."""
 _WHEN = re.compile(
     r"\b(?:when|until|till|what time|(?:what|which) (?:date|day|month|year)|(?:last|latest|final|"
-    r"first|earliest) (?:day|date|moment|minute|time)|at the latest|deadline|by (?:what|which)|"
-    r"how (?:late|early|soon|long))\b",
+    r"first|earliest) (?:day|date|moment|minute|time)|at the latest|the earliest|deadline|"
+    r"by (?:what|which)|how (?:late|early|soon))\b",
     re.IGNORECASE,
 )
 _OFF = re.compile(
-    r"\b(?:set (?:off|out)|leave (?!it|them|my|the key)|head (?:off|out)|get up|depart|start out|"
-    r"at the (?:very )?latest|in time|on time|make it|to be there|order ahead)\b",
+    r"\b(?:when|what time|late|latest|early|soon)\b[^.?!]{0,30}\b(?:i|we)\b[^.?!]{0,30}"
+    r"\b(?:set (?:off|out)|leave(?! (?:it|them|my|the key))|head (?:off|out)|get up|depart|"
+    r"start out)\b|\b(?:at the (?:very )?latest|in time|on time|make it|to be there)\b",
     re.IGNORECASE,
 )
 _OVER = re.compile(
     r"\b(?:finish\w*|end|ends|done|over|ready|be back|get out|out again|expire\w*)\b", re.IGNORECASE
 )
+_THERE = re.compile(r"\b(?:there|arrive|get (?:in|to|home|back)|land|home)\b", re.IGNORECASE)
+_MOVED = re.compile(
+    r"\b(?:late|later|longer|delay\w*|early|earlier|more|less|break|pause|after|into|stay|"
+    r"only have|be out|be gone|check(?:ing)? out|leave after)\b|\bat \d",
+    re.IGNORECASE,
+)
+"""Where a span in a request is not what goes before a time, or begins with it."""
+_CLOSES = re.compile(
+    r"\b(?:clos\w*|shut\w*|ends?|until|till|finish\w*|over|latest|by|before)\b", re.IGNORECASE
+)
+_BEGINS = re.compile(
+    r"\b(?:leaves?|starts?|begins?|opens?|departs?|goes|sets off|from)\b", re.IGNORECASE
+)
+_ENDS = re.compile(
+    r"\b(?:arrives?|closes?|ends?|finish\w*|over|gets? (?:in|there)|until|till)\b", re.IGNORECASE
+)
+_MUST = re.compile(r"\b(?:must|should|have to|has to|need to|at the latest)\b", re.IGNORECASE)
+_LATER = re.compile(r"\b(?:after|later)\b", re.IGNORECASE)
 _BETWEEN = re.compile(
     r"\bhow (?:long|many (?:minutes|hours|mins))\b|\b(?:minutes|hours) (?:between|are there|do)\b",
     re.IGNORECASE,
 )
-_NOON, _HOURS, _DAY_MINUTES = 12, 24, 24 * 60
+_APART = re.compile(r"\b(?:between|apart|gap|from .{1,40} to)\b", re.IGNORECASE)
+_LEFT = re.compile(r"\b(?:until|till|left|to go|wait|before|park|stay|got)\b", re.IGNORECASE)
+_SINCE = re.compile(r"\b(?:late|since|been|ago|after|past)\b", re.IGNORECASE)
+_OPEN_FROM = re.compile(
+    r"\b(?:from|between|opens?|open|starts?|begins?)\b|\d ?(?:[ap]m ?)?(?:-|–|to)", re.IGNORECASE
+)
+_ASKS_MORE = re.compile(r"\b(?:takes?|week|month|year)\b", re.IGNORECASE)
+"""In what asks how long more or less is than from one time to another."""
+_EVENING = 16 * 60
+"""From when on what ends in the morning ends on the day after."""
 _MOST = 400
 """Characters of a request, and of a fact: what is longer says more than one thing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """How long something takes: so many of a unit; ``ahead``: before what comes then."""
-
-    number: int
-    unit: str
-    ahead: bool
-
-    def __str__(self) -> str:
-        return f"{self.number} {self.unit}{'' if self.number == 1 else 's'}"
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """A time of day in minutes from midnight; ``half``: told as am or pm."""
-
-    minutes: int
-    half: bool
-
-    def __str__(self) -> str:
-        hour, minute = divmod(self.minutes % _DAY_MINUTES, 60)
-        if not self.half:
-            return f"{hour:02}:{minute:02}"
-        told = f"{(hour - 1) % _NOON + 1}"
-        return f"{told}{f':{minute:02}' if minute else ''} {'am' if hour < _NOON else 'pm'}"
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A day of a year, which may not be told."""
-
-    year: int | None
-    month: int
-    day: int
-
-    def __str__(self) -> str:
-        name = f"{date(2000, self.month, 1):%B}"
-        return f"{self.day} {name}{'' if self.year is None else f' {self.year}'}"
 
 
 def work_out_times(words: str, facts: Sequence[str]) -> str:
@@ -120,44 +103,69 @@ def work_out_times(words: str, facts: Sequence[str]) -> str:
         words: A user's.
         facts: What is told, the best first.
     """
-    if len(words) > _MOST or not (_WHEN.search(words) or _BETWEEN.search(words)):
+    when, between = _WHEN.search(words), _BETWEEN.search(words)
+    if len(words) > _MOST or not (when or between) or any(len(fact) > _MOST for fact in facts):
         return ""
-    asked = write_digits(words)
-    told = [write_digits(fact) for fact in facts if len(fact) <= _MOST and not _VAGUE.search(fact)]
-    if _VAGUE.search(asked):
+    asked, told = write_digits(words), [write_digits(fact) for fact in facts]
+    # A fact that nobody can read may be the one that is asked.
+    if any(_VAGUE.search(text) for text in (asked, *told)) or any(map(tells_more, told)):
         return ""
-    each = chain(
-        (_add_to_day(asked, fact) for fact in told),
-        (_add_to_clock(asked, fact) for fact in told),
-        (_add_two_facts(asked, told), _count_between(asked, told)),
-    )
-    return next((line for line in each if line), "")
+    line = ""
+    if when:
+        line = _tell_one(_add_to_day(asked, fact) for fact in told)
+        line = line or _tell_one(_add_to_clock(asked, fact) for fact in told)
+        line = line or _add_two_facts(asked, told)
+    return line or (_count_between(asked, told) if between else "")
+
+
+def _tell_one(lines: Iterator[str]) -> str:
+    """The one line that there is; of two that differ nobody knows which is asked."""
+    found = {line for line in lines if line}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _add_to_day(words: str, fact: str) -> str:
-    days, spans = _find_days(words), [s for s in _find_spans(fact) if s.unit not in _MINUTES]
-    own = [span for span in _find_spans(words) if span.unit not in _MINUTES]
-    if len(days) != 1 or len(spans) != 1 or own or _OTHER_DAYS.search(fact):
+    days, spans = find_days(words), [s for s in find_spans(fact) if s.unit not in _MINUTES]
+    own = [span for span in find_spans(words) if span.unit not in _MINUTES]
+    if len(days) != 1 or len(spans) != 1 or own or find_days(fact) or _OTHER_DAYS.search(fact):
         return ""
     [day], [span] = days, spans
-    found = {_move(day, span, year) for year in ((day.year,) if day.year else (2023, 2024))}
+    way = find_way(words, day.at, fact, span)
+    if not way or (day.year is None and not _fits_a_year(span)):
+        return ""
+    found = {_move(day, span, year, way) for year in ((day.year,) if day.year else (2023, 2024))}
     if len(found) != 1 or (end := found.pop()) is None:  # it depends on the 29th of February
         return ""
-    way = "before" if span.ahead else "from" if span.unit in ("month", "year") else "after"
-    return f"{span} {way} {day} is {end}."
+    if way > 0 and span.unit not in _DAYS and day.day == 1 and _runs(fact):
+        # What runs from the first of a month ends with one.
+        eve = _move(end, Span(1, "day", True), end.year or 2023, -1)
+        return f"{span} from {day} end{'s' if span.number == 1 else ''} on {eve}."
+    told = "before" if way < 0 else "from" if span.unit in ("month", "year") else "after"
+    return f"{span} {told} {day} is {end}."
 
 
-def _move(day: Day, span: Span, year: int) -> Day | None:
+def _fits_a_year(span: Span) -> bool:
+    """Whether a span leads from a day of no year to one of which the year is plain."""
+    return (
+        span.unit != "year"
+        and (span.unit != "month" or span.number <= 12)
+        and (span.unit not in _DAYS or span.number * _DAYS[span.unit] < 360)
+    )
+
+
+def _runs(fact: str) -> bool:
+    """Whether a fact tells how long something runs, and not after how long something is."""
+    return not re.search(r"\b(?:after|later|within|every|age|takes?|from)\b", fact, re.IGNORECASE)
+
+
+def _move(day: Day, span: Span, year: int, way: int) -> Day | None:
     """The day so long after, or before, in a year."""
-    sign = -1 if span.ahead else 1
     try:
         start = date(year, day.month, day.day)
         if span.unit in _DAYS:
-            end = start + sign * timedelta(span.number * _DAYS[span.unit])
+            end = start + way * timedelta(span.number * _DAYS[span.unit])
         else:
-            end = _add_months(start, sign * span.number * (12 if span.unit == "year" else 1))
-            # What runs from the first of a month ends with one.
-            end -= timedelta(start.day == 1 and not span.ahead)
+            end = _add_months(start, way * span.number * (12 if span.unit == "year" else 1))
     except (ValueError, OverflowError):
         return None
     return Day(end.year if day.year else None, end.month, end.day)
@@ -171,85 +179,101 @@ def _add_months(start: date, months: int) -> date:
 
 def _add_to_clock(words: str, fact: str) -> str:
     """From a time of day in one of both, and how long in the other."""
-    clocks, spans = _find_clocks(words), _find_short(fact)
-    if len(clocks) == len(spans) == 1 and not _find_short(words):
-        return _tell_clock(clocks[0], spans[0], ahead=spans[0].ahead)
-    clocks, spans = _find_clocks(fact), _find_short(words)
-    if not (len(clocks) == len(spans) == 1) or _find_short(fact) or _find_clocks(words):
+    clocks, spans = find_clocks(words), _find_short(fact)
+    told, own = find_clocks(fact), _find_short(words)
+    if len(clocks) == len(spans) == 1 and not own and not told:
+        return _tell_clock(clocks[0], spans[0], find_way(words, clocks[0].at, fact, spans[0]))
+    if not (len(told) == len(own) == 1) or spans or clocks or _MOVED.search(words):
         return ""
-    ahead = bool(_OFF.search(words))
-    return (
-        "" if ahead == bool(_OVER.search(words)) else _tell_clock(clocks[0], spans[0], ahead=ahead)
-    )
+    off, over = bool(_OFF.search(words)), bool(_OVER.search(words))
+    if off == over or (over and _CLOSES.search(fact)):
+        return ""
+    return _tell_clock(told[0], own[0], -1 if off else 1)
 
 
 def _add_two_facts(words: str, facts: Sequence[str]) -> str:
     """From the one time of day in one fact, and the one span in another."""
-    clocks = [clock for fact in facts for clock in _find_clocks(fact)]
-    spans = [span for fact in facts for span in _find_short(fact)]
-    if not (len(clocks) == len(spans) == 1) or _find_clocks(words) or _find_short(words):
+    clocks = [(clock, fact) for fact in facts for clock in find_clocks(fact)]
+    spans = [(span, fact) for fact in facts for span in _find_short(fact)]
+    if not (len(clocks) == len(spans) == 1) or find_clocks(words) or _find_short(words):
         return ""
+    [(clock, at)], [(span, fact)] = clocks, spans
     # In one fact they are two things that it says of one ("ready at 9, takes 2 hours").
-    apart = not any(_find_clocks(fact) and _find_short(fact) for fact in facts)
-    return _tell_clock(clocks[0], spans[0], ahead=spans[0].ahead) if apart else ""
+    if at == fact or re.search(r"\bat \d", words):
+        return ""
+    ends = _OVER.search(words) or _THERE.search(words)
+    must = _MUST.search(words)
+    named = _shares(words, fact[: span.at[0]])
+    if span.ahead:
+        so = named or (must and not _OVER.search(words))
+        return _tell_clock(clock, span, -1) if so else ""
+    comes = named if _LATER.search(fact) else ends and not must and not _CLOSES.search(at)
+    return _tell_clock(clock, span, 1) if comes else ""
 
 
-def _tell_clock(clock: Clock, span: Span, *, ahead: bool) -> str:
-    minutes = span.number * _MINUTES[span.unit] * (-1 if ahead else 1)
-    if abs(minutes) >= _DAY_MINUTES:
+def _shares(words: str, text: str) -> bool:
+    """Whether words name something that a text does."""
+    told = {form_of(word) for word in fold_words(text) if len(word) > 2} - SMALL
+    return any(form_of(word) in told for word in fold_words(words))
+
+
+def _tell_clock(clock: Clock, span: Span, way: int) -> str:
+    minutes = span.number * _MINUTES[span.unit] * way
+    if not way or abs(minutes) >= DAY_MINUTES:
         return ""
     end = Clock(clock.minutes + minutes, clock.half)
-    other = "" if 0 <= end.minutes < _DAY_MINUTES else f" the day {'before' if ahead else 'after'}"
-    return f"{span} {'before' if ahead else 'after'} {clock} is {end}{other}."
+    other = "" if 0 <= end.minutes < DAY_MINUTES else f" the day {'before' if way < 0 else 'after'}"
+    return f"{span} {'before' if way < 0 else 'after'} {clock} is {end}{other}."
 
 
 def _count_between(words: str, facts: Sequence[str]) -> str:
     """How long it is between the only two times of day there are."""
-    if not _BETWEEN.search(words) or _find_short(words):
+    named = find_clocks(words)
+    told = [(clock, fact) for fact in facts for clock in find_clocks(fact)]
+    if _find_short(words) or len(named) > 1 or len({*named, *(clock for clock, _ in told)}) != 2:
         return ""
-    named = _find_clocks(words)
-    told = [clock for fact in facts for clock in _find_clocks(fact)]
-    both = sorted({*named, *told}, key=lambda clock: clock.minutes)
-    if len(both) != 2 or len(named) > 1 or both[0].half != both[1].half:
+    if named:
+        return _count_from(words, named[0], *told[0]) if len(told) == 1 else ""
+    (one, first), (other, second) = told[0], told[-1]
+    if first == second:
+        plain = _OPEN_FROM.search(first) and _shares(words, first) and not _ASKS_MORE.search(words)
+        return _tell_between(one, other, wraps=True) if plain else ""
+    if _APART.search(words):
+        return _tell_between(*sorted((one, other), key=lambda clock: clock.minutes))
+    if _BEGINS.search(second) and _ENDS.search(first):
+        (one, first), (other, second) = (other, second), (one, first)
+    whole = _BEGINS.search(first) and _ENDS.search(second) and not _ENDS.search(first)
+    return _tell_between(one, other) if whole else ""
+
+
+def _count_from(words: str, named: Clock, told: Clock, fact: str) -> str:
+    """How long it is between the time that a request names and the one of a fact."""
+    if _SINCE.search(words) and not _LEFT.search(words):
+        return _tell_between(told, named)
+    # "It's 8:15" may be said in the evening.
+    in_the_evening = named.minutes + NOON * 60
+    if (
+        not named.half
+        and named.minutes < NOON * 60 <= told.minutes
+        and in_the_evening <= told.minutes
+    ):
         return ""
-    hours, minutes = divmod(both[1].minutes - both[0].minutes, 60)
+    left = _LEFT.search(words) or re.search(r"\buntil\b", fact)
+    return _tell_between(named, told, wraps=_BEGINS.search(fact) is not None) if left else ""
+
+
+def _tell_between(start: Clock, end: Clock, *, wraps: bool = False) -> str:
+    """How long it is from one time to another; ``wraps``: to one of the next day, if it must be."""
+    length = end.minutes - start.minutes
+    if length < 0 and wraps and start.minutes >= _EVENING and end.minutes <= NOON * 60:
+        length += DAY_MINUTES
+    if length <= 0 or start.half != end.half:
+        return ""
+    hours, minutes = divmod(length, 60)
     parts = [str(Span(n, unit, False)) for n, unit in ((hours, "hour"), (minutes, "minute")) if n]
-    long = " and ".join(parts)
-    whole = f" ({hours * 60 + minutes} minutes)" if hours and minutes else ""
-    return f"From {both[0]} to {both[1]} it is {long}{whole}."
-
-
-def _find_days(text: str) -> list[Day]:
-    found = {
-        Day(
-            int(each["y"]) if each["y"] else None,
-            MONTHS[(each["m"] or each["n"]).casefold()],
-            int(each["d"] or each["e"]),
-        )
-        for each in _DAY.finditer(text)
-    }
-    return list(found)
-
-
-def _find_clocks(text: str) -> list[Clock]:
-    """The times of day in a text; a bare number is none."""
-    found: dict[Clock, None] = {}
-    for each in _CLOCK.finditer(_SPAN.sub(" ", text)):
-        hour, half = int(each["hour"]), (each["half"] or "").casefold()
-        dotted = "." in each[0] and not half  # as in "version 2.30"
-        if not (each["minute"] or half or each["sure"]) or dotted or (half and hour > _NOON):
-            continue
-        hours = hour % _NOON + (_NOON if half == "p" else 0) if half else hour
-        found[Clock(hours * 60 + int(each["minute"] or 0), bool(half))] = None
-    return list(found)
+    whole = f" ({length} minutes)" if hours and minutes else ""
+    return f"From {start} to {end} it is {' and '.join(parts)}{whole}."
 
 
 def _find_short(text: str) -> list[Span]:
-    return [span for span in _find_spans(text) if span.unit in _MINUTES]
-
-
-def _find_spans(text: str) -> Iterator[Span]:
-    for each in _SPAN.finditer(text):
-        unit = each["unit"].casefold()
-        name = next(_UNITS[key] for key in ("mo", *_UNITS) if unit.startswith(key))
-        yield Span(int(each["number"]), name, _AHEAD.match(text[each.end() :]) is not None)
+    return [span for span in find_spans(text) if span.unit in _MINUTES]

@@ -12,31 +12,74 @@ from collections.abc import Iterable
 from memedit.core.text import normalise
 from memedit.core.types import Edit
 from memedit.editors.prompting.polar import drop_order, find_sentences
-from memedit.editors.prompting.supposing import judge_supposed
-from memedit.editors.prompting.wording import SMALL, split_words, write_digits
+from memedit.editors.prompting.supposing import Amount, find_amounts, judge_supposed
+from memedit.editors.prompting.wording import (
+    SMALL,
+    fold_words,
+    form_of,
+    split_words,
+    write_digits,
+)
 
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
+_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*(?:(?:st|nd|rd|th)\b)?")
+_UNIT = re.compile(r"(?<=\d)(?=(?:p|kg|gb|mb|tb|km|mins?|hrs?|[ap]m)\b)")
 _HOUR = re.compile(r"(?<!\d)0(?=\d[:.]\d)")
 _CLAUSE = re.compile(
     r"[,;.!?:](?!\d)\s*|\s[-–—]+\s|"
     r"\b(?:since|because|as|now that|given that|so|that['’]s|and|but)\b",
     re.IGNORECASE,
 )
+_BEHIND = re.compile(
+    r"[,;.!?:](?!\d)\s*|\s[-–—]+\s|\b(?:since|because|as|so|and|but)\b", re.IGNORECASE
+)
+"""Between what is said and what is asked of it."""
+_ITS = re.compile(r"(?:it|that|this|they|he|she|there)\b", re.IGNORECASE)
+_PART = re.compile(r"[€£$] ?\d[\d.,:]*|\d[\d.,:]*(?: ?(?:%|°C|[^\W\d_]+))?")
 _TAG = re.compile(
-    r"[\s,;:–—-]*\b(?:right|correct|true|yes|ok|okay|yeah|eh|innit|"
+    r"[\s,;:–—-]*\b(?:right|correct|true|yes|yeah|eh|innit|(?P<leave>ok|okay)|"
     r"(?:is|was|are|were|does|do|has)n['’]?t (?:it|that|this|he|she|they)|"
     r"(?:is|are|does) (?:it|that|this|he|she) not|i (?:suppose|guess|assume|take it))$"
 )
-_ABOUT_IT = re.compile(r"\b(?:that|this|it|same|he|she|they)\b|['’]s\b")
-_ASKS_IT = re.compile(
-    r"(?:so |and |but )*(?:(?:is|isn['’]?t) (?:that|this|it)|(?:that|this|it)(?: is|['’]s)|same)\b"
+_ABOUT_IT = re.compile(
+    r"(?:(?:is|isn['’]?t) (?:that|this|it)|(?:that|this|it)(?: is|['’]?s))(?: still| really| now)?"
+    r"(?: (?:(?P<so>right|correct|true|so|the case)|the (?P<sure>(?:right|correct|current) )?"
+    r"(?P<noun>\w+)))?(?: then)?|(?P<same>(?:the )?same again)"
 )
+"""What is asked of what was said: "Is that the right amount?"."""
+_SAID = re.compile(r".*\b(?:said|says?|told (?:me|us)|heard|read|reads|thought|think)\b(?: that)?")
 _TURNED = re.compile(
-    r"\b(?:changed?|changing|no longer|not|never|different|other|was|were|did|used to|before|"
-    r"previous\w*|former\w*|wrong|old|outdated|increase\w*|raised?|more|less|than|if|how|what|who|"
-    r"when|where|which|why)\b"
+    r"\b(?:chang\w*|no longer|not|never|different|other|was|were|did|used to|before|previous\w*|"
+    r"former\w*|wrong|old|outdated|increase\w*|raised?|more|less|than|if|how|what|who|when|where|"
+    r"which|why|paid|cost|lost|left|spent|owe\w*|from|off|too|plus|ago|last|another|extra)\b|n['’]t\b"
 )
-"""In a sentence that does not simply ask whether the value is so."""
+"""In what does not go by a value."""
+_BOUND = re.compile(
+    r"\b(?:up to|at least|at most|max\w*|min\w*|within|until|till|no (?:more|later|less|earlier)|"
+    r"over|under|before|after|by|may|can|between|from)\b",
+    re.IGNORECASE,
+)
+"""In a fact of which another value is no denial: who may weigh 12 kg may weigh 10."""
+_LIMITS = frozenset("limit maximum minimum deadline max min cutoff".split())
+_NOUNS = {
+    "money": frozenset("amount price sum fee cost total one".split()),
+    "clock": frozenset("time deadline cutoff one".split()),
+    "number": frozenset({"number", "one"}),
+    "name": frozenset("one place room person name address".split()),
+}
+"""What a value of a kind is called."""
+_IS = re.compile(
+    r"(?:my|our|the|his|her|their|this|that|an?) [^,]*?(?:\b(?:is|are|costs?)\b|['’]s\b)"
+)
+_END = re.compile(r" (?:of|for|in|on|at|to|is|are|was|were|costs?|has|have)\b| [€£$]?\d")
+"""Behind the words that tell what a fact is about."""
+_STILL = frozenset("right correct still".split())
+_FILLING = frozenset(
+    "the in on at it its is are that there so still just only now currently always surely right"
+    " correct we you they he she your our us one s mr mrs ms dr hi hello hey ok well please"
+    " sharp".split()
+)
+"""Words that say nothing of a thing beside what a fact says of it."""
+_NO_VALUES = frozenset("yes no none true false on off never always not".split())
 _MOST, _LONGEST = 600, 60
 """Characters of a request, and of a value."""
 
@@ -51,46 +94,142 @@ def find_former(words: str, edit: Edit, known: Iterable[str]) -> str:
     """
     if edit.target_new is None or len(words) > _MOST:
         return ""
-    asked, new = _fold(words), _tell(edit.target_new)
-    if _names(asked, new):
+    new = edit.target_new
+    if _names(_fold(words), _tell(new)):
         return ""
-    values = (value.strip() for value in known if 0 < len(value.strip()) <= _LONGEST)
-    return next((value for value in values if _names(asked, _tell(value) - new)), "")
+    values = (value.strip(" .") for value in known if 0 < len(value.strip(" .")) <= _LONGEST)
+    return next((value for value in values if _is_named(words, value, new)), "")
+
+
+def _is_named(words: str, value: str, new: str) -> bool:
+    asked, told = _fold(words), _tell(value) - _tell(new)
+    if value.casefold() in _NO_VALUES or not _names(asked, told):
+        return False
+    if any(map(str.isdigit, value)):
+        found, now = find_amounts(asked), find_amounts(_fold(new))
+        return all(
+            any(_may_be(each, amount) for each in found if each.size == amount.size)
+            for amount in find_amounts(_fold(value))
+            if amount not in now and amount.size == amount.size  # of "3.500" it is not a number
+        )
+    # Where people write capitals, "may" and "long" are no names.
+    capitals = re.search(r"[A-Z]", re.sub(r"\bI\b", "", words[1:]))
+    names = [word for word in split_words(value) if word[:1].isupper()]
+    written = f" {' '.join(split_words(words))} "
+    return not (capitals and names) or f" {names[-1]} " in written
+
+
+def _may_be(asked: Amount, own: Amount) -> bool:
+    """Whether a number may be meant as a value is: not 12 people, where that is 12 places."""
+    if asked.kind or not asked.behind or asked.behind in SMALL | _FILLING:
+        return not (asked.kind and own.kind) or asked.kind == own.kind
+    return not own.kind and (not own.behind or form_of(asked.behind) == form_of(own.behind))
 
 
 def find_supposed(words: str, fact: str) -> str:
     """The amount that a part of some words takes a fact to say, where it says another one; ""."""
     if len(words) > _MOST:
         return ""
-    for part in _CLAUSE.split(words):
-        if part and judge_supposed(f"{part.strip()}, right?", fact) == "No":
-            found = re.search(r"[€£$]? ?\d[\d.,:]*(?: ?(?:%|[^\W\d_]+))?", write_digits(part))
-            return found[0].strip() if found else ""
+    for part in map(str.strip, _CLAUSE.split(words)):
+        # What "it" weighs is the asker's.
+        if not part or _ITS.match(part) or judge_supposed(f"{part}, right?", fact) != "No":
+            continue
+        plain = write_digits(part)
+        found = _PART.search(plain)
+        if found is None or len(_NUMBER.findall(plain)) > 1:
+            return ""
+        amount, _, behind = found[0].rstrip(" .,:").rpartition(" ")
+        return amount if behind.casefold() in SMALL and amount else found[0].rstrip(" .,:")
     return ""
 
 
-def confirms(words: str, former: str) -> bool:
-    """Whether words ask for no more than that a value that they name is so: "That's right?"."""
-    sentences = find_sentences(drop_order(words).casefold())
-    last = sentences[-1].rstrip(" ?.!") if sentences else ""
-    plain = _TAG.sub("", last)
-    part = next((each for each in reversed(_CLAUSE.split(plain)) if each.strip()), "")
-    if _TURNED.search(last if _ABOUT_IT.search(part) else plain):
+def confirms(words: str, former: str, fact: str) -> bool:
+    """Whether words ask for no more than that a value that they name is so: "That's right?".
+
+    Args:
+        words: A user's, which name it.
+        former: The value, which is so no longer.
+        fact: What is told instead.
+    """
+    sentences = find_sentences(drop_order(words).casefold()) if len(words) <= _MOST else []
+    if not sentences:
         return False
-    if plain == last and not (sentences and sentences[-1].endswith("?")):
+    *earlier, last = sentences
+    asked = last.rstrip(" ?.!")
+    tag = _TAG.search(asked)
+    plain = asked[: tag.start()] if tag else asked
+    if (tag and tag["leave"]) or not (tag or last.endswith("?")):
         return False
-    named = _names(_fold(last), _tell(former))
-    if plain != last:
-        return not part.strip() or bool(named or _ABOUT_IT.search(part))
-    return bool(_ASKS_IT.match(last))
+    parts = [part for each in _BEHIND.split(plain) if (part := each.strip())]
+    about = _ABOUT_IT.fullmatch(parts[-1]) if parts else None
+    if about is None:
+        return bool(tag and parts) and _claims(parts[-1], former, fact)
+    said = ", ".join(parts[:-1]) or (earlier[-1] if earlier else "")
+    if not _names_alone(said, former):
+        return False
+    if about["same"]:
+        return any(map(str.isdigit, former))
+    if about["noun"]:
+        fits = _fits(about["noun"], former, fact, sure=about["sure"] is not None)
+        # "My deposit is £900. Is that the right amount?" asks of a deposit.
+        own = not _IS.match(said) or _claims(said.strip(" .?!"), former, fact)
+        return fits and own and not _TURNED.search(said)
+    return bool(tag or about["so"]) and _claims(_SAID.sub("", said).strip(" .?!"), former, fact)
+
+
+def _claims(said: str, former: str, fact: str) -> bool:
+    """Whether something says of what a fact is about that a value is so, and nothing else."""
+    if _BOUND.search(fact) or not _names_alone(said, former):
+        return False
+    told = {form_of(word) for word in fold_words(fact)}
+    known = told | {form_of(word) for word in fold_words(former)} | _FILLING
+    words = fold_words(re.sub(r"['’]s\b", " ", _fold(said)))
+    forms = {form_of(word) for word in words if not re.search(r"\d", word)}
+    if not forms <= {form_of(word) for word in known}:
+        return False
+    kind = _find_kind(former)
+    if kind == "clock":  # "It's 7:00, right?"
+        return bool(forms & told - _FILLING or _STILL & {*words})
+    return kind != "name" or _find_head(fact) in forms
+
+
+def _find_head(fact: str) -> str:
+    """The word that says what a fact is of what it is about: "contact", of the emergency contact
+    for the site."""
+    words = fold_words(_END.split(fact, maxsplit=1)[0])
+    return form_of(words[-1]) if words else ""
+
+
+def _names_alone(said: str, value: str) -> bool:
+    """Whether something names a value, and no number beside it."""
+    plain, told = _fold(said), _tell(value)
+    numbers = {_tell_number(each) for each in _NUMBER.findall(plain)}
+    return _names(plain, told) and (numbers <= told or not any(map(str.isdigit, value)))
+
+
+def _fits(noun: str, value: str, fact: str, *, sure: bool) -> bool:
+    """Whether a value is one of what a noun calls it, and a fact tells no bound that it keeps;
+    ``sure``: the noun is called the right one."""
+    if noun in _LIMITS and _BOUND.search(fact):
+        return True
+    named = form_of(noun) in {form_of(word) for word in fold_words(fact)}
+    called = noun in _NOUNS[_find_kind(value)] and (sure or noun in _LIMITS)
+    return (named or called) and not _BOUND.search(fact)
+
+
+def _find_kind(value: str) -> str:
+    kinds = {each.kind for each in find_amounts(_fold(value))}
+    if kinds & {"euro", "pound", "dollar", "percent"}:
+        return "money"
+    if kinds:
+        return "clock" if "clock" in kinds else "number"
+    return "number" if any(map(str.isdigit, value)) else "name"
 
 
 def _tell(value: str) -> frozenset[str]:
     """What tells a value from others: its numbers, else its last name, else all of it."""
-    plain = write_digits(value.casefold())
-    if numbers := _NUMBER.findall(plain):
-        told = (number.replace(",", "").removesuffix(".00") for number in numbers)
-        return frozenset(_HOUR.sub("", number) for number in told)
+    if numbers := _NUMBER.findall(_fold(value)):
+        return frozenset(map(_tell_number, numbers))
     names = [word for word in split_words(value) if word[:1].isupper()]
     if names:
         return frozenset({names[-1].casefold()})
@@ -98,9 +237,13 @@ def _tell(value: str) -> frozenset[str]:
     return frozenset({" ".join(words)} if words else ())
 
 
+def _tell_number(number: str) -> str:
+    return _HOUR.sub("", number.replace(",", "").removesuffix(".00"))
+
+
 def _fold(words: str) -> str:
     plain = re.sub(r"(?<=\d),(?=\d{3}\b)", "", write_digits(words.casefold()))
-    return " ".join(_HOUR.sub("", plain).split())
+    return " ".join(_UNIT.sub(" ", _HOUR.sub("", plain)).split())
 
 
 def _names(asked: str, value: frozenset[str]) -> bool:

@@ -59,10 +59,15 @@ _OPENLY = "(?:who|whose|what|which|where|why|when|how)"
 _TAKEN = re.compile(r"so,? (?:i|we|you|it|he|she|they|that|there|the|our|your) [^,;:]+\?$")
 """The same, with a mark."""
 _SAID = re.compile(
-    rf"(?:(?:and )?(?:it|that|this)(?:['’]s| is) (?!.*\b{_OPENLY}\b)|(?:the )?same again\b)"
-    r"[^,;:]+\?$"
+    rf"(?:(?:and )?(?:it|that|this)(?:['’]s| is) (?!.*\b{_OPENLY}\b)"
+    r"(?!(?:about|regarding|for|because)\b)|(?:the )?same again\b)[^,;:]*\?$"
 )
 """What is said of what stands before it, and is to be confirmed: "That's the right amount?"."""
+_UNMARKED = re.compile(
+    rf"(?:(?:so|and|but|then|ok|hi|hey|well)\b,? )*{_OPENLY}(?:['’]?s\b| "
+    r"(?:is|are|was|were|does?|did|can|could|should|will|would|much|many|long|late|early|often|far|time|day|kind)\b)"
+)
+"""How a question without its mark begins that yes and no do not answer."""
 _LONGEST_SO = 120
 _TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
@@ -162,7 +167,7 @@ def is_polar(words: str) -> bool:
         begins = bool(parts) and _BARE.match(parts[0]) is not None and _is_closed(parts[0])
         return begins or _is_checked(parts) or _is_supposed(parts)
     if _SAID.match(parts[-1]) and _is_closed(parts[-1]):
-        return True
+        return not any(map(_UNMARKED.match, parts[:-1]))
     return all(
         _is_closed(part) and (_INVERTED.search(part) or _TAG.search(part) or _TAKEN.match(part))
         for part in asked

@@ -30,7 +30,10 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _UNITS = "minute|hour|day|night|week|month|year|person|page|item|lesson|kilomet|km|mile|piece|head"
-_COUNT = re.compile(rf"\b(?!1 )\d+ (?:\w+ )?({_UNITS})", re.IGNORECASE)
+_COUNT = re.compile(
+    rf"\b(?!1 )\d+ (?:\w+ )?({_UNITS})(?!\w* (?:until|till|before|ago|old|from now)\b)",
+    re.IGNORECASE,
+)
 _EACH = re.compile(rf"\b(?:an?|per|each|every)(?: \w+ (?:and|or|per))? ({_UNITS})", re.IGNORECASE)
 _OTHER_FORM = re.compile(
     r"[\"“”]|^\s*(?:\(?[a-d][.):]\s)|\b(?:write|draft|compose|list|bullets?|bulleted|mail|e-mail|message|"

@@ -22,6 +22,15 @@ from memedit.editors.prompting.former import confirms, find_former, find_suppose
         ("the maintainer is gone", "trunk", "main", False),
         ("It's 1,200 a day", "$1500", "$1,200", True),
         ("We pay 12000.", "15,000", "12,000", True),
+        ("I'm free at 3 PM, ok?", "€4", "free", True),
+        ("We're 12 people, is that ok?", "15 places", "12 places", False),
+        ("12 places are left", "15 places", "12 places", True),
+        ("My parcel has 30 items", "45 days", "30 days", False),
+        ("A £30 refund, please", "45 days", "30 days", False),
+        ("I've no idea", "allowed", "no", False),
+        ("Can Ann book for may?", "Sue Grant", "Theresa May", False),
+        ("Can Ann ask Mrs May?", "Sue Grant", "Theresa May", True),
+        ("open from 15:00 to 18:00?", "14:00 to 18:00", "15:00 to 18:00", True),
     ],
 )
 def test_words_name_the_former_value(words: str, new: str, old: str, named: bool) -> None:
@@ -34,27 +43,70 @@ def test_nothing_is_former_of_a_statement_or_in_a_long_text() -> None:
     assert find_former("anything", Edit("A card costs", "£4.20"), ["", "  ", "the"]) == ""
 
 
+CARD = "A new card costs £4.20."
+FEE = "The fee is £12."
+WINDOW = "The refund window is 45 days."
+HEAD = "The head of IT is Tom Lund."
+HALL = "The meeting is in the annexe."
+
+
 @pytest.mark.parametrize(
-    ("words", "old", "so"),
+    ("words", "old", "fact", "so"),
     [
-        ("I've got the £2.50 ready. That's the right amount?", "£2.50", True),
-        ("We leave at 10:30 sharp as that's the deadline, isnt it?", "10:30", True),
-        ("7:00 is right, isn't it?", "07:00", True),
-        ("My terrier was €8 a night. Same again I suppose?", "€8 a night", True),
-        ("The fee is still £9, right?", "£9", True),
-        ("It was £9 before, wasn't it?", "£9", False),
-        ("Did you raise it from £9?", "£9", False),
-        ("The fee went up from £9, didn't it?", "£9", False),
-        ("The fee is no longer £9, right?", "£9", False),
-        ("I paid £9, can I get it back?", "£9", False),
-        ("I have £9 with me. Is that enough?", "£9", True),
-        ("Since it is still 30 days, who comes on day 38 is too late, right?", "30 days", False),
-        ("Which one is it, £9?", "£9", False),
-        ("", "£9", False),
+        ("I've got the £2.50 ready. That's the right amount?", "£2.50", CARD, True),
+        ("We leave at 10:30 sharp as that's the deadline, isnt it?", "10:30",
+         "Check-out is at 11:00.", True),
+        ("7:00 is right, isn't it?", "07:00", "Breakfast is at 06:40.", True),
+        ("My terrier was €8 a night. Same again I suppose?", "€8 a night",
+         "A dog costs €12 a night.", True),
+        ("The fee is still £9, right?", "£9", FEE, True),
+        ("Ana said £2.50. Is that correct?", "£2.50", CARD, True),
+        ("Anna Berg is still head of IT, right?", "Anna Berg", HEAD, True),
+        ("I'm in the main hall and nobody's here. That's the right place?", "the main hall", HALL,
+         True),
+        ("I packed 10 kg. That's the limit?", "10 kg", "Bags may weigh up to 12 kg.", True),
+        ("It was £9 before, wasn't it?", "£9", FEE, False),
+        ("Did you raise it from £9?", "£9", FEE, False),
+        ("The fee went up from £9, didn't it?", "£9", FEE, False),
+        ("So it went up from £9, right?", "£9", FEE, False),
+        ("The fee is no longer £9, right?", "£9", FEE, False),
+        ("The fee isn't £9, right?", "£9", FEE, False),
+        ("£9 won't do, right?", "£9", FEE, False),
+        ("£9 is history, isn't it?", "£9", FEE, False),
+        ("Last year I paid £9, is that right?", "£9", FEE, False),
+        ("My flyer says £9, that's out of date, right?", "£9", FEE, False),
+        ("The leaflet says £9. Is that a mistake?", "£9", FEE, False),
+        ("I put £9 in the machine. Is it broken?", "£9", FEE, False),
+        ("I've £9 here in pennies, is that ok?", "£9", FEE, False),
+        ("I have a £9 voucher. Is it still valid?", "£9", FEE, False),
+        ("I've got £9 and 20 euros. That's the right amount?", "£9", FEE, False),
+        ("I paid £9, can I get it back?", "£9", FEE, False),
+        # £9 may be more than enough.
+        ("I have £9 with me. Is that enough?", "£9", FEE, False),
+        ("Since it is still 30 days, who comes on day 38 is too late, right?", "30 days", WINDOW,
+         False),
+        ("I bought it 30 days ago. Is that in time?", "30 days", WINDOW, False),
+        ("I've had it for 30 days, that's fine, right?", "30 days", WINDOW, False),
+        ("My bag weighs 10 kg, that's allowed, right?", "10 kg", "Bags may weigh up to 12 kg.",
+         False),
+        ("Bags may weigh 10 kg, right?", "10 kg", "Bags may weigh up to 12 kg.", False),
+        ("I'm 18, so I can join, right?", "18", "Members must be at least 16.", False),
+        ("Anna Berg left, right?", "Anna Berg", HEAD, False),
+        ("Anna Berg's gone, isn't she?", "Anna Berg", HEAD, False),
+        ("I wrote to Anna Berg. She's on holiday, isn't she?", "Anna Berg", HEAD, False),
+        ("The new head took over from Anna Berg, right?", "Anna Berg", HEAD, False),
+        ("The main hall is being painted, right?", "the main hall", HALL, False),
+        ("The main branch is protected, right?", "main", "The default branch is trunk.", False),
+        ("Port 7070 is blocked, right?", "7070", "The port of the server is 8642.", False),
+        ("Python 3.10 is deprecated, right?", "3.10", "The Python version is 3.12.", False),
+        ("Which one is it, £9?", "£9", FEE, False),
+        ("", "£9", FEE, False),
     ],
-)
-def test_a_value_is_to_be_confirmed_or_more_is_asked(words: str, old: str, so: bool) -> None:
-    assert confirms(words, old) is so
+)  # fmt: skip
+def test_a_value_is_to_be_confirmed_or_more_is_asked(
+    words: str, old: str, fact: str, so: bool
+) -> None:
+    assert confirms(words, old, fact) is so
 
 
 @pytest.mark.parametrize(
@@ -67,6 +119,8 @@ def test_a_value_is_to_be_confirmed_or_more_is_asked(words: str, old: str, so: b
         ("a customer on day 38 is too late, right?", "Our refund window is 45 days.", ""),
         ("I bought it 30 days ago, is that ok?", "Our refund window is 45 days.", ""),
         ("Our refund window is 45 days, right?", "Our refund window is 45 days.", ""),
+        ("The box fits. It weighs 12 kg, so can I take it?", "Bags may weigh 10 kg.", ""),
+        ("The fee is £12 a month, so what is it a year?", "The fee is £15 a month.", "£12"),
     ],
 )  # fmt: skip
 def test_an_amount_that_a_part_supposes(words: str, fact: str, old: str) -> None:

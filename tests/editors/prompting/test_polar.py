@@ -7,6 +7,8 @@ import pytest
 from memedit.editors.prompting.polar import is_polar
 
 POLAR = [
+    "I have £2.50. That's the right amount?",
+    "It was €8 a night. Same again?",
     "Is Lyon the capital of France?",
     "I am in Oslo. Does the office open at 7? Answer yes or no.",
     "Can I return the lamp? I bought it on Monday.",
@@ -41,6 +43,9 @@ POLAR = [
     "so i can still return it after 40 days then",
 ]
 OTHERS = [
+    "how much is a card, I forgot. it's £5?",
+    "what time do you open. that is at 9?",
+    "I have a question. It's about the pool?",
     "",
     "and that's at which address?",
     "and it ends in?",

@@ -32,6 +32,8 @@ def test_a_sum_or_a_difference_is_asked_for(words: str, asked: bool) -> None:
         ("What does a bike cost per day?", True),
         ("How much is a bike for 1 day?", True),  # the fact itself
         ("How much is a bike?", False),
+        ("It's 3 days until my trip. How much is a bike?", True),
+        ("How much is a bike? I came 3 days ago", True),
         ("Where can I hire two bikes?", False),
         ("Write a mail: what do two bikes cost together?", False),
         ("How much is it for two?\nA) 14\nB) 28", False),

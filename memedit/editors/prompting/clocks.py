@@ -1,0 +1,143 @@
+"""Days, times of day and lengths of time as texts name them, in English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from memedit.core.days import MONTH, MONTHS
+
+_DAY = re.compile(
+    rf"\b(?:(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)? (?P<m>{MONTH})\b\.?|"
+    rf"(?<!\bi )(?<!\bwe )(?P<n>{MONTH})\b\.? (?P<e>\d\d?)(?:st|nd|rd|th)?\b(?!:)"
+    r"(?! (?:guests?|people|persons|adults|children|kids|times|km|miles|of us)\b))"
+    r"(?:,? (?P<y>\d{4})\b)?",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(
+    r"(?<![\d.:,/€£$+-])(?P<hour>[01]?\d|2[0-3])(?:[:.](?P<minute>[0-5]\d))?(?! ?%)"
+    r"(?: ?(?P<half>[ap])\.?m\b\.?|(?P<sure> ?o['’]clock\b))?(?![\d/]|[.,:]\d|[-–]\d)",
+    re.IGNORECASE,
+)
+_SPAN = re.compile(
+    r"(?<![\d.:,/€£$-])(?P<number>\d{1,4})[ -]?(?P<unit>min(?:ute)?s?|h(?:ou)?rs?|days?|weeks?|"
+    r"months?|years?)\b(?![- ]old)",
+    re.IGNORECASE,
+)
+_UNITS = {"m": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "y": "year"}
+_UNIT = re.compile(r"\b(?:min(?:ute)?|h(?:ou)?r|day|week|month|year)s?\b", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"\b[A-Z]\w* \d+\b|[€£$] ?\d[\d.,]*|\d[\d.,]* ?(?:%|percent|euros?|pounds?|p\b)"
+)
+"""Numbers that count no time: "Room 12", "£5"."""
+_AHEAD = re.compile(
+    r"^\W{0,3}(?:\w+ ){0,3}?"
+    r"(?:before|prior to|(?P<alone>ahead(?! of)|in advance|beforehand|earlier|early)|ahead of)\b",
+    re.IGNORECASE,
+)
+"""Behind a span that counts from its end."""
+_LOOKED_AT = 60
+NOON, DAY_MINUTES = 12, 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How long something takes: so many of a unit.
+
+    Attributes:
+        ahead: It counts from its end: "before departure", "in advance".
+        alone: Of what it is ahead is not told.
+        at: Where it stands in its text.
+    """
+
+    number: int
+    unit: str
+    ahead: bool
+    alone: bool = False
+    at: tuple[int, int] = field(default=(0, 0), compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.unit}{'' if self.number == 1 else 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day in minutes from midnight; ``half``: told as am or pm."""
+
+    minutes: int
+    half: bool
+    at: tuple[int, int] = field(default=(0, 0), compare=False)
+
+    def __str__(self) -> str:
+        hour, minute = divmod(self.minutes % DAY_MINUTES, 60)
+        if not self.half:
+            return f"{hour:02}:{minute:02}"
+        told = f"{(hour - 1) % NOON + 1}"
+        return f"{told}{f':{minute:02}' if minute else ''} {'am' if hour < NOON else 'pm'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of a year, which may not be told."""
+
+    year: int | None
+    month: int
+    day: int
+    at: tuple[int, int] = field(default=(0, 0), compare=False)
+
+    def __str__(self) -> str:
+        name = f"{date(2000, self.month, 1):%B}"
+        return f"{self.day} {name}{'' if self.year is None else f' {self.year}'}"
+
+
+def find_days(text: str) -> list[Day]:
+    """The days of a year that a text names, each once."""
+    found = (
+        Day(
+            int(each["y"]) if each["y"] else None,
+            MONTHS[(each["m"] or each["n"]).casefold()],
+            int(each["d"] or each["e"]),
+            each.span(),
+        )
+        for each in _DAY.finditer(text)
+    )
+    return list(dict.fromkeys(found))
+
+
+def find_clocks(text: str) -> list[Clock]:
+    """The times of day in a text, numerals in digits, each once; a bare number is none."""
+    found: dict[Clock, None] = {}
+    for each in _CLOCK.finditer(_SPAN.sub(lambda span: " " * len(span[0]), text)):
+        hour, half = int(each["hour"]), (each["half"] or "").casefold()
+        dotted = "." in each[0] and not half  # as in "version 2.30"
+        if not (each["minute"] or half or each["sure"]) or dotted or (half and hour > NOON):
+            continue
+        hours = hour % NOON + (NOON if half == "p" else 0) if half else hour
+        found.setdefault(Clock(hours * 60 + int(each["minute"] or 0), bool(half), each.span()))
+    return list(found)
+
+
+def find_spans(text: str) -> Iterator[Span]:
+    """The lengths of time in a text, numerals in digits."""
+    for each in _SPAN.finditer(text):
+        unit = each["unit"].casefold()
+        name = next(_UNITS[key] for key in ("mo", *_UNITS) if unit.startswith(key))
+        ahead = _AHEAD.match(text[each.end() : each.end() + _LOOKED_AT])
+        alone = ahead is not None and ahead["alone"] is not None
+        yield Span(int(each["number"]), name, ahead is not None, alone, each.span())
+
+
+def tells_more(text: str) -> bool:
+    """Whether a text that tells lengths of time tells others that are not read ("an hour", "30
+    days, sale items 14")."""
+    spans = sum(1 for _ in _SPAN.finditer(text))
+    if not spans:
+        return False
+    left = _NUMBERED.sub(" ", _DAY.sub(" ", _CLOCK.sub(_keep_bare, _SPAN.sub(" ", text))))
+    return bool(re.search(r"\d", left)) or len(_UNIT.findall(text)) > spans
+
+
+def _keep_bare(clock: re.Match[str]) -> str:
+    return " " if clock["minute"] or clock["half"] or clock["sure"] else clock[0]
