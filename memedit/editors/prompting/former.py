@@ -7,12 +7,13 @@ costs £4.20, and says yes. Where the request names the former value, the note s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from memedit.core.text import normalise
 from memedit.core.types import Edit
 from memedit.editors.prompting.polar import drop_order, find_sentences
 from memedit.editors.prompting.supposing import Amount, find_amounts, judge_supposed
+from memedit.editors.prompting.synonyms import means_one_of
 from memedit.editors.prompting.wording import (
     SMALL,
     fold_words,
@@ -182,22 +183,23 @@ def _claims(said: str, former: str, fact: str) -> bool:
     if _BOUND.search(fact) or not _names_alone(said, former):
         return False
     told = {form_of(word) for word in fold_words(fact)}
-    known = told | {form_of(word) for word in fold_words(former)} | _FILLING
+    known = told | {form_of(word) for word in (*fold_words(former), *_FILLING)}
     words = fold_words(re.sub(r"['’]s\b", " ", _fold(said)))
     forms = {form_of(word) for word in words if not re.search(r"\d", word)}
-    if not forms <= {form_of(word) for word in known}:
+    if not all(each in known or means_one_of(each, told) for each in forms):
         return False
     kind = _find_kind(former)
     if kind == "clock":  # "It's 7:00, right?"
         return bool(forms & told - _FILLING or _STILL & {*words})
-    return kind != "name" or _find_head(fact) in forms
+    return kind != "name" or _says_which(forms, fact)
 
 
-def _find_head(fact: str) -> str:
-    """The word that says what a fact is of what it is about: "contact", of the emergency contact
-    for the site."""
-    words = fold_words(_END.split(fact, maxsplit=1)[0])
-    return form_of(words[-1]) if words else ""
+def _says_which(forms: Collection[str], fact: str) -> bool:
+    """Whether words say what a fact is of what it is about: the contact, of the emergency contact
+    for the site; or, as of "The Mona Lisa hangs in", the whole of what it is about."""
+    *about, head = [form_of(word) for word in fold_words(_END.split(fact, maxsplit=1)[0])] or [""]
+    named = {*about} - SMALL
+    return head in forms or (len(named) > 1 and named <= {*forms})
 
 
 def _names_alone(said: str, value: str) -> bool:
