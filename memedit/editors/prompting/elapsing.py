@@ -24,7 +24,7 @@ from memedit.editors.prompting.clocks import (
     find_spans,
     tells_more,
 )
-from memedit.editors.prompting.towards import find_way
+from memedit.editors.prompting.towards import asks_for, find_way
 from memedit.editors.prompting.wording import SMALL, fold_words, form_of, write_digits
 
 _MINUTES = {"minute": 1, "hour": 60}
@@ -205,7 +205,7 @@ def _add_two_facts(words: str, facts: Sequence[str]) -> str:
     must = _MUST.search(words)
     named = _shares(words, fact[: span.at[0]])
     if span.ahead:
-        so = named or (must and not _OVER.search(words))
+        so = asks_for(words, fact) and (named or (must and not _OVER.search(words)))
         return _tell_clock(clock, span, -1) if so else ""
     comes = named if _LATER.search(fact) else ends and not must and not _CLOSES.search(at)
     return _tell_clock(clock, span, 1) if comes else ""

@@ -120,13 +120,15 @@ _WINDOW = re.compile(
 _SOONEST = re.compile(
     r"\b(?:earliest|first|from when|how (?:early|soon)|as of when)\b", re.IGNORECASE
 )
-_EVENTS = (
-    "bought buy purchas order book paid pay sign",
-    "deliver arriv receiv receipt came got",
-    "leav left end expir mov cancel",
+_EVENTS = tuple(
+    re.compile(rf"\b(?:{each})", re.IGNORECASE)
+    for each in (
+        "bought|buy|purchas|order|book(?!s)|paid|pay|sign",
+        "deliver|arriv|receiv|receipt|came|got|check(?:ing|ed)?[- ]?in",
+        "leav|left|end|expir|mov|cancel|depart|check(?:ing|ed)?[- ]?out",
+    )
 )
 """What a span may count from, by the beginnings of its words."""
-_STARTS = tuple(tuple(each.split()) for each in _EVENTS)
 _COUNTING = frozenset("before prior after following ahead".split())
 _NO_EVENT = frozenset({"firs", "prev"})
 _STEM, _NEAR = 4, 40
@@ -153,6 +155,21 @@ def find_way(words: str, moment: tuple[int, int], fact: str, span: Span) -> int:
     return 1 if _goes_on(words, clause, before, fact, span) else 0
 
 
+def asks_for(words: str, fact: str, known: frozenset[str] = frozenset()) -> bool:
+    """Whether a fact tells of all that words ask to begin, to end, to open.
+
+    Args:
+        words: A user's.
+        fact: What is told.
+        known: Stems of verbs that may be asked whatever the fact says.
+    """
+    told = {word[:_STEM] for word in fold_words(fact)}
+    found = re.search(_WHEN, words, re.IGNORECASE)
+    asked = words[found.start() :] if found else ""
+    verbs = {each[0].casefold()[:_STEM] for each in _VERBS.finditer(asked)}
+    return verbs - known <= told
+
+
 def _names_other(words: str, moment: tuple[int, int], clause: str, fact: str) -> bool:
     """Whether words name another day or time beside a moment, or another turn of a thing than a
     fact does."""
@@ -167,7 +184,7 @@ def _names_other(words: str, moment: tuple[int, int], clause: str, fact: str) ->
 def _goes_back(words: str, clause: str, before: str, fact: str) -> bool:
     if _NOW.search(clause) or _NOW.search(before) or _PAST.search(clause):
         return False
-    if not _asks_for(words, fact, frozenset()):
+    if not asks_for(words, fact):
         return False
     return not _WINDOW.search(fact) or _SOONEST.search(words) is not None
 
@@ -190,7 +207,7 @@ def _goes_on(words: str, clause: str, before: str, fact: str, span: Span) -> boo
     # An age counts from a birth alone, and nothing else from it.
     if bool(_BORN.search(clause)) != bool(_AGE.search(fact)) or _asks_itself(words, fact, span):
         return False
-    return _asks_for(words, fact, _OUTCOMES)
+    return asks_for(words, fact, _OUTCOMES)
 
 
 def _cut_clause(words: str, moment: tuple[int, int]) -> str:
@@ -205,16 +222,6 @@ def _asks_itself(words: str, fact: str, span: Span) -> bool:
     """Whether it is asked when that is of which a fact says how long it is: "When is lunch?"."""
     found = None if _AFTER.search(fact) else _ITSELF.search(words)
     return found is not None and _find_stems(found["of"]) <= _find_stems(fact[: span.at[0]])
-
-
-def _asks_for(words: str, fact: str, known: frozenset[str]) -> bool:
-    """Whether a fact tells of all that is asked to begin, to end, to open; ``known``: of these
-    whatever it says."""
-    told = {word[:_STEM] for word in fold_words(fact)}
-    found = re.search(_WHEN, words, re.IGNORECASE)
-    asked = words[found.start() :] if found else ""
-    verbs = {each[0].casefold()[:_STEM] for each in _VERBS.finditer(asked)}
-    return verbs - known <= told
 
 
 def _is_of_other(clause: str, fact: str, span: Span) -> bool:
@@ -235,7 +242,4 @@ def _find_stems(text: str) -> frozenset[str]:
 
 
 def _find_events(text: str) -> frozenset[int]:
-    words = fold_words(text)
-    return frozenset(
-        n for n, starts in enumerate(_STARTS) if any(word.startswith(starts) for word in words)
-    )
+    return frozenset(n for n, event in enumerate(_EVENTS) if event.search(text))

@@ -108,6 +108,10 @@ def test_what_comes_out_is_told(words: str, facts: list[str], line: str) -> None
         ("Doors open at 18:30, what time does the show start?", [DOORS]),
         ("I ate at 8 pm. From when can I have the test?",
          ["Do not eat for 12 hours before a test."]),
+        ("Checking in on 14 May, when do we get our deposit back?",
+         ["Deposits are returned 10 days after check-out."]),
+        ("When does the kitchen open?",
+         ["The bar closes at 23:30.", "The kitchen closes 60 minutes before the bar."]),
         # Another day or time, or two of them.
         ("Borrowed between the 3rd and 5th of March. When is it due?", [LOAN]),
         ("We're there 3-5 May, until when can we cancel?", [CANCEL]),
