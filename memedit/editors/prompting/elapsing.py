@@ -39,7 +39,7 @@ _VAGUE = re.compile(
     r"\b(?:half|quarter|dozen|couple|few|several|notice|hundred|fortnight|ago)\b|"
     r"\b(?:an?|one) (?:(?:working|full|calendar) )?(?:minute|hour|day|week|month|year)s?\b|"
     r"\bhours? (?:ahead of|behind|(?:later|earlier) than)\b|"
-    r"\b(?:last|past|previous|first) \d|\b\d+ ?h\b|\d ?½|½|"
+    r"\b(?:the|his|her|their|your|our|my) (?:last|past|previous|first) \d|\b\d+ ?h\b|\d ?½|½|"
     r"\d ?(?:-|–|to|or) ?\d+[ -](?:min|h|day|week|month|year)",
     re.IGNORECASE,
 )

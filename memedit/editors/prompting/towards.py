@@ -41,7 +41,7 @@ _PAST = re.compile(
     re.IGNORECASE,
 )
 """In what is over, and nothing is to be done before it."""
-_ASKING = re.compile(r"\W*(?:is|are|do|does|can|will|may)\b", re.IGNORECASE)
+_ASKING = re.compile(r"\W*(?:who|is|are|do|does|can|will|may)\b", re.IGNORECASE)
 _ITSELF = re.compile(
     rf"{_WHEN}(?:['’]?s| is| are) (?:the |my |our |your )?(?P<of>\w+)\W*$",
     re.IGNORECASE | re.MULTILINE,
@@ -98,7 +98,7 @@ _OUTCOMES = frozenset("land end ends over fini done arri read".split())
 _EVENT = re.compile(
     r"\b(?:festival|course|camp|conference|fair|shift|tour|workshop|exhibition|sale|trip|retreat|"
     r"event|tournament|market|cruise|sprint|stay\w*|concert|training|session|class|seminar|show|"
-    r"package|holiday|programme|program|internship|tents?)\b",
+    r"package|holiday|programme|program|internship|tent)s?\b",
     re.IGNORECASE,
 )
 """What lasts three days from the 20th is over on the 22nd."""

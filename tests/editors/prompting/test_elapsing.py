@@ -50,6 +50,7 @@ SHIFT = "A shift is 8 hours."
          ["Please arrive 15 minutes early."], "13:45"),
         ("Took a pill at 8 am, when can I take the next one?",
          ["Wait at least 6 hours between pills."], "2 pm"),
+        ("Interview at 10:30, when am I out?", ["Interviews last 50 minutes."], "11:20"),
         ("When are the gates locked?",
          ["The park closes at 21:00.", "The gates are locked 30 minutes later."], "21:30"),
         ("How long is the night shift?", ["The night shift is from 22:00 to 06:00."],
@@ -89,6 +90,7 @@ def test_what_comes_out_is_told(words: str, facts: list[str], line: str) -> None
         ("Bought on 3 March. Until when can I return it?", ["Within 30 days, sale items 14."]),
         ("The show starts at 20:00, when is it over?", ["It lasts one hour and 20 minutes."]),
         ("The show starts at 20:00, when is it over?", ["It is 2 hours and twenty-five minutes."]),
+        ("The match starts at 15:00, when does it end?", ["Only the last 20 minutes are shown."]),
         ("It takes me 2h, when must I set off?", [HANDOVER]),
         # The moment is the end, and not where a fact counts from.
         ("I need it by 24 December, when must I order?", [DELIVERY]),
@@ -112,6 +114,8 @@ def test_what_comes_out_is_told(words: str, facts: list[str], line: str) -> None
          ["Deposits are returned 10 days after check-out."]),
         ("When does the kitchen open?",
          ["The bar closes at 23:30.", "The kitchen closes 60 minutes before the bar."]),
+        ("Who's on call on 6 May and until when?", ["On-call duty is for 7 days."]),
+        ("I'm on from 6 May, until when?", ["On-call shifts last 7 days."]),
         # Another day or time, or two of them.
         ("Borrowed between the 3rd and 5th of March. When is it due?", [LOAN]),
         ("We're there 3-5 May, until when can we cancel?", [CANCEL]),
