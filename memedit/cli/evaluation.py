@@ -138,7 +138,7 @@ def report(
     from memedit.evaluation.reports.joining import join
     from memedit.evaluation.runs.compare import load
 
-    reports = Reports(out, html, markdown, csv, json)
+    reports = Reports(out, html, markdown, csv, json, pictures)
     reports.check()
     comparison = join([load(run) for run in runs])
     _show(comparison, reports, timings=timings, downstream=downstream)

@@ -203,6 +203,7 @@ class Reports:
     markdown: Path | None = None
     csv: Path | None = None
     json: bool = False
+    pictures: Path | None = None
 
     def check(self) -> None:
         """Refuse, before anything is measured, a file that cannot be written afterwards.
@@ -211,7 +212,8 @@ class Reports:
             InvalidInputError: its folder does not exist, it is a folder, or a part of a memory.
             MissingExtraError: nothing is here that draws the page's plots.
         """
-        if self.html is not None and find_spec("matplotlib") is None:
+        drawn = self.html or self.pictures
+        if drawn is not None and find_spec("matplotlib") is None:
             raise MissingExtraError("matplotlib", extra="eval")
         from memedit.memory.address import check_output
 

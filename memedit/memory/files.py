@@ -173,17 +173,26 @@ def _csv_rows(path: Path, between: str) -> Iterator[_Row]:
         except csv.Error as error:
             raise InvalidInputError(f"{path} is not CSV: {error}.") from error
         _check_header(path, header)
-        reader = csv.reader(file, delimiter=delimiter)
+        # Strict: a quote that is not closed would take all that follows into one cell.
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
         while True:
+            first = reader.line_num + 2  # the header was read before
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield reader.line_num + 1, "", f"not CSV: {error}"
+                yield first, "", _say_unreadable(error, first, reader.line_num + 1)
                 continue
             if any(cell.strip() for cell in cells):
                 yield reader.line_num + 1, delimiter.join(cells), _cells(header, cells)
+
+
+def _say_unreadable(error: csv.Error, first: int, last: int) -> str:
+    """Why a line is none of a table, or so many that were taken for one."""
+    if last <= first:
+        return f"not CSV: {error}"
+    return f'a quote (") that begins here is not closed: lines {first} to {last} were read as one'
 
 
 def _cells(header: list[str], cells: list[str]) -> Mapping[str, Any] | str:

@@ -140,6 +140,8 @@ def test_what_draws_the_page_is_missed_before_anything_is_measured(
     asked = ("compare", "--editors", "none", "--data", folder / "cases.jsonl")
     result = call(*asked, "--out", "x.json", "--html", "x.html")
     assert result.exit_code == 2 and "pip install 'memedit[eval]'" in result.output
+    drawn = call("report", tmp_path / "run", "--pictures", "plots")
+    assert drawn.exit_code == 2 and "pip install 'memedit[eval]'" in drawn.output
     assert list(tmp_path.iterdir()) == []
 
 

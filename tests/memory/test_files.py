@@ -8,6 +8,7 @@ import pytest
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
+from memedit.memory.files import read
 from memedit.memory.importing import CHUNK
 from tests.memory.helpers import CountingEncoder, capital, ids, sound, utc
 
@@ -89,6 +90,19 @@ def test_refused_lines_say_why_and_the_rest_is_added(memory: EditMemory, tmp_pat
     assert {black.edit.target_new, white.edit.target_new} == {"black", "white"}
     assert {black.source, white.source} == {"file", "s"}
     assert sound(memory)
+
+
+def test_a_quote_that_is_not_closed_is_told_with_its_lines(tmp_path: Path) -> None:
+    """The fault: all lines behind it went into one value, and nothing was said."""
+    path = tmp_path / "edits.csv"
+    path.write_text('prompt,answer\nA is,b\nIt is,"3\nC is,d\nE is,f\n', encoding="utf-8")
+    first, broken = read(path)
+    assert first.request is not None and broken.request is None
+    assert broken.number == 3 and "lines 3 to 5 were read as one" in broken.reason
+    path.write_text('prompt,answer\nA is,"3" bolt\nC is,"d\ne"\n', encoding="utf-8")
+    wrong, right = read(path)
+    assert "not CSV" in wrong.reason and right.request is not None
+    assert right.request.edit.target_new == "d\ne"
 
 
 def test_csv(memory: EditMemory, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ _STEPS = (
         "confirm", "identify", "estimate", "check", "know", "understand", "see", "verify",
     )),
     "Let's", "Let us", "Step", "First, we", "First, let",
+    "The facts you", "No, the facts you", "Yes, the facts you", "The current facts",
 )  # fmt: skip
 _WAY = re.compile(
     r"\b(?:determin\w*|calculat\w*|explain\w*|solv\w*|figure out|work out|steps?|why"
