@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from memedit.cli import render
+from memedit.cli.dated import tell_open_days, tell_open_ends
 from memedit.cli.memories import verify
 from memedit.cli.options import (
     DEFAULT_MEMORY,
@@ -145,7 +146,6 @@ def add(
             **find_options(store, new, namespace, valid_from, valid_until),
             namespace=namespace,
             source=check_source(source),
-            valid_from=valid_from,
             valid_until=valid_until,
         )
     if json:
@@ -154,8 +154,7 @@ def add(
         render.receipt(receipt, hide_password(memory))
         if multiple is None and receipt.record.edit.multiple:
             render.note("Taken as one of several values; --single says that there is only one.")
-        if ends := receipt.open_end:
-            render.note(f"It says {ends!r}, but holds after it too: give --valid-until DATE.")
+        tell_open_days(receipt)
 
 
 @edit_app.command("import")
@@ -200,6 +199,7 @@ def import_(
         render.as_json(plain_report(report, version))
     else:
         render.import_report(report, hide_password(memory))
+        tell_open_ends(report)
     if report.refused_total and not report.added and not report.duplicate:
         raise typer.Exit(1)
 

@@ -92,6 +92,21 @@ _LAST = re.compile(
     rf"\d{{4}}-\d\d-\d\d)",
     re.IGNORECASE,
 )
+_FIRST = re.compile(
+    r"\b(?:from|as (?:of|from)|starting(?: from| on)?|beginning(?: on)?|effective(?: from| on)?|"
+    r"with effect from)\s(?:the\s(?=\d))?",
+    re.IGNORECASE,
+)
+_ON = re.compile(r"^(?:\son(?:wards?)?\b)?[,:]?\s*", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"\s?[–—-]|[\s,]*(?:to|until|till|through|and|or|every|at|between)\b|.*\b(?:until|till)\b",
+    re.IGNORECASE,
+)
+"""Where a first day has an end, or is one of several, or of what comes every year."""
+_LONGEST_DAY = 60
+"""Letters in which a day is named."""
+_FAR = timedelta(days=300)
+"""A day without a year that is farther off was rather the last one."""
 _AGAIN = re.compile(
     rf"\b(?:from|every|each|weekly|daily|yearly|always|open)\b|\b(?:{WEEKDAY})s?,? "
     rf"(?:until|till|through)\b|\b(?:{MONTH})\b.* (?:until|till|through)\b",
@@ -153,6 +168,55 @@ def find_last_day(text: str) -> str:
     as something that comes again ("from Monday until Friday")."""
     found = _LAST.search(text)
     return found[0] if found is not None and _AGAIN.search(text) is None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDay:
+    """Since when a fact says that it holds.
+
+    Attributes:
+        words: How it says so ("From 1 January").
+        start: When that day begins.
+        rest: The fact without these words.
+    """
+
+    words: str
+    start: datetime
+    rest: str
+
+
+def find_first_day(text: str, now: datetime, zone: tzinfo) -> FirstDay | None:
+    """The first day that a fact names for itself ("From 1 January the fee is 60 euros."), which is
+    to come; None: it names none, or days that come again ("from Monday to Friday")."""
+    for how in _FIRST.finditer(text):
+        found = _read_day_at(text, how.end(), now, zone)
+        if found is None or found[1] <= now:
+            continue
+        at, start = found
+        behind, before = text[at:], text[: how.start()].rstrip(" ,")
+        if _GOES_ON.match(behind) or find_last_day(text):
+            continue
+        if before and behind.lstrip()[:1].isupper():
+            continue  # "from May Street"
+        rest = f"{before} {_ON.sub('', behind, count=1)}".strip()
+        if before:
+            rest = re.sub(r"\s(?=[.!,;]+$)", "", rest)
+        if len(rest.split()) > 1:
+            return FirstDay(text[how.start() : at], start, rest[:1].upper() + rest[1:])
+    return None
+
+
+def _read_day_at(text: str, at: int, now: datetime, zone: tzinfo) -> tuple[int, datetime] | None:
+    """(where it ends, when it begins) of a day that a text names at a place."""
+    for pattern in DATES[:-1]:
+        if (found := pattern.match(text, at)) is not None:
+            span = find_span(found.groupdict(), zone)
+            return None if span is None else (found.end(), span[0])
+    lead = "on "
+    near = find_near(lead + text[at : at + _LONGEST_DAY], now, zone)
+    if near is None or near[0].start() > len(lead) or near[1][0] - now > _FAR:
+        return None
+    return at + near[0].end() - len(lead), near[1][0]
 
 
 def names_day(text: str) -> bool:

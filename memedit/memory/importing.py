@@ -96,8 +96,10 @@ class Import:
             duplicate=self.report.duplicate + len(receipts) - added,
             superseded=self.report.superseded + sum(len(r.superseded) for r in receipts),
             suspicious=self.report.suspicious + sum(bool(r.suspicious) for r in new),
+            open_end=self.report.open_end + sum(bool(r.open_end) for r in new),
         )
         told = asdict(self.report)
-        del told["compared"]  # of this run; and an older version would not know it
+        for name in ("compared", "open_end"):  # of this run; an older version would not know them
+            del told[name]
         content = {"done": self.done, "version": version, "report": told}
         return {self.name: json.dumps(content, ensure_ascii=False)}

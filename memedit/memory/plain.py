@@ -47,6 +47,8 @@ def plain_receipt(receipt: Receipt) -> dict[str, Any]:
         ],
         "may_rest": [plain_record(r) for r in receipt.may_rest],
         "suspicious": list(receipt.suspicious),
+        "open_start": receipt.open_start,
+        "open_end": receipt.open_end,
     }
 
 
@@ -78,6 +80,7 @@ def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
         ],
         "resumed_at": report.resumed_at,
         "suspicious": report.suspicious,
+        "open_end": report.open_end,
         "compared": report.compared,
         "version": version,
     }

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from memedit.core.days import find_last_day
+from memedit.core.days import find_first_day, find_last_day
 from memedit.core.errors import UnknownEditError
+from memedit.core.moments import UTC
 from memedit.core.suspicion import find_suspicious
 from memedit.core.types import Record
 
@@ -61,6 +62,15 @@ class Receipt:
         ends = self.record.valid_until is not None
         return "" if ends else find_last_day(self.record.edit.statement)
 
+    @property
+    def open_start(self) -> str:
+        """The words with which its text says a first day that is to come, where it was given no
+        ``valid_from`` and so holds already; else ""."""
+        if self.record.valid_from is not None:
+            return ""
+        found = find_first_day(self.record.edit.statement, datetime.now(UTC), UTC)
+        return "" if found is None else found.words
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -86,6 +96,8 @@ class ImportReport:
         resumed_at: Number of edits or lines that an interrupted import had already dealt with.
         suspicious: Number of edits, among those added, whose texts look like more than a fact
             (:mod:`memedit.core.suspicion`).
+        open_end: Number of edits, among those that this run added, whose texts name a last day and
+            that were given no ``valid_until``: they go on holding after it.
         compared: Whether each line was compared in other words with what is in force, and so with
             those before it (``compare=True``, ``--compare``); else only the same prompt, or subject
             and wording, replaces.
@@ -98,6 +110,7 @@ class ImportReport:
     refused_total: int = 0
     resumed_at: int = 0
     suspicious: int = 0
+    open_end: int = 0
     compared: bool = False
 
 

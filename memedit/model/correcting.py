@@ -28,6 +28,7 @@ from memedit.core.text import (
 )
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.memory import EditMemory
+from memedit.model.beginning import awaits_its_day, read_beginning
 from memedit.model.copies import is_changed_copy
 from memedit.model.denying import ends, is_gone, name_goes_on, says_only_end
 from memedit.model.ending import find_ended, find_taken_back
@@ -64,11 +65,14 @@ class Corrections:
         repeats: One that says the same already, whatever its words; nothing needs to be written.
         replaces: Those that it corrects.
         perhaps: Those that may be meant, and stay.
+        since: From when it replaces them, as the edit's own words say ("From 1 January …"); None:
+            they say nothing, or it was told with the edit.
     """
 
     repeats: Record | None = None
     replaces: tuple[Record, ...] = ()
     perhaps: tuple[Record, ...] = ()
+    since: datetime | None = None
 
 
 def find_corrections(
@@ -84,11 +88,27 @@ def find_corrections(
     Facts with its very prompt are the memory's matter, and not among them. A scope without trained
     probabilities finds only what is said to hold no longer.
 
+    A statement that names its first day and says otherwise from then on ("From 1 January the fee is
+    60 euros.") replaces from that day.
+
     Args:
         sure: Probability from which a statement in other words replaces.
     """
     if not len(judge.memory):
         return Corrections()
+    begins = read_beginning(edit, judge.memory.zone)
+    if begins is not None:
+        then = moment or begins.start
+        found = _find_corrections(judge, begins.edit, namespace, then, sure)
+        if found.replaces and not any(map(awaits_its_day, found.replaces)):
+            since = begins.start if moment is None else None
+            return replace(found, repeats=None, since=since)
+    return _find_corrections(judge, edit, namespace, moment, sure)
+
+
+def _find_corrections(
+    judge: Judge, edit: Edit, namespace: str, moment: datetime | None, sure: float
+) -> Corrections:
     if edit.multiple:
         return Corrections(replaces=tuple(find_taken_back(judge.memory, edit, namespace, moment)))
     # Untimed: a year in a new fact belongs to it, and asks for no earlier state.
@@ -186,7 +206,7 @@ def _names(text: str) -> set[str]:
 def make_options(
     found: Corrections, memory: EditMemory, until: Moment | None = None
 ) -> dict[str, Any]:
-    """What :meth:`EditMemory.add` must be told of it.
+    """What :meth:`EditMemory.add` must be told of it; ``valid_from`` only where the edit says it.
 
     Args:
         until: Up to when the new edit holds. What is over replaces nothing that is in force.
@@ -194,13 +214,14 @@ def make_options(
     Raises:
         InvalidEditError: no date.
     """
-    replaces, perhaps = found.replaces, found.perhaps
+    replaces, perhaps, since = found.replaces, found.perhaps, found.since
     if until is not None:
         end = moment_of(until, "valid_until", InvalidEditError, zone=memory.zone, last=True)
-        if end <= datetime.now(UTC):
-            replaces, perhaps = (), (*replaces, *perhaps)
+        if end <= max(datetime.now(UTC), since or datetime.now(UTC)):
+            replaces, perhaps, since = (), (*replaces, *perhaps), None
     named = {"replaces": replaces, "perhaps": perhaps}
-    return {name: [record.id for record in records] for name, records in named.items()}
+    told: dict[str, Any] = {name: [r.id for r in records] for name, records in named.items()}
+    return told if since is None else told | {"valid_from": since}
 
 
 def find_options(
@@ -214,9 +235,9 @@ def find_options(
     language model is not needed. ``since`` and ``until``: its ``valid_from`` and ``valid_until``,
     as in :func:`make_options`."""
     if not len(memory):
-        return {}
-    moment = find_start(memory, since)
-    return make_options(find_corrections(Judge(memory), edit, namespace, moment), memory, until)
+        return {"valid_from": since}
+    found = find_corrections(Judge(memory), edit, namespace, find_start(memory, since))
+    return {"valid_from": since} | make_options(found, memory, until)
 
 
 def find_start(memory: EditMemory, since: Moment | None) -> datetime | None:

@@ -282,7 +282,7 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
         if found.repeats is not None and not options.keys() & {"valid_from", "valid_until"}:
             return Receipt(found.repeats.id, "duplicate", self.memory.version, found.repeats)
         told = make_options(found, self.memory, options.get("valid_until"))
-        return self._add([edit], **options, **told)[0]
+        return self._add([edit], **{**options, **told})[0]
 
     def _replace(self, id: str, edit: Edit, **options: Any) -> Receipt:
         return self._add([edit], replaces=[id], **options)[0]

@@ -31,7 +31,7 @@ def compare_lines(memory: EditMemory, find: Find) -> Callable[[Request], Request
         if found.repeats is not None and request.valid_from is request.valid_until is None:
             return Receipt(found.repeats.id, "duplicate", memory.version, found.repeats)
         told = make_options(found, memory, request.valid_until)
-        return replace(request, replaces=told["replaces"], perhaps=told["perhaps"])
+        return replace(request, **told)
 
     return compare
 

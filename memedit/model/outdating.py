@@ -52,4 +52,6 @@ def _find_replaced(older: Sequence[Record], newer: Record, judge: Judge) -> froz
     with EditMemory(None, judge.memory.encoder) as alone:
         own = {alone.add(old.edit).record.sequence: old.sequence for old in older}
         found = find_corrections(Judge(alone, judge.scope), newer.edit, "default", sure=SEEN)
+    if found.since is not None:
+        return frozenset()  # what it says is to come
     return frozenset(own[record.sequence] for record in found.replaces)

@@ -103,10 +103,21 @@ def test_add_a_statement(run: Run, words: tuple[str, ...]) -> None:
     assert record["statement"] == "Our refund window is 60 days."
 
 
-def test_add_says_that_an_offer_goes_on(run: Run) -> None:
+def test_add_says_that_an_offer_goes_on(run: Run, tmp_path: Path) -> None:
     fact, told = "Until Sunday, all helmets are 20 percent off.", "It says 'Until Sunday'"
     assert told not in run("edit", "add", fact, "--valid-until", "2099-01-04").stderr
     assert told in run("edit", "add", fact, "--namespace", "other").stderr
+    file = tmp_path / "offers.jsonl"
+    file.write_text(json.dumps({"statement": fact.replace("Sunday", "Monday")}), "utf-8")
+    assert "1 of them name a last day" in run("edit", "import", str(file)).stderr
+
+
+def test_a_correction_that_begins_later_is_told_with_its_day(run: Run) -> None:
+    later = "From tomorrow the fee is 60 euros."
+    assert "It says 'From tomorrow'" in run("edit", "add", later, "--namespace", "other").stderr
+    run("edit", "add", "The fee is 50 euros.")
+    told = run("edit", "add", later)
+    assert "Replaces" in told.stdout and "from 20" in told.stdout and "It says" not in told.stderr
 
 
 def test_the_target_may_be_an_option(run: Run) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from memedit.core.moments import UTC
 from memedit.core.types import Edit, Record
 from memedit.engine.encoders import load_encoder
 from memedit.memory import EditMemory, Receipt
@@ -27,7 +29,7 @@ class Desk:
         start = find_start(self.memory, dates.get("valid_from"))
         found = find_corrections(self.decider, edit, "default", start)
         options = make_options(found, self.memory, dates.get("valid_until"))
-        return self.memory.add(edit, **options, **dates)
+        return self.memory.add(edit, **dates | options)
 
     def ask(self, question: str, as_of: str | None = None) -> list[str]:
         """What bears on a question."""
@@ -253,6 +255,54 @@ def test_what_moved_is_where_it_moved_to(desk: Desk, fact: str, question: str) -
         desk.tell(other)
     assert desk.ask(question) == [fact]
     assert desk.ask("Where is the toilet?") == []
+
+
+@pytest.mark.parametrize("new", [
+    "From tomorrow the fee is 60 euros.", "As of tomorrow, the fee will be 60 euros.",
+    "The fee is 60 euros from tomorrow.", "Starting tomorrow the fee is 60 euros.",
+])  # fmt: skip
+def test_a_correction_that_names_its_first_day_begins_on_it(desk: Desk, new: str) -> None:
+    """The fault: both held at once, and were told to contradict each other."""
+    old = desk.tell("The fee is 50 euros.").record
+    receipt = desk.tell(new)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    tomorrow = today + timedelta(days=1)
+    assert texts(receipt.superseded) == [old.edit.prompt] and receipt.conflicts == ()
+    assert receipt.record.valid_from == tomorrow and receipt.open_start == ""
+    assert desk.ask("What is the fee?") == [old.edit.prompt]
+    assert desk.ask("What is the fee?", (tomorrow + timedelta(days=1)).date().isoformat()) == [new]
+    desk.memory.forget(receipt.id)
+    assert desk.memory.get(old.id).valid_until is None
+
+
+def test_a_first_day_that_is_given_is_the_one_that_counts(desk: Desk) -> None:
+    desk.tell("The fee is 50 euros.")
+    receipt = desk.tell("From tomorrow the fee is 60 euros.", valid_from="2091-01-01")
+    assert texts(receipt.superseded) == ["The fee is 50 euros."]
+    assert receipt.record.valid_from == datetime(2091, 1, 1, tzinfo=UTC)
+
+
+def test_what_ends_before_it_begins_replaces_nothing(desk: Desk) -> None:
+    desk.tell("The fee is 50 euros.")
+    today = datetime.now(UTC).date().isoformat()
+    receipt = desk.tell("From tomorrow the fee is 60 euros.", valid_until=today)
+    assert receipt.superseded == () and receipt.record.valid_from is None
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("The fee is 50 euros.", "From tomorrow lockers cost 2 euros."),  # nothing to replace
+    ("We open at 10 from tomorrow.", "We open at 9 from tomorrow."),  # the day is what it says
+])  # fmt: skip
+def test_a_first_day_of_what_replaces_nothing_is_told(desk: Desk, old: str, new: str) -> None:
+    desk.tell(old)
+    receipt = desk.tell(new)
+    assert receipt.record.valid_from is None and "tomorrow" in receipt.open_start
+
+
+def test_what_is_to_come_hides_nothing_of_a_file(desk: Desk) -> None:
+    olds = ["The fee is 50 euros.", "From tomorrow the fee is 60 euros."]
+    one, two = desk.memory.add_many([*map(stated, olds)])
+    assert not desk.decider._find_outdated([one.record], two.record)
 
 
 def test_what_may_speak_of_a_change_is_told(desk: Desk) -> None:

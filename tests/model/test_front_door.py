@@ -341,3 +341,14 @@ def test_calibrating_names_itself(model: EditableModel) -> None:
 def test_a_drop_in_says_how_prompts_are_answered_or_is_none() -> None:
     with pytest.raises(TypeError, match="_answering"):
         DropIn(helpers.tiny_model("llama"))  # type: ignore[abstract]
+
+
+@pytest.mark.parametrize("given", [{}, {"valid_from": None}])
+def test_a_correction_that_names_its_first_day_begins_on_it(given: dict[str, Any]) -> None:
+    model = EditableModel(helpers.tiny_model(), helpers.byte_tokenizer())
+    old = model.edit("The fee is 50 euros.").record
+    receipt = model.edit("From tomorrow the fee is 60 euros.", **given)
+    assert [record.id for record in receipt.superseded] == [old.id] and receipt.conflicts == ()
+    assert receipt.record.valid_from is not None and receipt.record.valid_from > datetime.now(
+        timezone.utc
+    )

@@ -88,10 +88,10 @@ class Editor:
         with self._change("create", id=edit.id) as outcome:
             receipt = memory.add(
                 edit,
-                **make_options(found, memory, wanted.valid_until),
+                **{"valid_from": wanted.valid_from}
+                | make_options(found, memory, wanted.valid_until),
                 namespace=self.namespace,
                 source=wanted.source or "",
-                valid_from=wanted.valid_from,
                 valid_until=wanted.valid_until,
             )
             outcome |= {"id": receipt.id, "version": receipt.version, "status": receipt.status}

@@ -81,7 +81,9 @@ class Tool:
 async def _add_fact(writes: Writes, given: NewEdit) -> dict[str, Any]:
     """Add a fact that the model shall know from now on: either prompt and target_new ("The capital
     of France is", "Lyon"), or a whole statement ("Our refund window is 60 days."). A fact about the
-    same thing that is in force is replaced, and returned under "superseded"."""
+    same thing that is in force is replaced, and returned under "superseded". Under "open_end" stand
+    words of a last day ("Until Sunday") where valid_until was not given: the fact holds after it,
+    too; under "open_start" those of a first day that is to come, without valid_from."""
     return await _change(writes, "create", given.model_dump(mode="json"))
 
 

@@ -49,6 +49,36 @@ def test_an_edit_learns_from_reports_and_the_audit_tells(tmp_path: Path) -> None
     run(run_it())
 
 
+def test_the_days_that_a_text_names_are_told(tmp_path: Path) -> None:
+    offer = {"statement": "Until Sunday, all helmets are 20 percent off."}
+
+    async def run_it() -> None:
+        async with within(tiny_service(tmp_path / "memory")) as client:
+            made = ok(await client.post("/v1/edits", json=offer), 201)
+            assert (made["open_end"], made["open_start"]) == ("Until Sunday", "")
+            dated = offer | {"valid_until": "2099-01-04"}
+            assert ok(await client.post("/v1/edits", json=dated), 201)["open_end"] == ""
+            lines = "\n".join(json.dumps(each) for each in (
+                {"statement": "The sale ends on 3 May."}, {"statement": "We sell helmets."},
+                {"statement": "The offer ends on Friday.", "valid_until": "2099-01-04"},
+            ))  # fmt: skip
+            assert ok(await client.post("/v1/import", content=lines.encode()))["open_end"] == 1
+            fee = {"statement": "The fee is 50 euros."}
+            later = {"statement": "From tomorrow the fee is 60 euros."}
+            alone = ok(await client.post("/v1/edits", json=later), 201)
+            assert (alone["open_start"], alone["record"]["valid_from"]) == ("From tomorrow", None)
+            ok(await client.delete(f"/v1/edits/{alone['id']}"))
+            ok(await client.post("/v1/edits", json=fee), 201)
+            made = ok(await client.post("/v1/edits", json=later), 201)
+            assert [each["statement"] for each in made["superseded"]] == [fee["statement"]]
+            assert made["record"]["valid_from"] and (made["open_start"], made["conflicts"]) == (
+                "",
+                [],
+            )
+
+    run(run_it())
+
+
 def test_add_list_change_forget_and_go_back(tmp_path: Path) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         made = ok(await client.post("/v1/edits", json=CAPITAL), 201)

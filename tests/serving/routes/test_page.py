@@ -235,10 +235,14 @@ def test_import_by_file_with_errors_by_line(
     browser: Any, server: tuple[Running, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "facts.jsonl"
-    file.write_text('{"statement": "Tea is at five."}\n{oops\n{"prompt": "x"}\n')
+    file.write_text(
+        '{"statement": "Tea is at five."}\n{oops\n{"prompt": "x"}\n'
+        '{"statement": "Until Sunday, tea is free."}\n'
+    )
     page = opened(browser, server)
     page.set_input_files("#file", file)
-    page.wait_for_selector("#report >> text=1 added, 0 there already, 2 refused.")
+    page.wait_for_selector("#report >> text=2 added, 0 there already, 2 refused.")
+    page.wait_for_selector("#report >> text=1 of them name a last day, but hold after it.")
     assert "Line 2: not JSON" in page.inner_text("#report")
     assert "Line 3: target_new is missing" in page.inner_text("#report")
     page.wait_for_selector("#edits >> text=Tea is at five.")
@@ -278,6 +282,21 @@ def test_the_chart_and_a_weight_editor_beside_it(browser: Any, server: tuple[Run
     page.click("#duel")
     page.wait_for_selector("#status >> text=memedit statistics")
     expect(page.locator("#duel")).to_be_enabled()
+    assert page.problems == []
+
+
+def test_a_day_that_an_edit_names_is_said(browser: Any, server: tuple[Running, str]) -> None:
+    page = opened(browser, server)
+    for text, said in (
+        ("Until Sunday, tea is free.", "It says “Until Sunday”, but holds after it, too"),
+        ("The fee is 50 euros.", "Saved."),
+        ("From tomorrow the fee is 60 euros.", "It replaces: The fee is 50 euros. It holds from 2"),
+    ):
+        page.click("#add")
+        page.check("#kind-statement")
+        page.fill("#statement", text)
+        page.click("#save")
+        page.wait_for_selector(f"text={said}")
     assert page.problems == []
 
 

@@ -284,6 +284,10 @@ function told(made, text) {
   if (made.proposal) return say(WAITS);
   if (made.status === "duplicate") return say(text);
   if (made.superseded && made.superseded.length) text += " It replaces: " + made.superseded[0].statement;
+  const since = made.record && made.record.valid_from;
+  if (since && Date.parse(since) > Date.now()) text += ` It holds from ${day(since)}.`;
+  if (made.open_start) text += ` It says “${made.open_start}”, but holds already: give it that day under Holds from.`;
+  if (made.open_end) text += ` It says “${made.open_end}”, but holds after it, too: give it a last day.`;
   say(text, () => goBack(made.version - 1, made.version, "Undone."));
 }
 
@@ -417,6 +421,7 @@ async function importFile(file) {
   const box = $("report");
   if (found.proposal) return box.replaceChildren(el("p", WAITS));
   box.replaceChildren(el("p", `${file.name}: ${found.added} added, ${found.duplicate} there already, ${found.refused} refused.`));
+  if (found.open_end) box.append(el("p", `${found.open_end} of them name a last day, but hold after it.`));
   if (found.refused_lines.length) {
     const lines = el("ul", null, { class: "plain" });
     for (const each of found.refused_lines) {
