@@ -60,6 +60,7 @@ from memedit.editors.prompting.reasoning import (
     work_out,
 )
 from memedit.editors.prompting.reckoning import asks_once, has_rate, is_reckoned
+from memedit.editors.prompting.supposing import judge_supposed
 from memedit.editors.prompting.verdicts import VERDICTS, verdict_of
 
 PLACES = ("before", "after", "reply")
@@ -238,7 +239,7 @@ class Note:
         chosen = self._choose(row, lm)
         hits = [hit for hit, _ in chosen]
         lines = [self._deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
-        answers = self._objects(row) or self._refute(row, *chosen[0])
+        answers = self._objects(row) or self._refute(row, hits, chosen[0][1])
         sure = replace(row, keeps=values_of(hits), answers=answers, rewritten=True)
         if row.turn is None:
             before, query = split_at_view(row, hits[0])
@@ -279,11 +280,14 @@ class Note:
         supposed = find_supposed(row.words, fact)
         return f"{fact} It is not {supposed}." if supposed else fact
 
-    def _refute(self, row: Row, hit: Hit, fact: str) -> tuple[str, ...]:
-        """The answer to who only wants a former value confirmed: no, and the fact. Left to itself a
-        small base says no, and the former value."""
+    def _refute(self, row: Row, hits: Sequence[Hit], fact: str) -> tuple[str, ...]:
+        """The answer to who only wants a former value or another amount confirmed: no, and the
+        fact. Left to itself a small base says no, and the value that it is asked about."""
         plain = self._is_judged(row) and self._is_polar(row) and "\n" not in fact
-        return (f"No. {fact}",) if plain and _is_refuted(row, hit) else ()
+        if not plain or drop_order(row.words).split() != row.words.split():  # "yes or no only"
+            return ()
+        supposed = judge_supposed(row.words, fact) == "No" == verdict_of(row.words, hits)
+        return (f"No. {fact}",) if supposed or _is_refuted(row, hits[0]) else ()
 
     def _lean(self, row: Row, hits: Sequence[Hit], lines: Sequence[str]) -> Row:
         """The row, whose reply leans to what its facts say: ``lines``, the best one last."""

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from difflib import SequenceMatcher
 
 from memedit.core.moments import UTC
-from memedit.core.types import Decision, Hit
+from memedit.core.plainly import drop_lead, drop_present
+from memedit.core.types import Decision, Edit, Hit
+from memedit.editors.prompting.wording import write_digits
 from memedit.memory import EditMemory, MemoryView
+from memedit.model.restating import NO_UNIT
+
+_MOST = 4
+"""Words of a value."""
 
 
 def add_former(
     decision: Decision, store: EditMemory | MemoryView, as_of: datetime | None
 ) -> Decision:
     """The decision, its hits with the values that their slots had before: what the edit says that
-    the base would say, and what the edit replaced."""
+    the base would say, and what the edit replaced; of a statement, the value in which it differs
+    from the one of its form that it replaced."""
     if not decision.bearing or decision.named:  # of another time, what was is what is asked
         return decision
     moment = as_of or datetime.now(UTC)
@@ -27,9 +36,41 @@ def add_former(
 
 def _add(hit: Hit, store: EditMemory | MemoryView, moment: datetime) -> Hit:
     edit = hit.record.edit
-    if edit.target_new is None or edit.multiple or hit.passage is not None:
+    if edit.multiple or hit.passage is not None:
         return hit
     older = store.before(hit.record, moment)
-    values = (edit.target_true, None if older is None else older.edit.target_new)
+    values = (edit.target_true, "" if older is None else _find_value(older.edit, edit))
     former = tuple(value for value in dict.fromkeys(values) if value)
     return replace(hit, former=former) if former else hit
+
+
+def _find_value(older: Edit, edit: Edit) -> str:
+    if older.target_new is not None and edit.target_new is not None:
+        return older.target_new
+    return find_changed(older.statement, edit.statement)
+
+
+def find_changed(old: str, new: str) -> str:
+    """The value of a statement that is another one in a newer statement of its form: a number with
+    what it counts, or a name; "": they differ in anything else."""
+    was, now = (drop_present(drop_lead(text)).rstrip(" .!").split() for text in (old, new))
+    one, two = ([word.casefold() for word in words] for words in (was, now))
+    # autojunk would leave out words that come often in a long text: "the", "is".
+    codes = SequenceMatcher(None, one, two, autojunk=False).get_opcodes()
+    changed = [code for code in codes if code[0] != "equal"]
+    if len(changed) != 1 or changed[0][0] != "replace":
+        return ""
+    _, first, last, start, end = changed[0]
+    if last - first > _MOST or end - start > _MOST or 2 * (last - first) > len(was):
+        return ""
+    value, instead = was[first:last], now[start:end]
+    if _has_number(value) and _has_number(instead):
+        counted = was[last] if _has_number(value[-1:]) and last < len(was) else ""
+        unit = [counted] if counted.isalpha() and counted not in NO_UNIT else []
+        return " ".join([*value, *unit]).strip(" ,;:")
+    named = all(words[0][:1].isupper() for words in (value, instead)) and first > 0
+    return " ".join(value).strip(" ,;:") if named else ""
+
+
+def _has_number(words: Sequence[str]) -> bool:
+    return any(map(str.isdigit, write_digits(" ".join(words))))

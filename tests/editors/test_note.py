@@ -150,6 +150,19 @@ def test_what_a_request_still_goes_by_is_said_to_be_former(turn: Turn) -> None:
     assert not other.answers and len({weight for _, weight in other.opens}) == 1
 
 
+def test_who_supposes_another_amount_is_told_no_and_the_fact(turn: Turn) -> None:
+    """The fault: "No, a pot of tea is still £2.80, right?", said the base."""
+    tea = hit(Edit.from_statement("A pot of tea now costs £3.10"))
+    asked = "A pot of tea is still £2.80, right?"
+    assert told(row(asked, [tea], turn)).answers == ("No. A pot of tea now costs £3.10.",)
+    assert not told(row("A pot of tea is £3.10, right?", [tea], turn)).answers
+    assert not told(row("I have £2.80. Is a pot of tea enough?", [tea], turn)).answers
+    ordered = told(row(f"{asked} Yes or no only.", [tea], turn))
+    assert not ordered.answers and max(ordered.opens, key=lambda pair: pair[1])[0] == "No"
+    dear = hit(Edit.from_statement("A pot of tea costs £2.80."))
+    assert not told(row(asked, [tea, dear], turn)).answers  # one of two says so
+
+
 def test_a_reply_does_not_begin_by_denying_what_the_note_says(turn: Turn) -> None:
     asked = told(row("Number, please?", [hit(REFUND)], turn))
     assert "I apologize" in asked.shuns and "I'm sorry" not in asked.shuns

@@ -93,9 +93,9 @@ def find_former(words: str, edit: Edit, known: Iterable[str]) -> str:
         edit: What is told.
         known: Values that it had before.
     """
-    if edit.target_new is None or len(words) > _MOST:
+    if len(words) > _MOST:
         return ""
-    new = edit.target_new
+    new = edit.statement if edit.target_new is None else edit.target_new
     if _names(_fold(words), _tell(new)):
         return ""
     values = (value.strip(" .") for value in known if 0 < len(value.strip(" .")) <= _LONGEST)

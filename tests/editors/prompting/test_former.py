@@ -37,8 +37,15 @@ def test_words_name_the_former_value(words: str, new: str, old: str, named: bool
     assert find_former(words, Edit("It is", new), [old]) == (old if named else "")
 
 
-def test_nothing_is_former_of_a_statement_or_in_a_long_text() -> None:
-    assert find_former("£2.50?", Edit.from_statement("A card costs £4.20."), ["£2.50"]) == ""
+def test_a_statement_has_a_former_value_too() -> None:
+    card = Edit.from_statement("A card costs £4.20.")
+    assert find_former("A card is still £2.50, right?", card, ["£2.50"]) == "£2.50"
+    assert find_former("Is it £2.50 or £4.20?", card, ["£2.50"]) == ""
+    loan = Edit.from_statement("Books can be kept for three weeks, DVDs for two weeks.")
+    assert find_former("Two weeks, right?", loan, ["two weeks"]) == ""  # it says so of others
+
+
+def test_nothing_is_former_in_a_long_text() -> None:
     assert find_former("£2.50? " + "a" * 700, Edit("A card costs", "£4.20"), ["£2.50"]) == ""
     assert find_former("anything", Edit("A card costs", "£4.20"), ["", "  ", "the"]) == ""
 
