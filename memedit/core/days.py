@@ -99,10 +99,12 @@ _FIRST = re.compile(
 )
 _ON = re.compile(r"^(?:\son(?:wards?)?\b)?[,:]?\s*", re.IGNORECASE)
 _GOES_ON = re.compile(
-    r"\s?[–—-]|[\s,]*(?:to|until|till|through|and|or|every|at|between)\b|.*\b(?:until|till)\b",
+    r"['’]|\s?[–—-]|[\s,]*(?:to|until|till|through|and|or|every|at|between)\b|.*\b(?:until|till)\b",
     re.IGNORECASE,
 )
 """Where a first day has an end, or is one of several, or of what comes every year."""
+_SINCE_THEN = re.compile(r"\b(?:was|were|had|did|(?:has|have) been)\b", re.IGNORECASE)
+"""In what has been so since a day without a year: that day is over."""
 _LONGEST_DAY = 60
 """Letters in which a day is named."""
 _FAR = timedelta(days=300)
@@ -185,12 +187,18 @@ class FirstDay:
     rest: str
 
 
-def find_first_day(text: str, now: datetime, zone: tzinfo) -> FirstDay | None:
-    """The first day that a fact names for itself ("From 1 January the fee is 60 euros."), which is
-    to come; None: it names none, or days that come again ("from Monday to Friday")."""
+def find_first_day(
+    text: str, now: datetime, zone: tzinfo, *, coming: bool = True
+) -> FirstDay | None:
+    """The first day that a fact names for itself ("From 1 January the fee is 60 euros."); None: it
+    names none, or days that come again ("from Monday to Friday").
+
+    Args:
+        coming: Only one that is to come.
+    """
     for how in _FIRST.finditer(text):
-        found = _read_day_at(text, how.end(), now, zone)
-        if found is None or found[1] <= now:
+        found = _read_day_at(text, how.end(), now, zone, far=not coming)
+        if found is None or (coming and found[1] <= now):
             continue
         at, start = found
         behind, before = text[at:], text[: how.start()].rstrip(" ,")
@@ -206,7 +214,9 @@ def find_first_day(text: str, now: datetime, zone: tzinfo) -> FirstDay | None:
     return None
 
 
-def _read_day_at(text: str, at: int, now: datetime, zone: tzinfo) -> tuple[int, datetime] | None:
+def _read_day_at(
+    text: str, at: int, now: datetime, zone: tzinfo, *, far: bool
+) -> tuple[int, datetime] | None:
     """(where it ends, when it begins) of a day that a text names at a place."""
     for pattern in DATES[:-1]:
         if (found := pattern.match(text, at)) is not None:
@@ -214,7 +224,9 @@ def _read_day_at(text: str, at: int, now: datetime, zone: tzinfo) -> tuple[int, 
             return None if span is None else (found.end(), span[0])
     lead = "on "
     near = find_near(lead + text[at : at + _LONGEST_DAY], now, zone)
-    if near is None or near[0].start() > len(lead) or near[1][0] - now > _FAR:
+    if near is None or near[0].start() > len(lead):
+        return None
+    if not far and (near[1][0] - now > _FAR or _SINCE_THEN.search(text)):
         return None
     return at + near[0].end() - len(lead), near[1][0]
 

@@ -50,7 +50,10 @@ def read_beginning(edit: Edit, zone: tzinfo) -> Begun | None:
 def awaits_its_day(record: Record) -> bool:
     """Whether a fact names its first day, and nobody said that it holds from then: that day is what
     it is about."""
-    return record.valid_from is None and read_beginning(record.edit, UTC) is not None
+    text = record.edit.statement
+    if record.valid_from is not None or len(text) > _LONGEST:
+        return False
+    return find_first_day(text, datetime.now(UTC), UTC, coming=False) is not None
 
 
 def _make_present(found: re.Match[str]) -> str:

@@ -34,7 +34,15 @@ def test_a_first_day_to_come(text: str, day: str, rest: str) -> None:
     "From 1 January 2020 the fee was 60 euros.", "As of Monday we open at 9.",  # today
     "Ada is from May Street.", "From Tuesday until Friday the lift is out of order.",
     "From 1 May every year the lake is open.", "From tomorrow, and until 3 May, it is free.",
+    "Questions about safety have been passed to Mr Amsel as of March.",
+    "Athletic came away from Saturday's game as winners.",
     "From tomorrow it", "From 31 February the fee is 60 euros.",
 ])  # fmt: skip
 def test_no_first_day_to_come(text: str) -> None:
     assert find_first_day(text, NOW, timezone.utc) is None
+
+
+def test_a_first_day_that_is_over() -> None:
+    text = "Flu jabs are given from October on."
+    found = find_first_day(text, NOW, timezone.utc, coming=False)
+    assert found is not None and found.rest == "Flu jabs are given."

@@ -292,6 +292,7 @@ def test_what_ends_before_it_begins_replaces_nothing(desk: Desk) -> None:
 @pytest.mark.parametrize(("old", "new"), [
     ("The fee is 50 euros.", "From tomorrow lockers cost 2 euros."),  # nothing to replace
     ("We open at 10 from tomorrow.", "We open at 9 from tomorrow."),  # the day is what it says
+    ("Lunch is at noon from 2 May 2020.", "Lunch is at one from tomorrow."),
 ])  # fmt: skip
 def test_a_first_day_of_what_replaces_nothing_is_told(desk: Desk, old: str, new: str) -> None:
     desk.tell(old)
