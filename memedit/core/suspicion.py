@@ -135,13 +135,15 @@ def _find_signs(text: str) -> set[str]:
 
 def _fold(text: str) -> str:
     """The text as a reader sees it."""
-    shown = unicodedata.normalize("NFKC", "".join(c for c in text if not _is_hidden(c)))
+    # Most are: then none of its characters is hidden, and need not be looked at.
+    seen = text if text.isprintable() else "".join(c for c in text if not _is_hidden(c))
+    shown = unicodedata.normalize("NFKC", seen)
     # A run of white space, at each of whose characters a line may begin, would cost its cube.
     return _SPACE.sub(lambda run: "\n" if "\n" in run[0] else " ", shown)
 
 
 def _find_invisible(text: str) -> Iterator[str]:
-    for at, character in enumerate(text):
+    for at, character in enumerate("" if text.isprintable() else text):
         joins = character in _MAY_JOIN and at > 0 and not text[at - 1].isascii()
         if _is_hidden(character) and not joins:
             yield INVISIBLE

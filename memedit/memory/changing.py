@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from memedit.core.collecting import collecting_later
 from memedit.core.errors import UnknownEditError
 from memedit.core.types import Payload, Record, check_ids, check_named
 from memedit.memory.encoding import VectorTable
@@ -41,13 +42,22 @@ def add(
                 plan = store.plan(Head(), vectors)
                 if all(plan.duplicate(request) for request in requests):
                     return plan.add_all(requests)  # changes nothing
-        with store.change() as head:
-            plan = store.plan(head, vectors)
-            receipts = plan.add_all(requests)
-            store.store(head, plan, vectors)
+        with store.change() as head, collecting_later():
+            receipts = _write(store, head, requests, vectors)
             if note is not None:
                 store.journal.put_meta(note(receipts, store.journal.newest()[0]))
-        return store.follow_all(receipts)
+        with collecting_later():
+            return store.follow_all(receipts)
+
+
+def _write(
+    store: Store, head: Head, requests: Sequence[Request], vectors: VectorTable
+) -> list[Receipt]:
+    """Store what adding requests comes to. What it takes is gone when it returns."""
+    plan = store.plan(head, vectors)
+    receipts = plan.add_all(requests)
+    store.store(head, plan, vectors)
+    return receipts
 
 
 def preview(store: Store, requests: Sequence[Request]) -> list[Receipt]:

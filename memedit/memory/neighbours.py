@@ -55,7 +55,7 @@ class Neighbours(Overlay):
     def _find_same_relation(self, request: Request) -> list[int]:
         key = subject_key(request.edit.subject or "")
         known = self._live.space(request.namespace).subjects.sequences(key)[:_NEWEST]
-        added = self._spaces.get(request.namespace, self._nothing).subjects.sequences(key)[:_NEWEST]
+        added = self._draft(request.namespace).newest(key, _NEWEST)
         if not known and not added:
             return []
         relation = self._vectors[mask_prompt(request.edit) or ""]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
-from memedit.core.types import Record
+from memedit.core.types import Edit, Record
+from memedit.memory.draft import Draft
 from memedit.memory.journal.rows import Stored
-from memedit.memory.live.space import Space
+from memedit.memory.live.space import topics
 from memedit.memory.live.state import LiveSet
 from memedit.memory.meeting import tells_the_same
 from memedit.memory.requests import Request
@@ -26,8 +26,9 @@ class Overlay:
         self._retired: set[int] = set()
         self._added: dict[int, Stored] = {}
         self._back: dict[int, Record] = {}  # stored long ago, and live again with the plan
-        self._spaces: dict[str, Space] = {}
-        self._nothing = Space(self)
+        self._drafts: dict[str, Draft] = {}  # by namespace
+        self._in_live: dict[tuple[str, str], int | None] = {}  # (namespace, id) -> sequence
+        self._topics: tuple[Edit | None, list[str]] = (None, [])
 
     def __getitem__(self, sequence: int) -> Record:
         """The record of a sequence: one that is in force, or is to be written."""
@@ -36,20 +37,42 @@ class Overlay:
         back = self._back.get(sequence)
         return self._live.records[sequence] if back is None else back
 
-    def statement(self, sequence: int) -> str:
-        """What such a record states."""
-        return self[sequence].edit.statement
+    def _draft(self, namespace: str) -> Draft:
+        found = self._drafts.get(namespace)
+        if found is None:
+            found = self._drafts[namespace] = Draft()
+        return found
 
-    def _both_spaces(self, namespace: str) -> Iterator[Space]:
-        yield self._live.space(namespace)
-        yield self._spaces.get(namespace, self._nothing)
+    def _show(self, record: Record) -> None:
+        """Let a record that the live set does not have be found."""
+        self._draft(record.namespace).add(record, self._topics_of(record.edit))
+
+    def _hide(self, record: Record) -> None:
+        """Undo :meth:`_show`."""
+        self._draft(record.namespace).remove(record, self._topics_of(record.edit))
+
+    def _topics_of(self, edit: Edit) -> list[str]:
+        """Of an edit they are asked when it comes, and again when it is stored."""
+        if self._topics[0] is not edit:
+            self._topics = (edit, topics(edit))
+        return self._topics[1]
 
     def _find(self, namespace: str, id: str) -> int | None:
-        for space in self._both_spaces(namespace):
-            sequence = space.find(id)
+        for sequence in self._find_both(namespace, id):
             if sequence is not None and sequence not in self._retired:
                 return sequence
         return None
+
+    def _find_both(self, namespace: str, id: str) -> tuple[int | None, int | None]:
+        """The records of an id in the live set, and among those added; retired or not."""
+        return self._find_in_live(namespace, id), self._draft(namespace).find(id)
+
+    def _find_in_live(self, namespace: str, id: str) -> int | None:
+        """The record of an id in the live set. Asked several times of each."""
+        asked = (namespace, id)
+        if asked not in self._in_live:
+            self._in_live[asked] = self._live.space(namespace).find(id)
+        return self._in_live[asked]
 
     def find(self, namespace: str, id: str) -> Record | None:
         """The live record of an id; None: there is none."""
@@ -77,9 +100,9 @@ class Overlay:
 
     def _find_about(self, request: Request) -> set[int]:
         """What is about the same, but for passages of documents."""
-        spaces = self._both_spaces(request.namespace)
-        found = {s for space in spaces for s in space.about(request.edit) if s not in space.shelf}
-        return found - self._retired
+        wanted, space = self._topics_of(request.edit), self._live.space(request.namespace)
+        found = {s for s in space.about(wanted) if s not in space.shelf}
+        return found.union(self._draft(request.namespace).about(wanted)) - self._retired
 
     def _find_live(self, sequence: int) -> Record | None:
         there = sequence in self._added or sequence in self._back

@@ -6,7 +6,7 @@ batch see the earlier ones of the same batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from memedit.core.types import Record, Vectors, key_texts, mask_prompt
 from memedit.memory.journal import rows
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import Entry, Head, Stored
-from memedit.memory.live.space import Space, search_texts
+from memedit.memory.live.space import search_texts
 from memedit.memory.live.state import LiveSet
 from memedit.memory.meeting import (
     Span,
@@ -121,7 +121,7 @@ class Plan(Neighbours):
     def _leave_out(self, record: Record) -> None:
         self._retired.add(record.sequence)
         if record.sequence in self._added or record.sequence in self._back:
-            self._spaces[record.namespace].remove(record)
+            self._hide(record)
 
     def add(self, request: Request) -> Record:
         """The live record of one request that is in conflict with nothing."""
@@ -140,10 +140,11 @@ class Plan(Neighbours):
         place = old or self._find_place(request)
         others = [] if place is None else self._find_others(request, place)
         same = {record.sequence for record in others}
-        rivals = [self[sequence] for sequence in self._rivals(request, old) if sequence not in same]
+        pieces = self._find_pieces(request, old)
+        rivals = [self[s] for s in self._rivals(request, old, pieces) if s not in same]
         # Ids are unique among live records: a namesake goes whatever it says. And so does what is
         # replaced by its id, one of several values, too.
-        goes, pieces = {request.edit.id, *request.replaces}, self._find_pieces(request, old)
+        goes = {request.edit.id, *request.replaces}
         rivals = [
             r for r in rivals
             if own == r.sequence or r.id in goes or r.sequence in pieces or excludes(r, request)
@@ -225,7 +226,7 @@ class Plan(Neighbours):
             payloads=request.payloads,
         )
         texts = search_texts(edit)
-        vectors = np.stack([self._vectors[text] for text in texts])
+        vectors = np.array([self._vectors[text] for text in texts])
         stored = Stored(record, texts, vectors, mask_prompt(edit), request.payloads)
         # What was put into the place of a piece is one, too: it may get back the piece's time.
         piece = old if old is not None and has_dates(old) and hold_alike(old, record) else None
@@ -371,12 +372,6 @@ class Plan(Neighbours):
         self._log(Entry("add", record.sequence, reason, other))
         self._show(record)
 
-    def _show(self, record: Record) -> None:
-        """Let a record that the live set does not have be found."""
-        if record.namespace not in self._spaces:
-            self._spaces[record.namespace] = Space(self)
-        self._spaces[record.namespace].add(record)
-
     def _log(self, entry: Entry) -> None:
         self.entries.append(entry)
         self._pieces.note(entry)
@@ -387,16 +382,13 @@ class Plan(Neighbours):
 
     # -- what is in the way -----------------------------------------------------------------------
 
-    def _rivals(self, request: Request, old: Record | None) -> list[int]:
-        found = set() if old is None else {old.sequence}
+    def _rivals(self, request: Request, old: Record | None, pieces: Set[int]) -> list[int]:
+        found = {*pieces} if old is None else {old.sequence, *pieces}
         # What a person states retires what is in its place; a passage retires nothing.
         if place_of(request.source) is None:  # documents may say the same
             found |= self._find_about(request)
-        for space in self._both_spaces(request.namespace):
-            for id in (request.edit.id, *request.replaces):
-                if (sequence := space.find(id)) is not None:
-                    found.add(sequence)
-        found |= self._find_pieces(request, old)
+        for id in (request.edit.id, *request.replaces):
+            found.update(s for s in self._find_both(request.namespace, id) if s is not None)
         return sorted(found - self._retired)
 
     def _find_pieces(self, request: Request, old: Record | None) -> set[int]:

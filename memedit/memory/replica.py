@@ -6,7 +6,6 @@ What all have in common; how each hears of what others write is in
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from memedit.core.allocator import give_back_memory
+from memedit.core.collecting import collecting_later
 from memedit.core.errors import MemoryStoreError, UntrustedFileError
 from memedit.core.types import Payload
 from memedit.memory.journal.feed import Freshness
@@ -41,18 +41,6 @@ _MANY = 10_000
 _BROKEN = "broken"
 
 log = logging.getLogger(__name__)
-
-
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Millions of new objects and no garbage: looking for it again and again costs a third."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 class Replica(ABC):
@@ -208,7 +196,7 @@ class Replica(ABC):
         identity = journal.identity(metas)
         live = self.live
         afresh = identity.get("embedding") != self._embedding or not self._continues(journal)
-        with _collecting_later() if afresh else nullcontext():
+        with collecting_later() if afresh else nullcontext():
             if afresh:  # new, re-encoded elsewhere, or gone back to a backup
                 live, news = self._read_afresh(journal, identity)
             else:

@@ -85,6 +85,8 @@ def check_request(request: Request) -> Request:
             f"valid_from {start} is not before valid_until {end}.",
             hint="Swap them, or leave one out; a day as valid_until ends when the next begins.",
         )
+    if start is request.valid_from and end is request.valid_until:  # as nearly always: none
+        return request
     return replace(request, valid_from=start, valid_until=end)
 
 

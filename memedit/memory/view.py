@@ -15,6 +15,7 @@ from memedit.memory import slots
 from memedit.memory.documents import Shelves
 from memedit.memory.encoding import Encode
 from memedit.memory.live.search import Search, prepare_all, texts_of
+from memedit.memory.live.space import topics
 from memedit.memory.live.state import LiveSet
 from memedit.memory.slots import Replaced, Replacements
 
@@ -101,7 +102,7 @@ class Searchable(Shelves):
         if not record.edit.multiple:
             return []
         with self._current() as live:
-            about = live.space(record.namespace).about(record.edit)
+            about = live.space(record.namespace).about(topics(record.edit))
             found = [live.records[s] for s in sorted(about) if s != record.sequence]
         return [r for r in found if r.edit.multiple and r.holds_at(moment)]
 
@@ -113,7 +114,7 @@ class Searchable(Shelves):
     def before(self, record: Record, moment: datetime) -> Record | None:
         """What was in force before a live record; None: nothing is known."""
         with self._current() as live:
-            about = live.space(record.namespace).about(record.edit)
+            about = live.space(record.namespace).about(topics(record.edit))
             same = [live.records[sequence] for sequence in about]
         return slots.find_before(record, moment, same, self._replaced)
 

@@ -7,8 +7,10 @@ the first two around it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +28,9 @@ from memedit.memory.journal.stores import open_database
 
 __all__ = ["FILE", "LIVE", "PAYLOAD_CHANGES", "Journal"]
 
+_AT_ONCE = 64
+"""Records whose payloads lie in RAM as bytes, too."""
+
 
 class Journal(JournalReader):
     """The SQL side of one memory: a directory, a PostgreSQL database, or RAM.
@@ -37,6 +42,8 @@ class Journal(JournalReader):
 
     def __init__(self, address: Address, *, read_only: bool = False) -> None:
         super().__init__(open_database(address, read_only=read_only))
+        # By table: (statement, the order of its values; None: it names them).
+        self._inserts: dict[str, tuple[str, Sequence[str] | None]] = {}
         try:
             # Looked at now, so that a wrong path is told when the memory is opened, not at the
             # first edit.
@@ -63,6 +70,19 @@ class Journal(JournalReader):
         elif rows:
             self.connection.execute(statement, cast(Any, rows))
 
+    def _insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows of all columns, as the driver takes them: SQLAlchemy's own look at each value of
+        each row takes as long as the database does."""
+        if not rows:
+            return
+        if table.name not in self._inserts:
+            dialect = self.connection.dialect
+            made = insert(table).compile(dialect=dialect, column_keys=list(rows[0]))
+            self._inserts[table.name] = (str(made), made.positiontup)
+        statement, order = self._inserts[table.name]
+        given = list(map(itemgetter(*order), rows)) if order else list(rows)
+        self.connection.exec_driver_sql(statement, cast(Any, given))
+
     def put_meta(self, values: Mapping[str, str | None]) -> None:
         """Set these meta values; None deletes."""
         if not values:
@@ -78,7 +98,7 @@ class Journal(JournalReader):
         prompts that may be new, with their vectors."""
         relation_ids = self._put_relations(head, stored, relation_vectors)
         rows = [record_row(item.record, relation_ids.get(item.relation or "")) for item in stored]
-        self._execute(insert(records), rows)
+        self._insert(records, rows)
         pairs = [
             (item, text, vector)
             for item in stored
@@ -88,10 +108,13 @@ class Journal(JournalReader):
             {"id": id, "sequence": item.record.sequence, "text": text, "vector": to_bytes(vector)}
             for id, (item, text, vector) in enumerate(pairs, start=head.key + 1)
         ]
-        self._execute(insert(keys), key_rows)
+        self._insert(keys, key_rows)
+        # Some at a time: an editor of weights has megabytes for each.
+        for start in range(0, len(stored), _AT_ONCE):
+            some = stored[start : start + _AT_ONCE]
+            fresh = [_payload_rows(item.record.sequence, item.payloads) for item in some]
+            self._insert(payloads, list(chain.from_iterable(fresh)))
         for item in stored:
-            if item.payloads:
-                self.put_payloads({item.record.sequence: item.payloads})
             if item.copy_of is not None:
                 self._copy_payloads(item.copy_of, item.record.sequence)
 
@@ -118,14 +141,9 @@ class Journal(JournalReader):
     def put_payloads(self, given: Mapping[int, Mapping[str, Payload]]) -> None:
         """Store payloads, replacing those of the same record and editor."""
         for sequence, by_editor in given.items():
-            for editor, payload in by_editor.items():
-                tensors, values = payload_bytes.dump(payload)
-                self._execute(
-                    delete(payloads).where(
-                        payloads.c.sequence == sequence, payloads.c.editor == editor
-                    )
-                )
-                row = {"sequence": sequence, "editor": editor, "tensors": tensors, "values": values}
+            for row in _payload_rows(sequence, by_editor):
+                same = (payloads.c.sequence == sequence, payloads.c.editor == row["editor"])
+                self._execute(delete(payloads).where(*same))
                 self._execute(insert(payloads), [row])
 
     def log(self, head: Head, entries: Iterable[Entry]) -> None:
@@ -145,7 +163,7 @@ class Journal(JournalReader):
             }
             for id, entry in enumerate(entries, start=head.event + 1)
         ]
-        self._execute(insert(events), rows)
+        self._insert(events, rows)
 
     def note_payloads(self) -> None:
         """Let other processes know that payloads were put in without an event."""
@@ -180,3 +198,9 @@ class Journal(JournalReader):
         """Overwrite (or make) the journal in a directory with this one, atomically. False where
         this one is no file: :mod:`memedit.memory.journal.copying` copies those."""
         return self.database.copy_file(self.connection, folder)
+
+
+def _payload_rows(sequence: int, by_editor: Mapping[str, Payload]) -> Iterator[dict[str, Any]]:
+    for editor, payload in by_editor.items():
+        tensors, values = payload_bytes.dump(payload)
+        yield {"sequence": sequence, "editor": editor, "tensors": tensors, "values": values}

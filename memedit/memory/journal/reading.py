@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -172,11 +173,14 @@ class JournalReader(JournalConnection):
         by name if few, else by range, some at a time."""
         if not ids:
             return
-        statement = select(column, *columns)
+        statement, wanted = select(column, *columns), set(ids)
         if len(ids) <= _FEW:
-            yield from self._all(statement.where(column.in_(ids)))
+            first, last = min(wanted), max(wanted)
+            # After a change they follow each other: to name each takes as long as to read it.
+            follow = last - first + 1 == len(wanted)
+            chosen = column.between(first, last) if follow else column.in_(ids)
+            yield from self._all(statement.where(chosen))
             return
-        wanted = set(ids)
         for rows in self.stream(statement.where(column.between(ids[0], ids[-1])), _CHUNK):
             yield from (row for row in rows if row[0] in wanted)
 
@@ -200,8 +204,10 @@ class JournalReader(JournalConnection):
         found = np.empty((len(ids), dimension), np.float16 if rounded else np.float32)
         place = {id: at for at, id in enumerate(ids)}
         with np.errstate(over="ignore"):  # a damaged one: infinite is as good
-            for id, vector in self._choose((keys.c.vector,), keys.c.id, ids):
-                found[place.pop(id)] = from_bytes([vector], dimension)[0]
+            rows = self._choose((keys.c.vector,), keys.c.id, ids)
+            while some := list(islice(rows, _FEW)):
+                places = [place.pop(row[0]) for row in some]
+                found[places] = from_bytes([row[1] for row in some], dimension)
         if place:
             raise KeyError(f"there is no key {min(place)}")
         return found

@@ -26,6 +26,9 @@ DAMAGE = (
 """What reading content that no memory wrote raises."""
 
 _MULTIPLE = {"multiple": True}
+_FLOAT = np.dtype("<f4")
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""A value as the shortest JSON."""
 
 
 @contextmanager
@@ -149,6 +152,10 @@ CONTENT = tuple(column for column in records.columns if column.name not in ("rel
 """The columns of a record that its edit and its dates are made of."""
 
 
+_COLUMNS = (*(column.name for column in CONTENT), "relation", "digest")
+"""All of a record, in the order in which its hash is made of them."""
+
+
 def to_record(row: Any, lazy: LazyReader | None = None) -> Record:
     """The record of a row with these columns by name; as :func:`make_record`."""
     return make_record([getattr(row, column.name) for column in CONTENT], lazy)
@@ -208,20 +215,27 @@ def _column(edit: Edit) -> str:
 
 def to_bytes(vector: Vectors) -> bytes:
     """Little-endian float32."""
-    return np.asarray(vector, dtype="<f4").tobytes()
+    return np.asarray(vector, dtype=_FLOAT).tobytes()
 
 
 def from_bytes(blobs: Sequence[bytes], dimension: int) -> Vectors:
-    """[n, dimension] of :func:`to_bytes` rows."""
-    flat = np.frombuffer(b"".join(blobs), dtype="<f4")
+    """[n, dimension] of :func:`to_bytes` rows.
+
+    Raises:
+        ValueError: one is of another length.
+    """
+    size = dimension * _FLOAT.itemsize
+    # Of each, not of all together: what one lacks, another could have too much.
+    if any(len(blob) != size for blob in blobs):
+        raise ValueError(f"a vector is not of {dimension} numbers")
+    flat = np.frombuffer(b"".join(blobs), dtype=_FLOAT)
     return flat.reshape(len(blobs), dimension).astype(np.float32, copy=False)
 
 
 def record_row(record: Record, relation: int | None) -> dict[str, Any]:
     """What :func:`to_record` needs, with its hash."""
-    names = (column.name for column in CONTENT)
-    row = dict(zip(names, list_content(record), strict=True)) | {"relation": relation}
-    return row | {"digest": digest(row)}
+    content = [*list_content(record), relation]
+    return dict(zip(_COLUMNS, [*content, _hash(content)], strict=True))
 
 
 def list_content(record: Record) -> list[Any]:
@@ -236,6 +250,8 @@ def list_content(record: Record) -> list[Any]:
 
 def digest(row: Mapping[str, Any]) -> str:
     """Hash of a record row's content, to notice a damaged file."""
-    content = [row[column.name] for column in records.columns if column.name != "digest"]
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _hash([row[name] for name in _COLUMNS[:-1]])
+
+
+def _hash(content: Sequence[Any]) -> str:
+    return hashlib.sha256(to_json(content).encode()).hexdigest()

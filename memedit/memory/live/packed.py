@@ -15,7 +15,7 @@ import numpy as np
 from memedit.core.errors import InvalidEditError, MemoryStoreError
 from memedit.core.types import Ids, Record
 from memedit.memory.journal.payloads import LazyReader
-from memedit.memory.journal.rows import DAMAGE, list_content, make_record
+from memedit.memory.journal.rows import DAMAGE, list_content, make_record, to_json
 from memedit.memory.live.postings import Postings
 
 _PROMPT, _TARGET = 4, 5
@@ -25,7 +25,6 @@ _LITTLE = 1 << 16  # bytes that are not worth closing up
 _KEPT = 1 << 14
 """Records that stay as objects: all of a small memory."""
 Limits = tuple[datetime | None, datetime | None]
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class _Packed(NamedTuple):
@@ -234,4 +233,4 @@ def _check_spans(content: Any, places: Ids) -> None:
 
 
 def _pack(record: Record) -> bytes:
-    return _to_json(list_content(record)).encode("utf-8", "surrogatepass")
+    return to_json(list_content(record)).encode("utf-8", "surrogatepass")

@@ -59,17 +59,23 @@ class Postings:
         """File many (key, value) at once."""
         many = list(pairs)
         # What is sorted in costs a sort of everything: not for each batch of a large memory.
-        if len(many) > max(_FEW, len(self._state.keys) // _SHARE):
+        if self._waiting + len(many) > max(_FEW, len(self._state.keys) // _SHARE):
             self._settle(many)
-        else:
-            for key, value in many:
-                self.add(key, value)
+            return
+        new = self._state.new
+        for key, value in many:
+            new.setdefault(key, []).append(value)
+        self._waiting += len(many)
 
     def get(self, key: int) -> list[int]:
         """The values of a key, oldest first."""
         state = self._state
-        found = [state.values[at] for at in _places(state, key)]
-        return found + state.new[key] if key in state.new else found
+        new = state.new.get(key, [])
+        # Most keys that are asked for are unknown: looked at first, since a generator costs more.
+        at = bisect_left(state.keys, key)
+        if at == len(state.keys) or state.keys[at] != key:
+            return list(new)
+        return [state.values[at] for at in _places(state, key)] + new
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, int):

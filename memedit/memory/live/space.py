@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -162,21 +162,20 @@ class Space:
             made._enter_odd(record)
         return made
 
-    def about(self, edit: Edit) -> set[int]:
-        """Records that share a topic with ``edit``."""
-        wanted = set(topics(edit))
+    def about(self, wanted: Collection[str]) -> set[int]:
+        """Records that share one of these :func:`topics`."""
         with self._late:
             self._enter_topics()
             found = {s for topic in wanted for s in self._by_topic.get(code_of(topic))}
         # What is not about the same must never be superseded by chance, or by a crafted topic.
         records = self._records
-        return {s for s in found if not wanted.isdisjoint(topics(records[s].edit))}
+        return {s for s in found if not set(wanted).isdisjoint(topics(records[s].edit))}
 
     def _enter_topics(self, most: int | None = None) -> None:
         """Worked out when a writer first asks: readers, and a start, never need them."""
-        new = self._new.take_first(most)
-        if not len(new):
+        if not len(self._new):
             return
+        new = self._new.take_first(most)
         self._by_topic.extend(
             (code_of(topic), sequence)
             for sequence in new.tolist()
