@@ -67,6 +67,16 @@ _NUMBERED = re.compile(r"(?:^|(?<=\s))\(?\d[.)]\s")
 """Before each of several things on one line: "1) the port 2) the host"."""
 _MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
+_SHORT = {
+    "ext": "extension", "pw": "password", "pwd": "password", "appt": "appointment",
+    "tel": "telephone", "addr": "address", "dept": "department", "mgr": "manager",
+    "temp": "temperature", "max": "maximum", "min": "minimum", "qty": "quantity",
+    "wk": "week", "hr": "hour", "yr": "year", "asst": "assistant", "biz": "business",
+    "sub": "subscription", "mon": "Monday", "tue": "Tuesday", "tues": "Tuesday",
+    "wed": "Wednesday", "thu": "Thursday", "thur": "Thursday", "thurs": "Thursday",
+    "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
+}  # fmt: skip
+"""Words as people cut them short."""
 _NOW = re.compile(
     r"(?<!\bfrom)(?<!\buntil)(?<!\btill)(?<!\bby)(?<!\bto)(?<!\bor),? \b"
     r"(?:(?:as of )?(?:today|now)|nowadays|these days|currently|right now|at the moment|"
@@ -118,6 +128,10 @@ class House:
         names = frozenset(word for word in words if not word.islower())
         told = find_spans(records), find_moves(records)
         return cls(name, by_letter, names, about if name else (), known, *told)
+
+    def writes(self, word: str) -> bool:
+        """Whether an edit has a word, or its plural."""
+        return any(w in self.names or w in self.words.get(w[0], ()) for w in (word, f"{word}s"))
 
     def is_about(self, turn: str) -> bool:
         """Whether a request has at least two words, or half of its own, of one edit."""
@@ -248,10 +262,14 @@ def drop_now(turn: str) -> str:
 
 
 def respell(text: str, house: House) -> str:
-    """The text, each unknown word in small letters as the nearest word that an edit has."""
+    """The text, each unknown word in small letters as the nearest word that an edit has, and what
+    is cut short in full where an edit has it so."""
 
     def nearest(match: re.Match[str]) -> str:
         word = match[0]
+        full = _SHORT.get(word, "")
+        if full and house.writes(full):
+            return full
         if len(word) < _LETTERS or not word.islower() or word in house.known:
             return word
         # A slip adds or leaves out a letter at most; to compare costs the product of the lengths.
