@@ -22,7 +22,7 @@ from memedit.core.text import find_sentence_starts, words_of
 from memedit.core.types import Decision, Hit, Record, Role
 from memedit.model.ellipsis import fill_in, find_last_question
 from memedit.model.moves import Move, find_moves
-from memedit.model.shapes import reshape
+from memedit.model.shapes import find_hours_of, reshape
 from memedit.model.spans import Span, find_spans
 
 MOST_EDITS = 2_000
@@ -348,7 +348,11 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
     whole = [
         *spelt,
         *_find_new(filled, readings.turn),
-        *(d for d in (*housed, *shaped) if any((h.bearing or 0) >= _SURE for h in d.bearing)),
+        *(
+            d
+            for d in (*housed, *(d for d in shaped if _tells_hours(d, readings.turn)))
+            if any((h.bearing or 0) >= _SURE for h in d.bearing)
+        ),
     ]
     found_any = (d for d in whole if d.bearing or d.disagrees)
     best = max(found_any, key=lambda d: (bool(d.disagrees), _rate_surest(d)), default=None)
@@ -364,6 +368,13 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
     for hits in told:
         own = add_informing(own, hits)
     return own
+
+
+def _tells_hours(found: Decision, turn: str) -> bool:
+    """Whether what is found names all that a turn asks the hours of, if it does ask for hours: the
+    library's are not its canteen's."""
+    asked = _stem_words(find_hours_of(turn))
+    return all(asked <= _stem_words(hit.record.edit.statement) for hit in found.bearing)
 
 
 def _ids(decision: Decision) -> set[str]:

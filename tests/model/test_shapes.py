@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.model.shapes import reshape
+from memedit.model.shapes import find_hours_of, reshape
 
 
 @pytest.mark.parametrize(("question", "shape"), [
@@ -16,13 +16,26 @@ from memedit.model.shapes import reshape
     ("Do I have to pay for parking?", "What does parking cost?"),
     ("Does breakfast cost extra?", "What does breakfast cost?"),
     ("How long is the branch in Linz open?", "Until when is the branch in Linz open?"),
+    ("Is the library open on Sunday?", "When is the library open?"),
+    ("are you closed on bank holidays", "When are you open?"),
+    ("Are you open tomorrow?", "When are you open?"),
+    ("When does the library close on Saturday?", "Until when is the library open on Saturday?"),
+    ("What time do you close?", "Until when are you open?"),
 ])  # fmt: skip
 def test_another_shape(question: str, shape: str) -> None:
     assert shape in reshape(question)
 
 
 @pytest.mark.parametrize("question", [
-    "How much is it?", "Is there a lift?", "Is the shop open?", "How long is the film?", "Parking?"
+    "How much is it?", "Is there a lift?", "Is the shop open?", "Is it open on Sunday?",
+    "Is the bid open to students?", "When does it close?", "When do the doors close behind me?",
+    "How long is the film?", "Parking?"
 ])  # fmt: skip
 def test_most_have_one_shape(question: str) -> None:
     assert reshape(question) == ()
+
+
+def test_what_the_hours_of_are_asked() -> None:
+    assert find_hours_of("When does the canteen close?") == "the canteen"
+    assert find_hours_of("Are you open on Sundays?") == "you"
+    assert find_hours_of("How much is breakfast?") == ""
