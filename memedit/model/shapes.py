@@ -2,7 +2,7 @@
 whether it is free.
 
 "How much is breakfast?" is answered by "Breakfast is included.", "Is breakfast included?" by
-"Breakfast costs 12 euros.", "Are you open on Sundays?" by "We are open Monday to Friday.".
+"Breakfast costs 12 euros.", "When do you close?" by "We are open until 6 pm.".
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ _WHEN = (
     r"days?|weekends?|weekdays?|(?:bank |public )?holidays?|easter|christmas(?: (?:day|eve))?|"
     r"new year['’]?s (?:day|eve)|tomorrow|tonight)(?: (?:morning|afternoon|evening|night)s?)?)"
 )
-_OPEN_ON = re.compile(rf"(?P<be>is|are) {_THING} (?:open|closed|shut) {_WHEN}\s?\?*$", re.I)
-"""A day of which hours say only by naming others: "Are you open on Sundays?"."""
 _CLOSES = re.compile(
     rf"(?:when|(?:at )?what time) (?P<do>does|do) {_THING} (?:close|shut)"
     rf"(?P<rest>(?: {_WHEN})?)\s?\?*$",
@@ -51,7 +49,7 @@ _FEES = ("fee", "charge", "deposit", "surcharge")
 def find_hours_of(question: str) -> str:
     """What a question asks the opening hours of, where it is read in another shape; ""."""
     text = " ".join(question.split())
-    found = (_OPEN_ON.match(text) or _CLOSES.match(text)) if len(text) <= _LONGEST else None
+    found = _CLOSES.match(text) if len(text) <= _LONGEST else None
     return found["what"] if found else ""
 
 
@@ -71,8 +69,6 @@ def reshape(question: str) -> tuple[str, ...]:
         return (f"What is the {what}?" if what.endswith(_FEES) else f"What does {what} cost?",)
     if found := _OPEN.match(text):
         return (f"Until when {found['be']} {found['what']} open{found['rest']}?",)
-    if found := _OPEN_ON.match(text):
-        return (f"When {found['be'].lower()} {found['what']} open?",)
     if found := _CLOSES.match(text):
         be = "is" if found["do"].lower() == "does" else "are"
         return (f"Until when {be} {found['what']} open{found['rest']}?",)

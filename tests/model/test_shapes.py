@@ -16,9 +16,6 @@ from memedit.model.shapes import find_hours_of, reshape
     ("Do I have to pay for parking?", "What does parking cost?"),
     ("Does breakfast cost extra?", "What does breakfast cost?"),
     ("How long is the branch in Linz open?", "Until when is the branch in Linz open?"),
-    ("Is the library open on Sunday?", "When is the library open?"),
-    ("are you closed on bank holidays", "When are you open?"),
-    ("Are you open tomorrow?", "When are you open?"),
     ("When does the library close on Saturday?", "Until when is the library open on Saturday?"),
     ("What time do you close?", "Until when are you open?"),
 ])  # fmt: skip
@@ -37,5 +34,5 @@ def test_most_have_one_shape(question: str) -> None:
 
 def test_what_the_hours_of_are_asked() -> None:
     assert find_hours_of("When does the canteen close?") == "the canteen"
-    assert find_hours_of("Are you open on Sundays?") == "you"
+    assert find_hours_of("What time do you close?") == "you"
     assert find_hours_of("How much is breakfast?") == ""
