@@ -14,6 +14,8 @@ from memedit.editors.prompting.wording import write_digits
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.restating import NO_UNIT
 
+MOST_EDITS = 20_000
+"""Edits of a memory up to which its history is looked at: it is read row by row."""
 _MOST = 4
 """Words of a value."""
 
@@ -23,22 +25,24 @@ def add_former(
 ) -> Decision:
     """The decision, its hits with the values that their slots had before: what the edit says that
     the base would say, and what the edit replaced; of a statement, the value in which it differs
-    from the one of its form that it replaced."""
+    from the one of its form that it replaced. What replicas share is not asked: they answer from
+    their copy, also while the database is away."""
     if not decision.bearing or decision.named:  # of another time, what was is what is asked
         return decision
     moment = as_of or datetime.now(UTC)
+    own = isinstance(store, EditMemory) and not store.shared and len(store) <= MOST_EDITS
 
     def add(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
-        return tuple(_add(hit, store, moment) for hit in hits)
+        return tuple(_add(hit, store if own else None, moment) for hit in hits)
 
     return replace(decision, hits=add(decision.hits), informs=add(decision.informs))
 
 
-def _add(hit: Hit, store: EditMemory | MemoryView, moment: datetime) -> Hit:
+def _add(hit: Hit, store: EditMemory | MemoryView | None, moment: datetime) -> Hit:
     edit = hit.record.edit
     if edit.multiple or hit.passage is not None:
         return hit
-    older = store.before(hit.record, moment)
+    older = None if store is None else store.before(hit.record, moment)
     values = (edit.target_true, "" if older is None else _find_value(older.edit, edit))
     former = tuple(value for value in dict.fromkeys(values) if value)
     return replace(hit, former=former) if former else hit

@@ -212,7 +212,6 @@ def test_another_value_in_other_words_replaces(desk: Desk, old: str, new: str) -
      "The bus from the market to the harbour leaves every 20 minutes."),
     ("The bus to Halm costs 3 euros.", "Is the bus to Halm free? I think so."),
     ("Deliveries go to gate 4.", "Deliveries go to gate 6 until 3 May."),
-    ("The pool closes on 15 September.", "From 1 June the pool closes on 30 September."),
     ("The season runs from April to October.",
      "The season ran from May to November under the old licence."),
     ("Breakfast at the inn costs 12 pounds.", "Breakfast in bed at the inn costs 17 pounds."),

@@ -83,7 +83,6 @@ def test_what_holds_no_longer_is_retired() -> None:
     "It is not true that the Larch plan no longer costs 30 euros.",
     "Ada says that the Larch plan no longer costs 30 euros.",
     "Is it true that the Larch plan no longer costs 30 euros?",
-    "From 1 May the Larch plan no longer costs 30 euros.",
     "Perhaps the Larch plan no longer costs 30 euros.",
 ])  # fmt: skip
 def test_what_may_not_be_denied_is_told_and_stays(text: str) -> None:

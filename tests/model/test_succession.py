@@ -95,13 +95,11 @@ def test_what_is_likely_corrected_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     ("old", "new"),
     [
         ("Goods go back within 30 days. Send them to Graz.", NEW),  # the second sentence stays
-        (OLD, "From 1 May our refund window is 45 days."),
         (OLD, "Our refund window is going to be 45 days."),
         (OLD, "This week our refund window is 45 days."),
         ("Goods go back within 30 days\nShipping is free", NEW),
         ("Goods go back within 30 days. send them to Graz.", NEW),
         (OLD, "Until further notice our refund window is 45 days."),
-        (OLD, "Starting in May our refund window is 45 days."),
         (OLD, "This weekend our refund window is 45 days."),
         (OLD, "We'll give you 45 days for a refund."),
         (OLD, "Our refund window is 45 days soon."),
