@@ -359,7 +359,7 @@ def verify_report(report: VerifyReport, where: str) -> None:
     if report.ok:
         say(f"{where} is sound: {report.records:,} edits, version {report.version}.", "green")
         return
-    say(f"{where} is damaged; what was found: {len(report.problems):,}", "bold red")
+    say(f"{where} is damaged. Problems: {len(report.problems):,}", "bold red")
     for problem in report.problems:
         say(f"  {problem}")
 

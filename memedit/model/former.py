@@ -25,12 +25,14 @@ def add_former(
 ) -> Decision:
     """The decision, its hits with the values that their slots had before: what the edit says that
     the base would say, and what the edit replaced; of a statement, the value in which it differs
-    from the one of its form that it replaced. What replicas share is not asked: they answer from
-    their copy, also while the database is away."""
+    from the one of its form that it replaced.
+
+    The history is asked of a directory alone. Replicas answer from their copy, also while the
+    database is away; and a database in RAM does not survive that a reader is interrupted."""
     if not decision.bearing or decision.named:  # of another time, what was is what is asked
         return decision
     moment = as_of or datetime.now(UTC)
-    own = isinstance(store, EditMemory) and not store.shared and len(store) <= MOST_EDITS
+    own = isinstance(store, EditMemory) and store.path is not None and len(store) <= MOST_EDITS
 
     def add(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
         return tuple(_add(hit, store if own else None, moment) for hit in hits)

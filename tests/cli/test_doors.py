@@ -102,7 +102,7 @@ def test_verify_is_one_command_with_the_codes_it_says(run: Run, tmp_path: Path) 
     with sqlite3.connect(journal) as database:
         database.execute("UPDATE records SET prompt = 'Tea is blue.'")
     database.close()
-    assert "problem" in run("verify", code=1).stdout
+    assert "is damaged. Problems: " in run("verify", code=1).stdout
     for each in memory.glob("*.sqlite*"):
         each.write_bytes(b"not a database, whatever it is called")
     found = json.loads(run("verify", "--json", code=1).stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +23,10 @@ def former(memory: EditMemory, query: str = ASKED, namespace: str = "default") -
     return [value for hit in decision.bearing for value in hit.former]
 
 
-def test_what_an_edit_replaced_and_what_the_base_would_say_are_its_former_values() -> None:
-    memory = EditMemory(None, HashingEncoder())
+def test_what_an_edit_replaced_and_what_the_base_would_say_are_its_former_values(
+    tmp_path: Path,
+) -> None:
+    memory = EditMemory(tmp_path / "memory", HashingEncoder())
     memory.add(PORT)
     assert former(memory) == []
     memory.add(Edit(PORT.prompt, "8642", "server"))
@@ -33,9 +36,9 @@ def test_what_an_edit_replaced_and_what_the_base_would_say_are_its_former_values
     assert former(memory, "Nothing of that") == []
 
 
-def test_of_a_statement_it_is_the_value_in_which_it_differs() -> None:
+def test_of_a_statement_it_is_the_value_in_which_it_differs(tmp_path: Path) -> None:
     """The fault: that tea was still £2.80 was confirmed where a statement had replaced another."""
-    memory = EditMemory(None, HashingEncoder())
+    memory = EditMemory(tmp_path / "memory", HashingEncoder())
     old = memory.add(Edit.from_statement("A pot of tea costs £2.80.", subject="tea")).record
     new = Edit.from_statement("A pot of tea now costs £3.10.", subject="tea")
     memory.add(new, replaces=[old.id])
@@ -62,8 +65,8 @@ def test_a_changed_value_is_found_in_sentences_of_one_form(old: str, new: str, v
     assert find_changed(old, new) == value
 
 
-def test_not_of_several_values_nor_of_another_namespace() -> None:
-    memory = EditMemory(None, HashingEncoder())
+def test_not_of_several_values_nor_of_another_namespace(tmp_path: Path) -> None:
+    memory = EditMemory(tmp_path / "memory", HashingEncoder())
     for value in ("red", "blue"):
         memory.add(Edit("The colours of the server are", value, "server", multiple=True))
     assert former(memory, "What are the colours of the server?") == []
@@ -72,8 +75,8 @@ def test_not_of_several_values_nor_of_another_namespace() -> None:
     assert former(memory, namespace="ours") == []
 
 
-def test_what_holds_only_later_is_not_former() -> None:
-    memory = EditMemory(None, HashingEncoder())
+def test_what_holds_only_later_is_not_former(tmp_path: Path) -> None:
+    memory = EditMemory(tmp_path / "memory", HashingEncoder())
     memory.add(PORT)
     later = datetime.now(timezone.utc) + timedelta(days=30)
     memory.add(Edit(PORT.prompt, "8642", "server"), valid_from=later)
