@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from memedit.memory import EditMemory
+from memedit.memory.journal import sqlite
 from tests.memory.helpers import CountingEncoder, capital, ids, sound
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,3 +82,24 @@ def test_processes_that_create_and_write_at_once(tmp_path: Path) -> None:
         assert memory.namespaces() == {"default": 1, "n0": 39, "n1": 36}
         assert memory.version == 150 == len({event.version for event in memory.history()})
         assert sound(memory)
+
+
+def test_a_file_that_another_process_is_just_turning_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: of three processes that created a memory at once one said that it is locked."""
+    turned: list[str] = []
+
+    class Locked:
+        def execute(self, statement: str) -> Any:
+            turned.append(statement)
+            if len(turned) < 5:
+                raise sqlite3.OperationalError("database is locked")
+            return sqlite3.connect(tmp_path / "f").execute(statement)
+
+    sqlite._use_wal(cast(sqlite3.Connection, Locked()))
+    assert len(turned) == 6
+    monkeypatch.setattr(sqlite, "_TURNING", -1.0)
+    turned.clear()
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        sqlite._use_wal(cast(sqlite3.Connection, Locked()))

@@ -31,6 +31,8 @@ FILE = JOURNAL
 
 BUSY_SECONDS = 30.0
 """How long a statement waits for another process's write to end."""
+_TURNING = 5.0
+"""Seconds for which a new file is tried to be turned to write-ahead logging."""
 _STEP = 250
 """Milliseconds that it waits at a stretch: SQLite looks at no signal meanwhile."""
 
@@ -369,8 +371,18 @@ def _allow_attaching(connection: sqlite3.Connection, databases: int) -> None:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        connection.execute("PRAGMA journal_mode=WAL")
+    """Here SQLite does not wait for a lock: of processes that make a file at once each tries again
+    until one of them has turned it."""
+    end = time.monotonic() + _TURNING
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def _is_free_for(connection: sqlite3.Connection, needed: frozenset[str]) -> bool:
