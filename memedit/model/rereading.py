@@ -70,13 +70,13 @@ _WORD = re.compile(r"[^\W\d_]+")
 _SHORT = {
     "ext": "extension", "pw": "password", "pwd": "password", "appt": "appointment",
     "tel": "telephone", "addr": "address", "dept": "department", "mgr": "manager",
-    "temp": "temperature", "max": "maximum", "min": "minimum", "qty": "quantity",
-    "wk": "week", "hr": "hour", "yr": "year", "asst": "assistant", "biz": "business",
-    "sub": "subscription", "mon": "Monday", "tue": "Tuesday", "tues": "Tuesday",
+    "temp": "temperature", "max": "maximum", "qty": "quantity",
+    "wk": "week", "yr": "year", "asst": "assistant", "biz": "business",
+    "mon": "Monday", "tue": "Tuesday", "tues": "Tuesday",
     "wed": "Wednesday", "thu": "Thursday", "thur": "Thursday", "thurs": "Thursday",
     "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }  # fmt: skip
-"""Words as people cut them short."""
+"""Words as people cut them short, but for those that may be others ("hr", "10 min")."""
 _NOW = re.compile(
     r"(?<!\bfrom)(?<!\buntil)(?<!\btill)(?<!\bby)(?<!\bto)(?<!\bor),? \b"
     r"(?:(?:as of )?(?:today|now)|nowadays|these days|currently|right now|at the moment|"
