@@ -135,17 +135,16 @@ def add(
         queries=tuple(queries or ()),
         because_of=tuple(because_of or ()),
     )
-    with open_memory(memory, encoder) as store, store.comparing():
-        from memedit.model.correcting import find_options
+    with open_memory(memory, encoder) as store:
+        from memedit.model.correcting import add_by_default
         from memedit.model.several import apply_default
 
-        new = apply_default(new, store.encoder, multiple)
-        store.check_reasons(new, namespace)
-        receipt = store.add(
-            new,
-            **find_options(store, new, namespace, valid_from, valid_until),
-            namespace=namespace,
+        receipt = add_by_default(
+            store,
+            apply_default(new, store.encoder, multiple),
+            namespace,
             source=check_source(source),
+            valid_from=valid_from,
             valid_until=valid_until,
         )
     if json:

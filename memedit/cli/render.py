@@ -254,8 +254,8 @@ def record(shown: Record, events: Sequence[Event]) -> None:
 def receipt(given: Receipt, where: str) -> None:
     """What became of an edit."""
     if given.status == "duplicate":
-        say(f"Already in {where}: {given.id} (nothing changed).")
-        return
+        lead = f"Already in {where}: {given.id} (nothing changed): "
+        return tell(Text.assemble(lead, fact(given.record)))
     stdout().print(
         Text.assemble(("Added ", "green"), f"{given.id}: ", fact(given.record)), soft_wrap=True
     )

@@ -10,12 +10,13 @@ from datetime import datetime, tzinfo
 from memedit.core.errors import UnknownEditError
 from memedit.core.moments import UTC, Moment, is_day, moment_of
 from memedit.core.phases import phase
-from memedit.core.types import DEFAULT_NAMESPACE, Hit, Record, Vectors
+from memedit.core.text import normalise
+from memedit.core.types import DEFAULT_NAMESPACE, Edit, Hit, Record, Vectors
 from memedit.memory import slots
 from memedit.memory.documents import Shelves
 from memedit.memory.encoding import Encode
 from memedit.memory.live.search import Search, prepare_all, texts_of
-from memedit.memory.live.space import topics
+from memedit.memory.live.space import topics, topics_in_other_forms
 from memedit.memory.live.state import LiveSet
 from memedit.memory.slots import Replaced, Replacements
 
@@ -105,6 +106,16 @@ class Searchable(Shelves):
             about = live.space(record.namespace).about(topics(record.edit))
             found = [live.records[s] for s in sorted(about) if s != record.sequence]
         return [r for r in found if r.edit.multiple and r.holds_at(moment)]
+
+    def restating(self, edit: Edit, namespace: str) -> list[Record]:
+        """The live records, oldest first, that state the same as an edit in another form: as a
+        whole sentence, or as a prompt and what follows it. Passages of documents are none."""
+        with self._current() as live:
+            space = live.space(namespace)
+            about = sorted(space.about(topics_in_other_forms(edit)))
+            found = [live.records[s] for s in about if s not in space.shelf]
+        said = normalise(edit.statement)
+        return [record for record in found if normalise(record.edit.statement) == said]
 
     def then(self, record: Record, moment: datetime) -> Record:
         """What was in force at a moment instead of a live record that has no ``valid_from``: what

@@ -27,7 +27,7 @@ from memedit.core.text import (
     words_of,
 )
 from memedit.core.types import Decision, Edit, Hit, Record
-from memedit.memory import EditMemory
+from memedit.memory import EditMemory, Receipt
 from memedit.model.beginning import awaits_its_day, read_beginning
 from memedit.model.copies import is_changed_copy
 from memedit.model.denying import ends, is_gone, name_goes_on, says_only_end
@@ -85,8 +85,10 @@ def find_corrections(
 ) -> Corrections:
     """What a new edit corrects among the facts that hold at a moment (None: now).
 
-    Facts with its very prompt are the memory's matter, and not among them. A scope without trained
-    probabilities finds only what is said to hold no longer.
+    Facts with its very prompt are the memory's matter, and not among them. What states the same in
+    another form (a sentence; a prompt and what follows it) is repeated, or replaced where the new
+    edit brings more than it. A scope without trained probabilities finds beside that only what is
+    said to hold no longer.
 
     A statement that names its first day and says otherwise from then on ("From 1 January the fee is
     60 euros.") replaces from that day.
@@ -96,6 +98,39 @@ def find_corrections(
     """
     if not len(judge.memory):
         return Corrections()
+    twins = judge.memory.restating(edit, namespace)
+    known = next((r for r in twins if _needs_no_more(r, edit, moment)), None)
+    if known is not None:
+        return Corrections(repeats=known)
+    found = _find_others(judge, edit, namespace, moment, sure)
+    return _put_in_place(found, twins) if twins else found
+
+
+def _needs_no_more(old: Record, edit: Edit, moment: datetime | None) -> bool:
+    """Whether a record that states the same holds as it is for a new edit, of no date."""
+    if moment is not None or not old.holds_at(datetime.now(UTC)):
+        return False
+    known = old.edit
+    found_by = {*edit.queries} <= {*known.queries} and {*edit.excluded} <= {*known.excluded}
+    rests = {*edit.because_of} <= {*known.because_of}
+    # With a prompt, or a subject, it is found and fitted where a whole sentence is not.
+    named = edit.subject is None or known.subject is not None
+    parted = edit.is_statement or (named and not known.is_statement)
+    return found_by and rests and parted
+
+
+def _put_in_place(found: Corrections, twins: Sequence[Record]) -> Corrections:
+    """What a new edit corrects where it also takes the place of what states the same otherwise."""
+    own = {record.sequence for record in twins}
+    others = (r for r in found.replaces if r.sequence not in own)
+    perhaps = tuple(r for r in found.perhaps if r.sequence not in own)
+    return replace(found, repeats=None, replaces=(*twins, *others), perhaps=perhaps)
+
+
+def _find_others(
+    judge: Judge, edit: Edit, namespace: str, moment: datetime | None, sure: float
+) -> Corrections:
+    """What it corrects that does not state the same; its own words may say from when on."""
     begins = read_beginning(edit, judge.memory.zone)
     if begins is not None:
         then = moment or begins.start
@@ -214,30 +249,41 @@ def make_options(
     Raises:
         InvalidEditError: no date.
     """
-    replaces, perhaps, since = found.replaces, found.perhaps, found.since
+    # With dates of its own what repeats another takes its place.
+    repeated = () if found.repeats is None else (found.repeats,)
+    replaces, perhaps, since = (*found.replaces, *repeated), found.perhaps, found.since
     if until is not None:
         end = moment_of(until, "valid_until", InvalidEditError, zone=memory.zone, last=True)
         if end <= max(datetime.now(UTC), since or datetime.now(UTC)):
-            replaces, perhaps, since = (), (*replaces, *perhaps), None
+            replaces, perhaps, since = (), (*found.replaces, *perhaps), None
     named = {"replaces": replaces, "perhaps": perhaps}
     told: dict[str, Any] = {name: [r.id for r in records] for name, records in named.items()}
     return told if since is None else told | {"valid_from": since}
 
 
-def find_options(
+def add_by_default(
     memory: EditMemory,
     edit: Edit,
     namespace: str,
-    since: Moment | None = None,
-    until: Moment | None = None,
-) -> dict[str, Any]:
-    """What :meth:`EditMemory.add` must be told of an edit's corrections, by the default scope: the
-    language model is not needed. ``since`` and ``until``: its ``valid_from`` and ``valid_until``,
-    as in :func:`make_options`."""
-    if not len(memory):
-        return {"valid_from": since}
-    found = find_corrections(Judge(memory), edit, namespace, find_start(memory, since))
-    return {"valid_from": since} | make_options(found, memory, until)
+    *,
+    source: str = "",
+    valid_from: Moment | None = None,
+    valid_until: Moment | None = None,
+) -> Receipt:
+    """Add an edit with what it corrects, by the default scope: the language model is not needed.
+
+    Raises:
+        InvalidEditError: no date; a reason that is not in force. Nothing was stored.
+    """
+    with memory.comparing():
+        memory.check_reasons(edit, namespace)
+        found, start = Corrections(), find_start(memory, valid_from)
+        if len(memory):
+            found = find_corrections(Judge(memory), edit, namespace, start)
+        if found.repeats is not None and valid_from is valid_until is None:
+            return Receipt(found.repeats.id, "duplicate", memory.version, found.repeats)
+        told = {"valid_from": valid_from} | make_options(found, memory, valid_until)
+        return memory.add(edit, namespace=namespace, source=source, valid_until=valid_until, **told)
 
 
 def find_start(memory: EditMemory, since: Moment | None) -> datetime | None:

@@ -132,6 +132,17 @@ def test_adding_twice_changes_nothing(run: Run) -> None:
     assert told(run("edit", "list", "--json"))["version"] == 1
 
 
+def test_the_same_fact_in_another_form_is_there_once_and_it_is_said(run: Run) -> None:
+    stated, parts = "The head librarian is Priya Nair.", ("The head librarian is", "Priya Nair")
+    run("edit", "add", stated)
+    assert "Replaces" in (changed := run("edit", "add", *parts)).stdout
+    assert stated in changed.stdout
+    again = run("edit", "add", stated).stdout
+    assert "Already in" in again and "The head librarian is Priya Nair" in again
+    assert added(run, stated)["status"] == "duplicate"
+    assert told(run("edit", "list", "--json"))["total"] == 1
+
+
 def test_a_new_value_replaces_the_old_and_says_so(run: Run) -> None:
     old = added(run, *FRANCE)
     result = run("edit", "add", "The capital of France is", "Nice", "--subject", "France")

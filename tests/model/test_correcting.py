@@ -210,6 +210,71 @@ def test_a_statement_that_says_more_is_no_repetition(acme: Decider, text: str) -
     assert same.repeats is not None and same.perhaps == ()
 
 
+LIBRARIAN = Edit.from_statement("The head librarian is Priya Nair.")
+IN_PARTS = Edit("The head librarian is", "Priya Nair")
+SPLIT = Edit("The head librarian", "is Priya Nair")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (IN_PARTS, LIBRARIAN),
+        (IN_PARTS, SPLIT),
+        (replace(IN_PARTS, multiple=True), LIBRARIAN),
+        (replace(IN_PARTS, subject="head librarian", id=""), LIBRARIAN),
+        (replace(IN_PARTS, queries=("Who runs it?",), id=""), replace(SPLIT, id="mine")),
+    ],
+)
+def test_what_states_the_same_in_another_form_is_there_already(old: Edit, new: Edit) -> None:
+    decider = facts(Edit("The head cook is", "Bo"), old, Edit.from_statement("Priya Nair sings."))
+    found = find_corrections(decider, new, "default")
+    assert found.repeats is not None and found.repeats.edit == old
+    assert found.replaces == found.perhaps == ()
+    # With a last day of its own it takes the other's place, and what is over does not.
+    until = make_options(found, decider.memory, "2099-01-01")
+    assert until == {"replaces": [old.id], "perhaps": []}
+    assert make_options(found, decider.memory, "2020-01-01")["replaces"] == []
+    assert find_corrections(decider, new, "other") == Corrections()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (LIBRARIAN, IN_PARTS),
+        (LIBRARIAN, replace(IN_PARTS, multiple=True, id="")),
+        (IN_PARTS, replace(SPLIT, subject="head librarian", id="")),
+        (IN_PARTS, replace(LIBRARIAN, queries=("Who runs it?",), id="")),
+    ],
+)
+def test_what_brings_more_takes_the_place_of_what_states_the_same(old: Edit, new: Edit) -> None:
+    decider = facts(Edit("The head cook is", "Bo"), old)
+    found = find_corrections(decider, new, "default")
+    assert found.repeats is None and [record.edit for record in found.replaces] == [old]
+    decider.memory.add(new, **make_options(found, decider.memory))
+    assert [record.edit for record in decider.memory.records()][1:] == [new]
+
+
+def test_the_same_in_another_form_at_another_time_is_a_succession() -> None:
+    """As an edit with the very prompt of another is."""
+    decider = facts(LIBRARIAN)
+    memory = decider.memory
+    start = datetime(2099, 1, 1, tzinfo=timezone.utc)
+    found = find_corrections(decider, IN_PARTS, "default", start)
+    memory.add(IN_PARTS, valid_from=start, **make_options(found, memory))
+    ends = {record.edit.statement: record.valid_until for record in memory.records()}
+    assert ends == {LIBRARIAN.statement: start, IN_PARTS.statement: None}
+    # One that is yet to hold is no reason not to hold now.
+    memory.forget(LIBRARIAN.id)
+    found = find_corrections(decider, LIBRARIAN, "default")
+    assert found.repeats is None and told(found.replaces) == ["Priya Nair"]
+
+
+def test_passages_of_documents_are_no_repetition() -> None:
+    decider = facts()
+    decider.memory.add(LIBRARIAN, source="document:staff@1#0")
+    assert find_corrections(decider, IN_PARTS, "default") == Corrections()
+
+
 def test_what_is_over_replaces_nothing(acme: Decider) -> None:
     memory = acme.memory
     found = find_corrections(acme, Edit("Acme's CEO is", "Bo", "Acme"), "default")

@@ -259,6 +259,7 @@ def test_superseding_and_dates(model: EditableModel) -> None:
     assert model.edit("The president of Ruritania is", "Bob", subject="Ruritania").status == (
         "duplicate"
     )
+    assert model.edit("The president of Ruritania is Bob.").id == second.id
     handover = datetime(2030, 1, 1, tzinfo=timezone.utc)
     model.edit("The president of Ruritania is", "Cid", subject="Ruritania", valid_from=handover)
     query = "The president of Ruritania is"

@@ -18,6 +18,9 @@ from memedit.memory.live.said import Said, holds_others
 from memedit.memory.live.shelf import Shelf
 from memedit.memory.live.subjects import SubjectIndex
 
+_LONGEST = 64
+"""Words of a prompt that is looked for in a statement."""
+
 
 def search_texts(edit: Edit) -> list[str]:
     """Every text that a query is compared with: an edit's own words, the sentences of a long fact,
@@ -37,6 +40,18 @@ def topics(edit: Edit) -> list[str]:
         template = normalise(f"{edit.prompt[:start]}\0{edit.prompt[end:]}")
         found.append(f"relation\0{subject_key(edit.subject)}\0{template}")
     return found
+
+
+def topics_in_other_forms(edit: Edit) -> list[str]:
+    """The :func:`topics` of an edit that states the same and is split elsewhere into a prompt and
+    what follows it, or is a statement where this one is none."""
+    said = normalise(edit.statement)
+    words = said.split(" ")
+    most = min(len(words), _LONGEST)
+    prompts = (normalise(" ".join(words[:n])) for n in range(1, most))
+    found = [f"statement\0{said}", *(f"prompt\0{prompt}" for prompt in prompts)]
+    own = topics(edit)[0]
+    return [topic for topic in found if topic != own]
 
 
 class Records(Protocol):

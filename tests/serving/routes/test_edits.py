@@ -79,6 +79,20 @@ def test_the_days_that_a_text_names_are_told(tmp_path: Path) -> None:
     run(run_it())
 
 
+def test_the_same_fact_in_another_form_is_there_once() -> None:
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            stated = {"statement": "The capital of France is Lyon."}
+            first = ok(await client.post("/v1/edits", json=stated), 201)
+            parted = ok(await client.post("/v1/edits", json=CAPITAL), 201)
+            assert [each["id"] for each in parted["superseded"]] == [first["id"]]
+            again = ok(await client.post("/v1/edits", json=stated))
+            assert (again["status"], again["id"]) == ("duplicate", parted["id"])
+            assert ok(await client.get("/v1/edits"))["total"] == 1
+
+    run(work())
+
+
 def test_add_list_change_forget_and_go_back(tmp_path: Path) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         made = ok(await client.post("/v1/edits", json=CAPITAL), 201)

@@ -64,6 +64,8 @@ def test_an_agent_adds_asks_corrects_and_undoes(mode: str) -> None:
             assert [tool.name for tool in (await client.list_tools()).tools] == list(TOOLS)
             made = await done(client, "add_fact", **CAPITAL)
             assert made["made"] and made["status"] == "added"
+            again = await done(client, "add_fact", statement="The capital of France is Lyon.")
+            assert (again["status"], again["id"]) == ("duplicate", made["id"])
             told = await done(client, "explain_answer", query=QUESTION)
             assert told["answer"] == "Lyon" != told["base_answer"]
             assert told["hits"][0]["id"] == made["id"]

@@ -275,7 +275,7 @@ async function save() {
     ? await call("PATCH", "v1/edits/" + encodeURIComponent(state.editing), body)
     : await call("POST", "v1/edits", body);
   $("editor").close();
-  told(made, made.status === "duplicate" ? "This edit was there already." : "Saved.");
+  told(made, made.status === "duplicate" ? "This was there already: " + made.record.statement : "Saved.");
   await refresh();
   if (state.asked) await ask();
 }
