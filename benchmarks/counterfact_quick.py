@@ -121,7 +121,7 @@ def missed(probe: Probe, case: EvalCase, answer: Answer, decision: Decision) -> 
 def locality(ask: Asker, prompts: Sequence[str], console: Console) -> Results:
     """How often a neighbour is answered as by the base; only those that fire are generated."""
     decisions = shown(ask.decide, prompts, "Deciding on the neighbours", console)
-    fired = [prompt for prompt, decision in zip(prompts, decisions, strict=True) if decision]
+    fired = [prompt for prompt, decision in zip(prompts, decisions, strict=True) if decision.hits]
     edited = shown(ask.answers, fired, "Asking the edited model for neighbours that fire", console)
     with ask.model.unedited():
         base = shown(ask.answers, fired, "Asking the base for neighbours that fire", console)

@@ -131,7 +131,7 @@ class Bench:
     def generate(self, model: EditableModel, texts: Sequence[str], *, fires: bool) -> float:
         """Our ``generate`` against the base's, on the same tensors."""
         inputs = self._inputs(texts)
-        if any(bool(d) is not fires for d in model.decide(texts)):
+        if any(bool(d.hits) is not fires for d in model.decide(texts)):
             raise RuntimeError(f"The scope decided otherwise than this figure needs: {texts}")
         options = SPEED | {"pad_token_id": self.base.generation_config.eos_token_id}
         length = inputs["input_ids"].shape[1] + TOKENS

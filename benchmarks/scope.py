@@ -122,7 +122,7 @@ class Bench:
         decisions = self.decide(queries, what)
         for decision in decisions:
             self._seen(decision, False)
-        return float(np.mean([bool(d) for d in decisions])) if decisions else None
+        return float(np.mean([bool(d.hits) for d in decisions])) if decisions else None
 
     def own_fires(self, asked: Sequence[tuple[str, Fact]], what: str) -> float | None:
         """Share of queries on which the fact they were made from fires."""

@@ -87,7 +87,7 @@ def test_a_scope_decides_each_query_by_its_own_candidates(judged: Any) -> None:
         assert {hit.record.id for hit in (*decision.hits, *decision.informs)} <= known
         assert all(hit.role == "asks" for hit in decision.hits)
         assert all(hit.role == "informs" for hit in decision.informs)
-        assert bool(decision) is bool(decision.hits) and np.isfinite(decision.score)
+        assert bool(decision) is bool(decision.bearing) and np.isfinite(decision.score)
         for hit in decision.hits:  # its record as it was, whatever else the hit is told
             assert hit.record in [each.record for each in hits]
 

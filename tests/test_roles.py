@@ -97,7 +97,7 @@ def test_an_editor_is_handed_the_rows_of_the_roles_it_reads(
 def test_a_decision_is_true_only_where_an_edit_is_asked(built: Built) -> None:
     model = built(Reader())
     asks, depends, neither = model.decide([ASKS, DEPENDS, NEITHER])
-    assert asks and not depends and not neither
+    assert asks.hits and depends and not depends.hits and not neither
     assert [h.role for h in asks.bearing] == ["asks"] and asks.informs == ()
     assert [h.role for h in depends.bearing] == ["informs"] and depends.hits == ()
     assert neither.bearing == ()

@@ -292,7 +292,7 @@ def _plain_answer(query: str, completion: Completion) -> dict[str, Any]:
     return {
         "query": query,
         "answer": completion.text,
-        "in_scope": bool(decision),
+        "in_scope": bool(decision.hits),
         "score": decision.score,
         "threshold": decision.threshold,
         "editor": completion.editor,

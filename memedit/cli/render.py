@@ -375,7 +375,7 @@ def explanation(given: Explanation) -> None:
     table.add_column(overflow="fold")
     decision = given.decision
     verdict = "no edit is asked for" if decision.informs else "no edit applies"
-    if decision:
+    if decision.hits:
         verdict = f"an edit applies ({given.editor})"
         if given.answer == given.base_answer:  # a reader may find no answer in a fact
             verdict = f"an edit was found ({given.editor}), but the answer is the base's own"
@@ -389,7 +389,7 @@ def explanation(given: Explanation) -> None:
     if decision.as_of is not None:
         table.add_row("time", Text(f"{decision.named!r}: the facts of {decision.as_of:%Y-%m-%d}"))
     if decision.informs:
-        used = f"used by {given.editor}" if given.editor and not decision else "beside it"
+        used = f"used by {given.editor}" if given.editor and not decision.hits else "beside it"
         least = f"threshold {decision.informing_threshold:.3f}"
         table.add_row("depends on", Text(f"{len(decision.informs)} edits ({used}; {least})"))
     if decision.companions:

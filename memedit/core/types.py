@@ -331,7 +331,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the scope said of one query. No hits: it asks no edit.
+    """What the scope said of one query. True where an edit bears on the answer: it is asked, or
+    informs. No hits: none is asked.
 
     Attributes:
         hits: The edits that it asks, most probable first.
@@ -365,8 +366,8 @@ class Decision:
     read_as: str = ""
 
     def __bool__(self) -> bool:
-        """Whether an edit is asked."""
-        return bool(self.hits)
+        """Whether an edit bears on the answer; ``hits`` says whether one is asked."""
+        return bool(self.hits or self.informs)
 
     @property
     def bearing(self) -> tuple[Hit, ...]:

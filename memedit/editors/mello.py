@@ -174,7 +174,7 @@ class Mello:
 
     def considers(self, row: Row) -> bool:
         """Whether a row may be a chain with an edited hop. An edit's own words are none."""
-        if row.decision:
+        if row.decision.hits:
             return row.decision.hits[0].similarity < _OWN
         named = any(hit.mention is not None for hit in row.decision.candidates)
         return named or (self.reach == "question" and question_of(row).endswith("?"))

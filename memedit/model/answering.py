@@ -199,7 +199,7 @@ class Answering:
                 done[id(hits)] = tuple(replace(hit, record=r) for hit, r in pairs)
             return done.get(id(hits), hits)
 
-        told = [replace(d, hits=ready(d.hits)) if d else d for d in decisions]
+        told = [replace(d, hits=ready(d.hits)) if d.hits else d for d in decisions]
         if "informs" not in self.roles:
             return told
         return [

@@ -33,7 +33,7 @@ class Explanation:
             "query": self.query,
             "answer": self.answer,
             "base_answer": self.base_answer,
-            "in_scope": bool(self.decision),
+            "in_scope": bool(self.decision.hits),
             "score": self.decision.score,
             "threshold": self.decision.threshold,
             "unsure": self.decision.unsure,

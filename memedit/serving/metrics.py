@@ -67,9 +67,9 @@ class Metrics:
 
     def decided(self, namespace: str, decision: Decision) -> None:
         """Count one decision and the edit it let fire."""
-        outcome = "in" if decision else "unsure" if decision.unsure else "out"
+        outcome = "in" if decision.hits else "unsure" if decision.unsure else "out"
         self.decisions.labels(outcome).inc()
-        if not decision:
+        if not decision.hits:
             return
         id = decision.hits[0].record.id
         with self._lock:

@@ -26,7 +26,7 @@ def receipt(decision: Decision, version: int, editor: str) -> dict[str, Any]:
         decision, ("hits", "informs", "companions", "disagrees"), _TOLD, digits=_DIGITS
     )
     return {
-        "in_scope": bool(decision),
+        "in_scope": bool(decision.hits),
         "edits": edits.pop("hits"),
         **edits,
         "score": round(float(decision.score), _DIGITS),

@@ -133,7 +133,7 @@ def test_an_edit_is_asked_informs_or_is_nothing(reader: Reader, memory: EditMemo
     scope = ClassifierScope()
     asked, informed, nothing = scope.decide(QUERIES, memory.search(QUERIES))
     assert [h.role for h in asked.hits] == ["asks"] and not asked.informs
-    assert not informed and [h.role for h in informed.informs] == ["informs"]
+    assert not informed.hits and informed and [h.role for h in informed.informs] == ["informs"]
     assert informed.informs[0].bearing == pytest.approx(1, abs=1e-3)
     assert (informed.informs[0].score or 0) < 0.05
     assert not nothing.bearing and nothing.candidates[0].role is None

@@ -206,14 +206,14 @@ def _choose_touched(
         return list(probes)
     put = [asker.frame_prompt(p.prompt) for p in probes]
     if all(text == p.prompt for text, p in zip(put, probes, strict=True)):
-        return [p for p in probes if plain[p]]
-    return [p for p, d in zip(probes, asker.decide(put), strict=True) if d or plain[p]]
+        return [p for p in probes if plain[p].hits]
+    return [p for p, d in zip(probes, asker.decide(put), strict=True) if d.hits or plain[p].hits]
 
 
 def divergences(asker: Asker, asked: Asked, *, recheck: bool = False) -> dict[Probe, float]:
     """KL(unedited || edited) of the next token of each locality probe, in nats."""
     local = [p for p in asked.outcomes if p.local]
-    fired = [p for p in local if recheck or asked.decisions[p]]
+    fired = [p for p in local if recheck or asked.decisions[p].hits]
     prompts = [p.prompt for p in fired]
     views: list[Any] = [nullcontext(), asker.model.unedited()]
     found = []

@@ -120,7 +120,7 @@ def score_replied(good: Score, bad: Score, before: Score) -> dict[str, float]:
 def scope(probe: Probe, decision: Decision, edits: frozenset[str]) -> dict[str, float]:
     """``scope_fired``; unless the probe is one of locality also ``scope_right``, the best hit is
     one of the case's own edits, and ``scope_found``, one of them was among the candidates."""
-    values = {"scope_fired": float(bool(decision))}
+    values = {"scope_fired": float(bool(decision.hits))}
     if not probe.local:
         best = decision.hits[0].record.id if decision.hits else None
         found = {hit.record.id for hit in decision.candidates}

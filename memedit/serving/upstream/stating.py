@@ -71,7 +71,7 @@ def state(reading: Reading, facts: Sequence[str]) -> Reading:
 
 def state_best(reading: Reading, said: Callable[[Edit], str]) -> Reading:
     """A reading with its best edit as its fact, if there is one."""
-    if not reading.decision:
+    if not reading.decision.hits:
         return reading
     return replace(reading, facts=(said(reading.decision.hits[0].record.edit),))
 
