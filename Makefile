@@ -26,7 +26,11 @@ INSTALL = install() { \
 
 .PHONY: setup demo test test-fast coverage campaign check docs picture page-pictures notebooks wheel frameworks bench sample clean help
 
+# What to do next is said where setup itself was asked for.
 setup: $(READY) ## create .venv and install memedit with its default models
+	@case " $(MAKECMDGOALS) " in *' setup '*) \
+	  echo "memedit is ready. Next: $(BIN)/memedit demo (two minutes), docs/start/quickstart.md."; \
+	  echo "$(BIN)/memedit doctor says which models are here, and what is missing." ;; esac
 
 # Redone when the requirements change; an interrupted run starts over, since the stamp is written last.
 $(READY): pyproject.toml constraints.txt

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -34,6 +36,16 @@ def test_every_extra_is_told_where_one_installs() -> None:
     told = (ROOT / "docs/start/install.md").read_text("utf-8")
     users = set(PROJECT["optional-dependencies"]) - {"dev", "docs"}
     assert {extra for extra in users if f"memedit[{extra}]" not in told} == set()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(("goal", "told"), [("setup", True), ("demo", False)])
+def test_setup_says_what_to_do_next(goal: str, told: bool) -> None:
+    # As if it were installed, and asked for by this goal: demo needs setup, too.
+    made = ["make", "-C", str(ROOT), "-o", ".venv/.ready", f"MAKECMDGOALS={goal}", "setup"]
+    said = subprocess.run(made, capture_output=True, text=True, check=True).stdout
+    assert ("memedit demo" in said and "docs/start/quickstart.md" in said) is told
+    assert (ROOT / "docs/start/quickstart.md").exists()
 
 
 def test_what_was_tried_is_what_ci_tries() -> None:
