@@ -9,7 +9,6 @@ from datetime import date
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 import memedit
 from memedit.cli import (
@@ -18,6 +17,7 @@ from memedit.cli import (
     errata,
     evaluation,
     memories,
+    mending,
     render,
     serving,
     statistics,
@@ -26,6 +26,7 @@ from memedit.cli import (
 )
 from memedit.cli.documents import document_app
 from memedit.cli.edits import edit_app
+from memedit.cli.groups import Commands
 from memedit.cli.options import (
     DEFAULT_MEMORY,
     EDITOR_HELP,
@@ -35,6 +36,7 @@ from memedit.cli.options import (
     Memory,
     Model,
     Namespace,
+    hide_password,
     open_memory,
     open_model,
     parse_moment,
@@ -47,7 +49,7 @@ from memedit.memory.plain import plain_receipt
 from memedit.scope.plain import plain_hits
 
 
-class _Commands(TyperGroup):
+class _Commands(Commands):
     """Turns memedit's errors, and what the system says of files, into a message and exit code 2,
     Ctrl-C into exit code 130."""
 
@@ -187,7 +189,7 @@ def feedback(
     if said.receipt is None:
         render.note("That was right: nothing is written.")
     else:
-        render.receipt(said.receipt, str(memory))
+        render.receipt(said.receipt, hide_password(memory))
 
 
 @app.command()
@@ -251,6 +253,9 @@ def demo(model: Model = None) -> None:
     raise typer.Exit(0 if show.run(model) else 1)
 
 
+edit_app.command()(mending.undo)
+edit_app.command()(mending.correct)
+edit_app.command()(mending.salvage)
 edit_app.command()(erasing.purge)
 edit_app.command()(using.usage)
 edit_app.command()(using.report)

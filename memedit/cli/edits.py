@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +10,7 @@ import typer
 
 from memedit.cli import render
 from memedit.cli.dated import tell_open_days, tell_open_ends
+from memedit.cli.groups import EditCommands
 from memedit.cli.memories import verify
 from memedit.cli.options import (
     DEFAULT_MEMORY,
@@ -36,6 +35,7 @@ from memedit.memory.plain import plain_event, plain_receipt, plain_record, plain
 
 _LIMIT = 50
 edit_app = typer.Typer(
+    cls=EditCommands,
     help="Add, list and take back edits. No language model is loaded, but by compile.",
     no_args_is_help=True,
 )
@@ -360,35 +360,7 @@ def export(
         render.say(f"Wrote {count:,} edit{'s' * (count != 1)} to {file}.")
 
 
-@edit_app.command()
-def salvage(
-    file: Annotated[Path, typer.Option("--out", help="JSON lines; import reads it.")],
-    memory: Memory = DEFAULT_MEMORY,
-    json: Json = False,
-) -> None:
-    """Write every edit that can still be read of a damaged memory to a file.
-
-    memedit edit salvage --out rescued.jsonl
-    """
-    from memedit.memory.salvage import salvage
-
-    report = salvage(Path(require_existing(memory)), file)
-    if json:
-        render.as_json(asdict(report) | {"file": str(file)})
-        return
-    render.say(f"Wrote {report.saved:,} edit{'s' * (report.saved != 1)} to {file}.")
-    if report.altered:
-        render.say(f"Altered, look at them: {_join_numbers(report.altered)}.")
-    if report.lost:
-        render.say(f"Lost: {_join_numbers(report.lost)}.")
-
-
 edit_app.command("verify", hidden=True)(verify)  # the same as memedit verify
-
-
-def _join_numbers(sequences: Sequence[int]) -> str:
-    shown = ", ".join(map(str, sequences[:20]))
-    return f"records {shown}{', ...' if len(sequences) > 20 else ''}"
 
 
 @edit_app.command()

@@ -273,7 +273,7 @@ def receipt(given: Receipt, where: str) -> None:
     if given.suspicious:
         found = ", ".join(given.suspicious)
         note(f"Its text looks like more than a fact: {found}.", style="yellow")
-    note(f"{where} is at version {given.version}.")
+    note(f"{where} is at version {given.version}; memedit edit undo takes this back.")
 
 
 def resting(records: Sequence[Record], said: str = "may rest on what changed") -> None:

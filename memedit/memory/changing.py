@@ -11,9 +11,9 @@ from memedit.core.types import Payload, Record, check_ids, check_named
 from memedit.memory.encoding import VectorTable
 from memedit.memory.importing import Import
 from memedit.memory.journal.rows import REFIT, Head
-from memedit.memory.reports import Receipt
+from memedit.memory.reports import Receipt, Undone
 from memedit.memory.requests import Request, check_request
-from memedit.memory.returning import Return, list_returns
+from memedit.memory.returning import Return, find_last_change, list_returns
 from memedit.memory.store import Store
 from memedit.memory.successors import naming_successors
 
@@ -165,26 +165,46 @@ def restore(store: Store, version: int, namespace: str | None) -> int:
         if store.version(version) == store.live.version:
             return version
         with store.change() as head:
-            # What nothing happened to since is as it was.
-            touched = store.journal.touched_since(version)
-            wanted = store.journal.live_among(touched, version)
-            there = {s for s in touched if s in store.live.records}
-            lost, missing = sorted(there - wanted), sorted(wanted - there)
-            if namespace is not None:
-                lost = [s for s in lost if store.live.records[s].namespace == namespace]
-                old = store.journal.records(missing)
-                missing = [r.sequence for r, _ in old if r.namespace == namespace]
-            purged = store.journal.purged_of(version, namespace)
-            if not purged:
-                store.journal.log(head, list_returns(version, lost, missing))
-            else:
-                vectors = VectorTable(store.encoding.encode_checked)
-                plan = Return(store.live, head, vectors, store.journal, version)
-                plan.go_back(lost, missing)
-                plan.fill(purged)
-                store.store(head, plan, vectors)
+            _go_back(store, head, version, namespace)
         store.follow()
         return store.live.version
+
+
+def _go_back(store: Store, head: Head, version: int, namespace: str | None) -> None:
+    """Store what makes the live set (of one namespace) that of a version."""
+    # What nothing happened to since is as it was.
+    touched = store.journal.touched_since(version)
+    wanted = store.journal.live_among(touched, version)
+    there = {s for s in touched if s in store.live.records}
+    lost, missing = sorted(there - wanted), sorted(wanted - there)
+    if namespace is not None:
+        lost = [s for s in lost if store.live.records[s].namespace == namespace]
+        old = store.journal.records(missing)
+        missing = [r.sequence for r, _ in old if r.namespace == namespace]
+    purged = store.journal.purged_of(version, namespace)
+    if not purged:
+        store.journal.log(head, list_returns(version, lost, missing))
+    else:
+        vectors = VectorTable(store.encoding.encode_checked)
+        plan = Return(store.live, head, vectors, store.journal, version)
+        plan.go_back(lost, missing)
+        plan.fill(purged)
+        store.store(head, plan, vectors)
+
+
+def undo(store: Store, namespace: str | None) -> Undone:
+    """Take back the last change (of one namespace) that still stands."""
+    if namespace is not None:
+        check_named("namespace", namespace)
+    with store.lock:
+        # Found and taken back in one transaction: what another process writes is not.
+        with store.change() as head:
+            events = store.journal.history(None, namespace)
+            version = find_last_change(events)
+            _go_back(store, head, version - 1, namespace)
+            after = store.journal.history(None, namespace)[len(events) :]
+        store.follow()
+        return Undone(version, store.live.version, after)
 
 
 def count_purged(store: Store, version: int, namespace: str | None) -> int:

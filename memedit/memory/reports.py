@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -83,6 +84,21 @@ class Event:
     at: datetime
     reason: str = ""
     other: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What a change that was taken back leaves.
+
+    Attributes:
+        change: The version of the change; :meth:`EditMemory.restore` of it brings the change again.
+        version: The memory's version now.
+        events: What happened: what left, what is in force again.
+    """
+
+    change: int
+    version: int
+    events: Sequence[Event]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,13 @@ been made then: what would hold again after an edit that is purged has its time.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from itertools import groupby
 
+from memedit.core.errors import InvalidInputError
 from memedit.core.types import Record, Vectors
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import Entry, Head
@@ -17,13 +20,40 @@ from memedit.memory.live.state import LiveSet
 from memedit.memory.meeting import Span, span_of
 from memedit.memory.pieces import Pieces
 from memedit.memory.planning import Plan
+from memedit.memory.reports import Event
+
+_RETURN = "restore {}"
+"""The reason of the events by which a memory goes back to a version."""
+_HINT = "memedit edit history tells what happened, memedit edit restore VERSION goes back to it."
 
 
 def list_returns(version: int, lost: Sequence[int], missing: Sequence[int]) -> list[Entry]:
     """The events by which a memory goes back to a version: these records leave, those return."""
-    reason = f"restore {version}"
+    reason = _RETURN.format(version)
     gone = [Entry("forget", sequence, reason) for sequence in lost]
     return gone + [Entry("restore", sequence, reason) for sequence in missing]
+
+
+def find_last_change(events: Sequence[Event]) -> int:
+    """The version of the last change that still stands, of a memory's (or a namespace's) events,
+    oldest first. A return to the version before the change that stood then took it back.
+
+    Raises:
+        InvalidInputError: none stands, or it is a purge.
+    """
+    versions, standing = list[int](), [0]  # of each version, and before all, what stands then
+    for version, group in groupby(events, lambda event: event.version):
+        reasons = {event.reason for event in group}
+        taken_back = reasons == {_RETURN.format(standing[-1] - 1)}
+        before = bisect_left(versions, standing[-1])
+        standing.append(standing[before] if taken_back else version)
+        versions.append(version)
+    last = standing[-1]
+    if not last:
+        raise InvalidInputError("There is no change to take back.", hint=_HINT)
+    if any(event.kind == "purge" for event in events if event.version == last):
+        raise InvalidInputError("The last change is a purge: nothing takes it back.", hint=_HINT)
+    return last
 
 
 class Return(Plan):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from memedit.core.types import DEFAULT_NAMESPACE, Record
 from memedit.memory import changing
+from memedit.memory.reports import Undone
 from memedit.memory.store import Store
 
 
@@ -60,6 +61,19 @@ class Undoable:
             The memory's version now (unchanged if the live set was that one already).
         """
         return changing.restore(self._store, version, namespace)
+
+    def undo(self, *, namespace: str | None = None) -> Undone:
+        """Take back the last change, whatever it was; asked again, the one before it. Edits that
+        were added at once are one change (a file: one for every thousand lines or so).
+
+        Args:
+            namespace: The last change of this one; the others stay as they are.
+
+        Raises:
+            InvalidInputError: there is no change that still stands, or it is a purge, which nothing
+                takes back.
+        """
+        return changing.undo(self._store, namespace)
 
     def count_purged(self, version: int, *, namespace: str | None = None) -> int:
         """How many edits that were in force at ``version`` were purged since: nothing brings them

@@ -7,16 +7,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from memedit.cli import demo, edits
 from memedit.cli.commands import app
+from memedit.cli.groups import OTHER_WORDS
 from memedit.core.errors import MemeditError
+from memedit.core.types import Edit
+from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
+from memedit.model.feedback import FeedbackReceipt
 from tests.helpers import byte_tokenizer, tiny_model
 
 FRANCE = ("The capital of France is", "Lyon", "--subject", "France")
@@ -281,6 +287,66 @@ def test_what_is_forgotten_together_is_undone_together(run: Run) -> None:
     assert left["target_new"] == "5 euros" and left["valid_from"] is None
 
 
+def test_the_last_change_is_taken_back(run: Run) -> None:
+    first, second = added(run, *FRANCE), added(run, FRANCE[0], "Nice", *FRANCE[2:])
+    undone = run("edit", "undo")
+    assert f"Taken back {second['id']}" in undone.stdout
+    assert f"In force again {first['id']}" in undone.stdout and "restore 2" in undone.stderr
+    again = told(run("edit", "undo", "--json"))
+    assert (again["undone"], again["version"], again["restored"]) == (1, 4, [])
+    assert [row["id"] for row in again["forgotten"]] == [first["id"]]
+    assert "no change" in run("edit", "undo", code=2).stderr
+
+
+def test_an_edit_is_put_right_by_its_id(run: Run) -> None:
+    wrong = added(run, *FRANCE, "--valid-until", "2099-12-31", "--source", "atlas")
+    right = told(run("edit", "correct", wrong["id"], "Nice", "--json"))
+    assert [row["id"] for row in right["superseded"]] == [wrong["id"]]
+    record = right["record"]
+    assert (record["prompt"], record["target_new"], record["subject"]) == (
+        *FRANCE[:1],
+        "Nice",
+        "France",
+    )
+    assert record["source"] == "atlas" and record["valid_until"].startswith("2100-01-01")
+    assert wrong["id"] in run("edit", "correct", right["id"], "Lyon").stdout
+    refund = added(run, "Our refund window is 30 days.")["id"]
+    changed = told(run("edit", "correct", refund, "Our refund window is 60 days.", "--json"))
+    assert changed["record"]["statement"] == "Our refund window is 60 days."
+    assert changed["record"]["target_new"] is None
+    words = ("90 days", "--prompt", "Our refund window is")
+    parted = told(run("edit", "correct", changed["id"], *words, "--json"))["record"]
+    assert (parted["prompt"], parted["target_new"]) == ("Our refund window is", "90 days")
+    assert "missing" in run("edit", "correct", parted["id"], code=2).stderr
+    assert "No live edit" in run("edit", "correct", "nothere", "x", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("edit", "delete"), "memedit edit forget"),
+        (("edit", "update"), "memedit edit correct"),
+        (("edit", "revert"), "memedit edit undo"),
+        (("edit", "forgt"), "forget"),
+        (("undo",), "memedit edit undo"),
+        (("add",), "memedit edit add"),
+        (("remove",), "memedit edit forget"),
+        (("serv",), "serve"),
+    ],
+)
+def test_another_word_for_a_command_is_told_with_the_command(
+    run: Run, words: tuple[str, ...], meant: str
+) -> None:
+    said = " ".join(run(*words, code=2).stderr.replace("│", " ").split())
+    assert f"Did you mean '{meant}'?" in said
+
+
+def test_other_words_mean_commands_that_there_are() -> None:
+    there: Any = typer.main.get_command(app)
+    edits = there.commands["edit"].commands
+    assert set(OTHER_WORDS.values()) <= edits.keys() and not OTHER_WORDS.keys() & edits.keys()
+
+
 def test_one_namespace_goes_back_alone(run: Run) -> None:
     added(run, *FRANCE, "--namespace", "acme")
     added(run, *FRANCE)
@@ -302,6 +368,17 @@ def test_what_is_not_there_is_an_error(run: Run, words: tuple[str, ...]) -> None
 
 
 # Files
+
+
+def test_what_is_left_is_written_to_a_file_named_either_way(run: Run, tmp_path: Path) -> None:
+    run("edit", "add", *FRANCE)
+    file = str(tmp_path / "saved.jsonl")
+    for words in ((file,), ("--out", file)):
+        assert told(run("edit", "salvage", *words, "--json"))["saved"] == 1
+        assert "Lyon" in Path(file).read_text()
+        Path(file).unlink()
+    assert "twice" in run("edit", "salvage", file, "--out", file, code=2).stderr
+    assert "Where" in run("edit", "salvage", code=2).stderr
 
 
 def test_import_reports_refused_lines(run: Run, tmp_path: Path) -> None:
@@ -569,6 +646,23 @@ def test_ask_refuses_what_makes_no_sense(real: Run) -> None:
 def test_the_demo_holds(real: Run) -> None:
     result = real("demo")
     assert "Everything held" in result.stdout
+
+
+def test_feedback_shows_no_password(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    receipt = EditMemory(None, HashingEncoder(64)).add(Edit("Who wrote Vathek?", "Beckford"))
+
+    class Taught:
+        def using(self, **_: Any) -> Any:
+            return nullcontext()
+
+        def feedback(self, *_: Any, **__: Any) -> FeedbackReceipt:
+            return FeedbackReceipt("Stoker", right=False, receipt=receipt)
+
+    monkeypatch.setattr("memedit.cli.commands.open_model", lambda *_, **__: Taught())
+    monkeypatch.setattr("memedit.cli.commands.open_memory", lambda *_: None)
+    where = "postgresql://ada:hunter2@db/edits"
+    result = run("feedback", "Who wrote Vathek?", "Beckford", "--memory", where)
+    assert "at version 1" in result.stderr and "hunter2" not in result.output
 
 
 def test_feedback_writes_what_was_wrong(real: Run) -> None:

@@ -46,7 +46,7 @@ def readable(address: Address) -> Iterator[None]:
         raise MemoryStoreError(
             f"The journal of the memory {quote(address)} is damaged: "
             f"{type(error).__name__}: {error}.",
-            hint="Restore it from a backup. memedit edit salvage --memory DIR --out FILE writes "
+            hint="Restore it from a backup. memedit edit salvage FILE --memory DIR writes "
             "every edit that can still be read.",
         ) from error
 

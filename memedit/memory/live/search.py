@@ -284,7 +284,7 @@ def _check_keys(record: Record, count: int) -> None:
     if count < wanted:
         raise MemoryStoreError(
             f"The journal is damaged: record {record.sequence} has {count} vectors of {wanted}.",
-            hint="Restore it from a backup. memedit edit salvage --memory DIR --out FILE writes "
+            hint="Restore it from a backup. memedit edit salvage FILE --memory DIR writes "
             "every edit that can still be read.",
         )
 
