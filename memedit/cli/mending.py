@@ -24,6 +24,7 @@ from memedit.cli.options import (
     open_memory,
     require_existing,
 )
+from memedit.core.documents import place_of
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import DEFAULT_NAMESPACE, Record
 from memedit.memory.altering import alter
@@ -116,6 +117,8 @@ def correct(
     else:
         render.receipt(receipt, hide_password(memory))
         tell_open_days(receipt)
+        if (place := place_of(old.source)) is not None:
+            render.note(f"It stands in the document {place.document!r}: correct the file, too.")
 
 
 def salvage(

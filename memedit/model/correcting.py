@@ -249,13 +249,13 @@ def make_options(
     Raises:
         InvalidEditError: no date.
     """
-    # With dates of its own what repeats another takes its place.
-    repeated = () if found.repeats is None else (found.repeats,)
-    replaces, perhaps, since = (*found.replaces, *repeated), found.perhaps, found.since
+    replaces, perhaps, since = found.replaces, found.perhaps, found.since
     if until is not None:
         end = moment_of(until, "valid_until", InvalidEditError, zone=memory.zone, last=True)
         if end <= max(datetime.now(UTC), since or datetime.now(UTC)):
-            replaces, perhaps, since = (), (*found.replaces, *perhaps), None
+            replaces, perhaps, since = (), (*replaces, *perhaps), None
+        elif found.repeats is not None:  # with an end of its own it takes the place of the other
+            replaces = (*replaces, found.repeats)
     named = {"replaces": replaces, "perhaps": perhaps}
     told: dict[str, Any] = {name: [r.id for r in records] for name, records in named.items()}
     return told if since is None else told | {"valid_from": since}

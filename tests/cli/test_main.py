@@ -321,6 +321,15 @@ def test_an_edit_is_put_right_by_its_id(run: Run) -> None:
     assert "No live edit" in run("edit", "correct", "nothere", "x", code=2).stderr
 
 
+def test_who_corrects_a_passage_is_told_of_its_document(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "leave.md"
+    file.write_text("# Leave\n\nEverybody has 27 days of leave a year.\n")
+    run("edit", "document", "add", str(file), "--name", "leave")
+    (passage,) = told(run("edit", "list", "--json"))["edits"]
+    right = passage["prompt"].replace("27", "28")
+    assert "document 'leave'" in run("edit", "correct", passage["id"], right).stderr
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
