@@ -177,6 +177,63 @@ def test_the_table_change_take_back_search_and_history(
     assert page.problems == []
 
 
+def test_what_was_saved_is_told_with_what_it_may_contradict(
+    browser: Any, server: tuple[Running, str]
+) -> None:
+    page = opened(browser, server)
+
+    def add(statement: str) -> str:
+        page.click("#add")
+        page.check("#kind-statement")
+        page.fill("#statement", statement)
+        page.click("#save")
+        expect(page.locator("#editor")).to_be_hidden()
+        return str(page.inner_text("#status"))
+
+    add("Acme was founded in 1970.")
+    told = add("Acme was founded in a garage in 1972.")
+    assert "It may contradict: Acme was founded in 1970. Both stay" in told
+    told = add("Acme was founded in 1970.")
+    assert "This was there already: Acme was founded in 1970." in told
+    expect(page.locator("#edits tr")).to_have_count(2)
+    page.fill("#search", "zebra")
+    expect(page.locator("#none")).to_have_text("No edit holds these words.")
+    page.fill("#search", "")
+    expect(page.locator("#edits tr")).to_have_count(2)
+    assert page.problems == []
+
+
+def test_an_answer_from_a_document_is_corrected_beside_it(
+    browser: Any, server: tuple[Running, str], tmp_path: Path
+) -> None:
+    """The fault: the page offered to change the passage, and the server refused that."""
+    page = opened(browser, server)
+    file = tmp_path / "leave.md"
+    file.write_text("# Leave\n\nEverybody has 27 days of leave a year.\n", "utf-8")
+    page.set_input_files("#file", str(file))
+    page.click("#report >> text=Put in force")
+    page.wait_for_selector("#edits >> text=document leave, version 1")
+    assert page.locator("#edits button", has_text="Edit").count() == 0
+    question = "How many days of leave do I have a year?"
+    ask(page, question)
+    page.wait_for_selector("#why >> text=Document leave, version 1")
+    page.click("#wrong")
+    assert "from the document leave" in page.inner_text("#edit-hint")
+    assert page.input_value("#prompt") == question and page.input_value("#subject") == ""
+    page.fill("#target", "28")
+    page.click("#save")
+    expect(page.locator("#edits tr")).to_have_count(2)
+    page.click("#reports-box summary")
+    expect(page.locator("#reports li")).to_have_count(1)
+    assert f"wrong answer: {question}" in page.inner_text("#reports")
+    page.fill("#question", "")
+    with page.expect_response("**/v1/explain"):
+        page.click("#reports >> text=Ask again")
+    assert page.input_value("#question") == question
+    page.click("#add")
+    assert page.inner_text("#edit-hint") == "" and page.problems == []
+
+
 def test_an_edit_that_was_missed_learns_the_question(
     browser: Any, server: tuple[Running, str]
 ) -> None:
@@ -203,6 +260,7 @@ def test_an_edit_that_was_missed_learns_the_question(
     with page.expect_response("**/v1/explain"):
         page.click("#why >> text=It should have answered")
     page.wait_for_selector("#why >> text=Answered from your edit: The capital of France is Lyon")
+    assert "It replaces" not in page.inner_text("#status")  # it has only learnt
     told = patient.get(f"{running.url}/v1/reports", headers=auth).json()["data"]
     assert [each["kind"] for each in told] == ["miss", "false_fire", "false_fire", "miss"]
     assert len({each["edit"] for each in told}) == 1 and page.problems == []

@@ -214,7 +214,7 @@ function subjectOf(text) {
   let best = [];
   let run = [];
   words.forEach((word, at) => {
-    const capital = /^["'“(]?\p{Lu}/u.test(word) && !(at === 0 && words.length > 1);
+    const capital = /^["'“(]?\p{Lu}/u.test(word) && !/^I(['’]\w+)?,?$/.test(word) && !(at === 0 && words.length > 1);
     run = capital ? [...run, word.replace(/^["'“(]+|[,;:"'”)]+$|['’]s$/g, "")] : [];
     if (run.length >= best.length && run.length) best = run;
   });
@@ -224,7 +224,7 @@ function subjectOf(text) {
 
 // One edit
 
-function openEditor(record, question) {
+function openEditor(record, question, hint) {
   state.editing = record ? record.id : null;
   $("editor-title").textContent = question ? "What is the right answer?" : record ? "Change an edit" : "Add an edit";
   const statement = Boolean(record && record.target_new === null);
@@ -240,6 +240,7 @@ function openEditor(record, question) {
   state.dates = { from: $("from").value, until: $("until").value };
   $("source").value = record ? record.source : "";
   $("edit-error").textContent = "";
+  $("edit-hint").textContent = hint || "";
   kind();
   $("editor").showModal();
   const first = statement ? $("statement") : question || record ? $("target") : $("prompt");
@@ -283,12 +284,22 @@ async function save() {
 function told(made, text) {
   if (made.proposal) return say(WAITS);
   if (made.status === "duplicate") return say(text);
-  if (made.superseded && made.superseded.length) text += " It replaces: " + made.superseded[0].statement;
+  // What has only learnt a question takes its own place.
+  const gone = (made.superseded || []).filter((each) => each.statement !== made.record.statement);
+  if (gone.length) text += " It replaces: " + some(gone);
+  if (made.conflicts && made.conflicts.length) text += ` It may contradict: ${some(made.conflicts)} Both stay: take back the one that is wrong.`;
+  if (made.may_rest && made.may_rest.length) text += " What may rest on what is gone: " + some(made.may_rest);
   const since = made.record && made.record.valid_from;
   if (since && Date.parse(since) > Date.now()) text += ` It holds from ${day(since)}.`;
   if (made.open_start) text += ` It says “${made.open_start}”, but holds already: give it that day under Holds from.`;
   if (made.open_end) text += ` It says “${made.open_end}”, but holds after it, too: give it a last day.`;
   say(text, () => goBack(made.version - 1, made.version, "Undone."));
+}
+
+/** The first of some facts as a sentence, and how many more there are. */
+function some(records) {
+  const first = records[0].statement.replace(/(?<![.!?])$/, ".");
+  return records.length > 1 ? `${first} (and ${records.length - 1} more)` : first;
 }
 
 async function goBack(version, ifVersion, text) {
@@ -325,7 +336,14 @@ async function list(more) {
   state.shown = offset + found.data.length;
   $("count").textContent = found.total.toLocaleString("en");
   $("none").hidden = found.total > 0;
+  $("none").textContent = $("search").value ? "No edit holds these words." : "No edits yet. Ask something, and correct the answer.";
   $("more").hidden = state.shown >= found.total;
+}
+
+/** Name and version of the document that an edit is a passage of; null: it is none. */
+function passageOf(record) {
+  const found = /^document:([^@]+)@(\d+)#/.exec(record.source);
+  return found && { name: found[1], version: found[2] };
 }
 
 function row(record) {
@@ -333,14 +351,17 @@ function row(record) {
   const fact = el("td");
   if (record.target_new === null) fact.append(el("span", record.prompt));
   else fact.append(el("span", record.prompt + " "), el("strong", record.target_new));
-  const about = [record.subject && "about " + record.subject, record.source].filter(Boolean).join(" · ");
+  const document = passageOf(record);
+  const source = document ? `document ${document.name}, version ${document.version}` : record.source;
+  const about = [record.subject && "about " + record.subject, source].filter(Boolean).join(" · ");
   if (about) fact.append(el("div", about, { class: "quiet" }));
   const holds = el("td", null, { "data-label": "Holds" });
   if (record.valid_from) holds.append(el("span", "from " + day(record.valid_from), { class: "day" }), " ");
   if (record.valid_until) holds.append(el("span", "until " + lastDay(record.valid_until), { class: "day" }));
   const actions = el("td", null, { class: "actions" });
+  // A passage is changed with its document, by the next version of the file.
+  if (!document) actions.append(button("Edit", () => openEditor(record), "Edit: " + record.statement));
   actions.append(
-    button("Edit", () => openEditor(record), "Edit: " + record.statement),
     button("History", () => historyOf(record), "History: " + record.statement),
     button("Take back", () => forget(record), "Take back: " + record.statement),
   );
@@ -477,6 +498,32 @@ async function listHistory() {
   }));
 }
 
+const REPORTED = { wrong_answer: "wrong answer", false_fire: "an edit was used that should not have been", miss: "an edit should have answered" };
+
+/** What people said of answers, each question once. */
+async function listReports() {
+  const found = await call("GET", "v1/reports?limit=200");
+  const lines = new Map();
+  for (const each of found.data) {
+    const same = each.kind + "\n" + each.query;
+    lines.set(same, { ...(lines.get(same) || each), times: (lines.has(same) ? lines.get(same).times : 0) + 1 });
+  }
+  const none = el("li", "Nothing was reported.", { class: "quiet" });
+  $("reports").replaceChildren(...(lines.size ? [...lines.values()].map(reportLine) : [none]));
+}
+
+function reportLine(each) {
+  const times = each.times > 1 ? `, ${each.times} times` : "";
+  const line = el("li", `${each.at.slice(0, 10)} · ${REPORTED[each.kind]}${times}: ${each.query} `);
+  line.append(button("Ask again", async () => {
+    $("question").value = each.query;
+    $("question").scrollIntoView();
+    await ask();
+  }, "Ask again: " + each.query));
+  if (each.comment) line.append(el("div", each.comment, { class: "quiet" }));
+  return line;
+}
+
 // The chart
 
 const says = (text, target) => text.toLowerCase().includes(target.toLowerCase());
@@ -563,6 +610,7 @@ async function refresh() {
   await stats();
   await list(false);
   if ($("history-box").open) await listHistory();
+  if ($("reports-box").open) await listReports();
 }
 
 function useKey(key) {
@@ -584,7 +632,9 @@ function wire() {
   $("wrong").addEventListener("click", () => {
     const { query, hits } = state.asked;
     const edit = hits.length === 1 ? hits[0].id : null; // the edit that fired is what is wrong
+    const of = hits.length === 1 && hits[0].document;
     guarded(null, () => call("POST", "v1/reports", edit ? { kind: "wrong_answer", query, edit } : { kind: "wrong_answer", query }));
+    if (of) return openEditor(null, query, `This was answered from the document ${of.name}. If the document is wrong, correct the file and drop it on Import; what you save here stands beside it.`);
     if (!edit) return openEditor(null, query);
     guarded($("wrong"), async () => openEditor(await call("GET", "v1/edits/" + encodeURIComponent(edit)), query));
   });
@@ -630,6 +680,7 @@ function wire() {
     });
   }
   $("history-box").addEventListener("toggle", () => { if ($("history-box").open) guarded(null, listHistory); });
+  $("reports-box").addEventListener("toggle", () => { if ($("reports-box").open) guarded(null, listReports); });
   $("measure").addEventListener("click", () => guarded($("measure"), measure));
   $("duel").addEventListener("click", () => guarded($("duel"), duel));
   $("key-form").addEventListener("submit", (event) => {
