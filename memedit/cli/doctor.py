@@ -18,6 +18,7 @@ from typing import Any, Literal
 from packaging.requirements import Requirement
 
 import memedit
+from memedit.cli.wording import counted
 from memedit.core.errors import MemeditError
 from memedit.core.files import cache_folder
 from memedit.engine.devices import VARIABLE, choose_device, find_best
@@ -223,7 +224,8 @@ def _memory(address: str) -> Finding:
             cure, said = 'memedit edit add "Our refund window is 60 days."', f"none at {address!r}"
             return Finding("note", "memory", f"{said} yet; the first edit makes it", cure)
         with EditMemory(address, read_only=True) as store:
-            said = f"{hide_password(address)}: {len(store):,} edits, version {store.version}"
+            holds = f"{counted(len(store), 'edit')}, version {store.version}"
+            said = f"{hide_password(address)}: {holds}"
     except (MemeditError, OSError) as error:
         return Finding(
             "missing",

@@ -23,7 +23,7 @@ from memedit.cli.options import (
     parse_moment,
     require_existing,
 )
-from memedit.cli.wording import mark_changes, pair_rewordings
+from memedit.cli.wording import counted, mark_changes, pair_rewordings
 from memedit.core.moments import format_days
 from memedit.core.passages import body_of, heading_of
 from memedit.core.types import DEFAULT_NAMESPACE, Record
@@ -102,7 +102,7 @@ def list_(
         return
     for document in found:
         count = len(document.passages)
-        told = f"version {document.version}, {count:,} passages{_when(document)}"
+        told = f"version {document.version}, {counted(count, 'passage')}{_when(document)}"
         render.say(f"{document.name}  {document.title}  ({told})")
     if not found:
         render.note(f"{hide_password(memory)} holds no document in namespace {namespace}.")

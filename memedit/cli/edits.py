@@ -27,6 +27,7 @@ from memedit.cli.options import (
     parse_moment,
     require_existing,
 )
+from memedit.cli.wording import counted
 from memedit.core.documents import check_source
 from memedit.core.errors import InvalidEditError, UnknownEditError
 from memedit.core.files import count_lines
@@ -188,8 +189,8 @@ def import_(
                 )  # fmt: skip
         except KeyboardInterrupt:
             render.note(
-                f"Interrupted: {hide_password(memory)} holds {len(store):,} edits at version "
-                f"{store.version}. Run the same command again to go on.",
+                f"Interrupted: {hide_password(memory)} holds {counted(len(store), 'edit')} at "
+                f"version {store.version}. Run the same command again to go on.",
                 style="yellow",
             )
             raise typer.Exit(130) from None  # as shells say of SIGINT
@@ -272,7 +273,7 @@ def forget(
         render.as_json({"version": version, "forgotten": rows, "may_rest": left})
         return
     for record in gone:
-        render.say(f"Forgotten {record.id}: {record.edit.statement}")
+        render.say(f"Forgotten {record.id}: {render.fact(record)}")
     render.resting(resting)
     render.note(
         f"{hide_password(memory)} is at version {version}; "
@@ -324,16 +325,16 @@ def restore(
         now = store.restore(version, namespace=namespace)
         purged = store.count_purged(version, namespace=namespace)
         open_ = store.find_unanswered(version, namespace=namespace)
-        count = len(store) if namespace is None else len(list(store.records(namespace)))
+        held = len(store) if namespace is None else len(list(store.records(namespace)))
     if json:
-        told = {"restored": version, "version": now, "edits": count, "purged": purged}
+        told = {"restored": version, "version": now, "edits": held, "purged": purged}
         render.as_json(told | {"unanswered": [plain_record(r) for r in open_]})
     else:
         whose = "" if namespace is None else f" in {namespace!r}"
         but = f", but for {purged:,} that were purged since" if purged else ""
         render.say(
             f"{hide_password(memory)} holds{whose} what was in force at version {version}{but}: "
-            f"{count:,} edits (version {now})."
+            f"{counted(held, 'edit')} (version {now})."
         )
         render.resting(open_, "was replaced by what was purged; add it anew if it shall hold")
 
@@ -357,7 +358,7 @@ def export(
     if json:
         render.as_json({"file": str(file), "edits": count})
     else:
-        render.say(f"Wrote {count:,} edit{'s' * (count != 1)} to {file}.")
+        render.say(f"Wrote {counted(count, 'edit')} to {file}.")
 
 
 edit_app.command("verify", hidden=True)(verify)  # the same as memedit verify
@@ -383,7 +384,7 @@ def reembed(
     if json:
         render.as_json({"encoder": new.id, "edits": count})
     else:
-        render.say(f"{hide_password(memory)} now uses {new.id} for its {count:,} edits.")
+        render.say(f"{hide_password(memory)} now uses {new.id} for its {counted(count, 'edit')}.")
 
 
 @edit_app.command("compile")
@@ -416,6 +417,6 @@ def compile_(
     if json:
         render.as_json({"editor": editor, "fitted": fitted, "left": [r.id for r in left]})
         return
-    render.say(f"Fitted {fitted:,} edits for {editor}.")
+    render.say(f"Fitted {counted(fitted, 'edit')} for {editor}.")
     if left:
         render.note(f"{len(left):,} cannot be: they lack a subject or a target.", style="yellow")

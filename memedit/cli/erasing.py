@@ -17,6 +17,7 @@ from memedit.cli.options import (
     open_memory,
     require_existing,
 )
+from memedit.cli.wording import counted
 from memedit.core.errors import InvalidInputError, UnknownEditError
 from memedit.core.files import read_file
 from memedit.core.types import DEFAULT_NAMESPACE
@@ -143,13 +144,13 @@ def _preview(store: EditMemory, wanted: list[Wanted], *, json: bool) -> None:
         rows = {"records": going, "mentions": naming}
         render.as_json({k: [plain_record(r) for r in v] for k, v in rows.items()})
         return
-    render.say(f"{len(going):,} records would be erased, in force or not:")
+    render.say(f"{counted(len(going), 'record')} would be erased, in force or not:")
     for record in going[:_SHOWN]:
-        render.say(f"  {record.id}  {record.edit.statement}")
+        render.say(f"  {record.id}  {render.fact(record)}")
     if naming:
         render.say(f"{len(naming):,} others name the same subject and would stay:")
         for record in naming[:_SHOWN]:
-            render.say(f"  {record.id}  {record.edit.statement}")
+            render.say(f"  {record.id}  {render.fact(record)}")
     if any(plan.unfinished for plan in plans):
         render.note("An earlier purge is unfinished: any purge, or --finish, goes on with it.")
     render.note("Nothing was erased: add --yes. There is no way back.", style="yellow")
@@ -171,8 +172,8 @@ def _show_certificates(
                 render.as_json(content)
             raise
         if not json:
-            count = sum(len(each.records) for each in made)
-            render.say(f"Erased {count:,} records of {hide_password(memory)}. Certificate: {file}")
+            gone = counted(sum(len(each.records) for each in made), "record")
+            render.say(f"Erased {gone} of {hide_password(memory)}. Certificate: {file}")
     problems = [problem for each in made for problem in each.problems]
     if problems and not json:
         for problem in problems:

@@ -12,6 +12,7 @@ import typer
 
 from memedit.cli import render
 from memedit.cli.options import DEFAULT_MEMORY, Memory, Unused, hide_password, require_existing
+from memedit.cli.wording import counted
 from memedit.core.errors import (
     InvalidInputError,
     MemeditError,
@@ -90,7 +91,15 @@ def restore(
     _show_migration(report, str(source), memory, json=json)
 
 
-def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = False) -> None:
+def verify(
+    place: Annotated[
+        str | None,
+        typer.Argument(metavar="DIR|URL", help="The same as --memory.", show_default=False),
+    ] = None,
+    memory: Memory = DEFAULT_MEMORY,
+    model: Unused = None,
+    json: Json = False,
+) -> None:
     """Check a memory or a backup: hashes, keys, vectors, index; and the audit log of its server.
 
     Exit code 0: it is sound; 1: something is wrong with it; 2: there is no memory, or none that one
@@ -98,11 +107,12 @@ def verify(memory: Memory = DEFAULT_MEMORY, model: Unused = None, json: Json = F
 
     A log that was signed is compared with the key in MEMEDIT_AUDIT_KEY.
 
-    memedit verify --memory /backups/2026-05-01
+    memedit verify /backups/2026-05-01
     """
     from memedit.memory import EditMemory, VerifyReport
     from memedit.serving.ledger.audit import AuditReport
 
+    memory = place or memory
     place, digest, log = require_existing(memory), "", AuditReport(0, signed=False, problems=())
     try:
         with (
@@ -171,7 +181,7 @@ def _show_migration(report: MigrationReport, source: str, target: str, *, json: 
         return
     render.say(
         f"{hide_password(target)} holds {hide_password(source)} as of version {report.version}: "
-        f"{report.rows['records']:,} records, {report.rows['events']:,} events. "
+        f"{counted(report.rows['records'], 'record')}, {counted(report.rows['events'], 'event')}. "
         "Every row was read back and is equal."
     )
 

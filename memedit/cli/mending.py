@@ -24,6 +24,7 @@ from memedit.cli.options import (
     open_memory,
     require_existing,
 )
+from memedit.cli.wording import counted
 from memedit.core.documents import place_of
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import DEFAULT_NAMESPACE, Record
@@ -145,7 +146,7 @@ def salvage(
     if json:
         render.as_json(asdict(report) | {"file": str(to)})
         return
-    render.say(f"Wrote {report.saved:,} edit{'s' * (report.saved != 1)} to {to}.")
+    render.say(f"Wrote {counted(report.saved, 'edit')} to {to}.")
     if report.altered:
         render.say(f"Altered, look at them: {_join_numbers(report.altered)}.")
     if report.lost:

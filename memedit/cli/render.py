@@ -25,6 +25,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from memedit.cli.wording import counted
 from memedit.core.moments import format_days
 from memedit.core.types import Hit, Record, Role
 from memedit.memory.plain import plain_record
@@ -261,10 +262,9 @@ def receipt(given: Receipt, where: str) -> None:
     )
     when = f" {_validity(given.record)}".rstrip()
     for old in given.superseded:
-        stdout().print(Text.assemble(f"Replaces {old.id}{when}: ", fact(old)), soft_wrap=True)
+        tell(Text.assemble(f"Replaces {old.id}{when}: ", fact(old)))
     for other in given.conflicts:
-        line = Text.assemble(("Note: ", "yellow"), f"{other.id} seems to differ: ", fact(other))
-        stdout().print(line, soft_wrap=True)
+        tell(Text.assemble(("Note: ", "yellow"), f"{other.id} seems to differ: ", fact(other)))
     resting(given.may_rest)
     if given.conflicts:
         note("Both stay in force. memedit edit forget ID takes out the one that is wrong.")
@@ -279,8 +279,7 @@ def receipt(given: Receipt, where: str) -> None:
 def resting(records: Sequence[Record], said: str = "may rest on what changed") -> None:
     """What may rest on what is gone, or what else is ``said`` of records."""
     for each in records:
-        line = Text.assemble(("Note: ", "yellow"), f"{each.id} {said}: ")
-        stdout().print(line.append_text(fact(each)), soft_wrap=True)
+        tell(Text.assemble(("Note: ", "yellow"), f"{each.id} {said}: ", fact(each)))
 
 
 def checks(outcomes: Sequence[Outcome]) -> None:
@@ -357,7 +356,8 @@ def import_report(report: ImportReport, where: str) -> None:
 def verify_report(report: VerifyReport, where: str) -> None:
     """Whether a memory is sound."""
     if report.ok:
-        say(f"{where} is sound: {report.records:,} edits, version {report.version}.", "green")
+        held = counted(report.records, "edit")
+        say(f"{where} is sound: {held}, version {report.version}.", "green")
         return
     say(f"{where} is damaged. Problems: {len(report.problems):,}", "bold red")
     for problem in report.problems:
@@ -390,8 +390,8 @@ def explanation(given: Explanation) -> None:
         table.add_row("time", Text(f"{decision.named!r}: the facts of {decision.as_of:%Y-%m-%d}"))
     if decision.informs:
         used = f"used by {given.editor}" if given.editor and not decision.hits else "beside it"
-        least = f"threshold {decision.informing_threshold:.3f}"
-        table.add_row("depends on", Text(f"{len(decision.informs)} edits ({used}; {least})"))
+        least, how_many = decision.informing_threshold, counted(len(decision.informs), "edit")
+        table.add_row("depends on", Text(f"{how_many} ({used}; threshold {least:.3f})"))
     if decision.companions:
         table.add_row("told beside", Text(_say_all(decision.companions)))
     for hit in decision.bearing:

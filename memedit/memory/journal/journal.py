@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from memedit.core.errors import MemoryStoreError
 from memedit.core.types import Payload, Vectors
-from memedit.memory.address import Address, quote
+from memedit.memory.address import Address, is_url, quote
 from memedit.memory.journal import payloads as payload_bytes
 from memedit.memory.journal.reading import LIVE, PAYLOAD_CHANGES, JournalReader
 from memedit.memory.journal.rows import Entry, Head, Stored, record_row, to_bytes, utc
@@ -54,9 +54,10 @@ class Journal(JournalReader):
             raise
         if read_only and self.database.is_missing(tables=ready):
             self.close()
-            raise MemoryStoreError(
-                f"No memory {quote(address)}.", hint="Check the path: reading makes none."
-            )
+            hint = "Check the path: reading makes none."
+            if is_url(address):
+                hint = "Reading makes none: add an edit, or bring one there with memedit migrate."
+            raise MemoryStoreError(f"No memory {quote(address)}.", hint=hint)
 
     def __enter__(self) -> Journal:
         return self

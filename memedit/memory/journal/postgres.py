@@ -66,6 +66,7 @@ _HINTS = {
     "25006": "The database is read-only (a standby?): give the primary's URL.",
     "28": "Check the user and the password of the URL.",
     "3D000": "Create the database first: createdb NAME.",
+    "3F000": "Create the schema first that search_path names: CREATE SCHEMA NAME.",
     "42501": "The database's user lacks a right: see docs/operations.md.",
 }
 
