@@ -197,6 +197,9 @@ def undo(store: Store, namespace: str | None) -> Undone:
     if namespace is not None:
         check_named("namespace", namespace)
     with store.lock:
+        with store.journal.read() as anything:
+            if not anything:  # and none is made
+                find_last_change([])
         # Found and taken back in one transaction: what another process writes is not.
         with store.change() as head:
             events = store.journal.history(None, namespace)

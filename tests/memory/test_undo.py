@@ -88,6 +88,12 @@ def test_one_namespace_goes_back_alone(memory: EditMemory) -> None:
     assert towns(memory) == ["City 1"]
 
 
+def test_where_there_is_no_memory_none_is_made(tmp_path: Path) -> None:
+    with EditMemory(tmp_path, ENCODER) as memory, pytest.raises(InvalidInputError):
+        memory.undo()
+    assert not [*tmp_path.glob("*.sqlite*")]
+
+
 def test_a_purge_is_not_taken_back(memory: EditMemory) -> None:
     memory.add(capital("France"))
     memory.add(Edit("The patient is", "Mia"))

@@ -651,7 +651,8 @@ function wire() {
   $("edit-form").addEventListener("submit", (event) => {
     event.preventDefault();
     $("save").disabled = true;
-    save().catch((error) => { $("edit-error").textContent = error.message; })
+    // The server names its fields; here they have other names.
+    save().catch((error) => { $("edit-error").textContent = error.message.replaceAll("target_new", "right answer"); })
       .finally(() => { $("save").disabled = false; });
   });
   let typing = 0;
