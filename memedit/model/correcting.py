@@ -98,12 +98,25 @@ def find_corrections(
     """
     if not len(judge.memory):
         return Corrections()
-    twins = judge.memory.restating(edit, namespace)
-    known = next((r for r in twins if _needs_no_more(r, edit, moment)), None)
-    if known is not None:
-        return Corrections(repeats=known)
     found = _find_others(judge, edit, namespace, moment, sure)
-    return _put_in_place(found, twins) if twins else found
+    twins = judge.memory.restating(edit, namespace)
+    return _heed_twins(found, twins, edit, moment) if twins else found
+
+
+def _heed_twins(
+    found: Corrections, twins: Sequence[Record], edit: Edit, moment: datetime | None
+) -> Corrections:
+    """What a new edit corrects where others state the same in another form: it repeats one of them,
+    or takes the place of all."""
+    own = {record.sequence for record in twins}
+    others, perhaps = (
+        tuple(r for r in records if r.sequence not in own)
+        for records in (found.replaces, found.perhaps)
+    )
+    known = next((r for r in twins if _needs_no_more(r, edit, moment)), None)
+    if known is not None and not others:
+        return replace(found, repeats=known, replaces=(), perhaps=perhaps, since=None)
+    return replace(found, repeats=None, replaces=(*twins, *others), perhaps=perhaps)
 
 
 def _needs_no_more(old: Record, edit: Edit, moment: datetime | None) -> bool:
@@ -117,14 +130,6 @@ def _needs_no_more(old: Record, edit: Edit, moment: datetime | None) -> bool:
     named = edit.subject is None or known.subject is not None
     parted = edit.is_statement or (named and not known.is_statement)
     return found_by and rests and parted
-
-
-def _put_in_place(found: Corrections, twins: Sequence[Record]) -> Corrections:
-    """What a new edit corrects where it also takes the place of what states the same otherwise."""
-    own = {record.sequence for record in twins}
-    others = (r for r in found.replaces if r.sequence not in own)
-    perhaps = tuple(r for r in found.perhaps if r.sequence not in own)
-    return replace(found, repeats=None, replaces=(*twins, *others), perhaps=perhaps)
 
 
 def _find_others(

@@ -254,6 +254,15 @@ def test_what_brings_more_takes_the_place_of_what_states_the_same(old: Edit, new
     assert [record.edit for record in decider.memory.records()][1:] == [new]
 
 
+def test_what_is_there_in_another_form_still_corrects_what_says_otherwise() -> None:
+    """As in a memory whose edits came together, and were not compared."""
+    old = Edit.from_statement("Our refund window is 30 days.")
+    decider = facts(Edit("Our refund window is", "60 days"), old)
+    new = Edit.from_statement("Our refund window is 60 days.")
+    found = find_corrections(decider, new, "default")
+    assert found.repeats is None and told(found.replaces) == ["60 days", old.prompt]
+
+
 def test_the_same_in_another_form_at_another_time_is_a_succession() -> None:
     """As an edit with the very prompt of another is."""
     decider = facts(LIBRARIAN)
