@@ -38,6 +38,8 @@ class Row:
             the likeliest token begins or continues one. None: everything is drawn.
         leans: Texts that the answer shall hold, each until it does: their tokens are that much
             likelier (natural log); what they have nothing to do with stays far more likely.
+        swaps: (a text, another): where one would be begun, and is likelier, the other is, until it
+            was said.
         starts: Words an answer may begin with before it comes to what it shall hold: where the
             likeliest first token begins one of them, ``leans`` wait for the next.
         opens: Words that the answer is that much likelier to begin with.
@@ -60,6 +62,7 @@ class Row:
     answers: tuple[str, ...] = ()
     keeps: tuple[str, ...] | None = None
     leans: tuple[tuple[str, float], ...] = ()
+    swaps: tuple[tuple[str, str], ...] = ()
     starts: tuple[str, ...] = ()
     opens: tuple[tuple[str, float], ...] = ()
     shuns: tuple[str, ...] = ()

@@ -70,8 +70,8 @@ PREPOSITION = re.compile(rf"\b(?P<how>{_HOW})(?: the)?(?: year)? (?=\S*\w)", re.
 """What stands before a date that is meant as a time."""
 INSTANT = timedelta(microseconds=1)
 """The shortest time that there is."""
-_WEEKDAYS = {name.casefold(): n for n, name in enumerate(day_name)}
-WEEKDAY = "|".join(_WEEKDAYS)
+WEEKDAYS = {name.casefold(): n for n, name in enumerate(day_name)}
+WEEKDAY = "|".join(WEEKDAYS)
 _NEAR = re.compile(
     rf"\b(?P<how>{_HOW}|from|this|next)(?: the)? "
     rf"(?:(?:{WEEKDAY}),? )?(?:the )?(?P<date>"
@@ -242,7 +242,7 @@ def _find_near_span(found: re.Match[str], now: datetime, *, past: bool) -> Span 
     if found["tomorrow"]:
         return _add_days(today, 1), _add_days(today, 2)
     if found["weekday"]:
-        weekday = _WEEKDAYS.get(found["weekday"].casefold())
+        weekday = WEEKDAYS.get(found["weekday"].casefold())
         if weekday is None:
             return None  # "frıday": without case, ı is an i
         away = weekday - today.weekday()

@@ -39,7 +39,13 @@ from memedit.editors.prompting.denials import (
     steps_against,
 )
 from memedit.editors.prompting.elapsing import work_out_times
-from memedit.editors.prompting.former import confirms, find_former, find_supposed
+from memedit.editors.prompting.former import (
+    confirms,
+    correct_premise,
+    find_former,
+    find_stale,
+    find_supposed,
+)
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
 from memedit.editors.prompting.notes import (
     WORDINGS,
@@ -258,17 +264,22 @@ class Note:
             # What came out is said, not the fact's own value.
             plain = asks_once(row.words) and not is_formed(find_sentences(row.words))
             told = find_told(worked) if plain else ""
-            sure = replace(sure, answers=(told,) if told else (), leans=())
+            sure = replace(sure, answers=(told,) if told else (), leans=(), swaps=())
             note += f"\n- Worked out: {worked}"
         if row.decision.read_as:
             note += _OWN_LANGUAGE
         if self.place == "reply" and row.target is None and awaits_reply(row.turn):
             turn = replace(row.turn, after=f"{row.turn.after}{note}\n\n")
             return replace(sure, turn=turn)
+        asked = self._correct_premise(row, hits)
         behind = self.place == "after"
-        return replace(
-            sure, prompt=f"{row.prompt}\n\n{note}" if behind else f"{note}\n\n{row.prompt}"
-        )
+        return replace(sure, prompt=f"{asked}\n\n{note}" if behind else f"{note}\n\n{asked}")
+
+    @staticmethod
+    def _correct_premise(row: Row, hits: Sequence[Hit]) -> str:
+        """A row's prompt, without a former value that it takes for granted."""
+        former = "" if row.decision.read_as else _find_former(row, hits[0])
+        return correct_premise(row.prompt, former, hits[0].record.edit) if former else row.prompt
 
     def _deny_former(self, row: Row, hit: Hit, fact: str) -> str:
         """A fact, and where a row goes by what it was before, that it is so no longer."""
@@ -298,6 +309,7 @@ class Note:
         return replace(
             row,
             leans=self._leans(row, hits),
+            swaps=find_stale(row.words, hits) if self.lean and not row.decision.read_as else (),
             opens=self._opens(row, hits, lines),
             starts=starts_of(f"{row.prompt} {facts}", hits),
             shuns=self._shun(row, lines, asked=asked) if begins else (),

@@ -30,8 +30,12 @@ from memedit.engine.processors import (
     OneOf,
     Shuns,
     StopTokens,
+    Swaps,
 )
 from memedit.engine.tokens import Codec, pad_left
+
+_TELLING = 4
+"""Letters of a token that begins hardly more than one word."""
 
 
 class GenerationSettings:
@@ -154,6 +158,9 @@ class Generation:
         texts = [() if row.formed else row.answers or (row.only if samples else ()) for row in rows]
         if any(texts):
             found.append(OneOf(self._answers(texts), [*self._eos, *self.stops], width))
+        if any(row.swaps for row in rows):
+            # First: what is leaned to is leaned to beside what will be said.
+            found.append(Swaps([self._find_swapped(row) for row in rows], width))
         if any(row.leans or row.opens for row in rows):
             opens = [self._find_openings(row) for row in rows]
             starts = [self._starts(row) for row in rows]
@@ -185,6 +192,21 @@ class Generation:
         A space that is a token of its own (before digits) begins anything: none is leaned to.
         """
         return [(self._find_telling_forms(text), likelier) for text, likelier in row.leans]
+
+    def _find_swapped(self, row: Row) -> list[tuple[int, list[int]]]:
+        """Per pair of a row's ``swaps`` and form the first token of the one, where it is most of a
+        word, and the tokens of the other, where they begin otherwise."""
+        return [
+            (begun[0], other)
+            for old, new in row.swaps
+            for begun, other in zip(self._forms(old), self._forms(new), strict=False)
+            if begun[0] != other[0] and self._tells(begun[0], old)
+        ]
+
+    def _tells(self, token: int, text: str) -> bool:
+        """Whether a token begins hardly any other word than a text's first one."""
+        letters = self._codec.text(torch.tensor([token])).strip()
+        return len(letters) >= _TELLING or letters == text.split(" ")[0]
 
     def _find_telling_forms(self, text: str) -> list[list[int]]:
         forms = self._forms(text)

@@ -172,6 +172,32 @@ class Leans(LogitsProcessor):
                 yield from ((token, likelier) for length, token in begun if length == most)
 
 
+class Swaps(LogitsProcessor):
+    """Gives the beginning of a text the score of another's, which a base is used to, until it was
+    said: what it is about to say as it always did, it says anew. Elsewhere both are unlikely.
+
+    Args:
+        pairs: Per row (first token of the old text, token sequence of the new one).
+        width: Number of prompt columns.
+    """
+
+    def __init__(self, pairs: Sequence[Sequence[tuple[int, list[int]]]], width: int) -> None:
+        self.pairs, self.width = pairs, width
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        copies = len(input_ids) // len(self.pairs)
+        swapped = scores
+        for i, said in enumerate(input_ids[:, self.width :].tolist()):
+            spelt = _spell(said)
+            if any(_spell(new) in spelt for _, new in self.pairs[i // copies]):
+                continue
+            for old, new in self.pairs[i // copies]:
+                if scores[i, old] > scores[i, new[0]]:
+                    swapped = scores.clone() if swapped is scores else swapped
+                    swapped[i, [old, new[0]]] = scores[i, [new[0], old]]
+        return swapped
+
+
 class Shuns(LogitsProcessor):
     """Keeps answers from beginning with a phrase: the token that would end it is ruled out.
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from memedit.core.errors import InvalidInputError
+from memedit.core.opendays import DayAsked, tells_days
 from memedit.core.passages import Conversation
 from memedit.core.protocols import Encoder, IsTransformer
 from memedit.core.text import find_sentence_starts, words_of
@@ -373,8 +374,9 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
 def _tells_hours(found: Decision, turn: str) -> bool:
     """Whether what is found names all that a turn asks the hours of, if it does ask for hours: the
     library's are not its canteen's."""
-    asked = _stem_words(find_hours_of(turn))
-    return all(asked <= _stem_words(hit.record.edit.statement) for hit in found.bearing)
+    asked, of_day = _stem_words(find_hours_of(turn)), DayAsked.of(turn) is not None
+    facts = [hit.record.edit.statement for hit in found.bearing]
+    return all(asked <= _stem_words(fact) and (tells_days(fact) or not of_day) for fact in facts)
 
 
 def _ids(decision: Decision) -> set[str]:

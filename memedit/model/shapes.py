@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from memedit.core.opendays import DayAsked
+
 _THING = (
     r"(?:a |an |your )?(?!(?:it|this|that|they|these|there)\b)"
     r"(?P<what>[\w'’-]+(?: [\w'’-]+){0,5}?)"
@@ -49,6 +51,8 @@ _FEES = ("fee", "charge", "deposit", "surcharge")
 def find_hours_of(question: str) -> str:
     """What a question asks the opening hours of, where it is read in another shape; ""."""
     text = " ".join(question.split())
+    if asked := DayAsked.of(text):
+        return asked.thing
     found = _CLOSES.match(text) if len(text) <= _LONGEST else None
     return found["what"] if found else ""
 
@@ -72,4 +76,5 @@ def reshape(question: str) -> tuple[str, ...]:
     if found := _CLOSES.match(text):
         be = "is" if found["do"].lower() == "does" else "are"
         return (f"Until when {be} {found['what']} open{found['rest']}?",)
-    return ()
+    asked = DayAsked.of(text)
+    return () if asked is None else (asked.openly,)

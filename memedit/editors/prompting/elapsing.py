@@ -24,6 +24,7 @@ from memedit.editors.prompting.clocks import (
     find_spans,
     tells_more,
 )
+from memedit.editors.prompting.months import add_to_month
 from memedit.editors.prompting.towards import asks_for, find_way
 from memedit.editors.prompting.wording import SMALL, fold_words, form_of, write_digits
 
@@ -114,6 +115,7 @@ def work_out_times(words: str, facts: Sequence[str]) -> str:
     if when:
         line = _tell_one(_add_to_day(asked, fact) for fact in told)
         line = line or _tell_one(_add_to_clock(asked, fact) for fact in told)
+        line = line or _tell_one(add_to_month(asked, fact) for fact in told)
         line = line or _add_two_facts(asked, told)
     return line or (_count_between(asked, told) if between else "")
 

@@ -7,10 +7,11 @@ costs £4.20, and says yes. Where the request names the former value, the note s
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from memedit.core.text import normalise
-from memedit.core.types import Edit
+from memedit.core.types import Edit, Hit
+from memedit.editors.prompting.notes import core_of
 from memedit.editors.prompting.polar import drop_order, find_sentences
 from memedit.editors.prompting.supposing import Amount, find_amounts, judge_supposed
 from memedit.editors.prompting.synonyms import means_one_of
@@ -28,6 +29,11 @@ _HOUR = re.compile(r"(?<!\d)0(?=\d[:.]\d)")
 _CLAUSE = re.compile(
     r"[,;.!?:](?!\d)\s*|\s[-–—]+\s|"
     r"\b(?:since|because|as|now that|given that|so|that['’]s|and|but)\b",
+    re.IGNORECASE,
+)
+_BEHIND_PREMISE = re.compile(
+    r"(?:since|because|as|now that|given that|considering(?: that)?|if) "
+    r"(?P<said>(?:[^,;.!?\n]|(?<=\d)[.,](?=\d)){8,120}), (?=\w)",
     re.IGNORECASE,
 )
 _BEHIND = re.compile(
@@ -77,7 +83,7 @@ _STILL = frozenset("right correct still".split())
 _FILLING = frozenset(
     "the in on at it its is are that there so still just only now currently always surely right"
     " correct we you they he she your our us one s mr mrs ms dr hi hello hey ok well please"
-    " sharp".split()
+    " sharp pound pounds euro euros dollar dollars quid".split()
 )
 """Words that say nothing of a thing beside what a fact says of it."""
 _NO_VALUES = frozenset("yes no none true false on off never always not".split())
@@ -100,6 +106,29 @@ def find_former(words: str, edit: Edit, known: Iterable[str]) -> str:
         return ""
     values = (value.strip(" .") for value in known if 0 < len(value.strip(" .")) <= _LONGEST)
     return next((value for value in values if _is_named(words, value, new)), "")
+
+
+def find_stale(words: str, hits: Sequence[Hit]) -> tuple[tuple[str, str], ...]:
+    """Names that facts put others in place of, which a base may have known for long: (the old, the
+    new one).
+
+    Not one that the words name, since an answer may deny it, nor one that a fact tells. Of what the
+    answer only depends on it is one word, which hardly is a part of anything else.
+    """
+    told = " ".join([words, *(hit.record.edit.statement for hit in hits)]).casefold()
+    pairs = {
+        (core_of(value.strip(" .")), core_of(hit.record.edit.target_new)): hit.role
+        for hit in hits
+        for value in hit.former
+        if hit.record.edit.target_new is not None and hit.passage is None
+    }
+    return tuple(
+        (old, new)
+        for (old, new), role in pairs.items()
+        if new and 2 < len(old) <= _LONGEST and not re.search(r"\d", old + new)
+        if old.casefold() not in told and old.casefold() not in _NO_VALUES
+        if role == "asks" or " " not in old
+    )
 
 
 def _is_named(words: str, value: str, new: str) -> bool:
@@ -155,6 +184,8 @@ def confirms(words: str, former: str, fact: str) -> bool:
     sentences = find_sentences(drop_order(words).casefold()) if len(words) <= _MOST else []
     if not sentences:
         return False
+    if len(sentences) > 1 and sentences[-2].endswith("?") and _is_aside(sentences[-1]):
+        del sentences[-1]
     *earlier, last = sentences
     asked = last.rstrip(" ?.!")
     tag = _TAG.search(asked)
@@ -176,6 +207,30 @@ def confirms(words: str, former: str, fact: str) -> bool:
         own = not _IS.match(said) or _claims(said.strip(" .?!"), former, fact)
         return fits and own and not _TURNED.search(said)
     return bool(tag or about["so"]) and _claims(_SAID.sub("", said).strip(" .?!"), former, fact)
+
+
+def correct_premise(words: str, former: str, edit: Edit) -> str:
+    """Words that begin with what is so no longer ("Since the fee is still £5, …?"), with what is so
+    instead: what they take for granted weighs more with a small base than a note; as they are where
+    they say no such thing.
+
+    Args:
+        words: A user's.
+        former: The value that they name.
+        edit: What is told.
+    """
+    first = _BEHIND_PREMISE.match(words) if edit.target_new is not None else None
+    if first is None or former not in first["said"] or _TURNED.search(first["said"]):
+        return words
+    if not _claims(first["said"].casefold(), former, edit.statement):
+        return words
+    said = first["said"].replace(former, core_of(edit.target_new or ""))
+    return f"{words[: first.start('said')]}{said}{words[first.end('said') :]}"
+
+
+def _is_aside(sentence: str) -> bool:
+    """Whether a sentence behind a question only says why it is asked."""
+    return not re.search(r"[?\d]|\bno\b|\bnot\b|n['’]t\b|\b(?:or|if)\b", sentence)
 
 
 def _claims(said: str, former: str, fact: str) -> bool:

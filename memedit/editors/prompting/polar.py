@@ -56,6 +56,12 @@ _SO = re.compile(
 )
 """How a statement begins that is to be confirmed, where a chat holds nothing else."""
 _OPENLY = "(?:who|whose|what|which|where|why|when|how)"
+_OPENLY_ASKS = (
+    rf"\b{_OPENLY}\b|(?:^|[,;.] |\b(?:and|so|but|then) ){_AUXILIARY} \w|"
+    r"^(?:then|and|or|but|away|now|after|before|next|behind|at|of|in|on|to|for|from|beside|side|hand|way|answer|one|place|"
+    r"thing|person|time|amount)\b"
+)
+"""In what goes on with a question, or with what only looks like a tag: "the right answer"."""
 _TAKEN = re.compile(r"so,? (?:i|we|you|it|he|she|they|that|there|the|our|your) [^,;:]+\?$")
 """The same, with a mark."""
 _SAID = re.compile(
@@ -69,6 +75,13 @@ _UNMARKED = re.compile(
 )
 """How a question without its mark begins that yes and no do not answer."""
 _LONGEST_SO = 120
+_CHECKED_FIRST = re.compile(
+    r"^(?P<said>(?:[^,;:?!\n]|(?<=\d)[.,](?=\d)){0,60}\b(?:is|are|costs?|takes?|opens?|closes?|has|have|was|were)\b"
+    r"(?:[^,;:?!\n]|(?<=\d)[.,](?=\d)){1,60}?),? "
+    r"(?P<tag>right|correct|innit|(?:is|are|does|do)n['’]?t (?:it|that|he|she|they)),? "
+    r"(?=\w)(?P<rest>[^?\n]{3,160})$"
+)
+"""What is to be confirmed, and something else behind: "it is in Peru right, we want to go"."""
 _TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
     r"\b(?:can|could|will|would)\s+(?:you|u)\b"
@@ -205,8 +218,16 @@ def is_formed(parts: Sequence[str]) -> bool:
 
 def find_sentences(words: str) -> list[str]:
     """The sentences of a user's words, folded."""
-    text = re.sub(r"[^\S\n]+", " ", words.strip(' "“”')).casefold()
+    text = _mark(re.sub(r"[^\S\n]+", " ", words.strip(' "“”')).casefold())
     return [part.strip() for part in _PART.split(text) if part.strip()]
+
+
+def _mark(text: str) -> str:
+    """A folded text whose mark is left out where it stands within: behind "…, right"."""
+    found = _CHECKED_FIRST.match(text)
+    if found is None or _TURNED.search(text) or re.search(_OPENLY_ASKS, found["rest"]):
+        return text
+    return f"{found['said']} {found['tag']}? {found['rest']}"
 
 
 def lists_amounts(question: str) -> bool:

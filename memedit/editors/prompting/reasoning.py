@@ -111,7 +111,7 @@ def _think(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[str]
             row,
             turn=row.turn and replace(row.turn, after=row.turn.after + _begin(fact)),
             rewritten=True, formed=False, keeps=None,
-            answers=(), only=(), leans=(), opens=(), shuns=(),
+            answers=(), only=(), leans=(), swaps=(), opens=(), shuns=(),
         )
         for at, (row, fact) in enumerate(zip(rows, facts, strict=True))
         if len(row.text) <= _MOST_READ

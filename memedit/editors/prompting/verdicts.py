@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from memedit.core.opendays import judge_open_day
 from memedit.core.types import Edit, Hit
 from memedit.editors.prompting.comparing import (
     DO,
@@ -78,11 +79,17 @@ def verdict_of(words: str, hits: Sequence[Hit]) -> Verdict | None:
     best = hits[0].record.edit
     given = _find_stated(words, best)
     if given is None and _may_be_plain(words):
-        given = judge_supposed(words, best.statement)
+        given = judge_supposed(words, best.statement) or _judge_day(words, best.statement)
         beside = (judge_supposed(words, hit.record.edit.statement) for hit in hits[1:])
         if given and not {*beside} <= {None, given}:
             return None  # one of two notice periods
     return given
+
+
+def _judge_day(words: str, fact: str) -> Verdict | None:
+    """What a fact that tells on which days something is open says to a question for one."""
+    given = judge_open_day(drop_order(words), fact)
+    return None if given is None else VERDICTS[not given]
 
 
 def verdict(words: str, edit: Edit) -> Verdict | None:

@@ -21,6 +21,13 @@ _COUNTED = dict(
     )
 )
 _NUMERAL = re.compile(rf"(?<![\w'’-])(?:{'|'.join(_COUNTED)})(?![\w'’-])")
+_CENTS = re.compile(
+    r"(?<![\d.,])(\d{1,4}) (pounds?|euros?|dollars?|quid) (?:and )?(\d\d)(?: ?(?:p|pence|cents?))?"
+    r"(?=[^\w\d]*$|[.,;:?!)](?!\d)| (?:is|isn\S*|are|aren\S*|was|right|now|still|per|an?|each|for|"
+    r"or|and|to|the|instead|then|as|but|so|not|that|in|yes|no)\b)",
+    re.IGNORECASE,
+)
+"""An amount as it is spoken: "5 pounds 20"."""
 _STEM = 5
 """Letters by which two forms of a word are taken for one."""
 _AGAIN = re.compile(r"(.)\1+")
@@ -29,8 +36,9 @@ _ALIKE, _LONG = 0.93, 8
 
 
 def write_digits(text: str) -> str:
-    """A text with its numerals, but for "one" and those of names, in digits."""
-    return _NUMERAL.sub(lambda found: str(_COUNTED[found[0]]), text)
+    """A text with its numerals, but for "one" and those of names, in digits, and with the amounts
+    that are written as they are spoken."""
+    return _CENTS.sub(r"\1.\3 \2", _NUMERAL.sub(lambda found: str(_COUNTED[found[0]]), text))
 
 
 def split_words(text: str) -> list[str]:
