@@ -27,7 +27,7 @@ from memedit.editors.prompting.notes import (
 from memedit.editors.prompting.polar import is_polar
 from memedit.editors.prompting.verdicts import verdict
 from memedit.engine.generation import Generation
-from memedit.engine.processors import Keeps, Leans, Shuns
+from memedit.engine.processors import Keeps, Leans, Shuns, Swaps
 from memedit.engine.tokens import Codec
 from memedit.scope import Mention
 
@@ -150,6 +150,16 @@ def test_what_a_request_still_goes_by_is_said_to_be_former(turn: Turn) -> None:
     assert not other.answers and len({weight for _, weight in other.opens}) == 1
 
 
+def test_a_premise_that_is_so_no_longer_is_corrected(turn: Turn) -> None:
+    """The fault: "No, it is not too late: the window is still 30 days", said the base."""
+    window = hit(Edit("Our refund window is", "45 days", "refund window"))
+    given = told(
+        row("Since our refund window is still 30 days, is day 38 too late?",
+            [replace(window, former=("30 days",))], turn)
+    )  # fmt: skip
+    assert given.prompt.endswith("Since our refund window is still 45 days, is day 38 too late?")
+
+
 def test_who_supposes_another_amount_is_told_no_and_the_fact(turn: Turn) -> None:
     """The fault: "No, a pot of tea is still £2.80, right?", said the base."""
     tea = hit(Edit.from_statement("A pot of tea now costs £3.10"))
@@ -219,6 +229,37 @@ def test_what_a_row_shuns_cannot_begin_it() -> None:
     assert shuns(torch.tensor([[9, 3], [9, 3]]), scores)[0].argmin() == 4
     # Once the reply has begun otherwise, the words are its own.
     assert not shuns(torch.tensor([[9, 2, 3], [9, 2, 3]]), scores).any()
+
+
+def test_what_a_base_is_about_to_say_as_it_always_did_it_says_anew() -> None:
+    """Token 2 begins the old name, 3, 4 are the new one; row 1 has neither."""
+    swaps = Swaps([[(2, [3, 4])], []], width=1)
+    likely = torch.tensor([[0.0, 1, 5, 2, 0, 0]] * 2)
+    assert swaps(torch.tensor([[9], [9]]), likely).tolist() == [
+        [0, 1, 2, 5, 0, 0],
+        [0, 1, 5, 2, 0, 0],
+    ]
+    unlikely = torch.tensor([[0.0, 7, 1, 2, 0, 0]] * 2)
+    assert torch.equal(swaps(torch.tensor([[9], [9]]), unlikely), unlikely)
+    said = torch.tensor([[9, 3, 4]] * 2)
+    assert torch.equal(swaps(said, likely), likely)  # once it was said, the old one may be
+
+
+def test_a_former_name_gives_way_in_a_chat(
+    turn: Turn, tiny: Callable[[str], Any], smollm: tuple[Any, Any]
+) -> None:
+    asked = replace(hit(CAPITAL, "asks"), former=("Paris",))
+    given = told(row("What is the capital of France?", [asked], turn))
+    assert given.swaps == (("Paris", "Lyon"),)
+    assert not told(row("What is the capital?", [asked], turn), lean=0.0).swaps
+    codec = Codec(smollm[1], 0)
+    swapped = Generation(smollm[0], codec, Batch((given,)))._find_swapped(given)
+    assert [codec.text(torch.tensor([old])).strip() for old, _ in swapped][0] == "Paris"
+    # "Per" begins too many other words.
+    short = replace(given, swaps=(("Perpignan", "Lyon"),))
+    begun = [codec.text(torch.tensor([old])) for old, _ in
+             Generation(smollm[0], codec, Batch((short,)))._find_swapped(short)]  # fmt: skip
+    assert all(len(each.strip()) > 3 for each in begun)
 
 
 def test_facts_are_told_up_to_a_budget_and_the_first_always(turn: Turn) -> None:

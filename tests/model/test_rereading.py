@@ -205,3 +205,18 @@ def test_when_it_closes_finds_the_opening_hours(minilm: Any) -> None:
     assert [hit.record.edit.statement for hit in decision.hits] == [hours]
     for other in ("When does the canteen close?", "Is the pool open on Sunday?"):
         assert not asked.decide([other], "default")[0].bearing
+
+
+def test_whether_it_is_open_on_a_day_finds_on_which_it_is(minilm: Any) -> None:
+    """The fault: whether it is open on Sunday bore on no edit, and a base said yes."""
+    memory = EditMemory(None, minilm)
+    week = "The library is open from Tuesday to Saturday, 10 am to 6 pm."
+    memory.add_many([Edit.from_statement(week), Edit.from_statement("A card costs £5 a year.")])
+    fridays = "On Fridays the citizens' office is open from 7:15 am to 12:45 pm"
+    memory.add(Edit.from_statement(fridays), namespace="office")
+    asked = Decider(memory)
+    for words in ("Is the library open on Sunday?", "sunday open?"):
+        (decision,) = asked.decide([words], "default")
+        assert [hit.record.edit.statement for hit in decision.bearing] == [week]
+    assert not asked.decide(["Is the café open on Sunday?"], "default")[0].bearing
+    assert not asked.decide(["Is the citizens' office open on Sunday?"], "office")[0].bearing

@@ -18,6 +18,8 @@ from memedit.model.shapes import find_hours_of, reshape
     ("How long is the branch in Linz open?", "Until when is the branch in Linz open?"),
     ("When does the library close on Saturday?", "Until when is the library open on Saturday?"),
     ("What time do you close?", "Until when are you open?"),
+    ("Is the library open on Sunday?", "On which days is the library open?"),
+    ("open on mondays?", "On which days are you open?"),
 ])  # fmt: skip
 def test_another_shape(question: str, shape: str) -> None:
     assert shape in reshape(question)
@@ -36,3 +38,5 @@ def test_what_the_hours_of_are_asked() -> None:
     assert find_hours_of("When does the canteen close?") == "the canteen"
     assert find_hours_of("What time do you close?") == "you"
     assert find_hours_of("How much is breakfast?") == ""
+    assert find_hours_of("Is the canteen open on Monday?") == "the canteen"
+    assert find_hours_of("Are you open on Monday?") == ""

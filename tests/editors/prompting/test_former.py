@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from memedit import Edit
-from memedit.editors.prompting.former import confirms, find_former, find_supposed
+from memedit.core.types import Hit, Record
+from memedit.editors.prompting.former import (
+    confirms,
+    correct_premise,
+    find_former,
+    find_stale,
+    find_supposed,
+)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +155,49 @@ def test_a_value_is_to_be_confirmed_or_more_is_asked(
 )  # fmt: skip
 def test_an_amount_that_a_part_supposes(words: str, fact: str, old: str) -> None:
     assert find_supposed(words, fact) == old
+
+
+WINDOW = Edit("Our refund window is", "45 days")
+PERU = Edit("Machu Picchu is located in", "Nepal", "Machu Picchu")
+
+
+@pytest.mark.parametrize(("words", "corrected"), [
+    ("Since our refund window is still 30 days, is day 38 too late?",
+     "Since our refund window is still 45 days, is day 38 too late?"),
+    ("As the refund window is 30 days, what do I say?",
+     "As the refund window is 45 days, what do I say?"),
+    ("Since I bought it 30 days ago, may I return it?", None),
+    ("If our window was 30 days, what then?", None),
+    ("Our refund window is 30 days, right?", None),  # it is what is asked
+])  # fmt: skip
+def test_what_is_taken_for_granted_is_corrected(words: str, corrected: str | None) -> None:
+    assert correct_premise(words, "30 days", WINDOW) == (corrected or words)
+
+
+def test_a_mark_within_and_an_aside_behind() -> None:
+    words = "machu picchu is in peru right, we want to hike there"
+    assert confirms(words, "Peru", PERU.statement)
+    assert not confirms("machu picchu is in peru right, how do i get there", "Peru", PERU.statement)
+
+
+def test_an_amount_as_it_is_spoken() -> None:
+    swim = Edit("A single swim for an adult costs", "£6.80")
+    words = "adult swim is still 5 pounds 20 isnt it"
+    assert find_former(words, swim, ["£5.20"]) == "£5.20"
+    assert confirms(words, "£5.20", swim.statement)
+    assert find_former("it takes 5 pounds 20 minutes later", swim, ["£5.20"]) == ""
+
+
+def test_names_that_a_base_has_known_for_long() -> None:
+    asked = Hit(Record(PERU, 1, 1), 1.0, role="asks", former=("Peru",))
+    assert find_stale("which country is it in?", [asked]) == (("Peru", "Nepal"),)
+    assert find_stale("It is in Peru, or where?", [asked]) == ()  # an answer may deny it
+    number = replace(asked, record=Record(WINDOW, 1, 1), former=("30 days",))
+    assert find_stale("how long is it?", [number]) == ()
+    head = Edit("The head is", "Ann Lee")
+    two = replace(asked, record=Record(head, 1, 1), former=("Bo Roth",))
+    assert find_stale("who is it?", [two]) == (("Bo Roth", "Ann Lee"),)
+    assert find_stale("write a mail", [replace(two, role="informs")]) == ()
+    beside = Edit.from_statement("Peru has a new flag.")
+    other = Hit(Record(beside, 2, 2), 1.0, role="informs")
+    assert find_stale("where is it?", [asked, other]) == ()
