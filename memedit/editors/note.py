@@ -70,6 +70,7 @@ from memedit.editors.prompting.supposing import judge_supposed
 from memedit.editors.prompting.verdicts import VERDICTS, verdict_of
 
 PLACES = ("before", "after", "reply")
+_MOST_RATES = 3
 _OWN_LANGUAGE = "\n(Answer in the language of the question.)"
 """Behind facts in English, where a request is in another language."""
 
@@ -197,9 +198,11 @@ class Note:
                 told[n] = self._tell(rows[n], lm, worked)
 
     def _choose_first(self, row: Row, lm: LM | None) -> str:
-        """The fact that a sum begins with: one that tells the amount for what the words count."""
+        """The facts that a sum begins with: that which tells the amount for what the words count,
+        and one beside it that tells one for the same, as a dog's price is for a night, too."""
         facts = [fact for _, fact in self._choose(row, lm)]
-        return next((fact for fact in facts if has_rate(fact, row.words)), facts[0])
+        rated = [fact for fact in facts if has_rate(fact, row.words)]
+        return " ".join(rated[:_MOST_RATES] or facts[:1])
 
     def _is_open(self, row: Row) -> bool:
         """Whether a row asks for a yes or no that its facts' own words do not give."""

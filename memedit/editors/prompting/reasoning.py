@@ -20,8 +20,8 @@ from memedit.editors.prompting.claims import concludes_falsely
 from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.forms import plain
 
-MOST_NEW = 128
-"""New tokens of a thought."""
+MOST_NEW, _MOST_END = 128, 24
+"""New tokens of a thought, and of the result of one that has none."""
 _ASKED = (
     "\n\nThink it through in one or two short sentences: what do the facts say, what is asked, how "
     'do they compare? End with "Answer: Yes" or "Answer: No".'
@@ -77,8 +77,33 @@ def work_out(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[st
     """
     assert batch.lm is not None
     asked = [replace(row, prompt=row.prompt + _RECKONED) for row in rows]
-    said, tokenizer = _think(asked, facts, batch), batch.lm.tokenizer
+    tokenizer = batch.lm.tokenizer
+    said = _finish(asked, facts, _think(asked, facts, batch), batch)
     return [plain(find_result(thought), tokenizer) for thought in said]
+
+
+def _finish(
+    rows: Sequence[Row], facts: Sequence[str], thoughts: Sequence[str], batch: Batch
+) -> list[str]:
+    """The thoughts, with a result those that ended without one."""
+    said = list(thoughts)
+    open_ones = [n for n, each in enumerate(said) if re.search(r"\d", each) and _lacks_end(each)]
+    begun = [f"{_begin(facts[n])}{said[n].strip()} Result:" for n in open_ones]
+    asked = [rows[n] for n in open_ones]
+    ends = _think_on(asked, begun, batch, most=_MOST_END) if asked else []
+    for n, end in zip(open_ones, ends, strict=True):
+        said[n] = f"{said[n].strip()} Result: {end.strip().splitlines()[0]}" if end.strip() else ""
+    return said
+
+
+def _lacks_end(thought: str) -> bool:
+    """Whether a thought ended, and said no result."""
+    whole = " ".join(thought.split())
+    return not _breaks_off(whole) and "result" not in whole.casefold()
+
+
+def _breaks_off(whole: str) -> bool:
+    return len(whole) > _BRIEF and whole[-1] not in '.!)"*%'
 
 
 def find_result(thought: str) -> str:
@@ -87,8 +112,7 @@ def find_result(thought: str) -> str:
     What it may have read in the chat that reads as an order, or a link, is not taken over.
     """
     whole = mend_sums(" ".join(thought.split()))
-    broke_off = len(whole) > _BRIEF and whole[-1] not in '.!)"*%'
-    if broke_off or not _RESULT.search(whole) or find_in_texts([whole]):
+    if _breaks_off(whole) or not _RESULT.search(whole) or find_in_texts([whole]):
         return ""
     return whole
 
@@ -106,31 +130,38 @@ def find_told(worked: str) -> str:
 
 def _think(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[str]:
     """The thoughts of rows; "" where one has no room."""
+    return _think_on(rows, [_begin(fact) for fact in facts], batch)
+
+
+def _think_on(
+    rows: Sequence[Row], begins: Sequence[str], batch: Batch, *, most: int = MOST_NEW
+) -> list[str]:
+    """How thoughts go on that have begun."""
     begun = {
         at: replace(
             row,
-            turn=row.turn and replace(row.turn, after=row.turn.after + _begin(fact)),
+            turn=row.turn and replace(row.turn, after=row.turn.after + begin),
             rewritten=True, formed=False, keeps=None,
             answers=(), only=(), leans=(), swaps=(), opens=(), shuns=(),
         )
-        for at, (row, fact) in enumerate(zip(rows, facts, strict=True))
+        for at, (row, begin) in enumerate(zip(rows, begins, strict=True))
         if len(row.text) <= _MOST_READ
     }  # fmt: skip
-    thoughts = dict(zip(begun, _generate(tuple(begun.values()), batch), strict=True))
+    thoughts = dict(zip(begun, _generate(tuple(begun.values()), batch, most), strict=True))
     return [thoughts.get(at, "") for at in range(len(rows))]
 
 
-def _generate(rows: tuple[Row, ...], batch: Batch) -> list[str]:
+def _generate(rows: tuple[Row, ...], batch: Batch, most: int) -> list[str]:
     if not rows or batch.lm is None:
         return [""] * len(rows)
-    options = {"max_new_tokens": MOST_NEW, "do_sample": False}
+    options = {"max_new_tokens": most, "do_sample": False}
     call = batch.aside or batch.lm.generate
     try:
         return [said.text for said in call(Batch(rows, lm=batch.lm, options=options))]
     except ContextOverflowError:  # the answer may fit where the thought does not
         if len(rows) == 1:
             return [""]
-    return [thought for row in rows for thought in _generate((row,), batch)]
+    return [thought for row in rows for thought in _generate((row,), batch, most)]
 
 
 def _begin(fact: str) -> str:
