@@ -65,7 +65,7 @@ from memedit.editors.prompting.reasoning import (
     think_through,
     work_out,
 )
-from memedit.editors.prompting.reckoning import asks_once, has_rate, is_reckoned
+from memedit.editors.prompting.reckoning import asks_once, has_rate, is_plain_sum, is_reckoned
 from memedit.editors.prompting.supposing import judge_supposed
 from memedit.editors.prompting.verdicts import VERDICTS, verdict_of
 
@@ -152,6 +152,8 @@ class Note:
 
     def _choose(self, row: Row, lm: LM | None) -> Sequence[tuple[Hit, str]]:
         """What is told of a row's hits, the best first; none: it is told already, or nothing."""
+        if row.turn is not None and is_plain_sum(row.words):
+            return ()
         return choose_told(bearing_on(row, self.name), self.name, self._room, lm, row.words)
 
     def _choose_beside(
@@ -280,9 +282,10 @@ class Note:
 
     @staticmethod
     def _correct_premise(row: Row, hits: Sequence[Hit]) -> str:
-        """A row's prompt, without a former value that it takes for granted."""
-        former = "" if row.decision.read_as else _find_former(row, hits[0])
-        return correct_premise(row.prompt, former, hits[0].record.edit) if former else row.prompt
+        """A row's prompt, without a former value, or another amount, that it takes for granted."""
+        if row.decision.read_as or hits[0].passage is not None:
+            return row.prompt
+        return correct_premise(row.prompt, _find_former(row, hits[0]), hits[0].record.edit)
 
     def _deny_former(self, row: Row, hit: Hit, fact: str) -> str:
         """A fact, and where a row goes by what it was before, that it is so no longer."""

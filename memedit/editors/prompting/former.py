@@ -216,16 +216,27 @@ def correct_premise(words: str, former: str, edit: Edit) -> str:
 
     Args:
         words: A user's.
-        former: The value that they name.
+        former: The value that they name; "": they may name another amount that the fact has not.
         edit: What is told.
     """
-    first = _BEHIND_PREMISE.match(words) if edit.target_new is not None else None
-    if first is None or former not in first["said"] or _TURNED.search(first["said"]):
+    first = _BEHIND_PREMISE.match(words) if len(words) <= _MOST else None
+    if first is None or _TURNED.search(first["said"]):
         return words
-    if not _claims(first["said"].casefold(), former, edit.statement):
+    said = first["said"]
+    if former and former in said and edit.target_new is not None:
+        fits, new = _claims(said.casefold(), former, edit.statement), core_of(edit.target_new)
+    else:
+        former, new = find_supposed(said, edit.statement), _find_only_amount(edit.statement)
+        fits = bool(former and new) and said.count(former) == 1
+    if not fits:
         return words
-    said = first["said"].replace(former, core_of(edit.target_new or ""))
-    return f"{words[: first.start('said')]}{said}{words[first.end('said') :]}"
+    return f"{words[: first.start('said')]}{said.replace(former, new)}{words[first.end('said') :]}"
+
+
+def _find_only_amount(fact: str) -> str:
+    """The one amount of a fact, as it is written there; "" where it has more, or none."""
+    found = [each.rstrip(" .,:") for each in _PART.findall(fact)]
+    return found[0] if len(found) == 1 else ""
 
 
 def _is_aside(sentence: str) -> bool:

@@ -41,6 +41,13 @@ _OTHER_FORM = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """A text to be read or written, or a choice."""
+_PLAIN_SUM = re.compile(
+    r"(?:(?:hi|hey|so|and|ok|please)\W+){0,3}(?:(?:what(?:['’]s| is| are| do| does)|how much "
+    r"(?:is|are)|calculate|compute|work out|solve|add|multiply|divide|subtract|tell me)\s)?\s*"
+    r"(?:\d+(?:[.,]\d+)*(?!\d)|[-+*/×÷x·^=()%]|times|plus|minus|divided by|multiplied by|over|and|"
+    r"from|by|to the power of|squared|make|equals?|\s)+(?:please)?[\s?.!]*",
+    re.IGNORECASE,
+)
 _MOST = 400
 """Characters of a question; more are a ticket, whose numbers are many."""
 
@@ -59,6 +66,12 @@ def is_reckoned(words: str, facts: str, *, asked: bool) -> bool:
         counted = _NUMBER.search(words) and not _NO_AMOUNT.search(words)
         return bool(_AMOUNT.search(words) or counted)
     return not asked and bool(_AMOUNT.search(words) and _NUMBER.search(words))
+
+
+def is_plain_sum(words: str) -> bool:
+    """Whether words ask for a sum of numbers and nothing else: no fact has to do with it."""
+    numbers = re.findall(r"(?<![\d/])\d+(?![\d/])", words)
+    return 1 < len(numbers) and len(words) < 100 and _PLAIN_SUM.fullmatch(words.strip()) is not None
 
 
 def has_rate(fact: str, words: str) -> bool:

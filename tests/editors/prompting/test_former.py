@@ -174,6 +174,13 @@ def test_what_is_taken_for_granted_is_corrected(words: str, corrected: str | Non
     assert correct_premise(words, "30 days", WINDOW) == (corrected or words)
 
 
+def test_another_amount_taken_for_granted_is_corrected_too() -> None:
+    said = Edit.from_statement("Our refund window is 45 days.")
+    words = "Since our refund window is still 30 days, a customer on day 38 is too late, right?"
+    assert correct_premise(words, "", said) == words.replace("30", "45")
+    assert correct_premise("Since I waited 30 days, may I return it?", "", said).count("30 days")
+
+
 def test_a_mark_within_and_an_aside_behind() -> None:
     words = "machu picchu is in peru right, we want to hike there"
     assert confirms(words, "Peru", PERU.statement)

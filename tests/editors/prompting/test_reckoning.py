@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.editors.prompting.reckoning import asks_once, is_reckoned
+from memedit.editors.prompting.reckoning import asks_once, is_plain_sum, is_reckoned
 
 RATE = "Hiring a bike costs £14 per day."
 
@@ -60,3 +60,12 @@ def test_without_a_number_there_is_nothing_to_reckon_with() -> None:
 ])  # fmt: skip
 def test_a_result_alone_answers_one_question(words: str, once: bool) -> None:
     assert asks_once(words) is once
+
+
+@pytest.mark.parametrize(("words", "plain"), [
+    ("What is 12 times 8?", True), ("12*8", True), ("what's 3 + 4 please", True),
+    ("How much is 15% of 80?", False), ("What is the price of 2 tickets?", False),
+    ("What are 3 tickets and 2 dogs?", False), ("What is 24/7?", False), ("What is 12?", False),
+])  # fmt: skip
+def test_a_sum_of_numbers_alone(words: str, plain: bool) -> None:
+    assert is_plain_sum(words) is plain
