@@ -57,12 +57,12 @@ _ASKS = re.compile(
 )
 _LISTS = re.compile(
     r"\b(?:bullets?|lists?|table|csv|json|yaml|facts|items|rows?|lines?|steps|numbered|summar\w+|"
-    r"compare|names?|both|leaflet|notice|mail|e-mail|text|note|quiz)\b",
+    r"compare|names?|both|leaflet|notice|e?mail|e-mail|text|note|quiz)\b",
     re.IGNORECASE,
 )
 # White space is looked at from its beginning only: a long run of it costs its length, not more.
 _BETWEEN = re.compile(
-    r"(?:(?<!\s)\s+|)(?:[,;]|\n|\b(?:and|as well as|plus)\b|&|(?<=\s)\+(?=\s))\s*", re.IGNORECASE
+    r"(?:(?<!\s)\s+|)(?:[,;]|\n|\b(?:and|as well as|plus)\b|&|(?<=\s)[+/](?=\s))\s*", re.IGNORECASE
 )
 _NUMBERED = re.compile(r"(?:^|(?<=\s))\(?\d[.)]\s")
 """Before each of several things on one line: "1) the port 2) the host"."""
@@ -298,7 +298,8 @@ def items_of(turn: str) -> list[str]:
         if not _LISTS.search(line):
             continue
         _, colon, behind = line.partition(":")
-        found = [_MARK.sub("", part).strip(" .?!\"'") for part in _BETWEEN.split(behind or line)]
+        parts = (_MARK.sub("", part) for part in _BETWEEN.split(behind or line))
+        found = [part.partition(". ")[0].strip(" .?!\"'") for part in parts]
         items = _choose_items(found)
         if len(items) > 1 and (colon or len(items) == len(found)):
             return items[:_MOST_ITEMS]

@@ -79,6 +79,10 @@ def test_words_are_spelt_as_the_edits_are(text: str, spelt: str) -> None:
     ("List: a C++ compiler, the default port", ["a C++ compiler", "the default port"]),
     ("List:\n1. the CTO of Nordlicht\n2. the price of delivery",
      ["the CTO of Nordlicht", "the price of delivery"]),
+    ("two bullets: our courier / by when one must order",
+     ["our courier", "by when one must order"]),
+    ("email to Jo pls: how warm the pool is + what opens a locker. 3 sentences max",
+     ["how warm the pool is", "what opens a locker"]),
     ("What is the price of bread and butter?", []),
     ("List the steps.", []),
 ])  # fmt: skip

@@ -28,6 +28,11 @@ _SPAN = re.compile(
 )
 _UNITS = {"m": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "y": "year"}
 _UNIT = re.compile(r"\b(?:min(?:ute)?|h(?:ou)?r|day|week|month|year)s?\b", re.IGNORECASE)
+_PLACE = re.compile(
+    r"\b[A-Z]{1,3}-\d+[a-z]?\b|\b(?:rooms?|floor|counter|desk|ward|hall|gate|platform|pier|extension|"
+    r"form) [A-Z]?-?\d+[a-zA-Z]?\b"
+)
+"""A number that is a name: "room B-218"."""
 _NUMBERED = re.compile(
     r"\b[A-Z]\w* \d+\b|[€£$] ?\d[\d.,]*|\d[\d.,]* ?(?:%|percent|euros?|pounds?|p\b)"
 )
@@ -136,6 +141,7 @@ def tells_more(text: str) -> bool:
     if not spans:
         return False
     left = _NUMBERED.sub(" ", _DAY.sub(" ", _CLOCK.sub(_keep_bare, _SPAN.sub(" ", text))))
+    left = _PLACE.sub(" ", left)
     return bool(re.search(r"\d", left)) or len(_UNIT.findall(text)) > spans
 
 

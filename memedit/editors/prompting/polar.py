@@ -39,7 +39,8 @@ _BARE = re.compile(
 )
 """How a question without its mark begins: "do the following" is none."""
 _TAG = re.compile(
-    r"[\s,–—-](?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh|yeah)\s*\?$"
+    r"[\s,–—-](?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh|yeah|"
+    r"i (?:take it|suppose|assume|guess|presume|gather))\s*\?$"
 )
 _UNMARKED_TAG = re.compile(
     r"(?:[\s,](?:innit|(?:(?:is|are|was|were|do|does|did|could|would|should|must|have|has|had)n|"

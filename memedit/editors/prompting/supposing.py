@@ -58,6 +58,7 @@ _AMOUNT = re.compile(
 )
 _NUMERAL_ONE = re.compile(r"\bone(?= (?:hour|day|week|month|year|minute)(?:['’]?s['’]?|['’])?\b)")
 _HALF = re.compile(r"\bhalf (?:past )?(?P<hour>1?\d)\b(?! ?(?:of|a|the|\d))")
+_WORKING = re.compile(r"(?<=\d )(?:working|business) (?=days?\b)")
 _CLOCK = re.compile(r"(?P<hour>[012]?\d)[:.]?(?P<minute>[0-5]\d)?")
 _AFTER_NOON = {"am": 0, "a.m.": 0, "pm": 12, "p.m.": 12}
 _TAG = re.compile(
@@ -91,6 +92,7 @@ _COMPARES = re.compile(
     r"\b(?:we|us|they|together|all)\b.*\bpay|"
     r"\w (?:and|but|or) |[<>~≈≤≥±]"
 )
+_AFTER, _MODAL = re.compile(r"\bafter (?=\d)"), re.compile(r"\b(?:can|may|could|must|should)\b")
 _OWN = re.compile(
     r"\b(?:mine|my (?:\w+ ){1,2}(?:is|was|are|were|has|have|had|weighs?|costs?|took|takes?|needs?|"
     r"lasts?|comes?|gets?)|i['’]m|i am|i['’]ve|i have(?! to)|i had|i was|i paid|we['’]ve|"
@@ -149,9 +151,11 @@ def judge_supposed(words: str, fact: str) -> Verdict | None:
         fact: A statement, which the words ask.
     """
     plain = _find_supposed(words) if len(fact) <= _LONGEST else None
+    said = _count(fact.casefold())
+    if plain is not None and not _MODAL.search(plain) and _AFTER.search(plain):
+        plain, said = _AFTER.sub("", plain), _AFTER.sub("", said)  # "it arrives after 4 days"
     if plain is None or _COMPARES.search(plain) or _OWN.search(plain):
         return None
-    said = _count(fact.casefold())
     own = find_amounts(said)
     asked = [each for each in find_amounts(plain) if each.kind or not _is_name(each, own)]
     alike = [amount for amount in own if asked and amount.kind == asked[0].kind]
@@ -192,7 +196,7 @@ def _find_supposed(words: str) -> str | None:
 
 def find_amounts(text: str) -> list[Amount]:
     """The amounts in a folded text, numerals in digits."""
-    text = _HALF.sub(lambda found: f"{found['hour']}:30", text)
+    text = _WORKING.sub("", _HALF.sub(lambda found: f"{found['hour']}:30", text))
     return [_read(found) for found in _AMOUNT.finditer(text)]
 
 

@@ -23,6 +23,8 @@ SHIFT = "A shift is 8 hours."
     ("words", "facts", "line"),
     [
         ("I borrowed it on the 3rd of March. What's the last day?", [LOAN], "29 March"),
+        ("Picked it up on 3 May, what's the latest date I have to bring it back",
+         ["Sticks can be borrowed in room B-218 for up to 10 days."], "13 May"),
         ("borrowed March 3rd, until when can I keep it", [LOAN], "29 March"),
         ("I took it out on 20 December 2026, when is it due?", [LOAN], "15 January 2027"),
         ("Lease from 1 March 2026: in which month does it end?", [LEASE], "30 June 2029"),

@@ -7,6 +7,8 @@ import pytest
 from memedit.editors.prompting.polar import is_polar
 
 POLAR = [
+    "machu picchu is in peru right, we want to hike there",
+    "That will be Dr Wessel as usual I take it?",
     "I have £2.50. That's the right amount?",
     "It was €8 a night. Same again?",
     "Is Lyon the capital of France?",
@@ -88,6 +90,9 @@ OTHERS = [
     "Is it open? In Spanish, please.",
     "so I bought the lamp yesterday",
     "so it's which door",
+    "take the second right, then the shop is on the left",
+    "the office is closed right now, we need a key",
+    "machu picchu is in peru right, how do i get there",
     "so sorry about that",
     "so the shop is closed. what now",
     "i forgot my key, why can't i get in",

@@ -18,6 +18,8 @@ NOTICE = "The notice period of a monthly membership is three weeks"
     ("words", "fact", "said"),
     [
         ("leave is 25 days innit", LEAVE, "No"),
+        ("contracts end after 20 days, right?", "Contracts end after 14 days.", "No"),
+        ("Delivery takes 2 working days, right?", "Delivery takes four working days", "No"),
         ("holliday is 29 days innit", LEAVE, "Yes"),
         ("Staff have 29 days of leave, is that right? yes/no", LEAVE, "Yes"),
         ("a bike is still 3 euros right", BIKE, "No"),
@@ -60,6 +62,7 @@ def test_a_supposed_amount_is_judged(words: str, fact: str, said: str) -> None:
         ("Is leave 6 weeks?", "Leave is 30 days"),
         ("30 days is about a month, right?", "The period is one month"),
         ("Where are the 25 days noted?", LEAVE),
+        ("I can cancel after 20 days, right?", "A contract can be cancelled after 14 days."),
     ],
 )
 def test_the_rest_is_left_to_the_base(words: str, fact: str) -> None:
