@@ -173,7 +173,7 @@ def judge_supposed(words: str, fact: str) -> Verdict | None:
         return None
     narrower = is_narrower(
         plain,
-        _AMOUNT.sub(_blank, _count(fact)),
+        _AMOUNT.sub(_blank, _WORKING.sub("", _count(fact))),
         partial(_is_said, words=_split(plain)),
         less=asked[0].size < alike[0].size,
         clock=asked[0].kind == "clock",
