@@ -206,7 +206,7 @@ def _changes(
     """How many items an edit fires on, and how many came out otherwise than before."""
     counts = Counter({"items": len(before)})
     for one, other in zip(before, after, strict=True):
-        inside = any(bool(d.hits) for d in model.decide(_read_by(model, one)))
+        inside = any(map(model.reads, model.decide(_read_by(model, one))))
         changed = one["resps"] != other["resps"]
         counts["in_scope"] += inside
         counts["changed"] += changed

@@ -201,19 +201,21 @@ def ask_edited(
 def _choose_touched(
     asker: Asker, probes: Sequence[Probe], plain: Mapping[Probe, Decision], settings: Settings
 ) -> list[Probe]:
-    """The probes whose answer or score may differ from the unedited model's."""
+    """The probes whose answer or score may differ from the unedited model's: those of which an
+    editor reads an edit, also where it only informs the answer."""
     if settings.recheck or settings.frame == CHAT:  # the template's conversation may fire, too
         return list(probes)
-    put = [asker.frame_prompt(p.prompt) for p in probes]
+    put, reads = [asker.frame_prompt(p.prompt) for p in probes], asker.model.reads
     if all(text == p.prompt for text, p in zip(put, probes, strict=True)):
-        return [p for p in probes if plain[p].hits]
-    return [p for p, d in zip(probes, asker.decide(put), strict=True) if d.hits or plain[p].hits]
+        return [p for p in probes if reads(plain[p])]
+    both = zip(probes, asker.decide(put), strict=True)
+    return [p for p, decision in both if reads(decision) or reads(plain[p])]
 
 
 def divergences(asker: Asker, asked: Asked, *, recheck: bool = False) -> dict[Probe, float]:
     """KL(unedited || edited) of the next token of each locality probe, in nats."""
     local = [p for p in asked.outcomes if p.local]
-    fired = [p for p in local if recheck or asked.decisions[p].hits]
+    fired = [p for p in local if recheck or asker.model.reads(asked.decisions[p])]
     prompts = [p.prompt for p in fired]
     views: list[Any] = [nullcontext(), asker.model.unedited()]
     found = []

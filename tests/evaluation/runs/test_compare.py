@@ -7,12 +7,14 @@ import random
 import signal
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memedit.core.errors import InvalidInputError, UnknownNameError
+from memedit.core.types import Decision
 from memedit.editors.ike import Ike
 from memedit.evaluation import load_cases
 from memedit.evaluation.asking.asker import Asker
@@ -21,6 +23,7 @@ from memedit.evaluation.reports.tables import provenance
 from memedit.evaluation.runs.cell import rows_of
 from memedit.evaluation.runs.compare import Comparison, compare, load
 from memedit.evaluation.runs.specs import parse, parse_all
+from memedit.scope import Mention
 from tests.evaluation.helpers import record, small_model, write
 from tests.evaluation.running import run
 from tests.forking import fork
@@ -66,6 +69,25 @@ def test_where_no_edit_fires_the_answer_is_the_base_s_own(
     for metric, value in short.tables[IKE]["5"].items():
         if not metric.startswith("seconds"):
             assert whole.tables[IKE]["5"][metric].mean == pytest.approx(value.mean, abs=1e-5)
+
+
+def test_what_an_edit_only_informs_is_asked(
+    model: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: an answer that an edit only informs was taken from the base."""
+    fires = Mention.decide
+
+    def inform(scope: Mention, prompts: Any, candidates: Any) -> list[Decision]:
+        found = fires(scope, prompts, candidates)
+        told = [tuple(replace(hit, role="informs") for hit in each.hits) for each in found]
+        return [replace(d, hits=(), informs=hits) for d, hits in zip(found, told, strict=True)]
+
+    monkeypatch.setattr(Mention, "decide", inform)
+    note = "note@mention"
+    short, whole = (compare(model, note, data, recheck=again, **FAST) for again in (False, True))
+    for metric, value in short.tables[note]["5"].items():
+        if not metric.startswith("seconds"):
+            assert whole.tables[note]["5"][metric].mean == pytest.approx(value.mean, abs=1e-5)
 
 
 @pytest.mark.parametrize("protocol", ["single", "instance", "sequential", "batch-sequential"])
