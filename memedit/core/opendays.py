@@ -7,7 +7,9 @@ Fridays the office is open until 1 pm." says nothing of Sundays. English ones on
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from memedit.core.days import WEEKDAY, WEEKDAYS
 
@@ -39,16 +41,54 @@ _CLOSED = re.compile(
     re.IGNORECASE,
 )
 _ONLY = re.compile(rf"\bonly (?:open )?(?:on )?(?:{_DAY})|(?:{_DAY}) only\b", re.IGNORECASE)
-_OPEN = re.compile(r"\bopen\b|\bopening (?:hours|times|days)\b|\d ?(?:am|pm|[-–])", re.IGNORECASE)
-_UNLESS = re.compile(
-    r"\b(?:except\w*|unless|appointment\w*|not(?! open)|never|no longer|if|usually|normally|"
-    r"mostly|first|last|second|third|fourth|every other|alternate|winter|summer|season\w*|"
-    r"(?:in|from|until|between|during) (?:january|february|march|april|may|june|july|august|"
-    r"september|october|november|december)|holidays?|members?|women|men|children|families|"
-    r"depend\w*|either|was|were|used to)\b",
+_SAYS_MORE = frozenset("not never no longer still already always only hardly also".split())
+"""Words before "open" that belong to no thing."""
+_NAME = rf"(?:(?:{_SHORT})\.|(?:{_DAY})\b)"
+_CLOCK = (
+    r"(?:\d{1,2}(?:[:.]\d\d)?(?: ?(?:[ap]\.?m\b\.?|h\b|o['’]clock))?|noon|midday|midnight)(?![\w%€£])"
+)
+_TOKENS = {
+    "E": r"(?:daily|every day|(?:7|seven) days a week|all week|24/7)\b",
+    "R": rf"(?:from |on )?{_NAME}(?: ?[-–—] ?| (?:to|until|till|(?:up|through) to|through|thru)"
+    rf"(?: and including)? ){_NAME}",
+    "D": rf"(?:(?:on|at|over|every) )?(?:the )?{_NAME}",
+    "T": rf"(?:from |between )?{_CLOCK}(?: ?[-–—] ?| (?:to|until|till|and) ){_CLOCK}",
+    "U": rf"(?:from|until|till) {_CLOCK}",
+    "c": r"(?:closed|shut|not open)\b",
+    "o": r"open\b",
+    "n": r"only\b",
+    "&": r"and\b|but (?=closed|shut|not open)|[&/]",
+    ",": r"[,;.](?: and\b| but(?= closed| shut| not open))?",
+    ":": r":",
+}
+"""What the days and hours of a plain fact are told in: every day, a range, a day, and so on. A word
+of another kind may say of whom, of which days or of when it is so."""
+_TOKEN = re.compile("|".join(f"({each})" for each in _TOKENS.values()), re.IGNORECASE)
+_FACT = re.compile(
+    rf"(?:(?P<first>(?=on |at |over |every |from |[^,]+, )(?:{_TOKENS['R']}|{_TOKENS['D']}"
+    rf"(?: (?:and|&) {_TOKENS['D']})?)),? )?"
+    r"(?P<thing>[^,;:.]{1,60}?)(?: (?:is|are)|['’]re) (?:now )?"
+    r"(?P<body>(?:open|closed|shut|not open)\b.*)"
+    r"|(?:(?P<whose>the|our|[^,;:.]{1,60}?['’]s?) )?(?:opening|open) (?:hours|times|days)"
+    r"(?: (?:of|at) (?P<of>[^,;:.]{1,60}?))?(?::| are) (?P<hours>.*)"
+    r"|(?P<bare>open .*)",
     re.IGNORECASE,
 )
+_SHUT_FIRST = re.compile(r"(?:^|(?<=[,&]))c:?[DR](?:[,&][DR])*(?=$|[,&]o)")
+"""A list of days behind "closed"; and one before it."""
+_SHUT_LAST = re.compile(r"(?:^[DR](?:&[DR])*|(?<=[TUcE][,&])[DR](?:[,&][DR])*):?c(?=$|,)")
+_HOUSES = frozenset(
+    "library museum gallery clinic surgery practice pharmacy bakery zoo store".split()
+)
+"""What an assistant may be that of; a café is as often a part of something else."""
+_PARTS = re.compile(
+    r"\b(?:caf[eé]|bar|bistro|restaurant|canteen|kitchen|pool|spa|sauna|gym|shop|kiosk|desk|"
+    r"reception|counter|branch|office|garage|car park|terrace|lounge|hotline|helpline)\b"
+)
+_WHOSE = re.compile(r"^(?:the|our|your) ")
 _LONGEST = 160
+_Token: TypeAlias = "tuple[str, str]"
+"""(kind, words)"""
 _ALL = frozenset(range(7))
 _SETS = {"weekend": frozenset({5, 6}), "weekday": frozenset(range(5))}
 _SETS["working day"] = _SETS["weekday"]
@@ -78,10 +118,13 @@ class DayAsked:
         if found is None:
             return None
         thing = found["is"] or found["does"] or ""
+        days = _read_day(found["day"] or found["first"])
+        if not days or _SAYS_MORE & {*thing.casefold().split()[1:]}:
+            return None
         state = found["state"] or found["does_it"] or found["bare"] or found["behind"]
         return cls(
             "" if thing.casefold() in {"you", "u", "we"} else thing,
-            _read_day(found["day"] or found["first"]),
+            days,
             state.casefold() == "open",
             found["part"] is None,
         )
@@ -108,29 +151,110 @@ def judge_open_day(question: str, fact: str) -> bool | None:
         question: A user's, as a whole.
         fact: What bears on it.
     """
-    asked = DayAsked.of(question)
-    if asked is None or not asked.whole or _UNLESS.search(fact) or not _OPEN.search(fact):
+    asked, week = DayAsked.of(question), _Week.of(fact)
+    if asked is None or week is None or not asked.whole or not _is_of(asked.thing, week.thing):
         return None
-    closed = {day for found in _CLOSED.finditer(fact) for day in _find_days(found[0])}
-    left = _CLOSED.sub(" ", fact)
-    opened = _find_days(left)
-    if asked.days <= closed and not asked.days & _find_days(_EVERY.sub(" ", left)):
+    if asked.days <= week.closed:
         return not asked.is_open
-    if asked.days <= opened - closed:
+    if asked.days <= week.opened - week.closed:
         return asked.is_open
-    plain = tells_days(fact) and bool(opened) and not asked.days & (opened | closed)
-    return not asked.is_open if plain else None
+    others = week.is_all and not asked.days & (week.opened | week.closed)
+    return not asked.is_open if others else None
 
 
-def _find_days(text: str) -> frozenset[int]:
-    """The days that a text names, and those from one to another."""
-    found = set(_ALL if _EVERY.search(text) else ())
-    for each in _RANGE.finditer(text):
-        first, last = min(_read_day(each["from"])), max(_read_day(each["to"]))
-        found |= {(first + n) % 7 for n in range((last - first) % 7 + 1)}
-    for each in _EACH.finditer(text):
-        found |= _read_day(each["day"])
-    return frozenset(found)
+@dataclass(frozen=True, slots=True)
+class _Week:
+    """The days on which a plain fact says that something is open.
+
+    Attributes:
+        thing: What, as it says.
+        opened, closed: When it is, and when it is not: Monday is 0.
+        is_all: Whether it is closed on all others.
+    """
+
+    thing: str
+    opened: frozenset[int]
+    closed: frozenset[int]
+    is_all: bool
+
+    @classmethod
+    def of(cls, fact: str) -> _Week | None:
+        """What a fact says; None: something else, or more than that."""
+        text = " ".join(fact.split()).rstrip(" .!")
+        found = _FACT.fullmatch(text) if len(text) <= _LONGEST else None
+        if found is None or "ı" in text:  # "frıday": without case, ı is an i
+            return None
+        thing = found["thing"] or found["of"] or found["whose"] or ""
+        if first := found["first"]:
+            return cls._of_days(thing, first, found["body"])
+        tokens = _split(found["body"] or found["hours"] or found["bare"])
+        return cls._of_week(thing, tokens) if tokens else None
+
+    @classmethod
+    def _of_days(cls, thing: str, first: str, body: str) -> _Week | None:
+        """"On Fridays the office is open until 1 pm", which tells of no other day."""
+        kinds = "".join(kind for kind, _ in _split(body))
+        days, none = _find_days(_split(first)), frozenset[int]()
+        if kinds == "c":
+            return cls(thing, none, days, is_all=False)
+        return cls(thing, days, none, is_all=False) if re.fullmatch("o[TU]?", kinds) else None
+
+    @classmethod
+    def _of_week(cls, thing: str, tokens: Sequence[_Token]) -> _Week | None:
+        """"Open from Tuesday to Saturday, 10 am to 6 pm, closed on Sundays"."""
+        kinds = "".join(kind for kind, _ in tokens)
+        found = (*_SHUT_FIRST.finditer(kinds), *_SHUT_LAST.finditer(kinds))
+        shut = {n for each in found for n in range(*each.span())}
+        kept = [token for n, token in enumerate(tokens) if n not in shut]
+        opened, closed = _find_days(kept), _find_days([tokens[n] for n in shut])
+        left = "".join(kind for kind, _ in kept)
+        if "c" in left:
+            return None
+        # "Open until 9 pm on Thursdays and Fridays" may be said of late hours.
+        late = "U" in left or re.match(r"o?T[,&]?D", left)
+        several = re.search("[REn]", left) or left.count("D") > 1
+        return cls(thing, opened, closed, is_all=bool(opened and several and not late))
+
+
+def _split(text: str) -> list[_Token]:
+    """The parts of a text that tells days and hours; none: it tells more."""
+    parts: list[_Token] = []
+    at = 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None or found.lastindex is None:
+            return []
+        parts.append(([*_TOKENS][found.lastindex - 1], found[0]))
+        at = found.end() + text.startswith(" ", found.end())
+    return parts
+
+
+def _find_days(tokens: Iterable[_Token]) -> frozenset[int]:
+    """The days that tokens name, and those from one to another."""
+    days = set()
+    for kind, said in tokens:
+        named = [_read_day(found["day"]) for found in _EACH.finditer(said)]
+        if kind == "E":
+            days |= _ALL
+        elif kind == "R":
+            first, last = min(named[0]), max(named[-1])
+            days |= {(first + n) % 7 for n in range((last - first) % 7 + 1)}
+        else:
+            days |= frozenset().union(*named)
+    return frozenset(days)
+
+
+def _is_of(asked: str, told: str) -> bool:
+    """Whether a thing that is asked of is the one that a fact tells of."""
+    own, thing = (_WHOSE.sub("", f"{each.casefold()} ").strip() for each in (told, asked))
+    own = re.sub(r"['’]s?$", "", own)
+    # A name: a word alone may be "Registration".
+    named = " " in told and all(word[:1].isupper() for word in told.split())
+    is_house = named and not _WHOSE.match(told.casefold()) and not _PARTS.search(own)
+    if thing:
+        # "The library" is Hollerby Library.
+        return thing == own or (is_house and asked != thing and own.endswith(f" {thing}"))
+    return own in {"", "we"} or own in _HOUSES or is_house
 
 
 def _read_day(name: str) -> frozenset[int]:

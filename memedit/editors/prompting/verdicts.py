@@ -79,17 +79,20 @@ def verdict_of(words: str, hits: Sequence[Hit]) -> Verdict | None:
     best = hits[0].record.edit
     given = _find_stated(words, best)
     if given is None and _may_be_plain(words):
-        given = judge_supposed(words, best.statement) or _judge_day(words, best.statement)
-        beside = (judge_supposed(words, hit.record.edit.statement) for hit in hits[1:])
+        given = _judge_told(words, best.statement)
+        beside = (_judge_told(words, hit.record.edit.statement) for hit in hits[1:])
         if given and not {*beside} <= {None, given}:
             return None  # one of two notice periods
     return given
 
 
-def _judge_day(words: str, fact: str) -> Verdict | None:
-    """What a fact that tells on which days something is open says to a question for one."""
-    given = judge_open_day(drop_order(words), fact)
-    return None if given is None else VERDICTS[not given]
+def _judge_told(words: str, fact: str) -> Verdict | None:
+    """What a fact says to a question that supposes an amount, or asks for a day on which something
+    is open."""
+    if given := judge_supposed(words, fact):
+        return given
+    is_so = judge_open_day(drop_order(words), fact)
+    return None if is_so is None else VERDICTS[not is_so]
 
 
 def verdict(words: str, edit: Edit) -> Verdict | None:
