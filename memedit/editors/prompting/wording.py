@@ -22,12 +22,16 @@ _COUNTED = dict(
 )
 _NUMERAL = re.compile(rf"(?<![\w'’-])(?:{'|'.join(_COUNTED)})(?![\w'’-])")
 _CENTS = re.compile(
-    r"(?<![\d.,])(\d{1,4}) (pounds?|euros?|dollars?|quid) (?:and )?(\d\d)(?: ?(?:p|pence|cents?))?"
-    r"(?=[^\w\d]*$|[.,;:?!)](?!\d)| (?:is|isn\S*|are|aren\S*|was|right|now|still|per|an?|each|for|"
-    r"or|and|to|the|instead|then|as|but|so|not|that|in|yes|no)\b)",
+    r"(?<![\d.,])(\d{1,4}) (pounds?|euros?|dollars?|quid) (\d\d|(?:and )?\d\d(?= ?(?:p|pence|cents?)\b))"
+    r"(?: ?(?:p|pence|cents?)\b)?"
+    r"(?=\W*$|[.;:?!](?!\d)|,(?! ?\d)|\s*\n| (?:isn\S*|aren\S*|is (?:it|that|this)|right|now|still|"
+    r"each|instead|but|or (?:not|is|has)|(?:yes|no)\W*$|"
+    r"(?:per|an?) (?:hour|day|night|week|month|year|person|head|child|adult|guest|piece|kilo|page))\b)",
     re.IGNORECASE,
 )
-"""An amount as it is spoken: "5 pounds 20"."""
+"""An amount as it is spoken: "5 pounds 20"; not "10 euros and 20 for families"."""
+_WEIGHED = re.compile(r"\b(?:weigh\w*|heav\w+|bab(?:y|ies)|born|ounces?|oz|lbs?|kilos?|kg)\b", re.I)
+"""Where pounds are no money."""
 _STEM = 5
 """Letters by which two forms of a word are taken for one."""
 _AGAIN = re.compile(r"(.)\1+")
@@ -38,7 +42,12 @@ _ALIKE, _LONG = 0.93, 8
 def write_digits(text: str) -> str:
     """A text with its numerals, but for "one" and those of names, in digits, and with the amounts
     that are written as they are spoken."""
-    return _CENTS.sub(r"\1.\3 \2", _NUMERAL.sub(lambda found: str(_COUNTED[found[0]]), text))
+    plain = _NUMERAL.sub(lambda found: str(_COUNTED[found[0]]), text)
+    return plain if _WEIGHED.search(plain) else _CENTS.sub(_write_cents, plain)
+
+
+def _write_cents(found: re.Match[str]) -> str:
+    return f"{found[1]}.{found[3][-2:]} {found[2]}"
 
 
 def split_words(text: str) -> list[str]:
