@@ -59,10 +59,10 @@ _SO = re.compile(
 _OPENLY = "(?:who|whose|what|which|where|why|when|how)"
 _OPENLY_ASKS = (
     rf"\b{_OPENLY}\b|(?:^|[,;.] |\b(?:and|so|but|then) ){_AUXILIARY} \w|"
-    r"^(?:then|and|or|but|away|now|after|before|next|behind|at|of|in|on|to|for|from|beside|side|hand|way|answer|one|place|"
-    r"thing|person|time|amount)\b"
+    r"\b(?:need|want(?! to)|want to (?:know|ask|book|order)|like|tell|send|give|let|wonder\w*|know|"
+    r"book|ask|any|anything|also|whom|please|pls|help|find|looking)\b"
 )
-"""In what goes on with a question, or with what only looks like a tag: "the right answer"."""
+"""In what goes on with a question, or with a wish."""
 _TAKEN = re.compile(r"so,? (?:i|we|you|it|he|she|they|that|there|the|our|your) [^,;:]+\?$")
 """The same, with a mark."""
 _SAID = re.compile(
@@ -77,12 +77,20 @@ _UNMARKED = re.compile(
 """How a question without its mark begins that yes and no do not answer."""
 _LONGEST_SO = 120
 _CHECKED_FIRST = re.compile(
-    r"^(?P<said>(?:[^,;:?!\n]|(?<=\d)[.,](?=\d)){0,60}\b(?:is|are|costs?|takes?|opens?|closes?|has|have|was|were)\b"
+    rf"^(?!{_AUXILIARY}\b)"
+    r"(?P<said>(?:[^,;:?!\n]|(?<=\d)[.,](?=\d)){0,60}\b(?:is|are|costs?|takes?|opens?|closes?|has|have|was|were)\b"
     r"(?:[^,;:?!\n]|(?<=\d)[.,](?=\d)){1,60}?),? "
-    r"(?P<tag>right|correct|innit|(?:is|are|does|do)n['’]?t (?:it|that|he|she|they)),? "
-    r"(?=\w)(?P<rest>[^?\n]{3,160})$"
+    r"(?P<tag>right|correct|innit|(?:is|are|does|do)n['’]?t (?:it|that|he|she|they))"
+    r"(?:,? (?=(?:i|we|my|our)\b)|, (?=(?:he|she|it|they|you|the|there|nobody)\b|\w+['’]s ))"
+    r"(?P<rest>[^?\n]{3,160})$"
 )
-"""What is to be confirmed, and something else behind: "it is in Peru right, we want to go"."""
+"""What is to be confirmed, and its reason behind: "it is in Peru right, we want to go"."""
+_NOT_SAID = re.compile(
+    rf"\b{_OPENLY}\b|\b(?:not|no|never|if|whether|wrong|write|draft|note|mail|check|find|tell)\b|"
+    r"n['’]t\b|\b(?:so|quite|always|all|just|only|the|an?|my|your|his|her|its|our|their|about|left|"
+    r"everything|anything|nothing|is|are|was|were|\w+ly)$"
+)
+"""In what stands before "right" and is no statement, or goes on with it: "the right side"."""
 _TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
     r"\b(?:can|could|will|would)\s+(?:you|u)\b"
@@ -226,7 +234,9 @@ def find_sentences(words: str) -> list[str]:
 def _mark(text: str) -> str:
     """A folded text whose mark is left out where it stands within: behind "…, right"."""
     found = _CHECKED_FIRST.match(text)
-    if found is None or _TURNED.search(text) or re.search(_OPENLY_ASKS, found["rest"]):
+    if found is None or _TURNED.search(text) or _NOT_SAID.search(found["said"]):
+        return text
+    if re.search(_OPENLY_ASKS, found["rest"]):
         return text
     return f"{found['said']} {found['tag']}? {found['rest']}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.editors.prompting.polar import is_polar
+from memedit.editors.prompting.polar import find_sentences, is_polar
 
 POLAR = [
     "machu picchu is in peru right, we want to hike there",
@@ -96,6 +96,18 @@ OTHERS = [
     "so sorry about that",
     "so the shop is closed. what now",
     "i forgot my key, why can't i get in",
+    # "Right" is no tag, or a wish goes on behind one.
+    "the car is parked right outside",
+    "we have the right adapter with us",
+    "the customer is always right they say",
+    "it is not right, i paid twice",
+    "my knee has hurt right since monday",
+    "the left is 2 cm, right 3 cm",
+    "my seat is 12a, right window",
+    "i need to know if it is the right form for me",
+    "the fee is £9 right, i need the iban",
+    "the fee is £9 right, any discount for kids",
+    "the boss is who right, i forgot",
 ]
 
 
@@ -107,3 +119,22 @@ def test_a_yes_or_a_no_is_asked_for(words: str) -> None:
 @pytest.mark.parametrize("words", OTHERS)
 def test_something_else_is_asked_for(words: str) -> None:
     assert not is_polar(words)
+
+
+@pytest.mark.parametrize("words", [
+    "is it right that four ghosts are after him",
+    "how do i know if the cuff is the right size for my arm",
+    "tell me if this is the right form, i am new",
+    "where is it again right, we are lost",
+])  # fmt: skip
+def test_a_question_is_not_cut_behind_right(words: str) -> None:
+    assert find_sentences(words) == [words]
+
+
+@pytest.mark.parametrize("words", [
+    "machu picchu is in peru right, we want to hike there",
+    "doing 18 on the site road is ok isnt it, limit's 20",
+    "the shop opens at 9 right I'm outside already",
+])  # fmt: skip
+def test_a_mark_may_be_left_out_within(words: str) -> None:
+    assert is_polar(words)
