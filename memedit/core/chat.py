@@ -107,6 +107,11 @@ class ChatFormat:
         said = [part for turn in turns for part in self._split_turn(turn)]
         return "\n".join(line.strip() for s in said for line in s.split("\n") if line.strip())
 
+    def collect_asked(self, before: str) -> str:
+        """The user's own earlier words in what stands before the last turn, one turn a line."""
+        turns = before.split(self.user_open)[1:-1]
+        return "\n".join(self._split_turn(turn)[0] for turn in turns)
+
     def _split_turn(self, turn: str) -> list[str]:
         """The user's words of a turn, and the assistant's replies to them: no tool's, no system's.
 

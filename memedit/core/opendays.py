@@ -45,7 +45,8 @@ _SAYS_MORE = frozenset("not never no longer still already always only hardly als
 """Words before "open" that belong to no thing."""
 _NAME = rf"(?:(?:{_SHORT})\.|(?:{_DAY})\b)"
 _CLOCK = (
-    r"(?:\d{1,2}(?:[:.]\d\d)?(?: ?(?:[ap]\.?m\b\.?|h\b|o['’]clock))?|noon|midday|midnight)(?![\w%€£])"
+    r"(?:\d{1,2}(?:[:.]\d\d)?(?: ?(?:[ap]\.?m\b\.?|h\b|o['’]clock))?|noon|midday|midnight)"
+    r"(?![\w%€£])"
 )
 _TOKENS = {
     "E": r"(?:daily|every day|(?:7|seven) days a week|all week|24/7)\b",
@@ -192,7 +193,7 @@ class _Week:
 
     @classmethod
     def _of_days(cls, thing: str, first: str, body: str) -> _Week | None:
-        """"On Fridays the office is open until 1 pm", which tells of no other day."""
+        """What "On Fridays the office is open until 1 pm" says, which tells of no other day."""
         kinds = "".join(kind for kind, _ in _split(body))
         days, none = _find_days(_split(first)), frozenset[int]()
         if kinds == "c":
@@ -201,7 +202,7 @@ class _Week:
 
     @classmethod
     def _of_week(cls, thing: str, tokens: Sequence[_Token]) -> _Week | None:
-        """"Open from Tuesday to Saturday, 10 am to 6 pm, closed on Sundays"."""
+        """What "open from Tuesday to Saturday, 10 am to 6 pm, closed on Sundays" says."""
         kinds = "".join(kind for kind, _ in tokens)
         found = (*_SHUT_FIRST.finditer(kinds), *_SHUT_LAST.finditer(kinds))
         shut = {n for each in found for n in range(*each.span())}
@@ -231,7 +232,7 @@ def _split(text: str) -> list[_Token]:
 
 def _find_days(tokens: Iterable[_Token]) -> frozenset[int]:
     """The days that tokens name, and those from one to another."""
-    days = set()
+    days: set[int] = set()
     for kind, said in tokens:
         named = [_read_day(found["day"]) for found in _EACH.finditer(said)]
         if kind == "E":

@@ -315,7 +315,7 @@ class Note:
         return replace(
             row,
             leans=self._leans(row, hits),
-            swaps=find_stale(row.words, hits) if self.lean and not row.decision.read_as else (),
+            swaps=self._swaps(row, hits),
             opens=self._opens(row, hits, lines),
             starts=starts_of(f"{row.prompt} {facts}", hits),
             shuns=self._shun(row, lines, asked=asked) if begins else (),
@@ -328,6 +328,15 @@ class Note:
         letters = greetings_against(row.words, facts) if asked else ()
         echoes = echoes_against(f"{head(row)} {row.prompt}", wording, lines)
         return (*denials, *letters, *echoes, *steps_against(row.words))
+
+    def _swaps(self, row: Row, hits: Sequence[Hit]) -> tuple[tuple[str, str], ...]:
+        """What a reply does not say as a base always did: (old, new)."""
+        if not self.lean or row.decision.read_as or row.turn is None:
+            return ()
+        # Its own earlier replies a base repeats, though they are so no longer.
+        asked = row.turn.chat.collect_asked(row.turn.before)
+        beside = " ".join(hit.record.edit.statement for hit in row.decision.companions)
+        return find_stale(row.words, f"{head(row)} {asked} {row.prompt} {beside}", hits)
 
     def _leans(self, row: Row, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
         said = "" if row.turn is None else f"{row.turn.before} {row.prompt}"

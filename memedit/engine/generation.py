@@ -205,8 +205,9 @@ class Generation:
 
     def _tells(self, token: int, text: str) -> bool:
         """Whether a token begins hardly any other word than a text's first one."""
-        letters = self._codec.text(torch.tensor([token])).strip()
-        return len(letters) >= _TELLING or letters == text.split(" ")[0]
+        letters, first = self._codec.text(torch.tensor([token])).strip(), text.split(" ")[0]
+        # Of "Interlaken" "Inter" begins the internet.
+        return letters == first or (len(letters) >= _TELLING and 2 * len(letters) > len(first))
 
     def _find_telling_forms(self, text: str) -> list[list[int]]:
         forms = self._forms(text)

@@ -174,7 +174,7 @@ class Leans(LogitsProcessor):
 
 class Swaps(LogitsProcessor):
     """Gives the beginning of a text the score of another's, which a base is used to, until it was
-    said: what it is about to say as it always did, it says anew. Elsewhere both are unlikely.
+    begun: what it is about to say as it always did, it says anew. Elsewhere both are unlikely.
 
     Args:
         pairs: Per row (first token of the old text, token sequence of the new one).
@@ -189,9 +189,12 @@ class Swaps(LogitsProcessor):
         swapped = scores
         for i, said in enumerate(input_ids[:, self.width :].tolist()):
             spelt = _spell(said)
-            if any(_spell(new) in spelt for _, new in self.pairs[i // copies]):
+            # Two tokens: a long name may be said in fewer words.
+            if any(_spell(new[:2]) in spelt for _, new in self.pairs[i // copies]):
                 continue
             for old, new in self.pairs[i // copies]:
+                if said and said[-1] == new[0]:
+                    continue  # "New": "York" may be next
                 if scores[i, old] > scores[i, new[0]]:
                     swapped = scores.clone() if swapped is scores else swapped
                     swapped[i, [old, new[0]]] = scores[i, [new[0], old]]

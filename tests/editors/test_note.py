@@ -245,6 +245,31 @@ def test_what_a_base_is_about_to_say_as_it_always_did_it_says_anew() -> None:
     assert torch.equal(swaps(said, likely), likely)  # once it was said, the old one may be
 
 
+def test_a_new_name_that_has_the_old_one_in_it_goes_on() -> None:
+    """The fault: "New New New …", where token 4 is "New", and 2 is "York"."""
+    swaps = Swaps([[(2, [4, 2, 3])]], width=1)
+    likely = torch.tensor([[0.0, 1, 5, 2, 0, 0]])
+    assert torch.equal(swaps(torch.tensor([[9, 4]]), likely), likely)
+    assert torch.equal(swaps(torch.tensor([[9, 4, 2, 1]]), likely), likely)  # it was said
+
+
+def test_a_former_name_that_a_user_or_another_fact_names_stays(turn: Turn) -> None:
+    asked = replace(hit(CAPITAL, "asks"), former=("Paris",))
+    given = row("What is the capital of France?", [asked], turn)
+    assert told(given).swaps
+    chat = turn.chat
+    said = (
+        f"{chat.user_open}I am from {{}}.{chat.user_close}{chat.reply_open}{{}}.{chat.reply_close}"
+    )
+    for user, reply, stays in (("Paris", "Nice", True), ("Nice", "Paris", False)):
+        before = f"{said.format(user, reply)}{chat.user_open}"
+        earlier = replace(given, turn=replace(turn, before=before))
+        assert bool(told(earlier).swaps) is not stays
+    beside = hit(Edit.from_statement("The office in Paris opens at 9."))
+    decision = replace(given.decision, companions=(beside,))
+    assert not told(replace(given, decision=decision)).swaps
+
+
 def test_a_former_name_gives_way_in_a_chat(
     turn: Turn, tiny: Callable[[str], Any], smollm: tuple[Any, Any]
 ) -> None:
@@ -255,6 +280,10 @@ def test_a_former_name_gives_way_in_a_chat(
     codec = Codec(smollm[1], 0)
     swapped = Generation(smollm[0], codec, Batch((given,)))._find_swapped(given)
     assert [codec.text(torch.tensor([old])).strip() for old, _ in swapped][0] == "Paris"
+    generation = Generation(smollm[0], codec, Batch((given,)))
+    begins = {text: codec.ids(text)[0].item() for text in (" Inter", " Paris")}
+    assert not generation._tells(begins[" Inter"], "Interlaken")
+    assert generation._tells(begins[" Paris"], "Paris")
     # "Per" begins too many other words.
     short = replace(given, swaps=(("Perpignan", "Lyon"),))
     begun = [codec.text(torch.tensor([old])) for old, _ in

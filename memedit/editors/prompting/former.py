@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
+from memedit.core.days import MONTHS, WEEKDAYS
 from memedit.core.text import normalise
 from memedit.core.types import Edit, Hit
 from memedit.editors.prompting.notes import core_of
-from memedit.editors.prompting.polar import drop_order, find_sentences
+from memedit.editors.prompting.polar import drop_order, find_sentences, gives_reason
 from memedit.editors.prompting.supposing import Amount, find_amounts, judge_supposed
 from memedit.editors.prompting.synonyms import means_one_of
 from memedit.editors.prompting.wording import (
@@ -32,10 +33,16 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _BEHIND_PREMISE = re.compile(
-    r"(?:since|because|as|now that|given that|considering(?: that)?|if) "
+    r"(?:since|because|as|now that|given that|considering(?: that)?) "
     r"(?P<said>(?:[^,;.!?\n]|(?<=\d)[.,](?=\d)){8,120}), (?=\w)",
     re.IGNORECASE,
 )
+_DOUBTS = re.compile(
+    r"\b(?:why|how come|right|correct|true|sure|still|more|less|extra|chang\w*|charg\w*|wrong|"
+    r"mistake\w*|instead|rais\w*|different|translate|rephrase|sentence|text)\b",
+    re.IGNORECASE,
+)
+"""Behind a premise that is doubted, or what is asked about: it is to be denied, not corrected."""
 _BEHIND = re.compile(
     r"[,;.!?:](?!\d)\s*|\s[-–—]+\s|\b(?:since|because|as|so|and|but)\b", re.IGNORECASE
 )
@@ -87,6 +94,26 @@ _FILLING = frozenset(
 )
 """Words that say nothing of a thing beside what a fact says of it."""
 _NO_VALUES = frozenset("yes no none true false on off never always not".split())
+_STATES = _NO_VALUES | frozenset(
+    "open closed free paid included available possible allowed required optional one both all new"
+    " full empty unlimited".split()
+)
+"""Values that are words of any answer."""
+_FIRST_WORDS = frozenset(
+    "new old san santa los las saint st. united south north west east great royal university"
+    " professor prof. dr. dr mr. mrs. ms. mr mrs ms sir lord lady king queen prince princess mount"
+    " lake river port fort cape hotel room hall building house school club bank café team lord pope"
+    " general captain president red blue green black white grand central national republic".split()
+)
+"""Words with which many names begin."""
+_SEVERAL = re.compile(r"\d|[,;/&]|\b(?:and|or)\b")
+"""In a value that is more than one name, or none."""
+_ASKS_FORMER = re.compile(
+    r"\b(?:before|previous\w*|former\w*|predecessor\w*|used to|old|original\w*|until|till|prior|"
+    r"replac\w*|chang\w*|histor\w*|instead|no longer|earlier|ago|back then|at (?:first|the time)|"
+    r"last (?:year|month|week|time)|in (?:19|20)\d\d|compar\w+|differ\w*|versus|vs)\b",
+    re.IGNORECASE,
+)
 _MOST, _LONGEST = 600, 60
 """Characters of a request, and of a value."""
 
@@ -108,27 +135,51 @@ def find_former(words: str, edit: Edit, known: Iterable[str]) -> str:
     return next((value for value in values if _is_named(words, value, new)), "")
 
 
-def find_stale(words: str, hits: Sequence[Hit]) -> tuple[tuple[str, str], ...]:
+def find_stale(words: str, said: str, hits: Sequence[Hit]) -> tuple[tuple[str, str], ...]:
     """Names that facts put others in place of, which a base may have known for long: (the old, the
     new one).
 
-    Not one that the words name, since an answer may deny it, nor one that a fact tells. Of what the
-    answer only depends on it is one word, which hardly is a part of anything else.
+    Not one that is named, since an answer may deny it or say it of something else, nor where it is
+    asked what was before. Of what the answer only depends on it is one name, which hardly is a part
+    of anything else.
+
+    Args:
+        words: A user's.
+        said: What the base reads beside them and the facts: a system prompt, earlier turns, other
+            facts.
+        hits: What is told.
     """
-    told = " ".join([words, *(hit.record.edit.statement for hit in hits)]).casefold()
+    if _ASKS_FORMER.search(words):
+        return ()
+    told = " ".join([words, said, *(hit.record.edit.statement for hit in hits)]).casefold()
     pairs = {
         (core_of(value.strip(" .")), core_of(hit.record.edit.target_new)): hit.role
         for hit in hits
         for value in hit.former
         if hit.record.edit.target_new is not None and hit.passage is None
+        if not hit.record.edit.multiple
     }
     return tuple(
         (old, new)
         for (old, new), role in pairs.items()
-        if new and 2 < len(old) <= _LONGEST and not re.search(r"\d", old + new)
-        if old.casefold() not in told and old.casefold() not in _NO_VALUES
-        if role == "asks" or " " not in old
+        if _may_swap(old, new, told) and (role == "asks" or _is_own_name(old, new))
     )
+
+
+def _may_swap(old: str, new: str, told: str) -> bool:
+    """Whether what an old value begins with hardly begins anything else in an answer."""
+    if not new or not 2 < len(old) <= _LONGEST or len(new) > _LONGEST:
+        return False
+    first, *rest = old.casefold().split()
+    common = first in _STATES or (bool(rest) and first in _FIRST_WORDS)
+    named = old.casefold() in told or (bool(rest) and first in fold_words(told))
+    return not (common or named or _SEVERAL.search(f"{old}\n{new}"))
+
+
+def _is_own_name(old: str, new: str) -> bool:
+    """Whether two values are names, the old one a single word and no day or month."""
+    capitals = old[:1].isupper() and new[:1].isupper()
+    return capitals and " " not in old and old.casefold() not in {*WEEKDAYS, *MONTHS}
 
 
 def _is_named(words: str, value: str, new: str) -> bool:
@@ -220,17 +271,19 @@ def correct_premise(words: str, former: str, edit: Edit) -> str:
         edit: What is told.
     """
     first = _BEHIND_PREMISE.match(words) if len(words) <= _MOST else None
-    if first is None or _TURNED.search(first["said"]):
+    if first is None or _TURNED.search(first["said"]) or _DOUBTS.search(words, first.end()):
         return words
     said = first["said"]
     if former and former in said and edit.target_new is not None:
         fits, new = _claims(said.casefold(), former, edit.statement), core_of(edit.target_new)
     else:
         former, new = find_supposed(said, edit.statement), _find_only_amount(edit.statement)
-        fits = bool(former and new) and said.count(former) == 1
-    if not fits:
+        fits = bool(former and new)
+    whole = rf"(?<!\w){re.escape(former)}(?!\w)"
+    corrected, count = re.subn(whole, lambda _: new, said) if fits else (said, 0)
+    if count != 1:
         return words
-    return f"{words[: first.start('said')]}{said.replace(former, new)}{words[first.end('said') :]}"
+    return f"{words[: first.start('said')]}{corrected}{words[first.end('said') :]}"
 
 
 def _find_only_amount(fact: str) -> str:
@@ -241,7 +294,8 @@ def _find_only_amount(fact: str) -> str:
 
 def _is_aside(sentence: str) -> bool:
     """Whether a sentence behind a question only says why it is asked."""
-    return not re.search(r"[?\d]|\bno\b|\bnot\b|n['’]t\b|\b(?:or|if)\b", sentence)
+    turns = re.search(r"[?\d]|\bno\b|\bnot\b|n['’]t\b|\b(?:or|if)\b", sentence)
+    return turns is None and gives_reason(sentence)
 
 
 def _claims(said: str, former: str, fact: str) -> bool:

@@ -42,7 +42,8 @@ _NOT_DONE = re.compile(
 """In what is no last time of what a fact tells of."""
 _ASKED = re.compile(r"(?:when|(?:in )?(?:which|what) month) (?P<rest>.+)", re.IGNORECASE)
 _NEXT = re.compile(
-    r"(?!.*\b(?:open|reach|call|speak|talk)\b).*(?<!['’]s )\bnext(?: (?:one|time|due|(?P<noun>[\w-]+))\b.*)?|"
+    r"(?!.*\b(?:open|reach|call|speak|talk)\b).*(?<!['’]s )\bnext"
+    r"(?: (?:one|time|due|(?P<noun>[\w-]+))\b.*)?|"
     r".*\b(?:due|expect\w*|come|there|it|one)\b.* again|.*\b(?:come|be) back|"
     r".*\b(?:am i|are we|is it|one)(?: \w+)? due",
     re.IGNORECASE,

@@ -91,6 +91,7 @@ _NOT_SAID = re.compile(
     r"everything|anything|nothing|is|are|was|were|\w+ly)$"
 )
 """In what stands before "right" and is no statement, or goes on with it: "the right side"."""
+_REASON = re.compile(r"(?:i|we|my|our|he|she|it|they|you|the|there|nobody)\b|\w+['’]s |thank")
 _TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
     r"\b(?:can|could|will|would)\s+(?:you|u)\b"
@@ -236,9 +237,14 @@ def _mark(text: str) -> str:
     found = _CHECKED_FIRST.match(text)
     if found is None or _TURNED.search(text) or _NOT_SAID.search(found["said"]):
         return text
-    if re.search(_OPENLY_ASKS, found["rest"]):
-        return text
-    return f"{found['said']} {found['tag']}? {found['rest']}"
+    said, tag, rest = found.group("said", "tag", "rest")
+    return f"{said} {tag}? {rest}" if gives_reason(rest) else text
+
+
+def gives_reason(words: str) -> bool:
+    """Whether folded words behind a question only say why it is asked: neither another one, nor a
+    wish."""
+    return _REASON.match(words) is not None and not re.search(_OPENLY_ASKS, words)
 
 
 def lists_amounts(question: str) -> bool:

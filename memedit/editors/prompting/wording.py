@@ -22,11 +22,11 @@ _COUNTED = dict(
 )
 _NUMERAL = re.compile(rf"(?<![\w'’-])(?:{'|'.join(_COUNTED)})(?![\w'’-])")
 _CENTS = re.compile(
-    r"(?<![\d.,])(\d{1,4}) (pounds?|euros?|dollars?|quid) (\d\d|(?:and )?\d\d(?= ?(?:p|pence|cents?)\b))"
-    r"(?: ?(?:p|pence|cents?)\b)?"
+    r"(?<![\d.,])(\d{1,4}) (pounds?|euros?|dollars?|quid) "
+    r"(\d\d|(?:and )?\d\d(?= ?(?:p|pence|cents?)\b))(?: ?(?:p|pence|cents?)\b)?"
     r"(?=\W*$|[.;:?!](?!\d)|,(?! ?\d)|\s*\n| (?:isn\S*|aren\S*|is (?:it|that|this)|right|now|still|"
     r"each|instead|but|or (?:not|is|has)|(?:yes|no)\W*$|"
-    r"(?:per|an?) (?:hour|day|night|week|month|year|person|head|child|adult|guest|piece|kilo|page))\b)",
+    r"(?:per|an?) (?:hour|day|night|week|month|year|person|head|child|adult|guest|piece|page))\b)",
     re.IGNORECASE,
 )
 """An amount as it is spoken: "5 pounds 20"; not "10 euros and 20 for families"."""
