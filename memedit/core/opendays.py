@@ -212,7 +212,7 @@ class _Week:
         if "c" in left:
             return None
         # "Open until 9 pm on Thursdays and Fridays" may be said of late hours.
-        late = "U" in left or re.match(r"o?T[,&]?D", left)
+        late = ("U" in left and not re.search("R,?T", left)) or re.match(r"o?T[,&]?D", left)
         several = re.search("[REn]", left) or left.count("D") > 1
         return cls(thing, opened, closed, is_all=bool(opened and several and not late))
 
@@ -250,7 +250,7 @@ def _is_of(asked: str, told: str) -> bool:
     own, thing = (_WHOSE.sub("", f"{each.casefold()} ").strip() for each in (told, asked))
     own = re.sub(r"['’]s?$", "", own)
     # A name: a word alone may be "Registration".
-    named = " " in told and all(word[:1].isupper() for word in told.split())
+    named = " " in told and all(word[:1].isupper() or word in {"&", "of"} for word in told.split())
     is_house = named and not _WHOSE.match(told.casefold()) and not _PARTS.search(own)
     if thing:
         # "The library" is Hollerby Library.

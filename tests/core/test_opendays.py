@@ -57,6 +57,8 @@ HOURS = "Opening hours: Mon.-Fri. 9-5, Sat 9-1, Sun: closed"
     ("Is the zoo open on Saturday?", "The zoo is open Mon-Fri, Saturdays on request.", None),
     ("Is the zoo open on Saturday?", "The zoo is open to pupils Monday to Friday.", None),
     ("Is the zoo open on Monday?", "The zoo is open until 9 pm on Fridays and Sundays.", None),
+    ("Is the zoo open on Monday?", "The zoo is open Tue-Sun from 10 to 6, Thu until 9 pm.", False),
+    ("Are you open on Saturday?", "Marlow & Finch is open Monday to Friday, 8-6.", False),
     ("Is the zoo open on Monday?", "On Fridays and Sundays the zoo is open until 9 pm.", None),
     ("Is the zoo open on Sunday?", "The zoo closes on Sundays at 1 pm, else at 6 pm.", None),
     ("Is the zoo open on Sunday?", "The zoo is closed Friday to Monday.", False),

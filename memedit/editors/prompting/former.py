@@ -109,7 +109,7 @@ _FIRST_WORDS = frozenset(
 _SEVERAL = re.compile(r"\d|[,;/&]|\b(?:and|or)\b")
 """In a value that is more than one name, or none."""
 _ASKS_FORMER = re.compile(
-    r"\b(?:before|previous\w*|former\w*|predecessor\w*|used to|old|original\w*|until|till|prior|"
+    r"\b(?:before|previous\w*|former\w*|predecessor\w*|used to|(?<!how )old|until|till|prior|"
     r"replac\w*|chang\w*|histor\w*|instead|no longer|earlier|ago|back then|at (?:first|the time)|"
     r"last (?:year|month|week|time)|in (?:19|20)\d\d|compar\w+|differ\w*|versus|vs)\b",
     re.IGNORECASE,

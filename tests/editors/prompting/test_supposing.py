@@ -180,6 +180,18 @@ def test_of_two_facts_that_say_different_things_none_decides() -> None:
     assert verdict_of(words, [hits[0], other]) is None
 
 
+def test_of_two_facts_that_tell_the_days_of_one_thing_none_decides() -> None:
+    """The fault: by the first alone it is closed on Saturdays."""
+    facts = [
+        "The office is open Mon-Fri from 9 to 5.",
+        "On Saturdays the office is open until 1 pm",
+    ]
+    hits = [Hit(Record(Edit.from_statement(fact), n, n), 0.9) for n, fact in enumerate(facts, 1)]
+    assert verdict_of("Is the office open on Sunday?", hits) == "No"
+    assert verdict_of("Is the office open on Saturday?", hits[:1]) == "No"
+    assert verdict_of("Is the office open on Saturday?", hits) is None
+
+
 def test_amounts_are_read_with_their_units() -> None:
     assert find_amounts("€1,250.50 or 2 hrs, 12%") == [
         Amount("euro", 1250.5), Amount("time", 7200, 3600), Amount("percent", 12),
