@@ -32,6 +32,7 @@ _CLAUSE = re.compile(
     r"\b(?:since|because|as|now that|given that|so|that['’]s|and|but)\b",
     re.IGNORECASE,
 )
+_TAG_BEHIND, _FEWEST = re.compile(r",? (?:right|correct)\s*\?*\s*$", re.IGNORECASE), 4
 _BEHIND_PREMISE = re.compile(
     r"(?:since|because|as|now that|given that|considering(?: that)?) "
     r"(?P<said>(?:[^,;.!?\n]|(?<=\d)[.,](?=\d)){8,120}), (?=\w)",
@@ -271,7 +272,7 @@ def correct_premise(words: str, former: str, edit: Edit) -> str:
         edit: What is told.
     """
     first = _BEHIND_PREMISE.match(words) if len(words) <= _MOST else None
-    if first is None or _TURNED.search(first["said"]) or _DOUBTS.search(words, first.end()):
+    if first is None or _TURNED.search(first["said"]) or _doubts(words[first.end() :]):
         return words
     said = first["said"]
     if former and former in said and edit.target_new is not None:
@@ -284,6 +285,13 @@ def correct_premise(words: str, former: str, edit: Edit) -> str:
     if count != 1:
         return words
     return f"{words[: first.start('said')]}{corrected}{words[first.end('said') :]}"
+
+
+def _doubts(rest: str) -> bool:
+    """Whether what follows a premise may ask whether it holds, and not only what follows from it."""
+    asked = _TAG_BEHIND.sub("", rest)
+    # "Since it is 30 days, right?" asks nothing else.
+    return len(asked.split()) < _FEWEST or _DOUBTS.search(asked) is not None
 
 
 def _find_only_amount(fact: str) -> str:

@@ -181,7 +181,9 @@ def test_another_amount_taken_for_granted_is_corrected_too() -> None:
     said = Edit.from_statement("Our refund window is 45 days.")
     words = "Since our refund window is still 30 days, a customer on day 38 is too late, right?"
     assert correct_premise(words, "", said) == words.replace("30", "45")
-    assert correct_premise("Since I waited 30 days, may I return it?", "", said).count("30 days")
+    for other in ("Since I waited 30 days, may I return it?",
+                  "Since our refund window is 30 days, right?"):  # fmt: skip
+        assert correct_premise(other, "", said) == other
 
 
 def test_a_mark_within_and_an_aside_behind() -> None:
