@@ -288,7 +288,7 @@ def correct_premise(words: str, former: str, edit: Edit) -> str:
 
 
 def _doubts(rest: str) -> bool:
-    """Whether what follows a premise may ask whether it holds, and not only what follows from it."""
+    """Whether what follows a premise may ask whether it holds, not only what follows from it."""
     asked = _TAG_BEHIND.sub("", rest)
     # "Since it is 30 days, right?" asks nothing else.
     return len(asked.split()) < _FEWEST or _DOUBTS.search(asked) is not None
