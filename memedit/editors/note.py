@@ -43,7 +43,6 @@ from memedit.editors.prompting.former import (
     confirms,
     correct_premise,
     find_former,
-    find_stale,
     find_supposed,
 )
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
@@ -66,6 +65,7 @@ from memedit.editors.prompting.reasoning import (
     work_out,
 )
 from memedit.editors.prompting.reckoning import asks_once, has_rate, is_plain_sum, is_reckoned
+from memedit.editors.prompting.stale import find_stale
 from memedit.editors.prompting.supposing import judge_supposed
 from memedit.editors.prompting.verdicts import VERDICTS, verdict_of
 

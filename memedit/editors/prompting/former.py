@@ -7,11 +7,10 @@ costs £4.20, and says yes. Where the request names the former value, the note s
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
-from memedit.core.days import MONTHS, WEEKDAYS
 from memedit.core.text import normalise
-from memedit.core.types import Edit, Hit
+from memedit.core.types import Edit
 from memedit.editors.prompting.notes import core_of
 from memedit.editors.prompting.polar import drop_order, find_sentences, gives_reason
 from memedit.editors.prompting.supposing import Amount, find_amounts, judge_supposed
@@ -95,26 +94,6 @@ _FILLING = frozenset(
 )
 """Words that say nothing of a thing beside what a fact says of it."""
 _NO_VALUES = frozenset("yes no none true false on off never always not".split())
-_STATES = _NO_VALUES | frozenset(
-    "open closed free paid included available possible allowed required optional one both all new"
-    " full empty unlimited".split()
-)
-"""Values that are words of any answer."""
-_FIRST_WORDS = frozenset(
-    "new old san santa los las saint st. united south north west east great royal university"
-    " professor prof. dr. dr mr. mrs. ms. mr mrs ms sir lord lady king queen prince princess mount"
-    " lake river port fort cape hotel room hall building house school club bank café team lord pope"
-    " general captain president red blue green black white grand central national republic".split()
-)
-"""Words with which many names begin."""
-_SEVERAL = re.compile(r"\d|[,;/&]|\b(?:and|or)\b")
-"""In a value that is more than one name, or none."""
-_ASKS_FORMER = re.compile(
-    r"\b(?:before|previous\w*|former\w*|predecessor\w*|used to|(?<!how )old|until|till|prior|"
-    r"replac\w*|chang\w*|histor\w*|instead|no longer|earlier|ago|back then|at (?:first|the time)|"
-    r"last (?:year|month|week|time)|in (?:19|20)\d\d|compar\w+|differ\w*|versus|vs)\b",
-    re.IGNORECASE,
-)
 _MOST, _LONGEST = 600, 60
 """Characters of a request, and of a value."""
 
@@ -134,53 +113,6 @@ def find_former(words: str, edit: Edit, known: Iterable[str]) -> str:
         return ""
     values = (value.strip(" .") for value in known if 0 < len(value.strip(" .")) <= _LONGEST)
     return next((value for value in values if _is_named(words, value, new)), "")
-
-
-def find_stale(words: str, said: str, hits: Sequence[Hit]) -> tuple[tuple[str, str], ...]:
-    """Names that facts put others in place of, which a base may have known for long: (the old, the
-    new one).
-
-    Not one that is named, since an answer may deny it or say it of something else, nor where it is
-    asked what was before. Of what the answer only depends on it is one name, which hardly is a part
-    of anything else.
-
-    Args:
-        words: A user's.
-        said: What the base reads beside them and the facts: a system prompt, earlier turns, other
-            facts.
-        hits: What is told.
-    """
-    if _ASKS_FORMER.search(words):
-        return ()
-    told = " ".join([words, said, *(hit.record.edit.statement for hit in hits)]).casefold()
-    pairs = {
-        (core_of(value.strip(" .")), core_of(hit.record.edit.target_new)): hit.role
-        for hit in hits
-        for value in hit.former
-        if hit.record.edit.target_new is not None and hit.passage is None
-        if not hit.record.edit.multiple
-    }
-    return tuple(
-        (old, new)
-        for (old, new), role in pairs.items()
-        if _may_swap(old, new, told) and (role == "asks" or _is_own_name(old, new))
-    )
-
-
-def _may_swap(old: str, new: str, told: str) -> bool:
-    """Whether what an old value begins with hardly begins anything else in an answer."""
-    if not new or not 2 < len(old) <= _LONGEST or len(new) > _LONGEST:
-        return False
-    first, *rest = old.casefold().split()
-    common = first in _STATES or (bool(rest) and first in _FIRST_WORDS)
-    named = old.casefold() in told or (bool(rest) and first in fold_words(told))
-    return not (common or named or _SEVERAL.search(f"{old}\n{new}"))
-
-
-def _is_own_name(old: str, new: str) -> bool:
-    """Whether two values are names, the old one a single word and no day or month."""
-    capitals = old[:1].isupper() and new[:1].isupper()
-    return capitals and " " not in old and old.casefold() not in {*WEEKDAYS, *MONTHS}
 
 
 def _is_named(words: str, value: str, new: str) -> bool:
