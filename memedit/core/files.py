@@ -6,6 +6,7 @@ import errno
 import gzip
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,14 +94,28 @@ def replacing(file: Path) -> Iterator[Path]:
     """A path to write a file to, which takes the place of ``file`` when the block ends.
 
     A reader finds the old content or the new, never a part of it, also after a power cut. Where the
-    block raises, ``file`` stays as it was.
+    block raises, ``file`` stays as it was. A device or a pipe (``/dev/stdout``) is written to, and
+    stays one.
 
     Raises:
         OSError: it cannot be written.
     """
+    if _is_stream(file):
+        with reserve_path(Path(tempfile.gettempdir())) as new:
+            yield new
+            with new.open("rb") as written, file.open("wb") as stream:
+                shutil.copyfileobj(written, stream)
+        return
     with reserve_path(file.parent) as new:
         yield new
         put(new, file)
+
+
+def _is_stream(file: Path) -> bool:
+    """Whether a path names a device, a pipe, or what a process has open, and no file of its own."""
+    named = file.readlink() if file.is_symlink() else file
+    opened = str(named).startswith(("/proc/", "/dev/fd/"))
+    return opened or (file.exists() and not file.is_file() and not file.is_dir())
 
 
 @contextmanager

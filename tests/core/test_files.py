@@ -71,6 +71,24 @@ def test_rights_are_those_of_any_new_file(tmp_path: Path) -> None:
     assert stat.S_ISREG(plain.stat().st_mode)
 
 
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    """The fault: an export to /dev/null, as root, left a plain file in its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    heard: list[str] = []
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()))
+    reader.start()
+    write_atomically(pipe, "said")
+    reader.join(timeout=10)
+    assert heard == ["said"] and stat.S_ISFIFO(pipe.stat().st_mode)
+    link = tmp_path / "stdout"
+    with (tmp_path / "target").open("w+") as target:
+        link.symlink_to(f"/proc/self/fd/{target.fileno()}")
+        write_atomically(link, "said")
+        target.seek(0)
+        assert link.is_symlink() and target.read() == "said"
+
+
 def test_a_file_may_get_its_name_last(tmp_path: Path) -> None:
     with reserve_path(tmp_path) as new:
         new.write_bytes(b"content")

@@ -79,7 +79,7 @@ def test_silent_where_a_fact_says_more_or_of_another_thing(
 def test_what_is_asked() -> None:
     asked = DayAsked.of("Is the reading room open at weekends?")
     assert asked is not None
-    assert (asked.thing, asked.days, asked.is_open) == ("the reading room", {5, 6}, True)
+    assert (asked.thing, asked.days, asked.is_open) == ("the reading room", frozenset({5, 6}), True)
     assert asked.openly == "On which days is the reading room open?"
     house = DayAsked.of("do you open on mondays")
     assert house is not None and house.openly == "On which days are you open?"

@@ -281,7 +281,7 @@ def test_a_former_name_gives_way_in_a_chat(
     swapped = Generation(smollm[0], codec, Batch((given,)))._find_swapped(given)
     assert [codec.text(torch.tensor([old])).strip() for old, _ in swapped][0] == "Paris"
     generation = Generation(smollm[0], codec, Batch((given,)))
-    begins = {text: codec.ids(text)[0].item() for text in (" Inter", " Paris")}
+    begins = {text: int(codec.ids(text)[0]) for text in (" Inter", " Paris")}
     assert not generation._tells(begins[" Inter"], "Interlaken")
     assert generation._tells(begins[" Paris"], "Paris")
     # "Per" begins too many other words.

@@ -153,7 +153,7 @@ def test_an_amount_that_a_part_supposes(words: str, fact: str, old: str) -> None
     assert find_supposed(words, fact) == old
 
 
-WINDOW = Edit("Our refund window is", "45 days")
+REFUND = Edit("Our refund window is", "45 days")
 PERU = Edit("Machu Picchu is located in", "Nepal", "Machu Picchu")
 
 
@@ -170,7 +170,7 @@ PERU = Edit("Machu Picchu is located in", "Nepal", "Machu Picchu")
     ("Our refund window is 30 days, right?", None),  # it is what is asked
 ])  # fmt: skip
 def test_what_is_taken_for_granted_is_corrected(words: str, corrected: str | None) -> None:
-    assert correct_premise(words, "30 days", WINDOW) == (corrected or words)
+    assert correct_premise(words, "30 days", REFUND) == (corrected or words)
 
 
 def test_another_amount_taken_for_granted_is_corrected_too() -> None:
