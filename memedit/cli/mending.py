@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -54,19 +55,22 @@ def undo(
         rows = {"forgotten": gone, "restored": back}
         render.as_json(told | {k: [plain_record(r) for r in v] for k, v in rows.items()})
         return
-    _tell_undone(undone, gone, back, hide_password(memory))
+    _tell_undone(undone, gone, back)
+    where = hide_password(memory)
+    only = "" if namespace is None else f" --namespace {quote(namespace)}"
+    render.note(
+        f"{f'{namespace!r} of ' if only else ''}{where} is at version {undone.version}, as it was "
+        f"at {undone.change - 1}; memedit edit restore {undone.change}{only} brings the change "
+        "again."
+    )
 
 
-def _tell_undone(undone: Undone, gone: list[Record], back: list[Record], where: str) -> None:
+def _tell_undone(undone: Undone, gone: list[Record], back: list[Record]) -> None:
     for verb, records in (("Taken back", gone), ("In force again", back)):
         for record in records[:_SHOWN]:
             render.tell(Text.assemble(f"{verb} {record.id}: ", render.fact(record)))
         if len(records) > _SHOWN:
             render.say(f"{verb}: {len(records) - _SHOWN:,} more.")
-    render.note(
-        f"{where} is at version {undone.version}, as it was at {undone.change - 1}; "
-        f"memedit edit restore {undone.change} brings the change again."
-    )
 
 
 def correct(
@@ -109,8 +113,10 @@ def correct(
     with open_memory(require_existing(memory), encoder) as store, store.comparing():
         old = store.get(id, namespace=namespace)
         if text is not None:
-            whole = old.edit.is_statement and prompt is None
-            given["statement" if whole else "target_new"] = text
+            if old.edit.is_statement and prompt is None:
+                given["statement"] = text
+            else:
+                given["target_new"] = _take_what_follows(prompt or old.edit.prompt, text)
         edit, rest = alter(old, given)
         receipt = store.supersede(id, edit, namespace=namespace, **rest)
     if json:
@@ -120,6 +126,15 @@ def correct(
         tell_open_days(receipt)
         if (place := place_of(old.source)) is not None:
             render.note(f"It stands in the document {place.document!r}: correct the file, too.")
+
+
+def _take_what_follows(prompt: str, text: str) -> str:
+    """What a text says after a prompt, where it is the whole sentence, as lists show it."""
+    before = prompt.split()
+    *words, rest = text.split(maxsplit=len(before)) or [""]
+    if list(map(str.casefold, words)) != list(map(str.casefold, before)):
+        return text
+    return rest[:-1] if rest.find(".") == len(rest) - 1 else rest
 
 
 def salvage(

@@ -254,13 +254,12 @@ def record(shown: Record, events: Sequence[Event]) -> None:
 
 def receipt(given: Receipt, where: str) -> None:
     """What became of an edit."""
-    if given.status == "duplicate":
-        lead = f"Already in {where}: {given.id} (nothing changed): "
-        return tell(Text.assemble(lead, fact(given.record)))
-    stdout().print(
-        Text.assemble(("Added ", "green"), f"{given.id}: ", fact(given.record)), soft_wrap=True
-    )
     when = f" {_validity(given.record)}".rstrip()
+    if given.status == "duplicate" and not given.superseded:
+        lead = f"Already in {where}: {given.id}{when} (nothing changed): "
+        return tell(Text.assemble(lead, fact(given.record)))
+    verb = ("Added ", "green") if given.status == "added" else "Already there: "
+    tell(Text.assemble(verb, f"{given.id}: ", fact(given.record)))
     for old in given.superseded:
         tell(Text.assemble(f"Replaces {old.id}{when}: ", fact(old)))
     for other in given.conflicts:

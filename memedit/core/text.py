@@ -8,7 +8,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import cast
 
-_CLOSING = " .?!:,;…。？！："
+CLOSING = " .?!:,;…。？！："
 
 MASK = "it"
 """Stands for the subject in a masked prompt or query."""
@@ -147,4 +147,4 @@ def _skip_spaces(text: str, end: int) -> int:
 def normalise(text: str) -> str:
     """Folded case and white space, no closing punctuation."""
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    return " ".join(folded.casefold().split()).rstrip(_CLOSING)
+    return " ".join(folded.casefold().split()).rstrip(CLOSING)

@@ -67,7 +67,8 @@ class Undoable:
         were added at once are one change (a file: one for every thousand lines or so).
 
         Args:
-            namespace: The last change of this one; the others stay as they are.
+            namespace: The last change of this one; the others stay as they are. Where all are
+                asked to go back afterwards, this was the last change: it comes again.
 
         Raises:
             InvalidInputError: there is no change that still stands, or it is a purge, which nothing

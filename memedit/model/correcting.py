@@ -20,6 +20,7 @@ from memedit.core.naming import guess_subject
 from memedit.core.plainly import takes_back
 from memedit.core.protocols import Encoder
 from memedit.core.text import (
+    CLOSING,
     find_subject,
     find_words,
     normalise,
@@ -124,12 +125,22 @@ def _needs_no_more(old: Record, edit: Edit, moment: datetime | None) -> bool:
     if moment is not None or not old.holds_at(datetime.now(UTC)):
         return False
     known = old.edit
+    if not _is_written_alike(known.statement, edit.statement, begins=True):
+        return False
     found_by = {*edit.queries} <= {*known.queries} and {*edit.excluded} <= {*known.excluded}
     rests = {*edit.because_of} <= {*known.because_of}
     # With a prompt, or a subject, it is found and fitted where a whole sentence is not.
     named = edit.subject is None or known.subject is not None
     parted = edit.is_statement or (named and not known.is_statement)
     return found_by and rests and parted
+
+
+def _is_written_alike(known: str, new: str, *, begins: bool = False) -> bool:
+    """Whether a text that says the same corrects nothing in how it is written ("MW" for "mW").
+    One without capitals was written in haste; the first letter of what ``begins`` a sentence is
+    that of its place."""
+    before, after = (" ".join(text.split()).rstrip(CLOSING)[begins:] for text in (known, new))
+    return before == after or (after == after.lower() == before.lower())
 
 
 def _find_others(
@@ -391,7 +402,8 @@ def _says_the_same(old: Edit, new: Edit) -> bool:
         return normalise(old.statement) == normalise(new.statement)
     if new.target_new is None:
         return _fold(_split_words(new.prompt, old.prompt)) == _fold(_split_words(old.target_new))
-    return normalise(old.target_new) == normalise(new.target_new)
+    alike = _is_written_alike(old.target_new, new.target_new)
+    return alike and normalise(old.target_new) == normalise(new.target_new)
 
 
 def _is_one_kind(old: Edit, new: Edit) -> bool:

@@ -298,6 +298,41 @@ def test_the_last_change_is_taken_back(run: Run) -> None:
     assert "no change" in run("edit", "undo", code=2).stderr
 
 
+def test_a_namespace_s_last_change_comes_again_without_the_others(run: Run) -> None:
+    added(run, *FRANCE, "--namespace", "acme")
+    for town in ("Nice", "Metz"):
+        added(run, FRANCE[0], town)
+    hint = run("edit", "undo", "--namespace", "acme").stderr
+    assert "'acme' of" in hint and "restore 1 --namespace acme" in " ".join(hint.split())
+    run("edit", "restore", "1", "--namespace", "acme")
+    towns = {row["target_new"] for row in told(run("edit", "list", "--json"))["edits"]}
+    assert towns == {"Lyon", "Metz"}
+
+
+def test_a_whole_sentence_corrects_an_edit_with_a_prompt(run: Run) -> None:
+    """Lists show it so."""
+    wrong = added(run, *FRANCE)["id"]
+    for said, target in (
+        ("The capital of France is Nice.", "Nice"),
+        ("the capital of  France is St. Malo", "St. Malo"),
+        ("The capital of France is\n  St. Malo,\n  by the sea.", "St. Malo,\n  by the sea."),
+        ("The capital of Francese", "The capital of Francese"),
+        ("The capital of France is", "The capital of France is"),
+    ):
+        record = told(run("edit", "correct", wrong, said, "--json"))["record"]
+        assert (record["prompt"], record["target_new"]) == (FRANCE[0], target)
+        wrong = record["id"]
+
+
+def test_what_became_of_the_wrong_edit_is_told_where_the_right_one_is_there(run: Run) -> None:
+    right = added(run, *FRANCE, "--valid-until", "2099-12-31")["id"]
+    assert f"{right} until 2099-12-31 (nothing changed)" in run("edit", "add", *FRANCE).stdout
+    wrong = added(run, "The capital of Spain is", "Lyon", "--valid-until", "2099-12-31")["id"]
+    receipt = run("edit", "correct", wrong, "--prompt", FRANCE[0], "--subject", "France")
+    assert f"Already there: {right}" in receipt.stdout and "nothing changed" not in receipt.stdout
+    assert f"Replaces {wrong}" in receipt.stdout and "memedit edit undo" in receipt.stderr
+
+
 def test_an_edit_is_put_right_by_its_id(run: Run) -> None:
     wrong = added(run, *FRANCE, "--valid-until", "2099-12-31", "--source", "atlas")
     right = told(run("edit", "correct", wrong["id"], "Nice", "--json"))

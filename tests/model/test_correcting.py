@@ -167,8 +167,10 @@ def test_other_words(acme: Decider) -> None:
     assert told(found(replace(bo, subject=None)).replaces) == ["Ada"]
     assert told(found(Edit.from_statement("The CEO of Acme is Cy.")).replaces) == ["Ada"]
     assert told(found(Edit("Who is Acme's CEO?", "Bo", "Acme")).replaces) == ["Ada"]
-    same = found(Edit("Acme's CEO is", "Ada", "Acme"))
-    assert same.repeats is not None and same.replaces == ()
+    for name in ("Ada", "ada"):
+        same = found(Edit("Acme's CEO is", name, "Acme"))
+        assert same.repeats is not None and same.replaces == ()
+    assert told(found(Edit("Acme's CEO is", "ADA", "Acme")).replaces) == ["Ada"]
 
 
 @pytest.mark.parametrize(
@@ -252,6 +254,25 @@ def test_what_brings_more_takes_the_place_of_what_states_the_same(old: Edit, new
     assert found.repeats is None and [record.edit for record in found.replaces] == [old]
     decider.memory.add(new, **make_options(found, decider.memory))
     assert [record.edit for record in decider.memory.records()][1:] == [new]
+
+
+@pytest.mark.parametrize(
+    ("target", "said", "corrects"),
+    [
+        ("mW", "The unit is MW.", True),
+        ("x²", "The unit is x2", True),
+        ("mW", "the unit is mW", False),
+        ("mW", "  the  unit is mw !", False),  # in haste
+    ],
+)
+def test_how_it_is_written_is_corrected_in_another_form_too(
+    target: str, said: str, corrects: bool
+) -> None:
+    """As one form corrects how it was written itself: "already there" would lose it."""
+    old = Edit("The unit is", target)
+    found = find_corrections(facts(old), Edit.from_statement(said), "default")
+    assert (found.repeats is None) == corrects
+    assert told(found.replaces) == [target] * corrects
 
 
 def test_what_is_there_in_another_form_still_corrects_what_says_otherwise() -> None:

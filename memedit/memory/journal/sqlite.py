@@ -57,7 +57,8 @@ _HINTS = {
     "permissions, or copy it and use the copy. To read only, open it with read_only=True.",
     "unable to open": "Check that the directory exists and may be written, or open it read_only.",
     "not a database": "Its journal.sqlite is no memedit journal: give another directory.",
-    "malformed": "The journal is damaged: restore it from a backup or from an export.",
+    "malformed": "The journal is damaged: restore it from a backup or from an export; `memedit "
+    "edit salvage FILE` writes what can still be read.",
     "closed": "Open it again with EditMemory(path).",
 }
 
