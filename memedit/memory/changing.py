@@ -202,10 +202,9 @@ def undo(store: Store, namespace: str | None) -> Undone:
                 find_last_change([])
         # Found and taken back in one transaction: what another process writes is not.
         with store.change() as head:
-            events = store.journal.history(None, namespace)
-            version = find_last_change(events)
+            version = find_last_change(store.journal.versions(namespace))
             _go_back(store, head, version - 1, namespace)
-            after = store.journal.history(None, namespace)[len(events) :]
+            after = store.journal.history(None, namespace, since=head.version)
         store.follow()
         return Undone(version, store.live.version, after)
 

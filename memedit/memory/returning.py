@@ -15,12 +15,11 @@ from itertools import groupby
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Record, Vectors
 from memedit.memory.journal.reading import JournalReader
-from memedit.memory.journal.rows import Entry, Head
+from memedit.memory.journal.rows import Change, Entry, Head
 from memedit.memory.live.state import LiveSet
 from memedit.memory.meeting import Span, span_of
 from memedit.memory.pieces import Pieces
 from memedit.memory.planning import Plan
-from memedit.memory.reports import Event
 
 _RETURN = "restore {}"
 """The reason of the events by which a memory goes back to a version."""
@@ -34,16 +33,16 @@ def list_returns(version: int, lost: Sequence[int], missing: Sequence[int]) -> l
     return gone + [Entry("restore", sequence, reason) for sequence in missing]
 
 
-def find_last_change(events: Sequence[Event]) -> int:
-    """The version of the last change that still stands, of a memory's (or a namespace's) events,
-    oldest first. A return to the version before the change that stood then took it back.
+def find_last_change(changes: Sequence[Change]) -> int:
+    """The version of the last change that still stands, of a memory's (or a namespace's), oldest
+    first. A return to the version before the change that stood then took it back.
 
     Raises:
         InvalidInputError: none stands, or it is a purge.
     """
     versions, standing = list[int](), [0]  # of each version, and before all, what stands then
-    for version, group in groupby(events, lambda event: event.version):
-        reasons = {event.reason for event in group}
+    for version, group in groupby(changes, lambda change: change.version):
+        reasons = {change.reason for change in group}
         taken_back = reasons == {_RETURN.format(standing[-1] - 1)}
         before = bisect_left(versions, standing[-1])
         standing.append(standing[before] if taken_back else version)
@@ -51,7 +50,7 @@ def find_last_change(events: Sequence[Event]) -> int:
     last = standing[-1]
     if not last:
         raise InvalidInputError("There is no change to take back.", hint=_HINT)
-    if any(event.kind == "purge" for event in events if event.version == last):
+    if any(change.kind == "purge" for change in changes if change.version == last):
         raise InvalidInputError("The last change is a purge: nothing takes it back.", hint=_HINT)
     return last
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory
+from memedit.memory.journal import reading
 from tests.memory.helpers import CountingEncoder, capital, sound
 
 ENCODER = CountingEncoder()
@@ -110,3 +112,22 @@ def test_what_was_written_meanwhile_is_seen(tmp_path: Path) -> None:
         other.add(capital("Spain", "Cadiz"))
         one.undo()
         assert towns(one) == towns(other) == ["Lyon"]
+
+
+def test_no_more_is_read_than_what_changes() -> None:
+    """Of a large memory its whole history would take longer than others wait for their turn."""
+    with EditMemory(None, ENCODER) as memory:
+        memory.add_many([capital(f"Country {n}") for n in range(300)])
+        memory.add(capital("France"))
+        read, journal = list[int](), memory._store.journal
+        records = type(journal).records
+
+        def count(self: Any, sequences: Sequence[int], lazy: Any = None) -> Any:
+            read.append(len(sequences))
+            return records(self, sequences, lazy)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(journal), "records", count)
+            patch.setattr(reading, "to_record", None)  # nothing is read whole
+            assert [event.kind for event in memory.undo().events] == ["forget"]
+        assert sum(read) < 10

@@ -24,6 +24,7 @@ from memedit.memory.journal.rows import (
     IN_PLACE,
     REFIT,
     RESUMED,
+    Change,
     Head,
     KeyRow,
     PayloadRow,
@@ -386,11 +387,19 @@ class JournalReader(JournalConnection):
         rows = self._all(select(events.c.sequence, events.c.other).where(*mine))
         return {row[0]: row[1] for row in rows}
 
-    def history(self, id: str | None, namespace: str | None) -> list[Event]:
-        """The events of every record with this id (None: all), oldest first."""
+    def versions(self, namespace: str | None) -> list[Change]:
+        """What was done in each version (to records of one namespace), oldest first."""
+        log = select(events.c.version, events.c.kind, events.c.reason).distinct()
+        if namespace is not None:
+            log = log.join(records, events.c.sequence == records.c.sequence)
+            log = log.where(records.c.namespace == namespace)
+        return [Change(*row) for row in self._all(log.order_by(events.c.version))]
+
+    def history(self, id: str | None, namespace: str | None, since: int = 0) -> list[Event]:
+        """The events of every record with this id (None: all) after a version, oldest first."""
         rows = select(records)
         log = select(events).join(records, events.c.sequence == records.c.sequence)
-        log = log.order_by(events.c.id)
+        log = log.where(events.c.version > since).order_by(events.c.id)
         if namespace is not None:
             log = log.where(records.c.namespace == namespace)
             rows = rows.where(records.c.namespace == namespace)
@@ -398,11 +407,13 @@ class JournalReader(JournalConnection):
             log = log.where(records.c.id == id)
         found = self._all(log)
         before = self._read_replaced({row.version for row in found if row.kind == "add"})
-        if id is not None:
+        if id is None and not since:
+            known = {row.sequence: to_record(row) for row in self._all(rows)}
+        else:
             named = {row.sequence for row in found} | {row.other for row in found}
             named |= {before.get(sequence) for sequence in named}
-            rows = rows.where(records.c.sequence.in_(named))
-        known = {row.sequence: to_record(row) for row in self._all(rows)}
+            some = self.records(sorted(sequence for sequence in named if sequence is not None))
+            known = {record.sequence: record for record, _ in some}
         return [
             Event(
                 version=row.version,

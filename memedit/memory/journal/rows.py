@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -107,6 +107,14 @@ class Entry:
     sequence: int
     reason: str = ""
     other: int | None = None
+
+
+class Change(NamedTuple):
+    """What was done in a version: of events with the same kind and reason, one."""
+
+    version: int
+    kind: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
