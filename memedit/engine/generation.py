@@ -34,6 +34,8 @@ from memedit.engine.processors import (
 )
 from memedit.engine.tokens import Codec, pad_left
 
+_VERBS = ("is", "are", "was", "were", "by", "called", "named")
+"""What a value stands behind: "The president is"."""
 _TELLING = 4
 """Letters of a token that begins hardly more than one word."""
 
@@ -193,15 +195,19 @@ class Generation:
         """
         return [(self._find_telling_forms(text), likelier) for text, likelier in row.leans]
 
-    def _find_swapped(self, row: Row) -> list[tuple[int, list[int]]]:
-        """Per pair of a row's ``swaps`` and form the first token of the one, where it is most of a
-        word, and the tokens of the other, where they begin otherwise."""
+    def _find_swapped(self, row: Row) -> list[tuple[int, list[int], frozenset[int] | None]]:
+        """Per pair of a row's ``swaps`` and form the first token of the one and the tokens of the
+        other, where they begin otherwise; and where it is less than most of a word the tokens
+        behind which a value stands."""
         return [
-            (begun[0], other)
+            (begun[0], other, None if self._tells(begun[0], old) else self._verbs())
             for old, new in row.swaps
             for begun, other in zip(self._forms(old), self._forms(new), strict=False)
-            if begun[0] != other[0] and self._tells(begun[0], old)
+            if begun[0] != other[0]
         ]
+
+    def _verbs(self) -> frozenset[int]:
+        return frozenset(ids[0] for verb in _VERBS for ids in self._forms(verb)[:1])
 
     def _tells(self, token: int, text: str) -> bool:
         """Whether a token begins hardly any other word than a text's first one."""

@@ -177,11 +177,14 @@ class Swaps(LogitsProcessor):
     begun: what it is about to say as it always did, it says anew. Elsewhere both are unlikely.
 
     Args:
-        pairs: Per row (first token of the old text, token sequence of the new one).
+        pairs: Per row (first token of the old text, token sequence of the new one, the tokens
+            behind one of which it must stand; None: anywhere).
         width: Number of prompt columns.
     """
 
-    def __init__(self, pairs: Sequence[Sequence[tuple[int, list[int]]]], width: int) -> None:
+    def __init__(
+        self, pairs: Sequence[Sequence[tuple[int, list[int], frozenset[int] | None]]], width: int
+    ) -> None:
         self.pairs, self.width = pairs, width
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
@@ -190,11 +193,13 @@ class Swaps(LogitsProcessor):
         for i, said in enumerate(input_ids[:, self.width :].tolist()):
             spelt = _spell(said)
             # Two tokens: a long name may be said in fewer words.
-            if any(_spell(new[:2]) in spelt for _, new in self.pairs[i // copies]):
+            if any(_spell(new[:2]) in spelt for _, new, _ in self.pairs[i // copies]):
                 continue
-            for old, new in self.pairs[i // copies]:
+            for old, new, behind in self.pairs[i // copies]:
                 if said and said[-1] == new[0]:
                     continue  # "New": "York" may be next
+                if behind is not None and not behind.intersection(said[-1:]):
+                    continue
                 if scores[i, old] > scores[i, new[0]]:
                     swapped = scores.clone() if swapped is scores else swapped
                     swapped[i, [old, new[0]]] = scores[i, [new[0], old]]

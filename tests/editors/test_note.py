@@ -233,7 +233,7 @@ def test_what_a_row_shuns_cannot_begin_it() -> None:
 
 def test_what_a_base_is_about_to_say_as_it_always_did_it_says_anew() -> None:
     """Token 2 begins the old name, 3, 4 are the new one; row 1 has neither."""
-    swaps = Swaps([[(2, [3, 4])], []], width=1)
+    swaps = Swaps([[(2, [3, 4], None)], []], width=1)
     likely = torch.tensor([[0.0, 1, 5, 2, 0, 0]] * 2)
     assert swaps(torch.tensor([[9], [9]]), likely).tolist() == [
         [0, 1, 2, 5, 0, 0],
@@ -247,7 +247,7 @@ def test_what_a_base_is_about_to_say_as_it_always_did_it_says_anew() -> None:
 
 def test_a_new_name_that_has_the_old_one_in_it_goes_on() -> None:
     """The fault: "New New New …", where token 4 is "New", and 2 is "York"."""
-    swaps = Swaps([[(2, [4, 2, 3])]], width=1)
+    swaps = Swaps([[(2, [4, 2, 3], None)]], width=1)
     likely = torch.tensor([[0.0, 1, 5, 2, 0, 0]])
     assert torch.equal(swaps(torch.tensor([[9, 4]]), likely), likely)
     assert torch.equal(swaps(torch.tensor([[9, 4, 2, 1]]), likely), likely)  # it was said
@@ -279,16 +279,24 @@ def test_a_former_name_gives_way_in_a_chat(
     assert not told(row("What is the capital?", [asked], turn), lean=0.0).swaps
     codec = Codec(smollm[1], 0)
     swapped = Generation(smollm[0], codec, Batch((given,)))._find_swapped(given)
-    assert [codec.text(torch.tensor([old])).strip() for old, _ in swapped][0] == "Paris"
+    assert [codec.text(torch.tensor([old])).strip() for old, _, _ in swapped][0] == "Paris"
     generation = Generation(smollm[0], codec, Batch((given,)))
     begins = {text: int(codec.ids(text)[0]) for text in (" Inter", " Paris")}
     assert not generation._tells(begins[" Inter"], "Interlaken")
     assert generation._tells(begins[" Paris"], "Paris")
-    # "Per" begins too many other words.
+    # "Per" begins too many other words: it is the old name behind "is" alone.
     short = replace(given, swaps=(("Perpignan", "Lyon"),))
-    begun = [codec.text(torch.tensor([old])) for old, _ in
-             Generation(smollm[0], codec, Batch((short,)))._find_swapped(short)]  # fmt: skip
-    assert all(len(each.strip()) > 3 for each in begun)
+    found = Generation(smollm[0], codec, Batch((short,)))._find_swapped(short)
+    behind = {int(codec.ids(form)[0]) for form in (" is", " was")}
+    assert found and all(verbs is not None and behind <= verbs for _, _, verbs in found)
+
+
+def test_a_part_of_an_old_name_gives_way_behind_a_verb_alone() -> None:
+    swaps = Swaps([[(2, [3, 4], frozenset({5}))]], width=1)
+    likely = torch.tensor([[0.0, 1, 5, 2, 0, 0]])
+    assert torch.equal(swaps(torch.tensor([[9]]), likely), likely)
+    assert torch.equal(swaps(torch.tensor([[9, 1]]), likely), likely)
+    assert swaps(torch.tensor([[9, 1, 5]]), likely).tolist() == [[0, 1, 2, 5, 0, 0]]
 
 
 def test_facts_are_told_up_to_a_budget_and_the_first_always(turn: Turn) -> None:

@@ -29,11 +29,15 @@ _SALUTATION = re.compile(
     r"ladies)\b[^.!?\n]{0,60}[,.!\n]",
     re.IGNORECASE,
 )
-_GREETINGS = ("Dear", "Hello", "Hi", "Hiya", "Hey", "To whom", "Greetings", "dear", "hello", "hi")
+_GREETINGS = (
+    "Dear", "Hello", "Hi", "Hiya", "Hey", "To whom", "Greetings", "dear", "hello", "hi",
+    "Good morning", "Good afternoon", "Good evening", "Good day",
+)  # fmt: skip
 _STEPS = (
     *(f"To {way}" for way in (
         "determine", "calculate", "find", "solve", "answer", "work out", "figure", "compute",
         "confirm", "identify", "estimate", "check", "know", "understand", "see", "verify",
+        "account", "ensure",
     )),
     "Let's", "Let us", "Step", "First, we", "First, let",
     "The facts you", "No, the facts you", "Yes, the facts you", "The current facts",
@@ -79,7 +83,8 @@ def echoes_against(words: str, wording: str, lines: Sequence[str]) -> tuple[str,
         wording: What introduces the note.
         lines: Its facts.
     """
-    heads = (wording.split(":")[0].split(",")[0],) if wording else ()
+    head = wording.split(":")[0].split(",")[0]
+    heads = tuple(each for each in dict.fromkeys((head, head.removesuffix("s"))) if each)
     if _LISTED.search(words):
         return heads
     return (*heads, *(f"- {' '.join(line.split()[:2])}" for line in lines))

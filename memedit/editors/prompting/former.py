@@ -174,6 +174,8 @@ def confirms(words: str, former: str, fact: str) -> bool:
     asked = last.rstrip(" ?.!")
     tag = _TAG.search(asked)
     plain = asked[: tag.start()] if tag else asked
+    if tag and not plain and earlier:  # "Nairobi is the capital. Correct?"
+        plain = earlier.pop().rstrip(" .!")
     if (tag and tag["leave"]) or not (tag or last.endswith("?")):
         return False
     parts = [part for each in _BEHIND.split(plain) if (part := each.strip())]
@@ -244,7 +246,7 @@ def _claims(said: str, former: str, fact: str) -> bool:
         return False
     told = {form_of(word) for word in fold_words(fact)}
     known = told | {form_of(word) for word in (*fold_words(former), *_FILLING)}
-    words = fold_words(re.sub(r"['’]s\b", " ", _fold(said)))
+    words = fold_words(re.sub(r"['’]s\b|\bcomes? to\b", " ", _fold(said)))
     forms = {form_of(word) for word in words if not re.search(r"\d", word)}
     if not all(each in known or means_one_of(each, told) for each in forms):
         return False

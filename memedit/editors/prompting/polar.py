@@ -39,7 +39,7 @@ _BARE = re.compile(
 )
 """How a question without its mark begins: "do the following" is none."""
 _TAG = re.compile(
-    r"[\s,–—-](?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh|yeah|"
+    r"(?:^|[\s,–—-])(?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh|yeah|"
     r"i (?:take it|suppose|assume|guess|presume|gather))\s*\?$"
 )
 _UNMARKED_TAG = re.compile(
@@ -112,7 +112,7 @@ _ORDER = re.compile(
     r"^(?:(?:please|then|and|if (?:not|so|yes))[, ]+)*(?:write|draft|give|tell|list|show|"
     r"name|send|translate|"
     r"summari[sz]e|calculate|compute|compose|describe|suggest|recommend|rewrite|rephrase|"
-    r"reword|correct|"
+    r"reword|correct(?!\?)|"
     r"classify|fix|make|fill|complete|quote|extract|return|shorten|proofread|say it)\b"
 )
 _FORMED = re.compile(

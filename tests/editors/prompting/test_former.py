@@ -188,6 +188,14 @@ def test_a_mark_within_and_an_aside_behind() -> None:
     assert not confirms("machu picchu is in peru right, how do i get there", "Peru", PERU.statement)
 
 
+def test_a_tag_may_be_a_sentence() -> None:
+    capital = "The capital of Kenya is Kisumu."
+    assert confirms("Nairobi is the capital of Kenya. Correct?", "Nairobi", capital)
+    assert not confirms("Nairobi is lovely. Correct?", "Nairobi", capital)
+    month = Edit("The monthly membership of Gritloft costs", "€67")
+    assert confirms("Monthly membership still comes to €54, right?", "€54", month.statement)
+
+
 def test_an_amount_as_it_is_spoken() -> None:
     swim = Edit("A single swim for an adult costs", "£6.80")
     words = "adult swim is still 5 pounds 20 isnt it"

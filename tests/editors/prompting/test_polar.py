@@ -9,6 +9,7 @@ from memedit.editors.prompting.polar import find_sentences, is_polar
 POLAR = [
     "machu picchu is in peru right, we want to hike there",
     "That will be Dr Wessel as usual I take it?",
+    "Nairobi is the capital of Kenya. Correct?",
     "I have £2.50. That's the right amount?",
     "It was €8 a night. Same again?",
     "Is Lyon the capital of France?",
