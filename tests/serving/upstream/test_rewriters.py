@@ -183,7 +183,9 @@ def body_of(scripted: Scripted) -> bytes:
 @pytest.mark.parametrize("editor", ["mello", "memprompt"])
 def test_a_failing_upstream_is_reported_as_it_fails(editor: str) -> None:
     scripted = Scripted()
-    scripted.script = (http("503 Busy", b'{"error": {"message": "later"}}'), True)
+    # It says that it hangs up: the next request else may meet a connection that is just closing.
+    busy = http("503 Busy", b'{"error": {"message": "later"}}', "Connection: close")
+    scripted.script = (busy, True)
     try:
         with front(scripted.url, editor, "mention") as running:
             post(running, "/v1/edits", AUTHOR)
