@@ -33,7 +33,7 @@ from memedit.memory import EditMemory, MemoryView
 from memedit.model.deciding import Decider
 from memedit.model.fitting import Fitter
 from memedit.model.judging import list_in_force
-from memedit.model.prompts import Messages, Prompt, take_asked
+from memedit.model.prompts import Messages, Prompt, refuse_surrogates, take_asked
 from memedit.model.sequence import is_ungated
 from memedit.model.translating import (
     Translate,
@@ -226,9 +226,7 @@ class Answering:
         text = take_asked(prompt)
         if not text.strip():
             raise InvalidInputError("The prompt is empty.")
-        # Half a character, which no tokenizer takes and which JSON may carry.
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise InvalidInputError("The prompt holds a lone surrogate.", hint="Read it as UTF-8.")
+        refuse_surrogates(text)
         if isinstance(prompt, str):
             if not (self.is_chat(text) if chat is None else chat):
                 return self.engine.codec.ids(text, special=True)

@@ -48,14 +48,25 @@ def read_texts(call: str, given: object) -> list[str]:
     """A list of texts.
 
     Raises:
-        InvalidInputError: something else.
+        InvalidInputError: something else, or a text that is none.
     """
     listed = [given] if isinstance(given, str) else _check_list(call, given)
     for at, each in enumerate(listed):
         if isinstance(given, str) or not isinstance(each, str):
             what = "one text" if isinstance(given, str) else f"{type(each).__name__} at {at}"
             raise InvalidInputError(f"{call} takes a list of texts, not {what}.")
+        refuse_surrogates(each)
     return listed
+
+
+def refuse_surrogates(text: str) -> None:
+    """
+    Raises:
+        InvalidInputError: the text holds half a character, which JSON may carry and no tokenizer
+            takes.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidInputError("The prompt holds a lone surrogate.", hint="Read it as UTF-8.")
 
 
 def take_asked(prompt: Prompt) -> str:

@@ -374,6 +374,9 @@ def test_wrong_use_is_explained(model: EditableModel, tiny_tokenizer: Any) -> No
         model.ask("  ")
     with pytest.raises(InvalidInputError, match="surrogate"):
         model.ask("a \ud800 b")
+    for call in (lambda: model.decide(["a \ud800 b"]), lambda: model.score(["a"], ["\ud800"])):
+        with pytest.raises(InvalidInputError, match="surrogate"):
+            call()
     with pytest.raises(UnknownNameError, match="Did you mean: ike"):
         EditableModel(model.base, tiny_tokenizer, editor="ikee", encoder="hashing")
     with pytest.raises(InvalidInputError, match="from_pretrained"):
