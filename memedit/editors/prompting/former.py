@@ -7,12 +7,13 @@ costs £4.20, and says yes. Where the request names the former value, the note s
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from memedit.core.text import normalise
 from memedit.core.types import Edit
 from memedit.editors.prompting.notes import core_of
 from memedit.editors.prompting.polar import drop_order, find_sentences, gives_reason
+from memedit.editors.prompting.still import asks_whether_still
 from memedit.editors.prompting.supposing import Amount, find_amounts, judge_supposed
 from memedit.editors.prompting.synonyms import means_one_of
 from memedit.editors.prompting.wording import (
@@ -181,7 +182,8 @@ def confirms(words: str, former: str, fact: str) -> bool:
     parts = [part for each in _BEHIND.split(plain) if (part := each.strip())]
     about = _ABOUT_IT.fullmatch(parts[-1]) if parts else None
     if about is None:
-        return bool(tag and parts) and _claims(parts[-1], former, fact)
+        claimed = bool(tag and parts) and _claims(parts[-1], former, fact)
+        return claimed or _asks_whether_still(parts, asked, former, fact)
     said = ", ".join(parts[:-1]) or (earlier[-1] if earlier else "")
     if not _names_alone(said, former):
         return False
@@ -193,6 +195,14 @@ def confirms(words: str, former: str, fact: str) -> bool:
         own = not _IS.match(said) or _claims(said.strip(" .?!"), former, fact)
         return fits and own and not _TURNED.search(said)
     return bool(tag or about["so"]) and _claims(_SAID.sub("", said).strip(" .?!"), former, fact)
+
+
+def _asks_whether_still(parts: Sequence[str], asked: str, former: str, fact: str) -> bool:
+    """Whether nothing is asked but if a value is still so."""
+    if len(parts) > 1 or _TURNED.search(asked) or _BOUND.search(fact):
+        return False
+    plain = _fold(asked)
+    return _names_alone(plain, former) and asks_whether_still(plain, _fold(former), fact)
 
 
 def correct_premise(words: str, former: str, edit: Edit) -> str:
