@@ -100,7 +100,7 @@ def replacing(file: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written.
     """
-    if _is_stream(file):
+    if is_stream(file):
         with reserve_path(Path(tempfile.gettempdir())) as new:
             yield new
             with new.open("rb") as written, file.open("wb") as stream:
@@ -111,7 +111,7 @@ def replacing(file: Path) -> Iterator[Path]:
         put(new, file)
 
 
-def _is_stream(file: Path) -> bool:
+def is_stream(file: Path) -> bool:
     """Whether a path names a device, a pipe, or what a process has open, and no file of its own."""
     named = file.readlink() if file.is_symlink() else file
     opened = str(named).startswith(("/proc/", "/dev/fd/"))

@@ -19,10 +19,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError
-from memedit.core.files import read_file, replacing
+from memedit.core.files import is_stream, read_file, replacing
 from memedit.core.registry import unknown_name
 from memedit.core.types import DEFAULT_NAMESPACE, check_text
 
@@ -34,6 +34,8 @@ ANY = "*"
 """The namespace of keys that may name one with every request."""
 _NOBODY = hashlib.sha256(b"").hexdigest()
 _FORMAT = 1
+_PATIENCE = 30
+"""Seconds that a change waits for another process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,10 +214,18 @@ def revoke(path: Path, id: str) -> Key:
 @contextmanager
 def _changing(path: Path) -> Iterator[None]:
     """Alone with the file; what it cannot be changed for is told with its name."""
+    # Beside what a process has open no lock can be made, and it would be waited for without end.
+    if is_stream(path):
+        raise InvalidInputError(f"{path} is no file.", hint="Name a file of keys, or a new one.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
+        with FileLock(f"{path}.lock", timeout=_PATIENCE):
             yield
+    except Timeout as error:
+        raise MemoryStoreError(
+            f"{path}.lock has been held by another process for {_PATIENCE} s.",
+            hint="No key was changed. Try again when it has ended.",
+        ) from error
     except MemeditError:  # some are OSErrors, and say what to do already
         raise
     except OSError as error:

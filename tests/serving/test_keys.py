@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from filelock import FileLock
 
 from memedit.core.errors import InvalidInputError, MemoryStoreError
 from memedit.serving import keys
@@ -68,6 +69,24 @@ def test_bad_files_and_settings(tmp_path: Path) -> None:
         make_key("Ann", ())
     with pytest.raises(InvalidInputError, match="Unknown key"):
         keys.revoke(tmp_path / "none.json", "abc")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self"), reason="needs what Linux tells of a process")
+def test_what_a_process_has_open_is_no_key_file() -> None:
+    """The fault: keys add --file /proc/self/mem never ended, waiting for a lock beside it."""
+    key, _ = make_key("Ann", ("read",))
+    with pytest.raises(InvalidInputError, match="is no file"):
+        keys.add(Path("/proc/self/mem"), key)
+
+
+def test_a_lock_that_is_held_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "_PATIENCE", 0.1)
+    key, _ = make_key("Ann", ("read",))
+    with FileLock(tmp_path / "keys.json.lock"), pytest.raises(MemoryStoreError, match="held"):
+        keys.add(tmp_path / "keys.json", key)
+    keys.add(tmp_path / "keys.json", key)
 
 
 def test_a_key_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
