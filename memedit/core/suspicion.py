@@ -64,6 +64,17 @@ def _of(said: str) -> str:
 _ORDER = re.compile(_META + _of(_SAID), re.I)
 _TO_ANSWER = re.compile(_META + _of(_ANSWER), re.I)
 """Orders on the answer; not on code, which how-tos for people give, too."""
+_REQUEST = re.compile(
+    r"^\W*(?:please |now |then |also |kindly )*(?:(?:can|could|would|will) you (?:please )?)?"
+    r"(?:show (?:me|us)|explain|describe|summari[sz]e|translate|recommend|suggest|analy[sz]e|"
+    r"determine|classify|rephrase|share your|give (?:me|us|instructions)|list (?:the|all|some)|"
+    r"(?:write|draft|compose|develop|outline|create|generate) (?:an?|me|us|some)|"
+    r"replace (?:every|each|all|vowels)|repeat (?:the|every)|provide (?:an?|me|us|your|the \w+ "
+    r"(?:equivalent|translation)))\b|\?\W*$",
+    re.I,
+)
+"""What is asked of whoever answers, and no fact."""
+_FENCE = "```"
 _ASKS_HOW = re.compile(r"\bhow (?:do|does|can|could|should|would|to)\b|\bsteps?\b", re.I)
 _SPACE = re.compile(r"\s+")
 _HARMLESS = "\t\n\r\u00ad\u200e\u200f\ufeff"
@@ -94,23 +105,46 @@ def find_in_texts(texts: Iterable[str]) -> tuple[str, ...]:
 def leave_out_orders(fact: str, question: str) -> str:
     """What is told of a fact: of its sentences none that gives the model an order on its answer,
     unless the question is about that sentence, or there is no other; nor one that orders code or
-    is some, where another is what the question is about and no how-to is asked for.
+    is some, or asks something itself, where another is what the question is about and no how-to is
+    asked for.
 
     What such a sentence introduces ("…: ") goes with it.
     """
-    seen = _fold(fact)
-    if not (_TO_ANSWER.search(seen) or _ORDER.search(seen) or _CODE.search(seen)):
+    asked, steps = _stems(question), _ASKS_HOW.search(question) is not None
+    fact = fact if steps else _leave_out_code(fact, asked)
+    starts = find_sentence_starts(fact)
+    if len(starts) < 2:
         return fact
-    starts, asked = find_sentence_starts(fact), _stems(question)
     sentences = [fact[a:b] for a, b in zip(starts, [*starts[1:], len(fact)], strict=True)]
     near = [bool(_stems(sentence) & asked) for sentence in sentences]
-    kept, answered, steps = [], any(near), _ASKS_HOW.search(question) is not None
-    for sentence, is_near in zip(sentences, near, strict=True):
-        if is_near or not _is_order(_fold(sentence), answered=answered, steps=steps):
+    kept, answered = [], any(near)
+    # What answers is no question itself: "How do I leave? Write to us."
+    told = any(n and not _REQUEST.search(s) for s, n in zip(sentences, near, strict=True))
+    for at, (sentence, is_near) in enumerate(zip(sentences, near, strict=True)):
+        # A fact that begins with a question answers it.
+        requests = bool(at) and told and _REQUEST.search(sentence) is not None
+        if is_near or not (requests or _is_order(_fold(sentence), answered=answered, steps=steps)):
             kept.append(sentence)
         elif sentence.rstrip().endswith(":"):
             break
     return "".join(kept).strip() or fact
+
+
+def _leave_out_code(fact: str, asked: frozenset[str]) -> str:
+    """A fact without its block of code, and the sentence that introduces it, where the question
+    is about the rest and not about them."""
+    fence = fact.find(_FENCE)
+    if fence < 0:
+        return fact
+    starts = [start for start in find_sentence_starts(fact) if start <= fence]
+    # "Use the following code:", and the block on a line of its own.
+    introduced = len(starts) > 1 and fact[: starts[-1]].rstrip().endswith(":")
+    begin = starts[-2 if introduced else -1]
+    end = fact.find(_FENCE, fence + len(_FENCE))
+    block, rest = fact[begin:], fact[:begin]
+    if end >= 0:
+        block, rest = fact[begin : end + len(_FENCE)], rest + fact[end + len(_FENCE) :]
+    return rest.strip() if _stems(rest) & asked and not _stems(block) & asked else fact
 
 
 def _is_order(sentence: str, *, answered: bool, steps: bool) -> bool:
