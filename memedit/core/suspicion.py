@@ -151,7 +151,9 @@ def _is_order(sentence: str, *, answered: bool, steps: bool) -> bool:
     """Whether a sentence orders something of the answer, or of code where another one answers; or
     is code there, but where the ``steps`` are asked for of which it is one."""
     found = _TO_ANSWER.search(sentence)
-    code = _ORDER.search(sentence) or (not steps and _CODE.search(sentence))
+    # What stands in a block that stays keeps its marks.
+    shown = sentence.replace(_FENCE, "")
+    code = _ORDER.search(sentence) or (not steps and _CODE.search(shown))
     return bool(found or (answered and code))
 
 
