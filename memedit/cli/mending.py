@@ -30,8 +30,7 @@ from memedit.core.documents import place_of
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import DEFAULT_NAMESPACE, Record
 from memedit.memory.altering import alter
-from memedit.memory.plain import plain_receipt, plain_record
-from memedit.memory.reports import Undone
+from memedit.memory.plain import plain_receipt, plain_undone
 
 _SHOWN = 20
 
@@ -48,14 +47,12 @@ def undo(
     """
     with open_memory(require_existing(memory)) as store:
         undone = store.undo(namespace=namespace)
+    if json:
+        render.as_json(plain_undone(undone))
+        return
     gone = [event.record for event in undone.events if event.kind == "forget"]
     back = [event.record for event in undone.events if event.kind == "restore"]
-    if json:
-        told = {"undone": undone.change, "version": undone.version}
-        rows = {"forgotten": gone, "restored": back}
-        render.as_json(told | {k: [plain_record(r) for r in v] for k, v in rows.items()})
-        return
-    _tell_undone(undone, gone, back)
+    _tell_undone(gone, back)
     where = hide_password(memory)
     only = "" if namespace is None else f" --namespace {quote(namespace)}"
     render.note(
@@ -65,7 +62,7 @@ def undo(
     )
 
 
-def _tell_undone(undone: Undone, gone: list[Record], back: list[Record]) -> None:
+def _tell_undone(gone: list[Record], back: list[Record]) -> None:
     for verb, records in (("Taken back", gone), ("In force again", back)):
         for record in records[:_SHOWN]:
             render.tell(Text.assemble(f"{verb} {record.id}: ", render.fact(record)))

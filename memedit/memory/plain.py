@@ -9,6 +9,7 @@ from memedit.core.types import Record
 
 if TYPE_CHECKING:
     from memedit.memory import Document, DocumentChange, Event, ImportReport, Receipt
+    from memedit.memory.reports import Undone
     from memedit.memory.using import EditUse
 
 
@@ -67,6 +68,22 @@ def plain_event(event: Event) -> dict[str, Any]:
 def _took_over(event: Event) -> bool:
     """Whether a record was put in another's place; a shortened copy has a reason."""
     return event.kind == "add" and not event.reason
+
+
+def plain_undone(undone: Undone, most: int | None = None) -> dict[str, Any]:
+    """What a change that was taken back leaves.
+
+    Args:
+        most: How many edits are listed of those that left, and of those in force again; None: all.
+            Then their totals are told, too.
+    """
+    told: dict[str, Any] = {"undone": undone.change, "version": undone.version}
+    for name, kind in (("forgotten", "forget"), ("restored", "restore")):
+        found = [event.record for event in undone.events if event.kind == kind]
+        told[name] = [plain_record(record) for record in found[:most]]
+        if most is not None:
+            told[f"{name}_total"] = len(found)
+    return told
 
 
 def plain_report(report: ImportReport, version: int) -> dict[str, Any]:

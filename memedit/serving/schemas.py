@@ -299,6 +299,12 @@ class Restore(_Ours):
     )
 
 
+class Undo(_Ours):
+    if_version: Version | None = Field(
+        None, description="Only if nothing of the namespace changed after this version."
+    )
+
+
 class Purge(_Ours):
     """What to erase for good: exactly one of the fields."""
 

@@ -44,6 +44,7 @@ SEEDS = (
     Asked("DELETE", "/v1/edits/{id}"), Asked("GET", "/v1/edits/{id}/history"),
     Asked("POST", "/v1/edits/{id}/reports", {"kind": "miss", "query": "Who is it?"}),
     Asked("GET", "/v1/history", query={"limit": "9"}), Asked("POST", "/v1/restore", {"version": 1}),
+    Asked("POST", "/v1/undo"), Asked("POST", "/v1/undo", {"if_version": 2}),
     Asked("GET", "/v1/export"), Asked("POST", "/v1/import", LINES, {"format": "jsonl"}),
     Asked("POST", "/v1/import", b"prompt,target_new\nThe sea is,blue\n", {"format": "csv"}),
     Asked("POST", "/v1/explain", {"query": QUESTION, "max_tokens": 1, "as_of": "2026-01-01"}),

@@ -131,6 +131,7 @@ ROUTES = [
     ("ask", "POST", "/v1/reports", {"kind": "wrong_answer", "query": "x"}),
     ("edit", "POST", "/v1/edits", CAPITAL), ("edit", "PATCH", "/v1/edits/x", {}),
     ("edit", "DELETE", "/v1/edits/x", None), ("edit", "POST", "/v1/restore", {"version": 0}),
+    ("edit", "POST", "/v1/undo", None), ("edit", "POST", "/v1/undo", {"if_version": 9}),
     ("edit", "POST", "/v1/import", {}), ("edit", "POST", "/v1/proposals/x/approve", None),
     ("admin", "GET", "/v1/audit", None), ("admin", "GET", "/metrics", None),
 ]  # fmt: skip

@@ -26,7 +26,13 @@ from memedit.core.suspicion import find_in_texts
 from memedit.core.types import Edit
 from memedit.core.untrusted import parse_json
 from memedit.memory import Receipt
-from memedit.memory.plain import plain_document_change, plain_receipt, plain_record, plain_report
+from memedit.memory.plain import (
+    plain_document_change,
+    plain_receipt,
+    plain_record,
+    plain_report,
+    plain_undone,
+)
 from memedit.memory.requests import Request as Asked
 from memedit.model.correcting import find_start, make_options
 from memedit.model.importing import compare_lines
@@ -35,7 +41,7 @@ from memedit.serving.errors import ApiError, api_error
 from memedit.serving.ledger.audit import Author
 from memedit.serving.ledger.desk import Proposal
 from memedit.serving.reading import narrowing
-from memedit.serving.schemas import EditChange, Learnt, NewEdit, Purge, Restore
+from memedit.serving.schemas import EditChange, Learnt, NewEdit, Purge, Restore, Undo
 from memedit.serving.service import Caller, MayEdit, Service, State
 from memedit.serving.wanted import apply_change, make_edit
 
@@ -43,6 +49,8 @@ Outcome = dict[str, Any]
 T = TypeVar("T")
 _KEPT = 1_000
 """Proposals of which it is remembered what their texts look like."""
+_TOLD = 100
+"""Edits of a change taken back that an answer lists."""
 WRITERS = 8
 """Changes at once. They are made one after the other: more threads would only wait."""
 
@@ -146,6 +154,18 @@ class Editor:
         left = map(plain_record, memory.find_unanswered(wanted.version, namespace=self.namespace))
         return told | {"unanswered": [*left]}
 
+    def _undo(self, body: Mapping[str, Any]) -> Outcome:
+        memory = self.service.memory
+        self._check_unchanged(Undo.model_validate(body))
+        with self._change("undo") as outcome:
+            try:
+                undone = memory.undo(namespace=self.namespace)
+            except InvalidInputError as error:  # none stands, or it is a purge
+                message = f"{error.message} GET /v1/history tells what happened."
+                raise ApiError(409, message, code="nothing_to_undo") from error
+            outcome |= {"undone": undone.change, "version": undone.version}
+        return plain_undone(undone, _TOLD)
+
     def _purge(self, body: Mapping[str, Any]) -> Outcome:
         wanted = Purge.model_validate(body)
         memory = self.service.memory
@@ -182,7 +202,7 @@ class Editor:
             outcome |= {"version": change.memory}
         return plain_document_change(change)
 
-    def _check_unchanged(self, wanted: Restore) -> None:
+    def _check_unchanged(self, wanted: Restore | Undo) -> None:
         if wanted.if_version is None:
             return
         events = self.service.memory.history(namespace=self.namespace)
@@ -304,6 +324,9 @@ def change(
     if service.settings.bare:
         raise ApiError(409, "This server holds no edits.", code="no_memory")
     if service.settings.approval:
+        if action == "undo" and body.get("if_version") is None:
+            # Who approves it may do so after other changes: it is this one that shall go.
+            body = body | {"if_version": service.memory.version}
         with service.audit.change(caller.author, "propose", caller.namespace) as outcome:
             proposal = service.desk.propose(caller.author, caller.namespace, action, body)
             outcome |= {"proposal": proposal.id, "proposed": action}

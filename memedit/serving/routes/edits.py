@@ -17,7 +17,16 @@ from memedit.serving.errors import ApiError, api_error
 from memedit.serving.local.formats import event
 from memedit.serving.routes.changes import Writes, approve, reject, show_proposal, writes
 from memedit.serving.routes.uploads import TYPES, format_of
-from memedit.serving.schemas import Compare, EditChange, Explain, Learnt, NewEdit, Report, Restore
+from memedit.serving.schemas import (
+    Compare,
+    EditChange,
+    Explain,
+    Learnt,
+    NewEdit,
+    Report,
+    Restore,
+    Undo,
+)
 from memedit.serving.service import Caller, MayAsk, MayRead, Question, Service, State
 
 router = APIRouter(prefix="/v1", tags=["edits"])
@@ -95,6 +104,14 @@ def history(service: State, caller: MayRead, limit: Limit = 50) -> JSONResponse:
 async def restore(writes: Writing, wanted: Restore) -> JSONResponse:
     """Bring back the namespace's edits in force at an earlier version, as a new version."""
     return _result(*await writes.change("restore", wanted.model_dump()))
+
+
+@router.post("/undo")
+async def undo(writes: Writing, wanted: Undo | None = None) -> JSONResponse:
+    """Take back the namespace's last change, whatever it was; asked again, the one before it.
+
+    A proposal keeps to the change that was the last when it was made."""
+    return _result(*await writes.change("undo", {} if wanted is None else wanted.model_dump()))
 
 
 @router.get("/export")

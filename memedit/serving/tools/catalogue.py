@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from memedit.serving import reading
 from memedit.serving.routes.changes import Writes
-from memedit.serving.schemas import Ask, EditChange, Name, NewEdit, Restore, When
+from memedit.serving.schemas import Ask, EditChange, Name, NewEdit, Restore, Undo, When
 from memedit.serving.schemas import Question as Query
 from memedit.serving.service import Question
 
@@ -95,9 +95,16 @@ async def _correct_fact(writes: Writes, given: Correction) -> dict[str, Any]:
 
 
 async def _forget_fact(writes: Writes, given: One) -> dict[str, Any]:
-    """Take a fact back by its id: the model answers as if it had never been added. restore_version
-    brings it back."""
+    """Take a fact back by its id: the model answers as if it had never been added. undo_change
+    brings it back while nothing was changed since, restore_version later, too."""
     return await _change(writes, "forget", {"id": given.id})
+
+
+async def _undo_change(writes: Writes, given: Undo) -> dict[str, Any]:
+    """Take back the last change, whatever it was and whoever made it; called again, the one before
+    it. What left is under "forgotten", what is in force again under "restored". With the "version"
+    that your change returned as if_version nothing is taken back that was changed after it."""
+    return await _change(writes, "undo", given.model_dump())
 
 
 async def _restore_version(writes: Writes, given: Restore) -> dict[str, Any]:
@@ -152,6 +159,7 @@ TOOLS = {
         Tool("add_fact", "edit", "adds", NewEdit, _add_fact),
         Tool("correct_fact", "edit", "changes", Correction, _correct_fact),
         Tool("forget_fact", "edit", "changes", One, _forget_fact),
+        Tool("undo_change", "edit", "changes", Undo, _undo_change),
         Tool("restore_version", "edit", "changes", Restore, _restore_version),
         Tool("search_facts", "read", "reads", Search, _search_facts),
         Tool("list_facts", "read", "reads", Listing, _list_facts),

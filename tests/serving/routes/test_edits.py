@@ -409,6 +409,75 @@ def test_a_change_waits_for_another_key() -> None:
     run(work())
 
 
+def test_the_last_change_is_taken_back(tmp_path: Path) -> None:
+    service = tiny_service(tmp_path / "memory")
+
+    async def work(client: httpx.AsyncClient) -> None:
+        none = await client.post("/v1/undo")
+        assert none.status_code == 409 and none.json()["error"]["code"] == "nothing_to_undo"
+        made = ok(await client.post("/v1/edits", json=CAPITAL), 201)
+        elsewhere = Edit("The capital of Spain is", "Rome", "Spain")
+        service.memory.add(elsewhere, namespace="other")
+        changed = ok(await client.patch(f"/v1/edits/{made['id']}", json={"target_new": "Nice"}))
+        late = await client.post("/v1/undo", json={"if_version": made["version"]})
+        assert late.status_code == 409 and late.json()["error"]["code"] == "version_conflict"
+        back = ok(await client.post("/v1/undo", json={"if_version": changed["version"]}))
+        assert (back["undone"], back["version"]) == (changed["version"], changed["version"] + 1)
+        assert [row["target_new"] for row in back["forgotten"]] == ["Nice"]
+        assert [row["id"] for row in back["restored"]] == [made["id"]]
+        assert back["forgotten_total"] == back["restored_total"] == 1
+        again = ok(await client.post("/v1/undo"))  # the one before it
+        assert again["undone"] == made["version"] and again["restored"] == []
+        assert ok(await client.get("/v1/edits"))["total"] == 0
+        assert [r.id for r in service.memory.records("other")] == [elsewhere.id]
+        assert (await client.post("/v1/undo", json={"to": 3})).status_code in (400, 422)
+        many = "\n".join(json.dumps({"statement": f"Room {n} is blue."}) for n in range(120))
+        ok(await client.post("/v1/import", content=many))
+        all_of_it = ok(await client.post("/v1/undo"))
+        assert all_of_it["forgotten_total"] == 120 > len(all_of_it["forgotten"]) == 100
+        ok(await client.post("/v1/edits", json=CAPITAL), 201)
+        ok(await client.post("/v1/purge", json={"everything": True}))
+        purged = await client.post("/v1/undo")
+        assert purged.status_code == 409 and "purge" in purged.json()["error"]["message"]
+
+    async def run_it() -> None:
+        async with within(service) as client:
+            await work(client)
+
+    run(run_it())
+    log = tmp_path / "memory" / "audit.jsonl"
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    undone = [e.get("undone") for e in entries if (e["action"], e["phase"]) == ("undo", "done")]
+    assert undone == [3, 1, 6]
+
+
+def test_a_proposal_to_undo_keeps_to_its_change() -> None:
+    held, (ann, bo), _ = ring(("read", "edit"), ("read", "edit"))
+    service = tiny_service(keys=held, approval=True)
+    service.memory.add(Edit("The capital of France is", "Lyon", "France"))
+
+    async def work() -> None:
+        async with within(service) as client:
+            a, b = ({"Authorization": f"Bearer {k}"} for k in (ann, bo))
+
+            async def propose() -> str:
+                proposed = ok(await client.post("/v1/undo", headers=a), 202)["proposal"]
+                assert proposed["action"] == "undo"
+                return f"/v1/proposals/{proposed['id']}/approve"
+
+            path = await propose()
+            later = service.memory.add(Edit("The capital of Spain is", "Rome", "Spain"))
+            late = await client.post(path, headers=b)
+            assert late.status_code == 409 and late.json()["error"]["code"] == "version_conflict"
+            assert ok(await client.get("/v1/edits", headers=a))["total"] == 2
+            approved = ok(await client.post(await propose(), headers=b))
+            assert approved["outcome"]["undone"] == later.version
+            (left,) = ok(await client.get("/v1/edits", headers=a))["data"]
+            assert left["target_new"] == "Lyon"
+
+    run(work())
+
+
 def test_restore_leaves_other_namespaces_alone() -> None:
     with EditMemory() as memory:
         ours = memory.add(Edit("The capital of France is", "Lyon", "France"), namespace="a")

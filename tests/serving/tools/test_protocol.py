@@ -80,10 +80,14 @@ def test_an_agent_adds_asks_corrects_and_undoes(mode: str) -> None:
             await done(client, "restore_version", version=made["version"])
             (back,) = (await done(client, "list_facts"))["data"]
             assert back["id"] == made["id"]
+            undone = await done(client, "undo_change")
+            assert undone["made"] and [row["id"] for row in undone["forgotten"]] == [back["id"]]
+            again = await done(client, "undo_change", if_version=undone["version"])
+            assert [row["id"] for row in again["restored"]] == [fixed["id"]]
             events = (await done(client, "list_history"))["data"]
             assert [e["version"] for e in events] == sorted(e["version"] for e in events)[::-1]
             own = (await done(client, "list_history", id=fixed["id"]))["data"]
-            assert [event["kind"] for event in own] == ["add", "forget"]
+            assert [event["kind"] for event in own] == ["add", "forget", "restore"]
         over_rest = patient.get(f"{running.url}/v1/history").json()
         assert over_rest["data"] == events  # one memory, told alike at both doors
 
@@ -140,6 +144,8 @@ def test_a_change_that_needs_approval_is_proposed() -> None:
 
     async def work(running: Running) -> None:
         async with agent(running, agents) as client:
+            undoing = await done(client, "undo_change")
+            assert not undoing["made"] and undoing["proposal"]["action"] == "undo"
             proposed = await done(client, "add_fact", **CAPITAL)
             assert not proposed["made"] and proposed["proposal"]["state"] == "proposed"
             assert (await done(client, "list_facts"))["total"] == 0

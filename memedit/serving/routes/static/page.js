@@ -380,7 +380,7 @@ async function stats() {
 
 const PROPOSED = {
   create: "add", alter: "change", forget: "take back", report: "teach", import: "import", purge: "erase for good",
-  restore: "go back to version", document: "put in force the document", withdraw: "remove the document",
+  restore: "go back to version", undo: "take back the last change up to version", document: "put in force the document", withdraw: "remove the document",
 };
 
 async function proposals() {
@@ -422,7 +422,7 @@ async function described(body) {
   const of = body.change || body;
   const text = of.statement || [of.prompt, of.target_new].filter(Boolean).join(" ") || body.title || body.name
     || (body.ids || []).join(", ") || body.subject || body.document || (body.everything && "everything")
-    || (body.text || "").slice(0, 80) || body.version;
+    || (body.text || "").slice(0, 80) || (body.version ?? body.if_version);
   const said = body.said && `${body.said.kind === "miss" ? "it should answer" : "it should leave alone"}: ${body.said.query}`;
   const held = body.id && await call("GET", "v1/edits/" + encodeURIComponent(body.id)).catch(() => null);
   const dates = [of.valid_from && "from " + of.valid_from, of.valid_until && "until " + of.valid_until];
