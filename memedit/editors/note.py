@@ -194,8 +194,10 @@ class Note:
         for n, line in times.items():
             told[n] = self._tell(rows[n], lm, line)
         sums = [n for n, row in enumerate(rows) if n not in times and self._is_sum(row, lm)]
-        facts = [self._choose_first(rows[n], lm) for n in sums]
-        for n, worked in zip(sums, work_out([told[n] for n in sums], facts, batch), strict=True):
+        facts = [" ".join(fact for _, fact in self._choose(rows[n], lm)) for n in sums]
+        firsts = [self._choose_first(rows[n], lm) for n in sums]
+        found = work_out([told[n] for n in sums], facts, firsts, batch)
+        for n, worked in zip(sums, found, strict=True):
             if worked:
                 told[n] = self._tell(rows[n], lm, worked)
 

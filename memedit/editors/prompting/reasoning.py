@@ -15,6 +15,7 @@ from dataclasses import replace
 from memedit.core.calls import Batch, Row
 from memedit.core.errors import ContextOverflowError
 from memedit.core.suspicion import find_in_texts
+from memedit.editors.prompting import formulas
 from memedit.editors.prompting.arithmetic import mend_sums
 from memedit.editors.prompting.claims import concludes_falsely
 from memedit.editors.prompting.comparing import Verdict
@@ -67,19 +68,38 @@ def think_through(rows: Sequence[Row], batch: Batch) -> list[Verdict | None]:
     return [find_conclusion(thought) for thought in _think(asked, [""] * len(rows), batch)]
 
 
-def work_out(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[str]:
-    """What the base reckons for each row, on one line; "" where it comes to no number.
+def work_out(
+    rows: Sequence[Row], told: Sequence[str], facts: Sequence[str], batch: Batch
+) -> list[str]:
+    """What comes out of a formula that the base writes for each row, or else what it reckons, on
+    one line; "" where it comes to no number.
 
     Args:
         rows: Chats, with their notes.
+        told: For each all of its facts.
         facts: For each the fact that its thought begins with.
         batch: Theirs; its base thinks.
     """
     assert batch.lm is not None
-    asked = [replace(row, prompt=row.prompt + _RECKONED) for row in rows]
-    tokenizer = batch.lm.tokenizer
-    said = _finish(asked, facts, _think(asked, facts, batch), batch)
-    return [plain(find_result(thought), tokenizer) for thought in said]
+    tokenizer, found = batch.lm.tokenizer, _write_formulas(rows, told, batch)
+    open_ones = [n for n, worked in enumerate(found) if not worked]
+    asked = [replace(rows[n], prompt=rows[n].prompt + _RECKONED) for n in open_ones]
+    begun = [facts[n] for n in open_ones]
+    said = _finish(asked, begun, _think(asked, begun, batch), batch)
+    for n, thought in zip(open_ones, said, strict=True):
+        found[n] = plain(find_result(thought), tokenizer)
+    return found
+
+
+def _write_formulas(rows: Sequence[Row], told: Sequence[str], batch: Batch) -> list[str]:
+    """What the formula comes to that the base writes for each row; "" where it writes none."""
+    asked = [replace(row, prompt=row.prompt + formulas.ASKED) for row in rows]
+    begins = [formulas.BEGINS] * len(rows)
+    lines = _think_on(asked, begins, batch, most=formulas.MOST_NEW)
+    return [
+        formulas.work_out_formula(line, facts, row.words)
+        for line, facts, row in zip(lines, told, rows, strict=True)
+    ]
 
 
 def _finish(
