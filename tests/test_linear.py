@@ -16,7 +16,7 @@ from memedit.core.naming import guess_subject
 from memedit.core.plainly import drop_present, takes_back
 from memedit.core.registry import parse_call
 from memedit.core.secrets import names_secret
-from memedit.core.suspicion import find_in_texts
+from memedit.core.suspicion import find_in_texts, leave_out_orders
 from memedit.core.text import find_sentence_starts
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
@@ -26,6 +26,7 @@ from memedit.editors.prompting.claims import find_claims
 from memedit.editors.prompting.denials import echoes_against, steps_against
 from memedit.editors.prompting.elapsing import work_out_times
 from memedit.editors.prompting.former import confirms, find_former, find_supposed
+from memedit.editors.prompting.formulas import work_out_formula
 from memedit.editors.prompting.notes import single_value_of
 from memedit.editors.prompting.polar import drop_order, is_polar
 from memedit.editors.prompting.reasoning import find_conclusion, find_result
@@ -120,6 +121,15 @@ def held(text: str) -> object:
     return names_secret(WIFI, text), names_secret(secret, "wifi"), has_rate(text, f"4 days {text}")
 
 
+def left_out(text: str) -> object:
+    fenced = f"{FEE.statement} {text}: ```{text}"
+    return leave_out_orders(f"{FEE.statement} {text}", "the fee?"), leave_out_orders(fenced, "fee?")
+
+
+def reckoned(text: str) -> object:
+    return work_out_formula("2 * 12", text, text), work_out_formula(text, "12", "2")
+
+
 TEXTS: dict[str, Callable[[int], str]] = {
     "spaces": lambda n: " " * n,
     "newlines": lambda n: "\n" * n,
@@ -137,6 +147,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "brackets": lambda n: "." + ")" * n + "x",
     "closing and opening": lambda n: "A" + "'s" * (n // 2) + "x",
     "orders": lambda n: "Ignore in answer ignore. " * (n // 25),
+    "marks": lambda n: "A" + "?!" * (n // 2) + "x",
     "markers": lambda n: "<|" * (n // 4) + "|>" * (n // 4),
 }
 
@@ -146,7 +157,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "act",
     [
         asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued, valued,
-        told, restated, dated, timed, gone_by, held,
+        told, restated, dated, timed, gone_by, held, left_out, reckoned,
     ],
 )  # fmt: skip
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:

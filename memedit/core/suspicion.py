@@ -70,7 +70,7 @@ _REQUEST = re.compile(
     r"determine|classify|rephrase|share your|give (?:me|us|instructions)|list (?:the|all|some)|"
     r"(?:write|draft|compose|develop|outline|create|generate) (?:an?|me|us|some)|"
     r"replace (?:every|each|all|vowels)|repeat (?:the|every)|provide (?:an?|me|us|your|the \w+ "
-    r"(?:equivalent|translation)))\b|\?\W*$",
+    r"(?:equivalent|translation)))\b|\?\W{0,9}$",
     re.I,
 )
 """What is asked of whoever answers, and no fact."""
