@@ -122,13 +122,24 @@ def test_a_sum_is_worked_out_and_the_note_says_it(
     thinker = Thinker(thought, tiny_tokenizer)
     words = "I want a bike for three days. What does that add up to?"
     row = opened(words, RATE, thinker, tiny_tokenizer)
-    (asked,) = thinker.asked
+    formula, asked = thinker.asked  # what it says first is no formula
+    assert formula.turn is not None and formula.turn.after.endswith("result =")
     assert 'End with "Result: ..."' in asked.prompt and asked.turn is not None
     assert asked.turn.after.endswith('The facts say: "Hiring a bike from us costs £14 per day" ')
     assert row.prompt.endswith(f"\n\n{words}")
     assert (f"\n- Worked out: {expected}\n\n" in row.prompt) is bool(expected)
     assert row.answers == (("£42",) if expected else ())
     assert ("Worked out" in row.prompt) is bool(expected)
+
+
+def test_a_formula_is_worked_out_by_the_machine(tiny_tokenizer: Any) -> None:
+    thinker = Thinker(" 3 * 14  # pounds", tiny_tokenizer)
+    words = "I want a bike for three days. What does that add up to?"
+    row = opened(words, RATE, thinker, tiny_tokenizer)
+    (asked,) = thinker.asked  # nothing else is thought
+    assert "Write one line of Python" in asked.prompt and "Write one line" not in row.prompt
+    assert "\n- Worked out: 3 * 14 = £42. Result: £42\n\n" in row.prompt
+    assert row.answers == ("£42",)
 
 
 @pytest.mark.parametrize(("worked", "told"), [
