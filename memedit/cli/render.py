@@ -445,5 +445,6 @@ def _explain_hit(hit: Hit) -> Text:
 
     words = ", ".join(match_words(hit))
     shared = (f"names {hit.mention}" if hit.mention else "", f"words: {words}" if words else "")
-    below = "; ".join(part for part in shared if part)
+    looked = "" if hit.second_look is None else f"the model's second look: {hit.second_look:+.1f}"
+    below = "; ".join(part for part in (*shared, looked) if part)
     return Text.assemble(fact(hit.record), (f"\n{below}" if below else "", "dim"))

@@ -312,6 +312,8 @@ class Hit:
         role: What the edit is to the query; None where it did not fire.
         passage: Where the record stands in a document; None: it is of none.
         former: Values that the edit's slot had before, as far as they are known.
+        second_look: Log odds, of the base and the scope together, that the edit bears
+            (:mod:`memedit.model.second_look`); None where the base was not asked.
     """
 
     record: Record
@@ -327,6 +329,7 @@ class Hit:
     role: Role | None = None
     passage: Passage | None = None
     former: tuple[str, ...] = ()
+    second_look: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

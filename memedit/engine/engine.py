@@ -13,6 +13,7 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -111,6 +112,19 @@ class Engine:
             Completion(row.target or "", logprob=float(value), decision=row.decision)
             for row, value in zip(batch.rows, values, strict=True)
         ]
+
+    def next_logits(self, batch: Batch) -> Tensor:
+        """[B, V] float32 logits of what comes after every row, as the base has them."""
+        heard: list[Tensor] = []
+
+        def hear(ids: Tensor, scores: Tensor) -> Tensor:
+            heard.append(scores.float())
+            return scores
+
+        options = {"max_new_tokens": 1, "do_sample": False, "logits_processor": [hear]}
+        # What a model's own settings make of its logits concerns what it writes.
+        self.generate(replace(batch, options=options | {"repetition_penalty": 1.0}))
+        return torch.cat(heard)
 
     def nll(self, batch: Batch) -> Tensor:
         """[B] negative log-likelihood of the targets, summed over tokens; differentiable."""

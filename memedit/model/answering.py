@@ -34,6 +34,7 @@ from memedit.model.deciding import Decider
 from memedit.model.fitting import Fitter
 from memedit.model.judging import list_in_force
 from memedit.model.prompts import Messages, Prompt, refuse_surrogates, take_asked
+from memedit.model.second_look import look_again
 from memedit.model.sequence import is_ungated
 from memedit.model.translating import (
     Translate,
@@ -81,6 +82,7 @@ class Answering:
         chat: The markers of the tokenizer's chat template; None without one.
         view: What the request sees.
         translates: The base puts queries in other languages into English, for the scope.
+        looks: The base says, too, whether an edit bears.
     """
 
     engine: Engine
@@ -90,6 +92,7 @@ class Answering:
     chat: ChatFormat | None
     view: View = EVERYTHING
     translates: bool = False
+    looks: bool = False
 
     @property
     def store(self) -> EditMemory | MemoryView:
@@ -163,8 +166,13 @@ class Answering:
 
         if self.translates:
             translate = partial(self._recall_english, call=name_places(queries, aside))
-            return self._compile_hits(decide_in_english(queries, decide, translate))
-        return self._compile_hits(decide(queries))
+            decided = decide_in_english(queries, decide, translate)
+        else:
+            decided = decide(queries)
+        if self.looks:
+            house = self.decider.recall_house(view.namespace, store).name
+            decided = look_again(queries, decided, self.engine, self._render, house)
+        return self._compile_hits(decided)
 
     def _recall_english(self, texts: Sequence[str], call: Translating | None = None) -> list[str]:
         """Each text in English, by the base; of a chat the same turns come again and again. ""

@@ -14,6 +14,7 @@ from memedit.core.calls import Call, Completion, Row, Score
 from memedit.core.errors import InvalidInputError
 from memedit.core.moments import Moment
 from memedit.core.types import Decision, check_text
+from memedit.editors.prompting.choosing import is_able
 from memedit.engine.engine import Engine
 from memedit.model.answering import EVERYTHING, View
 from memedit.model.dropin import DropIn
@@ -50,6 +51,8 @@ class AskableModel(DropIn):
     Attributes:
         translate: Requests in other languages are put into English by the base, for the scope
             alone. None: where the base answers chats and has at least a billion parameters.
+        second_look: The base says, too, whether an edit that fired, or one that is near, bears on
+            a request (:mod:`memedit.model.second_look`). None: as above.
     """
 
     def __init__(self, base: Any, tokenizer: Any, memory: EditMemory) -> None:
@@ -58,8 +61,17 @@ class AskableModel(DropIn):
         self.engine = Engine(base, tokenizer)
         self.memory = memory
         self.translate: bool | None = None
+        self.second_look: bool | None = None
         # Not an attribute: threads and tasks that ask at once see each their own view.
         self._view: ContextVar[View] = ContextVar("memedit_view", default=EVERYTHING)
+
+    @property
+    def _helps(self) -> tuple[bool, bool]:
+        """Whether the base translates for the scope, and takes a second look."""
+        given = (self.translate, self.second_look)
+        able = None in given and is_able(self.engine)
+        translates, looks = (able if each is None else each for each in given)
+        return translates, looks
 
     # What a request sees
 

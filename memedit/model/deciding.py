@@ -113,7 +113,7 @@ class Decider(Judge):
         # In this order: readings find edits; a time may put others in their place, or name a day of
         # an edit's own, or a move tell where something is; of what is left the newer stands, and
         # only then are values and passages put beside it.
-        house = self._recall_house(namespace, store)
+        house = self.recall_house(namespace, store)
         decisions = decide_again(queries, decisions, house, ask)
         found = [
             decide_in_time(query, decision, moment, store, one)
@@ -149,7 +149,7 @@ class Decider(Judge):
     def _find_outdated(self, older: Sequence[Record], newer: Record) -> frozenset[int]:
         return self._outdating.find(older, newer, self)
 
-    def _recall_house(self, namespace: str, store: EditMemory | MemoryView) -> House:
+    def recall_house(self, namespace: str, store: EditMemory | MemoryView) -> House:
         """Whose assistant a namespace is, as its edits tell; looked at anew where they changed."""
         version = store.version
         known = self._houses.get(namespace)

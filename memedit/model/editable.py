@@ -14,7 +14,6 @@ from memedit.core.progress import count_done, hearing
 from memedit.core.protocols import Editor, Encoder, PrefersScope, Scope, leaves_of
 from memedit.core.types import Edit, Record
 from memedit.data.documents.reading import is_document
-from memedit.editors.prompting.choosing import is_able
 from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Event, Receipt
@@ -347,9 +346,14 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
 
     @property
     def _answering(self) -> Answering:
-        able = is_able(self.engine) if self.translate is None else self.translate
         return Answering(
-            self.engine, self.editor, self._decider, self._fitter, self._chat, self._now, able
+            self.engine,
+            self.editor,
+            self._decider,
+            self._fitter,
+            self._chat,
+            self._now,
+            *self._helps,
         )
 
     # Method and scope

@@ -21,9 +21,12 @@ _TELL: Mapping[str, Callable[[Hit], Any]] = {
     "mention": lambda hit: hit.mention,
     "view": lambda hit: hit.view,
     "document": lambda hit: plain_passage(hit.passage),
+    "second_look": lambda hit: hit.second_look,
 }
 EVERYTHING = tuple(_TELL)
 """What can be told of a hit; ``words`` are those that query and edit share."""
+_IF_ANY = ("document", "second_look")
+"""Left out where there is none."""
 
 
 def plain_hit(
@@ -35,7 +38,10 @@ def plain_hit(
         names: Of :data:`EVERYTHING`.
         digits: Numbers are rounded to so many decimals; None leaves them as they are.
     """
-    told = {name: _TELL[name](hit) for name in names if name != "document" or hit.passage}
+    every = {name: _TELL[name](hit) for name in names}
+    told = {
+        name: value for name, value in every.items() if value is not None or name not in _IF_ANY
+    }
     return told if digits is None else {name: _round_number(told[name], digits) for name in told}
 
 

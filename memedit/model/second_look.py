@@ -1,0 +1,249 @@
+"""A second look: the base itself says whether an edit bears on a request.
+
+The scope is a small network: it takes "Who is their head of payroll?", asked of another firm, for
+a question about ours. A base that people deploy reads better. It is shown the edit and the request
+and answers yes or no; the odds of its first token are a judgement of relevance (pointwise, as
+monoT5: Nogueira et al. 2020, "Document Ranking with a Pretrained Sequence-to-Sequence Model"; by a
+chat model with worked examples instead of training). They are weighed together with the scope's
+probability: edits that fired may be taken back, and where none fired, one that is near may be told.
+
+One prefill of the edit and the request, and no token generated; nothing for requests that no edit
+is near to. The worked examples before them are read once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from memedit.core.calls import Batch, Row
+from memedit.core.chat import has_template, thinks_aloud
+from memedit.core.errors import InvalidInputError
+from memedit.core.types import Decision, Hit
+from memedit.model.prompts import Messages
+from memedit.scope.own_words import is_own_text
+
+if TYPE_CHECKING:  # torch, which a server in front of another one begins without
+    from memedit.engine.engine import Engine
+
+Render = Callable[[Messages], str]
+"""A chat as the base's template writes it, up to where its reply begins."""
+NEAR, MOST = 0.02, 3
+"""Probability from which an edit that did not fire is looked at, and how many of them."""
+ODDS, BEARING, BIAS = 2.35, 1.1, 2.47
+"""What the base's log odds and the scope's count for (logistic regression)."""
+STAYS, TOLD = -1.0, 1.0
+"""Log odds from which an edit that fired stays, and from which one that did not is told."""
+_LEAST, _TOGETHER = 1e-3, 8
+"""Probability that counts at least, and questions of one pass."""
+_LONGEST, _BEFORE = 1_200, 600
+"""Characters of a request, and of what was said before it, that are read."""
+_MARK = "\u2042"
+_ORDER = (
+    "You decide whether a stored fact is needed to answer a request. A fact about another firm, "
+    "product, person, day or detail than the one asked about is not needed. Answer yes or no."
+)
+_SHOWN = (
+    ("", "Checking out is possible until 10:30 am", "hi, can i still get a late check-in at 11pm?",
+     "no"),
+    ("Fernwood Ltd", "The head of logistics at Fernwood Ltd is Ida Marsh",
+     "who do i write to about a delayed shipment? want the boss of logistics, by name", "yes"),
+    ("Fernwood Ltd", "The head of logistics at Fernwood Ltd is Ida Marsh",
+     "my cousin works for Parcel24, do you know who runs logistics over there?", "no"),
+    ("", "A day ticket costs 14 euros", "We are two adults, is 30 euros enough for both of us?",
+     "yes"),
+    ("", "A day ticket costs 14 euros", "what's a season ticket then", "no"),
+    ("Nordlys", "The lamp in our Nordlys series comes with a guarantee of 6 years",
+     "just unpacked my nordlys, lovely! how do I get wax off the table?", "no"),
+    ("", "Returns are accepted within 40 days",
+     "Hello, I bought shoes on 2 May and they pinch. Too late to bring them back on 1 June? Thank "
+     "you, Bea", "yes"),
+    ("", "The capital of Norland is Asker",
+     "i'm off to norland on monday, write a short note to Pia where the capital is and what to "
+     "pack", "yes"),
+)  # fmt: skip
+
+
+def ask_about(query: str, fact: str, house: str = "") -> str:
+    """What the base is asked about a request and a fact.
+
+    Args:
+        query: The request; of a chat, what was said before and the last turn.
+        fact: The edit as a sentence.
+        house: Whose assistant answers; "" where that is not known.
+    """
+    last = getattr(query, "last", 0)
+    earlier, turn = query[:last].strip()[-_BEFORE:], query[last:].strip()[-_LONGEST:]
+    whose = f" to the assistant of {house}" if house else ""
+    said = f"{earlier}\n{turn}" if earlier else turn
+    return (
+        f"Fact: {fact}\nRequest{whose}: {said}\nIs this fact needed to answer the request: does it "
+        "tell about the very thing, person, firm and detail that is asked about?"
+    )
+
+
+def choose_hits(query: str, decision: Decision) -> tuple[Hit, ...]:
+    """The edits that the base is to look at: those that fired, or else those that are near."""
+    # What was found by its own words, at a time that the request names, or by a document's parts
+    # needs no second look.
+    if decision.named or decision.disagrees:
+        return ()
+    if decision.bearing:
+        return tuple(hit for hit in decision.bearing if _is_in_doubt(query, hit))
+    near = [hit for hit in decision.candidates if (hit.bearing or 0.0) >= NEAR]
+    near.sort(key=lambda hit: -(hit.bearing or 0.0))
+    return tuple(hit for hit in near[:MOST] if _is_in_doubt(query, hit))
+
+
+def _is_in_doubt(query: str, hit: Hit) -> bool:
+    last = query[getattr(query, "last", 0) :]
+    edit = hit.record.edit
+    return hit.passage is None and hit.bearing is not None and not is_own_text(last, edit)
+
+
+def weigh(decision: Decision, weights: Mapping[str, float]) -> Decision:
+    """The decision with what base and scope together say of its edits.
+
+    Args:
+        decision: Of the scope.
+        weights: Record id -> log odds that the edit bears, of those that were looked at.
+    """
+    if not weights:
+        return decision
+
+    def mark(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+        return tuple(replace(h, second_look=weights.get(h.record.id)) for h in hits)
+
+    def stays(hit: Hit) -> bool:
+        return hit.second_look is None or hit.second_look >= STAYS
+
+    hits, informs = (tuple(filter(stays, mark(h))) for h in (decision.hits, decision.informs))
+    if not decision.bearing:
+        near = filter(lambda hit: (hit.second_look or -math.inf) >= TOLD, mark(decision.candidates))
+        informs = tuple(replace(hit, role="informs") for hit in near)
+    companions = decision.companions if hits or informs else ()
+    return replace(
+        decision, hits=hits, informs=informs, companions=companions,
+        candidates=mark(decision.candidates),
+    )  # fmt: skip
+
+
+def _weight(odds: float, bearing: float | None) -> float:
+    """Log odds that an edit bears, of the base's and the scope's."""
+    chance = min(max(bearing or 0.0, _LEAST), 1 - _LEAST)
+    return ODDS * odds + BEARING * math.log(chance / (1 - chance)) - BIAS
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around a question to the base.
+
+    Attributes:
+        prefix: The order and the worked examples.
+        closes: What stands behind it, up to where the reply begins.
+        words: Ids of the tokens with which yes begins, and of those with which no does.
+    """
+
+    prefix: str
+    closes: str
+    words: tuple[tuple[int, ...], tuple[int, ...]]
+
+    @classmethod
+    def of(cls, engine: Engine, render: Render) -> Frame | None:
+        """That of a base; None where it takes no such chats, or does not begin with its answer."""
+        if not has_template(engine.tokenizer) or thinks_aloud(engine.tokenizer):
+            return None
+        order = {"role": "system", "content": _ORDER}
+        shown = [
+            {"role": role, "content": content}
+            for house, fact, asked, answer in _SHOWN
+            for role, content in (("user", ask_about(asked, fact, house)), ("assistant", answer))
+        ]
+        messages = [order, *shown, {"role": "user", "content": _MARK}]
+        try:
+            text = render(messages)
+        except InvalidInputError:  # a template that knows no system's turn
+            first = {"role": "user", "content": f"{_ORDER}\n\n{shown[0]['content']}"}
+            text = render([first, *messages[2:]])
+        prefix, mark, closes = text.partition(_MARK)
+        words = tuple(_first_tokens(engine, word) for word in ("yes", "no"))
+        if not mark or not all(words) or {*words[0]} & {*words[1]}:
+            return None
+        return cls(prefix, closes, (words[0], words[1]))
+
+
+def _first_tokens(engine: Engine, word: str) -> tuple[int, ...]:
+    """Ids of the tokens with which a word may begin, in small letters or with a capital."""
+    forms = (form for own in (word, word.capitalize()) for form in (own, f" {own}"))
+    ids = (engine.codec.ids(form)[:1] for form in forms)
+    return tuple({int(each[0]) for each in ids if engine.codec.text(each).strip()})
+
+
+def measure_odds(asked: Sequence[str], frame: Frame, engine: Engine) -> list[float | None]:
+    """The base's log odds of yes against no to each question; None where its window has no room.
+
+    Args:
+        asked: Of :func:`ask_about`.
+        frame: What stands around them.
+        engine: The base.
+    """
+    guard = engine.codec.controls.guard
+    rows = [
+        Row(guard({"role": "user", "content": each})["content"] + frame.closes) for each in asked
+    ]
+    room = math.inf if engine.window is None else engine.window - _size(frame.prefix, engine) - 1
+    fit = [at for at, row in enumerate(rows) if _size(row.prompt, engine) <= room]
+    found: list[float | None] = [None] * len(rows)
+    for start in range(0, len(fit), _TOGETHER):
+        places = fit[start : start + _TOGETHER]
+        batch = Batch(tuple(rows[at] for at in places), lm=engine, prefix=frame.prefix)
+        logits = engine.next_logits(batch)
+        yes, no = (logits[:, list(words)].logsumexp(-1) for words in frame.words)
+        for at, odds in zip(places, (yes - no).tolist(), strict=True):
+            found[at] = odds
+    return found
+
+
+def _size(text: str, engine: Engine) -> int:
+    return len(engine.codec.ids(text))
+
+
+def look_again(
+    queries: Sequence[str],
+    decisions: Sequence[Decision],
+    engine: Engine,
+    render: Render,
+    house: str,
+) -> list[Decision]:
+    """What a scope decided, with the base's word on the edits that fired, or that are near.
+
+    Args:
+        queries: What was decided; of chats, what was said before and the last turn.
+        decisions: Of each.
+        engine: The base.
+        render: Writes a chat as its template has it.
+        house: Whose assistant answers; "" where that is not known.
+    """
+    places = [
+        (at, hit)
+        for at, (query, decision) in enumerate(zip(queries, decisions, strict=True))
+        for hit in choose_hits(query, decision)
+    ]
+    if not places or (frame := recall_frame(engine, render)) is None:
+        return list(decisions)
+    asked = [ask_about(queries[at], hit.record.edit.statement, house) for at, hit in places]
+    said: list[dict[str, float]] = [{} for _ in queries]
+    for (at, hit), odds in zip(places, measure_odds(asked, frame, engine), strict=True):
+        if odds is not None:
+            said[at][hit.record.id] = _weight(odds, hit.bearing)
+    return [weigh(decision, each) for decision, each in zip(decisions, said, strict=True)]
+
+
+def recall_frame(engine: Engine, render: Render) -> Frame | None:
+    """That of a base, made once."""
+    if "second look" not in engine.kept:
+        engine.kept["second look"] = Frame.of(engine, render)
+    found: Frame | None = engine.kept["second look"]
+    return found
