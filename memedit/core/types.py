@@ -312,7 +312,7 @@ class Hit:
         role: What the edit is to the query; None where it did not fire.
         passage: Where the record stands in a document; None: it is of none.
         former: Values that the edit's slot had before, as far as they are known.
-        second_look: Log odds, of the base and the scope together, that the edit bears
+        second_look: Log odds, by the base, that the edit is needed
             (:mod:`memedit.model.second_look`); None where the base was not asked.
     """
 

@@ -161,18 +161,15 @@ class Answering:
             return [Decision() for _ in queries]
         view, store = self.view, self.store
 
+        look = partial(look_again, engine=self.engine, render=self._render) if self.looks else None
+
         def decide(texts: Sequence[str]) -> list[Decision]:
-            return self.decider.decide(texts, view.namespace, view.as_of, store)
+            return self.decider.decide(texts, view.namespace, view.as_of, store, look)
 
         if self.translates:
             translate = partial(self._recall_english, call=name_places(queries, aside))
-            decided = decide_in_english(queries, decide, translate)
-        else:
-            decided = decide(queries)
-        if self.looks:
-            house = self.decider.recall_house(view.namespace, store).name
-            decided = look_again(queries, decided, self.engine, self._render, house)
-        return self._compile_hits(decided)
+            return self._compile_hits(decide_in_english(queries, decide, translate))
+        return self._compile_hits(decide(queries))
 
     def _recall_english(self, texts: Sequence[str], call: Translating | None = None) -> list[str]:
         """Each text in English, by the base; of a chat the same turns come again and again. ""

@@ -21,6 +21,7 @@ from memedit.model.on_days import decide_on_days
 from memedit.model.outdating import Outdating
 from memedit.model.passages import add_neighbours
 from memedit.model.rereading import MOST_EDITS, House, decide_again, read_vocabulary
+from memedit.model.second_look import Look
 from memedit.model.timing import decide_in_time
 from memedit.model.values import add_all_values
 
@@ -70,6 +71,7 @@ class Decider(Judge):
         namespace: str,
         as_of: Moment | None = None,
         store: EditMemory | MemoryView | None = None,
+        look: Look | None = None,
     ) -> list[Decision]:
         """What the scope says of each query.
 
@@ -78,6 +80,7 @@ class Decider(Judge):
             namespace: Of the edits.
             as_of: The moment at which they hold, of a date as its day begins; None: now.
             store: The memory as it was; None: as it is.
+            look: What the base says of the edits found (:mod:`memedit.model.second_look`).
 
         Raises:
             EncoderMismatchError: the scope asked for does not fit the memory's encoder.
@@ -87,7 +90,7 @@ class Decider(Judge):
         if not store.count(namespace):
             return [Decision() for _ in queries]
         with phase("decide"):
-            return self._decide(queries, namespace, as_of, store)
+            return self._decide(queries, namespace, as_of, store, look)
 
     def _decide(
         self,
@@ -95,6 +98,7 @@ class Decider(Judge):
         namespace: str,
         as_of: Moment | None,
         store: EditMemory | MemoryView,
+        look: Look | None,
     ) -> list[Decision]:
         self.check()
         moment = None if as_of is None else store.moment(as_of)
@@ -111,9 +115,9 @@ class Decider(Judge):
             return self._ask_scope(texts, namespace, moment, store)
 
         # In this order: readings find edits; a time may put others in their place, or name a day of
-        # an edit's own, or a move tell where something is; of what is left the newer stands, and
-        # only then are values and passages put beside it.
-        house = self.recall_house(namespace, store)
+        # an edit's own, or a move tell where something is; the base may say otherwise; of what is
+        # left the newer stands, and only then are values and passages put beside it.
+        house = self._recall_house(namespace, store)
         decisions = decide_again(queries, decisions, house, ask)
         found = [
             decide_in_time(query, decision, moment, store, one)
@@ -123,6 +127,8 @@ class Decider(Judge):
             found = decide_on_days(queries, found, house.spans, moment, store, ask)
         if house.moves:
             found = decide_on_moves(queries, found, house.moves, ask)
+        if look is not None:
+            found = look(queries, found, house.name)
         plain = (
             self._tell_newest(leave_out_secrets(each, str(query)))
             for query, each in zip(queries, found, strict=True)
@@ -149,7 +155,7 @@ class Decider(Judge):
     def _find_outdated(self, older: Sequence[Record], newer: Record) -> frozenset[int]:
         return self._outdating.find(older, newer, self)
 
-    def recall_house(self, namespace: str, store: EditMemory | MemoryView) -> House:
+    def _recall_house(self, namespace: str, store: EditMemory | MemoryView) -> House:
         """Whose assistant a namespace is, as its edits tell; looked at anew where they changed."""
         version = store.version
         known = self._houses.get(namespace)
