@@ -1,6 +1,8 @@
-"""Which edits bear on everyday requests: what the scope finds with everything round it, no model.
+"""Which edits bear on everyday requests: what the scope finds with everything round it, without a
+model, or with a second look of a base.
 
     python -m benchmarks.everyday_bearing --data benchmarks/everyday_unseen.jsonl --json OUT
+    python -m benchmarks.everyday_bearing --base qwen2.5-coder-1.5b.gguf --data … --json OUT
 
 Each request is put to its domain's memory, with all edits of the domain in it, as a chat puts it
 there: views, readings and times included, translation not (requests in other languages are left
@@ -13,6 +15,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,8 +27,9 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 from benchmarks.everyday_requests import HERE, Request, own_requests
-from memedit import EditMemory
+from memedit import EditableModel, EditMemory
 from memedit.core.passages import Conversation
+from memedit.core.protocols import Scope
 from memedit.core.types import Decision
 from memedit.engine.encoders import load_encoder
 from memedit.model.deciding import Decider
@@ -51,6 +55,23 @@ def judge(request: Request, decision: Decision) -> dict[str, Any]:
     # What a pasted document answers, an edit may bear on or not.
     missing = bool(wanted - found) and request.role != "either"
     return {"missing": missing, "others": len(found - wanted), "fired": bool(found)}
+
+
+def make_decide(
+    memory: EditMemory, scope: Scope | None, base: str, dtype: str
+) -> Callable[[str, str], Decision]:
+    """What decides of a query in a namespace, a base's second look included where one is named."""
+    if not base:
+        decider = Decider(memory, scope)
+        return lambda query, domain: decider.decide([query], domain)[0]
+    model = EditableModel.from_pretrained(base, dtype=dtype, memory=memory, scope=scope)
+    model.second_look = True
+
+    def decide(query: str, domain: str) -> Decision:
+        with model.using(namespace=domain):
+            return model.decide([query])[0]
+
+    return decide
 
 
 def summarise(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -84,27 +105,31 @@ def main(
     / "everyday_unseen.jsonl",
     model: Annotated[str, typer.Option(help="Folder of a trained classifier.")] = "",
     domains: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
+    base: Annotated[str, typer.Option(help="Of which a second look is asked.")] = "",
+    dtype: Annotated[str, typer.Option(help="Of its weights.")] = "bfloat16",
 ) -> None:
     """Count which requests find the edits that bear on them."""
     asked, encoder = own_requests(data), load_encoder()
     memory = EditMemory(None, encoder)
     for domain, edits in asked.edits.items():
         memory.add_many(list(edits), namespace=domain)
-    decider = Decider(memory, load_scope("default", model=model) if model else None)
+    scope = load_scope("default", model=model) if model else None
+    decide = make_decide(memory, scope, base, dtype)
     wanted = {name for name in domains.split(",") if name}
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     progress = Console(stderr=True)
     for request in track(asked.requests, "requests", console=progress, transient=True):
         if request.kind == _LANGUAGES or (wanted and request.domain not in wanted):
             continue
-        [decision] = decider.decide([ask_as_chat(request)], request.domain)
+        decision = decide(ask_as_chat(request), request.domain)
         kind = request.kind if request.bears else "unrelated"
         rows[kind].append(judge(request, decision))
     found = summarise(rows)
     manifest = {
         "command": " ".join(sys.argv),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "scope": repr(decider.scope),
+        "scope": repr(scope or "default"),
+        "base": base,
         "digest": asked.digest,
     }
     json_out.write_text(json.dumps({"kinds": found, "manifest": manifest}, indent=1) + "\n")

@@ -346,15 +346,8 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
 
     @property
     def _answering(self) -> Answering:
-        return Answering(
-            self.engine,
-            self.editor,
-            self._decider,
-            self._fitter,
-            self._chat,
-            self._now,
-            *self._helps,
-        )
+        parts = (self.engine, self.editor, self._decider, self._fitter, self._chat)
+        return Answering(*parts, self._now, *self._helps)
 
     # Method and scope
 

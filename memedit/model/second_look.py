@@ -16,12 +16,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from memedit.core.calls import Batch, Row
 from memedit.core.chat import has_template, thinks_aloud
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Decision, Hit
+from memedit.editors.prompting.choosing import family
 from memedit.model.prompts import Messages
 from memedit.scope.own_words import is_own_text
 
@@ -39,6 +41,9 @@ BEARING, STAYS = 0.4, -0.3
 stays: of 590 that rightly fired 1% do not."""
 TOLD = 0.45
 """Log odds of the base's from which an edit is told that did not fire."""
+_KNOWN, _SCALE = frozenset({"qwen2-28x1536"}), (0.60, -0.22)
+"""The base for which these were chosen (Qwen2.5-Coder-1.5B), and its mean log odds of the cases
+below that are needed, and of those that are not."""
 _LEAST, _TOGETHER = 1e-3, 8
 """Probability that counts at least, and questions of one pass."""
 _LONGEST, _BEFORE = 1_200, 600
@@ -67,6 +72,30 @@ _SHOWN = (
      "i'm off to norland on monday, write a short note to Pia where the capital is and what to "
      "pack", "yes"),
 )  # fmt: skip
+_CASES = (
+    (True, "", "Parking costs 3 euros an hour",
+     "how much do i pay if i leave the car for two hours"),
+    (True, "Marlow Water", "The engineer for the north of Marlow Water's district is Pia Lund",
+     "who comes to fix the pipe up in the north? need a name"),
+    (True, "", "The museum is closed on Mondays",
+     "thinking of coming on Monday around noon, is that ok?"),
+    (True, "Tessel Bank", "Customers of Tessel Bank reach the hotline under 0800 220 114",
+     "my card is gone, where do I call"),
+    (True, "", "Assistant doctors get 31 days of leave",
+     "Anna has just started as an assistant doctor. Please tell her in two lines how many days off "
+     "she has."),
+    (False, "", "Parking costs 3 euros an hour", "where can i park my bike"),
+    (False, "Marlow Water", "The engineer for the north of Marlow Water's district is Pia Lund",
+     "and for the south?"),
+    (False, "", "The museum is closed on Mondays", "who painted the Night Watch"),
+    (False, "Tessel Bank", "Customers of Tessel Bank reach the hotline under 0800 220 114",
+     "I'm with Orvia Bank. Which number do I ring there?"),
+    (False, "", "Assistant doctors get 31 days of leave",
+     "how long does it take to become a doctor in general"),
+)  # fmt: skip
+"""What a base must tell apart to be heard: (the fact is needed, whose assistant, fact, request)."""
+_APART = 23
+"""Of the 25 pairs of one that is needed and one that is not, so many in the right order."""
 
 
 def ask_about(query: str, fact: str, house: str = "") -> str:
@@ -149,11 +178,13 @@ class Frame:
         prefix: The order and the worked examples.
         closes: What stands behind it, up to where the reply begins.
         words: Ids of the tokens with which yes begins, and of those with which no does.
+        scale: The base's mean odds of what is needed in the cases of ours, and of what is not.
     """
 
     prefix: str
     closes: str
     words: tuple[tuple[int, ...], tuple[int, ...]]
+    scale: tuple[float, float] = _SCALE
 
     @classmethod
     def of(cls, engine: Engine, render: Render) -> Frame | None:
@@ -176,7 +207,26 @@ class Frame:
         words = tuple(_first_tokens(engine, word) for word in ("yes", "no"))
         if not mark or not all(words) or {*words[0]} & {*words[1]}:
             return None
-        return cls(prefix, closes, (words[0], words[1]))
+        return cls(prefix, closes, (words[0], words[1])).fit(engine)
+
+    def fit(self, engine: Engine) -> Frame | None:
+        """The same for a base's own leaning to yes or no; None where it does not tell our cases
+        apart, or has no room for them."""
+        if family(engine.base) in _KNOWN:
+            return self
+        asked = [ask_about(request, fact, house) for _, house, fact, request in _CASES]
+        odds = measure_odds(asked, self, engine)
+        needed = [o for o, case in zip(odds, _CASES, strict=True) if case[0] and o is not None]
+        others = [o for o, case in zip(odds, _CASES, strict=True) if not case[0] and o is not None]
+        if sum(yes > no for yes in needed for no in others) < _APART:
+            return None
+        return replace(self, scale=(fmean(needed), fmean(others)))
+
+    def adjust(self, odds: float) -> float:
+        """A base's log odds as those of the base for which the limits were chosen."""
+        needed, others = self.scale
+        share = (odds - others) / (needed - others)
+        return _SCALE[1] + share * (_SCALE[0] - _SCALE[1])
 
 
 def _first_tokens(engine: Engine, word: str) -> tuple[int, ...]:
@@ -243,7 +293,7 @@ def look_again(
     said: list[dict[str, float]] = [{} for _ in queries]
     for (at, hit), odds in zip(places, measure_odds(asked, frame, engine), strict=True):
         if odds is not None:
-            said[at][hit.record.id] = odds
+            said[at][hit.record.id] = frame.adjust(odds)
     return [weigh(decision, each) for decision, each in zip(decisions, said, strict=True)]
 
 

@@ -92,7 +92,9 @@ def _local(settings: Settings, memory: EditMemory, metrics: Metrics) -> Backend:
         "editor": settings.editor, "scope": settings.scope, "device": settings.device
     }  # fmt: skip
     model = EditableModel.from_pretrained(settings.model, memory=memory, **options)
-    model.translate = {"on": True, "off": False}.get(settings.translate)
+    choices = {"on": True, "off": False}  # auto: the model decides
+    model.translate = choices.get(settings.translate)
+    model.second_look = choices.get(settings.second_look)
     return LocalBackend(model, settings, metrics)
 
 

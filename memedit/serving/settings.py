@@ -91,6 +91,10 @@ class Settings:
         "model: on, off, or auto: by a chat model of a billion parameters, not by an upstream.",
         flag=True,
     )] = "auto"  # fmt: skip
+    second_look: Annotated[Literal["auto", "on", "off"], Setting(
+        "The model says, too, whether an edit that was found, or is near, bears on a request: on, "
+        "off, or auto: a chat model of a billion parameters; never an upstream.", flag=True,
+    )] = "auto"  # fmt: skip
     name: Annotated[str | None, Setting("The model's name in /v1/models.", flag=True)] = None
     upstream_model: Annotated[str | None, Setting(
         "For the page.", "NAME", flag=True, instead="its first"

@@ -1,0 +1,164 @@
+"""A second look: what the base says of edits that fired or are near, and what is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from memedit import Edit, EditableModel, EditMemory
+from memedit.core.passages import Conversation
+from memedit.core.types import Decision, Hit
+from memedit.engine.encoders import HashingEncoder
+from memedit.engine.engine import Engine
+from memedit.model import second_look
+from memedit.model.second_look import (
+    NEAR,
+    TOLD,
+    Frame,
+    ask_about,
+    choose_hits,
+    look_again,
+    measure_odds,
+    recall_frame,
+    weigh,
+)
+from tests.helpers import byte_tokenizer, tiny_model
+
+HEAD = Edit("The head of payroll at Stellmark is", "Dolores Wickham", "Stellmark", id="head")
+PAID = Edit("Wages at Stellmark are paid on the", "26th", "Stellmark", id="paid")
+
+
+@pytest.fixture(scope="module")
+def hits() -> dict[str, Hit]:
+    memory = EditMemory(None, HashingEncoder(16))
+    memory.add_many([HEAD, PAID])
+    return {record.id: Hit(record, 0.5, bearing=0.9, score=0.9) for record in memory.records()}
+
+
+def decided(hits: dict[str, Hit], fired: str = "head") -> Decision:
+    found = (replace(hits[fired], role="asks"),) if fired else ()
+    return Decision(hits=found, candidates=tuple(hits.values()), informing_threshold=0.2)
+
+
+def test_what_is_looked_at(hits: dict[str, Hit]) -> None:
+    near = hits | {"paid": replace(hits["paid"], bearing=NEAR)}
+    chosen = choose_hits("Who runs payroll over there?", decided(near))
+    assert [hit.record.id for hit in chosen] == ["head", "paid"]
+    far = hits | {"paid": replace(hits["paid"], bearing=NEAR / 2)}
+    assert [hit.record.id for hit in choose_hits("Who runs it?", decided(far))] == ["head"]
+    # In its own words there is no doubt; nor where a time that the request names decided.
+    assert choose_hits("The head of payroll at Stellmark is", decided(far)) == ()
+    assert choose_hits("Who was it in 2010?", replace(decided(near), named="in 2010")) == ()
+    # Scopes that give no probability of bearing decide for themselves.
+    bare = {name: replace(hit, bearing=None) for name, hit in hits.items()}
+    assert choose_hits("Who runs it?", decided(bare)) == ()
+
+
+@pytest.mark.parametrize(
+    ("bearing", "odds", "stays"),
+    [(0.9, 0.5, True), (0.9, -0.9, True), (0.9, -1.3, False), (0.3, -0.2, False), (0.3, 0.1, True)],
+)
+def test_base_and_scope_are_weighed_together(
+    hits: dict[str, Hit], bearing: float, odds: float, stays: bool
+) -> None:
+    given = hits | {"head": replace(hits["head"], bearing=bearing)}
+    told = weigh(decided(given), {"head": odds})
+    assert bool(told) is stays
+    assert told.candidates[0].second_look == odds and told.candidates[1].second_look is None
+
+
+def test_what_is_near_is_told_where_the_base_needs_it(hits: dict[str, Hit]) -> None:
+    nothing = decided(hits, fired="")
+    assert not weigh(nothing, {"paid": TOLD - 0.1})
+    [hit] = weigh(nothing, {"paid": TOLD, "head": -1.0}).informs
+    assert (hit.record.id, hit.role, hit.second_look) == ("paid", "informs", TOLD)
+    beside = weigh(decided(hits), {"paid": 1.0, "head": 1.0})
+    assert [h.record.id for h in beside.bearing] == ["head", "paid"]
+    assert weigh(nothing, {}) is nothing
+
+
+def test_a_chat_is_shown_with_what_was_said_before() -> None:
+    asked = ask_about(Conversation("When are wages paid?\nOn the 26th.", "sure?"), "F.", "Acme")
+    assert "Request to the assistant of Acme: When are wages paid?\nOn the 26th.\nsure?" in asked
+    assert "Request: x\n" in ask_about("x", "F.")
+    assert len(ask_about("y" * 50_000, "F.")) < 2_000
+
+
+@pytest.fixture(scope="module")
+def chatting() -> EditableModel:
+    model = EditableModel(tiny_model(), byte_tokenizer(), encoder="hashing", editor="note")
+    model.edit_many([HEAD, PAID])
+    return model
+
+
+def render(model: EditableModel) -> Any:
+    return model._answering._render
+
+
+def test_the_odds_are_those_of_the_next_token(chatting: EditableModel) -> None:
+    """Computed with kept keys and values, several at once: as the model gives them alone."""
+    engine = chatting.engine
+    frame = Frame("P: ", "\nA:", ((5, 7), (9,)))
+    found = measure_odds(["one?", "a longer one than that?"], frame, engine)
+    for text, odds in zip(["one?", "a longer one than that?"], found, strict=True):
+        ids = engine.codec.ids(f"P: {text}\nA:", special=True)[None]
+        logits = engine.base(input_ids=ids).logits[0, -1].detach()
+        wanted = float(logits[[5, 7]].logsumexp(-1) - logits[9])
+        assert odds == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_window_without_room_leaves_the_scope_alone(chatting: EditableModel) -> None:
+    frame = Frame("P: ", "\nA:", ((5,), (9,)))
+    assert chatting.engine.window is not None
+    assert measure_odds(["x" * chatting.engine.window], frame, chatting.engine) == [None]
+
+
+def test_a_base_that_tells_nothing_apart_is_not_heard(chatting: EditableModel) -> None:
+    """Random weights: their yes and no say nothing."""
+    assert recall_frame(chatting.engine, render(chatting)) is None
+    before = Decision()
+    look = look_again(["x"], [before], "", engine=chatting.engine, render=render(chatting))
+    assert look == [before]
+
+
+def test_another_bases_odds_are_put_on_the_scale_of_the_limits() -> None:
+    frame = Frame("", "", ((1,), (2,)), scale=(-3.0, -5.0))
+    assert frame.adjust(-3.0) == pytest.approx(second_look._SCALE[0])
+    assert frame.adjust(-5.0) == pytest.approx(second_look._SCALE[1])
+
+
+def test_who_is_asked_is_the_callers_to_say(
+    chatting: EditableModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def look(queries: Any, decisions: Any, house: str, **_: Any) -> list[Decision]:
+        asked.append((list(queries), house))
+        return [replace(decision, hits=(), informs=()) for decision in decisions]
+
+    monkeypatch.setattr("memedit.model.answering.look_again", look)
+    query = HEAD.prompt
+    assert chatting.decide([query])[0] and not asked  # small bases are not asked
+    chatting.second_look = True
+    try:
+        assert not chatting.decide([query])[0]
+    finally:
+        chatting.second_look = None
+    assert asked == [([query], "")]
+
+
+def test_scores_are_the_bases_own(chatting: EditableModel) -> None:
+    """Whatever penalties a model's own settings name."""
+    engine: Engine = chatting.engine
+    from memedit.core.calls import Batch, Row
+
+    batch = Batch((Row("aaa"),), lm=engine)
+    before = engine.next_logits(batch)
+    old = engine.base.generation_config.repetition_penalty
+    engine.base.generation_config.repetition_penalty = 1.7
+    try:
+        assert engine.next_logits(batch).equal(before)
+    finally:
+        engine.base.generation_config.repetition_penalty = old
