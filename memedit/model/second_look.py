@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from memedit.core.calls import Batch, Row
 from memedit.core.chat import has_template, thinks_aloud
 from memedit.core.errors import InvalidInputError
+from memedit.core.passages import Conversation
 from memedit.core.types import Decision, Hit
 from memedit.editors.prompting.choosing import family
 from memedit.model.prompts import Messages
@@ -36,12 +37,12 @@ Render = Callable[[Messages], str]
 """A chat as the base's template writes it, up to where its reply begins."""
 NEAR, MOST = 0.08, 3
 """Probability from which an edit that did not fire is looked at, and how many of them."""
-BEARING, STAYS = 0.4, -0.3
+BEARING, STAYS = 0.4, 0.0
 """What the scope's log odds count beside the base's, and the sum from which an edit that fired
-stays: of 590 that rightly fired 1% do not."""
-TOLD = 0.45
+stays: of 200 that rightly fired 2 do not, of 58 that did wrongly 25."""
+TOLD = 0.6
 """Log odds of the base's from which an edit is told that did not fire."""
-_KNOWN, _SCALE = frozenset({"qwen2-28x1536"}), (0.60, -0.22)
+_KNOWN, _SCALE = frozenset({"qwen2-28x1536"}), (0.63, -0.10)
 """The base for which these were chosen (Qwen2.5-Coder-1.5B), and its mean log odds of the cases
 below that are needed, and of those that are not."""
 _LEAST, _TOGETHER = 1e-3, 8
@@ -65,6 +66,9 @@ _SHOWN = (
     ("", "A day ticket costs 14 euros", "what's a season ticket then", "no"),
     ("Nordlys", "The lamp in our Nordlys series comes with a guarantee of 6 years",
      "just unpacked my nordlys, lovely! how do I get wax off the table?", "no"),
+    ("Halden Bank", "The branch of Halden Bank in Brook Street is open until 6 pm",
+     Conversation("Where is your branch?\nIn Brook Street.", "ok, and till when can i come"),
+     "yes"),
     ("", "Returns are accepted within 40 days",
      "Hello, I bought shoes on 2 May and they pinch. Too late to bring them back on 1 June? Thank "
      "you, Bea", "yes"),
@@ -109,10 +113,10 @@ def ask_about(query: str, fact: str, house: str = "") -> str:
     last = getattr(query, "last", 0)
     earlier, turn = query[:last].strip()[-_BEFORE:], query[last:].strip()[-_LONGEST:]
     whose = f" to the assistant of {house}" if house else ""
-    said = f"{earlier}\n{turn}" if earlier else turn
+    before = f"Said before: {earlier}\n" if earlier else ""
     return (
-        f"Fact: {fact}\nRequest{whose}: {said}\nIs this fact needed to answer the request: does it "
-        "tell about the very thing, person, firm and detail that is asked about?"
+        f"Fact: {fact}\n{before}Request{whose}: {turn}\nIs this fact needed to answer the "
+        "request: does it tell about the very thing, person, firm and detail that is asked about?"
     )
 
 

@@ -58,7 +58,7 @@ def test_what_is_looked_at(hits: dict[str, Hit]) -> None:
 
 @pytest.mark.parametrize(
     ("bearing", "odds", "stays"),
-    [(0.9, 0.5, True), (0.9, -0.9, True), (0.9, -1.3, False), (0.3, -0.2, False), (0.3, 0.1, True)],
+    [(0.9, 0.5, True), (0.9, -0.8, True), (0.9, -1.0, False), (0.3, 0.2, False), (0.3, 0.5, True)],
 )
 def test_base_and_scope_are_weighed_together(
     hits: dict[str, Hit], bearing: float, odds: float, stays: bool
@@ -81,7 +81,11 @@ def test_what_is_near_is_told_where_the_base_needs_it(hits: dict[str, Hit]) -> N
 
 def test_a_chat_is_shown_with_what_was_said_before() -> None:
     asked = ask_about(Conversation("When are wages paid?\nOn the 26th.", "sure?"), "F.", "Acme")
-    assert "Request to the assistant of Acme: When are wages paid?\nOn the 26th.\nsure?" in asked
+    assert (
+        "Said before: When are wages paid?\nOn the 26th.\nRequest to the assistant of Acme: "
+        in asked
+    )
+    assert asked.count("sure?") == 1 and "Said before" not in ask_about("x", "F.")
     assert "Request: x\n" in ask_about("x", "F.")
     assert len(ask_about("y" * 50_000, "F.")) < 2_000
 
