@@ -58,6 +58,7 @@ from memedit.editors.prompting.notes import (
     values_of,
     write_note,
 )
+from memedit.editors.prompting.othernames import find_other_name
 from memedit.editors.prompting.polar import drop_order, find_sentences, is_formed, is_polar
 from memedit.editors.prompting.reasoning import (
     find_told,
@@ -296,7 +297,7 @@ class Note:
             return fact
         if former := _find_former(row, hit):
             return f"{fact} It is no longer {former}."
-        supposed = find_supposed(row.words, fact)
+        supposed = find_supposed(row.words, fact) or find_other_name(row.words, hit.record.edit)
         return f"{fact} It is not {supposed}." if supposed else fact
 
     def _refute(self, row: Row, hits: Sequence[Hit], fact: str) -> tuple[str, ...]:

@@ -1,0 +1,33 @@
+"""A name that a request takes for an edit's."""
+
+from __future__ import annotations
+
+import pytest
+
+from memedit import Edit
+from memedit.editors.prompting.othernames import find_other_name
+
+CEO = Edit("The CEO of Acme Robotics is", "Maria Silva", "Acme Robotics")
+LIMIT = Edit("The limit is", "45 days")
+
+
+@pytest.mark.parametrize(
+    ("words", "edit", "name"),
+    [
+        ("I know that John Park is the CEO of Acme Robotics. When did he start?", CEO, "John Park"),
+        ("The CEO of Acme Robotics is still John Park, so write to him.", CEO, "John Park"),
+        ("Given that the CEO of Acme Robotics is Jan van Dyke, when did he start?", CEO,
+         "Jan van Dyke"),
+        ("I know that Maria Silva is the CEO of Acme Robotics.", CEO, ""),
+        ("I know that Silva is the CEO of Acme Robotics.", CEO, ""),
+        ("He is the CEO of Acme Robotics, isn't he?", CEO, ""),
+        ("Who is the CEO of Acme Robotics?", CEO, ""),
+        ("John Park is the CEO of Acme Robotics Europe.", LIMIT, ""),
+        ("John Park is not the CEO of Acme Robotics.", CEO, ""),
+        ("John Park is the CEO of Acme.", CEO, ""),
+        ("The limit is Monday.", LIMIT, ""),
+        ("", CEO, ""),
+    ],
+)  # fmt: skip
+def test_another_name(words: str, edit: Edit, name: str) -> None:
+    assert find_other_name(words, edit) == name
