@@ -58,7 +58,7 @@ from memedit.editors.prompting.notes import (
     values_of,
     write_note,
 )
-from memedit.editors.prompting.othernames import find_other_name
+from memedit.editors.prompting.othernames import correct_name, find_other_name
 from memedit.editors.prompting.polar import drop_order, find_sentences, is_formed, is_polar
 from memedit.editors.prompting.reasoning import (
     find_told,
@@ -288,7 +288,9 @@ class Note:
         """A row's prompt, without a former value, or another amount, that it takes for granted."""
         if row.decision.read_as or hits[0].passage is not None:
             return row.prompt
-        return correct_premise(row.prompt, _find_former(row, hits[0]), hits[0].record.edit)
+        edit = hits[0].record.edit
+        plain = correct_premise(row.prompt, _find_former(row, hits[0]), edit)
+        return correct_name(plain, edit)
 
     def _deny_former(self, row: Row, hit: Hit, fact: str) -> str:
         """A fact, and where a row goes by what it was before, that it is so no longer."""

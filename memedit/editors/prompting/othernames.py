@@ -14,6 +14,13 @@ _NAME = r"(?-i:[A-Z][\w.'’-]*(?: (?:(?:of|de|van|von|der|da|la) )?[A-Z][\w.'�
 _VERB = re.compile(r"\s+(?P<verb>is|are)(?: (?:now|currently))?\s*$")
 _STILL = r"(?: (?:still|now|currently|really))?"
 _NO_NAMES = frozenset("I It He She They That This There Who What Where Which When".split())
+_DOUBTS = re.compile(
+    r"\b(?:right|correct|true|sure|really|still|wrong|mistake\w*|instead|chang\w*|why|how come|"
+    r"says?|said|told|heard|read|thought|believe|translate|rephrase|sentence|text|not|no longer|"
+    r"was|were)\b|n['’]t\b|[\"“”]",
+    re.IGNORECASE,
+)
+"""Of what is doubted, told of or to be put otherwise."""
 _MOST = 2_000
 """Characters of a request."""
 
@@ -38,6 +45,15 @@ def find_other_name(words: str, edit: Edit) -> str:
             if name.split()[0] not in _NO_NAMES and not _are_one(name, value):
                 return name
     return ""
+
+
+def correct_name(words: str, edit: Edit) -> str:
+    """Words with an edit's own value where they take another name for it, whatever they ask then;
+    as they are where they doubt it: that is to be denied."""
+    name = find_other_name(words, edit)
+    if not name or _DOUBTS.search(words):
+        return words
+    return words.replace(name, edit.target_new or "")
 
 
 def _are_one(name: str, value: str) -> bool:

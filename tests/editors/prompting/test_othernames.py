@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memedit import Edit
-from memedit.editors.prompting.othernames import find_other_name
+from memedit.editors.prompting.othernames import correct_name, find_other_name
 
 CEO = Edit("The CEO of Acme Robotics is", "Maria Silva", "Acme Robotics")
 LIMIT = Edit("The limit is", "45 days")
@@ -31,3 +31,19 @@ LIMIT = Edit("The limit is", "45 days")
 )  # fmt: skip
 def test_another_name(words: str, edit: Edit, name: str) -> None:
     assert find_other_name(words, edit) == name
+
+
+@pytest.mark.parametrize(
+    ("words", "corrected"),
+    [
+        ("I know that John Park is the CEO of Acme Robotics. When did he start?",
+         "I know that Maria Silva is the CEO of Acme Robotics. When did he start?"),
+        # It is asked about, or told of; that is denied.
+        ("John Park is the CEO of Acme Robotics, right?", None),
+        ("John Park is still the CEO of Acme Robotics, so when did he start?", None),
+        ("The letter says John Park is the CEO of Acme Robotics. What now?", None),
+        ('Translate "John Park is the CEO of Acme Robotics" into French.', None),
+    ],
+)  # fmt: skip
+def test_a_name_taken_for_granted_is_corrected(words: str, corrected: str | None) -> None:
+    assert correct_name(words, CEO) == (corrected or words)
