@@ -48,7 +48,7 @@ below that are needed, and of those that are not."""
 _LEAST, _TOGETHER = 1e-3, 8
 """Probability that counts at least, and questions of one pass."""
 _LONGEST, _BEFORE = 1_200, 600
-"""Characters of a request, and of what was said before it, that are read."""
+"""Characters of a fact or a request, and of what was said before it, that are read."""
 _MARK = "\u2042"
 _ORDER = (
     "You decide whether a stored fact is needed to answer a request. A fact about another firm, "
@@ -115,7 +115,7 @@ def ask_about(query: str, fact: str, house: str = "") -> str:
     whose = f" to the assistant of {house}" if house else ""
     before = f"Said before: {earlier}\n" if earlier else ""
     return (
-        f"Fact: {fact}\n{before}Request{whose}: {turn}\nIs this fact needed to answer the "
+        f"Fact: {fact[:_LONGEST]}\n{before}Request{whose}: {turn}\nIs this fact needed to answer the "
         "request: does it tell about the very thing, person, firm and detail that is asked about?"
     )
 
@@ -224,7 +224,8 @@ class Frame:
         others = [o for o, case in zip(odds, _CASES, strict=True) if not case[0] and o is not None]
         if sum(yes > no for yes in needed for no in others) < _APART:
             return None
-        return replace(self, scale=(fmean(needed), fmean(others)))
+        scale = fmean(needed), fmean(others)
+        return replace(self, scale=scale) if scale[0] > scale[1] else None
 
     def adjust(self, odds: float) -> float:
         """A base's log odds as those of the base for which the limits were chosen."""
