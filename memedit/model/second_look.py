@@ -115,8 +115,8 @@ def ask_about(query: str, fact: str, house: str = "") -> str:
     whose = f" to the assistant of {house}" if house else ""
     before = f"Said before: {earlier}\n" if earlier else ""
     return (
-        f"Fact: {fact[:_LONGEST]}\n{before}Request{whose}: {turn}\nIs this fact needed to answer the "
-        "request: does it tell about the very thing, person, firm and detail that is asked about?"
+        f"Fact: {fact[:_LONGEST]}\n{before}Request{whose}: {turn}\nIs this fact needed to "
+        "answer the request: does it tell about the very thing, person, firm and detail that is asked about?"
     )
 
 
