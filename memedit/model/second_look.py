@@ -54,6 +54,10 @@ _ORDER = (
     "You decide whether a stored fact is needed to answer a request. A fact about another firm, "
     "product, person, day or detail than the one asked about is not needed. Answer yes or no."
 )
+_ASKED = (
+    "Is this fact needed to answer the request: does it tell about the very thing, person, firm "
+    "and detail that is asked about?"
+)
 _SHOWN = (
     ("", "Checking out is possible until 10:30 am", "hi, can i still get a late check-in at 11pm?",
      "no"),
@@ -114,10 +118,7 @@ def ask_about(query: str, fact: str, house: str = "") -> str:
     earlier, turn = query[:last].strip()[-_BEFORE:], query[last:].strip()[-_LONGEST:]
     whose = f" to the assistant of {house}" if house else ""
     before = f"Said before: {earlier}\n" if earlier else ""
-    return (
-        f"Fact: {fact[:_LONGEST]}\n{before}Request{whose}: {turn}\nIs this fact needed to "
-        "answer the request: does it tell about the very thing, person, firm and detail that is asked about?"
-    )
+    return f"Fact: {fact[:_LONGEST]}\n{before}Request{whose}: {turn}\n{_ASKED}"
 
 
 def choose_hits(query: str, decision: Decision) -> tuple[Hit, ...]:
