@@ -45,8 +45,9 @@ TOLD = 0.6
 _KNOWN, _SCALE = frozenset({"qwen2-28x1536"}), (0.63, -0.10)
 """The base for which these were chosen (Qwen2.5-Coder-1.5B), and its mean log odds of the cases
 below that are needed, and of those that are not."""
-_LEAST, _TOGETHER = 1e-3, 8
-"""Probability that counts at least, and questions of one pass."""
+_SURE, _LEAST, _TOGETHER = 0.97, 1e-3, 8
+"""Probability from which no odds that were seen outweigh it, that counts at least, and questions of
+one pass."""
 _LONGEST, _BEFORE = 1_200, 600
 """Characters of a fact or a request, and of what was said before it, that are read."""
 _MARK = "\u2042"
@@ -140,7 +141,7 @@ def choose_hits(query: str, decision: Decision) -> tuple[Hit, ...]:
 def _is_in_doubt(query: str, hit: Hit) -> bool:
     last = query[getattr(query, "last", 0) :]
     own = is_own_text(last, hit.record.edit)
-    return hit.passage is None and hit.bearing is not None and not own
+    return hit.passage is None and hit.bearing is not None and hit.bearing < _SURE and not own
 
 
 def weigh(decision: Decision, odds: Mapping[str, float]) -> Decision:

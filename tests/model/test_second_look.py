@@ -48,6 +48,8 @@ def test_what_is_looked_at(hits: dict[str, Hit]) -> None:
     assert [hit.record.id for hit in chosen] == ["head", "paid"]
     far = hits | {"paid": replace(hits["paid"], bearing=NEAR / 2)}
     assert [hit.record.id for hit in choose_hits("Who runs it?", decided(far))] == ["head"]
+    sure = hits | {"head": replace(hits["head"], bearing=0.98)}
+    assert [hit.record.id for hit in choose_hits("Who runs it?", decided(sure))] == ["paid"]
     # In its own words there is no doubt; nor where a time that the request names decided.
     assert choose_hits("The head of payroll at Stellmark is", decided(far)) == ()
     assert choose_hits("Who was it in 2010?", replace(decided(near), named="in 2010")) == ()
