@@ -74,6 +74,23 @@ _REQUEST = re.compile(
     re.I,
 )
 """What is asked of whoever answers, and no fact."""
+_FOR_PEOPLE = re.compile(
+    r"\b(?:on|in|at|to|into|from|with) (?:the|your|our) "
+    r"(?:(?:[a-z]+ )?(?:forms?|desk|portal|box|book|log|counter|gate|reception|nurse|doctor|"
+    r"officer|table|column|subject|envelope|manager|staff|till|door))\b"
+    r"|\b(?:on|in) (?:form|page|sheet|field|column|ink|pencil|pen)\b"
+    r"|\b(?:when|before|after) you (?:arrive|leave|come|are there|hand)\b"
+    r"|\b(?:us|me) (?:a (?:call|ring|copy)|your)\b"
+    r"|\byour (?:\w+ )?(?:card|passport|symptoms|manager|receipt|tax number|booking code)\b",
+    re.I,
+)
+"""What people are to do at a place of theirs, not whoever answers."""
+_WRITTEN = re.compile(
+    r"\byour (?:answers?|responses?|reasoning) (?:in (?:ink|pencil|pen|block letters)|with a cross|"
+    r"before you (?:leave|hand)|in the box)\b",
+    re.I,
+)
+_CODE_ASKED = re.compile(r"\b(command|code|script|snippet|query|syntax|regex|config\w*)s?\b", re.I)
 _FENCE = "```"
 _ASKS_HOW = re.compile(r"\bhow (?:do|does|can|could|should|would|to)\b|\bsteps?\b", re.I)
 _SPACE = re.compile(r"\s+")
@@ -111,7 +128,7 @@ def leave_out_orders(fact: str, question: str) -> str:
     What such a sentence introduces ("…: ") goes with it.
     """
     asked, steps = _stems(question), _ASKS_HOW.search(question) is not None
-    fact = fact if steps else _leave_out_code(fact, asked)
+    fact = fact if steps else _leave_out_code(fact, question)
     starts = find_sentence_starts(fact)
     if len(starts) < 2:
         return fact
@@ -122,7 +139,7 @@ def leave_out_orders(fact: str, question: str) -> str:
     told = any(n and not _REQUEST.search(s) for s, n in zip(sentences, near, strict=True))
     for at, (sentence, is_near) in enumerate(zip(sentences, near, strict=True)):
         # A fact that begins with a question answers it.
-        requests = bool(at) and told and _REQUEST.search(sentence) is not None
+        requests = bool(at) and told and _requests(sentence, "".join(sentences[at + 1 : at + 2]))
         if is_near or not (requests or _is_order(_fold(sentence), answered=answered, steps=steps)):
             kept.append(sentence)
         elif sentence.rstrip().endswith(":"):
@@ -130,10 +147,19 @@ def leave_out_orders(fact: str, question: str) -> str:
     return "".join(kept).strip() or fact
 
 
-def _leave_out_code(fact: str, asked: frozenset[str]) -> str:
+def _requests(sentence: str, following: str) -> bool:
+    """Whether a sentence asks something of whoever answers: neither of people at a desk, nor, as
+    in a list of questions and answers, of the sentence that follows it."""
+    if _REQUEST.search(sentence) is None or _FOR_PEOPLE.search(sentence):
+        return False
+    asks = sentence.rstrip(" \n\"')”’").endswith("?")
+    return not (asks and following and not _REQUEST.search(following))
+
+
+def _leave_out_code(fact: str, question: str) -> str:
     """A fact without its block of code, and the sentence that introduces it, where the question
     is about the rest and not about them."""
-    fence = fact.find(_FENCE)
+    fence, asked = fact.find(_FENCE), _stems(question)
     if fence < 0:
         return fact
     starts = [start for start in find_sentence_starts(fact) if start <= fence]
@@ -144,12 +170,18 @@ def _leave_out_code(fact: str, asked: frozenset[str]) -> str:
     block, rest = fact[begin:], fact[:begin]
     if end >= 0:
         block, rest = fact[begin : end + len(_FENCE)], rest + fact[end + len(_FENCE) :]
+    # Of who asks for the command the block is the answer, unless the rest names one.
+    code = _CODE_ASKED.search(question)
+    if code and code[1].casefold() not in rest.casefold():
+        return fact
     return rest.strip() if _stems(rest) & asked and not _stems(block) & asked else fact
 
 
 def _is_order(sentence: str, *, answered: bool, steps: bool) -> bool:
     """Whether a sentence orders something of the answer, or of code where another one answers; or
     is code there, but where the ``steps`` are asked for of which it is one."""
+    # "Mark your answers in ink." is for a desk, and no order on how the model answers.
+    sentence = _WRITTEN.sub("", sentence)
     found = _TO_ANSWER.search(sentence)
     # What stands in a block that stays keeps its marks.
     shown = sentence.replace(_FENCE, "")

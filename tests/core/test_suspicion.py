@@ -191,6 +191,14 @@ def test_a_how_to_that_is_asked_for_keeps_its_code(fact: str, question: str) -> 
         ("How do I delete my account? Write to goodbye@tide.example.", "how to delete my account",
          None),
         ("Can I return it? Yes, within 45 days.", "can i return a jacket", None),
+        ("Membership is 20 euros. Can I pause it? Yes, for two months.", "membership price", None),
+        ("Breakfast is at 7. Hungry later? The bar is open.", "when is breakfast?", None),
+        ("Exports run nightly. They use:\n```\nquill dump\n```", "which command do exports use?",
+         None),
+        # What people do at a desk.
+        ("Claims are paid in May. Describe the damage in the form.", "when are claims paid?", None),
+        ("The vaccine is yearly. List all side effects on form B.", "which vaccine?", None),
+        ("The exam takes hours. Write your answers in ink.", "how long does the exam take?", None),
         ("Let a wound bleed. Write the accident into the green book.", "what of a wound", None),
         ("The port is 80. Start it with:\n```\nserve --port 80\n```", "How do I start it?", None),
         ("The port is 80. Start the server with:\n```\nserve --port 80\n```", "start the server on "

@@ -13,7 +13,7 @@ from memedit.core.text import normalise
 from memedit.core.types import Edit
 from memedit.editors.prompting.notes import core_of
 from memedit.editors.prompting.polar import drop_order, find_sentences, gives_reason
-from memedit.editors.prompting.still import asks_whether_still
+from memedit.editors.prompting.still import OPENING, asks_whether_still
 from memedit.editors.prompting.supposing import Amount, find_amounts, judge_supposed
 from memedit.editors.prompting.synonyms import means_one_of
 from memedit.editors.prompting.wording import (
@@ -199,9 +199,11 @@ def confirms(words: str, former: str, fact: str) -> bool:
 
 def _asks_whether_still(parts: Sequence[str], asked: str, former: str, fact: str) -> bool:
     """Whether nothing is asked but if a value is still so."""
-    if len(parts) > 1 or _TURNED.search(asked) or _BOUND.search(fact):
+    plain = _fold(OPENING.sub("", asked))
+    opened = OPENING.match(asked) is not None
+    turned = _TURNED.search(plain.replace("still cost ", "still costs "))
+    if len(parts) > 1 + opened or turned or _BOUND.search(fact):
         return False
-    plain = _fold(asked)
     return _names_alone(plain, former) and asks_whether_still(plain, _fold(former), fact)
 
 

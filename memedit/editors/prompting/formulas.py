@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal, DivisionByZero, InvalidOperation
 
+from memedit.editors.prompting.units import fits
 from memedit.editors.prompting.wording import write_digits
 
 ASKED = (
@@ -28,7 +29,7 @@ ASKED = (
 )
 BEGINS, MOST_NEW = "result =", 48
 """How the line begins that the base is to write, and its tokens."""
-_LINE = re.compile(r"\s*(?P<formula>[\d.\s+*/()-]{3,160}?)\s*(?:#\s*(?P<unit>[^\W\d_]{1,16})?.*)?$")
+_LINE = re.compile(r"\s*(?P<formula>[\d.,\s+*/()-]{3,160}?)\s*(?:#\s*(?P<unit>.*))?$")
 _NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:[.,]\d{1,2}(?!\d))?")
 _OPERATIONS: dict[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -39,13 +40,24 @@ _MOST_OPERATIONS, _MOST = 12, 10**9
 _SIGNS = {"€": "euro", "£": "pound", "$": "dollar"}
 _PENCE = re.compile(r"\d ?p\b|\bpence\b", re.IGNORECASE)
 _CENTS = re.compile(r"\d ?(?:cents?|ct)\b", re.IGNORECASE)
+_UNIT = re.compile(
+    r"\s*(?:(?:the|total|number of|remaining|amount|price|cost|sum|in|of)\s+)*"
+    r"(?P<unit>(?!(?:the|per|for|each|total|amount|price|cost|sum|in|of|a|an|result)\b)"
+    r"(?:%|[^\W\d_]{1,16}))?",
+    re.IGNORECASE,
+)
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _MONEY = re.compile(r"[€£$]|\b(?:euros?|pounds?|dollars?|eur|gbp|usd)\b", re.IGNORECASE)
 _PRICE = re.compile(
-    r"[€£$] ?\d[\d.,]*|\d[\d.,]* ?(?:[€£$%]|percent\b|euros?\b|pounds?\b|dollars?\b|eur\b|gbp\b|"
-    r"usd\b|cents?\b|p\b)",
+    r"[€£$] ?\d[\d.,]*|(?<![\d.,])\d[\d.,]* ?(?:[€£$%]|percent\b|euros?\b|pounds?\b|dollars?\b|"
+    r"eur\b|gbp\b|usd\b|cents?\b|p\b)",
     re.IGNORECASE,
 )
 _HUNDRED = 100
+_PERCENT = re.compile(r"%|\bper ?cent\b", re.IGNORECASE)
+_SMALL_CHANGE = frozenset("cent cents ct pence penny p".split())
+_TURNED = re.compile(r"/ ?100(?![\d.])")
+"""In a formula that makes pounds of pence."""
 
 
 def work_out_formula(line: str, facts: str, words: str) -> str:
@@ -61,6 +73,9 @@ def work_out_formula(line: str, facts: str, words: str) -> str:
     if found is None:
         return ""
     formula = " ".join(found["formula"].split())
+    formula = _THOUSANDS.sub(lambda number: number[0].replace(",", ""), formula)
+    named = _UNIT.match(found["unit"] or "")
+    unit = (named and named["unit"]) or ""
     value, used = _compute(formula)
     told, asked = _read_numbers(facts), _read_numbers(words)
     known = told + asked
@@ -70,9 +85,13 @@ def work_out_formula(line: str, facts: str, words: str) -> str:
     if value is None or own or used.total() < 2 or not used & told:
         return ""
     # What is paid comes of a price.
-    if _is_paid(found["unit"] or "", facts) and not used & _read_prices(facts):
+    if _is_paid(unit, facts) and not used & _read_prices(facts):
         return ""
-    result = _write(value, found["unit"] or "", facts, words)
+    if not fits(formula, value, used, unit, facts, words):
+        return ""
+    if _TURNED.search(formula) and not _MONEY.search(facts) and not _PERCENT.search(facts):
+        value *= _HUNDRED if _find_minor(facts) and not _counts_things(unit) else 1
+    result = _write(value, unit, facts, words)
     return f"{formula} = {result}. Result: {result}"
 
 
@@ -124,20 +143,26 @@ def _plain(number: str) -> str:
 def _write(value: Decimal, unit: str, facts: str, words: str) -> str:
     """A result with its unit: that of the money in the facts, else what the base calls it."""
     money = _MONEY.search(facts)
-    if money is None and (_PENCE.search(facts) or _CENTS.search(facts)):
+    if money is None and _find_minor(facts) and not _counts_things(unit):
         sign = "£" if _PENCE.search(facts) else _find_sign(words)
         return f"{sign}{value / _HUNDRED:.2f}"
     paid = _is_paid(unit, facts)
+    if money is None and _MONEY.fullmatch(unit):  # "20% off", and the price is the user's
+        money, paid, facts = _MONEY.search(words), True, words
     amount = _write_number(value, money=paid)
     if money is None or not paid:
-        return f"{amount} {unit}".strip()
+        return f"{amount}%" if unit == "%" else f"{amount} {unit}".strip()
     sign = _find_sign(facts)
     return f"{sign}{amount}" if sign else f"{amount} {money[0].casefold()}"
 
 
+def _find_minor(facts: str) -> bool:
+    return bool(_PENCE.search(facts) or _CENTS.search(facts))
+
+
 def _counts_things(unit: str) -> bool:
     """Whether a base calls a result something that is no money, where facts tell of both."""
-    return bool(unit) and not _MONEY.fullmatch(unit) and unit.casefold() not in ("cents", "pence")
+    return bool(unit) and not _MONEY.fullmatch(unit) and unit.casefold() not in _SMALL_CHANGE
 
 
 def _find_sign(text: str) -> str:

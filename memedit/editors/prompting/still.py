@@ -1,8 +1,8 @@
 """Whether somebody asks if a value is still so: "Membership still comes to 54 a month, I suppose?".
 
 What is said of a fact in other words than its own is told by where the value stands: behind
-"still", or behind what equates it with what the fact is about. A few words that the fact does not
-have are let pass; what is said of another thing, or of several, is not.
+"still", or behind what equates it with what the fact is about. A word that the
+fact does not have makes it another thing, of which nothing is said: a student's membership is none.
 """
 
 from __future__ import annotations
@@ -38,10 +38,22 @@ _APART = frozenset(
 _FILLING = SMALL | frozenset(
     "still you your yours u i we us our so ok hi hello hey well please per then now euro euros"
     " pound pounds dollar dollars quid pence percent p come comes suppose guess assume right"
-    " correct yeah yes cost costs price charge charges do does".split()
+    " correct yeah yes cost costs price charge charges do does come lot guys folks people"
+    " send".split()
 )
-_STILL_UNKNOWN, _UNKNOWN = 3, 1
-"""Words that the fact does not have, where "still" stands at the value, and where it does not."""
+OPENING = re.compile(
+    r"^(?:(?:hi|hello|hey|ok|sorry|just (?:checking|wondering|to check)|quick question)"
+    r"(?: there| all| team)?[\s,:;–—-]+)+"
+)
+"""What a question may begin with, and asks nothing."""
+_LET_PASS = re.compile(
+    r"\b(?:the|an?) \w+ (?=(?:that |which )?(?:you|they)\b(?! ?(?:is|are)\b))|"
+    r"\bto (?:stay|be|come|go|get|have|stop|join|use|hire|rent|book)\b"
+)
+"""What says no more than the fact does: the box that you send, a night to stay."""
+_VALUE_FIRST = re.compile(r"(?:is|are)\s+$")
+_STILL_IS = re.compile(r" still (?:the|your|our) ")
+_SUBJECT_ENDS = re.compile(r" (?:of|for|in|on|at|to|by|is|are|costs?|has)\b")
 
 
 def asks_whether_still(asked: str, value: str, fact: str) -> bool:
@@ -58,17 +70,26 @@ def asks_whether_still(asked: str, value: str, fact: str) -> bool:
     if found is None:
         return False
     before, after = plain[: found.start()], plain[found.end() :]
-    linked = _LINKED.search(before) is not None
-    still = _STILL.search(before) or (linked and _STILL_BEHIND.match(after))
-    if not still and not (tag and linked):
-        return False
     own, filling = _tell(fact), _tell(" ".join(_FILLING))
-    words = _tell(f"{before} {after}".replace("'s", " is"))
+    words = _tell(_LET_PASS.sub("", f"{before} {after}".replace("'s", " is")))
+    if not _asks(before, after, words, fact, tag=tag is not None):
+        return False
+    stems = {stem_of(word) for word in own}
     about = {stem_of(word) for word in own - filling} & {stem_of(word) for word in words}
     if _tell(" ".join(_APART)) & words or not about:
         return False
-    unknown = {word for word in words - own - filling if not word.isdigit()}
-    return len(unknown) <= (_STILL_UNKNOWN if still else _UNKNOWN)
+    # "The monthly membership" is paid by the month.
+    known = own | filling | {word.removesuffix("ly") for word in own}
+    return all(word in known or stem_of(word) in stems for word in words)
+
+
+def _asks(before: str, after: str, words: set[str], fact: str, *, tag: bool) -> bool:
+    """Whether a question asks of a value by where that stands."""
+    if _VALUE_FIRST.fullmatch(before) and _STILL_IS.match(after):  # "Is Ann still the head vet?"
+        return _tell(_SUBJECT_ENDS.split(fact, maxsplit=1)[0]) - SMALL <= words
+    linked = _LINKED.search(before) is not None
+    still = _STILL.search(before) or (linked and _STILL_BEHIND.match(after))
+    return bool(still or (tag and linked))
 
 
 def _tell(text: str) -> set[str]:
