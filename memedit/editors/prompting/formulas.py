@@ -17,7 +17,7 @@ from collections.abc import Callable
 from decimal import Decimal, DivisionByZero, InvalidOperation
 
 from memedit.editors.prompting.units import fits
-from memedit.editors.prompting.wording import write_digits
+from memedit.editors.prompting.wording import drop_speech_digits, write_digits
 
 ASKED = (
     "\n\nDo not answer yet. Write one line of Python that computes the number that is asked for, "
@@ -53,6 +53,11 @@ _PRICE = re.compile(
     r"eur\b|gbp\b|usd\b|cents?\b|p\b)",
     re.IGNORECASE,
 )
+_ASKS_DAY = re.compile(
+    r"\b(?:(?:what|which) (?:is the )?(?:\w+ )?(?:date|day|time)|by when|un?till? when|"
+    r"(?:^|[.!?,] )when|on (?:what|which))\b",
+    re.IGNORECASE,
+)
 _HUNDRED = 100
 _PERCENT = re.compile(r"%|\bper ?cent\b", re.IGNORECASE)
 _SMALL_CHANGE = frozenset("cent cents ct pence penny p".split())
@@ -70,7 +75,8 @@ def work_out_formula(line: str, facts: str, words: str) -> str:
         words: A user's.
     """
     found = _LINE.match(line.strip().split("\n", 1)[0])
-    if found is None:
+    # A day is no sum; "how much 2 get in 4 a grown up" has no number.
+    if found is None or _ASKS_DAY.search(words) or drop_speech_digits(words) != words:
         return ""
     formula = " ".join(found["formula"].split())
     formula = _THOUSANDS.sub(lambda number: number[0].replace(",", ""), formula)

@@ -32,6 +32,12 @@ _CENTS = re.compile(
 """An amount as it is spoken: "5 pounds 20"; not "10 euros and 20 for families"."""
 _WEIGHED = re.compile(r"\b(?:weigh\w*|heav\w+|bab(?:y|ies)|born|ounces?|oz|lbs?|kilos?|kg)\b", re.I)
 """Where pounds are no money."""
+_SPEECH = re.compile(
+    r"(?<![\w.,€£$])(?:2 (?=(?:get|be|go|do|see|come|the|bring|buy|have|my|a)\b)|"
+    r"4 (?=(?:an?|the|me|my|us|one|it|this|him|her|them)\b)|[24](?=nite\b|day\b|morrow\b|ever\b))",
+    re.IGNORECASE,
+)
+"""Digits that stand for words: "how much 2 get in 4 a grown up"."""
 _STEM = 5
 """Letters by which two forms of a word are taken for one."""
 _AGAIN = re.compile(r"(.)\1+")
@@ -48,6 +54,11 @@ def write_digits(text: str) -> str:
 
 def _write_cents(found: re.Match[str]) -> str:
     return f"{found[1]}.{found[3][-2:]} {found[2]}"
+
+
+def drop_speech_digits(text: str) -> str:
+    """A text without the digits that stand for "to" and "for"."""
+    return _SPEECH.sub("", text)
 
 
 def split_words(text: str) -> list[str]:

@@ -72,6 +72,8 @@ def test_what_a_formula_comes_to(line: str, facts: str, words: str, told: str) -
         (" 17.30 - 9.15  # hours", "Open 9.15 to 17.30.", "how many hours?"),
         (" 10 / 4  # cars", "A car takes 4 people.", "we are 10, how many cars"),
         (" 60 - 55  # True", "The room holds 60 people.", "we're 55, enough?"),
+        (" 2 * 18.50 * 4", TICKETS, "how much 2 get in 4 a grown up"),
+        (" 29 + 98  # days", DAYS, "we come on 20 May, 98 of us. By what date must I book?"),
         (" 29 ** 29 ** 29", DAYS, ""),
         (" 29 // 2", DAYS, ""),
         (" 29 / (12 - 12)", DAYS, "12"),
