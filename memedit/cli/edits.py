@@ -137,7 +137,7 @@ def add(
         because_of=tuple(because_of or ()),
     )
     with open_memory(memory, encoder) as store:
-        from memedit.model.correcting import add_by_default
+        from memedit.model.amending import add_by_default
         from memedit.model.several import apply_default
 
         receipt = add_by_default(

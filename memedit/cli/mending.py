@@ -108,6 +108,8 @@ def correct(
             "What is right is missing.", hint="memedit edit correct ID TEXT; --help tells more."
         )
     with open_memory(require_existing(memory), encoder) as store, store.comparing():
+        from memedit.model.amending import correct_by_default
+
         old = store.get(id, namespace=namespace)
         if text is not None:
             if old.edit.is_statement and prompt is None:
@@ -115,7 +117,7 @@ def correct(
             else:
                 given["target_new"] = _take_what_follows(prompt or old.edit.prompt, text)
         edit, rest = alter(old, given)
-        receipt = store.supersede(id, edit, namespace=namespace, **rest)
+        receipt = correct_by_default(store, old, edit, **rest)
     if json:
         render.as_json(plain_receipt(receipt))
     else:

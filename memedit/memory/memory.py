@@ -268,17 +268,21 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
         valid_from: Moment | None = None,
         valid_until: Moment | None = None,
         payloads: Mapping[str, Payload] | None = None,
+        replaces: Sequence[str] = (),
+        perhaps: Sequence[str] = (),
     ) -> Receipt:
         """Retire edit ``id`` and add ``edit`` in its place, in one transaction.
 
         The same edit with other dates replaces the old one too, which is not in force again when
-        the new one ends. ``payloads`` as for :meth:`add`.
+        the new one ends. ``payloads``, ``replaces`` and ``perhaps`` as for :meth:`add`: other
+        edits that say the same slot in other words are not looked for.
 
         Raises:
             UnknownEditError: no live edit has this id.
         """
         zone = self._zone_for(valid_from, valid_until)
         request = Request.of(edit, namespace, source, valid_from, valid_until, payloads, zone=zone)
+        request = replace(request, replaces=tuple(replaces), perhaps=tuple(perhaps))
         made = changing.put_in_place(self._store, id, namespace, lambda old: request)
         return self._told(made)
 

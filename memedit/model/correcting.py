@@ -28,7 +28,7 @@ from memedit.core.text import (
     words_of,
 )
 from memedit.core.types import Decision, Edit, Hit, Record
-from memedit.memory import EditMemory, Receipt
+from memedit.memory import EditMemory
 from memedit.model.beginning import awaits_its_day, read_beginning
 from memedit.model.copies import is_changed_copy
 from memedit.model.denying import ends, is_gone, name_goes_on, says_only_end
@@ -83,6 +83,7 @@ def find_corrections(
     moment: datetime | None = None,
     *,
     sure: float = REPLACES,
+    but: Record | None = None,
 ) -> Corrections:
     """What a new edit corrects among the facts that hold at a moment (None: now).
 
@@ -96,11 +97,13 @@ def find_corrections(
 
     Args:
         sure: Probability from which a statement in other words replaces.
+        but: A record whose place the edit is to take: it, and the pieces of its fact, count as not
+            there.
     """
     if not len(judge.memory):
         return Corrections()
-    found = _find_others(judge, edit, namespace, moment, sure)
-    twins = judge.memory.restating(edit, namespace)
+    found = _find_others(judge, edit, namespace, moment, sure, but)
+    twins = _leave_out(but, judge.memory.restating(edit, namespace))
     return _heed_twins(found, twins, edit, moment) if twins else found
 
 
@@ -144,27 +147,41 @@ def _is_written_alike(known: str, new: str, *, begins: bool = False) -> bool:
 
 
 def _find_others(
-    judge: Judge, edit: Edit, namespace: str, moment: datetime | None, sure: float
+    judge: Judge,
+    edit: Edit,
+    namespace: str,
+    moment: datetime | None,
+    sure: float,
+    but: Record | None,
 ) -> Corrections:
     """What it corrects that does not state the same; its own words may say from when on."""
     begins = read_beginning(edit, judge.memory.zone)
     if begins is not None:
         then = moment or begins.start
-        found = _find_corrections(judge, begins.edit, namespace, then, sure)
+        found = _find_corrections(judge, begins.edit, namespace, then, sure, but)
         if found.replaces and not any(map(awaits_its_day, found.replaces)):
             since = begins.start if moment is None else None
             return replace(found, repeats=None, since=since)
-    return _find_corrections(judge, edit, namespace, moment, sure)
+    return _find_corrections(judge, edit, namespace, moment, sure, but)
 
 
 def _find_corrections(
-    judge: Judge, edit: Edit, namespace: str, moment: datetime | None, sure: float
+    judge: Judge,
+    edit: Edit,
+    namespace: str,
+    moment: datetime | None,
+    sure: float,
+    but: Record | None,
 ) -> Corrections:
     if edit.multiple:
-        return Corrections(replaces=tuple(find_taken_back(judge.memory, edit, namespace, moment)))
+        back = _leave_out(but, find_taken_back(judge.memory, edit, namespace, moment))
+        return Corrections(replaces=tuple(back))
     # Untimed: a year in a new fact belongs to it, and asks for no earlier state.
     (decision,) = judge.judge(
-        [edit.prompt], namespace, moment, keep=lambda hit: _is_comparable(hit, edit)
+        [edit.prompt],
+        namespace,
+        moment,
+        keep=lambda hit: _is_comparable(hit, edit) and bool(_leave_out(but, [hit.record])),
     )
     near = list(decision.candidates[:_MOST])
     denied = [hit.record for hit in near if ends(edit, hit.record.edit, surely=False)]
@@ -177,8 +194,8 @@ def _find_corrections(
     ended += taken
     about = [hit.record for hit in near if is_gone(edit, hit.record.edit, alone=False)]
     near = [hit for hit in near if hit.bearing is not None and hit.record not in ended]
-    back = _rate_asked(judge, edit, [hit.record for hit in near])
-    rated = [(hit, _rate_both(edit, hit, p)) for hit, p in zip(near, back, strict=True)]
+    asked = _rate_asked(judge, edit, [hit.record for hit in near])
+    rated = [(hit, _rate_both(edit, hit, p)) for hit, p in zip(near, asked, strict=True)]
     same = [
         hit.record for hit, p in rated if p >= _require(hit, edit) and _has_one_subject(hit, edit)
     ]
@@ -193,12 +210,20 @@ def _find_corrections(
     more = [r for r in (*about, *differs, *reworded) if r not in (*ended, *replaces, *perhaps)]
     # One record may be in both lists; records are not hashable, their sequences are.
     perhaps += {record.sequence: record for record in more}.values()
-    gone, named = find_ended(judge.memory, edit, namespace, moment)
+    gone, named = (
+        _leave_out(but, some) for some in find_ended(judge.memory, edit, namespace, moment)
+    )
     replaces = [*ended, *replaces, *gone]
     perhaps += [record for record in named if record not in (*replaces, *perhaps)]
     if edit.is_statement and says_only_end(edit.statement):  # what says the same agrees
         perhaps = [r for r in perhaps if not says_only_end(r.edit.statement)]
     return Corrections(repeats, tuple(replaces), tuple(perhaps))
+
+
+def _leave_out(but: Record | None, records: Iterable[Record]) -> list[Record]:
+    """Records that are no piece of the fact of another."""
+    own = None if but is None else but.id.partition("~")[0]
+    return [record for record in records if record.id.partition("~")[0] != own]
 
 
 def _find_restated(
@@ -275,31 +300,6 @@ def make_options(
     named = {"replaces": replaces, "perhaps": perhaps}
     told: dict[str, Any] = {name: [r.id for r in records] for name, records in named.items()}
     return told if since is None else told | {"valid_from": since}
-
-
-def add_by_default(
-    memory: EditMemory,
-    edit: Edit,
-    namespace: str,
-    *,
-    source: str = "",
-    valid_from: Moment | None = None,
-    valid_until: Moment | None = None,
-) -> Receipt:
-    """Add an edit with what it corrects, by the default scope: the language model is not needed.
-
-    Raises:
-        InvalidEditError: no date; a reason that is not in force. Nothing was stored.
-    """
-    with memory.comparing():
-        memory.check_reasons(edit, namespace)
-        found, start = Corrections(), find_start(memory, valid_from)
-        if len(memory):
-            found = find_corrections(Judge(memory), edit, namespace, start)
-        if found.repeats is not None and valid_from is valid_until is None:
-            return Receipt(found.repeats.id, "duplicate", memory.version, found.repeats)
-        told = {"valid_from": valid_from} | make_options(found, memory, valid_until)
-        return memory.add(edit, namespace=namespace, source=source, valid_until=valid_until, **told)
 
 
 def find_start(memory: EditMemory, since: Moment | None) -> datetime | None:

@@ -17,8 +17,8 @@ from memedit.data.documents.reading import is_document
 from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Event, Receipt
+from memedit.model.amending import compare_in_place, compare_new, find_by, take_dates
 from memedit.model.answering import Answering
-from memedit.model.correcting import find_corrections, find_start, make_options
 from memedit.model.deciding import Decider
 from memedit.model.feedback import OF_RECORD, TeachableModel
 from memedit.model.fitting import Fitter, Payloads, check_needs, find_missing_needs, make_letting_go
@@ -267,24 +267,20 @@ class EditableModel(KeptModel, TeachableModel, ReadingModel):
     def _add_one(self, edit: Edit, **options: Any) -> Receipt:
         """Add an edit; what it corrects in other words is replaced with it."""
         with self.memory.comparing():
-            return self._compare_and_add(edit, **options)
+            self.check_edit(edit)
+            self._decider.check()
+            namespace = options.get("namespace", self._now.namespace)
+            self.memory.check_reasons(edit, namespace)
+            # Before it is fitted, which may take seconds: what the memory says already is not.
+            find, dates = find_by(self._decider), take_dates(options)
+            told = compare_new(self.memory, edit, namespace, find, **dates)
+            return told if isinstance(told, Receipt) else self._add([edit], **options | told)[0]
 
-    def _compare_and_add(self, edit: Edit, **options: Any) -> Receipt:
-        self.check_edit(edit)
-        self._decider.check()
-        namespace = options.get("namespace", self._now.namespace)
-        self.memory.check_reasons(edit, namespace)
-        moment = find_start(self.memory, options.get("valid_from"))
-        # Before it is fitted, which may take seconds: what the memory says already is not.
-        found = find_corrections(self._decider, edit, namespace, moment)
-        # With dates of its own it says something new: when the same holds.
-        if found.repeats is not None and not options.keys() & {"valid_from", "valid_until"}:
-            return Receipt(found.repeats.id, "duplicate", self.memory.version, found.repeats)
-        told = make_options(found, self.memory, options.get("valid_until"))
-        return self._add([edit], **{**options, **told})[0]
-
-    def _replace(self, id: str, edit: Edit, **options: Any) -> Receipt:
-        return self._add([edit], replaces=[id], **options)[0]
+    def _replace(self, record: Record, edit: Edit, **options: Any) -> Receipt:
+        with self.memory.comparing():
+            told = compare_in_place(self.memory, record, edit, find_by(self._decider), options)
+            told["replaces"] = [record.id, *told["replaces"]]
+            return self._add([edit], **{**options, **told})[0]
 
     def _add(self, edits: list[Edit], **options: Any) -> list[Receipt]:
         self._decider.check()

@@ -14,7 +14,7 @@ from typing import Any
 from memedit.core.errors import InvalidInputError
 from memedit.core.naming import guess_subject
 from memedit.core.options import check_options
-from memedit.core.types import SLOT, Edit
+from memedit.core.types import SLOT, Edit, Record
 from memedit.memory import Receipt
 from memedit.model.asking import AskableModel
 
@@ -91,8 +91,8 @@ class TeachableModel(AskableModel):
         """Add a fact."""
 
     @abstractmethod
-    def _replace(self, id: str, edit: Edit, **options: Any) -> Receipt:
-        """Put an edit into the place of a live one."""
+    def _replace(self, record: Record, edit: Edit, **options: Any) -> Receipt:
+        """Put an edit into the place of a live one, and compare it with others as a new one is."""
 
     def feedback(
         self,
@@ -140,7 +140,7 @@ class TeachableModel(AskableModel):
             # What is wrong is what it says, not when it holds.
             dates = {name: getattr(record, name) for name in _DATES}
             given = {name: date for name, date in dates.items() if date is not None}
-            receipt = self._replace(record.id, better, **{**given, **options})
+            receipt = self._replace(record, better, **{**given, **options})
             return FeedbackReceipt(said, right=False, receipt=receipt)
         return FeedbackReceipt(said, right=False, receipt=self.edit(edit, **options))
 

@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from memedit.core.protocols import Editor, leaves_of
-from memedit.core.types import Edit
+from memedit.core.types import Edit, Record
 from memedit.memory import EditMemory
 from memedit.model.correcting import Corrections, find_corrections
 from memedit.model.deciding import Decider
@@ -99,10 +99,12 @@ class Deferred:
         for editor in self._editors:
             check_needs(edit, editor)
 
-    def corrections(self, edit: Edit, namespace: str, moment: datetime | None) -> Corrections:
+    def corrections(
+        self, edit: Edit, namespace: str, moment: datetime | None, but: Record | None = None
+    ) -> Corrections:
         if not len(self._memory):
             return Corrections()
-        return find_corrections(self._decider, edit, namespace, moment)
+        return find_corrections(self._decider, edit, namespace, moment, but=but)
 
     @cached_property
     def _editors(self) -> tuple[Editor, ...]:

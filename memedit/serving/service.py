@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from memedit.core.moments import Moment
-from memedit.core.types import DEFAULT_NAMESPACE, Edit
+from memedit.core.types import DEFAULT_NAMESPACE, Edit, Record
 from memedit.memory import EditMemory
 from memedit.model.correcting import Corrections
 from memedit.serving.errors import ApiError
@@ -93,9 +93,11 @@ class Backend(Protocol):
     def check(self, edit: Edit) -> None:
         """Refuse an edit that the editor in use cannot take (InvalidEditError)."""
 
-    def corrections(self, edit: Edit, namespace: str, moment: datetime | None) -> Corrections:
+    def corrections(
+        self, edit: Edit, namespace: str, moment: datetime | None, but: Record | None = None
+    ) -> Corrections:
         """What an edit that is about to be added corrects in other words, of what holds at a moment
-        (None: now)."""
+        (None: now); as if a record were not there whose place it takes."""
 
 
 @dataclass(frozen=True, slots=True)

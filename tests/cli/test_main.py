@@ -356,6 +356,23 @@ def test_an_edit_is_put_right_by_its_id(run: Run) -> None:
     assert "No live edit" in run("edit", "correct", "nothere", "x", code=2).stderr
 
 
+def test_a_corrected_edit_is_compared_with_what_says_otherwise(run: Run, tmp_path: Path) -> None:
+    """The fault: the corrected price and one in another sentence of the same were both in force."""
+    added(run, "The fee is 50 euros.", "--valid-from", "2090-01-01")
+    file = tmp_path / "fees.jsonl"
+    texts = ("The fee is 50 euros.", "Sauna costs 9 euros.", "The fee is 55 euros.")
+    file.write_text("\n".join(f'{{"statement": "{text}"}}' for text in texts), "utf-8")
+    run("edit", "import", str(file), "--namespace", "new")
+    rows = told(run("edit", "list", "--json", "--namespace", "new"))["edits"]
+    ids = {row["statement"]: row["id"] for row in rows}
+    wrong, other = ids[texts[0]], ids[texts[2]]
+    made = told(
+        run("edit", "correct", wrong, "The fee is 60 euros.", "--json", "--namespace", "new")
+    )
+    assert {row["id"] for row in made["superseded"]} == {wrong, other}
+    assert told(run("edit", "list", "--json"))["total"] == 3  # another namespace's is its own
+
+
 def test_who_corrects_a_passage_is_told_of_its_document(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "leave.md"
     file.write_text("# Leave\n\nEverybody has 27 days of leave a year.\n")

@@ -273,6 +273,24 @@ def test_superseding_and_dates(model: EditableModel) -> None:
         assert fact() == "Bob"
 
 
+def test_an_answer_that_is_corrected_corrects_what_else_says_otherwise(
+    model: EditableModel,
+) -> None:
+    """The fault: the sentence, which that question did not find, went on saying the other value."""
+    ask = "The price of the Larch plan is"
+    query = "What does the Larch plan cost?"
+    wrong = Edit(ask, "30 euros", "Larch plan", queries=(query,))
+    other = Edit(f"{ask} 40 euros.", None, excluded=(query,))
+    beside = Edit.from_statement("The Larch plan has a speed of 50 megabits.")
+    model.edit([wrong, other, beside])
+    receipt = model.feedback(query, "60 euros", answer="30 euros").receipt
+    assert receipt is not None
+    assert {r.edit.statement for r in receipt.superseded} == {wrong.statement, other.prompt}
+    assert {r.edit.statement for r in model.memory.records()} == {
+        f"{ask} 60 euros", beside.prompt
+    }  # fmt: skip
+
+
 def test_an_answer_is_corrected_for_the_time_in_which_it_was_wrong(model: EditableModel) -> None:
     ask = "The capital of Ruritania is"
     model.edit(ask, "Strelsau", subject="Ruritania")

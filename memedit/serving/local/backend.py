@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from torch import Tensor
 
-from memedit.core.types import Decision, Edit
+from memedit.core.types import Decision, Edit, Record
 from memedit.model.correcting import Corrections, find_corrections
 from memedit.model.editable import EditableModel
 from memedit.model.explanation import Explanation
@@ -81,8 +81,10 @@ class LocalBackend:
     def check(self, edit: Edit) -> None:
         self.model.check_edit(edit)
 
-    def corrections(self, edit: Edit, namespace: str, moment: datetime | None) -> Corrections:
-        return find_corrections(self.model.decider, edit, namespace, moment)
+    def corrections(
+        self, edit: Edit, namespace: str, moment: datetime | None, but: Record | None = None
+    ) -> Corrections:
+        return find_corrections(self.model.decider, edit, namespace, moment, but=but)
 
     # OpenAI's routes
 

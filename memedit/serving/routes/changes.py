@@ -34,7 +34,7 @@ from memedit.memory.plain import (
     plain_undone,
 )
 from memedit.memory.requests import Request as Asked
-from memedit.model.correcting import find_start, make_options
+from memedit.model.amending import compare_new, correct
 from memedit.model.importing import compare_lines
 from memedit.model.several import apply_default
 from memedit.serving.errors import ApiError, api_error
@@ -47,6 +47,8 @@ from memedit.serving.wanted import apply_change, make_edit
 
 Outcome = dict[str, Any]
 T = TypeVar("T")
+_COMPARED = ("create", "alter")
+"""Changes before which is looked for what says the same in other words."""
 _KEPT = 1_000
 """Proposals of which it is remembered what their texts look like."""
 _TOLD = 100
@@ -78,7 +80,7 @@ class Editor:
             ApiError, MemeditError: it cannot be made; the memory is as before.
         """
         make: Callable[[Mapping[str, Any]], Outcome] = getattr(self, f"_{action}")
-        if action != "create":
+        if action not in _COMPARED:
             return make(body)
         with self.service.memory.comparing():
             return make(body)
@@ -88,19 +90,13 @@ class Editor:
         edit = apply_default(make_edit(wanted), memory.encoder, wanted.multiple)
         self.service.backend.check(edit)
         memory.check_reasons(edit, self.namespace)
-        moment = find_start(memory, wanted.valid_from)
-        found = self.service.backend.corrections(edit, self.namespace, moment)
-        if found.repeats is not None and wanted.valid_from is wanted.valid_until is None:
-            same = found.repeats
-            return plain_receipt(Receipt(same.id, "duplicate", memory.version, same))
+        dates = {"valid_from": wanted.valid_from, "valid_until": wanted.valid_until}
+        told = compare_new(memory, edit, self.namespace, self.service.backend.corrections, **dates)
+        if isinstance(told, Receipt):
+            return plain_receipt(told)
         with self._change("create", id=edit.id) as outcome:
             receipt = memory.add(
-                edit,
-                **{"valid_from": wanted.valid_from}
-                | make_options(found, memory, wanted.valid_until),
-                namespace=self.namespace,
-                source=wanted.source or "",
-                valid_until=wanted.valid_until,
+                edit, namespace=self.namespace, source=wanted.source or "", **(dates | told)
             )
             outcome |= {"id": receipt.id, "version": receipt.version, "status": receipt.status}
             outcome["superseded"] = [record.id for record in receipt.superseded]
@@ -115,8 +111,10 @@ class Editor:
         if "because_of" in wanted.model_fields_set:  # what it rested on before may be gone since
             self.service.memory.check_reasons(edit, self.namespace)
         with self._change("alter", id=id) as outcome:
-            receipt = self.service.memory.supersede(id, edit, namespace=self.namespace, **rest)
+            find = self.service.backend.corrections
+            receipt = correct(self.service.memory, record, edit, find, **rest)
             outcome |= {"id": receipt.id, "version": receipt.version}
+            outcome["superseded"] = [record.id for record in receipt.superseded]
         return plain_receipt(receipt)
 
     def _report(self, body: Mapping[str, Any]) -> Outcome:

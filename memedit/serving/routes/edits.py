@@ -69,7 +69,8 @@ def get_edit(service: State, caller: MayRead, id: Id) -> JSONResponse:
 
 @router.patch("/edits/{id}")
 async def change_edit(writes: Writing, id: Id, edit: EditChange) -> JSONResponse:
-    """Replace an edit by a changed one, whose id differs where its text does."""
+    """Replace an edit by a changed one, whose id differs where its text does; what else says
+    otherwise in other words is replaced, or told, as by a new edit."""
     # What is left out stays as it is; what is null is taken away.
     given = edit.model_dump(mode="json", exclude_unset=True)
     return _result(*await writes.change("alter", {"id": id, "change": given}))

@@ -89,7 +89,8 @@ async def _add_fact(writes: Writes, given: NewEdit) -> dict[str, Any]:
 
 async def _correct_fact(writes: Writes, given: Correction) -> dict[str, Any]:
     """Replace a fact by its id, changed in the fields that are given. The corrected fact may have
-    another id: it is under "id" of what is returned."""
+    another id: it is under "id" of what is returned. Facts that say otherwise in other words are
+    replaced, too ("superseded"), or may contradict it ("possible_conflict")."""
     change = given.model_dump(mode="json", exclude_unset=True, exclude={"id"})
     return await _change(writes, "alter", {"id": given.id, "change": change})
 

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from memedit.core.languages import is_foreign
 from memedit.core.moments import Moment
 from memedit.core.phases import hearing_phases
-from memedit.core.types import Decision, Edit
+from memedit.core.types import Decision, Edit, Record
 from memedit.editors import DEFAULT
 from memedit.model.correcting import Corrections, find_corrections
 from memedit.model.deciding import Decider
@@ -102,8 +102,10 @@ class UpstreamBackend:
     def check(self, edit: Edit) -> None:
         """Every edit can be put into a prompt."""
 
-    def corrections(self, edit: Edit, namespace: str, moment: datetime | None) -> Corrections:
-        return find_corrections(self.decider, edit, namespace, moment)
+    def corrections(
+        self, edit: Edit, namespace: str, moment: datetime | None, but: Record | None = None
+    ) -> Corrections:
+        return find_corrections(self.decider, edit, namespace, moment, but=but)
 
     # OpenAI's routes
 

@@ -409,6 +409,26 @@ def test_a_change_waits_for_another_key() -> None:
     run(work())
 
 
+def test_a_changed_edit_is_compared_with_what_says_otherwise() -> None:
+    """The fault: PATCH left both values in force, and nobody was told."""
+    told = [f"Our refund window is {n} days." for n in (30, 45, 60)]
+    lines = "\n".join(json.dumps({"statement": text}) for text in told[:2])
+    service = tiny_service()
+
+    async def work() -> None:
+        async with within(service) as client:
+            ok(await client.post("/v1/import", content=lines))
+            second, first = ok(await client.get("/v1/edits"))["data"]
+            made = ok(await client.patch(f"/v1/edits/{first['id']}", json={"statement": told[2]}))
+            assert {row["id"] for row in made["superseded"]} == {first["id"], second["id"]}
+            (left,) = ok(await client.get("/v1/edits"))["data"]
+            assert left["statement"] == told[2]
+            entry = service.audit.tail(1)[0]
+            assert {*entry["superseded"]} == {first["id"], second["id"]}
+
+    run(work())
+
+
 def test_the_last_change_is_taken_back(tmp_path: Path) -> None:
     service = tiny_service(tmp_path / "memory")
 
