@@ -25,7 +25,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from memedit.cli.wording import counted
+from memedit.cli.wording import counted, tell_kept
 from memedit.core.moments import format_days
 from memedit.core.types import Hit, Record, Role
 from memedit.memory.plain import plain_record
@@ -264,6 +264,8 @@ def receipt(given: Receipt, where: str) -> None:
         tell(Text.assemble(f"Replaces {old.id}{when}: ", fact(old)))
     for other in given.conflicts:
         tell(Text.assemble(("Note: ", "yellow"), f"{other.id} seems to differ: ", fact(other)))
+    for said in tell_kept(given.kept_queries, given.kept_excluded):
+        note(said)
     resting(given.may_rest)
     if given.conflicts:
         note("Both stay in force. memedit edit forget ID takes out the one that is wrong.")
@@ -286,9 +288,8 @@ def checks(outcomes: Sequence[Outcome]) -> None:
     table = _table("", "line", "question", "answer", "what is wrong")
     for outcome in outcomes:
         mark = Text("wrong", "red") if outcome.wrong else Text("right", "green")
-        said = Text(_line(outcome.answer)[:160])
         line, asked = str(outcome.check.edit[0]), Text(_line(outcome.check.ask))
-        table.add_row(mark, line, asked, said, Text(outcome.wrong))
+        table.add_row(mark, line, asked, Text(_line(outcome.answer)[:160]), Text(outcome.wrong))
     stdout().print(table)
 
 

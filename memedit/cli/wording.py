@@ -20,6 +20,15 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
+def tell_kept(queries: Sequence[str], excluded: Sequence[str]) -> list[str]:
+    """What an edit has of what it replaced: the texts that find it, and those that do not."""
+    told = list[str]()
+    for said, texts in (("Is found by", queries), ("Leaves alone", excluded)):
+        if texts:
+            told.append(f"{said} what was given for it before: {'; '.join(texts)}")
+    return told
+
+
 def mark_changes(old: str, new: str) -> Text:
     """One text of both: what went as ``[-so-]``, what came as ``{+so+}``, in colour where there is
     any."""

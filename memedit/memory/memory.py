@@ -192,7 +192,8 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
     ) -> Receipt:
         """Store one edit; an older one about the same thing loses the time that both would hold: it
         stays live up to ``valid_from`` and, unless it says the same, from where ``valid_until``
-        ends. An edit that is live already is a duplicate and changes nothing.
+        ends. An edit that is live already is a duplicate and changes nothing. The ``queries`` and
+        ``excluded`` of what it replaces are kept: the receipt tells them.
 
         Args:
             valid_from: From when it holds: a date (the whole day, in the memory's :attr:`zone`) or
@@ -275,7 +276,8 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
 
         The same edit with other dates replaces the old one too, which is not in force again when
         the new one ends. ``payloads``, ``replaces`` and ``perhaps`` as for :meth:`add`: other
-        edits that say the same slot in other words are not looked for.
+        edits that say the same slot in other words are not looked for. ``queries`` and ``excluded``
+        are those of ``edit``: what ``id`` had is left where they are left out.
 
         Raises:
             UnknownEditError: no live edit has this id.

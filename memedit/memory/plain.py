@@ -47,6 +47,8 @@ def plain_receipt(receipt: Receipt) -> dict[str, Any]:
             {"stays": old, "added": new} for old, new in receipt.possible_conflict
         ],
         "may_rest": [plain_record(r) for r in receipt.may_rest],
+        "kept_queries": list(receipt.kept_queries),
+        "kept_excluded": list(receipt.kept_excluded),
         "suspicious": list(receipt.suspicious),
         "open_start": receipt.open_start,
         "open_end": receipt.open_end,

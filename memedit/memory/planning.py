@@ -15,6 +15,7 @@ import numpy as np
 from memedit.core.documents import place_of
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import Record, Vectors, key_texts, mask_prompt
+from memedit.memory.inheriting import inherit, take_vectors
 from memedit.memory.journal import rows
 from memedit.memory.journal.reading import JournalReader
 from memedit.memory.journal.rows import Entry, Head, Stored
@@ -162,11 +163,18 @@ class Plan(Neighbours):
         self._retire_others(others, sequence + 1)
         for record, spans in copies:
             self._store_copies(record, spans, request.edit.id)
-        record = self._store(request, place)
+        # What replaces an edit by its id says itself by what it is found.
+        left = [r for r in superseded if r.sequence != own]
+        record = self._store(request, place, left)
         if place is not None:
             self._store_others(others, record, place)
         gone = (*superseded, *others)
-        return Receipt(record.id, "added", self._version, record, gone, tuple(conflicts))
+        given, stored = request.edit, record.edit
+        return Receipt(
+            record.id, "added", self._version, record, gone, tuple(conflicts),
+            kept_queries=stored.queries[len(given.queries) :],
+            kept_excluded=stored.excluded[len(given.excluded) :],
+        )  # fmt: skip
 
     # -- a fact that stands in pieces ---------------------------------------------------------
 
@@ -213,8 +221,8 @@ class Plan(Neighbours):
 
     # -- what is stored -----------------------------------------------------------------------
 
-    def _store(self, request: Request, old: Record | None) -> Record:
-        edit = request.edit
+    def _store(self, request: Request, old: Record | None, replaced: Sequence[Record]) -> Record:
+        edit = inherit(request.edit, [record.edit for record in replaced])
         record = Record(
             edit=edit,
             sequence=self._take_next(),
@@ -226,7 +234,13 @@ class Plan(Neighbours):
             payloads=request.payloads,
         )
         texts = search_texts(edit)
-        vectors = np.array([self._vectors[text] for text in texts])
+        known = dict[str, Vectors]()
+        if edit is not request.edit:
+            for each in replaced:
+                added = self._added.get(each.sequence)
+                vectors = self._key_vectors(each) if added is None else added.vectors
+                known |= take_vectors(each.edit, vectors)
+        vectors = np.array([known[t] if t in known else self._vectors[t] for t in texts])
         stored = Stored(record, texts, vectors, mask_prompt(edit), request.payloads)
         # What was put into the place of a piece is one, too: it may get back the piece's time.
         piece = old if old is not None and has_dates(old) and hold_alike(old, record) else None

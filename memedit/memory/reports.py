@@ -35,6 +35,8 @@ class Receipt:
             are about the same subject and name the value that is gone. Told, not touched.
         compared: False: it was added with others at once, and compared in other words neither with
             these nor with what is in force; ``edit_many(..., compare=True)`` does so.
+        kept_queries, kept_excluded: Texts that shall find the edit, or shall not, which were given
+            for what it replaced, and not with it: the record has them.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Receipt:
     conflicts: tuple[Record, ...] = ()
     may_rest: tuple[Record, ...] = ()
     compared: bool | None = None
+    kept_queries: tuple[str, ...] = ()
+    kept_excluded: tuple[str, ...] = ()
 
     @property
     def possible_conflict(self) -> tuple[tuple[str, str], ...]:

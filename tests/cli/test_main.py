@@ -373,6 +373,16 @@ def test_a_corrected_edit_is_compared_with_what_says_otherwise(run: Run, tmp_pat
     assert told(run("edit", "list", "--json"))["total"] == 3  # another namespace's is its own
 
 
+def test_a_sentence_that_replaces_a_prompt_is_found_by_its_questions(run: Run) -> None:
+    """The fault: they were dropped without a word."""
+    query = "How much is a parcel?"
+    old = added(run, "The fee is", "50 euros", "--query", query)
+    new = run("edit", "add", "The fee is 60 euros.")
+    assert f"Replaces {old['id']}" in new.stdout and query in new.stderr
+    (row,) = told(run("edit", "list", "--json"))["edits"]
+    assert row["queries"] == [query]
+
+
 def test_who_corrects_a_passage_is_told_of_its_document(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "leave.md"
     file.write_text("# Leave\n\nEverybody has 27 days of leave a year.\n")
