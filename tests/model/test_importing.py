@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,34 @@ def test_two_that_are_added_at_once_see_each_other(model: EditableModel) -> None
         thread.join()
     left = said(model.memory)
     assert len(left) == 2 and len({*left} & {*TEXTS[:2]}) == 1
+
+
+def test_a_line_that_names_its_first_day_begins_on_it_where_lines_are_compared(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "fees.jsonl"
+    now, later = "The fee is 50 euros.", "From tomorrow the fee is 60 euros."
+    alone = "As of tomorrow, the sauna costs 9 euros."
+    file.write_text("\n".join(json.dumps({"statement": text}) for text in (now, later, alone)))
+    with EditMemory(None, HashingEncoder(256)) as memory:
+        report = memory.import_file(file, compare=compare_with(Decider(memory, "mention")))
+        assert (report.added, report.superseded) == (3, 1)
+        held = {record.edit.prompt: record for record in memory.records()}
+        start = held[later].valid_from
+        assert start is not None and start == held[now].valid_until
+        today = datetime.now(timezone.utc)
+        assert timedelta(0) < start - today <= timedelta(days=1)
+        assert held[alone].valid_from is None  # it replaces nothing, and holds already
+    with EditMemory(None, HashingEncoder(256)) as memory:
+        memory.import_file(file)  # as they are: nobody compared them
+        assert {r.valid_from for r in memory.records()} == {None} and len(memory) == 3
+
+
+def test_a_first_day_that_a_line_is_given_counts_more_than_its_words(tmp_path: Path) -> None:
+    file = tmp_path / "fees.jsonl"
+    line = {"statement": "From tomorrow the fee is 60 euros.", "valid_from": "2999-01-01"}
+    file.write_text("\n".join(map(json.dumps, ({"statement": "The fee is 50 euros."}, line))))
+    with EditMemory(None, HashingEncoder(256)) as memory:
+        memory.import_file(file, compare=compare_with(Decider(memory, "mention")))
+        old, new = sorted(memory.records(), key=lambda record: len(record.edit.prompt))
+        assert new.valid_from == old.valid_until == memory.moment("2999-01-01")

@@ -139,6 +139,29 @@ def test_keys_scopes_and_namespaces_are_those_of_rest() -> None:
         run(work(running))
 
 
+def test_an_agent_is_told_of_a_first_day_and_it_begins_what_replaces() -> None:
+    fee, later = "The fee is 50 euros.", "From tomorrow the fee is 60 euros."
+
+    async def work(running: Running) -> None:
+        async with agent(running) as client:
+            alone = await done(client, "add_fact", statement=later)
+            assert (alone["open_start"], alone["record"]["valid_from"]) == ("From tomorrow", None)
+            await done(client, "forget_fact", id=alone["id"])
+            old = await done(client, "add_fact", statement=fee)
+            made = await done(client, "add_fact", statement=later)
+            assert [row["id"] for row in made["superseded"]] == [old["id"]]
+            assert made["record"]["valid_from"] and made["open_start"] == ""
+            given = await done(
+                client, "add_fact", statement="From May the sauna is open.", valid_from="2999-05-01"
+            )
+            assert given["open_start"] == ""
+            held = {row["statement"]: row for row in (await done(client, "list_facts"))["data"]}
+            assert held[fee]["valid_until"] == held[later]["valid_from"]
+
+    with serving(tiny_service()) as running:
+        run(work(running))
+
+
 def test_a_change_that_needs_approval_is_proposed() -> None:
     keys, (agents, person), _ = ring(["read", "edit"], ["read", "edit"])
 
