@@ -272,8 +272,7 @@ def receipt(given: Receipt, where: str) -> None:
     if given.record.edit.is_statement and given.record.edit.prompt.rstrip().endswith("?"):
         note("It asks and says nothing: memedit edit add QUESTION ANSWER.", style="yellow")
     if given.suspicious:
-        found = ", ".join(given.suspicious)
-        note(f"Its text looks like more than a fact: {found}.", style="yellow")
+        note(f"It looks like more than a fact: {', '.join(given.suspicious)}.", style="yellow")
     note(f"{where} is at version {given.version}; memedit edit undo takes this back.")
 
 
