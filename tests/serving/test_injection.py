@@ -190,9 +190,11 @@ def test_an_order_is_named_in_the_receipt_where_changes_do_not_wait(door: Door) 
         async with within(service) as client:
             answer = await door(client, id)
             assert answer.is_success and answer.json()["suspicious"] in (["order"], 1)
-            harmless = await client.post("/v1/edits", json=CAPITAL)
+            # Of another fact: what replaces this one keeps the question that was reported.
+            spain = {"prompt": "The capital of Spain is", "target_new": "Rome"}
+            harmless = await client.post("/v1/edits", json=spain)
             assert harmless.json()["suspicious"] == []
-            line = json.dumps(CAPITAL | {"target_new": "Brest"}).encode()
+            line = json.dumps(spain | {"target_new": "Brest"}).encode()
             assert (await client.post("/v1/import", content=line)).json()["suspicious"] == 0
 
     run(work())
