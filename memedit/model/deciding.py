@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.moments import Moment
@@ -21,9 +22,11 @@ from memedit.model.on_days import decide_on_days
 from memedit.model.outdating import Outdating
 from memedit.model.passages import add_neighbours
 from memedit.model.rereading import MOST_EDITS, House, decide_again, read_vocabulary
-from memedit.model.second_look import Look
 from memedit.model.timing import decide_in_time
 from memedit.model.values import add_all_values
+
+if TYPE_CHECKING:  # torch, which a server in front of another one begins without
+    from memedit.model.second_look import Look
 
 _HOUSES = 256
 """Namespaces whose names and words are kept."""
