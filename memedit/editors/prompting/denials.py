@@ -84,7 +84,8 @@ def echoes_against(words: str, wording: str, lines: Sequence[str]) -> tuple[str,
         lines: Its facts.
     """
     head = wording.split(":")[0].split(",")[0]
-    heads = tuple(each for each in dict.fromkeys((head, head.removesuffix("s"))) if each)
+    forms = (each for form in (head, head.title()) for each in (form, form.removesuffix("s")))
+    heads = tuple(each for each in dict.fromkeys(forms) if each)
     if _LISTED.search(words):
         return heads
     return (*heads, *(f"- {' '.join(line.split()[:2])}" for line in lines))

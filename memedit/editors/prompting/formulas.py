@@ -37,7 +37,7 @@ _OPERATIONS: dict[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] = {
 _CONSTANTS = frozenset(map(Decimal, (1, 2, 4, 7, 12, 24, 30, 52, 60, 100, 365, 1_000)))
 """What is in no text and yet counts: a pair, weeks of a month and of a year, minutes, percent."""
 _MOST_OPERATIONS, _MOST = 12, 10**9
-_SIGNS = {"€": "euro", "£": "pound", "$": "dollar"}
+_SIGNS = ("€", "£", "$")
 _PENCE = re.compile(r"\d ?p\b|\bpence\b", re.IGNORECASE)
 _CENTS = re.compile(r"\d ?(?:cents?|ct)\b", re.IGNORECASE)
 _UNIT = re.compile(
