@@ -14,7 +14,9 @@ def tell_open_days(given: Receipt) -> None:
         note(f"It says {ends!r}, but holds after it too: give --valid-until DATE.")
 
 
-def tell_open_ends(report: ImportReport) -> None:
+def count_open_days(report: ImportReport) -> None:
     """Of a file."""
+    if report.open_start:
+        note(f"{report.open_start:,} of them name a first day, but hold already: give valid_from.")
     if report.open_end:
         note(f"{report.open_end:,} of them name a last day, but hold after it: give valid_until.")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from memedit.cli import render
-from memedit.cli.dated import tell_open_days, tell_open_ends
+from memedit.cli.dated import count_open_days, tell_open_days
 from memedit.cli.groups import EditCommands
 from memedit.cli.memories import verify
 from memedit.cli.options import (
@@ -199,7 +199,7 @@ def import_(
         render.as_json(plain_report(report, version))
     else:
         render.import_report(report, hide_password(memory))
-        tell_open_ends(report)
+        count_open_days(report)
     if report.refused_total and not report.added and not report.duplicate:
         raise typer.Exit(1)
 

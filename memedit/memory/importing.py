@@ -97,9 +97,11 @@ class Import:
             superseded=self.report.superseded + sum(len(r.superseded) for r in receipts),
             suspicious=self.report.suspicious + sum(bool(r.suspicious) for r in new),
             open_end=self.report.open_end + sum(bool(r.open_end) for r in new),
+            open_start=self.report.open_start + sum(bool(r.open_start) for r in new),
         )
         told = asdict(self.report)
-        for name in ("compared", "open_end"):  # of this run; an older version would not know them
+        # Of this run; an older version would not know them.
+        for name in ("compared", "open_end", "open_start"):
             del told[name]
         content = {"done": self.done, "version": version, "report": told}
         return {self.name: json.dumps(content, ensure_ascii=False)}

@@ -99,6 +99,7 @@ def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
         ],
         "resumed_at": report.resumed_at,
         "suspicious": report.suspicious,
+        "open_start": report.open_start,
         "open_end": report.open_end,
         "compared": report.compared,
         "version": version,

@@ -118,6 +118,7 @@ class ImportReport:
             (:mod:`memedit.core.suspicion`).
         open_end: Number of edits, among those that this run added, whose texts name a last day and
             that were given no ``valid_until``: they go on holding after it.
+        open_start: The same of a first day that is to come, and ``valid_from``: they hold already.
         compared: Whether each line was compared in other words with what is in force, and so with
             those before it (``compare=True``, ``--compare``); else only the same prompt, or subject
             and wording, replaces.
@@ -132,6 +133,7 @@ class ImportReport:
     suspicious: int = 0
     open_end: int = 0
     compared: bool = False
+    open_start: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,9 @@ def test_add_says_that_an_offer_goes_on(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "offers.jsonl"
     file.write_text(json.dumps({"statement": fact.replace("Sunday", "Monday")}), "utf-8")
     assert "1 of them name a last day" in run("edit", "import", str(file)).stderr
+    file.write_text('{"statement": "From tomorrow, helmets are 9 euros."}', "utf-8")
+    told = run("edit", "import", str(file)).stderr
+    assert "1 of them name a first day" in told and "last day" not in told
 
 
 def test_a_correction_that_begins_later_is_told_with_its_day(run: Run) -> None:

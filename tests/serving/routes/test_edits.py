@@ -61,8 +61,11 @@ def test_the_days_that_a_text_names_are_told(tmp_path: Path) -> None:
             lines = "\n".join(json.dumps(each) for each in (
                 {"statement": "The sale ends on 3 May."}, {"statement": "We sell helmets."},
                 {"statement": "The offer ends on Friday.", "valid_until": "2099-01-04"},
+                {"statement": "From tomorrow we sell locks."},
+                {"statement": "From tomorrow we sell bells.", "valid_from": "2099-01-04"},
             ))  # fmt: skip
-            assert ok(await client.post("/v1/import", content=lines.encode()))["open_end"] == 1
+            told = ok(await client.post("/v1/import", content=lines.encode()))
+            assert (told["open_end"], told["open_start"]) == (1, 1)
             fee = {"statement": "The fee is 50 euros."}
             later = {"statement": "From tomorrow the fee is 60 euros."}
             alone = ok(await client.post("/v1/edits", json=later), 201)

@@ -302,11 +302,13 @@ def test_import_by_file_with_errors_by_line(
     file.write_text(
         '{"statement": "Tea is at five."}\n{oops\n{"prompt": "x"}\n'
         '{"statement": "Until Sunday, tea is free."}\n'
+        '{"statement": "From tomorrow tea is 2 euros."}\n'
     )
     page = opened(browser, server)
     page.set_input_files("#file", file)
-    page.wait_for_selector("#report >> text=2 added, 0 there already, 2 refused.")
+    page.wait_for_selector("#report >> text=3 added, 0 there already, 2 refused.")
     page.wait_for_selector("#report >> text=1 of them name a last day, but hold after it.")
+    page.wait_for_selector("#report >> text=1 of them name a first day, but hold already.")
     assert "Line 2: not JSON" in page.inner_text("#report")
     assert "Line 3: target_new is missing" in page.inner_text("#report")
     page.wait_for_selector("#edits >> text=Tea is at five.")

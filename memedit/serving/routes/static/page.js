@@ -442,6 +442,7 @@ async function importFile(file) {
   const box = $("report");
   if (found.proposal) return box.replaceChildren(el("p", WAITS));
   box.replaceChildren(el("p", `${file.name}: ${found.added} added, ${found.duplicate} there already, ${found.refused} refused.`));
+  if (found.open_start) box.append(el("p", `${found.open_start} of them name a first day, but hold already.`));
   if (found.open_end) box.append(el("p", `${found.open_end} of them name a last day, but hold after it.`));
   if (found.refused_lines.length) {
     const lines = el("ul", null, { class: "plain" });
