@@ -29,7 +29,7 @@ from memedit.cli.wording import counted
 from memedit.core.documents import place_of
 from memedit.core.errors import InvalidEditError, InvalidInputError
 from memedit.core.types import DEFAULT_NAMESPACE, Record
-from memedit.memory.altering import alter
+from memedit.memory.altering import alter, read_text
 from memedit.memory.plain import plain_receipt, plain_undone
 
 _SHOWN = 20
@@ -112,10 +112,7 @@ def correct(
 
         old = store.get(id, namespace=namespace)
         if text is not None:
-            if old.edit.is_statement and prompt is None:
-                given["statement"] = text
-            else:
-                given["target_new"] = _take_what_follows(prompt or old.edit.prompt, text)
+            given |= read_text(old, text, given)
         edit, rest = alter(old, given)
         receipt = correct_by_default(store, old, edit, **rest)
     if json:
@@ -125,15 +122,6 @@ def correct(
         tell_open_days(receipt)
         if (place := place_of(old.source)) is not None:
             render.note(f"It stands in the document {place.document!r}: correct the file, too.")
-
-
-def _take_what_follows(prompt: str, text: str) -> str:
-    """What a text says after a prompt, where it is the whole sentence, as lists show it."""
-    before = prompt.split()
-    *words, rest = text.split(maxsplit=len(before)) or [""]
-    if list(map(str.casefold, words)) != list(map(str.casefold, before)):
-        return text
-    return rest[:-1] if rest.find(".") == len(rest) - 1 else rest
 
 
 def salvage(

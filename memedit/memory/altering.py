@@ -9,6 +9,12 @@ from typing import Any
 from memedit.core.errors import InvalidEditError
 from memedit.core.types import Edit, Record
 
+CHANGED = (
+    "prompt", "target_new", "statement", "subject", "target_true", "queries", "multiple",
+    "because_of", "source", "valid_from", "valid_until",
+)  # fmt: skip
+"""What may be changed of a record, by the names of an import file's fields."""
+
 
 def alter(record: Record, changed: Mapping[str, Any]) -> tuple[Edit, dict[str, Any]]:
     """(the edit, its ``source``, ``valid_from`` and ``valid_until``) of a record with a change made
@@ -52,3 +58,30 @@ def alter(record: Record, changed: Mapping[str, Any]) -> tuple[Edit, dict[str, A
     if made != edit:
         made = replace(made, id="")  # a new fact, a new name
     return made, rest
+
+
+def read_text(record: Record, text: str, changed: Mapping[str, Any]) -> dict[str, str]:
+    """What a text changes of a record that is to be put right, by the name of its field: what
+    follows the prompt, which may be said with it; of a statement, all of it.
+
+    Args:
+        changed: What else is changed.
+
+    Raises:
+        InvalidEditError: the same is given by its name, too.
+    """
+    if taken := {"target_new", "statement"} & changed.keys():
+        raise InvalidEditError(f"What is right is given twice: as text, and as {min(taken)}.")
+    prompt = changed.get("prompt")
+    if record.edit.is_statement and prompt is None:
+        return {"statement": text}
+    return {"target_new": _take_what_follows(prompt or record.edit.prompt, text)}
+
+
+def _take_what_follows(prompt: str, text: str) -> str:
+    """What a text says after a prompt, where it is the whole sentence, as lists show it."""
+    before = prompt.split()
+    *words, rest = text.split(maxsplit=len(before)) or [""]
+    if list(map(str.casefold, words)) != list(map(str.casefold, before)):
+        return text
+    return rest[:-1] if rest.find(".") == len(rest) - 1 else rest

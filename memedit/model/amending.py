@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from memedit.core.documents import place_of
 from memedit.core.errors import InvalidEditError
 from memedit.core.moments import UTC, Moment, moment_of
-from memedit.core.types import Edit, Record
+from memedit.core.types import Edit, Payload, Record
 from memedit.memory import EditMemory, Receipt
 from memedit.model.correcting import Corrections, find_corrections, find_start, make_options
 from memedit.model.judging import Judge
@@ -23,6 +22,8 @@ from memedit.model.judging import Judge
 Find = Callable[[Edit, str, datetime | None, Record | None], Corrections]
 """What an edit corrects in a namespace, of what holds at a moment (None: now), as if a record
 (None: none) were not there."""
+Fit = Callable[..., Mapping[str, Payload]]
+"""Payloads of an edit, from what :meth:`EditMemory.supersede` is told of it."""
 DATES = ("valid_from", "valid_until")
 
 
@@ -99,6 +100,7 @@ def correct(
     edit: Edit,
     find: Find,
     *,
+    fit: Fit | None = None,
     source: str = "",
     valid_from: Moment | None = None,
     valid_until: Moment | None = None,
@@ -114,6 +116,7 @@ def correct(
         old: The live record.
         edit: What stands in its place.
         find: Finds what it corrects; not called where nothing is to be compared.
+        fit: Says what editors must remember of it; None: they see to it when it first answers.
         source, valid_from, valid_until: As of :meth:`EditMemory.supersede`.
 
     Raises:
@@ -121,13 +124,19 @@ def correct(
         InvalidEditError: no date; it is a piece of a fact, and cannot be changed so.
     """
     dates: dict[str, Moment | None] = {"valid_from": valid_from, "valid_until": valid_until}
-    put = partial(memory.supersede, old.id, namespace=old.namespace)
+    options: dict[str, Any]
     with memory.comparing():
         found = _compare(memory, old, edit, find, **dates)
         known = found.repeats
         if known is not None and not _has_dates(known) and valid_from is valid_until is None:
-            return put(known.edit, source=known.source)
-        return put(edit, source=source, **(dates | make_options(found, memory, valid_until)))
+            edit, options = known.edit, {"source": known.source, "replaces": []}
+        else:
+            told = make_options(found, memory, valid_until)
+            options = {"source": source, **(dates | told)}
+        if fit is not None:
+            about = {name: value for name, value in options.items() if name != "perhaps"}
+            options["payloads"] = fit(edit, **about)
+        return memory.supersede(old.id, edit, namespace=old.namespace, **options)
 
 
 def compare_in_place(

@@ -17,6 +17,7 @@ from memedit.data.documents.reading import is_document
 from memedit.engine import bases, loading
 from memedit.engine.engine import Engine
 from memedit.memory import Certificate, EditMemory, Event, Receipt
+from memedit.model.amendable import AmendableModel
 from memedit.model.amending import compare_in_place, compare_new, find_by, take_dates
 from memedit.model.answering import Answering
 from memedit.model.deciding import Decider
@@ -43,7 +44,7 @@ _OF_DOCUMENT = ("name", "namespace", "dry_run", "valid_from", "valid_until")
 _OF_PURGE = ("subject", "document", "everything")
 
 
-class EditableModel(KeptModel, TeachableModel, ReadingModel):
+class EditableModel(KeptModel, TeachableModel, ReadingModel, AmendableModel):
     """A causal language model whose facts can be edited at runtime; its weights stay as they are.
 
     Args:

@@ -53,14 +53,17 @@ class Fitter:
         """Whether edits are fitted on the model that holds those before them."""
         return is_ungated(self.editor, self.scope)
 
-    def fit_new(self, edits: Sequence[Edit], options: Mapping[str, Any]) -> list[Payloads]:
-        """Payloads of edits that are about to be added with these options.
+    def fit_new(
+        self, edits: Sequence[Edit], options: Mapping[str, Any], replaces: Sequence[str] = ()
+    ) -> list[Payloads]:
+        """Payloads of edits that are about to be added with these options, in the place of live
+        edits of these ids, too.
 
         Raises:
             EntangledEditError: they replace what others were fitted on.
         """
         if self.in_turn:
-            return self._fit_on_those_in_force(edits, options)
+            return self._fit_on_those_in_force(edits, options, replaces)
         fitted = {editor.name: self._fit_apart(editor, edits) for editor in self.leaves}
         return [{name: each[i] for name, each in fitted.items()} for i in range(len(edits))]
 
@@ -72,7 +75,7 @@ class Fitter:
         """
         told = {name: options[name] for name in _CORRECTS if name in options}
         options = {name: value for name, value in options.items() if name not in told}
-        payloads = self.fit_new(edits, options)
+        payloads = self.fit_new(edits, options, told.get("replaces", ()))
         if len(edits) == 1:
             return [self.memory.add(edits[0], payloads=payloads[0], **options, **told)]
         made = self.memory.add_many(edits, payloads=payloads, progress=report, **options)
@@ -183,7 +186,7 @@ class Fitter:
         return [_fit(editor, [edit], lm)[0] for edit in count_done(edits)]
 
     def _fit_on_those_in_force(
-        self, edits: Sequence[Edit], options: Mapping[str, Any]
+        self, edits: Sequence[Edit], options: Mapping[str, Any], replaces: Sequence[str]
     ) -> list[Payloads]:
         """Payloads fitted together, on the model that holds the edits in force."""
         # The memory says what would be replaced, and writes nothing.
@@ -192,6 +195,8 @@ class Fitter:
         live = list(self.memory.records(options["namespace"]))
         known = {record.sequence for record in live}
         gone = [record for record in superseded if record.sequence in known]
+        named = {*replaces} - {record.id for record in gone}
+        gone += [record for record in live if record.id in named]
         if later := find_dependents(gone, live, self.leaves):
             raise refuse(gone, later)
         away = {record.id for record in superseded}
