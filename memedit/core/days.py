@@ -105,6 +105,7 @@ _GOES_ON = re.compile(
 """Where a first day has an end, or is one of several, or of what comes every year."""
 _SINCE_THEN = re.compile(r"\b(?:was|were|had|did|(?:has|have) been)\b", re.IGNORECASE)
 """In what has been so since a day without a year: that day is over."""
+_TODAY = re.compile(r"today\b", re.IGNORECASE)
 _LONGEST_DAY = 60
 """Letters in which a day is named."""
 _FAR = timedelta(days=300)
@@ -188,17 +189,21 @@ class FirstDay:
 
 
 def find_first_day(
-    text: str, now: datetime, zone: tzinfo, *, coming: bool = True
+    text: str, now: datetime, zone: tzinfo, *, coming: bool = True, today: bool = False
 ) -> FirstDay | None:
     """The first day that a fact names for itself ("From 1 January the fee is 60 euros."); None: it
     names none, or days that come again ("from Monday to Friday").
 
     Args:
         coming: Only one that is to come.
+        today: Or the day that it is in the zone.
     """
+    since = find_today(now, zone) if today else now + INSTANT
     for how in _FIRST.finditer(text):
         found = _read_day_at(text, how.end(), now, zone, far=not coming)
-        if found is None or (coming and found[1] <= now):
+        if today and (named := _TODAY.match(text, how.end())) and not _SINCE_THEN.search(text):
+            found = named.end(), since
+        if found is None or (coming and found[1] < since):
             continue
         at, start = found
         behind, before = text[at:], text[: how.start()].rstrip(" ,")
@@ -231,6 +236,11 @@ def _read_day_at(
     return at + near[0].end() - len(lead), near[1][0]
 
 
+def find_today(now: datetime, zone: tzinfo) -> datetime:
+    """When the day begins that it is in a zone."""
+    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def names_day(text: str) -> bool:
     """Whether a text says a day of a month."""
     return _DAY_OF_MONTH.search(text) is not None
@@ -238,7 +248,7 @@ def names_day(text: str) -> bool:
 
 def _find_near_span(found: re.Match[str], now: datetime, *, past: bool) -> Span | None:
     """[first moment, first moment after it) of what is named; None: there is no such day."""
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = find_today(now, now.tzinfo or timezone.utc)
     if found["tomorrow"]:
         return _add_days(today, 1), _add_days(today, 2)
     if found["weekday"]:

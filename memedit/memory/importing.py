@@ -50,7 +50,7 @@ class Import:
         key = json.dumps([sha256(path), namespace, source] + ["pin"] * pin)
         self.name = f"import:{hashlib.sha256(key.encode()).hexdigest()}"
         self.report = ImportReport()
-        self.done = 0
+        self.done, self._zone = 0, zone
         self._lines = files.read(path, namespace=namespace, source=source, pin=pin, zone=zone)
 
     def resume(self, state: str | None, undone: Callable[[int], bool]) -> None:
@@ -90,6 +90,7 @@ class Import:
         """Count the chunk's receipts; the meta entry to store with them at this version."""
         new = [receipt for receipt in receipts if receipt.status == "added"]
         added = len(new)
+        dated = [replace(receipt, zone=self._zone) for receipt in new]
         self.report = replace(
             self.report,
             added=self.report.added + added,
@@ -97,7 +98,7 @@ class Import:
             superseded=self.report.superseded + sum(len(r.superseded) for r in receipts),
             suspicious=self.report.suspicious + sum(bool(r.suspicious) for r in new),
             open_end=self.report.open_end + sum(bool(r.open_end) for r in new),
-            open_start=self.report.open_start + sum(bool(r.open_start) for r in new),
+            open_start=self.report.open_start + sum(bool(r.open_start) for r in dated),
         )
         told = asdict(self.report)
         # Of this run; an older version would not know them.

@@ -214,7 +214,8 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
     def _told(self, receipt: Receipt) -> Receipt:
         """A receipt that also tells what may rest on what was retired."""
         but = receipt.record.id
-        return replace(receipt, may_rest=self.resting_on(receipt.superseded, but))
+        told = replace(receipt, may_rest=self.resting_on(receipt.superseded, but))
+        return self._tell_zone([told])[0]
 
     def add_many(
         self,
@@ -240,7 +241,7 @@ class EditMemory(Zoned, Searchable, Documented, Undoable, Erasable, Counted, Res
             Request.of(edit, namespace, source, valid_from, valid_until, mine, zone=zone)
             for edit, mine in zip(edits, held, strict=True)
         ]
-        return changing.add(self._store, requests, progress=progress)
+        return self._tell_zone(changing.add(self._store, requests, progress=progress))
 
     def preview(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Literal
 
 from memedit.core.days import find_first_day, find_last_day
@@ -37,6 +37,7 @@ class Receipt:
             these nor with what is in force; ``edit_many(..., compare=True)`` does so.
         kept_queries, kept_excluded: Texts that shall find the edit, or shall not, which were given
             for what it replaced, and not with it: the record has them.
+        zone: In which the days begin that its text names.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Receipt:
     compared: bool | None = None
     kept_queries: tuple[str, ...] = ()
     kept_excluded: tuple[str, ...] = ()
+    zone: tzinfo = UTC
 
     @property
     def possible_conflict(self) -> tuple[tuple[str, str], ...]:
@@ -73,8 +75,16 @@ class Receipt:
         ``valid_from`` and so holds already; else ""."""
         if self.record.valid_from is not None:
             return ""
-        found = find_first_day(self.record.edit.statement, datetime.now(UTC), UTC)
+        found = find_first_day(self.record.edit.statement, datetime.now(UTC), self.zone)
         return "" if found is None else found.words
+
+    @property
+    def names_first_day(self) -> bool:
+        """Whether its text says a first day, of whatever zone, and it was given no
+        ``valid_from``."""
+        text, now = self.record.edit.statement, datetime.now(UTC)
+        undated = self.record.valid_from is None
+        return undated and find_first_day(text, now, UTC, coming=False) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import tzinfo
 
 from memedit.core.moments import UTC, Moment, is_day, zone_of
 from memedit.memory import changing
 from memedit.memory.journal.rows import readable
+from memedit.memory.reports import Receipt
 from memedit.memory.store import Store
 
 ZONE = "zone"
@@ -24,6 +26,12 @@ class Zoned:
         with readable(self._store.address), self._store.turns.reading() as journal:
             name = None if journal is None else journal.meta(ZONE)
         return UTC if name is None else zone_of(name)
+
+    def _tell_zone(self, receipts: list[Receipt]) -> list[Receipt]:
+        """Receipts that know the zone, where one of them may name a day."""
+        if not any(receipt.names_first_day for receipt in receipts):
+            return receipts
+        return [replace(receipt, zone=self.zone) for receipt in receipts]
 
     def set_zone(self, name: str) -> None:
         """Read dates in this zone from now on; what is stored stays as it is.

@@ -27,18 +27,23 @@ class Begun:
 
     Attributes:
         edit: It without the words that say so, in the present tense.
-        start: When its first day begins.
+        start: When its first day begins, which may be today.
     """
 
     edit: Edit
     start: datetime
+
+    @property
+    def compared_at(self) -> datetime | None:
+        """When it is compared with what is in force: then; None: now, as it has begun."""
+        return self.start if self.start > datetime.now(UTC) else None
 
 
 def read_beginning(edit: Edit, zone: tzinfo) -> Begun | None:
     """What a statement says of its first day, in a zone; None: nothing, or a day that is over."""
     if not edit.is_statement or len(edit.prompt) > _LONGEST:
         return None
-    found = find_first_day(drop_lead(edit.prompt), datetime.now(UTC), zone)
+    found = find_first_day(drop_lead(edit.prompt), datetime.now(UTC), zone, today=True)
     if found is None:
         return None
     try:

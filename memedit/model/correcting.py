@@ -157,7 +157,7 @@ def _find_others(
     """What it corrects that does not state the same; its own words may say from when on."""
     begins = read_beginning(edit, judge.memory.zone)
     if begins is not None:
-        then = moment or begins.start
+        then = moment or begins.compared_at
         found = _find_corrections(judge, begins.edit, namespace, then, sure, but)
         if found.replaces and not any(map(awaits_its_day, found.replaces)):
             since = begins.start if moment is None else None

@@ -6,8 +6,11 @@ The training cuts the same way (:mod:`memedit.training.cross`), so that it learn
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TypeAlias
 
+from memedit.core.days import find_first_day
+from memedit.core.moments import UTC
 from memedit.core.plainly import drop_lead, drop_present
 from memedit.core.types import Hit
 
@@ -17,6 +20,7 @@ _HEAD = 60
 """Characters of a long fact's beginning (its title or subject) that stand before its best part."""
 _SENTENCE = re.compile(r"(?<=[.!?;:\n])\s+")
 _WORD = re.compile(r"\w+")
+_ASKS_WHEN = re.compile(r"\b(?:when|since|from|starting|dates?|days?)\b", re.IGNORECASE)
 _STEM = 7
 """Letters of a word by which two texts are compared."""
 
@@ -27,7 +31,19 @@ def pair_texts(hit: Hit, query: str) -> TextPair:
     end = start + len(hit.view) if start >= 0 else len(query)
     # "Parking is free now.": with "now" it would seem to answer another question than without.
     fact = drop_present(drop_lead(hit.record.edit.statement))
+    if hit.record.valid_from is not None and not _ASKS_WHEN.search(query):
+        fact = _drop_first_day(fact)
     return window(query, max(start, 0), end), fact_text(fact, query)
+
+
+def _drop_first_day(fact: str) -> str:
+    """A fact without the words that say since when it holds, which its dates say: with them it
+    would seem to answer another question ("As of Friday the fee is 60 euros."). Of several
+    sentences one may say the day of another."""
+    if _SENTENCE.search(fact.strip()):
+        return fact
+    found = find_first_day(fact, datetime.now(UTC), UTC, coming=False, today=True)
+    return fact if found is None else found.rest
 
 
 def window(query: str, start: int, end: int, budget: int = REQUEST_CHARS) -> str:

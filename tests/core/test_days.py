@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -40,6 +40,35 @@ def test_a_first_day_to_come(text: str, day: str, rest: str) -> None:
 ])  # fmt: skip
 def test_no_first_day_to_come(text: str) -> None:
     assert find_first_day(text, NOW, timezone.utc) is None
+
+
+@pytest.mark.parametrize(("text", "rest"), [
+    ("As of Monday we open at 9.", "We open at 9."),
+    ("From 30 November the fee is 60 euros.", "The fee is 60 euros."),
+    ("The fee is 60 euros from 2026-11-30.", "The fee is 60 euros."),
+    ("Effective today, the fee is 60 euros.", "The fee is 60 euros."),
+])  # fmt: skip
+def test_a_first_day_that_is_today(text: str, rest: str) -> None:
+    assert find_first_day(text, NOW, timezone.utc) is None  # it has begun
+    found = find_first_day(text, NOW, timezone.utc, today=True)
+    assert found is not None and (found.start, found.rest) == (NOW.replace(hour=0), rest)
+
+
+@pytest.mark.parametrize("text", [
+    "From 29 November 2026 the fee is 60 euros.",
+    "From today's menu choose three.", "From today to Friday we open at 9.",
+    "As of today nobody has been hurt.", "As of Monday we were closed.",
+])  # fmt: skip
+def test_no_first_day_that_is_today(text: str) -> None:
+    assert find_first_day(text, NOW, timezone.utc, today=True) is None
+
+
+def test_today_is_the_zones() -> None:
+    east, text = timezone(timedelta(hours=13)), "As of Tuesday we open at 9."
+    found = find_first_day(text, NOW, east, today=True)
+    assert found is not None and found.start == datetime(2026, 12, 1, tzinfo=east)
+    assert find_first_day(text, NOW, east) is None
+    assert find_first_day(text, NOW, timezone.utc) is not None
 
 
 def test_a_first_day_that_is_over() -> None:

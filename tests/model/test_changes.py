@@ -274,6 +274,50 @@ def test_a_correction_that_names_its_first_day_begins_on_it(desk: Desk, new: str
     assert desk.memory.get(old.id).valid_until is None
 
 
+@pytest.mark.parametrize("named", ["%A", "%-d %B", "%-d %B %Y", "%Y-%m-%d"])
+@pytest.mark.parametrize("form", [
+    "As of {} the fee is 60 euros.", "The fee is 60 euros from {}.",
+    "Starting {}, the fee will be 60 euros.",
+])  # fmt: skip
+def test_what_begins_today_begins_with_the_day(desk: Desk, form: str, named: str) -> None:
+    """The fault: on a Monday "As of Monday the fee is 60 euros." replaced nothing, and a date with
+    a year was not even told."""
+    old = desk.tell("The fee is 50 euros.").record
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    receipt = desk.tell(form.format(today.strftime(named)))
+    assert texts(receipt.superseded) == [old.edit.prompt] and receipt.conflicts == ()
+    assert receipt.record.valid_from == today and receipt.open_start == ""
+    assert desk.ask("What is the fee?") == [receipt.record.edit.prompt]
+    yesterday = (today - timedelta(days=1)).date().isoformat()
+    assert desk.ask("What is the fee?", yesterday) == [old.edit.prompt]
+
+
+def test_what_begins_today_is_compared_with_what_holds_now(desk: Desk) -> None:
+    moment = datetime.now(UTC) - timedelta(seconds=2)
+    old = desk.tell("The fee is 50 euros.", valid_from=moment.isoformat()).record
+    receipt = desk.tell(f"As of {datetime.now(UTC):%A} the fee is 60 euros.")
+    assert texts(receipt.superseded) == [old.edit.prompt]
+
+
+def test_today_is_the_day_of_the_memorys_zone(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    # Where it is another day than in UTC.
+    desk.memory.set_zone("Pacific/Kiritimati" if now.hour >= 10 else "Pacific/Pago_Pago")
+    here = now.astimezone(desk.memory.zone)
+    assert here.date() != now.date()
+    alone = desk.tell(f"As of {here:%A} lockers cost 2 euros.")
+    assert (alone.record.valid_from, alone.open_start) == (None, "")
+    desk.tell("The fee is 50 euros.")
+    receipt = desk.tell(f"As of {here:%A} the fee is 60 euros.")
+    assert texts(receipt.superseded) == ["The fee is 50 euros."]
+    assert receipt.record.valid_from == here.replace(hour=0, minute=0, second=0, microsecond=0)
+    (many,) = desk.memory.add_many([stated(f"As of {here:%A} towels cost 1 euro.")])
+    assert many.open_start == ""
+    ahead = here + timedelta(days=1)
+    told = desk.tell(f"As of {ahead:%A} saunas cost 9 euros.")
+    assert told.open_start == f"As of {ahead:%A}"
+
+
 def test_a_first_day_that_is_given_is_the_one_that_counts(desk: Desk) -> None:
     desk.tell("The fee is 50 euros.")
     receipt = desk.tell("From tomorrow the fee is 60 euros.", valid_from="2091-01-01")

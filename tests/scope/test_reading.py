@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timezone
+
 from memedit.core.types import Edit, Hit, Record
 from memedit.scope.reading import FACT_CHARS, REQUEST_CHARS, fact_text, pair_texts, window
 
@@ -18,6 +21,19 @@ def test_a_short_request_is_read_whole() -> None:
     query = "It is false that\nAda was  born in"
     hit = Hit(record, 0.9, "Ada was  born in", "Ada")
     assert pair_texts(hit, query) == ("It is false that Ada was born in", "Ada was born in Oslo")
+
+
+def test_a_first_day_that_has_come_is_read_only_where_it_is_asked() -> None:
+    text = "As of Friday the fee is 60 euros."
+    told, dated = Edit.from_statement(text), datetime(2026, 11, 27, tzinfo=timezone.utc)
+    record = Record(told, 1, 1, valid_from=dated)
+    hit, ask = Hit(record, 0.9, "", None), "What is the fee?"
+    assert pair_texts(hit, ask) == (ask, "The fee is 60 euros.")
+    assert pair_texts(hit, "Since when is the fee 60 euros?")[1] == text
+    # Without dates it says them itself; and what other sentences say is not moved to another time.
+    assert pair_texts(replace(hit, record=replace(record, valid_from=None)), ask)[1] == text
+    two = Edit.from_statement("The fee is 50 euros. As of Friday it is 60 euros.")
+    assert pair_texts(replace(hit, record=replace(record, edit=two)), ask)[1] == two.prompt
 
 
 def test_of_a_long_request_what_was_compared_is_read_with_what_stands_around_it() -> None:
