@@ -200,6 +200,8 @@ def import_(
     else:
         render.import_report(report, hide_password(memory))
         count_open_days(report)
+        if report.change:
+            render.note(f"memedit edit undo {report.change} takes all of it back, also later.")
     if report.refused_total and not report.added and not report.duplicate:
         raise typer.Exit(1)
 

@@ -36,34 +36,48 @@ _SHOWN = 20
 
 
 def undo(
-    namespace: AnyNamespace = None, memory: Memory = DEFAULT_MEMORY, json: Json = False
+    version: Annotated[
+        int | None, typer.Argument(help="Made by the change; left out: the last change.")
+    ] = None,
+    namespace: AnyNamespace = None,
+    memory: Memory = DEFAULT_MEMORY,
+    json: Json = False,
 ) -> None:
     """Take back the last change, whatever it was; asked again, the one before it.
 
-    A purge is not taken back. A file's lines are one change for every thousand or so (with
-    --compare each): memedit edit restore goes back further at once.
+    A purge is not taken back. A file is one change, whatever others wrote meanwhile: theirs stays.
 
     memedit edit undo
+
+    memedit edit undo 41
+
+    memedit edit history tells the versions.
     """
     with open_memory(require_existing(memory)) as store:
-        undone = store.undo(namespace=namespace)
+        undone = store.undo(version, namespace=namespace)
     if json:
         render.as_json(plain_undone(undone))
         return
     gone = [event.record for event in undone.events if event.kind == "forget"]
     back = [event.record for event in undone.events if event.kind == "restore"]
-    _tell_undone(gone, back)
+    _tell_undone(gone, back, list(undone.kept))
     where = hide_password(memory)
     only = "" if namespace is None else f" --namespace {quote(namespace)}"
+    if undone.kept:
+        render.note("What stays is of facts that others changed since: memedit edit forget ID.")
+    as_it_is = (
+        f"as it was at {undone.before}"
+        if not undone.apart
+        else "with all that came after the change had begun"
+    )
     render.note(
-        f"{f'{namespace!r} of ' if only else ''}{where} is at version {undone.version}, as it was "
-        f"at {undone.change - 1}; memedit edit restore {undone.change}{only} brings the change "
-        "again."
+        f"{f'{namespace!r} of ' if only else ''}{where} is at version {undone.version}, "
+        f"{as_it_is}; memedit edit restore {undone.again}{only} brings the change again."
     )
 
 
-def _tell_undone(gone: list[Record], back: list[Record]) -> None:
-    for verb, records in (("Taken back", gone), ("In force again", back)):
+def _tell_undone(gone: list[Record], back: list[Record], kept: list[Record]) -> None:
+    for verb, records in (("Taken back", gone), ("In force again", back), ("Stays", kept)):
         for record in records[:_SHOWN]:
             render.tell(Text.assemble(f"{verb} {record.id}: ", render.fact(record)))
         if len(records) > _SHOWN:

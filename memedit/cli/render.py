@@ -321,7 +321,7 @@ def _tell_cause(event: Event) -> str:
         return " (stored anew)"
     if event.kind == "supersede" and event.other is not None:
         return f" (by {event.other.id})"
-    if event.kind == "add" and event.other is not None and not event.reason:
+    if event.took_place and event.other is not None:
         return f" (in place of {event.other.id})"
     return f" ({event.reason})" if event.reason else ""
 

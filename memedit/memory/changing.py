@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from memedit.core.collecting import collecting_later
-from memedit.core.errors import UnknownEditError
+from memedit.core.errors import InvalidInputError, UnknownEditError
 from memedit.core.types import Payload, Record, check_ids, check_named
 from memedit.memory.encoding import VectorTable
 from memedit.memory.importing import Import
 from memedit.memory.journal.rows import REFIT, Head
 from memedit.memory.reports import Receipt, Undone
 from memedit.memory.requests import Request, check_request
-from memedit.memory.returning import Return, find_last_change, list_returns
+from memedit.memory.returning import Return, list_returns
+from memedit.memory.standing import APART, Inverse, Standing, Step, find_inverse, mark
 from memedit.memory.store import Store
 from memedit.memory.successors import naming_successors
 
 Progress = Callable[[int], None]
+_HINT = "memedit edit history tells what happened, memedit edit restore VERSION goes back to it."
 
 
 def add(
@@ -26,12 +28,14 @@ def add(
     *,
     progress: Progress | None = None,
     note: Callable[[Sequence[Receipt], int], Mapping[str, str | None]] | None = None,
+    further: str = "",
 ) -> list[Receipt]:
     """Add checked requests, all or none; a receipt each.
 
     Args:
         progress: Told how many of them have been encoded.
         note: What to store under which meta name with them, by their receipts and the version.
+        further: The reason of the events of what goes on with an earlier change; "": it is its own.
     """
     # Outside the lock: encoding takes long, and others may read and write meanwhile.
     vectors = store.vectors_for(requests, progress)
@@ -43,7 +47,7 @@ def add(
                 if all(plan.duplicate(request) for request in requests):
                     return plan.add_all(requests)  # changes nothing
         with store.change() as head, collecting_later():
-            receipts = _write(store, head, requests, vectors)
+            receipts = _write(store, head, requests, vectors, further)
             if note is not None:
                 store.journal.put_meta(note(receipts, store.journal.newest()[0]))
         with collecting_later():
@@ -51,11 +55,13 @@ def add(
 
 
 def _write(
-    store: Store, head: Head, requests: Sequence[Request], vectors: VectorTable
+    store: Store, head: Head, requests: Sequence[Request], vectors: VectorTable, further: str
 ) -> list[Receipt]:
     """Store what adding requests comes to. What it takes is gone when it returns."""
     plan = store.plan(head, vectors)
     receipts = plan.add_all(requests)
+    if further:
+        plan.entries = mark(plan.entries, further)
     store.store(head, plan, vectors)
     return receipts
 
@@ -192,21 +198,69 @@ def _go_back(store: Store, head: Head, version: int, namespace: str | None) -> N
         store.store(head, plan, vectors)
 
 
-def undo(store: Store, namespace: str | None) -> Undone:
-    """Take back the last change (of one namespace) that still stands."""
+def undo(store: Store, version: int | None, namespace: str | None) -> Undone:
+    """Take back the change (of one namespace) that made a version; None: the last that stands."""
     if namespace is not None:
         check_named("namespace", namespace)
     with store.lock:
         with store.journal.read() as anything:
             if not anything:  # and none is made
-                find_last_change([])
+                raise _nothing_stands(version)
         # Found and taken back in one transaction: what another process writes is not.
         with store.change() as head:
-            version = find_last_change(store.journal.versions(namespace))
-            _go_back(store, head, version - 1, namespace)
+            step, kept = _take_back(store, head, version, namespace)
             after = store.journal.history(None, namespace, since=head.version)
         store.follow()
-        return Undone(version, store.live.version, after)
+        return Undone(
+            step.versions[-1], store.live.version, after, step.versions[0],
+            kept is not None, tuple(kept or ()),
+        )  # fmt: skip
+
+
+def _take_back(
+    store: Store, head: Head, version: int | None, namespace: str | None
+) -> tuple[Step, Sequence[Record] | None]:
+    """Store what takes back a change: which it was; and, where others came after it had begun,
+    which of its records stay for them.
+
+    Raises:
+        InvalidInputError: none stands, or it is a purge.
+    """
+    standing = Standing.of(store.journal.versions(namespace))
+    for step in reversed(standing.steps):
+        if version is not None and version not in step.versions:
+            continue
+        if step.erases:
+            which = "last change" if version is None else f"change of version {version}"
+            raise InvalidInputError(f"The {which} is a purge: nothing takes it back.", hint=_HINT)
+        if standing.is_alone(step):
+            _go_back(store, head, step.before, namespace)
+            return step, None
+        found = _invert(store, step, standing.void, namespace)
+        if found.lost or found.missing:
+            entries = list_returns(step.before, found.lost, found.missing, APART)
+            store.journal.log(head, entries)
+            return step, [store.live.records[sequence] for sequence in found.kept]
+    raise _nothing_stands(version)
+
+
+def _nothing_stands(version: int | None) -> InvalidInputError:
+    which = "" if version is None else f" of version {version}"
+    return InvalidInputError(f"There is no change{which} to take back.", hint=_HINT)
+
+
+def _invert(store: Store, step: Step, void: Collection[int], namespace: str | None) -> Inverse:
+    """What takes a change back that others came after: all of it but what they changed since."""
+    happened = store.journal.happened_since(step.before, namespace)
+    live = store.live.records
+    found = find_inverse(step, happened, void, live)
+    # Ids are unique among live records.
+    lost, taken = {*found.lost}, list[int]()
+    for record, _ in store.journal.records(found.missing):
+        there = store.live.space(record.namespace).find(record.id)
+        if there is not None and there not in lost:
+            taken.append(record.sequence)
+    return find_inverse(step, happened, void, live, taken) if taken else found
 
 
 def count_purged(store: Store, version: int, namespace: str | None) -> int:
@@ -290,7 +344,7 @@ def import_file(
     work.report = replace(work.report, compared=compare is not None)
     for requests in work.chunks(None if compare is None else 1):
         if compare is None:
-            add(store, requests, note=work.state)
+            add(store, requests, note=work.state, further=work.further)
         else:
             with store.comparing():
                 _add_compared(store, work, [compare(request) for request in requests])
@@ -308,4 +362,5 @@ def _add_compared(store: Store, work: Import, made: Sequence[Request | Receipt])
     def note(receipts: Sequence[Receipt], version: int) -> Mapping[str, str | None]:
         return work.state([*receipts, *known], version)
 
-    add(store, [each for each in made if isinstance(each, Request)], note=note)
+    new = [each for each in made if isinstance(each, Request)]
+    add(store, new, note=note, further=work.further)

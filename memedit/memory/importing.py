@@ -17,6 +17,7 @@ from memedit.core.types import check_named
 from memedit.memory import files
 from memedit.memory.reports import ImportReport, Receipt
 from memedit.memory.requests import Request
+from memedit.memory.standing import FURTHER
 
 CHUNK = 1_024
 _LISTED = 1_000  # refused lines in a report, which is stored with every chunk
@@ -51,6 +52,7 @@ class Import:
         self.name = f"import:{hashlib.sha256(key.encode()).hexdigest()}"
         self.report = ImportReport()
         self.done, self._zone = 0, zone
+        self._first = 0  # the version that its first chunk made; 0: none yet
         self._lines = files.read(path, namespace=namespace, source=source, pin=pin, zone=zone)
 
     def resume(self, state: str | None, undone: Callable[[int], bool]) -> None:
@@ -65,10 +67,10 @@ class Import:
         content = json.loads(state)
         if undone(content.get("version", 0)):
             return
-        self.done = content["done"]
+        self.done, self._first = content["done"], content.get("first", 0)
         report = content["report"] | {"resumed_at": self.done}
         report["refused"] = [tuple(item) for item in report["refused"]]
-        self.report = ImportReport(**report)
+        self.report = ImportReport(**report, change=self._first)
         # Read again, not jumped over: a line of CSV may end within quotes, on a later one.
         for _ in islice(self._lines, self.done):
             pass
@@ -86,6 +88,12 @@ class Import:
             )
             yield [line.request for line in lines if line.request]
 
+    @property
+    def further(self) -> str:
+        """The reason of what the next chunk adds: it goes on with those before it, with which it is
+        taken back; "": it is the first."""
+        return FURTHER.format(self._first) if self._first else ""
+
     def state(self, receipts: Sequence[Receipt], version: int) -> dict[str, str | None]:
         """Count the chunk's receipts; the meta entry to store with them at this version."""
         new = [receipt for receipt in receipts if receipt.status == "added"]
@@ -100,9 +108,11 @@ class Import:
             open_end=self.report.open_end + sum(bool(r.open_end) for r in new),
             open_start=self.report.open_start + sum(bool(r.open_start) for r in dated),
         )
+        self._first = self._first or (version if added else 0)
+        self.report = replace(self.report, change=self._first)
         told = asdict(self.report)
         # Of this run; an older version would not know them.
-        for name in ("compared", "open_end", "open_start"):
+        for name in ("compared", "open_end", "open_start", "change"):
             del told[name]
-        content = {"done": self.done, "version": version, "report": told}
+        content = {"done": self.done, "version": version, "report": told, "first": self._first}
         return {self.name: json.dumps(content, ensure_ascii=False)}

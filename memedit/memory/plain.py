@@ -63,13 +63,8 @@ def plain_event(event: Event) -> dict[str, Any]:
         "reason": event.reason,
         "record": plain_record(event.record),
         "other": event.other and event.other.id,
-        "replaces": event.other.id if _took_over(event) and event.other else None,
+        "replaces": event.other.id if event.took_place and event.other else None,
     }
-
-
-def _took_over(event: Event) -> bool:
-    """Whether a record was put in another's place; a shortened copy has a reason."""
-    return event.kind == "add" and not event.reason
 
 
 def plain_undone(undone: Undone, most: int | None = None) -> dict[str, Any]:
@@ -79,9 +74,15 @@ def plain_undone(undone: Undone, most: int | None = None) -> dict[str, Any]:
         most: How many edits are listed of those that left, and of those in force again; None: all.
             Then their totals are told, too.
     """
-    told: dict[str, Any] = {"undone": undone.change, "version": undone.version}
-    for name, kind in (("forgotten", "forget"), ("restored", "restore")):
-        found = [event.record for event in undone.events if event.kind == kind]
+    told: dict[str, Any] = {
+        "undone": undone.change, "first": undone.before + 1, "version": undone.version,
+        "apart": undone.apart, "again": undone.again,
+    }  # fmt: skip
+    lists = {
+        name: [event.record for event in undone.events if event.kind == kind]
+        for name, kind in (("forgotten", "forget"), ("restored", "restore"))
+    }
+    for name, found in (lists | {"kept": list(undone.kept)}).items():
         told[name] = [plain_record(record) for record in found[:most]]
         if most is not None:
             told[f"{name}_total"] = len(found)
@@ -102,6 +103,7 @@ def plain_report(report: ImportReport, version: int) -> dict[str, Any]:
         "open_start": report.open_start,
         "open_end": report.open_end,
         "compared": report.compared,
+        "change": report.change or None,
         "version": version,
     }
 

@@ -99,20 +99,46 @@ class Event:
     reason: str = ""
     other: Record | None = None
 
+    @property
+    def took_place(self) -> bool:
+        """Whether the record was put into the place of the other: shortened copies of that, and the
+        like, have a reason, as has (``import``) what a file goes on with."""
+        plain = not self.reason or self.reason.startswith("import ")
+        return self.kind == "add" and self.other is not None and plain
+
 
 @dataclass(frozen=True, slots=True)
 class Undone:
     """What a change that was taken back leaves.
 
     Attributes:
-        change: The version of the change; :meth:`EditMemory.restore` of it brings the change again.
+        change: The version of the change, of several the last one.
         version: The memory's version now.
         events: What happened: what left, what is in force again.
+        first: The version with which the change began: a file makes several, one for every thousand
+            lines or so. 0: it made one.
+        apart: Others came after the change had begun, and their changes stay: the memory is not as
+            it was before it. Then the version before this one brings the change again.
+        kept: Records of the change that stay, as others have changed since what holds at other
+            times of the same facts; each can be forgotten by its id.
     """
 
     change: int
     version: int
     events: Sequence[Event]
+    first: int = 0
+    apart: bool = False
+    kept: tuple[Record, ...] = ()
+
+    @property
+    def before(self) -> int:
+        """The version before the change."""
+        return (self.first or self.change) - 1
+
+    @property
+    def again(self) -> int:
+        """The version whose return brings the change again."""
+        return self.version - 1 if self.apart else self.change
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +158,8 @@ class ImportReport:
         compared: Whether each line was compared in other words with what is in force, and so with
             those before it (``compare=True``, ``--compare``); else only the same prompt, or subject
             and wording, replaces.
+        change: The version that it made first; 0: nothing was added. :meth:`EditMemory.undo` of it
+            takes back all that the file brought.
     """
 
     added: int = 0
@@ -144,6 +172,7 @@ class ImportReport:
     open_end: int = 0
     compared: bool = False
     open_start: int = 0
+    change: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,53 +6,27 @@ been made then: what would hold again after an edit that is purged has its time.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from itertools import groupby
 
-from memedit.core.errors import InvalidInputError
 from memedit.core.types import Record, Vectors
 from memedit.memory.journal.reading import JournalReader
-from memedit.memory.journal.rows import Change, Entry, Head
+from memedit.memory.journal.rows import Entry, Head
 from memedit.memory.live.state import LiveSet
 from memedit.memory.meeting import Span, span_of
 from memedit.memory.pieces import Pieces
 from memedit.memory.planning import Plan
-
-_RETURN = "restore {}"
-"""The reason of the events by which a memory goes back to a version."""
-_HINT = "memedit edit history tells what happened, memedit edit restore VERSION goes back to it."
+from memedit.memory.standing import RETURN
 
 
-def list_returns(version: int, lost: Sequence[int], missing: Sequence[int]) -> list[Entry]:
+def list_returns(
+    version: int, lost: Sequence[int], missing: Sequence[int], reason: str = RETURN
+) -> list[Entry]:
     """The events by which a memory goes back to a version: these records leave, those return."""
-    reason = _RETURN.format(version)
+    reason = reason.format(version)
     gone = [Entry("forget", sequence, reason) for sequence in lost]
     return gone + [Entry("restore", sequence, reason) for sequence in missing]
-
-
-def find_last_change(changes: Sequence[Change]) -> int:
-    """The version of the last change that still stands, of a memory's (or a namespace's), oldest
-    first. A return to the version before the change that stood then took it back.
-
-    Raises:
-        InvalidInputError: none stands, or it is a purge.
-    """
-    versions, standing = list[int](), [0]  # of each version, and before all, what stands then
-    for version, group in groupby(changes, lambda change: change.version):
-        reasons = {change.reason for change in group}
-        taken_back = reasons == {_RETURN.format(standing[-1] - 1)}
-        before = bisect_left(versions, standing[-1])
-        standing.append(standing[before] if taken_back else version)
-        versions.append(version)
-    last = standing[-1]
-    if not last:
-        raise InvalidInputError("There is no change to take back.", hint=_HINT)
-    if any(change.kind == "purge" for change in changes if change.version == last):
-        raise InvalidInputError("The last change is a purge: nothing takes it back.", hint=_HINT)
-    return last
 
 
 class Return(Plan):

@@ -62,19 +62,24 @@ class Undoable:
         """
         return changing.restore(self._store, version, namespace)
 
-    def undo(self, *, namespace: str | None = None) -> Undone:
+    def undo(self, version: int | None = None, *, namespace: str | None = None) -> Undone:
         """Take back the last change, whatever it was; asked again, the one before it. Edits that
-        were added at once are one change (a file: one for every thousand lines or so).
+        were added at once are one change, and so is a file, whatever others wrote while it was
+        read in.
+
+        What others changed since the change had begun stays as they left it.
 
         Args:
+            version: One that the change made (:attr:`ImportReport.change` of a file): it need not
+                be the last. None: the last change.
             namespace: The last change of this one; the others stay as they are. Where all are
                 asked to go back afterwards, this was the last change: it comes again.
 
         Raises:
-            InvalidInputError: there is no change that still stands, or it is a purge, which nothing
-                takes back.
+            InvalidInputError: there is no change that still stands, or nothing of this one does, or
+                it is a purge, which nothing takes back.
         """
-        return changing.undo(self._store, namespace)
+        return changing.undo(self._store, version, namespace)
 
     def count_purged(self, version: int, *, namespace: str | None = None) -> int:
         """How many edits that were in force at ``version`` were purged since: nothing brings them

@@ -300,6 +300,9 @@ class Restore(_Ours):
 
 
 class Undo(_Ours):
+    version: Version | None = Field(
+        None, description="Made by the change that is taken back; null: the last change."
+    )
     if_version: Version | None = Field(
         None, description="Only if nothing of the namespace changed after this version."
     )

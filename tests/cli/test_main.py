@@ -274,6 +274,26 @@ def test_a_restore_tells_what_a_purged_edit_had_replaced(run: Run) -> None:
     assert (back["edits"], back["purged"], back["unanswered"]) == (1, 0, [])
 
 
+def test_a_file_is_taken_back_by_its_version(run: Run, tmp_path: Path) -> None:
+    added(run, "The mayor of Graz is", "Ann")
+    file = tmp_path / "edits.jsonl"
+    rows = [{"prompt": f"The mayor of T{n} is", "target_new": "Ann"} for n in range(1_100)]
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    assert "edit undo 2 takes all of it back" in run("edit", "import", str(file)).stderr
+    history = run("edit", "history", "--limit", "1").stdout
+    assert "(import 2)" in history
+    added(run, "The mayor of Linz is", "Bo")
+    undone = run("edit", "undo", "2")
+    assert "Taken back: 1,080 more." in undone.stdout
+    assert "came after the change had begun; memedit edit restore 4 brings" in undone.stderr
+    left = told(run("edit", "list", "--json"))
+    assert [each["prompt"] for each in left["edits"]] == [
+        "The mayor of Linz is", "The mayor of Graz is"
+    ]  # fmt: skip
+    assert "no change of version 2" in run("edit", "undo", "2", code=2).stderr
+    assert "Taken back" in run("edit", "undo").stdout
+
+
 def test_what_is_forgotten_together_is_undone_together(run: Run) -> None:
     price = ("Shipping costs", "--subject", "Shipping", "--target")
     added(run, *price, "5 euros")

@@ -36,7 +36,10 @@ from memedit.memory.journal.schema import events, keys, meta, payloads, records,
 Row = Mapping[str, Any]
 """A row of ``records``."""
 _KEPT = ("sequence", "version", "namespace", "id")
-_OWN_REASON = re.compile(r"restore \d+|renamed|shortened|resumed|extended|in place|refit|document|")
+_OWN_REASON = re.compile(
+    r"restore \d+(?:, later changes kept)?|import \d+|renamed|shortened|resumed|extended|in place|"
+    r"refit|document|"
+)
 """Reasons that memedit gives; others are people's words."""
 _CHUNK = 5_000  # SQLite takes at most 32,766 values in one statement
 T = TypeVar("T")

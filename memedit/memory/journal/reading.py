@@ -25,6 +25,7 @@ from memedit.memory.journal.rows import (
     REFIT,
     RESUMED,
     Change,
+    Happened,
     Head,
     KeyRow,
     PayloadRow,
@@ -394,6 +395,15 @@ class JournalReader(JournalConnection):
             log = log.join(records, events.c.sequence == records.c.sequence)
             log = log.where(records.c.namespace == namespace)
         return [Change(*row) for row in self._all(log.order_by(events.c.version))]
+
+    def happened_since(self, version: int, namespace: str | None) -> list[Happened]:
+        """What happened (to records of one namespace) after a version, in order."""
+        columns = (events.c.version, events.c.kind, events.c.sequence, events.c.other)
+        log = select(*columns).where(events.c.version > version)
+        if namespace is not None:
+            log = log.join(records, events.c.sequence == records.c.sequence)
+            log = log.where(records.c.namespace == namespace)
+        return [Happened(*row) for row in self._all(log.order_by(events.c.id))]
 
     def history(self, id: str | None, namespace: str | None, since: int = 0) -> list[Event]:
         """The events of every record with this id (None: all) after a version, oldest first."""

@@ -117,6 +117,15 @@ class Change(NamedTuple):
     reason: str
 
 
+class Happened(NamedTuple):
+    """An event, by numbers alone."""
+
+    version: int
+    kind: str
+    sequence: int
+    other: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """Where the journal stands: the largest version, event, sequence, key and relation ids."""

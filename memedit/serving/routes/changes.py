@@ -154,10 +154,11 @@ class Editor:
 
     def _undo(self, body: Mapping[str, Any]) -> Outcome:
         memory = self.service.memory
-        self._check_unchanged(Undo.model_validate(body))
+        wanted = Undo.model_validate(body)
+        self._check_unchanged(wanted)
         with self._change("undo") as outcome:
             try:
-                undone = memory.undo(namespace=self.namespace)
+                undone = memory.undo(wanted.version, namespace=self.namespace)
             except InvalidInputError as error:  # none stands, or it is a purge
                 message = f"{error.message} GET /v1/history tells what happened."
                 raise ApiError(409, message, code="nothing_to_undo") from error
@@ -322,7 +323,7 @@ def change(
     if service.settings.bare:
         raise ApiError(409, "This server holds no edits.", code="no_memory")
     if service.settings.approval:
-        if action == "undo" and body.get("if_version") is None:
+        if action == "undo" and body.get("if_version") is body.get("version") is None:
             # Who approves it may do so after other changes: it is this one that shall go.
             body = body | {"if_version": service.memory.version}
         with service.audit.change(caller.author, "propose", caller.namespace) as outcome:

@@ -111,7 +111,9 @@ async def restore(writes: Writing, wanted: Restore) -> JSONResponse:
 async def undo(writes: Writing, wanted: Undo | None = None) -> JSONResponse:
     """Take back the namespace's last change, whatever it was; asked again, the one before it.
 
-    A proposal keeps to the change that was the last when it was made."""
+    A file is one change. What others changed since the change had begun stays (`apart`); `kept` are
+    edits of the change that therefore stay. A proposal keeps to the change that was the last when
+    it was made."""
     return _result(*await writes.change("undo", {} if wanted is None else wanted.model_dump()))
 
 

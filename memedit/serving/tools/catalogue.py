@@ -104,7 +104,8 @@ async def _forget_fact(writes: Writes, given: One) -> dict[str, Any]:
 async def _undo_change(writes: Writes, given: Undo) -> dict[str, Any]:
     """Take back the last change, whatever it was and whoever made it; called again, the one before
     it. What left is under "forgotten", what is in force again under "restored". With the "version"
-    that your change returned as if_version nothing is taken back that was changed after it."""
+    that your change returned as if_version nothing is taken back that was changed after it; as
+    version it is your change that is taken back, and what others changed since stays."""
     return await _change(writes, "undo", given.model_dump())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 from datetime import date
@@ -454,7 +455,6 @@ def test_the_last_change_is_taken_back(tmp_path: Path) -> None:
         assert ok(await client.get("/v1/edits"))["total"] == 0
         assert [r.id for r in service.memory.records("other")] == [elsewhere.id]
         assert (await client.post("/v1/undo", json={"to": 3})).status_code in (400, 422)
-        # In one change; an import makes several where the machine is busy.
         service.memory.add_many([Edit.from_statement(f"Room {n} is blue.") for n in range(120)])
         all_of_it = ok(await client.post("/v1/undo"))
         assert all_of_it["forgotten_total"] == 120 > len(all_of_it["forgotten"]) == 100
@@ -472,6 +472,47 @@ def test_the_last_change_is_taken_back(tmp_path: Path) -> None:
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     undone = [e.get("undone") for e in entries if (e["action"], e["phase"]) == ("undo", "done")]
     assert undone == [3, 1, 6]
+
+
+def test_a_file_is_taken_back_whatever_came_after_it() -> None:
+    lines = [json.dumps({"statement": f"Room {n} is blue."}) for n in range(2_100)]
+    held, (ann, bo), _ = ring(("read", "edit"), ("read", "edit"))
+
+    async def work() -> None:
+        async with within(tiny_service()) as client:
+            first = asyncio.create_task(client.post("/v1/import", content="\n".join(lines)))
+            made = [ok(await client.post("/v1/edits", json=CAPITAL), 201)]
+            report = ok(await first)
+            later = {"statement": "The desk is open."}
+            made.append(ok(await client.post("/v1/edits", json=later), 201))
+            back = ok(await client.post("/v1/undo", json={"version": report["change"]}))
+            assert (back["first"], back["forgotten_total"]) == (report["change"], len(lines))
+            assert back["apart"] and (back["kept"], back["kept_total"]) == ([], 0)
+            left = ok(await client.get("/v1/edits"))["data"]
+            assert {row["id"] for row in left} == {each["id"] for each in made}
+            gone = await client.post("/v1/undo", json={"version": report["change"]})
+            assert gone.status_code == 409 and gone.json()["error"]["code"] == "nothing_to_undo"
+            again = ok(await client.post("/v1/restore", json={"version": back["again"]}))
+            assert again["edits"] == len(lines) + 2
+
+    async def propose() -> None:
+        async with within(tiny_service(keys=held, approval=True)) as client:
+            a, b = ({"Authorization": f"Bearer {k}"} for k in (ann, bo))
+
+            async def approve(answer: httpx.Response) -> Any:
+                id = ok(answer, 202)["proposal"]["id"]
+                return ok(await client.post(f"/v1/proposals/{id}/approve", headers=b))["outcome"]
+
+            few = "\n".join(lines[:3])
+            report = await approve(await client.post("/v1/import", headers=a, content=few))
+            wanted = {"version": report["change"]}
+            proposed = await client.post("/v1/undo", headers=a, json=wanted)
+            await approve(await client.post("/v1/edits", headers=a, json=CAPITAL))
+            # It names its change: what came between keeps nobody from approving it.
+            assert (await approve(proposed))["forgotten_total"] == 3
+
+    run(work())
+    run(propose())
 
 
 def test_a_proposal_to_undo_keeps_to_its_change() -> None:

@@ -396,7 +396,8 @@ const may = (scope) => state.scopes.includes(scope) || state.scopes.includes("ad
 
 /** A proposed change, with what the reader's key may do with it: of one's own only take it away. */
 async function proposal(each) {
-  const about = `${PROPOSED[each.action] || each.action}: ${await described(each.body)}`;
+  const exactly = each.action === "undo" && each.body.version != null && "take back the change of version";
+  const about = `${exactly || PROPOSED[each.action] || each.action}: ${await described(each.body)}`;
   const approves = !isMine(each) && may(each.action === "purge" ? "admin" : "edit");
   const who = isMine(each) ? "You proposed this" : `Proposed by ${each.name}`;
   const then = isMine(each) ? " Another person must approve it." : approves ? "" : " Your key may not approve it.";
