@@ -64,10 +64,12 @@ from memedit.editors.prompting.reasoning import (
     find_told,
     think_through,
     work_out,
+    work_out_moments,
 )
 from memedit.editors.prompting.reckoning import asks_once, has_rate, is_plain_sum, is_reckoned
 from memedit.editors.prompting.stale import find_stale
 from memedit.editors.prompting.supposing import judge_supposed
+from memedit.editors.prompting.timesums import may_be_dated
 from memedit.editors.prompting.verdicts import VERDICTS, verdict_of
 
 PLACES = ("before", "after", "reply")
@@ -192,6 +194,10 @@ class Note:
         """Have rows that ask for a sum or a difference worked out: their notes say it."""
         rows, lm = batch.rows, batch.lm
         times = {n: line for n, row in enumerate(rows) if (line := self._work_out_times(row, lm))}
+        dated = [n for n, row in enumerate(rows) if n not in times and self._is_dated(row, lm)]
+        lists = [[fact for _, fact in self._choose(rows[n], lm)] for n in dated]
+        moments = work_out_moments([told[n] for n in dated], lists, batch)
+        times |= {n: line for n, line in zip(dated, moments, strict=True) if line}
         for n, line in times.items():
             told[n] = self._tell(rows[n], lm, line)
         sums = [n for n, row in enumerate(rows) if n not in times and self._is_sum(row, lm)]
@@ -240,6 +246,11 @@ class Note:
         """What comes out of the days and times in a row and in its facts; "": nothing."""
         told = [fact for _, fact in self._choose(row, lm)] if self._is_reply(row) else []
         return work_out_times(row.words, told) if told else ""
+
+    def _is_dated(self, row: Row, lm: LM | None) -> bool:
+        """Whether a row may ask for a day or a time so long before or after another one."""
+        facts = [fact for _, fact in self._choose(row, lm)] if self._is_reply(row) else []
+        return bool(facts) and may_be_dated(row.words, facts)
 
     def _is_sum(self, row: Row, lm: LM | None) -> bool:
         """Whether a row's answer is to be reckoned from what its facts say."""

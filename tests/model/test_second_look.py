@@ -66,19 +66,44 @@ def test_base_and_scope_are_weighed_together(
     hits: dict[str, Hit], bearing: float, odds: float, stays: bool
 ) -> None:
     given = hits | {"head": replace(hits["head"], bearing=bearing)}
-    told = weigh(decided(given), {"head": odds})
+    told = weigh("Who runs it?", decided(given), {"head": odds})
     assert bool(told) is stays
     assert told.candidates[0].second_look == odds and told.candidates[1].second_look is None
 
 
 def test_what_is_near_is_told_where_the_base_needs_it(hits: dict[str, Hit]) -> None:
     nothing = decided(hits, fired="")
-    assert not weigh(nothing, {"paid": TOLD - 0.1})
-    [hit] = weigh(nothing, {"paid": TOLD, "head": -1.0}).informs
+    assert not weigh("Who runs it?", nothing, {"paid": TOLD - 0.1})
+    [hit] = weigh("Who runs it?", nothing, {"paid": TOLD, "head": -1.0}).informs
     assert (hit.record.id, hit.role, hit.second_look) == ("paid", "informs", TOLD)
-    beside = weigh(decided(hits), {"paid": 1.0, "head": 1.0})
+    beside = weigh("Who runs it?", decided(hits), {"paid": 1.0, "head": 1.0})
     assert [h.record.id for h in beside.bearing] == ["head", "paid"]
-    assert weigh(nothing, {}) is nothing
+    assert weigh("Who runs it?", nothing, {}) is nothing
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        ("Who runs it?", ["head"]),
+        (Conversation("Who runs it and when?\nBo does.", "sure?"), ["head"]),
+        ("Who runs it, and when are wages paid?", ["head", "paid"]),
+        ("Write a mail to Tom about wages.", ["head", "paid"]),
+        ("Who runs it? When are wages paid?", ["head", "paid"]),
+    ],
+)
+def test_where_one_thing_is_asked_what_bears_much_less_is_not_told(
+    hits: dict[str, Hit], query: str, left: list[str]
+) -> None:
+    both = replace(decided(hits), informs=(replace(hits["paid"], role="informs", bearing=0.5),))
+    told = weigh(query, both, {"head": 0.8, "paid": 0.2})
+    assert [hit.record.id for hit in told.bearing] == left
+    near = weigh(query, both, {"head": 0.8, "paid": 1.4})
+    assert len(near.bearing) == 2
+    # One that is sure is not looked at, and a document's passage is not compared.
+    sure = replace(both, hits=(replace(hits["head"], bearing=0.99),))
+    assert [hit.record.id for hit in weigh(query, sure, {"paid": 0.2}).bearing] == left
+    doubted = replace(both, hits=(replace(hits["head"], bearing=0.9),))
+    assert len(weigh(query, doubted, {"paid": 0.2}).bearing) == 2
 
 
 def test_a_chat_is_shown_with_what_was_said_before() -> None:

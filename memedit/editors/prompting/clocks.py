@@ -43,7 +43,13 @@ _AHEAD = re.compile(
     re.IGNORECASE,
 )
 """Behind a span that counts from its end."""
-_LOOKED_AT = 60
+_BEFORE = re.compile(
+    r"(?:^|[.;:] )\W{0,3}(?:before|prior to|ahead of) (?!\d|noon\b|midday\b|midnight\b)"
+    r"[^.;:\d]{1,80}$",
+    re.IGNORECASE,
+)
+"""In front of one: "Before an operation dogs must fast for 9 hours"."""
+_LOOKED_AT, _READ = 60, 200
 NOON, DAY_MINUTES = 12, 24 * 60
 
 
@@ -131,7 +137,8 @@ def find_spans(text: str) -> Iterator[Span]:
         name = next(_UNITS[key] for key in ("mo", *_UNITS) if unit.startswith(key))
         ahead = _AHEAD.match(text[each.end() : each.end() + _LOOKED_AT])
         alone = ahead is not None and ahead["alone"] is not None
-        yield Span(int(each["number"]), name, ahead is not None, alone, each.span())
+        counts_back = ahead is not None or _BEFORE.search(text[: each.start()][-_READ:]) is not None
+        yield Span(int(each["number"]), name, counts_back, alone, each.span())
 
 
 def tells_more(text: str) -> bool:

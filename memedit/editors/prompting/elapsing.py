@@ -30,7 +30,7 @@ from memedit.editors.prompting.wording import SMALL, fold_words, form_of, write_
 
 _MINUTES = {"minute": 1, "hour": 60}
 _DAYS = {"day": 1, "week": 7}
-_OTHER_DAYS = re.compile(
+OTHER_DAYS = re.compile(
     r"\b(?:working|business|school|opening|week|bank|trading)[ -]?days?\b|"
     r"\b(?:exclud\w*|except\w*|weekends?|sundays?|saturdays?|(?:bank|public) holidays?|"
     r"mon(?:day)?[-–]fri)\b",
@@ -120,6 +120,11 @@ def work_out_times(words: str, facts: Sequence[str]) -> str:
     return line or (_count_between(asked, told) if between else "")
 
 
+def asks_when(words: str) -> bool:
+    """Whether words ask for a day or a time."""
+    return _WHEN.search(words) is not None
+
+
 def _tell_one(lines: Iterator[str]) -> str:
     """The one line that there is; of two that differ nobody knows which is asked."""
     found = {line for line in lines if line}
@@ -129,14 +134,13 @@ def _tell_one(lines: Iterator[str]) -> str:
 def _add_to_day(words: str, fact: str) -> str:
     days, spans = find_days(words), [s for s in find_spans(fact) if s.unit not in _MINUTES]
     own = [span for span in find_spans(words) if span.unit not in _MINUTES]
-    if len(days) != 1 or len(spans) != 1 or own or find_days(fact) or _OTHER_DAYS.search(fact):
+    if len(days) != 1 or len(spans) != 1 or own or find_days(fact) or OTHER_DAYS.search(fact):
         return ""
     [day], [span] = days, spans
     way = find_way(words, day.at, fact, span)
-    if not way or (day.year is None and not _fits_a_year(span)):
+    if not way:
         return ""
-    found = {_move(day, span, year, way) for year in ((day.year,) if day.year else (2023, 2024))}
-    if len(found) != 1 or (end := found.pop()) is None:  # it depends on the 29th of February
+    if (end := add_to_date(day, span, way)) is None:
         return ""
     if way > 0 and span.unit not in _DAYS and day.day == 1 and _runs(fact):
         # What runs from the first of a month ends with one.
@@ -144,6 +148,15 @@ def _add_to_day(words: str, fact: str) -> str:
         return f"{span} from {day} end{'s' if span.number == 1 else ''} on {eve}."
     told = "before" if way < 0 else "from" if span.unit in ("month", "year") else "after"
     return f"{span} {told} {day} is {end}."
+
+
+def add_to_date(day: Day, span: Span, way: int) -> Day | None:
+    """The day so long after another one (``way`` 1), or before it (-1); None where it depends on
+    a year that is not told."""
+    if day.year is None and not _fits_a_year(span):
+        return None
+    found = {_move(day, span, year, way) for year in ((day.year,) if day.year else (2023, 2024))}
+    return found.pop() if len(found) == 1 else None  # it depends on the 29th of February
 
 
 def _fits_a_year(span: Span) -> bool:

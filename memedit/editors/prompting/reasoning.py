@@ -15,7 +15,7 @@ from dataclasses import replace
 from memedit.core.calls import Batch, Row
 from memedit.core.errors import ContextOverflowError
 from memedit.core.suspicion import find_in_texts
-from memedit.editors.prompting import formulas
+from memedit.editors.prompting import formulas, timesums
 from memedit.editors.prompting.arithmetic import mend_sums
 from memedit.editors.prompting.claims import concludes_falsely
 from memedit.editors.prompting.comparing import Verdict
@@ -89,6 +89,24 @@ def work_out(
     for n, thought in zip(open_ones, said, strict=True):
         found[n] = plain(find_result(thought), tokenizer)
     return found
+
+
+def work_out_moments(rows: Sequence[Row], told: Sequence[Sequence[str]], batch: Batch) -> list[str]:
+    """The day or the time that comes out of a sum that the base writes for each row, as one line;
+    "" where it writes none.
+
+    Args:
+        rows: Chats, with their notes.
+        told: For each its facts.
+        batch: Theirs; its base writes.
+    """
+    asked = [replace(row, prompt=row.prompt + timesums.ASKED) for row in rows]
+    begins = [formulas.BEGINS] * len(rows)
+    lines = _think_on(asked, begins, batch, most=timesums.MOST_NEW)
+    return [
+        timesums.work_out_moment(line, facts, row.words)
+        for line, facts, row in zip(lines, told, rows, strict=True)
+    ]
 
 
 def _write_formulas(rows: Sequence[Row], told: Sequence[str], batch: Batch) -> list[str]:

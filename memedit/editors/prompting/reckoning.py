@@ -41,6 +41,7 @@ _OTHER_FORM = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """A text to be read or written, or a choice."""
+_SEVERAL = re.compile(r"\band\b|[&+/]|\b(?:both|also|plus|as well)\b", re.IGNORECASE)
 _PLAIN_SUM = re.compile(
     r"(?:(?:hi|hey|so|and|ok|please)\W+){0,3}(?:(?:what(?:['’]s| is| are| do| does)|how much "
     r"(?:is|are)|calculate|compute|work out|solve|add|multiply|divide|subtract|tell me)\s)?\s*"
@@ -89,6 +90,11 @@ def asks_once(words: str) -> bool:
         r"\b(?:explain|step by step|steps|show (?:your|the))\b", words, re.IGNORECASE
     )
     return words.count("?") <= 1 and len(openly) <= 1 and not explained
+
+
+def asks_for_one(words: str) -> bool:
+    """Whether one fact may answer: one thing is asked, in a question and no other form."""
+    return asks_once(words) and not (_OTHER_FORM.search(words) or _SEVERAL.search(words))
 
 
 def counts(words: str) -> bool:

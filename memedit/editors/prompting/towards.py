@@ -170,6 +170,11 @@ def asks_for(words: str, fact: str, known: frozenset[str] = frozenset()) -> bool
     return verbs - known <= told
 
 
+def lasts_days(fact: str) -> bool:
+    """Whether a fact tells how long an event lasts, whose first day is one of its days."""
+    return _EVENT.search(fact) is not None
+
+
 def _names_other(words: str, moment: tuple[int, int], clause: str, fact: str) -> bool:
     """Whether words name another day or time beside a moment, or another turn of a thing than a
     fact does."""

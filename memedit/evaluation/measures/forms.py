@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html.parser import HTMLParser
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -30,6 +31,8 @@ _LEAK = re.compile(
     r"(?:current|up-to-date) facts\b[^\n:]{0,60})\s*:|<\|im_|<\|end"
 )
 _ITEM = re.compile(r"^(\s*)(?:[-*•–+]|\(?\d{1,2}[.):]|\(?[a-z][.)])\s+\S")
+_RULE = re.compile(r"\|?(?: *:?-{2,}:? *\|)+(?: *:?-{2,}:? *)?")
+"""Under the heads of a Markdown table."""
 _FENCE = re.compile(r"```[\w+-]*[^\S\n]*\n?(.*?)```", re.DOTALL)
 # Behind three letters, at least: "Dr." and "e.g." end no sentence.
 _SENTENCE = re.compile(r"(?<=[\w\"')]{3})[.!?]+[\"')]*\s+(?=[^\s\d])")
@@ -161,8 +164,20 @@ def _mail(answer: str, min_words: int = 20) -> bool:
 
 
 def _list(answer: str, n: int | None = None, min: int = 1) -> bool:
-    count = len(items(answer))
-    return count >= min if n is None else count == n
+    counts = _count_cells(answer) or {len(items(answer))}
+    return max(counts) >= min if n is None else n in counts
+
+
+def _count_cells(answer: str) -> set[int]:
+    """How many things a Markdown table holds, by its rows; of a single row by its columns, too.
+    Empty: there is no table."""
+    lines = [line.strip() for line in answer.splitlines()]
+    ruled = next((at for at, line in enumerate(lines) if _RULE.fullmatch(line)), None)
+    if ruled is None:
+        return set()
+    body = list(takewhile(lambda line: "|" in line, lines[ruled + 1 :]))
+    columns = len(body[0].strip("|").split("|")) if len(body) == 1 else len(body)
+    return {len(body), columns}
 
 
 def items(answer: str) -> list[str]:

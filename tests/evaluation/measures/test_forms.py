@@ -172,6 +172,17 @@ def test_what_leaks_keeps_no_form() -> None:
     assert has_form({"type": "reply"}, "In fact, it is 45 days.")
 
 
+def test_a_table_is_a_list_of_its_rows_or_one_row_of_its_columns() -> None:
+    head = "Sure, here it is:\n\n| Entry | Audio | Closed |\n|---|:---:|----|\n"
+    one = f"{head}| 17 euros | 4 euros | Wednesday |\n\nCome and see us."
+    two = f"{head}| a | b | c |\n| d | e | f |"
+    assert has_form({"type": "list", "n": 3}, one) and not has_form({"type": "list", "n": 2}, one)
+    assert has_form({"type": "list", "n": 2}, two) and not has_form({"type": "list", "n": 3}, two)
+    assert has_form({"type": "list", "min": 2}, two) and not has_form({"type": "list", "n": 4}, two)
+    assert not has_form({"type": "list"}, head)
+    assert has_form({"type": "list", "n": 2}, "A | B\n--|--\nx | y")
+
+
 def test_items_of_a_list() -> None:
     assert len(items("* a\n  * b\n* c")) == 2
     assert items("Sure:\nLyon\nMadrid") == ["Lyon", "Madrid"]
