@@ -305,6 +305,13 @@ class LM(Protocol):
         """The model without any edits."""
 
     @property
+    def window(self) -> int | None:
+        """Longest sequence the base accepts, in tokens; None if its config does not say."""
+
+    def next_logits(self, batch: Batch) -> Tensor:
+        """[B, V] float32 logits of what comes after every row, as the base has them."""
+
+    @property
     def kept(self) -> dict[Any, Any]:
         """A place for what is computed once of the original model; keys name every input."""
 

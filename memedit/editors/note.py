@@ -46,6 +46,7 @@ from memedit.editors.prompting.former import (
     find_supposed,
 )
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
+from memedit.editors.prompting.judging import goes_by_day, judge
 from memedit.editors.prompting.notes import (
     WORDINGS,
     Room,
@@ -182,13 +183,30 @@ class Note:
         )
 
     def _conclude(self, told: list[Row], batch: Batch) -> None:
-        """Have rows that ask for a yes or no thought through: they begin with what comes out."""
-        rows = batch.rows
+        """Have rows that ask for a yes or no judged, or thought through: they begin with what comes
+        out."""
+        rows, lm = batch.rows, batch.lm
+        assert lm is not None
         open_ones = [n for n, row in enumerate(rows) if self._is_open(row)]
         asked = [replace(rows[n], prompt=drop_order(rows[n].prompt)) for n in open_ones]
-        verdicts = think_through([self._tell(row, batch.lm) for row in asked], batch)
+        verdicts = judge(
+            [row.words for row in asked], [self._list_facts(row, lm) for row in asked],
+            [_find_said(row) for row in asked], lm,
+        )  # fmt: skip
+        left = [at for at, verdict in enumerate(verdicts) if verdict is None]
+        thoughts = think_through([self._tell(asked[at], lm) for at in left], batch)
+        for at, verdict in zip(left, thoughts, strict=True):
+            verdicts[at] = verdict
         for n, verdict in zip(open_ones, verdicts, strict=True):
             told[n] = replace(told[n], opens=self._weights(rows[n], verdict))
+
+    def _list_facts(self, row: Row, lm: LM) -> list[str]:
+        """What a question is judged by, the best last; nothing where it may go by the day that a
+        system prompt names."""
+        if goes_by_day(row.words, head(row)):
+            return []
+        chosen = self._choose(row, lm)
+        return [self._deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
 
     def _reckon(self, told: list[Row], batch: Batch) -> None:
         """Have rows that ask for a sum or a difference worked out: their notes say it."""
@@ -395,6 +413,11 @@ class Note:
         if not alone or judges or row.target is not None or None in objects:
             return ()
         return tuple(dict.fromkeys(object.strip() for object in objects if object is not None))
+
+
+def _find_said(row: Row) -> str:
+    """The user's earlier words in a chat."""
+    return "" if row.turn is None else row.turn.chat.collect_asked(row.turn.before)
 
 
 def _find_former(row: Row, hit: Hit) -> str:

@@ -161,7 +161,7 @@ class Answering:
             return [Decision() for _ in queries]
         view, store = self.view, self.store
 
-        look = partial(look_again, engine=self.engine, render=self._render) if self.looks else None
+        look = partial(look_again, engine=self.engine) if self.looks else None
 
         def decide(texts: Sequence[str]) -> list[Decision]:
             return self.decider.decide(texts, view.namespace, view.as_of, store, look)

@@ -14,19 +14,15 @@ is near to. The worked examples before them are read once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from memedit.core.calls import Batch, Row
-from memedit.core.chat import has_template, thinks_aloud
-from memedit.core.errors import InvalidInputError
 from memedit.core.passages import Conversation
 from memedit.core.types import Decision, Hit
 from memedit.editors.prompting.choosing import family
 from memedit.editors.prompting.reckoning import asks_for_one
-from memedit.model.prompts import Messages
+from memedit.engine.polls import Poll, Shown, measure_odds
 from memedit.scope.own_words import is_own_text
 
 if TYPE_CHECKING:  # torch, which a server in front of another one begins without
@@ -34,8 +30,6 @@ if TYPE_CHECKING:  # torch, which a server in front of another one begins withou
 
 Look = Callable[[Sequence[str], Sequence[Decision], str], list[Decision]]
 """Queries, what is decided of them, and whose assistant answers; what is decided then."""
-Render = Callable[[Messages], str]
-"""A chat as the base's template writes it, up to where its reply begins."""
 NEAR, MOST = 0.08, 3
 """Probability from which an edit that did not fire is looked at, and how many of them."""
 BEARING, STAYS = 0.4, 0.0
@@ -49,14 +43,12 @@ TOLD = 0.6
 _KNOWN, _SCALE = frozenset({"qwen2-28x1536"}), (0.63, -0.10)
 """The base for which these were chosen (Qwen2.5-Coder-1.5B), and its mean log odds of the cases
 below that are needed, and of those that are not."""
-_SURE, _LEAST, _TOGETHER = 0.97, 1e-3, 8
-"""Probability from which no odds that were seen outweigh it, that counts at least, and questions of
-one pass."""
+_SURE, _LEAST = 0.97, 1e-3
+"""Probability from which no odds that were seen outweigh it, and that counts at least."""
 _SURE_SUM = 2.0
 """What both say together of one that is sure: a little over what they say of that probability."""
 _LONGEST, _BEFORE = 1_200, 600
 """Characters of a fact or a request, and of what was said before it, that are read."""
-_MARK = "\u2042"
 _ORDER = (
     "You decide whether a stored fact is needed to answer a request. A fact about another firm, "
     "product, person, day or detail than the one asked about is not needed. Answer yes or no."
@@ -88,29 +80,30 @@ _SHOWN = (
      "pack", "yes"),
 )  # fmt: skip
 _CASES = (
-    (True, "", "Parking costs 3 euros an hour",
-     "how much do i pay if i leave the car for two hours"),
-    (True, "Marlow Water", "The engineer for the north of Marlow Water's district is Pia Lund",
-     "who comes to fix the pipe up in the north? need a name"),
-    (True, "", "The museum is closed on Mondays",
-     "thinking of coming on Monday around noon, is that ok?"),
-    (True, "Tessel Bank", "Customers of Tessel Bank reach the hotline under 0800 220 114",
-     "my card is gone, where do I call"),
-    (True, "", "Assistant doctors get 31 days of leave",
-     "Anna has just started as an assistant doctor. Please tell her in two lines how many days off "
-     "she has."),
-    (False, "", "Parking costs 3 euros an hour", "where can i park my bike"),
-    (False, "Marlow Water", "The engineer for the north of Marlow Water's district is Pia Lund",
-     "and for the south?"),
-    (False, "", "The museum is closed on Mondays", "who painted the Night Watch"),
-    (False, "Tessel Bank", "Customers of Tessel Bank reach the hotline under 0800 220 114",
-     "I'm with Orvia Bank. Which number do I ring there?"),
-    (False, "", "Assistant doctors get 31 days of leave",
-     "how long does it take to become a doctor in general"),
+    ("", "Parking costs 3 euros an hour",
+     "how much do i pay if i leave the car for two hours", "yes"),
+    ("Marlow Water", "The engineer for the north of Marlow Water's district is Pia Lund",
+     "who comes to fix the pipe up in the north? need a name", "yes"),
+    ("", "The museum is closed on Mondays",
+     "thinking of coming on Monday around noon, is that ok?", "yes"),
+    ("Tessel Bank", "Customers of Tessel Bank reach the hotline under 0800 220 114",
+     "my card is gone, where do I call", "yes"),
+    ("", "Assistant doctors get 31 days of leave",
+     "Anna has just started as an assistant doctor. Please tell her in two lines how many days"
+     " off she has.", "yes"),
+    ("", "Parking costs 3 euros an hour",
+     "where can i park my bike", "no"),
+    ("Marlow Water", "The engineer for the north of Marlow Water's district is Pia Lund",
+     "and for the south?", "no"),
+    ("", "The museum is closed on Mondays",
+     "who painted the Night Watch", "no"),
+    ("Tessel Bank", "Customers of Tessel Bank reach the hotline under 0800 220 114",
+     "I'm with Orvia Bank. Which number do I ring there?", "no"),
+    ("", "Assistant doctors get 31 days of leave",
+     "how long does it take to become a doctor in general", "no"),
 )  # fmt: skip
-"""What a base must tell apart to be heard: (the fact is needed, whose assistant, fact, request)."""
-_APART = 23
-"""Of the 25 pairs of one that is needed and one that is not, so many in the right order."""
+"""What a base must tell apart to be heard: (whose assistant, fact, request, whether the fact is
+needed)."""
 
 
 def ask_about(query: str, fact: str, house: str = "") -> str:
@@ -202,109 +195,12 @@ def _sum(hit: Hit) -> float:
     return hit.second_look + BEARING * math.log(chance / (1 - chance))
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What stands around a question to the base.
-
-    Attributes:
-        prefix: The order and the worked examples.
-        closes: What stands behind it, up to where the reply begins.
-        words: Ids of the tokens with which yes begins, and of those with which no does.
-        scale: The base's mean odds of what is needed in the cases of ours, and of what is not.
-    """
-
-    prefix: str
-    closes: str
-    words: tuple[tuple[int, ...], tuple[int, ...]]
-    scale: tuple[float, float] = _SCALE
-
-    @classmethod
-    def of(cls, engine: Engine, render: Render) -> Frame | None:
-        """That of a base; None where it takes no such chats, or does not begin with its answer."""
-        if not has_template(engine.tokenizer) or thinks_aloud(engine.tokenizer):
-            return None
-        order = {"role": "system", "content": _ORDER}
-        shown = [
-            {"role": role, "content": content}
-            for house, fact, asked, answer in _SHOWN
-            for role, content in (("user", ask_about(asked, fact, house)), ("assistant", answer))
-        ]
-        messages = [order, *shown, {"role": "user", "content": _MARK}]
-        try:
-            text = render(messages)
-        except InvalidInputError:  # a template that knows no system's turn
-            first = {"role": "user", "content": f"{_ORDER}\n\n{shown[0]['content']}"}
-            text = render([first, *messages[2:]])
-        prefix, mark, closes = text.partition(_MARK)
-        words = tuple(_first_tokens(engine, word) for word in ("yes", "no"))
-        if not mark or not all(words) or {*words[0]} & {*words[1]}:
-            return None
-        return cls(prefix, closes, (words[0], words[1])).fit(engine)
-
-    def fit(self, engine: Engine) -> Frame | None:
-        """The same for a base's own leaning to yes or no; None where it does not tell our cases
-        apart, or has no room for them."""
-        if family(engine.base) in _KNOWN:
-            return self
-        asked = [ask_about(request, fact, house) for _, house, fact, request in _CASES]
-        odds = measure_odds(asked, self, engine)
-        needed = [o for o, case in zip(odds, _CASES, strict=True) if case[0] and o is not None]
-        others = [o for o, case in zip(odds, _CASES, strict=True) if not case[0] and o is not None]
-        if sum(yes > no for yes in needed for no in others) < _APART:
-            return None
-        scale = fmean(needed), fmean(others)
-        return replace(self, scale=scale) if scale[0] > scale[1] else None
-
-    def adjust(self, odds: float) -> float:
-        """A base's log odds as those of the base for which the limits were chosen."""
-        needed, others = self.scale
-        share = (odds - others) / (needed - others)
-        return _SCALE[1] + share * (_SCALE[0] - _SCALE[1])
-
-
-def _first_tokens(engine: Engine, word: str) -> tuple[int, ...]:
-    """Ids of the tokens with which a word may begin, in small letters or with a capital."""
-    forms = (form for own in (word, word.capitalize()) for form in (own, f" {own}"))
-    ids = (engine.codec.ids(form)[:1] for form in forms)
-    return tuple({int(each[0]) for each in ids if engine.codec.text(each).strip()})
-
-
-def measure_odds(asked: Sequence[str], frame: Frame, engine: Engine) -> list[float | None]:
-    """The base's log odds of yes against no to each question; None where its window has no room.
-
-    Args:
-        asked: Of :func:`ask_about`.
-        frame: What stands around them.
-        engine: The base.
-    """
-    guard = engine.codec.controls.guard
-    rows = [
-        Row(guard({"role": "user", "content": each})["content"] + frame.closes) for each in asked
-    ]
-    room = math.inf if engine.window is None else engine.window - _size(frame.prefix, engine) - 1
-    fit = [at for at, row in enumerate(rows) if _size(row.prompt, engine) <= room]
-    found: list[float | None] = [None] * len(rows)
-    for start in range(0, len(fit), _TOGETHER):
-        places = fit[start : start + _TOGETHER]
-        batch = Batch(tuple(rows[at] for at in places), lm=engine, prefix=frame.prefix)
-        logits = engine.next_logits(batch)
-        yes, no = (logits[:, list(words)].logsumexp(-1) for words in frame.words)
-        for at, odds in zip(places, (yes - no).tolist(), strict=True):
-            found[at] = odds
-    return found
-
-
-def _size(text: str, engine: Engine) -> int:
-    return len(engine.codec.ids(text))
-
-
 def look_again(
     queries: Sequence[str],
     decisions: Sequence[Decision],
     house: str,
     *,
     engine: Engine,
-    render: Render,
 ) -> list[Decision]:
     """What a scope decided, with the base's word on the edits that fired, or that are near.
 
@@ -313,29 +209,43 @@ def look_again(
         decisions: Of each.
         house: Whose assistant answers; "" where that is not known.
         engine: The base.
-        render: Writes a chat as its template has it.
     """
     places = [
         (at, hit)
         for at, (query, decision) in enumerate(zip(queries, decisions, strict=True))
         for hit in choose_hits(query, decision)
     ]
-    if not places or (frame := recall_frame(engine, render)) is None:
+    if not places or (poll := recall_poll(engine)) is None:
         return list(decisions)
-    asked = [ask_about(queries[at], hit.record.edit.statement, house) for at, hit in places]
+    guard = engine.codec.controls.guard
+    told = (ask_about(queries[at], hit.record.edit.statement, house) for at, hit in places)
+    asked = [guard({"role": "user", "content": each})["content"] for each in told]
     said: list[dict[str, float]] = [{} for _ in queries]
-    for (at, hit), odds in zip(places, measure_odds(asked, frame, engine), strict=True):
+    for (at, hit), odds in zip(places, measure_odds(asked, poll, engine), strict=True):
         if odds is not None:
-            said[at][hit.record.id] = frame.adjust(odds)
+            said[at][hit.record.id] = poll.adjust(odds, _SCALE)
     return [
         weigh(query, decision, each)
         for query, decision, each in zip(queries, decisions, said, strict=True)
     ]
 
 
-def recall_frame(engine: Engine, render: Render) -> Frame | None:
-    """That of a base, made once."""
+def recall_poll(engine: Engine) -> Poll | None:
+    """What stands around the questions to a base, made once; None: it is not heard."""
     if "second look" not in engine.kept:
-        engine.kept["second look"] = Frame.of(engine, render)
-    found: Frame | None = engine.kept["second look"]
+        engine.kept["second look"] = _make_poll(engine)
+    found: Poll | None = engine.kept["second look"]
     return found
+
+
+def _make_poll(engine: Engine) -> Poll | None:
+    poll = Poll.of(engine, _ORDER, _show(_SHOWN))
+    if poll is None or family(engine.base) in _KNOWN:
+        return poll and replace(poll, scale=_SCALE)
+    return poll.fit(_show(_CASES), engine)
+
+
+def _show(cases: Iterable[tuple[str, str, str, str]]) -> list[Shown]:
+    return [
+        Shown(ask_about(asked, fact, house), word == "yes") for house, fact, asked, word in cases
+    ]

@@ -11,17 +11,13 @@ from memedit import Edit, EditableModel, EditMemory
 from memedit.core.passages import Conversation
 from memedit.core.types import Decision, Hit
 from memedit.engine.encoders import HashingEncoder
-from memedit.engine.engine import Engine
-from memedit.model import second_look
 from memedit.model.second_look import (
     NEAR,
     TOLD,
-    Frame,
     ask_about,
     choose_hits,
     look_again,
-    measure_odds,
-    recall_frame,
+    recall_poll,
     weigh,
 )
 from tests.helpers import byte_tokenizer, tiny_model
@@ -124,40 +120,11 @@ def chatting() -> EditableModel:
     return model
 
 
-def render(model: EditableModel) -> Any:
-    return model._answering._render
-
-
-def test_the_odds_are_those_of_the_next_token(chatting: EditableModel) -> None:
-    """Computed with kept keys and values, several at once: as the model gives them alone."""
-    engine = chatting.engine
-    frame = Frame("P: ", "\nA:", ((5, 7), (9,)))
-    found = measure_odds(["one?", "a longer one than that?"], frame, engine)
-    for text, odds in zip(["one?", "a longer one than that?"], found, strict=True):
-        ids = engine.codec.ids(f"P: {text}\nA:", special=True)[None]
-        logits = engine.base(input_ids=ids).logits[0, -1].detach()
-        wanted = float(logits[[5, 7]].logsumexp(-1) - logits[9])
-        assert odds == pytest.approx(wanted, abs=1e-4)
-
-
-def test_a_window_without_room_leaves_the_scope_alone(chatting: EditableModel) -> None:
-    frame = Frame("P: ", "\nA:", ((5,), (9,)))
-    assert chatting.engine.window is not None
-    assert measure_odds(["x" * chatting.engine.window], frame, chatting.engine) == [None]
-
-
 def test_a_base_that_tells_nothing_apart_is_not_heard(chatting: EditableModel) -> None:
     """Random weights: their yes and no say nothing."""
-    assert recall_frame(chatting.engine, render(chatting)) is None
+    assert recall_poll(chatting.engine) is None
     before = Decision()
-    look = look_again(["x"], [before], "", engine=chatting.engine, render=render(chatting))
-    assert look == [before]
-
-
-def test_another_bases_odds_are_put_on_the_scale_of_the_limits() -> None:
-    frame = Frame("", "", ((1,), (2,)), scale=(-3.0, -5.0))
-    assert frame.adjust(-3.0) == pytest.approx(second_look._SCALE[0])
-    assert frame.adjust(-5.0) == pytest.approx(second_look._SCALE[1])
+    assert look_again(["x"], [before], "", engine=chatting.engine) == [before]
 
 
 def test_who_is_asked_is_the_callers_to_say(
@@ -178,18 +145,3 @@ def test_who_is_asked_is_the_callers_to_say(
     finally:
         chatting.second_look = None
     assert asked == [([query], "")]
-
-
-def test_scores_are_the_bases_own(chatting: EditableModel) -> None:
-    """Whatever penalties a model's own settings name."""
-    engine: Engine = chatting.engine
-    from memedit.core.calls import Batch, Row
-
-    batch = Batch((Row("aaa"),), lm=engine)
-    before = engine.next_logits(batch)
-    old = engine.base.generation_config.repetition_penalty
-    engine.base.generation_config.repetition_penalty = 1.7
-    try:
-        assert engine.next_logits(batch).equal(before)
-    finally:
-        engine.base.generation_config.repetition_penalty = old

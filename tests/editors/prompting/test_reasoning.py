@@ -38,6 +38,7 @@ class Thinker:
     def __init__(self, thought: str, tokenizer: Any = None) -> None:
         self.thought, self.asked = thought, list[Row]()
         self.codec, self.tokenizer = Codec(tokenizer, 0), tokenizer
+        self.kept: dict[str, None] = {"yes or no": None}  # it is not asked for its odds
 
     def generate(self, batch: Batch) -> list[Completion]:
         self.asked += batch.rows

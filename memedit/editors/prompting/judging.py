@@ -1,0 +1,123 @@
+"""Whether a question is to be answered with yes or no, as a base judges it behind worked examples.
+
+"My laptop is 4 years old, so it's due?" under "Laptops are replaced every five years" no rule of
+words decides. A base of 1.5B that thinks it through concludes rightly of three in four, and talks
+itself out of some ("4 is less than 5, so it is due"); shown what such questions look like with
+their answers, it gives the right word the higher odds for five in six, without a thought. English
+only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from memedit.core.calls import LM
+from memedit.core.days import DATES, WEEKDAY
+from memedit.editors.prompting.choosing import family
+from memedit.editors.prompting.clocks import find_days
+from memedit.editors.prompting.comparing import Verdict
+from memedit.engine.polls import Poll, Shown, measure_odds
+
+_ORDER = (
+    "You check a question against the facts. The facts are right, whatever else you know. Answer "
+    "the question with yes or no."
+)
+_SHOWN = (
+    ("Parcels of up to 12 kg are taken at the Norby counter.",
+     "hi, mine weighs 15 kilos, is that alright", "no"),
+    ("Halden Bank's branch in Brook Street is open until 6 pm.",
+     "Could I still come by at half past five?", "yes"),
+    ("The head of logistics at Fernwood is Ida Marsh.",
+     "Tom Bell is head of logistics at fernwood, right?", "no"),
+    ("Dogs are not admitted to the Alder Garden any more.",
+     "Is it true that I can't bring my dog along?", "yes"),
+    ("Guests of the Pine Lodge park free of charge.",
+     "do i have to pay anything for the car", "no"),
+    ("A class pass may be passed on to a friend within 14 days.",
+     "My pass is 9 days old. May my sister have it?", "yes"),
+    ("The Monday tour starts from the harbour gate.",
+     "Do we meet at the town hall for the tour on Monday?", "no"),
+    ("Refunds for the Lumo lamp are given within 40 days.",
+     "bought it 2 months ago. too late for my money back?", "yes"),
+    ("The free plan of Draftly holds up to 5 projects. Team folders need the Plus plan.",
+     "We are on the free plan, can we have a team folder?", "no"),
+    ("Children under 6 enter the Aquadome free.",
+     "our girl is five, she doesn't need a ticket then?", "yes"),
+)  # fmt: skip
+_CASES = (
+    ("The lift at Marlow House takes up to 8 people.", "there's six of us, do we all fit?", "yes"),
+    ("The lift at Marlow House takes up to 8 people.", "Can eleven of us go up at once?", "no"),
+    ("The engineer for the north is Pia Lund.", "Is Pia Lund the engineer up north?", "yes"),
+    ("The engineer for the north is Pia Lund.", "The engineer up north is Karl Oden, right?", "no"),
+    ("The kiosk closes at 7 pm.", "can I still get a paper at 6?", "yes"),
+    ("The kiosk closes at 7 pm.", "I'd get there at eight, is that ok?", "no"),
+    ("Smoking is no longer allowed on the terrace.", "So no cigarettes on the terrace now?", "yes"),
+    ("Smoking is no longer allowed on the terrace.", "can we smoke out on the terrace", "no"),
+    ("Towels are free of charge for members.", "I'm a member. Do I get a towel for free?", "yes"),
+    ("Towels are free of charge for members.", "As a member, must I pay for towels?", "no"),
+)  # fmt: skip
+"""What a base must tell apart to be heard."""
+_KNOWN = frozenset({"qwen2-28x1536"})
+"""The base on which the examples were chosen: Qwen2.5-Coder-1.5B."""
+_DAY = re.compile(rf"\b(?:{WEEKDAY})\b|\b\d\d?[./]\d\d?[./]\d\d", re.IGNORECASE)
+_NOW = re.compile(
+    r"\b(?:today|tonight|tomorrow|tmrw|yesterday|now|currently|at the moment|this (?:week\w*|month|"
+    r"year|morning|afternoon|evening))\b",
+    re.IGNORECASE,
+)
+_LONGEST, _BEFORE = 1_200, 600
+"""Characters of facts or a question, and of what was said before it; more is thought about."""
+
+
+def goes_by_day(question: str, before: str) -> bool:
+    """Whether a question may be one of the day that a text before it names: "are you open now?"."""
+    named = any(date.search(before) for date in DATES) or find_days(before) or _DAY.search(before)
+    return bool(named) and _NOW.search(question) is not None
+
+
+def judge(
+    questions: Sequence[str], facts: Sequence[Sequence[str]], earlier: Sequence[str], lm: LM
+) -> list[Verdict | None]:
+    """What a base makes of questions for a yes or a no; None where it is not asked: it does not
+    tell cases of ours apart, or a question, or its facts, are long.
+
+    Args:
+        questions: What is asked, without markers of a chat.
+        facts: What is told of each, the best last.
+        earlier: What was said before each; "" where nothing was.
+        lm: The base.
+    """
+    places = [
+        at
+        for at, (question, told) in enumerate(zip(questions, facts, strict=True))
+        if told and max(len(question), sum(map(len, told))) <= _LONGEST
+    ]
+    found: list[Verdict | None] = [None] * len(questions)
+    if not places or (poll := _recall_poll(lm)) is None:
+        return found
+    asked = [_put(facts[at], questions[at], earlier[at]) for at in places]
+    for at, odds in zip(places, measure_odds(asked, poll, lm), strict=True):
+        if odds is not None:
+            found[at] = "Yes" if odds > sum(poll.scale) / 2 else "No"
+    return found
+
+
+def _put(facts: Sequence[str], question: str, earlier: str = "") -> str:
+    told = "\n".join(f"- {fact.rstrip('.')}." for fact in facts)
+    before = f"Said before: {earlier[-_BEFORE:]}\n" if earlier else ""
+    return f"Facts:\n{told}\n{before}Question: {question.strip()}"
+
+
+def _recall_poll(lm: LM) -> Poll | None:
+    """What stands around the questions to a base, made once; None: it is not heard."""
+    if "yes or no" not in lm.kept:
+        poll = Poll.of(lm, _ORDER, _show(_SHOWN))
+        known = family(lm.base) in _KNOWN
+        lm.kept["yes or no"] = poll if poll is None or known else poll.fit(_show(_CASES), lm)
+    found: Poll | None = lm.kept["yes or no"]
+    return found
+
+
+def _show(cases: Iterable[tuple[str, str, str]]) -> list[Shown]:
+    return [Shown(_put([fact], asked), word == "yes") for fact, asked, word in cases]

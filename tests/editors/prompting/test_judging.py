@@ -1,0 +1,98 @@
+"""Whether a question is to be answered with yes or no, by a base's odds behind worked examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memedit import Edit
+from memedit.core.calls import Batch, Row
+from memedit.core.chat import ChatFormat, Turn
+from memedit.core.types import Decision, Hit, Record
+from memedit.editors.note import Note
+from memedit.editors.prompting import judging
+from memedit.editors.prompting.judging import goes_by_day, judge
+from memedit.engine.engine import Engine
+from memedit.engine.polls import Poll, measure_odds
+from tests.helpers import byte_tokenizer, tiny_model
+
+FREE = Edit("Delivery is free from", "80 euros on", "Delivery")
+ASKED = "My basket is 65 euros. Will delivery be free?"
+
+
+@pytest.fixture
+def lm() -> Engine:
+    """A base that is heard: random weights, whose odds are as good as any to be read."""
+    engine = Engine(tiny_model(), byte_tokenizer())
+    poll = Poll.of(engine, judging._ORDER, judging._show(judging._SHOWN[:1]))
+    assert poll is not None
+    engine.kept["yes or no"] = poll
+    return engine
+
+
+def test_the_likelier_word_is_the_verdict(lm: Engine) -> None:
+    facts, earlier = ["Members swim free.", "Delivery is free from 80 euros on"], "Hi. I want shoes"
+    poll: Poll = lm.kept["yes or no"]
+    text = (
+        "Facts:\n- Members swim free.\n- Delivery is free from 80 euros on.\n"
+        f"Said before: {earlier}\nQuestion: {ASKED}"
+    )
+    [odds] = measure_odds([text], poll, lm)
+    assert odds is not None
+    for middle, verdict in ((odds - 0.1, "Yes"), (odds + 0.1, "No")):
+        lm.kept["yes or no"] = Poll(poll.prefix, poll.closes, poll.words, (middle + 1, middle - 1))
+        assert judge([ASKED], [facts], [earlier], lm) == [verdict]
+
+
+def test_who_is_not_asked(lm: Engine) -> None:
+    """No fact, one too long, and a base that is not heard leave it to a thought."""
+    told = judge([ASKED] * 2, [[], ["Delivery. " * 200]], ["", ""], lm)
+    assert told == [None, None] == judge(["x" * 2_000] * 2, [["F"], []], ["", ""], lm)
+    lm.kept["yes or no"] = None
+    assert judge([ASKED], [["Delivery is free."]], [""], lm) == [None]
+
+
+@pytest.mark.parametrize(("question", "before", "goes"), [
+    ("Are you open now?", "Today is Monday.", True),
+    ("Is it open today?", "It is 3 May 2027, 14:00.", True),
+    ("Is it due this week?", "Date: 2027-05-03", True),
+    ("Are you open at 5?", "Today is Monday.", False),
+    ("Are you open now?", "You are the assistant of a shop.", False),
+    ("Are you open now?", "Today: 03.05.2027", True),
+])  # fmt: skip
+def test_what_goes_by_the_day_that_is_named(question: str, before: str, goes: bool) -> None:
+    assert goes_by_day(question, before) is goes
+
+
+@pytest.mark.parametrize(("system", "judged"), [("", True), ("Today is Monday. ", False)])
+def test_the_verdict_is_the_likelier_beginning(
+    lm: Engine, system: str, judged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[Any] = []
+
+    def judge(questions: Any, facts: Any, earlier: Any, lm: Any) -> list[str | None]:
+        said.extend(zip(questions, facts, earlier, strict=True))
+        return ["No" if told else None for told in facts]
+
+    monkeypatch.setattr("memedit.editors.note.judge", judge)
+    monkeypatch.setattr("memedit.editors.note.think_through", lambda rows, _: ["Yes"] * len(rows))
+    chat = ChatFormat.of(lm.tokenizer)
+    assert chat is not None
+    before = f"{system}{chat.opening}{chat.user_open}I'm back.{chat.user_close}{chat.user_open}"
+    turn = Turn(before, f"{chat.user_close}{chat.reply_open}", chat)
+    hit = Hit(Record(FREE, 1, 1, payloads={"note": {"fact": FREE.statement}}), 0.9, role="informs")
+    words = "My basket is 65 euros today. Will delivery be free? Just yes or no."
+    row = Row(words, decision=Decision(informs=(hit,)), turn=turn)
+    told: list[Row] = []
+
+    def call(batch: Batch) -> list[str]:
+        told.extend(batch.rows)
+        return [""] * len(batch)
+
+    Note(reasons=True).run(Batch((row,), lm=lm), call)
+    [(asked, facts, earlier)] = said
+    assert asked == "My basket is 65 euros today. Will delivery be free?"
+    assert earlier == "I'm back."
+    assert facts == ([FREE.statement] if judged else [])
+    assert dict(told[0].opens)["No" if judged else "Yes"] == 8.0
