@@ -27,10 +27,12 @@ from memedit.editors.prompting.denials import echoes_against, steps_against
 from memedit.editors.prompting.elapsing import work_out_times
 from memedit.editors.prompting.former import confirms, find_former, find_supposed
 from memedit.editors.prompting.formulas import work_out_formula
+from memedit.editors.prompting.judging import goes_by_day
 from memedit.editors.prompting.notes import single_value_of
 from memedit.editors.prompting.polar import drop_order, is_polar
 from memedit.editors.prompting.reasoning import find_conclusion, find_result
-from memedit.editors.prompting.reckoning import has_rate
+from memedit.editors.prompting.reckoning import asks_for_one, has_rate
+from memedit.editors.prompting.timesums import may_be_dated, work_out_moment
 from memedit.editors.prompting.verdicts import verdict
 from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
@@ -130,6 +132,14 @@ def reckoned(text: str) -> object:
     return work_out_formula("2 * 12", text, text), work_out_formula(text, "12", "2")
 
 
+def summed(text: str) -> object:
+    words = f"When is it due from 3 May? {text}"
+    return (
+        work_out_moment(text, ["4 days"], "3 May"), work_out_moment(f"3 May{text}", ["4"], "3 May"),
+        may_be_dated(words, ["4 days"]), asks_for_one(words), goes_by_day(text, text),
+    )  # fmt: skip
+
+
 TEXTS: dict[str, Callable[[int], str]] = {
     "spaces": lambda n: " " * n,
     "newlines": lambda n: "\n" * n,
@@ -158,6 +168,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     [
         asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued, valued,
         told, restated, dated, timed, gone_by, held, left_out, reckoned,
+        summed,
     ],
 )  # fmt: skip
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:

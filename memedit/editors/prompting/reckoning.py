@@ -94,7 +94,9 @@ def asks_once(words: str) -> bool:
 
 def asks_for_one(words: str) -> bool:
     """Whether one fact may answer: one thing is asked, in a question and no other form."""
-    return asks_once(words) and not (_OTHER_FORM.search(words) or _SEVERAL.search(words))
+    if len(words) > _MOST or not asks_once(words):
+        return False
+    return not (_OTHER_FORM.search(words) or _SEVERAL.search(words))
 
 
 def counts(words: str) -> bool:

@@ -1,0 +1,63 @@
+"""Days and times that a base writes as a sum."""
+
+from __future__ import annotations
+
+import pytest
+
+from memedit.editors.prompting.timesums import may_be_dated, work_out_moment
+
+GROUPS = "Groups must register at least 8 days before their visit."
+
+
+@pytest.mark.parametrize(("line", "facts", "words", "result"), [
+    ("20 May - 8 days", [GROUPS], "We come on 20 May.", "12 May"),
+    (" 20 May - 8 days  # the last day\nSo", [GROUPS], "We come on the 20th of May.", "12 May"),
+    ("May 20 2028 - 8 days.", [GROUPS], "on 20 May 2028", "12 May 2028"),
+    ("4 May + 6 weeks", ["The notice is six weeks"], "I leave on 4 May.", "15 June"),
+    ("1 February + 4 months", ["It is paid after four months."], "since february 1", "1 June"),
+    ("1 March 2026 + 18 months", ["18 months"], "1 march 2026", "1 September 2027"),
+    ("11:30 am - 9 hours", ["dogs must go without food for 9 hours"], "at 11:30 am", "2:30 am"),
+    ("14:00 - 2 hours", ["at least 2 hours before your shift"], "at 14:00", "12:00"),
+    ("21:40 + 1 hour + 50 minutes", ["leaves at 21:40", "takes 1 hour and 50 minutes"], "when?",
+     "23:30"),
+    ("23:00 + 2 hours", ["2 hours"], "at 23:00", "01:00 the day after"),
+    ("01:00 - 2 hours", ["2 hours"], "at 01:00", "23:00 the day before"),
+    ("14 June 8 pm - 36 hours", ["up to 36 hours before"], "14 June at 8 pm", "13 June, 8 am"),
+    ("Saturday 14 June at 8 pm - 36 hours", ["36 hours"], "14 June at 8 pm", "13 June, 8 am"),
+    ("31 December 2027, 23:00 + 2 hours", ["2 hours"], "31 December 2027 at 23:00",
+     "1 January 2028, 01:00"),
+])  # fmt: skip
+def test_what_a_sum_comes_to(line: str, facts: list[str], words: str, result: str) -> None:
+    assert work_out_moment(line, facts, words).endswith(f"= {result}. Result: {result}")
+
+
+@pytest.mark.parametrize(("line", "facts", "words"), [
+    ("None", [GROUPS], "on 20 May"), ("", [GROUPS], "on 20 May"), ("12 May", [GROUPS], "20 May"),
+    ("20 May - 9 days", [GROUPS], "on 20 May"),  # what nobody said
+    ("21 May - 8 days", [GROUPS], "on 20 May"),
+    ("20:00 - 8 days", [GROUPS], "at 20:00"),  # a time is no day
+    ("20 May - 8 hours", ["8 hours before"], "on 20 May"),  # a day is no time
+    ("20 May - 8 days - 3", [GROUPS], "on 20 May"), ("20 May * 8 days", [GROUPS], "on 20 May"),
+    ("20 May - 8 apples", ["8 apples"], "on 20 May"),
+    ("20 May, 21 May - 8 days", [GROUPS], "20 May or 21 May"),  # two days
+    ("20 May - 8 days", ["at least 8 working days before"], "on 20 May"),
+    ("20 May + 3 days", ["The festival lasts 3 days"], "from 20 May"),  # its first is one of them
+    ("27 February + 3 days", ["within 3 days"], "27 February"),  # in a leap year another one
+    ("23:00 + 50 hours", ["50 hours"], "at 23:00"),
+    ("30 February + 3 days", ["3 days"], "30 February"),
+    ("20 May 9999 + 900 years", ["900 years"], "20 May 9999"),
+])  # fmt: skip
+def test_what_is_no_sum_or_holds_what_nobody_said(line: str, facts: list[str], words: str) -> None:
+    assert work_out_moment(line, facts, words) == ""
+
+
+@pytest.mark.parametrize(("words", "facts", "may"), [
+    ("Until when can I cancel? We arrive on 20 June.", ["free up to 9 days before arrival"], True),
+    ("When are we on the other side?", ["It leaves at 21:40", "It takes 50 minutes"], True),
+    ("Until when are you open?", ["We close at 18:00."], False),  # no length of time
+    ("How long may I stay?", ["Stays are limited to 9 days."], False),  # no moment is asked for
+    ("When can I cancel?", ["free up to 9 days before arrival"], False),  # nor named
+    ("We arrive on 20 June. " + "x" * 700 + " When?", ["9 days before"], False),
+])  # fmt: skip
+def test_what_may_be_dated(words: str, facts: list[str], may: bool) -> None:
+    assert may_be_dated(words, facts) is may
