@@ -66,6 +66,8 @@ _NOW = re.compile(
     r"year|morning|afternoon|evening))\b",
     re.IGNORECASE,
 )
+_DOUBT = 0.2
+"""Odds that say nothing: a thought does better there (19 of 25, where their sign gives 15)."""
 _LONGEST, _BEFORE = 1_200, 600
 """Characters of facts or a question, and of what was said before it; more is thought about."""
 
@@ -79,8 +81,8 @@ def goes_by_day(question: str, before: str) -> bool:
 def judge(
     questions: Sequence[str], facts: Sequence[Sequence[str]], earlier: Sequence[str], lm: LM
 ) -> list[Verdict | None]:
-    """What a base makes of questions for a yes or a no; None where it is not asked: it does not
-    tell cases of ours apart, or a question, or its facts, are long.
+    """What a base makes of questions for a yes or a no; None where both are as likely, or it is not
+    asked: it does not tell cases of ours apart, or a question, or its facts, are long.
 
     Args:
         questions: What is asked, without markers of a chat.
@@ -99,7 +101,10 @@ def judge(
     asked = [_put(facts[at], questions[at], earlier[at]) for at in places]
     for at, odds in zip(places, measure_odds(asked, poll, lm), strict=True):
         if odds is not None:
-            found[at] = "Yes" if odds > sum(poll.scale) / 2 else "No"
+            # The middle is 0, and cases of yes and of no are 1 and -1 on the mean.
+            even = poll.adjust(odds, (1.0, -1.0))
+            if abs(even) >= _DOUBT:
+                found[at] = "Yes" if even > 0 else "No"
     return found
 
 
