@@ -213,8 +213,9 @@ class Note:
         rows, lm = batch.rows, batch.lm
         times = {n: line for n, row in enumerate(rows) if (line := self._work_out_times(row, lm))}
         dated = [n for n, row in enumerate(rows) if n not in times and self._is_dated(row, lm)]
-        lists = [[fact for _, fact in self._choose(rows[n], lm)] for n in dated]
-        moments = work_out_moments([told[n] for n in dated], lists, batch)
+        lists = [[fact for _, fact in reversed(self._choose(rows[n], lm))] for n in dated]
+        said = [_find_said(rows[n]) for n in dated]
+        moments = work_out_moments([rows[n] for n in dated], lists, said, batch)
         times |= {n: line for n, line in zip(dated, moments, strict=True) if line}
         for n, line in times.items():
             told[n] = self._tell(rows[n], lm, line)

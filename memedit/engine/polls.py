@@ -8,7 +8,6 @@ loaded here: a server in front of another one begins without.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -34,43 +33,71 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Poll:
+class Frame:
     """What stands around a question to the base.
 
     Attributes:
         prefix: The order and the worked examples.
         closes: What stands behind it, up to where the reply begins.
-        words: Ids of the tokens with which yes begins, and of those with which no does.
-        scale: The base's mean log odds of cases of yes, and of cases of no.
     """
 
     prefix: str
     closes: str
+
+    @classmethod
+    def of(cls, lm: LM, order: str, shown: Sequence[tuple[str, str]]) -> Frame | None:
+        """That of a base; None where it takes no chats, or does not begin with its answer.
+
+        Args:
+            lm: The base.
+            order: What it is to do.
+            shown: Worked examples: what is asked, and the answer.
+        """
+        if not has_template(lm.tokenizer) or thinks_aloud(lm.tokenizer):
+            return None
+        turns = [
+            {"role": role, "content": content}
+            for asked, answer in shown
+            for role, content in (("user", asked), ("assistant", answer))
+        ]
+        text = _render(lm.tokenizer, order, [*turns, {"role": "user", "content": _MARK}])
+        prefix, mark, closes = text.partition(_MARK)
+        return cls(prefix, closes) if mark else None
+
+    def has_room(self, asked: str, lm: LM, tokens: int) -> bool:
+        """Whether a base's window holds a question and so many tokens behind it."""
+        sizes = (len(lm.codec.ids(text)) for text in (self.prefix, asked + self.closes))
+        return lm.window is None or sum(sizes) + tokens <= lm.window
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A yes or a no that a base is asked for.
+
+    Attributes:
+        frame: What stands around the question.
+        words: Ids of the tokens with which yes begins, and of those with which no does.
+        scale: The base's mean log odds of cases of yes, and of cases of no.
+    """
+
+    frame: Frame
     words: tuple[tuple[int, ...], tuple[int, ...]]
     scale: tuple[float, float] = (1.0, -1.0)
 
     @classmethod
     def of(cls, lm: LM, order: str, shown: Sequence[Shown]) -> Poll | None:
-        """That of a base; None where it takes no such chats, or does not begin with its answer.
+        """That of a base; None where it takes no such chats, or knows no words for both.
 
         Args:
             lm: The base.
             order: What it is to do.
             shown: Worked examples.
         """
-        if not has_template(lm.tokenizer) or thinks_aloud(lm.tokenizer):
-            return None
-        turns = [
-            {"role": role, "content": content}
-            for each in shown
-            for role, content in (("user", each.asked), ("assistant", "yes" if each.yes else "no"))
-        ]
-        text = _render(lm.tokenizer, order, [*turns, {"role": "user", "content": _MARK}])
-        prefix, mark, closes = text.partition(_MARK)
+        frame = Frame.of(lm, order, [(each.asked, "yes" if each.yes else "no") for each in shown])
         yes, no = (_find_first_tokens(lm, word) for word in ("yes", "no"))
-        if not (mark and yes and no) or {*yes} & {*no}:
+        if frame is None or not (yes and no) or {*yes} & {*no}:
             return None
-        return cls(prefix, closes, (yes, no))
+        return cls(frame, (yes, no))
 
     def fit(self, cases: Sequence[Shown], lm: LM) -> Poll | None:
         """The same on a base's own scale; None where it does not tell the cases apart, or has no
@@ -103,18 +130,15 @@ def measure_odds(asked: Sequence[str], poll: Poll, lm: LM) -> list[float | None]
         poll: What stands around them.
         lm: The base.
     """
-    rows = [Row(each + poll.closes) for each in asked]
-    room = math.inf if lm.window is None else lm.window - _size(poll.prefix, lm) - 1
-    fit = [at for at, row in enumerate(rows) if _size(row.prompt, lm) <= room]
-    found: list[float | None] = [None] * len(rows)
+    frame, found = poll.frame, dict[int, float]()
+    fit = [at for at, each in enumerate(asked) if frame.has_room(each, lm, 1)]
     for start in range(0, len(fit), _TOGETHER):
         places = fit[start : start + _TOGETHER]
-        batch = Batch(tuple(rows[at] for at in places), prefix=poll.prefix)
-        logits = lm.next_logits(batch)
+        rows = tuple(Row(asked[at] + frame.closes) for at in places)
+        logits = lm.next_logits(Batch(rows, prefix=frame.prefix))
         yes, no = (logits[:, list(words)].logsumexp(-1) for words in poll.words)
-        for at, odds in zip(places, (yes - no).tolist(), strict=True):
-            found[at] = odds
-    return found
+        found |= dict(zip(places, (yes - no).tolist(), strict=True))
+    return [found.get(at) for at in range(len(asked))]
 
 
 def _render(tokenizer: Any, order: str, turns: Sequence[dict[str, str]]) -> str:
@@ -141,7 +165,3 @@ def _find_first_tokens(lm: LM, word: str) -> tuple[int, ...]:
     forms = (form for own in (word, word.capitalize()) for form in (own, f" {own}"))
     ids = (lm.codec.ids(form)[:1] for form in forms)
     return tuple({int(each[0]) for each in ids if lm.codec.text(each).strip()})
-
-
-def _size(text: str, lm: LM) -> int:
-    return len(lm.codec.ids(text))

@@ -6,7 +6,7 @@ import pytest
 
 from memedit.core.calls import Batch, Row
 from memedit.engine.engine import Engine
-from memedit.engine.polls import Poll, Shown, measure_odds
+from memedit.engine.polls import Frame, Poll, Shown, measure_odds
 from tests.helpers import byte_tokenizer, tiny_model
 
 ORDER = "Say yes or no."
@@ -20,7 +20,7 @@ def lm() -> Engine:
 
 def test_the_odds_are_those_of_the_next_token(lm: Engine) -> None:
     """Computed with kept keys and values, several at once: as the model gives them alone."""
-    poll = Poll("P: ", "\nA:", ((5, 7), (9,)))
+    poll = Poll(Frame("P: ", "\nA:"), ((5, 7), (9,)))
     found = measure_odds(["one?", "a longer one than that?"], poll, lm)
     for text, odds in zip(["one?", "a longer one than that?"], found, strict=True):
         ids = lm.codec.ids(f"P: {text}\nA:", special=True)[None]
@@ -30,13 +30,13 @@ def test_the_odds_are_those_of_the_next_token(lm: Engine) -> None:
 
 
 def test_a_window_without_room_leaves_the_scope_alone(lm: Engine) -> None:
-    poll = Poll("P: ", "\nA:", ((5,), (9,)))
+    poll = Poll(Frame("P: ", "\nA:"), ((5,), (9,)))
     assert lm.window is not None
     assert measure_odds(["x" * lm.window], poll, lm) == [None]
 
 
 def test_another_bases_odds_are_put_on_the_scale_of_the_limits() -> None:
-    poll = Poll("", "", ((1,), (2,)), scale=(-3.0, -5.0))
+    poll = Poll(Frame("", ""), ((1,), (2,)), scale=(-3.0, -5.0))
     assert poll.adjust(-3.0, (0.63, -0.1)) == pytest.approx(0.63)
     assert poll.adjust(-5.0, (0.63, -0.1)) == pytest.approx(-0.1)
     assert poll.adjust(-4.0, (1.0, -1.0)) == pytest.approx(0)
@@ -45,10 +45,9 @@ def test_another_bases_odds_are_put_on_the_scale_of_the_limits() -> None:
 def test_the_order_stands_before_the_examples(lm: Engine) -> None:
     poll = Poll.of(lm, ORDER, CASES[:2])
     assert poll is not None
-    places = [
-        poll.prefix.index(text) for text in (ORDER, "Is 0 even?", "assistant\nyes", "Is 1 even?")
-    ]
-    assert places == sorted(places) and poll.closes and "Is 2" not in poll.prefix
+    texts = (ORDER, "Is 0 even?", "assistant\nyes", "Is 1 even?")
+    places = [poll.frame.prefix.index(text) for text in texts]
+    assert places == sorted(places) and poll.frame.closes and "Is 2" not in poll.frame.prefix
 
 
 def test_a_template_without_a_systems_turn_gets_the_order_in_the_first_one(lm: Engine) -> None:
@@ -59,8 +58,8 @@ def test_a_template_without_a_systems_turn_gets_the_order_in_the_first_one(lm: E
     )
     poll = Poll.of(Engine(tiny_model(), tokenizer), ORDER, CASES[:1])
     assert poll is not None
-    assert poll.prefix == f"[user]{ORDER}\n\nIs 0 even?[assistant]yes[user]"
-    assert poll.closes == "[assistant]"
+    assert poll.frame.prefix == f"[user]{ORDER}\n\nIs 0 even?[assistant]yes[user]"
+    assert poll.frame.closes == "[assistant]"
 
 
 def test_a_base_that_tells_nothing_apart_is_not_heard(lm: Engine) -> None:
@@ -77,7 +76,7 @@ def test_a_base_that_tells_nothing_apart_is_not_heard(lm: Engine) -> None:
 def test_a_base_that_does_is_heard_on_its_own_scale(
     lm: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poll = Poll("", "", ((1,), (2,)))
+    poll = Poll(Frame("", ""), ((1,), (2,)))
     said = {each.asked: 5.0 if each.yes else 3.0 for each in CASES}
     monkeypatch.setattr(
         "memedit.engine.polls.measure_odds", lambda asked, *_: [said[each] for each in asked]

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memedit.core.calls import Batch, Row
+from memedit.core.calls import LM, Batch, Row
 from memedit.core.errors import ContextOverflowError
 from memedit.core.suspicion import find_in_texts
 from memedit.editors.prompting import formulas, timesums
@@ -20,6 +20,7 @@ from memedit.editors.prompting.arithmetic import mend_sums
 from memedit.editors.prompting.claims import concludes_falsely
 from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.forms import plain
+from memedit.engine.polls import Frame
 
 MOST_NEW, _MOST_END = 128, 24
 """New tokens of a thought, and of the result of one that has none."""
@@ -91,22 +92,42 @@ def work_out(
     return found
 
 
-def work_out_moments(rows: Sequence[Row], told: Sequence[Sequence[str]], batch: Batch) -> list[str]:
+def work_out_moments(
+    rows: Sequence[Row], told: Sequence[Sequence[str]], earlier: Sequence[str], batch: Batch
+) -> list[str]:
     """The day or the time that comes out of a sum that the base writes for each row, as one line;
     "" where it writes none.
 
     Args:
-        rows: Chats, with their notes.
-        told: For each its facts.
+        rows: Chats.
+        told: For each its facts, the best last.
+        earlier: For each what was said before.
         batch: Theirs; its base writes.
     """
-    asked = [replace(row, prompt=row.prompt + timesums.ASKED) for row in rows]
-    begins = [formulas.BEGINS] * len(rows)
-    lines = _think_on(asked, begins, batch, most=timesums.MOST_NEW)
-    return [
-        timesums.work_out_moment(line, facts, row.words)
-        for line, facts, row in zip(lines, told, rows, strict=True)
+    lm = batch.lm
+    assert lm is not None
+    if not rows or (frame := _recall_frame(lm)) is None:
+        return [""] * len(rows)
+    asked = [
+        timesums.put(facts, row.words, said)
+        for row, facts, said in zip(rows, told, earlier, strict=True)
     ]
+    fit = [n for n, each in enumerate(asked) if frame.has_room(each, lm, timesums.MOST_NEW)]
+    begun = tuple(replace(_bare(rows[n]), prompt=asked[n] + frame.closes, turn=None) for n in fit)
+    lines = _generate(begun, batch, timesums.MOST_NEW, frame.prefix)
+    found = dict(zip(fit, lines, strict=True))
+    return [
+        timesums.work_out_moment(found.get(n, ""), facts, row.words)
+        for n, (row, facts) in enumerate(zip(rows, told, strict=True))
+    ]
+
+
+def _recall_frame(lm: LM) -> Frame | None:
+    """What stands around a question for a day or a time, made once."""
+    if "day or time" not in lm.kept:
+        lm.kept["day or time"] = Frame.of(lm, timesums.ORDER, timesums.show())
+    found: Frame | None = lm.kept["day or time"]
+    return found
 
 
 def _write_formulas(rows: Sequence[Row], told: Sequence[str], batch: Batch) -> list[str]:
@@ -176,30 +197,35 @@ def _think_on(
 ) -> list[str]:
     """How thoughts go on that have begun."""
     begun = {
-        at: replace(
-            row,
-            turn=row.turn and replace(row.turn, after=row.turn.after + begin),
-            rewritten=True, formed=False, keeps=None,
-            answers=(), only=(), leans=(), swaps=(), opens=(), shuns=(),
-        )
+        at: replace(_bare(row), turn=row.turn and replace(row.turn, after=row.turn.after + begin))
         for at, (row, begin) in enumerate(zip(rows, begins, strict=True))
         if len(row.text) <= _MOST_READ
-    }  # fmt: skip
+    }
     thoughts = dict(zip(begun, _generate(tuple(begun.values()), batch, most), strict=True))
     return [thoughts.get(at, "") for at in range(len(rows))]
 
 
-def _generate(rows: tuple[Row, ...], batch: Batch, most: int) -> list[str]:
+def _bare(row: Row) -> Row:
+    """A row without what its answer is to be like."""
+    return replace(
+        row, rewritten=True, formed=False, keeps=None,
+        answers=(), only=(), leans=(), swaps=(), opens=(), shuns=(),
+    )  # fmt: skip
+
+
+def _generate(rows: tuple[Row, ...], batch: Batch, most: int, prefix: str = "") -> list[str]:
     if not rows or batch.lm is None:
         return [""] * len(rows)
     options = {"max_new_tokens": most, "do_sample": False}
     call = batch.aside or batch.lm.generate
     try:
-        return [said.text for said in call(Batch(rows, lm=batch.lm, options=options))]
+        return [
+            said.text for said in call(Batch(rows, lm=batch.lm, prefix=prefix, options=options))
+        ]
     except ContextOverflowError:  # the answer may fit where the thought does not
         if len(rows) == 1:
             return [""]
-    return [thought for row in rows for thought in _generate((row,), batch, most)]
+    return [thought for row in rows for thought in _generate((row,), batch, most, prefix)]
 
 
 def _begin(fact: str) -> str:

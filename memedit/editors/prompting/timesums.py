@@ -17,23 +17,65 @@ from memedit.editors.prompting.elapsing import OTHER_DAYS, add_to_date, asks_whe
 from memedit.editors.prompting.towards import lasts_days
 from memedit.editors.prompting.wording import write_digits
 
-ASKED = (
-    "\n\nDo not answer yet. Write one line that computes the day or the time that is asked for, "
-    "from the facts above: a day or a time, + or -, and how long.\n"
-    "For what must be paid within 14 days, ordered on 3 May: result = 3 May + 14 days\n"
-    "For what must be booked 2 hours before a flight at 9:15 pm: result = 9:15 pm - 2 hours\n"
-    "For a pass of 6 months from 1 March 2026: result = 1 March 2026 + 6 months\n"
-    "Where no day or time is to be computed: result = None"
+ORDER = (
+    "You write the sum that answers a question about a day or a time: a day or a time from the "
+    "facts or the question, plus or minus how long the facts say. Where nothing is to be added or "
+    "taken away you write None."
 )
+_SHOWN = (
+    (("Invoices of Fernwood are to be paid within 14 days.",),
+     "My invoice came on 3 May. What's the last day to pay it?", "3 May + 14 days"),
+    (("At the Alder Theatre, seats must be collected at least 45 minutes before the show.",),
+     "Our show starts at 8:15 pm. By when do we have to pick up the seats?",
+     "8:15 pm - 45 minutes"),
+    (("A pass for the Aquadome runs for 6 months.",),
+     "I bought mine on 1 March 2026. when does it run out?", "1 March 2026 + 6 months"),
+    (("Room changes at Pine Lodge are free up to 5 days before arrival.",),
+     "we arrive on the 20th of June. until what date can we still change the room?",
+     "20 June - 5 days"),
+    (("The kiosk at the pier closes at 19:30.", "A boat trip takes 2 hours."),
+     "till when is the kiosk open", "None"),
+    (("The last tram to Norby leaves at 22:50.",
+      "The tram from the town to Norby takes 35 minutes."),
+     "We take the last tram. When do we get to Norby?", "22:50 + 35 minutes"),
+    (("Before a blood test at the Halden clinic nothing may be eaten for 10 hours.",),
+     "My test is at 9:30 am. When may I last eat?", "9:30 am - 10 hours"),
+    (("The bus into town goes every 25 minutes.",),
+     "I just missed it, it's 16:05. when's the next one", "16:05 + 25 minutes"),
+)  # fmt: skip
 MOST_NEW = 32
 _LINE = re.compile(
-    r"\s*(?P<start>[^+\n]{1,60}?)\s*(?P<terms>(?:[+-]\s*\d{1,4} ?[a-z]{1,8}\s*){1,3})"
+    r"\s*(?P<start>[^+\n]{1,60}?)\s*(?P<terms>(?:(?:[+-]|and\b)\s*\d{1,4} ?[a-z]{1,8}\s*){1,3})"
     r"(?:#.*)?\.?\s*$"
 )
-_TERM = re.compile(r"[+-]\s*\d{1,4} ?[a-z]{1,8}")
+_TERM = re.compile(r"(?:[+-]|and\b)\s*\d{1,4} ?[a-z]{1,8}")
+_ARRIVES = re.compile(
+    r"\b(?:arriv\w*|get (?:in|to|home|back|there)|land|there|back|home|finish\w*|over|done|ready|"
+    r"ends?|out|through|(?:on|at|to) the other|across|ashore|due)\b",
+    re.IGNORECASE,
+)
+"""In what asks for the end of what one fact tells the beginning of, and another the length."""
 _MINUTES = {"minute": 1, "hour": 60}
 _MOST = 600
 """Characters of a request, and of all facts."""
+
+
+def show() -> list[tuple[str, str]]:
+    """Worked examples: what is asked, and the sum."""
+    return [(put(facts, question), line) for facts, question, line in _SHOWN]
+
+
+def put(facts: Sequence[str], question: str, earlier: str = "") -> str:
+    """What the base is asked.
+
+    Args:
+        facts: What is told, the best last.
+        question: A user's.
+        earlier: What was said before; "" where nothing was.
+    """
+    told = "\n".join(f"- {fact.rstrip('.')}." for fact in facts)
+    before = f"Said before: {earlier[-_MOST:]}\n" if earlier else ""
+    return f"Facts:\n{told}\n{before}Question: {question.strip()}"
 
 
 def may_be_dated(words: str, facts: Sequence[str]) -> bool:
@@ -62,27 +104,67 @@ def work_out_moment(line: str, facts: Sequence[str], words: str) -> str:
     found = _LINE.match(line.strip().split("\n", 1)[0])
     if found is None:
         return ""
-    texts = [write_digits(text) for text in (words, *facts)]
-    terms = [_read_term(term) for term in _TERM.findall(found["terms"])]
-    start = write_digits(found["start"])
-    days, clocks = _read_start(start, texts)
-    known = {(span.number, span.unit) for text in texts for span in find_spans(text)}
-    if len(days) > 1 or len(clocks) > 1 or not (days or clocks):
+    asked, told = write_digits(words), [write_digits(fact) for fact in facts]
+    terms = _read_terms(_TERM.findall(found["terms"]))
+    days, clocks = _read_start(write_digits(found["start"]), [asked, *told])
+    if len(days) > 1 or len(clocks) > 1 or not (days or clocks) or not terms:
         return ""
-    if any(term is None or (term[1].number, term[1].unit) not in known for term in terms):
+    if not _are_known(terms, asked, told) or not _is_of_one(days, clocks, terms, asked, told):
         return ""
-    sums = [term for term in terms if term is not None]
-    if any(OTHER_DAYS.search(fact) for fact in facts) or _is_counted_with(sums, facts):
+    if any(OTHER_DAYS.search(fact) for fact in facts) or _is_counted_with(terms, facts):
         return ""
-    end = _add(days[0] if days else None, clocks[0] if clocks else None, sums)
+    if not clocks and any(span.unit in _MINUTES for _, span in terms):
+        clocks = find_clocks(asked)  # the day's own time, of a booking
+    clock = clocks[0] if len({each.minutes for each in clocks}) == 1 else None
+    end = _add(days[0] if days else None, clock, terms)
     shown = " ".join(f"{found['start']} {' '.join(found['terms'].split())}".split())
     return f"{shown} = {end}. Result: {end}" if end else ""
 
 
-def _read_term(term: str) -> tuple[int, Span] | None:
-    """Which way a term goes, and how far."""
-    spans = list(find_spans(term[1:]))
-    return (-1 if term[0] == "-" else 1, spans[0]) if len(spans) == 1 else None
+def _read_terms(terms: Sequence[str]) -> list[tuple[int, Span]]:
+    """Which way each term goes, and how far; nothing where one cannot be read."""
+    found, way = [], 1
+    for term in terms:
+        way = {"+": 1, "-": -1}.get(term[0], way)
+        spans = list(find_spans(term.lstrip("+-and")))
+        found += [(way, span) for span in spans]
+        if len(spans) != 1:
+            return []
+    return found
+
+
+def _are_known(terms: Sequence[tuple[int, Span]], asked: str, told: Sequence[str]) -> bool:
+    """Whether each length of time is one that was told, and goes the way that its fact says: back
+    where it counts from its end, else on. Which way a user's own goes the base says."""
+    own = {(span.number, span.unit) for span in find_spans(asked)}
+    ways = {(s.number, s.unit): -1 if s.ahead else 1 for fact in told for s in find_spans(fact)}
+    return all(
+        (span.number, span.unit) in own or ways.get((span.number, span.unit)) == way
+        for way, span in terms
+    )
+
+
+def _is_of_one(
+    days: Sequence[Day],
+    clocks: Sequence[Clock],
+    terms: Sequence[tuple[int, Span]],
+    asked: str,
+    told: Sequence[str],
+) -> bool:
+    """Whether moment and length belong together: one of them is the user's own, or both stand in
+    one fact, or the end is asked for of what begins at the one and takes the other."""
+    lengths = {(span.number, span.unit) for _, span in terms}
+
+    def holds(text: str) -> tuple[bool, bool]:
+        named = {(day.month, day.day) for day in find_days(text)}
+        times = {clock.minutes for clock in find_clocks(text)}
+        moment = any((day.month, day.day) in named for day in days)
+        moment = moment or any(clock.minutes in times for clock in clocks)
+        return moment, bool(lengths & {(s.number, s.unit) for s in find_spans(text)})
+
+    return (
+        any(holds(asked)) or any(all(holds(f)) for f in told) or _ARRIVES.search(asked) is not None
+    )
 
 
 def _read_start(start: str, texts: Sequence[str]) -> tuple[list[Day], list[Clock]]:

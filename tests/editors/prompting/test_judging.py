@@ -41,9 +41,9 @@ def test_the_likelier_word_is_the_verdict(lm: Engine) -> None:
     [odds] = measure_odds([text], poll, lm)
     assert odds is not None
     for middle, verdict in ((odds - 0.3, "Yes"), (odds + 0.3, "No")):
-        lm.kept["yes or no"] = Poll(poll.prefix, poll.closes, poll.words, (middle + 1, middle - 1))
+        lm.kept["yes or no"] = Poll(poll.frame, poll.words, (middle + 1, middle - 1))
         assert judge([ASKED], [facts], [earlier], lm) == [verdict]
-    lm.kept["yes or no"] = Poll(poll.prefix, poll.closes, poll.words, (odds + 0.9, odds - 1.1))
+    lm.kept["yes or no"] = Poll(poll.frame, poll.words, (odds + 0.9, odds - 1.1))
     assert judge([ASKED], [facts], [earlier], lm) == [None]  # as likely as not
 
 

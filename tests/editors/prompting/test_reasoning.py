@@ -39,6 +39,7 @@ class Thinker:
         self.thought, self.asked = thought, list[Row]()
         self.codec, self.tokenizer = Codec(tokenizer, 0), tokenizer
         self.kept: dict[str, None] = {"yes or no": None}  # it is not asked for its odds
+        self.window: int | None = None
 
     def generate(self, batch: Batch) -> list[Completion]:
         self.asked += batch.rows
@@ -141,6 +142,20 @@ def test_a_formula_is_worked_out_by_the_machine(tiny_tokenizer: Any) -> None:
     assert "Write one line of Python" in asked.prompt and "Write one line" not in row.prompt
     assert "\n- Worked out: 3 * 14 = £42. Result: £42\n\n" in row.prompt
     assert row.answers == ("£42",)
+
+
+def test_a_day_is_counted_by_the_machine(tiny_tokenizer: Any) -> None:
+    edit = Edit.from_statement("Groups of 12 pay less. They must register 8 days before.")
+    thinker = Thinker("20 May - 8 days", tiny_tokenizer)
+    words = "Our choir comes on 20 May. By what date at the latest must I have us registered?"
+    row = opened(words, edit, thinker, tiny_tokenizer)
+    (asked,) = thinker.asked  # behind worked examples, and nothing else is thought
+    assert asked.turn is None and asked.prompt.startswith(f"Facts:\n- {edit.statement}")
+    assert f"Question: {words}" in asked.prompt and "Question" not in row.prompt
+    assert "\n- Worked out: 20 May - 8 days = 12 May. Result: 12 May\n\n" in row.prompt
+    assert row.answers == ("12 May",)
+    thinker = Thinker("None", tiny_tokenizer)
+    assert "Worked out" not in opened(words, edit, thinker, tiny_tokenizer).prompt
 
 
 @pytest.mark.parametrize(("worked", "told"), [
