@@ -39,14 +39,8 @@ from memedit.editors.prompting.denials import (
     steps_against,
 )
 from memedit.editors.prompting.elapsing import work_out_times
-from memedit.editors.prompting.former import (
-    confirms,
-    correct_premise,
-    find_former,
-    find_supposed,
-)
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
-from memedit.editors.prompting.judging import goes_by_day, judge
+from memedit.editors.prompting.judging import choose, goes_by_day, judge
 from memedit.editors.prompting.notes import (
     WORDINGS,
     Room,
@@ -59,8 +53,14 @@ from memedit.editors.prompting.notes import (
     values_of,
     write_note,
 )
-from memedit.editors.prompting.othernames import correct_name, find_other_name
 from memedit.editors.prompting.polar import drop_order, find_sentences, is_formed, is_polar
+from memedit.editors.prompting.premises import (
+    correct_row,
+    deny_former,
+    find_said,
+    give_verdict,
+    is_refuted,
+)
 from memedit.editors.prompting.reasoning import (
     find_told,
     think_through,
@@ -173,6 +173,7 @@ class Note:
         rows = [self._tell(row, batch.lm) for row in batch.rows]
         if batch.lm is not None and self._does_reason(batch.lm):
             self._conclude(rows, batch)
+            self._choose_letters(rows, batch)
             self._reckon(rows, batch)
         return replace(batch, rows=tuple(rows))
 
@@ -191,7 +192,7 @@ class Note:
         asked = [replace(rows[n], prompt=drop_order(rows[n].prompt)) for n in open_ones]
         verdicts = judge(
             [row.words for row in asked], [self._list_facts(row, lm) for row in asked],
-            [_find_said(row) for row in asked], lm,
+            [find_said(row) for row in asked], lm,
         )  # fmt: skip
         left = [at for at, verdict in enumerate(verdicts) if verdict is None]
         thoughts = think_through([self._tell(asked[at], lm) for at in left], batch)
@@ -200,13 +201,24 @@ class Note:
         for n, verdict in zip(open_ones, verdicts, strict=True):
             told[n] = replace(told[n], opens=self._weights(rows[n], verdict))
 
+    def _choose_letters(self, told: list[Row], batch: Batch) -> None:
+        """Have multiple choice that the facts' words do not decide judged."""
+        rows, lm = batch.rows, batch.lm
+        assert lm is not None
+        for n, row in enumerate(rows):
+            if not self._is_judged(row) or told[n].opens or not find_options(row.words):
+                continue
+            facts = self._list_facts(row, lm)
+            if letter := choose(row.words, facts, find_said(row), lm):
+                told[n] = replace(told[n], opens=((letter, 2 * self.lean),))
+
     def _list_facts(self, row: Row, lm: LM) -> list[str]:
         """What a question is judged by, the best last; nothing where it may go by the day that a
         system prompt names."""
         if goes_by_day(row.words, head(row)):
             return []
         chosen = self._choose(row, lm)
-        return [self._deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
+        return [deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
 
     def _reckon(self, told: list[Row], batch: Batch) -> None:
         """Have rows that ask for a sum or a difference worked out: their notes say it."""
@@ -214,7 +226,7 @@ class Note:
         times = {n: line for n, row in enumerate(rows) if (line := self._work_out_times(row, lm))}
         dated = [n for n, row in enumerate(rows) if n not in times and self._is_dated(row, lm)]
         lists = [[fact for _, fact in reversed(self._choose(rows[n], lm))] for n in dated]
-        said = [_find_said(rows[n]) for n in dated]
+        said = [find_said(rows[n]) for n in dated]
         moments = work_out_moments([rows[n] for n in dated], lists, said, batch)
         times |= {n: line for n, line in zip(dated, moments, strict=True) if line}
         for n, line in times.items():
@@ -237,7 +249,7 @@ class Note:
     def _is_open(self, row: Row) -> bool:
         """Whether a row asks for a yes or no that its facts' own words do not give."""
         hits = bearing_on(row, self.name)
-        return self._is_judged(row) and self._is_polar(row) and not _give_verdict(row, hits)
+        return self._is_judged(row) and self._is_polar(row) and not give_verdict(row, hits)
 
     def _is_polar(self, row: Row) -> bool:
         """Whether a yes or a no is asked for, and no option, of what nobody put into English."""
@@ -282,7 +294,7 @@ class Note:
     def _tell(self, row: Row, lm: LM | None, worked: str = "") -> Row:
         chosen = self._choose(row, lm)
         hits = [hit for hit, _ in chosen]
-        lines = [self._deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
+        lines = [deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
         answers = self._objects(row) or self._refute(row, hits, chosen[0][1])
         sure = replace(row, keeps=values_of(hits), answers=answers, rewritten=True)
         if row.turn is None:
@@ -309,28 +321,9 @@ class Note:
         if self.place == "reply" and row.target is None and awaits_reply(row.turn):
             turn = replace(row.turn, after=f"{row.turn.after}{note}\n\n")
             return replace(sure, turn=turn)
-        asked = self._correct_premise(row, hits)
+        asked = correct_row(row, hits)
         behind = self.place == "after"
         return replace(sure, prompt=f"{asked}\n\n{note}" if behind else f"{note}\n\n{asked}")
-
-    @staticmethod
-    def _correct_premise(row: Row, hits: Sequence[Hit]) -> str:
-        """A row's prompt, without a former value, or another amount, that it takes for granted."""
-        if row.decision.read_as or hits[0].passage is not None:
-            return row.prompt
-        edit = hits[0].record.edit
-        plain = correct_premise(row.prompt, _find_former(row, hits[0]), edit)
-        return correct_name(plain, edit)
-
-    def _deny_former(self, row: Row, hit: Hit, fact: str) -> str:
-        """A fact, and where a row goes by what it was before, that it is so no longer."""
-        chats = row.turn is not None and row.target is None and not row.decision.read_as
-        if not chats or hit.passage is not None:
-            return fact
-        if former := _find_former(row, hit):
-            return f"{fact} It is no longer {former}."
-        supposed = find_supposed(row.words, fact) or find_other_name(row.words, hit.record.edit)
-        return f"{fact} It is not {supposed}." if supposed else fact
 
     def _refute(self, row: Row, hits: Sequence[Hit], fact: str) -> tuple[str, ...]:
         """The answer to who only wants a former value or another amount confirmed: no, and the
@@ -339,7 +332,7 @@ class Note:
         if not plain or drop_order(row.words).split() != row.words.split():  # "yes or no only"
             return ()
         supposed = judge_supposed(row.words, fact) == "No" == verdict_of(row.words, hits)
-        return (f"No. {fact}",) if supposed or _is_refuted(row, hits[0]) else ()
+        return (f"No. {fact}",) if supposed or is_refuted(row, hits[0]) else ()
 
     def _lean(self, row: Row, hits: Sequence[Hit], lines: Sequence[str]) -> Row:
         """The row, whose reply leans to what its facts say: ``lines``, the best one last."""
@@ -392,7 +385,7 @@ class Note:
             return ()
         if letter := choice_of(row.words, lines[::-1]):
             return ((letter, 2 * self.lean),)
-        return self._weights(row, _give_verdict(row, hits))
+        return self._weights(row, give_verdict(row, hits))
 
     def _weights(self, row: Row, given: Verdict | None) -> tuple[tuple[str, float], ...]:
         """How much likelier yes and no get, in the words of the row's language."""
@@ -414,26 +407,3 @@ class Note:
         if not alone or judges or row.target is not None or None in objects:
             return ()
         return tuple(dict.fromkeys(object.strip() for object in objects if object is not None))
-
-
-def _find_said(row: Row) -> str:
-    """The user's earlier words in a chat."""
-    return "" if row.turn is None else row.turn.chat.collect_asked(row.turn.before)
-
-
-def _find_former(row: Row, hit: Hit) -> str:
-    """The value that a row takes for a fact's, and that it had before; "": there is none."""
-    return find_former(row.words, hit.record.edit, hit.former)
-
-
-def _give_verdict(row: Row, hits: Sequence[Hit]) -> Verdict | None:
-    """What the facts say to a yes-or-no question by its words, or by what was true before."""
-    if given := verdict_of(row.words, hits):
-        return given
-    return "No" if hits and _is_refuted(row, hits[0]) else None
-
-
-def _is_refuted(row: Row, hit: Hit) -> bool:
-    """Whether a row asks for no more than that a value holds that the fact had before."""
-    former = _find_former(row, hit)
-    return bool(former) and confirms(row.words, former, hit.record.edit.statement)

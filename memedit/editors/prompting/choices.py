@@ -49,6 +49,12 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 """In the sentence of a fact in which an option stands."""
+_OPPOSITE = re.compile(
+    r"\b(?:not|except|wrong|false|incorrect\w*|untrue|never|no longer|outdated|other than|besides|"
+    r"previous\w*|former\w*|used to|cannot|lacks?|without|instead)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+"""In what asks for another option than the one that is so."""
 _CHOSEN = re.compile(
     r"\?|\b(?:which|what|who|when|where|how|choose|pick|select|options?|letter|quiz|fill in)\b",
     re.IGNORECASE,
@@ -66,10 +72,16 @@ _LONGEST = 4000
 
 def find_options(words: str) -> dict[str, str]:
     """The options of a request by their letters, or numbers; {} where it offers no such choice."""
-    return _find(words)[1]
+    return split_options(words)[1]
 
 
-def _find(words: str) -> tuple[str, dict[str, str]]:
+def is_plain_choice(stem: str, options: Mapping[str, str]) -> bool:
+    """Whether one of the options is asked for, and not the one that is none, or all of them."""
+    odd = any(text.casefold() in _WORDS_OF_NONE for text in options.values())
+    return bool(options) and not odd and _OPPOSITE.search(stem) is None
+
+
+def split_options(words: str) -> tuple[str, dict[str, str]]:
     """What stands before the options, and these."""
     text = re.sub(r"[^\S\n]+", " ", words) if len(words) <= _LONGEST else ""
     for form in (_LINE, _INLINE):
@@ -98,7 +110,7 @@ def choice_of(words: str, facts: Sequence[str]) -> str | None:
         None where there is no such choice, or the facts' own words do not give it: also where two
         options fit equally.
     """
-    stem, options = _find(words)
+    stem, options = split_options(words)
     if not options or _REVERSED.search(stem) or counts(stem):
         return None
     if any(text.casefold() in _WORDS_OF_NONE for text in options.values()):

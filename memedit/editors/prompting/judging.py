@@ -14,9 +14,11 @@ from collections.abc import Iterable, Sequence
 
 from memedit.core.calls import LM
 from memedit.core.days import DATES, WEEKDAY
+from memedit.editors.prompting.choices import is_plain_choice, split_options
 from memedit.editors.prompting.choosing import family
 from memedit.editors.prompting.clocks import find_days
 from memedit.editors.prompting.comparing import Verdict
+from memedit.editors.prompting.reckoning import counts
 from memedit.engine.polls import Poll, Shown, measure_odds
 
 _ORDER = (
@@ -68,6 +70,7 @@ _NOW = re.compile(
 )
 _DOUBT = 0.2
 """Odds that say nothing: a thought does better there (19 of 25, where their sign gives 15)."""
+_MOST_OPTIONS = 8
 _LONGEST, _BEFORE = 1_200, 600
 """Characters of facts or a question, and of what was said before it; more is thought about."""
 
@@ -106,6 +109,38 @@ def judge(
             if abs(even) >= _DOUBT:
                 found[at] = "Yes" if even > 0 else "No"
     return found
+
+
+def choose(words: str, facts: Sequence[str], earlier: str, lm: LM) -> str | None:
+    """The letter of the option that a base takes for the answer, each asked for by itself; None
+    where none stands out, or it is not asked.
+
+    Args:
+        words: A user's, options and all.
+        facts: What is told, the best last.
+        earlier: What was said before; "" where nothing was.
+        lm: The base.
+    """
+    stem, options = split_options(words)
+    if not is_plain_choice(stem, options) or counts(stem):
+        return None
+    if not facts or len(options) > _MOST_OPTIONS:
+        return None
+    if max(len(stem), sum(map(len, facts))) > _LONGEST or (poll := _recall_poll(lm)) is None:
+        return None
+    asked = [
+        _put(facts, f"{stem.strip()}\nIs the answer: {option}?", earlier)
+        for option in options.values()
+    ]
+    odds = measure_odds(asked, poll, lm)
+    rated = sorted(
+        ((each, letter) for each, letter in zip(odds, options, strict=True) if each is not None),
+        reverse=True,
+    )
+    if len(rated) < len(options):
+        return None
+    (best, letter), (second, _) = rated[:2]
+    return letter if best - second >= _DOUBT * (poll.scale[0] - poll.scale[1]) / 2 else None
 
 
 def _put(facts: Sequence[str], question: str, earlier: str = "") -> str:

@@ -12,7 +12,7 @@ from memedit.core.chat import ChatFormat, Turn
 from memedit.core.types import Decision, Hit, Record
 from memedit.editors.note import Note
 from memedit.editors.prompting import judging
-from memedit.editors.prompting.judging import goes_by_day, judge
+from memedit.editors.prompting.judging import choose, goes_by_day, judge
 from memedit.engine.engine import Engine
 from memedit.engine.polls import Poll, measure_odds
 from tests.helpers import byte_tokenizer, tiny_model
@@ -53,6 +53,42 @@ def test_who_is_not_asked(lm: Engine) -> None:
     assert told == [None, None] == judge(["x" * 2_000] * 2, [["F"], []], ["", ""], lm)
     lm.kept["yes or no"] = None
     assert judge([ASKED], [["Delivery is free."]], [""], lm) == [None]
+
+
+QUIZ = "Before what extra cost may a customer be late? A) 15 minutes B) 29 minutes C) 45 minutes."
+FACT = "The grace period for late returns is 45 minutes"
+
+
+def test_the_option_of_the_highest_odds_is_chosen(
+    lm: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"15": -1.0, "29": 0.4, "45": 0.7}
+    asked: list[str] = []
+
+    def measure(questions: list[str], *_: Any) -> list[float | None]:
+        asked.extend(questions)
+        return [next(odds for n, odds in said.items() if f"{n} minutes?" in q) for q in questions]
+
+    monkeypatch.setattr(judging, "measure_odds", measure)
+    assert choose(QUIZ, [FACT], "Hi.", lm) == "C"
+    assert asked[2].endswith(
+        f"- {FACT}.\nSaid before: Hi.\nQuestion: Before what extra cost may a customer be late?\n"
+        "Is the answer: 45 minutes?"
+    )
+    said["29"] = 0.6
+    assert choose(QUIZ, [FACT], "", lm) is None  # none stands out
+    said["29"] = 0.9
+    assert choose(QUIZ, [FACT], "", lm) == "B" and choose(QUIZ, [], "", lm) is None
+
+
+@pytest.mark.parametrize("words", [
+    "Which is not the grace period? A) 15 minutes B) 45 minutes",
+    "Is it 45 minutes? A) yes B) no", "What is the grace period?",
+    "How much are two late returns in total? A) 15 minutes B) 45 minutes",
+    "Which grace period is wrong? " + " ".join(f"{c}) {n} min" for n, c in enumerate("ABCDEFGH")),
+])  # fmt: skip
+def test_what_is_no_plain_choice_is_not_judged(words: str, lm: Engine) -> None:
+    assert choose(words, [FACT], "", lm) is None
 
 
 @pytest.mark.parametrize(("question", "before", "goes"), [
