@@ -23,6 +23,12 @@ _INLINE = re.compile(
     r"(?=[,;.?]? (?:or )?\(?[B-Hb-h2-8][.):]|[.?] |[.?]? ?$)",
     re.MULTILINE,
 )
+_BARE = re.compile(
+    r"(?<=[\s:])(?P<letter>[A-H])(?P<bare>) (?P<text>[^\n,;?]{1,60}?)"
+    r"(?=,? (?:or )?[B-H] |[?;]|[.,]? ?$|\. )",
+    re.MULTILINE,
+)
+"""Letters without a mark, where one is to be said: "do you dial A 778, B 779 or C 780?"."""
 _WORD = re.compile(r"[€$£]?[^\W_]+(?:[.:-][^\W_]+)*%?")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _CLAUSE = re.compile(
@@ -56,9 +62,11 @@ _OPPOSITE = re.compile(
 )
 """In what asks for another option than the one that is so."""
 _CHOSEN = re.compile(
-    r"\?|\b(?:which|what|who|when|where|how|choose|pick|select|options?|letter|quiz|fill in)\b",
+    r"\?|\b(?:which|what|who|when|where|how|choose|pick|select|options?|letter|quiz|test|exam|"
+    r"fill in)\b",
     re.IGNORECASE,
 )
+_LETTER = re.compile(r"\bletter\b", re.IGNORECASE)
 _OTHER = re.compile(
     r"\b(?:list|numbered|items?|points?|summari[sz]e|translate|rewrite|rephrase|fix|"
     r"correct the|classify|"
@@ -84,7 +92,7 @@ def is_plain_choice(stem: str, options: Mapping[str, str]) -> bool:
 def split_options(words: str) -> tuple[str, dict[str, str]]:
     """What stands before the options, and these."""
     text = re.sub(r"[^\S\n]+", " ", words) if len(words) <= _LONGEST else ""
-    for form in (_LINE, _INLINE):
+    for form in (_LINE, _INLINE, *([_BARE] if _LETTER.search(text) else [])):
         found = list(form.finditer(text))
         letters = [match["letter"] or match["bare"] for match in found]
         if len(found) < _FEWEST or not _follow_each_other(letters):

@@ -114,3 +114,16 @@ def test_options_are_found_on_lines_and_in_a_sentence() -> None:
         "C": "green",
     }
     assert find_options("A friend and I ask when it opens.") == {}
+
+
+@pytest.mark.parametrize(("words", "options"), [
+    ("Do you dial A 778 2050, B 778 2196 or C 778 2900? reply with one letter",
+     {"A": "778 2050", "B": "778 2196", "C": "778 2900"}),
+    ("Which plan, A Basic, B Plus or C Pro? just the letter",
+     {"A": "Basic", "B": "Plus", "C": "Pro"}),
+    ("Induction test. A lost badge is replaced for ...\n(A) £5\n(B) £8", {"A": "£5", "B": "£8"}),
+    ("Which plan, A Basic, B Plus or C Pro?", {}),  # nobody says that they are letters
+    ("Write a letter to A Smith or B Jones about C Company?", {}),
+])  # fmt: skip
+def test_letters_without_a_mark(words: str, options: dict[str, str]) -> None:
+    assert find_options(words) == options
