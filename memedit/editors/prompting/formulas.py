@@ -17,7 +17,7 @@ from collections.abc import Callable
 from decimal import Decimal, DivisionByZero, InvalidOperation
 
 from memedit.editors.prompting.units import fits
-from memedit.editors.prompting.wording import drop_speech_digits, write_digits
+from memedit.editors.prompting.wording import spell_speech_digits, write_digits
 
 ASKED = (
     "\n\nDo not answer yet. Write one line of Python that computes the number that is asked for, "
@@ -76,7 +76,7 @@ def work_out_formula(line: str, facts: str, words: str) -> str:
     """
     found = _LINE.match(line.strip().split("\n", 1)[0])
     # A day is no sum; "how much 2 get in 4 a grown up" has no number.
-    if found is None or _ASKS_DAY.search(words) or drop_speech_digits(words) != words:
+    if found is None or _ASKS_DAY.search(words) or spell_speech_digits(words) != words:
         return ""
     formula = " ".join(found["formula"].split())
     formula = _THOUSANDS.sub(lambda number: number[0].replace(",", ""), formula)

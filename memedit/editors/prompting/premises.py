@@ -11,15 +11,21 @@ from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.former import confirms, correct_premise, find_former, find_supposed
 from memedit.editors.prompting.othernames import correct_name, find_other_name
 from memedit.editors.prompting.verdicts import verdict_of
+from memedit.editors.prompting.wording import spell_speech_digits
+
+_HURRIED = 300
+"""Characters of a request in which digits may stand for words."""
 
 
 def correct_row(row: Row, hits: Sequence[Hit]) -> str:
-    """A row's prompt, without a former value, or another amount, that it takes for granted."""
+    """A row's prompt, without a former value, or another amount, that it takes for granted, and
+    without digits in the place of words ("how much 2 get in 4 a grown up")."""
     if row.decision.read_as or hits[0].passage is not None:
         return row.prompt
     edit = hits[0].record.edit
     plain = correct_premise(row.prompt, find_former_of(row, hits[0]), edit)
-    return correct_name(plain, edit)
+    plain = correct_name(plain, edit)
+    return spell_speech_digits(plain) if len(plain) <= _HURRIED else plain
 
 
 def deny_former(row: Row, hit: Hit, fact: str) -> str:

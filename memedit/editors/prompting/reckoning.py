@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from memedit.editors.prompting.wording import drop_speech_digits, write_digits
+from memedit.editors.prompting.wording import spell_speech_digits, write_digits
 
 _AMOUNT = re.compile(
     r"\bhow (?:much|many|long|old|late|far|early|big)\b|= ?how much"
@@ -63,7 +63,7 @@ def is_reckoned(words: str, facts: str, *, asked: bool) -> bool:
     """
     if len(words) > _MOST or _OTHER_FORM.search(words) or not _NUMBER.search(facts):
         return False
-    words = drop_speech_digits(words)
+    words = spell_speech_digits(words)
     if _SUM.search(words) or (_AMOUNT.search(words) and has_rate(facts, words)):
         counted = _NUMBER.search(words) and not _NO_AMOUNT.search(words)
         return bool(_AMOUNT.search(words) or counted)

@@ -33,7 +33,7 @@ _CENTS = re.compile(
 _WEIGHED = re.compile(r"\b(?:weigh\w*|heav\w+|bab(?:y|ies)|born|ounces?|oz|lbs?|kilos?|kg)\b", re.I)
 """Where pounds are no money."""
 _SPEECH = re.compile(
-    r"(?<![\w.,€£$])(?:2 (?=(?:get|be|go|do|see|come|the|bring|buy|have|my|a)\b)|"
+    r"(?<![\w.,€£$])(?:2 (?=(?:get|be|go|do|see|come|the|bring|buy|have|my)\b)|"
     r"4 (?=(?:an?|the|me|my|us|one|it|this|him|her|them)\b)|[24](?=nite\b|day\b|morrow\b|ever\b))",
     re.IGNORECASE,
 )
@@ -56,9 +56,9 @@ def _write_cents(found: re.Match[str]) -> str:
     return f"{found[1]}.{found[3][-2:]} {found[2]}"
 
 
-def drop_speech_digits(text: str) -> str:
-    """A text without the digits that stand for "to" and "for"."""
-    return _SPEECH.sub("", text)
+def spell_speech_digits(text: str) -> str:
+    """A text with words in the place of the digits that stand for "to" and "for"."""
+    return _SPEECH.sub(lambda found: f"{'to' if found[0][0] == '2' else 'for'}{found[0][1:]}", text)
 
 
 def split_words(text: str) -> list[str]:
