@@ -57,10 +57,15 @@ _DENIED = re.compile(
 """In the sentence of a fact in which an option stands."""
 _OPPOSITE = re.compile(
     r"\b(?:not|except|wrong|false|incorrect\w*|untrue|never|no longer|outdated|other than|besides|"
-    r"previous\w*|former\w*|used to|cannot|lacks?|without|instead)\b|n['’]t\b",
+    r"previous\w*|former\w*|used? to|odd one|which (?:two|three|ones)|all that|several|cannot|"
+    r"lacks?|without|instead)\b|n['’]t\b",
     re.IGNORECASE,
 )
-"""In what asks for another option than the one that is so."""
+"""In what asks for another option than the one that is so, or for several."""
+_NO_OPTION = re.compile(
+    r"\?|\b(?:of (?:the above|these|them)|none|both|don['’]t know|depends)\b|^(?:yes|no)\b",
+    re.IGNORECASE,
+)
 _CHOSEN = re.compile(
     r"\?|\b(?:which|what|who|when|where|how|choose|pick|select|options?|letter|quiz|test|exam|"
     r"fill in)\b",
@@ -85,7 +90,9 @@ def find_options(words: str) -> dict[str, str]:
 
 def is_plain_choice(stem: str, options: Mapping[str, str]) -> bool:
     """Whether one of the options is asked for, and not the one that is none, or all of them."""
-    odd = any(text.casefold() in _WORDS_OF_NONE for text in options.values())
+    odd = any(
+        text.casefold() in _WORDS_OF_NONE or _NO_OPTION.search(text) for text in options.values()
+    )
     return bool(options) and not odd and _OPPOSITE.search(stem) is None
 
 
@@ -101,7 +108,9 @@ def split_options(words: str) -> tuple[str, dict[str, str]]:
         counted = letters[0] == "1"  # which things to be written often are
         cue = _CHOSEN.search(text) or (not counted and stem.rstrip().endswith(":"))
         if cue and not _OTHER.search(stem):
-            texts = (match["text"].strip(" .,;?") for match in found)
+            if all(match["text"].rstrip().endswith("?") for match in found[:-1]):
+                continue  # questions, each of its own
+            texts = (match["text"].strip(" .,;?/|") for match in found)
             return stem, dict(zip(letters, texts, strict=True))
     return "", {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from memedit.core.days import MONTH, MONTHS
@@ -38,11 +38,19 @@ _NUMBERED = re.compile(
 )
 """Numbers that count no time: "Room 12", "£5"."""
 _AHEAD = re.compile(
-    r"^\W{0,3}(?:\w+ ){0,3}?"
-    r"(?:before|prior to|(?P<alone>ahead(?! of)|in advance|beforehand|earlier|early)|ahead of)\b",
+    r"^[\s)–-]{0,3}(?:(?!(?:if|when|once|unless|as|where|provided|and|or)\b)[\w'’]+ ){0,3}?"
+    r"(?:before|prior to|leading up to|to (?:the|your)|"
+    r"(?P<alone>ahead(?! of)|in advance|beforehand|earlier|early|prior|remain|are left)|"
+    r"ahead of)\b",
     re.IGNORECASE,
 )
 """Behind a span that counts from its end."""
+_WAITED = re.compile(
+    r"\b(?:wait\w*|needs?|takes?|rest\w*|dr(?:y|ies|ying)|pause\w*|stand\w*|belong\w*|work\w*|"
+    r"been|stay\w*|live\w*|serve\w*)\b[^.;]{0,30}$",
+    re.IGNORECASE,
+)
+"""In front of one that goes by before something may be done: "wait 4 hours before driving"."""
 _BEFORE = re.compile(
     r"(?:^|[.;:] )\W{0,3}(?:before|prior to|ahead of) (?!\d|noon\b|midday\b|midnight\b)"
     r"[^.;:\d]{1,80}$",
@@ -50,7 +58,7 @@ _BEFORE = re.compile(
 )
 """In front of one: "Before an operation dogs must fast for 9 hours"."""
 _LOOKED_AT, _READ = 60, 200
-NOON, DAY_MINUTES = 12, 24 * 60
+NOON, DAY_MINUTES, _MORNING = 12, 24 * 60, 6 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +83,18 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day in minutes from midnight; ``half``: told as am or pm."""
+    """A time of day in minutes from midnight; ``half``: told as am or pm; ``bare``: as neither, and
+    as no hour of 24 ("at 1:30")."""
 
     minutes: int
     half: bool
     at: tuple[int, int] = field(default=(0, 0), compare=False)
+    bare: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         hour, minute = divmod(self.minutes % DAY_MINUTES, 60)
+        if self.bare:
+            return f"{(hour - 1) % NOON + 1}:{minute:02}"
         if not self.half:
             return f"{hour:02}:{minute:02}"
         told = f"{(hour - 1) % NOON + 1}"
@@ -101,6 +113,22 @@ class Day:
     def __str__(self) -> str:
         name = f"{date(2000, self.month, 1):%B}"
         return f"{self.day} {name}{'' if self.year is None else f' {self.year}'}"
+
+
+def shift(clock: Clock, minutes: int, *, late: bool = False) -> Clock | None:
+    """The time so many minutes later; None where nobody knows of which half of the day it is.
+
+    Args:
+        clock: A time.
+        minutes: Less than a day; negative: earlier.
+        late: It may be one of the evening.
+    """
+    end = Clock(clock.minutes + minutes, clock.half, bare=clock.bare)
+    if not clock.bare or (clock.minutes % (NOON * 60) + minutes) // (NOON * 60) == 0:
+        return end
+    # "9:30" and "10:30" are said of a morning, "1:30" of an afternoon or a night.
+    morning = _MORNING <= clock.minutes < NOON * 60 and not late
+    return replace(end, bare=False) if morning else None
 
 
 def find_days(text: str) -> list[Day]:
@@ -126,7 +154,9 @@ def find_clocks(text: str) -> list[Clock]:
         if not (each["minute"] or half or each["sure"]) or dotted or (half and hour > NOON):
             continue
         hours = hour % NOON + (NOON if half == "p" else 0) if half else hour
-        found.setdefault(Clock(hours * 60 + int(each["minute"] or 0), bool(half), each.span()))
+        bare = not half and 0 < hour <= NOON and not each["hour"].startswith("0")
+        minutes = hours * 60 + int(each["minute"] or 0)
+        found.setdefault(Clock(minutes, bool(half), each.span(), bare))
     return list(found)
 
 
@@ -136,6 +166,8 @@ def find_spans(text: str) -> Iterator[Span]:
         unit = each["unit"].casefold()
         name = next(_UNITS[key] for key in ("mo", *_UNITS) if unit.startswith(key))
         ahead = _AHEAD.match(text[each.end() : each.end() + _LOOKED_AT])
+        if ahead is not None and _WAITED.search(text[: each.start()][-_LOOKED_AT:]):
+            ahead = None
         alone = ahead is not None and ahead["alone"] is not None
         counts_back = ahead is not None or _BEFORE.search(text[: each.start()][-_READ:]) is not None
         yield Span(int(each["number"]), name, counts_back, alone, each.span())

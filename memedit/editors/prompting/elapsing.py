@@ -22,6 +22,7 @@ from memedit.editors.prompting.clocks import (
     find_clocks,
     find_days,
     find_spans,
+    shift,
     tells_more,
 )
 from memedit.editors.prompting.months import add_to_month
@@ -33,7 +34,7 @@ _DAYS = {"day": 1, "week": 7}
 OTHER_DAYS = re.compile(
     r"\b(?:working|business|school|opening|week|bank|trading)[ -]?days?\b|"
     r"\b(?:exclud\w*|except\w*|weekends?|sundays?|saturdays?|(?:bank|public) holidays?|"
-    r"mon(?:day)?[-–]fri)\b",
+    r"mon(?:day)?(?:[-–]| to | till )fri(?:day)?)\b|\bend of (?:the|that|this|a|each) \w+",
     re.IGNORECASE,
 )
 _VAGUE = re.compile(
@@ -236,8 +237,11 @@ def _tell_clock(clock: Clock, span: Span, way: int) -> str:
     minutes = span.number * _MINUTES[span.unit] * way
     if not way or abs(minutes) >= DAY_MINUTES:
         return ""
-    end = Clock(clock.minutes + minutes, clock.half)
-    other = "" if 0 <= end.minutes < DAY_MINUTES else f" the day {'before' if way < 0 else 'after'}"
+    end = shift(clock, minutes)
+    if end is None:
+        return ""
+    same = end.bare or 0 <= end.minutes < DAY_MINUTES
+    other = "" if same else f" the day {'before' if way < 0 else 'after'}"
     return f"{span} {'before' if way < 0 else 'after'} {clock} is {end}{other}."
 
 

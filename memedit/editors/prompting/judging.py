@@ -64,8 +64,8 @@ _KNOWN = frozenset({"qwen2-28x1536"})
 """The base on which the examples were chosen: Qwen2.5-Coder-1.5B."""
 _DAY = re.compile(rf"\b(?:{WEEKDAY})\b|\b\d\d?[./]\d\d?[./]\d\d", re.IGNORECASE)
 _NOW = re.compile(
-    r"\b(?:today|tonight|tomorrow|tmrw|yesterday|now|currently|at the moment|this (?:week\w*|month|"
-    r"year|morning|afternoon|evening))\b",
+    r"\b(?:today|tonight|tomorrow|tmrw|yesterday|now|currently|at the moment|atm|still|yet|already|"
+    r"over|open|next|in \d+|this (?:week\w*|month|year|morning|afternoon|evening))\b",
     re.IGNORECASE,
 )
 _DOUBT = 0.2
@@ -77,7 +77,9 @@ _LONGEST, _BEFORE = 1_200, 600
 
 def goes_by_day(question: str, before: str) -> bool:
     """Whether a question may be one of the day that a text before it names: "are you open now?"."""
-    named = any(date.search(before) for date in DATES) or find_days(before) or _DAY.search(before)
+    named = (
+        any(date.search(before) for date in DATES[:-1]) or find_days(before) or _DAY.search(before)
+    )
     return bool(named) and _NOW.search(question) is not None
 
 

@@ -41,7 +41,15 @@ _OTHER_FORM = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """A text to be read or written, or a choice."""
-_SEVERAL = re.compile(r"\band\b|[&+/]|\b(?:both|also|plus|as well)\b", re.IGNORECASE)
+_SEVERAL = re.compile(
+    r"\b(?:and|or|both|also|plus|as well|than|vs|versus|compar\w*|differ\w*|earlier|each|every|all|"
+    r"everything|overview|whoever|whichever|discount\w*|includ\w*|incl|total|together|other|"
+    r"what are|which (?:two|three)|details|news?|changed|if (?:i|we) (?:take|book|order|choose))\b|"
+    r"[&+/]|,\s*(?:the )?(?!(?:please|pls|right|correct|thanks|thx|sorry|no|yeah|yes|mate|love)\b)"
+    r"\w+\s*(?:\?|$)",
+    re.IGNORECASE,
+)
+"""In what may take more than one fact to answer."""
 _PLAIN_SUM = re.compile(
     r"(?:(?:hi|hey|so|and|ok|please)\W+){0,3}(?:(?:what(?:['’]s| is| are| do| does)|how much "
     r"(?:is|are)|calculate|compute|work out|solve|add|multiply|divide|subtract|tell me)\s)?\s*"

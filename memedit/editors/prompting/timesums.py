@@ -9,10 +9,19 @@ asked for; what neither facts nor request have does not count. English only.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from memedit.editors.prompting.clocks import Clock, Day, Span, find_clocks, find_days, find_spans
+from memedit.editors.prompting.clocks import (
+    DAY_MINUTES,
+    Clock,
+    Day,
+    Span,
+    find_clocks,
+    find_days,
+    find_spans,
+    shift,
+)
 from memedit.editors.prompting.elapsing import OTHER_DAYS, add_to_date, asks_when
 from memedit.editors.prompting.towards import lasts_days
 from memedit.editors.prompting.wording import write_digits
@@ -50,12 +59,53 @@ _LINE = re.compile(
 )
 _TERM = re.compile(r"(?:[+-]|and\b)\s*\d{1,4} ?[a-z]{1,8}")
 _ARRIVES = re.compile(
-    r"\b(?:arriv\w*|get (?:in|to|home|back|there)|land|there|back|home|finish\w*|over|done|ready|"
-    r"ends?|out|through|(?:on|at|to) the other|across|ashore|due)\b",
+    r"\b(?:arriv\w*|get (?:in|to|home|back|there)|land|be (?:there|back|home)|finish\w*|over|ends?|"
+    r"(?:on|at|to) the (?:other|island|mainland)|across|ashore)\b",
     re.IGNORECASE,
 )
-"""In what asks for the end of what one fact tells the beginning of, and another the length."""
+_BEGINS = re.compile(
+    r"\b(?:leaves?|departs?|starts?|begins?|sets? off|goes|sails?|runs? at)\b", re.IGNORECASE
+)
+_TAKES = re.compile(r"\b(?:takes?|needs?|lasts?|long|journey|crossing|ride|flight|drive)\b", re.I)
+_WISHED = re.compile(
+    r"\b(?:need|want|must|have to|has to|hope|should) (?:\w+ ){0,4}?"
+    r"(?:by|at|until|till|before|in)\b[^.?!]{0,30}\d|"
+    r"\b(?:by|before|until|till) (?:the )?(?:\w+day,? )?\d",
+    re.IGNORECASE,
+)
+"""Of a moment at which something is to be so."""
+_NOTICE = re.compile(r"\bnotice\b", re.IGNORECASE)
+_MUST = re.compile(
+    r"\b(?:by (?:when|what|which)|latest|last (?:day|date)|must|have to|need to)\b", re.IGNORECASE
+)
+_ZONES = re.compile(r"\bhours? (?:ahead of|behind|later than|earlier than)\b", re.IGNORECASE)
+_OTHER = re.compile(
+    r"\b(?:today|yesterday|tomorrow|ago|not on|instead of|now|"
+    r"(?:last|this|next) (?:week|month|year)|their time|time is (?:it|that)|time zone)\b|"
+    r"\b\d\d?(?:st|nd|rd|th)? ?(?:[-–/]|to|and|or|until) ?(?:the )?\d\d?(?:st|nd|rd|th)?\b"
+    r"(?! ?[ap]m)",
+    re.IGNORECASE,
+)
+"""Another day or time than the one that is meant."""
+_NEAR = 16
+"""Characters behind a day in which its time stands."""
+_EVENING = re.compile(r"\b(?:evening|tonight|night|afternoon|pm)\b", re.IGNORECASE)
+_STARTED = re.compile(
+    r"\b(?:order|appl(?:y|ie)|sen[dt]|post|pa(?:y|id)|b(?:uy|ought)|start|beg[aiu]n|hand|put|file|"
+    r"ship|book|register|sign|left|leave|tak|took|depart|since|ask|open)(?:ed|d|s|es|ing|n)?\b",
+    re.IGNORECASE,
+)
+"""Of a moment from which something takes so long."""
+_EACH_WAY = re.compile(
+    r"\d ?(?:-|–|to|or) ?\d+[ -](?:min|h|day|week|month|year)|\bevery\b.*\b(?:from|past|on the)\b|"
+    r"\bbetween\b|\beach\b.*\beach\b|\bfinal \d|\bwithin \d+ \w+ (?:of|before) (?:arriv|your)",
+    re.IGNORECASE,
+)
+"""In a fact whose length nobody can count with."""
+_FOR = re.compile(r"\b(?:for|covers?) (?!up to)\d+ (?:day|week)", re.IGNORECASE)
+"""What is so for 5 days, the first one of them."""
 _MINUTES = {"minute": 1, "hour": 60}
+_SIDES = {1: "after", -1: "before"}
 _MOST = 600
 """Characters of a request, and of all facts."""
 
@@ -94,11 +144,11 @@ def may_be_dated(words: str, facts: Sequence[str]) -> bool:
 
 def work_out_moment(line: str, facts: Sequence[str], words: str) -> str:
     """What a line comes to, as what is worked out is told: "20 May - 8 days = 12 May. Result: 12
-    May"; "" where it is none, or holds what nobody said.
+    May"; "" where it is none, or holds what nobody said, or goes another way than its fact says.
 
     Args:
-        line: What the base wrote behind ``result =``.
-        facts: What is told.
+        line: What the base wrote.
+        facts: What is told, the best last.
         words: A user's.
     """
     found = _LINE.match(line.strip().split("\n", 1)[0])
@@ -109,80 +159,121 @@ def work_out_moment(line: str, facts: Sequence[str], words: str) -> str:
     days, clocks = _read_start(write_digits(found["start"]), [asked, *told])
     if len(days) > 1 or len(clocks) > 1 or not (days or clocks) or not terms:
         return ""
-    if not _are_known(terms, asked, told) or not _is_of_one(days, clocks, terms, asked, told):
+    if _is_unclear(asked, told) or not _belong_together(days, clocks, terms, asked, told):
         return ""
-    if any(OTHER_DAYS.search(fact) for fact in facts) or _is_counted_with(terms, facts):
-        return ""
-    if not clocks and any(span.unit in _MINUTES for _, span in terms):
-        clocks = find_clocks(asked)  # the day's own time, of a booking
+    if days and not clocks and any(span.unit in _MINUTES for _, span in terms):
+        clocks = _find_own_clock(asked)
     clock = clocks[0] if len({each.minutes for each in clocks}) == 1 else None
-    end = _add(days[0] if days else None, clock, terms)
+    late = _EVENING.search(asked) is not None
+    end = _add(days[0] if days else None, clock, terms, late=late)
     shown = " ".join(f"{found['start']} {' '.join(found['terms'].split())}".split())
     return f"{shown} = {end}. Result: {end}" if end else ""
 
 
 def _read_terms(terms: Sequence[str]) -> list[tuple[int, Span]]:
-    """Which way each term goes, and how far; nothing where one cannot be read."""
-    found, way = [], 1
+    """Which way each term goes, and how far; nothing where one cannot be read, or comes twice."""
+    found: list[tuple[int, Span]] = []
+    way = 1
     for term in terms:
         way = {"+": 1, "-": -1}.get(term[0], way)
         spans = list(find_spans(term.lstrip("+-and")))
-        found += [(way, span) for span in spans]
-        if len(spans) != 1:
+        if len(spans) != 1 or any(spans[0] == span for _, span in found):
             return []
+        found.append((way, spans[0]))
     return found
 
 
-def _are_known(terms: Sequence[tuple[int, Span]], asked: str, told: Sequence[str]) -> bool:
-    """Whether each length of time is one that was told, and goes the way that its fact says: back
-    where it counts from its end, else on. Which way a user's own goes the base says."""
-    own = {(span.number, span.unit) for span in find_spans(asked)}
-    ways = {(s.number, s.unit): -1 if s.ahead else 1 for fact in told for s in find_spans(fact)}
-    return all(
-        (span.number, span.unit) in own or ways.get((span.number, span.unit)) == way
-        for way, span in terms
+def _read_start(start: str, texts: Sequence[str]) -> tuple[list[Day], list[Clock]]:
+    """The days and times of a sum's beginning that one of the texts has, too, year and all."""
+    days, clocks = find_days(start), find_clocks(start)
+    named = {day for text in texts for day in find_days(text)}
+    plain = {(day.month, day.day) for day in named if day.year is None}
+    years = " ".join(texts)
+    times = {clock.minutes for text in texts for clock in find_clocks(text)}
+    known = all(
+        day in named or ((day.month, day.day) in plain and (not day.year or str(day.year) in years))
+        for day in days
     )
+    return (days, clocks) if known and all(c.minutes in times for c in clocks) else ([], [])
 
 
-def _is_of_one(
+def _is_unclear(asked: str, told: Sequence[str]) -> bool:
+    """Whether a request names several days, or one beside today, or a fact counts others than all
+    of them, or in zones."""
+    if len({(day.month, day.day) for day in find_days(asked)}) > 1 or _OTHER.search(asked):
+        return True
+    return any(OTHER_DAYS.search(f) or _ZONES.search(f) or _EACH_WAY.search(f) for f in told)
+
+
+def _belong_together(
     days: Sequence[Day],
     clocks: Sequence[Clock],
     terms: Sequence[tuple[int, Span]],
     asked: str,
     told: Sequence[str],
 ) -> bool:
-    """Whether moment and length belong together: one of them is the user's own, or both stand in
-    one fact, or the end is asked for of what begins at the one and takes the other."""
-    lengths = {(span.number, span.unit) for _, span in terms}
-
-    def holds(text: str) -> tuple[bool, bool]:
-        named = {(day.month, day.day) for day in find_days(text)}
-        times = {clock.minutes for clock in find_clocks(text)}
-        moment = any((day.month, day.day) in named for day in days)
-        moment = moment or any(clock.minutes in times for clock in clocks)
-        return moment, bool(lengths & {(s.number, s.unit) for s in find_spans(text)})
-
-    return (
-        any(holds(asked)) or any(all(holds(f)) for f in told) or _ARRIVES.search(asked) is not None
-    )
-
-
-def _read_start(start: str, texts: Sequence[str]) -> tuple[list[Day], list[Clock]]:
-    """The days and times of a sum's beginning that one of the texts has, too."""
-    days, clocks = find_days(start), find_clocks(start)
-    told = {(day.month, day.day) for text in texts for day in find_days(text)}
-    times = {clock.minutes for text in texts for clock in find_clocks(text)}
-    known = all((day.month, day.day) in told for day in days)
-    return (days, clocks) if known and all(c.minutes in times for c in clocks) else ([], [])
+    """Whether a moment and lengths of time are one thing's: one of both is the user's own, and the
+    other stands in the best fact, with no other length beside; or one fact tells when something
+    begins, another one how long it takes, and its end is asked for."""
+    lengths = {(span.number, span.unit): way for way, span in terms}
+    best = told[-1] if told else ""
+    own, theirs = _find_lengths(asked), _find_lengths(best)
+    if _holds(days, clocks, asked):
+        ways = set(lengths.values())
+        goal = _WISHED.search(asked) is not None
+        way = -1 if any(span.ahead for span in find_spans(best)) or goal else 1
+        if _NOTICE.search(best):
+            way = -1 if _MUST.search(asked) else 1
+        if way > 0 and _TAKES.search(best) and not _STARTED.search(asked):
+            return False
+        fits = not own and lengths.keys() == theirs and ways == {way}
+        return fits and not _counts_on(terms, best)
+    if own:  # how long the user takes; which way that goes the base says
+        return lengths.keys() == own and _holds(days, clocks, best) and not theirs
+    return _is_journey(lengths, days, clocks, asked, told)
 
 
-def _is_counted_with(sums: Sequence[tuple[int, Span]], facts: Sequence[str]) -> bool:
+def _is_journey(
+    lengths: Mapping[tuple[int, str], int],
+    days: Sequence[Day],
+    clocks: Sequence[Clock],
+    asked: str,
+    told: Sequence[str],
+) -> bool:
+    begin = [fact for fact in told if _holds(days, clocks, fact) and _BEGINS.search(fact)]
+    taken = [f for f in told if _find_lengths(f) == lengths.keys() and _TAKES.search(f)]
+    onward = set(lengths.values()) == {1} and _ARRIVES.search(asked) is not None
+    single = len(begin) == 1 == len(find_clocks(begin[0])) + len(find_days(begin[0]))
+    return onward and single and len(taken) == 1 and taken != begin
+
+
+def _find_lengths(text: str) -> set[tuple[int, str]]:
+    return {(span.number, span.unit) for span in find_spans(text)}
+
+
+def _holds(days: Sequence[Day], clocks: Sequence[Clock], text: str) -> bool:
+    """Whether a text names the day, or the time."""
+    named = {(day.month, day.day) for day in find_days(text)}
+    times = {clock.minutes for clock in find_clocks(text)}
+    moment = all((day.month, day.day) in named for day in days)
+    return moment and (bool(days) or all(clock.minutes in times for clock in clocks))
+
+
+def _find_own_clock(asked: str) -> list[Clock]:
+    """The time that stands behind the only day of a request."""
+    days = find_days(asked)
+    return find_clocks(asked[days[0].at[1] :][:_NEAR]) if len(days) == 1 else []
+
+
+def _counts_on(terms: Sequence[tuple[int, Span]], fact: str) -> bool:
     """Whether days are added to the first of those for which something lasts."""
-    onward = any(way > 0 and span.unit not in _MINUTES for way, span in sums)
-    return onward and any(map(lasts_days, facts))
+    onward = any(way > 0 and span.unit not in _MINUTES for way, span in terms)
+    return onward and (lasts_days(fact) or _FOR.search(fact) is not None)
 
 
-def _add(day: Day | None, clock: Clock | None, sums: Sequence[tuple[int, Span]]) -> str:
+def _add(
+    day: Day | None, clock: Clock | None, sums: Sequence[tuple[int, Span]], *, late: bool
+) -> str:
     """What comes out, as it is said; "": nothing for sure."""
     short = [each for each in sums if each[1].unit in _MINUTES]
     minutes = sum(way * span.number * _MINUTES[span.unit] for way, span in short)
@@ -196,12 +287,12 @@ def _add(day: Day | None, clock: Clock | None, sums: Sequence[tuple[int, Span]])
     if clock is None:
         return ""
     if day is not None:
-        return _add_to_both(day, clock, minutes)
-    over, rest = divmod(clock.minutes + minutes, 24 * 60)
-    if abs(over) > 1:
+        return "" if clock.bare else _add_to_both(day, clock, minutes)
+    end = shift(clock, minutes, late=late) if abs(minutes) < DAY_MINUTES else None
+    if end is None:
         return ""
-    other = f" the day {'before' if over < 0 else 'after'}" if over else ""
-    return f"{Clock(rest, clock.half)}{other}"
+    over = 0 if end.bare else end.minutes // DAY_MINUTES
+    return f"{end}{f' the day {_SIDES[over]}' if over else ''}"
 
 
 def _add_to_both(day: Day, clock: Clock, minutes: int) -> str:

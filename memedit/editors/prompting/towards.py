@@ -98,7 +98,8 @@ _OUTCOMES = frozenset("land end ends over fini done arri read".split())
 _EVENT = re.compile(
     r"\b(?:festival|course|camp|conference|fair|shift|tour|workshop|exhibition|sale|trip|retreat|"
     r"event|tournament|market|cruise|sprint|stay\w*|concert|training|session|class|seminar|show|"
-    r"package|holiday|programme|program|internship|tent)s?\b",
+    r"package|holiday|programme|program|internship|tent|regatta|strike|hackathon|closure|fast|"
+    r"trial|lasts?|consecutive|counting|in a row|includ\w+)s?\b",
     re.IGNORECASE,
 )
 """What lasts three days from the 20th is over on the 22nd."""

@@ -33,6 +33,7 @@ _LEAK = re.compile(
 _ITEM = re.compile(r"^(\s*)(?:[-*•–+]|\(?\d{1,2}[.):]|\(?[a-z][.)])\s+\S")
 _RULE = re.compile(r"\|?(?: *:?-{2,}:? *\|)+(?: *:?-{2,}:? *)?")
 """Under the heads of a Markdown table."""
+_BAR = re.compile(r"(?<!\\)\|")
 _FENCE = re.compile(r"```[\w+-]*[^\S\n]*\n?(.*?)```", re.DOTALL)
 # Behind three letters, at least: "Dr." and "e.g." end no sentence.
 _SENTENCE = re.compile(r"(?<=[\w\"')]{3})[.!?]+[\"')]*\s+(?=[^\s\d])")
@@ -176,7 +177,7 @@ def _count_cells(answer: str) -> set[int]:
     if ruled is None:
         return set()
     body = list(takewhile(lambda line: "|" in line, lines[ruled + 1 :]))
-    columns = len(body[0].strip("|").split("|")) if len(body) == 1 else len(body)
+    columns = len(_BAR.split(body[0].strip("|"))) if len(body) == 1 else len(body)
     return {len(body), columns}
 
 

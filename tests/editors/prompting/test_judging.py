@@ -83,6 +83,9 @@ def test_the_option_of_the_highest_odds_is_chosen(
 
 @pytest.mark.parametrize("words", [
     "Which is not the grace period? A) 15 minutes B) 45 minutes",
+    "Which two are free? A) wifi B) towels C) spa", "Which fee? A) £15 B) £22 C) all of the above",
+    "Two questions: a) When do you open? b) What does it cost?",
+    "Which grace period did it use to be? A) 15 minutes B) 45 minutes",
     "Is it 45 minutes? A) yes B) no", "What is the grace period?",
     "How much are two late returns in total? A) 15 minutes B) 45 minutes",
     "Which grace period is wrong? " + " ".join(f"{c}) {n} min" for n, c in enumerate("ABCDEFGH")),
@@ -95,7 +98,9 @@ def test_what_is_no_plain_choice_is_not_judged(words: str, lm: Engine) -> None:
     ("Are you open now?", "Today is Monday.", True),
     ("Is it open today?", "It is 3 May 2027, 14:00.", True),
     ("Is it due this week?", "Date: 2027-05-03", True),
-    ("Are you open at 5?", "Today is Monday.", False),
+    ("Is it free for members?", "Today is Monday.", False),
+    ("Can I still return it?", "Today is 4 May 2026.", True),
+    ("Are you open now?", "You serve a theatre that was founded in 1987.", False),
     ("Are you open now?", "You are the assistant of a shop.", False),
     ("Are you open now?", "Today: 03.05.2027", True),
 ])  # fmt: skip

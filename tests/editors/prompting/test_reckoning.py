@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.editors.prompting.reckoning import asks_once, is_plain_sum, is_reckoned
+from memedit.editors.prompting.reckoning import asks_for_one, asks_once, is_plain_sum, is_reckoned
 
 RATE = "Hiring a bike costs £14 per day."
 
@@ -69,3 +69,19 @@ def test_a_result_alone_answers_one_question(words: str, once: bool) -> None:
 ])  # fmt: skip
 def test_a_sum_of_numbers_alone(words: str, plain: bool) -> None:
     assert is_plain_sum(words) is plain
+
+
+@pytest.mark.parametrize(("words", "one"), [
+    ("Who runs payroll?", True), ("till when can i bring it back", True),
+    ("what's the fee for a lost key, please?", True), ("is the pool open on sundays, right?", True),
+    ("Who earns more, the head of sales or the head of logistics?", False),
+    ("opening hours of pool, sauna?", False), ("What is the fee and the deadline?", False),
+    ("What does the lamp cost with my member discount?", False),
+    ("If I take the last ferry, when am I on the island?", False),
+    ("What's the phone number of whoever leads the north team?", False),
+    ("Everything you know on the Alder Theatre please", False),
+    ("Who runs payroll? Who runs sales?", False), ("Write Tom a mail on the fee.", False),
+    ("Which is cheaper than the lamp?", False), ("What is it? " + "x" * 500, False),
+])  # fmt: skip
+def test_where_one_fact_may_answer(words: str, one: bool) -> None:
+    assert asks_for_one(words) is one

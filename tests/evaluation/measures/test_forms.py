@@ -181,6 +181,7 @@ def test_a_table_is_a_list_of_its_rows_or_one_row_of_its_columns() -> None:
     assert has_form({"type": "list", "min": 2}, two) and not has_form({"type": "list", "n": 4}, two)
     assert not has_form({"type": "list"}, head)
     assert has_form({"type": "list", "n": 2}, "A | B\n--|--\nx | y")
+    assert has_form({"type": "list", "n": 2}, "| A | B |\n|---|---|\n| x\\|y | 2 |")
 
 
 def test_items_of_a_list() -> None:
