@@ -275,8 +275,12 @@ class Note:
 
     def _work_out_times(self, row: Row, lm: LM | None) -> str:
         """What comes out of the days and times in a row and in its facts; "": nothing."""
-        told = [fact for _, fact in self._choose(row, lm)] if self._is_reply(row) else []
-        return work_out_times(row.words, told) if told else ""
+        chosen = self._choose(row, lm) if self._is_reply(row) else []
+        told, asks = [fact for _, fact in chosen], [hit.role == "asks" for hit, _ in chosen]
+        line = work_out_times(row.words, told) if told else ""
+        # One fact is asked, and what is told beside it says more than can be read.
+        alone = not line and len(told) > 1 and asks[0] and not any(asks[1:])
+        return work_out_times(row.words, told[:1]) if alone else line
 
     def _is_dated(self, row: Row, lm: LM | None) -> bool:
         """Whether a row may ask for a day or a time so long before or after another one."""

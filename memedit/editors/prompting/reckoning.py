@@ -12,6 +12,7 @@ from memedit.editors.prompting.wording import spell_speech_digits, write_digits
 
 _AMOUNT = re.compile(
     r"\bhow (?:much|many|long|old|late|far|early|big)\b|= ?how much"
+    r"|\bwhat(?:['’]?s| is| are)(?: (?:the|our|my|this|that))? (?:\w+ )?(?:bill|total|sum)\b"
     r"|\bwhat (?:do|does|will|would|must|did) [^.?!\n]*\b(?:pay|cost|owe|come to|add up|make)\b",
     re.IGNORECASE,
 )
@@ -32,6 +33,15 @@ _NUMBER = re.compile(
 _UNITS = "minute|hour|day|night|week|month|year|person|page|item|lesson|kilomet|km|mile|piece|head"
 _COUNT = re.compile(
     rf"\b(?!1 )\d+ (?:\w+ )?({_UNITS})(?!\w* (?:until|till|before|ago|old|from now)\b)",
+    re.IGNORECASE,
+)
+_HEADS = re.compile(
+    r"\b(?!1 )\d+ (?:of us|people|persons|users|members|colleagues|seats|guests|adults|"
+    r"employees)\b",
+    re.IGNORECASE,
+)
+_A_HEAD = re.compile(
+    r"\b(?:per|each|every|an?) (?:user|person|head|member|seat|guest|adult|employee)\b",
     re.IGNORECASE,
 )
 _EACH = re.compile(rf"\b(?:an?|per|each|every)(?: \w+ (?:and|or|per))? ({_UNITS})", re.IGNORECASE)
@@ -57,6 +67,12 @@ _PLAIN_SUM = re.compile(
     r"from|by|to the power of|squared|make|equals?|\s)+(?:please)?[\s?.!]*",
     re.IGNORECASE,
 )
+_COMPARED = re.compile(
+    r"\b(?:is|are) (?:that|this|it|they|these|those) (?:\w+ )?"
+    r"(?:more|less|too|over|under|within|above|below|enough)\b",
+    re.IGNORECASE,
+)
+"""In what a yes or a no answers."""
 _MOST = 400
 """Characters of a question; more are a ticket, whose numbers are many."""
 
@@ -70,6 +86,8 @@ def is_reckoned(words: str, facts: str, *, asked: bool) -> bool:
         asked: One of the facts is what is asked, as far as the scope sees.
     """
     if len(words) > _MOST or _OTHER_FORM.search(words) or not _NUMBER.search(facts):
+        return False
+    if _COMPARED.search(words):
         return False
     words = spell_speech_digits(words)
     if _SUM.search(words) or (_AMOUNT.search(words) and has_rate(facts, words)):
@@ -88,7 +106,8 @@ def has_rate(fact: str, words: str) -> bool:
     """Whether words count what a fact tells the amount for one of: "4 days", "35p a day"."""
     counted = {unit.casefold() for unit in _COUNT.findall(write_digits(words))}
     told = {unit.casefold() for unit in _EACH.findall(fact)}
-    return not counted.isdisjoint(told)
+    heads = _HEADS.search(write_digits(words)) and _A_HEAD.search(fact)
+    return bool(heads) or not counted.isdisjoint(told)
 
 
 def asks_once(words: str) -> bool:

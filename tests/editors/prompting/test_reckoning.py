@@ -49,6 +49,17 @@ def test_it_is_the_fact_itself_or_something_else(words: str, asked: bool) -> Non
     assert not is_reckoned(words, RATE, asked=asked)
 
 
+def test_what_is_told_for_each_head_is_counted_by_heads() -> None:
+    plan = "The Team plan costs 11.40 dollars per user per month"
+    bill = "if 10 of us go on the Team plan, whats the bill for one month"
+    assert is_reckoned(bill, plan, asked=True)
+    assert not is_reckoned("who of the 10 of us is on the Team plan", plan, asked=True)
+    assert not is_reckoned("whats the bill for the Team plan", plan, asked=True)
+    size = "The largest attachment is 750 MB"
+    words = "410 megs. is that more than you allow or is it something else?"
+    assert not is_reckoned(words, size, asked=False)
+
+
 def test_without_a_number_there_is_nothing_to_reckon_with() -> None:
     assert not is_reckoned("What do two of them cost together?", "Bikes are free.", asked=False)
 
