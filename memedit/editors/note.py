@@ -291,8 +291,11 @@ class Note:
         """Whether a row's answer is to be reckoned from what its facts say."""
         if not self._is_reply(row):
             return False
-        hits = bearing_on(row, self.name)
-        facts = " ".join(fact for _, fact in self._choose(row, lm))
+        hits, chosen = bearing_on(row, self.name), self._choose(row, lm)
+        # "Only 30 days, I know. How many are it really?" asks for no difference.
+        if any(deny_former(row, hit, fact) != fact for hit, fact in chosen[:1]):
+            return False
+        facts = " ".join(fact for _, fact in chosen)
         return is_reckoned(row.words, facts, asked=any(hit.role == "asks" for hit in hits))
 
     def _tell(self, row: Row, lm: LM | None, worked: str = "") -> Row:

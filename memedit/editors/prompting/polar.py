@@ -167,6 +167,16 @@ def drop_order(words: str) -> str:
     return left if re.search(r"\w{2}", left) else words
 
 
+_OVER = re.compile(
+    r",? or (?:has (?:that|the) (?:ship|train|boat) (?:sailed|left|gone)|"
+    r"(?:is it|am i|are we) (?:now )?too late(?: (?:for that|now|already))?|"
+    r"have (?:i|we) missed it|did (?:i|we) miss it|"
+    r"not(?: any ?more)?|no longer|is (?:that|it) over)\?",
+    re.IGNORECASE,
+)
+"""Behind a question, what says no more than that the answer may be no."""
+
+
 def is_polar(words: str) -> bool:
     """Whether a user's words ask for a yes or a no, whatever stands around the question.
 
@@ -175,7 +185,7 @@ def is_polar(words: str) -> bool:
     """
     if len(words) > LONGEST:
         return False
-    parts = find_sentences(words)
+    parts = find_sentences(_OVER.sub("?", words))
     text = "\n".join(parts)
     if any(map(_ORDER.match, parts)) or is_formed(parts):
         return False

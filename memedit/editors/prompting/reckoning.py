@@ -17,7 +17,8 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 _SUM = re.compile(
-    r"\b(?:in total|total|altogether|all in all|together(?! with)|combined|sum|adds? up|comes? to|"
+    r"\b(?:in total|total|altogether|all in all|together(?! with)|combined|adds? up|comes? to|"
+    r"(?<!whole )(?<!full )(?<!entire )sum(?! back\b)|"
     r"difference|end up with|(?:with|after|minus|less) (?:the |my |our |a )?(?:\w+ ){0,2}discount|"
     r"there and back|how (?:many|much) more|"
     r"(?:more|less|longer|older|cheaper|younger|higher|bigger|later|earlier|more expensive) than|"

@@ -139,3 +139,14 @@ def test_a_question_is_not_cut_behind_right(words: str) -> None:
 ])  # fmt: skip
 def test_a_mark_may_be_left_out_within(words: str) -> None:
     assert is_polar(words)
+
+
+@pytest.mark.parametrize(("words", "polar"), [
+    ("Do we still get the whole sum back, or has that ship sailed?", True),
+    ("I am 9 days late. Can I still return it or is it too late?", True),
+    ("Is the pool open on Sundays or not?", True),
+    ("Do we get the sum back, or a voucher?", False),
+    ("Is it A or B?", False),
+])  # fmt: skip
+def test_a_no_that_is_offered_is_no_choice(words: str, polar: bool) -> None:
+    assert is_polar(words) is polar

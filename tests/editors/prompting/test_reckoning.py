@@ -58,6 +58,8 @@ def test_what_is_told_for_each_head_is_counted_by_heads() -> None:
     size = "The largest attachment is 750 MB"
     words = "410 megs. is that more than you allow or is it something else?"
     assert not is_reckoned(words, size, asked=False)
+    whole = "I bought it 35 days ago. Do we still get the whole sum back?"
+    assert not is_reckoned(whole, "Refunds are given within 40 days", asked=False)
 
 
 def test_without_a_number_there_is_nothing_to_reckon_with() -> None:
