@@ -20,7 +20,7 @@ _PART = re.compile(
 _NAMED = re.compile(r"\byes\s*(?:/|or|-or-)\s*no\b|\by/n\b", re.IGNORECASE)
 _EITHER = re.compile(
     r"\byes\s*(?:/|or|-or-)\s*no\b|\bor (?:not|no|so|more|less|fewer|older|younger|later|earlier|"
-    r"over|above|under|longer)\b",
+    r"over|above|under|longer|(?:any|some)\w*|owt)\b",
     re.IGNORECASE,
 )
 """What is no choice between things."""
@@ -32,11 +32,18 @@ _AUXILIARY = (
 _INVERTED = re.compile(
     rf"(?:^|[,;:–—-]\s+|\b(?:so|and|but|then|ok|hi|hey)\s+){_AUXILIARY}\s+"
     r"(?!(?:ist|sind|war|hat|kann|kostet|macht|muss|soll|für)\b)\w"  # German: "Was ist …?"
+    r"|(?:^|[,;:]\s+)(?:any chance|ok(?:ay)?|alright|all right|fine|possible|allowed)\s+"
+    r"(?:if|to|that|i|we|you|u|it|he|she|they)\b"
 )
 _BARE = re.compile(
     rf"(?:(?:so|and|but|then|ok|hi|hey)\s+)?(?:{_AUXILIARY}\s+(?:i|we|it|he|she|they|there|u)\b"
     r"|(?:is|are|does|did|can|will)\s+(?:the|a|an|my|our|this|that)\b|(?:do|are|have|did)\s+you\b)"
 )
+_STATED = re.compile(
+    rf"(?!{_AUXILIARY}\b)[^,;:?]{{1,60}}\b(?:is|are|was|were|has|have|can|may|costs?|takes?|opens?|closes?|"
+    r"got|gets?) [^,;:?\s]+ [^;:?]{1,120}\?$"
+)
+"""A statement with a mark: "theory is on thursdays as well?"."""
 """How a question without its mark begins: "do the following" is none."""
 _TAG = re.compile(
     r"(?:^|[\s,–—-])(?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh|yeah|"
@@ -45,6 +52,7 @@ _TAG = re.compile(
 _UNMARKED_TAG = re.compile(
     r"(?:[\s,](?:innit|(?:(?:is|are|was|were|do|does|did|could|would|should|must|have|has|had)n|"
     r"can|won)['’]?t (?:i|we|you|u|it|he|she|they|there|that))|, (?:right|correct)"
+    r"|[\s,](?<!how )(?<!why )is (?:that|this|it) (?:so|right|correct|true)"
     r"|\b(?:is|are|costs?|takes?|opens?|closes?) [^,;:?]{1,60}(?<! the)(?<! to)(?<! on)(?<! all)"
     r" right)\W{0,3}$"
 )
@@ -94,10 +102,14 @@ _NOT_SAID = re.compile(
 _REASON = re.compile(r"(?:i|we|my|our|he|she|it|they|you|the|there|nobody)\b|\w+['’]s |thank")
 _TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
-    r"\b(?:can|could|will|would)\s+(?:you|u)\b"
+    r"\b(?:can|could|will|would)\s+(?:you|u)\b(?!(?: (?:still|also|really|even|ever))* "
+    r"(?:accept|take|deliver|ship|open|close|refund|repair|collect|pick up|allow|charge|type out|"
+    r"come|exchange|swap|replace|cover|store|host|serve|offer|support|"
+    r"let (?:me|us|people|my|our)(?! know))\b)"
     r"|\b(?:may|can|could|might)\s+(?:i|we)\s+(?:please\s+)?"
     r"(?:know|ask|(?:have|get|see)\s+(?:the|your|its|his|her|their)\b)"
-    r"|\b(?:can|could|would) (?:any|some)(?:one|body)\b|\bany(?:one|body) who\b"
+    r"|\b(?:can|could|would) (?:any|some)(?:one|body)\b(?! (?:from|of yours)\b)"
+    r"|\bany(?:one|body) who\b"
     r"|\b(?:is there|have|get|see)\s+(?:an?|any|some|the|your|\w+['’]s)\s+[^?]*"
     r"\b(?:number|address|code|password|link|e-?mail|list|overview)\b"
     r"|\b(?:know|tell|say|sure|remember|idea|ask|explain|check|wonder\w*)\b[^?]*"
@@ -156,6 +168,17 @@ _LISTED = re.compile(
     rf"{_NUMBER.format('other')} ?\??$"
 )
 _MONEY = re.compile(r"[€$£%]|euros?|dollars?|pounds?|cents?|percent|prozent")
+_CLAUSE = re.compile(
+    rf"^(?:when|where|once) [^,?]{{3,60}}, (?={_AUXILIARY} (?:i|we|you|it|they|the)\b)"
+)
+"""With which a question begins that asks for no time: "when we refund somebody, do you ...?"."""
+_ASKED_OPENLY = re.compile(
+    rf"\b{_OPENLY}(?:['’]?s)?\b|\b['’]?ow\b|\bany(?:thing)?\b|"
+    r"\b(?:looking|wonder\w*|need|want|like|trying|curious|interested)\b"
+)
+"""In a statement with a mark that is a question, or a wish."""
+_AND_OPENLY = re.compile(rf"\b(?:and|or) {_OPENLY}\b")
+_SMILE = re.compile(r"\s[:;]-?[()d](?=\s|$)")
 LONGEST, LONGEST_QUESTION = 4000, 400
 """Characters of what is judged at all, and of one question."""
 
@@ -197,14 +220,31 @@ def is_polar(words: str) -> bool:
     if len(asked) > 1:  # one word answers one question
         return False
     if not asked:
-        begins = bool(parts) and _BARE.match(parts[0]) is not None and _is_closed(parts[0])
-        return begins or _is_checked(parts) or _is_supposed(parts)
+        return _begins_bare(parts) or _is_checked(parts) or _is_supposed(parts)
     if _SAID.match(parts[-1]) and _is_closed(parts[-1]):
         return not any(map(_UNMARKED.match, parts[:-1]))
-    return all(
+    turned = all(
         _is_closed(part) and (_INVERTED.search(part) or _TAG.search(part) or _TAKEN.match(part))
         for part in asked
     )
+    return turned or (_is_confirmed(asked[0]) and not any(map(_UNMARKED.match, parts)))
+
+
+def _begins_bare(parts: Sequence[str]) -> bool:
+    """Whether the first or the last of some sentences begins as a question does, without its mark,
+    and no other one may be one."""
+    if not parts:
+        return False
+    if _BARE.match(parts[0]) and _is_closed(parts[0]):
+        return True
+    before = not any(map(_UNMARKED.match, parts[:-1])) and all(map(_is_closed, parts))
+    return before and len(parts) > 1 and _BARE.match(parts[-1]) is not None
+
+
+def _is_confirmed(part: str) -> bool:
+    """Whether a sentence says something, and only its mark, or its tag, asks whether it is so."""
+    stated = _STATED.match(part) and not _ASKED_OPENLY.search(part)
+    return _is_closed(part) and bool(stated or _UNMARKED_TAG.search(part))
 
 
 def _is_checked(parts: Sequence[str]) -> bool:
@@ -239,6 +279,7 @@ def is_formed(parts: Sequence[str]) -> bool:
 def find_sentences(words: str) -> list[str]:
     """The sentences of a user's words, folded."""
     text = _mark(re.sub(r"[^\S\n]+", " ", words.strip(' "“”')).casefold())
+    text = _SMILE.sub(". ", text)
     return [part.strip() for part in _PART.split(text) if part.strip()]
 
 
@@ -274,9 +315,11 @@ def lists_amounts(question: str) -> bool:
 
 def _is_closed(question: str) -> bool:
     """Whether a sentence neither offers a choice, nor asks for a favour, nor openly."""
+    question = _CLAUSE.sub("", question)
     return len(question) <= LONGEST_QUESTION and not (
         re.search(r"\bor\b", _EITHER.sub("", question))
         or lists_amounts(question)
         or _FAVOUR.search(question)
+        or _AND_OPENLY.search(question)
         or _OPEN.search(question)
     )

@@ -150,3 +150,29 @@ def test_a_mark_may_be_left_out_within(words: str) -> None:
 ])  # fmt: skip
 def test_a_no_that_is_offered_is_no_choice(words: str, polar: bool) -> None:
     assert is_polar(words) is polar
+
+
+@pytest.mark.parametrize("words", [
+    "we only got one day and its a tuesday :( will we be able to get into the louvre?",
+    "I come at half past eight. Any chance you'd still be letting people in at that time?",
+    "we r 14 ppl. is that enough for the cheaper group price",
+    "My nan is bedridden. Would somebody from Okulara come round and test her eyes?",
+    "I do my programme in Swedish. Will you type out what's said for me?",
+    "May she fly without me or any other adult beside her?",
+    "My van is 7.8 metres long. She is permitted in your camping?",
+    "I can still return them can't I?", "We'd be pulling in at pier 7, is that correct",
+    "Can you deliver on a Sunday?", "when we refund somebody, do you give us the fee back?",
+])  # fmt: skip
+def test_people_ask_for_a_yes_or_a_no_so(words: str) -> None:
+    assert is_polar(words)
+
+
+@pytest.mark.parametrize("words", [
+    "it takes me 2 hours. whats the latest time i can start on a thursday and be done at closing?",
+    "'Ow early can I ring you of a Tuesday?", "my ears are blocked, anything i can do about it?",
+    "The tent smells now. Any trick to get rid of it?", "The price is?", "Would somebody tell me?",
+    "Is there any way to switch and what will you take from me for it?",
+    "Can you let me know the fee?", "Can you write it down?",
+])  # fmt: skip
+def test_these_ask_for_something_else(words: str) -> None:
+    assert not is_polar(words)
