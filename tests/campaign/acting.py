@@ -17,7 +17,7 @@ from tests.campaign.ledger import sha256
 
 ENCODER = HashingEncoder(16)
 LINES = 25
-importing.CHUNK = 10  # so that an import takes several transactions
+CHUNK = 10  # so that an import takes several transactions
 NAMESPACES = ("default", "other")
 
 
@@ -104,7 +104,11 @@ def _import(act: Act) -> None:
     ] + [{"nonsense": act.step}]
     file = Path(act.place.inputs or act.place.folder) / f"import-{act.step}.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
-    act.memory.import_file(file)
+    whole, importing.CHUNK = importing.CHUNK, CHUNK
+    try:
+        act.memory.import_file(file)
+    finally:
+        importing.CHUNK = whole  # other tests of this process read whole ones
 
 
 def _export(act: Act) -> None:

@@ -118,6 +118,8 @@ def _compute(formula: str) -> tuple[Decimal | None, Counter[Decimal]]:
         value = read(tree.body)
     except (SyntaxError, ValueError, DivisionByZero, InvalidOperation, RecursionError, MemoryError):
         return None, Counter()
+    except SystemError:  # Python 3.11's, where two threads parse at once (its issue 106905)
+        return None, Counter()
     # What one is short of another is said without its sign.
     if value < 0 and formula.count("-") == 1 and len(used) == 2:
         value = -value
