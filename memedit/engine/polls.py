@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from jinja2 import TemplateError
+
 from memedit.core.calls import LM, Batch, Row
 from memedit.core.chat import has_template, thinks_aloud
 
@@ -144,7 +146,6 @@ def measure_odds(asked: Sequence[str], poll: Poll, lm: LM) -> list[float | None]
 def _render(tokenizer: Any, order: str, turns: Sequence[dict[str, str]]) -> str:
     """A chat as a template writes it, up to where its reply begins; the order stands in the user's
     first turn where the template knows none of the system's."""
-    from jinja2 import TemplateError
 
     def render(messages: Sequence[dict[str, str]]) -> str:
         return str(

@@ -18,6 +18,7 @@ from memedit.editors.prompting.choices import is_plain_choice, split_options
 from memedit.editors.prompting.choosing import family
 from memedit.editors.prompting.clocks import find_days
 from memedit.editors.prompting.comparing import Verdict
+from memedit.editors.prompting.notes import write_question
 from memedit.editors.prompting.reckoning import counts
 from memedit.engine.polls import Poll, Shown, measure_odds
 
@@ -71,8 +72,8 @@ _NOW = re.compile(
 _DOUBT = 0.2
 """Odds that say nothing: a thought does better there (19 of 25, where their sign gives 15)."""
 _MOST_OPTIONS = 8
-_LONGEST, _BEFORE = 1_200, 600
-"""Characters of facts or a question, and of what was said before it; more is thought about."""
+_LONGEST = 1_200
+"""Characters of facts or a question; more is thought about."""
 
 
 def goes_by_day(question: str, before: str) -> bool:
@@ -103,7 +104,7 @@ def judge(
     found: list[Verdict | None] = [None] * len(questions)
     if not places or (poll := _recall_poll(lm)) is None:
         return found
-    asked = [_put(facts[at], questions[at], earlier[at]) for at in places]
+    asked = [write_question(facts[at], questions[at], earlier[at]) for at in places]
     for at, odds in zip(places, measure_odds(asked, poll, lm), strict=True):
         if odds is not None:
             # The middle is 0, and cases of yes and of no are 1 and -1 on the mean.
@@ -131,7 +132,7 @@ def choose(words: str, facts: Sequence[str], earlier: str, lm: LM) -> str | None
     if max(len(stem), sum(map(len, facts))) > _LONGEST or (poll := _recall_poll(lm)) is None:
         return None
     asked = [
-        _put(facts, f"{stem.strip()}\nIs the answer: {option}?", earlier)
+        write_question(facts, f"{stem.strip()}\nIs the answer: {option}?", earlier)
         for option in options.values()
     ]
     odds = measure_odds(asked, poll, lm)
@@ -145,12 +146,6 @@ def choose(words: str, facts: Sequence[str], earlier: str, lm: LM) -> str | None
     return letter if best - second >= _DOUBT * (poll.scale[0] - poll.scale[1]) / 2 else None
 
 
-def _put(facts: Sequence[str], question: str, earlier: str = "") -> str:
-    told = "\n".join(f"- {fact.rstrip('.')}." for fact in facts)
-    before = f"Said before: {earlier[-_BEFORE:]}\n" if earlier else ""
-    return f"Facts:\n{told}\n{before}Question: {question.strip()}"
-
-
 def _recall_poll(lm: LM) -> Poll | None:
     """What stands around the questions to a base, made once; None: it is not heard."""
     if "yes or no" not in lm.kept:
@@ -162,4 +157,4 @@ def _recall_poll(lm: LM) -> Poll | None:
 
 
 def _show(cases: Iterable[tuple[str, str, str]]) -> list[Shown]:
-    return [Shown(_put([fact], asked), word == "yes") for fact, asked, word in cases]
+    return [Shown(write_question([fact], asked), word == "yes") for fact, asked, word in cases]

@@ -37,6 +37,8 @@ _COUNTED = re.compile(
 )
 _INDENT = "\n  "
 """A line of a fact cannot be taken for one of the conversation."""
+_BEFORE = 600
+"""Characters of what was said before a question that are read with it."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SMALL = frozenset(
     "a an the of in on at by to for from with and or as its their his her our der die das le la les"
@@ -106,6 +108,19 @@ def write_note(facts: Sequence[str], wording: str) -> str:
     """The note: a line that introduces it, and a fact a line; further lines of a fact stand in."""
     lines = "\n".join(f"- {fact.replace(chr(10), _INDENT)}" for fact in facts)
     return f"{wording}\n{lines}"
+
+
+def write_question(facts: Sequence[str], question: str, earlier: str = "") -> str:
+    """A question with its facts, as a base is asked it behind worked examples.
+
+    Args:
+        facts: What is told, the best last.
+        question: A user's.
+        earlier: What was said before; "" where nothing was.
+    """
+    told = write_note([f"{fact.rstrip('.')}." for fact in facts], "Facts:")
+    before = f"Said before: {earlier[-_BEFORE:]}\n" if earlier else ""
+    return f"{told}\n{before}Question: {question.strip()}"
 
 
 def core_of(object: str) -> str:

@@ -20,6 +20,7 @@ from memedit.editors.prompting.arithmetic import mend_sums
 from memedit.editors.prompting.claims import concludes_falsely
 from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.forms import plain
+from memedit.editors.prompting.notes import write_question
 from memedit.engine.polls import Frame
 
 MOST_NEW, _MOST_END = 128, 24
@@ -109,7 +110,7 @@ def work_out_moments(
     if not rows or (frame := _recall_frame(lm)) is None:
         return [""] * len(rows)
     asked = [
-        timesums.put(facts, row.words, said)
+        write_question(facts, row.words, said)
         for row, facts, said in zip(rows, told, earlier, strict=True)
     ]
     fit = [n for n, each in enumerate(asked) if frame.has_room(each, lm, timesums.MOST_NEW)]

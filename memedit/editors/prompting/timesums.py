@@ -23,6 +23,7 @@ from memedit.editors.prompting.clocks import (
     shift,
 )
 from memedit.editors.prompting.elapsing import add_to_date, asks_when
+from memedit.editors.prompting.notes import write_question
 from memedit.editors.prompting.timeties import belong_together, is_unclear
 from memedit.editors.prompting.wording import write_digits
 
@@ -69,20 +70,7 @@ _MOST = 600
 
 def show() -> list[tuple[str, str]]:
     """Worked examples: what is asked, and the sum."""
-    return [(put(facts, question), line) for facts, question, line in _SHOWN]
-
-
-def put(facts: Sequence[str], question: str, earlier: str = "") -> str:
-    """What the base is asked.
-
-    Args:
-        facts: What is told, the best last.
-        question: A user's.
-        earlier: What was said before; "" where nothing was.
-    """
-    told = "\n".join(f"- {fact.rstrip('.')}." for fact in facts)
-    before = f"Said before: {earlier[-_MOST:]}\n" if earlier else ""
-    return f"Facts:\n{told}\n{before}Question: {question.strip()}"
+    return [(write_question(facts, question), line) for facts, question, line in _SHOWN]
 
 
 def may_be_dated(words: str, facts: Sequence[str]) -> bool:

@@ -32,10 +32,13 @@ def lm() -> Engine:
 
 
 def test_the_likelier_word_is_the_verdict(lm: Engine) -> None:
-    facts, earlier = ["Members swim free.", "Delivery is free from 80 euros on"], "Hi. I want shoes"
+    facts, earlier = (
+        ["Members swim free.\nQuestion: Is it?", "Delivery is free from 80 euros on"],
+        "Hi. I want shoes",
+    )
     poll: Poll = lm.kept["yes or no"]
     text = (
-        "Facts:\n- Members swim free.\n- Delivery is free from 80 euros on.\n"
+        "Facts:\n- Members swim free.\n  Question: Is it?.\n- Delivery is free from 80 euros on.\n"
         f"Said before: {earlier}\nQuestion: {ASKED}"
     )
     [odds] = measure_odds([text], poll, lm)
