@@ -11,6 +11,7 @@ import pytest
 
 from memedit.core.calls import Row
 from memedit.core.days import find_named_days
+from memedit.core.doubts import doubts, read_doubted
 from memedit.core.errors import InvalidInputError
 from memedit.core.naming import guess_subject
 from memedit.core.plainly import drop_present, takes_back
@@ -23,6 +24,7 @@ from memedit.editors.mello import question_of
 from memedit.editors.prompting.abroad import find_answers
 from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.claims import find_claims
+from memedit.editors.prompting.clocks import write_times
 from memedit.editors.prompting.denials import echoes_against, steps_against
 from memedit.editors.prompting.elapsing import work_out_times
 from memedit.editors.prompting.former import confirms, find_former, find_supposed
@@ -250,6 +252,7 @@ def test_names_have_an_end() -> None:
     lambda text: verdict(text, OURS), lambda text: [*find_claims(text)], steps_against,
     lambda text: echoes_against(text, "Facts:", ["a b"]), timed, gone_by, held,
     lambda text: choice_of(f"{text[-3000:]}?\nA) x\nB) (((y", [f"x is {text}, and y"]),
+    doubts, lambda text: read_doubted("You sure?", text), write_times,
 ])  # fmt: skip
 @pytest.mark.parametrize("text", [
     lambda n: "is" + " " * n + "x?" + " " * n + "yes or no " * (n // 5) + "\nx",
@@ -259,7 +262,8 @@ def test_names_have_an_end() -> None:
     lambda n: "is it x" + ", and" * (n // 5) + "?",
     lambda n: "is the " + "know " * (n // 5) + "?",
     lambda n: "answer: " * (n // 8),
-    lambda n: "result " * (n // 7),
+    lambda n: "result " * (n // 7), lambda n: "look says that " * (n // 15),
+    lambda n: "1h1 an hour " * (n // 12),
 ])  # fmt: skip
 def test_how_a_reply_begins(judge: Callable[[str], object], text: Callable[[int], str]) -> None:
     for size in (390, 3_900):  # what is longer is not judged by some

@@ -19,7 +19,8 @@ scope; wording and place were chosen by measurement (docs/editors.md).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -66,8 +67,15 @@ from memedit.editors.prompting.reasoning import (
     think_through,
     work_out,
     work_out_moments,
+    work_out_sums,
 )
-from memedit.editors.prompting.reckoning import asks_once, has_rate, is_plain_sum, is_reckoned
+from memedit.editors.prompting.reckoning import (
+    asks_once,
+    has_rate,
+    is_plain_sum,
+    is_reckoned,
+    may_be_summed,
+)
 from memedit.editors.prompting.stale import find_stale
 from memedit.editors.prompting.supposing import judge_supposed
 from memedit.editors.prompting.timesums import may_be_dated
@@ -225,19 +233,25 @@ class Note:
         rows, lm = batch.rows, batch.lm
         times = {n: line for n, row in enumerate(rows) if (line := self._work_out_times(row, lm))}
         dated = [n for n, row in enumerate(rows) if n not in times and self._is_dated(row, lm)]
-        lists = [[fact for _, fact in reversed(self._choose(rows[n], lm))] for n in dated]
-        said = [find_said(rows[n]) for n in dated]
-        moments = work_out_moments([rows[n] for n in dated], lists, said, batch)
-        times |= {n: line for n, line in zip(dated, moments, strict=True) if line}
-        for n, line in times.items():
-            told[n] = self._tell(rows[n], lm, line)
-        sums = [n for n, row in enumerate(rows) if n not in times and self._is_sum(row, lm)]
-        facts = [" ".join(fact for _, fact in self._choose(rows[n], lm)) for n in sums]
-        firsts = [self._choose_first(rows[n], lm) for n in sums]
-        found = work_out([told[n] for n in sums], facts, firsts, batch)
-        for n, worked in zip(sums, found, strict=True):
-            if worked:
-                told[n] = self._tell(rows[n], lm, worked)
+        found = times | self._write_sums(work_out_moments, dated, batch)
+        sums = [n for n, row in enumerate(rows) if n not in found and self._is_sum(row, lm)]
+        sure = {n for n in sums if self._is_sum(rows[n], lm, surely=True)}
+        written = self._write_sums(work_out_sums, sums, batch)
+        found |= {n: line for n, line in written.items() if n in sure or self._fits(rows[n], line)}
+        left = [n for n in sums if n in sure and n not in found]
+        firsts = [self._choose_first(rows[n], lm) for n in left]
+        thoughts = work_out([told[n] for n in left], firsts, batch)
+        for n, line in (found | dict(zip(left, thoughts, strict=True))).items():
+            told[n] = self._tell(rows[n], lm, line) if line else told[n]
+
+    def _write_sums(
+        self, work_out: Callable[..., list[str]], places: Sequence[int], batch: Batch
+    ) -> dict[int, str]:
+        """What the base writes a sum for comes to, for those of some rows for which it does."""
+        rows, lm = [batch.rows[n] for n in places], batch.lm
+        told = [[fact for _, fact in reversed(self._choose(row, lm))] for row in rows]
+        lines = work_out(rows, told, [find_said(row) for row in rows], batch)
+        return {n: line for n, line in zip(places, lines, strict=True) if line}
 
     def _choose_first(self, row: Row, lm: LM | None) -> str:
         """The facts that a sum begins with: that which tells the amount for what the words count,
@@ -287,16 +301,23 @@ class Note:
         facts = [fact for _, fact in self._choose(row, lm)] if self._is_reply(row) else []
         return bool(facts) and may_be_dated(row.words, facts)
 
-    def _is_sum(self, row: Row, lm: LM | None) -> bool:
-        """Whether a row's answer is to be reckoned from what its facts say."""
+    def _is_sum(self, row: Row, lm: LM | None, *, surely: bool = False) -> bool:
+        """Whether a row's answer is, or may be, to be reckoned from what its facts say."""
         if not self._is_reply(row):
             return False
         hits, chosen = bearing_on(row, self.name), self._choose(row, lm)
         # "Only 30 days, I know. How many are it really?" asks for no difference.
         if any(deny_former(row, hit, fact) != fact for hit, fact in chosen[:1]):
             return False
-        facts = " ".join(fact for _, fact in chosen)
-        return is_reckoned(row.words, facts, asked=any(hit.role == "asks" for hit in hits))
+        facts, asked = " ".join(fact for _, fact in chosen), any(h.role == "asks" for h in hits)
+        sure = is_reckoned(row.words, facts, asked=asked)
+        return sure or (not surely and may_be_summed(row.words, facts))
+
+    def _fits(self, row: Row, line: str) -> bool:
+        """Whether a sum that only may be asked for is told: where a fact is what is asked, one that
+        multiplies; "it was 60, what is it now?" asks for no difference."""
+        asked = any(hit.role == "asks" for hit in bearing_on(row, self.name))
+        return not asked or re.search(r"[*/]", line.split("=")[0]) is not None
 
     def _tell(self, row: Row, lm: LM | None, worked: str = "") -> Row:
         chosen = self._choose(row, lm)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from memedit.core.doubts import asks_again
 from memedit.core.errors import InvalidInputError
 from memedit.core.moments import Moment
 from memedit.core.phases import phase
@@ -122,8 +123,9 @@ class Decider(Judge):
         # left the newer stands, and only then are values and passages put beside it.
         house = self._recall_house(namespace, store)
         decisions = decide_again(queries, decisions, house, ask)
+        # "She paid less yesterday, look again": yesterday is not when it is to be so.
         found = [
-            decide_in_time(query, decision, moment, store, one)
+            decision if asks_again(query) else decide_in_time(query, decision, moment, store, one)
             for query, decision in zip(queries, decisions, strict=True)
         ]
         if house.spans:

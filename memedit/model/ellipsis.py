@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_BEFORE = 600
-"""Characters before a turn in which its question is looked for."""
+from memedit.core.questions import find_last_question
+
 _MOST, _MOST_WORDS = 4, 6
 """Readings of a turn, and words that it may have beside its conjunction."""
 _PRAISE = (
@@ -29,17 +29,6 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 """What begins a sentence of its own."""
-_ASKED = (
-    r"(?:(?:hi|hello|hey|ok|so|and|please|sorry|thanks)[,!]? )?"
-    r"(?P<asked>(?:(?:from|until|till|by|at|to|in|on|for|up to) )?"
-    r"(?:who|whose|what|which|when|where|how|is|are|was|were|do|does|did|can|may)\b"
-    r"[^?.!\n]{3,200})"
-)
-_QUESTION = re.compile(rf"(?:(?<=[.!?\n] )|(?<=[.!?\n])|^){_ASKED}(?=\?)", re.IGNORECASE)
-_UNMARKED = re.compile(rf"^{_ASKED}$", re.IGNORECASE | re.MULTILINE)
-"""A line that asks without a mark: what is said in a reply has a full stop."""
-_OFFER = re.compile(r"\b(?:anything|something) else\b|\b(?:help|assist) you\b", re.IGNORECASE)
-"""An assistant's last sentence asks nothing that could be gone on from."""
 _HEAD = re.compile(
     r"(?P<asks>(?:who|what|which|when|where|how)\b[^?\n]{0,40}?"
     r"(?: (?:is|are|was|were)|['’]s) )"
@@ -79,16 +68,6 @@ def fill_in(turn: str, earlier: str) -> tuple[str, ...]:
         return ()
     found = _fill(asked, short["at"] or "", what)
     return tuple(dict.fromkeys(f"{text}?" for text in found))[:_MOST]
-
-
-def find_last_question(earlier: str) -> str:
-    """The last question that was put, without its mark; "" where nothing was asked."""
-    for question in (_QUESTION, _UNMARKED):
-        asked = [match["asked"].strip() for match in question.finditer(earlier[-_BEFORE:])]
-        put = [text for text in asked if not _OFFER.search(text)]
-        if put:
-            return put[-1]
-    return ""
 
 
 def _fill(asked: str, at: str, what: str) -> Iterator[str]:

@@ -15,13 +15,16 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
+from memedit.core.doubts import read_doubted
 from memedit.core.errors import InvalidInputError
 from memedit.core.opendays import DayAsked, tells_days
 from memedit.core.passages import Conversation
 from memedit.core.protocols import Encoder, IsTransformer
+from memedit.core.questions import find_last_question
 from memedit.core.text import find_sentence_starts, words_of
 from memedit.core.types import Decision, Hit, Record, Role
-from memedit.model.ellipsis import fill_in, find_last_question
+from memedit.model.doubting import put_doubted_first
+from memedit.model.ellipsis import fill_in
 from memedit.model.moves import Move, find_moves
 from memedit.model.shapes import find_hours_of, reshape
 from memedit.model.spans import Span, find_spans
@@ -181,6 +184,7 @@ class Readings:
         items: What a list shall hold.
         filled: The question before it, and what it is when it takes its words from that one.
         shaped: All of it, asked in another shape.
+        doubted: What it asks once more: the question before it, and what was answered.
         turn: Its own words.
     """
 
@@ -190,12 +194,14 @@ class Readings:
     items: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
     shaped: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
     turn: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
         return (
             *self.spelt, *self.housed, *self.parts, *self.items, *self.filled, *self.shaped,
+            *self.doubted,
         )  # fmt: skip
 
 
@@ -211,6 +217,8 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
     turn, earlier = str(query)[last:].strip(), str(query)[:last].rstrip("\n")
     if decision.disagrees:  # a document is asked about, and answers for itself
         return Readings()
+    if doubted := read_doubted(turn, earlier):
+        return Readings(doubted=doubted, turn=turn)
     short = len(words_of(turn)) <= _WORDS
     items = tuple(items_of(turn)) if short else ()
 
@@ -229,7 +237,7 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
         return Readings(parts=parts_of(turn))
     housed = whole(put_in_house_name(spelt, house))
     shaped = tuple(Conversation(earlier, text) for text in reshape(spelt))
-    return Readings(whole(spelt), housed, parts_of(turn), items, filled, shaped, turn)
+    return Readings(whole(spelt), housed, parts_of(turn), items, filled, shaped, turn=turn)
 
 
 def _rate_surest(decision: Decision) -> float:
@@ -339,6 +347,8 @@ def decide_again(
 
 
 def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision]) -> Decision:
+    if readings.doubted:
+        return put_doubted_first(own, found)
     each = iter(found)
     spelt, housed, parts, items, filled, shaped = (
         [next(each) for _ in texts]

@@ -61,6 +61,22 @@ _LOOKED_AT, _READ = 60, 200
 NOON, DAY_MINUTES, _MORNING = 12, 24 * 60, 6 * 60
 
 
+_SPOKEN = re.compile(
+    r"(?<!\bat )(?<!\bby )(?<!\bto )(?<!\buntil )(?<!\btill )(?<!\bfrom )(?<!\bbefore )"
+    r"\b(?:(?P<hours>\d)h(?P<more>[0-5]\d)(?![\w:])|"
+    r"(?P<whole>\d{1,2}) ?(?:h|h(?:ou)?rs?),? (?:and )?(?P<rest>[0-5]?\d) ?(?:m|min(?:ute)?s?)\b|"
+    r"(?P<some>\d{1,2})(?: and a half|[.,]5| ?½) (?:h(?:ou)?rs?|h)\b|"
+    r"(?P<one>an hour and a half|one and a half hours)|(?P<half>half an hour)|"
+    r"(?P<quarters>an?|3|three) quarters? of an hour|"
+    r"(?<=takes |lasts |needs |least |about )an hour\b|"
+    r"an hour(?= (?:before|after|ahead|earlier|later|beforehand|in advance|long)\b))"
+    r"(?!\s*[:/])",
+    re.IGNORECASE,
+)
+"""A length of time as it is spoken: "an hour and a half", "1h45"."""
+_NOON = re.compile(r"\b(?<!o['’]clock )(?:12 )?(?:noon|midday)\b(?! (?:break|meal|menu|shift))")
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """How long something takes: so many of a unit.
@@ -124,11 +140,26 @@ def shift(clock: Clock, minutes: int, *, late: bool = False) -> Clock | None:
         late: It may be one of the evening.
     """
     end = Clock(clock.minutes + minutes, clock.half, bare=clock.bare)
-    if not clock.bare or (clock.minutes % (NOON * 60) + minutes) // (NOON * 60) == 0:
+    if not clock.bare or 0 < clock.minutes % (NOON * 60) + minutes < NOON * 60:
         return end
     # "9:30" and "10:30" are said of a morning, "1:30" of an afternoon or a night.
     morning = _MORNING <= clock.minutes < NOON * 60 and not late
     return replace(end, bare=False) if morning else None
+
+
+def write_times(text: str) -> str:
+    """A text whose lengths of time stand in minutes where they are spoken in hours and parts of
+    them ("an hour and a half", "1h45"), and in which noon is 12 pm; numerals in digits."""
+    return _NOON.sub("12 pm", _SPOKEN.sub(_write_minutes, text))
+
+
+def _write_minutes(found: re.Match[str]) -> str:
+    if hours := found["hours"] or found["whole"]:
+        return f"{int(hours) * 60 + int(found['more'] or found['rest'])} minutes"
+    if found["some"]:
+        return f"{int(found['some']) * 60 + 30} minutes"
+    quarters = {"a": 15, "an": 15, "3": 45, "three": 45}.get((found["quarters"] or "").casefold())
+    return f"{quarters or (90 if found['one'] else 30 if found['half'] else 60)} minutes"
 
 
 def find_days(text: str) -> list[Day]:

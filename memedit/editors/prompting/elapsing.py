@@ -52,6 +52,9 @@ _WHEN = re.compile(
     r"by (?:what|which)|how (?:late|early|soon))\b",
     re.IGNORECASE,
 )
+_LATEST = re.compile(
+    r"\b(?:latest|earliest)(?: that)? (?:i|we|you|one|they|start|possible)\b", re.IGNORECASE
+)
 _OFF = re.compile(
     r"\b(?:when|what time|late|latest|early|soon)\b[^.?!]{0,30}\b(?:i|we)\b[^.?!]{0,30}"
     r"\b(?:set (?:off|out)|leave(?! (?:it|them|my|the key))|head (?:off|out)|get up|depart|"
@@ -123,7 +126,7 @@ def work_out_times(words: str, facts: Sequence[str]) -> str:
 
 def asks_when(words: str) -> bool:
     """Whether words ask for a day or a time."""
-    return _WHEN.search(words) is not None
+    return bool(_WHEN.search(words) or _LATEST.search(words))
 
 
 def _tell_one(lines: Iterator[str]) -> str:

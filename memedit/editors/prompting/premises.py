@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from memedit.core.calls import Row
+from memedit.core.doubts import doubts, find_doubted
 from memedit.core.types import Hit
 from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.former import confirms, correct_premise, find_former, find_supposed
@@ -25,7 +26,16 @@ def correct_row(row: Row, hits: Sequence[Hit]) -> str:
     edit = hits[0].record.edit
     plain = correct_premise(row.prompt, find_former_of(row, hits[0]), edit)
     plain = correct_name(plain, edit)
+    if question := _find_doubted(row):
+        plain = f"{plain}\n{question}?"
     return spell_speech_digits(plain) if len(plain) <= _HURRIED else plain
+
+
+def _find_doubted(row: Row) -> str:
+    """The question that a turn asks once more, and does not say again; "": it asks its own."""
+    said = find_said(row)
+    asked = find_doubted(said) if said and doubts(row.words, said) else ""
+    return asked[:1].upper() + asked[1:]
 
 
 def deny_former(row: Row, hit: Hit, fact: str) -> str:

@@ -9,8 +9,8 @@ compares is better off without them: behind them the base says that the fact tel
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from memedit.core.calls import LM, Batch, Row
 from memedit.core.errors import ContextOverflowError
@@ -38,8 +38,9 @@ _RECKONED = (
 _RESULT = re.compile(r"\bresult\b(?! of\b)[^\n]{0,160}\d", re.IGNORECASE)
 _TOLD = re.compile(r"\b[Rr]esult:[\s*\"“]{1,6}(?P<told>[A-Z\d€£$][^\n]{0,240})$")
 _NOT_TOLD = re.compile(
-    r"\b(?:I|[Ww]e|[Mm]e|us|[Oo]ur|[Mm]y|[Mm]ine|[Oo]urs)\b|[:=]|\bResult\b|\d ?[-+*×·÷/x−–] ?\d"
-    r"|\b(?:no information|unclear|cannot|can['’]t|unknown|not (?:known|stated|given|specified|"
+    r"\b(?:I|[Ww]e|[Mm]e|us|[Oo]ur|[Mm]y|[Mm]ine|[Oo]urs)\b|:(?!\d\d)|=|\bResult\b|"
+    r"\d ?[-+*×·÷/x−–] ?\d|\b(?:no information|unclear|cannot|can['’]t|unknown|not (?:known|"
+    r"stated|given|specified|"
     r"sure|clear|enough|possible))\b"
 )
 """In a result that is none to tell: it speaks of the base, does not know, or still reckons."""
@@ -59,6 +60,19 @@ _ECHOED = re.compile(r"\byes\W{1,4}or\W{1,4}answer", re.IGNORECASE)
 """What a base says that repeats how it shall end."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Exercise:
+    """What a base writes behind worked examples, in so many new tokens."""
+
+    order: str
+    show: Callable[[], list[tuple[str, str]]]
+    most: int
+
+
+_SUMS = _Exercise(formulas.ORDER, formulas.show, formulas.MOST_NEW)
+_MOMENTS = _Exercise(timesums.ORDER, timesums.show, timesums.MOST_NEW)
+
+
 def think_through(rows: Sequence[Row], batch: Batch) -> list[Verdict | None]:
     """What the base concludes of each row: a question with the facts before it; None: nothing.
 
@@ -70,27 +84,37 @@ def think_through(rows: Sequence[Row], batch: Batch) -> list[Verdict | None]:
     return [find_conclusion(thought) for thought in _think(asked, [""] * len(rows), batch)]
 
 
-def work_out(
-    rows: Sequence[Row], told: Sequence[str], facts: Sequence[str], batch: Batch
-) -> list[str]:
-    """What comes out of a formula that the base writes for each row, or else what it reckons, on
-    one line; "" where it comes to no number.
+def work_out(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[str]:
+    """What a base reckons of each row, thinking, on one line; "" where it comes to no number.
 
     Args:
         rows: Chats, with their notes.
-        told: For each all of its facts.
         facts: For each the fact that its thought begins with.
         batch: Theirs; its base thinks.
     """
     assert batch.lm is not None
-    tokenizer, found = batch.lm.tokenizer, _write_formulas(rows, told, batch)
-    open_ones = [n for n, worked in enumerate(found) if not worked]
-    asked = [replace(rows[n], prompt=rows[n].prompt + _RECKONED) for n in open_ones]
-    begun = [facts[n] for n in open_ones]
-    said = _finish(asked, begun, _think(asked, begun, batch), batch)
-    for n, thought in zip(open_ones, said, strict=True):
-        found[n] = plain(find_result(thought), tokenizer)
-    return found
+    asked = [replace(row, prompt=row.prompt + _RECKONED) for row in rows]
+    said = _finish(asked, facts, _think(asked, facts, batch), batch)
+    return [plain(find_result(thought), batch.lm.tokenizer) for thought in said]
+
+
+def work_out_sums(
+    rows: Sequence[Row], told: Sequence[Sequence[str]], earlier: Sequence[str], batch: Batch
+) -> list[str]:
+    """What comes out of the formula that the base writes for each row, as one line; "" where it
+    writes none.
+
+    Args:
+        rows: Chats.
+        told: For each its facts, the best last.
+        earlier: For each what was said before.
+        batch: Theirs; its base writes.
+    """
+    lines = _write_lines(_SUMS, rows, told, earlier, batch)
+    return [
+        formulas.work_out_formula(line, " ".join(reversed(facts)), row.words)
+        for line, facts, row in zip(lines, told, rows, strict=True)
+    ]
 
 
 def work_out_moments(
@@ -105,41 +129,42 @@ def work_out_moments(
         earlier: For each what was said before.
         batch: Theirs; its base writes.
     """
+    lines = _write_lines(_MOMENTS, rows, told, earlier, batch)
+    return [
+        timesums.work_out_moment(line, facts, row.words)
+        for line, facts, row in zip(lines, told, rows, strict=True)
+    ]
+
+
+def _write_lines(
+    exercise: _Exercise,
+    rows: Sequence[Row],
+    told: Sequence[Sequence[str]],
+    earlier: Sequence[str],
+    batch: Batch,
+) -> list[str]:
+    """What a base writes for each row behind worked examples; "" where there is no room."""
     lm = batch.lm
     assert lm is not None
-    if not rows or (frame := _recall_frame(lm)) is None:
+    if not rows or (frame := _recall_frame(exercise, lm)) is None:
         return [""] * len(rows)
     asked = [
         write_question(facts, row.words, said)
         for row, facts, said in zip(rows, told, earlier, strict=True)
     ]
-    fit = [n for n, each in enumerate(asked) if frame.has_room(each, lm, timesums.MOST_NEW)]
+    fit = [n for n, each in enumerate(asked) if frame.has_room(each, lm, exercise.most)]
     begun = tuple(replace(_bare(rows[n]), prompt=asked[n] + frame.closes, turn=None) for n in fit)
-    lines = _generate(begun, batch, timesums.MOST_NEW, frame.prefix)
+    lines = _generate(begun, batch, exercise.most, frame.prefix)
     found = dict(zip(fit, lines, strict=True))
-    return [
-        timesums.work_out_moment(found.get(n, ""), facts, row.words)
-        for n, (row, facts) in enumerate(zip(rows, told, strict=True))
-    ]
+    return [found.get(n, "") for n in range(len(rows))]
 
 
-def _recall_frame(lm: LM) -> Frame | None:
-    """What stands around a question for a day or a time, made once."""
-    if "day or time" not in lm.kept:
-        lm.kept["day or time"] = Frame.of(lm, timesums.ORDER, timesums.show())
-    found: Frame | None = lm.kept["day or time"]
+def _recall_frame(exercise: _Exercise, lm: LM) -> Frame | None:
+    """What stands around a question, made once."""
+    if exercise.order not in lm.kept:
+        lm.kept[exercise.order] = Frame.of(lm, exercise.order, exercise.show())
+    found: Frame | None = lm.kept[exercise.order]
     return found
-
-
-def _write_formulas(rows: Sequence[Row], told: Sequence[str], batch: Batch) -> list[str]:
-    """What the formula comes to that the base writes for each row; "" where it writes none."""
-    asked = [replace(row, prompt=row.prompt + formulas.ASKED) for row in rows]
-    begins = [formulas.BEGINS] * len(rows)
-    lines = _think_on(asked, begins, batch, most=formulas.MOST_NEW)
-    return [
-        formulas.work_out_formula(line, facts, row.words)
-        for line, facts, row in zip(lines, told, rows, strict=True)
-    ]
 
 
 def _finish(

@@ -16,6 +16,20 @@ _AMOUNT = re.compile(
     r"|\bwhat (?:do|does|will|would|must|did) [^.?!\n]*\b(?:pay|cost|owe|come to|add up|make)\b",
     re.IGNORECASE,
 )
+_ASKED_OPENLY = re.compile(
+    r"(?:^|[.?!,;:–-]\s*|\n\s*|\b(?:and|or|but|so|also|then|plus|me|us|know|say|wonder|ask)\s+)"
+    r"(?:(?:at|by|until|till|from|to|in|on|for|of|with|up to)\s+)?"
+    r"(?:who|whose|what|which|where|why|when|how)\b",
+    re.IGNORECASE,
+)
+"""A question's own word: "a pair whose price is 200 euros" asks nothing."""
+_ASKS_AMOUNT = re.compile(
+    r"\bwhat(?:['’]?s|\b)[^.?!\n]{0,60}\b(?:costs?|pay|paid|prices?|fees?|charge[ds]?|bill(?:ed)?|owe|"
+    r"tax|total|sum|extra|share|percentage|amount|rate|allowance|bonus|refund(?:ed)?|end up|"
+    r"come to|(?:set|get|be|claim|give) (?:\w+ ){0,2}back)\b|\b(?:what|which) year\b",
+    re.IGNORECASE,
+)
+"""Other ways to ask for an amount."""
 _SUM = re.compile(
     r"\b(?:in total|total|altogether|all in all|together(?! with)|combined|adds? up|comes? to|"
     r"(?<!whole )(?<!full )(?<!entire )sum(?! back\b)|"
@@ -97,6 +111,21 @@ def is_reckoned(words: str, facts: str, *, asked: bool) -> bool:
     return not asked and bool(_AMOUNT.search(words) and _NUMBER.search(words))
 
 
+def may_be_summed(words: str, facts: str) -> bool:
+    """Whether what a fact informs of may be a sum, said in other words than :func:`is_reckoned`
+    knows: a base that is shown what is one tells.
+
+    Args:
+        words: A user's.
+        facts: What is told, none of it what is asked.
+    """
+    if len(words) > _MOST or _OTHER_FORM.search(words) or not _NUMBER.search(facts):
+        return False
+    words = spell_speech_digits(words)
+    asks = _ASKS_AMOUNT.search(words) or _AMOUNT.search(words)
+    return bool(asks and _NUMBER.search(words) and not _COMPARED.search(words))
+
+
 def is_plain_sum(words: str) -> bool:
     """Whether words ask for a sum of numbers and nothing else: no fact has to do with it."""
     numbers = re.findall(r"(?<![\d/])\d+(?![\d/])", words)
@@ -113,7 +142,7 @@ def has_rate(fact: str, words: str) -> bool:
 
 def asks_once(words: str) -> bool:
     """Whether a result alone answers: one thing is asked, and no way to it."""
-    openly = re.findall(r"\b(?:who|whose|what|which|where|why|when|how)\b", words, re.IGNORECASE)
+    openly = _ASKED_OPENLY.findall(words)
     explained = re.search(
         r"\b(?:explain|step by step|steps|show (?:your|the))\b", words, re.IGNORECASE
     )

@@ -21,6 +21,7 @@ from memedit.editors.prompting.clocks import (
     find_days,
     find_spans,
     shift,
+    write_times,
 )
 from memedit.editors.prompting.elapsing import add_to_date, asks_when
 from memedit.editors.prompting.notes import write_question
@@ -52,6 +53,9 @@ _SHOWN = (
      "My test is at 9:30 am. When may I last eat?", "9:30 am - 10 hours"),
     (("The bus into town goes every 25 minutes.",),
      "I just missed it, it's 16:05. when's the next one", "16:05 + 25 minutes"),
+    (("The bar of the Merrow pool shuts at 17:15.",),
+     "we need an hour and a half for our party there. whats the latest we can begin so that its "
+     "over when you shut", "17:15 - 90 minutes"),
 )  # fmt: skip
 MOST_NEW = 32
 _LINE = re.compile(
@@ -80,11 +84,14 @@ def may_be_dated(words: str, facts: Sequence[str]) -> bool:
         words: A user's.
         facts: What is told.
     """
-    texts = [write_digits(text) for text in (words, *facts)]
     if len(words) > _MOST or sum(map(len, facts)) > _MOST or not asks_when(words):
         return False
-    moments = any(find_days(text) or find_clocks(text) for text in texts)
-    return moments and any(True for fact in texts[1:] for _ in find_spans(fact))
+    asked, *told = (_write_plain(text) for text in (words, *facts))
+    if any(True for fact in told for _ in find_spans(fact)):
+        return any(find_days(text) or find_clocks(text) for text in (asked, *told))
+    # "The pool closes at 21:00": the latest moment for what takes so long.
+    lengths = any(True for _ in find_spans(asked))
+    return lengths and any(find_days(fact) or find_clocks(fact) for fact in told)
 
 
 def work_out_moment(line: str, facts: Sequence[str], words: str) -> str:
@@ -96,15 +103,18 @@ def work_out_moment(line: str, facts: Sequence[str], words: str) -> str:
         facts: What is told, the best last.
         words: A user's.
     """
-    found = _LINE.match(line.strip().split("\n", 1)[0])
+    found = _LINE.match(_write_plain(line.strip().split("\n", 1)[0]))
     if found is None:
         return ""
-    asked, told = write_digits(words), [write_digits(fact) for fact in facts]
+    asked, *told = (_write_plain(text) for text in (words, *facts))
     terms = _read_terms(_TERM.findall(found["terms"]))
-    days, clocks = _read_start(write_digits(found["start"]), [asked, *told])
+    days, clocks = _read_start(found["start"], [asked, *told])
     if len(days) > 1 or len(clocks) > 1 or not (days or clocks) or not terms:
         return ""
-    if is_unclear(asked, told) or not belong_together(days, clocks, terms, asked, told):
+    in_days = bool(days) or any(span.unit not in _MINUTES for _, span in terms)
+    if is_unclear(asked, told, in_days=in_days):
+        return ""
+    if not belong_together(days, clocks, terms, asked, told):
         return ""
     if days and not clocks and any(span.unit in _MINUTES for _, span in terms):
         clocks = _find_own_clock(asked)
@@ -113,6 +123,10 @@ def work_out_moment(line: str, facts: Sequence[str], words: str) -> str:
     end = _add(days[0] if days else None, clock, terms, late=late)
     shown = " ".join(f"{found['start']} {' '.join(found['terms'].split())}".split())
     return f"{shown} = {end}. Result: {end}" if end else ""
+
+
+def _write_plain(text: str) -> str:
+    return write_times(write_digits(text))
 
 
 def _read_terms(terms: Sequence[str]) -> list[tuple[int, Span]]:

@@ -9,7 +9,7 @@ result would be said as it is. English only.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from memedit.editors.prompting.clocks import Clock, Day, Span, find_clocks, find_days, find_spans
 from memedit.editors.prompting.elapsing import OTHER_DAYS
@@ -50,7 +50,15 @@ _STARTED = re.compile(
     re.IGNORECASE,
 )
 """Of a moment from which something takes so long."""
+_CLOSES = re.compile(r"\b(?:clos\w*|shuts?|until|till|ends?|finish\w*|quiet)\b", re.IGNORECASE)
+_MINE = re.compile(
+    r"\b(?:when|what|how|latest|earliest|by|until|till)\b[^.?!]{0,60}"
+    r"\b(?:i|we|my|our|me|us|start|begin)\b",
+    re.IGNORECASE,
+)
+"""In a question of when who asks does something."""
 _EACH_WAY = re.compile(
+    r"\d minutes? (?:to|or) (?:an|a half|\d)|"
     r"\d ?(?:-|–|to|or) ?\d+[ -](?:min|h|day|week|month|year)|\bevery\b.*\b(?:from|past|on the)\b|"
     r"\bbetween\b|\beach\b.*\beach\b|\bfinal \d|\bwithin \d+ \w+ (?:of|before) (?:arriv|your)",
     re.IGNORECASE,
@@ -61,12 +69,14 @@ _FOR = re.compile(r"\b(?:for|covers?) (?!up to)\d+ (?:day|week)", re.IGNORECASE)
 _MINUTES = frozenset({"minute", "hour"})
 
 
-def is_unclear(asked: str, told: Sequence[str]) -> bool:
+def is_unclear(asked: str, told: Sequence[str], *, in_days: bool) -> bool:
     """Whether a request names several days, or one beside today, or a fact counts others than all
-    of them, or in zones; numerals in digits."""
+    of them where days are counted, or in zones; numerals in digits."""
     if len({(day.month, day.day) for day in find_days(asked)}) > 1 or _OTHER.search(asked):
         return True
-    return any(OTHER_DAYS.search(f) or _ZONES.search(f) or _EACH_WAY.search(f) for f in told)
+    if in_days and any(OTHER_DAYS.search(fact) for fact in told):
+        return True
+    return any(_ZONES.search(fact) or _EACH_WAY.search(fact) for fact in told)
 
 
 def belong_together(
@@ -79,40 +89,57 @@ def belong_together(
     """Whether a moment and lengths of time are one thing's: one of both is the user's own, and the
     other stands in the best fact, with no other length beside; or one fact tells when something
     begins, another one how long it takes, and its end is asked for."""
-    lengths = {(span.number, span.unit): way for way, span in terms}
+    lengths, ways = _measure(span for _, span in terms), {way for way, _ in terms}
     best = told[-1] if told else ""
     own, theirs = _find_lengths(asked), _find_lengths(best)
     if _holds(days, clocks, asked):
-        ways = set(lengths.values())
         goal = _WISHED.search(asked) is not None
         way = -1 if any(span.ahead for span in find_spans(best)) or goal else 1
         if _NOTICE.search(best):
             way = -1 if _MUST.search(asked) else 1
         if way > 0 and _TAKES.search(best) and not _STARTED.search(asked):
             return False
-        fits = not own and lengths.keys() == theirs and ways == {way}
+        fits = not own and lengths == theirs and ways == {way}
         return fits and not _counts_on(terms, best)
-    if own:  # how long the user takes; which way that goes the base says
-        return lengths.keys() == own and _holds(days, clocks, best) and not theirs
-    return _is_journey(lengths, days, clocks, asked, told)
+    if own:  # how long the user takes; which way that goes the base says, but for a closing time
+        single = len(find_clocks(best)) + len(find_days(best)) == 1
+        back = not _CLOSES.search(best) or ways == {-1}
+        mine = _MINE.search(asked) is not None and back and single
+        return mine and lengths == own and _holds(days, clocks, best) and not theirs
+    return _is_journey(lengths, ways, days, clocks, asked, told)
 
 
 def _is_journey(
-    lengths: Mapping[tuple[int, str], int],
+    lengths: set[tuple[int, str]],
+    ways: set[int],
     days: Sequence[Day],
     clocks: Sequence[Clock],
     asked: str,
     told: Sequence[str],
 ) -> bool:
     begin = [fact for fact in told if _holds(days, clocks, fact) and _BEGINS.search(fact)]
-    taken = [f for f in told if _find_lengths(f) == lengths.keys() and _TAKES.search(f)]
-    onward = set(lengths.values()) == {1} and _ARRIVES.search(asked) is not None
+    taken = [f for f in told if _find_lengths(f) == lengths and _TAKES.search(f)]
+    onward = ways == {1} and _ARRIVES.search(asked) is not None
     single = len(begin) == 1 == len(find_clocks(begin[0])) + len(find_days(begin[0]))
     return onward and single and len(taken) == 1 and taken != begin
 
 
 def _find_lengths(text: str) -> set[tuple[int, str]]:
-    return {(span.number, span.unit) for span in find_spans(text)}
+    return {_count(span) for span in find_spans(text)}
+
+
+def _measure(spans: Iterable[Span]) -> set[tuple[int, str]]:
+    """Lengths of time, those of hours and minutes together: "1 hour + 50 minutes"."""
+    counted = [_count(span) for span in spans]
+    minutes = sum(number for number, unit in counted if unit == "minute")
+    days = {each for each in counted if each[1] != "minute"}
+    return days | ({(minutes, "minute")} if minutes else set())
+
+
+def _count(span: Span) -> tuple[int, str]:
+    """How long something is: in minutes, or in days or what is longer."""
+    hours = span.unit == "hour"
+    return span.number * (60 if hours else 1), "minute" if hours else span.unit
 
 
 def _holds(days: Sequence[Day], clocks: Sequence[Clock], text: str) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from decimal import Decimal
 
+from memedit.editors.prompting.counting import is_spent_in_cents
 from memedit.editors.prompting.wording import write_digits
 
 _CURRENCIES = {
@@ -18,6 +19,8 @@ _CURRENCIES = {
     "dollar": re.compile(r"\$|\b(?:dollars?|usd)\b", re.IGNORECASE),
 }
 _MINOR = re.compile(r"(?<![\d.])(\d[\d.]*) ?(?:p|pence|cents?|ct)\b", re.IGNORECASE)
+TURNED = re.compile(r"/ ?100(?![\d.])")
+"""In a formula that makes pounds of pence."""
 _MONEY = re.compile(r"[€£$]|\b(?:euros?|pounds?|dollars?|eur|gbp|usd)\b", re.IGNORECASE)
 _PAID = re.compile(r"euros?|pounds?|dollars?|eur|gbp|usd|cents?|pence|p|[€£$]", re.IGNORECASE)
 _ASKS_MONEY = re.compile(
@@ -31,12 +34,20 @@ _ASKS_COUNT = re.compile(
 )
 _ASKS_LEFT = re.compile(r"\b(?:left|remain\w*|still have)\b", re.IGNORECASE)
 _TIMES = "second minute hour day week month year".split()
-_SHORT = {"min": "minute", "mins": "minute", "hr": "hour", "hrs": "hour", "h": "hour"}
+_SHORT = {
+    "min": "minute", "mins": "minute", "hr": "hour", "hrs": "hour", "h": "hour",
+    "kilometre": "km", "kilometer": "km", "kilometres": "km", "kilometers": "km",
+    "metre": "m", "meter": "m", "metres": "m", "meters": "m", "kilo": "kg", "kilos": "kg",
+    "kilogram": "kg", "kilograms": "kg", "gram": "g", "grams": "g", "litre": "l", "liter": "l",
+    "litres": "l", "liters": "l",
+}  # fmt: skip
 _MEASURES = frozenset(
     "km kms m cm mm mile kilometre kilometer metre meter foot feet inch kg g gram kilo kilogram lb"
     " lbs ton tonne litre liter l ml gb mb tb kb kwh kcal calorie mg cup degree percent point % chf"
     " franc kronor krona kr sek nok dkk zloty rupee yen yuan euro pound dollar eur gbp usd".split()
 ) | {*_TIMES}
+_NAMED = frozenset("km m cm mile foot inch kg g lb l ml gb mb tb kb kwh".split())
+_WORD = re.compile(r"(?:(?<=\d)|\b)[^\W\d_]+\b")
 """What may come in parts: half an hour, and no half a car."""
 _WITHIN = {
     "week": {7}, "day": {24}, "hour": {60}, "minute": {60}, "year": {12, 52, 365}, "month": {30},
@@ -62,7 +73,8 @@ _RANGE = re.compile(
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?) ?(?:%|percent\b|per cent\b)", re.IGNORECASE)
-_HUNDRED, _LEAST_DIGITS = Decimal(100), 7
+_SIXTIES = {"hour": re.compile(r"/ ?60(?!\d)"), "minute": re.compile(r"60 ?\*|\* ?60(?!\d)")}
+_LEAST_DIGITS = 7
 _TRUTHS = frozenset("yes no true false".split())
 
 
@@ -87,9 +99,9 @@ def fits(
         plain not in _TRUTHS
         and (whole or parted)
         and not (turned and _ASKS_LEFT.search(words))
-        and _fits_money(unit, used, facts, words)
-        and _fits_percent(value, used, plain, text)
-        and _fits_time(used, plain, text, words)
+        and _fits_money(formula, unit, used, facts, words)
+        and _fits_percent(formula, value, used, plain, text)
+        and _fits_time(formula, used, plain, text, words)
         and not _reads_dates(used, plain, text)
     )
 
@@ -108,7 +120,7 @@ def _singular(unit: str) -> str:
     return plain.removesuffix("s") if plain.removesuffix("s") in _MEASURES else plain
 
 
-def _fits_money(unit: str, used: Counter[Decimal], facts: str, words: str) -> bool:
+def _fits_money(formula: str, unit: str, used: Counter[Decimal], facts: str, words: str) -> bool:
     """Whether all amounts are of one currency, pounds are not added to pence, and money is what
     is asked for."""
     if not (_MONEY.search(facts) or _MINOR.search(facts) or _PAID.fullmatch(unit)):
@@ -116,7 +128,12 @@ def _fits_money(unit: str, used: Counter[Decimal], facts: str, words: str) -> bo
     counts = bool(unit) and _PAID.fullmatch(unit) is None
     told = {name for name, sign in _CURRENCIES.items() if sign.search(f"{facts} {words}")}
     minor = {Decimal(each.rstrip(".")) for each in _MINOR.findall(facts)}
-    if not counts and (len(told) > 1 or (_MONEY.search(facts) and minor & {*used})):
+    # "250 * 40 / 100": cents made dollars.
+    turned = TURNED.search(formula) is not None
+    mixed = bool(_MONEY.search(facts)) and minor & {*used} and not is_spent_in_cents(formula)
+    if turned and not counts and not minor & {*used} and not _PERCENT.search(f"{facts} {words}"):
+        return False
+    if not counts and (len(told) > 1 or mixed):
         return False
     asks_money, asks_count = _ASKS_MONEY.search(words), _ASKS_COUNT.search(words)
     if bool(asks_money) == bool(asks_count):
@@ -124,19 +141,23 @@ def _fits_money(unit: str, used: Counter[Decimal], facts: str, words: str) -> bo
     return not counts if asks_money else counts
 
 
-def _fits_percent(value: Decimal, used: Counter[Decimal], unit: str, text: str) -> bool:
+def _fits_percent(
+    formula: str, value: Decimal, used: Counter[Decimal], unit: str, text: str
+) -> bool:
     """Whether percent are a part of a hundred, and a share is told as percent only where it is."""
     shares = {Decimal(each) for each in _PERCENT.findall(text)}
     percent = unit in ("percent", "%")
-    if shares & {*used} and _HUNDRED not in used and not percent:
+    if shares & {*used} and not TURNED.search(formula) and not percent:
         return False
     return not percent or value >= 1
 
 
-def _fits_time(used: Counter[Decimal], unit: str, text: str, words: str) -> bool:
+def _fits_time(formula: str, used: Counter[Decimal], unit: str, text: str, words: str) -> bool:
     """Whether a measure is the one that is asked for, and comes of amounts of it."""
     asked = {_singular(found["unit"]) for found in _ASKED_IN.finditer(words)} & _MEASURES
     if unit in _MEASURES and asked and unit not in asked and not _PAID.fullmatch(unit):
+        return False
+    if unit in _NAMED and not {_singular(word) for word in _WORD.findall(text)} & {unit}:
         return False
     if unit in _WITHIN and re.search(rf"\d ?{unit}s?\b", text):
         known = {Decimal(each) for each in re.findall(r"\d+(?:\.\d+)?", text)}
@@ -147,6 +168,9 @@ def _fits_time(used: Counter[Decimal], unit: str, text: str, words: str) -> bool
         for found in _TIMED.finditer(text)
         if Decimal(found["amount"]) in used
     }
+    # "90 * 60" are no hours of 90 minutes.
+    if Decimal(60) in used and unit in _SIXTIES and not _SIXTIES[unit].search(formula):
+        return False
     turns = any(n in used for n in (7, 12, 24, 30, 52, 60, 365))
     return unit not in _TIMES or not timed or unit in timed or turns
 

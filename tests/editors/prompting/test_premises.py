@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from memedit import Edit
 from memedit.core.calls import Row
+from memedit.core.chat import ChatFormat, Turn
 from memedit.core.types import Decision, Hit, Record
 from memedit.editors.prompting.premises import correct_row
 
@@ -28,3 +30,16 @@ def test_digits_in_the_place_of_words_are_words(words: str, read: str) -> None:
     assert correct_row(abroad, [hit]) == words
     long = replace(row, prompt=f"{words} {'x' * 300}")
     assert correct_row(long, [hit]) == long.prompt
+
+
+def test_what_is_asked_once_more_is_said_again(tiny_tokenizer: Any) -> None:
+    chat = ChatFormat.of(tiny_tokenizer)
+    assert chat is not None
+    said = f"What do you want for a ticket?{chat.user_close}{chat.reply_open}15 euros."
+    before = f"{chat.opening}{chat.user_open}{said}{chat.reply_close}{chat.user_open}"
+    turn = Turn(before, f"{chat.user_close}{chat.reply_open}", chat)
+    hit = Hit(Record(TICKET, 1, 1), 0.9, role="asks")
+    row = Row("Can you look again?", decision=Decision(hits=(hit,)), turn=turn)
+    assert correct_row(row, [hit]) == f"{row.prompt}\nWhat do you want for a ticket?"
+    own = replace(row, prompt="And for a child?")
+    assert correct_row(own, [hit]) == own.prompt

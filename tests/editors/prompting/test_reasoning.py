@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -46,13 +46,21 @@ class Thinker:
         return [Completion(self.thought) for _ in batch.rows]
 
 
-def opened(words: str, edit: Edit, thinker: Thinker, tokenizer: Any, **settings: Any) -> Row:
+def opened(
+    words: str,
+    edit: Edit,
+    thinker: Thinker,
+    tokenizer: Any,
+    role: Literal["asks", "informs"] = "informs",
+    **settings: Any,
+) -> Row:
     """The row as the base gets it, answered by a chat whose reply is to come."""
     chat = ChatFormat.of(tokenizer)
     assert chat is not None
     turn = Turn(chat.opening + chat.user_open, f"{chat.user_close}{chat.reply_open}", chat)
-    hit = Hit(Record(edit, 1, 1, payloads={"note": {"fact": edit.statement}}), 0.9, role="informs")
-    row = Row(words, decision=Decision(informs=(hit,)), turn=turn)
+    hit = Hit(Record(edit, 1, 1, payloads={"note": {"fact": edit.statement}}), 0.9, role=role)
+    decision = Decision(hits=(hit,)) if role == "asks" else Decision(informs=(hit,))
+    row = Row(words, decision=decision, turn=turn)
     told: list[Row] = []
 
     def call(batch: Batch) -> list[str]:
@@ -125,7 +133,7 @@ def test_a_sum_is_worked_out_and_the_note_says_it(
     words = "I want a bike for three days. What does that add up to?"
     row = opened(words, RATE, thinker, tiny_tokenizer)
     formula, asked = thinker.asked  # what it says first is no formula
-    assert formula.turn is not None and formula.turn.after.endswith("result =")
+    assert formula.turn is None and formula.prompt.startswith(f"Facts:\n- {RATE.statement}.")
     assert 'End with "Result: ..."' in asked.prompt and asked.turn is not None
     assert asked.turn.after.endswith('The facts say: "Hiring a bike from us costs £14 per day" ')
     assert row.prompt.endswith(f"\n\n{words}")
@@ -138,10 +146,33 @@ def test_a_formula_is_worked_out_by_the_machine(tiny_tokenizer: Any) -> None:
     thinker = Thinker(" 3 * 14  # pounds", tiny_tokenizer)
     words = "I want a bike for three days. What does that add up to?"
     row = opened(words, RATE, thinker, tiny_tokenizer)
-    (asked,) = thinker.asked  # nothing else is thought
-    assert "Write one line of Python" in asked.prompt and "Write one line" not in row.prompt
+    (asked,) = thinker.asked  # behind worked examples, and nothing else is thought
+    assert f"Question: {words}" in asked.prompt and "Question" not in row.prompt
     assert "\n- Worked out: 3 * 14 = £42. Result: £42\n\n" in row.prompt
     assert row.answers == ("£42",)
+
+
+def test_what_may_be_a_sum_is_thought_about_only_where_it_surely_is_one(
+    tiny_tokenizer: Any,
+) -> None:
+    words = "I hired a bike for 3 days. What do I get back?"
+    thinker = Thinker("3 * 14 # pounds", tiny_tokenizer)
+    assert "Result: £42" in opened(words, RATE, thinker, tiny_tokenizer).prompt
+    thinker = Thinker("Three days make 42. Result: 42", tiny_tokenizer)
+    assert "Worked out" not in opened(words, RATE, thinker, tiny_tokenizer).prompt
+    assert len(thinker.asked) == 1
+
+
+@pytest.mark.parametrize(("line", "told"), [
+    ("30 - 14 # pounds", False), ("2 * 14 # pounds", True),
+])  # fmt: skip
+def test_where_a_fact_is_what_is_asked_a_difference_is_not(
+    line: str, told: bool, tiny_tokenizer: Any
+) -> None:
+    words = "It was £30 for 2 people. What do I pay now?"
+    thinker = Thinker(line, tiny_tokenizer)
+    row = opened(words, RATE, thinker, tiny_tokenizer, role="asks")
+    assert ("Worked out" in row.prompt) is told and len(thinker.asked) == 1
 
 
 def test_a_day_is_counted_by_the_machine(tiny_tokenizer: Any) -> None:

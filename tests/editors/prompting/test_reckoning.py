@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.editors.prompting.reckoning import asks_for_one, asks_once, is_plain_sum, is_reckoned
+from memedit.editors.prompting.reckoning import (
+    asks_for_one,
+    asks_once,
+    is_plain_sum,
+    is_reckoned,
+    may_be_summed,
+)
 
 RATE = "Hiring a bike costs £14 per day."
 
@@ -69,6 +75,8 @@ def test_without_a_number_there_is_nothing_to_reckon_with() -> None:
 @pytest.mark.parametrize(("words", "once"), [
     ("What do three days come to?", True), ("What do three days come to? And who do I pay?", False),
     ("What do three days come to and who do I pay", False),
+    ("I take a second pair whose price is 200 euros. What do I end up paying?", True),
+    ("The day when we come is a Friday. By when must I call?", True),
     ("How much are 3 passes? Explain step by step.", False),
 ])  # fmt: skip
 def test_a_result_alone_answers_one_question(words: str, once: bool) -> None:
@@ -98,3 +106,17 @@ def test_a_sum_of_numbers_alone(words: str, plain: bool) -> None:
 ])  # fmt: skip
 def test_where_one_fact_may_answer(words: str, one: bool) -> None:
     assert asks_for_one(words) is one
+
+
+@pytest.mark.parametrize(("words", "may"), [
+    ("What would six months of it set me back?", True),
+    ("drove 600 miles. what do i get back", True),
+    ("My base is $20. What's my hourly pay at night?", True),
+    ("A pair costs 200 euros. What do I end up paying?", True),
+    ("It is from spring 2019, up to what year is it covered", True),
+    ("What do I get back?", False),  # no number
+    ("Who approves 3 of them?", False), ("We are 3. Is that over what you charge?", False),
+    ("Write me a list of what 3 of them cost.", False),
+])  # fmt: skip
+def test_what_may_be_a_sum(words: str, may: bool) -> None:
+    assert may_be_summed(words, "It lasts 12 years and costs £14.") is may

@@ -25,7 +25,8 @@ GROUPS = "Groups must register at least 8 days before their visit."
      "We take it. When are we on the other side?", "23:30"),
     ("14 June - 36 hours", ["up to 36 hours before"], "on 14 June at 8 pm (20:00)",
      "13 June, 8 am"),
-    ("06:40 - 25 minutes", ["It starts at 06:40"], "It takes me 25 minutes.", "06:15"),
+    ("06:40 - 25 minutes", ["It starts at 06:40"], "It takes me 25 minutes. When must I leave?",
+     "06:15"),
     ("23:00 + 2 hours", ["2 hours"], "at 23:00", "01:00 the day after"),
     ("01:00 - 2 hours", ["2 hours earlier"], "at 01:00", "23:00 the day before"),
     ("14 June 8 pm - 36 hours", ["up to 36 hours before"], "14 June at 8 pm", "13 June, 8 am"),
@@ -45,6 +46,23 @@ GROUPS = "Groups must register at least 8 days before their visit."
     ("10:00 - 35 minutes", ["The bus takes 35 minutes."], "I need to be there at 10:00.", "9:25"),
     ("31 December 2027, 23:00 + 2 hours", ["2 hours"], "31 December 2027 at 23:00",
      "1 January 2028, 01:00"),
+    ("9:30 pm - 1h45", ["We are open until 9:30 pm."], "It takes me 1h45. When must I start?",
+     "7:45 pm"),
+    ("9:30 pm - 105 minutes",
+     ["We are open until 9:30 pm."], "It takes 1 hour and 45 minutes. Latest start?",
+     "7:45 pm"),
+    ("17:15 - 1.5 hours",
+     ["We shut at 17:15."], "We need an hour and a half. What is the latest we can begin?",
+     "15:45"),
+    ("17:15 - 2 and a half hours",
+     ["We shut at 17:15."], "We need two and a half hours. By when must we begin?",
+     "14:45"),
+    ("15:30 - 45 minutes", ["On Saturdays, all shops close at 15:30."],
+     "It takes 45 minutes and must be finished when you close on Saturday. When must I begin?",
+     "14:45"),
+    ("noon - half an hour", ["Come half an hour before your turn."], "It is at noon.", "11:30 am"),
+    ("21:40 + 1 hour and 50 minutes", ["leaves at 21:40", "takes 1h50"], "When do we arrive?",
+     "23:30"),
 ])  # fmt: skip
 def test_what_a_sum_comes_to(line: str, facts: list[str], words: str, result: str) -> None:
     assert work_out_moment(line, facts, words).endswith(f"= {result}. Result: {result}")
@@ -89,6 +107,14 @@ def test_what_a_sum_comes_to(line: str, facts: list[str], words: str, result: st
     ("20 June - 5 days", ["Room changes: up to 5 days before.", "Cancel up to 14 days before."],
      "We arrive on 20 June."),
     ("20 May - 8 days - 8 days", [GROUPS], "on 20 May"),
+    ("21:40 + 1 hour + 30 people", ["leaves at 21:40", "takes 1 hour, 30 people"], "When over?"),
+    ("17:15 + 90 minutes", ["We shut at 17:15."], "We need 90 minutes. When must we begin?"),
+    ("17:00 - 20 minutes", ["We shut at 17:00."], "My bus takes 20 minutes. When do you close?"),
+    ("9:30 pm - 105 minutes", ["On Fridays until 9:30 pm, else until 8 pm."],
+     "We need 1h45 on Monday, latest start?"),
+    ("9:00 + 870 minutes", ["We open at 9:00."], "We come at 14h30. When can we get in?"),
+    ("10:30 + 30 minutes", ["It takes about half an hour to an hour."], "From 10:30, when over?"),
+    ("17:15 - 1 hour", ["We shut at 17:15. Rooms cost £5 an hour."], "We need 2 hours."),
     ("1:30 - 2 hours", ["Divers meet 2 hours before the dive."], "at 1:30"),  # of day or night
     ("9:00 + 4 hours", ["kept for 4 hours"], "at 9:00 this evening"),
     ("4 May + 5 days", ["Delivery takes 3 to 5 days."], "Ordered on 4 May."),
@@ -108,6 +134,8 @@ def test_what_is_no_sum_or_holds_what_nobody_said(line: str, facts: list[str], w
     ("Until when are you open?", ["We close at 18:00."], False),  # no length of time
     ("How long may I stay?", ["Stays are limited to 9 days."], False),  # no moment is asked for
     ("When can I cancel?", ["free up to 9 days before arrival"], False),  # nor named
+    ("I need 45 minutes. What is the latest I can begin?", ["We close at 18:00."], True),
+    ("I need 1h45 before 18:00. When do I begin?", ["The hall is free."], False),
     ("We arrive on 20 June. " + "x" * 700 + " When?", ["9 days before"], False),
 ])  # fmt: skip
 def test_what_may_be_dated(words: str, facts: list[str], may: bool) -> None:
