@@ -51,6 +51,8 @@ $(READY): pyproject.toml constraints.txt
 demo: setup ## edit a real language model before your eyes, about two minutes
 	@$(BIN)/memedit demo
 
+# The processes that tests start, some of them with torch, would compile all that they import anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## run every test (WORKERS=0: in this process; MEMEDIT_LONG_TESTS=1: those of minutes too)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 

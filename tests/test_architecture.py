@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import parse_python
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "memedit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -63,7 +65,7 @@ def layer_of(module: str) -> int:
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"), str(path))
+    return parse_python(path.read_text("utf-8"), str(path))
 
 
 @cache

@@ -25,6 +25,7 @@ import memedit.errors
 from memedit.cli.commands import app
 from memedit.serving.errors import _STATUS
 from tests.docs import PAGES, ROOT, Block, blocks, commands, name_of
+from tests.helpers import parse_python
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -99,7 +100,7 @@ def check(block: Block) -> None:
     """See that a block that is not run could be."""
     match block.language:
         case "py" | "python":
-            ast.parse(block.code)
+            parse_python(block.code)
         case "sh" | "bash" | "console":
             for words in commands(block.code):
                 parse(words)
@@ -195,7 +196,7 @@ def test_every_code_of_the_server_has_its_place_in_the_reference() -> None:
     text = (ROOT / "docs/reference/errors.md").read_text("utf-8")
     titles = re.findall(r"^#### `(\w+)`$", text, re.MULTILINE)
     assert titles == sorted(set(titles))
-    trees = [ast.parse(p.read_text("utf-8")) for p in (ROOT / "memedit/serving").rglob("*.py")]
+    trees = [parse_python(p.read_text("utf-8")) for p in (ROOT / "memedit/serving").rglob("*.py")]
     used = {
         node.value.value
         for tree in trees

@@ -65,7 +65,9 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", ["memedit.cli.commands", "memedit.serving.app"])
+@pytest.mark.parametrize("module", [
+    "memedit.cli.commands", "memedit.serving.app", "memedit.serving.upstream.rewriters.auto",
+])  # fmt: skip
 def test_what_needs_no_model_here_waits_for_no_torch(module: str) -> None:
     """``memedit edit list`` and a server before an upstream: torch alone would take seconds."""
     assert not {"torch", "transformers"} & set(_imported(module)["heavy"])

@@ -16,12 +16,14 @@ import pytest
 from memedit.core.errors import InvalidInputError
 from memedit.core.types import Edit
 from memedit.memory import EditMemory, importing
-from memedit.memory.importing import CHUNK
 from memedit.memory.plain import plain_undone
 from tests.memory.helpers import CountingEncoder, capital, sound
 
 ROOT = Path(__file__).resolve().parents[2]
-LINES = 3 * CHUNK + 100
+WHOLE = importing.CHUNK
+CHUNK = 64
+"""Lines of a transaction here: how many are read at once is not the point."""
+LINES = 3 * CHUNK + 10
 _WRITER = """
 import sys
 from memedit.engine.encoders import HashingEncoder
@@ -35,6 +37,11 @@ for i in range(100_000):
         memory.forget(made.id)
     print(subject, flush=True)
 """
+
+
+@pytest.fixture(autouse=True)
+def _short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "CHUNK", CHUNK)
 
 
 @pytest.fixture
@@ -91,13 +98,18 @@ def test_a_file_is_taken_back_at_once(pair: tuple[EditMemory, EditMemory], tmp_p
 
 @pytest.mark.parametrize("writers", ["thread", "processes"])
 def test_what_others_write_meanwhile_stays(
-    pair: tuple[EditMemory, EditMemory], tmp_path: Path, writers: str
+    pair: tuple[EditMemory, EditMemory],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    writers: str,
 ) -> None:
     """The fault: undo took back the last thousand lines of a file, and asked again what others had
     written."""
+    monkeypatch.setattr(importing, "CHUNK", WHOLE)  # others shall have the time to write
+    lines = 3 * WHOLE + 100
     one, other = pair
     one.add_many([capital("Land 7", "Old"), capital("Land 3000", "Old")])
-    path = write_file(tmp_path, [capital(f"Land {i}") for i in range(LINES)])
+    path = write_file(tmp_path, [capital(f"Land {i}") for i in range(lines)])
     if writers == "thread":
         stop = threading.Event()
 
@@ -138,9 +150,9 @@ def test_what_others_write_meanwhile_stays(
     olds = [capital("Land 3000", "Old").statement, capital("Land 7", "Old").statement]
     assert says(one) == olds + expected == says(other) and sound(one)
     again = plain_undone(undone, 10)
-    assert again["forgotten_total"] == LINES and again["restored_total"] == 2
+    assert again["forgotten_total"] == lines and again["restored_total"] == 2
     one.restore(undone.again)
-    assert len(one) == LINES + len(expected)
+    assert len(one) == lines + len(expected)
 
 
 @pytest.mark.parametrize("where", ["folder", "postgres"])

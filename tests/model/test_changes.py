@@ -10,18 +10,18 @@ import pytest
 
 from memedit.core.moments import UTC
 from memedit.core.types import Edit, Record
-from memedit.engine.encoders import load_encoder
 from memedit.memory import EditMemory, Receipt
 from memedit.model.correcting import find_corrections, find_start, make_options
 from memedit.model.deciding import Decider
 from memedit.model.denying import says_only_end
+from tests.helpers import packaged_encoder
 
 
 class Desk:
     """A memory that is told and asked as people do."""
 
     def __init__(self) -> None:
-        self.memory = EditMemory(None, load_encoder())
+        self.memory = EditMemory(None, packaged_encoder())
         self.decider = Decider(self.memory)
 
     def tell(self, fact: str | Edit, **dates: Any) -> Receipt:

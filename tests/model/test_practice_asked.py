@@ -14,7 +14,6 @@ import pytest
 
 from memedit.core.passages import Conversation
 from memedit.core.types import Edit
-from memedit.engine.encoders import load_encoder
 from memedit.memory import EditMemory, Receipt
 from memedit.model.correcting import find_corrections, make_options
 from memedit.model.deciding import Decider
@@ -132,7 +131,7 @@ REPLACED = {
 
 @pytest.fixture(scope="module")
 def encoder(minilm: Any) -> Any:
-    return load_encoder()
+    return minilm
 
 
 @pytest.fixture

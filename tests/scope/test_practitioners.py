@@ -12,7 +12,6 @@ import pytest
 from memedit import Edit, EditMemory
 from memedit.core.chat import ChatFormat
 from memedit.core.passages import Conversation
-from memedit.engine.encoders import load_encoder
 from memedit.model.deciding import Decider
 from memedit.model.judging import find_candidates
 from memedit.scope import ClassifierScope
@@ -121,7 +120,7 @@ BEYOND = {"a question turned round"}
 
 @pytest.fixture(scope="module")
 def encoder(minilm: Any) -> Any:
-    return load_encoder()
+    return minilm
 
 
 def decided(encoder: Any, edits: list[Edit], query: str, scope: ClassifierScope) -> set[int]:

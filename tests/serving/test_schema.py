@@ -16,7 +16,7 @@ from tests.serving.helpers import CAPITAL, tiny_service
 
 pytestmark = pytest.mark.slow
 
-CASES = int(os.environ.get("MEMEDIT_SCHEMA_CASES", "250"))
+CASES = int(os.environ.get("MEMEDIT_SCHEMA_CASES", "160"))
 """In all; 5,000 and more are run by hand."""
 PATHS = 39
 

@@ -21,7 +21,6 @@ from memedit.core.chat import has_template
 from memedit.core.errors import InvalidInputError
 from memedit.core.files import cache_folder, write_atomically
 from memedit.core.registry import parse_call
-from memedit.editors.prompting.adapter import adapter_for
 
 AUTO, NONE = "auto", "none"
 SENTENCES, OBJECTS, ADAPTER = "note", "note(sentences=False)", "serac"
@@ -93,6 +92,9 @@ def forms_for(lm: LM | None, given: Forms) -> Forms:
 
 
 def _choose_untuned(lm: LM) -> Forms:
+    # Here: it needs torch, which a server in front of another one begins without.
+    from memedit.editors.prompting.adapter import adapter_for
+
     found = FAMILIES.get(family(lm.base)) or _rule(lm)
     if adapter_for(lm.fingerprint) is None:
         return found

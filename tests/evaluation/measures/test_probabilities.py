@@ -16,7 +16,7 @@ from memedit.evaluation import load_cases
 from memedit.evaluation.runs.compare import compare
 from tests.helpers import shared_data
 
-RECORDS = int(os.environ.get("MEMEDIT_RECORDS", "6"))
+RECORDS = int(os.environ.get("MEMEDIT_RECORDS", "3"))
 """200 agree too, in minutes: set MEMEDIT_RECORDS=200."""
 NEIGHBOURS = 1
 
