@@ -64,9 +64,9 @@ _OWN_ACT = re.compile(
 """In a question of what the user wants to do, or a further one."""
 _GENERAL = frozenset(
     "who whom whose what whats which when where how many much long till until from to by on in"
-    " at of"
-    " for so and or but then now is are was were be been do does did can could would will should it"
-    " its that this they them he she his her their there one ones you your u i we me my us please"
+    " at of for so and or but then now is are was were be been do does did can could would will"
+    " should it its that this they them he she his her their there one ones you your u i we me"
+    " my us please"
     " pls a an the right really actually currently nowadays these days today exact exactly correct"
     " current real true amount number name answer time day date price hours hrs called heads stand"
     " have has hm hmm not more any case give tell let know say says said sure look check up again"

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from decimal import Decimal, DivisionByZero, InvalidOperation
 
 from memedit.editors.prompting.counting import (
+    YEARS,
     count_heads,
     count_things,
     counts_minutes,
@@ -109,7 +110,6 @@ _ASKS_DAY = re.compile(
     re.IGNORECASE,
 )
 _HUNDRED = 100
-_YEARS = 1500, 2200
 _PERCENT = re.compile(r"%|\bper ?cent\b", re.IGNORECASE)
 _SMALL_CHANGE = frozenset("cent cents ct pence penny p".split())
 
@@ -253,8 +253,8 @@ def _write(value: Decimal, unit: str, facts: str, words: str) -> str:
 
 def _names_year(value: Decimal, unit: str, used: Counter[Decimal]) -> bool:
     """Whether a result is a year: one that so many years lead to."""
-    year = value == value.to_integral_value() and _YEARS[0] < value < _YEARS[1]
-    named = [n for n in used if _YEARS[0] < n < _YEARS[1]]
+    year = value == value.to_integral_value() and YEARS[0] < value < YEARS[1]
+    named = [n for n in used if YEARS[0] < n < YEARS[1]]
     return year and len(named) == 1 and used.total() == 2 and unit.casefold() in ("year", "years")
 
 

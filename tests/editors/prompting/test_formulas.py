@@ -45,6 +45,8 @@ DAYS = "The annual leave is 29 days."
          "68 euros"),
         (" 3 x £14 = 42 # pounds", "A day costs £14.", "3 days?", "£42"),
         (" 6 * 7 # pounds", "A swim costs £7.", "my husband, 4 kids and me", "£42"),
+        (" 1785 - 50 # euros", "The bike costs 1,785 euros.", "what is left to pay after 50 euros?",
+         "1,735 euros"),
         (" 10 + 10 # legs", "A spider has ten legs", "of two spiders?", "20 legs"),
         (" 2 * 21 + 3 * 9 + 5 * 3 # pounds", "Adults pay £21, children £9, a towel £3.",
          "2 adults, 3 kids, each with a towel", "£84"),
