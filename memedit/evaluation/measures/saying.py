@@ -27,6 +27,11 @@ _HALF = re.compile(rf"\b{_TIME}\s*(am|pm)\b")
 _RANGE = re.compile(rf"\b{_TIME}\s*(?:-|–|to|and|until)\s*({_TIME}\s*(am|pm))\b")
 _MONEY = ((r"€|\beur\b|\beuros?\b", "euro"), (r"\$|\busd\b|\bdollars?\b", "dollar"),
           (r"£|\bgbp\b|\bpounds?\b", "pound"))  # fmt: skip
+_MEASURES = (
+    (r"min(?:ute)?s?", "minute"), (r"h(?:ou)?rs?", "hour"), (r"secs?|seconds?", "second"),
+    (r"kgs?|kilos?|kilogram(?:me)?s?", "kg"), (r"km|kilomet(?:re|er)s?", "km"),
+    (r"cm|centimet(?:re|er)s?", "cm"), (r"met(?:re|er)s?", "metre"), (r"lit(?:re|er)s?", "litre"),
+)  # fmt: skip
 _CONTRAST = re.compile(
     r"\b(?:not|no|never|instead|rather|than|previously|formerly|former|earlier|before|old|was|were|"
     r"used|until|longer|isnt|wasnt|arent|doesnt|dont|didnt|cannot|cant|from|wrong|incorrect)\b"
@@ -51,7 +56,8 @@ def make_canonical(text: str) -> str:
     """One way to write it: lower case, words apart by one space, no punctuation or articles.
 
     ``"€4.50"``, ``"4,50 Euro"`` -> ``"4.5 euro"``; ``"forty-five"`` -> ``"45"``; ``"9,210"`` ->
-    ``"9210"``; ``"2 to 7 p.m."`` -> ``"14:00 19:00"``; ``"January 31st"`` -> ``"31 january"``.
+    ``"9210"``; ``"2 to 7 p.m."`` -> ``"14:00 19:00"``; ``"January 31st"`` -> ``"31 january"``;
+    ``"45-min"`` -> ``"45 minute"``.
     """
     text = text.casefold().replace("\u00a0", " ").replace("\u202f", " ")
     text = re.sub(r"[’‘']", "", text)
@@ -61,6 +67,8 @@ def make_canonical(text: str) -> str:
     for pattern, name in _MONEY:
         text = re.sub(rf"(?:{pattern})\s?(\d[\d.]*)", rf"\1 {name}", text)
         text = re.sub(pattern, f" {name} ", text)
+    for pattern, name in _MEASURES:
+        text = re.sub(rf"(?<=\d)[\s-]?(?:{pattern})\b", f" {name}", text)
     text = re.sub(r"\b0(\d:\d\d)", r"\1", text)
     text = re.sub(r"%", " percent ", text).replace("per cent", "percent")
     text = re.sub(r"(?<!\d)[.:]|[.:](?!\d)", " ", text)  # those inside of numbers stay
