@@ -22,9 +22,11 @@ from memedit.core.text import find_sentence_starts
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
 from memedit.editors.prompting.abroad import find_answers
+from memedit.editors.prompting.approving import wants_yes
 from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.claims import find_claims
 from memedit.editors.prompting.clocks import write_times
+from memedit.editors.prompting.deadlines import judge_deadline
 from memedit.editors.prompting.denials import echoes_against, steps_against
 from memedit.editors.prompting.elapsing import work_out_times
 from memedit.editors.prompting.former import confirms, find_former, find_supposed
@@ -42,6 +44,7 @@ from memedit.model.denying import says_only_end
 from memedit.model.ellipsis import fill_in
 from memedit.model.restating import compare_forms
 from memedit.model.shapes import reshape
+from memedit.scope.documents import heed
 from memedit.scope.features import names_another_owner
 from memedit.scope.feedback import distance
 from memedit.serving.upstream.placing import clean
@@ -138,11 +141,18 @@ def reckoned(text: str) -> object:
     return work_out_formula("2 * 12", text, text), work_out_formula(text, "12", "2")
 
 
+def pasted(text: str) -> object:
+    told = Decision((Hit(Record(FEE, 1, 1), 0.9, role="asks"),))
+    return heed(f"{text} What does this letter say?", told), heed(f"This letter {text}?", told)
+
+
 def summed(text: str) -> object:
     words = f"When is it due from 3 May? {text}"
     return (
         work_out_moment(text, ["4 days"], "3 May"), work_out_moment(f"3 May{text}", ["4"], "3 May"),
         may_be_dated(words, ["4 days"]), asks_for_one(words), goes_by_day(text, text),
+        wants_yes(f"{text}. That is ok?"), wants_yes(f"The fee is {text}. Please confirm that"),
+        judge_deadline(f"It's Monday. Still {text}?", f"{text} until Tuesday"),
     )  # fmt: skip
 
 
@@ -174,7 +184,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     [
         asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued, valued,
         told, restated, dated, timed, gone_by, held, left_out, reckoned,
-        summed,
+        pasted, summed,
     ],
 )  # fmt: skip
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:

@@ -58,6 +58,7 @@ from memedit.editors.prompting.polar import drop_order, find_sentences, is_forme
 from memedit.editors.prompting.premises import (
     correct_row,
     deny_former,
+    find_former_of,
     find_said,
     give_verdict,
     is_refuted,
@@ -208,6 +209,8 @@ class Note:
             verdicts[at] = verdict
         for n, verdict in zip(open_ones, verdicts, strict=True):
             told[n] = replace(told[n], opens=self._weights(rows[n], verdict))
+            if verdict == "No" and (denied := self._deny(rows[n], lm)):
+                told[n] = replace(told[n], answers=denied)
 
     def _choose_letters(self, told: list[Row], batch: Batch) -> None:
         """Have multiple choice that the facts' words do not decide judged."""
@@ -356,11 +359,21 @@ class Note:
     def _refute(self, row: Row, hits: Sequence[Hit], fact: str) -> tuple[str, ...]:
         """The answer to who only wants a former value or another amount confirmed: no, and the
         fact. Left to itself a small base says no, and the value that it is asked about."""
-        plain = self._is_judged(row) and self._is_polar(row) and "\n" not in fact
-        if not plain or drop_order(row.words).split() != row.words.split():  # "yes or no only"
+        if not self._may_say_fact(row, fact):
             return ()
         supposed = judge_supposed(row.words, fact) == "No" == verdict_of(row.words, hits)
         return (f"No. {fact}",) if supposed or is_refuted(row, hits[0]) else ()
+
+    def _deny(self, row: Row, lm: LM | None) -> tuple[str, ...]:
+        """The same, where the base judges that it is no and the row goes by a former value."""
+        hit, fact = self._choose(row, lm)[0]
+        denied = self._may_say_fact(row, fact) and find_former_of(row, hit)
+        return (f"No. {fact}",) if denied else ()
+
+    def _may_say_fact(self, row: Row, fact: str) -> bool:
+        """Whether a yes or a no with a fact behind it answers a row: not "yes or no only"."""
+        plain = self._is_judged(row) and self._is_polar(row) and "\n" not in fact
+        return plain and drop_order(row.words).split() == row.words.split()
 
     def _lean(self, row: Row, hits: Sequence[Hit], lines: Sequence[str]) -> Row:
         """The row, whose reply leans to what its facts say: ``lines``, the best one last."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from memedit.core.secrets import is_secret, names_secret
 from memedit.core.types import Decision, Hit
+from memedit.model.second_look import stands_beside
 
 SURE = 0.65
 """Probability of bearing of the surest edit below which others are told that are hardly likely."""
@@ -36,6 +37,7 @@ def add_companions(decision: Decision) -> Decision:
         if (hit.bearing or 0.0) >= least
         and hit.passage is None
         and hit.record.id not in others
+        and stands_beside(hit, told)
         and not is_secret(hit.record.edit)
     ]
     near.sort(key=lambda hit: -(hit.bearing or 0.0))

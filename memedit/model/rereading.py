@@ -68,7 +68,8 @@ _BETWEEN = re.compile(
     r"(?:(?<!\s)\s+|)(?:[,;]|\n|\b(?:and|as well as|plus)\b|&|(?<=\s)[+/](?=\s))\s*", re.IGNORECASE
 )
 _NUMBERED = re.compile(r"(?:^|(?<=\s))\(?\d[.)]\s")
-"""Before each of several things on one line: "1) the port 2) the host"."""
+_COUNTED = re.compile(r"(?<=\s)[1-6]\s(?=(?:the|an?|who|what|which|when|where|how)\b)")
+"""Before each of several things on one line: "1) the port 2) the host", "1 the port 2 the host"."""
 _MARK = re.compile(r"^(?:\W*\d+[.)]|\(?[a-h][.)]|[-*•–])\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _SHORT = {
@@ -311,7 +312,8 @@ def items_of(turn: str) -> list[str]:
         items = _choose_items(found)
         if len(items) > 1 and (colon or len(items) == len(found)):
             return items[:_MOST_ITEMS]
-        numbered = [part.partition(". ")[0].strip(" ,;.") for part in _NUMBERED.split(line)[1:]]
+        split = _NUMBERED if len(_NUMBERED.findall(line)) > 1 else _COUNTED
+        numbered = [part.partition(". ")[0].strip(" ,;.") for part in split.split(line)[1:]]
         if len(items := _choose_items(numbered)) > 1:
             return items[:_MOST_ITEMS]
     return []

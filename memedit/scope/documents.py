@@ -45,6 +45,21 @@ _POINTS = re.compile(
     re.IGNORECASE,
 )
 
+_SURELY = re.compile(
+    r"\b(?:according to|based on|as stated in|using|following|attached|above|below|given|provided|"
+    r"pasted|quoted|says?|states?|mentions?)\b",
+    re.IGNORECASE,
+)
+"""What points at a text that is there, and not at a letter that somebody got."""
+_ASKS = re.compile(
+    r"\?|(?:^|[.!:,;\n] ?|\b(?:please|pls|then|and)\s)(?:summari[sz]e|translate|answer|extract|"
+    r"list|tell|find|explain|give|say|write|quote|according|based|using|from|in|per|as)\b",
+    re.IGNORECASE,
+)
+_OWN = re.compile(r"\b(?:i|my|me)\b", re.IGNORECASE)
+"""In what its writer tells of himself."""
+_APART = re.compile(rf"\n|[\"“”„`]|\b(?:{_THING})\b[^.:?!]{{0,40}}:\s", re.IGNORECASE)
+"""In what holds more than its writer's own sentences."""
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+|:\s")
 
 
@@ -60,7 +75,7 @@ def heed(query: str, decision: Decision) -> Decision:
     turn = str(query)[getattr(query, "last", 0) :]
     if quote := find_asked_quote(turn):
         apart = tuple(hit for hit in decision.bearing if _says_otherwise(quote, hit, turn))
-    elif _POINTS.search(query):
+    elif _points_at_text(query):
         apart = tuple(hit for hit in decision.bearing if _disagrees(hit, query))
     else:
         return decision
@@ -72,6 +87,16 @@ def heed(query: str, decision: Decision) -> Decision:
         informs=tuple(hit for hit in decision.informs if hit not in apart),
         disagrees=apart,
     )
+
+
+def _points_at_text(query: str) -> bool:
+    """Whether a request points at a text, and asks something of it: "Nothing moves on my page. How
+    often does that page get new numbers?" tells of one that is not there."""
+    found = _POINTS.search(query)
+    if found is None or not _ASKS.search(query):
+        return False
+    told = _OWN.search(query) and not _APART.search(query.strip())
+    return not told or _SURELY.search(found[0]) is not None
 
 
 def find_asked_quote(turn: str) -> str:

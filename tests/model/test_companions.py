@@ -44,6 +44,19 @@ def test_where_it_is_sure_only_what_it_nearly_found() -> None:
     assert told(Decision((sure,), candidates=(sure, CHILD, nearly, DOG))) == ["tram"]
 
 
+def test_what_the_base_took_back_or_finds_far_off_is_not_told_beside() -> None:
+    sure = replace(hit("senior", 0.9), second_look=0.9)
+    near, taken_back = hit("tram", 0.8), hit("dog", 0.7)
+
+    def beside(*others: Hit) -> list[str]:
+        return told(Decision((sure,), candidates=(sure, *others)))
+
+    assert beside(replace(near, second_look=0.8)) == ["tram"]
+    assert beside(replace(taken_back, second_look=-0.4)) == []
+    # What was not looked at was farther off than what was.
+    assert beside(near) == []
+
+
 def test_where_nothing_bears_nothing_is_told() -> None:
     assert told(Decision(candidates=(CHILD, DOG))) == []
 

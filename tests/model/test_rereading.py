@@ -83,6 +83,9 @@ def test_words_are_spelt_as_the_edits_are(text: str, spelt: str) -> None:
      ["our courier", "by when one must order"]),
     ("email to Jo pls: how warm the pool is + what opens a locker. 3 sentences max",
      ["how warm the pool is", "what opens a locker"]),
+    ("a numbered list, nothing else: 1 who wrote Emma 2 who found penicillin 3 the town of ikea",
+     ["who wrote Emma", "who found penicillin", "the town of ikea"]),
+    ("List: the 3 people and the 2 dogs", ["the 3 people", "the 2 dogs"]),
     ("What is the price of bread and butter?", []),
     ("List the steps.", []),
 ])  # fmt: skip

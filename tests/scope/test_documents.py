@@ -37,6 +37,12 @@ def decided(query: str, edit: Edit, view: str = "") -> Decision:
             REFUND,
             "",
         ),
+        (
+            "I was sent this letter: dear sir, as I said Acme Robotics was led by John Park, its "
+            "CEO. Who is the CEO in this letter?",
+            CEO,
+            "",
+        ),
         ('An ad says: "Refund window 14 days!" According to it, how long is it?', REFUND, ""),
     ],
 )
@@ -57,6 +63,22 @@ def test_the_document_answers_and_the_edit_disagrees(query: str, edit: Edit, vie
         ('My draft says: "Our refund window is 30 days." Is what the draft says right?', REFUND),
         ('A customer writes: "I bought a rug." What is our refund window in this town?', REFUND),
         ('The letter says: "Our refund window is 60 days." How long is it in the letter?', REFUND),
+        # A letter that somebody got, a page that somebody looks at, and a text to be continued.
+        (
+            "I got the refusal from Acme Robotics yesterday and cried all evening. My school typed "
+            "a C where it was an A. Who is the CEO I write to, from the letter on?",
+            CEO,
+        ),
+        (
+            "He wants proof that the Acme Robotics episode got its plays. I keep hitting reload "
+            "but nothing moves. Who is the CEO of the firm, and does that page get new numbers?",
+            CEO,
+        ),
+        (
+            "Welcome to Acme Robotics! On this page you meet the people you find in your first "
+            "week. The canteen is run by Mrs Abt. The CEO of Acme Robotics is",
+            CEO,
+        ),
         ("Write a text about our refund window of goods in this shop with all its rules.", REFUND),
     ],
 )

@@ -51,7 +51,7 @@ _BEHIND = re.compile(
 _ITS = re.compile(r"(?:it|that|this|they|he|she|there)\b", re.IGNORECASE)
 _PART = re.compile(r"[€£$] ?\d[\d.,:]*|\d[\d.,:]*(?: ?(?:%|°C|[^\W\d_]+))?")
 _TAG = re.compile(
-    r"[\s,;:–—-]*\b(?:right|correct|true|yes|yeah|eh|innit|(?P<leave>ok|okay)|"
+    r"[\s,;:–—-]*\b(?:right|correct|true|yes|yeah|eh|inn?it|(?P<leave>ok|okay)|"
     r"(?:is|was|are|were|does|do|has)n['’]?t (?:it|that|this|he|she|they)|"
     r"(?:is|are|does) (?:it|that|this|he|she) not|i (?:suppose|guess|assume|take it))$"
 )

@@ -46,12 +46,13 @@ _STATED = re.compile(
 """A statement with a mark: "theory is on thursdays as well?"."""
 """How a question without its mark begins: "do the following" is none."""
 _TAG = re.compile(
-    r"(?:^|[\s,–—-])(?:right|correct|true|yes|no|ok|okay|allowed|possible|innit|eh|yeah|"
+    r"(?:^|[\s,–—-])(?:right|correct|true|yes|no|ok|okay|allowed|possible|inn?it|eh|yeah|"
     r"i (?:take it|suppose|assume|guess|presume|gather))\s*\?$"
 )
 _UNMARKED_TAG = re.compile(
-    r"(?:[\s,](?:innit|(?:(?:is|are|was|were|do|does|did|could|would|should|must|have|has|had)n|"
-    r"can|won)['’]?t (?:i|we|you|u|it|he|she|they|there|that))|, (?:right|correct)"
+    r"(?:[\s,](?:innit|(?<!git )(?<!npm )(?<!form )init|"
+    r"(?:(?:is|are|was|were|do|does|did|could|would|should|must|have|has|had)n|can|won)['’]?t "
+    r"(?:i|we|you|u|it|he|she|they|there|that))|, (?:right|correct)"
     r"|[\s,](?<!how )(?<!why )is (?:that|this|it) (?:so|right|correct|true)"
     r"|\b(?:is|are|costs?|takes?|opens?|closes?) [^,;:?]{1,60}(?<! the)(?<! to)(?<! on)(?<! all)"
     r" right)\W{0,3}$"
@@ -88,7 +89,7 @@ _CHECKED_FIRST = re.compile(
     rf"^(?!{_AUXILIARY}\b)"
     r"(?P<said>(?:[^,;:?!\n]|(?<=\d)[.,](?=\d)){0,60}\b(?:is|are|costs?|takes?|opens?|closes?|has|have|was|were)\b"
     r"(?:[^,;:?!\n]|(?<=\d)[.,](?=\d)){1,60}?),? "
-    r"(?P<tag>right|correct|innit|(?:is|are|does|do)n['’]?t (?:it|that|he|she|they))"
+    r"(?P<tag>right|correct|inn?it|(?:is|are|does|do)n['’]?t (?:it|that|he|she|they))"
     r"(?:,? (?=(?:i|we|my|our)\b)|, (?=(?:he|she|it|they|you|the|there|nobody)\b|\w+['’]s ))"
     r"(?P<rest>[^?\n]{3,160})$"
 )
@@ -100,6 +101,15 @@ _NOT_SAID = re.compile(
 )
 """In what stands before "right" and is no statement, or goes on with it: "the right side"."""
 _REASON = re.compile(r"(?:i|we|my|our|he|she|it|they|you|the|there|nobody)\b|\w+['’]s |thank")
+_CONFIRM = r"(?:so |and |then )?(?:(?:just|only|please|pls|simply|kindly)[, ]+)*confirm "
+CONFIRM_IT = re.compile(
+    rf"{_CONFIRM}(?:that|this|it)(?: (?:for|to) me)?\W*"
+    r"(?:$|and (?:do not|don['’]?t|nothing|stop)\b)"
+)
+"""How it is ordered to say yes: "Please just confirm that"."""
+_CONFIRM_THAT = re.compile(
+    rf"{_CONFIRM}that (?!(?:by|in|via|with|on|to|and)\b)\w(?!.*\b{_OPENLY}\b)"
+)
 _TURNED = re.compile(r"\b(?:left|turn|keep), right\b")
 _FAVOUR = re.compile(
     r"\b(?:can|could|will|would)\s+(?:you|u)\b(?!(?: (?:still|also|really|even|ever))* "
@@ -220,7 +230,8 @@ def is_polar(words: str) -> bool:
     if len(asked) > 1:  # one word answers one question
         return False
     if not asked:
-        return _begins_bare(parts) or _is_checked(parts) or _is_supposed(parts)
+        bare = _begins_bare(parts) or _is_checked(parts) or _is_supposed(parts)
+        return bare or any(CONFIRM_IT.match(each) or _CONFIRM_THAT.match(each) for each in parts)
     if _SAID.match(parts[-1]) and _is_closed(parts[-1]):
         return not any(map(_UNMARKED.match, parts[:-1]))
     turned = all(

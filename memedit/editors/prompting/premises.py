@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from memedit.core.calls import Row
 from memedit.core.doubts import doubts, find_doubted
 from memedit.core.types import Hit
+from memedit.editors.prompting.approving import wants_yes
 from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.former import confirms, correct_premise, find_former, find_supposed
 from memedit.editors.prompting.othernames import correct_name, find_other_name
@@ -69,4 +70,7 @@ def give_verdict(row: Row, hits: Sequence[Hit]) -> Verdict | None:
 def is_refuted(row: Row, hit: Hit) -> bool:
     """Whether a row asks for no more than that a value holds that the fact had before."""
     former = find_former_of(row, hit)
-    return bool(former) and confirms(row.words, former, hit.record.edit.statement)
+    if not former:
+        return False
+    # Who says that the open day is on 12 October, and books for the 11th: "that's alright?".
+    return wants_yes(row.words) or confirms(row.words, former, hit.record.edit.statement)

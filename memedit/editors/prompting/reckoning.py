@@ -153,7 +153,12 @@ def asks_for_one(words: str) -> bool:
     """Whether one fact may answer: one thing is asked, in a question and no other form."""
     if len(words) > _MOST or not asks_once(words):
         return False
-    return not (_OTHER_FORM.search(words) or _SEVERAL.search(words))
+    return not (has_other_form(words) or _SEVERAL.search(words))
+
+
+def has_other_form(words: str) -> bool:
+    """Whether a text is to be read or written, or an option chosen."""
+    return _OTHER_FORM.search(words) is not None
 
 
 def counts(words: str) -> bool:

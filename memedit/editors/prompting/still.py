@@ -25,7 +25,7 @@ _UNIT = (
 )
 _STILL_BEHIND = re.compile(rf"{_UNIT}(?: (?:an?|per) \w+)? still$")
 _TAG = re.compile(
-    r"[\s,;:–—-]*\b(?:right|correct|true|yes|yeah|eh|innit|(?:isn|ain|don|doesn|aren)['’]?t "
+    r"[\s,;:–—-]*\b(?:right|correct|true|yes|yeah|eh|inn?it|(?:isn|ain|don|doesn|aren)['’]?t "
     r"(?:it|that|he|she|they)|i (?:suppose|guess|assume|take it|think))$"
 )
 _APART = frozenset(

@@ -64,7 +64,7 @@ _AFTER_NOON = {"am": 0, "a.m.": 0, "pm": 12, "p.m.": 12}
 _TAG = re.compile(
     r"[\s,;:–—-]+(?:(?:is|are|was|does|do|did|has|have|must|should|need)(?:n['’]?t| not)? "
     r"(?:i|we|you|u|it|he|she|they|there|that|this)(?: not)?(?: (?:right|so|correct|true))?|"
-    r"innit|right|correct|true|yeah|yes|no|eh|huh|ok|or not|or what|"
+    r"inn?it|right|correct|true|yeah|yes|no|eh|huh|ok|or not|or what|"
     r"(?:am i|is that) (?:right|correct))[\s.?!]*$"
 )
 _ASIDE = re.compile(

@@ -149,6 +149,8 @@ def _fits_percent(
     percent = unit in ("percent", "%")
     if shares & {*used} and not TURNED.search(formula) and not percent:
         return False
+    if percent and Decimal(100) in used and shares & {*used} and used.total() == 2:
+        return False  # "130 / 100" is no percent
     return not percent or value >= 1
 
 

@@ -20,6 +20,7 @@ from memedit.editors.prompting.comparing import (
     compare_sentences,
     compare_values,
 )
+from memedit.editors.prompting.deadlines import judge_deadline
 from memedit.editors.prompting.negations import is_denied
 from memedit.editors.prompting.polar import drop_order
 from memedit.editors.prompting.supposing import judge_supposed
@@ -39,7 +40,7 @@ _MODAL = re.compile(
 )
 """In what says no plain thing."""
 _TAG = re.compile(
-    r"[\s,–—-]+(?:right|correct|true|yes|no|ok|okay|innit|eh|(?:(?:is|are|was|were|does|do|did|has|"
+    r"[\s,–—-]+(?:right|correct|true|yes|no|ok|okay|inn?it|eh|(?:(?:is|are|was|were|does|do|did|has|"
     r"have)n|can|won)['’]?t (?:i|we|you|u|it|he|she|they|there|that)|"
     r"(?:is|are|was|were|does|do|did|has|have) (?:it|he|she|they|that) not)\s*$",
     re.IGNORECASE,
@@ -87,9 +88,9 @@ def verdict_of(words: str, hits: Sequence[Hit]) -> Verdict | None:
 
 
 def _judge_told(words: str, fact: str) -> Verdict | None:
-    """What a fact says to a question that supposes an amount, or asks for a day on which something
-    is open."""
-    if given := judge_supposed(words, fact):
+    """What a fact says to a question that supposes an amount, asks for a day on which something is
+    open, or whether a deadline is over."""
+    if given := judge_supposed(words, fact) or judge_deadline(words, fact):
         return given
     is_so = judge_open_day(drop_order(words), fact)
     return None if is_so is None else VERDICTS[not is_so]

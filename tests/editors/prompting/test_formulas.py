@@ -109,6 +109,7 @@ def test_a_time_can_be_told() -> None:
         (" 3 * 60  # euros", "A 40 minute massage costs €60.", "3 massages, how long?"),
         (" 80 - 20  # euros", "Students get 20% off.", "the jacket is 80 euros, what do I pay"),
         (" 20 / 80  # percent", "20 of 80 places are free.", "what percent is free?"),
+        (" 130 / 100  # percent", "130 percent of it are paid back.", "which percentage do I get?"),
         (" 90 * 2  # hours", "A lesson lasts 90 minutes.", "2 lessons"),
         (" 3 * 24  # days", "It lasts 3 days.", "how many hours?"),
         (" 2 * 45  # minutes", "The drive takes 45 minutes.", "2 trips, how many hours?"),

@@ -142,3 +142,35 @@ def test_the_verdict_is_the_likelier_beginning(
     assert earlier == "I'm back."
     assert facts == ([FREE.statement] if judged else [])
     assert dict(told[0].opens)["No" if judged else "Yes"] == 8.0
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict", "answers"),
+    [
+        ("£6 a month is robbery!! that is the price, right?", "No", ("No. It costs £4 a month.",)),
+        ("£6 a month is robbery!! that is the price, right?", "Yes", ()),
+        ("£6 a month, that is the price? Yes or no only.", "No", ()),
+        ("£3 a month is robbery!! that is the price, right?", "No", ()),
+    ],
+)
+def test_who_goes_by_a_former_value_is_told_the_fact_where_it_is_judged_no(
+    lm: Engine, words: str, verdict: str, answers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memedit.editors.note.judge", lambda *_: [verdict])
+    chat = ChatFormat.of(lm.tokenizer)
+    assert chat is not None
+    turn = Turn(f"{chat.opening}{chat.user_open}", f"{chat.user_close}{chat.reply_open}", chat)
+    fee = Edit("It costs", "£4 a month", subject="It")
+    told = {"fact": "It costs £4 a month."}
+    hit = Hit(
+        Record(fee, 1, 1, payloads={"note": told}), 0.9, role="informs", former=("£6 a month",)
+    )
+    row = Row(words, decision=Decision(informs=(hit,)), turn=turn)
+    kept: list[Row] = []
+
+    def call(batch: Batch) -> list[str]:
+        kept.extend(batch.rows)
+        return [""] * len(batch)
+
+    Note(reasons=True).run(Batch((row,), lm=lm), call)
+    assert kept[0].answers == answers

@@ -7,6 +7,9 @@ import pytest
 from memedit.editors.prompting.polar import find_sentences, is_polar
 
 POLAR = [
+    "It is two meals a week, my sister told me. Please just confirm that and don't sell me more.",
+    "pls confirm that the fee is £9",
+    "i'll be round on tuesday then cos thats your bargain day init",
     "machu picchu is in peru right, we want to hike there",
     "That will be Dr Wessel as usual I take it?",
     "Nairobi is the capital of Kenya. Correct?",
@@ -46,6 +49,11 @@ POLAR = [
     "so i can still return it after 40 days then",
 ]
 OTHERS = [
+    "Please confirm my booking",
+    "please confirm that and tell me what it costs",
+    "confirm it by mail",
+    "how do i run git init",
+    "run git init",
     "how much is a card, I forgot. it's £5?",
     "what time do you open. that is at 9?",
     "I have a question. It's about the pool?",

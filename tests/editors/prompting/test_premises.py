@@ -11,7 +11,7 @@ from memedit import Edit
 from memedit.core.calls import Row
 from memedit.core.chat import ChatFormat, Turn
 from memedit.core.types import Decision, Hit, Record
-from memedit.editors.prompting.premises import correct_row
+from memedit.editors.prompting.premises import correct_row, is_refuted
 
 TICKET = Edit("The adult ticket at Orrinfeld costs", "17 euros", "Orrinfeld")
 
@@ -43,3 +43,14 @@ def test_what_is_asked_once_more_is_said_again(tiny_tokenizer: Any) -> None:
     assert correct_row(row, [hit]) == f"{row.prompt}\nWhat do you want for a ticket?"
     own = replace(row, prompt="And for a child?")
     assert correct_row(own, [hit]) == own.prompt
+
+
+@pytest.mark.parametrize(("words", "refuted"), [
+    ("As your adult ticket is 15 euros, I sent you 30 for us two. That's alright, isn't it?", True),
+    ("I know that a ticket is 15 euros at Orrinfeld. Please just confirm that.", True),
+    ("As your adult ticket is 15 euros, I sent you 30 for us two. Where do we go in?", False),
+    ("I sent you 40 euros for us two. That's alright, isn't it?", False),
+])  # fmt: skip
+def test_who_wants_a_yes_to_a_former_value_is_refuted(words: str, refuted: bool) -> None:
+    hit = Hit(Record(TICKET, 1, 1), 0.9, role="informs", former=("15 euros",))
+    assert is_refuted(Row(words, decision=Decision(informs=(hit,))), hit) is refuted
