@@ -21,8 +21,14 @@ _TODAY = re.compile(
     re.IGNORECASE,
 )
 _DAY = re.compile(rf"\b(?:{WEEKDAY})s?\b", re.IGNORECASE)
-_IN_TIME = re.compile(r"\b(?:still|in time|not too late)\b", re.IGNORECASE)
-_TOO_LATE = re.compile(r"(?<!not )\btoo late\b|\bmissed\b", re.IGNORECASE)
+_IN_TIME = re.compile(
+    r"\b(?:in time|not too late|still (?:time|possible)|(?:can|could|may) (?:i|we|one) still|"
+    r"(?:i|we) (?:can|could|may) still|still (?:can|could))\b",
+    re.IGNORECASE,
+)
+_TOO_LATE = re.compile(r"(?<!not )\btoo late\b|\b(?:i|we)(?:['’]ve)? miss(?:ed)?\b", re.IGNORECASE)
+_AHEAD, _OVER = 4, 3
+"""Days of a week up to which a deadline is to come, or is over: on Saturday Monday's is to come."""
 
 
 def judge_deadline(words: str, fact: str) -> Verdict | None:
@@ -40,6 +46,6 @@ def judge_deadline(words: str, fact: str) -> Verdict | None:
     if late == (_IN_TIME.search(words) is not None):
         return None
     last, now = (WEEKDAYS[day.casefold()] for day in (found["day"] or found["on"], today["day"]))
-    if last == now:
+    if last == now or not -_OVER <= last - now <= _AHEAD:
         return None
     return "Yes" if (now > last) == late else "No"

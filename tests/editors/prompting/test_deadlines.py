@@ -25,6 +25,8 @@ CHANGES = "Changes to next week's box can be made until Tuesday at 21:15."
         ("Am I still in time?", None),
         ("it's monday, is it still possible on wednesday?", None),
         ("It's Wednesday. Is the box heavy?", None),
+        ("It's Wednesday, is my box still on its way?", None),
+        ("It's Saturday, can I still change it?", None),  # before the next Tuesday, or behind it
         ("still in time, or is it too late? it's monday", None),
     ],
 )
@@ -43,6 +45,14 @@ def test_a_deadline_on_a_day_of_the_week(words: str, verdict: Verdict | None) ->
 )
 def test_what_names_no_one_last_day_says_nothing(fact: str) -> None:
     assert judge_deadline("It's Wednesday. Am I still in time?", fact) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict"),
+    [("It's Saturday. Am I still in time?", None), ("It's Wednesday. Am I too late?", "Yes")],
+)
+def test_the_week_begins_anew(words: str, verdict: Verdict | None) -> None:
+    assert judge_deadline(words, "The bins must be put out by Monday.") == verdict
 
 
 def test_it_is_a_verdict_of_the_fact() -> None:
