@@ -103,7 +103,7 @@ def verify(
     """Check a memory or a backup: hashes, keys, vectors, index; and the audit log of its server.
 
     Exit code 0: it is sound; 1: something is wrong with it; 2: there is no memory, or none that one
-    may read.
+    may read, or its database cannot be reached.
 
     A log that was signed is compared with the key in MEMEDIT_AUDIT_KEY.
 
@@ -139,13 +139,19 @@ def verify(
 
 
 def _is_closed(place: str, error: MemeditError) -> bool:
-    """Whether nothing was found out: who may not read a memory knows nothing of damage in it."""
+    """Whether nothing was found out: who may not read a memory, or does not reach its database,
+    knows nothing of damage in it."""
     from memedit.memory.address import JOURNAL, is_url
+    from memedit.memory.journal.postgres import is_unread
 
-    if is_url(place) or isinstance(error.__cause__, PermissionError):
-        return not is_url(place)
+    if is_url(place):
+        return is_unread(error)
+    if isinstance(error.__cause__, PermissionError):
+        return True
     try:
         (Path(place) / JOURNAL).open("rb").close()
+    except FileNotFoundError:
+        return not any(Path(place).iterdir())  # beside other files its lack is damage
     except OSError as reason:
         return isinstance(reason, PermissionError)
     return False
@@ -161,6 +167,8 @@ def _audit(store: EditMemory) -> AuditReport:
     try:
         return AuditLog.of(store, tables, key.encode() if key else None).verify()
     except MemeditError as error:
+        if _is_closed(str(store.address), error):
+            raise
         return AuditReport(0, signed=False, problems=(error.message,))
     finally:
         tables.close()

@@ -34,7 +34,12 @@ UNFINISHED = (
 
 
 def verify(journal: JournalReader, live: LiveSet) -> VerifyReport:
-    """Compare everything with everything. Needs an open read; ``live`` must be up to date."""
+    """Compare everything with everything. Needs an open read; ``live`` must be up to date.
+
+    Raises:
+        DBAPIError: the connection broke, which says nothing of the memory.
+        MemoryStoreError: this role of the database sees a part of the memory.
+    """
     damaged = journal.integrity()
     if damaged:  # reading on could fail anywhere
         return VerifyReport(live.version, len(live), 0, tuple(damaged))
@@ -47,6 +52,8 @@ def verify(journal: JournalReader, live: LiveSet) -> VerifyReport:
         problems += [*_payloads(journal, live), *find_altered(journal), *_check_unfinished(journal)]
     except (DBAPIError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
             RecursionError, MemeditError) as error:  # fmt: skip  # content that cannot even be read
+        if isinstance(error, DBAPIError) and journal.database.is_lost(error):
+            raise
         problems.append(f"cannot be read: {getattr(error, 'orig', error)}")
     return VerifyReport(live.version, len(live), len(rows), tuple(problems))
 

@@ -7,6 +7,7 @@ import os
 import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +27,10 @@ from memedit.editors._purposes import PURPOSES
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
 from memedit.model.explanation import Explanation
+from memedit.serving.ledger.audit import AuditLog, Author
+from memedit.serving.ledger.tables import tables_of
 from tests.helpers import as_nobody
+from tests.postgres import Cluster
 
 Run = Callable[..., Result]
 
@@ -137,6 +141,28 @@ def test_what_one_may_not_read_is_not_called_damaged(
             assert "HF_HOME" in found["from the hub"]["cure"]
         hub.chmod(0o755)
         run("verify")
+
+
+def test_a_database_that_is_not_reached_is_not_called_damaged(
+    run: Run, pg: Cluster, pg_memory: str, tmp_path: Path
+) -> None:
+    """The fault: while PostgreSQL was away, before the first edit, and for a role that may not read
+    the audit log, ``verify`` exited with 1, as of damage."""
+    away = "postgresql://ann@127.0.0.1:9/db"
+    assert "refused until it is back" in run("verify", away, code=2).stderr
+    assert "No memory" in run("verify", pg_memory, code=2).stderr
+    (empty := tmp_path / "empty").mkdir()
+    assert "No memory" in run("verify", str(empty), code=2).stderr
+    with EditMemory(pg_memory, HashingEncoder()) as memory:
+        memory.add(Edit("The capital of France is", "Lyon", "France"))
+        with closing(tables_of(memory)) as tables:
+            with AuditLog.of(memory, tables).change(Author("k", "Ann"), "edit.add", "default"):
+                pass
+    assert "is sound: 1 edit" in run("verify", pg_memory).stdout
+    pg.run("DO $$ BEGIN CREATE ROLE tenant LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+    run("tenants", "grant", "tenant", "*", "--memory", pg_memory)
+    said = run("verify", pg_memory.replace("memedit@", "tenant@"), code=2)
+    assert "permission denied for table audit" in said.stderr
 
 
 def test_doctor_of_sources_that_are_not_installed(

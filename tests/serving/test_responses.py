@@ -20,7 +20,7 @@ from tests.serving.helpers import (
     tell,
     tiny_service,
 )
-from tests.serving.processes import Scripted, http
+from tests.serving.processes import Scripted, chunked, http
 from tests.serving.upstream.test_rewriters import body_of, front
 
 ASKED: Any = {"model": "tiny", "temperature": 0, "max_output_tokens": 16}
@@ -130,6 +130,15 @@ def test_in_front_of_an_upstream_only_the_last_turn_changes() -> None:
             raw = b'{"input" : "Bake bread."}'
             patient.post(f"{running.url}/v1/responses", content=raw)
             assert body_of(scripted) == raw
+            start = {"type": "response.created", "response": {"id": "resp_x", "output": []}}
+            event = b"event: response.created\ndata: " + json.dumps(start).encode() + b"\n\n"
+            scripted.script = (
+                chunked("200 OK", [event], "Content-Type: text/event-stream"), True,
+            )  # fmt: skip
+            streamed = patient.post(f"{running.url}/v1/responses", json=body | {"stream": True})
+            opened = json.loads(streamed.text.partition("data: ")[2])
+            # The fault: it stood beside the response, where a client of a local server has none.
+            assert opened["response"]["memedit"]["in_scope"] and "memedit" not in opened
     finally:
         scripted.close()
 

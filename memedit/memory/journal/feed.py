@@ -68,6 +68,7 @@ class Feed:
         self._journal = JournalReader(database)  # connects in the thread
         self._contact = time.monotonic()
         self._connected, self._error = False, "Not connected yet."
+        self._told = logging.INFO  # after a loss as loud as that: else it seems to last
         self._stopped = threading.Event()
         # Closing one end wakes the thread, which waits on the other beside the database.
         self._wake, self._woken = socket.socketpair()
@@ -114,6 +115,7 @@ class Feed:
         # Once for each loss: while the database is away, every attempt fails the same way.
         if self._connected or not expected:
             log.warning("Lost the memory's database: %s", self._error, exc_info=not expected)
+            self._told = logging.WARNING
         self._connected = False
 
     def _follow(self) -> None:
@@ -127,7 +129,8 @@ class Feed:
                     return  # another memory was put in its place
                 if not self._connected:
                     self._connected, self._error = True, ""
-                    log.info("Following the memory's database.")
+                    log.log(self._told, "Following the memory's database.")
+                    self._told = logging.INFO
                 self._idle(self._journal)
                 self._listen(listening)
 

@@ -57,7 +57,8 @@ class Journal(JournalReader):
             hint = "Check the path: reading makes none."
             if is_url(address):
                 hint = "Reading makes none: add an edit, or bring one there with memedit migrate."
-            raise MemoryStoreError(f"No memory {quote(address)}.", hint=hint)
+            reason = FileNotFoundError("no tables")  # by this it is told from one that is damaged
+            raise MemoryStoreError(f"No memory {quote(address)}.", hint=hint) from reason
 
     def __enter__(self) -> Journal:
         return self

@@ -89,6 +89,13 @@ def granted(connection: Connection) -> list[tuple[str, str]]:
     return [(row.role, row.namespace) for row in rows]
 
 
+def sees_all(connection: Connection) -> bool:
+    """Whether no row is hidden from the role that asks."""
+    if not connection.execute(text("SELECT row_security_active('records')")).scalar_one():
+        return True
+    return bool(connection.execute(text("SELECT memedit_sees('*')")).scalar_one())
+
+
 _REFERENCES = (
     ("keys", "sequence", "records", "sequence"),
     ("payloads", "sequence", "records", "sequence"),

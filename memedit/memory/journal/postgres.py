@@ -52,7 +52,10 @@ _SETTINGS = (
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') = 'off'",
 )
-_AWAY = "Edits are refused until it is back; a server goes on answering from its copy."
+_AWAY = (
+    "Edits are refused until it is back; a server goes on answering from its copy. "
+    "Check the address, and that PostgreSQL runs there and takes connections from here."
+)
 _BUSY = "Another process is writing. Try again, or stop that process."
 _HINTS = {
     "08": _AWAY,
@@ -64,11 +67,21 @@ _HINTS = {
     "53100": "The database's disk is full: free some space. Nothing of this change was stored.",
     "53": "The database has too many connections or too little memory. Try again.",
     "25006": "The database is read-only (a standby?): give the primary's URL.",
-    "28": "Check the user and the password of the URL.",
-    "3D000": "Create the database first: createdb NAME.",
-    "3F000": "Create the schema first that search_path names: CREATE SCHEMA NAME.",
-    "42501": "The database's user lacks a right: see docs/operations.md.",
+    "28": "Check the user, and its password in ~/.pgpass: a line HOST:PORT:DATABASE:USER:PASSWORD, "
+    "as in the address; mode 600.",
+    "3D000": "Create the database first: createdb NAME --owner USER.",
+    "3F000": "Create the schema first that search_path names, as the user's own: CREATE SCHEMA "
+    "NAME AUTHORIZATION USER.",
+    "42501": "The database's user lacks a right: the owner of the tables writes, others read what "
+    "memedit tenants grant lets them.",
+    "42704": "Make the role first: CREATE ROLE NAME LOGIN.",
 }
+_NO_TABLES = (
+    "The database's user lacks the right to make tables: make it the owner, by createdb NAME "
+    "--owner USER, or afterwards ALTER DATABASE (or SCHEMA) NAME OWNER TO USER."
+)
+_UNREAD = ("08", "25P03", "28", "3D000", "3F000", "40", "42501", "53", "55P03", "57")
+"""Codes of errors that tell nothing of a memory's content: it was not reached, or not let read."""
 
 
 def driver() -> ModuleType:
@@ -213,7 +226,18 @@ class Postgres:
         connection.execute(text("SELECT pg_notify(:channel, '')"), told)
 
     def integrity(self, connection: Connection) -> list[str]:
-        """Foreign keys that do not hold: PostgreSQL lets in none, unless its files are damaged."""
+        """Foreign keys that do not hold: PostgreSQL lets in none, unless its files are damaged.
+
+        Raises:
+            MemoryStoreError: this role sees a part of the memory, which would pass for the whole.
+        """
+        if not policies.sees_all(connection):
+            raise MemoryStoreError(
+                f"Memory {quote(self.address)}: this role sees no more than the namespaces that "
+                "were granted to it, so it can neither check nor copy the whole.",
+                hint="As the owner of the tables, or a role that was granted all: memedit tenants "
+                "grant ROLE '*'.",
+            ) from PermissionError("row-level security")
         return policies.dangling(connection)
 
     def acknowledge(self, connection: Connection, memory: str, purged: int) -> None:
@@ -284,7 +308,21 @@ def translate(error: BaseException, address: str) -> MemoryStoreError:
     hint = next((hint for start, hint in _HINTS.items() if state.startswith(start)), "")
     if not state and (_is_lost(error) or "onnect" in reason):
         hint = _hint_of(reason)
-    return MemoryStoreError(f"Memory {quote(address)}: {reason}.", hint=hint)
+    if "permission denied for schema" in reason:
+        hint = _NO_TABLES
+    end = "" if reason.endswith("?") else "."  # libpq asks whether the server is running
+    return MemoryStoreError(f"Memory {quote(address)}: {reason}{end}", hint=hint)
+
+
+def is_unread(error: BaseException) -> bool:
+    """Whether an error of this module's tells nothing of what the memory holds."""
+    if isinstance(error.__cause__, PermissionError | FileNotFoundError):
+        return True
+    cause = getattr(error.__cause__, "orig", None) or error.__cause__
+    if not isinstance(cause, driver().Error):
+        return False
+    state = getattr(cause, "sqlstate", None)
+    return _is_lost(cause) if state is None else state.startswith(_UNREAD)
 
 
 def _hint_of(reason: str) -> str:

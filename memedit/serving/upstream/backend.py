@@ -361,8 +361,9 @@ async def add_field(parts: AsyncIterator[bytes], field: dict[str, Any]) -> Async
 
 
 def _mark_event(content: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
-    """An event with the field: in the message that it opens, where it opens one."""
-    message = content.get("message")
-    if content.get("type") == "message_start" and isinstance(message, dict):
-        return content | {"message": message | field}
+    """An event with the field: in the message or response that it opens, where it opens one."""
+    opened = {"message_start": "message", "response.created": "response"}
+    name = opened.get(str(content.get("type")), "")
+    if isinstance(begun := content.get(name), dict):
+        return content | {name: begun | field}
     return content | field

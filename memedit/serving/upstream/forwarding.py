@@ -124,7 +124,9 @@ def admit(routes: Iterable[Route], method: str, raw: bytes, key: Key | None) -> 
     listed = [each for each in routes if each.fits(method, segments)]
     if not listed:
         raise ApiError(
-            404, f"{method} /v1/{'/'.join(segments)} is not passed on to the upstream.",
+            404,
+            f"{method} /v1/{'/'.join(segments)} is not passed on to the upstream: the server's "
+            "setting upstream_route lists what is, besides questions.",
             code="not_found",
         )  # fmt: skip
     if key is not None and not any(key.allows(each.scope) for each in listed):

@@ -8,6 +8,7 @@ cannot take a part for the whole.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import httpx
@@ -17,6 +18,7 @@ from memedit.serving.errors import ApiError, CutError
 from memedit.serving.keys import KEY_MARK
 from memedit.serving.upstream.forwarding import base_url, target
 
+log = logging.getLogger(__name__)
 _HOP = frozenset({
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
     "trailers", "transfer-encoding", "upgrade", "proxy-connection",
@@ -52,6 +54,7 @@ class Relay:
     ) -> None:
         self.base = base_url(url)
         self._key, self._pass_key = key, pass_key
+        self._trouble, self._refused = "", False
         limits = httpx.Limits(
             # Given up before most servers close theirs (5 s and more): what is sent on a dying
             # connection may have been read, and is not sent again.
@@ -94,6 +97,8 @@ class Relay:
             extensions={"timeout": self._client.timeout.as_dict()},
         )
         answer = await self._send(request)
+        self._tell("")
+        self._notice_refusal(answer.status_code)
         if answer.status_code in _REDIRECTS:
             await answer.aclose()
             raise ApiError(
@@ -110,12 +115,36 @@ class Relay:
                 if again:
                     continue
                 slow = isinstance(error, httpx.ConnectTimeout)
-                raise _make_unreachable(504 if slow else 502, "cannot be reached") from error
+                raise self._lose(504 if slow else 502, "cannot be reached", error) from error
             except httpx.TimeoutException as error:
-                raise _make_unreachable(504, "did not answer in time") from error
+                raise self._lose(504, "did not answer in time", error) from error
             except httpx.HTTPError as error:
-                raise _make_unreachable(502, "broke off before it answered") from error
+                raise self._lose(502, "broke off before it answered", error) from error
         raise AssertionError("unreachable")
+
+    def _lose(self, status: int, what: str, error: httpx.HTTPError) -> ApiError:
+        """What the client is told; the log has the upstream's address, and what the system said."""
+        self._tell(f"{what}: {_reason_of(error)}.")
+        return _make_unreachable(status, f"{what}; the server's log says more")
+
+    def _notice_refusal(self, status: int) -> None:
+        """Log once that the upstream wants a key: its 401 passes, and looks as if it were ours."""
+        if status != 401 or self._refused or (self._key is None and self._pass_key):
+            return  # where clients bring their own, each sees the answer to it
+        self._refused = True
+        what = "another" if self._key is not None else "a"
+        log.warning(
+            "The upstream %s answers 401: it wants %s key in MEMEDIT_UPSTREAM_KEY.", self.base, what
+        )
+
+    def _tell(self, trouble: str) -> None:
+        """Log what is wrong with the upstream when it begins and when it is over, not at each
+        request."""
+        if trouble and trouble != self._trouble:
+            log.warning("The upstream %s %s", self.base, trouble)
+        elif self._trouble and not trouble:
+            log.warning("The upstream %s answers again.", self.base)
+        self._trouble = trouble
 
     def _headers(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         given = [(n.lower(), v) for n, v in given]
@@ -143,6 +172,19 @@ class Relay:
 def _is_ours(name: str, value: str) -> bool:
     """Whether a header holds a key of this server's."""
     return name == "x-api-key" and value.startswith(KEY_MARK)
+
+
+def _reason_of(error: BaseException) -> str:
+    """What the system said, below what the layers between make of it."""
+    said = str(error)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and str(cause):
+            said = str(cause)
+        # A host of several addresses has one for each.
+        several = getattr(cause, "exceptions", None)
+        cause = several[0] if several else cause.__cause__ or cause.__context__
+    return said or type(error).__name__
 
 
 def _make_unreachable(status: int, what: str) -> ApiError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -256,13 +257,51 @@ def test_no_answer_at_all(
     assert len(scripted.requests) == asked + 1  # it may have acted on it: not sent twice
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(caplog: pytest.LogCaptureFixture) -> None:
+    """The fault: nothing anywhere said which address was tried, and why it failed."""
     with troubled() as (client, scripted):
         scripted.close()
-        answer = client.post(CHAT, json={"messages": OTHER})
-        assert answer.status_code == 502
+        for _ in range(2):
+            answer = client.post(CHAT, json={"messages": OTHER})
+            assert answer.status_code == 502 and "server's log" in answer.text
+            assert scripted.url not in answer.text  # that is the operator's
         ready = client.get("/readyz")
         assert ready.status_code == 503 and "cannot be reached" in ready.json()["reason"]
+        (told,) = [r.getMessage() for r in caplog.records if "cannot be reached" in r.getMessage()]
+        assert scripted.url in told and f"[Errno {errno.ECONNREFUSED}]" in told
+
+
+@pytest.mark.parametrize("key", [None, "sk-theirs"])
+def test_a_key_that_the_upstream_wants_is_asked_for_in_the_log(
+    caplog: pytest.LogCaptureFixture, key: str | None
+) -> None:
+    """The fault: the client got a 401 that looked like memedit's own, and no log said whose it
+    was."""
+    scripted = Scripted()
+    scripted.script = (http("401 Unauthorized", b'{"error": "Unauthorized"}'), True)
+    held, (own,), _ = ring(("ask",))
+    try:
+        with serving(front(scripted.url, keys=held, upstream_key=key)) as running:
+            head = {"Authorization": f"Bearer {own}"}
+            for _ in range(2):
+                answer = patient.post(
+                    f"{running.url}{CHAT}", json={"messages": OTHER}, headers=head
+                )
+                assert answer.status_code == 401
+    finally:
+        scripted.close()
+    (told,) = [r.getMessage() for r in caplog.records if "401" in r.getMessage()]
+    assert "MEMEDIT_UPSTREAM_KEY" in told and ("another" in told) == (key is not None)
+
+
+def test_an_upstream_that_is_back_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    with troubled() as (client, scripted):
+        scripted.script = (b"", True)
+        assert client.post(CHAT, json={"messages": OTHER}).status_code == 502
+        scripted.script = (http("200 OK", b"{}"), True)
+        for _ in range(2):
+            assert client.post(CHAT, json={"messages": OTHER}).status_code == 200
+    assert sum("answers again" in record.getMessage() for record in caplog.records) == 1
 
 
 EVENTS = [b'data: {"id":"1","choices":[{"delta":{"content":"Ly"}}]}\n', b"\n", b'data: {"id"',
