@@ -314,6 +314,7 @@ class Hit:
         former: Values that the edit's slot had before, as far as they are known.
         second_look: Log odds, by the base, that the edit is needed
             (:mod:`memedit.model.second_look`); None where the base was not asked.
+        piece: Of a request for several things what it was surely found for; "" for all of it.
     """
 
     record: Record
@@ -330,6 +331,7 @@ class Hit:
     passage: Passage | None = None
     former: tuple[str, ...] = ()
     second_look: float | None = None
+    piece: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,41 +20,31 @@ scope; wording and place were chosen by measurement (docs/editors.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from memedit.core.calls import LM, Batch, Call, Row
 from memedit.core.chat import thinks_aloud
 from memedit.core.errors import InvalidInputError
 from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Hit, Payload, Role
-from memedit.editors.prompting.abroad import find_answers, is_abroad
-from memedit.editors.prompting.choices import choice_of, find_options
+from memedit.editors.prompting.choices import find_options
 from memedit.editors.prompting.choosing import is_able
-from memedit.editors.prompting.comparing import Verdict
-from memedit.editors.prompting.denials import (
-    denials_against,
-    echoes_against,
-    greetings_against,
-    steps_against,
-)
 from memedit.editors.prompting.elapsing import work_out_times
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
 from memedit.editors.prompting.judging import choose, goes_by_day, judge
+from memedit.editors.prompting.leaning import Leaning, asks_yes_or_no
 from memedit.editors.prompting.notes import (
     WORDINGS,
     Room,
     bearing_on,
     choose_told,
-    core_of,
-    single_value_of,
-    starts_of,
     state_whole,
     values_of,
     write_note,
 )
-from memedit.editors.prompting.polar import drop_order, find_sentences, is_formed, is_polar
+from memedit.editors.prompting.polar import drop_order, find_sentences, is_formed
 from memedit.editors.prompting.premises import (
     correct_row,
     deny_former,
@@ -64,11 +54,13 @@ from memedit.editors.prompting.premises import (
     is_refuted,
 )
 from memedit.editors.prompting.reasoning import (
+    MOMENTS,
+    SUMS,
+    Exercise,
     find_told,
     think_through,
     work_out,
-    work_out_moments,
-    work_out_sums,
+    work_out_lines,
 )
 from memedit.editors.prompting.reckoning import (
     asks_once,
@@ -77,10 +69,9 @@ from memedit.editors.prompting.reckoning import (
     is_reckoned,
     may_be_summed,
 )
-from memedit.editors.prompting.stale import find_stale
 from memedit.editors.prompting.supposing import judge_supposed
 from memedit.editors.prompting.timesums import may_be_dated
-from memedit.editors.prompting.verdicts import VERDICTS, verdict_of
+from memedit.editors.prompting.verdicts import verdict_of
 
 PLACES = ("before", "after", "reply")
 _MOST_RATES = 3
@@ -148,6 +139,15 @@ class Note:
             )
 
     @property
+    def _leaning(self) -> Leaning:
+        return Leaning(self.lean, self._introduction)
+
+    @property
+    def _introduction(self) -> str:
+        """What introduces the facts in a chat."""
+        return WORDINGS.get(self.wording, self.wording)
+
+    @property
     def _room(self) -> Room:
         return Room(self.facts, self.tokens, self.document_tokens)
 
@@ -208,7 +208,7 @@ class Note:
         for at, verdict in zip(left, thoughts, strict=True):
             verdicts[at] = verdict
         for n, verdict in zip(open_ones, verdicts, strict=True):
-            told[n] = replace(told[n], opens=self._weights(rows[n], verdict))
+            told[n] = replace(told[n], opens=self._leaning.weigh(rows[n], verdict))
             if verdict == "No" and (denied := self._deny(rows[n], lm)):
                 told[n] = replace(told[n], answers=denied)
 
@@ -221,7 +221,7 @@ class Note:
                 continue
             facts = self._list_facts(row, lm)
             if letter := choose(row.words, facts, find_said(row), lm):
-                told[n] = replace(told[n], opens=((letter, 2 * self.lean),))
+                told[n] = replace(told[n], opens=self._leaning.choose(letter))
 
     def _list_facts(self, row: Row, lm: LM) -> list[str]:
         """What a question is judged by, the best last; nothing where it may go by the day that a
@@ -236,24 +236,24 @@ class Note:
         rows, lm = batch.rows, batch.lm
         times = {n: line for n, row in enumerate(rows) if (line := self._work_out_times(row, lm))}
         dated = [n for n, row in enumerate(rows) if n not in times and self._is_dated(row, lm)]
-        found = times | self._write_sums(work_out_moments, dated, batch)
-        sums = [n for n, row in enumerate(rows) if n not in found and self._is_sum(row, lm)]
-        sure = {n for n in sums if self._is_sum(rows[n], lm, surely=True)}
-        written = self._write_sums(work_out_sums, sums, batch)
+        found = times | self._work_out(MOMENTS, dated, batch)
+        left = (n for n in range(len(rows)) if n not in found)
+        sums = {n: kind for n in left if (kind := self._find_sum(rows[n], lm))}
+        sure = {n for n, kind in sums.items() if kind == "sure"}
+        written = self._work_out(SUMS, list(sums), batch)
         found |= {n: line for n, line in written.items() if n in sure or self._fits(rows[n], line)}
-        left = [n for n in sums if n in sure and n not in found]
-        firsts = [self._choose_first(rows[n], lm) for n in left]
-        thoughts = work_out([told[n] for n in left], firsts, batch)
-        for n, line in (found | dict(zip(left, thoughts, strict=True))).items():
+        open_ones = [n for n in sums if n in sure and n not in found]
+        firsts = [self._choose_first(rows[n], lm) for n in open_ones]
+        thoughts = work_out([told[n] for n in open_ones], firsts, batch)
+        for n, line in (found | dict(zip(open_ones, thoughts, strict=True))).items():
             told[n] = self._tell(rows[n], lm, line) if line else told[n]
 
-    def _write_sums(
-        self, work_out: Callable[..., list[str]], places: Sequence[int], batch: Batch
-    ) -> dict[int, str]:
-        """What the base writes a sum for comes to, for those of some rows for which it does."""
+    def _work_out(self, exercise: Exercise, places: Sequence[int], batch: Batch) -> dict[int, str]:
+        """What the lines come to that the base writes for some rows, for those of them for which it
+        writes one."""
         rows, lm = [batch.rows[n] for n in places], batch.lm
         told = [[fact for _, fact in reversed(self._choose(row, lm))] for row in rows]
-        lines = work_out(rows, told, [find_said(row) for row in rows], batch)
+        lines = work_out_lines(exercise, rows, told, [find_said(row) for row in rows], batch)
         return {n: line for n, line in zip(places, lines, strict=True) if line}
 
     def _choose_first(self, row: Row, lm: LM | None) -> str:
@@ -266,20 +266,7 @@ class Note:
     def _is_open(self, row: Row) -> bool:
         """Whether a row asks for a yes or no that its facts' own words do not give."""
         hits = bearing_on(row, self.name)
-        return self._is_judged(row) and self._is_polar(row) and not give_verdict(row, hits)
-
-    def _is_polar(self, row: Row) -> bool:
-        """Whether a yes or a no is asked for, and no option, of what nobody put into English."""
-        return self._find_answers(row) is not None
-
-    def _find_answers(self, row: Row) -> tuple[str, str] | None:
-        """The words for yes and no with one of which the answer to a row begins."""
-        if row.formed or row.decision.read_as or find_options(row.words):
-            return None
-        # "Is de winkel open?" begins as an English one does.
-        if (answers := find_answers(row.words)) or is_abroad(row.words):
-            return answers
-        return VERDICTS if is_polar(row.words) else None
+        return self._is_judged(row) and asks_yes_or_no(row) and not give_verdict(row, hits)
 
     def _is_judged(self, row: Row) -> bool:
         """Whether a reply is to come that the caller leaves free."""
@@ -288,7 +275,7 @@ class Note:
 
     def _is_reply(self, row: Row) -> bool:
         """Whether a row asks, in English, for more than a yes or a no."""
-        return self._is_judged(row) and not row.decision.read_as and not self._is_polar(row)
+        return self._is_judged(row) and not row.decision.read_as and not asks_yes_or_no(row)
 
     def _work_out_times(self, row: Row, lm: LM | None) -> str:
         """What comes out of the days and times in a row and in its facts; "": nothing."""
@@ -304,17 +291,18 @@ class Note:
         facts = [fact for _, fact in self._choose(row, lm)] if self._is_reply(row) else []
         return bool(facts) and may_be_dated(row.words, facts)
 
-    def _is_sum(self, row: Row, lm: LM | None, *, surely: bool = False) -> bool:
+    def _find_sum(self, row: Row, lm: LM | None) -> Literal["sure", "maybe"] | None:
         """Whether a row's answer is, or may be, to be reckoned from what its facts say."""
         if not self._is_reply(row):
-            return False
+            return None
         hits, chosen = bearing_on(row, self.name), self._choose(row, lm)
         # "Only 30 days, I know. How many are it really?" asks for no difference.
         if any(deny_former(row, hit, fact) != fact for hit, fact in chosen[:1]):
-            return False
+            return None
         facts, asked = " ".join(fact for _, fact in chosen), any(h.role == "asks" for h in hits)
-        sure = is_reckoned(row.words, facts, asked=asked)
-        return sure or (not surely and may_be_summed(row.words, facts))
+        if is_reckoned(row.words, facts, asked=asked):
+            return "sure"
+        return "maybe" if may_be_summed(row.words, facts) else None
 
     def _fits(self, row: Row, line: str) -> bool:
         """Whether a sum that only may be asked for is told: where a fact is what is asked, one that
@@ -336,11 +324,11 @@ class Note:
             )
         # A reply that begins with a thought must begin as the base begins it.
         if row.target is None and not (lm is not None and thinks_aloud(lm.tokenizer)):
-            sure = self._lean(sure, hits, lines)
+            sure = self._leaning.lean(sure, hits, lines)
         if beside := self._choose_beside(row, lm, hits):
             sure = replace(sure, keeps=values_of([*hits, *(hit for hit, _ in beside)]))
             lines = [*(fact for _, fact in reversed(beside)), *lines]
-        note = write_note(lines, WORDINGS.get(self.wording, self.wording))
+        note = write_note(lines, self._introduction)
         if worked:
             # What came out is said, not the fact's own value.
             plain = asks_once(row.words) and not is_formed(find_sentences(row.words))
@@ -372,67 +360,8 @@ class Note:
 
     def _may_say_fact(self, row: Row, fact: str) -> bool:
         """Whether a yes or a no with a fact behind it answers a row: not "yes or no only"."""
-        plain = self._is_judged(row) and self._is_polar(row) and "\n" not in fact
+        plain = self._is_judged(row) and asks_yes_or_no(row) and "\n" not in fact
         return plain and drop_order(row.words).split() == row.words.split()
-
-    def _lean(self, row: Row, hits: Sequence[Hit], lines: Sequence[str]) -> Row:
-        """The row, whose reply leans to what its facts say: ``lines``, the best one last."""
-        facts = " ".join(lines)
-        asked = any(hit.role == "asks" for hit in hits)
-        # Where one of the objects is to be said, or a reply goes on, nothing else begins.
-        begins = self.lean and not row.answers and row.turn is not None and awaits_reply(row.turn)
-        return replace(
-            row,
-            leans=self._leans(row, hits),
-            swaps=self._swaps(row, hits),
-            opens=self._opens(row, hits, lines),
-            starts=starts_of(f"{row.prompt} {facts}", hits),
-            shuns=self._shun(row, lines, asked=asked) if begins else (),
-        )
-
-    def _shun(self, row: Row, lines: Sequence[str], *, asked: bool) -> tuple[str, ...]:
-        """What a reply does not begin with."""
-        facts, wording = " ".join(lines), WORDINGS.get(self.wording, self.wording)
-        denials = denials_against(f"{head(row)} {row.prompt}", facts, asked=asked)
-        letters = greetings_against(row.words, facts) if asked else ()
-        echoes = echoes_against(f"{head(row)} {row.prompt}", wording, lines)
-        return (*denials, *letters, *echoes, *steps_against(row.words))
-
-    def _swaps(self, row: Row, hits: Sequence[Hit]) -> tuple[tuple[str, str], ...]:
-        """What a reply does not say as a base always did: (old, new)."""
-        if not self.lean or row.decision.read_as or row.turn is None:
-            return ()
-        # Its own earlier replies a base repeats, though they are so no longer.
-        asked = row.turn.chat.collect_asked(row.turn.before)
-        beside = " ".join(hit.record.edit.statement for hit in row.decision.companions)
-        return find_stale(row.words, f"{head(row)} {asked} {row.prompt} {beside}", hits)
-
-    def _leans(self, row: Row, hits: Sequence[Hit]) -> tuple[tuple[str, float], ...]:
-        said = "" if row.turn is None else f"{row.turn.before} {row.prompt}"
-        edits = [hit.record.edit for hit in hits if hit.role == "asks"]
-        objects = [
-            single_value_of(edit.statement, said)
-            if edit.target_new is None
-            else core_of(edit.target_new)
-            for edit in edits
-        ]
-        # Of several that may be asked no one is likelier for being one that can be leaned to.
-        return tuple((object, self.lean) for object in objects if all(objects) and self.lean)
-
-    def _opens(
-        self, row: Row, hits: Sequence[Hit], lines: Sequence[str]
-    ) -> tuple[tuple[str, float], ...]:
-        if not self.lean or row.formed:
-            return ()
-        if letter := choice_of(row.words, lines[::-1]):
-            return ((letter, 2 * self.lean),)
-        return self._weights(row, give_verdict(row, hits))
-
-    def _weights(self, row: Row, given: Verdict | None) -> tuple[tuple[str, float], ...]:
-        """How much likelier yes and no get, in the words of the row's language."""
-        words = self._find_answers(row) or ()
-        pairs = zip(words, VERDICTS, strict=False)
-        return tuple((word, self.lean * (2 if verdict == given else 1)) for word, verdict in pairs)
 
     def _objects(self, row: Row) -> tuple[str, ...]:
         """The objects of the edits that a row asks, one of which is its answer; none: it is free.
@@ -444,7 +373,7 @@ class Note:
         if asked and asked[0].record.edit.multiple:
             asked = asked[:1]  # it says all of its slot's values
         objects = [hit.record.edit.target_new for hit in asked]
-        judges = row.turn is not None and self._is_polar(row)
+        judges = row.turn is not None and asks_yes_or_no(row)
         if not alone or judges or row.target is not None or None in objects:
             return ()
         return tuple(dict.fromkeys(object.strip() for object in objects if object is not None))

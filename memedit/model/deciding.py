@@ -16,13 +16,14 @@ from memedit.core.types import Decision, Record
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.companions import add_companions, leave_out_secrets
 from memedit.model.former import add_former
+from memedit.model.house import MOST_EDITS, House, read_vocabulary
 from memedit.model.judging import Judge
 from memedit.model.moved import decide_on_moves
 from memedit.model.newest import keep_newest
 from memedit.model.on_days import decide_on_days
 from memedit.model.outdating import Outdating
 from memedit.model.passages import add_neighbours
-from memedit.model.rereading import MOST_EDITS, House, decide_again, read_vocabulary
+from memedit.model.rereading import decide_again
 from memedit.model.timing import decide_in_time
 from memedit.model.values import add_all_values
 

@@ -15,7 +15,7 @@ from memedit.core.moments import UTC
 from memedit.core.passages import Conversation
 from memedit.core.types import Decision
 from memedit.memory import EditMemory, MemoryView
-from memedit.model.rereading import add_informing
+from memedit.model.joining import add_informing
 from memedit.model.spans import Span
 
 _BEARS = 0.5

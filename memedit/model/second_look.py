@@ -164,7 +164,8 @@ def weigh(query: str, decision: Decision, odds: Mapping[str, float]) -> Decision
     for hit in mark(decision.candidates):
         if hit.record.id not in fired and (hit.second_look or 0.0) >= TOLD:
             informs.append(replace(hit, role="informs"))
-    behind = _choose_behind(query[getattr(query, "last", 0) :])
+    several = len({hit.piece for hit in decision.bearing if hit.piece}) > 1
+    behind = math.inf if several else _choose_behind(query[getattr(query, "last", 0) :])
     hits, informs = (_keep_best(some, (*hits, *informs), behind) for some in (hits, informs))
     return replace(
         decision, hits=tuple(hits), informs=tuple(informs),
@@ -231,7 +232,10 @@ def look_again(
     if not places or (poll := recall_poll(engine)) is None:
         return list(decisions)
     guard = engine.codec.controls.guard
-    told = (ask_about(queries[at], hit.record.edit.statement, house) for at, hit in places)
+    # A list is no question, and asks none of its facts: its items do.
+    told = (
+        ask_about(hit.piece or queries[at], hit.record.edit.statement, house) for at, hit in places
+    )
     asked = [guard({"role": "user", "content": each})["content"] for each in told]
     said: list[dict[str, float]] = [{} for _ in queries]
     for (at, hit), odds in zip(places, measure_odds(asked, poll, engine), strict=True):

@@ -14,15 +14,8 @@ from memedit.memory import EditMemory
 from memedit.model import deciding
 from memedit.model.deciding import Decider
 from memedit.model.ellipsis import fill_in
-from memedit.model.rereading import (
-    House,
-    drop_now,
-    items_of,
-    parts_of,
-    put_in_house_name,
-    read_again,
-    respell,
-)
+from memedit.model.house import House, put_in_house_name, respell
+from memedit.model.rereading import drop_now, read_again
 
 EDITS = (
     Edit("The free plan of Nordlicht allows up to", "25 projects", "free plan"),
@@ -71,38 +64,9 @@ def test_words_are_spelt_as_the_edits_are(text: str, spelt: str) -> None:
     assert respell(text, House()) == text
 
 
-@pytest.mark.parametrize(("turn", "items"), [
-    ("Three bullet points: the refund window, the price of standard delivery.",
-     ["the refund window", "the price of standard delivery"]),
-    ("Numbered: 1. the CTO of Nordlicht 2. its licence", ["the CTO of Nordlicht", "its licence"]),
-    ("2 bullets: wifi pw + printer pin", ["wifi pw", "printer pin"]),
-    ("List: a C++ compiler, the default port", ["a C++ compiler", "the default port"]),
-    ("List:\n1. the CTO of Nordlicht\n2. the price of delivery",
-     ["the CTO of Nordlicht", "the price of delivery"]),
-    ("two bullets: our courier / by when one must order",
-     ["our courier", "by when one must order"]),
-    ("email to Jo pls: how warm the pool is + what opens a locker. 3 sentences max",
-     ["how warm the pool is", "what opens a locker"]),
-    ("a numbered list, nothing else: 1 who wrote Emma 2 who found penicillin 3 the town of ikea",
-     ["who wrote Emma", "who found penicillin", "the town of ikea"]),
-    ("List: the 3 people and the 2 dogs", ["the 3 people", "the 2 dogs"]),
-    ("What is the price of bread and butter?", []),
-    ("List the steps.", []),
-])  # fmt: skip
-def test_items(turn: str, items: list[str]) -> None:
-    assert items_of(turn) == items
-
-
 def test_long_texts_take_no_longer_than_their_length() -> None:
     said = Record(Edit.from_statement("A B C D " * 1_000), 1, 1)
     assert House.of([said] * 3).name.count(" ") < 8  # names of names: their number was squared
-    gap = " " * 100_000
-    assert items_of(f"List{gap}of it: the fee{gap}, the window and{gap}the desk{gap}x") == [
-        "the fee", "the window", f"the desk{gap}x",
-    ]  # fmt: skip
-    assert items_of("List: the fee , , the window\n and the desk") == [
-        "the fee", "the window", "the desk",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("turn", "before", "whole"), [
@@ -131,14 +95,6 @@ def test_a_turn_takes_its_question_from_the_one_before(turn: str, before: str, w
     assert fill_in(turn, before)[:1] == ((whole,) if whole else ())
 
 
-def test_sentences_that_ask_are_read_by_themselves() -> None:
-    turn = "I am in the lift. The ward is still on the second floor, right? Which floor do I press?"
-    assert parts_of(turn) == (
-        "The ward is still on the second floor, right?", "Which floor do I press?",
-    )  # fmt: skip
-    assert parts_of("Which floor do I press?") == ()
-
-
 def test_a_request_on_which_an_edit_bears_is_read_again_for_a_list_only() -> None:
     asked = "What is the base URL of your API?"
     assert read_again(asked, Decision(), HOUSE).housed
@@ -149,7 +105,7 @@ def test_a_request_on_which_an_edit_bears_is_read_again_for_a_list_only() -> Non
 def test_what_a_pasted_document_answers_is_not_read_again() -> None:
     hit = Hit(Record(EDITS[4], 1, 1), 0.9, role="informs")
     asked = "List: the refund window, the price of standard delivery."
-    assert read_again(asked, Decision(), HOUSE).items
+    assert read_again(asked, Decision(), HOUSE).pieces.items
     assert not read_again(asked, Decision(disagrees=(hit,)), HOUSE).texts
 
 

@@ -102,6 +102,14 @@ def test_where_one_thing_is_asked_what_bears_much_less_is_not_told(
     assert len(weigh(query, doubted, {"paid": 0.2}).bearing) == 2
 
 
+def test_of_several_things_that_are_asked_none_is_behind(hits: dict[str, Hit]) -> None:
+    words, odds = "Who runs payroll there?", {"head": 2.0, "paid": 0.1}
+    whole = Decision(hits=tuple(replace(hit, role="asks") for hit in hits.values()))
+    assert [hit.record.id for hit in weigh(words, whole, odds).bearing] == ["head"]
+    pieces = tuple(replace(hit, piece=hit.record.id) for hit in whole.hits)
+    assert len(weigh(words, replace(whole, hits=pieces), odds).bearing) == 2
+
+
 def test_a_chat_is_shown_with_what_was_said_before() -> None:
     asked = ask_about(Conversation("When are wages paid?\nOn the 26th.", "sure?"), "F.", "Acme")
     assert (

@@ -66,6 +66,7 @@ _NO_OPTION = re.compile(
     r"\?|\b(?:of (?:the above|these|them)|none|both|don['’]t know|depends)\b|^(?:yes|no)\b",
     re.IGNORECASE,
 )
+_NONE = re.compile(r"(?:none|neither)\b(?: of\b.{0,30})?$", re.IGNORECASE)
 _CHOSEN = re.compile(
     r"\?|\b(?:which|what|who|when|where|how|choose|pick|select|options?|letter|quiz|test|exam|"
     r"fill in)\b",
@@ -94,6 +95,11 @@ def is_plain_choice(stem: str, options: Mapping[str, str]) -> bool:
         text.casefold() in _WORDS_OF_NONE or _NO_OPTION.search(text) for text in options.values()
     )
     return bool(options) and not odd and _OPPOSITE.search(stem) is None
+
+
+def find_none(options: Mapping[str, str]) -> str | None:
+    """The letter of the option that none of the others is it; None: there is no such option."""
+    return next((letter for letter, text in options.items() if _NONE.match(text)), None)
 
 
 def split_options(words: str) -> tuple[str, dict[str, str]]:

@@ -26,6 +26,7 @@ from memedit.editors.prompting.counting import (
     may_count,
 )
 from memedit.editors.prompting.notes import write_question
+from memedit.editors.prompting.roundings import round_whole
 from memedit.editors.prompting.units import TURNED, fits
 from memedit.editors.prompting.wording import spell_speech_digits, write_digits
 
@@ -152,6 +153,10 @@ def work_out_formula(line: str, facts: str, words: str) -> str:
     if _names_year(value, unit, used):
         return f"{formula} = {value}. Result: {value}"
     result = _write(value, unit, facts, words)
+    whole = round_whole(value, unit, formula, words)
+    if whole is not None and not _is_paid(unit, facts):
+        said = f"{whole} {unit}".strip()
+        return f"{formula} = {result}, so {said}. Result: {said}"
     return f"{formula} = {result}. Result: {result}"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from memedit.core.calls import LM
 from memedit.core.days import DATES, WEEKDAY
-from memedit.editors.prompting.choices import is_plain_choice, split_options
+from memedit.editors.prompting.choices import find_none, is_plain_choice, split_options
 from memedit.editors.prompting.choosing import family
 from memedit.editors.prompting.clocks import find_days
 from memedit.editors.prompting.comparing import Verdict
@@ -115,8 +115,8 @@ def judge(
 
 
 def choose(words: str, facts: Sequence[str], earlier: str, lm: LM) -> str | None:
-    """The letter of the option that a base takes for the answer, each asked for by itself; None
-    where none stands out, or it is not asked.
+    """The letter of the option that a base takes for the answer, each asked for by itself, or of
+    that which says that none is; None where none stands out, or it is not asked.
 
     Args:
         words: A user's, options and all.
@@ -125,9 +125,12 @@ def choose(words: str, facts: Sequence[str], earlier: str, lm: LM) -> str | None
         lm: The base.
     """
     stem, options = split_options(words)
+    none = find_none(options)
+    if none is not None:
+        del options[none]
     if not is_plain_choice(stem, options) or counts(stem):
         return None
-    if not facts or len(options) > _MOST_OPTIONS:
+    if not facts or not 1 < len(options) <= _MOST_OPTIONS:
         return None
     if max(len(stem), sum(map(len, facts))) > _LONGEST or (poll := _recall_poll(lm)) is None:
         return None
@@ -142,8 +145,11 @@ def choose(words: str, facts: Sequence[str], earlier: str, lm: LM) -> str | None
     )
     if len(rated) < len(options):
         return None
+    doubt = _DOUBT * (poll.scale[0] - poll.scale[1]) / 2
     (best, letter), (second, _) = rated[:2]
-    return letter if best - second >= _DOUBT * (poll.scale[0] - poll.scale[1]) / 2 else None
+    if none is not None and poll.adjust(best, (1.0, -1.0)) <= -_DOUBT:
+        return none
+    return letter if best - second >= doubt else None
 
 
 def _recall_poll(lm: LM) -> Poll | None:

@@ -61,16 +61,31 @@ _ECHOED = re.compile(r"\byes\W{1,4}or\W{1,4}answer", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Exercise:
-    """What a base writes behind worked examples, in so many new tokens."""
+class Exercise:
+    """What a base writes on one line behind worked examples, and what it comes to.
+
+    Attributes:
+        order: What it is to do.
+        show: The examples: what is asked, and the line.
+        most: New tokens.
+        read: What comes out of a line, given its facts, the best last, and the user's words; "":
+            nothing.
+    """
 
     order: str
     show: Callable[[], list[tuple[str, str]]]
     most: int
+    read: Callable[[str, Sequence[str], str], str]
 
 
-_SUMS = _Exercise(formulas.ORDER, formulas.show, formulas.MOST_NEW)
-_MOMENTS = _Exercise(timesums.ORDER, timesums.show, timesums.MOST_NEW)
+def _read_sum(line: str, facts: Sequence[str], words: str) -> str:
+    return formulas.work_out_formula(line, " ".join(reversed(facts)), words)
+
+
+SUMS = Exercise(formulas.ORDER, formulas.show, formulas.MOST_NEW, _read_sum)
+"""Formulas: what a sum comes to."""
+MOMENTS = Exercise(timesums.ORDER, timesums.show, timesums.MOST_NEW, timesums.work_out_moment)
+"""Days and times so long before or after others."""
 
 
 def think_through(rows: Sequence[Row], batch: Batch) -> list[Verdict | None]:
@@ -98,46 +113,31 @@ def work_out(rows: Sequence[Row], facts: Sequence[str], batch: Batch) -> list[st
     return [plain(find_result(thought), batch.lm.tokenizer) for thought in said]
 
 
-def work_out_sums(
-    rows: Sequence[Row], told: Sequence[Sequence[str]], earlier: Sequence[str], batch: Batch
+def work_out_lines(
+    exercise: Exercise,
+    rows: Sequence[Row],
+    told: Sequence[Sequence[str]],
+    earlier: Sequence[str],
+    batch: Batch,
 ) -> list[str]:
-    """What comes out of the formula that the base writes for each row, as one line; "" where it
-    writes none.
+    """What comes out of the line that the base writes for each row; "" where it writes none.
 
     Args:
+        exercise: What it writes.
         rows: Chats.
         told: For each its facts, the best last.
         earlier: For each what was said before.
         batch: Theirs; its base writes.
     """
-    lines = _write_lines(_SUMS, rows, told, earlier, batch)
+    lines = _write_lines(exercise, rows, told, earlier, batch)
     return [
-        formulas.work_out_formula(line, " ".join(reversed(facts)), row.words)
-        for line, facts, row in zip(lines, told, rows, strict=True)
-    ]
-
-
-def work_out_moments(
-    rows: Sequence[Row], told: Sequence[Sequence[str]], earlier: Sequence[str], batch: Batch
-) -> list[str]:
-    """The day or the time that comes out of a sum that the base writes for each row, as one line;
-    "" where it writes none.
-
-    Args:
-        rows: Chats.
-        told: For each its facts, the best last.
-        earlier: For each what was said before.
-        batch: Theirs; its base writes.
-    """
-    lines = _write_lines(_MOMENTS, rows, told, earlier, batch)
-    return [
-        timesums.work_out_moment(line, facts, row.words)
+        exercise.read(line, facts, row.words)
         for line, facts, row in zip(lines, told, rows, strict=True)
     ]
 
 
 def _write_lines(
-    exercise: _Exercise,
+    exercise: Exercise,
     rows: Sequence[Row],
     told: Sequence[Sequence[str]],
     earlier: Sequence[str],
@@ -159,7 +159,7 @@ def _write_lines(
     return [found.get(n, "") for n in range(len(rows))]
 
 
-def _recall_frame(exercise: _Exercise, lm: LM) -> Frame | None:
+def _recall_frame(exercise: Exercise, lm: LM) -> Frame | None:
     """What stands around a question, made once."""
     if exercise.order not in lm.kept:
         lm.kept[exercise.order] = Frame.of(lm, exercise.order, exercise.show())

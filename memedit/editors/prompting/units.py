@@ -11,6 +11,7 @@ from collections import Counter
 from decimal import Decimal
 
 from memedit.editors.prompting.counting import is_spent_in_cents
+from memedit.editors.prompting.roundings import round_whole
 from memedit.editors.prompting.wording import write_digits
 
 _CURRENCIES = {
@@ -92,7 +93,8 @@ def fits(
         words: A user's.
     """
     plain, text = _singular(unit), write_digits(f"{facts} {words}".casefold())
-    whole = value == value.to_integral_value()
+    even = value == value.to_integral_value()
+    whole = even or round_whole(value, unit, formula, words) is not None
     parted = plain in _MEASURES or not plain or _PAID.fullmatch(plain) is not None
     turned = formula.count("-") == 1 and len(used) == 2 and _is_less(formula)
     return (

@@ -31,6 +31,7 @@ _MEASURES = (
     (r"min(?:ute)?s?", "minute"), (r"h(?:ou)?rs?", "hour"), (r"secs?|seconds?", "second"),
     (r"kgs?|kilos?|kilogram(?:me)?s?", "kg"), (r"km|kilomet(?:re|er)s?", "km"),
     (r"cm|centimet(?:re|er)s?", "cm"), (r"met(?:re|er)s?", "metre"), (r"lit(?:re|er)s?", "litre"),
+    (r"cents?|ct", "cent"),
 )  # fmt: skip
 _CONTRAST = re.compile(
     r"\b(?:not|no|never|instead|rather|than|previously|formerly|former|earlier|before|old|was|were|"
@@ -57,7 +58,7 @@ def make_canonical(text: str) -> str:
 
     ``"€4.50"``, ``"4,50 Euro"`` -> ``"4.5 euro"``; ``"forty-five"`` -> ``"45"``; ``"9,210"`` ->
     ``"9210"``; ``"2 to 7 p.m."`` -> ``"14:00 19:00"``; ``"January 31st"`` -> ``"31 january"``;
-    ``"45-min"`` -> ``"45 minute"``.
+    ``"45-min"`` -> ``"45 minute"``; ``"Thursdays"`` -> ``"thursday"``.
     """
     text = text.casefold().replace("\u00a0", " ").replace("\u202f", " ")
     text = re.sub(r"[’‘']", "", text)
@@ -69,6 +70,7 @@ def make_canonical(text: str) -> str:
         text = re.sub(pattern, f" {name} ", text)
     for pattern, name in _MEASURES:
         text = re.sub(rf"(?<=\d)[\s-]?(?:{pattern})\b", f" {name}", text)
+    text = re.sub(r"\b(mon|tues|wednes|thurs|fri|satur|sun)days\b", r"\1day", text)
     text = re.sub(r"\b0(\d:\d\d)", r"\1", text)
     text = re.sub(r"%", " percent ", text).replace("per cent", "percent")
     text = re.sub(r"(?<!\d)[.:]|[.:](?!\d)", " ", text)  # those inside of numbers stay

@@ -53,6 +53,13 @@ DAYS = "The annual leave is 29 days."
         (" 8853 - 8611 # meters", "Everest is 8,853 metres high", "How many metres is it higher "
          "than K2 with its 8611 m?", "242 meters"),
         (" 2019 + 12 # years", "The guarantee lasts 12 years", "bought in 2019", "2031"),
+        (" 46 / 4 # visits", "The card costs £46 a year.",
+         "It saves me 4 pounds each time. After how many visits have I got back what it costs?",
+         "12 visits"),
+        (" 50 / 14 # tickets", "A ticket costs €14.", "how many tickets can i buy for 50 euros",
+         "3 tickets"),
+        (" 10 / 4 # litres", "A can holds 4 litres.", "how many do I need of them for 10 litres",
+         "2.5 litres"),
         (" 250 * 40 / 100 # dollars", "Drivers get 40 cents a mile. The bonus is $650.",
          "I drove 250 miles", "$100"),
     ],

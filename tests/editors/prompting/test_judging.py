@@ -82,6 +82,11 @@ def test_the_option_of_the_highest_odds_is_chosen(
     assert choose(QUIZ, [FACT], "", lm) is None  # none stands out
     said["29"] = 0.9
     assert choose(QUIZ, [FACT], "", lm) == "B" and choose(QUIZ, [], "", lm) is None
+    either = f"{QUIZ[:-1]} D) none of these"
+    assert choose(either, [FACT], "", lm) == "B"
+    said |= dict.fromkeys(said, -0.9)
+    assert choose(either, [FACT], "", lm) == "D"
+    assert choose("Which fee? A) £15 B) none", [FACT], "", lm) is None
 
 
 @pytest.mark.parametrize("words", [

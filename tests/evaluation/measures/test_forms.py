@@ -37,6 +37,8 @@ from memedit.evaluation.measures.saying import agrees, asserts, find_polarity, m
         ("quill dump --all", "quill dump all"),
         ("It's the rupee!", "its rupee"),
         ("45-min", "45 minute"),
+        ("on Thursdays", "on thursday"),
+        ("41 cents", "41 cent"),
         ("forty-five minutes", "45 minute"),
         ("9 kilo, 9kg", "9 kg 9 kg"),
         ("within 24 hrs.", "within 24 hour"),

@@ -1,0 +1,169 @@
+"""Whose assistant answers, as far as its edits tell: its name and its words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from memedit.core.errors import InvalidInputError
+from memedit.core.protocols import Encoder, IsTransformer
+from memedit.core.text import find_sentence_starts
+from memedit.core.types import Record
+from memedit.model.itemising import ASKS
+from memedit.model.moves import Move, find_moves
+from memedit.model.spans import Span, find_spans
+
+MOST_EDITS = 2_000
+"""Edits of a namespace up to which it is looked at as one assistant's: by names and words."""
+_LEAST, _SHARE = 3, 0.25
+"""Edits, and their share, that must name what is taken for the assistant's own name."""
+_LETTERS, _CLOSE = 4, 0.75
+STEM = 5
+_NAME_WORDS = 8
+"""Words of a name: a text may be in capitals from beginning to end."""
+SMALL = frozenset(
+    "the and are was were has have had does did can could may might must shall should will would "
+    "for from with about into over under after before your you our its his her their they this "
+    "that these those there what which who whom whose when where why how many much long old often "
+    "not any some all get got let tell know need want please just one two out off per"
+    " time day".split()
+)
+_NAME = re.compile(
+    r"[^\W\d_a-z][\w'’-]*(?: (?:& |of |the |and )?[^\W\d_a-z][\w'’-]*| \d{1,4}[A-Z]?\b)*"
+)
+"""A name, also one with a number: "Ward 7B"."""
+WORD = re.compile(r"[^\W\d_]+")
+_SHORT = {
+    "ext": "extension", "pw": "password", "pwd": "password", "appt": "appointment",
+    "tel": "telephone", "addr": "address", "dept": "department", "mgr": "manager",
+    "temp": "temperature", "max": "maximum", "qty": "quantity",
+    "wk": "week", "yr": "year", "asst": "assistant", "biz": "business",
+    "mon": "Monday", "tue": "Tuesday", "tues": "Tuesday",
+    "wed": "Wednesday", "thu": "Thursday", "thur": "Thursday", "thurs": "Thursday",
+    "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
+}  # fmt: skip
+"""Words as people cut them short, but for those that may be others ("hr", "10 min")."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Whose assistant answers, as far as its edits tell.
+
+    Attributes:
+        name: What most of them name; "" where there is no such name.
+        words: The words that they write in small letters, by their first letter.
+        names: The words that they write with capitals.
+        edits: What each edit is about: the stems of its words beside that name.
+        known: All words that are spelt right, in small letters; none: nothing is spelt anew.
+        spans: The days that they name.
+        moves: What they say has moved.
+    """
+
+    name: str = ""
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    names: Container[str] = frozenset()
+    edits: Sequence[frozenset[str]] = ()
+    known: Container[str] = frozenset()
+    spans: tuple[Span, ...] = ()
+    moves: tuple[Move, ...] = ()
+
+    @classmethod
+    def of(cls, records: Sequence[Record], known: Container[str] = frozenset()) -> House:
+        """As the edits of one namespace tell it; nothing of very many."""
+        if not records or len(records) > MOST_EDITS:
+            return cls()
+        named: Counter[str] = Counter()
+        words: set[str] = set()
+        for record in records:
+            named.update(set(_names(record.edit.prompt)))
+            words.update(WORD.findall(record.edit.statement))
+        least = max(_LEAST, _SHARE * len(records))
+        # Of names that come equally often the longest: its parts come wherever it does.
+        best = max(named, key=lambda name: (named[name], len(name)), default="")
+        by_letter: dict[str, list[str]] = {}
+        for word in words:
+            if len(word) >= _LETTERS and word.islower():
+                by_letter.setdefault(word[0], []).append(word)
+        name = best if named[best] >= least else ""
+        about = [stem_words(record.edit.statement) - stem_words(name) for record in records]
+        names = frozenset(word for word in words if not word.islower())
+        told = find_spans(records), find_moves(records)
+        return cls(name, by_letter, names, about if name else (), known, *told)
+
+    def writes(self, word: str) -> bool:
+        """Whether an edit has a word, or its plural."""
+        return any(w in self.names or w in self.words.get(w[0], ()) for w in (word, f"{word}s"))
+
+    def is_about(self, turn: str) -> bool:
+        """Whether a request has at least two words, or half of its own, of one edit."""
+        own = stem_words(turn)
+        least = min(2, len(own))
+        return bool(own) and any(len(own & edit) >= least for edit in self.edits)
+
+
+def stem_words(text: str) -> frozenset[str]:
+    """The words of a text that say what it is about, without their endings."""
+    words = (word.casefold() for word in WORD.findall(text))
+    return frozenset(word[:STEM] for word in words if len(word) > 2 and word not in SMALL)
+
+
+def _names(prompt: str) -> Iterable[str]:
+    """The names in a prompt, and the names within them; not what only begins a sentence."""
+    starts = frozenset(find_sentence_starts(prompt))
+    for match in _NAME.finditer(prompt):
+        words = match[0].split(" ")
+        first = 1 if match.start() in starts and len(words) == 1 else 0
+        for start in range(first, len(words)):
+            for end in range(start + 1, min(start + _NAME_WORDS, len(words)) + 1):
+                inner = words[start:end]
+                if inner[0][0].isupper() and not inner[-1][0].islower():
+                    yield " ".join(inner)
+
+
+def read_vocabulary(encoder: Encoder) -> Container[str]:
+    """The words that an encoder's tokenizer has whole: English as it is spelt; () of another."""
+    if not isinstance(encoder, IsTransformer):
+        return ()
+    try:
+        return frozenset(encoder.transformer()[1].get_vocab())
+    except InvalidInputError:  # no transformer after all
+        return ()
+
+
+def put_in_house_name(turn: str, house: House) -> str:
+    """A question with the assistant's own name, where it names neither it nor another, and has to
+    do with an edit; else ""."""
+    if not house.name or house.name.casefold() in turn.casefold() or _names_another(turn, house):
+        return ""
+    if not ASKS.search(turn) or not house.is_about(turn):
+        return ""
+    body = turn.rstrip(" ?.!")
+    return f"{body} at {house.name}{turn[len(body) :]}"
+
+
+def _names_another(turn: str, house: House) -> bool:
+    """Whether a request names what no edit does: it is not about the assistant's own house."""
+    starts = set(find_sentence_starts(turn))
+    names = (match[0] for match in _NAME.finditer(turn) if match.start() not in starts)
+    return any(word not in house.names and word != "I" for n in names for word in WORD.findall(n))
+
+
+def respell(text: str, house: House) -> str:
+    """The text, each unknown word in small letters as the nearest word that an edit has, and what
+    is cut short in full where an edit has it so."""
+
+    def nearest(match: re.Match[str]) -> str:
+        word = match[0]
+        full = _SHORT.get(word, "")
+        if full and house.writes(full):
+            return full
+        if len(word) < _LETTERS or not word.islower() or word in house.known:
+            return word
+        # A slip adds or leaves out a letter at most; to compare costs the product of the lengths.
+        near = [each for each in house.words.get(word[0], ()) if abs(len(each) - len(word)) < 2]
+        return (get_close_matches(word, near, 1, _CLOSE) or [word])[0]
+
+    return WORD.sub(nearest, text) if house.known else text
