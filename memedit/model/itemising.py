@@ -119,6 +119,19 @@ def clauses_of(turn: str) -> list[str]:
     return [each for each in clauses if 2 < len(words_of(each)) <= _CLAUSE_WORDS][:_MOST_ITEMS]
 
 
+def asks_besides(turn: str, pieces: Sequence[str]) -> bool:
+    """Whether a sentence of a request asks something, and holds none of the pieces: "A list of A
+    and B. Are you open on Sunday?"."""
+    starts = find_sentence_starts(turn)
+    sentences = (turn[i:j] for i, j in zip(starts, [*starts[1:], len(turn)], strict=True))
+    return any(
+        "?" in sentence
+        and not _WRITES.search(sentence)
+        and not any(piece in sentence for piece in pieces)
+        for sentence in sentences
+    )
+
+
 def is_about_form(piece: str) -> bool:
     """Whether a piece says how a text is to be: "3-4 sentences", "nothing else"."""
     return _FORM.search(piece) is not None

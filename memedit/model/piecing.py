@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from memedit.core.types import Decision, Hit
 from memedit.model.house import House, put_in_house_name
-from memedit.model.itemising import clauses_of, is_about_form, items_of, keys_of
+from memedit.model.itemising import asks_besides, clauses_of, is_about_form, items_of, keys_of
 from memedit.model.joining import SURE, add_informing, find_ids, rate_surest
 
 _PIECE = 0.4
@@ -30,7 +30,7 @@ class Pieces:
         clauses: The questions within its sentences.
         housed: For each of them it in the assistant's own name; "" where it has that, or another.
         keys: What is programmed shall hold.
-        alone: Whether nothing was said before, of which it may ask too.
+        alone: Whether it asks no more: nothing was said before, and no other sentence asks.
     """
 
     items: tuple[str, ...] = ()
@@ -46,6 +46,7 @@ class Pieces:
         clauses = tuple(clause for clause in clauses_of(turn) if clause not in items)
         housed = tuple(put_in_house_name(clause, house) for clause in clauses)
         keys = (f"the {key} of {house.name}" if house.name else key for key in keys_of(turn))
+        alone = alone and not asks_besides(turn, (*items, *clauses))
         return cls(items, clauses, housed, tuple(keys), alone)
 
     @property

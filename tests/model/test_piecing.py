@@ -25,6 +25,12 @@ def test_what_is_said_of_the_form_is_no_question() -> None:
     assert not any(map(is_about_form, ("when we close", "3 opening times of the zoo")))
 
 
+def test_what_another_sentence_asks_is_no_piece() -> None:
+    assert Pieces.of(ASKED, House()).alone
+    assert Pieces.of(f"Could you help me? {ASKED} Are dogs welcome?", House()).alone is False
+    assert Pieces.of(ASKED, House(), alone=False).alone is False
+
+
 def join(own: Decision, *found: Decision) -> Decision:
     return Pieces(clauses=("what a tour costs", "when we close"), housed=("", "")).join(
         own, iter(found)
