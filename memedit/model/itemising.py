@@ -85,6 +85,17 @@ def parts_of(turn: str) -> tuple[str, ...]:
 
 def items_of(turn: str) -> list[str]:
     """What a list, table or mail that is asked for shall hold, two things or more; else []."""
+    return _split_items(turn)[0]
+
+
+def lists_more(turn: str) -> bool:
+    """Whether a list names more than its items: single words, or what was cut short."""
+    items, parts = _split_items(turn)
+    return any(part not in items and not is_about_form(part) for part in parts if part)
+
+
+def _split_items(turn: str) -> tuple[list[str], list[str]]:
+    """The items of a list, and all that stands where items do."""
     for line in reversed(turn.split("\n\n")):
         if not _LISTS.search(line):
             continue
@@ -93,12 +104,12 @@ def items_of(turn: str) -> list[str]:
         found = [part.partition(". ")[0].strip(" .?!\"'") for part in parts]
         items = _choose_items(found)
         if len(items) > 1 and (colon or len(items) == len(found)):
-            return items[:_MOST_ITEMS]
+            return items[:_MOST_ITEMS], found
         split = _NUMBERED if len(_NUMBERED.findall(line)) > 1 else _COUNTED
         numbered = [part.partition(". ")[0].strip(" ,;.") for part in split.split(line)[1:]]
         if len(items := _choose_items(numbered)) > 1:
-            return items[:_MOST_ITEMS]
-    return []
+            return items[:_MOST_ITEMS], numbered
+    return [], []
 
 
 def _choose_items(parts: Sequence[str]) -> list[str]:

@@ -13,7 +13,14 @@ from dataclasses import dataclass, replace
 
 from memedit.core.types import Decision, Hit
 from memedit.model.house import House, put_in_house_name
-from memedit.model.itemising import asks_besides, clauses_of, is_about_form, items_of, keys_of
+from memedit.model.itemising import (
+    asks_besides,
+    clauses_of,
+    is_about_form,
+    items_of,
+    keys_of,
+    lists_more,
+)
 from memedit.model.joining import SURE, add_informing, find_ids, rate_surest
 
 _PIECE = 0.4
@@ -46,8 +53,8 @@ class Pieces:
         clauses = tuple(clause for clause in clauses_of(turn) if clause not in items)
         housed = tuple(put_in_house_name(clause, house) for clause in clauses)
         keys = (f"the {key} of {house.name}" if house.name else key for key in keys_of(turn))
-        alone = alone and not asks_besides(turn, (*items, *clauses))
-        return cls(items, clauses, housed, tuple(keys), alone)
+        more = lists_more(turn) or asks_besides(turn, (*items, *clauses))
+        return cls(items, clauses, housed, tuple(keys), alone and not more)
 
     @property
     def texts(self) -> tuple[str, ...]:

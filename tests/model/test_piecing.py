@@ -29,6 +29,12 @@ def test_what_another_sentence_asks_is_no_piece() -> None:
     assert Pieces.of(ASKED, House()).alone
     assert Pieces.of(f"Could you help me? {ASKED} Are dogs welcome?", House()).alone is False
     assert Pieces.of(ASKED, House(), alone=False).alone is False
+    assert Pieces.of("List: the fee of a tour, the day we close. Thx", House()).alone
+    more = (
+        "List: dogs, the fee of a tour, the day we close",
+        "List: no. of tours, the fee of one, the day we close",
+    )
+    assert not any(Pieces.of(turn, House()).alone for turn in more)
 
 
 def join(own: Decision, *found: Decision) -> Decision:
