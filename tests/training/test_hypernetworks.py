@@ -79,6 +79,7 @@ def test_what_the_command_trains_is_what_the_editor_finds(kind: str, files: Path
 
 @pytest.mark.parametrize("kind", ["mend", "ke"])
 def test_an_editor_puts_the_end_into_its_gradient_where_its_network_learnt_it(kind: str) -> None:
+    torch.manual_seed(0)  # an unlucky draw of KE's network changes a layer not at all
     lm = with_hypernetworks(tiny_engine())
     plain = sum_changes(load_editor(kind).fit(FACTS[:1], lm))
     manifest = folder_of(kind, lm.fingerprint) / "manifest.json"
