@@ -28,7 +28,8 @@ _COUNTED = re.compile(r"(?<=\s)[1-6]\s(?=(?:the|an?|who|what|which|when|where|ho
 """Before each of several things on one line: "1) the port 2) the host", "1 the port 2 the host"."""
 _WRITES = re.compile(
     r"\b(?:e?mails?|e-mails?|an? letter|letters? to|note|notice|message|msg|text|lines?|sentences?|"
-    r"paragraph|reply|draft|leaflet|sign|post|announcement|json|yaml|csv|dict|python|table|bullets?|lists?)\b",
+    r"paragraph|reply|draft|leaflet|sign|post|announcement|json|yaml|csv|dict|python|table|"
+    r"bullets?|lists?)\b",
     re.IGNORECASE,
 )
 _PROGRAMS = re.compile(
@@ -50,11 +51,12 @@ _CLAUSE = re.compile(
 )
 _RELATIVE = re.compile(r"(?:who|which)\b", re.IGNORECASE)
 _LEADS = re.compile(
-    r"(?:^\W*|\b(?:know|tell|tell \w+|says?|explain\w*|explain to \w+|ask\w*|wonder\w*|is|about|"
+    r"(?:\b(?:know|tell|tell \w+|says?|explain\w*|explain to \w+|ask\w*|wonder\w*|is|about|"
     r"mention\w*|find out|see|from|for|with|of|to)\s)$",
     re.IGNORECASE,
 )
 """Before "who" and "which" where they ask, and tell no more of a noun."""
+_LEAD = 40
 _THING = re.compile(
     r"(?:^|\b(?:know|mention|say|tell \w+|give \w+|needs?|explain|asked (?:for|about)|with|w/?)\s)"
     r"(?=(?:the|our|your|his|her|their)\s)",
@@ -152,8 +154,11 @@ def _find_clause(piece: str) -> str:
     """What a piece of a sentence asks, from the question word on or behind what leads to a thing;
     "": nothing."""
     for match in _CLAUSE.finditer(piece):
-        if not _RELATIVE.match(match[0]) or _LEADS.search(piece[: match.start()]):
-            return piece[match.start() :]
+        start = match.start()
+        # What leads to it is a word or two; all that stands before would be read for each of many.
+        before = piece[max(0, start - _LEAD) : start]
+        if not _RELATIVE.match(match[0]) or not before or _LEADS.search(before):
+            return piece[start:]
     thing = _THING.search(piece)
     return piece[thing.end() :] if thing else ""
 
