@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -42,6 +43,8 @@ _STATUS: tuple[tuple[type[MemeditError], int, str], ...] = (
     (UnknownNameError, 400, "invalid_value"),
     (MemoryStoreError, 503, "memory_unavailable"),
 )
+_PLACE = re.compile(r"""(?<!\w)'[^'\n]*'|"[^"\n]*"|\([\d.:a-f]+\)|(?<=port )\d+""")
+"""What an error of the memory names: addresses, folders, roles."""
 
 
 class CutError(Exception):
@@ -95,12 +98,19 @@ def api_error(error: BaseException) -> ApiError:
     if isinstance(error, MemeditError):
         for kind, status, code in _STATUS:
             if isinstance(error, kind):
-                headers = {"Retry-After": "1"} if status == 503 else {}
-                return ApiError(status, str(error), code=code, headers=headers)
+                if status == 503:
+                    return _keep_places(error, code)
+                return ApiError(status, str(error), code=code)
     if isinstance(error, ValidationError):
         return invalid(problems_of(error))
     log.error("A request failed.", exc_info=error)
     return ApiError(500, "The server failed to answer this request.", code="internal_error")
+
+
+def _keep_places(error: MemeditError, code: str) -> ApiError:
+    """An error of the memory as an answer: where the memory lies is for the log alone."""
+    log.warning("The memory cannot be used: %s", error)
+    return ApiError(503, _PLACE.sub("…", str(error)[:2_000]), code=code, headers={"Retry-After": "1"})
 
 
 def answer_of(error: BaseException, path: str) -> JSONResponse:
