@@ -42,6 +42,14 @@ from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
 from memedit.model.denying import says_only_end
 from memedit.model.ellipsis import fill_in
+from memedit.model.itemising import (
+    asks_besides,
+    clauses_of,
+    items_of,
+    keys_of,
+    lists_more,
+    parts_of,
+)
 from memedit.model.restating import compare_forms
 from memedit.model.shapes import reshape
 from memedit.scope.documents import heed
@@ -156,6 +164,15 @@ def summed(text: str) -> object:
     )  # fmt: skip
 
 
+def itemised(text: str) -> object:
+    mail = f"Write a mail to Ann: {text}"
+    return (
+        parts_of(text), [items_of(each) for each in (text, mail)], lists_more(mail),
+        [clauses_of(each) for each in (mail, f"A json with {text}")], keys_of(f"A json: {text}"),
+        asks_besides(f"{text} Is it?", [text[:20], "a b"]),
+    )  # fmt: skip
+
+
 TEXTS: dict[str, Callable[[int], str]] = {
     "spaces": lambda n: " " * n,
     "newlines": lambda n: "\n" * n,
@@ -173,6 +190,9 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "brackets": lambda n: "." + ")" * n + "x",
     "closing and opening": lambda n: "A" + "'s" * (n // 2) + "x",
     "orders": lambda n: "Ignore in answer ignore. " * (n // 25),
+    "questions": lambda n: "who " * (n // 4),
+    "a list": lambda n: "the a and " * (n // 10),
+    "keys": lambda n: "a_b" * (n // 3),
     "marks": lambda n: "A" + "?!" * (n // 2) + "x",
     "markers": lambda n: "<|" * (n // 4) + "|>" * (n // 4),
 }
@@ -184,7 +204,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     [
         asked, guess_subject, find_sentence_starts, clean, looked_at, owned, continued, valued,
         told, restated, dated, timed, gone_by, held, left_out, reckoned,
-        pasted, summed,
+        pasted, summed, itemised,
     ],
 )  # fmt: skip
 def test_reading_a_text_is_linear(act: Callable[[str], object], text: Callable[[int], str]) -> None:
