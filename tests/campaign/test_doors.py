@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 
 from memedit import load_editor
@@ -179,10 +180,14 @@ def _chain(api: Any, chosen: str, counts: Counter[str]) -> None:
             counts["chained"] += 1
             check_answer(case.operation.label, response)
 
-    run_state_machine_as_test(
-        seed(chosen)(Chain),
-        settings=settings(
-            max_examples=CHAINS, stateful_step_count=8, deadline=None, database=None,
-            phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-        ),
-    )  # fmt: skip
+    try:
+        run_state_machine_as_test(
+            seed(chosen)(Chain),
+            settings=settings(
+                max_examples=CHAINS, stateful_step_count=8, deadline=None, database=None,
+                phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+            ),
+        )  # fmt: skip
+    except FlakyStrategyDefinition:
+        # Hypothesis repeats a chain and finds other ids in the answers: no fault of the server's.
+        counts["broken off"] += 1
