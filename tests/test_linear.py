@@ -31,6 +31,7 @@ from memedit.editors.prompting.denials import echoes_against, steps_against
 from memedit.editors.prompting.elapsing import work_out_times
 from memedit.editors.prompting.former import confirms, find_former, find_supposed
 from memedit.editors.prompting.formulas import work_out_formula
+from memedit.editors.prompting.gaps import tell_gap
 from memedit.editors.prompting.judging import goes_by_day
 from memedit.editors.prompting.notes import single_value_of
 from memedit.editors.prompting.polar import drop_order, is_polar
@@ -161,6 +162,7 @@ def summed(text: str) -> object:
         may_be_dated(words, ["4 days"]), asks_for_one(words), goes_by_day(text, text),
         wants_yes(f"{text}. That is ok?"), wants_yes(f"The fee is {text}. Please confirm that"),
         judge_deadline(f"It's Monday. Still {text}?", f"{text} until Tuesday"),
+        tell_gap(f"{text[:900]} 3 May, 9 May", [f"9 days {text}"]), tell_gap(text, ["9 days"]),
     )  # fmt: skip
 
 

@@ -110,7 +110,8 @@ def api_error(error: BaseException) -> ApiError:
 def _keep_places(error: MemeditError, code: str) -> ApiError:
     """An error of the memory as an answer: where the memory lies is for the log alone."""
     log.warning("The memory cannot be used: %s", error)
-    return ApiError(503, _PLACE.sub("…", str(error)[:2_000]), code=code, headers={"Retry-After": "1"})
+    told = _PLACE.sub("…", str(error)[:2_000])
+    return ApiError(503, told, code=code, headers={"Retry-After": "1"})
 
 
 def answer_of(error: BaseException, path: str) -> JSONResponse:

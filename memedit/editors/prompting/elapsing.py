@@ -34,7 +34,8 @@ _DAYS = {"day": 1, "week": 7}
 OTHER_DAYS = re.compile(
     r"\b(?:working|business|school|opening|week|bank|trading)[ -]?days?\b|"
     r"\b(?:exclud\w*|except\w*|weekends?|sundays?|saturdays?|(?:bank|public) holidays?|"
-    r"mon(?:day)?(?:[-–]| to | till )fri(?:day)?)\b|\bend of (?:the|that|this|a|each) \w+",
+    r"mon(?:day)?(?:[-–]| to | till )fri(?:day)?)\b|"
+    r"\bend of (?:the|that|this|a|each) (?:\w+ )?(?:day|week|month|quarter|year|term|season)",
     re.IGNORECASE,
 )
 _VAGUE = re.compile(
@@ -259,19 +260,19 @@ def _count_between(words: str, facts: Sequence[str]) -> str:
     (one, first), (other, second) = told[0], told[-1]
     if first == second:
         plain = _OPEN_FROM.search(first) and _shares(words, first) and not _ASKS_MORE.search(words)
-        return _tell_between(one, other, wraps=True) if plain else ""
+        return tell_between(one, other, wraps=True) if plain else ""
     if _APART.search(words):
-        return _tell_between(*sorted((one, other), key=lambda clock: clock.minutes))
+        return tell_between(*sorted((one, other), key=lambda clock: clock.minutes))
     if _BEGINS.search(second) and _ENDS.search(first):
         (one, first), (other, second) = (other, second), (one, first)
     whole = _BEGINS.search(first) and _ENDS.search(second) and not _ENDS.search(first)
-    return _tell_between(one, other) if whole else ""
+    return tell_between(one, other) if whole else ""
 
 
 def _count_from(words: str, named: Clock, told: Clock, fact: str) -> str:
     """How long it is between the time that a request names and the one of a fact."""
     if _SINCE.search(words) and not _LEFT.search(words):
-        return _tell_between(told, named)
+        return tell_between(told, named)
     # "It's 8:15" may be said in the evening.
     in_the_evening = named.minutes + NOON * 60
     if (
@@ -281,10 +282,10 @@ def _count_from(words: str, named: Clock, told: Clock, fact: str) -> str:
     ):
         return ""
     left = _LEFT.search(words) or re.search(r"\buntil\b", fact)
-    return _tell_between(named, told, wraps=_BEGINS.search(fact) is not None) if left else ""
+    return tell_between(named, told, wraps=_BEGINS.search(fact) is not None) if left else ""
 
 
-def _tell_between(start: Clock, end: Clock, *, wraps: bool = False) -> str:
+def tell_between(start: Clock, end: Clock, *, wraps: bool = False) -> str:
     """How long it is from one time to another; ``wraps``: to one of the next day, if it must be."""
     length = end.minutes - start.minutes
     if length < 0 and wraps and start.minutes >= _EVENING and end.minutes <= NOON * 60:

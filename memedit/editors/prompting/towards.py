@@ -103,6 +103,7 @@ _EVENT = re.compile(
     re.IGNORECASE,
 )
 """What lasts three days from the 20th is over on the 22nd."""
+_WITHIN = re.compile(r"\bwithin \d+ (?:days?|weeks?|months?) (?:of|after|from)\b", re.IGNORECASE)
 _NO_COUNT = re.compile(
     r"\b(?:been|lived|ago|experience|business|founded|cancellation)\b", re.IGNORECASE
 )
@@ -172,8 +173,9 @@ def asks_for(words: str, fact: str, known: frozenset[str] = frozenset()) -> bool
 
 
 def lasts_days(fact: str) -> bool:
-    """Whether a fact tells how long an event lasts, whose first day is one of its days."""
-    return _EVENT.search(fact) is not None
+    """Whether a fact tells how long an event lasts, whose first day is one of its days, and not how
+    long after it something may be done."""
+    return _EVENT.search(fact) is not None and not _WITHIN.search(fact)
 
 
 def _names_other(words: str, moment: tuple[int, int], clause: str, fact: str) -> bool:

@@ -63,6 +63,8 @@ GROUPS = "Groups must register at least 8 days before their visit."
     ("noon - half an hour", ["Come half an hour before your turn."], "It is at noon.", "11:30 am"),
     ("21:40 + 1 hour and 50 minutes", ["leaves at 21:40", "takes 1h50"], "When do we arrive?",
      "23:30"),
+    ("4 June + 20 days", ["Claims are handed in within 20 days of the end of the trip."],
+     "My trip ended on 4 June. What is the last day to hand it in?", "24 June"),
 ])  # fmt: skip
 def test_what_a_sum_comes_to(line: str, facts: list[str], words: str, result: str) -> None:
     assert work_out_moment(line, facts, words).endswith(f"= {result}. Result: {result}")

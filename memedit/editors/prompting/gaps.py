@@ -1,0 +1,76 @@
+"""How long it is between two days or two times that a request names.
+
+"Signed at 7 this morning, and now it's 14:00. Is it still valid?" under "The permit is valid for
+six hours": a base of 1.5B compares well, and counts badly. What lies between the only two days, or
+times of day, of a request is true whatever is asked; it stands beside the fact that counts in such
+units. English only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from memedit.editors.prompting.clocks import (
+    Day,
+    Span,
+    find_clocks,
+    find_days,
+    find_spans,
+    write_times,
+)
+from memedit.editors.prompting.elapsing import tell_between
+from memedit.editors.prompting.wording import write_digits
+
+_SHORT = frozenset({"minute", "hour"})
+_OTHER_DAY = re.compile(
+    r"\b(?:(?:day|night|evening|morning|week) before|yesterday|tomorrow|overnight|last night|"
+    r"(?:next|following) (?:day|morning|night|evening)|mon|tues|wednes|thurs|fri|satur|sun)",
+    re.IGNORECASE,
+)
+"""Where two times of day may be those of two days."""
+_MOST, _MOST_DAYS, _MOST_BACK = 1_200, 200, 60
+"""Characters of a request; days, where no year is named: more may be those of two years, all the
+more where the later one is named first."""
+
+
+def tell_gap(words: str, facts: Sequence[str]) -> str:
+    """What lies between the two days, or the two times, of a request; "" where there are no two, or
+    no fact counts in such units.
+
+    Args:
+        words: A user's.
+        facts: What is told.
+    """
+    if len(words) > _MOST:
+        return ""
+    asked = write_times(write_digits(words))
+    units = {
+        span.unit for fact in facts for span in find_spans(write_times(write_digits(fact[:_MOST])))
+    }
+    days, clocks = find_days(asked), find_clocks(asked)
+    if len(days) == 2 and units - _SHORT:
+        return _tell_days(*days)
+    if len(clocks) == 2 and len(days) < 2 and units & _SHORT and not _OTHER_DAY.search(asked):
+        return tell_between(*sorted(clocks, key=lambda clock: clock.minutes))
+    return ""
+
+
+def _tell_days(one: Day, other: Day) -> str:
+    """How many days it is from the first of two days to the second; "": nobody knows."""
+    if (one.year is None) != (other.year is None):
+        year = one.year or other.year
+        one, other = (Day(each.year or year, each.month, each.day) for each in (one, other))
+    found = set()
+    for year in (None,) if one.year else (2023, 2024):
+        try:
+            start, end = (date(day.year or year or 1, day.month, day.day) for day in (one, other))
+        except ValueError:
+            return ""
+        found.add((end - start).days)
+    days = found.pop()
+    if found or not days or (not one.year and not -_MOST_BACK <= days <= _MOST_DAYS):
+        return ""
+    first, last = (one, other) if days > 0 else (other, one)
+    return f"From {first} to {last} it is {Span(abs(days), 'day', False)}."
