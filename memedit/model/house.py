@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import Encoder, IsTransformer
-from memedit.core.text import find_sentence_starts
+from memedit.core.text import find_sentence_starts, words_of
 from memedit.core.types import Record
 from memedit.model.itemising import ASKS
 from memedit.model.moves import Move, find_moves
@@ -22,6 +22,7 @@ _LEAST, _SHARE = 3, 0.25
 """Edits, and their share, that must name what is taken for the assistant's own name."""
 _LETTERS, _CLOSE = 4, 0.75
 STEM = 5
+_LEAST_WORDS = 2
 _NAME_WORDS = 8
 """Words of a name: a text may be in capitals from beginning to end."""
 SMALL = frozenset(
@@ -35,6 +36,7 @@ _NAME = re.compile(
     r"[^\W\d_a-z][\w'’-]*(?: (?:& |of |the |and )?[^\W\d_a-z][\w'’-]*| \d{1,4}[A-Z]?\b)*"
 )
 """A name, also one with a number: "Ward 7B"."""
+_NUMBERED = re.compile(r"^[ \t]*(?:\d{1,3}[.)]|[-*•–#]+)[ \t]+", re.MULTILINE)
 WORD = re.compile(r"[^\W\d_]+")
 _SHORT = {
     "ext": "extension", "pw": "password", "pwd": "password", "appt": "appointment",
@@ -142,6 +144,20 @@ def put_in_house_name(turn: str, house: House) -> str:
         return ""
     body = turn.rstrip(" ?.!")
     return f"{body} at {house.name}{turn[len(body) :]}"
+
+
+def read_end_in_house_name(text: str, house: House) -> str:
+    """The sentence with which a text that is to go on breaks off, in the assistant's own name where
+    neither it nor another is named there: under the title of a page "The file must be named"; else
+    ""."""
+    text = _NUMBERED.sub("", text)
+    starts = find_sentence_starts(text)
+    if len(starts) < 2 or not house.name or text.rstrip()[-1:] in ".?!" or not text.strip():
+        return ""
+    last = text[starts[-1] :].strip()
+    if house.name.casefold() in last.casefold() or _names_another(text, house):
+        return ""
+    return f"{house.name}: {last}" if len(words_of(last)) > _LEAST_WORDS else ""
 
 
 def _names_another(turn: str, house: House) -> bool:

@@ -21,7 +21,16 @@ from memedit.core.text import words_of
 from memedit.core.types import Decision, Hit
 from memedit.model.doubting import put_doubted_first
 from memedit.model.ellipsis import fill_in
-from memedit.model.house import SMALL, STEM, WORD, House, put_in_house_name, respell, stem_words
+from memedit.model.house import (
+    SMALL,
+    STEM,
+    WORD,
+    House,
+    put_in_house_name,
+    read_end_in_house_name,
+    respell,
+    stem_words,
+)
 from memedit.model.itemising import parts_of
 from memedit.model.joining import SURE, add_informing, find_ids, rate_surest
 from memedit.model.piecing import Pieces
@@ -42,7 +51,7 @@ class Readings:
 
     Attributes:
         spelt: All of it, spelt as the edits are, and without "today" and its like.
-        housed: All of it, in the assistant's own name.
+        housed: All of it, in the assistant's own name; of a text that is to go on its end.
         parts: Its sentences that ask something.
         homed: For each of them it in the assistant's own name; "" where it has that, or another.
         pieces: What it asks piece by piece.
@@ -100,9 +109,10 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
         return Readings(spelt=whole(spelt), pieces=pieces, filled=filled, turn=turn)
     parts = parts_of(turn)
     homed = tuple(put_in_house_name(part, house) for part in parts)
+    end = "" if earlier else read_end_in_house_name(turn, house)
     if not short:
-        return Readings(parts=parts, homed=homed)
-    housed = whole(put_in_house_name(spelt, house))
+        return Readings(housed=whole(end), parts=parts, homed=homed)
+    housed = (*whole(put_in_house_name(spelt, house)), *whole(end))
     shaped = tuple(Conversation(earlier, text) for text in reshape(spelt))
     return Readings(whole(spelt), housed, parts, homed, pieces, filled, shaped, turn=turn)
 

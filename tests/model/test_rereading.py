@@ -14,7 +14,7 @@ from memedit.memory import EditMemory
 from memedit.model import deciding
 from memedit.model.deciding import Decider
 from memedit.model.ellipsis import fill_in
-from memedit.model.house import House, put_in_house_name, respell
+from memedit.model.house import House, put_in_house_name, read_end_in_house_name, respell
 from memedit.model.rereading import drop_now, read_again
 
 EDITS = (
@@ -48,6 +48,23 @@ def test_a_house_has_the_name_that_most_edits_name() -> None:
 ])  # fmt: skip
 def test_in_the_house(turn: str, read: str) -> None:
     assert put_in_house_name(turn, HOUSE) == read
+
+
+@pytest.mark.parametrize(("text", "read"), [
+    ("# Getting started\n1. Sign in.\n2. Make a key. The base URL is `",
+     "Nordlicht: The base URL is `"),
+    ("# Start\n1. Sign in.\n2. Make a key. The base URL is", "Nordlicht: The base URL is"),
+    ("The base URL is", ""),  # the whole is read as it is
+    ("Sign in. The base URL of Nordlicht is", ""),  # it is named
+    ("Getting started with Acme. Sign in. The base URL is", ""),  # somebody else's
+    ("Sign in. That was the base URL.", ""),  # it is over
+    ("Sign in. Thanks", ""),
+    (" ", ""),
+])  # fmt: skip
+def test_a_page_that_breaks_off_is_read_by_its_end(text: str, read: str) -> None:
+    assert read_end_in_house_name(text, HOUSE) == read
+    assert (read in read_again(text, Decision(), HOUSE).housed) is bool(read)
+    assert read_again(Conversation("Hi", text), Decision(), HOUSE).housed == ()
 
 
 @pytest.mark.parametrize(("text", "spelt"), [
