@@ -33,9 +33,10 @@ from memedit.editors.prompting.choices import find_options
 from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.elapsing import work_out_times
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
-from memedit.editors.prompting.gaps import tell_gap
+from memedit.editors.prompting.gaps import compare_lengths, tell_gap
 from memedit.editors.prompting.judging import choose, goes_by_day, judge
 from memedit.editors.prompting.leaning import Leaning, asks_yes_or_no
+from memedit.editors.prompting.negations import denies_premise
 from memedit.editors.prompting.notes import (
     WORDINGS,
     Room,
@@ -316,7 +317,11 @@ class Note:
         chosen = self._choose(row, lm)
         hits = [hit for hit, _ in chosen]
         lines = [deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
-        answers = self._objects(row) or self._refute(row, hits, chosen[0][1])
+        answers = (
+            self._objects(row)
+            or self._refute(row, hits, chosen[0][1])
+            or self._deny_premise(row, lm)
+        )
         sure = replace(row, keeps=values_of(hits), answers=answers, rewritten=True)
         if row.turn is None:
             before, query = split_at_view(row, hits[0])
@@ -360,6 +365,14 @@ class Note:
         denied = self._may_say_fact(row, fact) and find_former_of(row, hit)
         return (f"No. {fact}",) if denied else ()
 
+    def _deny_premise(self, row: Row, told: Sequence[tuple[Hit, str]]) -> tuple[str, ...]:
+        """The fact that denies what a row takes for granted. A small base answers what is asked of
+        what is no more."""
+        free = self._is_judged(row) and not row.decision.read_as and not find_options(row.words)
+        if not free or is_formed(find_sentences(row.words)):
+            return ()
+        return tuple(fact for _, fact in told if denies_premise(row.words, fact))[:1]
+
     def _may_say_fact(self, row: Row, fact: str) -> bool:
         """Whether a yes or a no with a fact behind it answers a row: not "yes or no only"."""
         plain = self._is_judged(row) and asks_yes_or_no(row) and "\n" not in fact
@@ -382,6 +395,9 @@ class Note:
 
 
 def _tell_gaps(row: Row, facts: Sequence[str]) -> list[str]:
-    """How long it is between the moments that a question for a yes or a no names."""
-    gap = tell_gap(row.words, facts) if facts and asks_yes_or_no(row) else ""
+    """How long it is between the moments that a question for a yes or a no names, and whether that
+    is more than a fact says."""
+    if not facts or not asks_yes_or_no(row):
+        return []
+    gap = tell_gap(row.words, facts) or compare_lengths(row.words, facts)
     return [gap] if gap else []

@@ -17,6 +17,7 @@ from memedit.memory import EditMemory, MemoryView
 from memedit.model.companions import add_companions, leave_out_secrets
 from memedit.model.former import add_former
 from memedit.model.house import MOST_EDITS, House, read_vocabulary
+from memedit.model.insisting import heed_former_values
 from memedit.model.judging import Judge
 from memedit.model.moved import decide_on_moves
 from memedit.model.newest import keep_newest
@@ -120,8 +121,9 @@ class Decider(Judge):
             return self._ask_scope(texts, namespace, moment, store)
 
         # In this order: readings find edits; a time may put others in their place, or name a day of
-        # an edit's own, or a move tell where something is; the base may say otherwise; of what is
-        # left the newer stands, and only then are values and passages put beside it.
+        # an edit's own, or a move tell where something is; who names what was so before asks for
+        # it; of the rest the base may say otherwise; of what is left the newer stands, and only
+        # then are values and passages put beside it.
         house = self._recall_house(namespace, store)
         decisions = decide_again(queries, decisions, house, ask)
         # "She paid less yesterday, look again": yesterday is not when it is to be so.
@@ -133,6 +135,10 @@ class Decider(Judge):
             found = decide_on_days(queries, found, house.spans, moment, store, ask)
         if house.moves:
             found = decide_on_moves(queries, found, house.moves, ask)
+        found = [
+            heed_former_values(query, each, store, each.as_of or moment)
+            for query, each in zip(queries, found, strict=True)
+        ]
         if look is not None:
             found = look(queries, found, house.name)
         plain = (

@@ -31,23 +31,28 @@ def add_former(
     database is away; and a database in RAM does not survive that a reader is interrupted."""
     if not decision.bearing or decision.named:  # of another time, what was is what is asked
         return decision
-    moment = as_of or datetime.now(UTC)
-    own = isinstance(store, EditMemory) and store.path is not None and len(store) <= MOST_EDITS
 
     def add(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
-        return tuple(_add(hit, store if own else None, moment) for hit in hits)
+        return tuple(
+            replace(hit, former=former) if (former := find_values(hit, store, as_of)) else hit
+            for hit in hits
+        )
 
     return replace(decision, hits=add(decision.hits), informs=add(decision.informs))
 
 
-def _add(hit: Hit, store: EditMemory | MemoryView | None, moment: datetime) -> Hit:
+def find_values(
+    hit: Hit, store: EditMemory | MemoryView, as_of: datetime | None
+) -> tuple[str, ...]:
+    """The values that a hit's slot had before, as :func:`add_former` says; () of what has several
+    at once, and of a document."""
     edit = hit.record.edit
     if edit.multiple or hit.passage is not None:
-        return hit
-    older = None if store is None else store.before(hit.record, moment)
+        return ()
+    own = isinstance(store, EditMemory) and store.path is not None and len(store) <= MOST_EDITS
+    older = store.before(hit.record, as_of or datetime.now(UTC)) if own else None
     values = (edit.target_true, "" if older is None else _find_value(older.edit, edit))
-    former = tuple(value for value in dict.fromkeys(values) if value)
-    return replace(hit, former=former) if former else hit
+    return tuple(value for value in dict.fromkeys(values) if value)
 
 
 def _find_value(older: Edit, edit: Edit) -> str:

@@ -29,6 +29,16 @@ _FILLING = frozenset(
 )
 _FEWEST = 2
 """Telling words that a question and a sentence must share."""
+_OVER = re.compile(r"\b(?:no longer|not\b[^.;]{1,60}\bany ?(?:more|longer))\b", re.IGNORECASE)
+_PREMISE = re.compile(
+    r"(?:(?:hi|hello|hey|so|ok|well)\b,? )?(?:since|because|as|now that|given that|seeing that) "
+    r"(?P<said>[^,;.!?\n]{8,160}), (?=\w)",
+    re.IGNORECASE,
+)
+_ASKER = re.compile(r"\b(?:i|we|my|our|me|us)\b", re.IGNORECASE)
+_MOST_FACT = 200
+_SHARE = 2 / 3
+"""Of the telling words of what is so no longer those that a premise has."""
 
 
 def is_denied(question: str, fact: str) -> bool:
@@ -54,3 +64,21 @@ def is_denied(question: str, fact: str) -> bool:
 def _tell(text: str) -> set[str]:
     """Stems of the words of a text that tell something."""
     return {stem_of(word) for word in fold_words(text) if word not in SMALL | _FILLING}
+
+
+def denies_premise(words: str, fact: str) -> bool:
+    """Whether a fact says that what words take for granted is so no longer: "As the conductors sell
+    tickets on the train, do they take cards?".
+
+    Args:
+        words: A user's.
+        fact: One sentence; of more, more is to be told than no.
+    """
+    premise = _PREMISE.match(words.strip())
+    if premise is None or _ASKER.search(premise["said"]) or _NEGATION.search(premise["said"]):
+        return False
+    if len(fact) > _MOST_FACT or not _OVER.search(fact) or len(find_sentence_starts(fact)) > 1:
+        return False
+    told = _tell(_OVER.sub(" ", fact))
+    shared = told & _tell(premise["said"])
+    return len(shared) > _FEWEST and len(shared) >= _SHARE * len(told)

@@ -50,6 +50,9 @@ _NO = re.compile(
 )
 _NEGATED = re.compile(r"\b(?:not|no|never|cannot|cant|isnt|wont|doesnt|dont|didnt|longer)\b")
 
+_FEWEST = 3
+"""Letters of a word that has a plural."""
+
 Polarity = Literal["yes", "no"]
 
 
@@ -60,6 +63,7 @@ def make_canonical(text: str) -> str:
     ``"9210"``; ``"2 to 7 p.m."`` -> ``"14:00 19:00"``; ``"January 31st"`` -> ``"31 january"``;
     ``"45-min"`` -> ``"45 minute"``; ``"Thursdays"`` -> ``"thursday"``.
     """
+    text = re.sub(r"(?<=[a-z0-9] )A\b(?!['’])", "lettera", text)  # "coach A": no article
     text = text.casefold().replace("\u00a0", " ").replace("\u202f", " ")
     text = re.sub(r"[’‘']", "", text)
     text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text)
@@ -117,7 +121,8 @@ def _dates(text: str) -> str:
 
 
 def says(answer: str, alternatives: Iterable[str]) -> bool:
-    """Whether the answer holds one of the alternatives as whole words.
+    """Whether the answer holds one of the alternatives as whole words, the last one also in its
+    plural or as an owner: "the airline's confirmation".
 
     One of up to two letters with a capital ("Go", "O") is looked for as it is written.
     """
@@ -129,7 +134,10 @@ def _holds(answer: str, own: str, wanted: str) -> bool:
     if len(wanted) <= 2 and any(c.isupper() for c in wanted):
         return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", answer) is not None
     value = make_canonical(wanted)
-    return bool(value) and f" {value} " in own
+    if not value:
+        return False
+    plural = value[-1].isalpha() and len(value.rpartition(" ")[2]) >= _FEWEST
+    return f" {value} " in own or (plural and f" {value}s " in own)
 
 
 def says_all(answer: str, groups: Iterable[Sequence[str]]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memedit.core.types import Edit
-from memedit.editors.prompting.negations import is_denied
+from memedit.editors.prompting.negations import denies_premise, is_denied
 from memedit.editors.prompting.verdicts import verdict
 
 TOKENS = "Access tokens expire after 180 days and can be renewed once. Deploy tokens never expire."
@@ -51,3 +51,28 @@ def test_numerals_are_compared_as_digits() -> None:
     edit = Edit("The notice period of a membership at Loft Nine is", "three weeks", "Loft Nine")
     asked = "Is the notice period of a membership at Loft Nine"
     assert [verdict(f"{asked} {weeks} weeks?", edit) for weeks in ("3", "four")] == ["Yes", "No"]
+
+
+TICKETS = "Tickets are no longer sold on board Larkmoor trains."
+
+
+@pytest.mark.parametrize("words", [
+    "As the conductors sell tickets on board the Larkmoor trains, do they take cards?",
+    "hi, since tickets are sold on board larkmoor trains, which coach do I go to?",
+])  # fmt: skip
+def test_a_premise_that_is_so_no_longer(words: str) -> None:
+    assert denies_premise(words, TICKETS)
+
+
+@pytest.mark.parametrize(("words", "fact"), [
+    ("Where are tickets sold on board Larkmoor trains?", TICKETS),  # no premise
+    ("As the conductors sell tea on board the trains, do they take cards?", TICKETS),
+    ("As I buy my tickets on board Larkmoor trains, do they take cards?", TICKETS),  # the asker's
+    ("As tickets are not sold on board Larkmoor trains, where do I go?", TICKETS),  # he knows
+    ("As tickets are sold on board Larkmoor trains, do they take cards?",
+     "Tickets are sold on board Larkmoor trains."),
+    ("As tickets are sold on board Larkmoor trains, do they take cards?",
+     f"{TICKETS} They are sold at the counter."),  # more is to be told
+])  # fmt: skip
+def test_what_a_fact_does_not_deny(words: str, fact: str) -> None:
+    assert not denies_premise(words, fact)

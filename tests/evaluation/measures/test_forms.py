@@ -10,6 +10,19 @@ from memedit.evaluation.measures.judging import Wanted
 from memedit.evaluation.measures.saying import agrees, asserts, find_polarity, make_canonical, says
 
 
+def test_a_word_may_stand_in_its_plural_or_own_something() -> None:
+    assert says("The Otters are her new group.", ["Otter"])
+    assert says("Send the airline's confirmation.", ["airline"])
+    assert not says("Otterton is her new group.", ["Otter"])
+    assert not says("It costs 9 pounds.", ["9 po"])
+
+
+def test_a_letter_that_names_something_is_no_article() -> None:
+    assert not asserts("You get on the train in coach C.", ["coach A"])
+    assert asserts("You get on the train in coach A.", ["coach A"])
+    assert says("A coach is a bus.", ["coach is bus"])
+
+
 @pytest.mark.parametrize(
     ("text", "form"),
     [
