@@ -33,6 +33,7 @@ from memedit.editors.prompting.former import confirms, find_former, find_suppose
 from memedit.editors.prompting.formulas import work_out_formula
 from memedit.editors.prompting.gaps import tell_gap
 from memedit.editors.prompting.judging import goes_by_day
+from memedit.editors.prompting.negations import denies_premise
 from memedit.editors.prompting.notes import single_value_of
 from memedit.editors.prompting.polar import drop_order, is_polar
 from memedit.editors.prompting.reasoning import find_conclusion, find_result
@@ -147,7 +148,13 @@ def left_out(text: str) -> object:
 
 
 def reckoned(text: str) -> object:
-    return work_out_formula("2 * 12", text, text), work_out_formula(text, "12", "2")
+    free = f"up to 6 {text[:900]} free, further {text[:900]} 4"
+    return (
+        work_out_formula("2 * 12", text, text), work_out_formula(text, "12", "2"),
+        work_out_formula("9 * 4", free, "9"), work_out_formula("9 * 4", f"{text}6 free", "9 x"),
+        work_out_formula("60 * (1 - 35 / 100)", f"gets {text} 35% back", "60"),
+        denies_premise(f"As {text[:159]}, is it?", f"{text[:150]} is no longer x"),
+    )  # fmt: skip
 
 
 def pasted(text: str) -> object:

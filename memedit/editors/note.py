@@ -31,7 +31,7 @@ from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.choices import find_options
 from memedit.editors.prompting.choosing import is_able
-from memedit.editors.prompting.elapsing import work_out_times
+from memedit.editors.prompting.elapsing import find_end, work_out_times
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
 from memedit.editors.prompting.gaps import compare_lengths, tell_gap
 from memedit.editors.prompting.judging import choose, goes_by_day, judge
@@ -320,7 +320,7 @@ class Note:
         answers = (
             self._objects(row)
             or self._refute(row, hits, chosen[0][1])
-            or self._deny_premise(row, lm)
+            or self._deny_premise(row, chosen)
         )
         sure = replace(row, keeps=values_of(hits), answers=answers, rewritten=True)
         if row.turn is None:
@@ -340,7 +340,9 @@ class Note:
             # What came out is said, not the fact's own value.
             plain = asks_once(row.words) and not is_formed(find_sentences(row.words))
             told = find_told(worked) if plain else ""
-            sure = replace(sure, answers=(told,) if told else (), leans=(), swaps=())
+            end = find_end(worked) if plain and not told else ""
+            leans = ((end, self.lean),) if end and self.lean else ()
+            sure = replace(sure, answers=(told,) if told else (), leans=leans, swaps=())
             note += f"\n- Worked out: {worked}"
         if row.decision.read_as:
             note += _OWN_LANGUAGE

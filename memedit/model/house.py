@@ -36,6 +36,9 @@ _NAME = re.compile(
     r"[^\W\d_a-z][\w'’-]*(?: (?:& |of |the |and )?[^\W\d_a-z][\w'’-]*| \d{1,4}[A-Z]?\b)*"
 )
 """A name, also one with a number: "Ward 7B"."""
+_IT = re.compile(r"\b(?:that|this|it|they|them|one|those|these)\b(?! (?:one|is a|was a)\b)", re.I)
+_MOST_SHORT, _MOST_NAMES = 20, 3
+"""Words of a turn that takes its thing from the one before, and names that are tried."""
 _NUMBERED = re.compile(r"^[ \t]*(?:\d{1,3}[.)]|[-*•–#]+)[ \t]+", re.MULTILINE)
 WORD = re.compile(r"[^\W\d_]+")
 _SHORT = {
@@ -144,6 +147,26 @@ def put_in_house_name(turn: str, house: House) -> str:
         return ""
     body = turn.rstrip(" ?.!")
     return f"{body} at {house.name}{turn[len(body) :]}"
+
+
+def put_names_for_it(turn: str, earlier: str, house: House) -> tuple[str, ...]:
+    """A turn with a name in the place of its "it" or "that": each of those that the reply before it
+    names, an edit knows, and are not the assistant's own: "There is the Moorcard." — "What would
+    that cost me?"."""
+    word = _IT.search(turn)
+    if word is None or len(words_of(turn)) > _MOST_SHORT:
+        return ()
+    said, own = earlier.rpartition("\n")[2], frozenset(WORD.findall(house.name))
+    starts = frozenset(find_sentence_starts(said))
+    found = dict.fromkeys(
+        f"{'the ' if said[: match.start()].endswith('the ') else ''}{match[0]}"
+        for match in _NAME.finditer(said)
+        if all(w in house.names and w not in own for w in WORD.findall(match[0]))
+        and (match.start() not in starts or " " in match[0])
+    )
+    return tuple(f"{turn[: word.start()]}{name}{turn[word.end() :]}" for name in found)[
+        :_MOST_NAMES
+    ]
 
 
 def read_end_in_house_name(text: str, house: House) -> str:

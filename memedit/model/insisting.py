@@ -17,8 +17,9 @@ from memedit.memory import EditMemory, MemoryView
 from memedit.model.former import find_values
 from memedit.model.joining import SURE, rate_surest
 
-_NEAR = 0.03
-"""Probability from which an edit that did not fire may be the one that is asked about."""
+_NEAR, _NEARER = 0.03, 0.2
+"""Probability from which an edit that did not fire may be the one that is asked about; and where
+the reply before the turn named the value, as a base says what it has known for long."""
 CERTAIN = 0.97
 """Probability of an edit whose former value is named: the base is not asked about it."""
 
@@ -37,12 +38,17 @@ def heed_former_values(
     """
     if decision.named or decision.disagrees:  # of another time, what was is what is asked
         return decision
-    turn = str(query)[getattr(query, "last", 0) :]
+    last = getattr(query, "last", 0)
+    turn, said = str(query)[last:], str(query)[:last].rstrip("\n").rpartition("\n")[2]
+    sure = rate_surest(decision) >= SURE
 
     def insists(hit: Hit) -> bool:
-        if (hit.bearing or 0.0) >= CERTAIN:
+        chance, edit = max(hit.score or 0.0, hit.bearing or 0.0), hit.record.edit
+        if chance >= CERTAIN or chance < _NEAR:
             return False
-        return bool(find_former(turn, hit.record.edit, find_values(hit, store, as_of)))
+        values = find_values(hit, store, as_of)
+        stale = not sure and chance >= _NEARER
+        return bool(find_former(turn, edit, values) or (stale and find_former(said, edit, values)))
 
     def raise_hit(hit: Hit) -> Hit:
         return replace(hit, bearing=CERTAIN) if insists(hit) else hit
@@ -52,10 +58,7 @@ def heed_former_values(
     near = [
         replace(hit, role="informs", bearing=CERTAIN)
         for hit in decision.candidates
-        if rate_surest(decision) < SURE
-        and hit.record.id not in fired
-        and max(hit.score or 0.0, hit.bearing or 0.0) >= _NEAR
-        and insists(hit)
+        if not sure and hit.record.id not in fired and insists(hit)
     ]
     if (hits, informs) == (decision.hits, decision.informs) and not near:
         return decision

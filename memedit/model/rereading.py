@@ -27,6 +27,7 @@ from memedit.model.house import (
     WORD,
     House,
     put_in_house_name,
+    put_names_for_it,
     read_end_in_house_name,
     respell,
     stem_words,
@@ -56,6 +57,7 @@ class Readings:
         homed: For each of them it in the assistant's own name; "" where it has that, or another.
         pieces: What it asks piece by piece.
         filled: The question before it, and what it is when it takes its words from that one.
+        named: It with what the reply before it names in the place of "it".
         shaped: All of it, asked in another shape.
         doubted: What it asks once more: the question before it, and what was answered.
         turn: Its own words.
@@ -67,6 +69,7 @@ class Readings:
     homed: tuple[str, ...] = ()
     pieces: Pieces = Pieces()
     filled: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     shaped: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
     turn: str = ""
@@ -75,7 +78,7 @@ class Readings:
     def texts(self) -> tuple[str, ...]:
         return (
             *self.spelt, *self.housed, *self.parts, *filter(None, self.homed),
-            *self.pieces.texts, *self.filled, *self.shaped, *self.doubted,
+            *self.pieces.texts, *self.filled, *self.named, *self.shaped, *self.doubted,
         )  # fmt: skip
 
 
@@ -104,9 +107,10 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
     filled: tuple[str, ...] = ()
     if wholes := fill_in(spelt, earlier):
         filled = (find_last_question(earlier), *wholes)
+    named = put_names_for_it(turn, earlier, house) if faint and earlier else ()
     if decision.bearing:
         # What is found in spite of a slip is found for sure, and in its role, without it.
-        return Readings(spelt=whole(spelt), pieces=pieces, filled=filled, turn=turn)
+        return Readings(spelt=whole(spelt), pieces=pieces, filled=filled, named=named, turn=turn)
     parts = parts_of(turn)
     homed = tuple(put_in_house_name(part, house) for part in parts)
     end = "" if earlier else read_end_in_house_name(turn, house)
@@ -114,7 +118,7 @@ def read_again(query: str, decision: Decision, house: House) -> Readings:
         return Readings(housed=whole(end), parts=parts, homed=homed)
     housed = (*whole(put_in_house_name(spelt, house)), *whole(end))
     shaped = tuple(Conversation(earlier, text) for text in reshape(spelt))
-    return Readings(whole(spelt), housed, parts, homed, pieces, filled, shaped, turn=turn)
+    return Readings(whole(spelt), housed, parts, homed, pieces, filled, named, shaped, turn=turn)
 
 
 def drop_now(turn: str) -> str:
@@ -158,7 +162,9 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
         for texts in (readings.spelt, readings.housed, readings.parts, readings.homed)
     )
     pieces = [next(each) for _ in readings.pieces.texts]
-    filled, shaped = ([next(each) for _ in texts] for texts in (readings.filled, readings.shaped))
+    filled, named, shaped = (
+        [next(each) for _ in texts] for texts in (readings.filled, readings.named, readings.shaped)
+    )
     parts = [
         own_name if not part.bearing and rate_surest(own_name) >= SURE else part
         for part, own_name in zip(parts, homed, strict=True)
@@ -168,7 +174,7 @@ def _join_readings(own: Decision, readings: Readings, found: Sequence[Decision])
         *_find_new(filled, readings.turn),
         *(
             d
-            for d in (*housed, *(d for d in shaped if _tells_hours(d, readings.turn)))
+            for d in (*housed, *named, *(d for d in shaped if _tells_hours(d, readings.turn)))
             if any((h.bearing or 0) >= SURE for h in d.bearing)
         ),
     ]

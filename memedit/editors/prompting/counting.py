@@ -32,8 +32,10 @@ _PRICED_OTHERWISE = re.compile(
     r"article|chapter|page|port|form|no\.?|number) [a-z]?-?\d+\b|"
     r"\b\d+ (?-i:(?:[A-Z]\w+ )+(?:Street|Road|Lane|Avenue|Square|Way|Close))\b|"
     r"\b\d{1,2}[- ]years?[- ]olds?\b|\baged? (?:of )?\d{1,2}\b|"
-    r"\b(?:under|over|up to|below|from) (?:the age of )?\d{1,2}\b(?=[^.?!\d]{0,24}\b(?:free|"
-    r"travel|pay|half|years))|\b(?:children|kids|those) (?:under|below|over|up to) \d{1,2}\b|"
+    r"\b(?:under|over|up to|below|from) (?:the age of )?\d{1,2}\b"
+    r"(?! (?!(?:years|travels|pays|goes|is|eats|rides)\b)[a-z]+s\b)"
+    r"(?=[^.?!\d]{0,24}\b(?:free|travel|pay|half|years))|"
+    r"\b(?:children|kids|those) (?:under|below|over|up to) \d{1,2}\b|"
     r"\b(?:son|daughter|kid|boy|girl|he|she|i|mother|father|kids are|children are)"
     r"(?:['’]s| is| am|['’]m)? \d{1,2}(?: and \d{1,2})?\b(?! (?:[a-z]+ )?(?:tickets?|of|nights?|"
     r"days?|times|people))|\b\d{1,2}(?:st|nd|rd|th)\b",

@@ -48,8 +48,9 @@ _VAGUE = re.compile(
 )
 """What is no span of so many, or of which nobody knows from which end it counts."""
 _WHEN = re.compile(
-    r"\b(?:when|until|till|what time|(?:what|which) (?:date|day|month|year)|(?:last|latest|final|"
-    r"first|earliest) (?:day|date|moment|minute|time)|at the latest|the earliest|deadline|"
+    r"\b(?:when|until|till|(?:what|which) (?:time|o['’]?clock|date|day|month|year)|"
+    r"(?:last|latest|final|first|earliest) (?:day|date|moment|minute|time)|"
+    r"at the latest|the earliest|deadline|"
     r"by (?:what|which)|how (?:late|early|soon))\b",
     re.IGNORECASE,
 )
@@ -97,6 +98,7 @@ _ASKS_MORE = re.compile(r"\b(?:takes?|week|month|year)\b", re.IGNORECASE)
 """In what asks how long more or less is than from one time to another."""
 _EVENING = 16 * 60
 """From when on what ends in the morning ends on the day after."""
+_END_OF = re.compile(r" (?:after|before|from) .{1,30} (?:is|ends? on) (?P<end>\d[\w: ]{1,30})\.$")
 _MOST = 400
 """Characters of a request, and of a fact: what is longer says more than one thing."""
 
@@ -128,6 +130,12 @@ def work_out_times(words: str, facts: Sequence[str]) -> str:
 def asks_when(words: str) -> bool:
     """Whether words ask for a day or a time."""
     return bool(_WHEN.search(words) or _LATEST.search(words))
+
+
+def find_end(line: str) -> str:
+    """The day or the time that a line of :func:`work_out_times` comes to; "": it is another one."""
+    found = _END_OF.search(line)
+    return found["end"] if found else ""
 
 
 def _tell_one(lines: Iterator[str]) -> str:

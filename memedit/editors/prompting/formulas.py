@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal, DivisionByZero, InvalidOperation
 
+from memedit.editors.prompting.allowances import count_the_free, take_what_is_paid_back
 from memedit.editors.prompting.counting import (
     YEARS,
     count_heads,
@@ -135,6 +136,8 @@ def work_out_formula(line: str, facts: str, words: str) -> str:
         return ""
     formula = " ".join(found["formula"].split())
     formula = _THOUSANDS.sub(lambda number: number[0].replace(",", ""), formula)
+    plain = write_digits(facts)
+    formula = take_what_is_paid_back(count_the_free(formula, plain, words), plain, words)
     named = _UNIT.match(found["unit"] or "")
     unit = (named and named["unit"]) or ""
     value, used = _compute(formula)

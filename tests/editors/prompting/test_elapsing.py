@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.editors.prompting.elapsing import work_out_times
+from memedit.editors.prompting.elapsing import find_end, work_out_times
 
 LOAN = "The loan period for books is 26 days."
 LEASE = "A lease with Velomund runs for 40 months."
@@ -153,3 +153,19 @@ def test_what_comes_out_is_told(words: str, facts: list[str], line: str) -> None
 )  # fmt: skip
 def test_what_is_not_plain_is_left_alone(words: str, facts: list[str]) -> None:
     assert work_out_times(words, facts) == ""
+
+
+@pytest.mark.parametrize(("line", "end"), [
+    ("6 days after 10 June is 16 June.", "16 June"), ("1 hour before 8 pm is 7 pm.", "7 pm"),
+    ("6 months from 1 March end on 31 August.", "31 August"),
+    ("From 7:00 to 9:00 it is 2 hours.", ""), ("3 * 14 = 42. Result: 42", ""), ("", ""),
+])  # fmt: skip
+def test_what_a_line_comes_to(line: str, end: str) -> None:
+    assert find_end(line) == end
+
+
+def test_a_clock_is_asked_for_in_other_words() -> None:
+    asked = "The job started at 09:10. At what o'clock will it be cut off?"
+    assert work_out_times(asked, ["Jobs time out after 55 minutes."]) == (
+        "55 minutes after 09:10 is 10:05."
+    )

@@ -26,6 +26,7 @@ RATE = "Hiring a bike costs £14 per day."
         ("How old did the firm turn in 1979?", False),
         ("sun cream is 50 pounds, whats the price for me with the staff discount", True),
         ("2 bikes there and back, how much is that?", True),
+        ("I know 9 of its streets. How many does the town still have in store for me?", True),
     ],
 )
 def test_a_sum_or_a_difference_is_asked_for(words: str, asked: bool) -> None:
