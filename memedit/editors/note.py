@@ -33,7 +33,7 @@ from memedit.editors.prompting.choices import find_options
 from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.elapsing import find_end, work_out_times
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
-from memedit.editors.prompting.gaps import compare_lengths, tell_gap
+from memedit.editors.prompting.gaps import tell_gap
 from memedit.editors.prompting.judging import choose, goes_by_day, judge
 from memedit.editors.prompting.leaning import Leaning, asks_yes_or_no
 from memedit.editors.prompting.negations import denies_premise
@@ -53,6 +53,7 @@ from memedit.editors.prompting.premises import (
     find_former_of,
     find_said,
     give_verdict,
+    goes_by_former,
     is_refuted,
 )
 from memedit.editors.prompting.reasoning import (
@@ -74,6 +75,7 @@ from memedit.editors.prompting.reckoning import (
 from memedit.editors.prompting.supposing import judge_supposed
 from memedit.editors.prompting.timesums import may_be_dated
 from memedit.editors.prompting.verdicts import verdict_of
+from memedit.editors.prompting.weighing import weigh_amounts
 
 PLACES = ("before", "after", "reply")
 _MOST_RATES = 3
@@ -209,6 +211,9 @@ class Note:
         thoughts = think_through([self._tell(asked[at], lm) for at in left], batch)
         for at, verdict in zip(left, thoughts, strict=True):
             verdicts[at] = verdict
+        for at, row in enumerate(asked):
+            if goes_by_former(row, bearing_on(row, self.name)[0]):
+                verdicts[at] = "No"
         for n, verdict in zip(open_ones, verdicts, strict=True):
             told[n] = replace(told[n], opens=self._leaning.weigh(rows[n], verdict))
             if verdict == "No" and (denied := self._deny(rows[n], lm)):
@@ -397,9 +402,9 @@ class Note:
 
 
 def _tell_gaps(row: Row, facts: Sequence[str]) -> list[str]:
-    """How long it is between the moments that a question for a yes or a no names, and whether that
-    is more than a fact says."""
+    """How long it is between the moments that a question for a yes or a no names, or which of its
+    amounts and those of the facts is more."""
     if not facts or not asks_yes_or_no(row):
         return []
-    gap = tell_gap(row.words, facts) or compare_lengths(row.words, facts)
+    gap = tell_gap(row.words, facts) or weigh_amounts(row.words, facts)
     return [gap] if gap else []

@@ -157,6 +157,7 @@ def put_names_for_it(turn: str, earlier: str, house: House) -> tuple[str, ...]:
     if word is None or len(words_of(turn)) > _MOST_SHORT:
         return ()
     said, own = earlier.rpartition("\n")[2], frozenset(WORD.findall(house.name))
+    said = said.replace(house.name, "it") if house.name else said
     starts = frozenset(find_sentence_starts(said))
     found = dict.fromkeys(
         f"{'the ' if said[: match.start()].endswith('the ') else ''}{match[0]}"

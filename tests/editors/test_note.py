@@ -160,6 +160,19 @@ def test_a_premise_that_is_so_no_longer_is_corrected(turn: Turn) -> None:
     assert given.prompt.endswith("Since our refund window is still 45 days, is day 38 too late?")
 
 
+def test_who_asks_about_what_is_no_more_is_told_so(turn: Turn) -> None:
+    """The fault: "use the label `windows`", said the base."""
+    runners = hit(Edit.from_statement("Norby CI no longer offers Windows runners"))
+    asked = "Since Norby CI offers Windows runners, which label do I take?"
+    assert told(row(asked, [runners], turn)).answers == (
+        "Norby CI no longer offers Windows runners.",
+    )
+    assert not told(
+        row("Which label do Windows runners of Norby CI have?", [runners], turn)
+    ).answers
+    assert not told(row(f"{asked} Reply in French.", [runners], turn)).answers
+
+
 def test_who_supposes_another_amount_is_told_no_and_the_fact(turn: Turn) -> None:
     """The fault: "No, a pot of tea is still £2.80, right?", said the base."""
     tea = hit(Edit.from_statement("A pot of tea now costs £3.10"))

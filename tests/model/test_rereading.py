@@ -14,7 +14,13 @@ from memedit.memory import EditMemory
 from memedit.model import deciding
 from memedit.model.deciding import Decider
 from memedit.model.ellipsis import fill_in
-from memedit.model.house import House, put_in_house_name, read_end_in_house_name, respell
+from memedit.model.house import (
+    House,
+    put_in_house_name,
+    put_names_for_it,
+    read_end_in_house_name,
+    respell,
+)
 from memedit.model.rereading import drop_now, read_again
 
 EDITS = (
@@ -48,6 +54,22 @@ def test_a_house_has_the_name_that_most_edits_name() -> None:
 ])  # fmt: skip
 def test_in_the_house(turn: str, read: str) -> None:
     assert put_in_house_name(turn, HOUSE) == read
+
+
+@pytest.mark.parametrize(("turn", "said", "read"), [
+    ("and what would that set me back?", "There is the API of Nordlicht, too.",
+     ("and what would the API set me back?",)),
+    ("who is it?", "We have a CTO and a CFO.", ("who is CTO?", "who is CFO?")),
+    ("and what would that set me back?", "There is Nordlicht.", ()),  # the assistant's own
+    ("and what would that set me back?", "There is the Moorcard.", ()),  # of which no edit tells
+    ("and what would Acme set me back?", "There is the API.", ()),  # it names its thing
+    ("that is " + "long " * 30, "There is the API.", ()),
+])  # fmt: skip
+def test_what_a_reply_names_stands_for_it(turn: str, said: str, read: tuple[str, ...]) -> None:
+    earlier = f"Do you have anything?\n{said}"
+    assert put_names_for_it(turn, earlier, HOUSE) == read
+    assert read_again(Conversation(earlier, turn), Decision(), HOUSE).named == read
+    assert read_again(turn, Decision(), HOUSE).named == ()  # nothing was said before
 
 
 @pytest.mark.parametrize(("text", "read"), [

@@ -41,6 +41,7 @@ _STEPS = (
     )),
     "Let's", "Let us", "Step", "First, we", "First, let",
     "The facts you", "No, the facts you", "Yes, the facts you", "The current facts",
+    "The current fact", "The fact you",
 )  # fmt: skip
 _WAY = re.compile(
     r"\b(?:determin\w*|calculat\w*|explain\w*|solv\w*|figure out|work out|steps?|why"

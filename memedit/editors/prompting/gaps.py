@@ -1,10 +1,9 @@
-"""How long it is between two moments that a request names, and which of two lengths is longer.
+"""How long it is between two days or two times that a request names.
 
 "Signed at 7 this morning, and now it's 14:00. Is it still valid?" under "The permit is valid for
 six hours": a base of 1.5B compares well, and counts badly. What lies between the only two days, or
 times of day, of a request is true whatever is asked; it stands beside the fact that counts in such
-units. So does whether the one length of time in a request ("24 days ago") is more than the one in
-the fact. English only.
+units. English only.
 """
 
 from __future__ import annotations
@@ -25,11 +24,6 @@ from memedit.editors.prompting.elapsing import tell_between
 from memedit.editors.prompting.wording import write_digits
 
 _SHORT = frozenset({"minute", "hour"})
-_DAYS = {
-    "minute": (1 / 1440, 1 / 1440), "hour": (1 / 24, 1 / 24), "day": (1, 1), "week": (7, 7),
-    "month": (28, 31), "year": (365, 366),
-}  # fmt: skip
-"""The fewest and the most days of a unit."""
 _OTHER_DAY = re.compile(
     r"\b(?:(?:day|night|evening|morning|week) before|yesterday|tomorrow|overnight|last night|"
     r"(?:next|following) (?:day|morning|night|evening)|mon|tues|wednes|thurs|fri|satur|sun)",
@@ -61,32 +55,6 @@ def tell_gap(words: str, facts: Sequence[str]) -> str:
     if len(clocks) == 2 and len(days) < 2 and units & _SHORT and not _OTHER_DAY.search(asked):
         return tell_between(*sorted(clocks, key=lambda clock: clock.minutes))
     return ""
-
-
-def compare_lengths(words: str, facts: Sequence[str]) -> str:
-    """Whether the only length of time that a request names is more or less than the only one that
-    the facts do: "24 days are more than 19 days."; "" where there are others, or both are the same.
-
-    Args:
-        words: A user's.
-        facts: What is told.
-    """
-    if len(words) > _MOST:
-        return ""
-    texts = (write_times(write_digits(text[:_MOST])) for text in (words, " ".join(facts)))
-    (own, theirs) = ([*find_spans(text)] for text in texts)
-    if len(own) != 1 or len(theirs) != 1:
-        return ""
-    [(least, most), (low, high)] = (_measure(span) for span in (own[0], theirs[0]))
-    word = "more" if least > high else "less" if most < low else ""
-    verb = "is" if own[0].number == 1 else "are"
-    return f"{own[0]} {verb} {word} than {theirs[0]}." if word else ""
-
-
-def _measure(span: Span) -> tuple[float, float]:
-    """The fewest and the most days of a length of time."""
-    short, long = _DAYS[span.unit]
-    return span.number * short, span.number * long
 
 
 def _tell_days(one: Day, other: Day) -> str:

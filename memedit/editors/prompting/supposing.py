@@ -197,7 +197,12 @@ def _find_supposed(words: str) -> str | None:
 def find_amounts(text: str) -> list[Amount]:
     """The amounts in a folded text, numerals in digits."""
     text = _WORKING.sub("", _HALF.sub(lambda found: f"{found['hour']}:30", text))
-    return [_read(found) for found in _AMOUNT.finditer(text)]
+    return [amount for amount, _ in locate_amounts(text)]
+
+
+def locate_amounts(text: str) -> list[tuple[Amount, tuple[int, int]]]:
+    """The amounts in a folded text as they are written there, and where each stands."""
+    return [(_read(found), found.span()) for found in _AMOUNT.finditer(text)]
 
 
 def _read(found: re.Match[str]) -> Amount:

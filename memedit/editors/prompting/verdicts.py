@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from memedit.core.opendays import judge_open_day
 from memedit.core.types import Edit, Hit
+from memedit.editors.prompting.bounds import judge_bound
 from memedit.editors.prompting.comparing import (
     DO,
     Pair,
@@ -89,8 +90,10 @@ def verdict_of(words: str, hits: Sequence[Hit]) -> Verdict | None:
 
 def _judge_told(words: str, fact: str) -> Verdict | None:
     """What a fact says to a question that supposes an amount, asks for a day on which something is
-    open, or whether a deadline is over."""
+    open, whether a deadline is over, or whether an amount keeps a bound."""
     if given := judge_supposed(words, fact) or judge_deadline(words, fact):
+        return given
+    if given := judge_bound(drop_order(words), fact):
         return given
     is_so = judge_open_day(drop_order(words), fact)
     return None if is_so is None else VERDICTS[not is_so]

@@ -145,7 +145,8 @@ def test_the_verdict_is_the_likelier_beginning(
     [(asked, facts, earlier)] = said
     assert asked == "My basket is 65 euros today. Will delivery be free?"
     assert earlier == "I'm back."
-    assert facts == ([FREE.statement] if judged else [])
+    weighed = "65 euros are less than 80 euros."
+    assert facts == ([FREE.statement, weighed] if judged else [])
     assert dict(told[0].opens)["No" if judged else "Yes"] == 8.0
 
 
@@ -153,7 +154,9 @@ def test_the_verdict_is_the_likelier_beginning(
     ("words", "verdict", "answers"),
     [
         ("£6 a month is robbery!! that is the price, right?", "No", ("No. It costs £4 a month.",)),
-        ("£6 a month is robbery!! that is the price, right?", "Yes", ()),
+        # What the base makes of it does not count, unless it may be asked whether it changed.
+        ("£6 a month is robbery!! that is the price, right?", "Yes", ("No. It costs £4 a month.",)),
+        ("£6 a month was robbery!! they changed the price, right?", "Yes", ()),
         ("£6 a month, that is the price? Yes or no only.", "No", ()),
         ("£3 a month is robbery!! that is the price, right?", "No", ()),
     ],

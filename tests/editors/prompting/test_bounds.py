@@ -1,0 +1,43 @@
+"""Whether an amount keeps a fact's bound."""
+
+from __future__ import annotations
+
+import pytest
+
+from memedit.editors.prompting.bounds import judge_bound
+from memedit.editors.prompting.comparing import Verdict
+
+REFUND = "A refund must be asked for within 19 days."
+
+
+@pytest.mark.parametrize(("words", "fact", "given"), [
+    ("I travelled 24 days ago. Am I still in time for a refund?", REFUND, "No"),
+    ("I travelled 12 days ago. Am I still in time for a refund?", REFUND, "Yes"),
+    ("We'd be there at 15:45, is check-in open by then?", "Check-in is from 15:30.", "Yes"),
+    ("Can a visitor stay until half past seven in the evening?", "Visiting time ends at 18:45.",
+     "No"),
+    ("I have had my licence for 1 year. Can I join?",
+     "It is open to anyone who has held a licence for at least two years.", "No"),
+    ("The plane goes at 14:00 and it is 13:00 now. Can I still check in?",
+     "Check-in closes 75 minutes before departure.", "No"),
+    ("I give up my flat on 1 March for 31 March. Is that enough warning?",
+     "The notice that a tenant must give to end a tenancy is six weeks.", "No"),
+    ("It was signed at 7:00 and it's 14:00 now. Still good?", "A permit is valid for six hours.",
+     "No"),
+])  # fmt: skip
+def test_a_bound_is_kept_or_not(words: str, fact: str, given: Verdict) -> None:
+    assert judge_bound(words, fact) == given
+
+
+@pytest.mark.parametrize(("words", "fact"), [
+    ("I travelled 24 days ago. Is it too late for a refund?", REFUND),  # a yes would be a no
+    ("I travelled 24 days ago. Don't I still get a refund?", REFUND),
+    ("I travelled 24 days ago. Where can I ask for a refund?", "Ask within 19 days or 2 months."),
+    ("Can my cat eat at 11 pm?", "No food may be given from 10 pm."),
+    ("Can I bring 3 dogs?", "Up to 2 cats may be brought."),
+    ("Can I come at 15:45?", "The shop is at Bay 15."),
+    ("It was 21 euros. Is that still so?", "It costs at most 27 euros."),  # of what was
+    ("Can I come 24 days later? " + "x" * 400, REFUND),
+])  # fmt: skip
+def test_what_is_asked_otherwise_is_the_bases_to_judge(words: str, fact: str) -> None:
+    assert judge_bound(words, fact) is None
