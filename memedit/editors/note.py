@@ -33,7 +33,6 @@ from memedit.editors.prompting.choices import find_options
 from memedit.editors.prompting.choosing import is_able
 from memedit.editors.prompting.elapsing import find_end, work_out_times
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
-from memedit.editors.prompting.gaps import tell_gap
 from memedit.editors.prompting.judging import choose, goes_by_day, judge
 from memedit.editors.prompting.leaning import Leaning, asks_yes_or_no
 from memedit.editors.prompting.negations import denies_premise
@@ -75,7 +74,6 @@ from memedit.editors.prompting.reckoning import (
 from memedit.editors.prompting.supposing import judge_supposed
 from memedit.editors.prompting.timesums import may_be_dated
 from memedit.editors.prompting.verdicts import verdict_of
-from memedit.editors.prompting.weighing import weigh_amounts
 
 PLACES = ("before", "after", "reply")
 _MOST_RATES = 3
@@ -236,8 +234,7 @@ class Note:
         if goes_by_day(row.words, head(row)):
             return []
         chosen = self._choose(row, lm)
-        facts = [deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
-        return [*facts, *_tell_gaps(row, facts)]
+        return [deny_former(row, hit, fact) for hit, fact in reversed(chosen)]
 
     def _reckon(self, told: list[Row], batch: Batch) -> None:
         """Have rows that ask for a sum or a difference worked out: their notes say it."""
@@ -340,7 +337,7 @@ class Note:
         if beside := self._choose_beside(row, lm, hits):
             sure = replace(sure, keeps=values_of([*hits, *(hit for hit, _ in beside)]))
             lines = [*(fact for _, fact in reversed(beside)), *lines]
-        note = write_note([*lines, *_tell_gaps(row, lines)], self._introduction)
+        note = write_note(lines, self._introduction)
         if worked:
             # What came out is said, not the fact's own value.
             plain = asks_once(row.words) and not is_formed(find_sentences(row.words))
@@ -399,12 +396,3 @@ class Note:
         if not alone or judges or row.target is not None or None in objects:
             return ()
         return tuple(dict.fromkeys(object.strip() for object in objects if object is not None))
-
-
-def _tell_gaps(row: Row, facts: Sequence[str]) -> list[str]:
-    """How long it is between the moments that a question for a yes or a no names, or which of its
-    amounts and those of the facts is more."""
-    if not facts or not asks_yes_or_no(row):
-        return []
-    gap = tell_gap(row.words, facts) or weigh_amounts(row.words, facts)
-    return [gap] if gap else []

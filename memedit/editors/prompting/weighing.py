@@ -1,9 +1,4 @@
-"""Which of two amounts is more: the one that a request names, and those of the facts.
-
-"We'd be there at 15:45, is check-in open?" under "Check-in is from 15:30": a base of 1.5B that is
-told besides that 15:45 is after 15:30 sees what follows; by itself it does not compare well. What
-is told is true whatever is asked. English only.
-"""
+"""Which of two amounts is more: the one that a request names, and the one of a fact."""
 
 from __future__ import annotations
 
@@ -14,39 +9,9 @@ from memedit.editors.prompting.supposing import Amount, find_amounts
 from memedit.editors.prompting.wording import SMALL, form_of, write_digits
 
 _LATE = re.compile(r"\b(?:evening|tonight|afternoon|night)\b", re.IGNORECASE)
-_NOON, _DAWN, _DAY = 12 * 60, 8 * 60, 86_400
-_TIMES = {
-    1: "second", 60: "minute", 3600: "hour", _DAY: "day", 7 * _DAY: "week",
-    365 / 12 * _DAY: "month", 365 * _DAY: "year",
-}  # fmt: skip
-_NAMES = {
-    "euro": "euros", "pound": "pounds", "dollar": "dollars", "percent": "percent", "data": "GB",
-    "mass": "kg", "way": "km", "miles": "miles", "heat": "degrees",
-}  # fmt: skip
+_NOON, _DAWN = 12 * 60, 8 * 60
 _VAGUE = 0.04
 """Share by which a month may be longer or shorter than it is taken for."""
-_MOST, _MOST_TOLD = 1_200, 2
-
-
-def weigh_amounts(words: str, facts: Sequence[str]) -> str:
-    """Whether the only amount of its kind that a request names is more or less than those of the
-    facts: "24 days are more than 19 days."; "" where there is none, there are others, or nobody
-    knows.
-
-    Args:
-        words: A user's.
-        facts: What is told, the best last.
-    """
-    if len(words) > _MOST:
-        return ""
-    asked, told = (fold(text[:_MOST]) for text in (words, " ".join(facts)))
-    late = _LATE.search(asked) is not None
-    lines = (
-        _tell(_set_late(own, others, late=late), others)
-        for own, others in _find_alike(asked, told)
-        if len(others) <= _MOST_TOLD
-    )
-    return " ".join(filter(None, lines))
 
 
 def pick_alike(asked: str, told: str) -> list[tuple[Amount, Amount]]:
@@ -95,25 +60,3 @@ def _set_late(amount: Amount, others: Sequence[Amount], *, late: bool) -> Amount
         return Amount("clock", amount.size + _NOON)
     doubtful = amount.size < _DAWN and any(each.size >= _NOON for each in others)
     return None if doubtful else amount
-
-
-def _tell(own: Amount | None, others: Sequence[Amount]) -> str:
-    if own is None:
-        return ""
-    more, less = ("after", "before") if own.kind == "clock" else ("more than", "less than")
-    parts = []
-    for other in dict.fromkeys(others):
-        if not (more_of_it := compare(own, other)):
-            return ""
-        parts.append(f"{more if more_of_it > 0 else less} {_write(other)}")
-    verb = "is" if own.kind == "clock" or own.size == own.unit else "are"
-    return f"{_write(own)} {verb} {' and '.join(parts)}."
-
-
-def _write(amount: Amount) -> str:
-    if amount.kind == "clock":
-        return f"{int(amount.size) // 60}:{int(amount.size) % 60:02}"
-    number = f"{amount.size / amount.unit:g}"
-    if amount.kind == "time":
-        return f"{number} {_TIMES[amount.unit]}{'' if number == '1' else 's'}"
-    return f"{amount.size:g} {_NAMES.get(amount.kind, amount.behind)}"

@@ -145,8 +145,7 @@ def test_the_verdict_is_the_likelier_beginning(
     [(asked, facts, earlier)] = said
     assert asked == "My basket is 65 euros today. Will delivery be free?"
     assert earlier == "I'm back."
-    weighed = "65 euros are less than 80 euros."
-    assert facts == ([FREE.statement, weighed] if judged else [])
+    assert facts == ([FREE.statement] if judged else [])
     assert dict(told[0].opens)["No" if judged else "Yes"] == 8.0
 
 
