@@ -30,6 +30,13 @@ _RELATIVE = re.compile(
 )
 _COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
 _DAYS = {"year": 365.2425, "month": 30.44, "week": 7, "day": 1}
+_CAME = re.compile(
+    r"\b(?:that|which) (?:\w+ ){0,2}(?:came|arrived|got|received|sent|posted|printed|went out) "
+    r"(?:\w+ ){0,3}$",
+    re.IGNORECASE,
+)
+"""In front of a time that tells of a thing beside the question: "the leaflet that came last week
+says less. What counts?"."""
 _PREVIOUS = re.compile(
     r"\b(?:previous(?:ly)?|former(?:ly)?|predecessor|used to|in the past|before that)\b",
     re.IGNORECASE,
@@ -143,7 +150,7 @@ def _choose_moments(
 
 def _find_relative(text: str, now: datetime) -> NamedTime | None:
     match = _RELATIVE.search(text)
-    if match is None:
+    if match is None or _CAME.search(text[: match.start()]):
         return None
     if match["yesterday"]:
         days: float = 1

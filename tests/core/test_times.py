@@ -49,6 +49,7 @@ def test_what_went_before(question: str) -> None:
         "What was it on 31 February 2020?", "What is in 20105?", "", "Do we meet at 2000?",
         "Which year before 2010 was it?", "Who led it fıve years ago?",
         "Who leads Acme, in 2000 words?",
+        "the leaflet that came with the mail last week says less, what counts?",
         "Is it around 1500.50 euros?", "Is the price up to 1999 euros?", "Is it by 2010%?",
     ],
 )  # fmt: skip
