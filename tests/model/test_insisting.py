@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from memedit.core.passages import Conversation
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.engine.encoders import HashingEncoder
 from memedit.memory import EditMemory
@@ -31,6 +32,17 @@ def test_an_edit_that_is_near_and_was_named_bears(memory: EditMemory) -> None:
     assert [(hit.record.id, hit.role, hit.bearing) for hit in found.informs] == [
         (APP.id, "informs", CERTAIN)
     ]
+
+
+def test_what_the_reply_before_said_counts_where_the_edit_is_nearer(memory: EditMemory) -> None:
+    said = Conversation("What does a lesson cost?\nA lesson is 32 pounds.", "It says more here.")
+    decision = Decision(candidates=(near(FEE, 0.3), near(APP, 0.3)))
+    found = heed_former_values(said, decision, memory, None)
+    assert [hit.record.id for hit in found.informs] == [FEE.id]
+    far = Decision(candidates=(near(FEE, 0.1),))
+    assert heed_former_values(said, far, memory, None) is far
+    sure = Decision((Hit(APP, 0.9, bearing=0.9),), candidates=(near(FEE, 0.3),))
+    assert heed_former_values(said, sure, memory, None) is sure
 
 
 def test_one_that_fired_keeps_its_role_and_is_certain(memory: EditMemory) -> None:
