@@ -8,15 +8,19 @@ sure where it was near and right.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
 from memedit.core.types import Decision, Hit
 from memedit.editors.prompting.former import find_former
+from memedit.editors.prompting.polar import is_polar
+from memedit.editors.prompting.reckoning import counts, has_other_form
 from memedit.memory import EditMemory, MemoryView
 from memedit.model.former import find_values
 from memedit.model.joining import SURE, rate_surest
 
+_OPEN = re.compile(r"\b(?:who|whose|what|which|where|when|how)\b", re.IGNORECASE)
 _NEAR, _NEARER = 0.03, 0.2
 """Probability from which an edit that did not fire may be the one that is asked about; and where
 the reply before the turn named the value, as a base says what it has known for long."""
@@ -50,16 +54,25 @@ def heed_former_values(
         stale = not sure and chance >= _NEARER
         return bool(find_former(turn, edit, values) or (stale and find_former(said, edit, values)))
 
-    def raise_hit(hit: Hit) -> Hit:
-        return replace(hit, bearing=CERTAIN) if insists(hit) else hit
-
-    hits, informs = (tuple(map(raise_hit, each)) for each in (decision.hits, decision.informs))
-    fired = {hit.record.id for hit in decision.bearing}
-    near = [
-        replace(hit, role="informs", bearing=CERTAIN)
-        for hit in decision.candidates
-        if not sure and hit.record.id not in fired and insists(hit)
-    ]
-    if (hits, informs) == (decision.hits, decision.informs) and not near:
+    plain = _OPEN.search(turn) and not (is_polar(turn) or has_other_form(turn) or counts(turn))
+    known = {hit.record.id for hit in decision.hits}
+    fired = known | {hit.record.id for hit in decision.informs}
+    near = () if sure else (h for h in decision.candidates if h.record.id not in fired)
+    hits, informs = list[Hit](), list[Hit]()
+    for hit in (*decision.bearing, *filter(insists, near)):
+        raised = insists(hit)
+        # What is asked openly, by who names the old value, is the new one.
+        asked = raised and plain and hit.record.edit.target_new is not None
+        told = _raise(hit, asked=bool(asked)) if raised else hit
+        (hits if asked or hit.record.id in known else informs).append(told)
+    if hits == [*decision.hits] and informs == [*decision.informs]:
         return decision
-    return replace(decision, hits=hits, informs=(*informs, *near))
+    return replace(decision, hits=tuple(hits), informs=tuple(informs))
+
+
+def _raise(hit: Hit, *, asked: bool) -> Hit:
+    """A hit that bears for certain, and is what is asked, or what the answer depends on."""
+    return replace(
+        hit, bearing=CERTAIN, score=CERTAIN if asked else hit.score,
+        role="asks" if asked else (hit.role or "informs"),
+    )  # fmt: skip

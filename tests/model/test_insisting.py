@@ -34,6 +34,18 @@ def test_an_edit_that_is_near_and_was_named_bears(memory: EditMemory) -> None:
     ]
 
 
+def test_what_is_asked_openly_is_the_new_value(memory: EditMemory) -> None:
+    fired = Hit(APP, 0.1, role="informs", bearing=0.3)
+    decision = Decision(informs=(fired,), candidates=(fired,))
+    asked = "KiddyLink says it is out of date. Which app do we use then??"
+    found = heed_former_values(asked, decision, memory, None)
+    assert [(hit.record.id, hit.role, hit.score) for hit in found.hits] == [
+        (APP.id, "asks", CERTAIN)
+    ]
+    mail = "Write a mail to Ann: how does she get rid of KiddyLink?"
+    assert heed_former_values(mail, decision, memory, None).informs[0].role == "informs"
+
+
 def test_what_the_reply_before_said_counts_where_the_edit_is_nearer(memory: EditMemory) -> None:
     said = Conversation("What does a lesson cost?\nA lesson is 32 pounds.", "It says more here.")
     decision = Decision(candidates=(near(FEE, 0.3), near(APP, 0.3)))
