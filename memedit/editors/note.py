@@ -341,10 +341,8 @@ class Note:
         if worked:
             # What came out is said, not the fact's own value.
             plain = asks_once(row.words) and not is_formed(find_sentences(row.words))
-            told = find_told(worked) if plain else ""
-            end = find_end(worked) if plain and not told else ""
-            leans = ((end, self.lean),) if end and self.lean else ()
-            sure = replace(sure, answers=(told,) if told else (), leans=leans, swaps=())
+            told = (find_told(worked) or find_end(worked)) if plain else ""
+            sure = replace(sure, answers=(told,) if told else (), leans=(), swaps=())
             note += f"\n- Worked out: {worked}"
         if row.decision.read_as:
             note += _OWN_LANGUAGE
