@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from memedit.core.days import MONTH, WEEKDAY
 from memedit.core.errors import InvalidInputError
 from memedit.core.protocols import Encoder, IsTransformer
 from memedit.core.text import find_sentence_starts, words_of
@@ -23,6 +24,7 @@ _LEAST, _SHARE = 3, 0.25
 _LETTERS, _CLOSE = 4, 0.75
 STEM = 5
 _LEAST_WORDS = 2
+_SPEAKS = re.compile(r"\b(?:i|i['’]\w+|my|me|your|pls|please|thanks?)\b", re.IGNORECASE)
 _NAME_WORDS = 8
 """Words of a name: a text may be in capitals from beginning to end."""
 SMALL = frozenset(
@@ -36,7 +38,13 @@ _NAME = re.compile(
     r"[^\W\d_a-z][\w'’-]*(?: (?:& |of |the |and )?[^\W\d_a-z][\w'’-]*| \d{1,4}[A-Z]?\b)*"
 )
 """A name, also one with a number: "Ward 7B"."""
-_IT = re.compile(r"\b(?:that|this|it|they|them|one|those|these)\b(?! (?:one|is a|was a)\b)", re.I)
+_IT = re.compile(
+    r"(?<!\bthink )(?<!\bknow )(?<!\bsay )(?<!\bso )(?<!\btime )\b(?:that|this|it)\b(?! (?:one|"
+    r"is an?|was an?|true|right|correct|ok|okay|raining|snowing|helps?|works?|possible|takes? to|"
+    r"i|we|you|he|she|they|the|there)\b)",
+    re.IGNORECASE,
+)
+_DAYS = re.compile(rf"(?:{WEEKDAY}|{MONTH})s?$", re.IGNORECASE)
 _MOST_SHORT, _MOST_NAMES = 20, 3
 """Words of a turn that takes its thing from the one before, and names that are tried."""
 _NUMBERED = re.compile(r"^[ \t]*(?:\d{1,3}[.)]|[-*•–#]+)[ \t]+", re.MULTILINE)
@@ -154,7 +162,7 @@ def put_names_for_it(turn: str, earlier: str, house: House) -> tuple[str, ...]:
     names, an edit knows, and are not the assistant's own: "There is the Moorcard." — "What would
     that cost me?"."""
     word = _IT.search(turn)
-    if word is None or len(words_of(turn)) > _MOST_SHORT:
+    if word is None or len(words_of(turn)) > _MOST_SHORT or not ASKS.search(turn):
         return ()
     said, own = earlier.rpartition("\n")[2], frozenset(WORD.findall(house.name))
     said = said.replace(house.name, "it") if house.name else said
@@ -164,6 +172,7 @@ def put_names_for_it(turn: str, earlier: str, house: House) -> tuple[str, ...]:
         for match in _NAME.finditer(said)
         if all(w in house.names and w not in own for w in WORD.findall(match[0]))
         and (match.start() not in starts or " " in match[0])
+        and not _DAYS.search(match[0])
     )
     return tuple(f"{turn[: word.start()]}{name}{turn[word.end() :]}" for name in found)[
         :_MOST_NAMES
@@ -180,6 +189,9 @@ def read_end_in_house_name(text: str, house: House) -> str:
         return ""
     last = text[starts[-1] :].strip()
     if house.name.casefold() in last.casefold() or _names_another(text, house):
+        return ""
+    # Who talks leaves out a full stop; a page does not speak of itself.
+    if "?" in text or _SPEAKS.search(last):
         return ""
     return f"{house.name}: {last}" if len(words_of(last)) > _LEAST_WORDS else ""
 

@@ -63,6 +63,8 @@ def test_in_the_house(turn: str, read: str) -> None:
     ("and what would that set me back?", "There is Nordlicht.", ()),  # the assistant's own
     ("and what would that set me back?", "There is the Moorcard.", ()),  # of which no edit tells
     ("and what would Acme set me back?", "There is the API.", ()),  # it names its thing
+    ("is it raining?", "There is the API.", ()),
+    ("I think that we are done, what else?", "There is the API.", ()),
     ("that is " + "long " * 30, "There is the API.", ()),
 ])  # fmt: skip
 def test_what_a_reply_names_stands_for_it(turn: str, said: str, read: tuple[str, ...]) -> None:
@@ -81,6 +83,7 @@ def test_what_a_reply_names_stands_for_it(turn: str, said: str, read: tuple[str,
     ("Getting started with Acme. Sign in. The base URL is", ""),  # somebody else's
     ("Sign in. That was the base URL.", ""),  # it is over
     ("Sign in. Thanks", ""),
+    ("What is it? I would like to log in", ""),  # who talks leaves out a full stop
     (" ", ""),
 ])  # fmt: skip
 def test_a_page_that_breaks_off_is_read_by_its_end(text: str, read: str) -> None:

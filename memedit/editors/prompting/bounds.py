@@ -21,8 +21,7 @@ _MOST_BEFORE = re.compile(
     r"ends|latest|limit\w*|under|below|younger than|valid for|kept for)\b"
 )
 _LEAST_BEFORE = re.compile(
-    r"\b(?:from|at least|min\w*|not before|older than|more than|over|free of \w+ for|after|opens?|"
-    r"must be)\b"
+    r"\b(?:from|at least|min\w*|not before|older than|more than|over|free of \w+ for|opens?)\b"
 )
 _NOTICE = re.compile(r"\bnotice\b[^.;]{0,90}$")
 _LEAST_BEHIND = re.compile(
@@ -48,8 +47,33 @@ _SPARES = re.compile(
     r"never|except|unless|only(?! (?:up to|from|for at least|if at least)\b)|without)\b|n['’]t\b",
     re.IGNORECASE,
 )
+_OTHERWISE = re.compile(
+    r"\b(?:takes?|lasts?|deliver\w*|sent|shipped|posted|answered|decided|repair\w*|finished|ready|"
+    r"arrives?|wait\w*|refunds are|remind\w*|renew\w*|extend\w*|paused?|expires?|delet\w*|purg\w*|"
+    r"remov\w*|given away|los[et]s?|lapses?|unlock\w*|exclu\w*|costs?|price\w*|reimburs\w*|"
+    r"pays?|paid|grants?|subsid\w*|includ\w*|need\w*|requir\w*|accompan\w*|consent|approv\w*|sign\w*|free|"
+    r"discount\w*|fees?|charg\w*|covers?|covered|doors?|begins?|starts?|with an? adult|"
+    r"must be (?:with|changed|replaced)|replaced)\b",
+    re.IGNORECASE,
+)
+"""In a fact that tells how long the house takes, what a thing costs, or on which condition."""
+_AHEAD = re.compile(
+    r"\b(?:up to|at most|from|opens?|max\w*)\b[^.;]{0,40}\d[^.;]{0,16}"
+    r"\b(?:ahead|in advance|beforehand)\b|"
+    r"\b(?:opens?|from)\b[^.;]{0,40}\d[^.;]{0,16}\b(?:before|prior)\b",
+    re.IGNORECASE,
+)
+"""A window that opens so long before."""
+_SENIOR = re.compile(
+    r"\byears? old\b|\b(?:i['’]ve|i have|been|worked)\b[^.?!]{0,25}\b(?:here|member|customer)\b|"
+    r"\bhow\b|\bi need\b|\b(?:in|lasts?|stay of) (?:an?|\w+) (?:days?|weeks?|months?|years?)\b",
+    re.IGNORECASE,
+)
+"""A length of time that is no time since, or asks for the house's."""
 _NEAR, _LONGEST, _FAR = 40, 400, 30
 """Characters; and how many times as much an amount of another thing may be: 5 days, at 18 years."""
+_HOURS = 4 * 60
+"""Minutes from a bound within which a time of day is surely within the hours that it opens."""
 
 
 def judge_bound(words: str, fact: str) -> Verdict | None:
@@ -63,7 +87,9 @@ def judge_bound(words: str, fact: str) -> Verdict | None:
     if max(len(words), len(fact)) > _LONGEST or _TURNED.search(words) or not _ABLE.search(words):
         return None
     gap = tell_gap(words, [fact])
-    if _SPARES.search(fact) or (not gap and _PAST.search(words)):
+    if _SPARES.search(fact) or _OTHERWISE.search(fact) or _AHEAD.search(fact):
+        return None
+    if _SENIOR.search(words) or (not gap and _PAST.search(words)):
         return None
     found = {*_judge_each(fold(gap.rpartition(" it is ")[2] if gap else words), fold(fact))}
     return found.pop() if len(found) == 1 else None
@@ -72,10 +98,14 @@ def judge_bound(words: str, fact: str) -> Verdict | None:
 def _judge_each(asked: str, told: str) -> Iterator[Verdict]:
     """What each amount says that both texts have one of."""
     for own, bound in pick_alike(asked, told):
+        if own.kind == "percent":
+            continue
         far = max(own.size, bound.size) > _FAR * min(own.size, bound.size)
         more = 0 if far else compare(own, bound)
         kind = _find_kind(bound, told)
-        if more and kind:
+        # That it opens at 8 tells nothing of the evening.
+        wide = own.kind == "clock" and abs(own.size - bound.size) > _HOURS
+        if more and kind and not (wide and (more > 0) == (kind == "least")):
             yield "Yes" if (more > 0) == (kind == "least") else "No"
 
 

@@ -127,6 +127,11 @@ def work_out_times(words: str, facts: Sequence[str]) -> str:
     return line or (_count_between(asked, told) if between else "")
 
 
+def find_when(words: str) -> re.Match[str] | None:
+    """Where words ask for a day or a time."""
+    return _WHEN.search(words)
+
+
 def asks_when(words: str) -> bool:
     """Whether words ask for a day or a time."""
     return bool(_WHEN.search(words) or _LATEST.search(words))

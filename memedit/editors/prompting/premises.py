@@ -3,7 +3,6 @@ amount or name."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from memedit.core.calls import Row
@@ -16,15 +15,6 @@ from memedit.editors.prompting.othernames import correct_name, find_other_name
 from memedit.editors.prompting.verdicts import verdict_of
 from memedit.editors.prompting.wording import spell_speech_digits
 
-_CHANGED = re.compile(
-    r"\b(?:chang\w*|no longer|any ?more|never|used to|previous\w*|former\w*|before|wrong|old|"
-    r"outdated|out of date|different|other|another|instead|rais\w*|increas\w*|"
-    r"(?:go|goes|went|gone) (?:up|down)|less|more|cheaper|too|than|replaced?|moved|left|says?|"
-    r"said|told)\b|"
-    r"\b(?:is|are) not\b|(?<!is)(?<!does)(?<!are)(?<!was)n['’]t\b",
-    re.IGNORECASE,
-)
-"""In what asks whether a former value is one, or names it for another reason."""
 _HURRIED = 300
 """Characters of a request in which digits may stand for words."""
 
@@ -75,12 +65,6 @@ def give_verdict(row: Row, hits: Sequence[Hit]) -> Verdict | None:
     if given := verdict_of(row.words, hits):
         return given
     return "No" if hits and is_refuted(row, hits[0]) else None
-
-
-def goes_by_former(row: Row, hit: Hit) -> bool:
-    """Whether a question for a yes or a no names a value that a fact had before, and nothing says
-    that it may be none: of 29 such in eleven sets not one is to be answered with yes."""
-    return bool(find_former_of(row, hit)) and not _CHANGED.search(row.words)
 
 
 def is_refuted(row: Row, hit: Hit) -> bool:

@@ -36,7 +36,8 @@ _SUM = re.compile(
     r"difference|end up with|(?:with|after|minus|less) (?:the |my |our |a )?(?:\w+ ){0,2}discount|"
     r"there and back|how (?:many|much) more|"
     r"(?:more|less|longer|older|cheaper|younger|higher|bigger|later|earlier|more expensive) than|"
-    r"(?:is|are|have|has|much|many)\b[^.?!\n]{0,40}\b(?:left|remaining|to go|in store))\b",
+    r"(?:is|are|have|has|much|many)\b[^.?!\n]{0,30}\b(?:left|remaining)|"
+    r"how many\b[^.?!\n]{0,30}\bstill (?:has|have)\b[^.?!\n]{0,20}\bin store)\b",
     re.IGNORECASE,
 )
 _NO_AMOUNT = re.compile(r"\b(?:who|where|which)\b", re.IGNORECASE)

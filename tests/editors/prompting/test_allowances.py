@@ -23,6 +23,9 @@ def test_the_free_ones_are_counted(formula: str, mended: str) -> None:
 
 @pytest.mark.parametrize(("facts", "words"), [
     (TYRES, "We have handed in 6 already. What do 9 further tyres cost?"),
+    (TYRES, "We used our free six in spring. What do 9 tyres cost?"),
+    ("Up to 6 seats are free. Every further user costs €4.", "What do 9 seats cost?"),
+    ("Up to 6 children swim free. Other visitors pay €4.", "What do 9 children pay?"),
     ("A tyre costs €4.", "I have 9 tyres. What do I pay?"),
     ("Up to 6 tyres are taken a day. Every further tyre costs €4.", "9 tyres?"),  # none is free
     ("The first 6 euros are free, every further tyre costs €4.", "9 tyres?"),
@@ -40,6 +43,8 @@ def test_what_is_paid_back_is_no_rest(formula: str, mended: str) -> None:
 
 
 @pytest.mark.parametrize(("facts", "words"), [
+    ("The insurance refunds 35% of the bill.", "My bill is 60 euros. What do I pay?"),
+    ("A guest who cancels gets 35% of it charged.", "I paid 60 euros. What do I get back?"),
     ("Members get 35% off.", "I am a member. What do 60 euros come to?"),
     ("Members get a discount of 35% of the price.", "What do 60 euros come to?"),
     (BACK, "I paid 60 euros. What did it cost me in the end, what is left for me to pay?"),

@@ -36,6 +36,13 @@ def test_a_bound_is_kept_or_not(words: str, fact: str, given: Verdict) -> None:
     ("Can my cat eat at 11 pm?", "No food may be given from 10 pm."),
     ("Can I bring 3 dogs?", "Up to 2 cats may be brought."),
     ("Can I come at 15:45?", "The shop is at Bay 15."),
+    ("I ordered 10 days ago. Can I still change it?", "Orders are shipped within 14 days."),
+    ("It is 200 days old, still valid?", "Passwords expire after 180 days."),
+    ("Can I book a court 10 days ahead?", "Courts are booked up to 7 days in advance."),
+    ("My child is 10 years old. Can she swim?", "Under 12 years an adult must accompany them."),
+    ("Can I come at 8:00?", "We are open until 18:00."),  # but from when on?
+    ("I've been a member for 3 years. Can I have a break?", "A break is up to 2 years."),
+    ("Can I quit in 2 weeks?", "The notice is 4 weeks."),
     ("It was 21 euros. Is that still so?", "It costs at most 27 euros."),  # of what was
     ("Can I come 24 days later? " + "x" * 400, REFUND),
 ])  # fmt: skip

@@ -153,9 +153,7 @@ def test_the_verdict_is_the_likelier_beginning(
     ("words", "verdict", "answers"),
     [
         ("£6 a month is robbery!! that is the price, right?", "No", ("No. It costs £4 a month.",)),
-        # What the base makes of it does not count, unless it may be asked whether it changed.
-        ("£6 a month is robbery!! that is the price, right?", "Yes", ("No. It costs £4 a month.",)),
-        ("£6 a month was robbery!! they changed the price, right?", "Yes", ()),
+        ("£6 a month is robbery!! that is the price, right?", "Yes", ()),
         ("£6 a month, that is the price? Yes or no only.", "No", ()),
         ("£3 a month is robbery!! that is the price, right?", "No", ()),
     ],

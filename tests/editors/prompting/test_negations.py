@@ -57,7 +57,7 @@ TICKETS = "Tickets are no longer sold on board Larkmoor trains."
 
 
 @pytest.mark.parametrize("words", [
-    "As the conductors sell tickets on board the Larkmoor trains, do they take cards?",
+    "As they sell tickets on board the Larkmoor trains, do they take cards?",
     "hi, since tickets are sold on board larkmoor trains, which coach do I go to?",
 ])  # fmt: skip
 def test_a_premise_that_is_so_no_longer(words: str) -> None:
@@ -65,6 +65,9 @@ def test_a_premise_that_is_so_no_longer(words: str) -> None:
 
 
 @pytest.mark.parametrize(("words", "fact"), [
+    ("Since tickets used to be sold on board Larkmoor trains, where are they now?", TICKETS),
+    ("As season tickets are sold on board Larkmoor trains, do they take cards?", TICKETS),
+    ("As tickets 4 are sold on board Larkmoor trains, do they take cards?", TICKETS),
     ("Where are tickets sold on board Larkmoor trains?", TICKETS),  # no premise
     ("As the conductors sell tea on board the trains, do they take cards?", TICKETS),
     ("As I buy my tickets on board Larkmoor trains, do they take cards?", TICKETS),  # the asker's
