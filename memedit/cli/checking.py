@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def check(
     file: Annotated[Path, typer.Argument(help="JSON lines: edits, each with its checks.")],
     editor: Annotated[
-        str | None, typer.Option("--editor", metavar="NAME", help="Method. [default: auto]")
+        str | None, typer.Option("--editor", metavar="NAME", help="Method.", show_default="auto")
     ] = None,
     scope: Annotated[
         str | None, typer.Option("--scope", metavar="NAME", help="Decides which edit applies.")

@@ -29,13 +29,13 @@ from memedit.cli.edits import edit_app
 from memedit.cli.groups import Commands
 from memedit.cli.options import (
     DEFAULT_MEMORY,
-    EDITOR_HELP,
-    SCOPE_HELP,
     EncoderName,
     Json,
     Memory,
+    Method,
     Model,
     Namespace,
+    ScopeName,
     hide_password,
     open_memory,
     open_model,
@@ -94,27 +94,29 @@ def ask(
     ] = False,
     chat: Annotated[
         bool | None,
-        typer.Option(help="As a chat message or as a text to continue. [default: by its ending]"),
+        typer.Option(
+            help="As a chat message or as a text to continue.", show_default="by its ending"
+        ),
     ] = None,
     max_new_tokens: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="N",
-            help="Longest answer. [default: 24, or what the edit's own words need]",
+            help="Longest answer.",
+            show_default="24, or what the edit's own words need",
         ),
     ] = None,
-    editor: Annotated[
-        str | None, typer.Option("--editor", metavar="NAME", help=EDITOR_HELP)
-    ] = None,
-    scope: Annotated[str | None, typer.Option("--scope", metavar="NAME", help=SCOPE_HELP)] = None,
+    editor: Method = None,
+    scope: ScopeName = None,
     as_of: Annotated[
         date | None,
         typer.Option(
             "--as-of",
             parser=parse_moment,
             metavar="DATE",
-            help="With the facts valid then. [default: now]",
+            help="With the facts valid then.",
+            show_default="now",
         ),
     ] = None,
     namespace: Namespace = DEFAULT_NAMESPACE,
@@ -157,14 +159,16 @@ def feedback(
         str | None, typer.Argument(help="The right answer, or what was meant. None: it was right.")
     ] = None,
     subject: Annotated[
-        str | None, typer.Option("--subject", help="What it is about. [default: guessed]")
+        str | None, typer.Option("--subject", help="What it is about.", show_default="guessed")
     ] = None,
     answer: Annotated[
-        str | None, typer.Option("--answer", help="What was answered. [default: it is asked]")
+        str | None, typer.Option("--answer", help="What was answered.", show_default="it is asked")
     ] = None,
     chat: Annotated[
         bool | None,
-        typer.Option(help="Ask as a chat message or as a text to continue. [default: by ending]"),
+        typer.Option(
+            help="Ask as a chat message or as a text to continue.", show_default="by ending"
+        ),
     ] = None,
     namespace: Namespace = DEFAULT_NAMESPACE,
     memory: Memory = DEFAULT_MEMORY,

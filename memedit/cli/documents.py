@@ -53,7 +53,7 @@ def add(
     file: Annotated[Path, typer.Argument(help="Markdown, text, HTML, PDF or DOCX, by its suffix.")],
     name: Annotated[
         str | None,
-        typer.Option("--name", help="The same for every version. [default: the file's]"),
+        typer.Option("--name", help="The same for every version.", show_default="the file's"),
     ] = None,
     dry_run: DryRun = False,
     valid_from: Since = None,

@@ -42,7 +42,7 @@ edit_app = typer.Typer(
 )
 AnyNamespace = Annotated[
     str | None,
-    typer.Option("--namespace", metavar="NAME", help="Only this namespace. [default: all]"),
+    typer.Option("--namespace", metavar="NAME", help="Only this namespace.", show_default="all"),
 ]
 Limit = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most N; 0: all.")]
 Source = Annotated[str, typer.Option("--source", help="Where the fact comes from.")]
@@ -103,7 +103,8 @@ def add(
         bool | None,
         typer.Option(
             "--multiple/--single",
-            help="One of several values, or the only one. [default: as its relation has them]",
+            help="One of several values, or the only one.",
+            show_default="as its relation has them",
         ),
     ] = None,
     because_of: Annotated[

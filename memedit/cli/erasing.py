@@ -60,7 +60,9 @@ def purge(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Where the certificate goes. [default: purge-ID.json, here]"),
+        typer.Option(
+            "--out", help="Where the certificate goes.", show_default="purge-ID.json, here"
+        ),
     ] = None,
     memory: Memory = DEFAULT_MEMORY,
     json: Json = False,

@@ -51,7 +51,7 @@ def migrate(
 def backup(
     target: Annotated[
         Path | None,
-        typer.Argument(metavar="DIR", help="New directory. [default: backup-TIME]"),
+        typer.Argument(metavar="DIR", help="New directory.", show_default="backup-TIME"),
     ] = None,
     memory: Memory = DEFAULT_MEMORY,
     json: Json = False,

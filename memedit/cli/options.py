@@ -29,14 +29,14 @@ Data = Annotated[
     str, typer.Option("--data", metavar="FILE", help="Cases; the format is told by the content.")
 ]
 Count = Annotated[
-    int | None, typer.Option("--n", min=1, metavar="N", help="How many cases. [default: all]")
+    int | None, typer.Option("--n", min=1, metavar="N", help="How many cases.", show_default="all")
 ]
 Protocol = Annotated[
     str | None,
     typer.Option(
         "--protocol",
-        help="batch, batch-sequential, instance, sequential or single. "
-        "[default: batch; sequential with checkpoints]",
+        help="batch, batch-sequential, instance, sequential or single.",
+        show_default="batch; sequential with checkpoints",
     ),
 ]
 BatchEdits = Annotated[
@@ -95,11 +95,24 @@ Recheck = Annotated[
     bool,
     typer.Option("--recheck", help="Ask also where no edit fires, instead of taking the base's."),
 ]
-EDITOR_HELP = "See memedit editors. [default: what the memory was saved with, else auto]"
-SCOPE_HELP = (
-    "Decides which edit applies: classifier, mention, threshold, nearest, everything. "
-    "[default: what the memory was saved with, else classifier]"
-)
+Method = Annotated[
+    str | None,
+    typer.Option(
+        "--editor",
+        metavar="NAME",
+        help="See memedit editors.",
+        show_default="what the memory was saved with, else auto",
+    ),
+]
+ScopeName = Annotated[
+    str | None,
+    typer.Option(
+        "--scope",
+        metavar="NAME",
+        help="Decides which edit applies: classifier, mention, threshold, nearest, everything.",
+        show_default="what the memory was saved with, else classifier",
+    ),
+]
 DEFAULT_MEMORY = "memory"
 Memory = Annotated[
     str,
@@ -116,7 +129,8 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         envvar="MEMEDIT_MODEL",
-        help="Hub id, folder or GGUF file of the language model. [default: SmolLM2-135M-Instruct]",
+        help="Hub id, folder or GGUF file of the language model.",
+        show_default="SmolLM2-135M-Instruct",
     ),
 ]
 Unused = Annotated[
@@ -128,7 +142,8 @@ EncoderName = Annotated[
         "--encoder",
         metavar="NAME",
         envvar="MEMEDIT_ENCODER",
-        help="Sentence encoder of the memory. [default: all-MiniLM-L6-v2]",
+        help="Sentence encoder of the memory.",
+        show_default="all-MiniLM-L6-v2",
     ),
 ]
 Run = Annotated[
@@ -136,7 +151,8 @@ Run = Annotated[
     typer.Option(
         "--run",
         metavar="DIR",
-        help="Keep the run here and go on with it. [default: beside OUT, else the cache]",
+        help="Keep the run here and go on with it.",
+        show_default="beside OUT, else the cache",
     ),
 ]
 Out = Annotated[
@@ -171,13 +187,16 @@ DownstreamEdits = Annotated[
     Path, typer.Option("--edits", metavar="FILE", help="Cases whose edits are made.")
 ]
 DownstreamCount = Annotated[
-    int | None, typer.Option("--n-edits", min=1, metavar="N", help="[default: all]")
+    int | None,
+    typer.Option("--n-edits", min=1, metavar="N", help="How many edits.", show_default="all"),
 ]
 Tasks = Annotated[
-    str | None, typer.Option("--tasks", metavar="A,B", help="[default: all there are]")
+    str | None,
+    typer.Option("--tasks", metavar="A,B", help="Which tasks.", show_default="all there are"),
 ]
 Items = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="K", help="Items per task. [default: all]")
+    int | None,
+    typer.Option("--limit", min=1, metavar="K", help="Items per task.", show_default="all"),
 ]
 DownstreamData = Annotated[
     Path | None,
@@ -185,7 +204,8 @@ DownstreamData = Annotated[
         "--data",
         metavar="DIR",
         envvar="MEMEDIT_DOWNSTREAM",
-        help="Folder of the tasks' data. [default: 'downstream' beside FILE]",
+        help="Folder of the tasks' data.",
+        show_default="'downstream' beside FILE",
     ),
 ]
 Shots = Annotated[

@@ -257,7 +257,8 @@ def mcp(
         typer.Option(
             "--namespace",
             metavar="NAME",
-            help=f"Part of the memory. [default: the key's, else {DEFAULT_NAMESPACE}]",
+            help="Part of the memory.",
+            show_default=f"the key's, else {DEFAULT_NAMESPACE}",
         ),
     ] = None,
     may: Annotated[

@@ -31,7 +31,10 @@ def statistics(
     model: Model = None,
     device: Device = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="[default: memedit's cache]")
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Where they are kept.", show_default="memedit's cache"
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -123,7 +123,13 @@ def further(
     out: Out,
     start: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR", exists=True, help="[default: the packaged scope]"),
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            exists=True,
+            help="A scope to begin with.",
+            show_default="the packaged scope",
+        ),
     ] = None,
     requests: Requests = None,
     hold_out: Annotated[
@@ -131,7 +137,8 @@ def further(
         typer.Option(
             "--hold-out",
             metavar="NAME",
-            help="Only calibrate on this memory. Repeatable. [default: every eighth]",
+            help="Only calibrate on this memory. Repeatable.",
+            show_default="every eighth",
         ),
     ] = None,
     steps: Steps = 600,
@@ -196,7 +203,11 @@ def counterfactual(
     start: Annotated[
         Path | None,
         typer.Option(
-            "--from", metavar="DIR", exists=True, help="An adapter to begin with. [default: none]"
+            "--from",
+            metavar="DIR",
+            exists=True,
+            help="An adapter to begin with.",
+            show_default="none",
         ),
     ] = None,
     device: Device = None,
@@ -305,7 +316,7 @@ def decomposer(
 
 Place = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="[default: where the editor looks by itself]"),
+    typer.Option("--out", metavar="DIR", help="Where it goes.", show_default="the editor's place"),
 ]
 
 

@@ -68,6 +68,18 @@ def test_every_command_has_an_example_and_every_option_a_word() -> None:
             ), f"{words}: nothing said of {parameter.name}"
 
 
+def test_help_shows_every_word_of_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault: what stood in brackets, most of all defaults, was taken for markup and lost."""
+    monkeypatch.setenv("COLUMNS", "500")
+    for words, command in commands(typer.main.get_command(app)):
+        shown = " ".join(run(*words, "--help").output.split())
+        said = [p.help for p in command.params if not getattr(p, "hidden", False)]
+        said += [p.show_default for p in command.params if isinstance(p.show_default, str)]
+        for text in (*command.help.split("\n\n"), *said):
+            assert " ".join((text or "").split()) in shown, words
+    assert "[default: (now)]" in run("ask", "--help").output
+
+
 def test_what_a_stranger_wrote_tells_the_terminal_nothing(run: Run) -> None:
     """The fault: escape sequences of a memory's texts reached the terminal, which does what they
     say (sets its title, the clipboard); ids in brackets were taken for markup."""
