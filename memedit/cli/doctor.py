@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from packaging.requirements import Requirement
@@ -77,7 +78,9 @@ def _packages() -> Iterator[Finding]:
     needed: dict[str, list[Requirement]] = {"": []}
     if _version("memedit") is None:  # its sources on the path, or what one may not read
         said = "what memedit needs is not known: it is not installed, or its metadata not readable"
-        yield Finding("optional", "packages", said, "pip install memedit")
+        source = Path(memedit.__file__).parents[1]
+        there = (source / "pyproject.toml").is_file()
+        yield Finding("optional", "packages", said, f"pip install {quote(str(source))}" * there)
         return
     for text in metadata.requires("memedit") or ():
         requirement = Requirement(text)
@@ -103,7 +106,8 @@ def _check_extra(extra: str, wanted: list[Requirement]) -> Finding:
     if not lacking:
         return Finding("ok", name, ", ".join(found))
     said = f"missing or too old: {', '.join(lacking)}"
-    cure = f"pip install '{name}'" if extra else "pip install --upgrade memedit"
+    # By their own names: memedit itself may be of no index, or another's there.
+    cure = f"pip install '{name}'" if extra else f"pip install {' '.join(map(quote, lacking))}"
     return Finding("optional" if extra else "missing", name, said, cure)
 
 

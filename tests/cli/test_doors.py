@@ -187,6 +187,7 @@ def test_doctor_of_sources_that_are_not_installed(
         monkeypatch.setattr(metadata, asked, unknown)
     found = {f["name"]: f for f in json.loads(run("doctor", "--json").stdout)}
     assert "not installed" in found["packages"]["said"]
+    assert found["packages"]["cure"] == f"pip install {Path(__file__).resolve().parents[2]}"
 
 
 def test_editors_say_what_they_are_for(run: Run) -> None:
@@ -237,6 +238,8 @@ def test_doctor_knows_a_package_that_is_missing_or_too_old(
     monkeypatch.setattr(doctor, "_version", lambda name: there.get(name, real(name)))
     found = {each.name: each for each in doctor._packages()}
     assert found["packages"].state == "missing" and "torch>=" in found["packages"].said
+    # The fault: an upgrade of memedit, which no index has, or has of somebody else.
+    assert found["packages"].cure == "pip install 'torch>=2.6'"
     assert found["memedit[serve]"].cure == "pip install 'memedit[serve]'"
     assert found["memedit[serve]"].state == "optional"
 
