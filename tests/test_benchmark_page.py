@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -21,7 +23,11 @@ def pages() -> Any:
     spec = importlib.util.spec_from_file_location("measurements", file)
     assert spec is not None and spec.loader is not None
     made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
+    sys.path.insert(0, str(file.parent))  # as hooks.py does
+    try:
+        spec.loader.exec_module(made)
+    finally:
+        sys.path.remove(str(file.parent))
     return made
 
 
@@ -91,6 +97,26 @@ def test_the_page_shows_the_newest_beside_the_one_before(tmp_path: Path) -> None
     assert "| a\\|b | 75.0% | 25.0–90.0 | 1,000 | 50.0% |" in text
     assert "before (2026-11-01)" in text and '??? note "As of 2026-11-01"' in text
     assert text.count("## zsRE") == 1 and "## Scale" not in text
+
+
+def test_what_has_several_shares_is_drawn_from_what_is_kept(tmp_path: Path) -> None:
+    """The page had tables alone, and no picture that was made from a measurement."""
+    text, drawn = pages().page(RESULTS), pages().pictures(RESULTS)
+    assert len(drawn) >= 20
+    for name, svg in drawn.items():
+        assert text.count(f"]({name})") == 1 and len(ElementTree.fromstring(svg)) > 12
+    assert "](pictures/scale.svg)" in text and (ROOT / "docs/pictures/scale.svg").is_file()
+    low = {"low": 0.25, "high": 0.9, "n": 1000, "unit": "%"}
+    told = {"topic": "zsre", "title": "T [x]", "command": "c", "model": "m", "code": "1"}
+    for day, share in (("2026-11-01", 0.0), ("2026-11-02", 1.0)):
+        figures = [{"name": name, "value": share} | low for name in ("a<b", "other")]
+        kept = told | {"date": f"{day}T00:00", "figures": figures}
+        (tmp_path / f"{day}.json").write_text(json.dumps(kept))
+    (svg,) = pages().pictures(tmp_path).values()
+    circles = ElementTree.fromstring(svg).findall("{*}circle")
+    assert [c.get("fill") == "none" for c in circles] == [True, False] * 2  # the ring is older
+    assert float(circles[1].get("cx", 0)) - float(circles[0].get("cx", 0)) == 380
+    assert "a&lt;b" in svg and "![T (x): shares" in pages().page(tmp_path)
 
 
 def test_the_page_has_every_topic_but_cost_and_large_figures_in_full() -> None:

@@ -13,7 +13,8 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import reference  # noqa: E402  (beside this file)
+import measurements  # noqa: E402  (both beside this file)
+import reference  # noqa: E402
 
 COPIES = {
     "project/changelog.md": "CHANGELOG.md",
@@ -31,6 +32,7 @@ _NAMES = {Path(file).stem: page for page, file in COPIES.items()}
 def on_files(files: Files, config: Any) -> Files:
     """Add what is made from the code."""
     made = reference.pages(ROOT)
+    made |= measurements.pictures(ROOT / "benchmarks" / "results")
     made |= {page: (ROOT / file).read_text("utf-8") for page, file in COPIES.items()}
     for name, text in made.items():
         files.append(File.generated(config, name, content=text))
