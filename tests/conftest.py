@@ -90,6 +90,15 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[postgr
         yield running
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, the one the system has."""
+    from tests import browsing  # not where no test looks at a page
+
+    with browsing.chromium() as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Tiny:
     """``tiny(arch)``: a new tiny model of that ``model_type``, always with the same weights."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
-_FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+_TITLE = re.compile(r'title="([\w.]+)"')
 _ENDS = frozenset({">", "|", "&", "&&", ";", "||"})
 
 
@@ -24,11 +25,13 @@ class Block:
             ``toml`` and ``yaml`` are parsed; ``text`` is none.
         code: Its text.
         line: Where it begins in its page.
+        file: Its name (``title="facts.jsonl"``), by which the commands of its page find it.
     """
 
     language: str
     code: str
     line: int
+    file: str = ""
 
 
 def name_of(page: Path) -> str:
@@ -38,10 +41,11 @@ def name_of(page: Path) -> str:
 def blocks(page: Path, *languages: str) -> list[Block]:
     """The code of a page in these languages; none: in all."""
     text = page.read_text("utf-8")
-    found = [
-        Block(m.group(2), m.group(3), text.count("\n", 0, m.start()) + 1)
-        for m in _FENCE.finditer(text)
-    ]
+    found = []
+    for each in _FENCE.finditer(text):
+        titled = _TITLE.search(each.group(3))
+        line = text.count("\n", 0, each.start()) + 1
+        found.append(Block(each[2], each[4], line, titled[1] if titled else ""))
     return [each for each in found if not languages or each.language in languages]
 
 

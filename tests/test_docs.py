@@ -4,6 +4,7 @@ the site builds without a warning."""
 from __future__ import annotations
 
 import ast
+import gzip
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from typer.testing import CliRunner
 import memedit.errors
 from memedit.cli.commands import app
 from memedit.serving.errors import _STATUS
+from tests.browsing import breaches
 from tests.docs import PAGES, ROOT, Block, blocks, commands, name_of
 from tests.helpers import parse_python
 
@@ -39,6 +41,11 @@ SHOWN = {
     "docs/start/quickstart.md": ["What is the capital city of France? Lyon", "60 days", "Lyon | "],
 }
 """What the blocks of a page print, beginning with the first line."""
+READ = (
+    "", "start/quickstart", "guides/compare", "guides/page", "editors", "papers", "benchmarks",
+    "reference/cli", "reference/errors", "reference/python",
+)  # fmt: skip
+"""Pages of every kind."""
 SILENT = {"NO_MKDOCS_2_WARNING": "1"}
 """Set by ``make docs``, too: of Material for MkDocs about what will come after it."""
 
@@ -87,6 +94,9 @@ def test_commands(
     page: Path, loaded: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for block in blocks(page):
+        if block.file:
+            (tmp_path / block.file).write_text(block.code, "utf-8")
     every = [words for block in blocks(page, "console") for words in commands(block.code)]
     assert every
     for words in every:
@@ -241,20 +251,49 @@ def test_the_readme_is_one_screen() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 75
 
 
-@pytest.mark.slow
-def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation as ``make docs`` builds it, without a warning."""
+    folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
         cwd=ROOT, capture_output=True, text=True, env=os.environ | SILENT,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(site: Path) -> None:
     for name in ("index.html", "reference/cli/index.html", "reference/rest/index.html"):
-        assert (tmp_path / name).is_file()
-    errors = (tmp_path / "reference/errors/index.html").read_text("utf-8")
+        assert (site / name).is_file()
+    errors = (site / "reference/errors/index.html").read_text("utf-8")
     for name in memedit.errors.__all__:
         assert f'id="{name.lower()}"' in errors
     assert 'id="wrong_namespace"' in errors  # codes over HTTP, too
-    listed = (tmp_path / "llms.txt").read_text("utf-8")
+    listed = (site / "llms.txt").read_text("utf-8")
     assert listed.count("](") >= 25 and "(guides/agents/)" in listed
-    sizes = {str(p): p.stat().st_size for p in tmp_path.rglob("*.html")}
+    sizes = {str(p): p.stat().st_size for p in site.rglob("*.html")}
     assert {name: size for name, size in sizes.items() if size > 300_000} == {}
+
+
+def weigh(page: Path) -> int:
+    """Bytes that a page and what it loads take on their way, without pictures."""
+    text = page.read_text("utf-8")
+    loaded = re.findall(r'<(?:link|script)[^>]+(?:href|src)="([^":?]+\.(?:css|js))"', text)
+    files = {page, *((page.parent / each).resolve() for each in loaded)}
+    return sum(len(gzip.compress(each.read_bytes())) for each in files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_site_can_be_read_by_everybody(site: Path, browser: Any, scheme: str) -> None:
+    """axe-core finds nothing serious, on a telephone too, where no page is wider than it."""
+    page = browser.new_context(
+        color_scheme=scheme, viewport={"width": 390, "height": 800}
+    ).new_page()
+    for name in READ:
+        page.goto((site / name / "index.html").as_uri())
+        assert breaches(page) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        assert weigh(site / name / "index.html") <= 300_000

@@ -33,9 +33,7 @@ Wanted = tuple[list[str], dict[str, Any]]
 
 
 def purge(
-    ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of edits.")
-    ] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of edits.")] = None,
     subject: Annotated[
         str | None, typer.Option("--subject", help="Every edit about it, whatever its id.")
     ] = None,

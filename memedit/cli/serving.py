@@ -267,8 +267,9 @@ def mcp(
     ] = "read,ask,edit",
     **given: Any,
 ) -> None:
-    """Let an agent work with the edits: tools of the Model Context Protocol, over standard input
-    and output. With --api-key-file the agent's key is in MEMEDIT_API_KEY.
+    """Let an agent work with the edits: tools of the Model Context Protocol, over standard streams.
+
+    With --api-key-file the agent's key is in MEMEDIT_API_KEY.
 
     memedit mcp --memory memory
     """

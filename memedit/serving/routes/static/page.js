@@ -281,6 +281,12 @@ async function save() {
   if (state.asked) await ask();
 }
 
+const WORDS = { target_new: "right answer", prompt: "question", valid_from: "Holds from", valid_until: "to the end of" };
+
+/** What the server says of its fields, by the names they have here; what it quotes stays. */
+const plain = (message) => message.replace(/'(?:[^'\\]|\\.)*'|\b(target_new|prompt|valid_from|valid_until)\b/g,
+  (all, name) => WORDS[name] || all);
+
 function told(made, text) {
   if (made.proposal) return say(WAITS);
   if (made.status === "duplicate") return say(text);
@@ -551,12 +557,12 @@ function draw({ targets, edited, outside }, rival) {
   const other = (each) => told.get(each.query);
   const name = rival && [...$("rival").options].find((each) => each.value === rival.editor).text;
   $("chart").replaceChildren(
-    ...bars("Edited prompts answered as edited", [
+    ...bars("Questions that your edits answer, answered as they say", [
       ["with edits", right((each) => each.answer), "bar"],
       ...(rival ? [[name, right(other), "bar rival"]] : []),
       ["without", right((each) => each.base_answer), "bar other"],
     ], edited.length),
-    ...bars("Other questions answered word for word as before", [
+    ...bars("Other questions, answered word for word as without edits", [
       ["with edits", same((each) => each.answer), "bar"],
       ...(rival ? [[name, same(other), "bar rival"]] : []),
     ], outside.length),
@@ -653,8 +659,7 @@ function wire() {
   $("edit-form").addEventListener("submit", (event) => {
     event.preventDefault();
     $("save").disabled = true;
-    // The server names its fields; here they have other names.
-    save().catch((error) => { $("edit-error").textContent = error.message.replaceAll("target_new", "right answer"); })
+    save().catch((error) => { $("edit-error").textContent = plain(error.message); })
       .finally(() => { $("save").disabled = false; });
   });
   let typing = 0;
