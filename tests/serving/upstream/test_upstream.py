@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import anthropic
 import httpx
 import openai
 import pytest
@@ -149,6 +150,39 @@ def _check_answers(client: openai.OpenAI, direct: openai.OpenAI) -> None:
     said = "".join(c.choices[0].delta.content or "" for c in chunks)
     assert said == answer.choices[0].message.content
     assert chunks[0].memedit == answer.memedit
+
+
+def test_responses_through_the_official_client(tapped: tuple[Running, Tap], bare: str) -> None:
+    asked: Any = {"model": "tiny", "temperature": 0, "max_output_tokens": 12}
+    with (
+        openai.OpenAI(base_url=f"{tapped[0].url}/v1", api_key="x", max_retries=0) as client,
+        openai.OpenAI(base_url=f"{bare}/v1", api_key="x", max_retries=0) as direct,
+    ):
+        told: Any = client.responses.create(input=QUESTION, **asked)
+        assert told.memedit["in_scope"] and told.memedit["editor"] == "note-chat"
+        other = direct.responses.create(input=ELSEWHERE, **asked)
+        for text, whole in ((QUESTION, told), (ELSEWHERE, other)):
+            assert client.responses.create(input=text, **asked).output_text == whole.output_text
+            *_, last = client.responses.create(input=text, stream=True, **asked)
+            assert last.response.output_text == whole.output_text
+
+
+def test_messages_through_the_official_client(tapped: tuple[Running, Tap], bare: str) -> None:
+    asked: Any = {"model": "tiny", "max_tokens": 12, "extra_body": {"temperature": 0}}
+    with (
+        anthropic.Anthropic(base_url=tapped[0].url, api_key="x", max_retries=0) as client,
+        anthropic.Anthropic(base_url=bare, api_key="x", max_retries=0) as direct,
+    ):
+        told: Any = client.messages.create(messages=ASKED, **asked)
+        said: Any
+        assert told.memedit["in_scope"] and told.memedit["editor"] == "note-chat"
+        other: Any = direct.messages.create(messages=OTHER[1:], **asked)
+        for messages, whole in ((ASKED, told), (OTHER[1:], other)):
+            said = client.messages.create(messages=messages, **asked)
+            with client.messages.stream(messages=messages, **asked) as stream:
+                streamed: Any = stream.get_final_message()
+            texts = [each.content[0].text for each in (said, streamed, whole)]
+            assert len(set(texts)) == 1
 
 
 def test_in_scope_the_upstream_reads_the_fact(tapped: tuple[Running, Tap], bare: str) -> None:
