@@ -76,6 +76,13 @@ def routes() -> str:
     return "\n".join(lines)
 
 
+_THEIRS = {
+    "/v1/messages": "as Anthropic's", "/v1/chat/": "as OpenAI's", "/v1/completions": "as OpenAI's",
+    "/v1/responses": "as OpenAI's", "/v1/models": "as OpenAI's",
+}  # fmt: skip
+"""Whose the routes are in whose fields nothing is said."""
+
+
 def _route(document: Mapping[str, Any], title: str, operation: Mapping[str, Any]) -> list[str]:
     lines = [f"## `{title}`", "", " ".join(operation.get("description", "").split()), ""]
     rows = [
@@ -85,6 +92,8 @@ def _route(document: Mapping[str, Any], title: str, operation: Mapping[str, Any]
     content = operation.get("requestBody", {}).get("content", {})
     schema = content.get("application/json", {}).get("schema", {})
     rows += [(name, "body", _kind(s), _about(s)) for name, s in _fields(document, schema)]
+    maker = next((who for path, who in _THEIRS.items() if path in title), "")
+    rows = [(name, place, kind, told or maker) for name, place, kind, told in rows]
     if rows:
         lines += ["| name | in | type | |", "|---|---|---|---|"]
         lines += [f"| `{n}` | {place} | {kind} | {told} |" for n, place, kind, told in rows] + [""]
@@ -94,7 +103,15 @@ def _route(document: Mapping[str, Any], title: str, operation: Mapping[str, Any]
 def _fields(document: Mapping[str, Any], schema: Mapping[str, Any]) -> list[tuple[str, Any]]:
     name = str(schema.get("$ref", "")).rpartition("/")[2]
     found = document["components"]["schemas"].get(name, schema)
-    return list(found.get("properties", {}).items())
+    fields = list[tuple[str, Any]]()
+    for field, about in found.get("properties", {}).items():
+        if "/Extra" not in str(about):
+            fields.append((field, about))
+            continue
+        # memedit's own options, within a request of another's form
+        own = document["components"]["schemas"]["Extra"]["properties"]
+        fields += [(f"{field}.{inner}", each) for inner, each in own.items()]
+    return fields
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

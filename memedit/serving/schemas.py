@@ -276,20 +276,24 @@ class NewEdit(_Ours):
     valid_until: When = Field(None, description="The last day it holds, or when it ends.")
 
 
+_TOLD = {name: field.description for name, field in NewEdit.model_fields.items()}
+"""What a new edit's fields are, and so those of a changed one."""
+
+
 class EditChange(_Ours):
     """What shall be different; fields left out stay, null removes."""
 
-    prompt: Text | None = None
-    target_new: Text | None = None
-    statement: Text | None = None
-    subject: Text | None = None
-    target_true: Text | None = None
-    queries: list[Text] | None = Field(None, max_length=64)
-    multiple: bool | None = None
-    because_of: list[Name] | None = Field(None, max_length=64)
-    source: Source | None = None
-    valid_from: When = Field(None, description="The first day, or moment, it holds.")
-    valid_until: When = Field(None, description="The last day it holds, or when it ends.")
+    prompt: Text | None = Field(None, description=_TOLD["prompt"])
+    target_new: Text | None = Field(None, description=_TOLD["target_new"])
+    statement: Text | None = Field(None, description=_TOLD["statement"])
+    subject: Text | None = Field(None, description=_TOLD["subject"])
+    target_true: Text | None = Field(None, description=_TOLD["target_true"])
+    queries: list[Text] | None = Field(None, max_length=64, description=_TOLD["queries"])
+    multiple: bool | None = Field(None, description=_TOLD["multiple"])
+    because_of: list[Name] | None = Field(None, max_length=64, description=_TOLD["because_of"])
+    source: Source | None = Field(None, description=_TOLD["source"])
+    valid_from: When = Field(None, description=_TOLD["valid_from"])
+    valid_until: When = Field(None, description=_TOLD["valid_until"])
 
 
 class Restore(_Ours):
@@ -311,8 +315,8 @@ class Undo(_Ours):
 class Purge(_Ours):
     """What to erase for good: exactly one of the fields."""
 
-    ids: list[Name] = Field(default_factory=list, max_length=1_000)
-    subject: Text | None = None
+    ids: list[Name] = Field(default_factory=list, max_length=1_000, description="These edits.")
+    subject: Text | None = Field(None, description="Every edit about it, whatever its id.")
     document: Name | None = Field(None, description="The passages of a document, all versions'.")
     everything: bool = Field(False, description="All edits of the namespace.")
     finish: bool = Field(False, description="Go on with a purge that was interrupted.")
@@ -325,13 +329,19 @@ class Purge(_Ours):
         return self
 
 
+_CHAT = "As a chat message; default: where possible."
+_LONGEST = "Longest answer, in tokens."
+_AS_OF = "Only facts that hold then: a date or a moment."
+_ASKED = "As it was asked, word for word."
+
+
 class Ask(_Ours):
     """A question to explain."""
 
-    query: Question
-    chat: bool | None = Field(None, description="As a chat message; default: where possible.")
-    max_tokens: int = Field(48, ge=1, le=1_024)
-    as_of: When = None
+    query: Question = Field(description="A question, or a text to continue.")
+    chat: bool | None = Field(None, description=_CHAT)
+    max_tokens: int = Field(48, ge=1, le=1_024, description=_LONGEST)
+    as_of: When = Field(None, description=_AS_OF)
 
 
 class Explain(Ask):
@@ -345,32 +355,38 @@ class Explain(Ask):
 class Compare(_Ours):
     """Questions to put to the edited and to the unedited model."""
 
-    queries: list[Question] = Field(min_length=1, max_length=32)
-    chat: bool | None = None
-    max_tokens: int = Field(48, ge=1, le=1_024)
-    as_of: When = None
+    queries: list[Question] = Field(min_length=1, max_length=32, description="Questions, or texts.")
+    chat: bool | None = Field(None, description=_CHAT)
+    max_tokens: int = Field(48, ge=1, le=1_024, description=_LONGEST)
+    as_of: When = Field(None, description=_AS_OF)
 
 
 class NewTrial(_Ours):
     """A weight editor to try on the newest edits, and what to ask it."""
 
-    editor: Name = "rome"
-    queries: list[Question] = Field(min_length=1, max_length=32)
+    editor: Name = Field("rome", description="One that edits weights: rome, ft_m, memit ...")
+    queries: list[Question] = Field(
+        min_length=1, max_length=32, description="What to ask the copy."
+    )
     limit: int = Field(12, ge=1, le=32, description="How many of the newest edits.")
-    max_tokens: int = Field(48, ge=1, le=1_024)
+    max_tokens: int = Field(48, ge=1, le=1_024, description=_LONGEST)
 
 
 class Learnt(_Ours):
     """That a query concerns an edit, which missed it, or does not, though the edit fired."""
 
-    kind: Literal["false_fire", "miss"]
-    query: Question
+    kind: Literal["false_fire", "miss"] = Field(
+        description="false_fire: leave the query alone from now on; miss: answer it."
+    )
+    query: Question = Field(description=_ASKED)
 
 
 class Report(_Ours):
     """What a person says of an answer."""
 
-    kind: Literal["false_fire", "miss", "wrong_answer"]
-    query: Question
+    kind: Literal["false_fire", "miss", "wrong_answer"] = Field(
+        description="An edit fired that should not have; none did; the answer was wrong."
+    )
+    query: Question = Field(description=_ASKED)
     edit: Name | None = Field(None, description="The edit that fired, or should have.")
-    comment: Text | None = None
+    comment: Text | None = Field(None, description="What else is to be said of it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from memedit.serving.app import create_app
+from memedit.serving.app import create_app, describe_routes
 from tests.serving.helpers import CAPITAL, tiny_service
 
 pytestmark = pytest.mark.slow
@@ -19,6 +20,8 @@ pytestmark = pytest.mark.slow
 CASES = int(os.environ.get("MEMEDIT_SCHEMA_CASES", "160"))
 """In all; 5,000 and more are run by hand."""
 PATHS = 39
+THEIRS = ("/v1/chat/", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/models")
+"""Routes of OpenAI and Anthropic, whose fields are theirs to tell."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,30 @@ def _edit() -> Any:
     from memedit.core.types import Edit
 
     return Edit(CAPITAL["prompt"], CAPITAL["target_new"], CAPITAL["subject"])
+
+
+def test_every_field_of_ours_is_told() -> None:
+    """The fault: the reference had a row without a word for each field of a changed edit."""
+    document = describe_routes()
+    silent = [
+        (path, name)
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        for name, told in _fields(document, operation)
+        if not told and not path.startswith(THEIRS)
+    ]
+    assert silent == []
+
+
+def _fields(document: Any, operation: Any) -> Iterator[tuple[str, str]]:
+    for each in operation.get("parameters", ()):
+        yield each["name"], each.get("description", "")
+    content = operation.get("requestBody", {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema", {})
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    found = document["components"]["schemas"].get(name, schema)
+    for field, about in found.get("properties", {}).items():
+        yield field, about.get("description", "")
 
 
 def test_no_server_error(api: Any) -> None:

@@ -31,7 +31,7 @@ from memedit.serving.service import Caller, MayAsk, MayRead, Question, Service, 
 
 router = APIRouter(prefix="/v1", tags=["edits"])
 Writing = Annotated[Writes, Depends(writes)]
-Limit = Annotated[int, Query(ge=1, le=1_000)]
+Limit = Annotated[int, Query(ge=1, le=1_000, description="At most so many.")]
 Id = Annotated[str, Path(max_length=MAX_TEXT, description="Id of an edit.")]
 _LARGE = 10_000_000
 _EXCERPT = 2_000
@@ -47,7 +47,7 @@ def list_edits(
     caller: MayRead,
     match: Annotated[str, Query(max_length=1_000, description="Only facts with this text.")] = "",
     limit: Limit = 50,
-    offset: Annotated[int, Query(ge=0, le=_LARGE)] = 0,
+    offset: Annotated[int, Query(ge=0, le=_LARGE, description="Leave out so many before.")] = 0,
 ) -> JSONResponse:
     """The edits in force, newest first."""
     return JSONResponse(reading.list_edits(service, caller.namespace, match, limit, offset))
@@ -227,7 +227,8 @@ def proposals(
     service: State,
     caller: MayRead,
     state: Annotated[
-        Literal["proposed", "deciding", "approved", "rejected", "failed"] | None, Query()
+        Literal["proposed", "deciding", "approved", "rejected", "failed"] | None,
+        Query(description="Only those in this state."),
     ] = None,
     limit: Limit = 50,
 ) -> JSONResponse:
@@ -248,8 +249,10 @@ def _shorten(proposal: dict[str, Any]) -> dict[str, Any]:
 @router.post("/proposals/{id}/{verdict}")
 async def decide(
     writes: Writing,
-    id: Annotated[str, Path(max_length=64)],
-    verdict: Literal["approve", "reject"],
+    id: Annotated[str, Path(max_length=64, description="Id of a proposal.")],
+    verdict: Annotated[
+        Literal["approve", "reject"], Path(description="With one's own key, reject withdraws.")
+    ],
 ) -> Response:
     """Approve a change that another key proposed, or put it away."""
     made = approve if verdict == "approve" else reject

@@ -109,7 +109,9 @@ def usage(service: State, caller: MayRead) -> JSONResponse:
 
 @router.get("/v1/audit")
 def audit(
-    service: State, caller: MayAdminister, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
+    service: State,
+    caller: MayAdminister,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many.")] = 100,
 ) -> JSONResponse:
     """Who changed what, newest first."""
     return JSONResponse({"object": "list", "data": service.audit.tail(limit)})

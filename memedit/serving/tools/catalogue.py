@@ -27,14 +27,14 @@ class _Taken(BaseModel):
 
 class Search(_Taken):
     query: Annotated[Query, Field(description="A question, or any text.")]
-    limit: int = Field(10, ge=1, le=100)
+    limit: int = Field(10, ge=1, le=100, description="At most so many.")
     as_of: When = Field(None, description="Only facts that hold then: a date or a moment.")
 
 
 class Listing(_Taken):
     match: str = Field("", max_length=1_000, description="Only facts with this text.")
-    limit: int = Field(50, ge=1, le=1_000)
-    offset: int = Field(0, ge=0, le=10_000_000)
+    limit: int = Field(50, ge=1, le=1_000, description="At most so many.")
+    offset: int = Field(0, ge=0, le=10_000_000, description="Leave out so many before.")
 
 
 class One(_Taken):
@@ -47,7 +47,7 @@ class Correction(EditChange):
 
 class Happened(_Taken):
     id: Annotated[Name | None, Field(description="Of this edit alone.")] = None
-    limit: int = Field(50, ge=1, le=1_000)
+    limit: int = Field(50, ge=1, le=1_000, description="At most so many.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,9 @@ def test_every_tool_tells_what_it_is_for() -> None:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint == (TOOLS[tool.name].scope != "edit")
         assert tool.input_schema["additionalProperties"] is False
+        # The fault: an agent was told nothing of what correct_fact takes.
+        fields = tool.input_schema.get("properties", {})
+        assert {name for name, field in fields.items() if not field.get("description")} == set()
 
 
 def test_without_the_extra_there_is_no_such_route(monkeypatch: pytest.MonkeyPatch) -> None:
