@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import gzip
+import inspect
 import json
 import os
 import re
@@ -41,6 +42,8 @@ SHOWN = {
     "docs/start/quickstart.md": ["What is the capital city of France? Lyon", "60 days", "Lyon | "],
 }
 """What the blocks of a page print, beginning with the first line."""
+PYTHON = ("python", "memory")
+"""Pages of the reference that are made from docstrings."""
 READ = (
     "", "start/quickstart", "guides/compare", "guides/page", "editors", "papers", "benchmarks",
     "reference/cli", "reference/errors", "reference/python",
@@ -245,6 +248,26 @@ def test_every_error_is_told_on_the_command_line() -> None:
     assert "Codes over HTTP" not in last and len(last.splitlines()) < 20
     wrong = CliRunner().invoke(app, ["errors", "MemoryStorError"])
     assert wrong.exit_code == 2 and "Did you mean: MemoryStoreError" in wrong.output
+
+
+INSIDE = {"Connection", "Decider", "Encoder", "Engine", "Freshness", "Row", "Scope", "Editor"}
+"""What public methods give back that is described elsewhere, or is not for users."""
+
+
+def test_what_public_methods_give_back_is_in_the_reference() -> None:
+    """The fault: ``edit`` gave back a ``Receipt``, of which no page said anything."""
+    pages = "".join((ROOT / f"docs/reference/{n}.md").read_text("utf-8") for n in PYTHON)
+    told = {line.rpartition(".")[2] for line in pages.splitlines() if line.startswith("::: ")}
+    given = set[str]()
+    for kind in (memedit.EditableModel, memedit.EditMemory):
+        for name, member in inspect.getmembers(kind):
+            made = member.fget if isinstance(member, property) else member
+            if not name.startswith("_") and getattr(made, "__module__", "").startswith("memedit."):
+                annotation = str(getattr(made, "__annotations__", {}).get("return", ""))
+                given |= set(re.findall(r"\b[A-Z][a-z]\w+", annotation))
+    builtin = {"Any", "Iterator", "Path", "Self", "Sequence", "AbstractContextManager", "None"}
+    assert {"Receipt", "Explanation"} <= given
+    assert given - told - INSIDE - builtin == set()
 
 
 def test_the_readme_is_one_screen() -> None:
