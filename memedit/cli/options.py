@@ -120,7 +120,7 @@ Memory = Annotated[
         "--memory",
         metavar="DIR|URL",
         envvar="MEMEDIT_MEMORY",
-        help="Where edits are kept: a directory, or postgresql://user@host/database.",
+        help="Where edits are kept: a directory, or postgresql://user@host/db.",
     ),
 ]
 Model = Annotated[

@@ -65,11 +65,11 @@ class Settings:
         flag=True,
     )] = None  # fmt: skip
     memory: Annotated[str, Setting(
-        "Where edits are kept: a directory, or postgresql://user@host/database, which several "
+        "Where edits are kept: a directory, or postgresql://user@host/db, which several "
         "servers may share.", "DIR|URL", flag=True,
     )] = "memory"  # fmt: skip
     host: Annotated[str, Setting("Address to listen on.", flag=True)] = "127.0.0.1"
-    port: Annotated[int, Setting("0: any free one.", least=0, most=65_535, flag=True)] = 8000
+    port: Annotated[int, Setting("0: any free one.", "N", least=0, most=65_535, flag=True)] = 8000
     api_key_file: Annotated[Path | None, Setting(
         "Keys, as memedit keys writes them.", "FILE", flag=True
     )] = None  # fmt: skip

@@ -78,6 +78,10 @@ def test_help_shows_every_word_of_it(run: Run, monkeypatch: pytest.MonkeyPatch) 
         for text in (*command.help.split("\n\n"), *said):
             assert " ".join((text or "").split()) in shown, words
     assert "[default: (now)]" in run("ask", "--help").output
+    monkeypatch.setenv("COLUMNS", "80")
+    for words, command in commands(typer.main.get_command(app)):
+        texts = [command.help, *(p.help or "" for p in command.params)]
+        assert run(*words, "--help").output.count("…") == "".join(texts).count("…"), words
 
 
 def test_what_a_stranger_wrote_tells_the_terminal_nothing(run: Run) -> None:
