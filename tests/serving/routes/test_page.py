@@ -452,6 +452,7 @@ def test_the_page_speaks_a_support_leads_words() -> None:
     whole = (STATIC / "page.html").read_text("utf-8")
     read = re.sub(r'<details id="developers">.*?</details>', "", whole, flags=re.DOTALL)
     assert read != whole
+    read = re.sub(r"<code>.*?</code>", "", read)  # a command, for whoever runs the server
     words = set(re.findall(r"\w+", re.sub(r"<[^>]+>", " ", read).casefold()))
     script = (STATIC / "page.js").read_text("utf-8")
     for title in re.findall(r'bars\("([^"]+)"', script):
