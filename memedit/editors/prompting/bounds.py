@@ -51,7 +51,8 @@ _OTHERWISE = re.compile(
     r"\b(?:takes?|lasts?|deliver\w*|sent|shipped|posted|answered|decided|repair\w*|finished|ready|"
     r"arrives?|wait\w*|refunds are|remind\w*|renew\w*|extend\w*|paused?|expires?|delet\w*|purg\w*|"
     r"remov\w*|given away|los[et]s?|lapses?|unlock\w*|exclu\w*|costs?|price\w*|reimburs\w*|"
-    r"pays?|paid|grants?|subsid\w*|includ\w*|need\w*|requir\w*|accompan\w*|consent|approv\w*|sign\w*|free|"
+    r"pays?|paid|grants?|subsid\w*|includ\w*|need\w*|requir\w*|accompan\w*|consent|approv\w*|sign\w*|"
+    r"free(?! of \w+ for\b)|"
     r"discount\w*|fees?|charg\w*|covers?|covered|doors?|begins?|starts?|with an? adult|"
     r"must be (?:with|changed|replaced)|replaced)\b",
     re.IGNORECASE,

@@ -22,6 +22,8 @@ REFUND = "A refund must be asked for within 19 days."
      "Check-in closes 75 minutes before departure.", "No"),
     ("I give up my flat on 1 March for 31 March. Is that enough warning?",
      "The notice that a tenant must give to end a tenancy is six weeks.", "No"),
+    ("Clara threw up two days ago and is well since. May she come back?",
+     "A sick child stays at home until it has been free of symptoms for 72 hours.", "No"),
     ("It was signed at 7:00 and it's 14:00 now. Still good?", "A permit is valid for six hours.",
      "No"),
 ])  # fmt: skip
