@@ -4,6 +4,7 @@ nothing that waits for ever, and a memory that a refused command leaves as it wa
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import shutil
@@ -183,11 +184,16 @@ class Doors:
 
     def _run(self, words: list[str]) -> None:
         before, self._last = self._last or self._state(), None
+        root = logging.getLogger()
+        handlers = root.handlers
         with alarm():
             try:
                 result = CliRunner().invoke(app, words)
             except Hangs:
                 raise AssertionError(f"hangs: {words}") from None
+            finally:
+                # A server sends the logs to its own standard error, which ends with the call.
+                root.handlers = handlers
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             result.exception.args = (f"{result.exception}: {words}",)
             raise result.exception
