@@ -79,7 +79,7 @@ def _packages() -> Iterator[Finding]:
     if _version("memedit") is None:  # its sources on the path, or what one may not read
         said = "what memedit needs is not known: it is not installed, or its metadata not readable"
         source = Path(memedit.__file__).parents[1]
-        there = (source / "pyproject.toml").is_file()
+        there = os.path.isfile(source / "pyproject.toml")  # False where one may not look
         yield Finding("optional", "packages", said, f"pip install {quote(str(source))}" * there)
         return
     for text in metadata.requires("memedit") or ():
