@@ -282,7 +282,7 @@ def _give(figures: Mapping[str, Any], out: Path | None, *, json: bool) -> None:
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.write_text(text, "utf-8")
+        file.write_text(text, "utf-8", "backslashreplace")
     except OSError as error:
         raise InvalidInputError(f"{file} cannot be written: {error.strerror}.") from error
     render.note(f"Wrote {file}.")

@@ -154,9 +154,10 @@ def put(new: Path, file: Path) -> None:
 
 
 def write_atomically(file: Path, text: str) -> None:
-    """:func:`replacing`, with a text in UTF-8."""
+    """:func:`replacing`, with a text in UTF-8. Half a character, as of a file's name that is no
+    UTF-8, is written as its escape: in JSON it is read back."""
     with replacing(file) as new:
-        new.write_text(text, "utf-8")
+        new.write_text(text, "utf-8", "backslashreplace")
 
 
 def open_text(file: Path) -> IO[str]:

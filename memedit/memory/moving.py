@@ -96,8 +96,14 @@ def restore(
     Raises:
         InvalidInputError, MemoryStoreError: it cannot be done; the target is as before.
     """
+    to = directory(target)
+    if to is not None and (to / SETTINGS).is_dir():
+        raise InvalidInputError(
+            f"{str(to / SETTINGS)!r} is a folder, where the settings of the memory belong.",
+            hint="Move it away. Nothing was replaced.",
+        )
     report = migrate(folder, target, replace=replace, progress=progress)
-    if (to := directory(target)) is not None:
+    if to is not None:
         _copy_settings(folder, to)
     return report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from safetensors import SafetensorError
 from sqlalchemy import text
 
 from memedit.core.errors import InvalidInputError, MemeditError, MemoryStoreError
+from memedit.core.files import write_atomically
 from memedit.data.records import read_records
 from memedit.data.sources import load_cases
 from memedit.data.texts import sentences
@@ -27,9 +29,11 @@ from memedit.engine.encoders import HashingEncoder
 from memedit.engine.hooks import watch
 from memedit.evaluation import downstream
 from memedit.evaluation.runs.compare import load
+from memedit.evaluation.runs.specs import Spec
 from memedit.memory import EditMemory
 from memedit.memory.address import check_output
 from memedit.memory.live import snapshots, state
+from memedit.memory.moving import backup, restore
 from memedit.model.editable import EditableModel
 from memedit.serving import keys
 from memedit.serving.address import bind
@@ -250,3 +254,26 @@ def test_a_key_file_without_end_is_none(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text("[" * 100_000)
     with pytest.raises(MemoryStoreError, match="is not a key file"):
         keys.read(tmp_path / "keys.json")
+
+
+def test_half_a_character_in_a_name_is_written(tmp_path: Path) -> None:
+    """The faults: UnicodeEncodeError of a run whose editor's or file's name is no UTF-8."""
+    named = {"file": "a\udcff"}
+    write_atomically(tmp_path / "run.json", json.dumps(named, ensure_ascii=False))
+    assert json.loads((tmp_path / "run.json").read_text("utf-8")) == named
+    assert Spec("a\udcff", None).slug == "a%ED%B3%BF"
+
+
+def test_what_cannot_take_the_settings_is_not_replaced(tmp_path: Path) -> None:
+    """The fault: the memory was the backup's, and an error said that nothing was done."""
+    for name in ("old", "new"):
+        with EditMemory(tmp_path / name, CountingEncoder()) as memory:
+            memory.add(capital(name))
+    backup(tmp_path / "new", tmp_path / "backup")
+    (tmp_path / "old" / "model.json").mkdir()
+    with EditMemory(tmp_path / "old", read_only=True) as memory:
+        before = memory.digest()
+    with pytest.raises(InvalidInputError, match="is a folder"):
+        restore(tmp_path / "backup", tmp_path / "old", replace=True)
+    with EditMemory(tmp_path / "old", read_only=True) as memory:
+        assert memory.digest() == before

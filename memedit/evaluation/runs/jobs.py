@@ -78,7 +78,8 @@ def sweep(
     runs = {
         f"{name or 'default'} {n}": (
             replace(job, model=name, n=n),
-            folder / quote(name or "default", safe="") / str(n),  # a hub id has a slash
+            # A hub id has a slash, and a folder's name may be no UTF-8.
+            folder / quote(name or "default", safe="", errors="surrogatepass") / str(n),
         )
         for name in names
         for n in counts

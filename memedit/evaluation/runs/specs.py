@@ -36,7 +36,7 @@ class Spec:
     @property
     def slug(self) -> str:
         """A file name."""
-        return quote(self.text, safe="+")
+        return quote(self.text, safe="+", errors="surrogatepass")
 
     def build(self, model: EditableModel, memory: str | Path | None) -> EditableModel:
         """The base of ``model`` under this editor, with a memory of its own.
