@@ -96,6 +96,7 @@ def restore(
     Raises:
         InvalidInputError, MemoryStoreError: it cannot be done; the target is as before.
     """
+    check_address(target)
     to = directory(target)
     if to is not None and (to / SETTINGS).is_dir():
         raise InvalidInputError(
