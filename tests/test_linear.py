@@ -19,10 +19,12 @@ from memedit.core.registry import parse_call
 from memedit.core.secrets import names_secret
 from memedit.core.suspicion import find_in_texts, leave_out_orders
 from memedit.core.text import find_sentence_starts
+from memedit.core.times import find_named_time
 from memedit.core.types import Decision, Edit, Hit, Record
 from memedit.editors.mello import question_of
 from memedit.editors.prompting.abroad import find_answers
 from memedit.editors.prompting.approving import wants_yes
+from memedit.editors.prompting.bounds import judge_bound
 from memedit.editors.prompting.choices import choice_of, find_options
 from memedit.editors.prompting.claims import find_claims
 from memedit.editors.prompting.clocks import write_times
@@ -31,7 +33,7 @@ from memedit.editors.prompting.denials import echoes_against, steps_against
 from memedit.editors.prompting.elapsing import work_out_times
 from memedit.editors.prompting.former import confirms, find_former, find_supposed
 from memedit.editors.prompting.formulas import work_out_formula
-from memedit.editors.prompting.gaps import tell_gap
+from memedit.editors.prompting.gaps import find_gap
 from memedit.editors.prompting.judging import goes_by_day
 from memedit.editors.prompting.negations import denies_premise
 from memedit.editors.prompting.notes import single_value_of
@@ -44,6 +46,7 @@ from memedit.memory.live.subjects import SubjectIndex
 from memedit.memory.live.views import views
 from memedit.model.denying import says_only_end
 from memedit.model.ellipsis import fill_in
+from memedit.model.house import House, put_names_for_it, read_end_in_house_name
 from memedit.model.itemising import (
     asks_besides,
     clauses_of,
@@ -169,8 +172,12 @@ def summed(text: str) -> object:
         may_be_dated(words, ["4 days"]), asks_for_one(words), goes_by_day(text, text),
         wants_yes(f"{text}. That is ok?"), wants_yes(f"The fee is {text}. Please confirm that"),
         judge_deadline(f"It's Monday. Still {text}?", f"{text} until Tuesday"),
-        tell_gap(f"{text[:900]} 3 May, 9 May", [f"9 days {text}"]), tell_gap(text, ["9 days"]),
+        find_gap(f"{text[:900]} 3 May, 9 May", f"9 days {text}"), find_gap(text, "9 days"),
+        judge_bound(f"{text[:300]} Can I still?", f"{text[:300]} within 9 days"),
     )  # fmt: skip
+
+
+HOUSE = House(name="Cd", names=frozenset({"Ab", "A", "Cd"}))
 
 
 def itemised(text: str) -> object:
@@ -179,6 +186,10 @@ def itemised(text: str) -> object:
         parts_of(text), [items_of(each) for each in (text, mail)], lists_more(mail),
         [clauses_of(each) for each in (mail, f"A json with {text}")], keys_of(f"A json: {text}"),
         asks_besides(f"{text} Is it?", [text[:20], "a b"]),
+        put_names_for_it("What is it?", text, HOUSE), read_end_in_house_name(text, HOUSE),
+        read_end_in_house_name(f"1. {text}\nThe file is", HOUSE), find_named_time(
+            f"which {text} last week", datetime(2026, 11, 29, tzinfo=timezone.utc), timezone.utc
+        ),
     )  # fmt: skip
 
 

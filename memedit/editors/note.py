@@ -31,7 +31,7 @@ from memedit.core.options import holds_settings
 from memedit.core.types import Edit, Hit, Payload, Role
 from memedit.editors.prompting.choices import find_options
 from memedit.editors.prompting.choosing import is_able
-from memedit.editors.prompting.elapsing import find_end, find_when, work_out_times
+from memedit.editors.prompting.elapsing import find_end, work_out_times
 from memedit.editors.prompting.forms import END, awaits_reply, before_query, head, split_at_view
 from memedit.editors.prompting.judging import choose, goes_by_day, judge
 from memedit.editors.prompting.leaning import Leaning, asks_yes_or_no
@@ -73,7 +73,6 @@ from memedit.editors.prompting.reckoning import (
 from memedit.editors.prompting.supposing import judge_supposed
 from memedit.editors.prompting.timesums import may_be_dated
 from memedit.editors.prompting.verdicts import verdict_of
-from memedit.editors.prompting.wording import SMALL, fold_words, form_of
 
 PLACES = ("before", "after", "reply")
 _MOST_RATES = 3
@@ -338,7 +337,7 @@ class Note:
         if worked:
             # What came out is said, not the fact's own value.
             plain = asks_once(row.words) and not is_formed(find_sentences(row.words))
-            told = (find_told(worked) or self._find_end(row, worked, lines)) if plain else ""
+            told = (find_told(worked) or find_end(worked, row.words, lines)) if plain else ""
             sure = replace(sure, answers=(told,) if told else (), leans=(), swaps=())
             note += f"\n- Worked out: {worked}"
         if row.decision.read_as:
@@ -349,13 +348,6 @@ class Note:
         asked = correct_row(row, hits)
         behind = self.place == "after"
         return replace(sure, prompt=f"{asked}\n\n{note}" if behind else f"{note}\n\n{asked}")
-
-    def _find_end(self, row: Row, worked: str, lines: Sequence[str]) -> str:
-        """The day or time that was worked out, where the question is in the words of the facts."""
-        asked = row.words[start.start() :] if (start := find_when(row.words)) else row.words
-        said = {form_of(word) for word in fold_words(" ".join(lines)) if word not in SMALL}
-        own = {form_of(word) for word in fold_words(asked) if word not in SMALL}
-        return find_end(worked) if own & said else ""
 
     def _refute(self, row: Row, hits: Sequence[Hit], fact: str) -> tuple[str, ...]:
         """The answer to who only wants a former value or another amount confirmed: no, and the

@@ -45,8 +45,9 @@ _IT = re.compile(
     re.IGNORECASE,
 )
 _DAYS = re.compile(rf"(?:{WEEKDAY}|{MONTH})s?$", re.IGNORECASE)
-_MOST_SHORT, _MOST_NAMES = 20, 3
-"""Words of a turn that takes its thing from the one before, and names that are tried."""
+_MOST_SHORT, _MOST_NAMES, _MOST_SAID = 20, 3, 2_000
+"""Words of a turn that takes its thing from the one before, names that are tried, and characters of
+that one."""
 _NUMBERED = re.compile(r"^[ \t]*(?:\d{1,3}[.)]|[-*•–#]+)[ \t]+", re.MULTILINE)
 WORD = re.compile(r"[^\W\d_]+")
 _SHORT = {
@@ -164,11 +165,12 @@ def put_names_for_it(turn: str, earlier: str, house: House) -> tuple[str, ...]:
     word = _IT.search(turn)
     if word is None or len(words_of(turn)) > _MOST_SHORT or not ASKS.search(turn):
         return ()
-    said, own = earlier.rpartition("\n")[2], frozenset(WORD.findall(house.name))
+    # A long reply names what it is about at its end, too.
+    said, own = earlier.rpartition("\n")[2][-_MOST_SAID:], frozenset(WORD.findall(house.name))
     said = said.replace(house.name, "it") if house.name else said
     starts = frozenset(find_sentence_starts(said))
     found = dict.fromkeys(
-        f"{'the ' if said[: match.start()].endswith('the ') else ''}{match[0]}"
+        f"{'the ' if said.endswith('the ', 0, match.start()) else ''}{match[0]}"
         for match in _NAME.finditer(said)
         if all(w in house.names and w not in own for w in WORD.findall(match[0]))
         and (match.start() not in starts or " " in match[0])

@@ -54,20 +54,26 @@ def heed_former_values(
         stale = not sure and chance >= _NEARER
         return bool(find_former(turn, edit, values) or (stale and find_former(said, edit, values)))
 
-    plain = _OPEN.search(turn) and not (is_polar(turn) or has_other_form(turn) or counts(turn))
-    known = {hit.record.id for hit in decision.hits}
-    fired = known | {hit.record.id for hit in decision.informs}
+    fired = {hit.record.id for hit in decision.bearing}
     near = () if sure else (h for h in decision.candidates if h.record.id not in fired)
-    hits, informs = list[Hit](), list[Hit]()
-    for hit in (*decision.bearing, *filter(insists, near)):
-        raised = insists(hit)
-        # What is asked openly, by who names the old value, is the new one.
-        asked = raised and plain and hit.record.edit.target_new is not None
-        told = _raise(hit, asked=bool(asked)) if raised else hit
-        (hits if asked or hit.record.id in known else informs).append(told)
-    if hits == [*decision.hits] and informs == [*decision.informs]:
+    raised = [hit for hit in (*decision.bearing, *near) if insists(hit)]
+    if not raised:
         return decision
-    return replace(decision, hits=tuple(hits), informs=tuple(informs))
+    # What is asked openly, by who names the old value, is the new one.
+    plain = _OPEN.search(turn) and not (is_polar(turn) or has_other_form(turn) or counts(turn))
+    told = {
+        hit.record.id: _raise(hit, asked=bool(plain) and hit.record.edit.target_new is not None)
+        for hit in raised
+    }
+    known = {hit.record.id for hit in decision.hits}
+    every = [told.get(h.record.id, h) for h in decision.bearing]
+    every += [hit for id, hit in told.items() if id not in fired]
+    asks = [hit.role == "asks" or hit.record.id in known for hit in every]
+    return replace(
+        decision,
+        hits=tuple(hit for hit, asked in zip(every, asks, strict=True) if asked),
+        informs=tuple(hit for hit, asked in zip(every, asks, strict=True) if not asked),
+    )
 
 
 def _raise(hit: Hit, *, asked: bool) -> Hit:

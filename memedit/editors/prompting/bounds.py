@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from memedit.editors.prompting.comparing import Verdict
-from memedit.editors.prompting.gaps import tell_gap
+from memedit.editors.prompting.gaps import find_gap
 from memedit.editors.prompting.supposing import Amount, locate_amounts
 from memedit.editors.prompting.weighing import compare, fold, pick_alike
 
@@ -87,12 +87,12 @@ def judge_bound(words: str, fact: str) -> Verdict | None:
     """
     if max(len(words), len(fact)) > _LONGEST or _TURNED.search(words) or not _ABLE.search(words):
         return None
-    gap = tell_gap(words, [fact])
+    gap = find_gap(words, fact)
     if _SPARES.search(fact) or _OTHERWISE.search(fact) or _AHEAD.search(fact):
         return None
-    if _SENIOR.search(words) or (not gap and _PAST.search(words)):
+    if _SENIOR.search(words) or (gap is None and _PAST.search(words)):
         return None
-    found = {*_judge_each(fold(gap.rpartition(" it is ")[2] if gap else words), fold(fact))}
+    found = {*_judge_each(fold(words if gap is None else str(gap)), fold(fact))}
     return found.pop() if len(found) == 1 else None
 
 

@@ -127,20 +127,24 @@ def work_out_times(words: str, facts: Sequence[str]) -> str:
     return line or (_count_between(asked, told) if between else "")
 
 
-def find_when(words: str) -> re.Match[str] | None:
-    """Where words ask for a day or a time."""
-    return _WHEN.search(words)
-
-
 def asks_when(words: str) -> bool:
     """Whether words ask for a day or a time."""
     return bool(_WHEN.search(words) or _LATEST.search(words))
 
 
-def find_end(line: str) -> str:
-    """The day or the time that a line of :func:`work_out_times` comes to; "": it is another one."""
-    found = _END_OF.search(line)
-    return found["end"] if found else ""
+def find_end(line: str, words: str, facts: Sequence[str]) -> str:
+    """The day or the time that a line of :func:`work_out_times` comes to, where that is the answer:
+    the question is in words of the facts; "": it is not, or the line is another one.
+
+    Args:
+        line: What was worked out.
+        words: A user's.
+        facts: What is told.
+    """
+    found, when = _END_OF.search(line), _WHEN.search(words)
+    if found is None or when is None or not _shares(words[when.start() :], " ".join(facts)):
+        return ""
+    return found["end"]
 
 
 def _tell_one(lines: Iterator[str]) -> str:
@@ -273,19 +277,19 @@ def _count_between(words: str, facts: Sequence[str]) -> str:
     (one, first), (other, second) = told[0], told[-1]
     if first == second:
         plain = _OPEN_FROM.search(first) and _shares(words, first) and not _ASKS_MORE.search(words)
-        return tell_between(one, other, wraps=True) if plain else ""
+        return _tell_between(one, other, wraps=True) if plain else ""
     if _APART.search(words):
-        return tell_between(*sorted((one, other), key=lambda clock: clock.minutes))
+        return _tell_between(*sorted((one, other), key=lambda clock: clock.minutes))
     if _BEGINS.search(second) and _ENDS.search(first):
         (one, first), (other, second) = (other, second), (one, first)
     whole = _BEGINS.search(first) and _ENDS.search(second) and not _ENDS.search(first)
-    return tell_between(one, other) if whole else ""
+    return _tell_between(one, other) if whole else ""
 
 
 def _count_from(words: str, named: Clock, told: Clock, fact: str) -> str:
     """How long it is between the time that a request names and the one of a fact."""
     if _SINCE.search(words) and not _LEFT.search(words):
-        return tell_between(told, named)
+        return _tell_between(told, named)
     # "It's 8:15" may be said in the evening.
     in_the_evening = named.minutes + NOON * 60
     if (
@@ -295,10 +299,10 @@ def _count_from(words: str, named: Clock, told: Clock, fact: str) -> str:
     ):
         return ""
     left = _LEFT.search(words) or re.search(r"\buntil\b", fact)
-    return tell_between(named, told, wraps=_BEGINS.search(fact) is not None) if left else ""
+    return _tell_between(named, told, wraps=_BEGINS.search(fact) is not None) if left else ""
 
 
-def tell_between(start: Clock, end: Clock, *, wraps: bool = False) -> str:
+def _tell_between(start: Clock, end: Clock, *, wraps: bool = False) -> str:
     """How long it is from one time to another; ``wraps``: to one of the next day, if it must be."""
     length = end.minutes - start.minutes
     if length < 0 and wraps and start.minutes >= _EVENING and end.minutes <= NOON * 60:

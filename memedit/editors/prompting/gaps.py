@@ -8,9 +8,9 @@ judged rightly with such a line, 20 without. So it is used where a bound is judg
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import date
 
+from memedit.core.days import WEEKDAY
 from memedit.editors.prompting.clocks import (
     Day,
     Span,
@@ -19,13 +19,12 @@ from memedit.editors.prompting.clocks import (
     find_spans,
     write_times,
 )
-from memedit.editors.prompting.elapsing import tell_between
 from memedit.editors.prompting.wording import write_digits
 
 _SHORT = frozenset({"minute", "hour"})
 _OTHER_DAY = re.compile(
-    r"\b(?:(?:day|night|evening|morning|week) before|yesterday|tomorrow|overnight|last night|"
-    r"(?:next|following) (?:day|morning|night|evening)|mon|tues|wednes|thurs|fri|satur|sun)",
+    rf"\b(?:(?:{WEEKDAY})s?\b|(?:day|night|evening|morning|week) before|yesterday|tomorrow|"
+    r"overnight|last night|(?:next|following) (?:day|morning|night|evening))",
     re.IGNORECASE,
 )
 """Where two times of day may be those of two days."""
@@ -34,30 +33,31 @@ _MOST, _MOST_DAYS, _MOST_BACK = 1_200, 200, 60
 more where the later one is named first."""
 
 
-def tell_gap(words: str, facts: Sequence[str]) -> str:
-    """What lies between the two days, or the two times, of a request; "" where there are no two, or
-    no fact counts in such units.
+def find_gap(words: str, fact: str) -> Span | None:
+    """What lies between the two days, or the two times, of a request, in days or in minutes; None
+    where there are no two, or the fact counts in no such units.
 
     Args:
         words: A user's.
-        facts: What is told.
+        fact: What is told.
     """
     if len(words) > _MOST:
-        return ""
+        return None
     asked = write_times(write_digits(words))
-    units = {
-        span.unit for fact in facts for span in find_spans(write_times(write_digits(fact[:_MOST])))
-    }
+    units = {span.unit for span in find_spans(write_times(write_digits(fact[:_MOST])))}
     days, clocks = find_days(asked), find_clocks(asked)
     if len(days) == 2 and units - _SHORT:
-        return _tell_days(*days)
+        return _count_days(*days)
     if len(clocks) == 2 and len(days) < 2 and units & _SHORT and not _OTHER_DAY.search(asked):
-        return tell_between(*sorted(clocks, key=lambda clock: clock.minutes))
-    return ""
+        one, other = clocks
+        # "8:15" may be said of an evening, where the other one is told as pm.
+        same = one.half == other.half and one.minutes != other.minutes
+        return Span(abs(other.minutes - one.minutes), "minute", False) if same else None
+    return None
 
 
-def _tell_days(one: Day, other: Day) -> str:
-    """How many days it is from the first of two days to the second; "": nobody knows."""
+def _count_days(one: Day, other: Day) -> Span | None:
+    """How many days it is from one day to the other; None: nobody knows."""
     if (one.year is None) != (other.year is None):
         year = one.year or other.year
         one, other = (Day(each.year or year, each.month, each.day) for each in (one, other))
@@ -66,10 +66,9 @@ def _tell_days(one: Day, other: Day) -> str:
         try:
             start, end = (date(day.year or year or 1, day.month, day.day) for day in (one, other))
         except ValueError:
-            return ""
+            return None
         found.add((end - start).days)
     days = found.pop()
     if found or not days or (not one.year and not -_MOST_BACK <= days <= _MOST_DAYS):
-        return ""
-    first, last = (one, other) if days > 0 else (other, one)
-    return f"From {first} to {last} it is {Span(abs(days), 'day', False)}."
+        return None
+    return Span(abs(days), "day", False)

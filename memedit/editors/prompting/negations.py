@@ -47,14 +47,14 @@ _ENDED = re.compile(
 """In a premise that knows that it is over."""
 
 
-def _stems(words: str) -> frozenset[str]:
-    return frozenset(stem_of(word) for word in fold_words(words))
-
-
-_GIVES = _stems(
-    "come comes offer offers offering sell sells selling sold serve serves served give gives given "
-    "provide provides provided support supports supported run runs take takes taken accept accepts "
-    "accepted make makes include includes ship ships deliver delivers have has carry carries"
+_GIVES = frozenset(
+    stem_of(word)
+    for word in (
+        "come comes offer offers offering sell sells selling sold serve serves served give gives "
+        "given provide provides provided support supports supported run runs take takes taken "
+        "accept accepts accepted make makes include includes ship ships deliver delivers have has "
+        "carry carries"
+    ).split()
 )
 """Verbs of which one may stand for another: who offers something has it."""
 
@@ -85,8 +85,8 @@ def _tell(text: str) -> set[str]:
 
 
 def denies_premise(words: str, fact: str) -> bool:
-    """Whether a fact says that what words take for granted is so no longer: "As the conductors sell
-    tickets on the train, do they take cards?".
+    """Whether a fact says that what words take for granted is so no longer: "As you sell tickets
+    on the train, do you take cards?".
 
     Args:
         words: A user's.
@@ -97,10 +97,10 @@ def denies_premise(words: str, fact: str) -> bool:
         return False
     if _ENDED.search(premise["said"]) or len(fact) > _MOST_FACT or not _OVER.search(fact):
         return False
-    said, found = premise["said"], set(re.findall(r"[A-Z]\w+|\d+", fact))
-    if len(find_sentence_starts(fact)) > 1 or not {*re.findall(r"\d+", said)} <= found:
+    numbers, known = (set(re.findall(r"\d+", text)) for text in (premise["said"], fact))
+    if len(find_sentence_starts(fact)) > 1 or not numbers <= known:
         return False
-    told, given = _tell(_OVER.sub(" ", fact)), _tell(said)
+    told, given = _tell(_OVER.sub(" ", fact)), _tell(premise["said"])
     verb = _VERB.search(fact)
     missing, more = told - given, given - told
     # Another verb may stand for the fact's own; all else is to be the same.

@@ -24,6 +24,8 @@ REFUND = "A refund must be asked for within 19 days."
      "The notice that a tenant must give to end a tenancy is six weeks.", "No"),
     ("Clara threw up two days ago and is well since. May she come back?",
      "A sick child stays at home until it has been free of symptoms for 72 hours.", "No"),
+    ("Our film is at 8 pm and it's 5:45 pm now. Can we still get our money back?",
+     "Tickets may be given back up to two hours before the film.", "Yes"),
     ("It was signed at 7:00 and it's 14:00 now. Still good?", "A permit is valid for six hours.",
      "No"),
 ])  # fmt: skip

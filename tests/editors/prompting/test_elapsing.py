@@ -155,13 +155,19 @@ def test_what_is_not_plain_is_left_alone(words: str, facts: list[str]) -> None:
     assert work_out_times(words, facts) == ""
 
 
-@pytest.mark.parametrize(("line", "end"), [
-    ("6 days after 10 June is 16 June.", "16 June"), ("1 hour before 8 pm is 7 pm.", "7 pm"),
-    ("6 months from 1 March end on 31 August.", "31 August"),
-    ("From 7:00 to 9:00 it is 2 hours.", ""), ("3 * 14 = 42. Result: 42", ""), ("", ""),
+WHEN = "When is it due, the last day to report a theft?"
+
+
+@pytest.mark.parametrize(("line", "words", "end"), [
+    ("6 days after 10 June is 16 June.", WHEN, "16 June"),
+    ("1 hour before 8 pm is 7 pm.", WHEN, "7 pm"),
+    ("6 months from 1 March end on 31 August.", WHEN, "31 August"),
+    ("6 days after 10 June is 16 June.", "When are the stitches taken out?", ""),  # of other words
+    ("From 7:00 to 9:00 it is 2 hours.", WHEN, ""), ("3 * 14 = 42. Result: 42", WHEN, ""),
+    ("", WHEN, ""),
 ])  # fmt: skip
-def test_what_a_line_comes_to(line: str, end: str) -> None:
-    assert find_end(line) == end
+def test_what_a_line_comes_to(line: str, words: str, end: str) -> None:
+    assert find_end(line, words, ["A theft has to be reported within 6 days."]) == end
 
 
 def test_a_clock_is_asked_for_in_other_words() -> None:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from memedit.editors.prompting.gaps import tell_gap
+from memedit.editors.prompting.gaps import find_gap
 
 
 @pytest.mark.parametrize(("words", "fact", "gap"), [
     ("The permit was signed at 7 o'clock this morning. It's now 14:00. Still good?",
-     "The permit is valid for six hours.", "From 7:00 to 14:00 it is 7 hours."),
+     "The permit is valid for six hours.", "420 minutes"),
     ("Our film is at 8 pm and it's 5.45 pm now. Still in time?",
      "Tickets are refunded up to two hours before the start.",
-     "From 5:45 pm to 8 pm it is 2 hours and 15 minutes (135 minutes)."),
+     "135 minutes"),
     ("Now it's 10 July, and it was deleted on 3 June. Gone?", "It is kept for 45 days.",
-     "From 3 June to 10 July it is 37 days."),
+     "37 days"),
     ("Bought on 3 May 2026, today is 1 June. Too late?", "Returns are taken for four weeks.",
-     "From 3 May 2026 to 1 June 2026 it is 29 days."),
+     "29 days"),
     ("Bought on 20 December 2025, today is 4 January 2026. Too late?", "within 14 days",
-     "From 20 December 2025 to 4 January 2026 it is 15 days."),
+     "15 days"),
 ])  # fmt: skip
 def test_a_gap_is_counted(words: str, fact: str, gap: str) -> None:
-    assert tell_gap(words, [fact]) == gap
+    assert str(find_gap(words, fact)) == gap
 
 
 @pytest.mark.parametrize(("words", "fact"), [
@@ -38,5 +38,5 @@ def test_a_gap_is_counted(words: str, fact: str, gap: str) -> None:
     ("Signed at 7:00, now it's 14:00.", "Permits are signed by the shift lead."),
     ("Bought on 3 May, today is 9 May. " + "x" * 1_300, "within 14 days"),
 ])  # fmt: skip
-def test_a_gap_that_nobody_knows_is_not_told(words: str, fact: str) -> None:
-    assert tell_gap(words, [fact]) == ""
+def test_a_gap_that_nobody_knows_is_not_counted(words: str, fact: str) -> None:
+    assert find_gap(words, fact) is None
