@@ -1,4 +1,5 @@
-"""Errors in OpenAI's form: ``{"error": {"message", "type", "param", "code"}}``."""
+"""Errors in OpenAI's form: ``{"error": {"message", "type", "param", "code"}}``, and where each is
+described as ``help``."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from memedit.core.errors import (
+    PAGE,
     ContextOverflowError,
     InvalidEditError,
     InvalidInputError,
@@ -76,16 +78,16 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
-        """The error in OpenAI's form."""
+        """The error in OpenAI's form, with the section that describes its code."""
         fallback = "server_error" if self.status >= 500 else "invalid_request_error"
-        return {
-            "error": {
-                "message": self.message,
-                "type": _TYPES.get(self.status, fallback),
-                "param": self.param,
-                "code": self.code,
-            }
+        told = {
+            "message": self.message,
+            "type": _TYPES.get(self.status, fallback),
+            "param": self.param,
+            "code": self.code,
         }
+        # Clients print the whole of it: who reads their message knows where to look.
+        return {"error": told | ({"help": f"{PAGE}#{self.code}"} if self.code else {})}
 
     def response(self) -> JSONResponse:
         return JSONResponse(self.body(), self.status, headers=self.headers)

@@ -113,6 +113,7 @@ def test_what_cannot_be_done_is_refused_in_their_form(
     body: Any = caught.value.body
     assert body["type"] == "error" and body["error"]["type"] == "invalid_request_error"
     assert next(iter(more)) in body["error"]["message"]
+    assert "docs/reference/errors.md#" in str(caught.value)
 
 
 def test_a_stream_that_cannot_go_on_says_so_in_their_form(

@@ -50,7 +50,7 @@ def base_answer(server: Running, text: str, *, chat: bool, tokens: int = 12) -> 
 def test_models(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == ["tiny", "tiny:unedited"]
     assert client.models.retrieve("tiny").owned_by == "memedit"
-    with pytest.raises(openai.NotFoundError):
+    with pytest.raises(openai.NotFoundError, match=r"docs/reference/errors\.md#model_not_found"):
         client.models.retrieve("huge")
 
 
