@@ -311,6 +311,9 @@ class LM(Protocol):
     def next_logits(self, batch: Batch) -> Tensor:
         """[B, V] float32 logits of what comes after every row, as the base has them."""
 
+    def next_states(self, batch: Batch, layer: int) -> Tensor:
+        """[B, d] float32 output of a layer at the last token of every row."""
+
     @property
     def kept(self) -> dict[Any, Any]:
         """A place for what is computed once of the original model; keys name every input."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -125,6 +125,34 @@ class Engine:
         # What a model's own settings make of its logits concerns what it writes.
         self.generate(replace(batch, options=options | {"repetition_penalty": 1.0}))
         return torch.cat(heard)
+
+    def next_states(self, batch: Batch, layer: int) -> Tensor:
+        """[B, d] float32 output of a layer at the last token of every row.
+
+        Args:
+            batch: Rows behind its prefix; its options and interventions have no part in it.
+            layer: From 0; those behind it are not run.
+
+        Raises:
+            InvalidInputError: there is no such layer.
+            UnsupportedArchitectureError: where the base keeps its layers is not known.
+        """
+        plain = Batch(batch.rows, prefix=batch.prefix)
+        texts = [self.codec.prompt(row, prefixed=bool(plain.prefix)) for row in plain.rows]
+        ids, mask = pad_right(texts, self.codec.pad)
+        heard: list[Tensor] = []
+
+        def hear(inputs: Tensor, outputs: Tensor) -> None:
+            heard.append(outputs.detach())
+            raise _HeardEnough
+
+        if plain.prefix:
+            self.prefixes.take(plain.prefix, 1)  # all layers of it: others read them, too
+        with self.watch(after={self.sites.block(layer): hear}), suppress(_HeardEnough):
+            with torch.no_grad():
+                self._forward(plain, ids, mask)
+        ends = mask.sum(-1) - 1
+        return heard[0][torch.arange(len(texts)), ends.to(heard[0].device)].float()
 
     def nll(self, batch: Batch) -> Tensor:
         """[B] negative log-likelihood of the targets, summed over tokens; differentiable."""
@@ -282,6 +310,10 @@ class Engine:
         with hooks.install(self.base, batch.interventions, batch.rows, mask, ends):
             logits: Tensor = self.base(**inputs).logits
         return logits
+
+
+class _HeardEnough(Exception):
+    """Ends a pass where what was wanted of it is known."""
 
 
 def _find_last_asked(row: Row, own: Tensor) -> int:

@@ -22,7 +22,8 @@ from memedit.core.passages import Conversation
 from memedit.core.types import Decision, Hit
 from memedit.editors.prompting.choosing import family
 from memedit.editors.prompting.reckoning import asks_for_one, asks_once, has_other_form
-from memedit.engine.polls import Poll, Shown, measure_odds
+from memedit.engine.polls import Frame, Poll, Shown, measure_odds
+from memedit.engine.probes import NEEDED, recall_probe
 from memedit.scope.own_words import is_own_text
 
 if TYPE_CHECKING:  # torch, which a server in front of another one begins without
@@ -205,8 +206,13 @@ def _stays(hit: Hit) -> bool:
 def _sum(hit: Hit) -> float:
     """Log odds that an edit that was looked at bears, of the base and the scope together."""
     assert hit.second_look is not None
-    chance = min(max(hit.bearing or 0.0, _LEAST), 1 - _LEAST)
-    return hit.second_look + BEARING * math.log(chance / (1 - chance))
+    return hit.second_look + BEARING * log_odds(hit.bearing or 0.0)
+
+
+def log_odds(chance: float) -> float:
+    """Of a probability of the scope's; none is believed to be nothing or all."""
+    inside = min(max(chance, _LEAST), 1 - _LEAST)
+    return math.log(inside / (1 - inside))
 
 
 def look_again(
@@ -229,7 +235,7 @@ def look_again(
         for at, (query, decision) in enumerate(zip(queries, decisions, strict=True))
         for hit in choose_hits(query, decision)
     ]
-    if not places or (poll := recall_poll(engine)) is None:
+    if not places:
         return list(decisions)
     guard = engine.codec.controls.guard
     # A list is no question, and asks none of its facts: its items do.
@@ -238,13 +244,34 @@ def look_again(
     )
     asked = [guard({"role": "user", "content": each})["content"] for each in told]
     said: list[dict[str, float]] = [{} for _ in queries]
-    for (at, hit), odds in zip(places, measure_odds(asked, poll, engine), strict=True):
+    for (at, hit), odds in zip(places, _ask(asked, engine), strict=True):
         if odds is not None:
-            said[at][hit.record.id] = poll.adjust(odds, _SCALE)
+            said[at][hit.record.id] = odds
     return [
         weigh(query, decision, each)
         for query, decision, each in zip(queries, decisions, said, strict=True)
     ]
+
+
+def _ask(asked: Sequence[str], engine: Engine) -> Sequence[float | None]:
+    """Log odds that a fact is needed, of each question; None: the base is not heard, or its window
+    has no room."""
+    frame = recall_frame(engine)
+    if frame is not None and (probe := recall_probe(NEEDED, frame, engine)) is not None:
+        return probe.measure(asked, frame, engine)
+    if (poll := recall_poll(engine)) is None:
+        return [None] * len(asked)
+    odds = measure_odds(asked, poll, engine)
+    return [None if each is None else poll.adjust(each, _SCALE) for each in odds]
+
+
+def recall_frame(engine: Engine) -> Frame | None:
+    """What stands around the questions to a base; None where it takes no chats, or thinks aloud."""
+    if "second look's frame" not in engine.kept:
+        shown = [(each.asked, "yes" if each.yes else "no") for each in _show(_SHOWN)]
+        engine.kept["second look's frame"] = Frame.of(engine, _ORDER, shown)
+    found: Frame | None = engine.kept["second look's frame"]
+    return found
 
 
 def recall_poll(engine: Engine) -> Poll | None:
