@@ -78,7 +78,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its reports show values of variables, keys among them
 )
 app.add_typer(edit_app, name="edit")
-training.train_app.command("probes")(probing.probes)
+training.train_app.command("probe")(probing.probe)
 app.add_typer(training.train_app, name="train")
 app.add_typer(serving.keys_app, name="keys")
 app.add_typer(memories.tenants_app, name="tenants")

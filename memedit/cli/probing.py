@@ -1,4 +1,4 @@
-"""``memedit train probes``: what a base is read by beside its words."""
+"""``memedit train probe``: what a base is read by beside its words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import typer
 
 from memedit.cli import render
 from memedit.cli.options import Model
-from memedit.cli.training import Dtype, Json, several_bars
+from memedit.cli.training import Dtype, Json
 
 
-def probes(
+def probe(
     model: Model = None,
     most: Annotated[
         int | None,
@@ -19,35 +19,35 @@ def probes(
             "--most",
             min=50,
             metavar="N",
-            help="At most so many questions of each kind.",
+            help="At most so many questions.",
             show_default="all",
         ),
     ] = None,
     dtype: Dtype = None,
     json: Json = False,
 ) -> None:
-    """Fit what tells, in a base's hidden states, whether a fact is needed and whether it says yes.
+    """Fit what tells, in a model's hidden states, whether a fact is needed for a request.
 
-    For chat models of at least a billion parameters, which are asked both. Kept on this machine,
-    under the model's fingerprint; interrupted, it goes on where it was when run again.
+    For chat models of at least a billion parameters, which are asked that (the second look). Kept
+    on this machine, for this model; interrupted, it goes on where it was when run again.
 
-    memedit train probes --model Qwen/Qwen2.5-1.5B-Instruct
+    memedit train probe --model Qwen/Qwen2.5-1.5B-Instruct
     """
     from dataclasses import asdict
 
     from memedit import EditableModel
-    from memedit.training.probing import train_probes
+    from memedit.training.probing import train_probe
 
     lm = EditableModel.from_pretrained(model, dtype=dtype)
-    with several_bars() as show:
-        found = train_probes(lm.engine, most=most, progress=show)
-    if json:
-        render.as_json({name: asdict(each) for name, each in found.items()})
-        return
-    for name, each in found.items():
-        alone = "" if each.before is None else f", the scope alone {each.before:.3f}"
-        render.note(
-            f"{name}: {100 * each.right:.1f}% of {each.n} right, AUC {each.area:.3f}{alone} "
-            "(of folds that were left out)"
+    with render.measuring() as heard:
+        found = train_probe(
+            lm.engine, most=most, progress=lambda *told: heard("Reading states", *told)
         )
-    render.note("Kept for this model: its second look and its yes or no are read by them.")
+    if json:
+        render.as_json(asdict(found))
+        return
+    render.note(
+        f"Of {found.n} questions that were left out {100 * found.right:.1f}% are read rightly; "
+        f"AUC {found.area:.3f}, of the scope alone {found.before:.3f}."
+    )
+    render.note("Kept for this model: its second look is read by it from now on.")

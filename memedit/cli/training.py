@@ -92,7 +92,7 @@ def scope(
     """
     from memedit.training.jobs import train_scope
 
-    with several_bars() as show:
+    with _several_bars() as show:
         manifest = train_scope(
             data,
             texts,
@@ -167,7 +167,7 @@ def further(
     schedule = Schedule(
         steps=steps, batch=batch, rate=rate, save_every=save_every, seed=seed, warmup=30
     )
-    with several_bars() as show:
+    with _several_bars() as show:
         manifest = teach_further(
             read_memories(memories),
             out,
@@ -411,7 +411,7 @@ def make_bar() -> Progress:
 
 
 @contextmanager
-def several_bars() -> Iterator[Callable[[str, int, int], None]]:
+def _several_bars() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each part of a training; yields what is told of it."""
     with make_bar() as bar:
         tasks: dict[str, Any] = {}

@@ -1,21 +1,20 @@
 """Linear probes: what a base makes of a question, read in its hidden states.
 
-A base asked whether a fact is needed, or whether a claim holds, often knows better than its next
-word says. A direction in the output of a middle layer, fitted on questions whose answers are known,
-tells the two apart (linear probes: Alain & Bengio 2016, arXiv 1610.01644; of what is true: Azaria &
-Mitchell 2023, arXiv 2304.13734). The base stays as it is, and the layers behind that one are not
-run.
+A base asked whether a fact is needed for a request knows better than its next word says. A
+direction in the output of a middle layer, fitted on questions whose answers are known, tells the
+two apart (linear probes: Alain & Bengio 2016, arXiv 1610.01644; of what is true: Azaria & Mitchell
+2023, arXiv 2304.13734). The base stays as it is, and the layers behind that one are not run.
 
 A probe belongs to one base's weights and to the words around the question
-(:class:`memedit.engine.polls.Frame`). Those fitted on this machine (``memedit train probes``) are
-kept under the base's fingerprint; those that are shipped are taken where the base's last norm is
-theirs, which quantisation leaves alone.
+(:class:`memedit.engine.polls.Frame`). One that was fitted on this machine (``memedit train probe``)
+is kept under the base's fingerprint; one that is shipped is taken where the base's last norm is
+its base's, which quantisation leaves alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -30,10 +29,8 @@ from memedit.engine.polls import Frame
 if TYPE_CHECKING:  # torch, which a server in front of another one begins without
     from torch import Tensor
 
-NEEDED, YES_OR_NO = "needed", "yes or no"
-"""The probes there are: of whether a fact is needed, and of yes or no."""
 _SHIPPED = Path(__file__).with_name("probed")
-_NORM, _TOLD = "norm", "probes"
+_WEIGHT, _NORM, _TOLD = "weight", "norm", "probe"
 _SAME = 4e-3
 """Relative distance from which norms are not the same, rounded to bfloat16 or not."""
 _TOGETHER = 8
@@ -91,16 +88,16 @@ def read_states(asked: Sequence[str], frame: Frame, layer: int, lm: LM) -> Tenso
     return torch.cat(found)
 
 
-def recall_probe(name: str, frame: Frame, lm: LM) -> Probe | None:
-    """The probe of this name for a base, read once; None: there is none, or it was fitted behind
-    other words.
+def recall_probe(frame: Frame, lm: LM) -> Probe | None:
+    """The probe of a base, read once; None: there is none, or it was fitted behind other words.
 
     Raises:
-        UntrustedFileError: one that was fitted on this machine is damaged.
+        InvalidInputError: a file that was written on this machine holds none.
+        UntrustedFileError: it is damaged.
     """
     if _TOLD not in lm.kept:
-        lm.kept[_TOLD] = _find_probes(lm)
-    found: Probe | None = lm.kept[_TOLD].get(name)
+        lm.kept[_TOLD] = _find_probe(lm)
+    found: Probe | None = lm.kept[_TOLD]
     return found if found is not None and found.frame == digest(frame) else None
 
 
@@ -110,62 +107,53 @@ def digest(frame: Frame) -> str:
 
 
 def file_of(fingerprint: str) -> Path:
-    """Where the probes of a base that were fitted on this machine are kept."""
+    """Where the probe of a base that was fitted on this machine is kept."""
     return cache_folder() / "probes" / f"{fingerprint}.safetensors"
 
 
-def save_probes(probes: Mapping[str, Probe], lm: LM, file: Path) -> None:
-    """Write a base's probes to a file; those of a running model are read anew."""
+def save_probe(probe: Probe, lm: LM, file: Path) -> None:
+    """Write a base's probe to a file; the running model reads it anew."""
     from safetensors.torch import save_file
 
-    told = {
-        name: {"layer": probe.layer, "bias": probe.bias, "frame": probe.frame}
-        for name, probe in probes.items()
-    }
-    tensors = {name: probe.weight for name, probe in probes.items()} | {_NORM: _read_norm(lm)}
+    told = {"layer": probe.layer, "bias": probe.bias, "frame": probe.frame}
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as new:
-        save_file(tensors, new, {_TOLD: json.dumps(told)})
+        save_file({_WEIGHT: probe.weight, _NORM: _read_norm(lm)}, new, {_TOLD: json.dumps(told)})
     lm.kept.pop(_TOLD, None)
 
 
-def _find_probes(lm: LM) -> Mapping[str, Probe]:
+def _find_probe(lm: LM) -> Probe | None:
     try:
         norm = _read_norm(lm)
     except UnsupportedArchitectureError:
-        return {}
+        return None
     if (own := file_of(lm.fingerprint)).is_file():
         return _read(own)[0]
     for file in sorted(_SHIPPED.glob("*.safetensors")):
-        probes, theirs = _read(file)
+        probe, theirs = _read(file)
         if theirs.shape == norm.shape and (theirs - norm).norm() <= _SAME * theirs.norm():
-            return probes
-    return {}
+            return probe
+    return None
 
 
-def _read(file: Path) -> tuple[dict[str, Probe], Tensor]:
-    """The probes of a file, and the norm of their base.
+def _read(file: Path) -> tuple[Probe, Tensor]:
+    """The probe of a file, and the norm of its base.
 
     Raises:
-        InvalidInputError: the file does not hold probes.
+        InvalidInputError: the file does not hold a probe.
         UntrustedFileError: it is damaged.
     """
     with open_tensors(file, "pt") as opened:
         try:
             told = json.loads(opened.metadata()[_TOLD])
-            probes = {
-                name: Probe(
-                    int(each["layer"]), opened.get_tensor(name), float(each["bias"]),
-                    str(each["frame"]),
-                )
-                for name, each in told.items()
-            }  # fmt: skip
-            return probes, opened.get_tensor(_NORM)
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            weight, norm = opened.get_tensor(_WEIGHT), opened.get_tensor(_NORM)
+            probe = Probe(int(told["layer"]), weight, float(told["bias"]), str(told["frame"]))
+        except (TypeError, KeyError, ValueError) as error:
             raise InvalidInputError(
-                f"{file} holds no probes ({error!r}).",
-                hint="Delete it, or run memedit train probes again.",
+                f"{file} holds no probe ({error!r}).",
+                hint="Delete it, or run memedit train probe again.",
             ) from None
+    return probe, norm
 
 
 def _read_norm(lm: LM) -> Tensor:

@@ -2,10 +2,12 @@
 
 The scope is a small network: it takes "Who is their head of payroll?", asked of another firm, for
 a question about ours. A base that people deploy reads better. It is shown the edit and the request
-and answers yes or no; the odds of its first token are a judgement of relevance (pointwise, as
+and asked for yes or no; the odds of its first token are a judgement of relevance (pointwise, as
 monoT5: Nogueira et al. 2020, "Document Ranking with a Pretrained Sequence-to-Sequence Model"; by a
-chat model with worked examples instead of training). They are weighed together with the scope's
-probability: edits that fired may be taken back, and where none fired, one that is near may be told.
+chat model with worked examples instead of training). Where a probe of the base is there
+(:mod:`memedit.engine.probes`), its hidden states say more than that word. They are weighed
+together with the scope's probability: edits that fired may be taken back, and where none fired, one
+that is near may be told.
 
 One prefill of the edit and the request, and no token generated; nothing for requests that no edit
 is near to. The worked examples before them are read once.
@@ -23,7 +25,7 @@ from memedit.core.types import Decision, Hit
 from memedit.editors.prompting.choosing import family
 from memedit.editors.prompting.reckoning import asks_for_one, asks_once, has_other_form
 from memedit.engine.polls import Frame, Poll, Shown, measure_odds
-from memedit.engine.probes import NEEDED, recall_probe
+from memedit.engine.probes import recall_probe
 from memedit.scope.own_words import is_own_text
 
 if TYPE_CHECKING:  # torch, which a server in front of another one begins without
@@ -33,9 +35,8 @@ Look = Callable[[Sequence[str], Sequence[Decision], str], list[Decision]]
 """Queries, what is decided of them, and whose assistant answers; what is decided then."""
 NEAR, MOST = 0.08, 3
 """Probability from which an edit that did not fire is looked at, and how many of them."""
-BEARING, STAYS = 0.4, 0.0
-"""What the scope's log odds count beside the base's, and the sum from which an edit that fired
-stays: of 200 that rightly fired 2 do not, of 58 that did wrongly 25."""
+BEARING = 0.4
+"""What the scope's log odds count beside the base's."""
 BEHIND, BEHIND_SOME, BESIDE = 0.5, 0.8, 0.8
 """By how much less an edit may bear than the best one: where one thing is asked; in one question
 that may take several facts; and to be told beside it though it did not fire. Of 71 that
@@ -43,6 +44,10 @@ are needed and fired with others for such a question, one bears .8 less than the
 that are not 58; of 205 that were told beside six were needed (sets 6 to 10)."""
 TOLD = 0.6
 """Log odds of the base's from which an edit is told that did not fire."""
+POLLED, PROBED = 0.0, -0.8
+"""The sum from which an edit that fired stays, of odds of the base's next word, and of its probe:
+of the first, of 200 that rightly fired 2 do not, of 58 that did wrongly 25; of the second, 15 of
+1,333 and 362 of 665 (ten sets, each tenth of the questions read by what the others taught)."""
 _KNOWN, _SCALE = frozenset({"qwen2-28x1536"}), (0.63, -0.10)
 """The base for which these were chosen (Qwen2.5-Coder-1.5B), and its mean log odds of the cases
 below that are needed, and of those that are not."""
@@ -146,13 +151,16 @@ def _is_in_doubt(query: str, hit: Hit) -> bool:
     return hit.passage is None and hit.bearing is not None and hit.bearing < _SURE and not own
 
 
-def weigh(query: str, decision: Decision, odds: Mapping[str, float]) -> Decision:
+def weigh(
+    query: str, decision: Decision, odds: Mapping[str, float], stays: float = POLLED
+) -> Decision:
     """The decision with what the base says of its edits.
 
     Args:
         query: What is decided.
         decision: Of the scope.
         odds: Record id -> log odds that the edit is needed, of those that were looked at.
+        stays: The sum of what both say from which an edit that fired does.
     """
     if not odds:
         return decision
@@ -161,7 +169,10 @@ def weigh(query: str, decision: Decision, odds: Mapping[str, float]) -> Decision
         return [replace(hit, second_look=odds.get(hit.record.id)) for hit in hits]
 
     fired = {hit.record.id for hit in decision.bearing}
-    hits, informs = (list(filter(_stays, mark(h))) for h in (decision.hits, decision.informs))
+    hits, informs = (
+        [hit for hit in mark(some) if hit.second_look is None or _sum(hit) >= stays]
+        for some in (decision.hits, decision.informs)
+    )
     for hit in mark(decision.candidates):
         if hit.record.id not in fired and (hit.second_look or 0.0) >= TOLD:
             informs.append(replace(hit, role="informs"))
@@ -196,11 +207,6 @@ def _keep_best(some: Sequence[Hit], fired: Sequence[Hit], behind: float) -> list
     sure = any(hit.passage is None and (hit.bearing or 0.0) >= _SURE for hit in fired)
     least = max((*sums, _SURE_SUM) if sure else sums, default=0.0) - behind
     return [hit for hit in some if hit.second_look is None or _sum(hit) >= least]
-
-
-def _stays(hit: Hit) -> bool:
-    """Whether an edit that fired bears for the base and the scope together."""
-    return hit.second_look is None or _sum(hit) >= STAYS
 
 
 def _sum(hit: Hit) -> float:
@@ -244,25 +250,26 @@ def look_again(
     )
     asked = [guard({"role": "user", "content": each})["content"] for each in told]
     said: list[dict[str, float]] = [{} for _ in queries]
-    for (at, hit), odds in zip(places, _ask(asked, engine), strict=True):
+    measured, stays = _ask(asked, engine)
+    for (at, hit), odds in zip(places, measured, strict=True):
         if odds is not None:
             said[at][hit.record.id] = odds
     return [
-        weigh(query, decision, each)
+        weigh(query, decision, each, stays)
         for query, decision, each in zip(queries, decisions, said, strict=True)
     ]
 
 
-def _ask(asked: Sequence[str], engine: Engine) -> Sequence[float | None]:
-    """Log odds that a fact is needed, of each question; None: the base is not heard, or its window
-    has no room."""
+def _ask(asked: Sequence[str], engine: Engine) -> tuple[Sequence[float | None], float]:
+    """Log odds that a fact is needed, of each question, and the sum from which an edit stays; None:
+    the base is not heard, or its window has no room."""
     frame = recall_frame(engine)
-    if frame is not None and (probe := recall_probe(NEEDED, frame, engine)) is not None:
-        return probe.measure(asked, frame, engine)
+    if frame is not None and (probe := recall_probe(frame, engine)) is not None:
+        return probe.measure(asked, frame, engine), PROBED
     if (poll := recall_poll(engine)) is None:
-        return [None] * len(asked)
+        return [None] * len(asked), POLLED
     odds = measure_odds(asked, poll, engine)
-    return [None if each is None else poll.adjust(each, _SCALE) for each in odds]
+    return [None if each is None else poll.adjust(each, _SCALE) for each in odds], POLLED
 
 
 def recall_frame(engine: Engine) -> Frame | None:

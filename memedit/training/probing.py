@@ -1,9 +1,8 @@
-"""Fitting a base's probes: ``memedit train probes``.
+"""Fitting a base's probe: ``memedit train probe``.
 
-Two banks of questions whose answers are known are put to the base as it will be asked
-(:mod:`memedit.model.second_look`, :mod:`memedit.editors.prompting.judging`): whether a fact is
-needed for a request, and what is to be answered with yes or no. Of each the output of a middle
-layer is read, and a regularised logistic regression (scikit-learn) finds the direction.
+Questions whose answers are known, of whether a fact is needed for a request, are put to the base as
+it will be asked (:mod:`memedit.model.second_look`). Of each the output of a middle layer is read,
+and a regularised logistic regression (scikit-learn) finds the direction.
 
 What the base says of a fact is weighed together with the scope's probability. How much each counts
 is fitted on folds that the direction was not fitted on; otherwise it would be believed too much.
@@ -23,20 +22,9 @@ import numpy as np
 from memedit.core.errors import InvalidInputError, UntrustedFileError
 from memedit.core.files import replacing
 from memedit.core.untrusted import open_tensors
-from memedit.editors.prompting import judging
-from memedit.editors.prompting.notes import write_question
 from memedit.engine.polls import Frame
-from memedit.engine.probes import (
-    NEEDED,
-    YES_OR_NO,
-    Probe,
-    digest,
-    file_of,
-    read_states,
-    save_probes,
-)
-from memedit.model import second_look
-from memedit.model.second_look import BEARING, log_odds
+from memedit.engine.probes import Probe, digest, file_of, read_states, save_probe
+from memedit.model.second_look import BEARING, log_odds, recall_frame
 from memedit.training.requests.banks import bank
 
 if TYPE_CHECKING:
@@ -46,12 +34,12 @@ if TYPE_CHECKING:
 
 DEPTH = 0.62
 """Where the layer lies: of the 28 layers of Qwen2.5-Coder-1.5B the 18th tells best."""
-_STRENGTH = {NEEDED: 0.003, YES_OR_NO: 0.001}
+_STRENGTH = 0.01
 """Inverse of the regularisation, of features of unit variance."""
 _FOLDS, _CHUNK = 5, 64
 _FEWEST = 50
 """Questions from which a direction can be fitted."""
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +48,33 @@ class Fitted:
 
     Attributes:
         area: Under the ROC curve, of what the base and the scope say together.
-        before: The same of the scope alone; None where it has no part.
+        before: The same of the scope alone.
         right: Share of the answers that are right.
         n: Questions.
     """
 
     area: float
-    before: float | None
+    before: float
     right: float
     n: int
 
 
-def train_probes(
+def train_probe(
     lm: Engine,
     *,
     most: int | None = None,
     out: Path | None = None,
-    progress: Progress = lambda what, done, total: None,
-) -> dict[str, Fitted]:
-    """Fit a base's probes and keep them for it; how well they read.
+    progress: Progress = lambda done, total: None,
+) -> Fitted:
+    """Fit a base's probe and keep it for it; how well it reads.
 
     Interrupted, it goes on where it was.
 
     Args:
         lm: The base.
-        most: At most so many questions of each bank; None asks them all.
+        most: At most so many questions; None asks them all.
         out: The file to write; by default the one that is read on this machine.
-        progress: Called with (what, done, in all).
+        progress: Called with (done, in all).
 
     Raises:
         InvalidInputError: the base takes no chats, has no room for the questions, or ``most`` is
@@ -95,45 +83,27 @@ def train_probes(
     """
     if most is not None and most < _FEWEST:
         raise InvalidInputError(f"{most} questions are too few; at least {_FEWEST} are needed.")
-    looked, judged = bank("looks")[:most], bank("yes_no")[:most]
-    questions = {
-        NEEDED: [asked for asked, _, _ in looked],
-        YES_OR_NO: [write_question(*asked) for *asked, _ in judged],
-    }
-    frames = {NEEDED: second_look.recall_frame(lm), YES_OR_NO: judging.recall_frame(lm)}
-    layer = int(DEPTH * lm.sites.layers)
+    looks = bank("looks")
+    if most is not None:  # of all kinds
+        looks = looks[:: max(1, len(looks) // most)][:most]
+    asked = [question for question, _, _ in looks]
+    frame, layer = recall_frame(lm), int(DEPTH * lm.sites.layers)
+    if frame is None or not all(frame.has_room(each, lm, 0) for each in asked):
+        raise InvalidInputError(
+            "This base takes no chats, thinks aloud, or has too small a window for a probe.",
+            hint="The second look does without one where a base tells its worked examples apart.",
+        )
     file = out or file_of(lm.fingerprint)
-    probes, fitted = dict[str, Probe](), dict[str, Fitted]()
-    for name, frame in frames.items():
-        if frame is None or not all(frame.has_room(each, lm, 0) for each in questions[name]):
-            raise InvalidInputError(
-                "This base takes no chats, thinks aloud, or has too small a window for probes.",
-                hint="The second look of the scope works without them where the base tells its "
-                "worked examples apart.",
-            )
-        states = _collect(name, questions[name], frame, layer, lm, file, progress)
-        if name == NEEDED:
-            needed = np.array([bool(each) for _, each, _ in looked])
-            bearing = np.array([float(each) for _, _, each in looked])
-            direction, bias, fitted[name] = fit_needed(states, needed, bearing)
-        else:
-            yes = np.array([bool(each) for *_, each in judged])
-            direction, bias, fitted[name] = fit_yes_or_no(states, yes)
-        probes[name] = _make_probe(layer, direction, bias, frame)
-    save_probes(probes, lm, file)
-    for name in frames:
-        _part_of(file, name).unlink(missing_ok=True)
+    states = _collect(asked, frame, layer, lm, file, progress)
+    needed = np.array([bool(each) for _, each, _ in looks])
+    bearing = np.array([float(each) for _, _, each in looks])
+    probe, fitted = fit_probe(states, needed, bearing, layer, digest(frame))
+    save_probe(probe, lm, file)
+    _part_of(file).unlink(missing_ok=True)
     return fitted
 
 
-def _make_probe(layer: int, direction: NDArray[Any], bias: float, frame: Frame) -> Probe:
-    import torch
-
-    return Probe(layer, torch.tensor(direction, dtype=torch.float32), bias, digest(frame))
-
-
 def _collect(
-    name: str,
     asked: Sequence[str],
     frame: Frame,
     layer: int,
@@ -144,7 +114,7 @@ def _collect(
     """[n, d] float32 states behind questions, those that are kept beside ``file`` first."""
     from safetensors.numpy import save_file
 
-    part, parts = _part_of(file, name), list[Any]()
+    part, parts = _part_of(file), list[Any]()
     key = sha256(json.dumps([list(asked), digest(frame), layer, lm.fingerprint]).encode())
     try:
         with open_tensors(part, "np") as opened:
@@ -154,75 +124,56 @@ def _collect(
         pass  # none yet, or one that a crash left: begun anew
     part.parent.mkdir(parents=True, exist_ok=True)
     while (done := sum(map(len, parts))) < len(asked):
-        progress(f"Reading states: {name}", done, len(asked))
+        progress(done, len(asked))
         parts.append(read_states(asked[done : done + _CHUNK], frame, layer, lm).numpy())
         with replacing(part) as new:
             save_file({"states": np.concatenate(parts)}, new, {"of": key.hexdigest()})
-    progress(f"Reading states: {name}", done, len(asked))
+    progress(done, len(asked))
     found: NDArray[Any] = np.concatenate(parts)
     return found
 
 
-def _part_of(file: Path, name: str) -> Path:
+def _part_of(file: Path) -> Path:
     """Where the states are kept until the probe is fitted."""
-    return file.with_name(f"{file.stem}.{name.replace(' ', '-')}.part")
+    return file.with_suffix(".part")
 
 
-def fit_needed(
-    states: NDArray[Any], needed: NDArray[Any], bearing: NDArray[Any]
-) -> tuple[NDArray[Any], float, Fitted]:
-    """The direction and bias by which a fact is needed, on the scale of the second look.
+def fit_probe(
+    states: NDArray[Any], needed: NDArray[Any], bearing: NDArray[Any], layer: int, frame: str
+) -> tuple[Probe, Fitted]:
+    """The probe of whether a fact is needed, on the scale of the second look.
 
     Args:
         states: [n, d] of length 1.
         needed: [n] booleans.
         bearing: [n] probabilities of the scope.
+        layer: Whose output the states are.
+        frame: Digest of the words around the questions.
     """
+    import torch
     from sklearn.metrics import roc_auc_score
 
     scope = np.array([log_odds(chance) for chance in bearing])
-    apart = _read_apart(states, needed, _STRENGTH[NEEDED])
-    both = np.stack([apart, scope], 1)
+    both = np.stack([_read_apart(states, needed), scope], 1)
     weights, bias = _regress(both, needed, 1.0)
-    together = both @ weights + bias
-    fitted = Fitted(
-        float(roc_auc_score(needed, together)), float(roc_auc_score(needed, scope)),
-        float(((together > 0) == needed).mean()), len(needed),
-    )  # fmt: skip
-    # The scope's log odds count BEARING there; the direction is put on that scale.
+    total = both @ weights + bias
+    right = float(((total > 0) == needed).mean())
+    area, before = (float(roc_auc_score(needed, each)) for each in (total, scope))
+    # The scope's log odds count BEARING there: the direction is put on that scale.
     scale = BEARING / max(float(weights[1]), 0.1)
-    direction, own = _regress(states, needed, _STRENGTH[NEEDED])
-    return (
-        direction * weights[0] * scale,
-        float((own * weights[0] + bias) * scale),
-        fitted,
-    )
+    direction, own = _regress(states, needed, _STRENGTH)
+    weight = torch.tensor(direction * weights[0] * scale, dtype=torch.float32)
+    probe = Probe(layer, weight, float((own * weights[0] + bias) * scale), frame)
+    return probe, Fitted(area, before, right, len(needed))
 
 
-def fit_yes_or_no(states: NDArray[Any], yes: NDArray[Any]) -> tuple[NDArray[Any], float, Fitted]:
-    """The direction and bias of yes, as log odds.
-
-    Args:
-        states: [n, d] of length 1.
-        yes: [n] booleans.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    apart = _read_apart(states, yes, _STRENGTH[YES_OR_NO])
-    weights, bias = _regress(apart[:, None], yes, 1.0)
-    area, right = roc_auc_score(yes, apart), ((apart * weights[0] + bias > 0) == yes).mean()
-    direction, own = _regress(states, yes, _STRENGTH[YES_OR_NO])
-    fitted = Fitted(float(area), None, float(right), len(yes))
-    return direction * weights[0], float(own * weights[0] + bias), fitted
-
-
-def _read_apart(states: NDArray[Any], labels: NDArray[Any], strength: float) -> NDArray[Any]:
+def _read_apart(states: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
     """[n] log odds of each, fitted on the others; neighbours, which ask of the same facts, are
     left out together."""
     found = np.zeros(len(labels))
     for part in np.array_split(np.arange(len(labels)), _FOLDS):
         rest = np.setdiff1d(np.arange(len(labels)), part)
-        direction, bias = _regress(states[rest], labels[rest], strength)
+        direction, bias = _regress(states[rest], labels[rest], _STRENGTH)
         found[part] = states[part] @ direction + bias
     return found
 

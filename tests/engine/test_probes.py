@@ -12,13 +12,12 @@ from memedit.core.calls import Batch, Row
 from memedit.engine.engine import Engine
 from memedit.engine.polls import Frame
 from memedit.engine.probes import (
-    NEEDED,
     Probe,
     digest,
     file_of,
     read_states,
     recall_probe,
-    save_probes,
+    save_probe,
 )
 from memedit.errors import InvalidInputError
 from tests.helpers import byte_tokenizer, tiny_model
@@ -95,15 +94,14 @@ def test_a_probe_reads_a_direction(lm: Engine) -> None:
 
 
 def test_a_probe_is_kept_for_one_base_and_one_frame(lm: Engine) -> None:
-    assert recall_probe(NEEDED, FRAME, lm) is None
-    save_probes({NEEDED: make_probe()}, lm, file_of(lm.fingerprint))
-    found = recall_probe(NEEDED, FRAME, lm)
+    assert recall_probe(FRAME, lm) is None
+    save_probe(make_probe(), lm, file_of(lm.fingerprint))
+    found = recall_probe(FRAME, lm)
     assert found is not None and found.weight.equal(torch.ones(32))
     assert (found.layer, found.bias) == (1, 0.5)
-    assert recall_probe("another", FRAME, lm) is None
-    assert recall_probe(NEEDED, Frame("Q: ", "\nA:"), lm) is None
+    assert recall_probe(Frame("Q: ", "\nA:"), lm) is None
     other = Engine(tiny_model(vocab_size=400), byte_tokenizer())
-    assert recall_probe(NEEDED, FRAME, other) is None
+    assert recall_probe(FRAME, other) is None
 
 
 def test_a_shipped_probe_is_taken_where_the_last_norm_is_its_bases(
@@ -113,25 +111,25 @@ def test_a_shipped_probe_is_taken_where_the_last_norm_is_its_bases(
     norm = lm.base.get_submodule(lm.sites.final_norm).weight
     with torch.no_grad():
         norm.copy_(torch.linspace(0.5, 2, 32))
-    save_probes({NEEDED: make_probe()}, lm, tmp_path / "shipped/tiny.safetensors")
+    save_probe(make_probe(), lm, tmp_path / "shipped/tiny.safetensors")
     # Other weights than those it was fitted on (a quantised file's), the same norm.
     with torch.no_grad():
         lm.base.get_submodule(lm.sites.mlp_out(0)).weight.mul_(1.01)
-    assert recall_probe(NEEDED, FRAME, Engine(lm.base, lm.tokenizer)) is not None
+    assert recall_probe(FRAME, Engine(lm.base, lm.tokenizer)) is not None
     rounded = Engine(tiny_model().bfloat16(), byte_tokenizer())
     with torch.no_grad():
         rounded.base.get_submodule(lm.sites.final_norm).weight.copy_(norm)
-    assert recall_probe(NEEDED, FRAME, rounded) is not None
+    assert recall_probe(FRAME, rounded) is not None
     with torch.no_grad():
         norm.mul_(1.05)
-    assert recall_probe(NEEDED, FRAME, Engine(lm.base, lm.tokenizer)) is None
+    assert recall_probe(FRAME, Engine(lm.base, lm.tokenizer)) is None
 
 
-def test_a_file_that_holds_no_probes_is_named(lm: Engine) -> None:
+def test_a_file_that_holds_no_probe_is_named(lm: Engine) -> None:
     from safetensors.torch import save_file
 
     file = file_of(lm.fingerprint)
     file.parent.mkdir(parents=True)
-    save_file({"norm": torch.ones(32)}, file, {"probes": '{"needed": {}}'})
-    with pytest.raises(InvalidInputError, match=r"holds no probes.*memedit train probes"):
-        recall_probe(NEEDED, FRAME, lm)
+    save_file({"norm": torch.ones(32), "weight": torch.ones(32)}, file, {"probe": "{}"})
+    with pytest.raises(InvalidInputError, match=r"holds no probe .*memedit train probe"):
+        recall_probe(FRAME, lm)

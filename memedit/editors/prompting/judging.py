@@ -20,8 +20,7 @@ from memedit.editors.prompting.clocks import find_days
 from memedit.editors.prompting.comparing import Verdict
 from memedit.editors.prompting.notes import write_question
 from memedit.editors.prompting.reckoning import counts
-from memedit.engine.polls import Frame, Poll, Shown, measure_odds
-from memedit.engine.probes import YES_OR_NO, recall_probe
+from memedit.engine.polls import Poll, Shown, measure_odds
 
 _ORDER = (
     "You check a question against the facts. The facts are right, whatever else you know. Answer "
@@ -103,34 +102,15 @@ def judge(
         if told and max(len(question), sum(map(len, told))) <= _LONGEST
     ]
     found: list[Verdict | None] = [None] * len(questions)
-    if not places:
+    if not places or (poll := _recall_poll(lm)) is None:
         return found
     asked = [write_question(facts[at], questions[at], earlier[at]) for at in places]
-    for at, odds in zip(places, _ask(asked, lm), strict=True):
-        if odds is not None and abs(odds) >= _DOUBT:
-            found[at] = "Yes" if odds > 0 else "No"
-    return found
-
-
-def _ask(asked: Sequence[str], lm: LM) -> Sequence[float | None]:
-    """Odds of yes, with no on the other side of 0; None: the base is not heard, or its window has
-    no room."""
-    frame = recall_frame(lm)
-    if frame is not None and (probe := recall_probe(YES_OR_NO, frame, lm)) is not None:
-        return probe.measure(asked, frame, lm)
-    if (poll := _recall_poll(lm)) is None:
-        return [None] * len(asked)
-    # The middle is 0, and cases of yes and of no are 1 and -1 on the mean.
-    odds = measure_odds(asked, poll, lm)
-    return [None if each is None else poll.adjust(each, (1.0, -1.0)) for each in odds]
-
-
-def recall_frame(lm: LM) -> Frame | None:
-    """What stands around the questions to a base; None where it takes no chats, or thinks aloud."""
-    if "yes or no's frame" not in lm.kept:
-        shown = [(each.asked, "yes" if each.yes else "no") for each in _show(_SHOWN)]
-        lm.kept["yes or no's frame"] = Frame.of(lm, _ORDER, shown)
-    found: Frame | None = lm.kept["yes or no's frame"]
+    for at, odds in zip(places, measure_odds(asked, poll, lm), strict=True):
+        if odds is not None:
+            # The middle is 0, and cases of yes and of no are 1 and -1 on the mean.
+            even = poll.adjust(odds, (1.0, -1.0))
+            if abs(even) >= _DOUBT:
+                found[at] = "Yes" if even > 0 else "No"
     return found
 
 
