@@ -36,7 +36,9 @@ _ABLE = re.compile(
 )
 _TURNED = re.compile(
     r"\b(?:too \w+|miss(?:ed)?|expired?|over(?! the)|have to|need to|must|charge[ds]?|pay|costs?|"
-    r"extra|without|refus\w*|forbidden|blown|no longer|not|fine[ds]?)\b|n['’]t\b",
+    r"extra|without|refus\w*|forbidden|blown|no longer|not|fine[ds]?|"
+    r"(?:more|longer|later|older|heavier|bigger|larger|higher) than|above|beyond|exceed\w*)\b|"
+    r"n['’]t\b",
     re.IGNORECASE,
 )
 """In what a no may let."""
@@ -44,11 +46,14 @@ _PAST = re.compile(r"\b(?:used to|was|were)\b", re.IGNORECASE)
 _SPARES = re.compile(
     r"\b(?:no(?! (?:more|later|longer|fewer|less) than\b)|"
     r"not(?! (?:before|later than|more than)\b)|"
-    r"never|except|unless|only(?! (?:up to|from|for at least|if at least)\b)|without)\b|n['’]t\b",
+    r"never|except\w*|exempt\w*|apart from|unless|closed (?:to|until|till|for|from|between)|"
+    r"out of (?:order|use|service)|ban(?:s|ned)?|forbid\w*|prohibit\w*|suspend\w*|unavailable|"
+    r"only(?! (?:up to|from|for at least|if at least)\b)|without)\b|n['’]t\b",
     re.IGNORECASE,
 )
 _OTHERWISE = re.compile(
-    r"\b(?:takes?|lasts?|deliver\w*|sent|shipped|posted|answered|decided|repair\w*|finished|ready|"
+    r"\b(?:takes?|lasts?|deliver(?:s|ed|ing)?|delivery(?! (?:logs?|reports?|receipts?)\b)|sent|"
+    r"shipped|posted|answered|decided|repair\w*|finished|ready|"
     r"arrives?|wait\w*|refunds are|remind\w*|renew\w*|extend\w*|paused?|expires?|delet\w*|purg\w*|"
     r"remov\w*|given away|los[et]s?|lapses?|unlock\w*|exclu\w*|costs?|price\w*|reimburs\w*|"
     r"pays?|paid|grants?|subsid\w*|includ\w*|need\w*|requir\w*|accompan\w*|consent|approv\w*|sign\w*|"
@@ -71,6 +76,12 @@ _SENIOR = re.compile(
     re.IGNORECASE,
 )
 """A length of time that is no time since, or asks for the house's."""
+_AWAY = re.compile(
+    r"\b(?:away|drive|journey|ride|walk|to get (?:there|to)|it takes|(?:in|after|another) \w+ "
+    r"(?:minutes?|hours?))\b",
+    re.IGNORECASE,
+)
+"""In words of who is not there yet: the time that he names is not the one that counts."""
 _NEAR, _LONGEST, _FAR = 40, 400, 30
 """Characters; and how many times as much an amount of another thing may be: 5 days, at 18 years."""
 _HOURS = 4 * 60
@@ -90,7 +101,7 @@ def judge_bound(words: str, fact: str) -> Verdict | None:
     gap = find_gap(words, fact)
     if _SPARES.search(fact) or _OTHERWISE.search(fact) or _AHEAD.search(fact):
         return None
-    if _SENIOR.search(words) or (gap is None and _PAST.search(words)):
+    if _SENIOR.search(words) or _AWAY.search(words) or (gap is None and _PAST.search(words)):
         return None
     found = {*_judge_each(fold(words if gap is None else str(gap)), fold(fact))}
     return found.pop() if len(found) == 1 else None

@@ -28,6 +28,7 @@ REFUND = "A refund must be asked for within 19 days."
      "Tickets may be given back up to two hours before the film.", "Yes"),
     ("It was signed at 7:00 and it's 14:00 now. Still good?", "A permit is valid for six hours.",
      "No"),
+    ("A text of 25 days ago, can I still find it?", "Delivery logs are kept for 21 days.", "No"),
 ])  # fmt: skip
 def test_a_bound_is_kept_or_not(words: str, fact: str, given: Verdict) -> None:
     assert judge_bound(words, fact) == given
@@ -49,6 +50,11 @@ def test_a_bound_is_kept_or_not(words: str, fact: str, given: Verdict) -> None:
     ("Can I quit in 2 weeks?", "The notice is 4 weeks."),
     ("It was 21 euros. Is that still so?", "It costs at most 27 euros."),  # of what was
     ("Can I come 24 days later? " + "x" * 400, REFUND),
+    ("It's 16:20 and I'm an hour's drive away. Can I still bring it?", "Return it by 17:00."),
+    ("Our lorry weighs 7.5 tonnes. Is it allowed?", "It is closed to vehicles over 3.5 tonnes."),
+    ("It's 5 March. Can I use the lift?", "The lift is out of order until 12 March."),
+    ("About ten hours. Is that longer than allowed?", "The maximum stay is 4 hours."),
+    ("Could a 15-tonne fire engine cross?", "Up to 7.5 tonnes; fire engines are exempt."),
 ])  # fmt: skip
 def test_what_is_asked_otherwise_is_the_bases_to_judge(words: str, fact: str) -> None:
     assert judge_bound(words, fact) is None
