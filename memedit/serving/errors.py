@@ -86,7 +86,7 @@ class ApiError(Exception):
             "param": self.param,
             "code": self.code,
         }
-        # Clients print the whole of it: who reads their message knows where to look.
+        # Clients show it, or keep it with the error: who reads one knows where to look.
         return {"error": told | ({"help": f"{PAGE}#{self.code}"} if self.code else {})}
 
     def response(self) -> JSONResponse:

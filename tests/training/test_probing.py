@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from memedit import EditableModel
-from memedit.engine.probes import digest, file_of, recall_probe
+from memedit.engine.probes import digest, file_of, read_states, recall_probe
 from memedit.errors import InvalidInputError
 from memedit.model.second_look import BEARING, log_odds, recall_frame
 from memedit.training import probing
@@ -51,13 +51,12 @@ def test_what_was_read_before_an_interruption_is_not_read_again(
     model: EditableModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[int] = []
-    states = probing.read_states
 
     def count(asked: Any, *rest: Any) -> Any:
         read.append(len(asked))
         if len(read) == 2:
             raise KeyboardInterrupt
-        return states(asked, *rest)
+        return read_states(asked, *rest)
 
     monkeypatch.setattr(probing, "read_states", count)
     with pytest.raises(KeyboardInterrupt):
