@@ -1,6 +1,6 @@
 """Memories of assistants, with requests put to them in people's own words.
 
-Written by hand, for 581 assistants: who asks rarely has an edit's words. Most of what no edit
+Written by hand, for 699 assistants: who asks rarely has an edit's words. Most of what no edit
 answers is about the same firm, person or product as an edit.
 """
 
