@@ -17,7 +17,7 @@ def probe(
         int | None,
         typer.Option(
             "--most",
-            min=50,
+            min=500,
             metavar="N",
             help="At most so many questions.",
             show_default="all",
@@ -36,6 +36,7 @@ def probe(
     from dataclasses import asdict
 
     from memedit import EditableModel
+    from memedit.editors.prompting.choosing import is_able
     from memedit.training.probing import train_probe
 
     lm = EditableModel.from_pretrained(model, dtype=dtype)
@@ -51,3 +52,5 @@ def probe(
         f"AUC {found.area:.3f}, of the scope alone {found.before:.3f}."
     )
     render.note("Kept for this model: its second look is read by it from now on.")
+    if not is_able(lm.engine):
+        render.note("A model this small is asked only where it must be: model.second_look = True.")

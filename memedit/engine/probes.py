@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from memedit.core.calls import LM, Batch, Row
 from memedit.core.errors import InvalidInputError, UnsupportedArchitectureError
 from memedit.core.files import cache_folder, replacing
-from memedit.core.untrusted import open_tensors
+from memedit.core.untrusted import open_tensors, parse_json
 from memedit.engine.polls import Frame
 
 if TYPE_CHECKING:  # torch, which a server in front of another one begins without
@@ -145,9 +145,11 @@ def _read(file: Path) -> tuple[Probe, Tensor]:
     """
     with open_tensors(file, "pt") as opened:
         try:
-            told = json.loads(opened.metadata()[_TOLD])
+            told = parse_json(opened.metadata()[_TOLD])
             weight, norm = opened.get_tensor(_WEIGHT), opened.get_tensor(_NORM)
             probe = Probe(int(told["layer"]), weight, float(told["bias"]), str(told["frame"]))
+            if weight.shape != norm.shape:
+                raise ValueError(f"a direction of shape {tuple(weight.shape)}")
         except (TypeError, KeyError, ValueError) as error:
             raise InvalidInputError(
                 f"{file} holds no probe ({error!r}).",

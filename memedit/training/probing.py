@@ -37,8 +37,8 @@ DEPTH = 0.62
 _STRENGTH = 0.01
 """Inverse of the regularisation, of features of unit variance."""
 _FOLDS, _CHUNK = 5, 64
-_FEWEST = 50
-"""Questions from which a direction can be fitted."""
+FEWEST = 500
+"""Questions from which a probe reads better than the next word does."""
 Progress = Callable[[int, int], None]
 
 
@@ -81,14 +81,14 @@ def train_probe(
             too few.
         UnsupportedArchitectureError: where the base keeps its layers is not known.
     """
-    if most is not None and most < _FEWEST:
-        raise InvalidInputError(f"{most} questions are too few; at least {_FEWEST} are needed.")
+    if most is not None and most < FEWEST:
+        raise InvalidInputError(f"{most} questions are too few; at least {FEWEST} are needed.")
     looks = bank("looks")
     if most is not None:  # of all kinds
         looks = looks[:: max(1, len(looks) // most)][:most]
     asked = [question for question, _, _ in looks]
     frame, layer = recall_frame(lm), int(DEPTH * lm.sites.layers)
-    if frame is None or not all(frame.has_room(each, lm, 0) for each in asked):
+    if frame is None or not frame.has_room(max(asked, key=len), lm, 0):
         raise InvalidInputError(
             "This base takes no chats, thinks aloud, or has too small a window for a probe.",
             hint="The second look does without one where a base tells its worked examples apart.",

@@ -19,7 +19,7 @@ from memedit.engine.probes import (
     recall_probe,
     save_probe,
 )
-from memedit.errors import InvalidInputError
+from memedit.errors import InvalidInputError, UntrustedFileError
 from tests.helpers import byte_tokenizer, tiny_model
 
 FRAME = Frame("P: ", "\nA:")
@@ -130,6 +130,13 @@ def test_a_file_that_holds_no_probe_is_named(lm: Engine) -> None:
 
     file = file_of(lm.fingerprint)
     file.parent.mkdir(parents=True)
+    told = {"probe": '{"layer": 1, "bias": 0, "frame": ""}'}
+    save_file({"norm": torch.ones(32), "weight": torch.ones(31)}, file, told)
+    with pytest.raises(InvalidInputError, match=r"shape \(31,\)"):
+        recall_probe(FRAME, lm)
+    save_file({"norm": torch.ones(32), "weight": torch.ones(32)}, file, {"probe": "[" * 200_000})
+    with pytest.raises((InvalidInputError, UntrustedFileError)):
+        recall_probe(FRAME, lm)
     save_file({"norm": torch.ones(32), "weight": torch.ones(32)}, file, {"probe": "{}"})
     with pytest.raises(InvalidInputError, match=r"holds no probe .*memedit train probe"):
         recall_probe(FRAME, lm)

@@ -43,6 +43,7 @@ def test_the_scope_counts_in_the_sum_as_it_does_there() -> None:
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EditableModel:
     monkeypatch.setenv("MEMEDIT_CACHE", str(tmp_path))
     monkeypatch.setattr(probing, "bank", {"looks": LOOKS}.__getitem__)
+    monkeypatch.setattr(probing, "FEWEST", 50)
     base = tiny_model(max_position_embeddings=16_384)
     return EditableModel(base, byte_tokenizer(), encoder="hashing", editor="note")
 
